@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make          build ./kmidi                      make test    all tests (installs what they need)
+# make demo     the main job, end to end           make asan    the tests under ASan and UBSan
+# make bench    speed beside the peers             make help    all targets
+
+CC      ?= gcc
+CONFIG  ?= release
+BUILD   ?= build
+OUT     := $(BUILD)/$(CONFIG)
+PKGS    := openblas dnnl hdf5 sndfile soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3f libcrypto
+
+# Rooms in the order in which they may know each other.
+ROOMS   := base data data/readers data/features autograd autograd/ops autograd/optim models lora train export cmd
+# Rooms compiled once for each vector width; every file in them names its one public symbol through VARIANT() (base/variant.h).
+FAST    := data/features autograd/ops autograd/optim
+
+# pkg-config knows most of them; dnnl has no file there. Computed once, after deps.sh has run.
+CFLAGS_release := -O3 -g
+CFLAGS_debug   := -O0 -g
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS_asan   := -fsanitize=address,undefined
+WARN    := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno
+PKGC     = $(shell pkg-config --cflags $(filter-out dnnl,$(PKGS)) 2>/dev/null)
+PKGL     = $(shell pkg-config --libs $(filter-out dnnl,$(PKGS)) 2>/dev/null) -ldnnl -lgomp
+ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC_) -pthread -MMD -MP $(CFLAGS)
+ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL_) -lm -pthread $(LDFLAGS)
+
+ARCH    := $(shell uname -m)
+VARIANTS := base
+ifeq ($(ARCH),x86_64)
+VARIANTS := base v3 v4
+endif
+MARCH_base :=
+MARCH_v3   := -march=x86-64-v3
+MARCH_v4   := -march=x86-64-v4 -mprefer-vector-width=512
+VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
+
+SLOW    := $(filter-out $(FAST),$(ROOMS))
+SRC     := $(filter-out cmd/main.c,$(foreach r,$(SLOW),$(wildcard $(r)/*.c)))
+FASTSRC := $(foreach r,$(FAST),$(wildcard $(r)/*.c))
+TESTSRC := $(wildcard tests/*.c tests/*/*.c)
+TESTSRC := $(filter-out tests/fuzz/%,$(TESTSRC))
+PROTO   := $(wildcard train/*.proto)
+GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
+OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
+ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))
+
+# `make` alone must find the libraries; `make all` after them builds. The stamp keeps the check to once.
+kmidi: $(BUILD)/.deps
+	@$(MAKE) --no-print-directory $(OUT)/kmidi
+	@cp -f $(OUT)/kmidi kmidi
+
+$(BUILD)/.deps: deps.sh
+	@./deps.sh
+	@mkdir -p $(BUILD) && touch $@
+
+ifneq ($(wildcard $(BUILD)/.deps),)
+PKGC_ := $(PKGC)
+PKGL_ := $(PKGL)
+endif
+
+$(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
+	$(CC) -o $@ $^ $(ALLL)
+$(OUT)/libkmidi.a: $(OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
+	$(CC) -o $@ $^ $(ALLL)
+
+$(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALLC) $(VDEFS) -c -o $@ $<
+define variant_rule
+$(OUT)/%.$(1).o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) $(MARCH_$(1)) -c -o $$@ $$<
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
+
+# Generated code is not ours to warn about.
+$(OUT)/gen/onnx.pb-c.c $(OUT)/gen/onnx.pb-c.h &: $(ONNX_PROTO)
+	@mkdir -p $(OUT)/gen
+	protoc-c --c_out=$(OUT)/gen -I$(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+$(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h &: %.proto
+	@mkdir -p $(@D)
+	protoc-c --c_out=$(OUT)/gen -I. $<
+$(OUT)/gen/%.pb-c.o: $(OUT)/gen/%.pb-c.c
+	$(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC_) -c -o $@ $<
+.PRECIOUS: $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h
+
+test: $(BUILD)/.deps
+	@$(MAKE) --no-print-directory kmidi $(OUT)/tests/all
+	@$(OUT)/tests/all
+asan: $(BUILD)/.deps
+	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
+	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1 build/asan/tests/all
+demo: kmidi
+	@./demo.sh
+bench: kmidi
+	@./bench/run.sh
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+format-check:
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+clean:
+	rm -rf $(BUILD) kmidi demo
+help:
+	@sed -n '2,5p' Makefile
+	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
+	@echo "# make CC=clang, CONFIG=debug|asan|release"
+
+.PHONY: kmidi test asan demo bench format format-check clean help
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// str.h: text that grows, the nearest name, and paths.
+#ifndef KMIDI_BASE_STR_H
+#define KMIDI_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+typedef struct strbuf {
+    char *s;  // always terminated once something was added; NULL before
+    size_t len, cap;
+} strbuf;
+
+void strbuf_add(strbuf *b, const char *bytes, size_t n);
+void strbuf_printf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void strbuf_free(strbuf *b);
+
+// The candidate nearest to `name` by edit distance (transpositions count one), or NULL when none is near enough to suggest.
+const char *str_nearest(const char *name, const char *const *candidates, size_t n);
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+// s[0..n) is well-formed UTF-8.
+bool str_utf8(const char *s, size_t n);
+// "6GiB", "512 MiB", "1.5GB", "1048576" -> bytes; false when it is none of them.
+bool str_bytes(const char *s, uint64_t *bytes);
+// 1536 -> "1.5 KiB". `out` holds at least 32.
+const char *str_human_bytes(uint64_t bytes, char out[32]);
+const char *str_human_time(double seconds, char out[32]);  // "3 min 20 s"
+
+char *path_join(arena *a, const char *dir, const char *name);  // `name` itself when it is absolute
+char *path_dir(arena *a, const char *path);                    // "." when there is none
+const char *path_base(const char *path);                       // points into `path`
+char *path_stem(arena *a, const char *path);                   // base name without its last extension
+
+#endif

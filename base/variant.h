@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// variant.h: one source, several vector widths.
+//
+// Files in the fast rooms (autograd/ops, autograd/optim, data/features) are compiled once for each width: v4 (AVX-512), v3
+// (AVX2 and FMA) and base (what every machine of the family has; the only one outside x86). Everything in such a file is static but for its
+// one definition, whose name goes through VARIANT():
+//
+//     const op_def VARIANT(op_relu) = { ... };          // op_relu_v4, op_relu_v3, op_relu_base
+//
+// The room's table (ops.c, optim.c, features.c) lists all of them and picks a column by variant_best(). KMIDI_ISA=v3 forces one.
+#ifndef KMIDI_BASE_VARIANT_H
+#define KMIDI_BASE_VARIANT_H
+
+#define VARIANT_PASTE2(name, v) name##_##v
+#define VARIANT_PASTE(name, v) VARIANT_PASTE2(name, v)
+#ifdef KMIDI_VARIANT
+#define VARIANT(name) VARIANT_PASTE(name, KMIDI_VARIANT)
+#endif
+
+typedef enum variant { VARIANT_BASE, VARIANT_V3, VARIANT_V4, VARIANT_COUNT } variant;
+
+variant variant_best(void);            // what this CPU has, or what KMIDI_ISA names
+const char *variant_name(variant v);   // "base", "v3", "v4"
+
+// For tables outside the fast rooms: VARIANT_ROW(op_relu) is {&op_relu_base, &op_relu_v3, &op_relu_v4}, as far as they were built.
+#ifdef KMIDI_HAS_v4
+#define VARIANT_EXTERN(T, name) extern const T name##_base, name##_v3, name##_v4;
+#define VARIANT_ROW(name) {&name##_base, &name##_v3, &name##_v4}
+#else
+#define VARIANT_EXTERN(T, name) extern const T name##_base;
+#define VARIANT_ROW(name) {&name##_base, &name##_base, &name##_base}
+#endif
+
+// How many f32 lanes a register has here, for kernels written with vector types.
+#if defined(__AVX512F__)
+enum { VLANES = 16 };
+#elif defined(__AVX__)
+enum { VLANES = 8 };
+#else
+enum { VLANES = 4 };
+#endif
+typedef float vf __attribute__((vector_size(VLANES * 4), aligned(4), may_alias));
+typedef int vi __attribute__((vector_size(VLANES * 4), aligned(4), may_alias));
+
+#endif

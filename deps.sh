@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Installs the libraries that kmidi is built with, where they are missing: apt on Debian and Ubuntu, brew on macOS.
+# Without the right to install, prints the exact command and stops.
+set -eu
+APT="gcc make pkg-config libopenblas-pthread-dev libdnnl-dev libfftw3-dev libhdf5-dev libsndfile1-dev libsoxr-dev libyaml-dev
+     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhwloc-dev libjansson-dev libssl-dev"
+BREW="pkg-config openblas onednn fftw hdf5 libsndfile libsoxr libyaml protobuf-c onnx hwloc jansson openssl@3 libomp"
+
+if [ "$(uname -s)" = Darwin ]; then
+    command -v brew >/dev/null || { echo "deps.sh: Homebrew is missing; install it, then run: brew install $BREW" >&2; exit 1; }
+    missing=""
+    for p in $BREW; do brew list --versions "$p" >/dev/null 2>&1 || missing="$missing $p"; done
+    [ -z "$missing" ] || brew install $missing
+    exit 0
+fi
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps.sh: neither apt nor brew here; install the development packages of: $(echo $APT)" >&2
+    exit 0
+fi
+missing=""
+for p in $APT; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q "ok installed" || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ]; then sudo=""; elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo="sudo"; else
+    echo "deps.sh: these packages are missing and this user may not install them. Run this, then make again:" >&2
+    echo "    sudo apt-get update && sudo apt-get install -y$missing" >&2
+    exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq $missing >/dev/null
