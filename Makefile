@@ -74,7 +74,7 @@ $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
 define variant_rule
 $(OUT)/%.$(1).o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) $(MARCH_$(1)) -c -o $$@ $$<
+	$$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) -DKMIDI_VARIANT_$(1)=1 $(MARCH_$(1)) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// ops.h: the constructors of all ops, from ops.def (read that file for their formulas), and the table.
+#ifndef KMIDI_AUTOGRAD_OPS_H
+#define KMIDI_AUTOGRAD_OPS_H
+
+#include "autograd/graph.h"
+#include "base/variant.h"
+
+typedef enum activation { ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID, ACT_GELU } activation;
+
+typedef enum op_id {
+#define OP(name, constructor) OP_##name,
+#include "autograd/ops/ops.def"
+#undef OP
+    OP_COUNT
+} op_id;
+
+#define OP(name, constructor) constructor;
+#include "autograd/ops/ops.def"
+#undef OP
+
+const op_def *op_get(op_id id);                 // of the best vector width here
+const op_def *op_get_variant(op_id id, variant v);
+const op_def *op_find(const char *name);        // NULL when there is none
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// batch.h: what the loader hands to training: named plain arrays. The only type by which data and autograd meet (in train/).
+#ifndef KMIDI_DATA_BATCH_H
+#define KMIDI_DATA_BATCH_H
+
+#include <stdint.h>
+
+enum { BATCH_FIELDS = 8 };
+typedef enum batch_type { BATCH_F32, BATCH_I32 } batch_type;
+
+typedef struct batch_field {
+    const char *name;    // "mel", "label", "weight", "emotion", ...
+    batch_type type;
+    int rank;
+    int64_t dim[4];      // dim[0] is the batch size
+    void *data;
+} batch_field;
+
+typedef struct batch {
+    int n_fields;
+    batch_field field[BATCH_FIELDS];
+    int64_t items;             // rows that hold real items; rows behind them are padding with weight 0
+    double weight;             // sum of the loss weights of those rows (or tokens)
+    const char **paths;        // [items], for messages
+    uint64_t epoch, index;     // which batch of which epoch this is
+} batch;
+
+#endif
