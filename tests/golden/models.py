@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goldens of the five small models, from their PyTorch definition: models_NAME.json.
+
+    python tests/golden/models.py [FOLDER]       FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
+
+Every parameter (state_dict order, index k) is fill(100 + k, shape, 1 / sqrt(fan_in)), biases with the fan-in of their weight, all four of
+an LSTM with 1 / sqrt(hidden). The recogniser's probe head follows the model's own parameters. Inputs have the seeds 1001, 1002, ...,
+the target the next one. Outputs and gradients are computed in float64 from those float32 numbers, so that they judge any float32
+implementation; `float32_distance` is how far PyTorch's own float32 lies from them (largest difference / largest element).
+Parameters above 300 elements are recorded by L2 norm, sum and 64 elements at even strides.
+The trajectories are the losses before each of 100 steps of: clip at global norm 1, AdamW (lr 1e-3, weight decay 0.01) on one batch.
+"""
+import math
+import os
+import sys
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from fill import below, f32, fill, write
+
+FOLDER = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/reference")
+
+
+def load_reference():
+    import importlib.util
+    spec = importlib.util.spec_from_file_location("reference_models", os.path.join(FOLDER, "models.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+R = load_reference()
+BATCH, CLASSES = 3, 8
+CLASS_WEIGHTS = [0.5, 1.0, 1.5, 2.0, 0.25, 0.75, 1.25, 3.0]
+fl = lambda name, *shape: {"name": name, "dtype": "f32", "shape": [BATCH, *shape], "scale": 1.0}
+it = lambda name, n, *shape: {"name": name, "dtype": "i32", "shape": [BATCH, *shape], "below": n}
+# inputs, then the target
+DATA = {
+    "emotion_recognizer": lambda T: [fl("mel", T, 128), it("target", CLASSES)],
+    "melody_transformer": lambda T: [fl("emotion", 64), {**it("prev_note", 128, T), "first": -1}, it("target", 128, T)],
+    "harmony_predictor": lambda T: [fl("context", 128), it("target", 64)],
+    "groove_predictor": lambda T: [fl("emotion", 64), fl("target", 32)],
+    "dynamics_engine": lambda T: [fl("context", 32), fl("target", 16)],
+}
+
+
+def tensors(specs, dtype):
+    out = []
+    for k, s in enumerate(specs):
+        s["seed"] = 1001 + k
+        if s["dtype"] == "f32":
+            out.append(torch.from_numpy(fill(s["seed"], s["shape"])).to(dtype))
+            continue
+        v = below(s["seed"], s["shape"], s["below"])
+        if "first" in s: v[:, 0] = s["first"]
+        out.append(torch.from_numpy(v))
+    return out
+
+
+def build(name, dtype):
+    """The model (and probe) with filled parameters; [(name, parameter)], and their description."""
+    model = R.MODELS[name][0]()
+    probe = nn.Linear(64, CLASSES) if name == "emotion_recognizer" else None
+    named = list(model.named_parameters()) + ([("probe." + n, p) for n, p in probe.named_parameters()] if probe else [])
+    sizes, table = dict(named), []
+    for k, (n, p) in enumerate(named):
+        fan = sizes["lstm.weight_hh_l0"].shape[1] if n.startswith("lstm.") else sizes[n.rpartition(".")[0] + ".weight"].shape[1]
+        scale = 1 / math.sqrt(fan)
+        p.data = torch.from_numpy(fill(100 + k, tuple(p.shape), scale))
+        table.append({"name": n, "shape": list(p.shape), "seed": 100 + k, "scale": float(np.float32(scale))})
+    for m in (model, probe):
+        if m is not None: m.to(dtype)
+    return model, probe, named, table
+
+
+def loss_of(name, out, target, probe, **kw):
+    if name == "emotion_recognizer": return F.cross_entropy(probe(out), target, **kw)
+    return R.loss_of(name, out, target)
+
+
+def trajectory(name, specs, dtype):
+    model, probe, named, _ = build(name, dtype)
+    *x, y = tensors(specs, dtype)
+    params, losses = [p for _, p in named], []
+    opt = torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8)
+    for _ in range(100):
+        loss = loss_of(name, model(*x), y, probe)
+        losses.append(loss.item())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        opt.step()
+        opt.zero_grad()
+    return losses
+
+
+def gradient(name, g):
+    g = g.double().flatten()
+    n = g.numel()
+    index = list(range(n)) if n <= 300 else [i * n // 64 for i in range(64)]
+    out = {"name": name, "norm": float(g.norm()), "sum": float(g.sum())}
+    if n > 300: out["index"] = index
+    return {**out, "value": f32(g[index].numpy())}
+
+
+def case(name, T):
+    specs = DATA[name](T)
+    runs = {}
+    for dtype in (torch.float32, torch.float64):
+        model, probe, named, _ = build(name, dtype)
+        *x, y = tensors(specs, dtype)
+        out = model(*x)
+        loss = loss_of(name, out, y, probe)
+        loss.backward()
+        runs[dtype] = out.detach().double(), loss.item(), named
+    out, loss, named = runs[torch.float64]
+    low = runs[torch.float32][0]
+    result = {"length": T, "inputs": specs[:-1], "target": specs[-1], "output_shape": list(out.shape), "output": f32(out.numpy()),
+              "float32_distance": float((low - out).abs().max() / out.abs().max()),
+              "loss_f32": runs[torch.float32][1], "loss_f64": loss}
+    if name == "emotion_recognizer":
+        w = torch.tensor(CLASS_WEIGHTS, dtype=torch.float64)
+        result["logits"] = f32(probe(out).detach().numpy())
+        result["loss_label_smoothing_0.1"] = loss_of(name, out, y, probe, label_smoothing=0.1).item()
+        result["loss_class_weights"] = loss_of(name, out, y, probe, weight=w).item()
+        result["loss_both"] = loss_of(name, out, y, probe, weight=w, label_smoothing=0.1).item()
+    result["grad_norm"] = float(torch.stack([p.grad.norm() for _, p in named]).norm())
+    result["grads"] = [gradient(n, p.grad) for n, p in named]
+    result["trajectory_f32"] = [round(v, 8) for v in trajectory(name, specs, torch.float32)]
+    result["trajectory_f64"] = [round(v, 10) for v in trajectory(name, specs, torch.float64)]
+    return result
+
+
+def main():
+    torch.set_num_threads(1)
+    for name in DATA:
+        lengths = {"emotion_recognizer": (5, 20), "melody_transformer": (5,)}.get(name, (1,))
+        golden = {"made_by": "tests/golden/models.py, PyTorch " + torch.__version__, "name": name, "batch": BATCH,
+                  "params": build(name, torch.float32)[3]}
+        if name == "emotion_recognizer": golden.update(classes=CLASSES, class_weights=CLASS_WEIGHTS)
+        golden["optimizer"] = {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
+        golden["cases"] = [case(name, T) for T in lengths]
+        write("models_" + name, golden)
+        for c in golden["cases"]:
+            a, b = c["trajectory_f32"], c["trajectory_f64"]
+            print("   ", c["length"], "distance %.1e" % c["float32_distance"], "loss %.6f" % c["loss_f64"],
+                  "trajectory %.4f -> %.4f, f32 off by at most %.1e" % (b[0], b[-1], max(abs(p - q) for p, q in zip(a, b))))
+
+
+if __name__ == "__main__":
+    main()
