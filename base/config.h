@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config.h: strict configuration. A table of keys is the whole truth: parsing, errors, help and documentation come from it.
+//
+//     static const config_key keys[] = {
+//         {"optim", CONFIG_SECTION, .help = "The optimiser"},
+//         {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
+//         {"optim.lr", CONFIG_NUMBER, "1e-3", .min = 0, .max = 10, .alias = "optim.learning_rate", .help = "learning rate at its highest"},
+//         {"data.train", CONFIG_TEXTS, .required = true, .help = "shards to train on: paths or patterns"},
+//     };
+//     static const config_table table = {"training", keys, sizeof keys / sizeof *keys};
+//
+//     config *c = config_open(&table, &arena);
+//     config_load(c, "configs/x.yaml", e) && config_override(c, "optim.lr=3e-4", e) && config_finish(c, e)
+//     double lr = config_num(c, "optim.lr");
+//
+// A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names ("optim.lr") are keys of the table. Precedence: defaults < the
+// file that `extends:` names (relative to the file; one parent, any depth up to 8, no cycles) < the file < overrides. `${VAR}` and
+// `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a section) back to its default. A wrong name, type, value or
+// range is ERR_CONFIG with file, line, column and the nearest right name; so are duplicate keys, anchors and aliases, and yes/no/on/off.
+#ifndef KMIDI_BASE_CONFIG_H
+#define KMIDI_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+typedef enum config_type {
+    CONFIG_SECTION,  // a heading: names a group and documents it; holds no value
+    CONFIG_BOOL,     // true or false
+    CONFIG_INT,      // 30000; 3e4 too
+    CONFIG_NUMBER,   // 3e-4; with min < max: in [min, max]
+    CONFIG_TEXT,
+    CONFIG_ENUM,     // one of `choices`
+    CONFIG_BYTES,    // 6GiB, 512MB, 1048576
+    CONFIG_SECONDS,  // 90, 90s, 30m, 3h30m, 2d, 01:30:00
+    CONFIG_TEXTS,    // [a, b]; a single text is a list of one
+    CONFIG_NUMBERS,  // [0.9, 0.999]
+    CONFIG_TYPES
+} config_type;
+
+typedef struct config_key {
+    const char *name;     // "train.early_stopping.patience"; keys of one section stand together
+    config_type type;
+    const char *value;    // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0, NULL or an empty list)
+    double min, max;      // INT, NUMBER, NUMBERS (each), BYTES, SECONDS: the range; min == max: any
+    const char *choices;  // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
+    int least, most;      // TEXTS, NUMBERS: how many; most 0: any
+    const char *alias;    // another full name that is understood, or NULL
+    bool required;        // config_finish refuses a configuration without it
+    const char *help;     // one line
+} config_key;
+
+typedef struct config_table {
+    const char *what;  // "training": for titles and errors
+    const config_key *keys;
+    size_t n;
+} config_table;
+
+typedef struct config config;
+
+// Everything is owned by `a`. The table's defaults are checked here: a bad one is our own mistake.
+config *config_open(const config_table *t, arena *a);
+bool config_load(config *c, const char *path, err *e) MUST_CHECK;
+// The same from memory; `name` stands for the file in errors.
+bool config_parse(config *c, const char *text, size_t n, const char *name, err *e) MUST_CHECK;
+// "optim.lr=3e-4", "optim.betas=[0.9, 0.95]", "optim.lr=null" or "~optim.lr" (back to the default).
+bool config_override(config *c, const char *arg, err *e) MUST_CHECK;
+// True for arguments that look like overrides: a name, then '='; or a leading '~'.
+bool config_is_override(const char *arg);
+bool config_finish(config *c, err *e) MUST_CHECK;  // required keys are there
+
+// Getters. A name that is not in the table, or of another type, is our own mistake (CHECK).
+bool config_given(const config *c, const char *name);  // has a value: from a default, file or override
+bool config_set(const config *c, const char *name);    // from a file or override
+bool config_bool(const config *c, const char *name);
+int64_t config_int(const config *c, const char *name);
+double config_num(const config *c, const char *name);         // NUMBER, SECONDS; INT too
+const char *config_text(const config *c, const char *name);   // TEXT, ENUM
+uint64_t config_bytes(const config *c, const char *name);
+size_t config_texts(const config *c, const char *name, const char *const **list);
+size_t config_nums(const config *c, const char *name, const double **list);
+const char *config_where(const config *c, const char *name);  // "configs/x.yaml:7:3", "default": for errors found later
+// Index of an ENUM's value among its choices.
+int config_choice(const config *c, const char *name);
+
+// All keys with their values as YAML that config_parse reads back to the same.
+void config_print(const config *c, strbuf *out);
+// The table as Markdown (docs/config.md) and as plain text (--help).
+void config_markdown(const config_table *t, strbuf *out);
+void config_help(const config_table *t, strbuf *out);
+
+#endif
