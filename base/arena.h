@@ -23,10 +23,10 @@
 typedef struct arena_block arena_block;
 
 typedef struct arena {
-    const char *name;   // for reports; may be NULL
-    arena_block *last;  // newest block, blocks linked back to the first
-    size_t used;        // bytes handed out, all blocks
-    size_t peak;        // the most that `used` has been
+    const char *name;  // for reports; may be NULL
+    arena_block *last; // newest block, blocks linked back to the first
+    size_t used;       // bytes handed out, all blocks
+    size_t peak;       // the most that `used` has been
 } arena;
 
 typedef struct arena_mark {
@@ -41,7 +41,7 @@ char *arena_printf(arena *a, const char *fmt, ...) __attribute__((format(printf,
 
 arena_mark arena_save(const arena *a);
 void arena_rewind(arena *a, arena_mark m);
-void arena_free(arena *a);  // accepts an arena that was never used
+void arena_free(arena *a); // accepts an arena that was never used
 
 #define NEW(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T)))
 

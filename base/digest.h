@@ -10,8 +10,8 @@ typedef struct digest digest;
 
 digest *digest_open(void);
 void digest_add(digest *d, const void *bytes, size_t n);
-void digest_add_str(digest *d, const char *s);      // with its NUL, so that "ab","c" and "a","bc" differ
-void digest_close(digest *d, char hex[65]);         // writes 64 hex digits and a NUL, frees d
+void digest_add_str(digest *d, const char *s); // with its NUL, so that "ab","c" and "a","bc" differ
+void digest_close(digest *d, char hex[65]);    // writes 64 hex digits and a NUL, frees d
 void digest_of(const void *bytes, size_t n, char hex[65]);
 uint32_t crc32c(const void *bytes, size_t n);
 

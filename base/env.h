@@ -7,12 +7,15 @@
 #include "base/threads.h"
 
 typedef struct env {
-    const log_sink *log;              // may be NULL
-    threads *pool;                    // may be NULL: everything on the caller's thread
-    bool (*stop)(void *user);         // asked in every long loop: "finish and save now?"; may be NULL
+    const log_sink *log;      // may be NULL
+    threads *pool;            // may be NULL: everything on the caller's thread
+    bool (*stop)(void *user); // asked in every long loop: "finish and save now?"; may be NULL
     void *user;
 } env;
 
-static inline bool env_stop(const env *v) { return v->stop && v->stop(v->user); }
+static inline bool env_stop(const env *v)
+{
+    return v->stop && v->stop(v->user);
+}
 
 #endif

@@ -17,22 +17,22 @@
 #include <stdbool.h>
 
 // code, exit status, reason code in rejected.jsonl and --json
-#define ERR_LIST(X)                 \
-    X(ERR_NONE, 0, "none")          \
-    X(ERR_USAGE, 2, "usage")        \
-    X(ERR_CONFIG, 2, "config")      \
-    X(ERR_IO, 1, "io")              \
-    X(ERR_MISSING, 1, "missing")    \
-    X(ERR_EMPTY, 1, "empty")        \
-    X(ERR_FORMAT, 1, "format")      \
-    X(ERR_DAMAGED, 1, "damaged")    \
-    X(ERR_VALUE, 1, "value")        \
-    X(ERR_SHAPE, 1, "shape")        \
-    X(ERR_MISMATCH, 1, "mismatch")  \
-    X(ERR_BUDGET, 1, "budget")      \
-    X(ERR_MEMORY, 1, "memory")      \
-    X(ERR_NUMERIC, 1, "numeric")    \
-    X(ERR_STOPPED, 75, "stopped")   \
+#define ERR_LIST(X)                                                                                                                        \
+    X(ERR_NONE, 0, "none")                                                                                                                 \
+    X(ERR_USAGE, 2, "usage")                                                                                                               \
+    X(ERR_CONFIG, 2, "config")                                                                                                             \
+    X(ERR_IO, 1, "io")                                                                                                                     \
+    X(ERR_MISSING, 1, "missing")                                                                                                           \
+    X(ERR_EMPTY, 1, "empty")                                                                                                               \
+    X(ERR_FORMAT, 1, "format")                                                                                                             \
+    X(ERR_DAMAGED, 1, "damaged")                                                                                                           \
+    X(ERR_VALUE, 1, "value")                                                                                                               \
+    X(ERR_SHAPE, 1, "shape")                                                                                                               \
+    X(ERR_MISMATCH, 1, "mismatch")                                                                                                         \
+    X(ERR_BUDGET, 1, "budget")                                                                                                             \
+    X(ERR_MEMORY, 1, "memory")                                                                                                             \
+    X(ERR_NUMERIC, 1, "numeric")                                                                                                           \
+    X(ERR_STOPPED, 75, "stopped")                                                                                                          \
     X(ERR_INTERNAL, 1, "internal")
 
 typedef enum err_code {
@@ -54,8 +54,8 @@ bool err_trail(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 // The same with ": strerror(errno)" behind the sentence; code ERR_IO (ERR_MISSING for ENOENT).
 bool err_errno(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-int err_status(err_code code);        // exit status
-const char *err_name(err_code code);  // short name for JSON
+int err_status(err_code code);       // exit status
+const char *err_name(err_code code); // short name for JSON
 
 // CHECK is for our own mistakes: always on, cheap, and names the place before it aborts.
 #define CHECK(cond) ((cond) ? (void)0 : err_broken(#cond, __FILE__, __LINE__))

@@ -14,13 +14,13 @@
 
 // The name to write under before file_commit: "PATH.tmp-PID". Stale ones of dead processes are removed by file_sweep.
 char *file_temp(arena *a, const char *path);
-bool file_commit(const char *temp, const char *path, err *e) MUST_CHECK;  // sync, rename, sync folder; on failure removes temp
-bool file_write(const char *path, const void *bytes, size_t n, err *e) MUST_CHECK;  // all of the above in one call
+bool file_commit(const char *temp, const char *path, err *e) MUST_CHECK;           // sync, rename, sync folder; on failure removes temp
+bool file_write(const char *path, const void *bytes, size_t n, err *e) MUST_CHECK; // all of the above in one call
 void file_sweep(const char *dir);
 
 // The whole file, terminated by a NUL behind its n bytes. A file over `limit` bytes is refused.
 char *file_read(arena *a, const char *path, size_t limit, size_t *n, err *e) MUST_CHECK;
-bool file_make_dirs(const char *path, err *e) MUST_CHECK;  // like mkdir -p
+bool file_make_dirs(const char *path, err *e) MUST_CHECK; // like mkdir -p
 bool file_exists(const char *path);
 // Paths that match a shell pattern, sorted; no match is ERR_MISSING.
 char **file_glob(arena *a, const char *pattern, size_t *n, err *e) MUST_CHECK;

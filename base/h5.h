@@ -14,9 +14,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-typedef struct h5 h5;              // an open file
-typedef struct h5_series h5_series;  // a dataset that grows by rows while it is written
-typedef enum h5_type { H5_F32, H5_F64, H5_U8, H5_U16, H5_I32, H5_I64, H5_U64, H5_TEXT } h5_type;  // H5_TEXT: variable-length UTF-8
+typedef struct h5 h5;               // an open file
+typedef struct h5_series h5_series; // a dataset that grows by rows while it is written
+typedef enum h5_type { H5_F32, H5_F64, H5_U8, H5_U16, H5_I32, H5_I64, H5_U64, H5_TEXT } h5_type; // H5_TEXT: variable-length UTF-8
 enum { H5_RANK = 8 };
 
 typedef struct h5_shape {
@@ -28,7 +28,7 @@ typedef struct h5_shape {
 // Writing. h5_create makes `path`.tmp-PID; h5_commit closes, syncs and renames it to `path`; h5_abandon removes it.
 h5 *h5_create(const char *path, err *e) MUST_CHECK;
 bool h5_commit(h5 *f, err *e) MUST_CHECK;
-void h5_abandon(h5 *f);  // accepts NULL
+void h5_abandon(h5 *f); // accepts NULL
 // Groups in `name` ("params/fc1.weight") are made as needed. `data` of H5_TEXT is const char *const *.
 bool h5_write(h5 *f, const char *name, h5_shape s, const void *data, err *e) MUST_CHECK;
 // Attributes of `object` ("/" is the file's root; groups are made as needed).
@@ -41,8 +41,8 @@ bool h5_series_add(h5_series *s, const void *rows, uint64_t n, err *e) MUST_CHEC
 bool h5_series_close(h5_series *s, err *e) MUST_CHECK;
 
 // Reading.
-h5 *h5_open(const char *path, err *e) MUST_CHECK;  // no lock on the file; "not an HDF5 file" and "truncated" are told apart
-void h5_close(h5 *f);                              // accepts NULL
+h5 *h5_open(const char *path, err *e) MUST_CHECK; // no lock on the file; "not an HDF5 file" and "truncated" are told apart
+void h5_close(h5 *f);                             // accepts NULL
 bool h5_has(h5 *f, const char *name);
 bool h5_stat(h5 *f, const char *name, h5_shape *s, err *e) MUST_CHECK;
 // The whole dataset into `out` of exactly shape s (else ERR_SHAPE naming both); checksum verified. Not for H5_TEXT.

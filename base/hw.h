@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 typedef struct hw {
-    char cpu[128];          // model name
-    char isa[64];           // widest vector set in use: "avx512", "avx2", "neon", ...
-    int cores;              // cores this process may run on (cpuset, then cgroup quota rounded up)
-    int packages, numa;     // sockets, memory nodes
-    uint64_t memory;        // bytes of RAM
-    uint64_t memory_limit;  // the least of RAM and every cgroup limit above us
-    size_t l1d, l2, l3;     // bytes of one cache of each level, 0 when unknown
+    char cpu[128];         // model name
+    char isa[64];          // widest vector set in use: "avx512", "avx2", "neon", ...
+    int cores;             // cores this process may run on (cpuset, then cgroup quota rounded up)
+    int packages, numa;    // sockets, memory nodes
+    uint64_t memory;       // bytes of RAM
+    uint64_t memory_limit; // the least of RAM and every cgroup limit above us
+    size_t l1d, l2, l3;    // bytes of one cache of each level, 0 when unknown
     bool avx512_bf16, amx_bf16;
 } hw;
 
@@ -23,6 +23,6 @@ int hw_cores(void);            // the cores alone, without hwloc, in microsecond
 double hw_seconds(void);       // monotonic clock
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now
-void hw_flush_denormals(void);  // this thread: denormal results and inputs are zero
+void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
 
 #endif

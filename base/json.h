@@ -20,15 +20,15 @@ typedef struct json json;
 typedef enum json_kind { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } json_kind;
 
 json *json_parse(const char *text, size_t n, err *e) MUST_CHECK;
-void json_free(json *j);  // only what json_parse or json_object/json_array returned
+void json_free(json *j); // only what json_parse or json_object/json_array returned
 
-json_kind json_type(const json *j);  // JSON_NONE for NULL
+json_kind json_type(const json *j); // JSON_NONE for NULL
 const json *json_get(const json *object, const char *key);
 const json *json_at(const json *array, size_t i);
-size_t json_len(const json *j);  // elements of an array or object, else 0
-const char *json_str(const json *j, const char *fallback);
+size_t json_len(const json *j);                            // elements of an array or object, else 0
+const char *json_str(const json *j, const char *fallback); // a text that holds U+0000 is no C string: fallback
 double json_num(const json *j, double fallback);
-int64_t json_int(const json *j, int64_t fallback);
+int64_t json_int(const json *j, int64_t fallback); // 3.0 is 3, 3.5 is not: fallback
 bool json_bool(const json *j, bool fallback);
 // Walks an object in file order: for (void *it = json_first(o); it; it = json_next(o, it)) json_key(it), json_value(it)
 void *json_first(const json *object);
@@ -37,8 +37,10 @@ const char *json_key(void *it);
 const json *json_value(void *it);
 
 // Building. Setters take ownership of `value` and accept a NULL one (written as null). A number that is not finite is null.
-json *json_object(void);
-json *json_array(void);
+json *json_new_object(void);
+json *json_new_array(void);
+#define json_object() json_new_object() // jansson exports these two names itself
+#define json_array()  json_new_array()
 void json_set(json *object, const char *key, json *value);
 void json_set_str(json *object, const char *key, const char *value);
 void json_set_num(json *object, const char *key, double value);

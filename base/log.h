@@ -9,7 +9,7 @@ typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN } log_level;
 
 typedef struct log_sink {
     log_level least;                                              // what lies below is dropped
-    void (*write)(void *user, log_level level, const char *line);  // one line, without newline; any thread
+    void (*write)(void *user, log_level level, const char *line); // one line, without newline; any thread
     void *user;
 } log_sink;
 

@@ -12,18 +12,18 @@
 #include <stdint.h>
 
 typedef struct rng {
-    uint64_t seed;    // Philox key
-    uint32_t stream;  // fourth counter word
+    uint64_t seed;   // Philox key
+    uint32_t stream; // fourth counter word
 } rng;
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 rng rng_stream(uint64_t seed, const char *name, uint32_t index);
 uint32_t rng_u32(rng r, uint64_t step, uint32_t element);
-float rng_uniform(rng r, uint64_t step, uint32_t element);                         // [0, 1), 24 bits
-double rng_normal(rng r, uint64_t step, uint32_t element);                         // mean 0, deviation 1
-uint32_t rng_below(rng r, uint64_t step, uint32_t element, uint32_t n);            // [0, n), n > 0
-void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t n);  // elements first .. first+n-1
+float rng_uniform(rng r, uint64_t step, uint32_t element);                          // [0, 1), 24 bits
+double rng_normal(rng r, uint64_t step, uint32_t element);                          // mean 0, deviation 1
+uint32_t rng_below(rng r, uint64_t step, uint32_t element, uint32_t n);             // [0, n), n > 0
+void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t n); // elements first .. first+n-1
 // A pseudo-random permutation of [0, n) without a table: where item i of epoch `step` lies (Feistel network with cycle walking).
 uint64_t rng_permute(rng r, uint64_t step, uint64_t i, uint64_t n);
 

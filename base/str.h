@@ -10,7 +10,7 @@
 #include "base/arena.h"
 
 typedef struct strbuf {
-    char *s;  // always terminated once something was added; NULL before
+    char *s; // always terminated once something was added; NULL before
     size_t len, cap;
 } strbuf;
 
@@ -28,11 +28,11 @@ bool str_utf8(const char *s, size_t n);
 bool str_bytes(const char *s, uint64_t *bytes);
 // 1536 -> "1.5 KiB". `out` holds at least 32.
 const char *str_human_bytes(uint64_t bytes, char out[32]);
-const char *str_human_time(double seconds, char out[32]);  // "3 min 20 s"
+const char *str_human_time(double seconds, char out[32]); // "3 min 20 s"
 
-char *path_join(arena *a, const char *dir, const char *name);  // `name` itself when it is absolute
-char *path_dir(arena *a, const char *path);                    // "." when there is none
-const char *path_base(const char *path);                       // points into `path`
-char *path_stem(arena *a, const char *path);                   // base name without its last extension
+char *path_join(arena *a, const char *dir, const char *name); // `name` itself when it is absolute
+char *path_dir(arena *a, const char *path);                   // "." when there is none
+const char *path_base(const char *path);                      // points into `path`
+char *path_stem(arena *a, const char *path);                  // base name without its last extension
 
 #endif

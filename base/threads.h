@@ -13,9 +13,9 @@
 typedef struct threads threads;
 typedef void thread_fn(void *arg, int index, int count);
 
-threads *threads_open(int count, err *e) MUST_CHECK;  // count >= 1; count - 1 workers are started
-void threads_close(threads *t);                       // accepts NULL
-int threads_count(const threads *t);                  // 1 for NULL
+threads *threads_open(int count, err *e) MUST_CHECK; // count >= 1; count - 1 workers are started
+void threads_close(threads *t);                      // accepts NULL
+int threads_count(const threads *t);                 // 1 for NULL
 // Runs fn(arg, i, count) for i in 0..count-1 and returns when all are done. count <= threads_count; 1 is a plain call.
 void threads_run(threads *t, int count, thread_fn *fn, void *arg);
 

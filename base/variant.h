@@ -12,23 +12,29 @@
 #define KMIDI_BASE_VARIANT_H
 
 #define VARIANT_PASTE2(name, v) name##_##v
-#define VARIANT_PASTE(name, v) VARIANT_PASTE2(name, v)
+#define VARIANT_PASTE(name, v)  VARIANT_PASTE2(name, v)
 #ifdef KMIDI_VARIANT
 #define VARIANT(name) VARIANT_PASTE(name, KMIDI_VARIANT)
 #endif
 
 typedef enum variant { VARIANT_BASE, VARIANT_V3, VARIANT_V4, VARIANT_COUNT } variant;
 
-variant variant_best(void);            // what this CPU has, or what KMIDI_ISA names
-const char *variant_name(variant v);   // "base", "v3", "v4"
+variant variant_best(void);          // what this CPU has, or what KMIDI_ISA names
+const char *variant_name(variant v); // "base", "v3", "v4"
 
 // For tables outside the fast rooms: VARIANT_ROW(op_relu) is {&op_relu_base, &op_relu_v3, &op_relu_v4}, as far as they were built.
 #ifdef KMIDI_HAS_v4
 #define VARIANT_EXTERN(T, name) extern const T name##_base, name##_v3, name##_v4;
-#define VARIANT_ROW(name) {&name##_base, &name##_v3, &name##_v4}
+#define VARIANT_ROW(name)                                                                                                                  \
+    {                                                                                                                                      \
+        &name##_base, &name##_v3, &name##_v4                                                                                               \
+    }
 #else
 #define VARIANT_EXTERN(T, name) extern const T name##_base;
-#define VARIANT_ROW(name) {&name##_base, &name##_base, &name##_base}
+#define VARIANT_ROW(name)                                                                                                                  \
+    {                                                                                                                                      \
+        &name##_base, &name##_base, &name##_base                                                                                           \
+    }
 #endif
 
 // How many f32 lanes a register has here, for kernels written with vector types.

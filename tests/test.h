@@ -28,49 +28,52 @@ typedef struct test_case {
 
 void test_register(test_case *t);
 bool test_expect(bool ok, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-void test_skip(const char *why);                // what the test needs is not on this machine; counted as skipped
-const char *test_dir(void);                     // an empty folder of this test, removed afterwards
-const char *test_path(const char *name);        // a path inside it (static, eight in turn)
-const char *test_kmidi(void);                   // the program under test: $KMIDI or ./kmidi
+void test_skip(const char *why);         // what the test needs is not on this machine; counted as skipped
+const char *test_dir(void);              // an empty folder of this test, removed afterwards
+const char *test_path(const char *name); // a path inside it (static, eight in turn)
+const char *test_kmidi(void);            // the program under test: $KMIDI or ./kmidi
 // Runs a shell command; its exit status (128 + signal when killed); output of stdout and stderr together in *out (static), may be NULL.
 int test_shell(const char **out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-json *test_golden(const char *name);            // tests/golden/NAME.json; the test fails when it is not there. json_free it.
+json *test_golden(const char *name); // tests/golden/NAME.json; the test fails when it is not there. json_free it.
 // Numbers that the Python scripts of tests/golden make alike: element i of a tensor that belongs to `seed`, in [-scale, scale).
 float test_fill(uint32_t seed, uint32_t i, float scale);
 // max |a - b| / max |b| over n elements
 double test_distance(const float *a, const float *b, size_t n);
 
-#define TEST(name)                                                                              \
-    static void test_##name(void);                                                              \
-    static test_case case_##name = {#name, __FILE__, test_##name, NULL};                        \
-    __attribute__((constructor)) static void register_##name(void) { test_register(&case_##name); } \
+#define TEST(name)                                                                                                                         \
+    static void test_##name(void);                                                                                                         \
+    static test_case case_##name = {#name, __FILE__, test_##name, NULL};                                                                   \
+    __attribute__((constructor)) static void register_##name(void)                                                                         \
+    {                                                                                                                                      \
+        test_register(&case_##name);                                                                                                       \
+    }                                                                                                                                      \
     static void test_##name(void)
 
 #define EXPECT(cond) test_expect((cond), __FILE__, __LINE__, "%s", #cond)
-#define EXPECT_INT(a, b)                                                                                   \
-    do {                                                                                                   \
-        long long a_ = (long long)(a), b_ = (long long)(b);                                                \
-        test_expect(a_ == b_, __FILE__, __LINE__, "%s is %lld, expected %s = %lld", #a, a_, #b, b_);       \
+#define EXPECT_INT(a, b)                                                                                                                   \
+    do {                                                                                                                                   \
+        long long a_ = (long long)(a), b_ = (long long)(b);                                                                                \
+        test_expect(a_ == b_, __FILE__, __LINE__, "%s is %lld, expected %s = %lld", #a, a_, #b, b_);                                       \
     } while (0)
-#define EXPECT_NEAR(a, b, tol)                                                                             \
-    do {                                                                                                   \
-        double a_ = (a), b_ = (b), t_ = (tol);                                                             \
-        test_expect(a_ - b_ <= t_ && b_ - a_ <= t_, __FILE__, __LINE__, "%s is %.9g, expected %s = %.9g within %g", #a, a_, #b, b_, t_); \
+#define EXPECT_NEAR(a, b, tol)                                                                                                             \
+    do {                                                                                                                                   \
+        double a_ = (a), b_ = (b), t_ = (tol);                                                                                             \
+        test_expect(a_ - b_ <= t_ && b_ - a_ <= t_, __FILE__, __LINE__, "%s is %.9g, expected %s = %.9g within %g", #a, a_, #b, b_, t_);   \
     } while (0)
-#define EXPECT_BELOW(a, limit)                                                                             \
-    do {                                                                                                   \
-        double a_ = (a), l_ = (limit);                                                                     \
-        test_expect(a_ < l_, __FILE__, __LINE__, "%s is %.9g, expected below %g", #a, a_, l_);             \
+#define EXPECT_BELOW(a, limit)                                                                                                             \
+    do {                                                                                                                                   \
+        double a_ = (a), l_ = (limit);                                                                                                     \
+        test_expect(a_ < l_, __FILE__, __LINE__, "%s is %.9g, expected below %g", #a, a_, l_);                                             \
     } while (0)
-#define EXPECT_STR(a, b) test_expect(test_same(a, b), __FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #a, test_shown(a), test_shown(b))
+#define EXPECT_STR(a, b)       test_expect(test_same(a, b), __FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #a, test_shown(a), test_shown(b))
 #define EXPECT_HAS(text, part) test_expect(test_has(text, part), __FILE__, __LINE__, "\"%s\" has no \"%s\"", test_shown(text), part)
-#define EXPECT_OK(call, e) test_expect((call), __FILE__, __LINE__, "%s: %s", #call, (e).text)
-#define EXPECT_ERR(call, e, want, part)                                                                    \
-    do {                                                                                                   \
-        (e).code = ERR_NONE, (e).text[0] = 0;                                                              \
-        test_expect(!(call), __FILE__, __LINE__, "%s succeeded", #call);                                   \
-        test_expect((e).code == (want) && test_has((e).text, part), __FILE__, __LINE__, "%s: error %s \"%s\", expected %s with \"%s\"", \
-                    #call, err_name((e).code), (e).text, err_name(want), part);                            \
+#define EXPECT_OK(call, e)     test_expect((call), __FILE__, __LINE__, "%s: %s", #call, (e).text)
+#define EXPECT_ERR(call, e, want, part)                                                                                                    \
+    do {                                                                                                                                   \
+        (e).code = ERR_NONE, (e).text[0] = 0;                                                                                              \
+        test_expect(!(call), __FILE__, __LINE__, "%s succeeded", #call);                                                                   \
+        test_expect((e).code == (want) && test_has((e).text, part), __FILE__, __LINE__, "%s: error %s \"%s\", expected %s with \"%s\"",    \
+                    #call, err_name((e).code), (e).text, err_name(want), part);                                                            \
     } while (0)
 
 bool test_same(const char *a, const char *b);
