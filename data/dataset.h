@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dataset.h: the shards of a run seen as one row of items. A value: opened once, never changed, used by any number of loaders.
+//
+//     const char *train[] = {"out/train-*.h5"};
+//     dataset *d = dataset_open(train, 1, e);
+//     if (!dataset_expect(v, d->labels, d->n_labels, d->settings, "the training data", e)) ...    // v: the validation set
+//     dataset_bands(d, mean, deviation);
+//
+// What is kept is per shard, not per item: about a kilobyte each.
+#ifndef KMIDI_DATA_DATASET_H
+#define KMIDI_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+typedef struct dataset {
+    size_t n_shards;
+    const char *const *paths;       // [n_shards], sorted within each pattern
+    const int64_t *first;           // [n_shards + 1]: items of shard s are [first[s], first[s + 1]) of the row
+    const int64_t *label_counts;    // [n_shards][n_labels + 1], the last column: items without a label
+    int64_t items, frames, longest; // `longest`: frames of the longest item
+    int n_mels;
+    const char *const *labels; // [n_labels], the same in every shard
+    size_t n_labels;
+    const int64_t *label_count;          // [n_labels + 1] over all shards
+    const char *settings;                // canonical JSON of every feature setting, the same in every shard
+    const char *name;                    // the dataset's name; "several" when shards differ in it
+    bool synthetic;                      // any of the shards is
+    char digest[65];                     // SHA-256 over the keys of the shards, for environment.json
+    const double *mel_sum, *mel_squares; // [n_mels]
+    arena memory;
+} dataset;
+
+// Patterns (or paths) in the order given; a pattern that matches nothing is ERR_MISSING. Shards that differ in label names or feature
+// settings are ERR_MISMATCH naming both files and the setting. A set without a single item is ERR_EMPTY.
+dataset *dataset_open(const char *const *patterns, size_t n, err *e) MUST_CHECK;
+void dataset_close(dataset *d); // accepts NULL
+
+// The data fits a model (or another set): its settings are equal (as values, not as text), and each of its label names that occurs is among
+// `labels`. NULL: not asked. `whose` names the other side: "the checkpoint 'runs/x/checkpoints/best.h5'". An unknown label is named with
+// the path of an item that carries it.
+bool dataset_expect(const dataset *d, const char *const *labels, size_t n_labels, const char *settings, const char *whose,
+                    err *e) MUST_CHECK;
+
+// Mean and deviation of every band over all frames, f64 sums; a band that never changes has deviation 1.
+void dataset_bands(const dataset *d, float *mean, float *deviation);
+
+#endif
