@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm.c: which library multiplies, and how a product is shared out.
+//
+// C is cut into a grid of slabs, one a thread, each one serial call. A slab packs its own rows of A and its own columns of B, so a grid
+// with more rows packs B more often and one with more columns A: the grid with the least work in its largest slab wins, packing counted. K
+// is never cut: each element of C is summed in the order that the library has for one thread (Goto and van de Geijn 2008, section 4, for
+// the layers; BLIS' "multithreading" page for the choice between them).
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "autograd/gemm_library.h"
+#include "base/arena.h"
+#include "base/hw.h"
+
+static const gemm_library *const libraries[] = {[GEMM_OPENBLAS] = &gemm_library_openblas, [GEMM_ONEDNN] = &gemm_library_onednn};
+enum { LIBRARIES = sizeof libraries / sizeof *libraries };
+
+// Written once before the first product (or by it); a global because the libraries themselves are.
+static atomic_int chosen = -1;
+
+// oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as good wherever it does.
+static gemm_backend faster_here(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") ? GEMM_ONEDNN : GEMM_OPENBLAS;
+#else
+    return GEMM_OPENBLAS;
+#endif
+}
+
+bool gemm_choose(err *e)
+{
+    const char *name = getenv("KMIDI_GEMM");
+    if (!name || !*name) {
+        atomic_store(&chosen, (int)faster_here());
+        return true;
+    }
+    for (int i = 0; i < LIBRARIES; i++)
+        if (!strcmp(name, libraries[i]->name)) {
+            atomic_store(&chosen, i);
+            return true;
+        }
+    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to openblas or onednn, or leave it unset", name);
+}
+
+gemm_backend gemm_current(void)
+{
+    int c = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (c < 0) {
+        err e;
+        c = gemm_choose(&e) ? atomic_load(&chosen) : (int)faster_here();
+        atomic_store(&chosen, c);
+    }
+    return (gemm_backend)c;
+}
+
+const char *gemm_describe(char out[128])
+{
+    gemm_backend first = gemm_current();
+    char a[64], b[62];
+    libraries[first]->describe(a, sizeof a);
+    libraries[first == GEMM_OPENBLAS ? GEMM_ONEDNN : GEMM_OPENBLAS]->describe(b, sizeof b);
+    snprintf(out, 128, "%s, %s", a, b);
+    return out;
+}
+
+static void scale(const gemm *p)
+{
+    for (int64_t i = 0; i < p->m; i++)
+        for (int64_t j = 0; j < p->n; j++)
+            p->c[i * p->ldc + j] = p->beta == 0 ? 0 : p->beta * p->c[i * p->ldc + j];
+}
+
+void gemm_serial(const gemm *p)
+{
+    if (p->m <= 0 || p->n <= 0)
+        return;
+    if (p->k <= 0)
+        scale(p);
+    else
+        libraries[gemm_current()]->serial(p);
+}
+
+typedef struct grid {
+    int rows, cols;
+    int64_t tile_m, tile_n;
+} grid;
+
+static int64_t largest_part(int64_t n, int64_t tile, int count)
+{
+    int64_t most = 0;
+    for (int i = 0; i < count; i++) {
+        int64_t lo, hi;
+        threads_part(n, tile, i, count, &lo, &hi);
+        most = hi - lo > most ? hi - lo : most;
+    }
+    return most;
+}
+
+// An element that is packed costs about as much as this many multiply-adds.
+enum { PACK_COST = 16 };
+
+static grid grid_choose(int64_t m, int64_t n, int count, const gemm_library *l)
+{
+    grid best = {1, 1, l->tile_m, l->tile_n};
+    double least = (double)m * (double)n + PACK_COST * (double)(m + n);
+    for (int rows = 1; rows <= count; rows++)
+        if (count % rows == 0) {
+            double pm = (double)largest_part(m, l->tile_m, rows), pn = (double)largest_part(n, l->tile_n, count / rows);
+            double work = pm * pn + PACK_COST * (pm + pn);
+            if (work < least)
+                least = work, best.rows = rows, best.cols = count / rows;
+        }
+    return best;
+}
+
+typedef struct job {
+    const gemm *p;
+    grid g;
+} job;
+
+static void slab(void *arg, int index, int count)
+{
+    (void)count;
+    const job *j = arg;
+    gemm p = *j->p;
+    int64_t i0, i1, j0, j1;
+    threads_part(p.m, j->g.tile_m, index / j->g.cols, j->g.rows, &i0, &i1);
+    threads_part(p.n, j->g.tile_n, index % j->g.cols, j->g.cols, &j0, &j1);
+    p.m = i1 - i0, p.n = j1 - j0;
+    p.a += p.ta ? i0 : i0 * p.lda;
+    p.b += p.tb ? j0 * p.ldb : j0;
+    p.c += i0 * p.ldc + j0;
+    gemm_serial(&p);
+}
+
+void gemm_run(const gemm *p, threads *pool, int count)
+{
+    if (count <= 1 || p->m <= 0 || p->n <= 0) {
+        gemm_serial(p);
+        return;
+    }
+    job j = {p, grid_choose(p->m, p->n, count, libraries[gemm_current()])};
+    threads_run(pool, j.g.rows * j.g.cols, slab, &j);
+}
+
+// From measurements on AVX-512 and AVX2 cores at 3 to 4 GHz; only the proportion to other nodes and to a fork-join matters.
+double gemm_cost(int64_t m, int64_t n, int64_t k)
+{
+    double flops_per_ns = gemm_current() == GEMM_ONEDNN ? 200 : 80;
+    return 200 + 2.0 * (double)m * (double)n * (double)k / flops_per_ns +
+           0.1 * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);
+}
+
+double gemm_peak(threads *pool, int count)
+{
+    enum { SIDE = 2048 };
+    size_t bytes = (size_t)SIDE * SIDE * sizeof(float);
+    float *buffer = base_pages(3 * bytes);
+    if (!buffer)
+        return 0;
+    float *a = buffer, *b = a + bytes / sizeof *a, *c = b + bytes / sizeof *b;
+    for (size_t i = 0; i < 2 * bytes / sizeof *a; i++)
+        a[i] = (float)(i % 7) - 3;
+    gemm p = {.m = SIDE, .n = SIDE, .k = SIDE, .a = a, .b = b, .c = c, .lda = SIDE, .ldb = SIDE, .ldc = SIDE};
+    double best = 1e30, start = hw_seconds();
+    for (int i = 0; i < 2 || hw_seconds() - start < 0.25; i++) {
+        double t = hw_seconds();
+        gemm_run(&p, pool, count);
+        t = hw_seconds() - t;
+        best = t < best ? t : best;
+    }
+    base_pages_free(buffer, 3 * bytes);
+    return 2e-9 * SIDE * SIDE * SIDE / best;
+}

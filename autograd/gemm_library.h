@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_library.h: what gemm.c needs of a BLAS. Each library enters through one file that fills one of these.
+#ifndef KMIDI_AUTOGRAD_GEMM_LIBRARY_H
+#define KMIDI_AUTOGRAD_GEMM_LIBRARY_H
+
+#include "autograd/gemm.h"
+
+typedef struct gemm_library {
+    const char *name;
+    int tile_m, tile_n;            // of C in the library's micro-kernel: slabs are cut at multiples
+    void (*serial)(const gemm *p); // m, n, k >= 1; the calling thread only
+    void (*describe)(char *out, size_t size);
+} gemm_library;
+
+extern const gemm_library gemm_library_openblas, gemm_library_onednn;
+
+#endif
