@@ -25,12 +25,12 @@ typedef struct gemm {
 } gemm;
 
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN } gemm_backend;
-bool gemm_choose(err *e) MUST_CHECK;  // reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
+bool gemm_choose(err *e) MUST_CHECK; // reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
 gemm_backend gemm_current(void);
-const char *gemm_describe(char out[128]);  // "onednn 2.6.3 (avx512), openblas 0.3.21 (Haswell)"
-void gemm_run(const gemm *p, threads *pool, int count);  // split over `count` threads
-void gemm_serial(const gemm *p);                         // on the calling thread
-double gemm_cost(int64_t m, int64_t n, int64_t k);       // nanoseconds on one thread, estimate
+const char *gemm_describe(char out[128]);               // "onednn 2.6.3 (avx512), openblas 0.3.21 (Haswell)"
+void gemm_run(const gemm *p, threads *pool, int count); // split over `count` threads
+void gemm_serial(const gemm *p);                        // on the calling thread
+double gemm_cost(int64_t m, int64_t n, int64_t k);      // nanoseconds on one thread, estimate
 // What this machine reaches at 2048^3 with `count` threads, GFLOP/s (about 0.3 s).
 double gemm_peak(threads *pool, int count);
 

@@ -33,16 +33,18 @@ const char *dtype_name(dtype t);
 enum { RANK_MAX = 4 };
 typedef enum dim_symbol { SYM_FIXED, SYM_BATCH, SYM_TIME } dim_symbol;
 typedef struct shape {
-    int rank;  // 0: a scalar
+    int rank; // 0: a scalar
     int64_t d[RANK_MAX];
     uint8_t sym[RANK_MAX];
 } shape;
 
-shape shape_of(int rank, ...);                  // shape_of(2, B, I): dimensions as int or int64_t casts to int
-int64_t shape_count(shape s);                   // elements; 1 for a scalar
-int64_t shape_rows(shape s);                    // elements of all dimensions but the last
-bool shape_same(shape a, shape b);              // symbols are not compared
-const char *shape_text(shape s, char out[64]);  // "[16, 150, 128]"
+// shape_of(2, B, I); any integer type will do. shape_of(0) is a scalar.
+#define shape_of(...) shape_make(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t) - 1, (const int64_t[]){__VA_ARGS__})
+shape shape_make(size_t n, const int64_t *rank_and_dims);
+int64_t shape_count(shape s);                  // elements; 1 for a scalar
+int64_t shape_rows(shape s);                   // elements of all dimensions but the last
+bool shape_same(shape a, shape b);             // symbols are not compared
+const char *shape_text(shape s, char out[64]); // "[16, 150, 128]"
 
 typedef struct op_def op_def;
 typedef struct tensor tensor;
@@ -50,30 +52,30 @@ typedef struct node node;
 typedef struct graph graph;
 
 typedef enum tensor_kind {
-    TENSOR_COMPUTED,  // output of a node
-    TENSOR_INPUT,     // filled by the caller before each run
-    TENSOR_PARAM,     // in the flat weight buffer
-    TENSOR_CONST      // bytes that the graph owns
+    TENSOR_COMPUTED, // output of a node
+    TENSOR_INPUT,    // filled by the caller before each run
+    TENSOR_PARAM,    // in the flat weight buffer
+    TENSOR_CONST     // bytes that the graph owns
 } tensor_kind;
 
 struct tensor {
-    int id;  // index into graph tensors
+    int id; // index into graph tensors
     tensor_kind kind;
     dtype type;
     shape shape;
-    const char *name;  // of inputs, params, outputs; NULL for what lies between
-    node *from;        // the node that computes it, or NULL
-    int param;         // TENSOR_PARAM: index into params (params.h)
-    const void *data;  // TENSOR_CONST
+    const char *name; // of inputs, params, outputs; NULL for what lies between
+    node *from;       // the node that computes it, or NULL
+    int param;        // TENSOR_PARAM: index into params (params.h)
+    const void *data; // TENSOR_CONST
 };
 
 struct node {
     int id;
     const op_def *op;
-    const void *attrs;  // typed by the op's own file; NULL when it has none
+    const void *attrs; // typed by the op's own file; NULL when it has none
     int n_in, n_out;
     tensor **in, **out;
-    bool backward;  // appended by graph_gradient
+    bool backward; // appended by graph_gradient
 };
 
 graph *graph_open(arena *a);
@@ -85,9 +87,9 @@ bool tensor_poisoned(const tensor *t);
 
 tensor *graph_input(graph *g, const char *name, dtype type, shape s);
 tensor *graph_param(graph *g, const char *name, int index, shape s);
-tensor *graph_const(graph *g, dtype type, shape s, const void *bytes);  // copied
-// Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first output;
-// the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
+tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
+// Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first
+// output; the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
 tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[]);
 
 // d(loss)/d(wrt[i]) as new nodes of the same graph, into grads[i] (NULL where loss does not depend on wrt[i]). `loss` must be a
@@ -97,10 +99,10 @@ void graph_gradient(graph *g, tensor *loss, tensor *const wrt[], int n, tensor *
 void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[]);
 
 int graph_nodes(const graph *g);
-const node *graph_node(const graph *g, int i);  // in topological order
+const node *graph_node(const graph *g, int i); // in topological order
 int graph_tensors(const graph *g);
 tensor *graph_tensor(const graph *g, int i);
-tensor *graph_find_input(const graph *g, const char *name);  // NULL when there is none
-void graph_name(graph *g, tensor *t, const char *name);      // names an output
+tensor *graph_find_input(const graph *g, const char *name); // NULL when there is none
+void graph_name(graph *g, tensor *t, const char *name);     // names an output
 
 #endif

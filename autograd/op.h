@@ -23,62 +23,62 @@ enum { OP_IN_MAX = 12, OP_OUT_MAX = 6, OP_SAMPLES = 16 };
 typedef struct call {
     const node *n;
     const void *attrs;
-    void *in[OP_IN_MAX], *out[OP_OUT_MAX];  // in[i] may equal out[0] where the planner used OP_INPLACE
-    void *work;                             // op->workspace bytes, not kept between calls
+    void *in[OP_IN_MAX], *out[OP_OUT_MAX]; // in[i] may equal out[0] where the planner used OP_INPLACE
+    void *work;                            // op->workspace bytes, not kept between calls
     threads *pool;
     int threads;
-    uint64_t seed, step;  // of the run: dropout draws from (seed, stream, step, element)
-    bool training;        // dropout is the identity where false
+    uint64_t seed, step; // of the run: dropout draws from (seed, stream, step, element)
+    bool training;       // dropout is the identity where false
 } call;
 
 typedef enum op_flags {
-    OP_VIEW = 1,          // output 0 is input 0's bytes with another shape: no kernel runs
-    OP_INPLACE0 = 2,      // output 0 may take the place of input 0 (same size, element by element)
-    OP_INPLACE1 = 4,      // ... of input 1
-    OP_INPLACE_ANY = 8,   // ... of any input of the output's size
-    OP_RANDOM = 16        // draws from seed and step
+    OP_VIEW = 1,        // output 0 is input 0's bytes with another shape: no kernel runs
+    OP_INPLACE0 = 2,    // output 0 may take the place of input 0 (same size, element by element)
+    OP_INPLACE1 = 4,    // ... of input 1
+    OP_INPLACE_ANY = 8, // ... of any input of the output's size
+    OP_RANDOM = 16      // draws from seed and step
 } op_flags;
 
 // A small case for the tests: inputs are filled from (seed, scale), integers below `below`.
 typedef struct op_sample_input {
     dtype type;
     shape shape;
-    float scale, offset;  // f32: offset + scale * u, u in [-1, 1)
-    int below;            // i32: in [low, below)
+    float scale, offset; // f32: offset + scale * u, u in [-1, 1)
+    int below;           // i32: in [low, below)
     int low;
-    bool no_gradient;     // not differentiated here (targets, masks)
+    bool no_gradient; // not differentiated here (targets, masks)
 } op_sample_input;
 
 typedef struct op_sample {
-    const char *what;                                    // "T 5, H not a multiple of 16"
+    const char *what; // "T 5, H not a multiple of 16"
     int n;
     op_sample_input in[OP_IN_MAX];
-    tensor *(*build)(graph *g, tensor *const in[]);      // calls the constructor with this sample's attributes
-    float step, tolerance;                               // finite differences; 0: the harness's defaults (1e-2, 2e-3 relative)
+    tensor *(*build)(graph *g, tensor *const in[]); // calls the constructor with this sample's attributes
+    float step, tolerance;                          // finite differences; 0: the harness's defaults (1e-2, 2e-3 relative)
 } op_sample;
 
 struct op_def {
     const char *name;
     int n_in_min, n_in_max, n_out;
     unsigned flags;
-    unsigned types;  // bit DT_x: dtypes of output 0 that the kernels take
+    unsigned types; // bit DT_x: dtypes of output 0 that the kernels take
     // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence that has the numbers in it.
     bool (*shape)(const node *n, err *e);
-    size_t (*workspace)(const node *n, int threads);  // NULL: none
-    double (*cost)(const node *n);                    // about how many nanoseconds one thread takes; NULL: from bytes moved
-    void (*forward)(const call *c);                   // NULL for OP_VIEW
-    void (*reference)(const call *c);                 // plain loops, one thread, f64 sums; NULL: forward is plain already
+    size_t (*workspace)(const node *n, int threads); // NULL: none
+    double (*cost)(const node *n);                   // about how many nanoseconds one thread takes; NULL: from bytes moved
+    void (*forward)(const call *c);                  // NULL for OP_VIEW
+    void (*reference)(const call *c);                // plain loops, one thread, f64 sums; NULL: forward is plain already
     // Appends nodes for the gradients of inputs i with want[i] into din[i]; dout[j] is NULL where output j does not matter.
     void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[]);
-    const char *no_gradient;  // the reason, where gradient is NULL
+    const char *no_gradient; // the reason, where gradient is NULL
     void (*portable)(const node *n, emitter *m);
-    const char *no_portable;  // the reason, where portable is NULL
+    const char *no_portable; // the reason, where portable is NULL
     const op_sample *samples;
     int n_samples;
 };
 
 // For kernels: part of n elements that belongs to thread `index`.
 typedef void op_part_fn(const call *c, int64_t lo, int64_t hi);
-void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn);  // fn over parts of [0, n), on c->threads threads
+void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn); // fn over parts of [0, n), on c->threads threads
 
 #endif

@@ -19,8 +19,8 @@ typedef enum op_id {
 #include "autograd/ops/ops.def"
 #undef OP
 
-const op_def *op_get(op_id id);                 // of the best vector width here
+const op_def *op_get(op_id id); // of the best vector width here
 const op_def *op_get_variant(op_id id, variant v);
-const op_def *op_find(const char *name);        // NULL when there is none
+const op_def *op_find(const char *name); // NULL when there is none
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// optim.h: optimisers as loops over the flat buffers of params.h. One file in optim/ each, listed in optim.def; compiled for each vector width.
+// optim.h: optimisers as loops over the flat buffers of params.h. One file in optim/ each, listed in optim.def; compiled for each vector
+// width.
 //
 // Formulas and defaults are PyTorch's (torch.optim.AdamW, Adam, SGD), so that trajectories compare.
 #ifndef KMIDI_AUTOGRAD_OPTIM_H
@@ -12,21 +13,21 @@
 typedef struct optim_hyper {
     float lr, beta1, beta2, eps, weight_decay, momentum;
     bool nesterov;
-    uint64_t step;     // 1 for the first update (bias correction)
-    float grad_scale;  // multiplies every gradient first: the clip factor
+    uint64_t step;    // 1 for the first update (bias correction)
+    float grad_scale; // multiplies every gradient first: the clip factor
 } optim_hyper;
 
 typedef struct optim_def {
     const char *name;
     const char *summary;
-    int moments;               // buffers of the gradient's length
+    int moments; // buffers of the gradient's length
     optim_hyper defaults;
     // Updates w[0..n) in place from g and the moments.
     void (*update)(const optim_hyper *h, float *w, const float *g, float *const moment[], int64_t n);
 } optim_def;
 
-const optim_def *optim_find(const char *name);     // "adamw", "adam", "sgd"; NULL when unknown
-const optim_def *optim_at(int i);                  // NULL behind the last
+const optim_def *optim_find(const char *name); // "adamw", "adam", "sgd"; NULL when unknown
+const optim_def *optim_at(int i);              // NULL behind the last
 // One step over all trainable parameters on `count` threads.
 void optim_step(const optim_def *o, const optim_hyper *h, params *p, threads *pool, int count);
 // The global L2 norm of the flat gradient; not finite when any element is not. Summed in f64, in an order that does not depend on `count`.

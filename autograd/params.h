@@ -16,7 +16,7 @@
 typedef enum init_kind { INIT_ZERO, INIT_ONE, INIT_UNIFORM, INIT_NORMAL } init_kind;
 typedef struct init {
     init_kind kind;
-    float scale;  // UNIFORM: in [-scale, scale); NORMAL: deviation
+    float scale; // UNIFORM: in [-scale, scale); NORMAL: deviation
 } init;
 
 typedef struct param {
@@ -24,32 +24,35 @@ typedef struct param {
     shape shape;
     init init;
     bool trainable;
-    bool counted;     // false for training-only parts (the probe head): left out of the model's count and of exports
-    int64_t count;    // elements
-    int64_t offset;   // element offset in `weights` (a multiple of 16)
-    int64_t goffset;  // element offset in `grads` and moments; -1 when frozen
+    bool counted;    // false for training-only parts (the probe head): left out of the model's count and of exports
+    int64_t count;   // elements
+    int64_t offset;  // element offset in `weights` (a multiple of 16)
+    int64_t goffset; // element offset in `grads` and moments; -1 when frozen
 } param;
 
 enum { PARAMS_MOMENTS = 3 };
 typedef struct params {
-    arena *arena;  // owner of the table
+    arena *arena; // owner of the table
     param *list;
     int n, cap;
     float *weights, *grads, *moment[PARAMS_MOMENTS];
     int n_moments;
-    int64_t weights_len, grads_len;  // elements, padding included (padding is zero and stays zero)
+    int64_t weights_len, grads_len; // elements, padding included (padding is zero and stays zero)
 } params;
 
 params *params_open(arena *a);
 // The index of `name`, declared now or before (then with the same shape, else -1 and ERR_SHAPE).
 int params_declare(params *p, const char *name, shape s, init how, err *e);
-int params_find(const params *p, const char *name);             // -1 when there is none
-int64_t params_count(const params *p, bool trainable_only);     // elements of counted parameters (all trainable ones where trainable_only)
-bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK;  // lays out and zeroes the buffers
-void params_release(params *p);                                 // the buffers; the table goes with its arena
-void params_init(params *p, uint64_t seed);                     // as PyTorch draws them; each parameter from its own named stream
-uint64_t params_bytes(const params *p, int n_moments);          // of all buffers, known before they are allocated
-static inline float *params_at(const params *p, int i) { return p->weights + p->list[i].offset; }
+int params_find(const params *p, const char *name);         // -1 when there is none
+int64_t params_count(const params *p, bool trainable_only); // elements of counted parameters (all trainable ones where trainable_only)
+bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK; // lays out and zeroes the buffers
+void params_release(params *p);                                    // the buffers; the table goes with its arena
+void params_init(params *p, uint64_t seed);                        // as PyTorch draws them; each parameter from its own named stream
+uint64_t params_bytes(const params *p, int n_moments);             // of all buffers, known before they are allocated
+static inline float *params_at(const params *p, int i)
+{
+    return p->weights + p->list[i].offset;
+}
 // SHA-256 over sorted name, shape, dtype, bytes of the counted parameters: what adapters and exports call the fingerprint.
 void params_fingerprint(const params *p, char hex[65]);
 

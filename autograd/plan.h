@@ -15,43 +15,47 @@
 typedef enum place_kind { PLACE_NONE, PLACE_ARENA, PLACE_WEIGHTS, PLACE_GRADS, PLACE_CONST } place_kind;
 typedef struct place {
     place_kind kind;
-    uint64_t offset;  // bytes from the start of that buffer
-    int first, last;  // steps between which the bytes are alive (PLACE_ARENA)
-    int root;         // id of the tensor whose bytes these are (itself unless a view or in place)
+    uint64_t offset; // bytes from the start of that buffer
+    int first, last; // steps between which the bytes are alive (PLACE_ARENA)
+    int root;        // id of the tensor whose bytes these are (itself unless a view or in place)
 } place;
 
+// Runs a node, or (node NULL) stores or adds a gradient that does not already lie in the flat buffer.
 typedef struct plan_step {
     const node *node;
+    const tensor *grad;
+    int param; // index into params of `grad`
     int threads;
-    double cost_ns;  // estimate on one thread
+    double cost_ns; // estimate on one thread
 } plan_step;
 
-// What a gradient does with its place in the flat gradient buffer.
+// What a gradient does with its place in the flat gradient buffer. With STORE a gradient is computed right there; a copy is made only where
+// one tensor is the gradient of two parameters.
 typedef enum grad_mode { GRAD_STORE, GRAD_ADD } grad_mode;
 typedef struct plan_options {
-    int threads;                 // at most; 1 or more
-    tensor *const *outputs;      // kept for the caller
+    int threads;            // at most; 1 or more
+    tensor *const *outputs; // kept for the caller
     int n_outputs;
-    const params *params;        // may be NULL: a graph without parameters
-    tensor *const *grads;        // gradient of params->list[i], NULL where it has none; bound to the flat gradient buffer
-    grad_mode grad_mode;         // GRAD_ADD: each run adds to what is there (accumulation)
-    bool no_inplace;             // for tests: every tensor its own place
+    const params *params; // may be NULL: a graph without parameters
+    tensor *const *grads; // gradient of params->list[i], NULL where it has none; bound to the flat gradient buffer
+    grad_mode grad_mode;  // GRAD_ADD: each run adds to what is there (accumulation)
+    bool no_inplace;      // for tests: every tensor its own place
 } plan_options;
 
 typedef struct plan {
     const graph *graph;
     plan_step *steps;
     int n_steps;
-    place *places;               // by tensor id
-    uint64_t arena_bytes;        // the peak, to the byte
-    uint64_t work_bytes;         // the largest workspace of a node
-    uint64_t live_bytes;         // the most that is alive at once: no plan can be smaller
+    place *places;        // by tensor id
+    uint64_t arena_bytes; // the peak, to the byte
+    uint64_t work_bytes;  // the largest workspace of a node
+    uint64_t live_bytes;  // the most that is alive at once: no plan can be smaller
     plan_options options;
 } plan;
 
 // Owned by `a`, as is everything it points at.
 plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e) MUST_CHECK;
-uint64_t plan_bytes(const plan *p);            // arena + workspace
-void plan_print(const plan *p, strbuf *out);   // one line a step: name, shapes, place, threads, estimate
+uint64_t plan_bytes(const plan *p);          // arena + workspace
+void plan_print(const plan *p, strbuf *out); // one line a step: name, shapes, place, threads, estimate
 
 #endif

@@ -28,15 +28,15 @@ typedef struct emit_attr {
     const char *s;
 } emit_attr;
 
-const char *emit_in(emitter *m, const node *n, int i);   // name of input i's value
-const char *emit_out(emitter *m, const node *n, int i);  // name that output i must get
-const char *emit_fresh(emitter *m, const char *hint);    // a name for a value in between
+const char *emit_in(emitter *m, const node *n, int i);  // name of input i's value
+const char *emit_out(emitter *m, const node *n, int i); // name that output i must get
+const char *emit_fresh(emitter *m, const char *hint);   // a name for a value in between
 void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[], int n_out, const char *const out[], int n_attr,
-               const emit_attr *attrs);  // an input name "" is an optional input left out
+               const emit_attr *attrs); // an input name "" is an optional input left out
 // Initialisers: return their name. A parameter's name is its own; emit_param_* give a rearranged copy of it.
-const char *emit_i64(emitter *m, int n, const int64_t *values);            // 1-D
+const char *emit_i64(emitter *m, int n, const int64_t *values); // 1-D
 const char *emit_i64_scalar(emitter *m, int64_t value);
 const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *values);
-const float *emit_param_values(emitter *m, const node *n, int i);          // bytes of input i when it is a parameter or constant, else NULL
+const float *emit_param_values(emitter *m, const node *n, int i); // bytes of input i when it is a parameter or constant, else NULL
 
 #endif

@@ -16,9 +16,9 @@ typedef struct run run;
 
 // The table of calls is owned by `a`; the buffer is released by run_close. `p` must be allocated (params.h) and outlive the run.
 run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e) MUST_CHECK;
-void run_close(run *r);  // accepts NULL
-void *run_input(run *r, const char *name);            // NULL when the graph has none of that name
-void *run_data(run *r, const tensor *t);              // where t lies; meaningful for inputs and plan outputs
+void run_close(run *r);                    // accepts NULL
+void *run_input(run *r, const char *name); // NULL when the graph has none of that name
+void *run_data(run *r, const tensor *t);   // where t lies; meaningful for inputs and plan outputs
 void run_step(run *r, uint64_t seed, uint64_t step, bool training);
 // For --profile: seconds spent in each plan step by the last run_step_timed.
 void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, double *seconds);

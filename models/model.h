@@ -5,9 +5,8 @@
 // ONNX initialisers all follow from that. reference: the PyTorch definitions of the same names.
 //
 //     params *p = params_open(&arena);
-//     network *n = model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 16, .time = 150, .classes = 4, .training = true}, &arena, e);
-//     params_allocate(p, 2, e), params_init(p, seed);
-//     plan_make(n->g, ...n->loss, n->grads...)
+//     network *n = model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 16, .time = 150, .classes = 4, .training =
+//     true}, &arena, e); params_allocate(p, 2, e), params_init(p, seed); plan_make(n->g, ...n->loss, n->grads...)
 //
 // Building again with the same params and other dimensions gives another graph over the same weights (evaluation, prediction).
 #ifndef KMIDI_MODELS_MODEL_H
@@ -26,16 +25,16 @@ typedef struct port {
     int rank;
     int64_t dim[RANK_MAX];
     uint8_t sym[RANK_MAX];
-    int below;  // i32: values lie in [low, below)
+    int below; // i32: values lie in [low, below)
     int low;
 } port;
 
 typedef struct model_dims {
-    int64_t batch, time;    // time: frames or tokens, 1 for models without
-    int classes;            // of the training-only probe head; 0 for models that have none
+    int64_t batch, time; // time: frames or tokens, 1 for models without
+    int classes;         // of the training-only probe head; 0 for models that have none
     float label_smoothing;
-    bool training;          // with loss and gradients; else inputs to output (and probe logits where classes > 0)
-    const bool *frozen;     // by parameter index, for adapters; NULL: as the params table says
+    bool training;      // with loss and gradients; else inputs to output (and probe logits where classes > 0)
+    const bool *frozen; // by parameter index, for adapters; NULL: as the params table says
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
@@ -46,49 +45,51 @@ typedef struct network {
     model_dims dims;
     graph *g;
     params *p;
-    tensor *in[MODEL_PORTS];  // in the order of model->inputs
-    tensor *out;              // the model's output: what is exported
-    tensor *logits;           // what the loss sees: the probe's logits, or `out`
-    tensor *target, *weight;  // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
-    tensor *scale;            // training: input "scale", a scalar: 1 / total weight of the accumulation window
-    tensor *loss_sum;         // training: sum of weight * loss over the rows of this batch
-    tensor *loss;             // loss_sum * scale: what is differentiated
-    tensor **grads;           // training: [p->n], NULL where frozen
+    tensor *in[MODEL_PORTS]; // in the order of model->inputs
+    tensor *out;             // the model's output: what is exported
+    tensor *logits;          // what the loss sees: the probe's logits, or `out`
+    tensor *target, *weight; // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
+    tensor *scale;           // training: input "scale", a scalar: 1 / total weight of the accumulation window
+    tensor *loss_sum;        // training: sum of weight * loss over the rows of this batch
+    tensor *loss;            // loss_sum * scale: what is differentiated
+    tensor **grads;          // training: [p->n], NULL where frozen
 } network;
 
 struct model_def {
     const char *name;
     const char *summary;
-    int64_t params;     // exact count, checked by a test and at build
+    int64_t params; // exact count, checked by a test and at build
     model_task task;
-    bool probe;         // a training-only Linear(output, classes) stands between output and loss
+    bool probe; // a training-only Linear(output, classes) stands between output and loss
     int n_inputs;
     port inputs[MODEL_PORTS];
     port output;
-    port target;        // i32 class or token ids, or f32 vectors
+    port target; // i32 class or token ids, or f32 vectors
     tensor *(*forward)(network *n, tensor *const in[]);
-    tensor *(*loss)(network *n, tensor *logits);  // from n->target, n->weight: a scalar sum
+    tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
 };
 
-const model_def *model_find(const char *name);  // NULL when there is none
-const model_def *model_at(int i);               // in the order of models.def; NULL behind the last
+const model_def *model_find(const char *name); // NULL when there is none
+const model_def *model_at(int i);              // in the order of models.def; NULL behind the last
 int model_count(void);
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;
-int64_t model_flops(const model_def *m, const model_dims *d);  // of matrix products in one training step (6 x weights x rows)
+int64_t model_flops(const model_def *m, const model_dims *d); // of matrix products in one training step (6 x weights x rows)
 
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
+// Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
+tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
 
-// What a checkpoint and an exported model carry beside the weights: label names, mel settings, sample rate, dialect, fingerprint of the data ...
-// Text by key; owned by its arena.
+// What a checkpoint and an exported model carry beside the weights: label names, mel settings, sample rate, dialect, fingerprint of the
+// data ... Text by key; owned by its arena.
 typedef struct model_meta {
     arena *arena;
     int n, cap;
     char **keys, **values;
 } model_meta;
 void meta_set(model_meta *m, const char *key, const char *value);
-const char *meta_get(const model_meta *m, const char *key);  // NULL when there is none
+const char *meta_get(const model_meta *m, const char *key); // NULL when there is none
 
 #endif

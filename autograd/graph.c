@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// graph.c: growing lists of tensors and nodes in one arena, and reverse-mode differentiation as graph rewriting.
+//
+// graph_gradient walks the nodes backwards. A tensor is "reached" when it depends on one of wrt; only reached inputs are wanted, so a
+// frozen layer's weight gradients are never built, and neither is anything below the first trainable layer. Several gradients of one tensor
+// are added in the order in which they arise, which makes the sum deterministic.
+#include "autograd/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/op.h"
+
+struct graph {
+    arena *arena;
+    node **nodes;
+    int n_nodes, cap_nodes;
+    tensor **tensors;
+    int n_tensors, cap_tensors;
+    tensor *poison;
+    bool backward; // nodes are being appended by graph_gradient
+    err error;
+};
+
+static const struct {
+    size_t size;
+    const char *name;
+} dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"}, [DT_BF16] = {2, "bf16"}, [DT_I32] = {4, "i32"}};
+
+size_t dtype_size(dtype t)
+{
+    return dtypes[t].size;
+}
+const char *dtype_name(dtype t)
+{
+    return dtypes[t].name;
+}
+
+shape shape_make(size_t n, const int64_t *rank_and_dims)
+{
+    CHECK(n <= RANK_MAX && rank_and_dims[0] == (int64_t)n);
+    shape s = {.rank = (int)n};
+    for (size_t i = 0; i < n; i++)
+        s.d[i] = rank_and_dims[1 + i];
+    return s;
+}
+
+int64_t shape_count(shape s)
+{
+    int64_t n = 1;
+    for (int i = 0; i < s.rank; i++)
+        n *= s.d[i];
+    return n;
+}
+
+int64_t shape_rows(shape s)
+{
+    int64_t n = 1;
+    for (int i = 0; i + 1 < s.rank; i++)
+        n *= s.d[i];
+    return n;
+}
+
+bool shape_same(shape a, shape b)
+{
+    if (a.rank != b.rank)
+        return false;
+    for (int i = 0; i < a.rank; i++)
+        if (a.d[i] != b.d[i])
+            return false;
+    return true;
+}
+
+const char *shape_text(shape s, char out[64])
+{
+    size_t n = 0;
+    n += (size_t)snprintf(out, 64, "[");
+    for (int i = 0; i < s.rank && n < 56; i++)
+        n += (size_t)snprintf(out + n, 64 - n, "%s%lld", i ? ", " : "", (long long)s.d[i]);
+    if (n < 63)
+        snprintf(out + n, 64 - n, "]");
+    return out;
+}
+
+// --- building ---------------------------------------------------------------------------------
+
+// A list that doubles; the old copy stays in the arena, which at most doubles what the lists cost.
+#define GROW(g, list, n, cap, T)                                                                                                           \
+    do {                                                                                                                                   \
+        if ((n) == (cap)) {                                                                                                                \
+            int wider = (cap) ? 2 * (cap) : 64;                                                                                            \
+            T *copy = NEW((g)->arena, T, (size_t)wider);                                                                                   \
+            if (n)                                                                                                                         \
+                memcpy(copy, (list), sizeof(T) * (size_t)(n));                                                                             \
+            (list) = copy;                                                                                                                 \
+            (cap) = wider;                                                                                                                 \
+        }                                                                                                                                  \
+    } while (0)
+
+static tensor *tensor_new(graph *g, tensor_kind kind, dtype type, shape s)
+{
+    GROW(g, g->tensors, g->n_tensors, g->cap_tensors, tensor *);
+    tensor *t = NEW(g->arena, tensor, 1);
+    *t = (tensor){.id = g->n_tensors, .kind = kind, .type = type, .shape = s, .param = -1};
+    g->tensors[g->n_tensors++] = t;
+    return t;
+}
+
+graph *graph_open(arena *a)
+{
+    graph *g = NEW(a, graph, 1);
+    g->arena = a;
+    g->poison = NEW(a, tensor, 1);
+    g->poison->id = -1;
+    return g;
+}
+
+arena *graph_arena(graph *g)
+{
+    return g->arena;
+}
+
+bool graph_ok(const graph *g, err *e)
+{
+    if (g->error.code == ERR_NONE)
+        return true;
+    return err_set(e, g->error.code, "%s", g->error.text);
+}
+
+tensor *graph_fail(graph *g, const char *fmt, ...)
+{
+    if (g->error.code == ERR_NONE) {
+        char text[512];
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        (void)err_set(&g->error, ERR_SHAPE, "%s", text);
+    }
+    return g->poison;
+}
+
+bool tensor_poisoned(const tensor *t)
+{
+    return t->id < 0;
+}
+
+tensor *graph_input(graph *g, const char *name, dtype type, shape s)
+{
+    tensor *t = tensor_new(g, TENSOR_INPUT, type, s);
+    t->name = arena_strdup(g->arena, name);
+    return t;
+}
+
+tensor *graph_param(graph *g, const char *name, int index, shape s)
+{
+    tensor *t = tensor_new(g, TENSOR_PARAM, DT_F32, s);
+    t->name = arena_strdup(g->arena, name);
+    t->param = index;
+    return t;
+}
+
+tensor *graph_const(graph *g, dtype type, shape s, const void *bytes)
+{
+    tensor *t = tensor_new(g, TENSOR_CONST, type, s);
+    size_t n = (size_t)shape_count(s) * dtype_size(type);
+    void *copy = arena_alloc(g->arena, 1, n);
+    memcpy(copy, bytes, n);
+    t->data = copy;
+    return t;
+}
+
+static node *node_new(graph *g, int op, const void *attrs, size_t attrs_size, int n_in, tensor *const in[])
+{
+    node *n = NEW(g->arena, node, 1);
+    *n = (node){.op = op_get((op_id)op), .n_in = n_in, .backward = g->backward};
+    n->n_out = n->op->n_out;
+    n->in = NEW(g->arena, tensor *, (size_t)(n_in + 1));
+    n->out = NEW(g->arena, tensor *, (size_t)n->n_out);
+    memcpy(n->in, in, sizeof *in * (size_t)n_in);
+    if (attrs_size) {
+        void *copy = arena_alloc(g->arena, 1, attrs_size);
+        memcpy(copy, attrs, attrs_size);
+        n->attrs = copy;
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        n->out[i] = NEW(g->arena, tensor, 1);
+        *n->out[i] = (tensor){.kind = TENSOR_COMPUTED, .from = n, .param = -1};
+    }
+    return n;
+}
+
+tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[])
+{
+    const op_def *def = op_get((op_id)op);
+    CHECK(n >= def->n_in_min && n <= def->n_in_max && n <= OP_IN_MAX && def->n_out <= OP_OUT_MAX);
+    if (g->error.code)
+        return g->poison;
+    for (int i = 0; i < n; i++)
+        if (tensor_poisoned(in[i]))
+            return graph_fail(g, "%s: input %d is not a tensor of this graph", def->name, i);
+    node *made = node_new(g, op, attrs, attrs_size, n, in);
+    err e = {0};
+    if (!def->shape(made, &e))
+        return graph_fail(g, "%s: %s", def->name, e.text);
+    GROW(g, g->nodes, g->n_nodes, g->cap_nodes, node *);
+    made->id = g->n_nodes;
+    g->nodes[g->n_nodes++] = made;
+    for (int i = 0; i < made->n_out; i++) {
+        GROW(g, g->tensors, g->n_tensors, g->cap_tensors, tensor *);
+        made->out[i]->id = g->n_tensors;
+        g->tensors[g->n_tensors++] = made->out[i];
+    }
+    return made->out[0];
+}
+
+int graph_nodes(const graph *g)
+{
+    return g->n_nodes;
+}
+const node *graph_node(const graph *g, int i)
+{
+    return g->nodes[i];
+}
+int graph_tensors(const graph *g)
+{
+    return g->n_tensors;
+}
+tensor *graph_tensor(const graph *g, int i)
+{
+    return g->tensors[i];
+}
+
+tensor *graph_find_input(const graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_tensors; i++)
+        if (g->tensors[i]->kind == TENSOR_INPUT && !strcmp(g->tensors[i]->name, name))
+            return g->tensors[i];
+    return NULL;
+}
+
+void graph_name(graph *g, tensor *t, const char *name)
+{
+    if (!tensor_poisoned(t))
+        t->name = arena_strdup(g->arena, name);
+}
+
+// --- differentiation --------------------------------------------------------------------------
+
+typedef struct backward {
+    graph *g;
+    bool *reached; // by tensor id: depends on one of wrt
+    tensor **grad; // by tensor id: gradient collected so far
+} backward;
+
+static void reach(backward *b, int n_nodes)
+{
+    for (int i = 0; i < n_nodes; i++) {
+        const node *n = b->g->nodes[i];
+        bool any = false;
+        for (int k = 0; k < n->n_in; k++)
+            any = any || b->reached[n->in[k]->id];
+        for (int k = 0; k < n->n_out; k++)
+            b->reached[n->out[k]->id] = any;
+    }
+}
+
+static void collect(backward *b, const tensor *t, tensor *d)
+{
+    tensor **slot = &b->grad[t->id];
+    *slot = *slot ? op_add(b->g, *slot, d) : d;
+}
+
+static void step_back(backward *b, const node *n)
+{
+    tensor *dout[OP_OUT_MAX] = {0}, *din[OP_IN_MAX] = {0};
+    bool want[OP_IN_MAX] = {0}, any_out = false, any_in = false;
+    for (int i = 0; i < n->n_out; i++) {
+        dout[i] = b->grad[n->out[i]->id];
+        any_out = any_out || dout[i];
+    }
+    for (int i = 0; i < n->n_in; i++) {
+        want[i] = b->reached[n->in[i]->id] && n->in[i]->type != DT_I32;
+        any_in = any_in || want[i];
+    }
+    if (!any_out || !any_in)
+        return;
+    if (!n->op->gradient) {
+        graph_fail(b->g, "%s has no gradient: %s", n->op->name, n->op->no_gradient ? n->op->no_gradient : "");
+        return;
+    }
+    n->op->gradient(b->g, n, dout, din, want);
+    for (int i = 0; i < n->n_in; i++)
+        if (want[i] && din[i])
+            collect(b, n->in[i], din[i]);
+}
+
+void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[])
+{
+    for (int i = 0; i < n; i++)
+        grads[i] = NULL;
+    if (g->error.code)
+        return;
+    // Tensors made from here on belong to the backward pass and are never differentiated again, so the lists' lengths are fixed now.
+    int n_tensors = g->n_tensors, n_nodes = g->n_nodes;
+    backward b = {g, NEW(g->arena, bool, (size_t)n_tensors), NEW(g->arena, tensor *, (size_t)n_tensors)};
+    for (int i = 0; i < n; i++)
+        b.reached[wrt[i]->id] = true;
+    reach(&b, n_nodes);
+    g->backward = true;
+    b.grad[y->id] = dy;
+    for (int i = n_nodes - 1; i >= 0 && !g->error.code; i--)
+        step_back(&b, g->nodes[i]);
+    g->backward = false;
+    for (int i = 0; i < n; i++)
+        grads[i] = b.grad[wrt[i]->id];
+}
+
+void graph_gradient(graph *g, tensor *loss, tensor *const wrt[], int n, tensor *grads[])
+{
+    if (!g->error.code && shape_count(loss->shape) != 1)
+        graph_fail(g, "the loss must be a scalar");
+    float one = 1.0f;
+    graph_gradient_from(g, loss, graph_const(g, DT_F32, loss->shape, &one), wrt, n, grads);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// ops.c: the table of all ops, a row for each line of ops.def and a column for each vector width.
+#include "autograd/ops.h"
+
+#include <string.h>
+
+#include "autograd/op.h"
+
+#define OP(name, constructor) VARIANT_EXTERN(op_def, op_##name)
+#include "autograd/ops/ops.def"
+#undef OP
+
+static const op_def *const table[OP_COUNT][VARIANT_COUNT] = {
+#define OP(name, constructor) VARIANT_ROW(op_##name),
+#include "autograd/ops/ops.def"
+#undef OP
+};
+
+const op_def *op_get_variant(op_id id, variant v)
+{
+    return table[id][v];
+}
+
+const op_def *op_get(op_id id)
+{
+    return table[id][variant_best()];
+}
+
+const op_def *op_find(const char *name)
+{
+    for (int i = 0; i < OP_COUNT; i++)
+        if (!strcmp(table[i][0]->name, name))
+            return op_get((op_id)i);
+    return NULL;
+}
+
+typedef struct part_job {
+    const call *c;
+    int64_t n, grain;
+    op_part_fn *fn;
+} part_job;
+
+static void part_run(void *arg, int index, int count)
+{
+    const part_job *j = arg;
+    int64_t lo, hi;
+    threads_part(j->n, j->grain, index, count, &lo, &hi);
+    if (lo < hi)
+        j->fn(j->c, lo, hi);
+}
+
+void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn)
+{
+    if (c->threads <= 1 || n <= grain) {
+        if (n > 0)
+            fn(c, 0, n);
+        return;
+    }
+    part_job job = {c, n, grain, fn};
+    threads_run(c->pool, c->threads, part_run, &job);
+}

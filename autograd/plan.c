@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// plan.c: from a graph to an order, lifetimes and byte offsets.
+//
+// Passes, each over what the one before left: which nodes are needed; steps in the graph's own order (which is topological, and in the
+// backward part puts a weight's gradient right behind the activation's that it needs); last uses; roots (views and in-place outputs share
+// their source's bytes); lifetimes of roots; offsets.
+#include "autograd/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/op.h"
+
+enum { LINE = 64 }; // bytes: tensors start on cache lines
+
+typedef struct planner {
+    const graph *g;
+    const plan_options *o;
+    plan *p;
+    arena *a;
+    int n_tensors;
+    bool *needed;     // by tensor id
+    int *used;        // by tensor id: last step that reads it, or -1
+    int *ends;        // by root id: last step in which any member is read
+    bool *kept;       // by tensor id: an output, or a gradient that lies in the flat buffer
+    const int *bound; // by tensor id: parameter whose gradient is computed here, or -1
+} planner;
+
+static uint64_t tensor_bytes(const tensor *t)
+{
+    uint64_t n = (uint64_t)shape_count(t->shape) * dtype_size(t->type);
+    return (n + LINE - 1) / LINE * LINE;
+}
+
+// --- which nodes, in which order --------------------------------------------------------------
+
+static void mark_needed(planner *q)
+{
+    q->needed = NEW(q->a, bool, (size_t)q->n_tensors + 1);
+    for (int i = 0; i < q->o->n_outputs; i++)
+        q->needed[q->o->outputs[i]->id] = true;
+    for (int i = 0; q->o->grads && i < q->o->params->n; i++)
+        if (q->o->grads[i])
+            q->needed[q->o->grads[i]->id] = true;
+    for (int i = graph_nodes(q->g) - 1; i >= 0; i--) {
+        const node *n = graph_node(q->g, i);
+        bool any = false;
+        for (int k = 0; k < n->n_out; k++)
+            any = any || q->needed[n->out[k]->id];
+        for (int k = 0; k < n->n_in && any; k++)
+            q->needed[n->in[k]->id] = true;
+    }
+}
+
+static bool node_needed(const planner *q, const node *n)
+{
+    for (int k = 0; k < n->n_out; k++)
+        if (q->needed[n->out[k]->id])
+            return true;
+    return false;
+}
+
+// One gradient can be computed in place in the flat buffer: a plain computed tensor that is nothing else's gradient.
+static void bind_gradients(planner *q)
+{
+    int *bound = NEW(q->a, int, (size_t)q->n_tensors + 1);
+    for (int i = 0; i < q->n_tensors; i++)
+        bound[i] = -1;
+    q->bound = bound;
+    if (!q->o->grads || q->o->grad_mode != GRAD_STORE)
+        return;
+    for (int i = 0; i < q->o->params->n; i++) {
+        const tensor *t = q->o->grads[i];
+        if (t && t->from && !(t->from->op->flags & OP_VIEW) && bound[t->id] < 0 && q->o->params->list[i].goffset >= 0)
+            bound[t->id] = i;
+    }
+}
+
+// Appends the moves of gradients that `n` made and that are not bound to their place.
+static void add_moves(planner *q, const node *n)
+{
+    for (int i = 0; q->o->grads && i < q->o->params->n; i++) {
+        const tensor *t = q->o->grads[i];
+        if (!t || t->from != n || q->bound[t->id] == i)
+            continue;
+        double cost = (double)tensor_bytes(t) * 0.1;
+        q->p->steps[q->p->n_steps++] = (plan_step){.grad = t, .param = i, .threads = 1, .cost_ns = cost};
+    }
+}
+
+static double node_cost(const node *n)
+{
+    if (n->op->flags & OP_VIEW)
+        return 0;
+    if (n->op->cost)
+        return n->op->cost(n);
+    uint64_t bytes = 0;
+    for (int k = 0; k < n->n_in; k++)
+        bytes += tensor_bytes(n->in[k]);
+    for (int k = 0; k < n->n_out; k++)
+        bytes += tensor_bytes(n->out[k]);
+    return 50 + (double)bytes * 0.05;
+}
+
+// A fork and join costs a few microseconds: each thread must have several times that to do.
+static int choose_threads(double cost_ns, int most)
+{
+    const double least_share_ns = 8000;
+    int n = (int)(cost_ns / least_share_ns);
+    return n < 1 ? 1 : n > most ? most : n;
+}
+
+static void make_steps(planner *q)
+{
+    int most = graph_nodes(q->g) + (q->o->grads ? q->o->params->n : 0);
+    q->p->steps = NEW(q->a, plan_step, (size_t)most + 1);
+    if (q->o->grads)
+        add_moves(q, NULL); // gradients that are inputs or constants
+    for (int i = 0; i < graph_nodes(q->g); i++) {
+        const node *n = graph_node(q->g, i);
+        if (!node_needed(q, n))
+            continue;
+        double cost = node_cost(n);
+        q->p->steps[q->p->n_steps++] = (plan_step){.node = n, .threads = choose_threads(cost, q->o->threads), .cost_ns = cost};
+        add_moves(q, n);
+    }
+}
+
+static void find_last_uses(planner *q)
+{
+    q->used = NEW(q->a, int, (size_t)q->n_tensors + 1);
+    for (int i = 0; i < q->n_tensors; i++)
+        q->used[i] = -1;
+    for (int s = 0; s < q->p->n_steps; s++) {
+        const plan_step *st = &q->p->steps[s];
+        for (int k = 0; st->node && k < st->node->n_in; k++)
+            q->used[st->node->in[k]->id] = s;
+        if (st->grad)
+            q->used[st->grad->id] = s;
+    }
+}
+
+// --- where ------------------------------------------------------------------------------------
+
+static place *place_of(const planner *q, const tensor *t)
+{
+    return &q->p->places[t->id];
+}
+
+// Inputs, parameters and constants have their places before the first step.
+static void place_leaves(planner *q)
+{
+    for (int i = 0; i < q->n_tensors; i++) {
+        const tensor *t = graph_tensor(q->g, i);
+        place *w = &q->p->places[i];
+        *w = (place){.root = i, .first = 0, .last = -1};
+        if (t->kind == TENSOR_PARAM)
+            w->kind = PLACE_WEIGHTS, w->offset = sizeof(float) * (uint64_t)q->o->params->list[t->param].offset;
+        else if (t->kind == TENSOR_CONST)
+            w->kind = PLACE_CONST;
+        else if (t->kind == TENSOR_INPUT)
+            w->kind = PLACE_ARENA, w->last = q->p->n_steps;
+    }
+}
+
+// The input whose bytes output 0 of `n` may take over at step s, or -1.
+static int inplace_input(const planner *q, const node *n, int s)
+{
+    static const unsigned flag[] = {OP_INPLACE0, OP_INPLACE1};
+    const tensor *out = n->out[0];
+    if (q->o->no_inplace || q->bound[out->id] >= 0)
+        return -1;
+    for (int k = 0; k < n->n_in; k++) {
+        bool allowed = (n->op->flags & OP_INPLACE_ANY) || (k < 2 && (n->op->flags & flag[k]));
+        const place *w = place_of(q, n->in[k]);
+        const tensor *root = graph_tensor(q->g, w->root);
+        if (allowed && w->kind == PLACE_ARENA && root->kind == TENSOR_COMPUTED && !q->kept[w->root] && q->ends[w->root] <= s &&
+            tensor_bytes(root) == tensor_bytes(out) && shape_count(root->shape) == shape_count(out->shape))
+            return k;
+    }
+    return -1;
+}
+
+static void join_root(planner *q, const tensor *t, int root)
+{
+    place *w = place_of(q, t);
+    *w = q->p->places[root];
+    w->root = root;
+    if (q->used[t->id] > q->ends[root])
+        q->ends[root] = q->used[t->id];
+    q->kept[root] = q->kept[root] || q->kept[t->id];
+}
+
+static void place_output(planner *q, const node *n, int k, int s)
+{
+    const tensor *t = n->out[k];
+    place *w = place_of(q, t);
+    if (k == 0 && (n->op->flags & OP_VIEW)) {
+        join_root(q, t, place_of(q, n->in[0])->root);
+        return;
+    }
+    int from = k == 0 ? inplace_input(q, n, s) : -1;
+    if (from >= 0) {
+        join_root(q, t, place_of(q, n->in[from])->root);
+        return;
+    }
+    *w = (place){.kind = PLACE_ARENA, .first = s, .root = t->id};
+    q->ends[t->id] = q->used[t->id] > s ? q->used[t->id] : s;
+    if (q->bound[t->id] >= 0)
+        w->kind = PLACE_GRADS, w->offset = sizeof(float) * (uint64_t)q->o->params->list[q->bound[t->id]].goffset;
+}
+
+static void place_computed(planner *q)
+{
+    q->ends = NEW(q->a, int, (size_t)q->n_tensors + 1);
+    q->kept = NEW(q->a, bool, (size_t)q->n_tensors + 1);
+    for (int i = 0; i < q->n_tensors; i++)
+        q->ends[i] = q->used[i];
+    for (int i = 0; i < q->o->n_outputs; i++)
+        q->kept[q->o->outputs[i]->id] = true;
+    for (int s = 0; s < q->p->n_steps; s++)
+        for (int k = 0; q->p->steps[s].node && k < q->p->steps[s].node->n_out; k++)
+            place_output(q, q->p->steps[s].node, k, s);
+    for (int i = 0; i < q->n_tensors; i++) {
+        place *w = &q->p->places[i];
+        if (w->kind == PLACE_ARENA && w->last < q->p->n_steps)
+            w->last = q->kept[w->root] ? q->p->n_steps : q->ends[w->root];
+    }
+}
+
+// --- offsets: greedy by size ------------------------------------------------------------------
+
+typedef struct block {
+    uint64_t bytes, offset;
+    int root, first, last;
+} block;
+
+static int larger_first(const void *x, const void *y)
+{
+    const block *a = x, *b = y;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->root - b->root;
+}
+
+static int lower_first(const void *x, const void *y)
+{
+    const block *a = *(const block *const *)x, *b = *(const block *const *)y;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+// The lowest offset at which `b` fits between the placed blocks that live at the same time.
+static uint64_t lowest_gap(const block *b, block *const *placed, int n, const block **meet)
+{
+    int m = 0;
+    for (int i = 0; i < n; i++)
+        if (placed[i]->first <= b->last && b->first <= placed[i]->last)
+            meet[m++] = placed[i];
+    qsort(meet, (size_t)m, sizeof *meet, lower_first);
+    uint64_t at = 0;
+    for (int i = 0; i < m; i++) {
+        if (meet[i]->offset >= at + b->bytes)
+            break;
+        if (meet[i]->offset + meet[i]->bytes > at)
+            at = meet[i]->offset + meet[i]->bytes;
+    }
+    return at;
+}
+
+static void find_live_peak(planner *q, const block *blocks, int n)
+{
+    for (int s = 0; s <= q->p->n_steps; s++) {
+        uint64_t live = 0;
+        for (int i = 0; i < n; i++)
+            if (blocks[i].first <= s && s <= blocks[i].last)
+                live += blocks[i].bytes;
+        if (live > q->p->live_bytes)
+            q->p->live_bytes = live;
+    }
+}
+
+static void find_offsets(planner *q)
+{
+    block *blocks = NEW(q->a, block, (size_t)q->n_tensors + 1);
+    block **placed = NEW(q->a, block *, (size_t)q->n_tensors + 1);
+    const block **meet = NEW(q->a, const block *, (size_t)q->n_tensors + 1);
+    int n = 0;
+    for (int i = 0; i < q->n_tensors; i++) {
+        const place *w = &q->p->places[i];
+        if (w->kind == PLACE_ARENA && w->root == i)
+            blocks[n++] = (block){tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
+    }
+    qsort(blocks, (size_t)n, sizeof *blocks, larger_first);
+    for (int i = 0; i < n; i++) {
+        blocks[i].offset = lowest_gap(&blocks[i], placed, i, meet);
+        placed[i] = &blocks[i];
+        q->p->places[blocks[i].root].offset = blocks[i].offset;
+        if (blocks[i].offset + blocks[i].bytes > q->p->arena_bytes)
+            q->p->arena_bytes = blocks[i].offset + blocks[i].bytes;
+    }
+    find_live_peak(q, blocks, n);
+    for (int i = 0; i < q->n_tensors; i++)
+        if (q->p->places[i].kind == PLACE_ARENA)
+            q->p->places[i].offset = q->p->places[q->p->places[i].root].offset;
+}
+
+static void find_workspace(planner *q)
+{
+    for (int s = 0; s < q->p->n_steps; s++) {
+        const plan_step *st = &q->p->steps[s];
+        if (!st->node || !st->node->op->workspace)
+            continue;
+        uint64_t bytes = st->node->op->workspace(st->node, st->threads);
+        if (bytes > q->p->work_bytes)
+            q->p->work_bytes = bytes;
+    }
+    q->p->work_bytes = (q->p->work_bytes + LINE - 1) / LINE * LINE;
+}
+
+plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
+{
+    if (!graph_ok(g, e))
+        return NULL;
+    for (int i = 0; i < o->n_outputs; i++)
+        if (tensor_poisoned(o->outputs[i])) {
+            (void)err_set(e, ERR_INTERNAL, "output %d of the plan is not a tensor of the graph", i);
+            return NULL;
+        }
+    plan *p = NEW(a, plan, 1);
+    p->graph = g;
+    p->options = *o;
+    planner q = {.g = g, .o = &p->options, .p = p, .a = a, .n_tensors = graph_tensors(g)};
+    p->places = NEW(a, place, (size_t)q.n_tensors + 1);
+    mark_needed(&q);
+    bind_gradients(&q);
+    make_steps(&q);
+    find_last_uses(&q);
+    place_leaves(&q);
+    place_computed(&q);
+    find_offsets(&q);
+    find_workspace(&q);
+    return p;
+}
+
+uint64_t plan_bytes(const plan *p)
+{
+    return p->arena_bytes + p->work_bytes;
+}
+
+// --- the table --------------------------------------------------------------------------------
+
+static void print_place(const plan *p, const tensor *t, strbuf *out)
+{
+    static const char *const names[] = {"-", "arena", "weights", "grads", "const"};
+    const place *w = &p->places[t->id];
+    char s[64];
+    strbuf_printf(out, "%-5s%-20s %-7s %12llu %12llu", dtype_name(t->type), shape_text(t->shape, s), names[w->kind],
+                  (unsigned long long)w->offset, (unsigned long long)tensor_bytes(t));
+    if (w->root != t->id)
+        strbuf_printf(out, "  over t%d", w->root);
+}
+
+void plan_print(const plan *p, strbuf *out)
+{
+    strbuf_printf(out, "%4s  %-20s %3s %10s  %s\n", "step", "op", "thr", "est. us", "output: type shape, buffer, offset, bytes");
+    for (int s = 0; s < p->n_steps; s++) {
+        const plan_step *st = &p->steps[s];
+        const tensor *t = st->node ? st->node->out[0] : st->grad;
+        const char *name = st->node ? st->node->op->name : p->options.grad_mode == GRAD_ADD ? "(add gradient)" : "(copy gradient)";
+        strbuf_printf(out, "%4d%c %-20s %3d %10.1f  ", s, st->node && st->node->backward ? '<' : ' ', name, st->threads,
+                      st->cost_ns * 1e-3);
+        print_place(p, t, out);
+        if (!st->node)
+            strbuf_printf(out, "  %s", p->options.params->list[st->param].name);
+        else if (t->name)
+            strbuf_printf(out, "  %s", t->name);
+        strbuf_printf(out, "\n");
+    }
+    strbuf_printf(out, "arena %llu bytes (%llu alive at once), workspace %llu\n", (unsigned long long)p->arena_bytes,
+                  (unsigned long long)p->live_bytes, (unsigned long long)p->work_bytes);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// model.c: from a model_def to a graph: inputs, forward, probe, loss, gradients; and the table of models.
+#include "models/model.h"
+
+#include <string.h>
+
+#define MODEL(name) extern const model_def model_##name;
+#include "models/models.def"
+#undef MODEL
+
+static const model_def *const models[] = {
+#define MODEL(name) &model_##name,
+#include "models/models.def"
+#undef MODEL
+};
+
+enum { N_MODELS = (int)(sizeof models / sizeof *models) };
+
+int model_count(void)
+{
+    return N_MODELS;
+}
+const model_def *model_at(int i)
+{
+    return i >= 0 && i < N_MODELS ? models[i] : NULL;
+}
+
+const model_def *model_find(const char *name)
+{
+    for (int i = 0; i < N_MODELS; i++)
+        if (!strcmp(models[i]->name, name))
+            return models[i];
+    return NULL;
+}
+
+static shape port_shape(const port *q, const model_dims *d)
+{
+    shape s = {.rank = q->rank};
+    for (int i = 0; i < q->rank; i++) {
+        s.sym[i] = q->sym[i];
+        s.d[i] = q->sym[i] == SYM_BATCH ? d->batch : q->sym[i] == SYM_TIME ? d->time : q->dim[i];
+    }
+    return s;
+}
+
+// The probe is a part of training alone: a checkpoint holds it, the model's count and exports do not.
+static tensor *add_probe(network *n)
+{
+    int before = n->p->n;
+    tensor *logits = layer_linear(n, "probe", n->out, n->dims.classes, ACT_NONE);
+    for (int i = before; i < n->p->n; i++)
+        n->p->list[i].counted = false;
+    return logits;
+}
+
+// One weight a row of the loss: an item, or a token where the target has a time axis of its own.
+static shape weight_shape(const network *n)
+{
+    shape s = port_shape(&n->model->target, &n->dims);
+    if (n->model->task == TASK_REGRESSION)
+        s.rank = 1;
+    return s;
+}
+
+static void add_loss(network *n)
+{
+    n->target = graph_input(n->g, "target", n->model->target.type, port_shape(&n->model->target, &n->dims));
+    n->weight = graph_input(n->g, "weight", DT_F32, weight_shape(n));
+    n->scale = graph_input(n->g, "scale", DT_F32, shape_of(0));
+    n->loss_sum = n->model->loss(n, n->logits);
+    n->loss = op_mul(n->g, n->loss_sum, n->scale);
+}
+
+static bool is_trainable(const network *n, int i)
+{
+    return n->dims.frozen ? !n->dims.frozen[i] : n->p->list[i].trainable;
+}
+
+static void add_gradients(network *n)
+{
+    arena *a = graph_arena(n->g);
+    tensor **wrt = NEW(a, tensor *, (size_t)n->p->n + 1), **grads = NEW(a, tensor *, (size_t)n->p->n + 1);
+    int *index = NEW(a, int, (size_t)n->p->n + 1), k = 0;
+    for (int i = 0, end = graph_tensors(n->g); i < end; i++) {
+        tensor *t = graph_tensor(n->g, i);
+        if (t->kind == TENSOR_PARAM && is_trainable(n, t->param))
+            index[k] = t->param, wrt[k++] = t;
+    }
+    graph_gradient(n->g, n->loss, wrt, k, grads);
+    n->grads = NEW(a, tensor *, (size_t)n->p->n + 1);
+    for (int i = 0; i < k; i++)
+        n->grads[index[i]] = grads[i];
+}
+
+network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e)
+{
+    network *n = NEW(a, network, 1);
+    *n = (network){.model = m, .dims = *d, .g = graph_open(a), .p = p};
+    for (int i = 0; i < m->n_inputs; i++)
+        n->in[i] = graph_input(n->g, m->inputs[i].name, m->inputs[i].type, port_shape(&m->inputs[i], d));
+    n->out = m->forward(n, n->in);
+    graph_name(n->g, n->out, m->output.name);
+    n->logits = m->probe && d->classes > 0 ? add_probe(n) : n->out;
+    if (d->training) {
+        add_loss(n);
+        add_gradients(n);
+    }
+    if (!graph_ok(n->g, e)) {
+        (void)err_trail(e, "model %s, batch %lld, length %lld", m->name, (long long)d->batch, (long long)d->time);
+        return NULL;
+    }
+    if (params_count(p, false) != m->params) {
+        (void)err_set(e, ERR_INTERNAL, "model %s has %lld parameters, %lld were built", m->name, (long long)m->params,
+                      (long long)params_count(p, false));
+        return NULL;
+    }
+    return n;
+}
+
+// Matrix products alone: a weight of k elements costs 2 k a row forward, 4 k backward. Only recurrent and 2-D weights count.
+int64_t model_flops(const model_def *m, const model_dims *d)
+{
+    arena a = {.name = "flops"};
+    params *p = params_open(&a);
+    model_dims one = *d;
+    one.training = false;
+    int64_t flops = 0;
+    const network *n = model_build(m, p, &one, &a, NULL);
+    for (int i = 0; n && i < graph_nodes(n->g); i++) {
+        const node *q = graph_node(n->g, i);
+        for (int k = 0; k < q->n_in; k++)
+            if (q->in[k]->kind == TENSOR_PARAM && q->in[k]->shape.rank == 2)
+                flops += 6 * shape_rows(q->out[0]->shape) * shape_count(q->in[k]->shape);
+    }
+    arena_free(&a);
+    return flops;
+}
+
+void meta_set(model_meta *m, const char *key, const char *value)
+{
+    for (int i = 0; i < m->n; i++)
+        if (!strcmp(m->keys[i], key)) {
+            m->values[i] = arena_strdup(m->arena, value);
+            return;
+        }
+    if (m->n == m->cap) {
+        int cap = m->cap ? 2 * m->cap : 32;
+        char **keys = NEW(m->arena, char *, (size_t)cap), **values = NEW(m->arena, char *, (size_t)cap);
+        for (int i = 0; i < m->n; i++)
+            keys[i] = m->keys[i], values[i] = m->values[i];
+        m->keys = keys, m->values = values, m->cap = cap;
+    }
+    m->keys[m->n] = arena_strdup(m->arena, key);
+    m->values[m->n++] = arena_strdup(m->arena, value);
+}
+
+const char *meta_get(const model_meta *m, const char *key)
+{
+    for (int i = 0; i < m->n; i++)
+        if (!strcmp(m->keys[i], key))
+            return m->values[i];
+    return NULL;
+}
