@@ -13,10 +13,12 @@
 //     config_load(c, "configs/x.yaml", e) && config_override(c, "optim.lr=3e-4", e) && config_finish(c, e)
 //     double lr = config_num(c, "optim.lr");
 //
-// A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names ("optim.lr") are keys of the table. Precedence: defaults < the
-// file that `extends:` names (relative to the file; one parent, any depth up to 8, no cycles) < the file < overrides. `${VAR}` and
-// `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a section) back to its default. A wrong name, type, value or
-// range is ERR_CONFIG with file, line, column and the nearest right name; so are duplicate keys, anchors and aliases, and yes/no/on/off.
+// A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names ("optim.lr") are keys of the table. Precedence:
+// defaults < the file that `extends:` names (relative to the file; one parent, any depth up to 8, no cycles) < the file < overrides.
+// `${VAR}` and
+// `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a section) back to its default. A wrong
+// name, type, value or range is ERR_CONFIG with file, line, column and the nearest right name; so are duplicate keys, anchors and aliases,
+// and yes/no/on/off.
 #ifndef KMIDI_BASE_CONFIG_H
 #define KMIDI_BASE_CONFIG_H
 
@@ -29,33 +31,33 @@
 #include "base/str.h"
 
 typedef enum config_type {
-    CONFIG_SECTION,  // a heading: names a group and documents it; holds no value
-    CONFIG_BOOL,     // true or false
-    CONFIG_INT,      // 30000; 3e4 too
-    CONFIG_NUMBER,   // 3e-4; with min < max: in [min, max]
+    CONFIG_SECTION, // a heading: names a group and documents it; holds no value
+    CONFIG_BOOL,    // true or false
+    CONFIG_INT,     // 30000; 3e4 too
+    CONFIG_NUMBER,  // 3e-4; with min < max: in [min, max]
     CONFIG_TEXT,
-    CONFIG_ENUM,     // one of `choices`
-    CONFIG_BYTES,    // 6GiB, 512MB, 1048576
-    CONFIG_SECONDS,  // 90, 90s, 30m, 3h30m, 2d, 01:30:00
-    CONFIG_TEXTS,    // [a, b]; a single text is a list of one
-    CONFIG_NUMBERS,  // [0.9, 0.999]
+    CONFIG_ENUM,    // one of `choices`
+    CONFIG_BYTES,   // 6GiB, 512MB, 1048576
+    CONFIG_SECONDS, // 90, 90s, 30m, 3h30m, 2d, 01:30:00
+    CONFIG_TEXTS,   // [a, b]; a single text is a list of one
+    CONFIG_NUMBERS, // [0.9, 0.999]
     CONFIG_TYPES
 } config_type;
 
 typedef struct config_key {
-    const char *name;     // "train.early_stopping.patience"; keys of one section stand together
+    const char *name; // "train.early_stopping.patience"; keys of one section stand together
     config_type type;
-    const char *value;    // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0, NULL or an empty list)
-    double min, max;      // INT, NUMBER, NUMBERS (each), BYTES, SECONDS: the range; min == max: any
-    const char *choices;  // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
-    int least, most;      // TEXTS, NUMBERS: how many; most 0: any
-    const char *alias;    // another full name that is understood, or NULL
-    bool required;        // config_finish refuses a configuration without it
-    const char *help;     // one line
+    const char *value; // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0, NULL or an empty list)
+    double min, max;   // INT, NUMBER, NUMBERS (each), BYTES, SECONDS: the range; min == max: any
+    const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
+    int least, most;     // TEXTS, NUMBERS: how many; most 0: any
+    const char *alias;   // another full name that is understood, or NULL
+    bool required;       // config_finish refuses a configuration without it
+    const char *help;    // one line
 } config_key;
 
 typedef struct config_table {
-    const char *what;  // "training": for titles and errors
+    const char *what; // "training": for titles and errors
     const config_key *keys;
     size_t n;
 } config_table;
@@ -71,19 +73,19 @@ bool config_parse(config *c, const char *text, size_t n, const char *name, err *
 bool config_override(config *c, const char *arg, err *e) MUST_CHECK;
 // True for arguments that look like overrides: a name, then '='; or a leading '~'.
 bool config_is_override(const char *arg);
-bool config_finish(config *c, err *e) MUST_CHECK;  // required keys are there
+bool config_finish(config *c, err *e) MUST_CHECK; // required keys are there
 
 // Getters. A name that is not in the table, or of another type, is our own mistake (CHECK).
-bool config_given(const config *c, const char *name);  // has a value: from a default, file or override
-bool config_set(const config *c, const char *name);    // from a file or override
+bool config_given(const config *c, const char *name); // has a value: from a default, file or override
+bool config_set(const config *c, const char *name);   // from a file or override
 bool config_bool(const config *c, const char *name);
 int64_t config_int(const config *c, const char *name);
-double config_num(const config *c, const char *name);         // NUMBER, SECONDS; INT too
-const char *config_text(const config *c, const char *name);   // TEXT, ENUM
+double config_num(const config *c, const char *name);       // NUMBER, SECONDS; INT too
+const char *config_text(const config *c, const char *name); // TEXT, ENUM
 uint64_t config_bytes(const config *c, const char *name);
 size_t config_texts(const config *c, const char *name, const char *const **list);
 size_t config_nums(const config *c, const char *name, const double **list);
-const char *config_where(const config *c, const char *name);  // "configs/x.yaml:7:3", "default": for errors found later
+const char *config_where(const config *c, const char *name); // "configs/x.yaml:7:3", "default": for errors found later
 // Index of an ENUM's value among its choices.
 int config_choice(const config *c, const char *name);
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config.c: layers of a configuration (defaults, parent, file, overrides), names, getters.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config_internal.h"
+#include "base/file.h"
+
+// Names
+
+int config_find(const config_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!strcmp(t->keys[i].name, name) || (t->keys[i].alias && !strcmp(t->keys[i].alias, name)))
+            return (int)i;
+    return -1;
+}
+
+bool config_is_group(const config_table *t, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->keys[i].type == CONFIG_SECTION ? !strcmp(t->keys[i].name, name)
+                                              : !strncmp(t->keys[i].name, name, len) && t->keys[i].name[len] == '.')
+            return true;
+    return false;
+}
+
+static const char *leaf(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+// The key that was meant: near by its full name, or of the same or nearly the same last part.
+static const char *meant(const config_table *t, const char *name, arena *a)
+{
+    const char **full = NEW(a, const char *, t->n), **last = NEW(a, const char *, t->n);
+    for (size_t i = 0; i < t->n; i++)
+        full[i] = t->keys[i].name, last[i] = leaf(t->keys[i].name);
+    const char *best = str_nearest(name, full, t->n);
+    if (best)
+        return best;
+    best = str_nearest(leaf(name), last, t->n);
+    for (size_t i = 0; best && i < t->n; i++)
+        if (!strcmp(last[i], best))
+            return full[i];
+    return NULL;
+}
+
+bool config_unknown(const config_table *t, const char *name, const char *where, err *e)
+{
+    arena a = {.name = "config names"};
+    const char *best = meant(t, name, &a);
+    if (best) {
+        err_set(e, ERR_CONFIG, "%s: unknown key '%s'; did you mean '%s'?", where, name, best);
+    } else {
+        strbuf names = {0}; // the keys of the same section, or the top ones
+        const char *dot = strrchr(name, '.');
+        size_t len = dot ? (size_t)(dot - name) + 1 : 0;
+        if (len && !config_is_group(t, arena_printf(&a, "%.*s", (int)len - 1, name)))
+            len = 0;
+        for (size_t i = 0; i < t->n; i++)
+            if (!strncmp(t->keys[i].name, name, len) && !strchr(t->keys[i].name + len, '.'))
+                strbuf_printf(&names, "%s%s", names.len ? ", " : "", t->keys[i].name + len);
+        err_set(e, ERR_CONFIG, "%s: unknown key '%s'; the keys %s%.*s are %s", where, name, len ? "of " : "here", len ? (int)len - 1 : 0,
+                name, names.s ? names.s : "none");
+        strbuf_free(&names);
+    }
+    arena_free(&a);
+    return false;
+}
+
+// Files and overrides
+
+void config_reset(config *c, int i)
+{
+    const config_key *k = &c->t->keys[i];
+    c->values[i] = (config_value){.where = "default"};
+    if (!k->value)
+        return;
+    config_entries list = {0};
+    err e = {0};
+    bool ok = config_yaml(c, k->value, strlen(k->value), "default", k->name, &list, &e);
+    CHECK(ok && list.n == 1);
+    int layer = c->layer;
+    c->layer = 0;
+    ok = config_assign(c, &list.list[0], &e);
+    CHECK(ok);
+    c->layer = layer;
+    c->values[i].set = false;
+    c->values[i].where = "default";
+}
+
+config *config_open(const config_table *t, arena *a)
+{
+    config *c = NEW(a, config, 1);
+    c->t = t, c->a = a;
+    c->values = NEW(a, config_value, t->n);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->keys[i].type != CONFIG_SECTION)
+            config_reset(c, (int)i);
+    return c;
+}
+
+static bool apply(config *c, const config_entries *list, err *e)
+{
+    c->layer++;
+    for (size_t i = 0; i < list->n; i++)
+        if (list->list[i].name && !config_assign(c, &list->list[i], e))
+            return false;
+    return true;
+}
+
+static bool extend(config *c, const char *path, const config_entry *entry, err *e)
+{
+    if (entry->list || config_is_null(&entry->items[0]))
+        return err_set(e, ERR_CONFIG, "%s: 'extends' must name one file", entry->where);
+    if (!path)
+        return err_set(e, ERR_CONFIG, "%s: 'extends' works in files only", entry->where);
+    const char *parent = path_join(c->a, path_dir(c->a, path), entry->items[0].text);
+    if (!file_exists(parent))
+        return err_set(e, ERR_CONFIG, "%s: 'extends' names '%s', which is not there", entry->where, parent);
+    if (!config_load(c, parent, e))
+        return err_trail(e, "%s: extends", entry->where);
+    return true;
+}
+
+static bool parse_layer(config *c, const char *text, size_t n, const char *name, const char *path, err *e)
+{
+    config_entries list = {0};
+    if (!config_yaml(c, text, n, name, "", &list, e))
+        return false;
+    for (size_t i = 0; i < list.n; i++)
+        if (!list.list[i].name && !extend(c, path, &list.list[i], e))
+            return false;
+    return apply(c, &list, e);
+}
+
+bool config_parse(config *c, const char *text, size_t n, const char *name, err *e)
+{
+    return parse_layer(c, text, n, name, NULL, e);
+}
+
+bool config_load(config *c, const char *path, err *e)
+{
+    char *real = realpath(path, NULL); // one spelling a file, so that a cycle is seen
+    const char *id = arena_strdup(c->a, real ? real : path);
+    free(real);
+    for (int i = 0; i < c->parents; i++)
+        if (!strcmp(c->parent[i], id))
+            return err_set(e, ERR_CONFIG, "'%s' extends itself", path);
+    if (c->parents == CONFIG_DEPTH)
+        return err_set(e, ERR_CONFIG, "'%s': more than %d files extend one another", path, CONFIG_DEPTH);
+    size_t n;
+    char *text = file_read(c->a, path, CONFIG_FILE_LIMIT, &n, e);
+    if (!text)
+        return false;
+    c->parent[c->parents++] = id;
+    bool ok = parse_layer(c, text, n, arena_strdup(c->a, path), path, e);
+    c->parents--;
+    return ok;
+}
+
+bool config_is_override(const char *arg)
+{
+    if (*arg == '~' || *arg == '+')
+        return true;
+    size_t n = strcspn(arg, "=");
+    return n && arg[n] == '=' && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n && *arg != '-';
+}
+
+bool config_override(config *c, const char *arg, err *e)
+{
+    const char *where = arena_printf(c->a, "override '%s'", arg);
+    bool reset = *arg == '~';
+    if (*arg == '~' || *arg == '+')
+        arg++;
+    size_t n = strcspn(arg, "=");
+    char *name = arena_printf(c->a, "%.*s", (int)n, arg);
+    if (!reset && arg[n] != '=')
+        return err_set(e, ERR_CONFIG, "%s: write it as key=value", where);
+    if (config_find(c->t, name) < 0 && !config_is_group(c->t, name))
+        return config_unknown(c->t, name, where, e);
+    config_entries list = {0};
+    const char *value = reset ? "" : arg + n + 1;
+    return config_yaml(c, value, strlen(value), where, name, &list, e) && apply(c, &list, e);
+}
+
+bool config_finish(config *c, err *e)
+{
+    for (size_t i = 0; i < c->t->n; i++)
+        if (c->t->keys[i].required && !c->values[i].given)
+            return err_set(e, ERR_CONFIG, "'%s' is not set: %s; write it into the file, or %s=... on the command line", c->t->keys[i].name,
+                           c->t->keys[i].help, c->t->keys[i].name);
+    return true;
+}
+
+// Getters
+
+static const config_value *value_of(const config *c, const char *name, unsigned types)
+{
+    int i = config_find(c->t, name);
+    CHECK(i >= 0 && (types >> c->t->keys[i].type & 1));
+    return &c->values[i];
+}
+
+#define TYPE(t) (1u << CONFIG_##t)
+bool config_given(const config *c, const char *name)
+{
+    return value_of(c, name, ~0u)->given;
+}
+bool config_set(const config *c, const char *name)
+{
+    return value_of(c, name, ~0u)->set;
+}
+bool config_bool(const config *c, const char *name)
+{
+    return value_of(c, name, TYPE(BOOL))->b;
+}
+int64_t config_int(const config *c, const char *name)
+{
+    return value_of(c, name, TYPE(INT))->i;
+}
+const char *config_text(const config *c, const char *name)
+{
+    return value_of(c, name, TYPE(TEXT) | TYPE(ENUM))->s;
+}
+uint64_t config_bytes(const config *c, const char *name)
+{
+    return value_of(c, name, TYPE(BYTES))->u;
+}
+const char *config_where(const config *c, const char *name)
+{
+    return value_of(c, name, ~0u)->where;
+}
+
+double config_num(const config *c, const char *name)
+{
+    const config_value *v = value_of(c, name, TYPE(NUMBER) | TYPE(SECONDS) | TYPE(INT));
+    return c->t->keys[config_find(c->t, name)].type == CONFIG_INT ? (double)v->i : v->d;
+}
+
+size_t config_texts(const config *c, const char *name, const char *const **list)
+{
+    const config_value *v = value_of(c, name, TYPE(TEXTS));
+    *list = v->texts;
+    return v->n;
+}
+
+size_t config_nums(const config *c, const char *name, const double **list)
+{
+    const config_value *v = value_of(c, name, TYPE(NUMBERS));
+    *list = v->nums;
+    return v->n;
+}
+
+int config_choice(const config *c, const char *name)
+{
+    const config_value *v = value_of(c, name, TYPE(ENUM));
+    return v->s ? config_choice_index(c->t->keys[config_find(c->t, name)].choices, v->s) : -1;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config_doc.c: a configuration written out: resolved values as YAML, the table as Markdown and as help text.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config_internal.h"
+
+// Shortest decimal that reads back to the same double.
+static void print_number(strbuf *out, double d)
+{
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, d);
+        if (strtod(text, NULL) == d)
+            break;
+    }
+    strbuf_printf(out, "%s", text);
+}
+
+static bool needs_quotes(const char *s)
+{
+    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+    if (!*s || strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-") != strlen(s) ||
+        strspn(s, "0123456789.+-") || !strncmp(s, "-", 1))
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcasecmp(s, words[i]))
+            return true;
+    return false;
+}
+
+static void print_text(strbuf *out, const char *s)
+{
+    if (!needs_quotes(s)) {
+        strbuf_printf(out, "%s", s);
+        return;
+    }
+    strbuf_add(out, "\"", 1);
+    for (; *s; s++) {
+        unsigned char ch = (unsigned char)*s;
+        if (ch == '"' || ch == '\\')
+            strbuf_printf(out, "\\%c", ch);
+        else if (ch < 32 || ch == 127)
+            strbuf_printf(out, "\\x%02x", ch);
+        else if (ch == '$' && s[1] == '{')
+            strbuf_add(out, "$$", 2);
+        else
+            strbuf_add(out, s, 1);
+    }
+    strbuf_add(out, "\"", 1);
+}
+
+static void print_value(strbuf *out, const config_key *k, const config_value *v)
+{
+    bool numbers = k->type == CONFIG_NUMBERS;
+    if (!v->given)
+        strbuf_add(out, "null", 4);
+    else if (k->type == CONFIG_BOOL)
+        strbuf_printf(out, "%s", v->b ? "true" : "false");
+    else if (k->type == CONFIG_INT)
+        strbuf_printf(out, "%lld", (long long)v->i);
+    else if (k->type == CONFIG_BYTES)
+        strbuf_printf(out, "%llu", (unsigned long long)v->u);
+    else if (k->type == CONFIG_NUMBER || k->type == CONFIG_SECONDS)
+        print_number(out, v->d);
+    else if (k->type == CONFIG_TEXTS || numbers) {
+        strbuf_add(out, "[", 1);
+        for (size_t i = 0; i < v->n; i++) {
+            strbuf_add(out, ", ", i ? 2 : 0);
+            numbers ? print_number(out, v->nums[i]) : print_text(out, v->texts[i]);
+        }
+        strbuf_add(out, "]", 1);
+    } else
+        print_text(out, v->s);
+}
+
+// Opens the sections of `name` that `last` was not in: "train.early_stopping.patience" behind "train.seed" prints "  early_stopping:".
+static int open_sections(strbuf *out, const char *name, const char *last)
+{
+    int depth = 0;
+    bool same = true;
+    for (const char *p = name, *dot; (dot = strchr(p, '.')); p = dot + 1, depth++) {
+        size_t upto = (size_t)(dot - name) + 1;
+        same = same && last && !strncmp(name, last, upto);
+        if (!same)
+            strbuf_printf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - p), p);
+    }
+    return depth;
+}
+
+void config_print(const config *c, strbuf *out)
+{
+    const char *last = NULL;
+    for (size_t i = 0; i < c->t->n; i++) {
+        const config_key *k = &c->t->keys[i];
+        if (k->type == CONFIG_SECTION)
+            continue;
+        int depth = open_sections(out, k->name, last);
+        const char *dot = strrchr(k->name, '.');
+        strbuf_printf(out, "%*s%s: ", 2 * depth, "", dot ? dot + 1 : k->name);
+        print_value(out, k, &c->values[i]);
+        strbuf_add(out, "\n", 1);
+        last = k->name;
+    }
+}
+
+static const char *shown_default(const config_key *k)
+{
+    return k->required ? "(must be set)" : k->value ? k->value : "null";
+}
+
+// `|` would end a table cell.
+static void markdown_cell(strbuf *out, const char *s)
+{
+    for (; *s; s++)
+        strbuf_printf(out, *s == '|' ? "\\%c" : "%c", *s);
+}
+
+void config_markdown(const config_table *t, strbuf *out)
+{
+    static const char head[] = "| key | value | default | meaning |\n|---|---|---|---|\n";
+    char text[256];
+    if (t->n && t->keys[0].type != CONFIG_SECTION)
+        strbuf_printf(out, "%s", head);
+    for (size_t i = 0; i < t->n; i++) {
+        const config_key *k = &t->keys[i];
+        if (k->type == CONFIG_SECTION) {
+            strbuf_printf(out, "\n## %s\n\n%s.\n\n%s", k->name, k->help, head);
+            continue;
+        }
+        strbuf_printf(out, "| `%s` | ", k->name);
+        markdown_cell(out, config_describe(k, text));
+        strbuf_printf(out, " | %s", k->required ? "must be set" : "`");
+        if (!k->required)
+            strbuf_printf(out, "%s`", shown_default(k));
+        strbuf_printf(out, " | ");
+        markdown_cell(out, k->help);
+        if (k->alias)
+            strbuf_printf(out, " (also `%s`)", k->alias);
+        strbuf_printf(out, " |\n");
+    }
+}
+
+void config_help(const config_table *t, strbuf *out)
+{
+    char text[256];
+    for (size_t i = 0; i < t->n; i++) {
+        const config_key *k = &t->keys[i];
+        if (k->type == CONFIG_SECTION)
+            strbuf_printf(out, "\n%s: %s\n", k->name, k->help);
+        else
+            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text), shown_default(k), 41, "", k->help);
+    }
+}

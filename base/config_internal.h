@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config_internal.h: what config.c (values), config_yaml.c (files) and config_doc.c (help) share.
+#ifndef KMIDI_BASE_CONFIG_INTERNAL_H
+#define KMIDI_BASE_CONFIG_INTERNAL_H
+
+#include "base/config.h"
+
+enum { CONFIG_DEPTH = 8, CONFIG_ENTRIES = 4096, CONFIG_FILE_LIMIT = 1 << 20 };
+
+typedef struct config_value {
+    bool given, set;
+    const char *where;
+    bool b;
+    int64_t i;
+    uint64_t u;
+    double d;
+    const char *s;
+    size_t n; // TEXTS, NUMBERS
+    const char **texts;
+    double *nums;
+    int layer; // the file or override that set it: twice in one is a duplicate
+} config_value;
+
+struct config {
+    const config_table *t;
+    arena *a;
+    config_value *values; // by index of the table
+    int layer;
+    int parents; // depth of `extends:` now
+    const char *parent[CONFIG_DEPTH];
+};
+
+// One value as written: scalars as text, before their type is known.
+typedef struct config_scalar {
+    const char *text;
+    bool plain;        // not quoted: may be null
+    const char *where; // "configs/x.yaml:7:3"
+} config_scalar;
+
+typedef struct config_entry {
+    const char *name;  // full name as written; NULL for the value of `extends:`
+    const char *where; // of the name
+    bool list;
+    size_t n;
+    config_scalar *items;
+} config_entry;
+
+typedef struct config_entries {
+    config_entry *list;
+    size_t n, cap;
+} config_entries;
+
+// Index of a key by name or alias; -1 when there is none. Sections are keys too.
+int config_find(const config_table *t, const char *name);
+// True where `name` is a section or a prefix of keys.
+bool config_is_group(const config_table *t, const char *name);
+bool config_unknown(const config_table *t, const char *name, const char *where, err *e); // always false: says what would be right
+bool config_assign(config *c, const config_entry *entry, err *e) MUST_CHECK;
+// Parses `text` into entries; names get `prefix` in front. `name` for errors: "configs/x.yaml" (then with line and column) or "override
+// '...'".
+bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix, config_entries *out, err *e) MUST_CHECK;
+void config_reset(config *c, int i);                         // puts key i back to its default
+int config_choice_index(const char *choices, const char *s); // -1: none of them
+bool config_is_null(const config_scalar *s);
+// "a whole number from 1 to 4096"
+const char *config_describe(const config_key *k, char out[256]);
+
+#endif
