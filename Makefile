@@ -78,6 +78,14 @@ $(OUT)/%.$(1).o: %.c Makefile
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 
+# The git revision, written anew only when it changed.
+$(OUT)/gen/revision.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define KMIDI_REVISION "$(shell git describe --always --dirty --abbrev=12 --exclude "*" 2>/dev/null || echo unknown)"' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(OUT)/base/version.o: $(OUT)/gen/revision.h
+FORCE:
+
 # Generated code is not ours to warn about.
 $(OUT)/gen/onnx.pb-c.c $(OUT)/gen/onnx.pb-c.h &: $(ONNX_PROTO)
 	@mkdir -p $(OUT)/gen
@@ -110,5 +118,5 @@ help:
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release"
 
-.PHONY: kmidi test asan demo bench format format-check clean help
+.PHONY: FORCE kmidi test asan demo bench format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

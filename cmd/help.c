@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// help.c: the table of commands and the texts that follow from it.
+#include <string.h>
+
+#include "base/version.h"
+#include "cmd/cmd.h"
+
+typedef struct row {
+    const char *group; // a heading, or
+    const command *command;
+} row;
+
+static const row table[] = {
+#define CMD_GROUP(title) {title, NULL},
+#define CMD(name)        {NULL, &cmd_##name},
+#include "cmd/cmds.def"
+#undef CMD
+#undef CMD_GROUP
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+const command *command_at(int i)
+{
+    for (int r = 0; r < ROWS; r++)
+        if (table[r].command && i-- == 0)
+            return table[r].command;
+    return NULL;
+}
+
+const command *command_find(const char *name)
+{
+    for (int r = 0; r < ROWS; r++)
+        if (table[r].command && !strcmp(table[r].command->name, name))
+            return table[r].command;
+    return NULL;
+}
+
+const char *command_nearest(const char *name)
+{
+    const char *names[ROWS];
+    size_t n = 0;
+    for (int r = 0; r < ROWS; r++)
+        if (table[r].command)
+            names[n++] = table[r].command->name;
+    return str_nearest(name, names, n);
+}
+
+void help_overview(strbuf *out)
+{
+    strbuf_printf(out,
+                  "kmidi %s: trains small networks of emotion and music, from raw files to deployable models.\n\n"
+                  "usage: kmidi COMMAND [ARGUMENTS]\n",
+                  KMIDI_VERSION);
+    for (int r = 0; r < ROWS; r++)
+        if (table[r].group)
+            strbuf_printf(out, "\n%s\n", table[r].group);
+        else
+            strbuf_printf(out, "  %-9s %s\n", table[r].command->name, table[r].command->summary);
+    strbuf_printf(out, "\n'kmidi COMMAND --help' explains one and has an example. Exit status: 0 done, 1 failed, 2 wrong usage,\n"
+                       "75 stopped and resumable.\n");
+}
+
+static void help_options(const option *o, strbuf *out)
+{
+    for (; o && o->name; o++) {
+        char left[64], letter[8] = "    ";
+        if (o->letter)
+            letter[0] = '-', letter[1] = o->letter, letter[2] = ',';
+        size_t n = strlen(o->name), m = o->arg ? strlen(o->arg) + 1 : 0;
+        CHECK(n + m + 8 < sizeof left);
+        strcpy(left, letter);
+        strcat(left, "--");
+        strcat(left, o->name);
+        if (o->arg)
+            strcat(strcat(left, " "), o->arg);
+        strbuf_printf(out, "  %-24s %s\n", left, o->help);
+    }
+}
+
+// Every line of a text, indented.
+static void help_lines(const char *text, strbuf *out)
+{
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        strbuf_printf(out, "  %.*s\n", (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
+void help_command(const command *k, strbuf *out)
+{
+    strbuf_printf(out, "usage: kmidi %s%s%s\n\n%s.\n", k->name, *k->usage ? " " : "", k->usage, k->summary);
+    if (k->details)
+        strbuf_printf(out, "%s\n", k->details);
+    strbuf_printf(out, "\nOptions\n");
+    help_options(k->options, out);
+    help_options(options_common, out);
+    if (k->more)
+        strbuf_printf(out, "\n"), k->more(out);
+    strbuf_printf(out, "\nExample\n");
+    help_lines(k->example, out);
+}
+
+// ---- kmidi help ----
+
+static bool run(cmd *c, err *e)
+{
+    if (c->json)
+        for (int i = 0; command_at(i); i++) {
+            const command *k = command_at(i);
+            json *j = json_object();
+            json_set_str(j, "name", k->name);
+            json_set_str(j, "summary", k->summary);
+            json_set_str(j, "usage", k->usage);
+            cmd_json(c, j);
+        }
+    const command *k = c->n_args ? command_find(c->args[0]) : NULL;
+    const char *near = c->n_args ? command_nearest(c->args[0]) : NULL;
+    if (c->n_args && !k)
+        return err_set(e, ERR_USAGE, "there is no command '%s'%s%s%s", c->args[0], near ? "; did you mean '" : "; see 'kmidi help'",
+                       near ? near : "", near ? "'?" : "");
+    strbuf out = {0};
+    if (k)
+        help_command(k, &out);
+    else
+        help_overview(&out);
+    if (!c->json)
+        cmd_text(c, out.s, out.len);
+    strbuf_free(&out);
+    return true;
+}
+
+const command cmd_help = {
+    .name = "help",
+    .summary = "Lists the commands, or explains one",
+    .usage = "[COMMAND]",
+    .args_max = 1,
+    .example = "kmidi help export",
+    .run = run,
+};

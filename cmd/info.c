@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// info.c: what this program was built with and what it found on this machine: the first thing to attach to a bug report.
+#include "autograd/gemm.h"
+#include "base/hw.h"
+#include "base/variant.h"
+#include "base/version.h"
+#include "cmd/cmd.h"
+
+static void say_people(cmd *c, const hw *h, const char *gemm)
+{
+    char ram[32], limit[32], l2[32], l3[32];
+    cmd_print(c, "kmidi      %s (%s)", KMIDI_VERSION, version_revision());
+    cmd_print(c, "processor  %s", h->cpu);
+    cmd_print(c, "cores      %d usable, %d package(s), %d memory node(s)", h->cores, h->packages, h->numa);
+    cmd_print(c, "vectors    %s; kernels of width '%s'%s%s", h->isa, variant_name(variant_best()), h->avx512_bf16 ? "; AVX-512 bf16" : "",
+              h->amx_bf16 ? "; AMX bf16" : "");
+    cmd_print(c, "caches     L2 %s, L3 %s", str_human_bytes(h->l2, l2), str_human_bytes(h->l3, l3));
+    cmd_print(c, "memory     %s, of which this process may use %s", str_human_bytes(h->memory, ram),
+              str_human_bytes(h->memory_limit, limit));
+    cmd_print(c, "products   %s", gemm);
+}
+
+static json *describe(const hw *h, const char *gemm)
+{
+    json *j = json_object();
+    json_set_str(j, "version", KMIDI_VERSION);
+    json_set_str(j, "revision", version_revision());
+    json_set_str(j, "cpu", h->cpu);
+    json_set_str(j, "isa", h->isa);
+    json_set_str(j, "kernels", variant_name(variant_best()));
+    json_set_bool(j, "avx512_bf16", h->avx512_bf16);
+    json_set_bool(j, "amx_bf16", h->amx_bf16);
+    json_set_int(j, "cores", h->cores);
+    json_set_int(j, "packages", h->packages);
+    json_set_int(j, "numa", h->numa);
+    json_set_int(j, "l2_bytes", (int64_t)h->l2);
+    json_set_int(j, "l3_bytes", (int64_t)h->l3);
+    json_set_int(j, "memory_bytes", (int64_t)h->memory);
+    json_set_int(j, "memory_limit_bytes", (int64_t)h->memory_limit);
+    json_set_str(j, "gemm", gemm);
+    return j;
+}
+
+static bool run(cmd *c, err *e)
+{
+    hw h;
+    char gemm[128];
+    if (!gemm_choose(e))
+        return false;
+    hw_read(&h);
+    gemm_describe(gemm);
+    say_people(c, &h, gemm);
+    cmd_json(c, describe(&h, gemm));
+    return true;
+}
+
+const command cmd_info = {
+    .name = "info",
+    .summary = "Shows versions, libraries, processor, memory and limits",
+    .usage = "",
+    .example = "kmidi info --json",
+    .run = run,
+};
