@@ -236,6 +236,11 @@ void json_push_num(json *array, double value)
     push(array, number_value(value));
 }
 
+void json_push_int(json *array, int64_t value)
+{
+    push(array, base_checked(json_integer(value), 32));
+}
+
 void json_push_str(json *array, const char *value)
 {
     push(array, text_value(value));

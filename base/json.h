@@ -48,6 +48,7 @@ void json_set_int(json *object, const char *key, int64_t value);
 void json_set_bool(json *object, const char *key, bool value);
 void json_push(json *array, json *value);
 void json_push_num(json *array, double value);
+void json_push_int(json *array, int64_t value);
 void json_push_str(json *array, const char *value);
 // One line without newline (pretty = 0), or indented by `pretty` with sorted keys.
 void json_dump(const json *j, int pretty, strbuf *out);

@@ -139,11 +139,11 @@ void progress_close(progress *p); // accepts NULL
 
 // ---- For main.c and tests ----
 
-struct console *console_open(arena *a, const char *command);
+struct console *console_open(arena *a, const char *name);
 void console_close(struct console *k); // flushes; puts the cursor on a fresh line
 log_sink *console_log(struct console *k);
 // Flushes stdout. False with ERR_IO when results were lost (a full disk); a reader that went away (| head) is no error.
 bool console_flush(struct console *k, err *e) MUST_CHECK;
-void console_set(struct console *k, bool json, bool quiet);
+void console_set(struct console *k, bool as_json, bool quiet);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/version.h"
 #include "cmd/cmd.h"
 
-static void say_people(cmd *c, const hw *h, const char *gemm)
+static void say_people(cmd *c, const hw *h, const char *products)
 {
     char ram[32], limit[32], l2[32], l3[32];
     cmd_print(c, "kmidi      %s (%s)", KMIDI_VERSION, version_revision());
@@ -17,10 +17,10 @@ static void say_people(cmd *c, const hw *h, const char *gemm)
     cmd_print(c, "caches     L2 %s, L3 %s", str_human_bytes(h->l2, l2), str_human_bytes(h->l3, l3));
     cmd_print(c, "memory     %s, of which this process may use %s", str_human_bytes(h->memory, ram),
               str_human_bytes(h->memory_limit, limit));
-    cmd_print(c, "products   %s", gemm);
+    cmd_print(c, "products   %s", products);
 }
 
-static json *describe(const hw *h, const char *gemm)
+static json *describe(const hw *h, const char *products)
 {
     json *j = json_object();
     json_set_str(j, "version", KMIDI_VERSION);
@@ -37,20 +37,20 @@ static json *describe(const hw *h, const char *gemm)
     json_set_int(j, "l3_bytes", (int64_t)h->l3);
     json_set_int(j, "memory_bytes", (int64_t)h->memory);
     json_set_int(j, "memory_limit_bytes", (int64_t)h->memory_limit);
-    json_set_str(j, "gemm", gemm);
+    json_set_str(j, "gemm", products);
     return j;
 }
 
 static bool run(cmd *c, err *e)
 {
     hw h;
-    char gemm[128];
+    char products[128];
     if (!gemm_choose(e))
         return false;
     hw_read(&h);
-    gemm_describe(gemm);
-    say_people(c, &h, gemm);
-    cmd_json(c, describe(&h, gemm));
+    gemm_describe(products);
+    say_people(c, &h, products);
+    cmd_json(c, describe(&h, products));
     return true;
 }
 

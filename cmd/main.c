@@ -144,6 +144,7 @@ static int run_command(const command *k, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    hw_flush_denormals();
     if (argc < 2) {
         strbuf out = {0};
         help_overview(&out);

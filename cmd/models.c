@@ -22,15 +22,15 @@ static void port_text(const port *p, strbuf *out)
 
 static json *port_json(const port *p)
 {
-    json *j = json_object(), *shape = json_array();
+    json *j = json_object(), *dims = json_array();
     json_set_str(j, "name", p->name);
     json_set_str(j, "type", dtype_name(p->type));
     for (int i = 0; i < p->rank; i++)
         if (p->sym[i])
-            json_push_str(shape, symbols[p->sym[i]]);
+            json_push_str(dims, symbols[p->sym[i]]);
         else
-            json_push_num(shape, (double)p->dim[i]);
-    json_set(j, "shape", shape);
+            json_push_int(dims, p->dim[i]);
+    json_set(j, "shape", dims);
     return j;
 }
 

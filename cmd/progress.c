@@ -56,11 +56,11 @@ static void log_write(void *user, log_level level, const char *line)
     pthread_mutex_unlock(&k->lock);
 }
 
-struct console *console_open(arena *a, const char *command)
+struct console *console_open(arena *a, const char *name)
 {
     struct console *k = NEW(a, struct console, 1);
     const char *term = getenv("TERM"), *plain = getenv("NO_COLOR"), *level = getenv("KMIDI_LOG");
-    k->command = command;
+    k->command = name;
     k->terminal = isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"));
     k->color = k->terminal && !(plain && *plain);
     k->log = (log_sink){level && !strcmp(level, "debug") ? LOG_DEBUG : LOG_INFO, log_write, k};
@@ -80,9 +80,9 @@ log_sink *console_log(struct console *k)
     return &k->log;
 }
 
-void console_set(struct console *k, bool json, bool quiet)
+void console_set(struct console *k, bool as_json, bool quiet)
 {
-    k->json = json;
+    k->json = as_json;
     k->quiet = quiet;
 }
 
