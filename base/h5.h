@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5.h: HDF5, the one file that knows it. Arrays with names, attributes, and a checksum each.
+// h5.h: HDF5, known to base/h5*.c alone. Arrays with names, attributes, and a checksum each.
 //
 // Every dataset carries an attribute `sha256` of its bytes (row-major, little-endian); readers verify it where asked to. Files
 // are made under a temporary name and committed (file.h). Debian's library is one lock wide: every call here takes the
@@ -25,7 +25,8 @@ typedef struct h5_shape {
     uint64_t dim[H5_RANK];
 } h5_shape;
 
-// Writing. h5_create makes `path`.tmp-PID; h5_commit closes, syncs and renames it to `path`; h5_abandon removes it.
+// Writing. h5_create makes `path`.tmp-PID; h5_commit closes, syncs and renames it to `path`; h5_abandon
+// removes it. `f` is gone after either, whether it succeeded or not; every series must have been closed before.
 h5 *h5_create(const char *path, err *e) MUST_CHECK;
 bool h5_commit(h5 *f, err *e) MUST_CHECK;
 void h5_abandon(h5 *f); // accepts NULL
@@ -35,7 +36,8 @@ bool h5_write(h5 *f, const char *name, h5_shape s, const void *data, err *e) MUS
 bool h5_set_text(h5 *f, const char *object, const char *key, const char *value, err *e) MUST_CHECK;
 bool h5_set_int(h5 *f, const char *object, const char *key, int64_t value, err *e) MUST_CHECK;
 bool h5_set_num(h5 *f, const char *object, const char *key, double value, err *e) MUST_CHECK;
-// A dataset [rows, row.dim...]: rows are appended; the checksum is that of all of them.
+// A dataset [rows, row.dim...]: rows are appended; the checksum is that of all of them. chunk_rows 0: about a megabyte.
+// h5_series_close frees `s` even when it fails; it fails when an h5_series_add did.
 h5_series *h5_series_open(h5 *f, const char *name, h5_shape row, uint64_t chunk_rows, err *e) MUST_CHECK;
 bool h5_series_add(h5_series *s, const void *rows, uint64_t n, err *e) MUST_CHECK;
 bool h5_series_close(h5_series *s, err *e) MUST_CHECK;
@@ -53,7 +55,7 @@ bool h5_read_texts(h5 *f, const char *name, arena *a, char ***out, uint64_t *n, 
 bool h5_get_text(h5 *f, const char *object, const char *key, arena *a, char **value, err *e) MUST_CHECK;
 bool h5_get_int(h5 *f, const char *object, const char *key, int64_t *value, err *e) MUST_CHECK;
 bool h5_get_num(h5 *f, const char *object, const char *key, double *value, err *e) MUST_CHECK;
-// Names of what is in a group, sorted; datasets only or groups too.
+// Names of the datasets and groups that are in a group, sorted.
 bool h5_list(h5 *f, const char *group, arena *a, char ***names, size_t *n, err *e) MUST_CHECK;
 // Names of an object's attributes, sorted.
 bool h5_attributes(h5 *f, const char *object, arena *a, char ***names, size_t *n, err *e) MUST_CHECK;

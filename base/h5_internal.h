@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// h5_internal.h: what h5.c (writing) and h5_read.c (reading) share; the only header that sees HDF5's. Everything here is
+// called with the lock held.
+#ifndef KMIDI_BASE_H5_INTERNAL_H
+#define KMIDI_BASE_H5_INTERNAL_H
+
+#define H5_USE_110_API // Homebrew has a newer library, whose defaults differ
+#include <hdf5.h>
+
+#include "base/h5.h"
+
+enum { H5_KEPT = 8 };
+
+// A dataset that a reader holds open: a loader asks for rows of the same few again and again.
+typedef struct h5_set {
+    const h5 *f;
+    char *name;
+    hid_t id;
+    h5_shape shape;
+} h5_set;
+
+struct h5 {
+    hid_t id;
+    char *path, *temp; // temp: the name it is written under, NULL when it is read
+    uint64_t size;     // bytes of a file that is read
+    h5_set kept[H5_KEPT];
+    int turn;
+};
+
+void h5_enter(void); // takes the lock, silences the library on this thread
+void h5_leave(void);
+// Sets `code` and "'PATH': WHAT: reason", the reason taken from the library's error stack,
+// which every call into the library clears: to be called before anything is closed. Returns false.
+bool h5_fail(const h5 *f, err *e, err_code code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+hid_t h5_file_access(void);                       // a property list to be closed: no locks, format of HDF5 1.10
+hid_t h5_type_make(h5_type t, bool file);         // a datatype to be closed
+size_t h5_type_size(h5_type t);                   // bytes of an element in memory; a pointer for H5_TEXT
+bool h5_type_find(hid_t type, h5_type *t);        // false when it is none of ours
+uint64_t h5_count(h5_shape s);                    // elements
+const char *h5_shape_text(h5_shape s, char *out); // "f32 [64, 128]"; `out` holds H5_SHAPE_TEXT
+bool h5_link_exists(const h5 *f, const char *name);
+bool h5_attr_text(h5 *f, const char *object, const char *key, arena *a, char **value, err *e);
+
+enum { H5_SHAPE_TEXT = 256 };
+#define H5_CHECKSUM "sha256"
+
+#endif

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// h5_read.c: HDF5, part two: reading datasets. Attributes and names are in h5_names.c.
+//
+// A file from outside may claim anything. Before a byte of a dataset is read, its claims are held against each other: a type of
+// ours, a rank of ours, data inside this very file (not in another one, not virtual), and no more elements than the stored bytes can
+// hold. What remains is the library's own care; tests/base/test_h5_hostile.c mutates files to see.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/h5.h"
+#include "base/h5_internal.h"
+
+enum { BLOCK_BYTES = 1 << 20, BLOCK_TEXTS = 4096, INFLATE_MOST = 1100 };
+
+// Tells apart what HDF5 would call by one message. True when it is worth to let the library try.
+static bool look_at(h5 *f, err *e)
+{
+    struct stat st;
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    bool ok = false;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        err_errno(e, "'%s' cannot be opened", f->path);
+    else if (!S_ISREG(st.st_mode))
+        err_set(e, ERR_IO, "'%s' is not a file; an HDF5 file is needed here", f->path);
+    else if (st.st_size == 0)
+        err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
+    else
+        ok = true;
+    f->size = ok ? (uint64_t)st.st_size : 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static bool open_file(h5 *f, err *e)
+{
+    hid_t access = h5_file_access();
+    err why = {0};
+    f->id = H5Fopen(f->path, H5F_ACC_RDONLY, access);
+    if (f->id < 0)
+        h5_fail(f, &why, ERR_DAMAGED, "the HDF5 file cannot be opened");
+    H5Pclose(access);
+    if (f->id >= 0)
+        return true;
+    if (strstr(why.text, "truncated file"))
+        return err_set(e, ERR_DAMAGED, "'%s' is truncated: it ends before its %llu bytes should; use a whole copy", f->path,
+                       (unsigned long long)f->size);
+    if (strstr(why.text, "signature"))
+        return err_set(e, ERR_FORMAT, "'%s' is not an HDF5 file", f->path);
+    return err_set(e, ERR_DAMAGED, "%s; it is damaged", why.text);
+}
+
+h5 *h5_open(const char *path, err *e)
+{
+    h5 *f = base_checked(calloc(1, sizeof *f), sizeof *f);
+    f->path = base_checked(strdup(path), strlen(path));
+    f->id = -1;
+    bool ok = look_at(f, e);
+    if (ok) {
+        h5_enter();
+        ok = open_file(f, e);
+        h5_leave();
+    }
+    if (ok)
+        return f;
+    h5_close(f);
+    return NULL;
+}
+
+static void set_close(h5_set *set)
+{
+    if (set->id >= 0)
+        H5Dclose(set->id);
+    free(set->name);
+    *set = (h5_set){0};
+}
+
+void h5_close(h5 *f)
+{
+    if (!f)
+        return;
+    h5_enter();
+    for (int i = 0; i < H5_KEPT; i++)
+        if (f->kept[i].name)
+            set_close(&f->kept[i]);
+    if (f->id >= 0)
+        H5Fclose(f->id);
+    h5_leave();
+    free(f->path);
+    free(f);
+}
+
+static bool read_shape(const h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
+{
+    hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+    hsize_t dims[H5S_MAX_RANK];
+    int rank = space >= 0 ? H5Sget_simple_extent_dims(space, dims, NULL) : -1;
+    bool ok = true;
+    *s = (h5_shape){.rank = rank};
+    if (rank < 0 || type < 0)
+        ok = h5_fail(f, e, ERR_DAMAGED, "the shape of dataset '%s' cannot be read", name);
+    else if (rank > H5_RANK)
+        ok = h5_fail(f, e, ERR_FORMAT, "dataset '%s' has %d dimensions, more than %d", name, rank, H5_RANK);
+    else if (!h5_type_find(type, &s->type))
+        ok = h5_fail(f, e, ERR_FORMAT, "dataset '%s' has a type that is not read here (f32, f64, u8, u16, i32, i64, u64 and text are)",
+                     name);
+    for (int i = 0; ok && i < rank; i++)
+        s->dim[i] = dims[i];
+    if (type >= 0)
+        H5Tclose(type);
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
+// The bytes that shape `s` needs in the file; false when that is more than 2^60.
+static bool bytes_needed(h5_shape s, uint64_t *bytes)
+{
+    uint64_t n = s.type == H5_TEXT ? 16 : h5_type_size(s.type), most = (uint64_t)1 << 60;
+    bool none = false;
+    for (int i = 0; i < s.rank; i++)
+        none |= s.dim[i] == 0;
+    for (int i = 0; !none && i < s.rank; i++) {
+        if (n > most / s.dim[i])
+            return false;
+        n *= s.dim[i];
+    }
+    *bytes = none ? 0 : n;
+    return true;
+}
+
+static bool storage_ok(const h5 *f, hid_t set, const char *name, h5_shape s, err *e)
+{
+    hid_t layout = H5Dget_create_plist(set);
+    bool inside = layout >= 0 && H5Pget_external_count(layout) == 0 && H5Pget_layout(layout) != H5D_VIRTUAL;
+    bool packed = layout >= 0 && H5Pget_layout(layout) == H5D_CHUNKED && H5Pget_nfilters(layout) > 0;
+    if (layout >= 0)
+        H5Pclose(layout);
+    if (!inside)
+        return h5_fail(f, e, ERR_FORMAT, "the data of '%s' does not lie in this file", name);
+    uint64_t need = 0, stored = H5Dget_storage_size(set);
+    bool fits = bytes_needed(s, &need) && (f->temp || stored <= f->size);
+    if (!fits || need > (packed ? stored * INFLATE_MOST : stored)) {
+        char shape[H5_SHAPE_TEXT];
+        return h5_fail(f, e, ERR_DAMAGED, "dataset '%s' claims to be %s, but only %llu bytes are stored", name, h5_shape_text(s, shape),
+                       (unsigned long long)stored);
+    }
+    return true;
+}
+
+static bool set_open(h5 *f, const char *name, h5_set *set, err *e)
+{
+    if (!h5_link_exists(f, name))
+        return h5_fail(f, e, ERR_MISSING, "there is no dataset '%s'", name);
+    *set = (h5_set){f, base_checked(strdup(name), strlen(name)), H5Dopen2(f->id, name, H5P_DEFAULT), {0}};
+    bool ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
+    ok = ok && read_shape(f, set->id, name, &set->shape, e) && storage_ok(f, set->id, name, set->shape, e);
+    if (!ok)
+        set_close(set);
+    return ok;
+}
+
+// The dataset `name`, from those held open or put among them.
+static const h5_set *set_get(h5 *f, const char *name, err *e)
+{
+    for (int i = 0; i < H5_KEPT; i++)
+        if (f->kept[i].name && strcmp(f->kept[i].name, name) == 0)
+            return &f->kept[i];
+    h5_set fresh;
+    if (!set_open(f, name, &fresh, e))
+        return NULL;
+    h5_set *slot = &f->kept[f->turn++ % H5_KEPT];
+    if (slot->name)
+        set_close(slot);
+    *slot = fresh;
+    return slot;
+}
+
+bool h5_stat(h5 *f, const char *name, h5_shape *s, err *e)
+{
+    h5_enter();
+    const h5_set *set = set_get(f, name, e);
+    if (set)
+        *s = set->shape;
+    h5_leave();
+    return set != NULL;
+}
+
+// A memory type for the set: the library does not convert between the character sets of texts.
+static hid_t memory_type(const h5_set *set)
+{
+    return set->shape.type == H5_TEXT ? H5Dget_type(set->id) : h5_type_make(set->shape.type, false);
+}
+
+static bool unreadable(const h5_set *set, err *e)
+{
+    return h5_fail(set->f, e, ERR_DAMAGED, "dataset '%s' cannot be read", set->name);
+}
+
+// Elements of the box [start, start + count) into `out`, one after the other.
+static bool read_box(const h5_set *set, hid_t type, const hsize_t *start, const hsize_t *count, void *out, err *e)
+{
+    hsize_t n = 1;
+    for (int i = 0; i < set->shape.rank; i++)
+        n *= count[i];
+    hid_t space = H5Dget_space(set->id), memory = H5Screate_simple(1, &n, NULL);
+    bool ok = space >= 0 && memory >= 0;
+    if (ok && set->shape.rank)
+        ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+    ok = ok && H5Dread(set->id, type, memory, space, H5P_DEFAULT, out) >= 0;
+    if (!ok)
+        unreadable(set, e);
+    if (memory >= 0)
+        H5Sclose(memory);
+    if (space >= 0)
+        H5Sclose(space);
+    return ok;
+}
+
+typedef bool box_fn(void *user, const void *elements, uint64_t n);
+
+static void forget_texts(hid_t type, char **texts, hsize_t n)
+{
+    hid_t space = H5Screate_simple(1, &n, NULL);
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts);
+    H5Sclose(space);
+}
+
+// Walks a dataset in row-major order in boxes of at most a megabyte: whole planes below dimension `d`, a run along it, and
+// an odometer over the dimensions above. `fn` may end the walk: it has said why.
+static bool walk(const h5_set *set, box_fn *fn, void *user, err *e)
+{
+    h5_shape s = set->shape;
+    uint64_t inner = 1, most = s.type == H5_TEXT ? BLOCK_TEXTS : BLOCK_BYTES / h5_type_size(s.type);
+    int d = s.rank - 1;
+    if (h5_count(s) == 0)
+        return true;
+    for (; d > 0 && inner * s.dim[d] <= most; d--)
+        inner *= s.dim[d];
+    uint64_t run = most / inner;
+    hid_t type = memory_type(set);
+    void *block = base_checked(malloc(most * h5_type_size(s.type)), BLOCK_BYTES);
+    hsize_t start[H5_RANK] = {0}, count[H5_RANK];
+    bool ok = type >= 0, more = true;
+    while (ok && more) {
+        for (int i = 0; i < s.rank; i++)
+            count[i] = i < d ? 1 : i > d ? s.dim[i] : s.dim[i] - start[i] < run ? s.dim[i] - start[i] : run;
+        uint64_t n = s.rank ? count[d] * inner : 1;
+        if (s.type == H5_TEXT)
+            memset(block, 0, n * sizeof(char *)); // so that a read that fails leaves nothing wild to free
+        ok = read_box(set, type, start, count, block, e);
+        ok = ok && fn(user, block, n);
+        if (s.type == H5_TEXT)
+            forget_texts(type, block, n);
+        more = false;
+        for (int i = d; i >= 0 && !more; i--) {
+            start[i] += count[i];
+            more = start[i] < s.dim[i];
+            if (!more)
+                start[i] = 0;
+        }
+    }
+    free(block);
+    if (type >= 0)
+        H5Tclose(type);
+    return ok;
+}
+
+typedef struct summing {
+    digest *sum;
+    h5_type type;
+} summing;
+
+static bool sum_box(void *user, const void *elements, uint64_t n)
+{
+    const summing *s = user;
+    const char *const *texts = elements;
+    if (s->type != H5_TEXT)
+        digest_add(s->sum, elements, n * h5_type_size(s->type));
+    else
+        for (uint64_t i = 0; i < n; i++)
+            digest_add_str(s->sum, texts[i] ? texts[i] : "");
+    return true;
+}
+
+// Compares with the checksum that the dataset carries.
+static bool checksum_ok(h5 *f, const char *name, const char *actual, err *e)
+{
+    arena scratch = {0};
+    char *stored = NULL;
+    bool ok = h5_attr_text(f, name, H5_CHECKSUM, &scratch, &stored, NULL);
+    if (!ok)
+        h5_fail(f, e, ERR_DAMAGED, "dataset '%s' has no readable checksum; the file is damaged or not written by kmidi", name);
+    else if (strcmp(stored, actual) != 0)
+        ok = err_set(e, ERR_DAMAGED, "'%s': dataset '%s' is damaged: its bytes do not match its checksum", f->path, name);
+    arena_free(&scratch);
+    return ok;
+}
+
+static bool same_shape(h5_shape a, h5_shape b)
+{
+    return a.type == b.type && a.rank == b.rank && memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim) == 0;
+}
+
+static bool wrong_shape(const h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e)
+{
+    char a[H5_SHAPE_TEXT], b[H5_SHAPE_TEXT];
+    return err_set(e, ERR_SHAPE, "'%s': dataset '%s' is %s, expected %s", f->path, name, h5_shape_text(is, a), h5_shape_text(wanted, b));
+}
+
+static bool read_whole(h5 *f, const char *name, h5_shape s, void *out, err *e)
+{
+    const h5_set *set = set_get(f, name, e);
+    if (!set)
+        return false;
+    if (!same_shape(set->shape, s))
+        return wrong_shape(f, name, set->shape, s, e);
+    hid_t type = memory_type(set);
+    bool ok = h5_count(s) == 0 || H5Dread(set->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    if (!ok)
+        unreadable(set, e);
+    H5Tclose(type);
+    return ok;
+}
+
+bool h5_read(h5 *f, const char *name, h5_shape s, void *out, err *e)
+{
+    char actual[65];
+    CHECK(s.type != H5_TEXT && s.rank >= 0 && s.rank <= H5_RANK);
+    h5_enter();
+    bool ok = read_whole(f, name, s, out, e);
+    h5_leave();
+    if (!ok)
+        return false;
+    digest_of(out, h5_count(s) * h5_type_size(s.type), actual); // other threads may use the library meanwhile
+    h5_enter();
+    ok = checksum_ok(f, name, actual, e);
+    h5_leave();
+    return ok;
+}
+
+static bool read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out, err *e)
+{
+    const h5_set *set = set_get(f, name, e);
+    if (!set)
+        return false;
+    h5_shape s = set->shape;
+    if (s.type != type || s.rank == 0) {
+        h5_shape wanted = {type, s.rank ? s.rank : 1, {0}};
+        memcpy(wanted.dim, s.dim, sizeof s.dim);
+        return wrong_shape(f, name, s, wanted, e);
+    }
+    if (first > s.dim[0] || n > s.dim[0] - first)
+        return err_set(e, ERR_VALUE, "'%s': dataset '%s' has %llu rows; %llu from row %llu on were asked for", f->path, name,
+                       (unsigned long long)s.dim[0], (unsigned long long)n, (unsigned long long)first);
+    hsize_t start[H5_RANK] = {first}, count[H5_RANK] = {n};
+    for (int i = 1; i < s.rank; i++)
+        count[i] = s.dim[i];
+    s.dim[0] = n;
+    if (h5_count(s) == 0)
+        return true;
+    hid_t memory = memory_type(set);
+    bool ok = read_box(set, memory, start, count, out, e);
+    H5Tclose(memory);
+    return ok;
+}
+
+bool h5_read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out, err *e)
+{
+    CHECK(type != H5_TEXT);
+    h5_enter();
+    bool ok = read_rows(f, name, type, first, n, out, e);
+    h5_leave();
+    return ok;
+}
+
+typedef struct texts_out {
+    arena *a;
+    char **texts;
+    uint64_t n, bytes;
+    digest *sum;
+    const h5_set *set;
+    err *e;
+} texts_out;
+
+// All texts lie in the file, so together they cannot be larger: a file that makes one text stand for many is stopped here.
+static bool keep_texts(void *user, const void *elements, uint64_t n)
+{
+    texts_out *o = user;
+    const char *const *texts = elements;
+    for (uint64_t i = 0; i < n; i++) {
+        const char *s = texts[i] ? texts[i] : "";
+        o->bytes += strlen(s);
+        if (o->bytes > o->set->f->size)
+            return h5_fail(o->set->f, o->e, ERR_DAMAGED, "dataset '%s' claims more text than the file holds", o->set->name);
+        o->texts[o->n++] = arena_strdup(o->a, s);
+        digest_add_str(o->sum, s);
+    }
+    return true;
+}
+
+static bool read_texts(h5 *f, const char *name, arena *a, texts_out *o, err *e)
+{
+    const h5_set *set = set_get(f, name, e);
+    if (!set)
+        return false;
+    if (set->shape.type != H5_TEXT) {
+        h5_shape wanted = set->shape;
+        wanted.type = H5_TEXT;
+        return wrong_shape(f, name, set->shape, wanted, e);
+    }
+    char actual[65];
+    *o = (texts_out){.a = a, .sum = digest_open(), .set = set, .e = e};
+    o->texts = NEW(a, char *, h5_count(set->shape));
+    bool ok = walk(set, keep_texts, o, e);
+    digest_close(o->sum, actual);
+    return ok && checksum_ok(f, name, actual, e);
+}
+
+bool h5_read_texts(h5 *f, const char *name, arena *a, char ***out, uint64_t *n, err *e)
+{
+    texts_out o = {0};
+    h5_enter();
+    bool ok = read_texts(f, name, a, &o, e);
+    h5_leave();
+    *out = ok ? o.texts : NULL;
+    *n = ok ? o.n : 0;
+    return ok;
+}
+
+typedef struct verifying {
+    h5 *f;
+    size_t datasets;
+    err *e;
+} verifying;
+
+static bool verify_set(h5 *f, const char *name, err *e)
+{
+    h5_set set = {0};
+    char actual[65];
+    if (!set_open(f, name, &set, e))
+        return false;
+    summing s = {digest_open(), set.shape.type};
+    bool ok = walk(&set, sum_box, &s, e);
+    digest_close(s.sum, actual);
+    set_close(&set);
+    return ok && checksum_ok(f, name, actual, e);
+}
+
+static herr_t verify_object(hid_t root, const char *name, const H5O_info_t *info, void *user)
+{
+    (void)root;
+    verifying *v = user;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    v->datasets++;
+    return verify_set(v->f, name, v->e) ? 0 : 1;
+}
+
+bool h5_verify(h5 *f, size_t *datasets, err *e)
+{
+    verifying v = {f, 0, e};
+    h5_enter();
+    herr_t status = H5Ovisit(f->id, H5_INDEX_NAME, H5_ITER_NATIVE, verify_object, &v);
+    if (status < 0)
+        h5_fail(f, e, ERR_DAMAGED, "the file's structure cannot be read");
+    h5_leave();
+    *datasets = v.datasets;
+    return status == 0;
+}
