@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// safetensors.c: reading, with every claim of the header checked against the file before it is used.
+#include "export/safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+
+// The format allows 100 MB; 16 MiB hold 100,000 tensors, and a parsed header takes many times its size in memory.
+enum { HEADER_MAX = 16 << 20, PREFIX = 8 };
+
+struct safetensors {
+    const char *path;
+    int fd;
+    uint64_t data_at; // where the data starts in the file
+    safetensors_index index;
+};
+
+// ---- Element types ----
+
+static float from_f32(const uint8_t *b)
+{
+    float x;
+    memcpy(&x, b, sizeof x);
+    return x;
+}
+
+static float from_f64(const uint8_t *b)
+{
+    double x;
+    memcpy(&x, b, sizeof x);
+    return (float)x;
+}
+
+static float from_bf16(const uint8_t *b)
+{
+    uint32_t bits = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 24;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// sign 1, exponent 5 (bias 15), fraction 10.
+static float from_f16(const uint8_t *b)
+{
+    unsigned bits = b[0] | (unsigned)b[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    float x = exponent == 31 ? (fraction ? NAN : INFINITY)
+              : exponent     ? ldexpf((float)(1024 + fraction), (int)exponent - 25)
+                             : ldexpf((float)fraction, -24);
+    return bits >> 15 ? -x : x;
+}
+
+typedef struct element {
+    const char *name;
+    size_t size;
+    float (*convert)(const uint8_t *b); // NULL: may stand in a file, but no weights of ours
+} element;
+
+static const element elements[] = {
+    {"F32", 4, from_f32}, {"F64", 8, from_f64}, {"F16", 2, from_f16}, {"BF16", 2, from_bf16}, {"BOOL", 1, NULL}, {"U8", 1, NULL},
+    {"I8", 1, NULL},      {"F8_E5M2", 1, NULL}, {"F8_E4M3", 1, NULL}, {"I16", 2, NULL},       {"U16", 2, NULL},  {"I32", 4, NULL},
+    {"U32", 4, NULL},     {"I64", 8, NULL},     {"U64", 8, NULL},     {"C64", 8, NULL},
+};
+
+static const element *element_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        if (name && !strcmp(elements[i].name, name))
+            return &elements[i];
+    return NULL;
+}
+
+// ---- The header ----
+
+// A whole number in [0, 2^53].
+static bool whole(const json *j, uint64_t *out)
+{
+    double v = json_num(j, -1);
+    if (json_type(j) != JSON_NUMBER || !(v >= 0 && v <= 9007199254740992.0) || v != floor(v))
+        return false;
+    *out = (uint64_t)v;
+    return true;
+}
+
+static bool entry_shape(const json *dims, safetensors_entry *t)
+{
+    size_t rank = json_len(dims);
+    if (json_type(dims) != JSON_ARRAY || rank > SAFETENSORS_RANK)
+        return false;
+    t->rank = (int)rank;
+    t->count = 1;
+    for (int i = 0; i < t->rank; i++) {
+        uint64_t d;
+        if (!whole(json_at(dims, (size_t)i), &d) || (d && (uint64_t)t->count > (INT64_MAX >> 4) / d))
+            return false;
+        t->dim[i] = (int64_t)d;
+        t->count *= (int64_t)d;
+    }
+    return true;
+}
+
+static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes, arena *a, safetensors_entry *t, err *e)
+{
+    const element *type = element_find(json_str(json_get(j, "dtype"), NULL));
+    const json *offsets = json_get(j, "data_offsets");
+    if (!type)
+        return err_set(e, ERR_FORMAT, "'%s': tensor '%s' has no element type that this program knows; write it anew as F32", path, name);
+    if (!entry_shape(json_get(j, "shape"), t))
+        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' has no valid shape (at most %d whole numbers); get the file again", path, name,
+                       SAFETENSORS_RANK);
+    if (json_len(offsets) != 2 || !whole(json_at(offsets, 0), &t->begin) || !whole(json_at(offsets, 1), &t->end) || t->begin > t->end ||
+        t->end > data_bytes)
+        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' lies outside the file's %" PRIu64 " bytes of data; get the file again", path,
+                       name, data_bytes);
+    if (t->end - t->begin != (uint64_t)t->count * type->size)
+        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' takes %" PRIu64 " bytes, its shape needs %" PRIu64 "; get the file again", path,
+                       name, t->end - t->begin, (uint64_t)t->count * type->size);
+    t->name = arena_strdup(a, name);
+    t->dtype = type->name;
+    return true;
+}
+
+static bool parse_metadata(const char *path, const json *j, model_meta *meta, err *e)
+{
+    if (json_type(j) != JSON_OBJECT)
+        return err_set(e, ERR_FORMAT, "'%s': __metadata__ is no object; get the file again", path);
+    for (void *it = json_first(j); it; it = json_next(j, it)) {
+        const char *value = json_str(json_value(it), NULL);
+        if (!value)
+            return err_set(e, ERR_FORMAT, "'%s': metadata '%s' is no text; get the file again", path, json_key(it));
+        meta_set(meta, json_key(it), value);
+    }
+    return true;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const safetensors_entry *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+// Entries, sorted by place, must cover the data exactly.
+static bool check_cover(const char *path, const safetensors_index *x, uint64_t data_bytes, err *e)
+{
+    uint64_t at = 0;
+    for (int i = 0; i < x->n; at = x->list[i++].end)
+        if (x->list[i].begin != at)
+            return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' %s; get the file again", path, x->list[i].name,
+                           x->list[i].begin < at ? "overlaps another" : "follows a hole in the data");
+    if (at != data_bytes)
+        return err_set(e, ERR_DAMAGED, "'%s' has %" PRIu64 " bytes behind its last tensor; get the file again", path, data_bytes - at);
+    return true;
+}
+
+static bool parse_object(const char *path, const json *root, uint64_t data_bytes, arena *a, safetensors_index *out, err *e)
+{
+    *out = (safetensors_index){.list = NEW(a, safetensors_entry, json_len(root) + 1), .meta = {.arena = a}};
+    for (void *it = json_first(root); it; it = json_next(root, it)) {
+        const char *name = json_key(it);
+        bool ok = !strcmp(name, "__metadata__") ? parse_metadata(path, json_value(it), &out->meta, e)
+                                                : parse_entry(path, name, json_value(it), data_bytes, a, &out->list[out->n++], e);
+        if (!ok)
+            return false;
+    }
+    qsort(out->list, (size_t)out->n, sizeof *out->list, by_place);
+    return check_cover(path, out, data_bytes, e);
+}
+
+bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out, err *e)
+{
+    if (!n || header[0] != '{')
+        return err_set(e, ERR_FORMAT, "'%s' is no safetensors file: its header is no JSON object", path);
+    json *root = json_parse(header, n, e);
+    if (!root) {
+        if (e)
+            e->code = ERR_FORMAT;
+        return err_trail(e, "'%s' is no safetensors file, or its header is damaged", path);
+    }
+    bool ok = parse_object(path, root, data_bytes, a, out, e);
+    json_free(root);
+    return ok;
+}
+
+// ---- The file ----
+
+static bool read_at(const safetensors *s, void *out, size_t n, uint64_t at, err *e)
+{
+    for (size_t got = 0; got < n;) {
+        ssize_t k = pread(s->fd, (char *)out + got, n - got, (off_t)(at + got));
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return err_errno(e, "cannot read '%s'", s->path);
+        if (k == 0)
+            return err_set(e, ERR_DAMAGED, "'%s' became shorter while it was read", s->path);
+        got += (size_t)k;
+    }
+    return true;
+}
+
+static bool read_header(safetensors *s, uint64_t size, arena *a, err *e)
+{
+    uint8_t prefix[PREFIX];
+    uint64_t n = 0;
+    if (size < PREFIX + 2)
+        return err_set(e, size ? ERR_FORMAT : ERR_EMPTY, "'%s' is %" PRIu64 " bytes long, too short for a safetensors file", s->path, size);
+    if (!read_at(s, prefix, PREFIX, 0, e))
+        return false;
+    for (int i = 0; i < PREFIX; i++)
+        n |= (uint64_t)prefix[i] << 8 * i;
+    if (n > HEADER_MAX)
+        return err_set(e, ERR_FORMAT,
+                       "'%s' is no safetensors file: it begins with a header length of %" PRIu64 " bytes, at most %d are taken", s->path, n,
+                       HEADER_MAX);
+    if (n > size - PREFIX)
+        return err_set(e, ERR_DAMAGED, "'%s' ends inside its header of %" PRIu64 " bytes; get the file again", s->path, n);
+    char *header = malloc((size_t)n + 1);
+    bool ok = header ? read_at(s, header, (size_t)n, PREFIX, e) : err_set(e, ERR_MEMORY, "no memory for the header of '%s'", s->path);
+    s->data_at = PREFIX + n;
+    ok = ok && safetensors_parse(s->path, header, (size_t)n, size - s->data_at, a, &s->index, e);
+    free(header);
+    return ok;
+}
+
+safetensors *safetensors_open(const char *path, arena *a, err *e)
+{
+    safetensors *s = NEW(a, safetensors, 1);
+    struct stat st;
+    *s = (safetensors){.path = arena_strdup(a, path), .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    bool ok = s->fd >= 0 && fstat(s->fd, &st) == 0;
+    if (!ok)
+        (void)err_errno(e, "cannot open '%s'", path);
+    else if (!S_ISREG(st.st_mode))
+        ok = err_set(e, ERR_FORMAT, "'%s' is not a file", path);
+    else
+        ok = read_header(s, (uint64_t)st.st_size, a, e);
+    if (ok)
+        return s;
+    safetensors_close(s);
+    return NULL;
+}
+
+void safetensors_close(safetensors *s)
+{
+    if (s && s->fd >= 0)
+        close(s->fd);
+    if (s)
+        s->fd = -1;
+}
+
+const safetensors_index *safetensors_listing(const safetensors *s)
+{
+    return &s->index;
+}
+
+int safetensors_find(const safetensors *s, const char *name)
+{
+    for (int i = 0; i < s->index.n; i++)
+        if (!strcmp(s->index.list[i].name, name))
+            return i;
+    return -1;
+}
+
+bool safetensors_read(safetensors *s, int i, float *out, err *e)
+{
+    enum { CHUNK = 64 << 10 };
+    const safetensors_entry *t = &s->index.list[i];
+    const element *type = element_find(t->dtype);
+    uint8_t chunk[CHUNK];
+    if (!type->convert)
+        return err_set(e, ERR_VALUE, "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64", s->path, t->name, t->dtype);
+    for (int64_t done = 0; done < t->count;) {
+        int64_t n = t->count - done < (int64_t)(CHUNK / type->size) ? t->count - done : (int64_t)(CHUNK / type->size);
+        if (!read_at(s, chunk, (size_t)n * type->size, s->data_at + t->begin + (uint64_t)done * type->size, e))
+            return false;
+        for (int64_t k = 0; k < n; k++, done++) {
+            out[done] = type->convert(chunk + (size_t)k * type->size);
+            if (!isfinite(out[done]))
+                return err_set(e, ERR_VALUE, "'%s': element %" PRId64 " of tensor '%s' is no finite number", s->path, done, t->name);
+        }
+    }
+    return true;
+}

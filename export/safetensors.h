@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// safetensors.h: named arrays in a file that PyTorch, PEFT and MLX read: https://github.com/huggingface/safetensors, README "Format".
+//
+//     8 bytes   N, the length of the header, little-endian
+//     N bytes   JSON: {"__metadata__": {"format": "pt"}, "fc1.weight": {"dtype": "F32", "shape": [512, 128], "data_offsets": [0, 262144]},
+//     ...},
+//               padded with spaces on the right
+//     the rest  the arrays, row-major, little-endian; offsets count from here; no holes, no overlap, nothing behind
+//
+// Reading checks all of that before a byte of data is touched: the file may come from anywhere. Only the header and what is asked for are
+// ever in memory.
+//
+//     safetensors *s = safetensors_open("model.safetensors", &arena, e);
+//     int i = safetensors_find(s, "fc1.weight");
+//     safetensors_read(s, i, weights, e);                // as f32, whatever was stored
+//     safetensors_close(s);
+//
+//     safetensors_load_params(path, p, &conversions, e);  // all of a model, strictly
+//     safetensors_save_params(path, p, &meta, e);
+#ifndef KMIDI_EXPORT_SAFETENSORS_H
+#define KMIDI_EXPORT_SAFETENSORS_H
+
+#include "models/model.h"
+
+enum { SAFETENSORS_RANK = 8 };
+
+typedef struct safetensors_entry {
+    const char *name;
+    const char *dtype; // "F32", as written
+    int rank;
+    int64_t dim[SAFETENSORS_RANK];
+    int64_t count;       // elements; 1 for a scalar, 0 where a dimension is 0
+    uint64_t begin, end; // bytes from the start of the data
+} safetensors_entry;
+
+// What a header says. Entries are in the order of their data.
+typedef struct safetensors_index {
+    int n;
+    safetensors_entry *list;
+    model_meta meta;
+} safetensors_index;
+
+// ---- Reading ----
+
+typedef struct safetensors safetensors;
+
+// Owned by `a`, but for the descriptor. ERR_MISSING, ERR_EMPTY, ERR_FORMAT (not safetensors), ERR_DAMAGED (offsets, sizes, trailing bytes):
+// one sentence with the file and the tensor.
+safetensors *safetensors_open(const char *path, arena *a, err *e) MUST_CHECK;
+void safetensors_close(safetensors *s); // accepts NULL
+const safetensors_index *safetensors_listing(const safetensors *s);
+int safetensors_find(const safetensors *s, const char *name); // -1 when there is none
+// Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken; ERR_VALUE for other types and for values that are not finite f32.
+bool safetensors_read(safetensors *s, int i, float *out, err *e) MUST_CHECK;
+// The header alone, for tests: n bytes of JSON, before `data_bytes` bytes of data. `path` is for messages.
+bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out,
+                       err *e) MUST_CHECK;
+
+// ---- Writing ----
+
+typedef struct safetensors_source {
+    const char *name;
+    int rank;
+    int64_t dim[SAFETENSORS_RANK];
+    const float *data;
+} safetensors_source;
+
+// Written whole or not at all (base/file.h), in the reference writer's order: by name, all being F32. The metadata always has "format":
+// "pt".
+bool safetensors_write(const char *path, const safetensors_source *list, int n, const model_meta *meta, err *e) MUST_CHECK;
+
+// ---- A model's parameters ----
+
+// Fills the allocated params from a file. Names and shapes must match one to one, else ERR_MISMATCH lists what is missing, unexpected and
+// misshapen; then nothing was changed. Uncounted parameters (the probe) may be in the file, all of them or none. `converted`: how many were
+// not F32; may be NULL.
+bool safetensors_load_params(const char *path, params *p, int *converted, err *e) MUST_CHECK;
+// The counted parameters, or all of them (`probe`).
+bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta, err *e) MUST_CHECK;
+
+#endif

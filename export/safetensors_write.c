@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// safetensors_write.c: writing, in the reference writer's order and padding, so that equal weights give equal files.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "export/safetensors.h"
+
+enum { ALIGN = 8 };
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const safetensors_source *const *)a)->name, (*(const safetensors_source *const *)b)->name);
+}
+
+static uint64_t source_bytes(const safetensors_source *t)
+{
+    uint64_t n = sizeof(float);
+    for (int i = 0; i < t->rank; i++)
+        n *= (uint64_t)t->dim[i];
+    return n;
+}
+
+static json *entry_json(const safetensors_source *t, uint64_t at)
+{
+    json *j = json_object(), *dims = json_array(), *offsets = json_array();
+    json_set_str(j, "dtype", "F32");
+    for (int i = 0; i < t->rank; i++)
+        json_push_int(dims, t->dim[i]);
+    json_set(j, "shape", dims);
+    json_push_int(offsets, (int64_t)at);
+    json_push_int(offsets, (int64_t)(at + source_bytes(t)));
+    json_set(j, "data_offsets", offsets);
+    return j;
+}
+
+static void make_header(const safetensors_source *const *sorted, int n, const model_meta *meta, strbuf *out)
+{
+    json *root = json_object(), *m = json_object();
+    json_set_str(m, "format", "pt");
+    for (int i = 0; meta && i < meta->n; i++)
+        if (strcmp(meta->keys[i], "format"))
+            json_set_str(m, meta->keys[i], meta->values[i]);
+    json_set(root, "__metadata__", m);
+    uint64_t at = 0;
+    for (int i = 0; i < n; at += source_bytes(sorted[i++]))
+        json_set(root, sorted[i]->name, entry_json(sorted[i], at));
+    json_dump(root, 0, out);
+    json_free(root);
+    while (out->len % ALIGN)
+        strbuf_add(out, " ", 1);
+}
+
+static bool write_all(FILE *f, const strbuf *header, const safetensors_source *const *sorted, int n)
+{
+    uint8_t prefix[8];
+    for (int i = 0; i < 8; i++)
+        prefix[i] = (uint8_t)((uint64_t)header->len >> 8 * i);
+    bool ok = fwrite(prefix, 1, sizeof prefix, f) == sizeof prefix && fwrite(header->s, 1, header->len, f) == header->len;
+    for (int i = 0; ok && i < n; i++)
+        ok = fwrite(sorted[i]->data, 1, (size_t)source_bytes(sorted[i]), f) == source_bytes(sorted[i]);
+    return ok;
+}
+
+bool safetensors_write(const char *path, const safetensors_source *list, int n, const model_meta *meta, err *e)
+{
+    arena a = {.name = "safetensors"};
+    const safetensors_source **sorted = NEW(&a, const safetensors_source *, (size_t)n + 1);
+    for (int i = 0; i < n; i++)
+        sorted[i] = &list[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, by_name);
+    strbuf header = {0};
+    make_header(sorted, n, meta, &header);
+    const char *temp = file_temp(&a, path);
+    FILE *f = fopen(temp, "wb");
+    bool ok = f && write_all(f, &header, sorted, n);
+    int saved = errno;
+    if (f && fclose(f) && ok)
+        ok = false, saved = errno;
+    errno = saved;
+    if (!ok) {
+        (void)err_errno(e, "cannot write '%s'", path);
+        unlink(temp);
+    }
+    ok = ok && file_commit(temp, path, e);
+    strbuf_free(&header);
+    arena_free(&a);
+    return ok;
+}
