@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// kernel.h: small things that kernels share. Everything here is static: it is compiled into each op at each vector width.
+//
+// Loops over flat arrays are left to the compiler (-O3); what it may not reorder, sums and maxima in floating point, is written
+// here in lanes. Lanes are the same whatever the thread count, so results are too.
+#ifndef KMIDI_AUTOGRAD_OPS_KERNEL_H
+#define KMIDI_AUTOGRAD_OPS_KERNEL_H
+
+#include "autograd/op.h"
+#include "autograd/rules.h"
+
+// The next loop may run in vectors although its output may be one of its inputs (in place: element i of both, never another).
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+#define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
+#define TYPE_BIT(t)   (1u << (t))
+
+// For samples: DIMS(2, 3, 5) is the shape [3, 5]; VALUES(...) an f32 input of such a shape with values in [-1, 1).
+#define DIMS(r, ...)                                                                                                                       \
+    {                                                                                                                                      \
+        .rank = (r), .d = { __VA_ARGS__ }                                                                                                  \
+    }
+#define VALUES(r, ...)                                                                                                                     \
+    {                                                                                                                                      \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f                                                                       \
+    }
+
+enum {
+    LANES = 2 * VLANES, // two registers hide the latency of an addition
+    GRAIN = 1024        // elements: parts of threads begin at multiples, so that the same elements meet in a register
+};
+
+// The sum of n numbers, in lanes.
+static inline float lanes_sum(const float *x, int64_t n)
+{
+    float lane[LANES] = {0}, total = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += x[i + k];
+    for (; i < n; i++)
+        total += x[i];
+    for (int k = 0; k < LANES; k++)
+        total += lane[k];
+    return total;
+}
+
+// The largest of n > 0 numbers.
+static inline float lanes_max(const float *x, int64_t n)
+{
+    float lane[LANES], top = x[0];
+    int64_t i = 0;
+    for (int k = 0; k < LANES; k++)
+        lane[k] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
+    for (; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    for (int k = 0; k < LANES; k++)
+        top = lane[k] > top ? lane[k] : top;
+    return top;
+}
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// matmul: the product of two matrices, either read transposed (torch.matmul on folded rows).
+//     C = A B       a [.., K], b [K, N] -> [.., N]         da = d b^T, db = a^T d
+//     C = A B^T     a [.., K], b [N, K] -> [.., N]         da = d b,   db = d^T a
+//     C = A^T B     a [.., M] and b [.., N] with as many rows each -> [M, N]: a weight's gradient
+//                                                          da = b d^T, db = a d
+//     C = A^T B^T   a [.., M] with K rows, b [N, K] -> [M, N]    da = b^T d^T, db = d^T a^T
+// Leading dimensions of a (and of b in A^T B) are folded into rows: a batch of sequences is one tall matrix.
+#include "autograd/ops/product.h"
+
+typedef struct matmul_attrs {
+    bool ta, tb;
+} matmul_attrs;
+
+static int64_t columns(shape s)
+{
+    return s.d[s.rank - 1];
+}
+
+// The product of this node, without its pointers.
+static gemm gemm_of(const node *n)
+{
+    const matmul_attrs *t = n->attrs;
+    shape a = n->in[0]->shape, b = n->in[1]->shape;
+    return (gemm){.ta = t->ta,
+                  .tb = t->tb,
+                  .m = t->ta ? columns(a) : shape_rows(a),
+                  .k = t->ta ? shape_rows(a) : columns(a),
+                  .n = t->tb ? shape_rows(b) : columns(b),
+                  .lda = columns(a),
+                  .ldb = columns(b),
+                  .ldc = t->tb ? shape_rows(b) : columns(b)};
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    const matmul_attrs *t = n->attrs;
+    shape sa = n->in[0]->shape, sb = n->in[1]->shape;
+    bool folded = t->ta && !t->tb;
+    if (sa.rank < 2 || sb.rank < 2 || (!folded && sb.rank != 2))
+        return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
+    gemm p = gemm_of(n);
+    int64_t inner = t->tb ? columns(sb) : shape_rows(sb);
+    if (p.k != inner)
+        return rule_fail(e, "inner sizes %lld and %lld of %s%s and %s%s differ", (long long)p.k, (long long)inner, shape_text(sa, a),
+                         t->ta ? "^T" : "", shape_text(sb, b), t->tb ? "^T" : "");
+    shape y = t->ta ? shape_of(2, p.m, p.n) : sa;
+    y.d[y.rank - 1] = p.n;
+    y.sym[y.rank - 1] = SYM_FIXED;
+    n->out[0]->type = DT_F32;
+    n->out[0]->shape = y;
+    return true;
+}
+
+static double cost(const node *n)
+{
+    gemm p = gemm_of(n);
+    return gemm_cost(p.m, p.n, p.k);
+}
+
+static void forward(const call *c)
+{
+    gemm p = gemm_of(c->n);
+    p.a = c->in[0], p.b = c->in[1], p.c = c->out[0];
+    gemm_run(&p, c->pool, c->threads);
+}
+
+static void reference(const call *c)
+{
+    gemm p = gemm_of(c->n);
+    p.a = c->in[0], p.b = c->in[1];
+    for (int64_t i = 0; i < p.m; i++)
+        for (int64_t j = 0; j < p.n; j++)
+            ((float *)c->out[0])[i * p.n + j] = (float)product_at(&p, i, j);
+}
+
+static tensor *shaped(graph *g, tensor *d, shape s)
+{
+    return tensor_poisoned(d) || shape_same(d->shape, s) ? d : op_reshape(g, d, s);
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    const matmul_attrs *t = n->attrs;
+    tensor *a = n->in[0], *b = n->in[1], *d = dout[0];
+    tensor *flat = t->ta ? op_reshape(g, a, shape_of(2, shape_rows(a->shape), columns(a->shape))) : a;
+    if (want[0])
+        din[0] = shaped(g, t->ta ? op_matmul(g, b, d, t->tb, true) : op_matmul(g, d, b, false, !t->tb), a->shape);
+    if (want[1])
+        din[1] = shaped(g, t->tb ? op_matmul(g, d, flat, true, t->ta) : op_matmul(g, flat, d, !t->ta, false), b->shape);
+}
+
+// A transposed operand, in 2-D where its rows are folded.
+static const char *turned(const node *n, emitter *m, int i, bool fold)
+{
+    const char *in = emit_in(m, n, i), *out = emit_fresh(m, "matrix");
+    int64_t dims[] = {-1, columns(n->in[i]->shape)}, perm[] = {1, 0};
+    emit_attr a = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
+    if (fold && n->in[i]->shape.rank > 2) {
+        const char *flat = emit_fresh(m, "rows");
+        emit_node(m, "Reshape", 2, (const char *[]){in, emit_i64(m, 2, dims)}, 1, &flat, 0, NULL);
+        in = flat;
+    }
+    emit_node(m, "Transpose", 1, &in, 1, &out, 1, &a);
+    return out;
+}
+
+static void portable(const node *n, emitter *m)
+{
+    const matmul_attrs *t = n->attrs;
+    const char *a = t->ta ? turned(n, m, 0, true) : emit_in(m, n, 0), *b = t->tb ? turned(n, m, 1, false) : emit_in(m, n, 1);
+    if (n->in[1]->shape.rank > 2) {
+        const char *flat = emit_fresh(m, "rows");
+        int64_t dims[] = {-1, columns(n->in[1]->shape)};
+        emit_node(m, "Reshape", 2, (const char *[]){b, emit_i64(m, 2, dims)}, 1, &flat, 0, NULL);
+        b = flat;
+    }
+    emit_node(m, "MatMul", 2, (const char *[]){a, b}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+}
+
+static tensor *build_nn(graph *g, tensor *const in[])
+{
+    return op_matmul(g, in[0], in[1], false, false);
+}
+static tensor *build_nt(graph *g, tensor *const in[])
+{
+    return op_matmul(g, in[0], in[1], false, true);
+}
+static tensor *build_tn(graph *g, tensor *const in[])
+{
+    return op_matmul(g, in[0], in[1], true, false);
+}
+static tensor *build_tt(graph *g, tensor *const in[])
+{
+    return op_matmul(g, in[0], in[1], true, true);
+}
+static const op_sample samples[] = {
+    {.what = "A B", .n = 2, .in = {VALUES(2, 5, 7), VALUES(2, 7, 3)}, .build = build_nn},
+    {.what = "A B, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 17), VALUES(2, 17, 19)}, .build = build_nn},
+    {.what = "A B^T, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 17), VALUES(2, 19, 17)}, .build = build_nt},
+    {.what = "A^T B, folded rows", .n = 2, .in = {VALUES(3, 2, 11, 5), VALUES(2, 22, 9)}, .build = build_tn},
+    {.what = "A^T B^T, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 5), VALUES(2, 9, 6)}, .build = build_tt},
+    {.what = "A B, large enough to share", .n = 2, .in = {VALUES(2, 150, 70), VALUES(2, 70, 66)}, .build = build_nn},
+    {.what = "A^T B, large enough to share", .n = 2, .in = {VALUES(2, 70, 130), VALUES(2, 70, 99)}, .build = build_tn},
+};
+
+const op_def VARIANT(op_matmul) = {
+    .name = "matmul",
+    .n_in_min = 2,
+    .n_in_max = 2,
+    .n_out = 1,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_matmul(graph *g, tensor *a, tensor *b, bool ta, bool tb)
+{
+    return graph_add(g, OP_matmul, &(matmul_attrs){ta, tb}, sizeof(matmul_attrs), 2, (tensor *[]){a, b});
+}
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// slice: y = x[.., begin : begin + count, ..] along one axis (torch.narrow); begin < 0 counts from the end.
+//     dx = zeros with d at `begin` (unslice).
+// A begin below 0 stays so in the portable form: "the last frame" then holds for any length.
+#include "autograd/ops/axis.h"
+
+typedef struct slice_attrs {
+    int axis;
+    int64_t begin, count;
+} slice_attrs;
+
+static int64_t first_of(const node *n)
+{
+    const slice_attrs *a = n->attrs;
+    return a->begin < 0 ? a->begin + n->in[0]->shape.d[a->axis] : a->begin;
+}
+
+static bool rule(const node *n, err *e)
+{
+    char text[64];
+    const slice_attrs *a = n->attrs;
+    shape s = n->in[0]->shape;
+    if (!axis_check(s, a->axis, e))
+        return false;
+    int64_t first = first_of(n), size = s.d[a->axis];
+    if (first < 0 || first > size || a->count < 1 || a->count > size - first)
+        return rule_fail(e, "%lld elements from %lld on do not lie in axis %d of %s", (long long)a->count, (long long)a->begin, a->axis,
+                         shape_text(s, text));
+    if (a->begin != 0 || a->count != size)
+        s.sym[a->axis] = SYM_FIXED;
+    s.d[a->axis] = a->count;
+    n->out[0]->type = n->in[0]->type;
+    n->out[0]->shape = s;
+    return true;
+}
+
+static void part(const call *c, int64_t lo, int64_t hi)
+{
+    const slice_attrs *a = c->attrs;
+    axis_view v = axis_of(c->n->in[0], a->axis);
+    int64_t run = a->count * v.inner, first = first_of(c->n);
+    for (int64_t o = lo; o < hi; o++)
+        axis_copy(c->out[0], o * run, c->in[0], (o * v.size + first) * v.inner, run);
+}
+
+static void forward(const call *c)
+{
+    op_parallel(c, axis_of(c->n->in[0], ((const slice_attrs *)c->attrs)->axis).outer, 1, part);
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    const slice_attrs *a = n->attrs;
+    (void)want;
+    din[0] = op_unslice(g, dout[0], a->axis, first_of(n), n->in[0]->shape.d[a->axis]);
+}
+
+static void portable(const node *n, emitter *m)
+{
+    const slice_attrs *a = n->attrs;
+    const char *in = emit_in(m, n, 0), *out = emit_out(m, n, 0);
+    if (a->begin == 0 && a->count == n->in[0]->shape.d[a->axis]) { // all of it, whatever its length will be
+        emit_node(m, "Identity", 1, &in, 1, &out, 0, NULL);
+        return;
+    }
+    int64_t axis = a->axis, end = a->begin + a->count;
+    if (a->begin < 0 && end == 0)
+        end = INT64_MAX;
+    emit_node(m, "Slice", 4, (const char *[]){in, emit_i64(m, 1, &a->begin), emit_i64(m, 1, &end), emit_i64(m, 1, &axis)}, 1, &out, 0,
+              NULL);
+}
+
+static tensor *build_middle(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 1, 1, 3);
+}
+static tensor *build_last(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 1, -1, 1);
+}
+static tensor *build_inner(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 2, 2, 1);
+}
+static tensor *build_outer(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 0, -2, 2);
+}
+static tensor *build_all(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 0, 0, 3);
+}
+static const op_sample samples[] = {
+    {.what = "a middle axis", .n = 1, .in = {VALUES(3, 2, 5, 3)}, .build = build_middle},
+    {.what = "the last of an axis", .n = 1, .in = {VALUES(3, 3, 5, 4)}, .build = build_last},
+    {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 5, 3)}, .build = build_inner},
+    {.what = "the first axis, from the end", .n = 1, .in = {VALUES(2, 5, 3)}, .build = build_outer},
+    {.what = "all", .n = 1, .in = {VALUES(2, 3, 2)}, .build = build_all},
+};
+
+const op_def VARIANT(op_slice) = {
+    .name = "slice",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
+    .shape = rule,
+    .forward = forward,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_slice(graph *g, tensor *x, int axis, int64_t begin, int64_t count)
+{
+    return graph_add(g, OP_slice, &(slice_attrs){axis, begin, count}, sizeof(slice_attrs), 1, (tensor *[]){x});
+}
+#endif

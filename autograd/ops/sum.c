@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sum: over the axes whose bit is set (torch.sum with dim and keepdim).
+//     dx = d broadcast back over those axes.
+// Neighbouring axes of one kind are joined; three patterns are fast, anything else takes the plain loop:
+//     [r]         all to a scalar: partial sums of fixed blocks, then those in order
+//     [k, r]      rows, each in lanes
+//     [k, r, k]   columns (bias gradients): threads share out columns, never rows, eight rows at a time so that the
+//                 total is read and written once for eight numbers
+// The order of additions never depends on the thread count. Blocks of rows go to a total in f64: the error does not grow with B T.
+#include "autograd/ops/kernel.h"
+
+enum { BLOCK = 8192, ROWS = 8, COLUMNS = 256, BLOCK_ROWS = 256 };
+
+typedef struct sum_attrs {
+    unsigned axes;
+    bool keep;
+} sum_attrs;
+
+static bool rule(const node *n, err *e)
+{
+    const sum_attrs *a = n->attrs;
+    char text[64];
+    shape s = n->in[0]->shape, y = {0};
+    if (a->axes >> s.rank)
+        return rule_fail(e, "%s has no axes for mask %#x", shape_text(s, text), a->axes);
+    for (int k = 0; k < s.rank; k++) {
+        bool gone = a->axes >> k & 1;
+        if (gone && !a->keep)
+            continue;
+        y.d[y.rank] = gone ? 1 : s.d[k];
+        y.sym[y.rank++] = gone ? SYM_FIXED : s.sym[k];
+    }
+    n->out[0]->type = n->in[0]->type;
+    n->out[0]->shape = y;
+    return true;
+}
+
+// [outer, reduced, inner] where the reduced axes are neighbours; reduced = 0 where they are not.
+typedef struct span {
+    int64_t outer, reduced, inner;
+} span;
+
+static span span_of(const node *n)
+{
+    shape s = n->in[0]->shape;
+    unsigned axes = ((const sum_attrs *)n->attrs)->axes;
+    span v = {1, 1, 1};
+    int changes = 0;
+    bool was = false;
+    for (int k = 0; k < s.rank; k++) {
+        if (s.d[k] == 1)
+            continue;
+        bool gone = axes >> k & 1;
+        changes += gone && !was;
+        was = gone;
+        *(gone ? &v.reduced : changes ? &v.inner : &v.outer) *= s.d[k];
+    }
+    if (changes > 1)
+        v.reduced = 0;
+    return v;
+}
+
+static size_t workspace(const node *n, int count)
+{
+    (void)count;
+    span v = span_of(n);
+    return (size_t)((v.reduced + BLOCK - 1) / BLOCK) * sizeof(double);
+}
+
+static void part_blocks(const call *c, int64_t lo, int64_t hi)
+{
+    int64_t n = shape_count(c->n->in[0]->shape);
+    for (int64_t b = lo; b < hi; b++)
+        ((double *)c->work)[b] = (double)lanes_sum((const float *)c->in[0] + b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK);
+}
+
+static void sum_all(const call *c, int64_t n)
+{
+    int64_t blocks = (n + BLOCK - 1) / BLOCK;
+    double total = 0;
+    op_parallel(c, blocks, 1, part_blocks);
+    for (int64_t b = 0; b < blocks; b++)
+        total += ((const double *)c->work)[b];
+    *(float *)c->out[0] = (float)total;
+}
+
+static void part_rows(const call *c, int64_t lo, int64_t hi)
+{
+    int64_t n = span_of(c->n).reduced;
+    for (int64_t r = lo; r < hi; r++) {
+        double total = 0;
+        for (int64_t i = 0; i < n; i += BLOCK)
+            total += (double)lanes_sum((const float *)c->in[0] + r * n + i, n - i < BLOCK ? n - i : BLOCK);
+        ((float *)c->out[0])[r] = (float)total;
+    }
+}
+
+// acc[0..cols) = sums of `rows` rows, `step` apart.
+static void add_rows(const float *x, int64_t step, int64_t rows, int64_t cols, float *restrict acc)
+{
+    int64_t r = 0;
+    for (int64_t j = 0; j < cols; j++)
+        acc[j] = 0;
+    for (; r + ROWS <= rows; r += ROWS) {
+        const float *a = x + r * step, *b = a + 4 * step;
+        for (int64_t j = 0; j < cols; j++)
+            acc[j] +=
+                ((a[j] + a[j + step]) + (a[j + 2 * step] + a[j + 3 * step])) + ((b[j] + b[j + step]) + (b[j + 2 * step] + b[j + 3 * step]));
+    }
+    for (; r < rows; r++)
+        for (int64_t j = 0; j < cols; j++)
+            acc[j] += x[r * step + j];
+}
+
+static void columns(const float *x, int64_t step, int64_t rows, int64_t cols, float *y)
+{
+    float acc[COLUMNS];
+    double total[COLUMNS] = {0};
+    for (int64_t r = 0; r < rows; r += BLOCK_ROWS) {
+        add_rows(x + r * step, step, rows - r < BLOCK_ROWS ? rows - r : BLOCK_ROWS, cols, acc);
+        for (int64_t j = 0; j < cols; j++)
+            total[j] += (double)acc[j];
+    }
+    for (int64_t j = 0; j < cols; j++)
+        y[j] = (float)total[j];
+}
+
+static void part_columns(const call *c, int64_t lo, int64_t hi) // over outer * inner in parts of LANES
+{
+    span v = span_of(c->n);
+    for (int64_t i = lo; i < hi;) {
+        int64_t o = i / v.inner, j = i % v.inner, n = hi - i < v.inner - j ? hi - i : v.inner - j;
+        n = n < COLUMNS ? n : COLUMNS;
+        columns((const float *)c->in[0] + o * v.reduced * v.inner + j, v.inner, v.reduced, n, (float *)c->out[0] + i);
+        i += n;
+    }
+}
+
+// The index of the output that element i of the input goes to.
+static int64_t target_of(const node *n, int64_t i)
+{
+    shape s = n->in[0]->shape;
+    int64_t at = 0, step = 1;
+    for (int k = s.rank - 1; k >= 0; k--) {
+        if (!(((const sum_attrs *)n->attrs)->axes >> k & 1)) {
+            at += i % s.d[k] * step;
+            step *= s.d[k];
+        }
+        i /= s.d[k];
+    }
+    return at;
+}
+
+static void reference(const call *c)
+{
+    int64_t n_out = shape_count(c->n->out[0]->shape), n_in = shape_count(c->n->in[0]->shape);
+    for (int64_t o = 0; o < n_out; o++) {
+        double total = 0;
+        for (int64_t i = 0; i < n_in; i++)
+            if (target_of(c->n, i) == o)
+                total += (double)((const float *)c->in[0])[i];
+        ((float *)c->out[0])[o] = (float)total;
+    }
+}
+
+static void scattered(const call *c) // reduced axes apart from each other
+{
+    float *y = c->out[0];
+    for (int64_t o = 0; o < shape_count(c->n->out[0]->shape); o++)
+        y[o] = 0;
+    for (int64_t i = 0; i < shape_count(c->n->in[0]->shape); i++)
+        y[target_of(c->n, i)] += ((const float *)c->in[0])[i];
+}
+
+static void forward(const call *c)
+{
+    span v = span_of(c->n);
+    if (v.reduced == 0)
+        scattered(c);
+    else if (v.outer * v.inner == 1)
+        sum_all(c, v.reduced);
+    else if (v.inner == 1)
+        op_parallel(c, v.outer, 1, part_rows);
+    else
+        op_parallel(c, v.outer * v.inner, LANES, part_columns);
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    shape kept = n->in[0]->shape;
+    (void)want;
+    for (int k = 0; k < kept.rank && k < RANK_MAX; k++)
+        if (((const sum_attrs *)n->attrs)->axes >> k & 1)
+            kept.d[k] = 1, kept.sym[k] = SYM_FIXED;
+    din[0] = op_broadcast(g, op_reshape(g, dout[0], kept), n->in[0]->shape);
+}
+
+static void portable(const node *n, emitter *m)
+{
+    const sum_attrs *a = n->attrs;
+    int64_t axes[RANK_MAX];
+    int count = 0;
+    for (int k = 0; k < n->in[0]->shape.rank; k++)
+        if (a->axes >> k & 1)
+            axes[count++] = k;
+    emit_attr keep = {.name = "keepdims", .kind = EMIT_INT, .i = a->keep};
+    emit_node(m, "ReduceSum", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, count, axes)}, 1, (const char *[]){emit_out(m, n, 0)}, 1,
+              &keep);
+}
+
+static tensor *build_all(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], (1u << in[0]->shape.rank) - 1, false);
+}
+static tensor *build_first(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 1, false);
+}
+static tensor *build_middle(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 2, false);
+}
+static tensor *build_middle_kept(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 2, true);
+}
+static tensor *build_last(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 4, false);
+}
+static tensor *build_leading(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 3, false);
+}
+static tensor *build_ends(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 5, true);
+}
+static const op_sample samples[] = {
+    {.what = "all", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_all},
+    {.what = "all, several blocks", .n = 1, .in = {VALUES(2, 131, 191)}, .build = build_all},
+    {.what = "the first axis", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_first},
+    {.what = "a middle axis", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_middle},
+    {.what = "a middle axis, kept", .n = 1, .in = {VALUES(3, 3, 19, 5)}, .build = build_middle_kept},
+    {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 3, 77)}, .build = build_last},
+    {.what = "a bias gradient", .n = 1, .in = {VALUES(3, 3, 111, 67)}, .build = build_leading},
+    {.what = "axes apart", .n = 1, .in = {VALUES(3, 3, 4, 5)}, .build = build_ends},
+};
+
+const op_def VARIANT(op_sum) = {
+    .name = "sum",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .workspace = workspace,
+    .forward = forward,
+    .reference = reference,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_sum(graph *g, tensor *x, unsigned axes, bool keep)
+{
+    return graph_add(g, OP_sum, &(sum_attrs){axes, keep}, sizeof(sum_attrs), 1, (tensor *[]){x});
+}
+#endif
