@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// lstm.c: a long short-term memory over all steps of a batch of sequences (Hochreiter and Schmidhuber 1997; the gates of torch.nn.LSTM).
+//
+//     i, f, g, o = split(x_t W_ih^T + b_ih + h_{t-1} W_hh^T + b_hh)      h_{-1} = c_{-1} = 0
+//     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
+//     h_t = sigmoid(o) tanh(c_t)
+//
+// Outputs: h [B, T, H]; for the backward the activated gates [B, T, 4H] (i, f, g, o one after the other) and c [B, T, H].
+//
+// What does not depend on h is one product over all steps, and lands where the gates will stand. What does is a product of few rows in
+// every step, too small for a library to shine and to share out: W_hh is packed once a call into panels of VLANES units x 4 gates
+// (panel.h), so that a step's four gates of the same units leave one register tile together and become c and h at once. Threads share the
+// sequences of the batch: none waits for another until the last step is done. A group of sequences keeps h and c in its own rows of the
+// workspace: those of the outputs lie a power of two apart and would fight for the same cache lines.
+//
+// Gradient: lstm_back gives d of the gates' pre-activations; the rest are products.
+#include <math.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "autograd/op.h"
+#include "autograd/ops/panel.h"
+#include "base/vmath.h"
+
+typedef struct dims {
+    int64_t b, t, i, h;
+    int64_t panels; // of VLANES units
+} dims;
+
+static dims dims_of(const node *n)
+{
+    dims d = {n->in[0]->shape.d[0], n->in[0]->shape.d[1], n->in[0]->shape.d[2], n->in[2]->shape.d[1], 0};
+    d.panels = panel_count(d.h, VLANES);
+    return d;
+}
+
+static bool lstm_shape(const node *n, err *e)
+{
+    shape x = n->in[0]->shape, w_ih = n->in[1]->shape, w_hh = n->in[2]->shape;
+    char a[64], b[64], c[64];
+    if (x.rank != 3 || w_ih.rank != 2 || w_hh.rank != 2 || w_ih.d[1] != x.d[2] || w_ih.d[0] != 4 * w_hh.d[1] || w_hh.d[0] != 4 * w_hh.d[1])
+        return err_set(e, ERR_SHAPE, "x %s, w_ih %s, w_hh %s are not [B, T, I], [4H, I], [4H, H]", shape_text(x, a), shape_text(w_ih, b),
+                       shape_text(w_hh, c));
+    for (int i = 3; i < 5; i++)
+        if (shape_count(n->in[i]->shape) != w_hh.d[0])
+            return err_set(e, ERR_SHAPE, "a bias of %s for %lld gates", shape_text(n->in[i]->shape, a), (long long)w_hh.d[0]);
+    for (int i = 0; i < 3; i++) {
+        n->out[i]->type = DT_F32;
+        n->out[i]->shape = x;
+        n->out[i]->shape.d[2] = i == 1 ? w_hh.d[0] : w_hh.d[1];
+        n->out[i]->shape.sym[2] = SYM_FIXED;
+    }
+    return true;
+}
+
+// The workspace: panels of W_hh and of the biases; for each sequence h (this step's and the last one's), c, and one panel's sums.
+typedef struct work {
+    float *w;    // [panels, H, 4, VLANES]
+    float *bias; // [panels, 4, VLANES]
+    float *h[2]; // [B, ld]
+    float *c;    // [B, ld]
+    float *sums; // [B, 4, VLANES]
+    int64_t ld;
+} work;
+
+static size_t lstm_workspace(const node *n, int count)
+{
+    (void)count;
+    dims d = dims_of(n);
+    return (size_t)(d.panels * (d.h + 1) * PANEL_WIDTH + d.b * (3 * d.panels * VLANES + PANEL_WIDTH)) * sizeof(float);
+}
+
+static work work_of(const dims *d, float *at)
+{
+    work w = {.ld = d->panels * VLANES};
+    w.w = at;
+    w.bias = w.w + d->panels * d->h * PANEL_WIDTH;
+    w.h[0] = w.bias + d->panels * PANEL_WIDTH;
+    w.h[1] = w.h[0] + d->b * w.ld;
+    w.c = w.h[1] + d->b * w.ld;
+    w.sums = w.c + d->b * w.ld;
+    return w;
+}
+
+static void pack(void *arg, int index, int count)
+{
+    const call *c = arg;
+    dims d = dims_of(c->n);
+    work w = work_of(&d, c->work);
+    const float *w_hh = c->in[2], *b_ih = c->in[3], *b_hh = c->in[4];
+    int64_t lo, hi;
+    threads_part(d.panels, 1, index, count, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++)
+        for (int64_t g = 0; g < 4; g++)
+            for (int64_t l = 0; l < VLANES; l++) {
+                int64_t unit = p * VLANES + l, row = g * d.h + unit;
+                bool real = unit < d.h;
+                float *to = w.w + p * d.h * PANEL_WIDTH + g * VLANES + l;
+                for (int64_t k = 0; k < d.h; k++)
+                    to[k * PANEL_WIDTH] = real ? w_hh[row * d.h + k] : 0;
+                w.bias[p * PANEL_WIDTH + g * VLANES + l] = real ? b_ih[row] + b_hh[row] : 0;
+            }
+}
+
+// One sequence's step for n units of a panel. The four rows of `gates` hold x W_ih^T and get the activated gates.
+PANEL_INLINE void cell(const float *restrict sums, const float *restrict bias, float *restrict gate_i, float *restrict gate_f,
+                       float *restrict gate_g, float *restrict gate_o, float *restrict c, float *restrict h, int64_t n)
+{
+    for (int64_t l = 0; l < n; l++) {
+        float i = vm_sigmoid(sums[l] + bias[l] + gate_i[l]);
+        float f = vm_sigmoid(sums[VLANES + l] + bias[VLANES + l] + gate_f[l]);
+        float g = vm_tanh(sums[2 * VLANES + l] + bias[2 * VLANES + l] + gate_g[l]);
+        float o = vm_sigmoid(sums[3 * VLANES + l] + bias[3 * VLANES + l] + gate_o[l]);
+        gate_i[l] = i, gate_f[l] = f, gate_g[l] = g, gate_o[l] = o;
+        c[l] = f * c[l] + i * g;
+        h[l] = o * vm_tanh(c[l]);
+    }
+}
+
+typedef struct group {
+    const call *call;
+    dims d;
+    work w;
+    int64_t lo, rows; // sequences
+} group;
+
+static void panel_cells(const group *s, int64_t t, int64_t p)
+{
+    const dims *d = &s->d;
+    int64_t unit = p * VLANES, n = d->h - unit < VLANES ? d->h - unit : VLANES;
+    const float *bias = s->w.bias + p * PANEL_WIDTH;
+    for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
+        int64_t at = r * d->t + t;
+        float *gates = (float *)s->call->out[1] + at * 4 * d->h + unit, *g[] = {gates, gates + d->h, gates + 2 * d->h, gates + 3 * d->h};
+        float *c = s->w.c + r * s->w.ld + unit, *h = s->w.h[t & 1] + r * s->w.ld + unit;
+        if (n == VLANES)
+            cell(s->w.sums + r * PANEL_WIDTH, bias, g[0], g[1], g[2], g[3], c, h, VLANES);
+        else
+            cell(s->w.sums + r * PANEL_WIDTH, bias, g[0], g[1], g[2], g[3], c, h, n);
+        memcpy((float *)s->call->out[0] + at * d->h + unit, h, (size_t)n * sizeof *h);
+        memcpy((float *)s->call->out[2] + at * d->h + unit, c, (size_t)n * sizeof *c);
+    }
+}
+
+// The gates of one step lie far apart and are new to the cache: ask for them before the product, which takes longer than they.
+static void prefetch_gates(const group *s, int64_t t, int64_t p)
+{
+    const dims *d = &s->d;
+    for (int64_t r = s->lo; r < s->lo + s->rows; r++)
+        for (int64_t g = 0; g < 4; g++)
+            __builtin_prefetch((float *)s->call->out[1] + (r * d->t + t) * 4 * d->h + g * d->h + p * VLANES, 1, 2);
+}
+
+static void group_run(const group *s)
+{
+    const dims *d = &s->d;
+    const work *w = &s->w;
+    gemm_serial(&(gemm){.tb = true,
+                        .m = s->rows * d->t,
+                        .n = 4 * d->h,
+                        .k = d->i,
+                        .a = (const float *)s->call->in[0] + s->lo * d->t * d->i,
+                        .lda = d->i,
+                        .b = s->call->in[1],
+                        .ldb = d->i,
+                        .c = (float *)s->call->out[1] + s->lo * d->t * 4 * d->h,
+                        .ldc = 4 * d->h});
+    memset(w->c + s->lo * w->ld, 0, (size_t)(s->rows * w->ld) * sizeof(float));
+    memset(w->h[1] + s->lo * w->ld, 0, (size_t)(s->rows * w->ld) * sizeof(float)); // step 0 reads h[1]
+    for (int64_t t = 0; t < d->t; t++)
+        for (int64_t p = 0; p < d->panels; p++) {
+            prefetch_gates(s, t, p);
+            panel_multiply(w->sums + s->lo * PANEL_WIDTH, PANEL_WIDTH, w->h[~t & 1] + s->lo * w->ld, w->ld, w->w + p * d->h * PANEL_WIDTH,
+                           d->h, s->rows);
+            panel_cells(s, t, p);
+        }
+}
+
+static void sequences(void *arg, int index, int count)
+{
+    const call *c = arg;
+    group s = {.call = c, .d = dims_of(c->n)};
+    s.w = work_of(&s.d, c->work);
+    int64_t lo, hi;
+    threads_part(s.d.b, 1, index, count, &lo, &hi);
+    int64_t groups = panel_count(hi - lo, PANEL_ROWS);
+    for (int64_t i = 0; i < groups; i++) {
+        s.lo = lo + (hi - lo) * i / groups;
+        s.rows = lo + (hi - lo) * (i + 1) / groups - s.lo;
+        group_run(&s);
+    }
+}
+
+static void lstm_forward(const call *c)
+{
+    threads_run(c->pool, c->threads, pack, (void *)(uintptr_t)c);
+    threads_run(c->pool, c->threads, sequences, (void *)(uintptr_t)c);
+}
+
+// Inputs of the projection, products with nothing to share: what a product costs; the cells five exponentials a unit.
+static double lstm_cost(const node *n)
+{
+    dims d = dims_of(n);
+    return gemm_cost(d.b * d.t, 4 * d.h, d.i + d.h) + 1.5 * (double)(d.b * d.t * d.h);
+}
+
+static double exact_sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static double exact_gate(const call *c, const dims *d, int64_t at, int64_t row, bool first)
+{
+    const float *x = c->in[0], *w_ih = c->in[1], *w_hh = c->in[2], *h = c->out[0];
+    double sum = (double)((const float *)c->in[3])[row] + (double)((const float *)c->in[4])[row];
+    for (int64_t k = 0; k < d->i; k++)
+        sum += (double)x[at * d->i + k] * (double)w_ih[row * d->i + k];
+    for (int64_t k = 0; k < d->h && !first; k++)
+        sum += (double)h[(at - 1) * d->h + k] * (double)w_hh[row * d->h + k];
+    return sum;
+}
+
+static void lstm_reference(const call *c)
+{
+    dims d = dims_of(c->n);
+    float *h = c->out[0], *gates = c->out[1], *cell_out = c->out[2];
+    for (int64_t at = 0; at < d.b * d.t; at++)
+        for (int64_t j = 0; j < d.h; j++) {
+            bool first = at % d.t == 0;
+            double i = exact_sigmoid(exact_gate(c, &d, at, j, first)), f = exact_sigmoid(exact_gate(c, &d, at, d.h + j, first));
+            double g = tanh(exact_gate(c, &d, at, 2 * d.h + j, first)), o = exact_sigmoid(exact_gate(c, &d, at, 3 * d.h + j, first));
+            double ct = i * g + (first ? 0 : f * (double)cell_out[(at - 1) * d.h + j]);
+            float *row = gates + at * 4 * d.h + j;
+            row[0] = (float)i, row[d.h] = (float)f, row[2 * d.h] = (float)g, row[3 * d.h] = (float)o;
+            cell_out[at * d.h + j] = (float)ct;
+            h[at * d.h + j] = (float)(o * tanh(ct));
+        }
+}
+
+static void lstm_gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    shape x = n->in[0]->shape;
+    tensor *d = op_lstm_back(g, n, dout[0]);
+    if (want[0])
+        din[0] = op_matmul(g, d, n->in[1], false, false);
+    if (want[1])
+        din[1] = op_matmul(g, d, op_reshape(g, n->in[0], shape_of(2, shape_rows(x), x.d[2])), true, false);
+    if (want[2])
+        din[2] = op_lstm_weight(g, d, n->out[0]);
+    if (want[3] || want[4])
+        din[3] = din[4] = op_sum(g, d, 1u << 0 | 1u << 1, false);
+}
+
+// ONNX orders the gates i, o, f, c. A weight that is there becomes a rearranged initialiser...
+static const int onnx_gate[] = {0, 3, 1, 2};
+
+static void reorder(float *to, const float *from, int64_t gate)
+{
+    for (int g = 0; g < 4; g++)
+        memcpy(to + g * gate, from + onnx_gate[g] * gate, sizeof *to * (size_t)gate);
+}
+
+// ... one that is computed (an adapter's) is split and joined. Both get the leading 1 of a single direction.
+static const char *emit_reordered(emitter *m, const node *n, int input)
+{
+    int64_t zero = 0;
+    const char *part[4], *joined = emit_fresh(m, "gates"), *out = emit_fresh(m, "gates");
+    for (int g = 0; g < 4; g++)
+        part[g] = emit_fresh(m, "gate");
+    emit_node(m, "Split", 1, (const char *[]){emit_in(m, n, input)}, 4, part, 1, &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 0});
+    emit_node(m, "Concat", 4, (const char *[]){part[0], part[3], part[1], part[2]}, 1, &joined, 1,
+              &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 0});
+    emit_node(m, "Unsqueeze", 2, (const char *[]){joined, emit_i64(m, 1, &zero)}, 1, &out, 0, NULL);
+    return out;
+}
+
+static const char *emit_weight(emitter *m, const node *n, int input)
+{
+    const float *from = emit_param_values(m, n, input);
+    if (!from)
+        return emit_reordered(m, n, input);
+    int64_t rows = n->in[input]->shape.d[0], width = n->in[input]->shape.d[1];
+    arena a = {0};
+    float *to = NEW(&a, float, (size_t)(rows * width));
+    reorder(to, from, rows / 4 * width);
+    const char *name = emit_f32(m, 3, (int64_t[]){1, rows, width}, to);
+    arena_free(&a);
+    return name;
+}
+
+static const char *emit_bias(emitter *m, const node *n)
+{
+    const float *b_ih = emit_param_values(m, n, 3), *b_hh = emit_param_values(m, n, 4);
+    if (!b_ih || !b_hh) {
+        const char *joined = emit_fresh(m, "bias");
+        emit_node(m, "Concat", 2, (const char *[]){emit_reordered(m, n, 3), emit_reordered(m, n, 4)}, 1, &joined, 1,
+                  &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 1});
+        return joined;
+    }
+    int64_t rows = n->in[2]->shape.d[0];
+    arena a = {0};
+    float *to = NEW(&a, float, (size_t)(2 * rows));
+    reorder(to, b_ih, rows / 4);
+    reorder(to + rows, b_hh, rows / 4);
+    const char *name = emit_f32(m, 2, (int64_t[]){1, 2 * rows}, to);
+    arena_free(&a);
+    return name;
+}
+
+// Layout 0 (time first) between two transposes: runtimes refuse or misread layout 1. Initial states left out are zeros.
+static void lstm_portable(const node *n, emitter *m)
+{
+    static const int64_t time_first[] = {1, 0, 2};
+    const emit_attr perm = {.name = "perm", .kind = EMIT_INTS, .ints = time_first, .n = 3};
+    int64_t one = 1;
+    const char *x = emit_fresh(m, "lstm_x"), *y = emit_fresh(m, "lstm_y"), *flat = emit_fresh(m, "lstm_y");
+    emit_node(m, "Transpose", 1, (const char *[]){emit_in(m, n, 0)}, 1, &x, 1, &perm);
+    emit_node(m, "LSTM", 4, (const char *[]){x, emit_weight(m, n, 1), emit_weight(m, n, 2), emit_bias(m, n)}, 1, &y, 1,
+              &(emit_attr){.name = "hidden_size", .kind = EMIT_INT, .i = n->in[2]->shape.d[1]});
+    emit_node(m, "Squeeze", 2, (const char *[]){y, emit_i64(m, 1, &one)}, 1, &flat, 0, NULL);
+    emit_node(m, "Transpose", 1, &flat, 1, (const char *[]){emit_out(m, n, 0)}, 1, &perm);
+}
+
+static tensor *sample_build(graph *g, tensor *const in[])
+{
+    return op_lstm(g, in[0], in[1], in[2], in[3], in[4]);
+}
+
+#define INPUT(r, ...)                                                                                                                      \
+    {                                                                                                                                      \
+        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f                                                            \
+    }
+#define SAMPLE(text, B, T, I, H)                                                                                                           \
+    {                                                                                                                                      \
+        .what = text, .n = 5, .build = sample_build,                                                                                       \
+        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H), INPUT(1, 4 * (H)), INPUT(1, 4 * (H))},                       \
+    }
+
+static const op_sample samples[] = {
+    SAMPLE("small", 3, 5, 6, 4),
+    SAMPLE("whole panels", 2, 4, 5, 32),
+    SAMPLE("units beside whole panels", 5, 3, 7, 37),
+    SAMPLE("one step of one sequence", 1, 1, 3, 16),
+    SAMPLE("several row tiles and pieces of K", 13, 3, 4, 70),
+    SAMPLE("several groups of sequences", 101, 2, 3, 5),
+};
+
+const op_def VARIANT(op_lstm) = {
+    .name = "lstm",
+    .n_in_min = 5,
+    .n_in_max = 5,
+    .n_out = 3,
+    .types = 1u << DT_F32,
+    .shape = lstm_shape,
+    .workspace = lstm_workspace,
+    .cost = lstm_cost,
+    .forward = lstm_forward,
+    .reference = lstm_reference,
+    .gradient = lstm_gradient,
+    .portable = lstm_portable,
+    .samples = samples,
+    .n_samples = sizeof samples / sizeof *samples,
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_lstm(graph *g, tensor *x, tensor *w_ih, tensor *w_hh, tensor *b_ih, tensor *b_hh)
+{
+    return graph_add(g, OP_lstm, NULL, 0, 5, (tensor *[]){x, w_ih, w_hh, b_ih, b_hh});
+}
+#endif
