@@ -91,6 +91,8 @@ int config_choice(const config *c, const char *name);
 
 // All keys with their values as YAML that config_parse reads back to the same.
 void config_print(const config *c, strbuf *out);
+// One value as YAML, cut to `size` bytes.
+void config_show(const config *c, const char *name, char *out, size_t size);
 // The table as Markdown (docs/config.md) and as plain text (--help).
 void config_markdown(const config_table *t, strbuf *out);
 void config_help(const config_table *t, strbuf *out);

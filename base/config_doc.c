@@ -106,6 +106,16 @@ void config_print(const config *c, strbuf *out)
     }
 }
 
+void config_show(const config *c, const char *name, char *out, size_t size)
+{
+    strbuf text = {0};
+    int i = config_find(c->t, name);
+    CHECK(i >= 0);
+    print_value(&text, &c->t->keys[i], &c->values[i]);
+    snprintf(out, size, "%s", text.s);
+    strbuf_free(&text);
+}
+
 static const char *shown_default(const config_key *k)
 {
     return k->required ? "(must be set)" : k->value ? k->value : "null";

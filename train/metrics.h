@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// metrics.h: how good a model is on a set: sums over batches in f64, then figures.
+//
+//     metrics *m = metrics_open(TASK_CLASSES, 4, &arena);
+//     metrics_clear(m);
+//     for each batch: metrics_add(m, &(metrics_rows){logits, .classes = target, weight, rows, width});
+//     metrics_result r = metrics_close(m);
+//
+// The loss is the plain one (no label smoothing), weighted as in training: sum w_i l_i / sum w_i. Accuracy, macro-F1 and the confusion
+// matrix count every row of weight > 0 once. References: scikit-learn's accuracy_score, f1_score(average="macro") over the classes that
+// occur as target or prediction, and confusion_matrix (rows: true class).
+#ifndef KMIDI_TRAIN_METRICS_H
+#define KMIDI_TRAIN_METRICS_H
+
+#include "base/arena.h"
+#include "models/model.h"
+
+typedef struct metrics metrics;
+
+typedef struct metrics_rows {
+    const float *out;       // [rows, width]: logits, or values
+    const int32_t *classes; // [rows] target classes or tokens (TASK_CLASSES, TASK_TOKENS)
+    const float *values;    // [rows, width] target values (TASK_REGRESSION)
+    const float *weight;    // [rows]; 0: left out
+    int64_t rows, width;
+    int views; // TASK_CLASSES: that many rows in a row are one item; their logits are averaged. 0 or 1: one
+} metrics_rows;
+
+// What a task does not have is NAN.
+typedef struct metrics_result {
+    int64_t items; // rows (or tokens) counted
+    double loss, accuracy, macro_f1, perplexity, mse, mae;
+    int classes;              // TASK_CLASSES: of the confusion matrix
+    const int64_t *confusion; // [classes, classes], row: true class; owned by the metrics
+} metrics_result;
+
+metrics *metrics_open(model_task task, int classes, arena *a);
+void metrics_clear(metrics *m);
+void metrics_add(metrics *m, const metrics_rows *r); // allocates nothing
+metrics_result metrics_close(const metrics *m);
+
+// The figures of a result by name, in a fixed order: for (int i = 0; (f = metrics_figure(&r, i)).name; i++); those that a task lacks are
+// left out.
+typedef struct metrics_figure {
+    const char *name;
+    double value;
+    bool higher; // higher is better
+} metrics_figure;
+metrics_figure metrics_at(const metrics_result *r, int i);              // name NULL behind the last
+metrics_figure metrics_find(const metrics_result *r, const char *name); // name NULL when there is none
+bool metrics_higher_is_better(const char *name);
+
+#endif

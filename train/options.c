@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// options.c: the table of training keys. To add a key: a row here, a field in options.h, a line in train_options_read.
+#include "train/options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GIB(n) ((uint64_t)(n) << 30)
+
+// INT and NUMBER rows read: name, type, default, least, most.
+static const config_key keys[] = {
+    {"model", CONFIG_TEXT, NULL, .required = true, .help = "the network to train: a name that `kmidi models` lists"},
+    {"run_name", CONFIG_TEXT, NULL, .help = "the run folder is runs/RUN_NAME-TIME; by default the model's name"},
+    {"init_from", CONFIG_TEXT, NULL, .help = "begin a new run from the weights of this checkpoint (not the same as --resume)"},
+
+    {"data", CONFIG_SECTION, .help = "What is learnt from"},
+    {"data.train", CONFIG_TEXTS, NULL, .required = true, .least = 1, .most = 4096, .help = "shards to train on: paths or patterns"},
+    {"data.val", CONFIG_TEXTS, NULL, .help = "shards to evaluate on; without them the training loss is all there is"},
+    {"data.window", CONFIG_INT, NULL, 1, 1 << 20, .help = "frames or tokens of an item that a step sees; by default the longest item's"},
+    {"data.crop", CONFIG_ENUM, "random", .choices = "first|center|last|random", .help = "which part of a longer item training takes"},
+    {"data.eval_crop", CONFIG_ENUM, "last", .choices = "first|center|last", .help = "which part of a longer item evaluation takes"},
+    {"data.eval_views", CONFIG_INT, "1", 1, 64, .help = "windows of an item that evaluation averages, spread evenly over it"},
+    {"data.balance", CONFIG_ENUM, "none", .choices = "none|class_weights|sampling",
+     .help = "for uneven labels: weigh the loss by 1 / frequency, or draw every label equally often"},
+    {"data.drop_last", CONFIG_BOOL, "false", .help = "leave out the last short batch of an epoch"},
+    {"data.ahead", CONFIG_INT, "3", 1, 64, .help = "batches that the reader thread keeps ready"},
+    {"data.augment", CONFIG_SECTION,
+     .help = "SpecAugment masks, drawn anew for every item and epoch; a masked band or frame is set to the mean"},
+    {"data.augment.freq_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over bands"},
+    {"data.augment.freq_width", CONFIG_INT, "20", 0, 128, .help = "bands that a mask covers at most"},
+    {"data.augment.time_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over frames"},
+    {"data.augment.time_width", CONFIG_INT, "20", 0, 4096, .help = "frames that a mask covers at most"},
+
+    {"optim", CONFIG_SECTION, .help = "The optimiser; names, formulas and defaults are those of torch.optim"},
+    {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
+    {"optim.lr", CONFIG_NUMBER, "1e-3", 0, 10, .alias = "optim.learning_rate", .help = "learning rate at the top of the schedule"},
+    {"optim.betas", CONFIG_NUMBERS, "[0.9, 0.999]", 0, 0.999999, .least = 2, .most = 2,
+     .help = "adam, adamw: decay of the first and second moment"},
+    {"optim.eps", CONFIG_NUMBER, "1e-8", 0, 1, .help = "adam, adamw: added to the denominator"},
+    {"optim.weight_decay", CONFIG_NUMBER, NULL, 0, 1, .help = "by default the optimiser's own: 0.01 for adamw, 0 for adam and sgd"},
+    {"optim.momentum", CONFIG_NUMBER, "0", 0, 0.999999, .help = "sgd"},
+    {"optim.nesterov", CONFIG_BOOL, "false", .help = "sgd"},
+
+    {"schedule", CONFIG_SECTION,
+     .help = "The learning rate over the steps of a run; names and formulas are those of Hugging Face transformers"},
+    {"schedule.name", CONFIG_ENUM, "constant", .choices = "constant|cosine|cosine_with_restarts|linear",
+     .help = "the curve behind the warm-up"},
+    {"schedule.warmup_steps", CONFIG_INT, "0", 0, 1e9, .help = "steps over which the rate rises from 0"},
+    {"schedule.warmup_epochs", CONFIG_NUMBER, "0", 0, 1e6, .help = "the same in epochs; give one of the two"},
+    {"schedule.cycles", CONFIG_INT, "1", 1, 1000, .help = "cosine_with_restarts: how many"},
+    {"schedule.min_lr_ratio", CONFIG_NUMBER, "0", 0, 1, .help = "the curve ends at this part of optim.lr"},
+
+    {"train", CONFIG_SECTION, .help = "The loop"},
+    {"train.batch_size", CONFIG_INT, "16", 1, 65536, .help = "items that are computed at once"},
+    {"train.grad_accum", CONFIG_INT, "1", 1, 65536, .alias = "train.gradient_accumulation_steps",
+     .help = "batches a step: the effective batch is batch_size x grad_accum, weighed by the real number of items"},
+    {"train.epochs", CONFIG_INT, "10", 1, 1e9, .help = "passes over the training data"},
+    {"train.min_epochs", CONFIG_INT, "0", 0, 1e9, .help = "early stopping waits for these"},
+    {"train.max_steps", CONFIG_INT, NULL, 1, 1e15, .help = "stop after so many steps, whatever the epochs say"},
+    {"train.seed", CONFIG_INT, "1", 0, 9007199254740992.0, .help = "of weights, order, crops and masks: the same seed gives the same run"},
+    {"train.eval_every", CONFIG_INT, "1", 0, 1e9, .help = "evaluate every so many epochs (0: only at the end)"},
+    {"train.eval_every_steps", CONFIG_INT, NULL, 1, 1e15, .help = "evaluate every so many steps instead"},
+    {"train.save_every", CONFIG_INT, "1", 0, 1e9,
+     .help = "save a checkpoint every so many epochs (0: only at the end, on signals, and a new best)"},
+    {"train.save_every_steps", CONFIG_INT, NULL, 1, 1e15, .help = "save `last` every so many steps as well"},
+    {"train.keep_top_k", CONFIG_INT, "3", 0, 1000,
+     .help = "checkpoints named by epoch that are kept (the best by the monitor), besides `last` and `best`"},
+    {"train.early_stopping", CONFIG_SECTION, .help = "Ends a run that does not get better"},
+    {"train.early_stopping.patience", CONFIG_INT, NULL, 1, 1e9, .help = "evaluations without progress after which a run ends; null: never"},
+    {"train.early_stopping.min_delta", CONFIG_NUMBER, "0", 0, 1e9, .help = "what counts as progress"},
+    {"train.early_stopping.monitor", CONFIG_ENUM, "loss", .choices = "loss|accuracy|macro_f1|perplexity|mse|mae",
+     .help = "the metric of the validation data that decides what `best` is"},
+    {"train.grad_clip", CONFIG_NUMBER, "1", 0, 1e9, .help = "largest L2 norm of the whole gradient; 0: as it is"},
+    {"train.label_smoothing", CONFIG_NUMBER, "0", 0, 0.999, .help = "part of the target that is spread over all classes (training only)"},
+    {"train.ema", CONFIG_NUMBER, "0", 0, 0.999999, .help = "decay of the averaged weights that evaluation and export use; 0: none"},
+    {"train.time_limit", CONFIG_SECONDS, NULL, 0, INFINITY,
+     .help = "stop, resumable, before this time of this command is over; by default what the scheduler says (SLURM_JOB_END_TIME)"},
+    {"train.threads", CONFIG_INT, NULL, 1, 1024, .help = "by default as many as this process may use"},
+
+    {"precision", CONFIG_ENUM, "fp32", .choices = "fp32", .help = "number format of weights and arithmetic"},
+
+    {"memory", CONFIG_SECTION, .help = "What training may use, all told; a run that needs more is refused before it starts"},
+    {"memory.profile", CONFIG_ENUM, "auto", .choices = "auto|16gb|24gb|48gb",
+     .help = "budget of a machine of that size: 12, 18, 40 GiB; auto: the largest that fits this machine"},
+    {"memory.budget", CONFIG_BYTES, NULL, 1 << 20, INFINITY, .help = "the budget itself, instead of a profile's"},
+    {"memory.beside_llm", CONFIG_BOOL, "false", .help = "a language model stays resident beside us: 7, 7, 2 GiB instead"},
+
+    {"logging", CONFIG_SECTION, .help = "What a run tells"},
+    {"logging.every", CONFIG_INT, "10", 1, 1e9, .help = "steps between two lines of metrics.jsonl"},
+    {"logging.tensorboard", CONFIG_BOOL, "true", .help = "write TensorBoard event files into the run folder"},
+};
+const config_table train_table = {"training", keys, sizeof keys / sizeof *keys};
+
+// Profiles: what is left for training on a machine of that size, alone or beside a resident language-model stack (design: memory).
+typedef struct profile {
+    const char *name;
+    uint64_t machine, alone, beside;
+} profile;
+static const profile profiles[] = {
+    {"16gb", GIB(16), GIB(12), GIB(7)},
+    {"24gb", GIB(24), GIB(18), GIB(7)},
+    {"48gb", GIB(48), GIB(40), GIB(2)},
+};
+enum { N_PROFILES = sizeof profiles / sizeof *profiles };
+
+// A machine smaller than the smallest profile gives three quarters of what it has. A "16 GB" machine reports a little less than 16 GiB.
+static void auto_budget(train_options *o, uint64_t limit, bool beside)
+{
+    for (int i = N_PROFILES - 1; i >= 0; i--)
+        if (limit >= profiles[i].machine / 10 * 9) {
+            o->budget = beside ? profiles[i].beside : profiles[i].alone;
+            o->budget_from = profiles[i].name;
+            return;
+        }
+    o->budget = limit / 4 * 3;
+    o->budget_from = "three quarters of this machine";
+}
+
+static void read_budget(const config *c, uint64_t limit, train_options *o)
+{
+    bool beside = config_bool(c, "memory.beside_llm");
+    const char *name = config_text(c, "memory.profile");
+    if (config_given(c, "memory.budget")) {
+        o->budget = config_bytes(c, "memory.budget");
+        o->budget_from = "memory.budget";
+        return;
+    }
+    for (int i = 0; i < N_PROFILES; i++)
+        if (!strcmp(profiles[i].name, name)) {
+            o->budget = beside ? profiles[i].beside : profiles[i].alone;
+            o->budget_from = name;
+            return;
+        }
+    auto_budget(o, limit, beside);
+}
+
+static bool read_model(const config *c, train_options *o, err *e)
+{
+    const char *name = config_text(c, "model"), *names[64];
+    o->model = model_find(name);
+    if (o->model)
+        return true;
+    size_t n = 0;
+    for (; n < 64 && model_at((int)n); n++)
+        names[n] = model_at((int)n)->name;
+    const char *near = str_nearest(name, names, n);
+    return err_set(e, ERR_CONFIG, "%s: there is no model '%s'; %s%s%s", config_where(c, "model"), name,
+                   near ? "did you mean '" : "see `kmidi models`", near ? near : "", near ? "'?" : "");
+}
+
+static bool read_optim(const config *c, train_options *o, err *e)
+{
+    const double *betas;
+    o->optim = optim_find(config_text(c, "optim.name"));
+    CHECK(o->optim);
+    config_nums(c, "optim.betas", &betas);
+    o->hyper = o->optim->defaults;
+    o->hyper.lr = (float)config_num(c, "optim.lr");
+    o->hyper.beta1 = (float)betas[0], o->hyper.beta2 = (float)betas[1];
+    o->hyper.eps = (float)config_num(c, "optim.eps");
+    if (config_given(c, "optim.weight_decay"))
+        o->hyper.weight_decay = (float)config_num(c, "optim.weight_decay");
+    o->hyper.momentum = (float)config_num(c, "optim.momentum");
+    o->hyper.nesterov = config_bool(c, "optim.nesterov");
+    if (o->hyper.nesterov && o->hyper.momentum <= 0)
+        return err_set(e, ERR_CONFIG, "%s: 'optim.nesterov' needs an 'optim.momentum' above 0", config_where(c, "optim.nesterov"));
+    return true;
+}
+
+static bool read_schedule(const config *c, train_options *o, err *e)
+{
+    o->schedule.curve = schedule_find(config_text(c, "schedule.name"));
+    CHECK(o->schedule.curve);
+    o->schedule.warmup_steps = config_int(c, "schedule.warmup_steps");
+    o->schedule.warmup_epochs = config_num(c, "schedule.warmup_epochs");
+    o->schedule.cycles = config_num(c, "schedule.cycles");
+    o->schedule.min_lr_ratio = config_num(c, "schedule.min_lr_ratio");
+    if (o->schedule.warmup_steps && o->schedule.warmup_epochs > 0)
+        return err_set(e, ERR_CONFIG, "%s: 'schedule.warmup_steps' and 'schedule.warmup_epochs' are both set; keep one",
+                       config_where(c, "schedule.warmup_steps"));
+    return true;
+}
+
+static void read_data(const config *c, train_options *o)
+{
+    static const train_crop crops[] = {CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM};
+    static const train_balance balances[] = {BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING};
+    o->data.n_train = config_texts(c, "data.train", &o->data.train);
+    o->data.n_val = config_texts(c, "data.val", &o->data.val);
+    o->data.window = config_int(c, "data.window");
+    o->data.crop = crops[config_choice(c, "data.crop")];
+    o->data.eval_crop = crops[config_choice(c, "data.eval_crop")];
+    o->data.eval_views = (int)config_int(c, "data.eval_views");
+    o->data.balance = balances[config_choice(c, "data.balance")];
+    o->data.drop_last = config_bool(c, "data.drop_last");
+    o->data.ahead = (int)config_int(c, "data.ahead");
+    o->data.freq_masks = (int)config_int(c, "data.augment.freq_masks");
+    o->data.freq_width = (int)config_int(c, "data.augment.freq_width");
+    o->data.time_masks = (int)config_int(c, "data.augment.time_masks");
+    o->data.time_width = (int)config_int(c, "data.augment.time_width");
+}
+
+// Which metrics a task has (metrics.h), to refuse a monitor that never comes.
+static bool read_monitor(const config *c, train_options *o, err *e)
+{
+    static const char *const of_task[] = {
+        [TASK_CLASSES] = "loss accuracy macro_f1", [TASK_TOKENS] = "loss accuracy perplexity", [TASK_REGRESSION] = "loss mse mae"};
+    o->monitor = config_text(c, "train.early_stopping.monitor");
+    if (!strstr(of_task[o->model->task], o->monitor))
+        return err_set(e, ERR_CONFIG, "%s: %s has no '%s' to monitor; it has %s", config_where(c, "train.early_stopping.monitor"),
+                       o->model->name, o->monitor, of_task[o->model->task]);
+    return true;
+}
+
+static void read_loop(const config *c, train_options *o)
+{
+    o->batch_size = config_int(c, "train.batch_size");
+    o->grad_accum = config_int(c, "train.grad_accum");
+    o->epochs = config_int(c, "train.epochs");
+    o->min_epochs = config_int(c, "train.min_epochs");
+    o->max_steps = config_int(c, "train.max_steps");
+    o->seed = config_int(c, "train.seed");
+    o->eval_every = config_int(c, "train.eval_every");
+    o->eval_every_steps = config_int(c, "train.eval_every_steps");
+    o->save_every = config_int(c, "train.save_every");
+    o->save_every_steps = config_int(c, "train.save_every_steps");
+    o->keep_top_k = config_int(c, "train.keep_top_k");
+    o->patience = config_int(c, "train.early_stopping.patience");
+    o->min_delta = config_num(c, "train.early_stopping.min_delta");
+    o->grad_clip = config_num(c, "train.grad_clip");
+    o->label_smoothing = (float)config_num(c, "train.label_smoothing");
+    o->ema = (float)config_num(c, "train.ema");
+    o->time_limit = config_num(c, "train.time_limit");
+    o->threads = (int)config_int(c, "train.threads");
+    o->log_every = config_int(c, "logging.every");
+    o->tensorboard = config_bool(c, "logging.tensorboard");
+}
+
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e)
+{
+    *o = (train_options){.run_name = config_text(c, "run_name"), .init_from = config_text(c, "init_from")};
+    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e))
+        return false;
+    read_data(c, o);
+    read_loop(c, o);
+    read_budget(c, memory_limit, o);
+    if (o->patience && !o->data.n_val)
+        return err_set(e, ERR_CONFIG, "%s: early stopping needs 'data.val' to look at", config_where(c, "train.early_stopping.patience"));
+    if (o->run_name && (strchr(o->run_name, '/') || *o->run_name == '.'))
+        return err_set(e, ERR_CONFIG, "%s: 'run_name' must be a plain name; --run-dir takes a path", config_where(c, "run_name"));
+    return true;
+}
+
+// Keys (or sections) that a resumed run may change.
+static const char *const changeable[] = {
+    "run_name",         "train.epochs",           "train.max_steps",  "train.time_limit", "train.early_stopping.patience",
+    "train.save_every", "train.save_every_steps", "train.keep_top_k", "train.min_epochs", "data.ahead",
+    "memory",           "logging.tensorboard"};
+
+static bool may_change(const char *name)
+{
+    for (size_t i = 0; i < sizeof changeable / sizeof *changeable; i++) {
+        size_t n = strlen(changeable[i]);
+        if (!strncmp(name, changeable[i], n) && (!name[n] || name[n] == '.'))
+            return true;
+    }
+    return false;
+}
+
+bool train_options_resumable(const config *old, const config *now, err *e)
+{
+    for (size_t i = 0; i < train_table.n; i++) {
+        const char *name = keys[i].name;
+        char was[200], is[200];
+        if (keys[i].type == CONFIG_SECTION || may_change(name))
+            continue;
+        config_show(old, name, was, sizeof was);
+        config_show(now, name, is, sizeof is);
+        if (strcmp(was, is))
+            return err_set(
+                e, ERR_CONFIG,
+                "%s: '%s' was %s when the run began and cannot become %s now; leave it out to go on, or begin a new run with init_from",
+                config_where(now, name), name, was, is);
+    }
+    return true;
+}

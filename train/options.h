@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// options.h: every key of a training configuration, in one table; and the struct that training reads.
+//
+// docs/config.md, `kmidi train --help` and the resolved config.yaml of a run come from the same table.
+#ifndef KMIDI_TRAIN_OPTIONS_H
+#define KMIDI_TRAIN_OPTIONS_H
+
+#include "autograd/optim.h"
+#include "base/config.h"
+#include "models/model.h"
+#include "train/schedule.h"
+
+extern const config_table train_table;
+
+typedef enum train_balance { BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING } train_balance;
+typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } train_crop;
+
+typedef struct train_options {
+    const model_def *model;
+    const char *run_name;  // NULL: the model's name
+    const char *init_from; // NULL: fresh weights
+    struct {
+        const char *const *train, *const *val;
+        size_t n_train, n_val;
+        int64_t window; // 0: the longest item's
+        train_crop crop, eval_crop;
+        int eval_views;
+        train_balance balance;
+        bool drop_last;
+        int ahead;
+        int freq_masks, freq_width, time_masks, time_width;
+    } data;
+    const optim_def *optim;
+    optim_hyper hyper; // lr as configured; step and grad_scale are the trainer's
+    schedule_options schedule;
+    int64_t batch_size, grad_accum, epochs, min_epochs, max_steps, seed;
+    int64_t eval_every, eval_every_steps, save_every, save_every_steps, keep_top_k;
+    int64_t patience; // 0: no early stopping
+    double min_delta;
+    const char *monitor;
+    double grad_clip; // 0: none
+    float label_smoothing, ema;
+    double time_limit;       // seconds, 0: none
+    int threads;             // 0: all that this process may use
+    uint64_t budget;         // bytes
+    const char *budget_from; // "memory.budget", "profile 16gb": for messages
+    int64_t log_every;
+    bool tensorboard;
+} train_options;
+
+// Reads a finished configuration; texts stay the configuration's. What the table cannot say (an unknown model, warm-up in both units) is
+// refused here, with the place. `memory_limit`: bytes that this process may use at all (hw.h), for memory.profile auto.
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e) MUST_CHECK;
+
+// A resumed run may be given other values only for keys that do not touch its numbers (how long, how often, how it is shown). The first key
+// that differs otherwise: false, ERR_CONFIG with both values.
+bool train_options_resumable(const config *old, const config *now, err *e) MUST_CHECK;
+
+#endif
