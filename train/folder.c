@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// folder.c: making, locking and writing a run's folder.
+#include "train/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+// What a run writes: all that `overwrite` may remove.
+static const char *const own[] = {"config.yaml",
+                                  "environment.json",
+                                  "log.txt",
+                                  "metrics.jsonl",
+                                  "events.out.tfevents.*",
+                                  "checkpoints/*.h5",
+                                  "report.html",
+                                  "curve.svg",
+                                  "DONE",
+                                  "STOPPED",
+                                  "FAILED",
+                                  "SAVE",
+                                  ".lock"};
+static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
+
+char *folder_name(const char *name, arena *a)
+{
+    time_t now = time(NULL);
+    struct tm t;
+    char stamp[32];
+    localtime_r(&now, &t);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &t);
+    char *path = arena_printf(a, "runs/%s-%s", name, stamp);
+    for (int i = 2; file_exists(path); i++)
+        path = arena_printf(a, "runs/%s-%s-%d", name, stamp, i);
+    return path;
+}
+
+const char *folder_file(const folder *f, const char *name, arena *a)
+{
+    return arena_printf(a, "%s/%s", f->path, name);
+}
+
+static void log_line(void *user, log_level level, const char *line)
+{
+    folder *f = user;
+    char text[2200], stamp[32];
+    time_t now = time(NULL);
+    struct tm t;
+    localtime_r(&now, &t);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &t);
+    int n = snprintf(text, sizeof text, "%s %s%s\n", stamp, level == LOG_WARN ? "warning: " : "", line);
+    if (n >= (int)sizeof text)
+        n = sizeof text - 1;
+    // A log that cannot be written stops nothing: what matters is reported where it is written.
+    if (f->log >= 0 && write(f->log, text, (size_t)n) < 0)
+        f->log = -1;
+    if (f->inner && level >= f->inner->least)
+        f->inner->write(f->inner->user, level, line);
+}
+
+static int open_append(const char *path, err *e)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0)
+        (void)err_errno(e, "cannot write '%s'", path);
+    return fd;
+}
+
+static bool take_lock(folder *f, arena *a, err *e)
+{
+    const char *path = folder_file(f, ".lock", a);
+    f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (f->lock < 0)
+        return err_errno(e, "cannot write into '%s'", f->path);
+    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR))
+        return true; // a file system without locks is used without them
+    return err_set(e, ERR_IO, "'%s' is in use by another kmidi; wait for it, or name another folder", f->path);
+}
+
+static bool open_files(folder *f, arena *a, err *e)
+{
+    f->metrics = open_append(folder_file(f, "metrics.jsonl", a), e);
+    f->log = open_append(folder_file(f, "log.txt", a), e);
+    if (f->metrics < 0 || f->log < 0)
+        return false;
+    f->metrics_bytes = lseek(f->metrics, 0, SEEK_END);
+    return true;
+}
+
+static folder *folder_at(const char *path, const log_sink *inner, arena *a)
+{
+    folder *f = NEW(a, folder, 1);
+    f->path = arena_strdup(a, path);
+    f->metrics = f->log = f->lock = -1;
+    f->inner = inner;
+    f->sink = (log_sink){.least = LOG_INFO, .write = log_line, .user = f};
+    return f;
+}
+
+static void remove_own(const char *path, arena *a)
+{
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        size_t n = 0;
+        char **list = file_glob(a, arena_printf(a, "%s/%s", path, own[i]), &n, NULL);
+        for (size_t k = 0; list && k < n; k++)
+            unlink(list[k]);
+    }
+}
+
+static bool is_empty(const char *path, arena *a)
+{
+    size_t n = 0;
+    char **list = file_glob(a, arena_printf(a, "%s/*", path), &n, NULL);
+    return !list || !n;
+}
+
+folder *folder_create(const char *path, bool overwrite, const log_sink *inner, arena *a, err *e)
+{
+    folder *f = folder_at(path, inner, a);
+    if (file_exists(path) && !is_empty(path, a)) {
+        bool is_run = file_exists(folder_file(f, "config.yaml", a)) || file_exists(folder_file(f, "log.txt", a));
+        if (!overwrite || !is_run) {
+            (void)err_set(e, ERR_USAGE,
+                          is_run
+                              ? "'%s' already holds a run; go on with it by --resume %s, replace it by --overwrite, or name another folder"
+                              : "'%s' holds files that are no run's; name an empty or a new folder",
+                          path, path);
+            return NULL;
+        }
+    }
+    if (!file_make_dirs(folder_file(f, "checkpoints", a), e) || !take_lock(f, a, e)) {
+        folder_close(f);
+        return NULL;
+    }
+    if (overwrite)
+        remove_own(path, a);
+    if (open_files(f, a, e))
+        return f;
+    folder_close(f);
+    return NULL;
+}
+
+folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e)
+{
+    folder *f = folder_at(path, inner, a);
+    if (take_lock(f, a, e) && open_files(f, a, e)) {
+        file_sweep(f->path);
+        file_sweep(folder_file(f, "checkpoints", a));
+        folder_mark(f, NULL, NULL);
+        return f;
+    }
+    folder_close(f);
+    return NULL;
+}
+
+bool folder_cut(folder *f, int64_t metrics_bytes, err *e)
+{
+    if (f->metrics_bytes < metrics_bytes)
+        log_say(&f->sink, LOG_WARN, "%s/metrics.jsonl is shorter than its checkpoint knew it; lines are missing", f->path);
+    else if (ftruncate(f->metrics, metrics_bytes))
+        return err_errno(e, "cannot shorten '%s/metrics.jsonl'", f->path);
+    f->metrics_bytes = lseek(f->metrics, 0, SEEK_END);
+    return true;
+}
+
+void folder_close(folder *f)
+{
+    if (!f)
+        return;
+    if (f->metrics >= 0)
+        close(f->metrics);
+    if (f->log >= 0)
+        close(f->log);
+    if (f->lock >= 0)
+        close(f->lock);
+    f->metrics = f->log = f->lock = -1;
+}
+
+bool folder_write(const folder *f, const char *name, const char *text, size_t n, err *e)
+{
+    arena a = {.name = "folder"};
+    bool ok = file_write(folder_file(f, name, &a), text, n, e);
+    arena_free(&a);
+    return ok;
+}
+
+bool folder_metric(folder *f, const char *line, size_t n, err *e)
+{
+    if (n + 1 > sizeof f->line)
+        return err_set(e, ERR_INTERNAL, "a metrics line of %zu bytes", n);
+    if (line != f->line)
+        memcpy(f->line, line, n);
+    f->line[n] = '\n';
+    ssize_t done = write(f->metrics, f->line, n + 1);
+    if (done == (ssize_t)n + 1) {
+        f->metrics_bytes += done;
+        return true;
+    }
+    if (done >= 0)
+        errno = ENOSPC;
+    (void)err_errno(e, "cannot write '%s/metrics.jsonl'", f->path);
+    if (done > 0 && ftruncate(f->metrics, f->metrics_bytes)) // no half line
+        return err_trail(e, "its last line is cut");
+    return false;
+}
+
+bool folder_sync(folder *f, err *e)
+{
+    return fsync(f->metrics) == 0 || err_errno(e, "cannot write '%s/metrics.jsonl'", f->path);
+}
+
+bool folder_take_save(const folder *f)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/SAVE", f->path);
+    return access(path, F_OK) == 0 && unlink(path) == 0;
+}
+
+void folder_mark(const folder *f, const char *state, const char *reason)
+{
+    arena a = {.name = "folder"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        unlink(folder_file(f, marks[i], &a));
+    // Nobody depends on the mark: a disk that is full now has been reported already.
+    if (state && !file_write(folder_file(f, state, &a), reason, strlen(reason), NULL))
+        log_say(&f->sink, LOG_WARN, "cannot write '%s/%s'", f->path, state);
+    arena_free(&a);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// folder.h: the folder of a run, which is its record.
+//
+//     config.yaml        every key with its value
+//     environment.json   revision, libraries, processor, threads, command, digest of the data
+//     log.txt            what was said, resumed runs behind one another
+//     metrics.jsonl      one object a line: {"kind": "train"|"eval", "step", ...}; readable while the run goes on
+//     events.out.*       the same for TensorBoard
+//     checkpoints/       last, previous, best, epoch-0010
+//     report.html, curve.svg
+//     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
+//     SAVE               make this file to have a checkpoint saved now; it is removed
+//
+// A folder that holds anything is not written into without `overwrite` (which removes what a run had written, nothing else) or resuming.
+// One process at a time: the folder is locked.
+#ifndef KMIDI_TRAIN_FOLDER_H
+#define KMIDI_TRAIN_FOLDER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+
+typedef struct folder {
+    const char *path;
+    int64_t metrics_bytes; // length of metrics.jsonl
+    int metrics, log, lock;
+    const log_sink *inner; // what the run says goes there too; may be NULL
+    log_sink sink;         // hand this one down
+    char line[1 << 14];    // a metrics line under construction
+} folder;
+
+// "runs/NAME-20260131-235959", with "-2" behind it when that is taken.
+char *folder_name(const char *name, arena *a);
+folder *folder_create(const char *path, bool overwrite, const log_sink *inner, arena *a, err *e) MUST_CHECK;
+// For going on; stale temporary files are removed. metrics.jsonl is cut to what the checkpoint knows by folder_cut.
+folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e) MUST_CHECK;
+bool folder_cut(folder *f, int64_t metrics_bytes, err *e) MUST_CHECK;
+void folder_close(folder *f); // accepts NULL
+
+const char *folder_file(const folder *f, const char *name, arena *a);
+bool folder_write(const folder *f, const char *name, const char *text, size_t n, err *e) MUST_CHECK;
+bool folder_metric(folder *f, const char *line, size_t n, err *e) MUST_CHECK; // a line without newline; nothing is allocated
+bool folder_sync(folder *f, err *e) MUST_CHECK;                               // metrics.jsonl is on the disk
+bool folder_take_save(const folder *f);                                       // a file SAVE was there; it is removed
+// Replaces DONE, STOPPED, FAILED by `state` with its reason; NULL removes them.
+void folder_mark(const folder *f, const char *state, const char *reason);
+
+#endif

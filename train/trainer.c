@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// trainer.c: steps, evaluations and the loop around them.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hw.h"
+#include "base/str.h"
+#include "train/trainer_internal.h"
+
+// One step
+
+static bool stop_asked(const trainer *t)
+{
+    return env_stop(t->s.env);
+}
+
+static bool not_finite(const trainer *t, const char *what, double value, const batch *b, err *e)
+{
+    char paths[512];
+    return err_set(
+        e, ERR_NUMERIC,
+        "step %lld: the %s is not finite (%g) in a batch with %s; the weights of step %lld are untouched%s%s%s; try a lower optim.lr",
+        (long long)t->state.step + 1, what, value, feed_paths(b, paths), (long long)t->state.step,
+        t->saved >= 0 ? ", the last good checkpoint is '" : "", t->saved >= 0 ? t->s.folder->path : "",
+        t->saved >= 0 ? "/checkpoints/last.h5'" : "");
+}
+
+typedef struct window {
+    int64_t batches, items;
+    double weight, loss; // sums
+    const batch *last;
+} window;
+
+// Forward and backward of the batches of one step; gradients are left in p->grads, times `scale`.
+static bool run_window(trainer *t, window *w, err *e)
+{
+    const checkpoint_state *st = &t->state;
+    int64_t left = (int64_t)t->s.train.batches - st->batch;
+    int64_t n = left < t->o->grad_accum ? left : t->o->grad_accum;
+    const float *loss = run_data(t->train.run, t->train.net->loss_sum);
+    if (t->o->grad_accum > 1)
+        memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
+    for (; w->batches < n; w->batches++) {
+        const batch *b = t->s.train.next(t->s.train.self, e);
+        if (!b || !feed_copy(t->train.net, t->train.run, b, e))
+            return false;
+        uint64_t at = (uint64_t)st->epoch * t->s.train.batches + (uint64_t)(st->batch + w->batches);
+        run_step(t->train.run, (uint64_t)t->o->seed, at, true);
+        w->last = b;
+        if (!isfinite(*loss))
+            return not_finite(t, "loss", (double)*loss, b, e);
+        w->loss += (double)*loss;
+        w->weight += b->weight;
+        w->items += b->items;
+    }
+    return true;
+}
+
+// p->grads holds gradients times 1 / expected weight; the real weight and the clip factor go into the optimiser's one multiplication.
+static bool update(trainer *t, const window *w, err *e)
+{
+    if (w->weight <= 0) // not one label in the window: nothing to learn
+        return true;
+    double correction = t->expected_weight / w->weight;
+    t->norm = optim_grad_norm(t->p, t->s.env->pool, t->threads) * correction;
+    if (!isfinite(t->norm))
+        return not_finite(t, "gradient", t->norm, w->last, e);
+    optim_hyper h = t->o->hyper;
+    t->lr = (double)h.lr * schedule_factor(&t->o->schedule, t->warmup, t->state.step, t->total);
+    h.lr = (float)t->lr;
+    h.step = (uint64_t)t->state.step + 1;
+    double clip = t->o->grad_clip > 0 ? (double)optim_clip_factor(t->norm, t->o->grad_clip) : 1.0;
+    h.grad_scale = (float)(correction * clip);
+    optim_step(t->o->optim, &h, t->p, t->s.env->pool, t->threads);
+    if (t->ema)
+        optim_ema(t->ema, t->o->ema, t->p, t->s.env->pool, t->threads);
+    return true;
+}
+
+static void advance(trainer *t, const window *w)
+{
+    checkpoint_state *st = &t->state;
+    st->step++;
+    st->samples += w->items;
+    st->last_loss = w->weight > 0 ? w->loss / w->weight : 0;
+    st->log_loss += w->loss, st->log_weight += w->weight;
+    st->epoch_loss += w->loss, st->epoch_weight += w->weight;
+    st->batch += w->batches;
+    if (st->batch >= (int64_t)t->s.train.batches)
+        st->batch = 0, st->epoch++, st->epoch_loss = st->epoch_weight = 0;
+}
+
+bool trainer_step(trainer *t, err *e)
+{
+    double began = hw_seconds();
+    window w = {0};
+    if (!t->seeked)
+        t->s.train.seek(t->s.train.self, (uint64_t)t->state.epoch, (uint64_t)t->state.batch);
+    t->seeked = true;
+    if (!run_window(t, &w, e) || !update(t, &w, e))
+        return false;
+    advance(t, &w);
+    double took = hw_seconds() - began;
+    t->longest_step = fmax(t->longest_step, took);
+    t->state.seconds += took;
+    if (t->state.step > t->first_step + 1) { // the first step touches all memory for the first time
+        t->step_seconds += took;
+        t->timed_steps++;
+        t->timed_samples += w.items;
+    }
+    return true;
+}
+
+// Evaluation
+
+// Exchanges the weights with their averages and back again.
+static void swap_ema(trainer *t)
+{
+    for (int i = 0; t->ema && i < t->p->n; i++) {
+        const param *q = &t->p->list[i];
+        float *w = params_at(t->p, i), *s = q->goffset >= 0 ? t->ema + q->goffset : NULL;
+        for (int64_t k = 0; s && k < q->count; k++) {
+            float keep = w[k];
+            w[k] = s[k], s[k] = keep;
+        }
+    }
+}
+
+static bool add_batch(trainer *t, const batch *b, err *e)
+{
+    const network *n = t->eval.net;
+    if (!feed_copy(n, t->eval.run, b, e))
+        return false;
+    run_step(t->eval.run, (uint64_t)t->o->seed, 0, false);
+    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight");
+    if (!target || !weight)
+        return err_set(e, ERR_SHAPE, "the validation data have no labels");
+    metrics_rows rows = {.out = run_data(t->eval.run, n->logits),
+                         .weight = weight->data,
+                         .rows = shape_rows(n->logits->shape),
+                         .width = n->logits->shape.d[n->logits->shape.rank - 1],
+                         .views = t->s.val.views};
+    if (target->type == BATCH_I32)
+        rows.classes = target->data;
+    else
+        rows.values = target->data;
+    metrics_add(t->metrics, &rows);
+    return true;
+}
+
+static bool evaluate_all(trainer *t, err *e)
+{
+    t->s.val.seek(t->s.val.self, 0, 0);
+    for (uint64_t i = 0; i < t->s.val.batches; i++) {
+        if (stop_asked(t))
+            return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
+        const batch *b = t->s.val.next(t->s.val.self, e);
+        if (!b || !add_batch(t, b, e))
+            return err_trail(e, "evaluation");
+    }
+    return true;
+}
+
+bool trainer_evaluate(trainer *t, metrics_result *r, err *e)
+{
+    double began = hw_seconds();
+    metrics_clear(t->metrics);
+    swap_ema(t);
+    bool ok = evaluate_all(t, e);
+    swap_ema(t);
+    *r = metrics_close(t->metrics);
+    t->longest_eval = fmax(t->longest_eval, hw_seconds() - began);
+    return ok;
+}
+
+// What is due between two steps
+
+static bool at_epoch_end(const trainer *t)
+{
+    return t->state.step > 0 && t->state.batch == 0;
+}
+
+static bool due(const trainer *t, int64_t every_epochs, int64_t every_steps)
+{
+    if (every_steps)
+        return t->state.step > 0 && t->state.step % every_steps == 0;
+    return every_epochs && at_epoch_end(t) && t->state.epoch % every_epochs == 0;
+}
+
+static bool finished(const trainer *t)
+{
+    return t->state.step >= t->total || t->early;
+}
+
+static bool is_better(const trainer *t, double value)
+{
+    if (t->state.best_step < 0)
+        return !isnan(value);
+    return metrics_higher_is_better(t->o->monitor) ? value > t->state.best + t->o->min_delta : value < t->state.best - t->o->min_delta;
+}
+
+// Early stopping as the state says, so that a resumed run that had ended stays ended.
+static void judge(trainer *t)
+{
+    t->early = t->o->patience && t->state.waited >= t->o->patience && t->state.epoch >= t->o->min_epochs;
+}
+
+static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
+{
+    bool now = due(t, t->o->eval_every, t->o->eval_every_steps) || t->state.step >= t->total;
+    if (!t->s.val.batches || t->state.evaluated == t->state.step || !now)
+        return true;
+    metrics_result r;
+    err inner = {0};
+    if (!trainer_evaluate(t, &r, &inner)) {
+        if (inner.code == ERR_STOPPED)
+            return true; // the stop is seen by the loop; evaluation is made up for when the run goes on
+        if (e)
+            *e = inner;
+        return false;
+    }
+    double value = metrics_find(&r, t->o->monitor).name ? metrics_find(&r, t->o->monitor).value : NAN;
+    t->state.value = value;
+    *new_best = is_better(t, value);
+    t->state.evaluated = t->state.step;
+    t->state.waited = *new_best ? 0 : t->state.waited + 1;
+    if (*new_best)
+        t->state.best = value, t->state.best_step = t->state.step, t->state.best_epoch = t->state.epoch;
+    judge(t);
+    return trainer_log_eval(t, &r, e);
+}
+
+static bool save_when_due(trainer *t, bool new_best, err *e)
+{
+    bool steps = t->o->save_every_steps && due(t, 0, t->o->save_every_steps);
+    bool epoch_end = t->o->save_every && due(t, t->o->save_every, 0);
+    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) || (t->s.folder && folder_take_save(t->s.folder));
+    bool first = t->saved == t->state.step;
+    if (!t->s.folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
+        return true;
+    return trainer_save(t, new_best, epoch_end, e);
+}
+
+// A stop that was asked for, or the end of the time that this process has.
+static bool must_stop(trainer *t)
+{
+    double margin = 2 * t->longest_step + t->longest_eval + 3 * t->longest_save + 1;
+    if (stop_asked(t))
+        t->why = "asked to stop";
+    else if (t->deadline > 0 && hw_seconds() + margin > t->deadline)
+        t->why = "the time limit is near";
+    else
+        return false;
+    return t->stopped = true;
+}
+
+// Seconds from now until time_limit or the scheduler's end, whichever is first; 0: none. SLURM_JOB_END_TIME is in seconds since 1970.
+static double time_left(const trainer *t)
+{
+    double left = t->o->time_limit;
+    const char *end = getenv("SLURM_JOB_END_TIME");
+    double slurm = end ? strtod(end, NULL) - (double)time(NULL) : 0;
+    return slurm > 0 && (left <= 0 || slurm < left) ? slurm : left;
+}
+
+static void tick(const trainer *t)
+{
+    if (!t->s.tick)
+        return;
+    double rate = t->step_seconds > 0 ? (double)t->timed_steps / t->step_seconds : 0;
+    t->s.tick(t->s.user, &(trainer_tick){.step = t->state.step,
+                                         .total = t->total,
+                                         .epoch = (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches,
+                                         .loss = t->state.last_loss,
+                                         .lr = t->lr,
+                                         .samples_per_s = t->step_seconds > 0 ? (double)t->timed_samples / t->step_seconds : 0,
+                                         .seconds_left = rate > 0 ? (double)(t->total - t->state.step) / rate : 0});
+}
+
+static bool log_when_due(trainer *t, err *e)
+{
+    bool now = t->state.step % t->o->log_every == 0 || t->state.step >= t->total;
+    return !now || trainer_log_step(t, e);
+}
+
+static bool loop(trainer *t, err *e)
+{
+    while (true) {
+        bool new_best = false;
+        if (!evaluate_when_due(t, &new_best, e) || !save_when_due(t, new_best, e))
+            return false;
+        if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
+            return true;
+        if (must_stop(t))
+            return !t->s.folder || t->saved == t->state.step || trainer_save(t, false, false, e);
+        if (!trainer_step(t, e) || !log_when_due(t, e))
+            return false;
+        tick(t);
+    }
+}
+
+bool trainer_run(trainer *t, trainer_result *r, err *e)
+{
+    double left = time_left(t);
+    t->began = hw_seconds();
+    t->deadline = left > 0 ? t->began + left : 0;
+    judge(t);
+    if (!loop(t, e))
+        return false;
+    *r = (trainer_result){.steps = t->state.step,
+                          .total = t->total,
+                          .steps_per_s = t->step_seconds > 0 ? (double)t->timed_steps / t->step_seconds : 0,
+                          .samples_per_s = t->step_seconds > 0 ? (double)t->timed_samples / t->step_seconds : 0,
+                          .best = t->state.best_step >= 0 ? t->state.best : NAN,
+                          .best_step = t->state.best_step,
+                          .last_loss = t->state.last_loss,
+                          .stopped = t->stopped,
+                          .early = t->early,
+                          .why = t->why,
+                          .predicted_peak = t->memory.peak,
+                          .measured_peak = hw_peak_rss()};
+    return true;
+}
+
+// Opening
+
+static void plan_steps(trainer *t)
+{
+    int64_t batches = (int64_t)t->s.train.batches;
+    t->per_epoch = (batches + t->o->grad_accum - 1) / t->o->grad_accum;
+    t->total = t->o->epochs * t->per_epoch;
+    if (t->o->max_steps && t->o->max_steps < t->total)
+        t->total = t->o->max_steps;
+    t->warmup = schedule_warmup(&t->o->schedule, t->per_epoch);
+}
+
+static bool start(trainer *t, err *e)
+{
+    t->saved = -1;
+    t->state.evaluated = t->state.best_step = -1;
+    t->state.value = NAN;
+    t->state.seed = t->o->seed;
+    if (t->o->init_from && !t->s.resume) {
+        checkpoint *k = checkpoint_open(t->o->init_from, t->a, e);
+        bool ok = k && checkpoint_weights(k, t->p, e);
+        checkpoint_close(k);
+        if (!ok)
+            return err_trail(e, "init_from");
+    }
+    for (int i = 0; t->ema && i < t->p->n; i++)
+        if (t->p->list[i].goffset >= 0)
+            memcpy(t->ema + t->p->list[i].goffset, params_at(t->p, i), sizeof(float) * (size_t)t->p->list[i].count);
+    if (t->s.resume && !trainer_resume(t, e))
+        return false;
+    t->first_step = t->log_step = t->state.step;
+    if (t->s.folder && t->o->tensorboard)
+        t->events = events_open(t->s.folder->path, t->s.resume ? t->state.step : -1, t->a, e);
+    return !t->s.folder || !t->o->tensorboard || t->events;
+}
+
+trainer *trainer_open(const trainer_setup *s, arena *a, err *e)
+{
+    trainer *t = NEW(a, trainer, 1);
+    t->s = *s, t->o = s->o, t->a = a;
+    plan_steps(t);
+    if (trainer_build(t, e) && start(t, e))
+        return t;
+    trainer_close(t);
+    return NULL;
+}
+
+void trainer_close(trainer *t)
+{
+    if (!t)
+        return;
+    events_close(t->events);
+    run_close(t->train.run);
+    run_close(t->eval.run);
+    if (t->ema)
+        base_pages_free(t->ema, (size_t)t->p->grads_len * sizeof(float));
+    if (t->p)
+        params_release(t->p);
+}
+
+const params *trainer_params(const trainer *t)
+{
+    return t->p;
+}
+const checkpoint_state *trainer_state(const trainer *t)
+{
+    return &t->state;
+}
+trainer_memory trainer_predict(const trainer *t)
+{
+    return t->memory;
+}
+int64_t trainer_steps_per_epoch(const trainer *t)
+{
+    return t->per_epoch;
+}
+int64_t trainer_total(const trainer *t)
+{
+    return t->total;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// trainer.h: the loop. Networks, plans and buffers are made once by trainer_open; a step then allocates nothing.
+//
+//     trainer *t = trainer_open(&setup, &arena, e);     // builds, predicts the memory, refuses what is over budget
+//     bool ok = trainer_run(t, &result, e);             // until the end, a stop, or an error
+//     trainer_close(t);
+//
+// A step: grad_accum batches (fewer at an epoch's end) forward and backward, gradients added up; one division by their real total weight,
+// clip by global norm, optimiser, EMA. So the step is that of one large batch, whatever the split. Between steps, in this order: evaluation
+// when due, saving when due, stopping when asked.
+//
+// Everything that a step depends on is in checkpoint_state, weights, moments and EMA: a run that is killed and resumed from its last
+// checkpoint makes the same numbers as one that was not.
+#ifndef KMIDI_TRAIN_TRAINER_H
+#define KMIDI_TRAIN_TRAINER_H
+
+#include "base/env.h"
+#include "train/checkpoint.h"
+#include "train/feed.h"
+#include "train/folder.h"
+#include "train/metrics.h"
+#include "train/options.h"
+
+// For progress lines; given after every step.
+typedef struct trainer_tick {
+    int64_t step, total;
+    double epoch;
+    double loss, lr, samples_per_s;
+    double seconds_left;
+} trainer_tick;
+
+typedef struct trainer_setup {
+    const train_options *o;
+    const env *env;
+    source train, val;                               // val.batches 0: none
+    int classes;                                     // TASK_CLASSES with a probe
+    int64_t time;                                    // frames or tokens of a row, 1 for models without
+    const model_meta *meta;                          // for checkpoints
+    const char *config;                              // resolved, for checkpoints
+    folder *folder;                                  // NULL: nothing is written (plan, bench, tests)
+    const char *resume;                              // checkpoint to go on from, or NULL
+    uint64_t other_bytes;                            // of loaders: counted into the prediction
+    void (*tick)(void *user, const trainer_tick *t); // may be NULL
+    bool (*save_asked)(void *user);                  // may be NULL
+    void *user;
+} trainer_setup;
+
+typedef struct trainer_memory {
+    uint64_t base;              // resident before anything was built: program, libraries
+    uint64_t params;            // weights, gradients, moments, EMA
+    uint64_t arena, eval;       // activations of a step, of an evaluation
+    uint64_t loader, libraries; // read-ahead and HDF5; scratch of BLAS and of saving
+    uint64_t peak;              // all of it
+} trainer_memory;
+
+typedef struct trainer_result {
+    int64_t steps, total;              // done in the whole run; planned
+    double steps_per_s, samples_per_s; // of this process, evaluation and saving not counted
+    double best, last_loss;            // best: of the monitored metric, NAN without evaluation
+    int64_t best_step;
+    bool stopped;    // asked to stop, or out of time: resumable
+    bool early;      // early stopping ended it
+    const char *why; // of `stopped`
+    uint64_t predicted_peak, measured_peak;
+} trainer_result;
+
+typedef struct trainer trainer;
+
+trainer *trainer_open(const trainer_setup *s, arena *a, err *e) MUST_CHECK;
+bool trainer_run(trainer *t, trainer_result *r, err *e) MUST_CHECK;
+void trainer_close(trainer *t); // accepts NULL
+
+// For tests and start-up lines.
+const params *trainer_params(const trainer *t);
+const checkpoint_state *trainer_state(const trainer *t);
+trainer_memory trainer_predict(const trainer *t);
+int64_t trainer_steps_per_epoch(const trainer *t);
+int64_t trainer_total(const trainer *t);
+bool trainer_step(trainer *t, err *e) MUST_CHECK;                        // one optimiser step
+bool trainer_evaluate(trainer *t, metrics_result *r, err *e) MUST_CHECK; // ERR_STOPPED when asked to stop meanwhile
+
+#endif

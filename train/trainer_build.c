@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// trainer_build.c: from options to networks, plans and buffers; and how much memory they will take.
+//
+// The prediction is made before anything large is allocated. What plans and parameter tables say is exact; what the libraries take beside
+// it (GEMM packing buffers, HDF5's caches while a checkpoint is written) is stated below as measured.
+#include <math.h>
+#include <string.h>
+
+#include "base/hw.h"
+#include "base/str.h"
+#include "train/trainer_internal.h"
+
+// Resident bytes that appear with the first step and the first save, measured by /usr/bin/time on both GEMM back ends: kernels generated at
+// run time and packing buffers, for each thread; file caches and conversion buffers of HDF5.
+enum { LIBRARY_BYTES = 12 << 20, LIBRARY_THREAD_BYTES = 4 << 20 };
+
+static model_dims dims_of(const trainer *t, bool training)
+{
+    return (model_dims){.batch = t->o->batch_size,
+                        .time = t->s.time,
+                        .classes = t->s.classes,
+                        .label_smoothing = training ? t->o->label_smoothing : 0,
+                        .training = training};
+}
+
+static bool build_train(trainer *t, err *e)
+{
+    model_dims d = dims_of(t, true);
+    t->train.net = model_build(t->o->model, t->p, &d, t->a, e);
+    if (!t->train.net)
+        return false;
+    tensor **outputs = NEW(t->a, tensor *, 1);
+    outputs[0] = t->train.net->loss_sum;
+    plan_options po = {.threads = t->threads,
+                       .outputs = outputs,
+                       .n_outputs = 1,
+                       .params = t->p,
+                       .grads = t->train.net->grads,
+                       .grad_mode = t->o->grad_accum > 1 ? GRAD_ADD : GRAD_STORE};
+    t->expected_weight = (double)shape_count(t->train.net->weight->shape) * (double)t->o->grad_accum;
+    t->train.plan = plan_make(t->train.net->g, &po, t->a, e);
+    return t->train.plan != NULL;
+}
+
+static bool build_eval(trainer *t, err *e)
+{
+    model_dims d = dims_of(t, false);
+    if (!t->s.val.batches)
+        return true;
+    t->eval.net = model_build(t->o->model, t->p, &d, t->a, e);
+    if (!t->eval.net)
+        return false;
+    tensor **outputs = NEW(t->a, tensor *, 1);
+    outputs[0] = t->eval.net->logits;
+    plan_options po = {.threads = t->threads, .outputs = outputs, .n_outputs = 1, .params = t->p};
+    t->eval.plan = plan_make(t->eval.net->g, &po, t->a, e);
+    t->metrics = metrics_open(t->o->model->task, t->o->model->task == TASK_CLASSES ? (int)t->eval.net->logits->shape.d[1] : 0, t->a);
+    return t->eval.plan != NULL;
+}
+
+// params_declare has the shapes; gradients are laid out by params_allocate, so its length is summed here.
+static uint64_t ema_bytes(const trainer *t)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < t->p->n; i++)
+        n += t->p->list[i].trainable ? ((uint64_t)t->p->list[i].count + 15) / 16 * 16 : 0;
+    return t->o->ema > 0 ? n * sizeof(float) : 0;
+}
+
+static void predict(trainer *t)
+{
+    trainer_memory *m = &t->memory;
+    m->base = hw_rss();
+    m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t);
+    m->arena = plan_bytes(t->train.plan);
+    m->eval = t->eval.plan ? plan_bytes(t->eval.plan) : 0;
+    m->loader = t->s.other_bytes;
+    m->libraries = LIBRARY_BYTES + (uint64_t)t->threads * LIBRARY_THREAD_BYTES;
+    m->peak = m->base + m->params + m->arena + m->eval + m->loader + m->libraries;
+}
+
+static bool within_budget(const trainer *t, err *e)
+{
+    char need[32], have[32], least[32];
+    if (t->memory.peak <= t->o->budget)
+        return true;
+    uint64_t mib = (t->memory.peak + (1 << 20) - 1) >> 20;
+    return err_set(e, ERR_BUDGET,
+                   "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB (%s of it "
+                   "activations: a "
+                   "smaller train.batch_size with more train.grad_accum needs less)",
+                   str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have), t->o->budget_from, (unsigned long long)mib,
+                   str_human_bytes(t->memory.arena + t->memory.eval, least));
+}
+
+static bool open_runs(trainer *t, err *e)
+{
+    t->train.run = run_open(t->train.plan, t->p, t->s.env->pool, t->a, e);
+    if (!t->train.run)
+        return false;
+    *(float *)run_input(t->train.run, "scale") = (float)(1.0 / t->expected_weight);
+    if (t->eval.plan && !(t->eval.run = run_open(t->eval.plan, t->p, t->s.env->pool, t->a, e)))
+        return false;
+    return true;
+}
+
+static bool open_weights(trainer *t, err *e)
+{
+    if (!params_allocate(t->p, t->o->optim->moments, e))
+        return false;
+    if (t->o->ema > 0 && !(t->ema = base_pages((size_t)t->p->grads_len * sizeof(float))))
+        return err_set(e, ERR_MEMORY, "no memory for averaged weights; set train.ema=0");
+    params_init(t->p, (uint64_t)t->o->seed);
+    return true;
+}
+
+bool trainer_build(trainer *t, err *e)
+{
+    t->threads = threads_count(t->s.env->pool);
+    t->p = params_open(t->a);
+    if (!build_train(t, e) || !build_eval(t, e))
+        return false;
+    predict(t);
+    return within_budget(t, e) && open_weights(t, e) && open_runs(t, e);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// trainer_internal.h: what trainer.c (the loop), trainer_build.c (networks and memory) and trainer_save.c (files) share.
+#ifndef KMIDI_TRAIN_TRAINER_INTERNAL_H
+#define KMIDI_TRAIN_TRAINER_INTERNAL_H
+
+#include "train/events.h"
+#include "train/trainer.h"
+
+// A network, its plan and its memory.
+typedef struct engine {
+    network *net;
+    plan *plan;
+    run *run;
+} engine;
+
+struct trainer {
+    trainer_setup s;
+    const train_options *o;
+    arena *a;
+    params *p;
+    float *ema; // p->grads_len, or NULL
+    engine train, eval;
+    metrics *metrics;
+    events *events;
+    checkpoint_state state;
+    trainer_memory memory;
+    int64_t per_epoch, total, warmup; // steps
+    double expected_weight;           // of a full window: 1 / it is the input `scale`
+    int threads;                      // of the pool
+    // of this process
+    bool early, stopped;
+    const char *why;
+    bool seeked;
+    double began, deadline; // hw_seconds; deadline 0: none
+    double step_seconds, longest_step, longest_eval, longest_save;
+    int64_t first_step, timed_steps, timed_samples;
+    double lr, norm;    // of the last step
+    double log_seconds; // step_seconds at the last log line
+    int64_t log_samples, log_step;
+    int64_t saved; // step of the last save, -1 before the first
+};
+
+// trainer_build.c
+bool trainer_build(trainer *t, err *e) MUST_CHECK;
+
+// trainer_save.c
+bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;
+bool trainer_log_step(trainer *t, err *e) MUST_CHECK;
+bool trainer_log_eval(trainer *t, const metrics_result *r, err *e) MUST_CHECK;
+bool trainer_resume(trainer *t, err *e) MUST_CHECK;
+
+#endif

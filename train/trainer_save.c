@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// trainer_save.c: what a run leaves on disk while it goes: metrics, events, checkpoints and their rotation.
+//
+// Checkpoints: `last` is written whole under a temporary name and renamed. Before that the old `last` gets a second name, `previous`; after
+// it the new one may get `best` and `epoch-0010`: hard links, so one save costs one file however many names it has. At any instant `last`
+// is there and whole. All of it can be repeated: a resumed run repairs what a kill left between two of these names.
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hw.h"
+#include "base/str.h"
+#include "train/trainer_internal.h"
+
+// Names
+
+static const char *named(const trainer *t, const char *name, arena *a)
+{
+    return arena_printf(a, "%s/checkpoints/%s.h5", t->s.folder->path, name);
+}
+
+// Where links are not possible (some network and removable file systems) the bytes are copied.
+static bool copy_file(const char *from, const char *to, arena *a, err *e)
+{
+    size_t n;
+    arena_mark m = arena_save(a);
+    char *bytes = file_read(a, from, (size_t)1 << 40, &n, e);
+    bool ok = bytes && file_write(to, bytes, n, e);
+    arena_rewind(a, m);
+    return ok;
+}
+
+// `to` becomes another name of `from`, in one instant.
+static bool also_named(const char *from, const char *to, arena *a, err *e)
+{
+    const char *temp = file_temp(a, to);
+    unlink(temp);
+    if (link(from, temp))
+        return copy_file(from, to, a, e);
+    if (rename(temp, to) == 0) {
+        unlink(temp); // rename does nothing when both are names of one file already
+        return true;
+    }
+    unlink(temp);
+    return err_errno(e, "cannot rename '%s' to '%s'", temp, to);
+}
+
+// Rotation: the keep_top_k best of the epoch files by the monitored value, which each holds as its own state (the newest without
+// evaluation).
+
+typedef struct kept {
+    const char *path;
+    double rank; // higher is kept
+} kept;
+
+static int by_rank(const void *x, const void *y)
+{
+    double a = ((const kept *)x)->rank, b = ((const kept *)y)->rank;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+static double rank_of(const trainer *t, const char *path, arena *a)
+{
+    checkpoint *k = checkpoint_open(path, a, NULL);
+    double rank = -INFINITY;
+    if (k && k->has_state) {
+        double value = k->state.value;
+        rank = !t->s.val.batches || isnan(value) ? (double)k->state.step : metrics_higher_is_better(t->o->monitor) ? value : -value;
+    }
+    checkpoint_close(k);
+    return rank;
+}
+
+static void rotate(const trainer *t, arena *a)
+{
+    size_t n = 0;
+    char **list = file_glob(a, arena_printf(a, "%s/checkpoints/epoch-*.h5", t->s.folder->path), &n, NULL);
+    if (!list || n <= (size_t)t->o->keep_top_k)
+        return;
+    kept *all = NEW(a, kept, n);
+    for (size_t i = 0; i < n; i++)
+        all[i] = (kept){list[n - 1 - i], rank_of(t, list[n - 1 - i], a)}; // newest first: of equals the newer stays
+    qsort(all, n, sizeof *all, by_rank);
+    for (size_t i = (size_t)t->o->keep_top_k; i < n; i++)
+        unlink(all[i].path);
+}
+
+static bool name_copies(const trainer *t, bool best, bool epoch_end, arena *a, err *e)
+{
+    const char *last = named(t, "last", a);
+    char name[32];
+    snprintf(name, sizeof name, "epoch-%04lld", (long long)t->state.epoch);
+    if (best && !also_named(last, named(t, "best", a), a, e))
+        return false;
+    if (epoch_end && t->o->keep_top_k && !also_named(last, named(t, name, a), a, e))
+        return false;
+    rotate(t, a);
+    return true;
+}
+
+static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
+{
+    const char *last = named(t, "last", a);
+    if (!folder_sync(t->s.folder, e) || (t->events && !events_flush(t->events, e)))
+        return false;
+    t->state.metrics_bytes = t->s.folder->metrics_bytes;
+    if (file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
+        return false;
+    checkpoint_content c = {t->o->model, t->s.config, t->s.meta, t->p, &t->state, t->ema};
+    if (!checkpoint_save(last, &c, e))
+        return false;
+    t->saved = t->state.step;
+    return name_copies(t, new_best, epoch_end, a, e);
+}
+
+bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e)
+{
+    arena a = {.name = "save"};
+    double began = hw_seconds();
+    bool ok = save(t, new_best, epoch_end, &a, e);
+    arena_free(&a);
+    t->longest_save = fmax(t->longest_save, hw_seconds() - began);
+    if (!ok)
+        return err_trail(e, "step %lld could not be saved%s%s%s", (long long)t->state.step, t->saved >= 0 ? " ('" : "",
+                         t->saved >= 0 ? t->s.folder->path : "", t->saved >= 0 ? "' still has the one before)" : "");
+    return true;
+}
+
+// Going on
+
+bool trainer_resume(trainer *t, err *e)
+{
+    arena a = {.name = "resume"};
+    checkpoint *k = checkpoint_open(t->s.resume, &a, e);
+    bool ok = k && checkpoint_resume(k, t->p, t->ema, e);
+    if (ok && k->model != t->o->model)
+        ok = err_set(e, ERR_MISMATCH, "'%s' is of %s, not %s", t->s.resume, k->model->name, t->o->model->name);
+    if (ok) {
+        t->state = k->state;
+        t->saved = k->state.step;
+        if (k->state.batch < 0 || k->state.batch >= (int64_t)t->s.train.batches || k->state.epoch < 0 || k->state.step < 0)
+            ok = err_set(e, ERR_MISMATCH, "'%s' stands at batch %lld of an epoch; the training data now have %llu: they are not the same",
+                         t->s.resume, (long long)k->state.batch, (unsigned long long)t->s.train.batches);
+    }
+    checkpoint_close(k);
+    if (ok && t->s.folder) {
+        // What a kill left undone between the save and its other names.
+        bool last = !strcmp(path_base(t->s.resume), "last.h5");
+        bool epoch_end = t->state.step > 0 && t->state.batch == 0 && t->o->save_every && t->state.epoch % t->o->save_every == 0;
+        ok = folder_cut(t->s.folder, t->state.metrics_bytes, e) &&
+             (!last || name_copies(t, t->state.best_step == t->state.step, epoch_end, &a, e));
+    }
+    arena_free(&a);
+    return ok;
+}
+
+// Metrics
+
+static int add(char *line, size_t size, int n, const char *name, double value)
+{
+    if (n < 0 || (size_t)n >= size)
+        return n;
+    int more = isfinite(value) ? snprintf(line + n, size - (size_t)n, ", \"%s\": %.9g", name, value)
+                               : snprintf(line + n, size - (size_t)n, ", \"%s\": null", name);
+    return n + more;
+}
+
+static bool to_events(trainer *t, const char *tag, double value, err *e)
+{
+    return !t->events || events_scalar(t->events, t->state.step, tag, value, e);
+}
+
+static double epochs_done(const trainer *t)
+{
+    return (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches;
+}
+
+bool trainer_log_step(trainer *t, err *e)
+{
+    checkpoint_state *st = &t->state;
+    double loss = st->log_weight > 0 ? st->log_loss / st->log_weight : NAN;
+    double seconds = t->step_seconds - t->log_seconds, rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
+    st->log_loss = st->log_weight = 0;
+    t->log_seconds = t->step_seconds, t->log_samples = t->timed_samples;
+    if (!t->s.folder)
+        return true;
+    char *line = t->s.folder->line;
+    size_t size = sizeof t->s.folder->line;
+    int n = snprintf(line, size, "{\"kind\": \"train\", \"step\": %lld", (long long)st->step);
+    n = add(line, size, n, "epoch", epochs_done(t));
+    n = add(line, size, n, "loss", loss);
+    n = add(line, size, n, "lr", t->lr);
+    n = add(line, size, n, "grad_norm", t->norm);
+    n = add(line, size, n, "samples", (double)st->samples);
+    n = add(line, size, n, "seconds", st->seconds); // wall clock stands last: what lies before it is the same in every run of a seed
+    n = add(line, size, n, "samples_per_s", rate);
+    line[n++] = '}';
+    return folder_metric(t->s.folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) && to_events(t, "train/lr", t->lr, e) &&
+           to_events(t, "train/grad_norm", t->norm, e) && to_events(t, "train/samples_per_s", rate, e) &&
+           (!t->events || events_flush(t->events, e));
+}
+
+static int add_confusion(char *line, size_t size, int n, const metrics_result *r)
+{
+    if (!r->classes || (size_t)r->classes * (size_t)r->classes * 8 + 64 > size - (size_t)n)
+        return n;
+    n += snprintf(line + n, size - (size_t)n, ", \"confusion\": [");
+    for (int i = 0; i < r->classes; i++) {
+        for (int j = 0; j < r->classes; j++)
+            n += snprintf(line + n, size - (size_t)n, "%s%lld", j ? ", " : i ? "], [" : "[", (long long)r->confusion[i * r->classes + j]);
+    }
+    return n + snprintf(line + n, size - (size_t)n, "]]");
+}
+
+bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
+{
+    metrics_figure f;
+    char text[256];
+    int said = snprintf(text, sizeof text, "step %lld, epoch %.4g: validation", (long long)t->state.step, epochs_done(t));
+    for (int i = 0; (f = metrics_at(r, i)).name; i++)
+        said += snprintf(text + said, sizeof text - (size_t)said, "%s %s %.4f", i ? "," : "", f.name, f.value);
+    log_say(t->s.folder ? &t->s.folder->sink : t->s.env->log, LOG_INFO, "%s%s", text,
+            t->state.best_step == t->state.step ? " (best so far)" : "");
+    if (!t->s.folder)
+        return true;
+    char *line = t->s.folder->line;
+    size_t size = sizeof t->s.folder->line;
+    int n = snprintf(line, size, "{\"kind\": \"eval\", \"step\": %lld", (long long)t->state.step);
+    n = add(line, size, n, "epoch", epochs_done(t));
+    for (int i = 0; (f = metrics_at(r, i)).name; i++)
+        n = add(line, size, n, f.name, f.value);
+    n = add(line, size, n, "items", (double)r->items);
+    n = add_confusion(line, size, n, r);
+    line[n++] = '}';
+    if (!folder_metric(t->s.folder, line, (size_t)n, e))
+        return false;
+    for (int i = 0; (f = metrics_at(r, i)).name; i++) {
+        char tag[64];
+        snprintf(tag, sizeof tag, "val/%s", f.name);
+        if (!to_events(t, tag, f.value, e))
+            return false;
+    }
+    return !t->events || events_flush(t->events, e);
+}
