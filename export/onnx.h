@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// onnx.h: a trained network as an ONNX file: opset 17, IR 8, one file, batch and length free.
+//
+//     onnx_options o = {.classes = 4, .probabilities = true, .meta = &checkpoint->meta};
+//     onnx_export("emotion.onnx", model, params, &o, e);
+//
+// Inputs and outputs have the names of model.h's ports, with the dimensions "batch" and "time". Integer inputs are int64, as PyTorch's are.
+// Without a front end, `mel` is what the network was trained on: log-mel frames, standardised per band. With one, the file takes
+// `waveform` [batch, samples] and does everything inside: see onnx_front.
+//
+// A network with a probe (a checkpoint with labels) has a second output, `probabilities` [batch, classes], in the order of the metadata
+// `labels`. Metadata: what the checkpoint carries (labels, feature settings, mean, deviation, window), and model, fingerprint, input.
+#ifndef KMIDI_EXPORT_ONNX_H
+#define KMIDI_EXPORT_ONNX_H
+
+#include "export/onnx_file.h"
+
+typedef enum onnx_crop { ONNX_CROP_LAST, ONNX_CROP_CENTER, ONNX_CROP_FIRST } onnx_crop;
+
+// How samples become standardised frames. Plain numbers: export/ knows nothing of data/.
+typedef struct onnx_front {
+    int sample_rate, n_fft, hop, n_mels; // Hz, samples, samples, bands
+    const float *window;                 // [n_fft]
+    const float *bank;                   // [n_mels][n_fft / 2 + 1]
+    int power;                           // 1 or 2
+    bool center, reflect;                // frame i around sample i * hop; the ends reflected, else zeros
+    bool ln;                             // natural logarithm, else decibels (or none: log false)
+    bool log, add_floor;                 // log(x + floor) where add_floor, else log(max(x, floor))
+    float floor;
+    float top_db;                  // decibels below the item's largest value at which all is cut; 0: no limit
+    const float *mean, *deviation; // [n_mels]; NULL: not standardised
+    int64_t frames; // of the network's window: shorter items are padded in front with zeros (the mean), longer ones cropped. 0: as they are
+    onnx_crop crop;
+} onnx_front;
+
+typedef struct onnx_options {
+    int classes;        // of the probe among the parameters; 0 without one
+    bool probabilities; // a second output from the probe
+    const onnx_front *front;
+    const model_meta *meta; // may be NULL
+} onnx_options;
+
+// The model in memory, owned by `a`; it shares the bytes of `p`.
+onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, arena *a, err *e) MUST_CHECK;
+// onnx_build, onnx_check, onnx_write, and the file read back and compared.
+bool onnx_export(const char *path, const model_def *m, params *p, const onnx_options *o, err *e) MUST_CHECK;
+
+// ---- For onnx.c: emits the front end between the ONNX values `waveform` and the name that is returned, [batch, frames, n_mels].
+struct emitter;
+const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform);
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// onnx_emit.h: from a graph to ONNX nodes: the emitter behind autograd/portable.h, for the files of export/.
+//
+//     emitter *m = emitter_open(model, graph, params, &arena);
+//     emitter_bind(m, input, "mel");                  // graph inputs get the names of ONNX values
+//     emitter_outputs(m, outputs, n, e);              // every node that leads to them says itself in ONNX
+#ifndef KMIDI_EXPORT_ONNX_EMIT_H
+#define KMIDI_EXPORT_ONNX_EMIT_H
+
+#include "autograd/portable.h"
+#include "export/onnx_file.h"
+
+emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a);
+// Tensor t is the ONNX value `name`, which is defined already or an input of the model.
+void emitter_bind(emitter *m, const tensor *t, const char *name);
+// Emits what leads to the outputs, in the graph's order. An op without a portable form is ERR_VALUE with its reason.
+bool emitter_outputs(emitter *m, tensor *const outputs[], int n, err *e) MUST_CHECK;
+// The name is taken; false when it was before.
+bool emitter_reserve(emitter *m, const char *name);
+// A value of shape s, free dimensions as symbols.
+onnx_value emitter_value(const char *name, int type, const shape *s);
+
+// Shorthands for nodes that are written by hand: one output, which gets the fresh name that is returned.
+const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[], int n_attr, const emit_attr *attrs);
+// Attributes
+static inline emit_attr attr_int(const char *name, int64_t v)
+{
+    return (emit_attr){.name = name, .kind = EMIT_INT, .i = v};
+}
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as data/features/mel.c.
+//
+//     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> MatMul bank^T [B, T, M] -> Log -> (x - mean) /
+//     deviation
+//                     -> zeros in front up to the window, cropped to it
+//
+// STFT has been an operator since opset 17. The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
+// One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform needs more than n_fft / 2 samples.
+#include <math.h>
+#include <stdint.h>
+
+#include "export/onnx.h"
+#include "export/onnx_emit.h"
+
+static const char *scalar_f32(emitter *m, float v)
+{
+    return emit_f32(m, 0, NULL, &v);
+}
+
+static const char *binary(emitter *m, const char *op, const char *a, const char *b)
+{
+    return emit_op(m, op, 2, (const char *[]){a, b}, 0, NULL);
+}
+
+static const char *unary(emitter *m, const char *op, const char *a)
+{
+    return emit_op(m, op, 1, &a, 0, NULL);
+}
+
+static const char *emit_ends(emitter *m, const onnx_front *f, const char *x)
+{
+    if (!f->center)
+        return x;
+    int64_t half = f->n_fft / 2, pads[] = {0, half, 0, half};
+    emit_attr mode = {.name = "mode", .kind = EMIT_STRING, .s = f->reflect ? "reflect" : "constant"};
+    return emit_op(m, "Pad", 2, (const char *[]){x, emit_i64(m, 4, pads)}, 1, &mode);
+}
+
+static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t n = f->n_fft, last = -1;
+    emit_attr onesided = attr_int("onesided", 1), drop = attr_int("keepdims", 0);
+    // The specification wants a real signal as [batch, samples, 1].
+    x = binary(m, "Unsqueeze", x, emit_i64(m, 1, &last));
+    const char *in[] = {x, emit_i64_scalar(m, f->hop), emit_f32(m, 1, &n, f->window)};
+    x = emit_op(m, "STFT", 3, in, 1, &onesided);
+    x = binary(m, "Mul", x, x);
+    x = emit_op(m, "ReduceSum", 2, (const char *[]){x, emit_i64(m, 1, &last)}, 1, &drop);
+    return f->power == 1 ? unary(m, "Sqrt", x) : x;
+}
+
+static const char *emit_bands(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t bins = f->n_fft / 2 + 1, dims[] = {bins, f->n_mels};
+    arena a = {.name = "bank"};
+    float *turned = NEW(&a, float, (size_t)(bins * f->n_mels));
+    for (int64_t b = 0; b < f->n_mels; b++)
+        for (int64_t k = 0; k < bins; k++)
+            turned[k * f->n_mels + b] = f->bank[b * bins + k];
+    const char *bank = emit_f32(m, 2, dims, turned);
+    arena_free(&a);
+    return binary(m, "MatMul", x, bank);
+}
+
+static const char *emit_log(emitter *m, const onnx_front *f, const char *x)
+{
+    if (!f->log)
+        return x;
+    x = unary(m, "Log", binary(m, f->add_floor ? "Add" : "Max", x, scalar_f32(m, f->floor)));
+    if (f->ln)
+        return x;
+    x = binary(m, "Mul", x, scalar_f32(m, (float)((f->power == 1 ? 20 : 10) / log(10))));
+    if (f->top_db <= 0)
+        return x;
+    int64_t axes[] = {1, 2};
+    emit_attr over = {.name = "axes", .kind = EMIT_INTS, .n = 2, .ints = axes};
+    const char *most = emit_op(m, "ReduceMax", 1, &x, 1, &over);
+    return binary(m, "Max", x, binary(m, "Sub", most, scalar_f32(m, f->top_db)));
+}
+
+static const char *emit_standard(emitter *m, const onnx_front *f, const char *x)
+{
+    if (!f->mean)
+        return x;
+    int64_t n = f->n_mels;
+    x = binary(m, "Sub", x, emit_f32(m, 1, &n, f->mean));
+    return binary(m, "Div", x, emit_f32(m, 1, &n, f->deviation));
+}
+
+// The number of frames, as a tensor of one element.
+static const char *emit_length(emitter *m, const char *x)
+{
+    int64_t one = 1;
+    return binary(m, "Gather", unary(m, "Shape", x), emit_i64(m, 1, &one));
+}
+
+static const char *slice_frames(emitter *m, const char *x, const char *from, const char *to)
+{
+    int64_t axis = 1;
+    return emit_op(m, "Slice", 4, (const char *[]){x, from, to, emit_i64(m, 1, &axis)}, 0, NULL);
+}
+
+static const char *emit_crop(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t zero = 0, two = 2, frames = f->frames, back = -f->frames, end = INT64_MAX;
+    if (f->crop == ONNX_CROP_LAST)
+        return slice_frames(m, x, emit_i64(m, 1, &back), emit_i64(m, 1, &end));
+    if (f->crop == ONNX_CROP_FIRST)
+        return slice_frames(m, x, emit_i64(m, 1, &zero), emit_i64(m, 1, &frames));
+    const char *window = emit_i64(m, 1, &frames);
+    const char *from = binary(m, "Div", binary(m, "Sub", emit_length(m, x), window), emit_i64(m, 1, &two));
+    return slice_frames(m, x, from, binary(m, "Add", from, window));
+}
+
+static const char *emit_window(emitter *m, const onnx_front *f, const char *x)
+{
+    if (!f->frames)
+        return x;
+    int64_t zeros[4] = {0}, frames = f->frames;
+    emit_attr axis = attr_int("axis", 0), mode = {.name = "mode", .kind = EMIT_STRING, .s = "constant"};
+    const char *zero = emit_i64(m, 1, zeros);
+    const char *missing = binary(m, "Max", binary(m, "Sub", emit_i64(m, 1, &frames), emit_length(m, x)), zero);
+    const char *pads = emit_op(m, "Concat", 3, (const char *[]){zero, missing, emit_i64(m, 4, zeros)}, 1, &axis);
+    x = emit_op(m, "Pad", 2, (const char *[]){x, pads}, 1, &mode);
+    return emit_crop(m, f, x);
+}
+
+const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform)
+{
+    const char *x = emit_ends(m, f, waveform);
+    x = emit_spectrum(m, f, x);
+    x = emit_bands(m, f, x);
+    x = emit_log(m, f, x);
+    x = emit_standard(m, f, x);
+    return emit_window(m, f, x);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// onnx_names.h: a set of names: ONNX wants every value to be assigned once, before it is used.
+#ifndef KMIDI_EXPORT_ONNX_NAMES_H
+#define KMIDI_EXPORT_ONNX_NAMES_H
+
+#include "base/arena.h"
+
+#include <stdbool.h>
+
+typedef struct name_set {
+    arena *arena;
+    const char **slots; // open addressing, at most half full
+    size_t n, cap;
+} name_set;
+
+bool name_set_add(name_set *s, const char *name); // false when it was there; the string is not copied
+bool name_set_has(const name_set *s, const char *name);
+
+#endif
