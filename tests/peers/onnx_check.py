@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges exported ONNX files from outside: onnx.checker with full shape inference, then ONNX Runtime against our own outputs.
+
+    python tests/peers/onnx_check.py FOLDER      needs onnx, onnxruntime, numpy
+
+FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size. Called by tests/export/onnx.c.
+"""
+import glob
+import json
+import os
+import struct
+import sys
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+TOLERANCE = 1e-5
+
+
+def load(path):
+    """A safetensors file of F32 arrays, in plain Python."""
+    data = open(path, "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__", None)
+    return {k: np.frombuffer(data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]], "<f4").reshape(v["shape"])
+            for k, v in header.items()}
+
+
+def check(path):
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version == 8 and [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    worst, cases = 0.0, sorted(glob.glob(path[:-len(".onnx")] + ".*.safetensors"))
+    assert cases, f"no cases for {path}"
+    for case in cases:
+        arrays = load(case)
+        feed = {i.name: arrays[i.name].astype(np.int64 if "int64" in i.type else np.float32) for i in session.get_inputs()}
+        names = [o.name for o in session.get_outputs()]
+        for name, got in zip(names, session.run(names, feed)):
+            want = arrays[name]
+            assert got.shape == want.shape, f"{case}: {name} is {got.shape}, ours {want.shape}"
+            distance = float(np.abs(got - want).max() / np.abs(want).max())
+            assert distance < TOLERANCE, f"{case}: {name} differs by {distance:.2e}"
+            worst = max(worst, distance)
+    print(f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}")
+
+
+for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.onnx"))):
+    check(path)
