@@ -62,8 +62,8 @@ static inline float vm_log(float x)
     bits = (bits & 0x007fffffu) | 0x3f000000u;
     float m;
     memcpy(&m, &bits, sizeof m);  // in [0.5, 1)
-    float low = m < 0.707106781186547524f ? 1.0f : 0.0f;
-    float ef = (float)e - low;
+    int32_t below = m < 0.707106781186547524f; // an integer: a choice of two constants would be made a branch, and not vectorise
+    float low = (float)below, ef = (float)(e - below);
     m = m + low * m - 1.0f;
     float z = m * m;
     float p = 7.0376836292e-2f;

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // mel.c: frames of a mel spectrogram (settings, window and bank: data/mel.h).
 //
-//     window * samples -> real FFT -> |X|^power -> filter bank -> logarithm
+//     window * samples -> FFT -> |X|^power -> filter bank -> logarithm
 //
-// A triangle covers few bins, and neighbours overlap by half, so the bank has about two weights a bin instead of n_mels: each band keeps
-// its first bin and its weights, filled up with zeros to whole vectors. The spectrum has as many zeros behind it, so that no band needs a
-// remainder.
+// Two things make it fast. A real transform of n points is a complex one of n / 2 over the same memory (z[t] = x[2t] + i x[2t + 1]) and a
+// pass that untangles even and odd samples; that pass is done here with whole vectors, squaring at once. FFTW's own real transform takes
+// twice as long. With M = n / 2, A = Z[k] and B = conj Z[M - k] (Press et al., "Numerical Recipes", 12.3):
+//
+//     2 X[k]          = (A + B) - i exp(-2 pi i k / n) (A - B)
+//     2 conj X[M - k] = (A + B) + i exp(-2 pi i k / n) (A - B)         the factor 2 is taken out of the window
+//
+// And a triangle covers few bins: a band keeps its first bin and its weights, filled up with zeros to whole vectors, and the sums across
+// the vectors of VLANES bands are taken together. 1.0 us a frame of 2048 points and 128 bands (AVX-512, 2026), of which 0.6 us are FFTW's.
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +21,27 @@
 #include "data/fft.h"
 #include "data/mel.h"
 
+// Lanes of two vectors side by side: every other one, upwards from 0 or 1, downwards from the end, and one vector backwards.
+#if defined(__AVX512F__)
+#define EVEN      0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD       1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define EVEN_DOWN 30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0
+#define ODD_DOWN  31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1
+#define BACKWARDS 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+#elif defined(__AVX__)
+#define EVEN      0, 2, 4, 6, 8, 10, 12, 14
+#define ODD       1, 3, 5, 7, 9, 11, 13, 15
+#define EVEN_DOWN 14, 12, 10, 8, 6, 4, 2, 0
+#define ODD_DOWN  15, 13, 11, 9, 7, 5, 3, 1
+#define BACKWARDS 7, 6, 5, 4, 3, 2, 1, 0
+#else
+#define EVEN      0, 2, 4, 6
+#define ODD       1, 3, 5, 7
+#define EVEN_DOWN 6, 4, 2, 0
+#define ODD_DOWN  7, 5, 3, 1
+#define BACKWARDS 3, 2, 1, 0
+#endif
+
 typedef struct band {
     int first, vectors;   // bins [first, first + vectors * VLANES)
     const float *weights; // [vectors * VLANES]
@@ -23,15 +50,17 @@ typedef struct band {
 typedef struct mel {
     mel_settings s;
     fft *transform;
-    int bins;
-    float *window;                // [n_fft]
-    band *bands;                  // [n_mels]
-    size_t at_spectrum, at_power; // in scratch: windowed samples, spectrum, powers
+    bool packed;                           // n_fft / 2 complex points, to be untangled; else real
+    int bins, groups;                      // groups of VLANES bands
+    float *window;                         // [n_fft]; halved when packed
+    float *cosine, *sine;                  // [n_fft / 4 + 1 + VLANES] of 2 pi k / n_fft, when packed
+    band *bands;                           // [groups * VLANES]: those behind n_mels are empty
+    size_t at_spectrum, at_power, at_sums; // bytes into scratch; windowed samples come first
 } mel;
 
-static size_t round_up(size_t n, size_t to)
+static size_t rounded(size_t bytes)
 {
-    return (n + to - 1) / to * to;
+    return (bytes + 63) / 64 * 64;
 }
 
 static void pack_band(band *b, const float *row, int bins, arena *a)
@@ -41,7 +70,7 @@ static void pack_band(band *b, const float *row, int bins, arena *a)
         lo++;
     while (hi > lo && row[hi - 1] == 0)
         hi--;
-    b->first = lo;
+    b->first = lo < hi ? lo : 0;
     b->vectors = (hi - lo + VLANES - 1) / VLANES;
     float *w = NEW(a, float, (size_t)(b->vectors * VLANES));
     memcpy(w, row + lo, (size_t)(hi - lo) * sizeof *w);
@@ -53,10 +82,29 @@ static void pack_bank(mel *m, arena *a)
     arena dense = {.name = "mel bank"};
     float *bank = NEW(&dense, float, (size_t)m->s.n_mels *(size_t)m->bins);
     mel_bank(&m->s, bank);
-    m->bands = NEW(a, band, (size_t)m->s.n_mels);
+    m->bands = NEW(a, band, (size_t)(m->groups * VLANES));
     for (int b = 0; b < m->s.n_mels; b++)
         pack_band(&m->bands[b], bank + (size_t)b * (size_t)m->bins, m->bins, a);
     arena_free(&dense);
+}
+
+// Windows and turning factors. Transforms too short for two vectors, or odd ones, are real.
+static void prepare(mel *m, arena *a)
+{
+    int n = m->s.n_fft, turns = n / 4 + 1 + VLANES;
+    m->packed = n % 2 == 0 && n >= 4 * VLANES;
+    m->window = NEW(a, float, (size_t)n);
+    mel_window(&m->s, m->window);
+    if (!m->packed)
+        return;
+    for (int t = 0; t < n; t++)
+        m->window[t] *= 0.5f;
+    m->cosine = NEW(a, float, (size_t)turns);
+    m->sine = NEW(a, float, (size_t)turns);
+    for (int k = 0; k < turns; k++) {
+        m->cosine[k] = (float)cos(2 * M_PI * k / n);
+        m->sine[k] = (float)sin(2 * M_PI * k / n);
+    }
 }
 
 static bool mel_open(feature *f, err *e)
@@ -66,8 +114,8 @@ static bool mel_open(feature *f, err *e)
     f->state = m;
     m->s = *s;
     m->bins = s->n_fft / 2 + 1;
-    m->window = NEW(&f->memory, float, (size_t)s->n_fft);
-    mel_window(s, m->window);
+    m->groups = (s->n_mels + VLANES - 1) / VLANES;
+    prepare(m, &f->memory);
     pack_bank(m, &f->memory);
     f->rate = s->sample_rate;
     f->width = s->n_mels;
@@ -76,10 +124,12 @@ static bool mel_open(feature *f, err *e)
     f->before = s->center ? s->n_fft / 2 : 0;
     f->reflect = s->pad == MEL_REFLECT;
     f->whole = s->top_db > 0;
-    m->at_spectrum = round_up((size_t)s->n_fft * 4, 64);
-    m->at_power = m->at_spectrum + round_up((size_t)m->bins * 8, 64);
-    f->scratch = m->at_power + round_up(((size_t)m->bins + VLANES) * 4, 64);
-    return (m->transform = fft_open(s->n_fft, e)) != NULL;
+    m->at_spectrum = rounded((size_t)s->n_fft * sizeof(float));
+    m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(float));
+    m->at_sums = m->at_power + rounded((size_t)(m->bins + VLANES) * sizeof(float));
+    f->scratch = m->at_sums + rounded((size_t)(m->groups * VLANES) * sizeof(float));
+    m->transform = fft_open(m->packed ? FFT_COMPLEX : FFT_REAL, m->packed ? s->n_fft / 2 : s->n_fft, e);
+    return m->transform != NULL;
 }
 
 static void mel_close(feature *f)
@@ -89,10 +139,38 @@ static void mel_close(feature *f)
         fft_close(m->transform);
 }
 
-static void powers(const mel *m, const float *X, float *p)
+static inline vf load(const float *x)
 {
-    for (int k = 0; k < m->bins; k++)
-        p[k] = X
+    return *(const vf *)x;
+}
+
+// Z [M] complex points (room for one more) -> powers p [M + 1]. The last step may go beyond the middle: it writes the same bins again.
+static void untangle(const mel *m, float *Z, float *p)
+{
+    int half = m->s.n_fft / 2;
+    Z[2 * half] = Z[0];
+    Z[2 * half + 1] = Z[1];
+    for (int k = 0; k <= half / 2; k += VLANES) {
+        int mirror = half - k - VLANES + 1;
+        vf up = load(Z + 2 * k), up2 = load(Z + 2 * k + VLANES), down = load(Z + 2 * mirror), down2 = load(Z + 2 * mirror + VLANES);
+        vf a = __builtin_shufflevector(up, up2, EVEN), b = __builtin_shufflevector(up, up2, ODD);                   // A = a + ib
+        vf c = __builtin_shufflevector(down, down2, EVEN_DOWN), d = __builtin_shufflevector(down, down2, ODD_DOWN); // B = c - id
+        vf co = load(m->cosine + k), si = load(m->sine + k);
+        vf turned_re = co * (b + d) - si * (a - c), turned_im = -co * (a - c) - si * (b + d);
+        vf re = a + c + turned_re, im = b - d + turned_im, mirror_re = a + c - turned_re, mirror_im = b - d - turned_im;
+        vf power = re * re + im * im, mirror_power = mirror_re * mirror_re + mirror_im * mirror_im;
+        *(vf *)(p + k) = power;
+        *(vf *)(p + mirror) = __builtin_shufflevector(mirror_power, mirror_power, BACKWARDS);
+    }
+}
+
+static void powers(const mel *m, float *X, float *p)
+{
+    if (m->packed)
+        untangle(m, X, p);
+    else
+        for (int k = 0; k < m->bins; k++)
+            p[k] = X
     [2 * k] * X[2 * k] + X
     [2 * k + 1] * X[2 * k + 1];
     if (m->s.power == 1)
@@ -100,43 +178,73 @@ static void powers(const mel *m, const float *X, float *p)
             p[k] = sqrtf(p[k]);
 }
 
-static float apply(const band *b, const float *p)
+// Neighbouring lanes added: the first half of the result is of a, the second of b.
+static inline vf add_pairs(vf a, vf b)
 {
-    vf sum = {0};
-    for (int v = 0; v < b->vectors; v++)
-        sum += *(const vf *)(b->weights + v * VLANES) * *(const vf *)(p + b->first + v * VLANES);
-    float total = 0;
-    for (int i = 0; i < VLANES; i++)
-        total += sum[i];
-    return total;
+    return __builtin_shufflevector(a, b, EVEN) + __builtin_shufflevector(a, b, ODD);
 }
 
-static void logarithms(const mel_settings *s, float *out)
+// The bank on one spectrum. p has VLANES zeros behind its bins, sums room for whole groups.
+static void apply(const mel *m, const float *p, float *sums)
+{
+    for (int g = 0; g < m->groups; g++) {
+        const band *b = m->bands + g * VLANES;
+        vf lanes[VLANES];
+        for (int i = 0; i < VLANES; i++, b++) {
+            vf sum = {0};
+            for (int v = 0; v < b->vectors; v++)
+                sum += load(b->weights + v * VLANES) * load(p + b->first + v * VLANES);
+            lanes[i] = sum;
+        }
+        for (int n = VLANES / 2; n > 0; n /= 2)
+            for (int i = 0; i < n; i++)
+                lanes[i] = add_pairs(lanes[2 * i], lanes[2 * i + 1]);
+        *(vf *)(sums + g * VLANES) = lanes[0];
+    }
+}
+
+static void logarithms(const mel_settings *s, const float *restrict sums, float *restrict out)
 {
     int n = s->n_mels;
-    float floor = (float)s->log_floor, scale = s->log == MEL_LOG_DB ? 4.34294481903251828f * (float)(s->power == 1 ? 2 : 1) : 1;
-    if (s->log == MEL_LOG_LN)
+    float least = (float)s->log_floor, scale = s->log == MEL_LOG_DB ? 4.34294481903251828f * (float)(s->power == 1 ? 2 : 1) : 1;
+    if (s->log == MEL_LOG_NONE)
+        memcpy(out, sums, (size_t)n * sizeof *out);
+    else if (s->log == MEL_LOG_LN)
         for (int b = 0; b < n; b++)
-            out[b] = vm_log(out[b] + floor);
-    else if (s->log != MEL_LOG_NONE)
+            out[b] = vm_log(sums[b] + least);
+    else
         for (int b = 0; b < n; b++)
-            out[b] = scale * vm_log(out[b] > floor ? out[b] : floor);
+            out[b] = scale * vm_log(sums[b] > least ? sums[b] : least);
+}
+
+static void windowing(const float *restrict x, const float *restrict w, int n, float *restrict out)
+{
+    for (int t = 0; t < n; t++)
+        out[t] = x[t] * w[t];
+}
+
+// The samples that the next frame adds are on their way while this one is computed: hardware does not look ahead across such jumps.
+static void fetch(const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 16)
+        __builtin_prefetch(x + i);
 }
 
 static void mel_frames(const feature *f, const float *x, int64_t count, float *out, void *scratch)
 {
     const mel *m = f->state;
+    char *base = scratch;
     float *windowed = scratch, *X
-    = (float *)((char *)scratch + m->at_spectrum), *p = (float *)((char *)scratch + m->at_power);
+    = (float *)(base + m->at_spectrum), *p = (float *)(base + m->at_power), *sums = (float *)(base + m->at_sums);
     memset(p + m->bins, 0, VLANES * sizeof *p);
     for (int64_t i = 0; i < count; i++, x += f->hop, out += f->width) {
-        for (int t = 0; t < m->s.n_fft; t++)
-            windowed[t] = x[t] * m->window[t];
+        windowing(x, m->window, m->s.n_fft, windowed);
+        if (i + 1 < count)
+            fetch(x + f->span, f->hop);
         fft_run(m->transform, windowed, X);
         powers(m, X, p);
-        for (int b = 0; b < m->s.n_mels; b++)
-            out[b] = apply(&m->bands[b], p);
-        logarithms(&m->s, out);
+        apply(m, p, sums);
+        logarithms(&m->s, sums, out);
     }
 }
 

@@ -172,6 +172,36 @@ TEST(mel_fast_kernel_equals_the_formulas)
             check_reference(lines[i], (variant)v, 1234);
 }
 
+// Odd, short, prime and even lengths: packed or real transforms, whole vectors or not.
+TEST(mel_of_any_transform_length)
+{
+    static const int lengths[] = {16, 17, 30, 32, 34, 62, 64, 66, 97, 126, 128, 130, 400, 1000, 1026};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int v = 0; v <= (int)variant_best(); v++) {
+            char line[200];
+            snprintf(line, sizeof line, "n_fft=%d hop_length=%d n_mels=%d log=none power=%d", lengths[i], lengths[i], (int)(3 + i * 2),
+                     (int)(1 + i % 2));
+            check_reference(line, (variant)v, 2 * lengths[i]);
+        }
+}
+
+// What a loud sine leaves in far bins is the rounding of amplitudes, not of powers: bands 100 dB below the loudest are still right.
+TEST(mel_keeps_quiet_bands_beside_loud_ones)
+{
+    enum { N = 1024, BANDS = 64 };
+    for (int v = 0; v <= (int)variant_best(); v++) {
+        feature *f = open_line("n_fft=1024 hop_length=1024 n_mels=64 center=false log=none norm=none power=1", (variant)v);
+        int64_t frames;
+        float *x = sine(300, 16000, N), *out = compute(f, x, N, NULL, &frames), want[BANDS];
+        mel_reference(f->settings, x, N, 1, want);
+        EXPECT_BELOW(test_distance(out, want, BANDS), 1e-6);
+        for (int b = 0; b < BANDS; b++)
+            EXPECT_NEAR(out[b], want[b], 1e-3 * want[b] + 1e-6 * 256 * 8);
+        free(x), free(out);
+        feature_close(f);
+    }
+}
+
 // Clips shorter than a window: reflection turns several times; one sample alone is a constant.
 TEST(mel_of_very_short_clips)
 {
