@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5.c: HDF5, part one: what both sides need, and writing. Reading is in h5_read.c.
+// h5.c: HDF5, part one: what both sides need, and writing. Reading is in h5_read.c, h5_names.c and h5_text.c.
 //
 // Format: that of HDF5 1.10 (superblock 3), because there every piece of metadata carries a checksum that the library
 // verifies itself; with our own over the data of each dataset, no bit of a file goes unwatched. Attributes that are text have a fixed
@@ -368,15 +368,15 @@ struct h5_series {
     bool failed;
 };
 
-// Chunks of `chunk_rows`, or of about a megabyte when that is 0. The cache holds two of them: the one that fills and the next.
+// Chunks of `chunk_rows`, or of about a roombyte when that is 0; of texts, 64 KiB.
 static hid_t series_make(const h5_series *s, uint64_t chunk_rows, err *e)
 {
     h5_shape row = s->shape;
     hsize_t chunk[H5_RANK], most[H5_RANK] = {H5S_UNLIMITED};
     row.dim[0] = 1;
-    uint64_t row_bytes = h5_count(row) * types[row.type].size, mega = (uint64_t)1 << 20;
+    uint64_t row_bytes = h5_count(row) * types[row.type].size, room = (uint64_t)1 << (row.type == H5_TEXT ? 15 : 20);
     if (!chunk_rows)
-        chunk_rows = row_bytes && row_bytes < mega ? mega / row_bytes : 1;
+        chunk_rows = row_bytes && row_bytes < room ? room / row_bytes : 1;
     for (int i = 0; i < row.rank; i++) {
         most[i] = i ? row.dim[i] : H5S_UNLIMITED;
         chunk[i] = i ? row.dim[i] : chunk_rows;
@@ -391,7 +391,7 @@ static hid_t series_make(const h5_series *s, uint64_t chunk_rows, err *e)
 
 h5_series *h5_series_open(h5 *f, const char *name, h5_shape row, uint64_t chunk_rows, err *e)
 {
-    CHECK(row.rank >= 0 && row.rank < H5_RANK);
+    CHECK(row.rank >= 0 && row.rank < H5_RANK && (row.type != H5_TEXT || row.rank == 0));
     h5_series *s = base_checked(calloc(1, sizeof *s), sizeof *s);
     s->f = f;
     s->name = base_checked(strdup(name), strlen(name));

@@ -37,6 +37,7 @@ bool h5_set_text(h5 *f, const char *object, const char *key, const char *value, 
 bool h5_set_int(h5 *f, const char *object, const char *key, int64_t value, err *e) MUST_CHECK;
 bool h5_set_num(h5 *f, const char *object, const char *key, double value, err *e) MUST_CHECK;
 // A dataset [rows, row.dim...]: rows are appended; the checksum is that of all of them. chunk_rows 0: about a megabyte.
+// Rows of texts are single texts (rank 0).
 // h5_series_close frees `s` even when it fails; it fails when an h5_series_add did.
 h5_series *h5_series_open(h5 *f, const char *name, h5_shape row, uint64_t chunk_rows, err *e) MUST_CHECK;
 bool h5_series_add(h5_series *s, const void *rows, uint64_t n, err *e) MUST_CHECK;

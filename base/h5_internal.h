@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5_internal.h: what h5.c (writing) and h5_read.c (reading) share; the only header that sees HDF5's. Everything here is
+// h5_internal.h: what the four files of h5.h share; the only header that sees HDF5's. Everything here is
 // called with the lock held.
 #ifndef KMIDI_BASE_H5_INTERNAL_H
 #define KMIDI_BASE_H5_INTERNAL_H
@@ -7,6 +7,7 @@
 #define H5_USE_110_API // Homebrew has a newer library, whose defaults differ
 #include <hdf5.h>
 
+#include "base/digest.h"
 #include "base/h5.h"
 
 enum { H5_KEPT = 8 };
@@ -40,9 +41,18 @@ bool h5_type_find(hid_t type, h5_type *t);        // false when it is none of ou
 uint64_t h5_count(h5_shape s);                    // elements
 const char *h5_shape_text(h5_shape s, char *out); // "f32 [64, 128]"; `out` holds H5_SHAPE_TEXT
 bool h5_link_exists(const h5 *f, const char *name);
+
+// The dataset `name`, opened and its claims checked; it stays the file's.
+const h5_set *h5_set_get(h5 *f, const char *name, err *e);
+bool h5_wrong_shape(const h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);
+bool h5_checksum_ok(h5 *f, const char *name, const char *actual, err *e);
+// Calls `fn` with each text of a dataset in order.
+typedef void h5_text_fn(void *user, const char *text);
+bool h5_texts_each(const h5_set *set, h5_text_fn *fn, void *user, err *e);
+void h5_text_sum(void *sum, const char *text); // an h5_text_fn that adds to a digest
 bool h5_attr_text(h5 *f, const char *object, const char *key, arena *a, char **value, err *e);
 
-enum { H5_SHAPE_TEXT = 256 };
+enum { H5_SHAPE_TEXT = 256, H5_REFERENCE = 16 }; // bytes that stand for one text in a dataset
 #define H5_CHECKSUM "sha256"
 
 #endif
