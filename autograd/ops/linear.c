@@ -2,54 +2,39 @@
 // linear: y = act(x w^T + b) (torch.nn.functional.linear, then an activation).
 //     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p.
 // Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the second cache; each is one serial product,
-// then bias and activation while it is there, so that both cost almost nothing (as cuBLAS' epilogues). Tiles depend on the shapes
-// alone, not on the threads that share them out: results are bit-equal for any number.
+// then bias and activation while it is there, so that both cost almost nothing (as cuBLAS' epilogues).
 // gelu's derivative is not a function of y: the constructor then makes two nodes.
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
 
-enum {
-    TILE_BYTES = 1 << 19,    // of output: half of a second cache of 1 MiB
-    TILE_ROWS_MIN = 64,      // fewer would pack w too often
-    SHARED_PRODUCT = 1 << 21 // multiply-adds from which few rows are shared out by columns
-};
+enum { TILE_BYTES = 1 << 19 }; // of output: half of a second cache of 1 MiB
 
 static activation act_of(const node *n)
 {
     return ((const activation_attrs *)n->attrs)->act;
 }
 
-typedef struct tiling {
-    int64_t rows, cols, inner; // of the whole
-    int64_t tile_rows, tile_cols, down, across;
-} tiling;
-
-static int64_t divide_up(int64_t n, int64_t by)
+static gemm gemm_at(const call *c)
 {
-    return (n + by - 1) / by;
+    const shape *w = &c->n->in[1]->shape;
+    int64_t inner = w->d[1], cols = w->d[0];
+    return (gemm){.tb = true,
+                  .m = shape_rows(c->n->in[0]->shape),
+                  .n = cols,
+                  .k = inner,
+                  .a = c->in[0],
+                  .lda = inner,
+                  .b = c->in[1],
+                  .ldb = inner,
+                  .c = c->out[0],
+                  .ldc = cols};
 }
 
-// n in about `parts` parts, each but the last a multiple of `grain`.
-static int64_t even(int64_t n, int64_t parts, int64_t grain)
+// Rows of output that stay in the second cache, and enough of them that w is not packed too often.
+static tiles tiles_at(const gemm *p)
 {
-    return divide_up(divide_up(n, parts), grain) * grain;
-}
-
-static tiling tiling_of(const node *n)
-{
-    shape x = n->in[0]->shape, w = n->in[1]->shape;
-    tiling t = {.rows = shape_rows(x), .cols = w.d[0], .inner = w.d[1]};
-    int64_t most = TILE_BYTES / (int64_t)sizeof(float) / t.cols;
-    most = most < TILE_ROWS_MIN ? TILE_ROWS_MIN : most;
-    bool large = t.rows * t.cols * t.inner >= SHARED_PRODUCT;
-    int64_t parts = divide_up(t.rows, most);
-    if (large && parts < 4)
-        parts = t.rows >= 4 * TILE_ROWS_MIN ? 4 : t.rows >= 2 * TILE_ROWS_MIN ? 2 : 1;
-    t.tile_rows = even(t.rows, parts, 16);
-    t.tile_cols = large && parts == 1 && t.cols >= 64 ? even(t.cols, 2, 16) : t.cols;
-    t.down = divide_up(t.rows, t.tile_rows);
-    t.across = divide_up(t.cols, t.tile_cols);
-    return t;
+    int64_t rows = TILE_BYTES / (int64_t)sizeof(float) / p->n;
+    return tiles_of(p, rows < 64 ? 64 : rows);
 }
 
 static bool rule(const node *n, err *e)
@@ -69,53 +54,44 @@ static bool rule(const node *n, err *e)
 
 static double cost(const node *n)
 {
-    tiling t = tiling_of(n);
-    return gemm_cost(t.rows, t.cols, t.inner) + activation_cost(act_of(n)) * (double)(t.rows * t.cols);
+    gemm p = gemm_at(&(call){.n = n});
+    return gemm_cost(p.m, p.n, p.k) + activation_cost(act_of(n)) * (double)(p.m * p.n);
 }
 
-static void tile(const call *c, const tiling *t, int64_t row, int64_t col)
+static void tile(const call *c, const gemm *p)
 {
-    int64_t rows = t->rows - row < t->tile_rows ? t->rows - row : t->tile_rows;
-    int64_t cols = t->cols - col < t->tile_cols ? t->cols - col : t->tile_cols;
-    const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + col : NULL;
-    float *y = (float *)c->out[0] + row * t->cols + col;
+    const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
     activation act = act_of(c->n);
-    gemm_serial(&(gemm){.tb = true,
-                        .m = rows,
-                        .n = cols,
-                        .k = t->inner,
-                        .a = (const float *)c->in[0] + row * t->inner,
-                        .lda = t->inner,
-                        .b = (const float *)c->in[1] + col * t->inner,
-                        .ldb = t->inner,
-                        .c = y,
-                        .ldc = t->cols});
+    gemm_serial(p);
     if (bias || act != ACT_NONE)
-        for (int64_t r = 0; r < rows; r++)
-            activate[act](y + r * t->cols, y + r * t->cols, bias, cols);
+        for (int64_t r = 0; r < p->m; r++)
+            activate[act](p->c + r * p->ldc, p->c + r * p->ldc, bias, p->n);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)
 {
-    tiling t = tiling_of(c->n);
-    for (int64_t i = lo; i < hi; i++)
-        tile(c, &t, i / t.across * t.tile_rows, i % t.across * t.tile_cols);
+    gemm p = gemm_at(c);
+    tiles t = tiles_at(&p);
+    for (int64_t i = lo; i < hi; i++) {
+        gemm s = tile_at(&p, &t, i);
+        tile(c, &s);
+    }
 }
 
 static void forward(const call *c)
 {
-    tiling t = tiling_of(c->n);
+    gemm p = gemm_at(c);
+    tiles t = tiles_at(&p);
     op_parallel(c, t.down * t.across, 1, part);
 }
 
 static void reference(const call *c)
 {
-    tiling t = tiling_of(c->n);
-    gemm p = {.tb = true, .m = t.rows, .n = t.cols, .k = t.inner, .a = c->in[0], .lda = t.inner, .b = c->in[1], .ldb = t.inner};
-    for (int64_t i = 0; i < t.rows; i++)
-        for (int64_t j = 0; j < t.cols; j++) {
+    gemm p = gemm_at(c);
+    for (int64_t i = 0; i < p.m; i++)
+        for (int64_t j = 0; j < p.n; j++) {
             double v = product_at(&p, i, j) + (c->n->n_in == 3 ? (double)((const float *)c->in[2])[j] : 0.0);
-            ((float *)c->out[0])[i * t.cols + j] = (float)activation_exact(act_of(c->n), v);
+            p.c[i * p.n + j] = (float)activation_exact(act_of(c->n), v);
         }
 }
 

@@ -59,17 +59,33 @@ static double cost(const node *n)
     return gemm_cost(p.m, p.n, p.k);
 }
 
-static void forward(const call *c)
+static gemm gemm_at(const call *c)
 {
     gemm p = gemm_of(c->n);
     p.a = c->in[0], p.b = c->in[1], p.c = c->out[0];
-    gemm_run(&p, c->pool, c->threads);
+    return p;
+}
+
+static void part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm p = gemm_at(c);
+    tiles t = tiles_of(&p, 0);
+    for (int64_t i = lo; i < hi; i++) {
+        gemm s = tile_at(&p, &t, i);
+        gemm_serial(&s);
+    }
+}
+
+static void forward(const call *c)
+{
+    gemm p = gemm_of(c->n);
+    tiles t = tiles_of(&p, 0);
+    op_parallel(c, t.down * t.across, 1, part);
 }
 
 static void reference(const call *c)
 {
-    gemm p = gemm_of(c->n);
-    p.a = c->in[0], p.b = c->in[1];
+    gemm p = gemm_at(c);
     for (int64_t i = 0; i < p.m; i++)
         for (int64_t j = 0; j < p.n; j++)
             ((float *)c->out[0])[i * p.n + j] = (float)product_at(&p, i, j);

@@ -73,7 +73,10 @@ static tensor *build(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "short rows", .n = 1, .in = {VALUES(2, 3, 9)}, .build = build},
     {.what = "long rows", .n = 1, .in = {{.type = DT_F32, .shape = DIMS(3, 2, 2, 131), .scale = 3}}, .build = build},
-    {.what = "far from zero", .n = 1, .in = {{.type = DT_F32, .shape = DIMS(2, 5, 7), .scale = 3, .offset = 500}}, .build = build},
+    {.what = "far from zero",
+     .n = 1,
+     .in = {{.type = DT_F32, .shape = DIMS(2, 5, 7), .scale = 3, .offset = 500, .no_gradient = true}},
+     .build = build},
 };
 
 const op_def VARIANT(op_softmax) = {
