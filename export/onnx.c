@@ -117,28 +117,52 @@ static void drop_odd_infos(onnx_model *m)
 
 // ---- Building
 
+static bool emit_inputs(emitter *m, onnx_model *model, const network *n, const onnx_front *f, err *e)
+{
+    if (f && !check_front(n, f, e))
+        return false;
+    for (int i = 0; i < n->model->n_inputs; i++)
+        if (f && i == 0)
+            bind_front(m, model, n->in[i], f);
+        else
+            bind_input(m, model, n->in[i]);
+    return true;
+}
+
+// The network's own output. With several windows a row it is averaged before anything else sees it (the probe is linear: averaging its
+// logits, as evaluation does, is the same).
+static bool emit_output(emitter *m, onnx_model *model, network *n, const onnx_front *f, err *e)
+{
+    const char *name = n->out->name;
+    bool several = f && f->frames && f->views > 1;
+    emitter_call(m, n->out, several ? "windows" : name);
+    if (!emitter_reach(m, n->out, e))
+        return false;
+    if (several) {
+        CHECK(emitter_reserve(m, name));
+        onnx_front_average(m, f, "windows", n->out->shape.d[1], name);
+        emitter_bind(m, n->out, name);
+        model->n_infos = 0; // inside, the batch is that of windows: no dimension would be true
+    }
+    onnx_add_output(model, emitter_value(name, ONNX_FLOAT, &n->out->shape));
+    return true;
+}
+
 static bool emit_network(onnx_model *model, network *n, const onnx_options *o, err *e)
 {
-    tensor *outputs[2] = {n->out};
-    int n_outputs = 1;
-    if (o->probabilities && n->logits != n->out) {
-        outputs[n_outputs] = op_softmax(n->g, n->logits);
-        graph_name(n->g, outputs[n_outputs++], "probabilities");
-    }
+    bool probe = o->probabilities && n->logits != n->out;
+    tensor *probabilities = probe ? op_softmax(n->g, n->logits) : NULL;
     if (!graph_ok(n->g, e))
         return false;
     emitter *m = emitter_open(model, n->g, n->p, model->arena);
-    if (o->front && !check_front(n, o->front, e))
+    if (!emit_inputs(m, model, n, o->front, e) || !emit_output(m, model, n, o->front, e))
         return false;
-    for (int i = 0; i < n->model->n_inputs; i++)
-        if (o->front && i == 0)
-            bind_front(m, model, n->in[i], o->front);
-        else
-            bind_input(m, model, n->in[i]);
-    if (!emitter_outputs(m, outputs, n_outputs, e))
-        return false;
-    for (int i = 0; i < n_outputs; i++)
-        onnx_add_output(model, emitter_value(outputs[i]->name, ONNX_FLOAT, &outputs[i]->shape));
+    if (probe) {
+        emitter_call(m, probabilities, "probabilities");
+        if (!emitter_reach(m, probabilities, e))
+            return false;
+        onnx_add_output(model, emitter_value("probabilities", ONNX_FLOAT, &probabilities->shape));
+    }
     drop_odd_infos(model);
     return check_free(model, e);
 }

@@ -31,6 +31,7 @@ typedef struct onnx_front {
     const float *mean, *deviation; // [n_mels]; NULL: not standardised
     int64_t frames; // of the network's window: shorter items are padded in front with zeros (the mean), longer ones cropped. 0: as they are
     onnx_crop crop;
+    int views; // windows of a longer item, spread evenly over it, whose outputs are averaged; 0 or 1: one, as `crop` says
 } onnx_front;
 
 typedef struct onnx_options {
@@ -45,8 +46,11 @@ onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, are
 // onnx_build, onnx_check, onnx_write, and the file read back and compared.
 bool onnx_export(const char *path, const model_def *m, params *p, const onnx_options *o, err *e) MUST_CHECK;
 
-// ---- For onnx.c: emits the front end between the ONNX values `waveform` and the name that is returned, [batch, frames, n_mels].
+// ---- For onnx.c. Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is returned,
+// [views * batch, frames, n_mels], window by window; and the average over windows behind the network, [views * batch, n] -> `out` [batch,
+// n].
 struct emitter;
 const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform);
+void onnx_front_average(struct emitter *m, const onnx_front *f, const char *windows, int64_t n, const char *out);
 
 #endif

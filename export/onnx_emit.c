@@ -18,7 +18,7 @@ struct emitter {
     arena *arena;
     name_set taken;
     const char **value; // by tensor id: its ONNX name, NULL while it has none
-    bool *output;       // by tensor id: an output of the model, which keeps its own name
+    const char **call;  // by tensor id: the name it must get, NULL for any
 };
 
 emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a)
@@ -27,7 +27,7 @@ emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena 
     size_t n = (size_t)graph_tensors(g) + 1;
     *m = (emitter){.model = model, .g = g, .p = p, .arena = a, .taken = {.arena = a}};
     m->value = NEW(a, const char *, n);
-    m->output = NEW(a, bool, n);
+    m->call = NEW(a, const char *, n);
     // A parameter's name is spoken for even if it appears only later.
     for (int i = 0; p && i < p->n; i++)
         (void)name_set_add(&m->taken, p->list[i].name);
@@ -103,7 +103,7 @@ const char *emit_out(emitter *m, const node *n, int i)
 {
     const tensor *t = n->out[i];
     if (!m->value[t->id])
-        m->value[t->id] = m->output[t->id] ? t->name : emit_fresh(m, n->op->name);
+        m->value[t->id] = m->call[t->id] ? m->call[t->id] : emit_fresh(m, n->op->name);
     return m->value[t->id];
 }
 
@@ -187,19 +187,17 @@ const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[]
 
 // ---- The graph
 
-// Marks the nodes that lead to the outputs: from the last node to the first, since the order is topological.
-static bool *needed_nodes(emitter *m, tensor *const outputs[], int n)
+// Marks the nodes that lead to t and have no value yet: from the last node to the first, since the order is topological.
+static const bool *needed_nodes(emitter *m, const tensor *t)
 {
-    bool *tensor_needed = NEW(m->arena, bool, (size_t)graph_tensors(m->g) + 1);
-    bool *needed = NEW(m->arena, bool, (size_t)graph_nodes(m->g) + 1);
-    for (int i = 0; i < n; i++)
-        tensor_needed[outputs[i]->id] = true;
+    bool *wanted = NEW(m->arena, bool, (size_t)graph_tensors(m->g) + 1), *needed = NEW(m->arena, bool, (size_t)graph_nodes(m->g) + 1);
+    wanted[t->id] = true;
     for (int i = graph_nodes(m->g) - 1; i >= 0; i--) {
         const node *q = graph_node(m->g, i);
         for (int k = 0; k < q->n_out; k++)
-            needed[i] = needed[i] || tensor_needed[q->out[k]->id];
+            needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id]);
         for (int k = 0; needed[i] && k < q->n_in; k++)
-            tensor_needed[q->in[k]->id] = true;
+            wanted[q->in[k]->id] = true;
     }
     return needed;
 }
@@ -208,18 +206,20 @@ static void add_infos(emitter *m, const node *n)
 {
     for (int i = 0; i < n->n_out; i++) {
         const tensor *t = n->out[i];
-        if (m->value[t->id] && !m->output[t->id])
+        if (m->value[t->id] && !m->call[t->id])
             onnx_add_info(m->model, emitter_value(m->value[t->id], onnx_type_of(t->type), &t->shape));
     }
 }
 
-bool emitter_outputs(emitter *m, tensor *const outputs[], int n, err *e)
+void emitter_call(emitter *m, const tensor *t, const char *name)
 {
-    const bool *needed = needed_nodes(m, outputs, n);
-    for (int i = 0; i < n; i++) {
-        m->output[outputs[i]->id] = true;
-        CHECK(outputs[i]->name && emitter_reserve(m, outputs[i]->name));
-    }
+    CHECK(emitter_reserve(m, name));
+    m->call[t->id] = arena_strdup(m->arena, name);
+}
+
+bool emitter_reach(emitter *m, const tensor *t, err *e)
+{
+    const bool *needed = needed_nodes(m, t);
     for (int i = 0; i < graph_nodes(m->g); i++) {
         const node *q = graph_node(m->g, i);
         if (!needed[i])

@@ -3,7 +3,8 @@
 //
 //     emitter *m = emitter_open(model, graph, params, &arena);
 //     emitter_bind(m, input, "mel");                  // graph inputs get the names of ONNX values
-//     emitter_outputs(m, outputs, n, e);              // every node that leads to them says itself in ONNX
+//     emitter_call(m, output, "embedding");           // tensors that need a certain name
+//     emitter_reach(m, output, e);                    // every node that leads to it says itself in ONNX
 #ifndef KMIDI_EXPORT_ONNX_EMIT_H
 #define KMIDI_EXPORT_ONNX_EMIT_H
 
@@ -11,12 +12,14 @@
 #include "export/onnx_file.h"
 
 emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a);
-// Tensor t is the ONNX value `name`, which is defined already or an input of the model.
+// Tensor t is the ONNX value `name`, which is defined already or an input of the model. May replace an earlier name for what follows.
 void emitter_bind(emitter *m, const tensor *t, const char *name);
-// Emits what leads to the outputs, in the graph's order. An op without a portable form is ERR_VALUE with its reason.
-bool emitter_outputs(emitter *m, tensor *const outputs[], int n, err *e) MUST_CHECK;
 // The name is taken; false when it was before.
 bool emitter_reserve(emitter *m, const char *name);
+// When t is emitted, it gets this name, which is free.
+void emitter_call(emitter *m, const tensor *t, const char *name);
+// Emits what leads to t and was not emitted yet, in the graph's order. An op without a portable form is ERR_VALUE with its reason.
+bool emitter_reach(emitter *m, const tensor *t, err *e) MUST_CHECK;
 // A value of shape s, free dimensions as symbols.
 onnx_value emitter_value(const char *name, int type, const shape *s);
 

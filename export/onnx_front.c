@@ -3,7 +3,7 @@
 //
 //     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> MatMul bank^T [B, T, M] -> Log -> (x - mean) /
 //     deviation
-//                     -> zeros in front up to the window, cropped to it
+//                     -> zeros in front up to the window, cropped to it (or to several, one behind the other along the batch)
 //
 // STFT has been an operator since opset 17. The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
 // One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform needs more than n_fft / 2 samples.
@@ -101,6 +101,28 @@ static const char *slice_frames(emitter *m, const char *x, const char *from, con
     return emit_op(m, "Slice", 4, (const char *[]){x, from, to, emit_i64(m, 1, &axis)}, 0, NULL);
 }
 
+// Window `view` of `views`: the first begins at the first frame, the last ends at the last.
+static const char *emit_view(emitter *m, const onnx_front *f, const char *x, int view)
+{
+    int64_t frames = f->frames, k = view, last = f->views - 1;
+    const char *window = emit_i64(m, 1, &frames);
+    const char *from = binary(m, "Mul", binary(m, "Sub", emit_length(m, x), window), emit_i64(m, 1, &k));
+    from = binary(m, "Div", from, emit_i64(m, 1, &last));
+    return slice_frames(m, x, from, binary(m, "Add", from, window));
+}
+
+static const char *emit_views(emitter *m, const onnx_front *f, const char *x)
+{
+    emit_attr axis = attr_int("axis", 0);
+    arena a = {.name = "views"};
+    const char **views = NEW(&a, const char *, (size_t)f->views);
+    for (int k = 0; k < f->views; k++)
+        views[k] = emit_view(m, f, x, k);
+    x = emit_op(m, "Concat", f->views, views, 1, &axis);
+    arena_free(&a);
+    return x;
+}
+
 static const char *emit_crop(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t zero = 0, two = 2, frames = f->frames, back = -f->frames, end = INT64_MAX;
@@ -123,7 +145,7 @@ static const char *emit_window(emitter *m, const onnx_front *f, const char *x)
     const char *missing = binary(m, "Max", binary(m, "Sub", emit_i64(m, 1, &frames), emit_length(m, x)), zero);
     const char *pads = emit_op(m, "Concat", 3, (const char *[]){zero, missing, emit_i64(m, 4, zeros)}, 1, &axis);
     x = emit_op(m, "Pad", 2, (const char *[]){x, pads}, 1, &mode);
-    return emit_crop(m, f, x);
+    return f->views > 1 ? emit_views(m, f, x) : emit_crop(m, f, x);
 }
 
 const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform)
@@ -134,4 +156,12 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_log(m, f, x);
     x = emit_standard(m, f, x);
     return emit_window(m, f, x);
+}
+
+void onnx_front_average(emitter *m, const onnx_front *f, const char *windows, int64_t n, const char *out)
+{
+    int64_t dims[] = {f->views, -1, n}, axis = 0;
+    emit_attr attrs[] = {{.name = "axes", .kind = EMIT_INTS, .n = 1, .ints = &axis}, attr_int("keepdims", 0)};
+    const char *x = binary(m, "Reshape", windows, emit_i64(m, 3, dims));
+    emit_node(m, "ReduceMean", 1, &x, 1, &out, 2, attrs);
 }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// import.c: weights that another program trained, as a checkpoint.
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "export/safetensors.h"
+#include "train/checkpoint.h"
+
+static const option options[] = {
+    {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},
+    {"out", 'o', OPT_TEXT, "OUT.h5", "the checkpoint to write", true},
+    {0},
+};
+
+static const model_def *model_of(const char *name, err *e)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (int i = 0; model_at(i) && n < 64; i++)
+        names[n++] = model_at(i)->name;
+    const char *near = str_nearest(name, names, n);
+    if (!model_find(name))
+        (void)err_set(e, ERR_USAGE, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "; see 'kmidi models'",
+                      near ? near : "", near ? "'?" : "");
+    return model_find(name);
+}
+
+// Rows of the file's probe, 0 when it has none.
+static int probe_classes(const safetensors *s)
+{
+    int i = safetensors_find(s, "probe.bias");
+    const safetensors_entry *t = i >= 0 ? &safetensors_listing(s)->list[i] : NULL;
+    return t && t->rank == 1 && t->dim[0] > 0 && t->dim[0] <= 4096 ? (int)t->dim[0] : 0;
+}
+
+// The metadata of the file that a checkpoint carries too.
+static model_meta kept_meta(const safetensors *s, arena *a)
+{
+    model_meta meta = {.arena = a};
+    const model_meta *had = &safetensors_listing(s)->meta;
+    for (int i = 0; i < had->n; i++)
+        if (strcmp(had->keys[i], "format") && strcmp(had->keys[i], "fingerprint") && strcmp(had->keys[i], "model"))
+            meta_set(&meta, had->keys[i], had->values[i]);
+    return meta;
+}
+
+static bool check_meant(const safetensors *s, const model_def *m, const char *path, err *e)
+{
+    const char *meant = meta_get(&safetensors_listing(s)->meta, "model");
+    return !meant || !strcmp(meant, m->name) || err_set(e, ERR_MISMATCH, "'%s' says that it is a %s, not a %s", path, meant, m->name);
+}
+
+static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *path, const char *out, err *e)
+{
+    params *p = params_open(c->arena);
+    int converted = 0, classes = m->probe ? probe_classes(s) : 0;
+    model_meta meta = kept_meta(s, c->arena);
+    checkpoint_content content = {.model = m, .meta = &meta, .params = p};
+    bool ok = check_meant(s, m, path, e) && model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = classes}, c->arena, e) &&
+              params_allocate(p, 0, e) && safetensors_load_params(path, p, &converted, e) && checkpoint_save(out, &content, e);
+    if (ok && converted)
+        cmd_say(c, "%d tensors were converted to f32", converted);
+    if (ok) {
+        char hex[65];
+        json *j = json_object();
+        params_fingerprint(p, hex);
+        json_set_str(j, "file", out);
+        json_set_str(j, "model", m->name);
+        json_set_int(j, "params", params_count(p, false));
+        json_set_int(j, "converted", converted);
+        json_set_str(j, "fingerprint", hex);
+        cmd_json(c, j);
+        cmd_print(c, "%s: %s, %lld parameters from '%s'", out, m->name, (long long)params_count(p, false), path);
+    }
+    params_release(p);
+    return ok;
+}
+
+static bool import_run(cmd *c, err *e)
+{
+    const model_def *m = model_of(option_text(c, "model", ""), e);
+    safetensors *s = m ? safetensors_open(c->args[0], c->arena, e) : NULL;
+    bool ok = s && import_file(c, m, s, c->args[0], option_text(c, "out", ""), e);
+    safetensors_close(s);
+    return ok;
+}
+
+const command cmd_import = {
+    .name = "import",
+    .summary = "Makes a checkpoint from PyTorch weights in a safetensors file",
+    .usage = "FILE.safetensors --model NAME -o OUT.h5",
+    .options = options,
+    .args_min = 1,
+    .args_max = 1,
+    .details = "Names and shapes must be those of the PyTorch model, one to one; F16, BF16 and F64 become f32.",
+    .example = "kmidi import weights.safetensors --model emotion_recognizer -o weights.h5",
+    .run = import_run,
+};

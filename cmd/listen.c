@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// listen.c: a feature, a small network run in chunks of windows, and averages in f64.
+#include "cmd/listen.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/run.h"
+
+enum { CHUNK = 16 }; // windows at a time
+
+struct listener {
+    const deploy *d;
+    threads *pool;
+    feature *feature;
+    int64_t time; // frames of a window in the network that stands; 0: none yet
+    int64_t chunk;
+    arena nets; // its graph, plan and run
+    network *n;
+    run *run;
+    int64_t width; // of the embedding
+    double *sums;  // [width + classes]
+    float *means;  // the same
+};
+
+listener *listener_open(const deploy *d, threads *pool, arena *a, err *e)
+{
+    listener *l = NEW(a, listener, 1);
+    *l = (listener){.d = d, .pool = pool, .nets = {.name = "listener"}, .feature = feature_open(d->feature, d->mel, e)};
+    l->width = d->model->output.dim[1];
+    l->sums = NEW(a, double, (size_t)(l->width + d->classes));
+    l->means = NEW(a, float, (size_t)(l->width + d->classes));
+    return l->feature ? l : NULL;
+}
+
+static void release_network(listener *l)
+{
+    run_close(l->run);
+    l->run = NULL;
+    l->time = 0;
+    arena_free(&l->nets);
+}
+
+void listener_close(listener *l)
+{
+    if (!l)
+        return;
+    release_network(l);
+    feature_close(l->feature);
+    l->feature = NULL;
+}
+
+// A network for `chunk` windows of `time` frames, kept while that stays the same.
+static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
+{
+    if (l->time == time && l->chunk == chunk)
+        return true;
+    release_network(l);
+    const deploy *d = l->d;
+    l->n = model_build(d->model, d->p, &(model_dims){.batch = chunk, .time = time, .classes = d->classes}, &l->nets, e);
+    tensor *outs[] = {l->n ? l->n->out : NULL, l->n ? l->n->logits : NULL};
+    plan_options o = {.threads = threads_count(l->pool), .outputs = outs, .n_outputs = 1 + (d->classes > 0), .params = d->p};
+    plan *p = l->n ? plan_make(l->n->g, &o, &l->nets, e) : NULL;
+    l->run = p ? run_open(p, d->p, l->pool, &l->nets, e) : NULL;
+    l->time = l->run ? time : 0;
+    l->chunk = chunk;
+    return l->run != NULL;
+}
+
+static void standardise(const deploy *d, float *frames, int64_t n)
+{
+    int bands = d->mel->n_mels;
+    for (int64_t i = 0; d->mean && i < n; i++)
+        for (int b = 0; b < bands; b++)
+            frames[i * bands + b] = (frames[i * bands + b] - d->mean[b]) / d->deviation[b];
+}
+
+// How many windows of `time` frames an item of `frames` gives.
+static int count_windows(const deploy *d, int64_t frames, int64_t time)
+{
+    if (frames <= time)
+        return 1;
+    if (frames <= 2 * d->views * time)
+        return d->views;
+    return (int)((frames + time - 1) / time);
+}
+
+// First frame of window k of `count`. Negative: so many zeros stand in front.
+static int64_t window_start(const deploy *d, int64_t frames, int64_t time, int k, int count)
+{
+    if (frames <= time)
+        return frames - time;
+    if (count > 1)
+        return (frames - time) * k / (count - 1);
+    return d->crop == DEPLOY_FIRST ? 0 : d->crop == DEPLOY_LAST ? frames - time : (frames - time) / 2;
+}
+
+static void fill_window(float *row, const float *frames, int64_t start, int64_t time, int bands)
+{
+    int64_t zeros = start < 0 ? -start : 0;
+    memset(row, 0, (size_t)(zeros * bands) * sizeof *row);
+    memcpy(row + zeros * bands, frames + (start + zeros) * bands, (size_t)((time - zeros) * bands) * sizeof *row);
+}
+
+static void add_row(listener *l, int64_t row)
+{
+    const float *embedding = run_data(l->run, l->n->out), *logits = run_data(l->run, l->n->logits);
+    for (int64_t i = 0; i < l->width; i++)
+        l->sums[i] += (double)embedding[row * l->width + i];
+    for (int i = 0; i < l->d->classes; i++)
+        l->sums[l->width + i] += (double)logits[row * l->d->classes + i];
+}
+
+static bool hear_windows(listener *l, const float *frames, int64_t n, int count, int64_t time, err *e)
+{
+    int bands = l->d->mel->n_mels;
+    int64_t chunk = count < CHUNK ? count : CHUNK;
+    if (!ready_network(l, time, chunk, e))
+        return false;
+    float *in = run_input(l->run, l->d->model->inputs[0].name);
+    for (int first = 0; first < count; first += CHUNK) {
+        for (int64_t k = 0; k < chunk && first + k < count; k++)
+            fill_window(in + k * time * bands, frames, window_start(l->d, n, time, first + (int)k, count), time, bands);
+        run_step(l->run, 0, 0, false);
+        for (int64_t k = 0; k < chunk && first + k < count; k++)
+            add_row(l, k);
+    }
+    return true;
+}
+
+// Averages; logits become probabilities.
+static void finish(listener *l, int count)
+{
+    int classes = l->d->classes;
+    double most = -INFINITY, total = 0;
+    for (int64_t i = 0; i < l->width + classes; i++)
+        l->means[i] = (float)(l->sums[i] /= count);
+    for (int i = 0; i < classes; i++)
+        most = fmax(most, l->sums[l->width + i]);
+    for (int i = 0; i < classes; i++)
+        total += exp(l->sums[l->width + i] - most);
+    for (int i = 0; i < classes; i++)
+        l->means[l->width + i] = (float)(exp(l->sums[l->width + i] - most) / total);
+}
+
+bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e)
+{
+    int64_t frames = feature_frames(l->feature, n), time = l->d->window ? l->d->window : frames;
+    size_t bytes = (size_t)(frames > 0 ? frames : 1) * (size_t)l->d->mel->n_mels * sizeof(float);
+    float *mel = base_pages(bytes);
+    if (!mel)
+        return err_set(e, ERR_MEMORY, "no memory for %lld frames; cut the file into parts", (long long)frames);
+    int count = count_windows(l->d, frames, time);
+    bool ok = feature_compute(l->feature, samples, n, mel, l->pool, e);
+    memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
+    if (ok)
+        standardise(l->d, mel, frames);
+    ok = ok && hear_windows(l, mel, frames, count, time, e);
+    base_pages_free(mel, bytes);
+    if (ok)
+        finish(l, count);
+    *out = (heard){l->means, l->d->classes ? l->means + l->width : NULL, count, frames};
+    return ok;
+}

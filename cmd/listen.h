@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// listen.h: from samples to what the recogniser says about them, exactly as evaluation does it: frames, standardisation, windows, average.
+//
+//     listener *l = listener_open(d, pool, &arena, e);           // d: deploy.h, after deploy_mel
+//     listener_hear(l, clip.samples, clip.frames, &out, e);
+//     listener_close(l);
+//
+// An item shorter than the window stands at its end, zeros (the mean) before it. A longer one gives the windows that evaluation takes; one
+// that is more than twice as long as those reach gives as many as cover it. Outputs are averaged over the windows.
+#ifndef KMIDI_CMD_LISTEN_H
+#define KMIDI_CMD_LISTEN_H
+
+#include "cmd/deploy.h"
+
+typedef struct listener listener;
+
+typedef struct heard {
+    const float *embedding;     // [64]: element 0 valence, 1 arousal
+    const float *probabilities; // [classes]; NULL without a probe
+    int windows;
+    int64_t frames;
+} heard; // valid until the next call
+
+listener *listener_open(const deploy *d, threads *pool, arena *a, err *e) MUST_CHECK;
+bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e) MUST_CHECK;
+void listener_close(listener *l); // accepts NULL
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
+#include "cmd/listen.h"
+#include "data/clip.h"
+
+#include "cmd/cmd.h"
+
+static const char *best_label(const deploy *d, const heard *h, double *p)
+{
+    int best = 0;
+    for (int i = 1; h->probabilities && i < d->classes; i++)
+        if (h->probabilities[i] > h->probabilities[best])
+            best = i;
+    *p = h->probabilities ? (double)h->probabilities[best] : 0;
+    return h->probabilities && d->labels ? d->labels[best] : NULL;
+}
+
+static json *describe(const deploy *d, const char *file, const heard *h, const char *label)
+{
+    json *j = json_object(), *p = NULL;
+    if (h->probabilities && d->labels) {
+        p = json_object();
+        for (int i = 0; i < d->classes; i++)
+            json_set_num(p, d->labels[i], (double)h->probabilities[i]);
+    }
+    json_set_str(j, "file", file);
+    if (label)
+        json_set_str(j, "label", label);
+    else
+        json_set(j, "label", NULL);
+    json_set(j, "probabilities", p);
+    json_set_num(j, "valence", (double)h->embedding[0]);
+    json_set_num(j, "arousal", (double)h->embedding[1]);
+    json_set_int(j, "windows", h->windows);
+    return j;
+}
+
+static void say(cmd *c, const deploy *d, const char *file, const heard *h)
+{
+    double p;
+    const char *label = best_label(d, h, &p);
+    if (label)
+        cmd_print(c, "%s: %s (%.0f%%), valence %+.2f, arousal %+.2f", file, label, 100 * p, (double)h->embedding[0],
+                  (double)h->embedding[1]);
+    else
+        cmd_print(c, "%s: valence %+.2f, arousal %+.2f", file, (double)h->embedding[0], (double)h->embedding[1]);
+    cmd_json(c, describe(d, file, h, label));
+}
+
+static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file, err *e)
+{
+    clip sound = {0};
+    heard h;
+    bool ok = clip_read(file, d->mel->sample_rate, 0, 0, &sound, e) &&
+              (listener_hear(l, sound.samples, sound.frames, &h, e) || err_trail(e, "'%s'", file));
+    clip_free(&sound);
+    if (ok)
+        say(c, d, file, &h);
+    return ok;
+}
+
+static bool predict_all(cmd *c, const deploy *d, err *e)
+{
+    listener *l = listener_open(d, c->env.pool, c->arena, e);
+    if (!l)
+        return false;
+    err first = {0};
+    int failed = 0, i = 1;
+    for (; i < c->n_args && !env_stop(&c->env); i++) {
+        err one = {0};
+        if (predict_file(c, d, l, c->args[i], &one))
+            continue;
+        if (!failed++)
+            first = one;
+        if (c->n_args > 2)
+            cmd_complain(c, "%s", one.text);
+    }
+    listener_close(l);
+    if (i < c->n_args)
+        return err_set(e, ERR_STOPPED, "stopped before '%s'", c->args[i]);
+    if (failed && c->n_args == 2) {
+        *e = first;
+        return false;
+    }
+    return !failed || err_set(e, first.code, "%d of %d files could not be judged", failed, c->n_args - 1);
+}
+
+static bool predict_run(cmd *c, err *e)
+{
+    deploy *d = cmd_threads(c, 0, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    bool ok = d && deploy_mel(d, e) && predict_all(c, d, e);
+    deploy_close(d);
+    return ok;
+}
+
+const command cmd_predict = {
+    .name = "predict",
+    .summary = "Says which emotion audio files carry",
+    .usage = "CHECKPOINT FILE...",
+    .args_min = 2,
+    .args_max = -1,
+    .polls_stop = true,
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, flac, ogg or aiff, of any rate and length.",
+    .example = "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json",
+    .run = predict_run,
+};
