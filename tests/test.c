@@ -145,9 +145,14 @@ static uint32_t hash(uint32_t x)
     return x ^ x >> 16;
 }
 
+uint32_t test_fill_u32(uint32_t seed, uint32_t i)
+{
+    return hash(i + hash(seed));
+}
+
 float test_fill(uint32_t seed, uint32_t i, float scale)
 {
-    return (float)((hash(i + hash(seed)) / 4294967296.0 * 2 - 1) * (double)scale);
+    return (float)((test_fill_u32(seed, i) / 4294967296.0 * 2 - 1) * (double)scale);
 }
 
 double test_distance(const float *a, const float *b, size_t n)

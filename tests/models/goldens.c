@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// goldens.c: the five small models against PyTorch (tests/golden/models.py): outputs, losses, gradients, a 100-step AdamW trajectory.
+//
+// Bounds of the design: outputs within 1e-5 of the largest element, gradients within 1e-4, trajectory within 1e-3 of the loss.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/optim.h"
+#include "autograd/run.h"
+#include "models/model.h"
+#include "tests/test.h"
+
+typedef struct fixture {
+    arena a;
+    params *p;
+    network *n;
+    plan *pl;
+    run *r;
+    threads *pool;
+} fixture;
+
+static void fill(const json *spec, float *out, int64_t n)
+{
+    uint32_t seed = (uint32_t)json_int(json_get(spec, "seed"), 0);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = test_fill(seed, (uint32_t)i, (float)json_num(json_get(spec, "scale"), 1));
+}
+
+// floor(u * below) of the same u in [0, 1) that the script used; the first of each row may be given.
+static void fill_below(const json *spec, int32_t *out, int64_t n, int64_t row)
+{
+    uint32_t seed = (uint32_t)json_int(json_get(spec, "seed"), 0);
+    double below = json_num(json_get(spec, "below"), 1);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (int32_t)floor(((double)test_fill_u32(seed, (uint32_t)i) / 4294967296.0) * below);
+    if (json_get(spec, "first"))
+        for (int64_t i = 0; i < n; i += row)
+            out[i] = (int32_t)json_int(json_get(spec, "first"), 0);
+}
+
+static void fill_port(fixture *f, const json *spec, const tensor *t)
+{
+    int64_t n = shape_count(t->shape);
+    if (t->type == DT_I32)
+        fill_below(spec, run_data(f->r, t), n, t->shape.d[t->shape.rank - 1]);
+    else
+        fill(spec, run_data(f->r, t), n);
+}
+
+static void fill_params(params *p, const json *table)
+{
+    EXPECT_INT(json_len(table), p->n);
+    for (int i = 0; i < p->n; i++) {
+        const json *spec = json_at(table, (size_t)i);
+        EXPECT_STR(json_str(json_get(spec, "name"), ""), p->list[i].name);
+        fill(spec, params_at(p, i), p->list[i].count);
+    }
+}
+
+static bool fixture_open(fixture *f, const json *golden, const json *c, int n_threads, bool inplace)
+{
+    err e = {0};
+    const model_def *m = model_find(json_str(json_get(golden, "name"), ""));
+    model_dims d = {.batch = json_int(json_get(golden, "batch"), 0),
+                    .time = json_int(json_get(c, "length"), 1),
+                    .classes = (int)json_int(json_get(golden, "classes"), 0),
+                    .training = true};
+    *f = (fixture){.a = {.name = "golden"}};
+    f->p = params_open(&f->a);
+    f->n = model_build(m, f->p, &d, &f->a, &e);
+    if (!f->n || !params_allocate(f->p, 2, &e))
+        return test_expect(false, __FILE__, __LINE__, "%s", e.text);
+    f->pool = threads_open(n_threads, &e);
+    tensor *outputs[] = {f->n->out, f->n->logits, f->n->loss_sum, f->n->loss};
+    plan_options o = {
+        .threads = n_threads, .outputs = outputs, .n_outputs = 4, .params = f->p, .grads = f->n->grads, .no_inplace = !inplace};
+    f->pl = plan_make(f->n->g, &o, &f->a, &e);
+    f->r = f->pl ? run_open(f->pl, f->p, f->pool, &f->a, &e) : NULL;
+    if (!f->r)
+        return test_expect(false, __FILE__, __LINE__, "%s", e.text);
+    fill_params(f->p, json_get(golden, "params"));
+    for (int i = 0; i < m->n_inputs; i++)
+        fill_port(f, json_at(json_get(c, "inputs"), (size_t)i), f->n->in[i]);
+    fill_port(f, json_get(c, "target"), f->n->target);
+    float *w = run_data(f->r, f->n->weight);
+    int64_t rows = shape_count(f->n->weight->shape);
+    for (int64_t i = 0; i < rows; i++)
+        w[i] = 1;
+    *(float *)run_data(f->r, f->n->scale) = 1.0f / (float)rows;
+    return true;
+}
+
+static void fixture_close(fixture *f)
+{
+    run_close(f->r);
+    params_release(f->p);
+    threads_close(f->pool);
+    arena_free(&f->a);
+}
+
+static double distance_json(const float *got, const json *want)
+{
+    double worst = 0, largest = 0;
+    for (size_t i = 0; i < json_len(want); i++) {
+        double v = json_num(json_at(want, i), NAN), d = fabs(got[i] - v);
+        worst = d > worst || isnan(d) ? d : worst;
+        largest = fabs(v) > largest ? fabs(v) : largest;
+    }
+    return worst / largest;
+}
+
+static void check_gradient(const fixture *f, const json *g)
+{
+    int k = params_find(f->p, json_str(json_get(g, "name"), ""));
+    const float *d = f->p->grads + f->p->list[k].goffset;
+    int64_t n = f->p->list[k].count;
+    double norm = 0, sum = 0, abs_sum = 0, largest = 0;
+    for (int64_t i = 0; i < n; i++)
+        norm += (double)d[i] * d[i], sum += d[i], abs_sum += fabs(d[i]), largest = fmax(largest, fabs(d[i]));
+    EXPECT_NEAR(sqrt(norm), json_num(json_get(g, "norm"), NAN), 1e-4 * sqrt(norm));
+    EXPECT_NEAR(sum, json_num(json_get(g, "sum"), NAN), 1e-4 * abs_sum + 1e-9);
+    const json *index = json_get(g, "index"), *value = json_get(g, "value");
+    for (size_t i = 0; i < json_len(value); i++) {
+        int64_t at = index ? json_int(json_at(index, i), 0) : (int64_t)i;
+        EXPECT_NEAR(d[at], json_num(json_at(value, i), NAN), 1e-4 * largest);
+    }
+}
+
+static void train_step(fixture *f, uint64_t step)
+{
+    run_step(f->r, 0, step, true);
+    const optim_def *o = optim_find("adamw");
+    optim_hyper h = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .step = step + 1};
+    h.grad_scale = optim_clip_factor(optim_grad_norm(f->p, f->pool, threads_count(f->pool)), 1.0);
+    optim_step(o, &h, f->p, f->pool, threads_count(f->pool));
+}
+
+static void check_case(const json *golden, const json *c)
+{
+    fixture f;
+    if (!fixture_open(&f, golden, c, 1, true))
+        return;
+    run_step(f.r, 0, 0, true);
+    EXPECT_BELOW(distance_json(run_data(f.r, f.n->out), json_get(c, "output")), 1e-5);
+    EXPECT_NEAR(*(float *)run_data(f.r, f.n->loss), json_num(json_get(c, "loss_f64"), NAN), 1e-5);
+    if (json_get(c, "logits"))
+        EXPECT_BELOW(distance_json(run_data(f.r, f.n->logits), json_get(c, "logits")), 1e-5);
+    const json *grads = json_get(c, "grads"), *losses = json_get(c, "trajectory_f64");
+    for (size_t i = 0; i < json_len(grads); i++)
+        check_gradient(&f, json_at(grads, i));
+    EXPECT_NEAR(optim_grad_norm(f.p, f.pool, 1), json_num(json_get(c, "grad_norm"), NAN), 1e-4);
+    for (size_t i = 0; i < json_len(losses); i++) {
+        train_step(&f, i);
+        double want = json_num(json_at(losses, i), NAN), first = json_num(json_at(losses, 0), NAN);
+        EXPECT_NEAR(*(float *)run_data(f.r, f.n->loss), want, 1e-3 * want + 1e-6 * first);
+    }
+    fixture_close(&f);
+}
+
+static void check_model(const char *name)
+{
+    char file[64];
+    snprintf(file, sizeof file, "models_%s", name);
+    json *golden = test_golden(file);
+    const json *cases = json_get(golden, "cases");
+    EXPECT(json_len(cases) > 0);
+    for (size_t i = 0; i < json_len(cases); i++)
+        check_case(golden, json_at(cases, i));
+    json_free(golden);
+}
+
+TEST(model_emotion_recognizer_equals_pytorch)
+{
+    check_model("emotion_recognizer");
+}
+TEST(model_melody_transformer_equals_pytorch)
+{
+    check_model("melody_transformer");
+}
+TEST(model_harmony_predictor_equals_pytorch)
+{
+    check_model("harmony_predictor");
+}
+TEST(model_groove_predictor_equals_pytorch)
+{
+    check_model("groove_predictor");
+}
+TEST(model_dynamics_engine_equals_pytorch)
+{
+    check_model("dynamics_engine");
+}
+
+// Ten steps under another plan give the same bits: sharing and taking over bytes loses nothing; as far as BLAS allows, neither do threads.
+static void check_same(const char *name, int n_threads, bool inplace, double within)
+{
+    char file[64];
+    snprintf(file, sizeof file, "models_%s", name);
+    json *golden = test_golden(file);
+    fixture a, b;
+    const json *c = json_at(json_get(golden, "cases"), 0);
+    if (fixture_open(&a, golden, c, 1, true) && fixture_open(&b, golden, c, n_threads, inplace)) {
+        for (uint64_t s = 0; s < 10; s++)
+            train_step(&a, s), train_step(&b, s);
+        double d = test_distance(a.p->weights, b.p->weights, (size_t)a.p->weights_len);
+        test_expect(d <= within, __FILE__, __LINE__, "%s: weights differ by %g", name, d);
+        fixture_close(&a), fixture_close(&b);
+    }
+    json_free(golden);
+}
+
+TEST(model_plans_with_and_without_inplace_give_the_same_bits)
+{
+    for (int i = 0; i < model_count(); i++)
+        check_same(model_at(i)->name, 1, false, 0);
+}
+
+TEST(model_threads_give_the_same_weights)
+{
+    for (int i = 0; i < model_count(); i++)
+        check_same(model_at(i)->name, 2, true, 1e-5);
+}
+
+TEST(model_counts_are_exact)
+{
+    for (int i = 0; i < model_count(); i++) {
+        arena a = {.name = "count"};
+        err e = {0};
+        params *p = params_open(&a);
+        const model_def *m = model_at(i);
+        network *n = model_build(m, p, &(model_dims){.batch = 2, .time = 3, .classes = 4, .training = true}, &a, &e);
+        EXPECT_OK(n != NULL, e);
+        EXPECT_INT(params_count(p, false), m->params);
+        EXPECT(model_flops(m, &(model_dims){.batch = 64, .time = 64, .classes = 8}) > 0);
+        arena_free(&a);
+    }
+}
+
+// PyTorch: U(-1/sqrt(fan_in), +), so the deviation is that over sqrt 3. Probe included.
+TEST(model_weights_start_as_in_pytorch)
+{
+    arena a = {.name = "init"};
+    err e = {0};
+    params *p = params_open(&a);
+    EXPECT_OK(model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 1, .time = 2, .classes = 4}, &a, &e) != NULL, e);
+    EXPECT_OK(params_allocate(p, 0, &e), e);
+    params_init(p, 7);
+    const float *w = params_at(p, params_find(p, "fc2.weight"));
+    double sum = 0, square = 0, bound = 1 / sqrt(512), n = 512 * 256;
+    for (int i = 0; i < 512 * 256; i++) {
+        sum += w[i], square += (double)w[i] * w[i];
+        if (fabs(w[i]) > bound)
+            EXPECT_BELOW(fabs(w[i]), bound);
+    }
+    EXPECT_NEAR(sum / n, 0, 3 * bound / sqrt(3 * n));
+    EXPECT_NEAR(sqrt(square / n), bound / sqrt(3), 0.01 * bound);
+    params_release(p);
+    arena_free(&a);
+}
+
+// Three micro-batches added up, each scaled by the whole window's weight, are one large batch.
+TEST(model_accumulated_gradients_equal_one_large_batch)
+{
+    enum { B = 6 };
+    arena a = {.name = "accumulate"};
+    err e = {0};
+    const model_def *m = model_find("harmony_predictor");
+    float *grads[2] = {0};
+    params *p[2];
+    for (int k = 0; k < 2; k++) {
+        int64_t rows = k ? B / 3 : B;
+        p[k] = params_open(&a);
+        network *n = model_build(m, p[k], &(model_dims){.batch = rows, .time = 1, .training = true}, &a, &e);
+        EXPECT_OK(n && params_allocate(p[k], 0, &e), e);
+        params_init(p[k], 3);
+        plan_options o = {
+            .threads = 1, .outputs = &n->loss, .n_outputs = 1, .params = p[k], .grads = n->grads, .grad_mode = k ? GRAD_ADD : GRAD_STORE};
+        plan *pl = plan_make(n->g, &o, &a, &e);
+        run *r = run_open(pl, p[k], NULL, &a, &e);
+        float total = 0;
+        for (int i = 0; i < B; i++)
+            total += (float)(i % 3);
+        for (int64_t first = 0; first < B; first += rows) {
+            float *x = run_data(r, n->in[0]), *w = run_data(r, n->weight);
+            int32_t *y = run_data(r, n->target);
+            for (int64_t i = 0; i < rows; i++) {
+                for (int j = 0; j < 128; j++)
+                    x[i * 128 + j] = test_fill(5, (uint32_t)((first + i) * 128 + j), 1);
+                y[i] = (int32_t)(first + i) * 7 % 64, w[i] = (float)((first + i) % 3);
+            }
+            *(float *)run_data(r, n->scale) = 1 / total;
+            run_step(r, 0, 0, true);
+        }
+        grads[k] = p[k]->grads;
+        run_close(r);
+    }
+    EXPECT_BELOW(test_distance(grads[1], grads[0], (size_t)p[0]->grads_len), 1e-6);
+    params_release(p[0]), params_release(p[1]);
+    arena_free(&a);
+}
