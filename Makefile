@@ -14,6 +14,9 @@ ROOMS   := base data data/readers data/features autograd autograd/ops autograd/o
 # Rooms compiled once for each vector width; every file in them names its one public symbol through VARIANT() (base/variant.h).
 FAST    := data/features autograd/ops autograd/optim
 
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+
 # pkg-config knows most of them; dnnl has no file there. Computed once, after deps.sh has run.
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
@@ -61,20 +64,20 @@ PKGL_ := $(PKGL)
 endif
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
-	$(CC) -o $@ $^ $(ALLL)
+	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 $(OUT)/libkmidi.a: $(OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 $(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
-	$(CC) -o $@ $^ $(ALLL)
+	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALLC) $(VDEFS) -c -o $@ $<
+	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) $(ALLC) $(VDEFS) -c -o $@ $<
 define variant_rule
 $(OUT)/%.$(1).o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) -DKMIDI_VARIANT_$(1)=1 $(MARCH_$(1)) -c -o $$@ $$<
+	$$(Q)$$(if $$(V),,echo "  CC   $$< ($(1))" &&) $$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) -DKMIDI_VARIANT_$(1)=1 $(MARCH_$(1)) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 
@@ -89,12 +92,12 @@ FORCE:
 # Generated code is not ours to warn about.
 $(OUT)/gen/onnx.pb-c.c $(OUT)/gen/onnx.pb-c.h &: $(ONNX_PROTO)
 	@mkdir -p $(OUT)/gen
-	protoc-c --c_out=$(OUT)/gen -I$(dir $(ONNX_PROTO)) $(ONNX_PROTO)
+	$(Q)protoc-c --c_out=$(OUT)/gen -I$(dir $(ONNX_PROTO)) $(ONNX_PROTO)
 $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
-	protoc-c --c_out=$(OUT)/gen -I. $<
+	$(Q)protoc-c --c_out=$(OUT)/gen -I. $<
 $(OUT)/gen/%.pb-c.o: $(OUT)/gen/%.pb-c.c
-	$(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC_) -c -o $@ $<
+	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC_) -c -o $@ $<
 .PRECIOUS: $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h
 
 test: $(BUILD)/.deps
