@@ -7,7 +7,7 @@ CC      ?= gcc
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := openblas dnnl hdf5 sndfile soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3f libcrypto
+PKGS    := openblas hdf5 sndfile soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3f libcrypto
 
 # Rooms in the order in which they may know each other.
 ROOMS   := base data data/readers data/features autograd autograd/ops autograd/optim models lora train export cmd
@@ -17,17 +17,14 @@ FAST    := data/features autograd/ops autograd/optim
 # V=1 shows whole commands.
 Q := $(if $(V),,@)
 
-# pkg-config knows most of them; dnnl has no file there. Computed once, after deps.sh has run.
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_asan   := -fsanitize=address,undefined
 WARN    := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno
-PKGC     = $(shell pkg-config --cflags $(filter-out dnnl,$(PKGS)) 2>/dev/null)
-PKGL     = $(shell pkg-config --libs $(filter-out dnnl,$(PKGS)) 2>/dev/null) -ldnnl -lgomp
-ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC_) -pthread -MMD -MP $(CFLAGS)
-ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL_) -lm -pthread $(LDFLAGS)
+ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC) -pthread -MMD -MP $(CFLAGS)
+ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL) -lm -pthread $(LDFLAGS)
 
 ARCH    := $(shell uname -m)
 VARIANTS := base
@@ -49,19 +46,17 @@ GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
 ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))
 
-# `make` alone must find the libraries; `make all` after them builds. The stamp keeps the check to once.
-kmidi: $(BUILD)/.deps
-	@$(MAKE) --no-print-directory $(OUT)/kmidi
-	@cp -f $(OUT)/kmidi kmidi
+kmidi: $(OUT)/kmidi
+	@cp -f $< $@
 
-$(BUILD)/.deps: deps.sh
-	@./deps.sh
-	@mkdir -p $(BUILD) && touch $@
-
-ifneq ($(wildcard $(BUILD)/.deps),)
-PKGC_ := $(PKGC)
-PKGL_ := $(PKGL)
+# Where the libraries are: made once, after deps.sh has installed what was missing; make then starts again with it. dnnl has no pkg-config file.
+ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
+include $(BUILD)/libs.mk
 endif
+$(BUILD)/libs.mk: deps.sh
+	@./deps.sh
+	@mkdir -p $(@D)
+	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS))"; echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lgomp"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
@@ -97,13 +92,12 @@ $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(OUT)/gen -I. $<
 $(OUT)/gen/%.pb-c.o: $(OUT)/gen/%.pb-c.c
-	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC_) -c -o $@ $<
+	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC) -c -o $@ $<
 .PRECIOUS: $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h
 
-test: $(BUILD)/.deps
-	@$(MAKE) --no-print-directory kmidi $(OUT)/tests/all
+test: kmidi $(OUT)/tests/all
 	@$(OUT)/tests/all
-asan: $(BUILD)/.deps
+asan:
 	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
 	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1 build/asan/tests/all
 demo: kmidi
