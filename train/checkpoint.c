@@ -263,10 +263,24 @@ static bool read_param(checkpoint *k, const char *group, const param *q, float *
     return h5_read(k->file, name, shape_of_param(q), to, e);
 }
 
-static bool read_weights(checkpoint *k, params *p, bool shadow, err *e)
+// A parameter that the model itself does not count may be missing or of another shape.
+static bool skippable(checkpoint *k, const param *q)
+{
+    char name[300];
+    h5_shape have, want = shape_of_param(q);
+    snprintf(name, sizeof name, "params/%s", q->name);
+    if (q->counted)
+        return false;
+    return !h5_has(k->file, name) || !h5_stat(k->file, name, &have, NULL) || have.rank != want.rank ||
+           memcmp(have.dim, want.dim, sizeof *want.dim * (size_t)want.rank);
+}
+
+static bool read_weights(checkpoint *k, params *p, bool shadow, bool skip, err *e)
 {
     for (int i = 0; i < p->n; i++) {
         char name[300];
+        if (skip && skippable(k, &p->list[i]))
+            continue;
         snprintf(name, sizeof name, "ema/%s", p->list[i].name);
         bool from_ema = shadow && k->has_ema && h5_has(k->file, name);
         if (!read_param(k, from_ema ? "ema" : "params", &p->list[i], params_at(p, i), e)) {
@@ -279,7 +293,12 @@ static bool read_weights(checkpoint *k, params *p, bool shadow, err *e)
 
 bool checkpoint_weights(checkpoint *k, params *p, err *e)
 {
-    return read_weights(k, p, true, e);
+    return read_weights(k, p, true, false, e);
+}
+
+bool checkpoint_start(checkpoint *k, params *p, err *e)
+{
+    return read_weights(k, p, true, true, e);
 }
 
 static bool read_trainable(checkpoint *k, const char *group, const params *p, float *to, err *e)
@@ -296,7 +315,7 @@ bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
 {
     if (!k->has_state)
         return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path, k->path);
-    if (!read_weights(k, p, false, e))
+    if (!read_weights(k, p, false, false, e))
         return false;
     for (int m = 0; m < p->n_moments; m++) {
         char group[32];

@@ -61,6 +61,9 @@ checkpoint *checkpoint_open(const char *path, arena *a, err *e) MUST_CHECK;
 void checkpoint_close(checkpoint *k); // accepts NULL
 // The weights for use: EMA weights where the file has them. Every parameter of `p` must be there with its shape.
 bool checkpoint_weights(checkpoint *k, params *p, err *e) MUST_CHECK;
+// The same for a new run (init_from): parameters that are not the model's own (the probe) stay as they are where the file has none of their
+// shape.
+bool checkpoint_start(checkpoint *k, params *p, err *e) MUST_CHECK;
 // Everything for going on: weights, moments, and EMA (where `ema` is not NULL, of p->grads_len).
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;
 // Path of the file that a name stands for: a file itself; a run folder: its checkpoints/NAME.h5. ERR_MISSING names what is there.

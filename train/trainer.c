@@ -24,7 +24,7 @@ static bool not_finite(const trainer *t, const char *what, double value, const b
         e, ERR_NUMERIC,
         "step %lld: the %s is not finite (%g) in a batch with %s; the weights of step %lld are untouched%s%s%s; try a lower optim.lr",
         (long long)t->state.step + 1, what, value, feed_paths(b, paths), (long long)t->state.step,
-        t->saved >= 0 ? ", the last good checkpoint is '" : "", t->saved >= 0 ? t->s.folder->path : "",
+        t->saved >= 0 ? ", the last good checkpoint is '" : "", t->saved >= 0 ? t->folder->path : "",
         t->saved >= 0 ? "/checkpoints/last.h5'" : "");
 }
 
@@ -237,9 +237,9 @@ static bool save_when_due(trainer *t, bool new_best, err *e)
 {
     bool steps = t->o->save_every_steps && due(t, 0, t->o->save_every_steps);
     bool epoch_end = t->o->save_every && due(t, t->o->save_every, 0);
-    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) || (t->s.folder && folder_take_save(t->s.folder));
+    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) || (t->folder && folder_take_save(t->folder));
     bool first = t->saved == t->state.step;
-    if (!t->s.folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
+    if (!t->folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
         return true;
     return trainer_save(t, new_best, epoch_end, e);
 }
@@ -295,7 +295,7 @@ static bool loop(trainer *t, err *e)
         if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
             return true;
         if (must_stop(t))
-            return !t->s.folder || t->saved == t->state.step || trainer_save(t, false, false, e);
+            return !t->folder || t->saved == t->state.step || trainer_save(t, false, false, e);
         if (!trainer_step(t, e) || !log_when_due(t, e))
             return false;
         tick(t);
@@ -345,7 +345,7 @@ static bool start(trainer *t, err *e)
     t->state.seed = t->o->seed;
     if (t->o->init_from && !t->s.resume) {
         checkpoint *k = checkpoint_open(t->o->init_from, t->a, e);
-        bool ok = k && checkpoint_weights(k, t->p, e);
+        bool ok = k && checkpoint_start(k, t->p, e);
         checkpoint_close(k);
         if (!ok)
             return err_trail(e, "init_from");
@@ -356,9 +356,7 @@ static bool start(trainer *t, err *e)
     if (t->s.resume && !trainer_resume(t, e))
         return false;
     t->first_step = t->log_step = t->state.step;
-    if (t->s.folder && t->o->tensorboard)
-        t->events = events_open(t->s.folder->path, t->s.resume ? t->state.step : -1, t->a, e);
-    return !t->s.folder || !t->o->tensorboard || t->events;
+    return true;
 }
 
 trainer *trainer_open(const trainer_setup *s, arena *a, err *e)

@@ -2,6 +2,7 @@
 // trainer.h: the loop. Networks, plans and buffers are made once by trainer_open; a step then allocates nothing.
 //
 //     trainer *t = trainer_open(&setup, &arena, e);     // builds, predicts the memory, refuses what is over budget
+//     trainer_attach(t, folder, e);                     // without it nothing is written (plan, bench, tests)
 //     bool ok = trainer_run(t, &result, e);             // until the end, a stop, or an error
 //     trainer_close(t);
 //
@@ -35,11 +36,12 @@ typedef struct trainer_setup {
     source train, val;                               // val.batches 0: none
     int classes;                                     // TASK_CLASSES with a probe
     int64_t time;                                    // frames or tokens of a row, 1 for models without
+    int64_t eval_batch;                              // rows of an evaluation batch; 0: train.batch_size
     const model_meta *meta;                          // for checkpoints
     const char *config;                              // resolved, for checkpoints
-    folder *folder;                                  // NULL: nothing is written (plan, bench, tests)
     const char *resume;                              // checkpoint to go on from, or NULL
     uint64_t other_bytes;                            // of loaders: counted into the prediction
+    uint64_t base_bytes;                             // resident before loaders and all this were opened; 0: now
     void (*tick)(void *user, const trainer_tick *t); // may be NULL
     bool (*save_asked)(void *user);                  // may be NULL
     void *user;
@@ -67,6 +69,7 @@ typedef struct trainer_result {
 typedef struct trainer trainer;
 
 trainer *trainer_open(const trainer_setup *s, arena *a, err *e) MUST_CHECK;
+bool trainer_attach(trainer *t, folder *f, err *e) MUST_CHECK;
 bool trainer_run(trainer *t, trainer_result *r, err *e) MUST_CHECK;
 void trainer_close(trainer *t); // accepts NULL
 

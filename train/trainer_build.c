@@ -16,7 +16,7 @@ enum { LIBRARY_BYTES = 12 << 20, LIBRARY_THREAD_BYTES = 4 << 20 };
 
 static model_dims dims_of(const trainer *t, bool training)
 {
-    return (model_dims){.batch = t->o->batch_size,
+    return (model_dims){.batch = !training && t->s.eval_batch ? t->s.eval_batch : t->o->batch_size,
                         .time = t->s.time,
                         .classes = t->s.classes,
                         .label_smoothing = training ? t->o->label_smoothing : 0,
@@ -70,7 +70,7 @@ static uint64_t ema_bytes(const trainer *t)
 static void predict(trainer *t)
 {
     trainer_memory *m = &t->memory;
-    m->base = hw_rss();
+    m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t);
     m->arena = plan_bytes(t->train.plan);
     m->eval = t->eval.plan ? plan_bytes(t->eval.plan) : 0;

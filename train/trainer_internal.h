@@ -18,7 +18,8 @@ struct trainer {
     const train_options *o;
     arena *a;
     params *p;
-    float *ema; // p->grads_len, or NULL
+    folder *folder; // NULL: nothing is written
+    float *ema;     // p->grads_len, or NULL
     engine train, eval;
     metrics *metrics;
     events *events;
@@ -47,6 +48,6 @@ bool trainer_build(trainer *t, err *e) MUST_CHECK;
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;
 bool trainer_log_step(trainer *t, err *e) MUST_CHECK;
 bool trainer_log_eval(trainer *t, const metrics_result *r, err *e) MUST_CHECK;
-bool trainer_resume(trainer *t, err *e) MUST_CHECK;
+bool trainer_resume(trainer *t, err *e) MUST_CHECK; // numbers; trainer_attach then does the files
 
 #endif

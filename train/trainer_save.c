@@ -20,7 +20,7 @@
 
 static const char *named(const trainer *t, const char *name, arena *a)
 {
-    return arena_printf(a, "%s/checkpoints/%s.h5", t->s.folder->path, name);
+    return arena_printf(a, "%s/checkpoints/%s.h5", t->folder->path, name);
 }
 
 // Where links are not possible (some network and removable file systems) the bytes are copied.
@@ -78,7 +78,7 @@ static double rank_of(const trainer *t, const char *path, arena *a)
 static void rotate(const trainer *t, arena *a)
 {
     size_t n = 0;
-    char **list = file_glob(a, arena_printf(a, "%s/checkpoints/epoch-*.h5", t->s.folder->path), &n, NULL);
+    char **list = file_glob(a, arena_printf(a, "%s/checkpoints/epoch-*.h5", t->folder->path), &n, NULL);
     if (!list || n <= (size_t)t->o->keep_top_k)
         return;
     kept *all = NEW(a, kept, n);
@@ -105,9 +105,9 @@ static bool name_copies(const trainer *t, bool best, bool epoch_end, arena *a, e
 static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
 {
     const char *last = named(t, "last", a);
-    if (!folder_sync(t->s.folder, e) || (t->events && !events_flush(t->events, e)))
+    if (!folder_sync(t->folder, e) || (t->events && !events_flush(t->events, e)))
         return false;
-    t->state.metrics_bytes = t->s.folder->metrics_bytes;
+    t->state.metrics_bytes = t->folder->metrics_bytes;
     if (file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
         return false;
     checkpoint_content c = {t->o->model, t->s.config, t->s.meta, t->p, &t->state, t->ema};
@@ -126,7 +126,7 @@ bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e)
     t->longest_save = fmax(t->longest_save, hw_seconds() - began);
     if (!ok)
         return err_trail(e, "step %lld could not be saved%s%s%s", (long long)t->state.step, t->saved >= 0 ? " ('" : "",
-                         t->saved >= 0 ? t->s.folder->path : "", t->saved >= 0 ? "' still has the one before)" : "");
+                         t->saved >= 0 ? t->folder->path : "", t->saved >= 0 ? "' still has the one before)" : "");
     return true;
 }
 
@@ -147,15 +147,28 @@ bool trainer_resume(trainer *t, err *e)
                          t->s.resume, (long long)k->state.batch, (unsigned long long)t->s.train.batches);
     }
     checkpoint_close(k);
-    if (ok && t->s.folder) {
-        // What a kill left undone between the save and its other names.
-        bool last = !strcmp(path_base(t->s.resume), "last.h5");
-        bool epoch_end = t->state.step > 0 && t->state.batch == 0 && t->o->save_every && t->state.epoch % t->o->save_every == 0;
-        ok = folder_cut(t->s.folder, t->state.metrics_bytes, e) &&
-             (!last || name_copies(t, t->state.best_step == t->state.step, epoch_end, &a, e));
-    }
     arena_free(&a);
     return ok;
+}
+
+// What a kill left undone between a save and its other names.
+static bool repair_names(trainer *t, err *e)
+{
+    arena a = {.name = "resume"};
+    bool epoch_end = t->state.step > 0 && t->state.batch == 0 && t->o->save_every && t->state.epoch % t->o->save_every == 0;
+    bool ok = strcmp(path_base(t->s.resume), "last.h5") || name_copies(t, t->state.best_step == t->state.step, epoch_end, &a, e);
+    arena_free(&a);
+    return ok;
+}
+
+bool trainer_attach(trainer *t, folder *f, err *e)
+{
+    t->folder = f;
+    if (t->s.resume && (!folder_cut(f, t->state.metrics_bytes, e) || !repair_names(t, e)))
+        return false;
+    if (t->o->tensorboard)
+        t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
+    return !t->o->tensorboard || t->events;
 }
 
 // Metrics
@@ -186,10 +199,10 @@ bool trainer_log_step(trainer *t, err *e)
     double seconds = t->step_seconds - t->log_seconds, rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
     st->log_loss = st->log_weight = 0;
     t->log_seconds = t->step_seconds, t->log_samples = t->timed_samples;
-    if (!t->s.folder)
+    if (!t->folder)
         return true;
-    char *line = t->s.folder->line;
-    size_t size = sizeof t->s.folder->line;
+    char *line = t->folder->line;
+    size_t size = sizeof t->folder->line;
     int n = snprintf(line, size, "{\"kind\": \"train\", \"step\": %lld", (long long)st->step);
     n = add(line, size, n, "epoch", epochs_done(t));
     n = add(line, size, n, "loss", loss);
@@ -199,7 +212,7 @@ bool trainer_log_step(trainer *t, err *e)
     n = add(line, size, n, "seconds", st->seconds); // wall clock stands last: what lies before it is the same in every run of a seed
     n = add(line, size, n, "samples_per_s", rate);
     line[n++] = '}';
-    return folder_metric(t->s.folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) && to_events(t, "train/lr", t->lr, e) &&
+    return folder_metric(t->folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) && to_events(t, "train/lr", t->lr, e) &&
            to_events(t, "train/grad_norm", t->norm, e) && to_events(t, "train/samples_per_s", rate, e) &&
            (!t->events || events_flush(t->events, e));
 }
@@ -223,12 +236,12 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
     int said = snprintf(text, sizeof text, "step %lld, epoch %.4g: validation", (long long)t->state.step, epochs_done(t));
     for (int i = 0; (f = metrics_at(r, i)).name; i++)
         said += snprintf(text + said, sizeof text - (size_t)said, "%s %s %.4f", i ? "," : "", f.name, f.value);
-    log_say(t->s.folder ? &t->s.folder->sink : t->s.env->log, LOG_INFO, "%s%s", text,
+    log_say(t->folder ? &t->folder->sink : t->s.env->log, LOG_INFO, "%s%s", text,
             t->state.best_step == t->state.step ? " (best so far)" : "");
-    if (!t->s.folder)
+    if (!t->folder)
         return true;
-    char *line = t->s.folder->line;
-    size_t size = sizeof t->s.folder->line;
+    char *line = t->folder->line;
+    size_t size = sizeof t->folder->line;
     int n = snprintf(line, size, "{\"kind\": \"eval\", \"step\": %lld", (long long)t->state.step);
     n = add(line, size, n, "epoch", epochs_done(t));
     for (int i = 0; (f = metrics_at(r, i)).name; i++)
@@ -236,7 +249,7 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
     n = add(line, size, n, "items", (double)r->items);
     n = add_confusion(line, size, n, r);
     line[n++] = '}';
-    if (!folder_metric(t->s.folder, line, (size_t)n, e))
+    if (!folder_metric(t->folder, line, (size_t)n, e))
         return false;
     for (int i = 0; (f = metrics_at(r, i)).name; i++) {
         char tag[64];

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// job.c: what happens between a command line and the loop.
+#include "train/job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "base/file.h"
+#include "base/hw.h"
+#include "base/str.h"
+#include "train/report.h"
+
+// Configuration
+
+static config *read_config(const job *j, const char *text, const char *name, err *e)
+{
+    config *c = config_open(&train_table, j->a);
+    bool ok = text ? config_parse(c, text, strlen(text), name, e) : config_load(c, name, e);
+    for (int i = 0; ok && i < j->r.n_overrides; i++)
+        ok = config_override(c, j->r.overrides[i], e);
+    return ok && config_finish(c, e) ? c : NULL;
+}
+
+// A configuration file beside --resume is not needed; where it differs from the run's own, the run's own is used, and this is said.
+static bool compare_file(const job *j, const config *own, err *e)
+{
+    err difference = {0};
+    if (!j->r.config)
+        return true;
+    config *file = read_config(j, NULL, j->r.config, e);
+    if (!file)
+        return false;
+    if (!train_options_resumable(own, file, &difference))
+        log_say(j->r.env->log, LOG_WARN, "the run goes on with its own configuration: %s", difference.text);
+    return true;
+}
+
+static bool configure_resumed(job *j, err *e)
+{
+    job plain = *j;
+    plain.r.n_overrides = 0;
+    j->resume = checkpoint_find(j->a, j->r.resume, "last", e);
+    checkpoint *k = j->resume ? checkpoint_open(j->resume, j->a, e) : NULL;
+    checkpoint_close(k); // texts stay
+    if (!k)
+        return err_trail(e, "--resume");
+    if (!k->has_state)
+        return err_set(e, ERR_USAGE, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", j->resume, j->resume);
+    const char *name = arena_printf(j->a, "config of '%s'", j->resume);
+    const config *own = read_config(&plain, k->config, name, e);
+    if (!own || !compare_file(j, own, e))
+        return false;
+    j->config = read_config(j, k->config, name, e);
+    j->run_dir = path_dir(j->a, path_dir(j->a, j->resume));
+    return j->config && train_options_resumable(own, j->config, e);
+}
+
+job *job_configure(const job_request *r, arena *a, err *e)
+{
+    job *j = NEW(a, job, 1);
+    hw machine;
+    j->r = *r, j->a = a;
+    if (!r->resume && !r->config) {
+        (void)err_set(e, ERR_USAGE, "name a configuration, or --resume a run");
+        return NULL;
+    }
+    if (r->resume ? !configure_resumed(j, e) : !(j->config = read_config(j, NULL, r->config, e)))
+        return NULL;
+    hw_read(&machine);
+    if (!train_options_read(j->config, machine.memory_limit, &j->options, e))
+        return NULL;
+    if (r->budget)
+        j->options.budget = r->budget, j->options.budget_from = "--budget";
+    strbuf text = {0};
+    config_print(j->config, &text);
+    j->config_text = arena_strdup(a, text.s);
+    strbuf_free(&text);
+    return j;
+}
+
+// Data and networks
+
+static bool check_data(const job *j, err *e)
+{
+    const char *path = j->resume ? j->resume : j->options.init_from;
+    if (!path)
+        return true;
+    checkpoint *k = checkpoint_open(path, j->a, e);
+    bool ok = k && (!j->resume || shards_same(j->shards, k, e));
+    if (ok && !j->resume && meta_get(&k->meta, "settings"))
+        ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"), arena_printf(j->a, "the checkpoint '%s'", path), e);
+    checkpoint_close(k);
+    return ok;
+}
+
+bool job_open(job *j, err *e)
+{
+    uint64_t base = hw_rss();
+    if (!gemm_choose(e))
+        return false;
+    j->shards = shards_open(&j->options, j->a, e);
+    if (!j->shards || !check_data(j, e) || !shards_start(j->shards, e))
+        return false;
+    trainer_setup s = {.o = &j->options,
+                       .env = j->r.env,
+                       .train = j->shards->train_source,
+                       .val = j->shards->val_source,
+                       .classes = j->shards->classes,
+                       .time = j->shards->window,
+                       .eval_batch = j->shards->eval_batch,
+                       .meta = &j->shards->meta,
+                       .config = j->config_text,
+                       .resume = j->resume,
+                       .other_bytes = j->shards->bytes,
+                       .base_bytes = base,
+                       .tick = j->r.tick,
+                       .save_asked = j->r.save_asked,
+                       .user = j->r.user};
+    j->trainer = trainer_open(&s, j->a, e);
+    return j->trainer != NULL;
+}
+
+// Start-up lines
+
+static void say_data(const job *j)
+{
+    const dataset *d = j->shards->train;
+    strbuf labels = {0};
+    for (size_t i = 0; i < d->n_labels; i++)
+        strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i], (long long)d->label_count[i]);
+    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %lld frames of %d bands a row",
+            (long long)d->items, d->name, d->synthetic ? ", synthetic" : "", labels.s ? labels.s : "no labels",
+            j->shards->val ? (long long)j->shards->val->items : 0LL, (long long)j->shards->window, d->n_mels);
+    strbuf_free(&labels);
+}
+
+static void say_start(const job *j)
+{
+    const train_options *o = &j->options;
+    const params *p = trainer_params(j->trainer);
+    const log_sink *log = &j->folder->sink;
+    trainer_memory m = trainer_predict(j->trainer);
+    char peak[32], budget[32], gemm[128];
+    int64_t all = params_count(p, false), trainable = params_count(p, true);
+    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
+            o->model->probe ? " (and a training-only probe)" : "");
+    say_data(j);
+    log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)o->batch_size,
+            (long long)o->grad_accum, (long long)(o->batch_size * o->grad_accum), (long long)trainer_steps_per_epoch(j->trainer),
+            (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
+    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
+            o->budget_from);
+    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
+            gemm_describe(gemm));
+    if (j->resume)
+        log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
+                path_base(j->resume));
+    else
+        log_say(log, LOG_INFO, "run: %s", j->run_dir);
+}
+
+// The folder
+
+static bool write_record(const job *j, err *e)
+{
+    strbuf text = {0};
+    job_environment(j, &text);
+    bool ok = folder_write(j->folder, "config.yaml", j->config_text, strlen(j->config_text), e) &&
+              folder_write(j->folder, "environment.json", text.s, text.len, e);
+    strbuf_free(&text);
+    return ok;
+}
+
+bool job_begin(job *j, err *e)
+{
+    const log_sink *log = j->r.env->log;
+    if (!j->run_dir)
+        j->run_dir = j->r.run_dir ? j->r.run_dir : folder_name(j->options.run_name ? j->options.run_name : j->options.model->name, j->a);
+    j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e) : folder_create(j->run_dir, j->r.overwrite, log, j->a, e);
+    if (!j->folder || !write_record(j, e) || !trainer_attach(j->trainer, j->folder, e))
+        return false;
+    say_start(j);
+    return true;
+}
+
+static void say_end(const job *j, const trainer_result *r)
+{
+    const log_sink *log = &j->folder->sink;
+    char predicted[32], measured[32];
+    if (r->early)
+        log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations", (long long)trainer_state(j->trainer)->waited);
+    if (r->best_step >= 0)
+        log_say(log, LOG_INFO, "best %s %.4f at step %lld", j->options.monitor, r->best, (long long)r->best_step);
+    log_say(log, LOG_INFO, "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s; memory %s predicted, %s measured",
+            r->stopped ? arena_printf(j->a, "stopped (%s)", r->why) : "done", (long long)r->steps, (long long)r->total, r->steps_per_s,
+            r->samples_per_s, str_human_bytes(r->predicted_peak, predicted), str_human_bytes(r->measured_peak, measured));
+}
+
+bool job_run(job *j, trainer_result *r, err *e)
+{
+    err inner = {0};
+    if (!trainer_run(j->trainer, r, &inner)) {
+        folder_mark(j->folder, "FAILED", inner.text);
+        log_say(&(log_sink){.least = LOG_INFO, .write = j->folder->sink.write, .user = j->folder}, LOG_DEBUG, "%s", inner.text);
+        if (e)
+            *e = inner;
+        return false;
+    }
+    say_end(j, r);
+    if (!report_write(j->folder->path, &inner))
+        log_say(&j->folder->sink, LOG_WARN, "no report: %s", inner.text);
+    folder_mark(j->folder, r->stopped ? "STOPPED" : "DONE", r->stopped ? r->why : r->early ? "early stopping" : "all steps");
+    return true;
+}
+
+void job_close(job *j)
+{
+    if (!j)
+        return;
+    trainer_close(j->trainer);
+    shards_close(j->shards);
+    folder_close(j->folder);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// job.h: a training command from configuration to result: options, data, trainer, folder. cmd/train.c and cmd/plan.c are thin over it.
+//
+//     job *j = job_configure(&request, &arena, e);        // configuration, or the resumed run's
+//     ... open the thread pool with j->options.threads ...
+//     job_open(j, e)                                      // data, networks, memory; refuses what cannot run
+//     job_begin(j, e)                                     // the run folder
+//     job_run(j, &result, e)                              // to the end; report and marks are written
+//     job_close(j);
+#ifndef KMIDI_TRAIN_JOB_H
+#define KMIDI_TRAIN_JOB_H
+
+#include "train/shards.h"
+#include "train/trainer.h"
+
+typedef struct job_request {
+    const char *config;           // path; NULL with resume
+    const char *const *overrides; // "optim.lr=3e-4"
+    int n_overrides;
+    const char *run_dir; // NULL: runs/NAME-TIME
+    const char *resume;  // run folder or checkpoint; NULL: a new run
+    bool overwrite;
+    uint64_t budget;     // instead of the configuration's; 0: as configured
+    const char *command; // the command line, for environment.json
+    env *env;
+    void (*tick)(void *user, const trainer_tick *t);
+    bool (*save_asked)(void *user);
+    void *user;
+} job_request;
+
+typedef struct job {
+    job_request r;
+    arena *a;
+    config *config;
+    train_options options;
+    const char *config_text; // resolved
+    const char *resume;      // path of the checkpoint
+    const char *run_dir;
+    shards *shards;
+    trainer *trainer;
+    folder *folder;
+} job;
+
+job *job_configure(const job_request *r, arena *a, err *e) MUST_CHECK;
+bool job_open(job *j, err *e) MUST_CHECK;
+bool job_begin(job *j, err *e) MUST_CHECK;
+bool job_run(job *j, trainer_result *r, err *e) MUST_CHECK;
+void job_close(job *j); // accepts NULL
+
+// environment.json of a run.
+void job_environment(const job *j, strbuf *out);
+
+#endif

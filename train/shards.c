@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// shards.c: data sets and loaders of a run, and what is written about them into checkpoints.
+#include "train/shards.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+
+// Lists in model_meta
+
+static void set_json(model_meta *m, const char *key, json *list)
+{
+    strbuf out = {0};
+    json_dump(list, 0, &out);
+    meta_set(m, key, out.s);
+    strbuf_free(&out);
+    json_free(list);
+}
+
+static void set_floats(model_meta *m, const char *key, const float *v, int n)
+{
+    json *list = json_array();
+    for (int i = 0; i < n; i++)
+        json_push_num(list, (double)v[i]);
+    set_json(m, key, list);
+}
+
+static json *get_list(const model_meta *m, const char *key, err *e)
+{
+    const char *text = meta_get(m, key);
+    json *list = text ? json_parse(text, strlen(text), e) : NULL;
+    if (!text || (list && json_type(list) != JSON_ARRAY)) {
+        (void)err_set(e, ERR_MISMATCH, "the checkpoint has no '%s': it was not trained on data (imported weights?)", key);
+        json_free(list);
+        return NULL;
+    }
+    return list;
+}
+
+bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n, err *e)
+{
+    json *j = get_list(m, key, e);
+    if (!j)
+        return false;
+    *n = json_len(j);
+    *list = NEW(a, const char *, *n + 1);
+    for (size_t i = 0; i < *n; i++)
+        (*list)[i] = arena_strdup(a, json_str(json_at(j, i), ""));
+    json_free(j);
+    return true;
+}
+
+bool meta_floats(const model_meta *m, const char *key, arena *a, float **list, size_t *n, err *e)
+{
+    json *j = get_list(m, key, e);
+    if (!j)
+        return false;
+    *n = json_len(j);
+    *list = NEW(a, float, *n + 1);
+    for (size_t i = 0; i < *n; i++)
+        (*list)[i] = (float)json_num(json_at(j, i), 0);
+    json_free(j);
+    return true;
+}
+
+// Sources
+
+static const batch *next_batch(void *self, err *e)
+{
+    return loader_next(self, e);
+}
+
+static void seek_batch(void *self, uint64_t epoch, uint64_t index)
+{
+    loader_seek(self, epoch, index);
+}
+
+static source source_of(loader *l, int views)
+{
+    return (source){
+        .self = l, .next = next_batch, .seek = seek_batch, .batches = loader_batches(l), .items = loader_items(l), .views = views};
+}
+
+// Training data
+
+static const port *mel_port(const model_def *m)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (!strcmp(m->inputs[i].name, "mel"))
+            return &m->inputs[i];
+    return NULL;
+}
+
+static bool fits_model(const dataset *d, const model_def *m, err *e)
+{
+    const port *p = mel_port(m);
+    if (!p)
+        return err_set(e, ERR_MISMATCH, "%s does not take mel frames, which is all that these shards hold", m->name);
+    int64_t bands = p->dim[p->rank - 1];
+    if (d->n_mels != bands)
+        return err_set(e, ERR_MISMATCH, "'%s' has %d mel bands where %s takes %lld; prepare it with mel.n_mels=%lld", d->paths[0],
+                       d->n_mels, m->name, (long long)bands, (long long)bands);
+    if (m->task == TASK_CLASSES && d->n_labels < 2)
+        return err_set(e, ERR_MISMATCH, "'%s' has %zu label names; telling classes apart takes two or more", d->paths[0], d->n_labels);
+    return true;
+}
+
+// scikit-learn's "balanced": items / (classes x items of the class)
+static void weigh_classes(shards *s, arena *a)
+{
+    const dataset *d = s->train;
+    int64_t labelled = d->items - d->label_count[d->n_labels];
+    s->class_weight = NEW(a, float, d->n_labels + 1);
+    for (size_t i = 0; i < d->n_labels; i++)
+        s->class_weight[i] = d->label_count[i] ? (float)((double)labelled / ((double)d->n_labels * (double)d->label_count[i])) : 0;
+}
+
+static loader_crop crop_of(train_crop c)
+{
+    static const loader_crop crops[] = {
+        [CROP_FIRST] = LOADER_FIRST, [CROP_CENTER] = LOADER_CENTER, [CROP_LAST] = LOADER_LAST, [CROP_RANDOM] = LOADER_RANDOM};
+    return crops[c];
+}
+
+static void loader_choices(shards *s, const train_options *o, arena *a)
+{
+    const dataset *d = s->train;
+    s->mean = NEW(a, float, (size_t)d->n_mels);
+    s->deviation = NEW(a, float, (size_t)d->n_mels);
+    dataset_bands(d, s->mean, s->deviation);
+    if (o->data.balance == BALANCE_WEIGHTS)
+        weigh_classes(s, a);
+    s->window = o->data.window ? o->data.window : d->longest;
+    int64_t views = o->data.eval_views;
+    s->eval_batch = (o->batch_size + views - 1) / views * views;
+    s->train_options = (loader_options){.batch = o->batch_size,
+                                        .window = s->window,
+                                        .crop = crop_of(o->data.crop),
+                                        .shuffle = true,
+                                        .balanced = o->data.balance == BALANCE_SAMPLING,
+                                        .drop_last = o->data.drop_last,
+                                        .seed = (uint64_t)o->seed,
+                                        .freq_masks = o->data.freq_masks,
+                                        .freq_width = o->data.freq_width,
+                                        .time_masks = o->data.time_masks,
+                                        .time_width = o->data.time_width,
+                                        .mean = s->mean,
+                                        .deviation = s->deviation,
+                                        .labels = d->labels,
+                                        .n_labels = d->n_labels,
+                                        .class_weight = s->class_weight,
+                                        .ahead = o->data.ahead};
+    s->val_options = s->train_options;
+    s->val_options.batch = s->eval_batch;
+    s->val_options.crop = crop_of(o->data.eval_crop);
+    s->val_options.views = (int)views;
+    s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
+    s->val_options.freq_masks = s->val_options.time_masks = 0;
+    s->val_options.class_weight = NULL;
+}
+
+static void describe(shards *s, const train_options *o, arena *a)
+{
+    static const char *const crops[] = {[CROP_FIRST] = "first", [CROP_CENTER] = "center", [CROP_LAST] = "last", [CROP_RANDOM] = "random"};
+    const dataset *d = s->train;
+    json *labels = json_array();
+    for (size_t i = 0; i < d->n_labels; i++)
+        json_push_str(labels, d->labels[i]);
+    set_json(&s->meta, "labels", labels);
+    set_floats(&s->meta, "mean", s->mean, d->n_mels);
+    set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
+    meta_set(&s->meta, "settings", d->settings);
+    meta_set(&s->meta, "window", arena_printf(a, "%lld", (long long)s->window));
+    meta_set(&s->meta, "eval_crop", crops[o->data.eval_crop]);
+    meta_set(&s->meta, "eval_views", arena_printf(a, "%d", o->data.eval_views));
+    meta_set(&s->meta, "dataset", d->name);
+    meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
+    meta_set(&s->meta, "data_digest", d->digest);
+}
+
+shards *shards_open(const train_options *o, arena *a, err *e)
+{
+    shards *s = NEW(a, shards, 1);
+    s->meta.arena = a;
+    s->train = dataset_open(o->data.train, o->data.n_train, e);
+    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e);
+    if (ok && o->data.n_val) {
+        s->val = dataset_open(o->data.val, o->data.n_val, e);
+        ok = (s->val || err_trail(e, "data.val")) &&
+             dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings, "the training data", e);
+    }
+    if (!ok) {
+        shards_close(s);
+        return NULL;
+    }
+    s->classes = o->model->probe ? (int)s->train->n_labels : 0;
+    loader_choices(s, o, a);
+    describe(s, o, a);
+    s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
+    return s;
+}
+
+bool shards_same(const shards *s, const checkpoint *k, err *e)
+{
+    const char *was = meta_get(&k->meta, "data_digest");
+    if (was && !strcmp(was, s->train->digest))
+        return true;
+    return err_set(e, ERR_MISMATCH,
+                   "'%s' was trained on other data (digest %.12s, now %.12s): a run goes on only with the same shards; begin a new one "
+                   "with init_from=%s",
+                   k->path, was ? was : "none", s->train->digest, k->path);
+}
+
+bool shards_start(shards *s, err *e)
+{
+    if (s->train && !(s->train_loader = loader_open(s->train, &s->train_options, e)))
+        return err_trail(e, "data.train");
+    if (s->val && !(s->val_loader = loader_open(s->val, &s->val_options, e)))
+        return err_trail(e, "data.val");
+    if (s->train_loader)
+        s->train_source = source_of(s->train_loader, 1);
+    if (s->val_loader)
+        s->val_source = source_of(s->val_loader, s->val_options.views);
+    return true;
+}
+
+void shards_close(shards *s)
+{
+    if (!s)
+        return;
+    loader_close(s->train_loader);
+    loader_close(s->val_loader);
+    dataset_close(s->train);
+    dataset_close(s->val);
+}
+
+// Evaluation of a checkpoint
+
+static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a, err *e)
+{
+    static const char *const crops[] = {"first", "center", "last"};
+    static const loader_crop values[] = {LOADER_FIRST, LOADER_CENTER, LOADER_LAST};
+    const char **labels, *window = meta_get(&k->meta, "window"), *views = meta_get(&k->meta, "eval_views"),
+                         *crop = meta_get(&k->meta, "eval_crop");
+    size_t n_labels, n_mean, n_deviation;
+    if (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) ||
+        !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
+        return false;
+    s->window = window ? strtoll(window, NULL, 10) : 0;
+    int n_views = views ? (int)strtol(views, NULL, 10) : 1;
+    if (s->window < 1 || s->window > 1 << 20 || n_views < 1 || n_views > 64 || n_mean != n_deviation || (int)n_labels != k->classes)
+        return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
+    s->classes = k->classes;
+    s->eval_batch = (rows + n_views - 1) / n_views * n_views;
+    s->val_options = (loader_options){.batch = s->eval_batch,
+                                      .window = s->window,
+                                      .crop = LOADER_LAST,
+                                      .views = n_views,
+                                      .mean = s->mean,
+                                      .deviation = s->deviation,
+                                      .labels = labels,
+                                      .n_labels = n_labels};
+    for (int i = 0; crop && i < 3; i++)
+        if (!strcmp(crop, crops[i]))
+            s->val_options.crop = values[i];
+    if (!dataset_expect(s->val, labels, n_labels, meta_get(&k->meta, "settings"), arena_printf(a, "the checkpoint '%s'", k->path), e))
+        return false;
+    return (int)n_mean == s->val->n_mels || err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", k->path, n_mean);
+}
+
+shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e)
+{
+    shards *s = NEW(a, shards, 1);
+    s->val = dataset_open(patterns, n, e);
+    if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) && shards_start(s, e))
+        return s;
+    shards_close(s);
+    return NULL;
+}

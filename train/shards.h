@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// shards.h: the prepared data of a run: opened, checked against each other and against the model, as sources for the trainer.
+//
+// Labels, standardisation and window come from the training data and go into every checkpoint (checkpoint.h lists the keys).
+#ifndef KMIDI_TRAIN_SHARDS_H
+#define KMIDI_TRAIN_SHARDS_H
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "train/checkpoint.h"
+#include "train/feed.h"
+#include "train/options.h"
+
+typedef struct shards {
+    dataset *train, *val; // val may be NULL
+    loader *train_loader, *val_loader;
+    source train_source, val_source;
+    float *mean, *deviation; // [n_mels]
+    float *class_weight;     // [labels], or NULL
+    loader_options train_options, val_options;
+    int classes;
+    int64_t window, eval_batch;
+    uint64_t bytes; // that loaders will hold
+    model_meta meta;
+} shards;
+
+// Owned by `a`. Reader threads start with shards_start.
+shards *shards_open(const train_options *o, arena *a, err *e) MUST_CHECK;
+// The data are those that the checkpoint was trained on (by digest); else ERR_MISMATCH.
+bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
+bool shards_start(shards *s, err *e) MUST_CHECK;
+void shards_close(shards *s); // accepts NULL
+
+// For evaluation of a checkpoint: a set read with the labels, standardisation and window that the checkpoint carries.
+shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e) MUST_CHECK;
+
+// Lists in model_meta: JSON arrays of texts or numbers.
+bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n, err *e) MUST_CHECK;
+bool meta_floats(const model_meta *m, const char *key, arena *a, float **list, size_t *n, err *e) MUST_CHECK;
+
+#endif
