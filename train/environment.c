@@ -61,7 +61,7 @@ static json *memory_json(const trainer_memory *m)
 
 void job_environment(const job *j, strbuf *out)
 {
-    char stamp[40], gemm[128];
+    char stamp[40], blas[128];
     time_t now = time(NULL);
     struct tm t;
     gmtime_r(&now, &t);
@@ -70,7 +70,7 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "kmidi", KMIDI_VERSION);
     json_set_str(o, "revision", version_revision());
     json_set_str(o, "compiler", __VERSION__);
-    json_set_str(o, "gemm", gemm_describe(gemm));
+    json_set_str(o, "gemm", gemm_describe(blas));
     json_set_str(o, "started", stamp);
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);

@@ -47,20 +47,25 @@ const char *folder_file(const folder *f, const char *name, arena *a)
     return arena_printf(a, "%s/%s", f->path, name);
 }
 
-static void log_line(void *user, log_level level, const char *line)
+void folder_note(folder *f, const char *line)
 {
-    folder *f = user;
     char text[2200], stamp[32];
     time_t now = time(NULL);
     struct tm t;
     localtime_r(&now, &t);
     strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &t);
-    int n = snprintf(text, sizeof text, "%s %s%s\n", stamp, level == LOG_WARN ? "warning: " : "", line);
+    int n = snprintf(text, sizeof text, "%s %s\n", stamp, line);
     if (n >= (int)sizeof text)
         n = sizeof text - 1;
     // A log that cannot be written stops nothing: what matters is reported where it is written.
     if (f->log >= 0 && write(f->log, text, (size_t)n) < 0)
         f->log = -1;
+}
+
+static void log_line(void *user, log_level level, const char *line)
+{
+    folder *f = user;
+    folder_note(f, line);
     if (f->inner && level >= f->inner->least)
         f->inner->write(f->inner->user, level, line);
 }

@@ -39,6 +39,7 @@ void folder_close(folder *f); // accepts NULL
 
 const char *folder_file(const folder *f, const char *name, arena *a);
 bool folder_write(const folder *f, const char *name, const char *text, size_t n, err *e) MUST_CHECK;
+void folder_note(folder *f, const char *line);                                // into log.txt alone
 bool folder_metric(folder *f, const char *line, size_t n, err *e) MUST_CHECK; // a line without newline; nothing is allocated
 bool folder_sync(folder *f, err *e) MUST_CHECK;                               // metrics.jsonl is on the disk
 bool folder_take_save(const folder *f);                                       // a file SAVE was there; it is removed

@@ -95,6 +95,25 @@ static bool check_data(const job *j, err *e)
     return ok;
 }
 
+static trainer_setup setup_of(const job *j, uint64_t base)
+{
+    return (trainer_setup){.o = &j->options,
+                           .env = j->r.env,
+                           .train = j->shards->train_source,
+                           .val = j->shards->val_source,
+                           .classes = j->shards->classes,
+                           .time = j->shards->window,
+                           .eval_batch = j->shards->eval_batch,
+                           .meta = &j->shards->meta,
+                           .config = j->config_text,
+                           .resume = j->resume,
+                           .other_bytes = j->shards->bytes,
+                           .base_bytes = base,
+                           .tick = j->r.tick,
+                           .save_asked = j->r.save_asked,
+                           .user = j->r.user};
+}
+
 bool job_open(job *j, err *e)
 {
     uint64_t base = hw_rss();
@@ -103,22 +122,42 @@ bool job_open(job *j, err *e)
     j->shards = shards_open(&j->options, j->a, e);
     if (!j->shards || !check_data(j, e) || !shards_start(j->shards, e))
         return false;
-    trainer_setup s = {.o = &j->options,
-                       .env = j->r.env,
-                       .train = j->shards->train_source,
-                       .val = j->shards->val_source,
-                       .classes = j->shards->classes,
-                       .time = j->shards->window,
-                       .eval_batch = j->shards->eval_batch,
-                       .meta = &j->shards->meta,
-                       .config = j->config_text,
-                       .resume = j->resume,
-                       .other_bytes = j->shards->bytes,
-                       .base_bytes = base,
-                       .tick = j->r.tick,
-                       .save_asked = j->r.save_asked,
-                       .user = j->r.user};
+    trainer_setup s = setup_of(j, base);
     j->trainer = trainer_open(&s, j->a, e);
+    return j->trainer != NULL;
+}
+
+// Data that are not prepared yet: what the configuration says must do.
+static bool assume_shards(job *j, const err *missing, err *e)
+{
+    if (!j->options.data.window) {
+        if (e)
+            *e = *missing;
+        return err_trail(e, "prepare the data, or set data.window");
+    }
+    log_say(j->r.env->log, LOG_WARN, "planned without data, for two classes: %s", missing->text);
+    j->shards = NEW(j->a, shards, 1);
+    j->shards->window = j->options.data.window;
+    j->shards->classes = j->options.model->probe ? 2 : 0;
+    j->shards->train_source.batches = 1;
+    j->shards->val_source.batches = j->options.data.n_val > 0;
+    return true;
+}
+
+bool job_plan(job *j, err *e)
+{
+    err missing = {0};
+    uint64_t base = hw_rss();
+    j->shards = shards_open(&j->options, j->a, &missing);
+    if (!j->shards && missing.code != ERR_MISSING) {
+        if (e)
+            *e = missing;
+        return false;
+    }
+    if (j->shards ? !shards_start(j->shards, e) : !assume_shards(j, &missing, e))
+        return false;
+    trainer_setup s = setup_of(j, base);
+    j->trainer = trainer_plan(&s, j->a, e);
     return j->trainer != NULL;
 }
 
@@ -142,7 +181,7 @@ static void say_start(const job *j)
     const params *p = trainer_params(j->trainer);
     const log_sink *log = &j->folder->sink;
     trainer_memory m = trainer_predict(j->trainer);
-    char peak[32], budget[32], gemm[128];
+    char peak[32], budget[32], blas[128];
     int64_t all = params_count(p, false), trainable = params_count(p, true);
     log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
             o->model->probe ? " (and a training-only probe)" : "");
@@ -153,7 +192,7 @@ static void say_start(const job *j)
     log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
             o->budget_from);
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
-            gemm_describe(gemm));
+            gemm_describe(blas));
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
                 path_base(j->resume));
@@ -203,7 +242,7 @@ bool job_run(job *j, trainer_result *r, err *e)
     err inner = {0};
     if (!trainer_run(j->trainer, r, &inner)) {
         folder_mark(j->folder, "FAILED", inner.text);
-        log_say(&(log_sink){.least = LOG_INFO, .write = j->folder->sink.write, .user = j->folder}, LOG_DEBUG, "%s", inner.text);
+        folder_note(j->folder, inner.text);
         if (e)
             *e = inner;
         return false;

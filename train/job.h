@@ -43,6 +43,9 @@ typedef struct job {
 
 job *job_configure(const job_request *r, arena *a, err *e) MUST_CHECK;
 bool job_open(job *j, err *e) MUST_CHECK;
+// Networks and the memory prediction alone, for `kmidi plan`. Where the shards are not there yet, data.window stands for them (two
+// classes).
+bool job_plan(job *j, err *e) MUST_CHECK;
 bool job_begin(job *j, err *e) MUST_CHECK;
 bool job_run(job *j, trainer_result *r, err *e) MUST_CHECK;
 void job_close(job *j); // accepts NULL

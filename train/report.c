@@ -88,9 +88,9 @@ static bool read_metrics(const char *path, record *r, arena *a, err *e)
     return true;
 }
 
-static void read_labels(const char *run, record *r, arena *a)
+static void read_labels(const char *dir, record *r, arena *a)
 {
-    char *path = checkpoint_find(a, run, "last", NULL);
+    char *path = checkpoint_find(a, dir, "last", NULL);
     checkpoint *k = path ? checkpoint_open(path, a, NULL) : NULL;
     size_t n;
     if (k && (!meta_texts(&k->meta, "labels", a, &r->labels, &n, NULL) || (int)n != r->classes))
@@ -152,10 +152,10 @@ static void eval_table(const record *r, strbuf *out)
     strbuf_printf(out, "</table>\n");
 }
 
-static void include(const char *run, const char *name, arena *a, strbuf *out)
+static void include(const char *dir, const char *name, arena *a, strbuf *out)
 {
     size_t n;
-    char *text = file_read(a, arena_printf(a, "%s/%s", run, name), METRICS_LIMIT, &n, NULL);
+    char *text = file_read(a, arena_printf(a, "%s/%s", dir, name), METRICS_LIMIT, &n, NULL);
     if (!text)
         return;
     strbuf_printf(out, "<details><summary>%s</summary><pre>", name);
@@ -163,15 +163,15 @@ static void include(const char *run, const char *name, arena *a, strbuf *out)
     strbuf_printf(out, "</pre></details>\n");
 }
 
-static void page(const char *run, const record *r, arena *a, strbuf *out)
+static void page(const char *dir, const record *r, arena *a, strbuf *out)
 {
     strbuf_printf(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
-    svg_escape(path_base(run), out);
+    svg_escape(path_base(dir), out);
     strbuf_printf(out, "</title><style>body{font:15px system-ui,sans-serif;max-width:1320px;margin:2em auto;padding:0 1em;color:#222}"
                        "td,th{padding:2px 12px;text-align:right;border-bottom:1px solid "
                        "#eee}svg{margin:6px}pre{background:#f6f6f6;padding:1em;overflow:auto}"
                        "</style></head><body>\n<h1>");
-    svg_escape(path_base(run), out);
+    svg_escape(path_base(dir), out);
     strbuf_printf(out, "</h1>\n");
     loss_chart(r, out);
     score_chart(r, out);
@@ -179,31 +179,31 @@ static void page(const char *run, const record *r, arena *a, strbuf *out)
     if (r->confusion)
         svg_confusion(r->confusion, r->classes, r->labels, out);
     eval_table(r, out);
-    include(run, "config.yaml", a, out);
-    include(run, "environment.json", a, out);
+    include(dir, "config.yaml", a, out);
+    include(dir, "environment.json", a, out);
     strbuf_printf(out, "</body></html>\n");
 }
 
-static bool write_all(const char *run, arena *a, err *e)
+static bool write_all(const char *dir, arena *a, err *e)
 {
     record r = {0};
-    if (!read_metrics(arena_printf(a, "%s/metrics.jsonl", run), &r, a, e))
+    if (!read_metrics(arena_printf(a, "%s/metrics.jsonl", dir), &r, a, e))
         return false;
-    read_labels(run, &r, a);
+    read_labels(dir, &r, a);
     strbuf html = {0}, svg = {0};
-    page(run, &r, a, &html);
+    page(dir, &r, a, &html);
     loss_chart(&r, &svg);
-    bool ok = file_write(arena_printf(a, "%s/report.html", run), html.s, html.len, e) &&
-              file_write(arena_printf(a, "%s/curve.svg", run), svg.s, svg.len, e);
+    bool ok = file_write(arena_printf(a, "%s/report.html", dir), html.s, html.len, e) &&
+              file_write(arena_printf(a, "%s/curve.svg", dir), svg.s, svg.len, e);
     strbuf_free(&html);
     strbuf_free(&svg);
     return ok;
 }
 
-bool report_write(const char *run, err *e)
+bool report_write(const char *dir, err *e)
 {
     arena a = {.name = "report"};
-    bool ok = write_all(run, &a, e);
+    bool ok = write_all(dir, &a, e);
     arena_free(&a);
     return ok;
 }

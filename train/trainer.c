@@ -40,15 +40,15 @@ static bool run_window(trainer *t, window *w, err *e)
     const checkpoint_state *st = &t->state;
     int64_t left = (int64_t)t->s.train.batches - st->batch;
     int64_t n = left < t->o->grad_accum ? left : t->o->grad_accum;
-    const float *loss = run_data(t->train.run, t->train.net->loss_sum);
+    const float *loss = run_data(t->run, t->net->loss_sum);
     if (t->o->grad_accum > 1)
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
     for (; w->batches < n; w->batches++) {
         const batch *b = t->s.train.next(t->s.train.self, e);
-        if (!b || !feed_copy(t->train.net, t->train.run, b, e))
+        if (!b || !feed_copy(t->net, t->run, b, e))
             return false;
         uint64_t at = (uint64_t)st->epoch * t->s.train.batches + (uint64_t)(st->batch + w->batches);
-        run_step(t->train.run, (uint64_t)t->o->seed, at, true);
+        run_step(t->run, (uint64_t)t->o->seed, at, true);
         w->last = b;
         if (!isfinite(*loss))
             return not_finite(t, "loss", (double)*loss, b, e);
@@ -129,49 +129,12 @@ static void swap_ema(trainer *t)
     }
 }
 
-static bool add_batch(trainer *t, const batch *b, err *e)
-{
-    const network *n = t->eval.net;
-    if (!feed_copy(n, t->eval.run, b, e))
-        return false;
-    run_step(t->eval.run, (uint64_t)t->o->seed, 0, false);
-    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight");
-    if (!target || !weight)
-        return err_set(e, ERR_SHAPE, "the validation data have no labels");
-    metrics_rows rows = {.out = run_data(t->eval.run, n->logits),
-                         .weight = weight->data,
-                         .rows = shape_rows(n->logits->shape),
-                         .width = n->logits->shape.d[n->logits->shape.rank - 1],
-                         .views = t->s.val.views};
-    if (target->type == BATCH_I32)
-        rows.classes = target->data;
-    else
-        rows.values = target->data;
-    metrics_add(t->metrics, &rows);
-    return true;
-}
-
-static bool evaluate_all(trainer *t, err *e)
-{
-    t->s.val.seek(t->s.val.self, 0, 0);
-    for (uint64_t i = 0; i < t->s.val.batches; i++) {
-        if (stop_asked(t))
-            return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
-        const batch *b = t->s.val.next(t->s.val.self, e);
-        if (!b || !add_batch(t, b, e))
-            return err_trail(e, "evaluation");
-    }
-    return true;
-}
-
 bool trainer_evaluate(trainer *t, metrics_result *r, err *e)
 {
     double began = hw_seconds();
-    metrics_clear(t->metrics);
     swap_ema(t);
-    bool ok = evaluate_all(t, e);
+    bool ok = evaluator_run(t->eval, &t->s.val, t->s.env, r, e);
     swap_ema(t);
-    *r = metrics_close(t->metrics);
     t->longest_eval = fmax(t->longest_eval, hw_seconds() - began);
     return ok;
 }
@@ -359,12 +322,18 @@ static bool start(trainer *t, err *e)
     return true;
 }
 
-trainer *trainer_open(const trainer_setup *s, arena *a, err *e)
+trainer *trainer_plan(const trainer_setup *s, arena *a, err *e)
 {
     trainer *t = NEW(a, trainer, 1);
     t->s = *s, t->o = s->o, t->a = a;
     plan_steps(t);
-    if (trainer_build(t, e) && start(t, e))
+    return trainer_build(t, e) ? t : NULL;
+}
+
+trainer *trainer_open(const trainer_setup *s, arena *a, err *e)
+{
+    trainer *t = trainer_plan(s, a, e);
+    if (t && trainer_fits(t, e) && trainer_allocate(t, e) && start(t, e))
         return t;
     trainer_close(t);
     return NULL;
@@ -375,8 +344,8 @@ void trainer_close(trainer *t)
     if (!t)
         return;
     events_close(t->events);
-    run_close(t->train.run);
-    run_close(t->eval.run);
+    run_close(t->run);
+    evaluator_close(t->eval);
     if (t->ema)
         base_pages_free(t->ema, (size_t)t->p->grads_len * sizeof(float));
     if (t->p)
@@ -402,4 +371,8 @@ int64_t trainer_steps_per_epoch(const trainer *t)
 int64_t trainer_total(const trainer *t)
 {
     return t->total;
+}
+const plan *trainer_step_plan(const trainer *t)
+{
+    return t->plan;
 }

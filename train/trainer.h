@@ -68,12 +68,17 @@ typedef struct trainer_result {
 
 typedef struct trainer trainer;
 
+// Networks, plans and the prediction alone: nothing large is allocated. ERR_BUDGET of trainer_fits names the smallest budget.
+trainer *trainer_plan(const trainer_setup *s, arena *a, err *e) MUST_CHECK;
+bool trainer_fits(const trainer *t, err *e) MUST_CHECK;
+// All of it, and the memory.
 trainer *trainer_open(const trainer_setup *s, arena *a, err *e) MUST_CHECK;
 bool trainer_attach(trainer *t, folder *f, err *e) MUST_CHECK;
 bool trainer_run(trainer *t, trainer_result *r, err *e) MUST_CHECK;
 void trainer_close(trainer *t); // accepts NULL
 
 // For tests and start-up lines.
+const plan *trainer_step_plan(const trainer *t);
 const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
 trainer_memory trainer_predict(const trainer *t);

@@ -26,20 +26,20 @@ static model_dims dims_of(const trainer *t, bool training)
 static bool build_train(trainer *t, err *e)
 {
     model_dims d = dims_of(t, true);
-    t->train.net = model_build(t->o->model, t->p, &d, t->a, e);
-    if (!t->train.net)
+    t->net = model_build(t->o->model, t->p, &d, t->a, e);
+    if (!t->net)
         return false;
     tensor **outputs = NEW(t->a, tensor *, 1);
-    outputs[0] = t->train.net->loss_sum;
+    outputs[0] = t->net->loss_sum;
     plan_options po = {.threads = t->threads,
                        .outputs = outputs,
                        .n_outputs = 1,
                        .params = t->p,
-                       .grads = t->train.net->grads,
+                       .grads = t->net->grads,
                        .grad_mode = t->o->grad_accum > 1 ? GRAD_ADD : GRAD_STORE};
-    t->expected_weight = (double)shape_count(t->train.net->weight->shape) * (double)t->o->grad_accum;
-    t->train.plan = plan_make(t->train.net->g, &po, t->a, e);
-    return t->train.plan != NULL;
+    t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->o->grad_accum;
+    t->plan = plan_make(t->net->g, &po, t->a, e);
+    return t->plan != NULL;
 }
 
 static bool build_eval(trainer *t, err *e)
@@ -47,15 +47,8 @@ static bool build_eval(trainer *t, err *e)
     model_dims d = dims_of(t, false);
     if (!t->s.val.batches)
         return true;
-    t->eval.net = model_build(t->o->model, t->p, &d, t->a, e);
-    if (!t->eval.net)
-        return false;
-    tensor **outputs = NEW(t->a, tensor *, 1);
-    outputs[0] = t->eval.net->logits;
-    plan_options po = {.threads = t->threads, .outputs = outputs, .n_outputs = 1, .params = t->p};
-    t->eval.plan = plan_make(t->eval.net->g, &po, t->a, e);
-    t->metrics = metrics_open(t->o->model->task, t->o->model->task == TASK_CLASSES ? (int)t->eval.net->logits->shape.d[1] : 0, t->a);
-    return t->eval.plan != NULL;
+    t->eval = evaluator_plan(t->o->model, t->p, &d, t->threads, t->a, e);
+    return t->eval != NULL;
 }
 
 // params_declare has the shapes; gradients are laid out by params_allocate, so its length is summed here.
@@ -72,14 +65,14 @@ static void predict(trainer *t)
     trainer_memory *m = &t->memory;
     m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t);
-    m->arena = plan_bytes(t->train.plan);
-    m->eval = t->eval.plan ? plan_bytes(t->eval.plan) : 0;
+    m->arena = plan_bytes(t->plan);
+    m->eval = t->eval ? plan_bytes(t->eval->plan) : 0;
     m->loader = t->s.other_bytes;
     m->libraries = LIBRARY_BYTES + (uint64_t)t->threads * LIBRARY_THREAD_BYTES;
     m->peak = m->base + m->params + m->arena + m->eval + m->loader + m->libraries;
 }
 
-static bool within_budget(const trainer *t, err *e)
+bool trainer_fits(const trainer *t, err *e)
 {
     char need[32], have[32], least[32];
     if (t->memory.peak <= t->o->budget)
@@ -95,13 +88,11 @@ static bool within_budget(const trainer *t, err *e)
 
 static bool open_runs(trainer *t, err *e)
 {
-    t->train.run = run_open(t->train.plan, t->p, t->s.env->pool, t->a, e);
-    if (!t->train.run)
+    t->run = run_open(t->plan, t->p, t->s.env->pool, t->a, e);
+    if (!t->run)
         return false;
-    *(float *)run_input(t->train.run, "scale") = (float)(1.0 / t->expected_weight);
-    if (t->eval.plan && !(t->eval.run = run_open(t->eval.plan, t->p, t->s.env->pool, t->a, e)))
-        return false;
-    return true;
+    *(float *)run_input(t->run, "scale") = (float)(1.0 / t->expected_weight);
+    return !t->eval || evaluator_open(t->eval, t->s.env->pool, t->a, e);
 }
 
 static bool open_weights(trainer *t, err *e)
@@ -121,5 +112,10 @@ bool trainer_build(trainer *t, err *e)
     if (!build_train(t, e) || !build_eval(t, e))
         return false;
     predict(t);
-    return within_budget(t, e) && open_weights(t, e) && open_runs(t, e);
+    return true;
+}
+
+bool trainer_allocate(trainer *t, err *e)
+{
+    return open_weights(t, e) && open_runs(t, e);
 }

@@ -3,15 +3,9 @@
 #ifndef KMIDI_TRAIN_TRAINER_INTERNAL_H
 #define KMIDI_TRAIN_TRAINER_INTERNAL_H
 
+#include "train/evaluate.h"
 #include "train/events.h"
 #include "train/trainer.h"
-
-// A network, its plan and its memory.
-typedef struct engine {
-    network *net;
-    plan *plan;
-    run *run;
-} engine;
 
 struct trainer {
     trainer_setup s;
@@ -20,8 +14,10 @@ struct trainer {
     params *p;
     folder *folder; // NULL: nothing is written
     float *ema;     // p->grads_len, or NULL
-    engine train, eval;
-    metrics *metrics;
+    network *net;
+    plan *plan;
+    run *run;
+    evaluator *eval; // NULL: no validation data
     events *events;
     checkpoint_state state;
     trainer_memory memory;
@@ -43,6 +39,7 @@ struct trainer {
 
 // trainer_build.c
 bool trainer_build(trainer *t, err *e) MUST_CHECK;
+bool trainer_allocate(trainer *t, err *e) MUST_CHECK;
 
 // trainer_save.c
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;

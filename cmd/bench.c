@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// bench.c: training steps a second of one model on one batch in memory, through the same trainer as `kmidi train`.
+//
+// The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight decay 0.01, on random values; three steps
+// to warm up, then the median of five slices.
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "base/hw.h"
+#include "cmd/cmd.h"
+#include "train/sample.h"
+#include "train/trainer.h"
+
+enum { SLICES = 5, WARM_UP = 3, PROBE_CLASSES = 8 };
+
+static const option options[] = {
+    {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
+    {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
+    {"precision", 0, OPT_TEXT, "P", "fp32", false},
+    {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
+    {0},
+};
+
+static int by_value(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// Steps a second over `seconds`; a negative number when a step failed.
+static double slice(trainer *t, double seconds, err *e)
+{
+    double began = hw_seconds(), took;
+    int64_t n = 0;
+    do {
+        if (!trainer_step(t, e))
+            return -1;
+        n++;
+        took = hw_seconds() - began;
+    } while (took < seconds);
+    return (double)n / took;
+}
+
+static bool measure(trainer *t, double seconds, double *rate, err *e)
+{
+    double rates[SLICES];
+    for (int i = 0; i < WARM_UP; i++)
+        if (!trainer_step(t, e))
+            return false;
+    for (int i = 0; i < SLICES; i++)
+        if ((rates[i] = slice(t, seconds / SLICES, e)) < 0)
+            return false;
+    qsort(rates, SLICES, sizeof *rates, by_value);
+    *rate = rates[SLICES / 2];
+    return true;
+}
+
+static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
+{
+    const char *precision = option_text(c, "precision", "fp32");
+    o->model = model_find(c->args[0]);
+    if (!o->model)
+        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    if (strcmp(precision, "fp32"))
+        return err_set(e, ERR_USAGE, "--precision takes fp32, not '%s'", precision);
+    o->batch_size = option_int(c, "batch", 16);
+    *length = option_int(c, "length", 128);
+    if (o->batch_size < 1 || o->batch_size > 65536 || *length < 1 || *length > 65536)
+        return err_set(e, ERR_USAGE, "--batch and --length take numbers from 1 to 65536");
+    return true;
+}
+
+static train_options reference_step(void)
+{
+    train_options o = {
+        .grad_accum = 1, .epochs = 1 << 30, .seed = 1, .grad_clip = 1.0, .monitor = "loss", .budget = UINT64_MAX, .budget_from = "bench"};
+    o.optim = optim_find("adamw");
+    o.hyper = o.optim->defaults;
+    o.hyper.lr = 1e-4f;
+    o.hyper.weight_decay = 0.01f;
+    o.schedule = (schedule_options){.curve = schedule_find("constant")};
+    return o;
+}
+
+static void bench_report(cmd *c, trainer *t, const train_options *o, const model_dims *d, double rate)
+{
+    trainer_memory m = trainer_predict(t);
+    uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
+    double gflops = rate * (double)model_flops(o->model, d) * 1e-9, peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
+    json *j = json_object();
+    json_set_str(j, "model", o->model->name);
+    json_set_int(j, "batch", d->batch);
+    json_set_int(j, "length", d->time);
+    json_set_str(j, "precision", "fp32");
+    json_set_int(j, "threads", threads_count(c->env.pool));
+    json_set_num(j, "steps_per_s", rate);
+    json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
+    json_set_int(j, "arena_bytes", (int64_t)m.arena);
+    json_set_num(j, "gflops", gflops);
+    json_set_num(j, "gemm_peak_gflops", peak);
+    cmd_json(c, j);
+    cmd_print(c, "%s, batch %lld, length %lld, %d threads: %.4g steps/s, %.4g GFLOP/s of %.4g, %llu MiB", o->model->name,
+              (long long)d->batch, (long long)d->time, threads_count(c->env.pool), rate, gflops, peak,
+              (unsigned long long)(peak_rss >> 20));
+}
+
+static bool bench_run(cmd *c, err *e)
+{
+    train_options o = reference_step();
+    int64_t length = 0;
+    double rate = 0;
+    if (!read_choices(c, &o, &length, e) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+        return false;
+    model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
+    batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
+    sample_set set = {.list = &b, .n = 1};
+    trainer_setup s = {.o = &o, .env = &c->env, .train = sample_source(&set), .classes = d.classes, .time = length};
+    trainer *t = trainer_open(&s, c->arena, e);
+    bool ok = t && measure(t, option_num(c, "seconds", 5), &rate, e);
+    if (ok)
+        bench_report(c, t, &o, &d, rate);
+    trainer_close(t);
+    return ok;
+}
+
+const command cmd_bench = {
+    .name = "bench",
+    .summary = "Measures training steps a second of a model",
+    .usage = "MODEL [--batch N] [--length T]",
+    .options = options,
+    .args_min = 1,
+    .args_max = 1,
+    .example = "kmidi bench emotion_recognizer --batch 64 --length 64 --threads 2 --json",
+    .run = bench_run,
+};

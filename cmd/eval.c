@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// eval.c: how good a checkpoint is on prepared data.
+#include <math.h>
+
+#include "autograd/gemm.h"
+#include "cmd/cmd.h"
+#include "train/evaluate.h"
+
+static const option options[] = {
+    {"data", 'd', OPT_TEXT, "GLOB", "shards: a path or a quoted pattern", true},
+    {"batch", 'b', OPT_INT, "N", "items at once (default 16)", false},
+    {0},
+};
+
+static void print_confusion(cmd *c, const evaluation *v)
+{
+    const metrics_result *r = &v->result;
+    if (!r->classes || !v->labels)
+        return;
+    cmd_print(c, "\n%-20s %8s  predicted as", "true", "items");
+    for (int i = 0; i < r->classes; i++) {
+        strbuf row = {0};
+        long long sum = 0;
+        for (int k = 0; k < r->classes; k++) {
+            long long n = (long long)r->confusion[i * r->classes + k];
+            sum += n;
+            if (n)
+                strbuf_printf(&row, "  %s %lld", v->labels[k], n);
+        }
+        cmd_print(c, "%-20s %8lld%s", v->labels[i], sum, row.s ? row.s : "");
+        strbuf_free(&row);
+    }
+}
+
+static json *confusion_json(const metrics_result *r)
+{
+    json *rows = json_array();
+    for (int i = 0; i < r->classes; i++) {
+        json *row = json_array();
+        for (int k = 0; k < r->classes; k++)
+            json_push_int(row, r->confusion[i * r->classes + k]);
+        json_push(rows, row);
+    }
+    return rows;
+}
+
+static json *eval_json(const char *path, const evaluation *v)
+{
+    json *o = json_object();
+    metrics_figure f;
+    json_set_str(o, "checkpoint", path);
+    json_set_int(o, "items", v->items);
+    for (int i = 0; (f = metrics_at(&v->result, i)).name; i++)
+        json_set_num(o, f.name, f.value);
+    if (!v->labels)
+        return o;
+    json *labels = json_array();
+    for (int i = 0; i < v->result.classes; i++)
+        json_push_str(labels, v->labels[i]);
+    json_set(o, "labels", labels);
+    json_set(o, "confusion", confusion_json(&v->result));
+    return o;
+}
+
+static bool eval_run(cmd *c, err *e)
+{
+    const char *pattern = option_text(c, "data", NULL);
+    int64_t rows = option_int(c, "batch", 16);
+    evaluation v;
+    metrics_figure f;
+    if (rows < 1 || rows > 65536)
+        return err_set(e, ERR_USAGE, "--batch takes a number from 1 to 65536, not %lld", (long long)rows);
+    if (!gemm_choose(e) || !cmd_threads(c, 0, e))
+        return false;
+    const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
+    if (!path || !evaluate_checkpoint(path, &pattern, 1, rows, &c->env, c->arena, &v, e))
+        return false;
+    cmd_print(c, "%s: %lld items", path, (long long)v.items);
+    for (int i = 0; (f = metrics_at(&v.result, i)).name; i++)
+        cmd_print(c, "%-10s %.4f", f.name, f.value);
+    print_confusion(c, &v);
+    cmd_json(c, eval_json(path, &v));
+    return true;
+}
+
+const command cmd_eval = {
+    .name = "eval",
+    .summary = "Measures a checkpoint on prepared data",
+    .usage = "CHECKPOINT --data 'GLOB'",
+    .options = options,
+    .args_min = 1,
+    .args_max = 1,
+    .polls_stop = true,
+    .details = "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then).",
+    .example = "kmidi eval runs/first --data 'shards/valid-*.h5' --json",
+    .run = eval_run,
+};

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// train.c: trains a model as a configuration says; stops, saves and goes on when asked.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hw.h"
+#include "cmd/cmd.h"
+#include "train/job.h"
+
+static const option options[] = {
+    {"run-dir", 0, OPT_TEXT, "DIR", "the run folder (default: runs/NAME-TIME)", false},
+    {"resume", 0, OPT_TEXT, "RUN", "go on with this run (or with one of its checkpoints) exactly where it was saved", false},
+    {"overwrite", 0, OPT_FLAG, NULL, "replace the run that --run-dir holds", false},
+    {0},
+};
+
+typedef struct view {
+    cmd *c;
+    progress *line;
+    double looked; // hw_seconds of the last look at the memory
+    char rss[32];
+} view;
+
+static void on_tick(void *user, const trainer_tick *t)
+{
+    view *v = user;
+    double now = hw_seconds();
+    if (!v->line)
+        return;
+    if (now - v->looked > 1) {
+        v->looked = now;
+        str_human_bytes(hw_rss(), v->rss);
+    }
+    progress_at(v->line, (uint64_t)t->step, "epoch %.2f  loss %.4f  lr %.2e  %.4g items/s  %s", t->epoch, t->loss, t->lr, t->samples_per_s,
+                v->rss);
+}
+
+static bool on_save_asked(void *user)
+{
+    (void)user;
+    return cmd_take_save();
+}
+
+static void train_report(cmd *c, const job *j, const trainer_result *r)
+{
+    json *o = json_object();
+    json_set_str(o, "run", j->run_dir);
+    json_set_int(o, "steps", r->steps);
+    json_set_num(o, "steps_per_s", r->steps_per_s);
+    json_set_num(o, "samples_per_s", r->samples_per_s);
+    json_set_num(o, "best", r->best);
+    json_set_num(o, "last_loss", r->last_loss);
+    json_set_int(o, "predicted_peak", (int64_t)r->predicted_peak);
+    json_set_int(o, "measured_peak", (int64_t)r->measured_peak);
+    cmd_json(c, o);
+    if (!r->stopped)
+        cmd_print(c, "%s", j->run_dir);
+}
+
+static bool train_through(cmd *c, job *j, view *v, err *e)
+{
+    trainer_result r;
+    if (!job_open(j, e) || !job_begin(j, e))
+        return false;
+    v->line = progress_open(c, "train", (uint64_t)trainer_total(j->trainer));
+    progress_start_at(v->line, (uint64_t)trainer_state(j->trainer)->step);
+    bool ok = job_run(j, &r, e);
+    progress_close(v->line);
+    v->line = NULL;
+    if (!ok)
+        return false;
+    train_report(c, j, &r);
+    if (r.stopped)
+        return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s", r.why, (long long)r.steps, j->run_dir);
+    return true;
+}
+
+static const char *command_line(cmd *c)
+{
+    strbuf s = {0};
+    strbuf_printf(&s, "kmidi train");
+    for (int i = 0; i < c->n_args; i++)
+        strbuf_printf(&s, " %s", c->args[i]);
+    for (int i = 0; i < c->n_values; i++)
+        strbuf_printf(&s, " --%s%s%s", c->values[i].option->name, *c->values[i].text ? " " : "", c->values[i].text);
+    for (int i = 0; i < c->n_overrides; i++)
+        strbuf_printf(&s, " %s", c->overrides[i]);
+    const char *text = arena_strdup(c->arena, s.s);
+    strbuf_free(&s);
+    return text;
+}
+
+static bool train_run(cmd *c, err *e)
+{
+    view v = {.c = c};
+    job_request r = {.config = c->n_args ? c->args[0] : NULL,
+                     .overrides = c->overrides,
+                     .n_overrides = c->n_overrides,
+                     .run_dir = option_text(c, "run-dir", NULL),
+                     .resume = option_text(c, "resume", NULL),
+                     .overwrite = option_given(c, "overwrite"),
+                     .command = command_line(c),
+                     .env = &c->env,
+                     .tick = on_tick,
+                     .save_asked = on_save_asked,
+                     .user = &v};
+    if (r.resume && r.run_dir && strcmp(r.resume, r.run_dir))
+        return err_set(e, ERR_USAGE, "--resume goes on in the run's own folder; leave --run-dir out, or begin a new run with init_from=%s",
+                       r.resume);
+    if (r.resume && r.overwrite)
+        return err_set(e, ERR_USAGE, "--resume and --overwrite do not go together");
+    job *j = job_configure(&r, c->arena, e);
+    bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
+    job_close(j);
+    return ok;
+}
+
+static void train_keys(strbuf *out)
+{
+    strbuf_printf(out, "Keys of CONFIG, and of key=value behind it [default]:\n");
+    config_help(&train_table, out);
+}
+
+const command cmd_train = {
+    .name = "train",
+    .summary = "Trains a model as a configuration says",
+    .usage = "CONFIG [--run-dir DIR] [key=value ...] | --resume RUN",
+    .options = options,
+    .args_max = 1,
+    .overrides = true,
+    .polls_stop = true,
+    .details = "Ctrl-C (or SIGTERM) finishes the step, saves, and prints how to go on; twice leaves at once. SIGUSR1, or a file named SAVE "
+               "in the run\n"
+               "folder, saves and goes on.",
+    .more = train_keys,
+    .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir runs/first\nkmidi train --resume runs/first",
+    .run = train_run,
+};

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// evaluate.c: evaluation, in training and by `kmidi eval`.
+#include "train/evaluate.h"
+
+#include "train/shards.h"
+
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e)
+{
+    evaluator *v = NEW(a, evaluator, 1);
+    v->net = model_build(m, p, d, a, e);
+    if (!v->net)
+        return NULL;
+    tensor **outputs = NEW(a, tensor *, 1);
+    outputs[0] = v->net->logits;
+    plan_options o = {.threads = max_threads, .outputs = outputs, .n_outputs = 1, .params = p};
+    shape s = v->net->logits->shape;
+    v->metrics = metrics_open(m->task, m->task == TASK_CLASSES ? (int)s.d[s.rank - 1] : 0, a);
+    v->plan = plan_make(v->net->g, &o, a, e);
+    return v->plan ? v : NULL;
+}
+
+bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e)
+{
+    const params *p = v->net->p;
+    v->run = run_open(v->plan, p, pool, a, e);
+    return v->run != NULL;
+}
+
+void evaluator_close(evaluator *v)
+{
+    if (v)
+        run_close(v->run), v->run = NULL;
+}
+
+static bool add_batch(evaluator *v, const batch *b, int views, err *e)
+{
+    const tensor *logits = v->net->logits;
+    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight");
+    if (!target || !weight)
+        return err_set(e, ERR_SHAPE, "the data have no labels to compare with");
+    if (!feed_copy(v->net, v->run, b, e))
+        return false;
+    run_step(v->run, 0, 0, false);
+    metrics_rows rows = {.out = run_data(v->run, logits),
+                         .classes = target->type == BATCH_I32 ? target->data : NULL,
+                         .values = target->type == BATCH_F32 ? target->data : NULL,
+                         .weight = weight->data,
+                         .rows = shape_rows(logits->shape),
+                         .width = logits->shape.d[logits->shape.rank - 1],
+                         .views = views};
+    metrics_add(v->metrics, &rows);
+    return true;
+}
+
+bool evaluator_run(evaluator *v, const source *s, const env *world, metrics_result *r, err *e)
+{
+    metrics_clear(v->metrics);
+    s->seek(s->self, 0, 0);
+    for (uint64_t i = 0; i < s->batches; i++) {
+        if (env_stop(world))
+            return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
+        const batch *b = s->next(s->self, e);
+        if (!b || !add_batch(v, b, s->views, e))
+            return err_trail(e, "evaluation");
+    }
+    *r = metrics_close(v->metrics);
+    return true;
+}
+
+static bool evaluate(checkpoint *k, shards *s, const env *world, arena *a, params *p, evaluation *out, err *e)
+{
+    model_dims d = {.batch = s->eval_batch, .time = s->window, .classes = k->classes};
+    evaluator *v = evaluator_plan(k->model, p, &d, threads_count(world->pool), a, e);
+    bool ok = v && params_allocate(p, 0, e) && checkpoint_weights(k, p, e) && evaluator_open(v, world->pool, a, e) &&
+              evaluator_run(v, &s->val_source, world, &out->result, e);
+    evaluator_close(v);
+    params_release(p);
+    return ok;
+}
+
+bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n, int64_t rows, const env *world, arena *a, evaluation *out,
+                         err *e)
+{
+    size_t n_labels;
+    *out = (evaluation){0};
+    checkpoint *k = checkpoint_open(path, a, e);
+    if (!k)
+        return false;
+    shards *s = shards_open_for(k, patterns, n, rows, a, e);
+    bool ok = s && evaluate(k, s, world, a, params_open(a), out, e);
+    if (ok) {
+        out->items = out->result.items;
+        ok = !k->classes || meta_texts(&k->meta, "labels", a, &out->labels, &n_labels, e);
+    }
+    shards_close(s);
+    checkpoint_close(k);
+    return ok;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// evaluate.h: a network run over a set of batches, and what metrics say about it.
+#ifndef KMIDI_TRAIN_EVALUATE_H
+#define KMIDI_TRAIN_EVALUATE_H
+
+#include "base/env.h"
+#include "train/checkpoint.h"
+#include "train/feed.h"
+#include "train/metrics.h"
+
+typedef struct evaluator {
+    network *net;
+    plan *plan;
+    run *run;
+    metrics *metrics;
+} evaluator;
+
+// `p` may be without buffers until evaluator_open.
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e) MUST_CHECK;
+bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e) MUST_CHECK;
+void evaluator_close(evaluator *v); // accepts NULL
+// One pass over the source; allocates nothing. ERR_STOPPED when env_stop said so meanwhile.
+bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r, err *e) MUST_CHECK;
+
+// All of it for a checkpoint and shards. `r->confusion` and labels are owned by `a`.
+typedef struct evaluation {
+    metrics_result result;
+    const char **labels; // NULL where the model has none
+    int64_t items;
+} evaluation;
+bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n, int64_t rows, const env *env, arena *a, evaluation *out,
+                         err *e) MUST_CHECK;
+
+#endif
