@@ -76,6 +76,13 @@ void loader_seek(loader *l, uint64_t epoch, uint64_t index);
 const batch *loader_next(loader *l, err *e) MUST_CHECK;
 double loader_waited(const loader *l); // seconds that loader_next has waited for the reader so far
 
+// ---- The same for one item in memory (predict): bit for bit what a loader puts into a row.
+// Where window `view` of `views` begins in an item of `frames`; not for LOADER_RANDOM.
+int64_t loader_begin(loader_crop crop, int view, int views, int64_t frames, int64_t window);
+// One row [window, n_mels] from `item` [frames, n_mels]: cut at `begin`, standardised, zeros before a shorter one.
+void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels, const float *mean, const float *deviation,
+                float *row);
+
 // Bytes that a loader of these options holds (its ring and open shards), for the budget.
 uint64_t loader_bytes(const dataset *d, const loader_options *o);
 

@@ -71,7 +71,7 @@ void shard_abandon(shard_writer *w);                   // removes what was writt
 typedef struct shard {
     const char *path; // the file
     shard_info info;
-    int64_t items, frames;
+    int64_t items, frames, longest;                            // longest: frames of the longest item
     const int64_t *offsets;                                    // [items + 1], never decreasing
     const int64_t *checks;                                     // [items]
     const int32_t *label;                                      // [items], -1 <= label < n_labels
