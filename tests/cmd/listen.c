@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// listen.c: what predict computes from a waveform, what `export --front-end` writes, and that both are the same; and that broken metadata
+// is refused.
+#include "cmd/listen.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/safetensors.h"
+#include "tests/test.h"
+
+typedef struct setup {
+    const char *what;
+    const char *mel[12][2]; // names and values of settings
+    const char *window, *crop, *views;
+} setup;
+
+static const setup setups[] = {
+    {"librosa", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "40", "last", "1"},
+    {"torchaudio",
+     {{"preset", "torchaudio"}, {"sample_rate", "16000"}, {"n_fft", "1024"}, {"n_mels", "128"}, {"log", "ln"}, {"log_floor", "1e-6"}},
+     "30",
+     "center",
+     "1"},
+    {"plain",
+     {{"preset", "librosa"},
+      {"sample_rate", "8000"},
+      {"n_fft", "1024"},
+      {"win_length", "800"},
+      {"hop_length", "100"},
+      {"center", "false"},
+      {"power", "1"},
+      {"log", "db"}},
+     "60",
+     "first",
+     "1"},
+    {"views",
+     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}, {"log", "ln_clamp"}, {"log_floor", "1e-8"}},
+     "20",
+     "last",
+     "3"},
+};
+
+// A checkpoint of a filled recogniser with three labels and these settings.
+static const char *make_checkpoint(const setup *u, const char *name, arena *a)
+{
+    err e = {0};
+    const model_def *m = model_find("emotion_recognizer");
+    params *p = params_open(a);
+    network *n = model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = 3}, a, &e);
+    EXPECT_OK(n && params_allocate(p, 0, &e), e);
+    for (int i = 0; i < p->n; i++)
+        for (int64_t k = 0; k < p->list[i].count; k++)
+            params_at(p, i)[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, 1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
+    const feature_def *d = feature_find("mel", &e);
+    void *s = feature_settings(d, a);
+    for (int i = 0; u->mel[i][0]; i++)
+        EXPECT_OK(feature_set(d, s, u->mel[i][0], u->mel[i][1], &e), e);
+    EXPECT_OK(feature_resolve(d, s, &e), e);
+    json *j = json_object();
+    strbuf text = {0}, mean = {0}, deviation = {0};
+    json_set(j, "mel", feature_json(d, s));
+    json_dump(j, 0, &text);
+    json_free(j);
+    for (int i = 0; i < 128; i++) {
+        strbuf_printf(&mean, "%s%g", i ? ", " : "[", (double)test_fill(5, (uint32_t)i, 2) - 4);
+        strbuf_printf(&deviation, "%s%g", i ? ", " : "[", (double)test_fill(6, (uint32_t)i, 1) + 3);
+    }
+    strbuf_printf(&mean, "]");
+    strbuf_printf(&deviation, "]");
+    model_meta meta = {.arena = a};
+    meta_set(&meta, "labels", "[\"anger\", \"joy\", \"calm\"]");
+    meta_set(&meta, "settings", text.s);
+    meta_set(&meta, "mean", mean.s);
+    meta_set(&meta, "deviation", deviation.s);
+    meta_set(&meta, "window", u->window);
+    meta_set(&meta, "eval_crop", u->crop);
+    meta_set(&meta, "eval_views", u->views);
+    const char *path = test_path(name);
+    EXPECT_OK(checkpoint_save(path, &(checkpoint_content){.model = m, .meta = &meta, .params = p}, &e), e);
+    strbuf_free(&text);
+    strbuf_free(&mean);
+    strbuf_free(&deviation);
+    params_release(p);
+    return path;
+}
+
+static void make_sound(float *x, int64_t n, uint32_t seed)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = 0.3f * sinf((float)i * (0.05f + 0.00001f * (float)(i % 9000))) + test_fill(seed, (uint32_t)i, 0.1f);
+}
+
+static void check_setup(const setup *u, arena *a)
+{
+    // Shorter than the window, about it, longer; and two of the last at once.
+    static const int64_t lengths[] = {3000, 6400, 9000};
+    err e = {0};
+    deploy *d = deploy_open(make_checkpoint(u, "c.h5", a), a, &e);
+    onnx_front front;
+    if (!test_expect(d && deploy_mel(d, &e) && deploy_front(d, &front, &e), __FILE__, __LINE__, "%s: %s", u->what, e.text))
+        return;
+    EXPECT_INT(d->classes, 3);
+    EXPECT_STR(d->labels[1], "joy");
+    onnx_options o = {.classes = 3, .probabilities = true, .front = &front, .meta = &d->file->meta};
+    EXPECT_OK(onnx_export(arena_printf(a, "%s/%s.onnx", test_dir(), u->what), d->model, d->p, &o, &e), e);
+    listener *l = listener_open(d, NULL, a, &e);
+    float *wave = NEW(a, float, 2 * 9000), embedding[128], probabilities[6];
+    for (int k = 0; k < 4; k++) {
+        int rows = k == 3 ? 2 : 1;
+        int64_t n = lengths[k < 3 ? k : 2];
+        for (int r = 0; r < rows; r++) {
+            heard h;
+            make_sound(wave + r * n, n, 11 + (uint32_t)r);
+            EXPECT_OK(listener_hear(l, wave + r * n, n, &h, &e), e);
+            EXPECT_INT(h.windows, h.frames > d->window ? d->views : 1);
+            EXPECT_NEAR((double)h.probabilities[0] + (double)h.probabilities[1] + (double)h.probabilities[2], 1, 1e-6);
+            memcpy(embedding + 64 * r, h.embedding, 64 * sizeof(float));
+            memcpy(probabilities + 3 * r, h.probabilities, 3 * sizeof(float));
+        }
+        safetensors_source list[] = {
+            {"waveform", 2, {rows, n}, wave}, {"embedding", 2, {rows, 64}, embedding}, {"probabilities", 2, {rows, 3}, probabilities}};
+        EXPECT_OK(safetensors_write(arena_printf(a, "%s/%s.%d.safetensors", test_dir(), u->what, k), list, 3, NULL, &e), e);
+    }
+    listener_close(l);
+    deploy_close(d);
+}
+
+TEST(listen_and_the_onnx_front_end_agree)
+{
+    for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) {
+        arena a = {0};
+        check_setup(&setups[i], &a);
+        arena_free(&a);
+    }
+    if (!getenv("PEERS_PYTHON")) {
+        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
+        return;
+    }
+    const char *out;
+    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+    if (getenv("PEERS_SHOW"))
+        fprintf(stderr, "%s", out);
+}
+
+// More than twice what evaluation looks at: windows that cover the whole.
+TEST(listen_covers_long_files)
+{
+    arena a = {0};
+    err e = {0};
+    heard h;
+    deploy *d = deploy_open(make_checkpoint(&setups[0], "c.h5", &a), &a, &e);
+    EXPECT_OK(d && deploy_mel(d, &e), e);
+    listener *l = listener_open(d, NULL, &a, &e);
+    int64_t n = 160 * 40 * 50;
+    float *wave = NEW(&a, float, (size_t)n);
+    make_sound(wave, n, 3);
+    EXPECT_OK(listener_hear(l, wave, n, &h, &e), e);
+    EXPECT_INT(h.frames, n / 160 + 1);
+    EXPECT_INT(h.windows, 51);
+    EXPECT_OK(listener_hear(l, wave, 1000, &h, &e), e); // and short ones afterwards
+    EXPECT_INT(h.windows, 1);
+    listener_close(l);
+    deploy_close(d);
+    arena_free(&a);
+}
