@@ -115,7 +115,7 @@ const char *command_nearest(const char *name); // NULL when none is near
 void help_overview(strbuf *out);
 void help_command(const command *k, strbuf *out);
 
-// ---- What a command uses (progress.c, main.c) ----
+// ---- What a command uses (progress.c, process.c) ----
 
 void cmd_print(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); // stdout, for people; silent under --json
 void cmd_json(cmd *c, json *object);            // stdout, one line, only under --json; frees the object either way
@@ -138,6 +138,9 @@ void progress_at(progress *p, uint64_t done, const char *fmt, ...) __attribute__
 void progress_close(progress *p); // accepts NULL
 
 // ---- For main.c and tests ----
+
+void process_start(const command *k); // signals, SIGPIPE, out of memory
+bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or SIGHUP came
 
 struct console *console_open(arena *a, const char *name);
 void console_close(struct console *k); // flushes; puts the cursor on a fresh line

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "cmd/cmd.h"
 
 const option options_common[] = {
@@ -152,13 +153,6 @@ static bool take_option(cmd *c, int argc, char **argv, int *i, err *e)
 
 // ---- The whole line ----
 
-// "a.b=c": a path of a configuration key, then '='.
-static bool is_override(const char *arg)
-{
-    size_t n = strcspn(arg, "=");
-    return n && arg[n] == '=' && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
-}
-
 static bool check_complete(const cmd *c, err *e)
 {
     const command *k = c->self;
@@ -184,7 +178,7 @@ bool options_parse(cmd *c, const command *self, int argc, char **argv, err *e)
         else if (!only_args && argv[i][0] == '-' && argv[i][1]) {
             if (!take_option(c, argc, argv, &i, e))
                 return false;
-        } else if (self->overrides && is_override(argv[i]))
+        } else if (!only_args && self->overrides && config_is_override(argv[i]))
             c->overrides[c->n_overrides++] = argv[i];
         else
             c->args[c->n_args++] = argv[i];
