@@ -95,12 +95,12 @@ typedef struct group {
     int64_t lo, rows; // sequences
 } group;
 
-// One sequence's step for n units. gates and dgates may be the same place: each element is read before it is written, and only by its own.
-PANEL_INLINE void cell(const float *rec, const float *dh_in, const float *gates, const float *ct, const float *c_before,
-                       float *restrict dc_state, float *restrict state, float *dgates, int64_t h, int n)
+// One sequence's step for n units: the four rows of dgates from the four rows of gates, 4 rows H apart each.
+PANEL_INLINE void cell(const float *restrict rec, const float *restrict dh_in, const float *restrict gates, const float *restrict ct,
+                       const float *restrict c_before, float *restrict dc_state, float *restrict dgates, int64_t h, int64_t n)
 {
     float out[4][PANEL_WIDTH];
-    for (int l = 0; l < n; l++) {
+    for (int64_t l = 0; l < n; l++) {
         float i = gates[l], f = gates[h + l], g = gates[2 * h + l], o = gates[3 * h + l];
         float dh = dh_in[l] + rec[l], tc = vm_tanh(ct[l]);
         float dc = dc_state[l] + dh * o * (1.0f - tc * tc);
@@ -110,9 +110,20 @@ PANEL_INLINE void cell(const float *rec, const float *dh_in, const float *gates,
         out[2][l] = dc * i * (1.0f - g * g);
         out[3][l] = dh * tc * o * (1.0f - o);
     }
-    for (int k = 0; k < 4; k++)
-        for (int l = 0; l < n; l++)
-            dgates[k * h + l] = state[k * h + l] = out[k][l];
+    for (int64_t k = 0; k < 4; k++)
+        memcpy(dgates + k * h, out[k], (size_t)n * sizeof(float));
+}
+
+// What the step before t will read of a sequence is far away: asked for here, it is near by then.
+static void prefetch_before(const float *dh, const float *gates, const float *c, int64_t h, int64_t n)
+{
+    enum { LINE = 16 };
+    for (int64_t l = 0; l < n; l += LINE) {
+        __builtin_prefetch(dh - h + l, 0, 2);
+        __builtin_prefetch(c - h + l, 0, 2);
+        for (int64_t g = 0; g < 4; g++)
+            __builtin_prefetch(gates - 4 * h + g * h + l, 0, 2);
+    }
 }
 
 static void panel_cells(const group *s, int64_t t, int64_t p)
@@ -123,31 +134,24 @@ static void panel_cells(const group *s, int64_t t, int64_t p)
     for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
         int64_t at = r * d->t + t;
         const float *dh = (const float *)s->call->in[IN_DH] + at * d->h + unit, *c = (const float *)s->call->in[IN_C] + at * d->h + unit;
-        const float *gates = (const float *)s->call->in[IN_GATES] + at * 4 * d->h + unit;
-        float *out = (float *)s->call->out[0] + at * 4 * d->h + unit, *state = s->w.d[t & 1] + r * 4 * d->h + unit;
-        const float *rec = s->w.sums + r * PANEL_WIDTH, *before = t > 0 ? c - d->h : zeros;
-        float *dc = s->w.dc + r * d->h + unit;
+        const float *gates = (const float *)s->call->in[IN_GATES] + at * 4 * d->h + unit, *rec = s->w.sums + r * PANEL_WIDTH;
+        const float *before = t > 0 ? c - d->h : zeros;
+        float *dc = s->w.dc + r * d->h + unit, *out = s->w.d[t & 1] + r * 4 * d->h + unit;
+        if (t > 0)
+            prefetch_before(dh, gates, c, d->h, n);
         if (n == PANEL_WIDTH)
-            cell(rec, dh, gates, c, before, dc, state, out, d->h, PANEL_WIDTH);
+            cell(rec, dh, gates, c, before, dc, out, d->h, PANEL_WIDTH);
         else
-            cell(rec, dh, gates, c, before, dc, state, out, d->h, (int)n);
+            cell(rec, dh, gates, c, before, dc, out, d->h, n);
     }
 }
 
-static void prefetch_step(const group *s, int64_t t, int64_t p)
+// Whole rows at a time, and only when all panels have read their gates: the output may be in their place.
+static void store(const group *s, int64_t t)
 {
-    enum { LINE = 16 };
-    const dims *d = &s->d;
-    int64_t before = t > 0 ? d->h : 0;
-    for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
-        int64_t at = (r * d->t + t) * d->h + p * PANEL_WIDTH;
-        for (int64_t l = 0; l < PANEL_WIDTH; l += LINE) {
-            __builtin_prefetch((const float *)s->call->in[IN_DH] + at + l, 0, 2);
-            __builtin_prefetch((const float *)s->call->in[IN_C] + at - before + l, 0, 2);
-            for (int64_t g = 0; g < 4; g++)
-                __builtin_prefetch((const float *)s->call->in[IN_GATES] + (r * d->t + t) * 4 * d->h + g * d->h + p * PANEL_WIDTH + l, 1, 2);
-        }
-    }
+    int64_t row = 4 * s->d.h;
+    for (int64_t r = s->lo; r < s->lo + s->rows; r++)
+        memcpy((float *)s->call->out[0] + (r * s->d.t + t) * row, s->w.d[t & 1] + r * row, (size_t)row * sizeof(float));
 }
 
 static void group_run(const group *s)
@@ -157,14 +161,15 @@ static void group_run(const group *s)
     float *sums = w->sums + s->lo * PANEL_WIDTH;
     memset(w->dc + s->lo * d->h, 0, (size_t)(s->rows * d->h) * sizeof(float));
     memset(sums, 0, (size_t)(s->rows * PANEL_WIDTH) * sizeof(float)); // nothing comes back into the last step
-    for (int64_t t = d->t - 1; t >= 0; t--)
+    for (int64_t t = d->t - 1; t >= 0; t--) {
         for (int64_t p = 0; p < d->panels; p++) {
-            prefetch_step(s, t, p);
             if (t + 1 < d->t)
                 panel_multiply(sums, PANEL_WIDTH, w->d[~t & 1] + s->lo * 4 * d->h, 4 * d->h, w->w + p * 4 * d->h * PANEL_WIDTH, 4 * d->h,
                                s->rows);
             panel_cells(s, t, p);
         }
+        store(s, t);
+    }
 }
 
 static void sequences(void *arg, int index, int count)
