@@ -97,4 +97,6 @@ void config_show(const config *c, const char *name, char *out, size_t size);
 void config_markdown(const config_table *t, strbuf *out);
 void config_help(const config_table *t, strbuf *out);
 
+const char *config_library(void); // the library's version, as it calls itself
+
 #endif

@@ -251,3 +251,8 @@ bool config_yaml(config *c, const char *text, size_t n, const char *name, const 
     strbuf_free(&r.sections);
     return ok;
 }
+
+const char *config_library(void)
+{
+    return yaml_get_version_string();
+}

@@ -3,6 +3,7 @@
 // instruction or a table of 16.
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,4 +100,9 @@ static uint32_t crc_fast(uint32_t crc, const unsigned char *p, size_t n)
 uint32_t crc32c(const void *bytes, size_t n)
 {
     return ~(CRC_FAST ? crc_fast(0xffffffff, bytes, n) : crc_plain(0xffffffff, bytes, n));
+}
+
+const char *digest_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
 }

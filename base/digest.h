@@ -15,4 +15,6 @@ void digest_close(digest *d, char hex[65]);    // writes 64 hex digits and a NUL
 void digest_of(const void *bytes, size_t n, char hex[65]);
 uint32_t crc32c(const void *bytes, size_t n);
 
+const char *digest_library(void); // the library's version, as it calls itself
+
 #endif

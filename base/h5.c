@@ -458,3 +458,9 @@ bool h5_series_close(h5_series *s, err *e)
     free(s);
     return ok;
 }
+
+const char *h5_library(void)
+{
+    static const char words[] = "HDF5 library version: ";
+    return !strncmp(H5_VERS_INFO, words, sizeof words - 1) ? H5_VERS_INFO + sizeof words - 1 : H5_VERS_INFO;
+}

@@ -63,4 +63,6 @@ bool h5_attributes(h5 *f, const char *object, arena *a, char ***names, size_t *n
 // Checks the checksum of every dataset in constant memory. On the first that differs: false, ERR_DAMAGED, its name.
 bool h5_verify(h5 *f, size_t *datasets, err *e) MUST_CHECK;
 
+const char *h5_library(void); // the library's version, as it calls itself
+
 #endif

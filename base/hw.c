@@ -279,3 +279,8 @@ void hw_read(hw *h)
     h->memory_limit = memory_limit(h->memory);
     read_bf16(h);
 }
+
+const char *hw_library(void)
+{
+    return HWLOC_VERSION;
+}

@@ -25,4 +25,6 @@ uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (Vm
 uint64_t hw_rss(void);         // resident bytes now
 void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
 
+const char *hw_library(void); // the library's version, as it calls itself
+
 #endif

@@ -334,3 +334,8 @@ void json_dump(const json *j, int pretty, strbuf *b)
 {
     dump(j, pretty, 0, b);
 }
+
+const char *json_library(void)
+{
+    return JANSSON_VERSION;
+}

@@ -53,4 +53,6 @@ void json_push_str(json *array, const char *value);
 // One line without newline (pretty = 0), or indented by `pretty` with sorted keys.
 void json_dump(const json *j, int pretty, strbuf *out);
 
+const char *json_library(void); // the library's version, as it calls itself
+
 #endif

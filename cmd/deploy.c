@@ -106,7 +106,7 @@ static int64_t read_count(const deploy *d, const char *key, int64_t fallback)
 
 bool deploy_mel(deploy *d, err *e)
 {
-    static const char *const crops[] = {[DEPLOY_LAST] = "last", [DEPLOY_CENTER] = "center", [DEPLOY_FIRST] = "first"};
+    static const char *const crops[] = {[LOADER_LAST] = "last", [LOADER_CENTER] = "center", [LOADER_FIRST] = "first"};
     const port *in = &d->model->inputs[0];
     if (strcmp(in->name, "mel"))
         return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", d->path, d->model->name);
@@ -128,13 +128,13 @@ bool deploy_mel(deploy *d, err *e)
     const char *crop = meta_get(&d->file->meta, "eval_crop");
     for (int i = 0; crop && i < 3; i++)
         if (!strcmp(crop, crops[i]))
-            d->crop = (deploy_crop)i;
+            d->crop = (loader_crop)i;
     return true;
 }
 
 bool deploy_front(const deploy *d, onnx_front *f, err *e)
 {
-    static const onnx_crop crops[] = {[DEPLOY_LAST] = ONNX_CROP_LAST, [DEPLOY_CENTER] = ONNX_CROP_CENTER, [DEPLOY_FIRST] = ONNX_CROP_FIRST};
+    static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST, [LOADER_CENTER] = ONNX_CROP_CENTER, [LOADER_FIRST] = ONNX_CROP_FIRST};
     const mel_settings *s = d->mel;
     float *window = NEW(d->arena, float, (size_t)s->n_fft), *bank = NEW(d->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
     if (s->n_fft % 2)

@@ -9,11 +9,10 @@
 #define KMIDI_CMD_DEPLOY_H
 
 #include "data/feature.h"
+#include "data/loader.h"
 #include "data/mel.h"
 #include "export/onnx.h"
 #include "train/checkpoint.h"
-
-typedef enum deploy_crop { DEPLOY_LAST, DEPLOY_CENTER, DEPLOY_FIRST } deploy_crop;
 
 typedef struct deploy {
     arena *arena;
@@ -28,7 +27,7 @@ typedef struct deploy {
     const feature_def *feature;
     const float *mean, *deviation; // [n_mels]; NULL: frames go in as they are
     int64_t window;                // frames of a row; 0: any
-    deploy_crop crop;              // of an item longer than the window
+    loader_crop crop;              // of an item longer than the window
     int views;                     // windows that evaluation takes of an item, at least 1
 } deploy;
 

@@ -1,10 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // info.c: what this program was built with and what it found on this machine: the first thing to attach to a bug report.
 #include "autograd/gemm.h"
+#include "base/config.h"
+#include "base/digest.h"
+#include "base/h5.h"
 #include "base/hw.h"
 #include "base/variant.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "data/clip.h"
+#include "data/fft.h"
+#include "data/resample.h"
+#include "export/onnx_file.h"
+
+// Every library but those of the matrix products (gemm.h), as it calls itself.
+static const struct {
+    const char *name;
+    const char *(*version)(void);
+} libraries[] = {{"hdf5", h5_library},
+                 {"sndfile", clip_library},
+                 {"soxr", resample_library},
+                 {"fftw", fft_library},
+                 {"yaml", config_library},
+                 {"jansson", json_library},
+                 {"protobuf-c", onnx_protobuf_version},
+                 {"hwloc", hw_library},
+                 {"openssl", digest_library}};
+enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 static void say_people(cmd *c, const hw *h, const char *products)
 {
@@ -18,6 +40,8 @@ static void say_people(cmd *c, const hw *h, const char *products)
     cmd_print(c, "memory     %s, of which this process may use %s", str_human_bytes(h->memory, ram),
               str_human_bytes(h->memory_limit, limit));
     cmd_print(c, "products   %s", products);
+    for (int i = 0; i < LIBRARIES; i++)
+        cmd_print(c, "%-10s %s", libraries[i].name, libraries[i].version());
 }
 
 static json *describe(const hw *h, const char *products)
@@ -38,6 +62,10 @@ static json *describe(const hw *h, const char *products)
     json_set_int(j, "memory_bytes", (int64_t)h->memory);
     json_set_int(j, "memory_limit_bytes", (int64_t)h->memory_limit);
     json_set_str(j, "gemm", products);
+    json *l = json_object();
+    for (int i = 0; i < LIBRARIES; i++)
+        json_set_str(l, libraries[i].name, libraries[i].version());
+    json_set(j, "libraries", l);
     return j;
 }
 

@@ -90,9 +90,7 @@ static int64_t window_start(const deploy *d, int64_t frames, int64_t time, int k
 {
     if (frames <= time)
         return frames - time;
-    if (count > 1)
-        return (frames - time) * k / (count - 1);
-    return d->crop == DEPLOY_FIRST ? 0 : d->crop == DEPLOY_LAST ? frames - time : (frames - time) / 2;
+    return loader_begin(d->crop, k, count, frames, time);
 }
 
 static void fill_window(float *row, const float *frames, int64_t start, int64_t time, int bands)

@@ -323,3 +323,8 @@ bool clip_write_wav(const char *path, const float *samples, int64_t frames, int 
     arena_free(&a);
     return ok;
 }
+
+const char *clip_library(void)
+{
+    return sf_version_string();
+}

@@ -44,4 +44,6 @@ const clip *clip_stream_info(const clip_stream *s);
 bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e) MUST_CHECK;
 void clip_stream_close(clip_stream *s); // accepts NULL
 
+const char *clip_library(void); // the library's version, as it calls itself
+
 #endif

@@ -67,3 +67,8 @@ void fft_run(const fft *p, float *x, float *X)
     else
         fftwf_execute_dft(p->plan, (fftwf_complex *)x, (fftwf_complex *)X);
 }
+
+const char *fft_library(void)
+{
+    return fftwf_version;
+}

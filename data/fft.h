@@ -19,4 +19,6 @@ void fft_close(fft *p); // accepts NULL
 // x is overwritten. Both lie at multiples of 64 bytes and apart, so that the result does not depend on where.
 void fft_run(const fft *p, float *x, float *X);
 
+const char *fft_library(void); // the library's version, as it calls itself
+
 #endif

@@ -92,3 +92,8 @@ bool resampler_finish(resampler *r, resample_sink *sink, void *user, err *e)
             return false;
     return true;
 }
+
+const char *resample_library(void)
+{
+    return soxr_version();
+}

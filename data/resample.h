@@ -27,4 +27,6 @@ bool resampler_finish(resampler *r, resample_sink *sink, void *user, err *e) MUS
 // How many samples become of n: ceil(n * to / from).
 int64_t resample_length(int64_t n, int from, int to);
 
+const char *resample_library(void); // the library's version, as it calls itself
+
 #endif
