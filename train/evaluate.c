@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// evaluate.c: evaluation, in training and by `kmidi eval`.
+// evaluate.c: one pass of a network over a source.
 #include "train/evaluate.h"
-
-#include "train/shards.h"
 
 evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e)
 {
@@ -65,34 +63,4 @@ bool evaluator_run(evaluator *v, const source *s, const env *world, metrics_resu
     }
     *r = metrics_close(v->metrics);
     return true;
-}
-
-static bool evaluate(checkpoint *k, shards *s, const env *world, arena *a, params *p, evaluation *out, err *e)
-{
-    model_dims d = {.batch = s->eval_batch, .time = s->window, .classes = k->classes};
-    evaluator *v = evaluator_plan(k->model, p, &d, threads_count(world->pool), a, e);
-    bool ok = v && params_allocate(p, 0, e) && checkpoint_weights(k, p, e) && evaluator_open(v, world->pool, a, e) &&
-              evaluator_run(v, &s->val_source, world, &out->result, e);
-    evaluator_close(v);
-    params_release(p);
-    return ok;
-}
-
-bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n, int64_t rows, const env *world, arena *a, evaluation *out,
-                         err *e)
-{
-    size_t n_labels;
-    *out = (evaluation){0};
-    checkpoint *k = checkpoint_open(path, a, e);
-    if (!k)
-        return false;
-    shards *s = shards_open_for(k, patterns, n, rows, a, e);
-    bool ok = s && evaluate(k, s, world, a, params_open(a), out, e);
-    if (ok) {
-        out->items = out->result.items;
-        ok = !k->classes || meta_texts(&k->meta, "labels", a, &out->labels, &n_labels, e);
-    }
-    shards_close(s);
-    checkpoint_close(k);
-    return ok;
 }
