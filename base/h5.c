@@ -52,7 +52,7 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *message, void *out)
     return 0;
 }
 
-bool h5_fail(const h5 *f, err *e, err_code code, const char *fmt, ...)
+bool h5_fail(h5 *f, err *e, err_code code, const char *fmt, ...)
 {
     char what[900], reason[300] = "";
     va_list ap;
@@ -61,7 +61,13 @@ bool h5_fail(const h5 *f, err *e, err_code code, const char *fmt, ...)
     va_end(ap);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, reason);
     H5Eclear2(H5E_DEFAULT);
-    return err_set(e, code, "'%s': %s%s%s", f->path, what, reason[0] ? ": " : "", reason);
+    err said = {0};
+    err_set(&said, code, "'%s': %s%s%s", f->path, what, reason[0] ? ": " : "", reason);
+    if (f->temp && !f->first.code)
+        f->first = said;
+    if (e)
+        *e = said;
+    return false;
 }
 
 // In the order of h5_type.
@@ -126,7 +132,7 @@ const char *h5_shape_text(h5_shape s, char *out)
 }
 
 // HDF5 asks that every group on the way is known to exist.
-bool h5_link_exists(const h5 *f, const char *name)
+bool h5_link_exists(h5 *f, const char *name)
 {
     char part[1024];
     size_t n = strlen(name);
@@ -182,13 +188,18 @@ static void file_free(h5 *f)
     free(f);
 }
 
+// After a full disk the library may well go on, and report success for what it writes into the holes: one failure is final.
 bool h5_commit(h5 *f, err *e)
 {
     h5_enter();
-    bool ok = H5Fflush(f->id, H5F_SCOPE_LOCAL) >= 0 || h5_fail(f, e, ERR_IO, "the file cannot be written");
-    if (H5Fclose(f->id) < 0 && ok)
-        ok = h5_fail(f, e, ERR_IO, "the file cannot be written");
+    if (H5Fflush(f->id, H5F_SCOPE_LOCAL) < 0)
+        h5_fail(f, e, ERR_IO, "the file cannot be written");
+    if (H5Fclose(f->id) < 0)
+        h5_fail(f, e, ERR_IO, "the file cannot be written");
     h5_leave();
+    bool ok = !f->first.code;
+    if (!ok && e)
+        *e = f->first;
     if (ok)
         ok = file_commit(f->temp, f->path, e);
     else
@@ -210,7 +221,7 @@ void h5_abandon(h5 *f)
 }
 
 // Makes every group on the way to `name`, and `name` itself when `all`.
-static bool make_groups(const h5 *f, const char *name, bool all, err *e)
+static bool make_groups(h5 *f, const char *name, bool all, err *e)
 {
     char part[1024];
     size_t n = strlen(name);
@@ -235,7 +246,7 @@ static bool make_groups(const h5 *f, const char *name, bool all, err *e)
     return ok;
 }
 
-static bool set_attribute(const h5 *f, hid_t object, const char *key, hid_t file_type, hid_t memory_type, const void *value, err *e)
+static bool set_attribute(h5 *f, hid_t object, const char *key, hid_t file_type, hid_t memory_type, const void *value, err *e)
 {
     if (H5Aexists(object, key) > 0)
         H5Adelete(object, key);
@@ -250,7 +261,7 @@ static bool set_attribute(const h5 *f, hid_t object, const char *key, hid_t file
     return ok;
 }
 
-static bool set_text(const h5 *f, hid_t object, const char *key, const char *value, err *e)
+static bool set_text(h5 *f, hid_t object, const char *key, const char *value, err *e)
 {
     hid_t type = text_type(strlen(value) + 1);
     bool ok = set_attribute(f, object, key, type, type, value, e);
@@ -258,7 +269,7 @@ static bool set_text(const h5 *f, hid_t object, const char *key, const char *val
     return ok;
 }
 
-static hid_t object_make(const h5 *f, const char *name, err *e)
+static hid_t object_make(h5 *f, const char *name, err *e)
 {
     bool root = strcmp(name, "/") == 0;
     if (!root && !make_groups(f, name, true, e))
@@ -313,7 +324,7 @@ static void add_elements(digest *d, h5_type type, const void *data, uint64_t n)
 }
 
 // A new dataset; `most` and `layout` for one that grows, NULL and H5P_DEFAULT else.
-static hid_t set_make(const h5 *f, const char *name, h5_shape s, const hsize_t *most, hid_t layout, err *e)
+static hid_t set_make(h5 *f, const char *name, h5_shape s, const hsize_t *most, hid_t layout, err *e)
 {
     if (!make_groups(f, name, false, e))
         return -1;
@@ -451,9 +462,11 @@ bool h5_series_close(h5_series *s, err *e)
     digest_close(s->sum, checksum);
     h5_enter();
     bool ok = !s->failed && set_text(s->f, s->set, H5_CHECKSUM, checksum, e);
-    if (s->set >= 0 && H5Dclose(s->set) < 0 && ok)
+    if (s->set >= 0 && H5Dclose(s->set) < 0)
         ok = h5_fail(s->f, e, ERR_IO, "dataset '%s' cannot be written", s->name);
     h5_leave();
+    if (!ok && e)
+        *e = s->f->first;
     free(s->name);
     free(s);
     return ok;

@@ -26,7 +26,8 @@ typedef struct h5_shape {
 } h5_shape;
 
 // Writing. h5_create makes `path`.tmp-PID; h5_commit closes, syncs and renames it to `path`; h5_abandon
-// removes it. `f` is gone after either, whether it succeeded or not; every series must have been closed before.
+// removes it. `f` is gone after either, whether it succeeded or not; every series must have been
+// closed before. Once a write has failed, h5_commit fails too and repeats the reason.
 h5 *h5_create(const char *path, err *e) MUST_CHECK;
 bool h5_commit(h5 *f, err *e) MUST_CHECK;
 void h5_abandon(h5 *f); // accepts NULL

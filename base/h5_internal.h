@@ -14,7 +14,7 @@ enum { H5_KEPT = 8 };
 
 // A dataset that a reader holds open: a loader asks for rows of the same few again and again.
 typedef struct h5_set {
-    const h5 *f;
+    h5 *f;
     char *name;
     hid_t id;
     h5_shape shape;
@@ -24,6 +24,7 @@ struct h5 {
     hid_t id;
     char *path, *temp; // temp: the name it is written under, NULL when it is read
     uint64_t size;     // bytes of a file that is read
+    err first;         // of a file that is written: the first failure, after which h5_commit refuses
     h5_set kept[H5_KEPT];
     int turn;
 };
@@ -31,8 +32,9 @@ struct h5 {
 void h5_enter(void); // takes the lock, silences the library on this thread
 void h5_leave(void);
 // Sets `code` and "'PATH': WHAT: reason", the reason taken from the library's error stack,
-// which every call into the library clears: to be called before anything is closed. Returns false.
-bool h5_fail(const h5 *f, err *e, err_code code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+// which every call into the library clears: to be called before anything is closed. A file that is
+// written remembers it. Returns false.
+bool h5_fail(h5 *f, err *e, err_code code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 hid_t h5_file_access(void);                       // a property list to be closed: no locks, format of HDF5 1.10
 hid_t h5_type_make(h5_type t, bool file);         // a datatype to be closed
@@ -40,11 +42,11 @@ size_t h5_type_size(h5_type t);                   // bytes of an element in memo
 bool h5_type_find(hid_t type, h5_type *t);        // false when it is none of ours
 uint64_t h5_count(h5_shape s);                    // elements
 const char *h5_shape_text(h5_shape s, char *out); // "f32 [64, 128]"; `out` holds H5_SHAPE_TEXT
-bool h5_link_exists(const h5 *f, const char *name);
+bool h5_link_exists(h5 *f, const char *name);
 
 // The dataset `name`, opened and its claims checked; it stays the file's.
 const h5_set *h5_set_get(h5 *f, const char *name, err *e);
-bool h5_wrong_shape(const h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);
+bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);
 bool h5_checksum_ok(h5 *f, const char *name, const char *actual, err *e);
 // Calls `fn` with each text of a dataset in order.
 typedef void h5_text_fn(void *user, const char *text);

@@ -17,7 +17,7 @@ bool h5_has(h5 *f, const char *name)
 }
 
 // Opens attribute `key` of `object`; -1 with a sentence when there is none.
-static hid_t attribute_open(const h5 *f, const char *object, const char *key, err *e)
+static hid_t attribute_open(h5 *f, const char *object, const char *key, err *e)
 {
     bool root = strcmp(object, "/") == 0;
     hid_t o = root || h5_link_exists(f, object) ? H5Oopen(f->id, object, H5P_DEFAULT) : -1, a = -1;
@@ -42,7 +42,7 @@ static bool is_single(hid_t a)
 }
 
 // Ours have a fixed length. A variable one lies in the heap that the library reads with too much trust (h5_text.c): refused.
-static bool read_text(const h5 *f, hid_t a, hid_t type, arena *out, char **value)
+static bool read_text(h5 *f, hid_t a, hid_t type, arena *out, char **value)
 {
     size_t size = H5Tget_size(type);
     if (H5Tis_variable_str(type) > 0 || size == 0 || size > TEXT_MOST || size > f->size)
@@ -69,7 +69,7 @@ bool h5_attr_text(h5 *f, const char *object, const char *key, arena *out, char *
 }
 
 // A number of class `only`, or of either class when that is H5T_NO_CLASS, as `as`.
-static bool attr_number(const h5 *f, const char *object, const char *key, H5T_class_t only, hid_t as, void *value, err *e)
+static bool attr_number(h5 *f, const char *object, const char *key, H5T_class_t only, hid_t as, void *value, err *e)
 {
     hid_t a = attribute_open(f, object, key, e);
     if (a < 0)

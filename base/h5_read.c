@@ -20,7 +20,7 @@
 enum { BLOCK_BYTES = 1 << 20, INFLATE_MOST = 1100 };
 
 // The signature, then the version of the superblock and the sizes of addresses and lengths, which are 8 everywhere.
-static bool superblock_ok(const h5 *f, const unsigned char *head, ssize_t n, err *e)
+static bool superblock_ok(h5 *f, const unsigned char *head, ssize_t n, err *e)
 {
     static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
     if (n < 8 || memcmp(head, signature, 8) != 0)
@@ -112,7 +112,7 @@ void h5_close(h5 *f)
     free(f);
 }
 
-static bool read_shape(const h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
+static bool read_shape(h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
 {
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     hsize_t dims[H5S_MAX_RANK];
@@ -151,7 +151,7 @@ static bool bytes_needed(h5_shape s, uint64_t *bytes)
     return true;
 }
 
-static bool storage_ok(const h5 *f, hid_t set, const char *name, h5_shape s, err *e)
+static bool storage_ok(h5 *f, hid_t set, const char *name, h5_shape s, err *e)
 {
     hid_t layout = H5Dget_create_plist(set);
     bool inside = layout >= 0 && H5Pget_external_count(layout) == 0 && H5Pget_layout(layout) != H5D_VIRTUAL;
@@ -287,7 +287,7 @@ static bool same_shape(h5_shape a, h5_shape b)
     return a.type == b.type && a.rank == b.rank && memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim) == 0;
 }
 
-bool h5_wrong_shape(const h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e)
+bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e)
 {
     char a[H5_SHAPE_TEXT], b[H5_SHAPE_TEXT];
     return err_set(e, ERR_SHAPE, "'%s': dataset '%s' is %s, expected %s", f->path, name, h5_shape_text(is, a), h5_shape_text(wanted, b));

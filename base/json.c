@@ -3,7 +3,7 @@
 //
 // What jansson leaves to us: nesting (it allows 2,048 levels; here 256) is looked at before it parses, so that the place can be
 // named. Where it differs from RFC 8259: an object's key cannot hold U+0000, and integers beyond 64 bits and reals beyond
-// double are errors. Numbers are written with as few digits as read back to the same double; jansson's own dump would
+// double are errors. Reals are written with the first of 15, 16 or 17 digits that reads back to the same double; jansson's own dump would
 // write 0.1 as 0.10000000000000001. Some of its names are also ours: they are set aside while its header is read, and its
 // json_is_...() macros, which would then mix the two, are not used here.
 #define json_type   jansson_type

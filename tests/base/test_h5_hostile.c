@@ -151,7 +151,7 @@ static void mutate(const char *what, uint64_t seed, int trials, int flips, bool 
     char *bytes = sample_bytes(&a, &n), *changed = arena_alloc(&a, n, 1);
     rng r = rng_stream(seed, what, 0);
     for (int t = 0; t < trials; t++) {
-        memcpy(changed, bytes, n); 
+        memcpy(changed, bytes, n);
         for (int k = 0; k < flips; k++) {
             uint32_t at = rng_below(r, (uint64_t)t, (uint32_t)(2 * k), (uint32_t)n), word = rng_u32(r, (uint64_t)t, (uint32_t)(2 * k + 1));
             changed[at] = (char)(whole_bytes ? word : (uint32_t)(unsigned char)changed[at] ^ 1u << word % 8);
@@ -160,6 +160,60 @@ static void mutate(const char *what, uint64_t seed, int trials, int flips, bool 
         test_expect(status == 0, __FILE__, __LINE__, "%s, seed %d, trial %d: status %d", what, (int)seed, t, status);
     }
     arena_free(&a);
+}
+
+// A file of 315 KiB into a file system of `kib`, in a child, which tells by its status what it saw: 0 written and right, 3 refused for want
+// of room and nothing left behind.
+static int write_into(const char *dir, int kib)
+{
+    static float data[5000 * WIDTH];
+    const char *path = test_path("full/x.h5");
+    err e = {0};
+    arena a = {0};
+    size_t n;
+    uint64_t free_bytes = (uint64_t)kib << 10;
+    for (uint32_t i = 0; i < 5000 * WIDTH; i++)
+        data[i] = test_fill(9, i, 1);
+    h5 *f = h5_create(path, &e);
+    bool ok = f && h5_set_text(f, "/", "model", "x", &e);
+    h5_series *s = ok ? h5_series_open(f, "mel", (h5_shape){H5_F32, 1, {WIDTH}}, 100, &e) : NULL;
+    for (uint64_t i = 0; s && ok && i < 5000; i += 50)
+        ok = h5_series_add(s, data + i * WIDTH, 50, &e);
+    if (s)
+        ok = h5_series_close(s, &e) && ok;
+    ok = f && h5_commit(f, &e) && ok; // even though something failed before
+    if (ok) {
+        f = h5_open(path, &e);
+        ok = f && h5_verify(f, &n, &e) && free_bytes > 5000 * WIDTH * 4;
+        h5_close(f);
+        return ok ? 0 : 1;
+    }
+    char **left = file_glob(&a, arena_printf(&a, "%s/*", dir), &n, NULL);
+    return !left && strstr(e.text, "No space left on device") ? 3 : 2;
+}
+
+TEST(h5_full_disk_leaves_nothing_behind)
+{
+    const char *dir = test_path("full"), *out;
+    err e = {0};
+    EXPECT_OK(file_make_dirs(dir, &e), e);
+    for (int kib = 4; kib <= 400; kib += kib < 32 ? 4 : 23) {
+        if (test_shell(&out, "mount -t tmpfs -o size=%dk tmpfs %s", kib, dir) != 0) {
+            test_skip("needs the right to mount a small tmpfs");
+            return;
+        }
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            exit(write_into(dir, kib)); // exit and not _exit: the library's own end must work too
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        test_expect(WIFEXITED(status) && WEXITSTATUS(status) == (kib > 325 ? 0 : 3), __FILE__, __LINE__, "%d KiB: wait status %x", kib,
+                    status);
+        EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
+    }
 }
 
 static int trials(int usual)

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The pool: every part once, many runs in a row, sleeping workers, runs inside runs.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hw.h"
+#include "base/threads.h"
+#include "tests/test.h"
+
+typedef struct tally {
+    int part[16]; // not atomic on purpose: each index has its own, and a race detector would see any overlap
+    int count;
+} tally;
+
+static void count_part(void *arg, int index, int count)
+{
+    tally *t = arg;
+    t->part[index]++;
+    if (index == 0)
+        t->count = count;
+}
+
+TEST(threads_run_every_part_once)
+{
+    err e = {0};
+    for (int threads_n = 1; threads_n <= 6; threads_n++) {
+        threads *pool = threads_open(threads_n, &e);
+        EXPECT_INT(threads_count(pool), threads_n);
+        for (int count = 1; count <= threads_n; count++) {
+            tally t = {0};
+            for (int k = 0; k < 300; k++)
+                threads_run(pool, count, count_part, &t);
+            EXPECT_INT(t.count, count);
+            for (int i = 0; i < 16; i++)
+                EXPECT_INT(t.part[i], i < count ? 300 : 0);
+        }
+        threads_close(pool);
+    }
+}
+
+TEST(threads_wake_after_sleep)
+{
+    err e = {0};
+    threads *pool = threads_open(3, &e);
+    tally t = {0};
+    for (int k = 0; k < 30; k++) {
+        threads_run(pool, k % 3 + 1, count_part, &t);
+        usleep(k % 5 == 0 ? 2000 : 60); // about as long as a worker spins: some are caught falling asleep
+    }
+    EXPECT_INT(t.part[0], 30);
+    EXPECT_INT(t.part[1], 20);
+    EXPECT_INT(t.part[2], 10);
+    threads_close(pool);
+}
+
+typedef struct nested {
+    threads *pool;
+    tally inner[2];
+} nested;
+
+static void run_inner(void *arg, int index, int count)
+{
+    nested *n = arg;
+    (void)count;
+    threads_run(n->pool, 2, count_part, &n->inner[index]);
+}
+
+TEST(threads_run_inside_a_run_in_turn)
+{
+    err e = {0};
+    nested n = {threads_open(2, &e), {{{0}, 0}}};
+    for (int k = 0; k < 50; k++)
+        threads_run(n.pool, 2, run_inner, &n);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_INT(n.inner[i].part[0], 50);
+        EXPECT_INT(n.inner[i].part[1], 50);
+    }
+    threads_close(n.pool);
+}
+
+static void *run_beside(void *arg)
+{
+    nested *n = arg;
+    for (int k = 0; k < 500; k++)
+        threads_run(n->pool, 2, count_part, &n->inner[1]);
+    return NULL;
+}
+
+TEST(threads_pool_may_be_used_from_two_threads)
+{
+    err e = {0};
+    nested n = {threads_open(2, &e), {{{0}, 0}}};
+    pthread_t other;
+    CHECK(pthread_create(&other, NULL, run_beside, &n) == 0);
+    for (int k = 0; k < 500; k++)
+        threads_run(n.pool, 2, count_part, &n.inner[0]);
+    pthread_join(other, NULL);
+    for (int i = 0; i < 2; i++)
+        EXPECT_INT(n.inner[i].part[0] + n.inner[i].part[1], 1000);
+    threads_close(n.pool);
+}
+
+TEST(threads_null_is_one_thread)
+{
+    tally t = {0};
+    EXPECT_INT(threads_count(NULL), 1);
+    threads_run(NULL, 1, count_part, &t);
+    EXPECT_INT(t.part[0], 1);
+    threads_close(NULL);
+    err e = {0};
+    EXPECT_ERR(threads_open(0, &e) != NULL, e, ERR_VALUE, "use 1 to 1024");
+}
+
+TEST(threads_part_covers_everything_once)
+{
+    for (int64_t n = 0; n < 200; n += 7)
+        for (int64_t grain = 1; grain <= 16; grain *= 4)
+            for (int count = 1; count <= 5; count++) {
+                int64_t at = 0;
+                for (int i = 0; i < count; i++) {
+                    int64_t lo, hi;
+                    threads_part(n, grain, i, count, &lo, &hi);
+                    EXPECT_INT(lo, at);
+                    EXPECT(lo % grain == 0 || lo == n);
+                    at = hi;
+                }
+                EXPECT_INT(at, n);
+            }
+}
+
+static void touch_denormal(void *arg, int index, int count)
+{
+    volatile float *results = arg, tiny = 1e-39f;
+    (void)count;
+    results[index] = tiny * 1.0f;
+}
+
+TEST(threads_flush_denormals)
+{
+    err e = {0};
+    float results[4] = {1, 1, 1, 1};
+    threads *pool = threads_open(4, &e);
+    threads_run(pool, 4, touch_denormal, results);
+    for (int i = 0; i < 4; i++)
+        EXPECT(results[i] == 0);
+    threads_close(pool);
+}
