@@ -1,147 +1,144 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// optim.c: the table of optimisers, and what they share: the walk over parameters, the global norm, the moving average.
+// optim.c: the table of optimisers, and passes over all trainable parameters.
 //
-// Weights and gradients have different layouts where parameters are frozen, so the walk goes parameter by parameter and cuts each into
-// chunks of CHUNK elements. A chunk belongs to a thread by its number alone, and the norm is the sum of the chunks' sums in order: no
-// result depends on how many threads there are.
+// Weights and gradients have the same layout but for the gaps that frozen parameters leave in the weights, so a part of the gradient buffer
+// is walked in runs between such gaps; a model with nothing frozen is one run. Threads take parts in multiples of a fixed grain and each
+// element's update depends on nothing else: the result has the same bits for any number of them.
 #include "autograd/optim.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "autograd/optim/passes.h"
 
 #define OPTIM(name) VARIANT_EXTERN(optim_def, optim_##name)
 #include "autograd/optim/optim.def"
 #undef OPTIM
+VARIANT_EXTERN(optim_passes, optim_passes)
 
 static const optim_def *const table[][VARIANT_COUNT] = {
 #define OPTIM(name) VARIANT_ROW(optim_##name),
 #include "autograd/optim/optim.def"
 #undef OPTIM
 };
+static const optim_passes *const passes[VARIANT_COUNT] = VARIANT_ROW(optim_passes);
 
-enum { N_OPTIM = (int)(sizeof table / sizeof *table), CHUNK = 16384, SERIAL = 65536, LANES = 8 };
+enum {
+    OPTIMISERS = sizeof table / sizeof *table,
+    GRAIN = 1024,
+    LEAST = 1 << 15, // elements a thread must have to be worth waking
+    CHUNKS = 64      // of the norm at most, whatever the thread count
+};
 
 const optim_def *optim_at(int i)
 {
-    return i >= 0 && i < N_OPTIM ? table[i][variant_best()] : NULL;
+    return i >= 0 && i < OPTIMISERS ? table[i][variant_best()] : NULL;
 }
 
 const optim_def *optim_find(const char *name)
 {
-    for (int i = 0; i < N_OPTIM; i++)
+    for (int i = 0; i < OPTIMISERS; i++)
         if (!strcmp(table[i][0]->name, name))
-            return table[i][variant_best()];
+            return optim_at(i);
     return NULL;
 }
 
-// --- the walk ---------------------------------------------------------------------------------
-
-typedef struct walk walk;
-struct walk {
-    const params *p;
-    void (*visit)(const walk *k, int64_t weight, int64_t grad, int64_t n, int64_t chunk); // element offsets in both layouts
+// What is done to a run: n elements from `w` of the weights and `g` of the gradients on.
+typedef struct pass pass;
+struct pass {
+    void (*run)(const pass *s, int64_t w, int64_t g, int64_t n);
+    params *p;
     const optim_def *optim;
     const optim_hyper *hyper;
     float *shadow, decay;
-    double *sums; // by chunk
 };
 
-// Visits the chunks whose number is in this thread's part.
-static void walk_part(void *arg, int index, int count)
+static int next_trainable(const params *p, int i)
 {
-    const walk *k = arg;
-    int64_t chunks = 0, lo, hi, at = 0;
-    for (int i = 0; i < k->p->n; i++)
-        if (k->p->list[i].goffset >= 0)
-            chunks += (k->p->list[i].count + CHUNK - 1) / CHUNK;
-    threads_part(chunks, 1, index, count, &lo, &hi);
-    for (int i = 0; i < k->p->n; i++) {
-        const param *q = &k->p->list[i];
-        for (int64_t from = 0; q->goffset >= 0 && from < q->count; from += CHUNK, at++)
-            if (at >= lo && at < hi)
-                k->visit(k, q->offset + from, q->goffset + from, q->count - from < CHUNK ? q->count - from : CHUNK, at);
+    while (i < p->n && !p->list[i].trainable)
+        i++;
+    return i;
+}
+
+static void pass_part(void *arg, int index, int count)
+{
+    const pass *s = arg;
+    const param *list = s->p->list;
+    int64_t lo, hi;
+    threads_part(s->p->grads_len, GRAIN, index, count, &lo, &hi);
+    for (int i = next_trainable(s->p, 0), next; lo < hi && i < s->p->n; i = next) {
+        int64_t gap = list[i].offset - list[i].goffset;
+        for (next = next_trainable(s->p, i + 1); next < s->p->n && list[next].offset - list[next].goffset == gap;)
+            next = next_trainable(s->p, next + 1);
+        int64_t end = next < s->p->n ? list[next].goffset : s->p->grads_len, n = (end < hi ? end : hi) - lo;
+        if (n > 0) {
+            s->run(s, lo + gap, lo, n);
+            lo += n;
+        }
     }
 }
 
-static void walk_all(walk *k, threads *pool, int count)
+static void pass_over(pass s, threads *pool, int count)
 {
-    if (k->p->grads_len < SERIAL || threads_count(pool) < count)
-        count = 1;
-    threads_run(pool, count, walk_part, k);
+    int64_t most = s.p->grads_len / LEAST + 1;
+    threads_run(pool, count < most ? count : (int)most, pass_part, &s);
 }
 
-// --- update -----------------------------------------------------------------------------------
-
-static void visit_update(const walk *k, int64_t weight, int64_t grad, int64_t n, int64_t chunk)
+static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
 {
-    (void)chunk;
-    float *moment[PARAMS_MOMENTS];
-    for (int i = 0; i < k->p->n_moments; i++)
-        moment[i] = k->p->moment[i] + grad;
-    k->optim->update(k->hyper, k->p->weights + weight, k->p->grads + grad, moment, n);
+    float *moment[PARAMS_MOMENTS] = {0};
+    for (int i = 0; i < s->optim->moments; i++)
+        moment[i] = s->p->moment[i] + g;
+    s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
 void optim_step(const optim_def *o, const optim_hyper *h, params *p, threads *pool, int count)
 {
-    CHECK(p->n_moments >= o->moments);
-    walk k = {.p = p, .visit = visit_update, .optim = o, .hyper = h};
-    walk_all(&k, pool, count);
+    CHECK(p->n_moments >= o->moments && h->step >= 1);
+    pass_over((pass){.run = run_update, .p = p, .optim = o, .hyper = h}, pool, count);
 }
 
-// --- norm -------------------------------------------------------------------------------------
-
-static void visit_norm(const walk *k, int64_t weight, int64_t grad, int64_t n, int64_t chunk)
+static void run_blend(const pass *s, int64_t w, int64_t g, int64_t n)
 {
-    (void)weight;
-    const float *g = k->p->grads + grad;
-    double lane[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++)
-            lane[j] += (double)g[i + j] * (double)g[i + j];
-    for (; i < n; i++)
-        lane[0] += (double)g[i] * (double)g[i];
-    for (int j = 1; j < LANES; j++)
-        lane[0] += lane[j];
-    k->sums[chunk] = lane[0];
+    passes[variant_best()]->blend(s->shadow + g, s->p->weights + w, s->decay, n);
+}
+
+void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count)
+{
+    pass_over((pass){.run = run_blend, .p = (params *)(uintptr_t)p, .shadow = shadow, .decay = decay}, pool, count);
+}
+
+typedef struct squares {
+    const params *p;
+    int chunks; // by the gradient's length alone
+    double chunk[CHUNKS];
+} squares;
+
+static void norm_part(void *arg, int index, int count)
+{
+    squares *s = arg;
+    int64_t first, last;
+    threads_part(s->chunks, 1, index, count, &first, &last);
+    for (int64_t i = first; i < last; i++) {
+        int64_t lo, hi;
+        threads_part(s->p->grads_len, GRAIN, (int)i, s->chunks, &lo, &hi);
+        s->chunk[i] = passes[variant_best()]->squares(s->p->grads + lo, hi - lo);
+    }
 }
 
 double optim_grad_norm(const params *p, threads *pool, int count)
 {
-    enum { ON_STACK = 4096 }; // 64 million trainable elements; the largest model has 25 million
-    double sums[ON_STACK], total = 0;
-    int64_t chunks = 0;
-    for (int i = 0; i < p->n; i++)
-        if (p->list[i].goffset >= 0)
-            chunks += (p->list[i].count + CHUNK - 1) / CHUNK;
-    CHECK(chunks <= ON_STACK);
-    walk k = {.p = p, .visit = visit_norm, .sums = sums};
-    walk_all(&k, pool, count);
-    for (int64_t i = 0; i < chunks; i++)
-        total += sums[i];
+    int64_t most = p->grads_len / LEAST + 1;
+    squares s = {.p = p, .chunks = most < CHUNKS ? (int)most : CHUNKS};
+    double total = 0;
+    threads_run(pool, count < s.chunks ? count : s.chunks, norm_part, &s);
+    for (int i = 0; i < s.chunks; i++)
+        total += s.chunk[i];
     return sqrt(total);
 }
 
 float optim_clip_factor(double norm, double max_norm)
 {
     double factor = max_norm / (norm + 1e-6);
-    return max_norm > 0 && factor < 1 ? (float)factor : 1.0f;
-}
-
-// --- moving average ---------------------------------------------------------------------------
-
-static void visit_ema(const walk *k, int64_t weight, int64_t grad, int64_t n, int64_t chunk)
-{
-    (void)chunk;
-    const float *w = k->p->weights + weight;
-    float *s = k->shadow + grad, keep = k->decay, take = 1 - k->decay;
-    for (int64_t i = 0; i < n; i++)
-        s[i] = keep * s[i] + take * w[i];
-}
-
-void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count)
-{
-    walk k = {.p = p, .visit = visit_ema, .shadow = shadow, .decay = decay};
-    walk_all(&k, pool, count);
+    return max_norm > 0 && factor < 1 ? (float)factor : 1;
 }

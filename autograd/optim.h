@@ -32,7 +32,7 @@ const optim_def *optim_at(int i);              // NULL behind the last
 void optim_step(const optim_def *o, const optim_hyper *h, params *p, threads *pool, int count);
 // The global L2 norm of the flat gradient; not finite when any element is not. Summed in f64, in an order that does not depend on `count`.
 double optim_grad_norm(const params *p, threads *pool, int count);
-// PyTorch's clip_grad_norm_: factor min(1, max_norm / (norm + 1e-6)).
+// PyTorch's clip_grad_norm_: factor min(1, max_norm / (norm + 1e-6)); 1 where max_norm is 0 (no clipping).
 float optim_clip_factor(double norm, double max_norm);
 // shadow = decay * shadow + (1 - decay) * weights, over trainable parameters (shadow has the gradient's layout).
 void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count);

@@ -70,6 +70,7 @@ static void binary_emit(const node *n, emitter *m, const char *onnx_op)
             {.what = "a scalar", .n = 2, .in = {VALUES(2, 3, 5), VALUES(0, 0)}, .build = build_},                                          \
             {.what = "scalar and scalar", .n = 2, .in = {VALUES(0, 0), VALUES(2, 1, 1)}, .build = build_},                                 \
             {.what = "several parts", .n = 2, .in = {VALUES(3, 3, 41, 67), VALUES(3, 3, 1, 67)}, .build = build_},                         \
+            {.what = "rows longer than a part", .n = 2, .in = {VALUES(2, 2, 2600), VALUES(1, 2600)}, .build = build_},                     \
     }
 
 #endif

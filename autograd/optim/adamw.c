@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adamw.c: Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), as torch.optim.AdamW:
-//
-//     w <- w (1 - lr wd)
-//     m <- b1 m + (1 - b1) g            v <- b2 v + (1 - b2) g^2
-//     w <- w - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
-//
-// The clip factor is folded into g: one pass over memory.
-#include <math.h>
+// adamw: Adam (adam.h) with decoupled weight decay: w shrinks by lr * weight_decay before the step (Loshchilov and Hutter 2019;
+// torch.optim.AdamW).
+#include "autograd/optim/adam.h"
 
-#include "autograd/optim.h"
-
-static void update(const optim_hyper *h, float *restrict w, const float *restrict g, float *const moment[], int64_t n)
+static void update(const optim_hyper *h, float *w, const float *g, float *const moment[], int64_t n)
 {
-    float *restrict m = moment[0], *restrict v = moment[1];
-    const float b1 = h->beta1, b2 = h->beta2, c1 = 1 - b1, c2 = 1 - b2, eps = h->eps, scale = h->grad_scale;
-    const float step = (float)(h->lr / (1 - pow(b1, (double)h->step)));
-    const float root = (float)(1 / sqrt(1 - pow(b2, (double)h->step)));
-    const float keep = (float)(1 - (double)h->lr * h->weight_decay);
-    for (int64_t i = 0; i < n; i++) {
-        float d = g[i] * scale;
-        m[i] = b1 * m[i] + c1 * d;
-        v[i] = b2 * v[i] + c2 * d * d;
-        w[i] = w[i] * keep - step * m[i] / (sqrtf(v[i]) * root + eps);
-    }
+    adam_step s = adam_step_of(h);
+    s.keep = (float)(1 - (double)h->lr * (double)h->weight_decay);
+    adam_update(s, w, g, moment[0], moment[1], n);
 }
 
 const optim_def VARIANT(optim_adamw) = {
     .name = "adamw",
     .summary = "Adam with decoupled weight decay",
     .moments = 2,
-    .defaults = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .grad_scale = 1},
+    .defaults = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .step = 1, .grad_scale = 1},
     .update = update,
 };

@@ -100,37 +100,98 @@ TEST(optim_equals_pytorch)
     json_free(golden);
 }
 
-TEST(optim_threads_do_not_change_a_bit)
+TEST(optim_table)
 {
-    arena a = {.name = "optim"};
-    err e = {0};
-    threads *pool = threads_open(2, &e);
-    params *p[2];
-    double norm[2];
-    for (int k = 0; k < 2; k++) {
-        p[k] = three_params(&a, 70001, 123457);
-        for (int64_t i = 0; i < p[k]->grads_len; i++)
-            p[k]->grads[i] = test_fill(9, (uint32_t)i, 1);
-        norm[k] = optim_grad_norm(p[k], pool, k + 1);
-        optim_hyper h = optim_find("adamw")->defaults;
-        h.step = 1;
-        optim_step(optim_find("adamw"), &h, p[k], pool, k + 1);
+    for (int i = 0; optim_at(i); i++) {
+        EXPECT(optim_find(optim_at(i)->name) == optim_at(i));
+        EXPECT(optim_at(i)->moments <= PARAMS_MOMENTS && optim_at(i)->summary && optim_at(i)->defaults.lr > 0);
     }
-    EXPECT(norm[0] == norm[1]);
-    EXPECT(memcmp(p[0]->weights, p[1]->weights, sizeof(float) * (size_t)p[0]->weights_len) == 0);
-    params_release(p[0]), params_release(p[1]);
-    threads_close(pool);
-    arena_free(&a);
+    EXPECT(optim_find("adamw") && optim_find("adam") && optim_find("sgd"));
+    EXPECT(optim_find("lion") == NULL);
 }
 
-TEST(optim_norm_tells_what_is_not_finite)
+// Three parameters, the middle one frozen, large enough for several threads.
+static params *gapped(arena *a)
+{
+    static const char *const names[] = {"first", "frozen", "last"};
+    err e = {0};
+    params *p = params_open(a);
+    for (int i = 0; i < 3; i++)
+        EXPECT_INT(params_declare(p, names[i], shape_of(2, 211 + i, 301), (init){INIT_UNIFORM, 1}, &e), i);
+    p->list[1].trainable = false;
+    EXPECT_OK(params_allocate(p, 2, &e), e);
+    params_init(p, 3);
+    for (int i = 0; i < p->n; i++)
+        for (int64_t k = 0; p->list[i].trainable && k < p->list[i].count; k++)
+            p->grads[p->list[i].goffset + k] = test_fill((uint32_t)i, (uint32_t)k, 1);
+    return p;
+}
+
+static void step_many(params *p, const optim_def *o, float *shadow, threads *pool, int count)
+{
+    optim_hyper h = o->defaults;
+    h.momentum = 0.9f, h.weight_decay = 0.1f, h.lr = 0.01f;
+    for (h.step = 1; h.step <= 3; h.step++) {
+        optim_step(o, &h, p, pool, count);
+        optim_ema(shadow, 0.9f, p, pool, count);
+    }
+}
+
+TEST(optim_same_bits_for_any_thread_count)
+{
+    err e = {0};
+    threads *pool = threads_open(3, &e);
+    EXPECT_OK(pool != NULL, e);
+    for (int i = 0; pool && optim_at(i); i++) {
+        arena a = {.name = "optim"};
+        params *one = gapped(&a), *many = gapped(&a);
+        float *s1 = NEW(&a, float, (size_t)one->grads_len), *s3 = NEW(&a, float, (size_t)one->grads_len);
+        step_many(one, optim_at(i), s1, pool, 1);
+        step_many(many, optim_at(i), s3, pool, 3);
+        EXPECT(!memcmp(one->weights, many->weights, sizeof(float) * (size_t)one->weights_len));
+        EXPECT(!memcmp(s1, s3, sizeof(float) * (size_t)one->grads_len));
+        EXPECT(optim_grad_norm(one, pool, 1) == optim_grad_norm(one, pool, 3));
+        params_release(one), params_release(many), arena_free(&a);
+    }
+    threads_close(pool);
+}
+
+TEST(optim_leaves_frozen_parameters_and_padding)
+{
+    for (int i = 0; optim_at(i); i++) {
+        arena a = {.name = "optim"};
+        params *p = gapped(&a), *before = gapped(&a);
+        float *shadow = NEW(&a, float, (size_t)p->grads_len);
+        step_many(p, optim_at(i), shadow, NULL, 1);
+        for (int k = 0; k < p->n; k++) {
+            const param *q = &p->list[k];
+            bool same = !memcmp(params_at(p, k), params_at(before, k), sizeof(float) * (size_t)q->count);
+            EXPECT_INT(same, !q->trainable);
+            int64_t end = k + 1 < p->n ? p->list[k + 1].offset : p->weights_len;
+            for (int64_t at = q->offset + q->count; at < end; at++)
+                EXPECT(p->weights[at] == 0);
+        }
+        // (1 - 0.9^3) of weights that moved little
+        EXPECT_NEAR(shadow[p->list[2].goffset + 5], 0.271 * (double)params_at(p, 2)[5], 0.03);
+        params_release(p), params_release(before), arena_free(&a);
+    }
+}
+
+TEST(optim_norm_and_clip)
 {
     arena a = {.name = "optim"};
-    params *p = three_params(&a, 20, 20);
-    p->grads[p->list[2].goffset + 3] = NAN;
-    EXPECT(isnan(optim_grad_norm(p, NULL, 1)));
-    p->grads[p->list[2].goffset + 3] = INFINITY;
-    EXPECT(isinf(optim_grad_norm(p, NULL, 1)));
+    params *p = three_params(&a, 20, 80);
+    p->grads[3] = 3, p->grads[99] = 4;
+    EXPECT_NEAR(optim_grad_norm(p, NULL, 1), 5, 1e-12);
+    p->grads[3] = 3e30f;
+    EXPECT_NEAR(optim_grad_norm(p, NULL, 1) / 3e30, 1, 1e-6);
+    p->grads[7] = NAN;
+    EXPECT(!isfinite(optim_grad_norm(p, NULL, 1)));
+    p->grads[7] = -INFINITY;
+    EXPECT(!isfinite(optim_grad_norm(p, NULL, 1)));
+    EXPECT_NEAR((double)optim_clip_factor(4, 1), 0.25, 1e-6);
+    EXPECT_NEAR((double)optim_clip_factor(0.5, 1), 1, 0);
+    EXPECT_NEAR((double)optim_clip_factor(0, 1), 1, 0);
     params_release(p);
     arena_free(&a);
 }
