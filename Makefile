@@ -20,6 +20,8 @@ Q := $(if $(V),,@)
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_fuzz    := $(CFLAGS_asan) -fsanitize=fuzzer-no-link -Wno-pass-failed
+LDFLAGS_fuzz   := -fsanitize=address,undefined,fuzzer
 LDFLAGS_asan   := -fsanitize=address,undefined
 WARN    := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno
@@ -100,6 +102,13 @@ test: kmidi $(OUT)/tests/all
 asan:
 	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
 	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1 build/asan/tests/all
+# Every reader of outside files against random ones, SECONDS each; needs clang. What crashes is kept in build/fuzz/.
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzz-all
+fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+	@for f in $^; do mkdir -p $$f.corpus && $$f -max_total_time=$(or $(SECONDS),20) -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus || exit 1; done
+$(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
+	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 demo: kmidi
 	@./demo.sh
 bench: kmidi
@@ -112,8 +121,9 @@ clean:
 	rm -rf $(BUILD) kmidi demo
 help:
 	@sed -n '2,5p' Makefile
+	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release"
 
-.PHONY: FORCE kmidi test asan demo bench format format-check clean help
+.PHONY: FORCE kmidi test asan fuzz fuzz-all demo bench format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

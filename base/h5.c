@@ -474,6 +474,6 @@ bool h5_series_close(h5_series *s, err *e)
 
 const char *h5_library(void)
 {
-    static const char words[] = "HDF5 library version: ";
-    return !strncmp(H5_VERS_INFO, words, sizeof words - 1) ? H5_VERS_INFO + sizeof words - 1 : H5_VERS_INFO;
+    const char *info = H5_VERS_INFO, *colon = strrchr(info, ':');
+    return colon ? colon + 2 : info;
 }

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// layering.c: the house rules that a compiler does not know (docs/ARCHITECTURE.md): who may include whom, where foreign libraries enter,
+// who may print, and that tables and files agree. Runs over the sources in the current folder.
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "tests/test.h"
+
+// Rooms and what they may include besides themselves and base.
+static const struct {
+    const char *name;
+    const char *may[8];
+} rooms[] = {
+    {"base", {NULL}},
+    {"data", {NULL}},
+    {"autograd", {NULL}},
+    {"models", {"autograd"}},
+    {"lora", {"autograd", "models"}},
+    {"export", {"autograd", "models"}},
+    {"train", {"autograd", "models", "lora", "export", "data"}},
+    {"cmd", {"autograd", "models", "lora", "export", "data", "train"}},
+};
+enum { ROOMS = sizeof rooms / sizeof *rooms };
+
+// Folders of sources; a pattern that matches nothing is a room still empty.
+static const char *const folders[] = {"base",           "data",           "data/readers", "data/features", "autograd",   "autograd/ops",
+                                      "autograd/optim", "models",         "lora",         "train",         "export",     "cmd",
+                                      "tests",          "tests/autograd", "tests/base",   "tests/cmd",     "tests/data", "tests/export",
+                                      "tests/fuzz",     "tests/models",   "tests/train",  "tests/lora",    "bench"};
+enum { FOLDERS = sizeof folders / sizeof *folders, PRODUCT = 12 };
+
+typedef struct source {
+    const char *path, *text;
+} source;
+
+typedef struct tree {
+    arena arena;
+    int n;
+    source list[2000];
+} tree;
+
+static void tree_add(tree *t, const char *pattern)
+{
+    err e = {0};
+    size_t n = 0, bytes;
+    char **paths = file_glob(&t->arena, pattern, &n, &e);
+    for (size_t i = 0; paths && i < n && t->n < 2000; i++) {
+        const char *text = file_read(&t->arena, paths[i], 1 << 22, &bytes, &e);
+        if (test_expect(text != NULL, __FILE__, __LINE__, "%s", e.text))
+            t->list[t->n++] = (source){paths[i], text};
+    }
+}
+
+// Sources of the first `count` folders.
+static tree *tree_open(arena *a, int count)
+{
+    tree *t = NEW(a, tree, 1);
+    for (int i = 0; i < count; i++) {
+        tree_add(t, arena_printf(a, "%s/*.c", folders[i]));
+        tree_add(t, arena_printf(a, "%s/*.h", folders[i]));
+    }
+    return t;
+}
+
+static const char *next_line(const char *p)
+{
+    const char *end = strchr(p, '\n');
+    return end ? end + 1 : p + strlen(p);
+}
+
+// The file that a line includes, or NULL; "x.h" and <x.h> alike.
+static const char *included(const char *line, char out[256])
+{
+    while (*line == ' ')
+        line++;
+    if (*line != '#')
+        return NULL;
+    line += 1 + strspn(line + 1, " ");
+    if (!str_starts(line, "include"))
+        return NULL;
+    line += strcspn(line, "\"<\n");
+    size_t n = *line == '\n' || !*line ? 0 : strcspn(line + 1, "\">\n");
+    if (!n || n >= 256)
+        return NULL;
+    memcpy(out, line + 1, n);
+    out[n] = 0;
+    return out;
+}
+
+static int room_of(const char *path)
+{
+    for (int i = 0; i < ROOMS; i++) {
+        size_t n = strlen(rooms[i].name);
+        if (!strncmp(path, rooms[i].name, n) && path[n] == '/')
+            return i;
+    }
+    return -1;
+}
+
+static bool may_include(int from, int to)
+{
+    if (from == to || !strcmp(rooms[to].name, "base"))
+        return true;
+    for (int i = 0; i < 8 && rooms[from].may[i]; i++)
+        if (!strcmp(rooms[from].may[i], rooms[to].name))
+            return true;
+    return false;
+}
+
+TEST(layering_knowledge_points_one_way)
+{
+    arena a = {0};
+    const tree *t = tree_open(&a, PRODUCT);
+    EXPECT(t->n > 100);
+    for (int i = 0; i < t->n; i++)
+        for (const char *p = t->list[i].text; *p; p = next_line(p)) {
+            char name[256];
+            int from = room_of(t->list[i].path), to = included(p, name) ? room_of(name) : -1;
+            if (to >= 0)
+                test_expect(may_include(from, to), t->list[i].path, 1, "%s may not include %s", rooms[from].name, name);
+        }
+    arena_free(&((tree *)t)->arena);
+    arena_free(&a);
+}
+
+TEST(layering_foreign_libraries_enter_through_one_file)
+{
+    // The messages of onnx.proto come with protobuf-c.
+    static const char *const headers[] = {"sndfile.h",          "hdf5.h",        "fftw3.h",     "cblas.h", "dnnl.h",
+                                          "oneapi/dnnl/dnnl.h", "yaml.h",        "jansson.h",   "soxr.h",  "hwloc.h",
+                                          "openssl/evp.h",      "openssl/sha.h", "onnx.pb-c.h", "smf.h"};
+    arena a = {0};
+    const tree *t = tree_open(&a, PRODUCT);
+    for (size_t h = 0; h < sizeof headers / sizeof *headers; h++) {
+        const char *first = NULL;
+        for (int i = 0; i < t->n; i++)
+            for (const char *p = t->list[i].text; *p; p = next_line(p)) {
+                char name[256];
+                if (!included(p, name) || strcmp(name, headers[h]))
+                    continue;
+                test_expect(!first || !strcmp(first, t->list[i].path), t->list[i].path, 1, "%s is included by %s already", name, first);
+                first = t->list[i].path;
+            }
+    }
+    arena_free(&((tree *)t)->arena);
+    arena_free(&a);
+}
+
+// ---- Printing and leaving
+
+// Where a library room may: each with its reason.
+static const struct {
+    const char *path, *call;
+} allowed[] = {
+    {"base/err.c", "fprintf"},   // CHECK: our own mistake, before abort
+    {"base/err.c", "abort"},     // the same
+    {"base/arena.c", "fprintf"}, // out of memory where nobody installed a handler
+    {"base/arena.c", "abort"},   // the same
+    {"base/arena.c", "exit"},    // the same
+};
+
+static bool is_allowed(const char *path, const char *call)
+{
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        if (!strcmp(allowed[i].path, path) && !strcmp(allowed[i].call, call))
+            return true;
+    // Worker processes leave by _exit: they have no caller to return to.
+    return str_starts(path, "data/") && !strcmp(call, "_exit");
+}
+
+// The call `name(` in code (not behind //, not part of a longer name).
+static bool calls(const char *line, const char *name)
+{
+    const char *end = line + strcspn(line, "\n"), *comment = strstr(line, "//");
+    size_t n = strlen(name);
+    if (comment && comment < end)
+        end = comment;
+    for (const char *p = line; p + n < end; p++)
+        if (!strncmp(p, name, n) && p[n] == '(' && (p == line || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '"')))
+            return true;
+    return false;
+}
+
+TEST(layering_only_cmd_prints_or_exits)
+{
+    static const char *const names[] = {"printf", "puts", "putchar", "vprintf", "perror", "exit", "_exit", "_Exit", "quick_exit", "abort"};
+    arena a = {0};
+    const tree *t = tree_open(&a, PRODUCT);
+    for (int i = 0; i < t->n; i++) {
+        const char *path = t->list[i].path;
+        for (const char *p = t->list[i].text; !str_starts(path, "cmd/") && *p; p = next_line(p)) {
+            for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+                if (calls(p, names[k]))
+                    test_expect(is_allowed(path, names[k]), path, 1, "calls %s: only cmd/ prints or exits", names[k]);
+            const char *end = p + strcspn(p, "\n"), *stream = strstr(p, "stderr");
+            stream = stream ? stream : strstr(p, "stdout");
+            if (stream && stream < end && calls(p, "fprintf"))
+                test_expect(is_allowed(path, "fprintf"), path, 1, "writes to the terminal: only cmd/ prints");
+        }
+    }
+    arena_free(&((tree *)t)->arena);
+    arena_free(&a);
+}
+
+// ---- Tables and files
+
+static const struct {
+    const char *def, *macro, *folder;
+    const char *before, *after; // what stands around a name where it is defined
+} tables[] = {
+    {"autograd/ops/ops.def", "OP(", "autograd/ops", "const op_def VARIANT(op_", ")"},
+    {"autograd/optim/optim.def", "OPTIM(", "autograd/optim", "const optim_def VARIANT(optim_", ")"},
+    {"data/features.def", "X(", "data/features", "const feature_def VARIANT(feature_", ")"},
+    {"data/readers.def", "X(", "data/readers", "const reader_def reader_", " "},
+    {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
+    {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},
+};
+
+static bool text_has_name(const char *text, const char *before, const char *name, const char *after)
+{
+    size_t n = strlen(before), m = strlen(name);
+    for (const char *p = strstr(text, before); p; p = strstr(p + 1, before))
+        if (!strncmp(p + n, name, m) && !strncmp(p + n + m, after, strlen(after)))
+            return true;
+    return false;
+}
+
+// Every line has its file with the definition in it.
+static void check_lines(arena *a, size_t k, const char *def)
+{
+    err e = {0};
+    size_t n, macro = strlen(tables[k].macro);
+    for (const char *p = def; *p; p = next_line(p)) {
+        if (!str_starts(p, tables[k].macro))
+            continue;
+        char *name = arena_printf(a, "%.*s", (int)strcspn(p + macro, ",)"), p + macro);
+        const char *path = arena_printf(a, "%s/%s.c", tables[k].folder, name), *text = file_read(a, path, 1 << 22, &n, &e);
+        if (test_expect(text != NULL, tables[k].def, 1, "'%s' has no file %s", name, path))
+            test_expect(text_has_name(text, tables[k].before, name, tables[k].after), path, 1, "does not define '%s'", name);
+    }
+}
+
+// Every definition has its line.
+static void check_files(arena *a, size_t k, const char *def)
+{
+    tree *t = NEW(a, tree, 1);
+    tree_add(t, arena_printf(a, "%s/*.c", tables[k].folder));
+    for (int i = 0; i < t->n; i++) {
+        const char *p = strstr(t->list[i].text, tables[k].before);
+        if (!p)
+            continue;
+        p += strlen(tables[k].before);
+        if (*p == '#') // the table's own macro
+            continue;
+        const char *line = arena_printf(a, "%s%.*s", tables[k].macro, (int)strcspn(p, ") "), p);
+        test_expect(strstr(def, line) != NULL, t->list[i].path, 1, "no line %s) in %s", line, tables[k].def);
+    }
+    arena_free(&t->arena);
+}
+
+TEST(layering_tables_and_files_agree)
+{
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
+        arena a = {0};
+        err e = {0};
+        size_t n;
+        const char *def = file_exists(tables[k].def) ? file_read(&a, tables[k].def, 1 << 20, &n, &e) : NULL;
+        if (def) {
+            check_lines(&a, k, def);
+            check_files(&a, k, def);
+        }
+        arena_free(&a);
+    }
+}
+
+// ---- Files
+
+TEST(layering_every_source_has_a_licence_an_essay_and_a_size)
+{
+    arena a = {0};
+    const tree *t = tree_open(&a, FOLDERS);
+    for (int i = 0; i < t->n; i++) {
+        const char *path = t->list[i].path, *text = t->list[i].text;
+        int lines = 0;
+        for (const char *p = text; *p; p = next_line(p))
+            lines++;
+        test_expect(str_starts(text, "// SPDX-License-Identifier: GPL-3.0-or-later\n"), path, 1, "has no SPDX line");
+        test_expect(str_starts(next_line(text), "// "), path, 2, "does not say what it is");
+        test_expect(lines <= (str_ends(path, ".h") ? 250 : 500), path, lines, "is %d lines long", lines);
+    }
+    arena_free(&((tree *)t)->arena);
+    arena_free(&a);
+}
+
+TEST(layering_scripts_have_a_licence)
+{
+    static const char *const patterns[] = {"Makefile",   "*.sh",   "tests/golden/*.py", "tests/peers/*.py", "bench/*.py",
+                                           "bench/*.sh", ".ci/run"};
+    arena a = {0};
+    tree *t = NEW(&a, tree, 1);
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        tree_add(t, patterns[i]);
+    EXPECT(t->n > 0);
+    for (int i = 0; i < t->n; i++) {
+        const char *line = t->list[i].text;
+        if (str_starts(line, "#!"))
+            line = next_line(line);
+        test_expect(str_starts(line, "# SPDX-License-Identifier: GPL-3.0-or-later\n"), t->list[i].path, 1, "has no SPDX line");
+    }
+    arena_free(&t->arena);
+    arena_free(&a);
+}
