@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare.c: the keys of a data config, and the stages one after the other (prepare.h).
+#include "data/prepare.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hw.h"
+#include "data/prepare_internal.h"
+#include "data/synth.h"
+
+static const config_key keys_before[] = {
+    {"dataset", CONFIG_ENUM, "audio_manifest", .help = "layout of the data; which there are and where they come from: docs/data.md"},
+    {"name", CONFIG_TEXT, .help = "what the shards call the dataset; without it: the layout's name"},
+    {"root", CONFIG_TEXT, .help = "the dataset's folder"},
+    {"index", CONFIG_TEXT,
+     .help = "manifest, csv or json, where the layout has one; relative to root or absolute; without it: the layout's own"},
+    {"outside", CONFIG_BOOL, "false", .help = "paths of the index may leave root"},
+    {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
+    {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
+    {"features", CONFIG_TEXTS, "[mel]", .choices = "mel", .least = 1, .help = "what is computed and stored"},
+    {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, .help = "items of the index a shard"},
+    {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024, .help = "threads; 0: one a core. The shards do not depend on it"},
+    {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, .help = "with a larger share of unusable items the command fails"},
+    {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400, .help = "longer items are rejected"},
+    {"licence", CONFIG_TEXT, .alias = "license", .help = "of the data, stored in the shards; without it: what the layout says"},
+    {"citation", CONFIG_TEXT, .help = "of the data, stored in the shards; without it: what the layout says"},
+    {"split", CONFIG_SECTION, .help = "Splits, where the dataset has none of its own: by group (speaker, song), never by item"},
+    {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for validation"},
+    {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for the test"},
+    {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "which groups they are"},
+    {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},
+    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, .help = "clips"},
+    {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip"},
+    {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "another seed, another corpus"},
+};
+
+static const char *reader_choices(arena *a)
+{
+    const char *all = reader_at(0)->name;
+    for (size_t i = 1; i < reader_count(); i++)
+        all = arena_printf(a, "%s|%s", all, reader_at(i)->name);
+    return all;
+}
+
+const config_table *prepare_table(arena *a)
+{
+    size_t before = sizeof keys_before / sizeof *keys_before, n = before;
+    config_key *part[16];
+    size_t parts = feature_count(), size[16];
+    CHECK(parts <= 16);
+    for (size_t i = 0; i < parts; i++)
+        n += size[i] = feature_keys(feature_at(i), a, &part[i]);
+    config_key *keys = NEW(a, config_key, n);
+    memcpy(keys, keys_before, sizeof keys_before);
+    keys[0].choices = reader_choices(a);
+    for (size_t i = 0, at = before; i < parts; at += size[i++])
+        memcpy(keys + at, part[i], size[i] * sizeof *keys);
+    config_table *t = NEW(a, config_table, 1);
+    *t = (config_table){"data", keys, n};
+    return t;
+}
+
+static bool open_feature(prepare *p, err *e)
+{
+    const feature_def *d = feature_find("mel", e);
+    void *settings = d ? feature_settings(d, &p->memory) : NULL;
+    if (!d || !feature_configure(d, settings, p->config, e))
+        return false;
+    json *all = json_object();
+    strbuf text = {0};
+    json_set(all, d->name, feature_json(d, settings));
+    json_dump(all, 0, &text);
+    p->info.settings = arena_strdup(&p->memory, text.s);
+    strbuf_free(&text);
+    json_free(all);
+    p->feature = feature_open(d, settings, e);
+    p->info.n_mels = p->feature ? p->feature->width : 0;
+    return p->feature != NULL;
+}
+
+static const char *or_else(const config *c, const char *key, const char *fallback)
+{
+    return config_given(c, key) ? config_text(c, key) : fallback;
+}
+
+static bool take_settings(prepare *p, err *e)
+{
+    const config *c = p->config;
+    p->reader = reader_find(config_text(c, "dataset"), e);
+    if (!p->reader)
+        return false;
+    p->options = (reader_options){.root = config_text(c, "root"),
+                                  .index = config_text(c, "index"),
+                                  .outside = config_bool(c, "outside"),
+                                  .items = config_int(c, "synth.items"),
+                                  .seconds = config_num(c, "synth.seconds"),
+                                  .seed = (uint64_t)config_int(c, "synth.seed")};
+    p->info = (shard_info){.dataset = or_else(c, "name", p->reader->name),
+                           .licence = or_else(c, "licence", p->reader->licence),
+                           .citation = or_else(c, "citation", p->reader->citation),
+                           .synthetic = p->reader->synthetic};
+    p->shard_items = config_int(c, "shard_items");
+    p->max_seconds = config_num(c, "max_seconds");
+    p->max_reject_ratio = config_num(c, "max_reject_ratio");
+    if (config_num(c, "split.val") + config_num(c, "split.test") > 0.95)
+        return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
+    if (p->reader->needs_root && !p->options.root)
+        return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
+    return open_feature(p, e);
+}
+
+bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report, err *e)
+{
+    double since = hw_seconds();
+    prepare p = {.config = c, .job = job, .env = v, .report = report, .memory = {.name = "prepare"}};
+    prepare_job own = *job;
+    CHECK(job->part >= 1 && job->part <= job->parts);
+    *report = (prepare_report){0};
+    own.jobs = job->jobs > 0 ? job->jobs : config_int(c, "jobs") > 0 ? (int)config_int(c, "jobs") : hw_cores();
+    p.job = &own;
+    bool ok = take_settings(&p, e) && prepare_scan(&p, e) && prepare_draw(&p, e) && file_make_dirs(job->out, e);
+    if (ok) {
+        file_sweep(job->out);
+        ok = prepare_keys_make(&p, e) && prepare_decode(&p, e) && prepare_finish(&p, e);
+    }
+    report->seconds = hw_seconds() - since;
+    feature_close(p.feature);
+    free(p.entries);
+    arena_free(&p.memory);
+    return ok;
+}

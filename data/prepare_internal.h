@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare_internal.h: what the stages of prepare.h hand to each other.
+#ifndef KMIDI_DATA_PREPARE_INTERNAL_H
+#define KMIDI_DATA_PREPARE_INTERNAL_H
+
+#include "data/feature.h"
+#include "data/prepare.h"
+#include "data/reader.h"
+#include "data/shard.h"
+
+enum { PREPARE_SPLITS = 16, SPLIT_DROPPED = 255, SPLIT_OPEN = 254 };
+
+// What is known of an entry of the index. SPLIT_OPEN: not drawn yet; SPLIT_DROPPED: a duplicate.
+typedef struct prepare_entry {
+    uint64_t group, content; // digests; entries without a group have one of their own
+    uint8_t split;           // index into prepare.split
+} prepare_entry;
+
+typedef struct prepare_split {
+    const char *name;
+    uint64_t items, first_shard, shards; // its shards' ordinals in the set are first_shard .. first_shard + shards - 1
+} prepare_split;
+
+typedef struct prepare_shard {
+    char key[65];
+    bool make; // ours, and not there yet
+} prepare_shard;
+
+typedef struct prepare {
+    const config *config;
+    const prepare_job *job;
+    const env *env;
+    prepare_report *report;
+    arena memory;
+    // settings
+    const reader_def *reader;
+    reader_options options;
+    feature *feature;
+    shard_info info; // what all shards share; labels are filled by the scan
+    int64_t shard_items;
+    double max_seconds, max_reject_ratio;
+    // found
+    prepare_entry *entries; // [n_entries]
+    uint64_t n_entries, room, bad_lines;
+    prepare_split split[PREPARE_SPLITS];
+    int n_splits;
+    prepare_shard *shards; // [n_shards]
+    uint64_t n_shards, to_make;
+    err first_reject; // for the last sentence
+} prepare;
+
+// ---- prepare_index.c: stages 1 and 2
+bool prepare_scan(prepare *p, err *e) MUST_CHECK;
+// ---- prepare_split.c
+bool prepare_draw(prepare *p, err *e) MUST_CHECK;
+// Digest of bytes, good enough to tell a few million things apart.
+uint64_t prepare_hash(uint64_t seed, const void *bytes, size_t n);
+// ---- prepare_keys.c: stage 3
+bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
+const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal);
+// The shard of the next entry of split s, where `seen` of that split came before.
+uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
+// ---- prepare_decode.c: stage 4
+bool prepare_decode(prepare *p, err *e) MUST_CHECK;
+// ---- prepare_report.c: stage 5
+bool prepare_finish(prepare *p, err *e) MUST_CHECK;
+// One line of rejected.jsonl; owned by a.
+const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason, const char *message);
+
+#endif

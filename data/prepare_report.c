@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare_report.c: rejected.jsonl, counts, and old shards (prepare.h, stage 5).
+//
+// The report is made from the index and from all shards that are there, so it is the same whoever makes it. Jobs that share a folder may
+// end at the same moment: who finds more shards after writing than before writes again, so the last report is complete.
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "data/prepare_internal.h"
+
+const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason, const char *message)
+{
+    strbuf out = {0};
+    json *j = json_object();
+    json_set(j, "path", NULL);
+    if (path)
+        json_set_str(j, "path", path);
+    json_set_int(j, "line", line);
+    json_set_str(j, "reason", reason);
+    json_set_str(j, "message", message);
+    json_dump(j, 0, &out);
+    const char *text = arena_strdup(a, out.s);
+    json_free(j);
+    strbuf_free(&out);
+    return text;
+}
+
+// Entries of the index that are no items, or not used.
+static bool put_index(const prepare *p, strbuf *out, err *e)
+{
+    reader_item item;
+    reader_step step;
+    err bad;
+    reader *r = reader_open(p->reader, &p->options, e);
+    if (!r)
+        return false;
+    while ((step = reader_next(r, &item, &bad)) != READER_END) {
+        const char *line = NULL;
+        if (step == READER_BAD)
+            line = prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
+        else if (item.number < p->n_entries && p->entries[item.number].split == SPLIT_DROPPED)
+            line = prepare_reject_line(&r->item, item.path, item.line, "duplicate",
+                                       "the same content is in another split; it was left out of this one");
+        if (line)
+            strbuf_printf(out, "%s\n", line);
+    }
+    reader_close(r);
+    return true;
+}
+
+static void take_first(prepare *p, const char *line)
+{
+    json *j = json_parse(line, strlen(line), NULL);
+    if (!p->first_reject.code)
+        err_set(&p->first_reject, ERR_VALUE, "%s", json_str(json_get(j, "message"), "?"));
+    json_free(j);
+}
+
+// A shard that is not there, or not of this set, belongs to another job: it is not counted.
+static bool put_shard(prepare *p, uint64_t ordinal, strbuf *out, uint64_t *found)
+{
+    arena a = {.name = "report"};
+    const char *path = prepare_shard_path(p, &a, ordinal);
+    char **lines;
+    size_t n = 0;
+    shard *s = shard_peek(path, NULL);
+    bool ours = s && !strcmp(s->info.key, p->shards[ordinal].key) && shard_rejected(path, &a, &lines, &n, NULL);
+    if (ours) {
+        ++*found;
+        p->report->prepared += (uint64_t)s->items;
+        p->report->rejected += n;
+        for (size_t i = 0; i < n; i++) {
+            take_first(p, lines[i]);
+            strbuf_printf(out, "%s\n", lines[i]);
+        }
+    }
+    shard_close(s);
+    arena_free(&a);
+    return ours;
+}
+
+static bool write_report(prepare *p, uint64_t *found, err *e)
+{
+    arena a = {.name = "report"};
+    strbuf out = {0};
+    p->report->prepared = 0;
+    p->report->rejected = p->bad_lines;
+    *found = 0;
+    bool ok = put_index(p, &out, e);
+    for (uint64_t i = 0; ok && i < p->n_shards; i++)
+        put_shard(p, i, &out, found);
+    ok = ok && file_write(arena_printf(&a, "%s/rejected.jsonl", p->job->out), out.s ? out.s : "", out.len, e);
+    strbuf_free(&out);
+    arena_free(&a);
+    return ok;
+}
+
+static uint64_t count_shards(const prepare *p)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < p->n_shards; i++) {
+        arena a = {.name = "report"};
+        char key[65];
+        n += shard_key(prepare_shard_path(p, &a, i), key) && !strcmp(key, p->shards[i].key);
+        arena_free(&a);
+    }
+    return n;
+}
+
+static bool belongs(const prepare *p, const char *path)
+{
+    bool found = false;
+    for (uint64_t i = 0; !found && i < p->n_shards; i++) {
+        arena a = {.name = "report"};
+        found = !strcmp(path_base(prepare_shard_path(p, &a, i)), path_base(path));
+        arena_free(&a);
+    }
+    return found;
+}
+
+// "NAME-00000.h5"
+static bool named_like_ours(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 9 && str_ends(name, ".h5") && name[n - 9] == '-' && strspn(name + n - 8, "0123456789") == 5;
+}
+
+// Shards of an earlier run of other data or settings would be trained on by the same pattern.
+static void remove_old(const prepare *p)
+{
+    DIR *dir = opendir(p->job->out);
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        arena a = {.name = "report"};
+        char key[65], *path = path_join(&a, p->job->out, d->d_name);
+        if (named_like_ours(d->d_name) && !belongs(p, path) && shard_key(path, key) && unlink(path) == 0) {
+            p->report->shards_removed++;
+            log_say(p->env->log, LOG_INFO, "removed '%s', a shard of an earlier run that is no part of this set", path);
+        }
+        arena_free(&a);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static bool judge(const prepare *p, err *e)
+{
+    const prepare_report *r = p->report;
+    uint64_t all = r->prepared + r->rejected;
+    double ratio = all ? (double)r->rejected / (double)all : 0;
+    if (r->rejected && ratio > p->max_reject_ratio)
+        return err_set(e, ERR_VALUE,
+                       "%" PRIu64 " of %" PRIu64
+                       " items (%.1f%%) cannot be used, more than max_reject_ratio = %g allows; '%s/rejected.jsonl' names "
+                       "them; the first: %s",
+                       r->rejected, all, 100 * ratio, p->max_reject_ratio, p->job->out, p->first_reject.text);
+    return true;
+}
+
+bool prepare_finish(prepare *p, err *e)
+{
+    uint64_t found, now;
+    do {
+        if (!write_report(p, &found, e))
+            return false;
+        now = count_shards(p);
+    } while (now > found);
+    p->report->shards_missing = p->n_shards - found;
+    remove_old(p);
+    return judge(p, e);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// audio_manifest.c: a person's own audio, listed in a JSONL file: one JSON object a line (formats.md 3.6; NeMo's manifests are such).
+//
+//     {"path": "wav/a.wav", "label": "joy", "speaker": "03", "split": "train"}
+//
+//     path      or audio_filepath, wav, audio: relative to the folder of the manifest
+//     label     or emotion, text: whichever comes first in this order; may be missing
+//     valence, arousal in [-1, 1], intensity in [0, 1]; offset, duration in seconds (duration 0 or missing: to the end)
+//     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
+//     split     train, val, test or another name: the shards are called after it; synthetic: true or false
+//
+// Other keys are allowed and ignored. Blank lines are skipped. A `duration` without an `offset` that is the whole file's length, as NeMo
+// writes it, is harmless: the part ends with the file.
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "data/lines.h"
+#include "data/reader.h"
+
+#define DEFAULT_INDEX "manifest.jsonl"
+enum { TEXT_MOST = 4096 }; // bytes of a path or name
+
+typedef struct state {
+    lines *lines;
+    const char *path, *root; // of the manifest, and its folder
+} state;
+
+static bool probe(const char *root)
+{
+    arena a = {0};
+    bool found = file_exists(path_join(&a, root, DEFAULT_INDEX));
+    arena_free(&a);
+    return found;
+}
+
+static bool open_manifest(reader *r, err *e)
+{
+    state *s = r->state = NEW(&r->memory, state, 1);
+    s->path = path_join(&r->memory, r->options.root, r->options.index ? r->options.index : DEFAULT_INDEX);
+    s->root = path_dir(&r->memory, s->path);
+    s->lines = lines_open(s->path, e);
+    return s->lines != NULL;
+}
+
+// The value of the first of `names` (ended by NULL) that is there. True with *out NULL: none is, or it is null.
+static bool get_text(reader *r, const json *j, const char *const *names, const char **out, err *e)
+{
+    *out = NULL;
+    for (; *names; names++) {
+        const json *v = json_get(j, *names);
+        if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
+            continue;
+        const char *s = json_str(v, NULL);
+        if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) && fabs(json_num(v, 0)) < 1e15)
+            s = arena_printf(&r->item, "%" PRId64, json_int(v, 0)); // "speaker": 3
+        if (!s)
+            return err_set(e, ERR_VALUE, "'%s' must be a text", *names);
+        if (!*s)
+            return err_set(e, ERR_VALUE, "'%s' is empty", *names);
+        if (strlen(s) > TEXT_MOST)
+            return err_set(e, ERR_VALUE, "'%s' is longer than %d bytes", *names, TEXT_MOST);
+        *out = arena_strdup(&r->item, s);
+        return true;
+    }
+    return true;
+}
+
+static bool get_num(const json *j, const char *name, double least, double most, double *out, err *e)
+{
+    const json *v = json_get(j, name);
+    if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
+        return true;
+    double x = json_num(v, NAN);
+    if (json_type(v) != JSON_NUMBER || !(x >= least && x <= most))
+        return err_set(e, ERR_VALUE, "'%s' must be a number from %g to %g", name, least, most);
+    *out = x;
+    return true;
+}
+
+static bool get_names(reader *r, const json *j, reader_item *item, err *e)
+{
+    static const char *const paths[] = {"path", "audio_filepath", "wav", "audio", NULL};
+    static const char *const labels[] = {"label", "emotion", "text", NULL};
+    static const char *const groups[] = {"group", "speaker", "singer", "performer", "artist", "song", NULL};
+    static const char *const splits[] = {"split", NULL};
+    const state *s = r->state;
+    if (!get_text(r, j, paths, &item->path, e) || !get_text(r, j, labels, &item->label, e) || !get_text(r, j, groups, &item->group, e) ||
+        !get_text(r, j, splits, &item->split, e))
+        return false;
+    if (!item->path)
+        return err_set(e, ERR_VALUE, "there is no 'path' (nor audio_filepath, wav, audio)");
+    if (item->split && !reader_split_ok(item->split))
+        return err_set(e, ERR_VALUE, "'%s': split '%s' is not a name of up to %d letters, digits, - and _", item->path, item->split,
+                       READER_SPLIT);
+    item->file = reader_resolve(&r->item, s->root, item->path, r->options.outside, e);
+    return item->file != NULL;
+}
+
+static bool get_numbers(const json *j, reader_item *item, err *e)
+{
+    if (!get_num(j, "valence", -1, 1, &item->valence, e) || !get_num(j, "arousal", -1, 1, &item->arousal, e) ||
+        !get_num(j, "intensity", 0, 1, &item->intensity, e) || !get_num(j, "offset", 0, 1e7, &item->offset, e) ||
+        !get_num(j, "duration", 0, 1e7, &item->duration, e))
+        return err_trail(e, "'%s'", item->path);
+    if (isnan(item->valence) != isnan(item->arousal))
+        return err_set(e, ERR_VALUE, "'%s' has only one of valence and arousal", item->path);
+    const json *v = json_get(j, "synthetic");
+    item->synthetic = json_bool(v, false);
+    return true;
+}
+
+static bool parse(reader *r, const char *text, size_t n, reader_item *item, err *e)
+{
+    json *j = json_parse(text, n, e);
+    bool ok = j != NULL;
+    if (ok && json_type(j) != JSON_OBJECT)
+        ok = err_set(e, ERR_FORMAT, "the line is not a JSON object");
+    ok = ok && get_names(r, j, item, e) && get_numbers(j, item, e);
+    json_free(j);
+    return ok;
+}
+
+static bool blank(const char *s, size_t n)
+{
+    return n == strspn(s, " \t");
+}
+
+static reader_step next(reader *r, reader_item *item, err *e)
+{
+    state *s = r->state;
+    for (;;) {
+        char *text;
+        size_t n;
+        lines_step step = lines_next(s->lines, &text, &n, e);
+        item->line = lines_number(s->lines);
+        if (step == LINES_END)
+            return READER_END;
+        if (step == LINES_ONE && blank(text, n))
+            continue;
+        if (step == LINES_ONE && parse(r, text, n, item, e))
+            return READER_ITEM;
+        err_trail(e, "'%s' line %" PRId64, s->path, item->line);
+        return READER_BAD;
+    }
+}
+
+static void close_manifest(reader *r)
+{
+    state *s = r->state;
+    if (s)
+        lines_close(s->lines);
+}
+
+const reader_def reader_audio_manifest = {
+    .name = "audio_manifest",
+    .help = "audio files listed in a JSONL manifest: {\"path\", \"label\", ...} a line",
+    .licence = "",
+    .citation = "",
+    .needs_root = true,
+    .probe = probe,
+    .open = open_manifest,
+    .next = next,
+    .close = close_manifest,
+};

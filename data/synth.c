@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// synth.c: composing and playing one synthetic piece (synth.h).
+#include "data/synth.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "data/emotions.h"
+
+enum { HARMONICS = 4, CHORD = 3 };
+static const double tau = 6.283185307179586;
+static const char *const labels[] = {"grief", "joy", "calm", "anger"};
+
+// Numbers drawn one after the other for one piece.
+typedef struct dice {
+    rng r;
+    uint64_t step;
+    uint32_t next;
+} dice;
+
+static double uniform(dice *d, double lo, double hi)
+{
+    return lo + (hi - lo) * (double)rng_uniform(d->r, d->step, d->next++);
+}
+
+static double normal(dice *d, double deviation)
+{
+    return deviation * rng_normal(d->r, d->step, d->next++);
+}
+
+static double clamp(double x, double lo, double hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+bool synth_check(const synth_options *o, err *e)
+{
+    if (o->items < 1 || o->items > SYNTH_ITEMS_MOST)
+        return err_set(e, ERR_USAGE, "a synthetic corpus has 1 to %d items, not %lld", SYNTH_ITEMS_MOST, (long long)o->items);
+    if (!(o->seconds >= 0.25 && o->seconds <= 600))
+        return err_set(e, ERR_USAGE, "a synthetic clip is 0.25 to 600 seconds long, not %g", o->seconds);
+    return true;
+}
+
+// Labels take turns; players are dealt so that each plays every label.
+void synth_describe(const synth_options *o, uint64_t number, synth_piece *p)
+{
+    rng r = rng_stream(o->seed, "synth_player", 0);
+    *p = (synth_piece){.label = labels[number % 4]};
+    p->player = (int)rng_permute(r, number / 4 / SYNTH_PLAYERS, number / 4 % SYNTH_PLAYERS, SYNTH_PLAYERS);
+    p->split = p->player < 14 ? "train" : p->player < 17 ? "val" : "test";
+}
+
+// What the emotion asks for, what this player makes of it, and chance.
+static void interpret(const synth_options *o, dice *d, synth_piece *p)
+{
+    dice own = {rng_stream(o->seed, "synth_habits", (uint32_t)p->player), 0, 0};
+    const emotion_name *meant = emotion_find(p->label);
+    double v = p->valence = clamp(meant->valence + normal(d, 0.12), -1, 1);
+    double a = p->arousal = clamp(meant->arousal + normal(d, 0.12), -1, 1);
+    p->tempo = clamp((96 + 46 * a) * exp(normal(d, 0.10) + normal(&own, 0.06)), 40, 220);
+    p->major = v + normal(d, 0.15) > 0;
+    p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
+    p->tuning = normal(&own, 0.15);
+    double fall = clamp(2.4 - 1.3 * a - 0.4 * v + normal(d, 0.2) + normal(&own, 0.25), 0.3, 4), sum = 0;
+    for (int h = 0; h < HARMONICS; h++)
+        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.25));
+    for (int h = 0; h < HARMONICS; h++)
+        p->amplitude[h] /= sum;
+    p->attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
+    p->decay = uniform(&own, 0.06, 0.2);
+    p->sustain = uniform(&own, 0.45, 0.8);
+    p->release = clamp((0.16 - 0.1 * a) * exp(normal(d, 0.2)), 0.02, 0.5);
+    p->loudness = clamp((0.4 + 0.25 * a) * exp(normal(d, 0.2) + normal(&own, 0.1)), 0.05, 0.9);
+    p->noise = pow(10, uniform(d, -3.2, -2.2));
+}
+
+static int degree_pitch(const synth_piece *p, int degree)
+{
+    static const int major[] = {0, 2, 4, 5, 7, 9, 11}, minor[] = {0, 2, 3, 5, 7, 8, 10};
+    int octave = degree >= 0 ? degree / 7 : -((6 - degree) / 7);
+    return p->tonic + 12 * octave + (p->major ? major : minor)[degree - 7 * octave];
+}
+
+static void add_note(synth_piece *p, double start, double length, int pitch, double velocity)
+{
+    p->notes[p->n_notes++] = (synth_note){start, length, pitch, velocity};
+}
+
+// A melody that walks over the scale, above a triad every two beats. The register decides in which octave the walk is.
+static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *p)
+{
+    static const int roots[] = {0, 3, 4, 5}; // I, IV, V, VI
+    double beat = 60 / p->tempo, articulation = clamp(0.75 - 0.28 * p->arousal + normal(d, 0.06), 0.2, 1);
+    double centre = 62 + 5 * p->valence + 3 * p->arousal + normal(d, 2);
+    int octave = (int)lrint((centre - p->tonic) / 12) * 7, degree = octave;
+    size_t most = (size_t)(o->seconds / beat * 8) + 64;
+    p->notes = NEW(a, synth_note, most);
+    for (double t = 0, chord = 0; t < o->seconds && (size_t)p->n_notes + 8 < most;) {
+        if (t >= chord - 1e-9) {
+            int root = t > 0 ? roots[rng_below(d->r, d->step, d->next++, 4)] : 0;
+            for (int k = 0; k < CHORD; k++)
+                add_note(p, t, 2 * beat * clamp(articulation + 0.1, 0, 1), degree_pitch(p, octave - 7 + root + 2 * k),
+                         clamp(0.45 + normal(d, 0.05), 0.1, 1));
+            chord += 2 * beat;
+        }
+        double length = beat * (uniform(d, 0, 1) < 0.35 + 0.25 * p->arousal ? 0.5 : 1);
+        degree = (int)clamp(degree + (int)rng_below(d->r, d->step, d->next++, 5) - 2, octave - 4, octave + 7);
+        add_note(p, t + fabs(normal(d, 0.004)), length * articulation, degree_pitch(p, degree), clamp(0.8 + normal(d, 0.1), 0.1, 1));
+        t += length;
+    }
+}
+
+void synth_compose(const synth_options *o, uint64_t number, arena *a, synth_piece *p)
+{
+    dice d = {rng_stream(o->seed, "synth", 0), number, 0};
+    synth_describe(o, number, p);
+    interpret(o, &d, p);
+    write_notes(o, &d, a, p);
+}
+
+// Attack and decay rise and fall in straight lines; after `length` the release falls from where it was.
+static double envelope(const synth_piece *p, double t, double length)
+{
+    double held = t < length ? t : length;
+    double level = held < p->attack ? held / p->attack : 1 - (1 - p->sustain) * clamp((held - p->attack) / p->decay, 0, 1);
+    return t < length ? level : level * clamp(1 - (t - length) / p->release, 0, 1);
+}
+
+// Harmonics by Chebyshev's recurrence, sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x), from one turning phasor.
+static void play(const synth_piece *p, const synth_note *n, float *x, int64_t frames)
+{
+    double hz = 440 * exp2((n->pitch + p->tuning - 69) / 12), step = tau * hz / SYNTH_RATE, turn_c = cos(step), turn_s = sin(step);
+    int64_t from = (int64_t)(n->start * SYNTH_RATE), past = (int64_t)((n->start + n->length + p->release) * SYNTH_RATE);
+    double c = 1, s = 0, gain = n->velocity / 2;
+    for (int64_t i = from; i < past && i < frames; i++) {
+        double before = 0, now = s, sum = 0;
+        for (int h = 0; h < HARMONICS && hz * (h + 1) < SYNTH_RATE * 0.5; h++) {
+            sum += p->amplitude[h] * now;
+            double after = 2 * c * now - before;
+            before = now;
+            now = after;
+        }
+        x[i] += (float)(gain * sum * envelope(p, (double)(i - from) / SYNTH_RATE, n->length));
+        double next = c * turn_c - s * turn_s;
+        s = s * turn_c + c * turn_s;
+        c = next;
+    }
+}
+
+// Scaled so that the loudest sample is the piece's loudness; then the hiss of a room.
+static void finish(const synth_options *o, uint64_t number, const synth_piece *p, float *x, int64_t frames)
+{
+    rng r = rng_stream(o->seed, "synth_noise", 0);
+    float most = 1e-9f;
+    for (int64_t i = 0; i < frames; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    for (int64_t i = 0; i < frames; i++)
+        x[i] = x[i] * (float)p->loudness / most + (float)p->noise * (2 * rng_uniform(r, number, (uint32_t)i) - 1);
+}
+
+bool synth_clip(const synth_options *o, uint64_t number, clip *c, err *e)
+{
+    arena a = {.name = "synth"};
+    synth_piece p;
+    *c = (clip){.frames = llrint(o->seconds * SYNTH_RATE),
+                .rate = SYNTH_RATE,
+                .source_rate = SYNTH_RATE,
+                .source_channels = 1,
+                .seconds = o->seconds};
+    c->samples = calloc((size_t)c->frames, sizeof *c->samples);
+    if (!c->samples)
+        return err_set(e, ERR_MEMORY, "no memory for a clip of %g seconds", o->seconds);
+    synth_compose(o, number, &a, &p);
+    for (int i = 0; i < p.n_notes; i++)
+        play(&p, &p.notes[i], c->samples, c->frames);
+    finish(o, number, &p, c->samples, c->frames);
+    arena_free(&a);
+    return true;
+}
