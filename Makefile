@@ -24,7 +24,7 @@ CFLAGS_fuzz    := $(CFLAGS_asan) -fsanitize=fuzzer-no-link -Wno-pass-failed
 LDFLAGS_fuzz   := -fsanitize=address,undefined,fuzzer
 LDFLAGS_asan   := -fsanitize=address,undefined
 WARN    := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno
+STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno -fno-trapping-math
 ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC) -pthread -MMD -MP $(CFLAGS)
 ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL) -lm -pthread $(LDFLAGS)
 

@@ -26,7 +26,7 @@ static const optim_passes *const passes[VARIANT_COUNT] = VARIANT_ROW(optim_passe
 enum {
     OPTIMISERS = sizeof table / sizeof *table,
     GRAIN = 1024,
-    LEAST = 1 << 15, // elements a thread must have to be worth waking
+    LEAST = 1 << 16, // elements a thread must have to be worth waking
     CHUNKS = 64      // of the norm at most, whatever the thread count
 };
 

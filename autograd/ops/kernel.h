@@ -34,36 +34,38 @@ enum {
     GRAIN = 1024        // elements: parts of threads begin at multiples, so that the same elements meet in a register
 };
 
-// The sum of n numbers, in lanes.
+// The sum of n numbers, in lanes that are then folded in halves: short rows do not wait for one addition after another.
 static inline float lanes_sum(const float *x, int64_t n)
 {
-    float lane[LANES] = {0}, total = 0;
+    float lane[LANES] = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
             lane[k] += x[i + k];
-    for (; i < n; i++)
-        total += x[i];
-    for (int k = 0; k < LANES; k++)
-        total += lane[k];
-    return total;
+    for (int64_t k = 0; k < n - i; k++)
+        lane[k] += x[i + k];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    return lane[0];
 }
 
 // The largest of n > 0 numbers.
 static inline float lanes_max(const float *x, int64_t n)
 {
-    float lane[LANES], top = x[0];
+    float lane[LANES];
     int64_t i = 0;
     for (int k = 0; k < LANES; k++)
         lane[k] = x[0];
     for (; i + LANES <= n; i += LANES)
         for (int k = 0; k < LANES; k++)
             lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-    for (; i < n; i++)
-        top = x[i] > top ? x[i] : top;
-    for (int k = 0; k < LANES; k++)
-        top = lane[k] > top ? lane[k] : top;
-    return top;
+    for (int64_t k = 0; k < n - i; k++)
+        lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] = lane[k + half] > lane[k] ? lane[k + half] : lane[k];
+    return lane[0];
 }
 
 #endif

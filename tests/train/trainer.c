@@ -58,7 +58,7 @@ static void accumulation_of(const char *model)
     float *x = NEW(&large.a, float, n), *y = NEW(&large.a, float, n);
     double a = after_steps(&large, 4, x), b = after_steps(&small, 4, y);
     EXPECT_NEAR(a, b, 1e-6 * fabs(a));
-    EXPECT_BELOW(test_distance(y, x, n), 2e-5);
+    EXPECT_BELOW(test_distance(y, x, n), 1e-4); // Adam's first steps are lr long however small a gradient: its rounding shows
     small_close(&large), small_close(&small);
 }
 
