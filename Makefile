@@ -101,7 +101,7 @@ test: kmidi $(OUT)/tests/all
 	@$(OUT)/tests/all
 asan:
 	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
-	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1 build/asan/tests/all
+	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 build/asan/tests/all
 # Every reader of outside files against random ones, SECONDS each; needs clang. What crashes is kept in build/fuzz/.
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzz-all

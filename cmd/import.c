@@ -47,7 +47,7 @@ static model_meta kept_meta(const safetensors *s, arena *a)
 static bool check_meant(const safetensors *s, const model_def *m, const char *path, err *e)
 {
     const char *meant = meta_get(&safetensors_listing(s)->meta, "model");
-    return !meant || !strcmp(meant, m->name) || err_set(e, ERR_MISMATCH, "'%s' says that it is a %s, not a %s", path, meant, m->name);
+    return !meant || !strcmp(meant, m->name) || err_set(e, ERR_MISMATCH, "'%s' holds a model called %s, not %s", path, meant, m->name);
 }
 
 static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *path, const char *out, err *e)

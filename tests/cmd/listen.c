@@ -9,15 +9,10 @@
 #include <string.h>
 
 #include "export/safetensors.h"
+#include "tests/cmd/recogniser.h"
 #include "tests/test.h"
 
-typedef struct setup {
-    const char *what;
-    const char *mel[12][2]; // names and values of settings
-    const char *window, *crop, *views;
-} setup;
-
-static const setup setups[] = {
+static const recogniser_setup setups[] = {
     {"librosa", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "40", "last", "1"},
     {"torchaudio",
      {{"preset", "torchaudio"}, {"sample_rate", "16000"}, {"n_fft", "1024"}, {"n_mels", "128"}, {"log", "ln"}, {"log_floor", "1e-6"}},
@@ -43,62 +38,12 @@ static const setup setups[] = {
      "3"},
 };
 
-// A checkpoint of a filled recogniser with three labels and these settings.
-static const char *make_checkpoint(const setup *u, const char *name, arena *a)
-{
-    err e = {0};
-    const model_def *m = model_find("emotion_recognizer");
-    params *p = params_open(a);
-    network *n = model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = 3}, a, &e);
-    EXPECT_OK(n && params_allocate(p, 0, &e), e);
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, 1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
-    const feature_def *d = feature_find("mel", &e);
-    void *s = feature_settings(d, a);
-    for (int i = 0; u->mel[i][0]; i++)
-        EXPECT_OK(feature_set(d, s, u->mel[i][0], u->mel[i][1], &e), e);
-    EXPECT_OK(feature_resolve(d, s, &e), e);
-    json *j = json_object();
-    strbuf text = {0}, mean = {0}, deviation = {0};
-    json_set(j, "mel", feature_json(d, s));
-    json_dump(j, 0, &text);
-    json_free(j);
-    for (int i = 0; i < 128; i++) {
-        strbuf_printf(&mean, "%s%g", i ? ", " : "[", (double)test_fill(5, (uint32_t)i, 2) - 4);
-        strbuf_printf(&deviation, "%s%g", i ? ", " : "[", (double)test_fill(6, (uint32_t)i, 1) + 3);
-    }
-    strbuf_printf(&mean, "]");
-    strbuf_printf(&deviation, "]");
-    model_meta meta = {.arena = a};
-    meta_set(&meta, "labels", "[\"anger\", \"joy\", \"calm\"]");
-    meta_set(&meta, "settings", text.s);
-    meta_set(&meta, "mean", mean.s);
-    meta_set(&meta, "deviation", deviation.s);
-    meta_set(&meta, "window", u->window);
-    meta_set(&meta, "eval_crop", u->crop);
-    meta_set(&meta, "eval_views", u->views);
-    const char *path = test_path(name);
-    EXPECT_OK(checkpoint_save(path, &(checkpoint_content){.model = m, .meta = &meta, .params = p}, &e), e);
-    strbuf_free(&text);
-    strbuf_free(&mean);
-    strbuf_free(&deviation);
-    params_release(p);
-    return path;
-}
-
-static void make_sound(float *x, int64_t n, uint32_t seed)
-{
-    for (int64_t i = 0; i < n; i++)
-        x[i] = 0.3f * sinf((float)i * (0.05f + 0.00001f * (float)(i % 9000))) + test_fill(seed, (uint32_t)i, 0.1f);
-}
-
-static void check_setup(const setup *u, arena *a)
+static void check_setup(const recogniser_setup *u, arena *a)
 {
     // Shorter than the window, about it, longer; and two of the last at once.
     static const int64_t lengths[] = {3000, 6400, 9000};
     err e = {0};
-    deploy *d = deploy_open(make_checkpoint(u, "c.h5", a), a, &e);
+    deploy *d = deploy_open(recogniser_checkpoint(u, "c.h5", a), a, &e);
     onnx_front front;
     if (!test_expect(d && deploy_mel(d, &e) && deploy_front(d, &front, &e), __FILE__, __LINE__, "%s: %s", u->what, e.text))
         return;
@@ -113,7 +58,7 @@ static void check_setup(const setup *u, arena *a)
         int64_t n = lengths[k < 3 ? k : 2];
         for (int r = 0; r < rows; r++) {
             heard h;
-            make_sound(wave + r * n, n, 11 + (uint32_t)r);
+            recogniser_sound(wave + r * n, n, 11 + (uint32_t)r);
             EXPECT_OK(listener_hear(l, wave + r * n, n, &h, &e), e);
             EXPECT_INT(h.windows, h.frames > d->window ? d->views : 1);
             EXPECT_NEAR((double)h.probabilities[0] + (double)h.probabilities[1] + (double)h.probabilities[2], 1, 1e-6);
@@ -152,12 +97,12 @@ TEST(listen_covers_long_files)
     arena a = {0};
     err e = {0};
     heard h;
-    deploy *d = deploy_open(make_checkpoint(&setups[0], "c.h5", &a), &a, &e);
+    deploy *d = deploy_open(recogniser_checkpoint(&setups[0], "c.h5", &a), &a, &e);
     EXPECT_OK(d && deploy_mel(d, &e), e);
     listener *l = listener_open(d, NULL, &a, &e);
     int64_t n = 160 * 40 * 50;
     float *wave = NEW(&a, float, (size_t)n);
-    make_sound(wave, n, 3);
+    recogniser_sound(wave, n, 3);
     EXPECT_OK(listener_hear(l, wave, n, &h, &e), e);
     EXPECT_INT(h.frames, n / 160 + 1);
     EXPECT_INT(h.windows, 51);
