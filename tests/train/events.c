@@ -37,9 +37,9 @@ TEST(events_are_read_by_tensorboard)
 {
     arena a = {0};
     err e = {0};
-    const char *peers = getenv("PEERS"), *out;
+    const char *peers = getenv("PEERS_PYTHON"), *out;
     if (!peers) {
-        test_skip("PEERS (a Python with tensorboard) is not set");
+        test_skip("PEERS_PYTHON does not name a Python with tensorboard");
         return;
     }
     events *v = events_open(test_dir(), -1, &a, &e);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// corpus.c: see corpus.h.
+#include "tests/train/corpus.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/shard.h"
+#include "tests/test.h"
+
+enum { BANDS = 128, LABELS = 3 };
+
+static void write_shard(const char *dir, const char *split, int items, uint32_t seed)
+{
+    static const char *const labels[LABELS] = {"calm", "grief", "joy"};
+    static float mel[64 * BANDS];
+    char path[1100], name[64];
+    err e = {0};
+    shard_info info = {.dataset = "corpus",
+                       .split = split,
+                       .labels = labels,
+                       .n_labels = LABELS,
+                       .settings = "{\"mel\":{\"n_mels\":128}}",
+                       .key = split,
+                       .licence = "none",
+                       .citation = "none",
+                       .synthetic = true,
+                       .n_mels = BANDS};
+    snprintf(path, sizeof path, "%s/%s-00000.h5", dir, split);
+    shard_writer *w = shard_create(path, &info, &e);
+    EXPECT_OK(w != NULL, e);
+    for (int i = 0; w && i < items; i++) {
+        int label = i % LABELS, frames = 12 + (i * 7) % 29;
+        for (int k = 0; k < frames * BANDS; k++)
+            mel[k] = test_fill(seed + (uint32_t)i, (uint32_t)k, 1) + ((k % BANDS) / 43 == label ? 0.5f : 0);
+        snprintf(name, sizeof name, "%s-%02d.wav", split, i);
+        shard_item item = {.mel = mel, .frames = frames, .label = label, .path = name, .group = name, .label_source = "made"};
+        EXPECT_OK(shard_add(w, &item, &e), e);
+    }
+    EXPECT_OK(w && shard_finish(w, &e), e);
+}
+
+const char *corpus_make(const char *dir)
+{
+    static char path[1100];
+    char text[4000];
+    err e = {0};
+    EXPECT_OK(file_make_dirs(dir, &e), e);
+    write_shard(dir, "train", 26, 100);
+    write_shard(dir, "val", 9, 900);
+    snprintf(path, sizeof path, "%s/config.yaml", dir);
+    snprintf(text, sizeof text,
+             "model: emotion_recognizer\n"
+             "data: {train: '%s/train-*.h5', val: '%s/val-*.h5', window: 24, augment: {freq_masks: 1, freq_width: 12}}\n"
+             "optim: {lr: 1e-3}\n"
+             "schedule: {name: cosine}\n"
+             "train: {batch_size: 8, epochs: 4, seed: 11, label_smoothing: 0.1, threads: 1}\n"
+             "logging: {every: 1}\n",
+             dir, dir);
+    EXPECT_OK(file_write(path, text, strlen(text), &e), e);
+    return path;
+}

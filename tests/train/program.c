@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// program.c (tests): `kmidi train`, `eval` and `plan` from outside: results, files, exit codes, sentences.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+
+// The last line of JSON in `out`.
+static json *last_json(const char *out)
+{
+    const char *at = NULL;
+    for (const char *p = out; (p = strstr(p, "{\"")); p++)
+        if (p == out || p[-1] == '\n')
+            at = p;
+    err e = {0};
+    json *j = at ? json_parse(at, strcspn(at, "\n"), &e) : NULL;
+    EXPECT(j != NULL);
+    return j;
+}
+
+TEST(train_program_learns_and_leaves_a_record)
+{
+    const char *out, *config = corpus_make(test_path("data")), *dir = test_dir(), *k = test_kmidi();
+    EXPECT_INT(
+        test_shell(&out, "%s train %s --run-dir %s/run --json train.epochs=12 train.early_stopping.monitor=accuracy", k, config, dir), 0);
+    EXPECT_HAS(out, "emotion_recognizer: 403264 parameters, 403264 trainable");
+    EXPECT_HAS(out, "steps: 8 x 1 = 8 items each, 4 an epoch, 48 in all, adamw 0.001, cosine");
+    EXPECT_HAS(out, "calm 9, grief 9, joy 8");
+    json *j = last_json(out);
+    EXPECT_INT(json_int(json_get(j, "steps"), 0), 48);
+    EXPECT(json_num(json_get(j, "best"), 0) > 0.8);
+    EXPECT(json_num(json_get(j, "samples_per_s"), 0) > 0);
+    EXPECT(json_num(json_get(j, "predicted_peak"), 0) > 0 && json_num(json_get(j, "measured_peak"), 0) > 0);
+    json_free(j);
+    EXPECT_INT(
+        test_shell(&out,
+                   "cd %s/run && ls DONE config.yaml environment.json log.txt metrics.jsonl report.html curve.svg events.out.tfevents.* "
+                   "checkpoints/last.h5 checkpoints/best.h5 && ls checkpoints | grep -c epoch | grep -qx 3",
+                   dir),
+        0);
+    EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/data/val-*.h5' --json", k, dir, dir), 0);
+    j = last_json(out);
+    EXPECT(json_num(json_get(j, "accuracy"), 0) > 0.8 && json_num(json_get(j, "macro_f1"), 0) > 0.5);
+    EXPECT_INT(json_len(json_get(j, "confusion")), 3);
+    json_free(j);
+    // a folder with a run in it is not written into
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/run", k, config, dir), 2);
+    EXPECT_HAS(out, "already holds a run; go on with it by --resume");
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/run --overwrite train.epochs=1", k, config, dir), 0);
+    EXPECT_INT(test_shell(&out, "grep -c '\"train\"' %s/run/metrics.jsonl | grep -qx 4", dir), 0);
+    // a new run from its weights
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/next init_from=%s/run/checkpoints/best.h5 train.epochs=1", k, config, dir, dir),
+               0);
+}
+
+TEST(train_program_says_what_is_wrong)
+{
+    const char *out, *config = corpus_make(test_path("data")), *dir = test_dir(), *k = test_kmidi();
+    static const struct {
+        const char *arguments;
+        int status;
+        const char *sentence;
+    } cases[] = {
+        {"optim.lrr=1", 2, "override 'optim.lrr=1': unknown key 'optim.lrr'; did you mean 'optim.lr'?"},
+        {"optim.lr=fast", 2, "'optim.lr' must be a number from 0 to 10, not 'fast'"},
+        {"model=emotion_recogniser", 2, "there is no model 'emotion_recogniser'; did you mean 'emotion_recognizer'?"},
+        {"memory.budget=1MiB", 1, "the smallest budget it can run in is memory.budget="},
+        {"data.train=nowhere-*.h5", 1, "data.train: "},
+        {"train.early_stopping.monitor=perplexity", 2, "emotion_recognizer has no 'perplexity' to monitor; it has loss accuracy macro_f1"},
+        {"data.val=null train.early_stopping.patience=2", 2, "early stopping needs 'data.val'"},
+        {"precision=bf16", 2, "'precision' must be one of fp32"},
+        {"--resume nowhere", 1, "'nowhere' is neither a checkpoint nor a run folder"},
+        {"init_from=nowhere.h5", 1, "nowhere.h5"},
+        {"--run-dir /proc/none", 1, "/proc/none"},
+        {"model=melody_transformer", 1, "melody_transformer does not take mel frames"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        EXPECT_INT(test_shell(&out, "%s train %s %s %s", k, config, strstr(cases[i].arguments, "--r") ? "" : "--run-dir /proc/none",
+                              cases[i].arguments),
+                   cases[i].status);
+        EXPECT_HAS(out, cases[i].sentence);
+    }
+    EXPECT_INT(test_shell(&out, "%s train %s/none.yaml", k, dir), 1);
+    EXPECT_INT(test_shell(&out, "%s train", k), 2);
+    EXPECT_INT(test_shell(&out, "%s eval %s --data 'x'", k, config), 1);
+    EXPECT_HAS(out, "config.yaml' ");
+}
+
+TEST(plan_program_counts_bytes)
+{
+    const char *out, *config = corpus_make(test_path("data")), *k = test_kmidi();
+    EXPECT_INT(test_shell(&out, "%s plan %s --json --budget 6GiB", k, config), 0);
+    json *j = last_json(out);
+    EXPECT(json_int(json_get(j, "arena_bytes"), 0) > 100000);
+    EXPECT_INT(json_int(json_get(j, "micro_batch"), 0), 8);
+    EXPECT_INT(json_int(json_get(j, "params_bytes"), 0) / 1000, 4 * 4 * 403464 / 1000);
+    json_free(j);
+    EXPECT_INT(test_shell(&out, "%s plan %s --budget 10MiB", k, config), 1);
+    EXPECT_HAS(out, "the smallest budget it can run in is");
+    EXPECT_INT(test_shell(&out, "%s plan %s data.train=none.h5 --nodes", k, config), 0);
+    EXPECT_HAS(out, "planned without data");
+    EXPECT_HAS(out, "lstm");
+}
