@@ -79,7 +79,7 @@ static int64_t flat_length(const params *p, bool trainable_only)
     return n;
 }
 
-static void params_layout(params *p)
+void params_layout(params *p)
 {
     p->weights_len = p->grads_len = 0;
     for (int i = 0; i < p->n; i++) {

@@ -45,6 +45,7 @@ params *params_open(arena *a);
 int params_declare(params *p, const char *name, shape s, init how, err *e);
 int params_find(const params *p, const char *name);         // -1 when there is none
 int64_t params_count(const params *p, bool trainable_only); // elements of counted parameters (all trainable ones where trainable_only)
+void params_layout(params *p);                              // offsets of all that was declared; a plan is made from them
 bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK; // lays out and zeroes the buffers
 void params_release(params *p);                                    // the buffers; the table goes with its arena
 void params_init(params *p, uint64_t seed);                        // as PyTorch draws them; each parameter from its own named stream

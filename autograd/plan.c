@@ -326,6 +326,7 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
             (void)err_set(e, ERR_INTERNAL, "output %d of the plan is not a tensor of the graph", i);
             return NULL;
         }
+    CHECK(!o->params || !o->params->n || o->params->weights_len); // params_layout or params_allocate came first
     plan *p = NEW(a, plan, 1);
     p->graph = g;
     p->options = *o;

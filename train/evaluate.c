@@ -8,6 +8,7 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, in
     v->net = model_build(m, p, d, a, e);
     if (!v->net)
         return NULL;
+    params_layout(p);
     tensor **outputs = NEW(a, tensor *, 1);
     outputs[0] = v->net->logits;
     plan_options o = {.threads = max_threads, .outputs = outputs, .n_outputs = 1, .params = p};

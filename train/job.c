@@ -182,9 +182,13 @@ static void say_start(const job *j)
     const log_sink *log = &j->folder->sink;
     trainer_memory m = trainer_predict(j->trainer);
     char peak[32], budget[32], blas[128];
-    int64_t all = params_count(p, false), trainable = params_count(p, true);
+    int64_t all = params_count(p, false), trainable = 0, aside = 0;
+    for (int i = 0; i < p->n; i++) {
+        trainable += p->list[i].counted && p->list[i].trainable ? p->list[i].count : 0;
+        aside += p->list[i].counted ? 0 : p->list[i].count;
+    }
     log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
-            o->model->probe ? " (and a training-only probe)" : "");
+            aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)aside) : "");
     say_data(j);
     log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)o->batch_size,
             (long long)o->grad_accum, (long long)(o->batch_size * o->grad_accum), (long long)trainer_steps_per_epoch(j->trainer),

@@ -158,7 +158,7 @@ static bool finished(const trainer *t)
     return t->state.step >= t->total || t->early;
 }
 
-static bool is_better(const trainer *t, double value)
+static bool is_progress(const trainer *t, double value)
 {
     if (t->state.best_step < 0)
         return !isnan(value);
@@ -169,6 +169,16 @@ static bool is_better(const trainer *t, double value)
 static void judge(trainer *t)
 {
     t->early = t->o->patience && t->state.waited >= t->o->patience && t->state.epoch >= t->o->min_epochs;
+}
+
+static void note_best(trainer *t, double value, double loss, bool *new_best)
+{
+    checkpoint_state *st = &t->state;
+    bool progress = is_progress(t, value);
+    *new_best = progress || (st->best_step >= 0 && value == st->best && loss < st->best_loss);
+    st->waited = progress ? 0 : st->waited + 1;
+    if (*new_best)
+        st->best = value, st->best_loss = loss, st->best_step = st->step, st->best_epoch = st->epoch;
 }
 
 static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
@@ -187,11 +197,8 @@ static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
     }
     double value = metrics_find(&r, t->o->monitor).name ? metrics_find(&r, t->o->monitor).value : NAN;
     t->state.value = value;
-    *new_best = is_better(t, value);
     t->state.evaluated = t->state.step;
-    t->state.waited = *new_best ? 0 : t->state.waited + 1;
-    if (*new_best)
-        t->state.best = value, t->state.best_step = t->state.step, t->state.best_epoch = t->state.epoch;
+    note_best(t, value, r.loss, new_best);
     judge(t);
     return trainer_log_eval(t, &r, e);
 }

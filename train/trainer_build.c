@@ -29,6 +29,7 @@ static bool build_train(trainer *t, err *e)
     t->net = model_build(t->o->model, t->p, &d, t->a, e);
     if (!t->net)
         return false;
+    params_layout(t->p);
     tensor **outputs = NEW(t->a, tensor *, 1);
     outputs[0] = t->net->loss_sum;
     plan_options po = {.threads = t->threads,
