@@ -22,6 +22,7 @@ static plan *make(network *n, grad_mode mode, arena *a)
 {
     err e = {0};
     plan_options o = {.threads = 2, .outputs = &n->loss_sum, .n_outputs = 1, .params = n->p, .grads = n->grads, .grad_mode = mode};
+    params_layout(n->p);
     plan *p = plan_make(n->g, &o, a, &e);
     EXPECT_OK(p != NULL, e);
     return p;
