@@ -174,8 +174,12 @@ static bool set_open(h5 *f, const char *name, h5_set *set, err *e)
 {
     if (!h5_link_exists(f, name))
         return h5_fail(f, e, ERR_MISSING, "there is no dataset '%s'", name);
-    *set = (h5_set){f, base_checked(strdup(name), strlen(name)), H5Dopen2(f->id, name, H5P_DEFAULT), {0}};
+    // No cache of chunks: ours are not packed, so that the system's pages serve, and a row alone can be read.
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, 0, 0, H5D_CHUNK_CACHE_W0_DEFAULT);
+    *set = (h5_set){f, base_checked(strdup(name), strlen(name)), H5Dopen2(f->id, name, access), {0}};
     bool ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
+    H5Pclose(access);
     ok = ok && read_shape(f, set->id, name, &set->shape, e) && storage_ok(f, set->id, name, set->shape, e);
     if (!ok)
         set_close(set);
@@ -216,12 +220,11 @@ static bool unreadable(const h5_set *set, err *e)
 // Elements of the box [start, start + count) into `out`, one after the other.
 static bool read_box(const h5_set *set, hid_t type, const hsize_t *start, const hsize_t *count, void *out, err *e)
 {
-    hsize_t n = 1;
-    for (int i = 0; i < set->shape.rank; i++)
-        n *= count[i];
-    hid_t space = H5Dget_space(set->id), memory = H5Screate_simple(1, &n, NULL);
+    // Memory of the same shape: between shapes that differ the library goes element by element.
+    int rank = set->shape.rank;
+    hid_t space = H5Dget_space(set->id), memory = rank ? H5Screate_simple(rank, count, NULL) : H5Screate(H5S_SCALAR);
     bool ok = space >= 0 && memory >= 0;
-    if (ok && set->shape.rank)
+    if (ok && rank)
         ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
     ok = ok && H5Dread(set->id, type, memory, space, H5P_DEFAULT, out) >= 0;
     if (!ok)
