@@ -13,6 +13,7 @@
 enum {
     TILE_PRODUCT = 1 << 20, // multiply-adds of a tile at least
     TILES_MOST = 16,
+    TILES_MOST_TURNED = 8, // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
     TILE_ROWS_LEAST = 32,
     TILE_COLS_LEAST = 96,
     TILE_GRAIN = 16 // rows and columns: a multiple of every library's register tile but oneDNN's 48 columns
@@ -32,8 +33,8 @@ static inline int64_t tile_length(int64_t n, int64_t parts)
 // With at most `most_rows` rows a tile (0: any).
 static inline tiles tiles_of(const gemm *p, int64_t most_rows)
 {
-    int64_t parts = 1, down, across;
-    while (parts < TILES_MOST && p->m * p->n * p->k / (2 * parts) >= TILE_PRODUCT)
+    int64_t parts = 1, most = p->ta ? TILES_MOST_TURNED : TILES_MOST, down, across;
+    while (parts < most && p->m * p->n * p->k / (2 * parts) >= TILE_PRODUCT)
         parts *= 2;
     for (down = parts; down > 1 && p->m / down < TILE_ROWS_LEAST;)
         down /= 2;

@@ -81,6 +81,22 @@ static void check_library(const char *name, gemm_backend want)
     threads_close(pool);
 }
 
+// Rows 4 KiB apart take a way of their own (gemm_onednn.c).
+TEST(gemm_multiplies_columns_of_4_KiB_rows)
+{
+    enum { M = 140, N = 64, K = 300, LD = 1024 };
+    arena a = {0};
+    gemm p = {.ta = true, .m = M, .n = N, .k = K, .lda = LD, .ldb = N, .ldc = N, .beta = 1};
+    p.a = filled(&a, 1, K, LD), p.b = filled(&a, 2, K, N);
+    p.c = filled(&a, 3, M, N);
+    float *want = NEW(&a, float, M *N);
+    for (int64_t i = 0; i < M * N; i++)
+        want[i] = (float)element(&p, i / N, i % N);
+    gemm_serial(&p);
+    EXPECT_BELOW(test_distance(p.c, want, M * N), 2e-5);
+    arena_free(&a);
+}
+
 TEST(gemm_multiplies_with_both_libraries)
 {
     const char *before = getenv("KMIDI_GEMM");
