@@ -7,7 +7,7 @@ CC      ?= gcc
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := openblas hdf5 sndfile soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3f libcrypto
+PKGS    := openblas hdf5 sndfile soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto
 
 # Rooms in the order in which they may know each other.
 ROOMS   := base data data/readers data/features autograd autograd/ops autograd/optim models lora train export cmd
@@ -102,11 +102,14 @@ test: kmidi $(OUT)/tests/all
 asan:
 	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
 	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 build/asan/tests/all
-# Every reader of outside files against random ones, SECONDS each; needs clang. What crashes is kept in build/fuzz/.
+# Every reader of outside files against random ones, SECONDS each, from the seeds in tests/fuzz/seeds where there are any; needs clang. What crashes
+# is kept in build/fuzz/.
 fuzz:
+	@command -v clang >/dev/null || { echo "make fuzz needs clang and its libFuzzer: apt install clang" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzz-all
 fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
-	@for f in $^; do mkdir -p $$f.corpus && $$f -max_total_time=$(or $(SECONDS),20) -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus || exit 1; done
+	@for f in $^; do mkdir -p $$f.corpus && LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(or $(SECONDS),20) -timeout=30 \
+	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 demo: kmidi

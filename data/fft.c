@@ -12,18 +12,17 @@
 
 struct fft {
     fft_kind kind;
-    fftwf_plan plan;
+    fftw_plan plan;
 };
 
 // FFTW's planner keeps tables of its own and may be entered by one thread at a time; running a plan needs no lock.
 static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
 
-static fftwf_plan make_plan(fft_kind kind, int n, float *x, fftwf_complex *X)
+static fftw_plan make_plan(fft_kind kind, int n, double *x, fftw_complex *X)
 {
     unsigned flags = FFTW_ESTIMATE | FFTW_DESTROY_INPUT;
     pthread_mutex_lock(&planner);
-    fftwf_plan p =
-        kind == FFT_REAL ? fftwf_plan_dft_r2c_1d(n, x, X, flags) : fftwf_plan_dft_1d(n, (fftwf_complex *)x, X, FFTW_FORWARD, flags);
+    fftw_plan p = kind == FFT_REAL ? fftw_plan_dft_r2c_1d(n, x, X, flags) : fftw_plan_dft_1d(n, (fftw_complex *)x, X, FFTW_FORWARD, flags);
     pthread_mutex_unlock(&planner);
     return p;
 }
@@ -31,9 +30,9 @@ static fftwf_plan make_plan(fft_kind kind, int n, float *x, fftwf_complex *X)
 fft *fft_open(fft_kind kind, int n, err *e)
 {
     fft *p = malloc(sizeof *p);
-    float *x = fftwf_alloc_real((size_t)n * 2);
-    fftwf_complex *X
-    = fftwf_alloc_complex((size_t)n);
+    double *x = fftw_alloc_real((size_t)n * 2);
+    fftw_complex *X
+    = fftw_alloc_complex((size_t)n);
     if (p && x && X)
         *p = (fft)
         {
@@ -41,8 +40,8 @@ fft *fft_open(fft_kind kind, int n, err *e)
         };
     bool ok = p && x && X
     &&p->plan;
-    fftwf_free(x);
-    fftwf_free(X);
+    fftw_free(x);
+    fftw_free(X);
     if (ok)
         return p;
     free(p);
@@ -55,20 +54,20 @@ void fft_close(fft *p)
     if (!p)
         return;
     pthread_mutex_lock(&planner);
-    fftwf_destroy_plan(p->plan);
+    fftw_destroy_plan(p->plan);
     pthread_mutex_unlock(&planner);
     free(p);
 }
 
-void fft_run(const fft *p, float *x, float *X)
+void fft_run(const fft *p, double *x, double *X)
 {
     if (p->kind == FFT_REAL)
-        fftwf_execute_dft_r2c(p->plan, x, (fftwf_complex *)X);
+        fftw_execute_dft_r2c(p->plan, x, (fftw_complex *)X);
     else
-        fftwf_execute_dft(p->plan, (fftwf_complex *)x, (fftwf_complex *)X);
+        fftw_execute_dft(p->plan, (fftw_complex *)x, (fftw_complex *)X);
 }
 
 const char *fft_library(void)
 {
-    return fftwf_version;
+    return fftw_version;
 }

@@ -17,7 +17,7 @@ typedef enum fft_kind {
 fft *fft_open(fft_kind kind, int n, err *e) MUST_CHECK;
 void fft_close(fft *p); // accepts NULL
 // x is overwritten. Both lie at multiples of 64 bytes and apart, so that the result does not depend on where.
-void fft_run(const fft *p, float *x, float *X);
+void fft_run(const fft *p, double *x, double *X);
 
 const char *fft_library(void); // the library's version, as it calls itself
 

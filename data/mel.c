@@ -159,13 +159,16 @@ void mel_line(const mel_settings *s, strbuf *out)
     setting_line(mel_table + 1, mel_table_n - 1, s, out);
 }
 
-void mel_window(const mel_settings *s, float *window)
+double mel_window_at(const mel_settings *s, int t)
 {
     int left = (s->n_fft - s->win_length) / 2;
-    for (int t = 0; t < s->n_fft; t++) {
-        bool inside = t >= left && t < left + s->win_length;
-        window[t] = inside ? (float)(0.5 - 0.5 * cos(2 * M_PI * (t - left) / s->win_length)) : 0;
-    }
+    return t >= left && t < left + s->win_length ? 0.5 - 0.5 * cos(2 * M_PI * (t - left) / s->win_length) : 0;
+}
+
+void mel_window(const mel_settings *s, float *window)
+{
+    for (int t = 0; t < s->n_fft; t++)
+        window[t] = (float)mel_window_at(s, t);
 }
 
 // Slaney: linear below 1 kHz (200 / 3 Hz a mel), logarithmic above (27 steps for a factor of 6.4).

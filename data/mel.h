@@ -60,7 +60,8 @@ bool mel_resolve(mel_settings *s, err *e) MUST_CHECK;
 void mel_settings_each(const mel_settings *s, void (*visit)(void *user, const char *name, const char *value), void *user);
 void mel_line(const mel_settings *s, strbuf *out);
 
-// The window, [n_fft], zeros around win_length.
+// The window at sample t of n_fft: zero around win_length. mel_window: all of it, [n_fft].
+double mel_window_at(const mel_settings *s, int t);
 void mel_window(const mel_settings *s, float *window);
 // The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all (too many bands for n_fft).
 int mel_bank(const mel_settings *s, float *bank);

@@ -50,13 +50,12 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
 {
     arena a = {.name = "mel reference"};
     int bins = s->n_fft / 2 + 1;
-    float *window = NEW(&a, float, (size_t)s->n_fft), *bank = NEW(&a, float, (size_t)(s->n_mels * bins)), most = -INFINITY;
+    float *bank = NEW(&a, float, (size_t)(s->n_mels * bins)), most = -INFINITY;
     double *x = NEW(&a, double, (size_t)s->n_fft), *p = NEW(&a, double, (size_t)bins);
-    mel_window(s, window);
     mel_bank(s, bank);
     for (int64_t f = 0; f < frames; f++) {
         for (int t = 0; t < s->n_fft; t++)
-            x[t] = window[t] * sample(s, samples, n, f * s->hop_length + t - (s->center ? s->n_fft / 2 : 0));
+            x[t] = mel_window_at(s, t) * sample(s, samples, n, f * s->hop_length + t - (s->center ? s->n_fft / 2 : 0));
         for (int k = 0; k < bins; k++)
             p[k] = spectrum(x, s->n_fft, k, s->power);
         for (int b = 0; b < s->n_mels; b++) {

@@ -21,25 +21,37 @@
 #include "data/fft.h"
 #include "data/mel.h"
 
-// Lanes of two vectors side by side: every other one, upwards from 0 or 1, downwards from the end, and one vector backwards.
+// Vectors of doubles, and of as many floats.
+enum { DLANES = VLANES / 2 };
+typedef double vd __attribute__((vector_size(DLANES * 8), aligned(8), may_alias));
+typedef float vh __attribute__((vector_size(DLANES * 4), aligned(4), may_alias));
+
+// Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards (doubles), and one vector of floats
+// backwards.
 #if defined(__AVX512F__)
-#define EVEN      0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD       1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define EVEN_DOWN 30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0
-#define ODD_DOWN  31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1
-#define BACKWARDS 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+#define EVEN       0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD        1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define DEVEN      0, 2, 4, 6, 8, 10, 12, 14
+#define DODD       1, 3, 5, 7, 9, 11, 13, 15
+#define DEVEN_DOWN 14, 12, 10, 8, 6, 4, 2, 0
+#define DODD_DOWN  15, 13, 11, 9, 7, 5, 3, 1
+#define BACKWARDS  7, 6, 5, 4, 3, 2, 1, 0
 #elif defined(__AVX__)
-#define EVEN      0, 2, 4, 6, 8, 10, 12, 14
-#define ODD       1, 3, 5, 7, 9, 11, 13, 15
-#define EVEN_DOWN 14, 12, 10, 8, 6, 4, 2, 0
-#define ODD_DOWN  15, 13, 11, 9, 7, 5, 3, 1
-#define BACKWARDS 7, 6, 5, 4, 3, 2, 1, 0
+#define EVEN       0, 2, 4, 6, 8, 10, 12, 14
+#define ODD        1, 3, 5, 7, 9, 11, 13, 15
+#define DEVEN      0, 2, 4, 6
+#define DODD       1, 3, 5, 7
+#define DEVEN_DOWN 6, 4, 2, 0
+#define DODD_DOWN  7, 5, 3, 1
+#define BACKWARDS  3, 2, 1, 0
 #else
-#define EVEN      0, 2, 4, 6
-#define ODD       1, 3, 5, 7
-#define EVEN_DOWN 6, 4, 2, 0
-#define ODD_DOWN  7, 5, 3, 1
-#define BACKWARDS 3, 2, 1, 0
+#define EVEN       0, 2, 4, 6
+#define ODD        1, 3, 5, 7
+#define DEVEN      0, 2
+#define DODD       1, 3
+#define DEVEN_DOWN 2, 0
+#define DODD_DOWN  3, 1
+#define BACKWARDS  1, 0
 #endif
 
 typedef struct band {
@@ -52,8 +64,8 @@ typedef struct mel {
     fft *transform;
     bool packed;                           // n_fft / 2 complex points, to be untangled; else real
     int bins, groups;                      // groups of VLANES bands
-    float *window;                         // [n_fft]; halved when packed
-    float *cosine, *sine;                  // [n_fft / 4 + 1 + VLANES] of 2 pi k / n_fft, when packed
+    double *window;                        // [n_fft]; halved when packed
+    double *cosine, *sine;                 // [n_fft / 4 + 1 + DLANES] of 2 pi k / n_fft
     band *bands;                           // [groups * VLANES]: those behind n_mels are empty
     size_t at_spectrum, at_power, at_sums; // bytes into scratch; windowed samples come first
 } mel;
@@ -91,19 +103,16 @@ static void pack_bank(mel *m, arena *a)
 // Windows and turning factors. Transforms too short for two vectors, or odd ones, are real.
 static void prepare(mel *m, arena *a)
 {
-    int n = m->s.n_fft, turns = n / 4 + 1 + VLANES;
-    m->packed = n % 2 == 0 && n >= 4 * VLANES;
-    m->window = NEW(a, float, (size_t)n);
-    mel_window(&m->s, m->window);
-    if (!m->packed)
-        return;
+    int n = m->s.n_fft, turns = n / 4 + 1 + DLANES;
+    m->packed = n % 2 == 0 && n >= 4 * DLANES;
+    m->window = NEW(a, double, (size_t)n);
     for (int t = 0; t < n; t++)
-        m->window[t] *= 0.5f;
-    m->cosine = NEW(a, float, (size_t)turns);
-    m->sine = NEW(a, float, (size_t)turns);
+        m->window[t] = mel_window_at(&m->s, t) * (m->packed ? 0.5 : 1);
+    m->cosine = NEW(a, double, (size_t)turns);
+    m->sine = NEW(a, double, (size_t)turns);
     for (int k = 0; k < turns; k++) {
-        m->cosine[k] = (float)cos(2 * M_PI * k / n);
-        m->sine[k] = (float)sin(2 * M_PI * k / n);
+        m->cosine[k] = cos(2 * M_PI * k / n);
+        m->sine[k] = sin(2 * M_PI * k / n);
     }
 }
 
@@ -124,8 +133,8 @@ static bool mel_open(feature *f, err *e)
     f->before = s->center ? s->n_fft / 2 : 0;
     f->reflect = s->pad == MEL_REFLECT;
     f->whole = s->top_db > 0;
-    m->at_spectrum = rounded((size_t)s->n_fft * sizeof(float));
-    m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(float));
+    m->at_spectrum = rounded((size_t)s->n_fft * sizeof(double));
+    m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(double));
     m->at_sums = m->at_power + rounded((size_t)(m->bins + VLANES) * sizeof(float));
     f->scratch = m->at_sums + rounded((size_t)(m->groups * VLANES) * sizeof(float));
     m->transform = fft_open(m->packed ? FFT_COMPLEX : FFT_REAL, m->packed ? s->n_fft / 2 : s->n_fft, e);
@@ -144,35 +153,43 @@ static inline vf load(const float *x)
     return *(const vf *)x;
 }
 
+static inline vd load_double(const double *x)
+{
+    return *(const vd *)x;
+}
+
+static inline vh square(vd re, vd im)
+{
+    return __builtin_convertvector(re * re + im * im, vh);
+}
+
 // Z [M] complex points (room for one more) -> powers p [M + 1]. The last step may go beyond the middle: it writes the same bins again.
-static void untangle(const mel *m, float *Z, float *p)
+static void untangle(const mel *m, double *Z, float *p)
 {
     int half = m->s.n_fft / 2;
     Z[2 * half] = Z[0];
     Z[2 * half + 1] = Z[1];
-    for (int k = 0; k <= half / 2; k += VLANES) {
-        int mirror = half - k - VLANES + 1;
-        vf up = load(Z + 2 * k), up2 = load(Z + 2 * k + VLANES), down = load(Z + 2 * mirror), down2 = load(Z + 2 * mirror + VLANES);
-        vf a = __builtin_shufflevector(up, up2, EVEN), b = __builtin_shufflevector(up, up2, ODD);                   // A = a + ib
-        vf c = __builtin_shufflevector(down, down2, EVEN_DOWN), d = __builtin_shufflevector(down, down2, ODD_DOWN); // B = c - id
-        vf co = load(m->cosine + k), si = load(m->sine + k);
-        vf turned_re = co * (b + d) - si * (a - c), turned_im = -co * (a - c) - si * (b + d);
-        vf re = a + c + turned_re, im = b - d + turned_im, mirror_re = a + c - turned_re, mirror_im = b - d - turned_im;
-        vf power = re * re + im * im, mirror_power = mirror_re * mirror_re + mirror_im * mirror_im;
-        *(vf *)(p + k) = power;
-        *(vf *)(p + mirror) = __builtin_shufflevector(mirror_power, mirror_power, BACKWARDS);
+    for (int k = 0; k <= half / 2; k += DLANES) {
+        int mirror = half - k - DLANES + 1;
+        vd up = load_double(Z + 2 * k), up2 = load_double(Z + 2 * k + DLANES);
+        vd down = load_double(Z + 2 * mirror), down2 = load_double(Z + 2 * mirror + DLANES);
+        vd a = __builtin_shufflevector(up, up2, DEVEN), b = __builtin_shufflevector(up, up2, DODD);                   // A = a + ib
+        vd c = __builtin_shufflevector(down, down2, DEVEN_DOWN), d = __builtin_shufflevector(down, down2, DODD_DOWN); // B = c - id
+        vd co = load_double(m->cosine + k), si = load_double(m->sine + k);
+        vd turned_re = co * (b + d) - si * (a - c), turned_im = -co * (a - c) - si * (b + d);
+        vh mirrored = square(a + c - turned_re, b - d - turned_im);
+        *(vh *)(p + k) = square(a + c + turned_re, b - d + turned_im);
+        *(vh *)(p + mirror) = __builtin_shufflevector(mirrored, mirrored, BACKWARDS);
     }
 }
 
-static void powers(const mel *m, float *X, float *p)
+static void powers(const mel *m, double *X, float *p)
 {
     if (m->packed)
         untangle(m, X, p);
     else
         for (int k = 0; k < m->bins; k++)
-            p[k] = X
-    [2 * k] * X[2 * k] + X
-    [2 * k + 1] * X[2 * k + 1];
+            p[k] = (float)(X[2 * k] * X[2 * k] + X[2 * k + 1] * X[2 * k + 1]);
     if (m->s.power == 1)
         for (int k = 0; k < m->bins; k++)
             p[k] = sqrtf(p[k]);
@@ -217,10 +234,10 @@ static void logarithms(const mel_settings *s, const float *restrict sums, float 
             out[b] = scale * vm_log(sums[b] > least ? sums[b] : least);
 }
 
-static void windowing(const float *restrict x, const float *restrict w, int n, float *restrict out)
+static void windowing(const float *restrict x, const double *restrict w, int n, double *restrict out)
 {
     for (int t = 0; t < n; t++)
-        out[t] = x[t] * w[t];
+        out[t] = (double)x[t] * w[t];
 }
 
 // The samples that the next frame adds are on their way while this one is computed: hardware does not look ahead across such jumps.
@@ -234,8 +251,9 @@ static void mel_frames(const feature *f, const float *x, int64_t count, float *o
 {
     const mel *m = f->state;
     char *base = scratch;
-    float *windowed = scratch, *X
-    = (float *)(base + m->at_spectrum), *p = (float *)(base + m->at_power), *sums = (float *)(base + m->at_sums);
+    double *windowed = scratch, *X
+    = (double *)(base + m->at_spectrum);
+    float *p = (float *)(base + m->at_power), *sums = (float *)(base + m->at_sums);
     memset(p + m->bins, 0, VLANES * sizeof *p);
     for (int64_t i = 0; i < count; i++, x += f->hop, out += f->width) {
         windowing(x, m->window, m->s.n_fft, windowed);

@@ -126,8 +126,8 @@ static void check_case(const json *c, const float *x, int64_t n, variant v)
         sum += out[i], most = fmax(most, out[i]);
     const char *by = json_str(json_get(c, "by"), "?");
     double distance = golden_distance(c, out, f->width), whole = json_num(json_get(c, "sum"), NAN), top = json_num(json_get(c, "max"), NAN);
-    test_expect(distance < 1e-4, __FILE__, __LINE__, "%s differs by %g (%s) from: %s", by, distance, variant_name(v), line);
-    test_expect(fabs(sum - whole) < 1e-4 * fabs(whole) && fabs(most - top) < 1e-4 * fabs(top), __FILE__, __LINE__,
+    test_expect(distance < 1e-5, __FILE__, __LINE__, "%s differs by %g (%s) from: %s", by, distance, variant_name(v), line);
+    test_expect(fabs(sum - whole) < 1e-5 * fabs(whole) && fabs(most - top) < 1e-5 * fabs(top), __FILE__, __LINE__,
                 "%s: sum %g of %g, max %g of %g: %s", by, sum, whole, most, top, line);
     free(out);
     feature_close(f);
