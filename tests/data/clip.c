@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/rng.h"
 #include "tests/data/clip_files.h"
 #include "tests/test.h"
 
@@ -205,6 +206,71 @@ TEST(clip_stream_reads_piece_by_piece)
     EXPECT_INT(n, 36282); // ceil(100000 * 160 / 441)
     EXPECT_NEAR(clip_stream_info(s)->seconds, 100000 / 44100.0, 1e-9);
     clip_stream_close(s);
+    free(x);
+}
+
+// Flips, overwrites, cuts and repeats bytes, more of them near the header; the same for every run.
+static size_t mutate(unsigned char *bytes, size_t n, uint32_t round)
+{
+    rng r = rng_stream(11, "mutation", round);
+    uint32_t changes = 1 + rng_below(r, 0, 0, 8);
+    for (uint32_t i = 1; i <= changes; i++) {
+        uint32_t reach = rng_below(r, 1, i, 3) ? (uint32_t)(n < 200 ? n : 200) : (uint32_t)n, at = rng_below(r, 2, i, reach);
+        static const unsigned char edges[] = {0, 1, 0x7f, 0x80, 0xff};
+        switch (rng_below(r, 3, i, 4)) {
+        case 0:
+            bytes[at] ^= (unsigned char)(1u << rng_below(r, 4, i, 8));
+            break;
+        case 1:
+            bytes[at] = edges[rng_below(r, 4, i, 5)];
+            break;
+        case 2:
+            memmove(bytes + at, bytes + n / 2, n - n / 2 < n - at ? n - n / 2 : n - at);
+            break;
+        default:
+            n = rng_below(r, 4, i, 6) ? n : at + 1;
+        }
+    }
+    return n;
+}
+
+// file_write would wait for the disk each time.
+static const char *put(const char *path, const unsigned char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    EXPECT(f && fwrite(bytes, 1, n, f) == n);
+    if (f)
+        fclose(f);
+    return path;
+}
+
+static void check_mutations(const char *path, uint32_t first, uint32_t count)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    char *whole = file_read(&a, path, 1 << 24, &n, &e);
+    unsigned char *bytes = NEW(&a, unsigned char, n);
+    for (uint32_t i = first; whole && i < first + count; i++) {
+        clip c;
+        memcpy(bytes, whole, n);
+        e = (err){0};
+        if (clip_read(put(test_path("mutated"), bytes, mutate(bytes, n, i)), i % 2 ? 16000 : 0, 0, 0, &c, &e))
+            clip_free(&c);
+        else
+            test_expect(e.code != ERR_NONE && test_has(e.text, "mutated'"), __FILE__, __LINE__, "mutation %u of %s: %s", (unsigned)i, path,
+                        e.text);
+    }
+    EXPECT(whole != NULL);
+    arena_free(&a);
+}
+
+TEST(clip_survives_2000_mutated_files)
+{
+    float *x = wave(6000);
+    for (int format = 0; format < CLIP_FILE_FORMATS; format++)
+        check_mutations(clip_file_write(test_path("m"), (clip_file_format)format, x, 6000, 22050, 1 + format % 2), (uint32_t)format * 500,
+                        500);
     free(x);
 }
 
