@@ -21,6 +21,8 @@ static network *build(const model_def *m, params *p, const bool *frozen, arena *
 static plan *make(network *n, grad_mode mode, arena *a)
 {
     err e = {0};
+    if (!n->p->weights)
+        params_layout(n->p);
     plan_options o = {.threads = 2, .outputs = &n->loss_sum, .n_outputs = 1, .params = n->p, .grads = n->grads, .grad_mode = mode};
     params_layout(n->p);
     plan *p = plan_make(n->g, &o, a, &e);
