@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
+#include "autograd/gemm.h"
 #include "cmd/listen.h"
 #include "data/clip.h"
 
@@ -87,7 +88,7 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
 
 static bool predict_run(cmd *c, err *e)
 {
-    deploy *d = cmd_threads(c, 0, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    deploy *d = gemm_choose(e) && cmd_threads(c, 0, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
     bool ok = d && deploy_mel(d, e) && predict_all(c, d, e);
     deploy_close(d);
     return ok;
