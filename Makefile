@@ -55,7 +55,7 @@ kmidi: $(OUT)/kmidi
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
-$(BUILD)/libs.mk: deps.sh
+$(BUILD)/libs.mk: deps.sh Makefile
 	@./deps.sh
 	@mkdir -p $(@D)
 	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS))"; echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lgomp"; } >$@.new && mv $@.new $@
