@@ -2,12 +2,14 @@
 // clip_whole.c: lengths that audio containers state, against the bytes that are there (clip_whole.h).
 //
 // Reference: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (RIFF), EBU Tech 3306 (RF64), Apple's "Audio
-// Interchange File Format 1.3", RFC 3533 (Ogg). A length of 0 or 0xffffffff means "not known" in files written to a pipe.
+// Interchange File Format 1.3", RFC 3533 (Ogg). Programs that write wav to a pipe do not know its length: ffmpeg states 0xffffffff, sox
+// 0x7ffff000, arecord 0x7fffffff or more. Such lengths say nothing.
 #include "data/clip_whole.h"
 
 #include <string.h>
 #include <unistd.h>
 
+static const int64_t length_unknown = 0x7fff0000; // and all above
 enum { CHUNKS_MOST = 10000, OGG_PAGE_MOST = 65307, OGG_HEADER = 27 };
 
 static uint32_t u32(const unsigned char *b, bool big)
@@ -26,7 +28,7 @@ static bool chunks_whole(int fd, int64_t size, bool big, const char *samples, in
         at += 8;
         if (!memcmp(head, samples, 4)) {
             *stated = length;
-            *missing = length == 0xffffffff ? 0 : at + length - size;
+            *missing = length >= length_unknown ? 0 : at + length - size;
             return *missing <= 0;
         }
         at += length + (length & 1);

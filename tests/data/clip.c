@@ -164,20 +164,57 @@ TEST(clip_refuses_samples_that_are_no_numbers)
     free(x);
 }
 
-// The header of a small FLAC file announces a trillion samples: the answer is an error, not a terabyte.
+static void patch(const char *path, int64_t at, const void *bytes, size_t n)
+{
+    int fd = open(path, O_RDWR);
+    EXPECT(fd >= 0 && pwrite(fd, bytes, n, at) == (ssize_t)n);
+    close(fd);
+}
+
+// The header of a small FLAC file announces 34 million samples.
 TEST(clip_does_not_believe_a_header)
 {
     err e = {0};
     clip c;
     float *x = wave(16000);
     const char *path = clip_file_write(test_path("f"), CLIP_FILE_FLAC, x, 16000, 16000, 1);
-    int fd = open(path, O_RDWR);
-    unsigned char b[5];
-    EXPECT(pread(fd, b, 5, 21) == 5);
-    b[1] = 0x02; // 36 bits of total samples: about 34 million, 36 minutes
-    EXPECT(pwrite(fd, b, 5, 21) == 5);
-    close(fd);
+    patch(path, 22, "\x02", 1);
     EXPECT_ERR(clip_read(path, 16000, 0, 0, &c, &e), e, ERR_DAMAGED, "ends after 1.000 of the 2098");
+    free(x);
+}
+
+// A recording of five hours at 1 kHz, all of it a hole in the file.
+TEST(clip_is_at_most_four_hours_long)
+{
+    err e = {0};
+    clip c;
+    uint32_t bytes = 5 * 3600 * 1000 * 2, riff = bytes + 36;
+    float *x = wave(10);
+    const char *path = clip_file_write(test_path("h"), CLIP_FILE_WAV, x, 10, 1000, 1);
+    patch(path, 4, &riff, 4);
+    patch(path, 40, &bytes, 4);
+    EXPECT(truncate(path, 44 + (off_t)bytes) == 0);
+    EXPECT_ERR(clip_read(path, 16000, 0, 0, &c, &e), e, ERR_VALUE, "longer than 4 hours");
+    EXPECT_OK(clip_read(path, 16000, 17000, 1, &c, &e), e);
+    EXPECT_INT(c.frames, 16000);
+    clip_free(&c);
+    free(x);
+}
+
+// What sox and ffmpeg write to a pipe has a length that means nothing.
+TEST(clip_reads_wav_of_unknown_length)
+{
+    static const uint32_t unknown[] = {0xffffffff, 0x7ffff000, 0x80000000};
+    err e = {0};
+    clip c;
+    float *x = wave(1000);
+    for (int i = 0; i < 3; i++) {
+        const char *path = clip_file_write(test_path("u"), CLIP_FILE_WAV, x, 1000, 16000, 1);
+        patch(path, 40, &unknown[i], 4);
+        EXPECT_OK(clip_read(path, 0, 0, 0, &c, &e), e);
+        EXPECT_INT(c.frames, 1000);
+        clip_free(&c);
+    }
     free(x);
 }
 
