@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench.c: training steps a second of one model on one batch in memory, through the same trainer as `kmidi train`.
+// bench.c: training steps a second of one model on one batch in memory, through the same trainer as `kmidi train`; or, for `mel`, seconds
+// of audio that become mel spectrograms in a second (ten minutes of noise in memory, as data_speed.py gives its peers).
 //
 // The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight decay 0.01, on random values; three steps
 // to warm up, then the median of five slices.
@@ -9,10 +10,11 @@
 #include "autograd/gemm.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "data/mel_bench.h"
 #include "train/sample.h"
 #include "train/trainer.h"
 
-enum { SLICES = 5, WARM_UP = 3, PROBE_CLASSES = 8 };
+enum { SLICES = 5, WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
 
 static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
@@ -105,8 +107,27 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
               (unsigned long long)(peak_rss >> 20));
 }
 
+static bool bench_mel(cmd *c, err *e)
+{
+    if (!cmd_threads(c, 0, e))
+        return false;
+    double rate = mel_bench(c->env.pool, MEL_SECONDS, SLICES, e);
+    if (rate <= 0)
+        return false;
+    json *j = json_object();
+    json_set_str(j, "feature", "mel");
+    json_set_num(j, "audio_s_per_s", rate);
+    json_set_int(j, "threads", threads_count(c->env.pool));
+    json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
+    cmd_json(c, j);
+    cmd_print(c, "mel, 44.1 kHz, 2048/512, 128 bands, dB, %d threads: %.0f seconds of audio a second", threads_count(c->env.pool), rate);
+    return true;
+}
+
 static bool bench_run(cmd *c, err *e)
 {
+    if (!strcmp(c->args[0], "mel"))
+        return bench_mel(c, e);
     train_options o = reference_step();
     int64_t length = 0;
     double rate = 0;
@@ -126,8 +147,8 @@ static bool bench_run(cmd *c, err *e)
 
 const command cmd_bench = {
     .name = "bench",
-    .summary = "Measures training steps a second of a model",
-    .usage = "MODEL [--batch N] [--length T]",
+    .summary = "Measures training steps a second of a model, or mel spectrograms",
+    .usage = "MODEL|mel [--batch N] [--length T]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

@@ -9,6 +9,7 @@
 
 #include "base/variant.h"
 #include "data/feature.h"
+#include "data/mel_bench.h"
 #include "tests/test.h"
 
 // "name=value" pairs separated by blanks -> an open feature of variant v; NULL with a failed test.
@@ -485,4 +486,10 @@ TEST(mel_settings_come_from_a_config)
     EXPECT_OK(config_parse(w, "mel:\n  top_db: much\n", 20, "y.yaml", &e) && config_finish(w, &e), e);
     EXPECT_ERR(feature_configure(d, &bad, w, &e), e, ERR_CONFIG, "y.yaml:2:");
     arena_free(&a);
+}
+
+TEST(mel_bench_measures)
+{
+    err e = {0};
+    EXPECT(mel_bench(NULL, 1, 1, &e) > 0);
 }
