@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 D=${1:-demo}
-ITEMS=${ITEMS:-400}
+ITEMS=${ITEMS:-800}
 EPOCHS=${EPOCHS:-12}
 started=$(date +%s)
 step() { printf '\n== %s\n' "$*"; }
