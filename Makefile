@@ -116,6 +116,9 @@ demo: kmidi
 	@./demo.sh
 bench: kmidi
 	@./bench/run.sh
+# docs/config.md from the tables of keys.
+docs: $(OUT)/tests/all
+	@KMIDI_WRITE_DOCS=1 $(OUT)/tests/all docs_config
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:
@@ -125,8 +128,9 @@ clean:
 help:
 	@sed -n '2,5p' Makefile
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
+	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release"
 
-.PHONY: FORCE kmidi test asan fuzz fuzz-all demo bench format format-check clean help
+.PHONY: FORCE kmidi test asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
