@@ -64,9 +64,9 @@ static void interpret(const synth_options *o, dice *d, synth_piece *p)
     p->major = v + normal(d, 0.15) > 0;
     p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
     p->tuning = normal(&own, 0.15);
-    double fall = clamp(2.4 - 1.3 * a - 0.4 * v + normal(d, 0.2) + normal(&own, 0.25), 0.3, 4), sum = 0;
+    double fall = clamp(2.4 - 1.3 * a - 0.4 * v + normal(d, 0.15) + normal(&own, 0.15), 0.3, 4), sum = 0;
     for (int h = 0; h < HARMONICS; h++)
-        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.25));
+        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.15));
     for (int h = 0; h < HARMONICS; h++)
         p->amplitude[h] /= sum;
     p->attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
@@ -89,25 +89,36 @@ static void add_note(synth_piece *p, double start, double length, int pitch, dou
     p->notes[p->n_notes++] = (synth_note){start, length, pitch, velocity};
 }
 
-// A melody that walks over the scale, above a triad every two beats. The register decides in which octave the walk is.
-static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *p)
+// The degree of the scale nearest to a pitch.
+static int nearest_degree(const synth_piece *p, double pitch)
+{
+    return (int)lrint((pitch - p->tonic) * 7 / 12);
+}
+
+static void write_chord(synth_piece *p, dice *d, double start, double length, int below)
 {
     static const int roots[] = {0, 3, 4, 5}; // I, IV, V, VI
+    int root = start > 0 ? roots[rng_below(d->r, d->step, d->next++, 4)] : 0;
+    while (below - 7 >= root + 4)
+        root += 7;
+    for (int k = 0; k < CHORD; k++)
+        add_note(p, start, length, degree_pitch(p, root + 2 * k), clamp(0.45 + normal(d, 0.05), 0.1, 1));
+}
+
+// A melody that walks over the scale around the register, above a triad every two beats.
+static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *p)
+{
     double beat = 60 / p->tempo, articulation = clamp(0.75 - 0.28 * p->arousal + normal(d, 0.06), 0.2, 1);
-    double centre = 62 + 5 * p->valence + 3 * p->arousal + normal(d, 2);
-    int octave = (int)lrint((centre - p->tonic) / 12) * 7, degree = octave;
-    size_t most = (size_t)(o->seconds / beat * 8) + 64;
-    p->notes = NEW(a, synth_note, most);
-    for (double t = 0, chord = 0; t < o->seconds && (size_t)p->n_notes + 8 < most;) {
+    int centre = nearest_degree(p, 62 + 7 * p->valence + 4 * p->arousal + normal(d, 1.5)), degree = centre;
+    int most = (int)(o->seconds / beat * 8) + 64;
+    p->notes = NEW(a, synth_note, (size_t)most);
+    for (double t = 0, chord = 0; t < o->seconds && p->n_notes + CHORD + 1 < most;) {
         if (t >= chord - 1e-9) {
-            int root = t > 0 ? roots[rng_below(d->r, d->step, d->next++, 4)] : 0;
-            for (int k = 0; k < CHORD; k++)
-                add_note(p, t, 2 * beat * clamp(articulation + 0.1, 0, 1), degree_pitch(p, octave - 7 + root + 2 * k),
-                         clamp(0.45 + normal(d, 0.05), 0.1, 1));
+            write_chord(p, d, t, 2 * beat * clamp(articulation + 0.1, 0, 1), centre - 3);
             chord += 2 * beat;
         }
         double length = beat * (uniform(d, 0, 1) < 0.35 + 0.25 * p->arousal ? 0.5 : 1);
-        degree = (int)clamp(degree + (int)rng_below(d->r, d->step, d->next++, 5) - 2, octave - 4, octave + 7);
+        degree = (int)clamp(degree + (int)rng_below(d->r, d->step, d->next++, 5) - 2, centre - 4, centre + 4);
         add_note(p, t + fabs(normal(d, 0.004)), length * articulation, degree_pitch(p, degree), clamp(0.8 + normal(d, 0.1), 0.1, 1));
         t += length;
     }
