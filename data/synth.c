@@ -58,9 +58,9 @@ static void interpret(const synth_options *o, dice *d, synth_piece *p)
 {
     dice own = {rng_stream(o->seed, "synth_habits", (uint32_t)p->player), 0, 0};
     const emotion_name *meant = emotion_find(p->label);
-    double v = p->valence = clamp(meant->valence + normal(d, 0.12), -1, 1);
-    double a = p->arousal = clamp(meant->arousal + normal(d, 0.12), -1, 1);
-    p->tempo = clamp((96 + 46 * a) * exp(normal(d, 0.10) + normal(&own, 0.06)), 40, 220);
+    double v = p->valence = clamp(meant->valence + normal(d, 0.08), -1, 1);
+    double a = p->arousal = clamp(meant->arousal + normal(d, 0.08), -1, 1);
+    p->tempo = clamp((96 + 46 * a) * exp(normal(d, 0.08) + normal(&own, 0.05)), 40, 220);
     p->major = v + normal(d, 0.15) > 0;
     p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
     p->tuning = normal(&own, 0.15);
