@@ -302,7 +302,7 @@ static void check_mutations(const char *path, uint32_t first, uint32_t count)
     arena_free(&a);
 }
 
-TEST(clip_survives_2000_mutated_files)
+TEST(clip_survives_2500_mutated_files)
 {
     float *x = wave(6000);
     for (int format = 0; format < CLIP_FILE_FORMATS; format++)

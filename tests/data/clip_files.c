@@ -14,7 +14,8 @@ static const struct {
 } formats[] = {{".wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16},
                {".flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16},
                {".ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS},
-               {".aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16}};
+               {".aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16},
+               {".rf64", SF_FORMAT_RF64 | SF_FORMAT_PCM_16}};
 
 // Channel c holds x[c % count].
 static const char *write_channels(const char *path, int format, const float *const *x, int count, int64_t n, int rate, int channels)

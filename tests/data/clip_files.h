@@ -5,7 +5,14 @@
 
 #include <stdint.h>
 
-typedef enum clip_file_format { CLIP_FILE_WAV, CLIP_FILE_FLAC, CLIP_FILE_OGG, CLIP_FILE_AIFF, CLIP_FILE_FORMATS } clip_file_format;
+typedef enum clip_file_format {
+    CLIP_FILE_WAV,
+    CLIP_FILE_FLAC,
+    CLIP_FILE_OGG,
+    CLIP_FILE_AIFF,
+    CLIP_FILE_RF64,
+    CLIP_FILE_FORMATS
+} clip_file_format;
 
 // STEM with the format's extension, the same samples in each channel; 16 bit where the format has bits. Returns the path (static, a few in
 // turn).
