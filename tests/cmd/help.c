@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "tests/test.h"
@@ -105,8 +106,10 @@ TEST(help_every_command_has_help_and_refuses_nonsense)
 TEST(help_results_that_cannot_be_written)
 {
     const char *out;
-    EXPECT_INT(test_shell(&out, "test -w /dev/full && %s models > /dev/full", test_kmidi()), 1);
-    EXPECT_HAS(out, "cannot write results to standard output");
+    if (file_exists("/dev/full")) { // Linux has it
+        EXPECT_INT(test_shell(&out, "%s models > /dev/full", test_kmidi()), 1);
+        EXPECT_HAS(out, "cannot write results to standard output");
+    }
     EXPECT_INT(test_shell(&out, "%s models | true", test_kmidi()), 0);
     EXPECT_STR(out, "");
 }
