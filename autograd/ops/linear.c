@@ -7,7 +7,11 @@
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
 
-enum { TILE_BYTES = 1 << 19 }; // of output: half of a second cache of 1 MiB
+enum {
+    TILE_BYTES = 1 << 19, // of output: half of a second cache of 1 MiB
+    ROWS_TURNED = 1024,   // from this many rows of x on, w is transposed first: each tile is then a tenth faster
+    TURN_ROWS = 16
+};
 
 static activation act_of(const node *n)
 {
@@ -17,17 +21,37 @@ static activation act_of(const node *n)
 static gemm gemm_at(const call *c)
 {
     const shape *w = &c->n->in[1]->shape;
-    int64_t inner = w->d[1], cols = w->d[0];
-    return (gemm){.tb = true,
-                  .m = shape_rows(c->n->in[0]->shape),
+    int64_t inner = w->d[1], cols = w->d[0], rows = shape_rows(c->n->in[0]->shape);
+    bool turned = rows >= ROWS_TURNED;
+    return (gemm){.tb = !turned,
+                  .m = rows,
                   .n = cols,
                   .k = inner,
                   .a = c->in[0],
                   .lda = inner,
-                  .b = c->in[1],
-                  .ldb = inner,
+                  .b = turned ? c->work : c->in[1],
+                  .ldb = turned ? cols : inner,
                   .c = c->out[0],
                   .ldc = cols};
+}
+
+static size_t workspace(const node *n, int count)
+{
+    (void)count;
+    return shape_rows(n->in[0]->shape) >= ROWS_TURNED ? (size_t)shape_count(n->in[1]->shape) * sizeof(float) : 0;
+}
+
+// Rows lo .. hi of w become columns of w^T, a few at a time: a line of either is used up while it is near.
+static void turn(const call *c, int64_t lo, int64_t hi)
+{
+    const shape *s = &c->n->in[1]->shape;
+    int64_t inner = s->d[1], cols = s->d[0];
+    const float *restrict w = c->in[1];
+    float *restrict to = c->work;
+    for (int64_t i0 = lo; i0 < hi; i0 += TURN_ROWS)
+        for (int64_t k = 0; k < inner; k++)
+            for (int64_t i = i0; i < hi && i < i0 + TURN_ROWS; i++)
+                to[k * cols + i] = w[i * inner + k];
 }
 
 // Rows of output that stay in the second cache, and enough of them that w is not packed too often.
@@ -82,12 +106,15 @@ static void forward(const call *c)
 {
     gemm p = gemm_at(c);
     tiles t = tiles_at(&p);
+    if (!p.tb)
+        op_parallel(c, p.n, TURN_ROWS, turn);
     op_parallel(c, t.down * t.across, 1, part);
 }
 
 static void reference(const call *c)
 {
     gemm p = gemm_at(c);
+    p.tb = true, p.b = c->in[1], p.ldb = p.k;
     for (int64_t i = 0; i < p.m; i++)
         for (int64_t j = 0; j < p.n; j++) {
             double v = product_at(&p, i, j) + (c->n->n_in == 3 ? (double)((const float *)c->in[2])[j] : 0.0);
@@ -172,6 +199,7 @@ static const op_sample samples[] = {
     {.what = "gelu", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_gelu},
     {.what = "one row", .n = 3, .in = {VALUES(1, 7), LAYER(6, 7)}, .build = build_tanh},
     {.what = "tiles of rows", .n = 3, .in = {VALUES(2, 530, 37), LAYER(129, 37)}, .build = build_sigmoid},
+    {.what = "rows enough to transpose the weight", .n = 3, .in = {VALUES(2, 1030, 21), LAYER(50, 21)}, .build = build_tanh},
     {.what = "tiles of columns", .n = 3, .in = {VALUES(2, 20, 330), LAYER(330, 330)}, .build = build_bias},
 };
 
@@ -182,6 +210,7 @@ const op_def VARIANT(op_linear) = {
     .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
+    .workspace = workspace,
     .cost = cost,
     .forward = forward,
     .reference = reference,
