@@ -15,7 +15,7 @@ static inline float vm_exp(float x)
 {
     x = x < -87.3365447f ? -87.3365447f : x;
     x = x > 88.3762626f ? 88.3762626f : x;
-    float k = x * 1.44269504088896341f + 12582912.0f;  // round to nearest by the mantissa trick
+    float k = x * 1.44269504088896341f + 12582912.0f; // round to nearest by the mantissa trick
     uint32_t bits;
     memcpy(&bits, &k, sizeof bits);
     k -= 12582912.0f;
@@ -35,7 +35,10 @@ static inline float vm_exp(float x)
 }
 
 // 1 / (1 + e^-x)
-static inline float vm_sigmoid(float x) { return 1.0f / (1.0f + vm_exp(-x)); }
+static inline float vm_sigmoid(float x)
+{
+    return 1.0f / (1.0f + vm_exp(-x));
+}
 
 // tanh: odd polynomial below 0.625, by exp above (Cephes tanhf).
 static inline float vm_tanh(float x)
@@ -61,7 +64,7 @@ static inline float vm_log(float x)
     int32_t e = (int32_t)(bits >> 23) - 126;
     bits = (bits & 0x007fffffu) | 0x3f000000u;
     float m;
-    memcpy(&m, &bits, sizeof m);  // in [0.5, 1)
+    memcpy(&m, &bits, sizeof m);               // in [0.5, 1)
     int32_t below = m < 0.707106781186547524f; // an integer: a choice of two constants would be made a branch, and not vectorise
     float low = (float)below, ef = (float)(e - below);
     m = m + low * m - 1.0f;

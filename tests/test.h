@@ -37,7 +37,7 @@ int test_shell(const char **out, const char *fmt, ...) __attribute__((format(pri
 json *test_golden(const char *name); // tests/golden/NAME.json; the test fails when it is not there. json_free it.
 // Numbers that the Python scripts of tests/golden make alike: element i of a tensor that belongs to `seed`, in [-scale, scale).
 float test_fill(uint32_t seed, uint32_t i, float scale);
-uint32_t test_fill_u32(uint32_t seed, uint32_t i);  // the hash behind it
+uint32_t test_fill_u32(uint32_t seed, uint32_t i); // the hash behind it
 // max |a - b| / max |b| over n elements
 double test_distance(const float *a, const float *b, size_t n);
 
