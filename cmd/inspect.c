@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// inspect.c: what is in a file. One list of facts, as JSON for scripts and as indented lines for people.
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/kinds.h"
+
+enum { SHORT = 100, MOST_LINES = 400 };
+
+static void print_fact(cmd *c, int depth, const char *key, const json *v, int *left);
+
+static void print_facts(cmd *c, int depth, const json *o, int *left)
+{
+    for (void *it = json_first(o); it; it = json_next(o, it))
+        print_fact(c, depth, json_key(it), json_value(it), left);
+}
+
+// Objects a key a line, everything else on its key's line; long lists and texts are cut.
+static void print_fact(cmd *c, int depth, const char *key, const json *v, int *left)
+{
+    strbuf text = {0};
+    if (--*left < 0)
+        return;
+    if (json_type(v) == JSON_OBJECT) {
+        cmd_print(c, "%*s%s", 2 * depth, "", key);
+        print_facts(c, depth + 1, v, left);
+        return;
+    }
+    if (json_type(v) == JSON_STRING)
+        strbuf_printf(&text, "%s", json_str(v, ""));
+    else
+        json_dump(v, 0, &text);
+    bool cut = text.len > SHORT;
+    for (size_t i = 0; i < text.len; i++)
+        text.s[i] = text.s[i] == '\n' ? ' ' : text.s[i];
+    cmd_print(c, "%*s%-*s %.*s%s", 2 * depth, "", 20 - 2 * depth, key, cut ? SHORT : (int)text.len, text.s ? text.s : "", cut ? "..." : "");
+    strbuf_free(&text);
+}
+
+static bool run(cmd *c, err *e)
+{
+    const char *path = c->args[0];
+    const file_kind *kind = kind_of(path, e);
+    if (!kind)
+        return false;
+    json *o = json_object();
+    int left = MOST_LINES;
+    json_set_str(o, "file", path);
+    json_set_str(o, "kind", kind->name);
+    if (!kind->describe(path, o, c->arena, e)) {
+        json_free(o);
+        return false;
+    }
+    print_facts(c, 0, o, &left);
+    if (left < 0)
+        cmd_print(c, "... and %d lines more; --json shows all", -left);
+    cmd_json(c, o);
+    return true;
+}
+
+const command cmd_inspect = {
+    .name = "inspect",
+    .summary = "Shows what is in a file",
+    .usage = "FILE",
+    .args_min = 1,
+    .args_max = 1,
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, or audio.",
+    .example = "kmidi inspect shards/train-00000.h5",
+    .run = run,
+};

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// kinds.c: which kind of file a path is, and what there is to say about data: shards, other HDF5 files, audio (kinds.h).
+#include "cmd/kinds.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/h5.h"
+#include "data/clip.h"
+#include "data/shard.h"
+
+enum { HEAD = 64 };
+
+// ---- Shards
+
+static void put_labels(const shard *s, json *o)
+{
+    json *labels = json_object();
+    for (size_t i = 0; i < s->info.n_labels; i++)
+        json_set_int(labels, s->info.labels[i], s->label_count[i]);
+    json_set(o, "labels", labels);
+    json_set_int(o, "without_label", s->label_count[s->info.n_labels]);
+}
+
+static bool describe_shard(const char *path, json *o, arena *a, err *e)
+{
+    char **lines;
+    size_t rejected;
+    shard *s = shard_open(path, e);
+    bool ok = s && shard_rejected(path, a, &lines, &rejected, e);
+    if (ok) {
+        json_set_str(o, "dataset", s->info.dataset);
+        json_set_str(o, "split", s->info.split);
+        json_set_bool(o, "synthetic", s->info.synthetic);
+        json_set_int(o, "items", s->items);
+        json_set_int(o, "rejected", (int64_t)rejected);
+        put_labels(s, o);
+        json_set_int(o, "frames", s->frames);
+        json_set_int(o, "longest", s->longest);
+        json_set_int(o, "bands", s->info.n_mels);
+        json_set(o, "settings", json_parse(s->info.settings, strlen(s->info.settings), NULL));
+        json_set_str(o, "licence", s->info.licence);
+        json_set_str(o, "citation", s->info.citation);
+        json_set_str(o, "key", s->info.key);
+    }
+    shard_close(s);
+    return ok;
+}
+
+static bool verify_h5(const char *path, arena *a, err *e)
+{
+    size_t n;
+    (void)a;
+    h5 *f = h5_open(path, e);
+    bool ok = f && h5_verify(f, &n, e);
+    h5_close(f);
+    return ok;
+}
+
+static bool verify_shard(const char *path, arena *a, err *e)
+{
+    if (!verify_h5(path, a, e))
+        return false;
+    shard *s = shard_open(path, e);
+    bool ok = s != NULL;
+    for (int64_t i = 0; ok && i < s->items; i++) {
+        int64_t n = s->offsets[i + 1] - s->offsets[i];
+        arena_mark m = arena_save(a);
+        ok = shard_frames(s, i, 0, n, NEW(a, float, (size_t)n *(size_t)s->info.n_mels), e);
+        arena_rewind(a, m);
+    }
+    shard_close(s);
+    return ok;
+}
+
+const file_kind kind_shard = {"shard", describe_shard, verify_shard};
+
+// ---- Other HDF5 files
+
+static bool describe_h5(const char *path, json *o, arena *a, err *e)
+{
+    char **names;
+    size_t n;
+    h5 *f = h5_open(path, e);
+    bool ok = f && h5_list(f, "/", a, &names, &n, e);
+    json *sets = json_array();
+    for (size_t i = 0; ok && i < n; i++)
+        json_push_str(sets, names[i]);
+    json_set(o, "holds", sets);
+    h5_close(f);
+    return ok;
+}
+
+const file_kind kind_hdf5 = {"hdf5", describe_h5, verify_h5};
+
+// ---- Audio
+
+static bool describe_audio(const char *path, json *o, arena *a, err *e)
+{
+    clip c;
+    (void)a;
+    if (!clip_read(path, 0, 0, 0, &c, e))
+        return false;
+    double sum = 0, peak = 0;
+    for (int64_t i = 0; i < c.frames; i++) {
+        double x = (double)c.samples[i];
+        sum += x * x;
+        peak = fabs(x) > peak ? fabs(x) : peak;
+    }
+    json_set_int(o, "rate", c.source_rate);
+    json_set_int(o, "channels", c.source_channels);
+    json_set_int(o, "samples", c.frames);
+    json_set_num(o, "seconds", c.seconds);
+    json_set_num(o, "peak", peak);
+    json_set_num(o, "rms", sqrt(sum / (double)c.frames));
+    clip_free(&c);
+    return true;
+}
+
+static bool verify_audio(const char *path, arena *a, err *e)
+{
+    clip c;
+    (void)a;
+    bool ok = clip_read(path, 0, 0, 0, &c, e);
+    clip_free(&c);
+    return ok;
+}
+
+const file_kind kind_audio = {"audio", describe_audio, verify_audio};
+
+// ---- Which is it?
+
+static const file_kind *kind_of_h5(const char *path, arena *a, err *e)
+{
+    static const struct {
+        const char *format;
+        const file_kind *kind;
+    } formats[] = {{"kmidi-shard", &kind_shard}, {"kmidi-checkpoint", &kind_checkpoint}};
+    char *format;
+    h5 *f = h5_open(path, e);
+    if (!f)
+        return NULL;
+    const file_kind *kind = &kind_hdf5;
+    bool named = h5_get_text(f, "/", "format", a, &format, NULL);
+    for (size_t i = 0; named && i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(format, formats[i].format))
+            kind = formats[i].kind;
+    h5_close(f);
+    return kind;
+}
+
+static bool is_h5(const unsigned char *head, size_t n, const char *path)
+{
+    (void)path;
+    return n >= 8 && !memcmp(head, "\x89HDF\r\n\x1a\n", 8);
+}
+
+// The length of the header, then JSON.
+static bool is_safetensors(const unsigned char *head, size_t n, const char *path)
+{
+    return str_ends(path, ".safetensors") || (n > 9 && head[8] == '{' && head[5] == 0 && head[6] == 0 && head[7] == 0);
+}
+
+// A ModelProto has no mark of its own; its first field is the IR version, a small number.
+static bool is_onnx(const unsigned char *head, size_t n, const char *path)
+{
+    return str_ends(path, ".onnx") || (n > 2 && head[0] == 8 && head[1] > 0 && head[1] < 32 && head[2] == 0x12);
+}
+
+static bool read_head(const char *path, unsigned char head[HEAD], size_t *n, err *e)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return err_errno(e, "cannot look at '%s'; check the name", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_FORMAT, "'%s' is not a file; name one of the files in it", path);
+    if (st.st_size == 0)
+        return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes)", path);
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return err_errno(e, "cannot open '%s'", path);
+    *n = fread(head, 1, HEAD, f);
+    fclose(f);
+    return *n > 0 || err_set(e, ERR_IO, "'%s' cannot be read", path);
+}
+
+const file_kind *kind_of(const char *path, err *e)
+{
+    static const struct {
+        bool (*is)(const unsigned char *head, size_t n, const char *path);
+        const file_kind *kind;
+    } kinds[] = {{is_h5, &kind_hdf5}, {is_safetensors, &kind_safetensors}, {is_onnx, &kind_onnx}};
+    unsigned char head[HEAD];
+    size_t n = 0;
+    const file_kind *kind = &kind_audio;
+    if (!read_head(path, head, &n, e))
+        return NULL;
+    for (size_t i = sizeof kinds / sizeof *kinds; i-- > 0;)
+        if (kinds[i].is(head, n, path))
+            kind = kinds[i].kind;
+    if (kind != &kind_hdf5)
+        return kind;
+    arena a = {.name = "kind"};
+    kind = kind_of_h5(path, &a, e);
+    arena_free(&a);
+    return kind;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// kinds_model.c: what there is to say about models: checkpoints, ONNX and safetensors files (kinds.h).
+#include <string.h>
+
+#include "cmd/kinds.h"
+#include "export/onnx.h"
+#include "export/onnx_file.h"
+#include "export/safetensors.h"
+#include "train/checkpoint.h"
+
+static void put_meta(json *o, const model_meta *m)
+{
+    json *meta = json_object();
+    for (int i = 0; i < m->n; i++)
+        json_set_str(meta, m->keys[i], m->values[i]);
+    json_set(o, "metadata", meta);
+}
+
+// ---- Checkpoints
+
+static void put_state(json *o, const checkpoint_state *s)
+{
+    json *state = json_object();
+#define STATE_INT(name, help) json_set_int(state, #name, s->name);
+#define STATE_NUM(name, help) json_set_num(state, #name, s->name);
+#include "train/checkpoint_state.def"
+#undef STATE_INT
+#undef STATE_NUM
+    json_set(o, "state", state);
+}
+
+static bool describe_checkpoint(const char *path, json *o, arena *a, err *e)
+{
+    checkpoint *k = checkpoint_open(path, a, e);
+    if (!k)
+        return false;
+    json_set_str(o, "model", k->model->name);
+    json_set_int(o, "classes", k->classes);
+    json_set_bool(o, "ema", k->has_ema);
+    if (k->has_state)
+        put_state(o, &k->state);
+    put_meta(o, &k->meta);
+    checkpoint_close(k);
+    return true;
+}
+
+// Its checksums, and that its weights are those of its model.
+static bool verify_checkpoint(const char *path, arena *a, err *e)
+{
+    size_t n;
+    checkpoint *k = checkpoint_open(path, a, e);
+    if (!k)
+        return false;
+    params *p = params_open(a);
+    bool ok = h5_verify(k->file, &n, e) && model_build(k->model, p, &(model_dims){.batch = 1, .time = 1, .classes = k->classes}, a, e) &&
+              params_allocate(p, 0, e) && checkpoint_weights(k, p, e);
+    params_release(p);
+    checkpoint_close(k);
+    return ok;
+}
+
+const file_kind kind_checkpoint = {"checkpoint", describe_checkpoint, verify_checkpoint};
+
+// ---- ONNX
+
+static json *dims_json(const onnx_value *v)
+{
+    json *dims = json_array();
+    for (int i = 0; i < v->rank; i++)
+        if (v->sym[i])
+            json_push_str(dims, v->sym[i]);
+        else
+            json_push_int(dims, v->dim[i]);
+    return dims;
+}
+
+static void put_values(json *o, const char *name, const onnx_value *v, int n)
+{
+    json *list = json_object();
+    for (int i = 0; i < n; i++)
+        json_set(list, v[i].name, dims_json(&v[i]));
+    json_set(o, name, list);
+}
+
+static bool describe_onnx(const char *path, json *o, arena *a, err *e)
+{
+    onnx_model *m = onnx_read(path, a, e);
+    if (!m)
+        return false;
+    uint64_t bytes = 0;
+    for (int i = 0; i < m->n_tensors; i++)
+        bytes += m->tensors[i].bytes;
+    json_set_int(o, "ir", m->ir);
+    json_set_int(o, "opset", m->opset);
+    json_set_str(o, "producer", m->producer ? m->producer : "");
+    json_set_int(o, "nodes", m->n_nodes);
+    json_set_int(o, "initialisers", m->n_tensors);
+    json_set_int(o, "initialiser_bytes", (int64_t)bytes);
+    put_values(o, "inputs", m->inputs, m->n_inputs);
+    put_values(o, "outputs", m->outputs, m->n_outputs);
+    put_meta(o, &m->meta);
+    return true;
+}
+
+static bool verify_onnx(const char *path, arena *a, err *e)
+{
+    onnx_model *m = onnx_read(path, a, e);
+    return m && onnx_check(m, path, e);
+}
+
+const file_kind kind_onnx = {"onnx", describe_onnx, verify_onnx};
+
+// ---- safetensors
+
+static bool describe_safetensors(const char *path, json *o, arena *a, err *e)
+{
+    safetensors *s = safetensors_open(path, a, e);
+    if (!s)
+        return false;
+    const safetensors_index *x = safetensors_listing(s);
+    json *arrays = json_object();
+    int64_t numbers = 0;
+    for (int i = 0; i < x->n; i++) {
+        json *dims = json_array();
+        for (int k = 0; k < x->list[i].rank; k++)
+            json_push_int(dims, x->list[i].dim[k]);
+        json_set(arrays, x->list[i].name, dims);
+        numbers += x->list[i].count;
+    }
+    json_set_int(o, "parameters", numbers);
+    json_set(o, "arrays", arrays);
+    put_meta(o, &x->meta);
+    safetensors_close(s);
+    return true;
+}
+
+// The header was checked when it was opened; each array is read, for numbers that are none.
+static bool verify_safetensors(const char *path, arena *a, err *e)
+{
+    safetensors *s = safetensors_open(path, a, e);
+    bool ok = s != NULL;
+    for (int i = 0; ok && i < safetensors_listing(s)->n; i++) {
+        arena_mark m = arena_save(a);
+        ok = safetensors_read(s, i, NEW(a, float, (size_t)safetensors_listing(s)->list[i].count + 1), e);
+        arena_rewind(a, m);
+    }
+    safetensors_close(s);
+    return ok;
+}
+
+const file_kind kind_safetensors = {"safetensors", describe_safetensors, verify_safetensors};
