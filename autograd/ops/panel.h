@@ -58,7 +58,7 @@ typedef void panel_fn(float *c, int64_t ldc, const float *a, int64_t lda, const 
 PANEL_TILE(1)
 PANEL_TILE(2)
 PANEL_TILE(3)
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(__aarch64__)
 PANEL_TILE(4)
 PANEL_TILE(5)
 PANEL_TILE(6)
