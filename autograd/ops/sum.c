@@ -213,7 +213,10 @@ static tensor *build_ends(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "all", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_all},
-    {.what = "all, several blocks", .n = 1, .in = {VALUES(2, 131, 191)}, .build = build_all},
+    {.what = "all, several blocks",
+     .n = 1,
+     .in = {{.type = DT_F32, .shape = DIMS(2, 131, 191), .scale = 1, .offset = 0.5f}},
+     .build = build_all},
     {.what = "the first axis", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_first},
     {.what = "a middle axis, kept", .n = 1, .in = {VALUES(3, 3, 19, 5)}, .build = build_middle_kept},
     {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 3, 77)}, .build = build_last},

@@ -6,14 +6,12 @@
 //     threads     one, two and three threads give the same bits
 //     plan        the planned run, in place and not, gives the bits of the interpreter (eval.h)
 //     gradient    the gradient nodes against central differences of the reference kernels, in several directions, sums in f64
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "autograd/plan.h"
 #include "autograd/run.h"
-#include "base/str.h"
 #include "tests/autograd/eval.h"
 #include "tests/test.h"
 
@@ -131,25 +129,6 @@ TEST(ops_are_complete)
     for (int i = 0; i < OP_COUNT; i++)
         check_entry(op_get((op_id)i));
     EXPECT(op_find("no such op") == NULL);
-}
-
-// A file of ops/ that is not listed would otherwise be compiled and never used.
-TEST(ops_are_all_listed)
-{
-    DIR *dir = opendir("autograd/ops");
-    if (!dir) {
-        test_skip("the tests do not run in the source tree");
-        return;
-    }
-    for (struct dirent *f; (f = readdir(dir));) {
-        char name[64];
-        size_t n = strlen(f->d_name);
-        if (!str_ends(f->d_name, ".c") || n >= sizeof name)
-            continue;
-        snprintf(name, sizeof name, "%.*s", (int)(n - 2), f->d_name);
-        test_expect(op_find(name) != NULL, __FILE__, __LINE__, "autograd/ops/%s has no line in ops.def", f->d_name);
-    }
-    closedir(dir);
 }
 
 static void check_rules(setup *s, threads *pool)
