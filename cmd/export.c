@@ -2,8 +2,10 @@
 // export.c: a checkpoint as a file for other programs.
 #include <string.h>
 
+#include "autograd/gemm.h"
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
+#include "cmd/selftest.h"
 #include "export/safetensors.h"
 
 static const option options[] = {
@@ -15,24 +17,33 @@ static const option options[] = {
     {0},
 };
 
+// What the checkpoint carries; exports add to a copy of it.
+static model_meta copied_meta(cmd *c, const deploy *d)
+{
+    model_meta meta = {.arena = c->arena};
+    for (int i = 0; i < d->file->meta.n; i++)
+        meta_set(&meta, d->file->meta.keys[i], d->file->meta.values[i]);
+    return meta;
+}
+
 static bool export_onnx(cmd *c, deploy *d, const char *out, err *e)
 {
     onnx_front front;
-    onnx_options o = {.classes = d->classes, .probabilities = d->classes > 0 && !option_given(c, "no-probe"), .meta = &d->file->meta};
-    if (option_given(c, "front-end")) {
-        if (!deploy_mel(d, e) || !deploy_front(d, &front, e))
-            return false;
-        o.front = &front;
-    }
-    return onnx_export(out, d->model, d->p, &o, e);
+    model_meta meta = copied_meta(c, d);
+    onnx_options o = {.classes = d->classes, .probabilities = d->classes > 0 && !option_given(c, "no-probe"), .meta = &meta};
+    if (!gemm_choose(e))
+        return false;
+    if (!option_given(c, "front-end"))
+        return selftest_network(d, o.probabilities, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
+    o.front = &front;
+    return deploy_mel(d, e) && deploy_front(d, &front, e) && selftest_front(d, o.probabilities, &meta, e) &&
+           onnx_export(out, d->model, d->p, &o, e);
 }
 
 static bool export_safetensors(cmd *c, deploy *d, const char *out, err *e)
 {
-    model_meta meta = {.arena = c->arena};
+    model_meta meta = copied_meta(c, d);
     char hex[65];
-    for (int i = 0; i < d->file->meta.n; i++)
-        meta_set(&meta, d->file->meta.keys[i], d->file->meta.values[i]);
     params_fingerprint(d->p, hex);
     meta_set(&meta, "model", d->model->name);
     meta_set(&meta, "fingerprint", hex);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // exchange.c: import, export and predict as a user calls them.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -135,4 +136,24 @@ TEST(exchange_predict_judges_good_files_and_names_bad_ones)
     EXPECT_INT(test_shell(&out, "%s predict '%s' '%s/none.wav'", k, path, test_dir()), 1);
     EXPECT_INT(test_shell(&out, "%s predict '%s'", k, path), 2);
     arena_free(&a);
+}
+
+// The example inside an exported model is what the model gives (judged by ONNX Runtime).
+TEST(exchange_exported_models_test_themselves)
+{
+    arena a = {0};
+    err e = {0};
+    const char *out, *k = test_kmidi(), *d = test_dir(), *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s/network.onnx'", k, path, d), 0);
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --front-end -o '%s/front.onnx'", k, path, d), 0);
+    const onnx_model *m = onnx_read(test_path("front.onnx"), &a, &e);
+    EXPECT(m && meta_get(&m->meta, "selftest"));
+    EXPECT_HAS(meta_get(&m->meta, "selftest"), "\"shape\": [1, 9600]");
+    arena_free(&a);
+    if (!getenv("PEERS_PYTHON")) {
+        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
+        return;
+    }
+    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", d);
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
 }

@@ -3,7 +3,8 @@
 
     python tests/peers/onnx_check.py FOLDER      needs onnx, onnxruntime, numpy
 
-FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size. Called by tests/export/onnx.c.
+FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size; a `selftest` in a model's metadata is judged
+too. Called by tests/export/onnx.c, tests/cmd/listen.c and tests/cmd/exchange.c.
 """
 import glob
 import json
@@ -15,6 +16,7 @@ import onnx
 import onnxruntime as ort
 
 TOLERANCE = 1e-5
+VALUES = {"sin(0.37 * i)": lambda i: np.sin(0.37 * i), "0.5 * sin(1e-5 * i * i)": lambda i: 0.5 * np.sin(1e-5 * i * i)}
 
 
 def load(path):
@@ -27,6 +29,23 @@ def load(path):
             for k, v in header.items()}
 
 
+def selftest(session):
+    """The example in the model's own metadata; None when it has none."""
+    text = session.get_modelmeta().custom_metadata_map.get("selftest")
+    if not text: return None
+    example, feed, worst = json.loads(text), {}, 0.0
+    for one, port in zip(example["inputs"], session.get_inputs()):
+        i = np.arange(np.prod(one["shape"]), dtype=np.float64)
+        v = VALUES[one["value"]](i) if one["value"] in VALUES else i % int(one["value"].rsplit(" ", 1)[1])
+        feed[one["name"]] = v.reshape(one["shape"]).astype(np.int64 if "int64" in port.type else np.float32)
+    for one in example["outputs"]:
+        got = session.run([one["name"]], feed)[0]
+        assert list(got.shape) == one["shape"]
+        worst = max(worst, float(np.abs(got.ravel() - np.array(one["values"])).max()))
+    assert worst < TOLERANCE, f"selftest differs by {worst:.2e}"
+    return worst
+
+
 def check(path):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
@@ -34,8 +53,9 @@ def check(path):
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    example = selftest(session)
     worst, cases = 0.0, sorted(glob.glob(path[:-len(".onnx")] + ".*.safetensors"))
-    assert cases, f"no cases for {path}"
+    assert cases or example is not None, f"no cases for {path}"
     for case in cases:
         arrays = load(case)
         feed = {i.name: arrays[i.name].astype(np.int64 if "int64" in i.type else np.float32) for i in session.get_inputs()}
@@ -46,7 +66,7 @@ def check(path):
             distance = float(np.abs(got - want).max() / np.abs(want).max())
             assert distance < TOLERANCE, f"{case}: {name} differs by {distance:.2e}"
             worst = max(worst, distance)
-    print(f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}")
+    print(f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}" + ("" if example is None else f", selftest {example:.1e}"))
 
 
 for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.onnx"))):

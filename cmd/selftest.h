@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// selftest.h: an example that travels inside an exported model: an input that a formula gives, and what our own run makes of it. Whoever
+// deploys the model can check in a minute that their runtime, their loading and their platform compute the same network.
+//
+// Metadata `selftest`, JSON; i counts the elements of an input in row-major order:
+//
+//     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
+//      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...], "tolerance": 0.0001}
+#ifndef KMIDI_CMD_SELFTEST_H
+#define KMIDI_CMD_SELFTEST_H
+
+#include "cmd/deploy.h"
+
+// Adds it for the network alone, or (after deploy_mel) for a waveform.
+bool selftest_network(const deploy *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
+bool selftest_front(const deploy *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
+
+#endif
