@@ -2,8 +2,9 @@
 // gemm_onednn.c: oneDNN's sgemm (https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html, dnnl_sgemm of dnnl.h).
 //
 // The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP would give to a parallel region of the
-// caller, so each of our threads says "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this CPU
-// is generated at the first product (25 ms, once for all sizes); nothing is owned between calls.
+// caller, so each of our threads says "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this
+// CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call and given
+// back at its end, the same sizes in every step: the only memory that a training step takes, and it does not grow.
 #include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <string.h>
