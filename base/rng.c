@@ -11,20 +11,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/philox.h"
 
 enum { FEISTEL_ROUNDS = 6, FEISTEL_HALF_LEAST = 4 };
 static const uint32_t LANE_NORMAL = 0x80000000u, LANE_BELOW = 0x40000000u, LANE_PERMUTE = 0x20000000u;
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
-        uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c1 = (uint32_t)p1, c3 = (uint32_t)p0, c0 = n0, c2 = n2;
-        k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-    }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+    philox_rounds(counter[0], counter[1], counter[2], counter[3], key[0], key[1], out);
 }
 
 // Finaliser of splitmix64 (Steele et al. 2014): nearby seeds give keys that share nothing.
@@ -44,17 +38,10 @@ rng rng_stream(uint64_t seed, const char *name, uint32_t index)
     return (rng){mix(seed + 0x9E3779B97F4A7C15u) ^ mix(h), index};
 }
 
-static void words(rng r, uint64_t step, uint32_t low, uint32_t lane, uint32_t out[4])
-{
-    uint32_t counter[4] = {low, (uint32_t)step, (uint32_t)(step >> 32), r.stream ^ lane};
-    uint32_t key[2] = {(uint32_t)r.seed, (uint32_t)(r.seed >> 32)};
-    philox4x32(counter, key, out);
-}
-
 uint32_t rng_u32(rng r, uint64_t step, uint32_t element)
 {
     uint32_t w[4];
-    words(r, step, element / 4, 0, w);
+    rng_words(r, step, element / 4, 0, w);
     return w[element % 4];
 }
 
@@ -67,7 +54,7 @@ float rng_uniform(rng r, uint64_t step, uint32_t element)
 double rng_normal(rng r, uint64_t step, uint32_t element)
 {
     uint32_t w[4];
-    words(r, step, element, LANE_NORMAL, w);
+    rng_words(r, step, element, LANE_NORMAL, w);
     double u = ((double)((uint64_t)w[0] << 21 | w[1] >> 11) + 1) * 0x1p-53, turn = w[2] * 0x1p-32;
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * turn);
 }
@@ -77,7 +64,7 @@ uint32_t rng_below(rng r, uint64_t step, uint32_t element, uint32_t n)
 {
     CHECK(n > 0);
     uint32_t w[4];
-    words(r, step, element, LANE_BELOW, w);
+    rng_words(r, step, element, LANE_BELOW, w);
     return (uint32_t)(((uint64_t)w[0] * n + ((uint64_t)w[1] * n >> 32)) >> 32);
 }
 
@@ -86,7 +73,7 @@ void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t 
     uint32_t w[4];
     for (uint32_t i = 0; i < n;) {
         uint32_t from = (first + i) % 4, count = 4 - from < n - i ? 4 - from : n - i;
-        words(r, step, (first + i) / 4, 0, w);
+        rng_words(r, step, (first + i) / 4, 0, w);
         memcpy(out + i, w + from, count * sizeof *w);
         i += count;
     }
@@ -99,7 +86,7 @@ static uint64_t feistel(rng r, uint64_t step, uint64_t x, int half)
     for (uint32_t round = 0; round < FEISTEL_ROUNDS; round++) {
         uint32_t w[4];
         rng keyed = {r.seed ^ (uint64_t)(round + 1) * 0x9E3779B97F4A7C15u, r.stream};
-        words(keyed, step, (uint32_t)right, LANE_PERMUTE, w);
+        rng_words(keyed, step, (uint32_t)right, LANE_PERMUTE, w);
         uint64_t next = (left ^ w[0]) & mask;
         left = right, right = next;
     }

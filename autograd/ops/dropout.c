@@ -3,12 +3,14 @@
 //     dx = d / (1 - p) where kept: the same op on d, as the mask is a function of (seed, stream, index, step, element) and
 //     is drawn again instead of stored.
 // An element is kept where its 32 random bits are at least p 2^32.
-#include "autograd/ops/kernel.h"
-
 #include <math.h>
 #include <string.h>
 
-enum { DRAWN = 512 }; // numbers drawn at a time: they stay in the first cache
+#include "autograd/ops/kernel.h"
+#include "base/philox.h"
+
+// Numbers drawn at a time: they stay in the first cache, and parts (multiples of GRAIN) begin with a block of Philox.
+enum { DRAWN = 512 };
 
 typedef struct dropout_attrs {
     float p;
@@ -28,7 +30,7 @@ static bool rule(const node *n, err *e)
 
 static double cost(const node *n)
 {
-    return 1.2 * (double)shape_count(n->out[0]->shape);
+    return 0.8 * (double)shape_count(n->out[0]->shape);
 }
 
 static uint32_t threshold(float p)
@@ -52,7 +54,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
     uint32_t u[DRAWN];
     for (int64_t i = lo; i < hi; i += DRAWN) {
         int64_t n = hi - i < DRAWN ? hi - i : DRAWN;
-        rng_fill_u32(r, c->step, (uint32_t)i, u, (uint32_t)n);
+        rng_fill_blocks(r, c->step, (uint32_t)(i / 4), u, (uint32_t)((n + 3) / 4));
         block(x + i, y + i, u, n, threshold(a->p), 1.0f / (1.0f - a->p));
     }
 }
