@@ -114,6 +114,25 @@ bool file_write(const char *path, const void *bytes, size_t n, err *e)
     return ok;
 }
 
+// A process that was killed keeps its number until its parent asks for it: a container's first process may take its time.
+static bool is_dead(pid_t pid)
+{
+    if (kill(pid, 0) != 0)
+        return errno == ESRCH;
+#ifdef __linux__
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(line, 1, sizeof line - 1, f) : 0;
+    if (f)
+        fclose(f);
+    const char *state = n ? strrchr(line, ')') : NULL; // "PID (name) S ..."
+    return state && strlen(state) > 2 && (state[2] == 'Z' || state[2] == 'X');
+#else
+    return false;
+#endif
+}
+
 // NAME.tmp-HOST-PID of a process that is gone. Another host's processes cannot be asked: theirs go after a day.
 static bool is_stale(const char *path, const char *name)
 {
@@ -129,7 +148,7 @@ static bool is_stale(const char *path, const char *name)
         return false;
     host_name(host);
     if (strlen(host) == (size_t)(dash - mark) && memcmp(host, mark, strlen(host)) == 0)
-        return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+        return is_dead((pid_t)pid);
     struct stat st;
     return stat(path, &st) == 0 && time(NULL) - st.st_mtime > FOREIGN_AGE;
 }

@@ -29,6 +29,7 @@ static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 void h5_enter(void)
 {
     pthread_mutex_lock(&library);
+    H5dont_atexit(); // at exit it would trip over a file that could not be closed (a full disk); we close our files ourselves
     H5open();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5Eclear2(H5E_DEFAULT);
