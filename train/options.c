@@ -253,10 +253,20 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
 }
 
 // Keys (or sections) that a resumed run may change.
-static const char *const changeable[] = {
-    "run_name",         "train.epochs",           "train.max_steps",  "train.time_limit", "train.early_stopping.patience",
-    "train.save_every", "train.save_every_steps", "train.keep_top_k", "train.min_epochs", "data.ahead",
-    "memory",           "logging.tensorboard"};
+static const char *const changeable[] = {"run_name",
+                                         "train.epochs",
+                                         "train.max_steps",
+                                         "train.time_limit",
+                                         "train.early_stopping.patience",
+                                         "train.save_every",
+                                         "train.save_every_steps",
+                                         "train.keep_top_k",
+                                         "train.min_epochs",
+                                         "data.ahead",
+                                         "data.train",
+                                         "data.val",
+                                         "memory",
+                                         "logging.tensorboard"};
 
 static bool may_change(const char *name)
 {
