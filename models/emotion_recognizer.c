@@ -2,7 +2,8 @@
 // emotion_recognizer.c: log-mel frames [B, T, 128] -> emotion embedding [B, 64] in (-1, 1); element 0 is valence, element 1 arousal.
 //
 // Frames are standardised per band and padded on the left, so that the LSTM's last state has seen all of a short clip. Training puts
-// a linear probe over the embedding (classes from the data); the probe is no part of the model.
+// a linear probe over the embedding (classes from the data); the probe is no part of the model. Labels alone would leave the first two
+// elements free, so training may add affect_weight times the squared error of valence and arousal, averaged over the two.
 #include "models/model.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -17,7 +18,11 @@ static tensor *forward(network *n, tensor *const in[])
 
 static tensor *loss(network *n, tensor *logits)
 {
-    return op_cross_entropy(n->g, logits, n->target, n->weight, n->dims.label_smoothing);
+    tensor *classes = op_cross_entropy(n->g, logits, n->target, n->weight, n->dims.label_smoothing);
+    if (!n->affect)
+        return classes;
+    tensor *meant = op_slice(n->g, n->affect, 1, 0, 2), *said = op_slice(n->g, n->out, 1, 0, 2);
+    return op_add(n->g, classes, op_scale(n->g, op_mse(n->g, said, meant, n->weight), n->dims.affect_weight));
 }
 
 const model_def model_emotion_recognizer = {
@@ -26,6 +31,7 @@ const model_def model_emotion_recognizer = {
     .params = 403264,
     .task = TASK_CLASSES,
     .probe = true,
+    .affect = true,
     .n_inputs = 1,
     .inputs = {{.name = "mel", .type = DT_F32, .rank = 3, .dim = {0, 0, 128}, .sym = {SYM_BATCH, SYM_TIME}}},
     .output = {.name = "embedding", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},

@@ -66,6 +66,8 @@ static void add_loss(network *n)
 {
     n->target = graph_input(n->g, "target", n->model->target.type, port_shape(&n->model->target, &n->dims));
     n->weight = graph_input(n->g, "weight", DT_F32, weight_shape(n));
+    if (n->model->affect && n->dims.affect_weight > 0)
+        n->affect = graph_input(n->g, "emotion", DT_F32, shape_of(2, n->dims.batch, 64));
     n->scale = graph_input(n->g, "scale", DT_F32, shape_of(0));
     n->loss_sum = n->model->loss(n, n->logits);
     n->loss = op_mul(n->g, n->loss_sum, n->scale);

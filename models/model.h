@@ -33,8 +33,9 @@ typedef struct model_dims {
     int64_t batch, time; // time: frames or tokens, 1 for models without
     int classes;         // of the training-only probe head; 0 for models that have none
     float label_smoothing;
-    bool training;      // with loss and gradients; else inputs to output (and probe logits where classes > 0)
-    const bool *frozen; // by parameter index, for adapters; NULL: as the params table says
+    float affect_weight; // models with `affect`: weight of the squared error of valence and arousal in the loss
+    bool training;       // with loss and gradients; else inputs to output (and probe logits where classes > 0)
+    const bool *frozen;  // by parameter index, for adapters; NULL: as the params table says
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
@@ -49,6 +50,7 @@ typedef struct network {
     tensor *out;             // the model's output: what is exported
     tensor *logits;          // what the loss sees: the probe's logits, or `out`
     tensor *target, *weight; // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
+    tensor *affect;          // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
     tensor *scale;           // training: input "scale", a scalar: 1 / total weight of the accumulation window
     tensor *loss_sum;        // training: sum of weight * loss over the rows of this batch
     tensor *loss;            // loss_sum * scale: what is differentiated
@@ -60,7 +62,8 @@ struct model_def {
     const char *summary;
     int64_t params; // exact count, checked by a test and at build
     model_task task;
-    bool probe; // a training-only Linear(output, classes) stands between output and loss
+    bool affect; // elements 0 and 1 of the output are valence and arousal
+    bool probe;  // a training-only Linear(output, classes) stands between output and loss
     int n_inputs;
     port inputs[MODEL_PORTS];
     port output;

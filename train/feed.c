@@ -48,7 +48,7 @@ bool feed_copy(const network *n, run *r, const batch *b, err *e)
     for (int i = 0; i < n->model->n_inputs; i++)
         if (!copy(n->in[i], r, b, e))
             return false;
-    return copy(n->target, r, b, e) && copy(n->weight, r, b, e);
+    return copy(n->target, r, b, e) && copy(n->weight, r, b, e) && copy(n->affect, r, b, e);
 }
 
 const char *feed_paths(const batch *b, char out[512])

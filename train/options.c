@@ -73,6 +73,8 @@ static const config_key keys[] = {
      .help = "the metric of the validation data that decides what `best` is"},
     {"train.grad_clip", CONFIG_NUMBER, "1", 0, 1e9, .help = "largest L2 norm of the whole gradient; 0: as it is"},
     {"train.label_smoothing", CONFIG_NUMBER, "0", 0, 0.999, .help = "part of the target that is spread over all classes (training only)"},
+    {"train.affect_weight", CONFIG_NUMBER, "0", 0, 100,
+     .help = "emotion_recognizer: weight of the squared error of valence and arousal (embedding 0 and 1) beside the classes' loss"},
     {"train.ema", CONFIG_NUMBER, "0", 0, 0.999999, .help = "decay of the averaged weights that evaluation and export use; 0: none"},
     {"train.time_limit", CONFIG_SECONDS, NULL, 0, INFINITY,
      .help = "stop, resumable, before this time of this command is over; by default what the scheduler says (SLURM_JOB_END_TIME)"},
@@ -230,6 +232,7 @@ static void read_loop(const config *c, train_options *o)
     o->min_delta = config_num(c, "train.early_stopping.min_delta");
     o->grad_clip = config_num(c, "train.grad_clip");
     o->label_smoothing = (float)config_num(c, "train.label_smoothing");
+    o->affect_weight = (float)config_num(c, "train.affect_weight");
     o->ema = (float)config_num(c, "train.ema");
     o->time_limit = config_num(c, "train.time_limit");
     o->threads = (int)config_int(c, "train.threads");

@@ -39,7 +39,7 @@ typedef struct train_options {
     double min_delta;
     const char *monitor;
     double grad_clip; // 0: none
-    float label_smoothing, ema;
+    float label_smoothing, affect_weight, ema;
     double time_limit;       // seconds, 0: none
     int threads;             // 0: all that this process may use
     uint64_t budget;         // bytes

@@ -20,6 +20,7 @@ static model_dims dims_of(const trainer *t, bool training)
                         .time = t->s.time,
                         .classes = t->s.classes,
                         .label_smoothing = training ? t->o->label_smoothing : 0,
+                        .affect_weight = training ? t->o->affect_weight : 0,
                         .training = training};
 }
 

@@ -298,3 +298,43 @@ TEST(model_accumulated_gradients_equal_one_large_batch)
     params_release(p[0]), params_release(p[1]);
     arena_free(&a);
 }
+
+// loss = classes' cross-entropy + affect_weight * mean over rows of the mean squared error of embedding 0 and 1.
+TEST(model_affect_is_part_of_the_loss)
+{
+    enum { B = 3, T = 4 };
+    double loss[2] = {0}, expected = 0;
+    for (int k = 0; k < 2; k++) {
+        arena a = {.name = "affect"};
+        err e = {0};
+        params *p = params_open(&a);
+        model_dims d = {.batch = B, .time = T, .classes = 2, .training = true, .affect_weight = k ? 0.5f : 0};
+        network *n = model_build(model_find("emotion_recognizer"), p, &d, &a, &e);
+        EXPECT_OK(n && params_allocate(p, 0, &e), e);
+        params_init(p, 3);
+        tensor *outputs[] = {n->out, n->loss};
+        plan_options o = {.threads = 1, .outputs = outputs, .n_outputs = 2, .params = p, .grads = n->grads};
+        run *r = run_open(plan_make(n->g, &o, &a, &e), p, NULL, &a, &e);
+        for (int i = 0; i < B * T * 128; i++)
+            ((float *)run_data(r, n->in[0]))[i] = test_fill(8, (uint32_t)i, 1);
+        for (int i = 0; i < B; i++) {
+            ((int32_t *)run_data(r, n->target))[i] = i % 2;
+            ((float *)run_data(r, n->weight))[i] = 1;
+        }
+        *(float *)run_data(r, n->scale) = 1.0f / B;
+        float *meant = k ? run_data(r, n->affect) : NULL;
+        for (int i = 0; meant && i < B * 64; i++)
+            meant[i] = test_fill(9, (uint32_t)i, 1);
+        run_step(r, 0, 0, true);
+        loss[k] = (double)*(float *)run_data(r, n->loss);
+        const float *said = run_data(r, n->out);
+        for (int i = 0; meant && i < B; i++)
+            for (int j = 0; j < 2; j++)
+                expected += 0.5 * pow((double)said[i * 64 + j] - (double)meant[i * 64 + j], 2) / (2 * B);
+        run_close(r);
+        params_release(p);
+        arena_free(&a);
+    }
+    EXPECT(expected > 0.01);
+    EXPECT_NEAR(loss[1] - loss[0], expected, 1e-6);
+}
