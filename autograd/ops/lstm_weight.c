@@ -8,8 +8,7 @@
 // without a shifted copy of h.
 #include <string.h>
 
-#include "autograd/gemm.h"
-#include "autograd/op.h"
+#include "autograd/ops/product.h"
 
 static bool shape_rule(const node *n, err *e)
 {
@@ -28,26 +27,37 @@ static double cost(const node *n)
     return gemm_cost(d.d[2], n->in[1]->shape.d[2], d.d[0] * d.d[1]);
 }
 
-// Gates are shared out in multiples of this: whole register tiles.
-enum { GRAIN = 8 };
+// One product over the whole batch, had it no borders: what the tiles are cut by.
+static gemm whole_of(const node *n)
+{
+    shape d = n->in[0]->shape;
+    int64_t gates = d.d[2], units = gates / 4;
+    return (gemm){.ta = true, .m = gates, .n = units, .k = d.d[0] * (d.d[1] - 1), .lda = gates, .ldb = units, .ldc = units};
+}
 
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     shape d = c->n->in[0]->shape;
-    int64_t batch = d.d[0], steps = d.d[1], gates = d.d[2], units = gates / 4;
-    gemm p = {.ta = true, .m = hi - lo, .n = units, .k = steps - 1, .lda = gates, .ldb = units, .ldc = units};
-    p.c = (float *)c->out[0] + lo * units;
-    for (int64_t b = 0; b < batch; b++) {
-        p.a = (const float *)c->in[0] + (b * steps + 1) * gates + lo;
-        p.b = (const float *)c->in[1] + b * steps * units;
-        p.beta = b > 0 ? 1.0f : 0.0f;
-        gemm_serial(&p);
-    }
+    int64_t batch = d.d[0], steps = d.d[1];
+    gemm whole = whole_of(c->n);
+    tiles t = tiles_of(&whole, 0);
+    for (int64_t i = lo; i < hi; i++)
+        for (int64_t b = 0; b < batch; b++) {
+            whole.a = (const float *)c->in[0] + (b * steps + 1) * whole.lda;
+            whole.b = (const float *)c->in[1] + b * steps * whole.ldb;
+            whole.c = c->out[0];
+            gemm p = tile_at(&whole, &t, i);
+            p.k = steps - 1;
+            p.beta = b > 0 ? 1.0f : 0.0f;
+            gemm_serial(&p);
+        }
 }
 
 static void forward(const call *c)
 {
-    op_parallel(c, c->n->in[0]->shape.d[2], GRAIN, part);
+    gemm whole = whole_of(c->n);
+    tiles t = tiles_of(&whole, 0);
+    op_parallel(c, t.down * t.across, 1, part);
 }
 
 static void reference(const call *c)

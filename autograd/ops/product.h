@@ -14,7 +14,7 @@ enum {
     TILE_PRODUCT = 1 << 20, // multiply-adds of a tile at least
     TILES_MOST = 16,
     TILES_MOST_TURNED = 8, // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
-    TILE_ROWS_LEAST = 32,
+    TILE_ROWS_LEAST = 64,
     TILE_COLS_LEAST = 96,
     TILE_GRAIN = 16 // rows and columns: a multiple of every library's register tile but oneDNN's 48 columns
 };
