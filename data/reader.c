@@ -35,8 +35,9 @@ const reader_def *reader_find(const char *name, err *e)
         if (!strcmp(rows[i]->name, name))
             return rows[i];
         names[i] = rows[i]->name;
-        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     }
+    for (size_t i = 0; i < ROWS; i++)
+        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     const char *near = str_nearest(name, names, ROWS);
     err_set(e, ERR_CONFIG, "unknown dataset '%s'%s%s%s; there are: %s", name, near ? ", did you mean '" : "", near ? near : "",
             near ? "'?" : "", all.s);
