@@ -11,9 +11,9 @@
 
 enum { BANDS = 128, LABELS = 3 };
 
-static void write_shard(const char *dir, const char *split, int items, uint32_t seed)
+static void write_shard(const char *dir, const char *split, int items, uint32_t seed, const char *last_label, const char *settings)
 {
-    static const char *const labels[LABELS] = {"calm", "grief", "joy"};
+    const char *labels[LABELS] = {"calm", "grief", last_label};
     static float mel[64 * BANDS];
     char path[1100], name[64];
     err e = {0};
@@ -21,7 +21,7 @@ static void write_shard(const char *dir, const char *split, int items, uint32_t 
                        .split = split,
                        .labels = labels,
                        .n_labels = LABELS,
-                       .settings = "{\"mel\":{\"n_mels\":128}}",
+                       .settings = settings,
                        .key = split,
                        .licence = "none",
                        .citation = "none",
@@ -47,8 +47,12 @@ const char *corpus_make(const char *dir)
     char text[4000];
     err e = {0};
     EXPECT_OK(file_make_dirs(dir, &e), e);
-    write_shard(dir, "train", 26, 100);
-    write_shard(dir, "val", 9, 900);
+    static const char settings[] = "{\"mel\":{\"hop_length\":320,\"n_mels\":128}}",
+                      other[] = "{\"mel\":{\"hop_length\":160,\"n_mels\":128}}";
+    write_shard(dir, "train", 26, 100, "joy", settings);
+    write_shard(dir, "val", 9, 900, "joy", settings);
+    write_shard(dir, "rage", 9, 900, "rage", settings);
+    write_shard(dir, "hop", 9, 900, "joy", other);
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     snprintf(text, sizeof text,
              "model: emotion_recognizer\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // program.c (tests): `kmidi train`, `eval` and `plan` from outside: results, files, exit codes, sentences.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,9 @@ TEST(train_program_learns_and_leaves_a_record)
     EXPECT_INT(json_int(json_get(j, "steps"), 0), 48);
     EXPECT(json_num(json_get(j, "best"), 0) > 0.8);
     EXPECT(json_num(json_get(j, "samples_per_s"), 0) > 0);
-    EXPECT(json_num(json_get(j, "predicted_peak"), 0) > 0 && json_num(json_get(j, "measured_peak"), 0) > 0);
+    double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
+    EXPECT(predicted > 0 && measured > 0);
+    EXPECT_NEAR(predicted, measured, 32 << 20);
     json_free(j);
     EXPECT_INT(
         test_shell(&out,
@@ -45,6 +48,10 @@ TEST(train_program_learns_and_leaves_a_record)
     EXPECT(json_num(json_get(j, "accuracy"), 0) > 0.8 && json_num(json_get(j, "macro_f1"), 0) > 0.5);
     EXPECT_INT(json_len(json_get(j, "confusion")), 3);
     json_free(j);
+    EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/data/rage-*.h5'", k, dir, dir), 1);
+    EXPECT_HAS(out, "rage");
+    EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/data/hop-*.h5'", k, dir, dir), 1);
+    EXPECT_HAS(out, "hop_length");
     // a folder with a run in it is not written into
     EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/run", k, config, dir), 2);
     EXPECT_HAS(out, "already holds a run; go on with it by --resume");
@@ -74,11 +81,13 @@ TEST(train_program_says_what_is_wrong)
         {"--resume nowhere", 1, "'nowhere' is neither a checkpoint nor a run folder"},
         {"init_from=nowhere.h5", 1, "nowhere.h5"},
         {"--run-dir /proc/none", 1, "/proc/none"},
+        {"data.val=$D/hop-00000.h5", 1, "hop_length"},
+        {"data.val=$D/rage-00000.h5", 1, "rage"},
         {"model=melody_transformer", 1, "melody_transformer does not take mel frames"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        EXPECT_INT(test_shell(&out, "%s train %s %s %s", k, config, strstr(cases[i].arguments, "--r") ? "" : "--run-dir /proc/none",
-                              cases[i].arguments),
+        EXPECT_INT(test_shell(&out, "D=%s/data; %s train %s %s %s", dir, k, config,
+                              strstr(cases[i].arguments, "--r") ? "" : "--run-dir /proc/none", cases[i].arguments),
                    cases[i].status);
         EXPECT_HAS(out, cases[i].sentence);
     }
@@ -102,4 +111,23 @@ TEST(plan_program_counts_bytes)
     EXPECT_INT(test_shell(&out, "%s plan %s data.train=none.h5 --nodes", k, config), 0);
     EXPECT_HAS(out, "planned without data");
     EXPECT_HAS(out, "lstm");
+}
+
+TEST(train_program_survives_a_full_disk)
+{
+    const char *out, *config = corpus_make(test_path("data")), *k = test_kmidi();
+    char dir[1100];
+    snprintf(dir, sizeof dir, "%s", test_path("small"));
+    if (test_shell(NULL, "mkdir -p %s && mount -t tmpfs -o size=12m tmpfs %s", dir, dir)) {
+        test_skip("needs the right to mount a small tmpfs");
+        return;
+    }
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/run train.epochs=8 train.keep_top_k=5", k, config, dir), 1);
+    EXPECT_HAS(out, "could not be saved");
+    EXPECT_HAS(out, "still has the one before");
+    EXPECT_HAS(out, "No space left on device");
+    EXPECT_INT(test_shell(NULL, "test -z \"$(ls %s/run/checkpoints | grep tmp)\"", dir), 0);
+    EXPECT_INT(test_shell(NULL, "mount -o remount,size=80m %s", dir), 0);
+    EXPECT_INT(test_shell(&out, "%s train --resume %s/run", k, dir), 0);
+    EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
 }

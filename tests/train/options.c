@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// options.c (tests): budgets of profiles, what the table alone cannot refuse, and that every configuration in configs/ is understood.
+#include <string.h>
+
+#include "base/file.h"
+#include "tests/test.h"
+#include "train/options.h"
+
+static arena mem;
+
+static bool read_text(const char *text, uint64_t machine, train_options *o, err *e)
+{
+    arena_free(&mem);
+    config *c = config_open(&train_table, &mem);
+    return config_parse(c, text, strlen(text), "x.yaml", e) && config_finish(c, e) && train_options_read(c, machine, o, e);
+}
+
+#define BASE   "model: emotion_recognizer\ndata: {train: a.h5, val: b.h5}\n"
+#define GIB(n) ((uint64_t)(n) << 30)
+
+TEST(options_budgets_of_profiles)
+{
+    static const struct {
+        const char *memory;
+        uint64_t machine, budget;
+    } cases[] = {
+        {"", GIB(64), GIB(40)},
+        {"memory: {beside_llm: true}\n", GIB(64), GIB(2)},
+        {"", GIB(24) - GIB(1), GIB(18)},
+        {"", GIB(15), GIB(12)},
+        {"", GIB(8), GIB(6)},
+        {"memory: {profile: 16gb}\n", GIB(64), GIB(12)},
+        {"memory: {profile: 24gb, beside_llm: true}\n", GIB(4), GIB(7)},
+        {"memory: {profile: 48gb}\n", GIB(4), GIB(40)},
+        {"memory: {profile: 16gb, budget: 6GiB}\n", GIB(64), GIB(6)},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400] = BASE;
+        train_options o;
+        err e = {0};
+        EXPECT_OK(read_text(strcat(text, cases[i].memory), cases[i].machine, &o, &e), e);
+        EXPECT_INT(o.budget, cases[i].budget);
+    }
+}
+
+TEST(options_refuse_what_contradicts)
+{
+    train_options o;
+    err e = {0};
+    EXPECT_ERR(read_text(BASE "schedule: {warmup_steps: 5, warmup_epochs: 1}\n", GIB(16), &o, &e), e, ERR_CONFIG,
+               "x.yaml:3:12: 'schedule.warmup_steps' and");
+    EXPECT_ERR(read_text(BASE "optim: {name: sgd, nesterov: true}\n", GIB(16), &o, &e), e, ERR_CONFIG, "needs an 'optim.momentum' above 0");
+    EXPECT_ERR(read_text(BASE "run_name: ../up\n", GIB(16), &o, &e), e, ERR_CONFIG, "must be a plain name");
+    EXPECT_ERR(read_text("model: x\n", GIB(16), &o, &e), e, ERR_CONFIG, "'data.train' is not set");
+    EXPECT_OK(read_text(BASE "optim: {name: sgd}\n", GIB(16), &o, &e), e);
+    EXPECT_NEAR(o.hyper.weight_decay, 0, 0);
+    EXPECT_OK(read_text(BASE, GIB(16), &o, &e), e);
+    EXPECT_NEAR(o.hyper.weight_decay, 0.01, 1e-9);
+    arena_free(&mem);
+}
+
+TEST(options_of_all_shipped_configurations)
+{
+    static const char *const patterns[] = {"configs/*.yaml", "configs/profiles/*.yaml"};
+    for (int k = 0; k < 2; k++) {
+        arena a = {0};
+        err e = {0};
+        size_t n = 0;
+        char **list = file_glob(&a, patterns[k], &n, &e);
+        EXPECT_OK(list != NULL, e);
+        for (size_t i = 0; list && i < n; i++) {
+            config *c = config_open(&train_table, &a);
+            train_options o;
+            EXPECT_OK(config_load(c, list[i], &e), e);
+            if (k == 0)
+                EXPECT_OK(config_finish(c, &e) && train_options_read(c, GIB(16), &o, &e), e);
+        }
+        arena_free(&a);
+    }
+}
