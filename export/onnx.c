@@ -49,10 +49,12 @@ static bool check_front(const network *n, const onnx_front *f, err *e)
 
 static const char *input_sentence(const network *n, const onnx_options *o, arena *a)
 {
-    if (o->front)
-        return arena_printf(
-            a, "waveform: mono audio at %d Hz, -1 to 1, [batch, samples]; log-mel frames, standardisation, padding and cropping are inside",
-            o->front->sample_rate);
+    const onnx_front *f = o->front;
+    if (f)
+        return arena_printf(a,
+                            "waveform: mono audio at %d Hz, -1 to 1, [batch, samples], at least %d samples; log-mel frames, "
+                            "standardisation, padding and cropping are inside",
+                            f->sample_rate, f->center ? f->n_fft / 2 + 1 : f->n_fft);
     if (!strcmp(n->model->inputs[0].name, "mel"))
         return "mel: log-mel frames, standardised per band with the metadata mean and deviation: (log_mel - mean) / deviation";
     return NULL;
