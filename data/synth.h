@@ -11,7 +11,7 @@
 //     loudness      0.4 + 0.25 a of full scale        brightness  harmonics fall as 1 / h^(2.4 - 1.3 a - 0.4 v)
 //
 // Every clip strays from these by chance, and so does its player (a group of clips: own tempo, tuning, timbre, touch), or learning would be
-// trivial. Players are dealt to train, val and test (7 : 1.5 : 1.5), so that no player is in two of them. A clip is a function of (seed,
+// trivial. Of twenty players three belong to val and three to test, so that nobody is in two splits. A clip is a function of (seed,
 // number) alone.
 #ifndef KMIDI_DATA_SYNTH_H
 #define KMIDI_DATA_SYNTH_H

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// data.c: synth, prepare, inspect and verify as a user and a script see them.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "tests/test.h"
+
+// The last line of what a command printed.
+static json *last_line(const char *out)
+{
+    size_t n = strlen(out);
+    while (n > 0 && out[n - 1] == '\n')
+        n--;
+    size_t from = n;
+    while (from > 0 && out[from - 1] != '\n')
+        from--;
+    err e = {0};
+    json *j = json_parse(out + from, n - from, &e);
+    test_expect(j != NULL, __FILE__, __LINE__, "%s: %s", e.text, out);
+    return j;
+}
+
+static void make_corpus(void)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out, "%s synth %s/c --items 40 --seconds 0.5 --json 2>/dev/null", test_kmidi(), test_dir()), 0);
+    json *j = last_line(out);
+    EXPECT_INT(json_int(json_get(j, "items"), 0), 40);
+    EXPECT(json_bool(json_get(j, "synthetic"), false));
+    json_free(j);
+}
+
+static void make_shards(void)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out, "%s prepare configs/data/audio_manifest.yaml --out %s/s root=%s/c --jobs 2 --json 2>/dev/null",
+                          test_kmidi(), test_dir(), test_dir()),
+               0);
+    json *j = last_line(out);
+    EXPECT_INT(json_int(json_get(j, "prepared"), 0), 40);
+    EXPECT_INT(json_int(json_get(j, "rejected"), 1), 0);
+    EXPECT(json_num(json_get(j, "seconds"), 0) > 0 && json_num(json_get(j, "items_per_s"), 0) > 0);
+    json_free(j);
+}
+
+TEST(cmd_data_goes_from_nothing_to_shards)
+{
+    const char *out;
+    make_corpus();
+    make_shards();
+    EXPECT_INT(test_shell(&out, "%s inspect %s/s/train-00000.h5 --json", test_kmidi(), test_dir()), 0);
+    json *j = last_line(out);
+    EXPECT_STR(json_str(json_get(j, "kind"), ""), "shard");
+    EXPECT_INT(json_int(json_get(j, "items"), 0), 24);
+    EXPECT_INT(json_int(json_get(json_get(j, "labels"), "joy"), 0), 6);
+    EXPECT_INT(json_int(json_get(json_get(json_get(j, "settings"), "mel"), "sample_rate"), 0), 16000);
+    EXPECT(json_bool(json_get(j, "synthetic"), false));
+    json_free(j);
+    EXPECT_INT(test_shell(&out, "%s inspect %s/c/wav/00003.wav", test_kmidi(), test_dir()), 0);
+    EXPECT_HAS(out, "audio");
+    EXPECT_HAS(out, "16000");
+    EXPECT_INT(test_shell(&out, "%s inspect %s/s", test_kmidi(), test_dir()), 1);
+    EXPECT_HAS(out, "is not a file");
+}
+
+TEST(cmd_verify_tells_good_from_bad)
+{
+    const char *out;
+    make_corpus();
+    make_shards();
+    EXPECT_INT(test_shell(&out, "%s verify %s/s/*.h5 %s/c/wav/0000*.wav", test_kmidi(), test_dir(), test_dir()), 0);
+    EXPECT_HAS(out, "train-00000.h5: ok (shard)");
+    test_shell(&out, "cd %s/s && printf '\\377' | dd of=train-00000.h5 bs=1 seek=60000 conv=notrunc && truncate -s 5000 val-00000.h5",
+               test_dir());
+    EXPECT_INT(test_shell(&out, "%s verify %s/s/*.h5 --json 2>/dev/null", test_kmidi(), test_dir()), 1);
+    EXPECT_HAS(out, "test-00000.h5\", \"kind\": \"shard\", \"ok\": true");
+    EXPECT_HAS(out, "\"ok\": false, \"reason\": \"damaged\"");
+    EXPECT_INT(test_shell(&out, "%s verify %s/s/*.h5", test_kmidi(), test_dir()), 1);
+    EXPECT_HAS(out, "'mel'");
+    EXPECT_HAS(out, "2 of 3 files did not pass");
+}
+
+TEST(cmd_prepare_says_what_is_wrong_with_the_command)
+{
+    static const struct {
+        const char *args, *says;
+        int rc;
+    } bad[] = {
+        {"configs/data/synth.yaml", "--out", 2},
+        {"configs/data/synth.yaml --out $D/o --shard 3/2", "--shard takes k/n", 2},
+        {"configs/data/synth.yaml --out $D/o --jobs -1", "--jobs takes", 2},
+        {"configs/data/synth.yaml --out $D/o mel.n_mel=3", "did you mean 'mel.n_mels'", 2},
+        {"configs/data/synth.yaml --out $D/o dataset=synht", "synth", 2},
+        {"configs/data/audio_manifest.yaml --out $D/o", "root=", 2},
+        {"configs/data/audio_manifest.yaml --out $D/o root=$D/none", "manifest.jsonl", 1},
+        {"nothing.yaml --out $D/o", "nothing.yaml", 1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *out;
+        int rc = test_shell(&out, "D=%s; %s prepare %s", test_dir(), test_kmidi(), bad[i].args);
+        test_expect(rc == bad[i].rc, __FILE__, __LINE__, "%s: exit %d, expected %d: %s", bad[i].args, rc, bad[i].rc, out);
+        EXPECT_HAS(out, bad[i].says);
+    }
+    EXPECT(!file_exists(test_path("o")));
+}
