@@ -341,6 +341,9 @@ char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *
         return NULL;
     }
     char *path = arena_printf(a, "%s/checkpoints/%s.h5", run_or_file, name);
+    char *last = arena_printf(a, "%s/checkpoints/last.h5", run_or_file);
+    if (!file_exists(path) && !strcmp(name, "best"))
+        path = last; // a run without validation data has no best
     if (file_exists(path))
         return path;
     size_t n;

@@ -66,7 +66,8 @@ bool checkpoint_weights(checkpoint *k, params *p, err *e) MUST_CHECK;
 bool checkpoint_start(checkpoint *k, params *p, err *e) MUST_CHECK;
 // Everything for going on: weights, moments, and EMA (where `ema` is not NULL, of p->grads_len).
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;
-// Path of the file that a name stands for: a file itself; a run folder: its checkpoints/NAME.h5. ERR_MISSING names what is there.
+// Path of the file that a name stands for: a file itself; a run folder: its checkpoints/NAME.h5 ("last" for "best" in a run that was never
+// evaluated). ERR_MISSING names what is there.
 char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *e) MUST_CHECK;
 
 // Write

@@ -84,9 +84,11 @@ job *job_configure(const job_request *r, arena *a, err *e)
 
 static bool check_data(const job *j, err *e)
 {
-    const char *path = j->resume ? j->resume : j->options.init_from;
-    if (!path)
+    const char *path = j->resume;
+    if (!path && !j->options.init_from)
         return true;
+    if (!path && !(path = checkpoint_find(j->a, j->options.init_from, "best", e)))
+        return err_trail(e, "init_from");
     checkpoint *k = checkpoint_open(path, j->a, e);
     bool ok = k && (!j->resume || shards_same(j->shards, k, e));
     if (ok && !j->resume && meta_get(&k->meta, "settings"))

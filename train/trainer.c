@@ -93,6 +93,16 @@ static void advance(trainer *t, const window *w)
         st->batch = 0, st->epoch++, st->epoch_loss = st->epoch_weight = 0;
 }
 
+// The first step touches all memory for the first time: it counts only while there is no other.
+static void count_time(trainer *t, double took, int64_t items)
+{
+    if (t->state.step == t->first_step + 2)
+        t->step_seconds = 0, t->timed_steps = t->timed_samples = 0, t->log_seconds = 0, t->log_samples = 0;
+    t->step_seconds += took;
+    t->timed_steps++;
+    t->timed_samples += items;
+}
+
 bool trainer_step(trainer *t, err *e)
 {
     double began = hw_seconds();
@@ -106,11 +116,7 @@ bool trainer_step(trainer *t, err *e)
     double took = hw_seconds() - began;
     t->longest_step = fmax(t->longest_step, took);
     t->state.seconds += took;
-    if (t->state.step > t->first_step + 1) { // the first step touches all memory for the first time
-        t->step_seconds += took;
-        t->timed_steps++;
-        t->timed_samples += w.items;
-    }
+    count_time(t, took, w.items);
     return true;
 }
 
@@ -236,17 +242,22 @@ static double time_left(const trainer *t)
     return slurm > 0 && (left <= 0 || slurm < left) ? slurm : left;
 }
 
+static double per_second(const trainer *t, int64_t count)
+{
+    return t->step_seconds > 0 ? (double)count / t->step_seconds : 0;
+}
+
 static void tick(const trainer *t)
 {
     if (!t->s.tick)
         return;
-    double rate = t->step_seconds > 0 ? (double)t->timed_steps / t->step_seconds : 0;
+    double rate = per_second(t, t->timed_steps);
     t->s.tick(t->s.user, &(trainer_tick){.step = t->state.step,
                                          .total = t->total,
                                          .epoch = (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches,
                                          .loss = t->state.last_loss,
                                          .lr = t->lr,
-                                         .samples_per_s = t->step_seconds > 0 ? (double)t->timed_samples / t->step_seconds : 0,
+                                         .samples_per_s = per_second(t, t->timed_samples),
                                          .seconds_left = rate > 0 ? (double)(t->total - t->state.step) / rate : 0});
 }
 
@@ -282,8 +293,8 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
         return false;
     *r = (trainer_result){.steps = t->state.step,
                           .total = t->total,
-                          .steps_per_s = t->step_seconds > 0 ? (double)t->timed_steps / t->step_seconds : 0,
-                          .samples_per_s = t->step_seconds > 0 ? (double)t->timed_samples / t->step_seconds : 0,
+                          .steps_per_s = per_second(t, t->timed_steps),
+                          .samples_per_s = per_second(t, t->timed_samples),
                           .best = t->state.best_step >= 0 ? t->state.best : NAN,
                           .best_step = t->state.best_step,
                           .last_loss = t->state.last_loss,
@@ -314,7 +325,8 @@ static bool start(trainer *t, err *e)
     t->state.value = NAN;
     t->state.seed = t->o->seed;
     if (t->o->init_from && !t->s.resume) {
-        checkpoint *k = checkpoint_open(t->o->init_from, t->a, e);
+        const char *path = checkpoint_find(t->a, t->o->init_from, "best", e);
+        checkpoint *k = path ? checkpoint_open(path, t->a, e) : NULL;
         bool ok = k && checkpoint_start(k, t->p, e);
         checkpoint_close(k);
         if (!ok)

@@ -192,6 +192,14 @@ static double epochs_done(const trainer *t)
     return (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches;
 }
 
+// The optimiser's rate is a float: 0.00100000005 is 0.001.
+static double round_lr(double lr)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", lr);
+    return strtod(text, NULL);
+}
+
 bool trainer_log_step(trainer *t, err *e)
 {
     checkpoint_state *st = &t->state;
@@ -206,7 +214,7 @@ bool trainer_log_step(trainer *t, err *e)
     int n = snprintf(line, size, "{\"kind\": \"train\", \"step\": %lld", (long long)st->step);
     n = add(line, size, n, "epoch", epochs_done(t));
     n = add(line, size, n, "loss", loss);
-    n = add(line, size, n, "lr", t->lr);
+    n = add(line, size, n, "lr", round_lr(t->lr));
     n = add(line, size, n, "grad_norm", t->norm);
     n = add(line, size, n, "samples", (double)st->samples);
     n = add(line, size, n, "seconds", st->seconds); // wall clock stands last: what lies before it is the same in every run of a seed
