@@ -22,10 +22,18 @@ static bool parse_part(const char *text, prepare_job *job, err *e)
     return err_set(e, ERR_USAGE, "--shard takes k/n with k from 1 to n, such as 1/4, not '%s'", text);
 }
 
+// How much there is to do is known once the index was read.
+typedef struct view {
+    cmd *c;
+    progress *line;
+} view;
+
 static void told(void *user, uint64_t done, uint64_t total, uint64_t rejected)
 {
-    (void)total;
-    progress_at(user, done, "%llu rejected", (unsigned long long)rejected);
+    view *v = user;
+    if (!v->line)
+        v->line = progress_open(v->c, "prepare", total);
+    progress_at(v->line, done, "%llu rejected", (unsigned long long)rejected);
 }
 
 static void say(cmd *c, const prepare_report *r)
@@ -80,9 +88,10 @@ static bool run(cmd *c, err *e)
     if (!load(c, &k, e))
         return false;
     job.jobs = (int)jobs;
-    job.user = progress_open(c, "prepare", 0);
+    view v = {c, NULL};
+    job.user = &v;
     bool ok = prepare_run(k, &job, &c->env, &report, e);
-    progress_close(job.user);
+    progress_close(v.line);
     if (ok)
         say(c, &report);
     tell_json(c, &report);

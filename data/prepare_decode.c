@@ -270,6 +270,8 @@ bool prepare_decode(prepare *p, err *e)
     threads *pool = threads_open(p->job->jobs, e);
     reader *r = pool ? reader_open(p->reader, &p->options, e) : NULL;
     decoding d = {.p = p, .room = p->job->jobs * SLOTS_A_JOB};
+    if (p->job->told)
+        p->job->told(p->job->user, 0, p->to_make, 0);
     d.slots = base_checked(calloc((size_t)d.room, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
     bool ok = r && read_all(&d, r, pool, e);
     for (int i = 0; i < d.n; i++)

@@ -63,16 +63,16 @@ static void interpret(const synth_options *o, dice *d, synth_piece *p)
     p->major = v + normal(d, 0.15) > 0;
     p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
     p->tuning = normal(&own, 0.15);
-    double fall = clamp(2.4 - 1.3 * a - 0.4 * v + normal(d, 0.15) + normal(&own, 0.15), 0.3, 4), sum = 0;
+    double fall = clamp(2.4 - 1.4 * a - 0.6 * v + normal(d, 0.12) + normal(&own, 0.1), 0.3, 4.5), sum = 0;
     for (int h = 0; h < HARMONICS; h++)
-        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.15));
+        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.1));
     for (int h = 0; h < HARMONICS; h++)
         p->amplitude[h] /= sum;
     p->attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
     p->decay = uniform(&own, 0.06, 0.2);
     p->sustain = uniform(&own, 0.45, 0.8);
     p->release = clamp((0.16 - 0.1 * a) * exp(normal(d, 0.2)), 0.02, 0.5);
-    p->loudness = clamp((0.4 + 0.25 * a) * exp(normal(d, 0.2) + normal(&own, 0.1)), 0.05, 0.9);
+    p->loudness = clamp((0.4 + 0.25 * a) * exp(normal(d, 0.12) + normal(&own, 0.06)), 0.05, 0.9);
     p->noise = pow(10, uniform(d, -3.2, -2.2));
 }
 
@@ -108,7 +108,7 @@ static void write_chord(synth_piece *p, dice *d, double start, double length, in
 static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *p)
 {
     double beat = 60 / p->tempo, articulation = clamp(0.75 - 0.28 * p->arousal + normal(d, 0.06), 0.2, 1);
-    int centre = nearest_degree(p, 62 + 7 * p->valence + 4 * p->arousal + normal(d, 1.5)), degree = centre;
+    int centre = nearest_degree(p, 62 + 8 * p->valence + 4 * p->arousal + normal(d, 1.5)), degree = centre;
     int most = (int)(o->seconds / beat * 8) + 64;
     p->notes = NEW(a, synth_note, (size_t)most);
     for (double t = 0, chord = 0; t < o->seconds && p->n_notes + CHORD + 1 < most;) {
