@@ -52,10 +52,16 @@ static bool own_stack(void)
 
 static void handle(int number, void (*handler)(int))
 {
-    struct sigaction old, now = {.sa_handler = handler, .sa_flags = SA_RESTART | (own_stack() ? SA_ONSTACK : 0)};
-    sigemptyset(&now.sa_mask);
-    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN) // nohup and background jobs stay as they were set up
-        sigaction(number, &now, NULL);
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART | (own_stack() ? SA_ONSTACK : 0)};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+// A shell script starts its background jobs with SIGINT ignored; who sends one to such a job means it. Only nohup is respected.
+static bool is_ignored(int number)
+{
+    struct sigaction old;
+    return sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
 }
 
 static void on_oom(const char *owner, size_t bytes)
@@ -79,7 +85,8 @@ void process_start(const command *k)
         return;
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
-    handle(SIGHUP, on_stop);
+    if (!is_ignored(SIGHUP))
+        handle(SIGHUP, on_stop);
     handle(SIGUSR1, on_save);
 }
 
