@@ -19,8 +19,9 @@
 //     "length"   i32 [B]                   frames of `mel` that are the item's, at the end of the window
 // batch.items, batch.weight, batch.paths, batch.epoch and batch.index as in batch.h.
 //
-// After loader_open nothing is allocated but what HDF5 does inside; a set of more than LOADER_SHARDS shards opens and closes shards as it
-// goes.
+// Every item of up to four windows is verified by its checksum each time it is read; of longer ones only the part that is needed is read
+// (kmidi verify checks all). After loader_open nothing is allocated but what HDF5 does inside; a set of more than LOADER_SHARDS shards
+// opens and closes shards as it goes.
 #ifndef KMIDI_DATA_LOADER_H
 #define KMIDI_DATA_LOADER_H
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WHOLE_WINDOWS = 4 }; // longer items than so many windows are read in part, unverified: reading all of them would cost too much
 enum { ITEM_BYTES = 500, OPEN_BYTES = 3 << 20 }; // of an open shard: its tables per item; HDF5's caches and the file
 
 // ---- Shards held open
@@ -103,6 +104,12 @@ static rng *streams(arena *a, uint64_t seed, const char *name, int n)
     return r;
 }
 
+static int64_t whole_most(const dataset *d, const loader_options *o)
+{
+    int64_t most = WHOLE_WINDOWS * o->window;
+    return most < d->longest ? most : d->longest;
+}
+
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e)
 {
     arena *a = &r->memory;
@@ -119,6 +126,8 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     r->crop = rng_stream(o->seed, "crop", 0);
     r->freq = streams(a, o->seed, "freq_mask", o->freq_masks);
     r->time = streams(a, o->seed, "time_mask", o->time_masks);
+    r->whole_most = whole_most(d, o);
+    r->whole = NEW(a, float, (size_t)r->whole_most *bands);
     loader_order_open(&r->order, d, o, a);
     if (!map_labels(r, o, e))
         return false;
@@ -139,8 +148,7 @@ uint64_t loader_rows_bytes(const dataset *d, const loader_options *o)
 {
     uint64_t open = d->n_shards < LOADER_SHARDS ? d->n_shards : LOADER_SHARDS;
     uint64_t per_shard = (uint64_t)d->items / d->n_shards;
-    (void)o;
-    return open * (OPEN_BYTES + per_shard * ITEM_BYTES);
+    return open * (OPEN_BYTES + per_shard * ITEM_BYTES) + (uint64_t)whole_most(d, o) * (uint64_t)d->n_mels * sizeof(float);
 }
 
 // ---- Rows
@@ -214,6 +222,17 @@ static void describe(const loader_rows *r, const shard *s, int64_t i, const load
     copy_path(out->path, s->paths[i]);
 }
 
+static bool read_part(loader_rows *r, shard *s, int64_t i, int64_t begin, int64_t n, float *out, err *e)
+{
+    int64_t frames = s->offsets[i + 1] - s->offsets[i], bands = r->d->n_mels;
+    if (n == frames || frames > r->whole_most)
+        return shard_frames(s, i, begin, n, out, e);
+    if (!shard_frames(s, i, 0, frames, r->whole, e))
+        return false;
+    memcpy(out, r->whole + begin * bands, (size_t)(n * bands) * sizeof *out);
+    return true;
+}
+
 bool loader_rows_make(loader_rows *r, uint64_t epoch, uint64_t position, int view, const loader_row_out *out, err *e)
 {
     const loader_options *o = &r->options;
@@ -229,7 +248,7 @@ bool loader_rows_make(loader_rows *r, uint64_t epoch, uint64_t position, int vie
                                                           : loader_begin(o->crop, view, o->views, frames, o->window);
     float *x = out->mel + (o->window - n) * bands;
     memset(out->mel, 0, (size_t)((o->window - n) * bands) * sizeof *out->mel);
-    if (!shard_frames(s, i, begin, n, x, e))
+    if (!read_part(r, s, i, begin, n, x, e))
         return false;
     standardise(x, n, r->d->n_mels, o->mean, o->deviation);
     mask_row(r, epoch, position, out->mel);

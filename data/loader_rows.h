@@ -27,7 +27,9 @@ typedef struct loader_rows {
     uint64_t clock;
     int32_t *target; // [n_labels] of the dataset -> index in the model's labels
     rng crop;
-    rng *freq, *time; // [freq_masks], [time_masks]
+    rng *freq, *time;   // [freq_masks], [time_masks]
+    int64_t whole_most; // items of up to so many frames are read whole, so that their checksum is verified, and then cut
+    float *whole;       // [whole_most, n_mels]
     arena memory;
 } loader_rows;
 
