@@ -39,13 +39,8 @@ static bool build(deploy *d, err *e)
 deploy *deploy_open(const char *name, arena *a, err *e)
 {
     deploy *d = NEW(a, deploy, 1);
-    err first = {0};
     d->arena = a;
-    d->path = checkpoint_find(a, name, "best", &first);
-    if (!d->path)
-        d->path = checkpoint_find(a, name, "last", NULL);
-    if (!d->path && e)
-        *e = first;
+    d->path = checkpoint_find(a, name, "best", e);
     if (d->path && build(d, e))
         return d;
     deploy_close(d);
