@@ -275,8 +275,20 @@ static bool skippable(checkpoint *k, const param *q)
            memcmp(have.dim, want.dim, sizeof *want.dim * (size_t)want.rank);
 }
 
+// The whole file is checked, moments too, although weights alone are wanted: a turned bit anywhere says that the disk or the copy is bad.
+static bool check_whole(checkpoint *k, err *e)
+{
+    size_t n;
+    if (h5_verify(k->file, &n, e))
+        return true;
+    explain(k->path, e);
+    return false;
+}
+
 static bool read_weights(checkpoint *k, params *p, bool shadow, bool skip, err *e)
 {
+    if (!check_whole(k, e))
+        return false;
     for (int i = 0; i < p->n; i++) {
         char name[300];
         if (skip && skippable(k, &p->list[i]))
