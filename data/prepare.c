@@ -17,7 +17,7 @@ static const config_key keys_before[] = {
     {"root", CONFIG_TEXT, .help = "the dataset's folder"},
     {"index", CONFIG_TEXT,
      .help = "manifest, csv or json, where the layout has one; relative to root or absolute; without it: the layout's own"},
-    {"outside", CONFIG_BOOL, "false", .help = "paths of the index may leave root"},
+    {"outside", CONFIG_BOOL, "false", .help = "relative paths of the index may climb out of root by .."},
     {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
     {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
     {"features", CONFIG_TEXTS, "[mel]", .choices = "mel", .least = 1, .help = "what is computed and stored"},

@@ -127,11 +127,7 @@ static bool climbs(const char *path)
 
 const char *reader_resolve(arena *a, const char *root, const char *path, bool outside, err *e)
 {
-    size_t n = strlen(root);
-    const char *inner = path;
-    if (path[0] == '/' && !strncmp(path, root, n) && (n == 0 || root[n - 1] == '/' || path[n] == '/'))
-        inner = path + n + (path[n] == '/');
-    if (!outside && (inner[0] == '/' || climbs(inner))) {
+    if (!outside && climbs(path)) {
         err_set(e, ERR_VALUE, "path '%s' leaves the dataset's folder '%s'; correct it, or set outside=true where that is meant", path,
                 root);
         return NULL;

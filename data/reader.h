@@ -44,7 +44,7 @@ typedef enum reader_step { READER_END, READER_ITEM, READER_BAD } reader_step;
 typedef struct reader_options {
     const char *root;  // the dataset's folder; NULL where the reader needs none
     const char *index; // the index's file, relative to root or absolute; NULL: the reader's own name for it
-    bool outside;      // paths may leave the root
+    bool outside;      // relative paths may climb out of the root
     int64_t items;     // synth
     double seconds;
     uint64_t seed;
@@ -88,8 +88,8 @@ void reader_close(reader *r); // accepts NULL
 int reader_split_rank(const char *split);
 // Fit to be part of a file's name?
 bool reader_split_ok(const char *split);
-// The file that `path` of an index means, or NULL with ERR_VALUE: an absolute path or one with ".." may leave `root` only where `outside`
-// says so.
+// The file that `path` of an index means, or NULL with ERR_VALUE: a path may climb by ".." above where it starts only where `outside`
+// says so. An absolute path is taken as it is.
 const char *reader_resolve(arena *a, const char *root, const char *path, bool outside, err *e) MUST_CHECK;
 
 #endif
