@@ -3,7 +3,13 @@
 # make demo     the main job, end to end           make asan    the tests under ASan and UBSan
 # make bench    speed beside the peers             make help    all targets
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+# As many jobs as cores, unless the command line says otherwise.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
+endif
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
