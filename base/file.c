@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
@@ -265,5 +266,29 @@ char **file_glob(arena *a, const char *pattern, size_t *n, err *e)
         qsort(paths, *n, sizeof *paths, by_name); // by bytes, whatever the locale
     }
     globfree(&g);
+    return paths;
+}
+
+char **file_list(arena *a, const char *dir, const char *pattern, size_t *n)
+{
+    DIR *d = opendir(dir);
+    size_t cap = 0;
+    char **paths = NULL;
+    *n = 0;
+    for (const struct dirent *f; d && (f = readdir(d));) {
+        if (fnmatch(pattern, f->d_name, FNM_PERIOD) != 0)
+            continue;
+        if (*n == cap) {
+            char **grown = NEW(a, char *, cap ? 2 * cap : 16);
+            if (cap)
+                memcpy(grown, paths, cap * sizeof *paths);
+            paths = grown, cap = cap ? 2 * cap : 16;
+        }
+        paths[(*n)++] = path_join(a, dir, f->d_name);
+    }
+    if (d)
+        closedir(d);
+    if (*n)
+        qsort(paths, *n, sizeof *paths, by_name);
     return paths;
 }

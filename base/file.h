@@ -24,5 +24,7 @@ bool file_make_dirs(const char *path, err *e) MUST_CHECK; // like mkdir -p
 bool file_exists(const char *path);
 // Paths that match a shell pattern, sorted; no match is ERR_MISSING.
 char **file_glob(arena *a, const char *pattern, size_t *n, err *e) MUST_CHECK;
+// Paths of what lies in `dir` itself and whose name matches, sorted. `dir` is taken as it is, whatever characters it has. None: *n is 0.
+char **file_list(arena *a, const char *dir, const char *pattern, size_t *n);
 
 #endif

@@ -207,8 +207,8 @@ static bool intact(const char *path)
 static const char *offer(const char *path, arena *a)
 {
     size_t n;
-    char **list = file_glob(a, arena_printf(a, "%s/*.h5", path_dir(a, path)), &n, NULL);
-    while (list && n) {
+    char **list = file_list(a, path_dir(a, path), "*.h5", &n);
+    while (n) {
         size_t newest = 0;
         struct stat best = {0}, s;
         for (size_t i = 0; i < n; i++)
@@ -360,8 +360,8 @@ char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *
         return path;
     size_t n;
     strbuf there = {0};
-    char **list = file_glob(a, arena_printf(a, "%s/checkpoints/*.h5", run_or_file), &n, NULL);
-    for (size_t i = 0; list && i < n; i++)
+    char **list = file_list(a, path_join(a, run_or_file, "checkpoints"), "*.h5", &n);
+    for (size_t i = 0; i < n; i++)
         strbuf_printf(&there, "%s%s", i ? ", " : "", path_base(list[i]));
     (void)err_set(e, ERR_MISSING, "'%s' is not there; that folder has %s", path, there.s ? there.s : "no checkpoints");
     strbuf_free(&there);

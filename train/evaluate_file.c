@@ -24,6 +24,8 @@ bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n
         return false;
     shards *s = shards_open_for(k, patterns, n, rows, a, e);
     bool ok = s && evaluate(k, s, world, a, params_open(a), out, e);
+    if (ok && !out->result.items)
+        ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with", patterns[0]);
     if (ok) {
         out->items = out->result.items;
         ok = !k->classes || meta_texts(&k->meta, "labels", a, &out->labels, &n_labels, e);

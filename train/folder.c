@@ -13,20 +13,10 @@
 #include "base/file.h"
 #include "base/str.h"
 
-// What a run writes: all that `overwrite` may remove.
-static const char *const own[] = {"config.yaml",
-                                  "environment.json",
-                                  "log.txt",
-                                  "metrics.jsonl",
-                                  "events.out.tfevents.*",
-                                  "checkpoints/*.h5",
-                                  "report.html",
-                                  "curve.svg",
-                                  "DONE",
-                                  "STOPPED",
-                                  "FAILED",
-                                  "SAVE",
-                                  ".lock"};
+// What a run writes, with checkpoints/*.h5: all that `overwrite` may remove.
+static const char *const own[] = {"config.yaml", "environment.json", "log.txt", "metrics.jsonl", "events.out.tfevents.*",
+                                  "report.html", "curve.svg",        "DONE",    "STOPPED",       "FAILED",
+                                  "SAVE"};
 static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
 
 char *folder_name(const char *name, arena *a)
@@ -109,21 +99,28 @@ static folder *folder_at(const char *path, const log_sink *inner, arena *a)
     return f;
 }
 
-static void remove_own(const char *path, arena *a)
+static void remove_matching(const char *dir, const char *pattern, arena *a)
 {
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        size_t n = 0;
-        char **list = file_glob(a, arena_printf(a, "%s/%s", path, own[i]), &n, NULL);
-        for (size_t k = 0; list && k < n; k++)
-            unlink(list[k]);
-    }
+    size_t n;
+    char **list = file_list(a, dir, pattern, &n);
+    for (size_t i = 0; i < n; i++)
+        unlink(list[i]);
+}
+
+static void remove_own(const folder *f, arena *a)
+{
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        remove_matching(f->path, own[i], a);
+    remove_matching(folder_file(f, "checkpoints", a), "*.h5", a);
+    file_sweep(f->path);
+    file_sweep(folder_file(f, "checkpoints", a));
 }
 
 static bool is_empty(const char *path, arena *a)
 {
-    size_t n = 0;
-    char **list = file_glob(a, arena_printf(a, "%s/*", path), &n, NULL);
-    return !list || !n;
+    size_t n;
+    file_list(a, path, "*", &n);
+    return !n;
 }
 
 folder *folder_create(const char *path, bool overwrite, const log_sink *inner, arena *a, err *e)
@@ -145,7 +142,7 @@ folder *folder_create(const char *path, bool overwrite, const log_sink *inner, a
         return NULL;
     }
     if (overwrite)
-        remove_own(path, a);
+        remove_own(f, a);
     if (open_files(f, a, e))
         return f;
     folder_close(f);

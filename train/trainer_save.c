@@ -78,8 +78,8 @@ static double rank_of(const trainer *t, const char *path, arena *a)
 static void rotate(const trainer *t, arena *a)
 {
     size_t n = 0;
-    char **list = file_glob(a, arena_printf(a, "%s/checkpoints/epoch-*.h5", t->folder->path), &n, NULL);
-    if (!list || n <= (size_t)t->o->keep_top_k)
+    char **list = file_list(a, path_join(a, t->folder->path, "checkpoints"), "epoch-*.h5", &n);
+    if (n <= (size_t)t->o->keep_top_k)
         return;
     kept *all = NEW(a, kept, n);
     for (size_t i = 0; i < n; i++)
