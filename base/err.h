@@ -31,6 +31,8 @@
     X(ERR_MISMATCH, 1, "mismatch")                                                                                                         \
     X(ERR_BUDGET, 1, "budget")                                                                                                             \
     X(ERR_MEMORY, 1, "memory")                                                                                                             \
+    X(ERR_CRASH, 1, "crash")                                                                                                               \
+    X(ERR_TIMEOUT, 1, "timeout")                                                                                                           \
     X(ERR_NUMERIC, 1, "numeric")                                                                                                           \
     X(ERR_STOPPED, 75, "stopped")                                                                                                          \
     X(ERR_INTERNAL, 1, "internal")

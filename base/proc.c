@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// proc.c: sockets, descriptors and limits of child processes (proc.h).
+#include "base/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 17 }; // what can be sent without waiting for the other side; macOS has 8 KiB by itself
+
+#ifdef MSG_NOSIGNAL
+enum { SEND_FLAGS = MSG_NOSIGNAL };
+#else
+enum { SEND_FLAGS = 0 }; // macOS: the socket itself is told (SO_NOSIGPIPE)
+#endif
+
+bool proc_pair(int fd[2], err *e)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
+        return err_errno(e, "cannot connect to a worker process; raise the limit of open files (ulimit -n)");
+    for (int i = 0; i < 2; i++) {
+        fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+        setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &(int){BUFFER}, sizeof(int));
+#ifdef SO_NOSIGPIPE
+        setsockopt(fd[i], SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+    }
+    return true;
+}
+
+ssize_t proc_send(int fd, const void *bytes, size_t n)
+{
+    return send(fd, bytes, n, SEND_FLAGS);
+}
+
+// /dev/fd lists the process's own descriptors on Linux and macOS.
+void proc_alone(int keep)
+{
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= 2 && null >= 0; fd++)
+        dup2(null, fd);
+    DIR *d = opendir("/dev/fd");
+    if (!d)
+        return;
+    for (struct dirent *entry; (entry = readdir(d));) {
+        int fd = atoi(entry->d_name);
+        if (fd > 2 && fd != keep && fd != dirfd(d))
+            close(fd);
+    }
+    closedir(d);
+}
+
+// Address space in use; 0 where that is not known.
+static uint64_t address_space(void)
+{
+    uint64_t pages = 0;
+#ifdef __linux__
+    unsigned long long n = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%llu", &n) == 1)
+        pages = n;
+    if (f)
+        fclose(f);
+#endif
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void proc_limit(uint64_t bytes)
+{
+    struct rlimit none = {0, 0}, space;
+    setrlimit(RLIMIT_CORE, &none);
+#ifdef __SANITIZE_ADDRESS__
+    bytes = 0; // the sanitizer's shadow needs terabytes of address space
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    bytes = 0;
+#endif
+#endif
+    if (bytes == 0 || getrlimit(RLIMIT_AS, &space))
+        return;
+    uint64_t most = address_space() + bytes;
+    if (space.rlim_cur == RLIM_INFINITY || space.rlim_cur > most) {
+        space.rlim_cur = (rlim_t)most;
+        setrlimit(RLIMIT_AS, &space);
+    }
+}
+
+bool proc_exhausted(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return true;
+    munmap(p, bytes);
+    return false;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// proc.h: what differs between systems about child processes: sockets to talk to them, and limits to keep them in.
+#ifndef KMIDI_BASE_PROC_H
+#define KMIDI_BASE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+// Two connected sockets, closed by exec, that take 64 KiB without waiting. Sending into one whose other end is gone is an error, never
+// SIGPIPE.
+bool proc_pair(int fd[2], err *e) MUST_CHECK;
+ssize_t proc_send(int fd, const void *bytes, size_t n);
+
+// ---- In a child, before it does anything else
+// Closes every descriptor but `keep` and 0 to 2, which are turned to /dev/null: a child that holds a file keeps its lock.
+void proc_alone(int keep);
+// No more than `bytes` of address space beyond what the process has now, where the system enforces that (Linux does, macOS does not), and
+// no core files. 0: no limit.
+void proc_limit(uint64_t bytes);
+// Whether the limit is why something failed: there is no room for `bytes` more. May be called in a signal handler.
+bool proc_exhausted(size_t bytes);
+
+#endif
