@@ -59,7 +59,7 @@ typedef struct midi_pedal {
 typedef struct midi_tempo {
     uint32_t tick;
     double seconds;        // at `tick`
-    double us_per_quarter; // microseconds; in SMPTE time a quarter is half a second
+    double us_per_quarter; // microseconds; in SMPTE time a quarter is one second, whatever the file says
 } midi_tempo;
 
 typedef struct midi_metre {
@@ -90,7 +90,7 @@ typedef struct midi_song {
     size_t n_keys;
     int format;            // 0, 1, 2 as the header says
     int tracks;            // that were read
-    int ticks_per_quarter; // SMPTE: ticks of half a second
+    int ticks_per_quarter; // SMPTE: ticks of a second (of 30 frames where it has 29.97)
     bool smpte;
     double seconds;     // when the last note ends; 0 without notes
     uint32_t last_tick; // of the last event of any kind
@@ -101,17 +101,19 @@ typedef struct midi_song {
 // ---- Reading
 // From a file, in a worker process of its own (worker.h): whatever the file does to libsmf, this returns. The song is owned by `a`. Errors,
 // each naming the file: ERR_MISSING, ERR_IO, ERR_EMPTY, ERR_FORMAT (not MIDI), ERR_DAMAGED, ERR_VALUE (longer than MIDI_HOURS),
-// ERR_BUDGET (took too long or too much memory).
+// ERR_CRASH, ERR_TIMEOUT, ERR_MEMORY (worker.h).
 midi_song *midi_read(arena *a, const char *path, err *e) MUST_CHECK;
-// From bytes, in this process: for workers and tests. `name` is for messages. libsmf may abort the process on damaged bytes.
+// The same in this process, for workers: libsmf, which reads what is sound here (midi_frame.c), may yet abort over it.
+midi_song *midi_load(arena *a, const char *path, err *e) MUST_CHECK;
+// From bytes; `name` is for messages.
 midi_song *midi_parse(arena *a, const char *name, const void *bytes, size_t n, err *e) MUST_CHECK;
 
 // Seconds of any tick, by the song's tempo map, and the tick of a moment (not rounded).
 double midi_seconds(const midi_song *s, double tick);
 double midi_ticks(const midi_song *s, double seconds);
 
-// SHA-256 over the notes alone (start and end ticks in quarters, pitch, velocity, program or drum): equal for files that say the same music
-// in other bytes (other names, track order or resolution).
+// SHA-256 over starts and ends (in 192nds of a quarter), pitches and what is drums, in no order: equal for files that have the same notes
+// in other bytes, other tempo, dynamics, instruments, resolution or order of tracks.
 void midi_notes_digest(const midi_song *s, char hex[65]);
 
 // ---- Across processes: the song as bytes, and back. What comes back is checked as if it came from outside.
