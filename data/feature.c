@@ -69,9 +69,16 @@ void feature_close(feature *f)
 {
     if (!f)
         return;
-    f->def->close(f);
+    if (f->def->close)
+        f->def->close(f);
     arena_free(&f->memory);
     free(f);
+}
+
+bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e)
+{
+    CHECK(f->def->source == FEATURE_SONG);
+    return f->def->song(f, s, a, out, e);
 }
 
 int64_t feature_frames(const feature *f, int64_t samples)

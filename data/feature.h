@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// feature.h: numbers computed from audio, frame by frame.
+// feature.h: numbers computed from audio, frame by frame, or from a MIDI song as a whole.
 //
 // A feature has a name, a table of settings, and once opened with effective settings it is a value: tables and plans that never change,
 // shared by any number of threads. Frame i is a function of the samples [i * hop - before, i * hop - before + span); what lies outside the
@@ -14,6 +14,11 @@
 //     feature_close(f);
 //
 // Hours of audio: feature_stream, in memory that does not grow.
+//
+// A feature of songs (FEATURE_SONG) has no frames: it makes rows of numbers, one or many, out of all that data/midi.h tells.
+//
+//     feature_rows rows;
+//     if (feature_song(f, song, &arena, &rows, e)) ... rows.data [rows.n][f->width], of f->type ...
 #ifndef KMIDI_DATA_FEATURE_H
 #define KMIDI_DATA_FEATURE_H
 
@@ -23,22 +28,35 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/threads.h"
+#include "data/midi.h"
 #include "data/setting.h"
 
 typedef struct feature feature;
+
+typedef enum feature_source { FEATURE_CLIP, FEATURE_SONG } feature_source;
+typedef enum feature_type { FEATURE_F32, FEATURE_U16 } feature_type;
+
+typedef struct feature_rows {
+    const void *data; // [n][width], owned by the arena that was given
+    int64_t n;        // may be 0
+} feature_rows;
 
 // What data/features/NAME.c defines, once for each vector width.
 typedef struct feature_def {
     const char *name; // also of the shard's dataset and of the config's section
     const char *help; // one line
-    const setting_def *table;
+    feature_source source;
+    const setting_def *table; // a first row named `preset` is resolved into the others
     const size_t *table_n;
     size_t settings_size;
     bool (*set)(void *settings, const char *name, const char *value, err *e);
     bool (*resolve)(void *settings, err *e);
     // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too.
     bool (*open)(feature *f, err *e);
-    void (*close)(feature *f);
+    void (*close)(feature *f); // may be NULL
+    // ---- Of songs. Any thread.
+    bool (*song)(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e);
+    // ---- Of clips
     // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1]. `scratch` has f->scratch bytes, aligned to
     // 64, and belongs to the calling thread.
     void (*frames)(const feature *f, const float *x, int64_t count, float *out, void *scratch);
@@ -49,8 +67,9 @@ typedef struct feature_def {
 struct feature {
     const feature_def *def;
     const void *settings; // effective; owned by the feature
-    int rate;             // Hz of the samples that it takes
-    int width;            // numbers a frame
+    feature_type type;
+    int width; // numbers a frame or row
+    int rate;  // of clips, and so is what follows: Hz of the samples that it takes
     int64_t span, hop, before;
     bool reflect;   // outside the signal: reflected, or zeros
     bool whole;     // `finish` has something to do
@@ -84,6 +103,9 @@ int64_t feature_frames(const feature *f, int64_t samples);
 // All frames of `n` samples at f->rate into out [feature_frames][f->width]. ERR_EMPTY when that is no frame. `pool` may be NULL. Result is
 // the same for any number of threads.
 bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool, err *e) MUST_CHECK;
+
+// The rows of a song; only where def->source is FEATURE_SONG. The same song gives the same rows on every machine.
+bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e) MUST_CHECK;
 
 // ---- Streaming: samples in pieces of any size, frames to a sink in order, the same bits as from feature_compute but for what depends on
 // the whole: where f->whole, call f->def->finish over the frames afterwards, with the largest number that feature_stream_most tells.

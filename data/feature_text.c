@@ -92,12 +92,17 @@ static void json_put(json *j, const setting_def *d, const void *settings, const 
         json_set_str(j, d->name, text);
 }
 
-// The table's first row is the preset, which is resolved into the others.
+// A preset is resolved into the other rows, and is no setting by itself.
+static size_t first_row(const feature_def *d)
+{
+    return !strcmp(d->table[0].name, "preset");
+}
+
 json *feature_json(const feature_def *d, const void *settings)
 {
     json *j = json_object();
     strbuf text = {0};
-    for (size_t i = 1; i < *d->table_n; i++) {
+    for (size_t i = first_row(d); i < *d->table_n; i++) {
         text.len = 0;
         setting_print(&d->table[i], settings, &text);
         json_put(j, &d->table[i], settings, text.s);
@@ -129,5 +134,5 @@ bool feature_from_json(const feature_def *d, void *settings, const json *j, err 
 
 void feature_line(const feature_def *d, const void *settings, strbuf *out)
 {
-    setting_line(d->table + 1, *d->table_n - 1, settings, out);
+    setting_line(d->table + first_row(d), *d->table_n - first_row(d), settings, out);
 }

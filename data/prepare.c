@@ -52,12 +52,13 @@ const config_table *prepare_table(arena *a)
     size_t parts = feature_count(), size[16];
     CHECK(parts <= 16);
     for (size_t i = 0; i < parts; i++)
-        n += size[i] = feature_keys(feature_at(i), a, &part[i]);
+        n += size[i] = feature_at(i)->source == FEATURE_CLIP ? feature_keys(feature_at(i), a, &part[i]) : 0;
     config_key *keys = NEW(a, config_key, n);
     memcpy(keys, keys_before, sizeof keys_before);
     keys[0].choices = reader_choices(a);
     for (size_t i = 0, at = before; i < parts; at += size[i++])
-        memcpy(keys + at, part[i], size[i] * sizeof *keys);
+        if (size[i])
+            memcpy(keys + at, part[i], size[i] * sizeof *keys);
     config_table *t = NEW(a, config_table, 1);
     *t = (config_table){"data", keys, n};
     return t;
