@@ -41,6 +41,25 @@ void small_validate(small_run *s, int batches)
     s->setup.val = sample_source(&s->val);
 }
 
+batch *small_part(const batch *big, int64_t from, int64_t rows, arena *a)
+{
+    batch *b = NEW(a, batch, 1);
+    *b = *big;
+    b->items = rows;
+    b->weight = 0;
+    for (int i = 0; i < b->n_fields; i++) {
+        size_t size = 4;
+        for (int k = 1; k < big->field[i].rank; k++)
+            size *= (size_t)big->field[i].dim[k];
+        b->field[i].dim[0] = rows;
+        b->field[i].data = (char *)big->field[i].data + (size_t)from * size;
+    }
+    const batch_field *w = feed_find(b, "weight");
+    for (int64_t i = 0; i < (w->rank == 2 ? rows * w->dim[1] : rows); i++)
+        b->weight += (double)((const float *)w->data)[i];
+    return b;
+}
+
 void small_close(small_run *s)
 {
     arena_free(&s->a);

@@ -24,22 +24,6 @@ static double after_steps(small_run *s, int steps, float *weights)
     return loss;
 }
 
-// Rows [from, from + rows) of `big` as a batch of its own.
-static batch *part(const batch *big, int64_t from, int64_t rows, arena *a)
-{
-    batch *b = NEW(a, batch, 1);
-    *b = *big;
-    b->items = rows, b->weight = (double)rows;
-    for (int i = 0; i < b->n_fields; i++) {
-        size_t size = 4;
-        for (int k = 1; k < big->field[i].rank; k++)
-            size *= (size_t)big->field[i].dim[k];
-        b->field[i].dim[0] = rows;
-        b->field[i].data = (char *)big->field[i].data + (size_t)from * size;
-    }
-    return b;
-}
-
 // Two epochs of a window of 8 rows and a short one of 4: as two large batches (the second half empty), and as three of 4 rows each.
 static void accumulation_of(const char *model)
 {
@@ -50,9 +34,9 @@ static void accumulation_of(const char *model)
     for (int i = 4; i < 8; i++)
         weight[i] = 0;
     large.set.list[1]->items = 4, large.set.list[1]->weight = 4;
-    small.set.list[0] = part(large.set.list[0], 0, 4, &small.a);
-    small.set.list[1] = part(large.set.list[0], 4, 4, &small.a);
-    small.set.list[2] = part(large.set.list[1], 0, 4, &small.a);
+    small.set.list[0] = small_part(large.set.list[0], 0, 4, &small.a);
+    small.set.list[1] = small_part(large.set.list[0], 4, 4, &small.a);
+    small.set.list[2] = small_part(large.set.list[1], 0, 4, &small.a);
     small.o.grad_accum = 2;
     size_t n = 1 << 20;
     float *x = NEW(&large.a, float, n), *y = NEW(&large.a, float, n);
