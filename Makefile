@@ -57,14 +57,14 @@ ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/
 kmidi: $(OUT)/kmidi
 	@cp -f $< $@
 
-# Where the libraries are: made once, after deps.sh has installed what was missing; make then starts again with it. dnnl has no pkg-config file.
+# Where the libraries are: made once, after deps.sh has installed what was missing; make then starts again with it. dnnl and csv have no pkg-config file.
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
 $(BUILD)/libs.mk: deps.sh Makefile
 	@./deps.sh
 	@mkdir -p $(@D)
-	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS))"; echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lgomp"; } >$@.new && mv $@.new $@
+	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS))"; echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -lgomp"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)

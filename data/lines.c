@@ -92,6 +92,19 @@ int64_t lines_number(const lines *l)
     return l->number;
 }
 
+int64_t lines_place(const lines *l)
+{
+    return (int64_t)ftello(l->f);
+}
+
+bool lines_return(lines *l, int64_t place, int64_t number, err *e)
+{
+    if (fseeko(l->f, (off_t)place, SEEK_SET) != 0)
+        return err_errno(e, "'%s' cannot be read again from line %lld on", l->path, (long long)number + 1);
+    l->number = number;
+    return true;
+}
+
 void lines_close(lines *l)
 {
     if (!l)

@@ -3,6 +3,7 @@
 #ifndef KMIDI_DATA_LINES_H
 #define KMIDI_DATA_LINES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ lines *lines_open(const char *path, err *e) MUST_CHECK;
 // others. LINES_BAD: the line is too long. LINES_END with e->code set: the file cannot be read on.
 lines_step lines_next(lines *l, char **text, size_t *n, err *e);
 int64_t lines_number(const lines *l); // of the line that lines_next returned last, from 1
-void lines_close(lines *l);           // accepts NULL
+// Where the next line begins, and going back to such a place, behind line `number`. A file that cannot do so is no regular one.
+int64_t lines_place(const lines *l);
+bool lines_return(lines *l, int64_t place, int64_t number, err *e) MUST_CHECK;
+void lines_close(lines *l); // accepts NULL
 
 #endif
