@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// rows.h: an index as rows of named fields, however it is written. The ending of its name tells:
+//
+//     .csv      the first row names the columns
+//     .jsonl    one object a line
+//     .json     a list of objects, or one object of columns, {"title": {"0": "A", "1": "B"}, ...}
+//
+//     rows *r = rows_open("maestro-v3.0.0.json", (const char *const[]){"midi_filename", NULL}, e);
+//     for (rows_step s; (s = rows_next(r, e)) != ROWS_END;)
+//         if (s == ROWS_BAD || !rows_text(r, &arena, paths, &path, e)) ... err_trail(e, "%s", rows_where(r, &arena)) ...
+//     rows_close(r);
+//
+// csv and jsonl are read a row at a time; .json is read whole and may have ROWS_JSON_BYTES.
+#ifndef KMIDI_DATA_ROWS_H
+#define KMIDI_DATA_ROWS_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { ROWS_JSON_BYTES = 16 << 20, ROWS_TEXT = 4096 }; // the most of a .json file, of a field's text
+
+typedef struct rows rows;
+typedef enum rows_step { ROWS_END, ROWS_ONE, ROWS_BAD } rows_step;
+
+// `columns`, ended by NULL: of each of them the csv or the object of columns must have at least one of the names "a|b|c"; else ERR_FORMAT.
+rows *rows_open(const char *path, const char *const *columns, err *e) MUST_CHECK;
+// ROWS_END with e->code set: the file cannot be read on.
+rows_step rows_next(rows *r, err *e);
+int64_t rows_line(const rows *r);                // of the row; in a .json its number, from 1
+const char *rows_where(const rows *r, arena *a); // "'labels.csv' line 7", "'index.json' entry 7"
+void rows_close(rows *r);                        // accepts NULL
+
+// ---- Fields of the row that rows_next returned last
+// The first of `names`, "a|b|c", that is there and not empty or null; *out NULL: none. Whole numbers are texts too. Owned by a.
+bool rows_text(const rows *r, arena *a, const char *names, const char **out, err *e) MUST_CHECK;
+// The same, but it must be there.
+bool rows_need(const rows *r, arena *a, const char *names, const char **out, err *e) MUST_CHECK;
+// Left as it is where the field is not there.
+bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e) MUST_CHECK;
+
+#endif
