@@ -110,6 +110,8 @@ static bool take_settings(prepare *p, err *e)
         return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)
         return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
+    if (p->reader->no_audio)
+        return err_set(e, ERR_CONFIG, "dataset %s is MIDI and has no audio to make mel features from", p->reader->name);
     return open_feature(p, e);
 }
 

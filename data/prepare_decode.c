@@ -81,6 +81,8 @@ static bool decode_file(slot *s, err *e)
 {
     const prepare *p = s->p;
     const feature *f = p->feature;
+    if (!s->item.file)
+        return err_set(e, ERR_MISSING, "'%s' has no audio; remove it from the index", s->item.path);
     clip_stream *c = clip_stream_open(s->item.file, f->rate, s->item.offset, s->item.duration, e);
     sink k = {s, c ? feature_stream_open(f, keep_frames, s, e) : NULL};
     bool ok = k.stream && clip_stream_run(c, take_samples, &k, e);
@@ -152,11 +154,13 @@ static bool find_label(const prepare *p, slot *s, int32_t *label)
 static void set_emotion(const reader_item *item, shard_item *out)
 {
     const emotion_name *known = item->label ? emotion_find(item->label) : NULL;
-    if (!isnan(item->valence))
+    if (item->emotion)
+        memcpy(out->emotion, item->emotion, sizeof out->emotion);
+    else if (!isnan(item->valence))
         emotion_vector(item->valence, item->arousal, item->intensity, out->emotion);
     else if (known)
         emotion_vector(known->valence, known->arousal, item->intensity, out->emotion);
-    out->label_source = !isnan(item->valence) ? "given" : known ? "name" : "none";
+    out->label_source = item->emotion || !isnan(item->valence) ? "given" : known ? "name" : "none";
 }
 
 static bool add(decoding *d, slot *s, shard_writer *w, err *e)
@@ -237,7 +241,10 @@ static void put(decoding *d, const reader_item *item, int split, uint64_t ordina
     *s = (slot){.p = d->p, .item = *item, .split = split, .ordinal = ordinal, .last = last};
     s->item.path = keep(a, item->path), s->item.file = keep(a, item->file);
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
-    s->item.split = NULL;
+    s->item.midi = keep(a, item->midi);
+    if (item->emotion)
+        s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion, EMOTION_SIZE * sizeof *item->emotion);
+    s->item.split = s->item.attributes = NULL; // not needed any more
     d->bytes += item->file && stat(item->file, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 

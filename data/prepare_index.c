@@ -103,7 +103,8 @@ static bool find_split(prepare *p, const char *name, uint8_t *split, err *e)
 static uint64_t size_of(const reader_item *item)
 {
     struct stat st;
-    return item->file && stat(item->file, &st) == 0 ? (uint64_t)st.st_size : UINT64_MAX;
+    const char *file = reader_item_file(item);
+    return file && stat(file, &st) == 0 ? (uint64_t)st.st_size : UINT64_MAX;
 }
 
 // Two entries may hold the same content only if these are equal. What is no file, or is not there, is like nothing else.
@@ -208,7 +209,7 @@ static bool refine(prepare *p, bool whole, bool *done, err *e)
             break;
         uint64_t *c = &p->entries[item.number].content;
         if (bsearch(c, twins, count, sizeof *twins, by_number))
-            *c = content_of_file(item.file, whole, *c);
+            *c = content_of_file(reader_item_file(&item), whole, *c);
         if (env_stop(p->env))
             ok = err_set(e, ERR_STOPPED, "stopped while the files were compared; the same command continues");
     }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/digest.h"
+#include "data/emotions.h"
 #include "data/prepare_internal.h"
 
 const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal)
@@ -51,8 +52,9 @@ static void add_text(digest *d, const char *s)
 static void add_file(digest *d, const prepare *p, const reader_item *item)
 {
     struct stat st;
+    const char *file = reader_item_file(item);
     int64_t facts[3] = {-1, 0, 0};
-    if (item->file && stat(item->file, &st) == 0) {
+    if (file && stat(file, &st) == 0) {
         facts[0] = st.st_size;
 #ifdef __APPLE__
         facts[1] = st.st_mtimespec.tv_sec, facts[2] = st.st_mtimespec.tv_nsec;
@@ -75,6 +77,8 @@ static void add_item(digest *d, const prepare *p, const reader_item *item)
     add_number(d, isnan(item->valence) ? 9 : item->valence);
     add_number(d, isnan(item->arousal) ? 9 : item->arousal);
     add_number(d, isnan(item->intensity) ? 9 : item->intensity);
+    if (item->emotion)
+        digest_add(d, item->emotion, EMOTION_SIZE * sizeof *item->emotion);
     add_number(d, item->offset);
     add_number(d, item->duration);
     add_file(d, p, item);

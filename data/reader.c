@@ -104,6 +104,11 @@ int reader_split_rank(const char *split)
     return 0;
 }
 
+const char *reader_item_file(const reader_item *item)
+{
+    return item->file ? item->file : item->midi;
+}
+
 bool reader_split_ok(const char *split)
 {
     size_t n = strspn(split, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");

@@ -8,8 +8,9 @@
 //         else ... item ...
 //     reader_close(r);
 //
-// A reader never opens the items' files: it tells what there is. Its memory does not depend on the length of the index, and reading it
-// again gives the same row. To add one: data/readers/NAME.c with one definition, and a line in readers.def.
+// A reader never opens the items' files: it tells what there is (a vector that lies beside its MIDI file is index). Its memory does not
+// depend on the length of the index, or as said in the reader's file, and reading it again gives the same row. To add one:
+// data/readers/NAME.c with one definition, and a line in readers.def.
 #ifndef KMIDI_DATA_READER_H
 #define KMIDI_DATA_READER_H
 
@@ -26,11 +27,14 @@ enum { READER_SPLIT = 32 };
 // All texts live until the next call of reader_next.
 typedef struct reader_item {
     const char *path;        // as the index has it
-    const char *file;        // what to open; NULL where the reader makes the audio itself (reader_def.clip)
+    const char *file;        // the audio to open; NULL where there is none, or the reader makes it itself (reader_def.clip)
+    const char *midi;        // the MIDI file to open; NULL: none
     const char *label;       // NULL: none
     const char *group;       // speaker, song or performer, never to be parted; NULL: none known
     double valence, arousal; // [-1, 1]; NaN: not known
     double intensity;        // [0, 1]; NaN: not known
+    const float *emotion;    // [EMOTION_SIZE] where the dataset gives the whole vector; NULL: it follows from the three above
+    const char *attributes;  // what else the index says, as a JSON object; NULL: nothing
     double offset, duration; // seconds of the file; duration 0: to its end
     const char *split;       // as the dataset calls it (letters, digits, - and _; at most READER_SPLIT bytes); NULL: it has no opinion
     bool synthetic;
@@ -66,6 +70,7 @@ struct reader_def {
     const char *name, *help;
     const char *licence, *citation; // of the published dataset; "" where everybody has their own
     bool needs_root, synthetic;
+    bool no_audio;                   // its items are MIDI alone
     bool (*probe)(const char *root); // does the folder look like this dataset?
     bool (*open)(reader *r, err *e); // on failure close is called too
     reader_step (*next)(reader *r, reader_item *item, err *e);
@@ -86,6 +91,8 @@ void reader_close(reader *r); // accepts NULL
 
 // How near a split is to the final verdict: 3 test, 2 validation, 1 training, 0 anything else. What occurs twice stays in the higher one.
 int reader_split_rank(const char *split);
+// The file that tells items apart: the audio, else the MIDI file, else NULL.
+const char *reader_item_file(const reader_item *item);
 // Fit to be part of a file's name?
 bool reader_split_ok(const char *split);
 // The file that `path` of an index means, or NULL with ERR_VALUE: a path may climb by ".." above where it starts only where `outside`
