@@ -274,8 +274,8 @@ static bool division(const char *name, uint32_t x, midi_frame *f, err *e)
     if (f->ticks == 0)
         return err_set(e, ERR_FORMAT, "'%s': byte 12: a quarter note has 0 ticks, so nothing in it has a time; leave it out", name);
     if (f->smpte && frames != 24 && frames != 25 && frames != 29 && frames != 30)
-        return err_set(e, ERR_FORMAT, "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and 30; leave the file out",
-                       name, frames);
+        return err_set(e, ERR_FORMAT, "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and 30; leave it out", name,
+                       frames);
     f->smpte_tick = f->smpte ? (frames == 29 ? 1.001 : 1.0) / f->ticks : 0;
     return true;
 }
