@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "data/clip.h"
 #include "data/fft.h"
+#include "data/midi.h"
 #include "data/resample.h"
 #include "export/onnx_file.h"
 
@@ -17,15 +18,9 @@
 static const struct {
     const char *name;
     const char *(*version)(void);
-} libraries[] = {{"hdf5", h5_library},
-                 {"sndfile", clip_library},
-                 {"soxr", resample_library},
-                 {"fftw", fft_library},
-                 {"yaml", config_library},
-                 {"jansson", json_library},
-                 {"protobuf-c", onnx_protobuf_version},
-                 {"hwloc", hw_library},
-                 {"openssl", digest_library}};
+} libraries[] = {{"hdf5", h5_library},  {"sndfile", clip_library},  {"smf", midi_library},     {"soxr", resample_library},
+                 {"fftw", fft_library}, {"yaml", config_library},   {"jansson", json_library}, {"protobuf-c", onnx_protobuf_version},
+                 {"hwloc", hw_library}, {"openssl", digest_library}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 static void say_people(cmd *c, const hw *h, const char *products)

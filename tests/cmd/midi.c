@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// midi.c: inspect and verify on MIDI files, as a user and a script see them.
+#include "tests/data/midi_bytes.h"
+#include "tests/test.h"
+
+TEST(program_describes_midi)
+{
+    err e = {0};
+    const char *out;
+    smf f = {.format = 1, .ticks = 96};
+    SMF_TRACK(&f, 0, SMF_TEMPO(500000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, 0xff, 0x59, 2, 0xfe, 1, 0x82, 0x20,
+              SMF_TEMPO(1000000)); // G minor
+    SMF_TRACK(&f, 0, 0xc0, 40, 0, SMF_NOTE(67, 96), 0, SMF_NOTE(70, 96), 0, SMF_NOTE(74, 96), 0, SMF_NOTE(62, 96));
+    SMF_TRACK(&f, 0, 0x99, 36, 100, 24, 0x89, 36, 0, 0, 0x99, 38, 100);
+    const char *path = smf_write(&f, test_path("waltz.mid"));
+    EXPECT_INT(test_shell(&out, "%s inspect %s --json", test_kmidi(), path), 0);
+    json *j = json_parse(out, strlen(out), &e);
+    EXPECT_OK(j != NULL, e);
+    EXPECT_STR(json_str(json_get(j, "kind"), NULL), "midi");
+    EXPECT_INT(json_int(json_get(j, "notes"), -1), 5);
+    EXPECT_INT(json_int(json_get(j, "dropped"), -1), 1);
+    EXPECT_INT(json_int(json_get(j, "drum_notes"), -1), 1);
+    EXPECT_NEAR(json_num(json_get(j, "seconds"), -1), 2.5, 1e-9); // three quarters at 120, one at 60
+    EXPECT_INT(json_int(json_get(j, "lowest"), -1), 62);
+    EXPECT_NEAR(json_num(json_get(json_get(j, "tempo"), "mean"), -1), 96, 1e-9);
+    EXPECT_STR(json_str(json_at(json_get(j, "metres"), 0), NULL), "3/4");
+    EXPECT_STR(json_str(json_at(json_get(j, "keys"), 0), NULL), "G minor");
+    EXPECT_INT(json_int(json_get(json_get(j, "instruments"), "track 2, channel 1, program 41"), -1), 4);
+    EXPECT_INT(json_int(json_get(j, "note-seq-388"), -1), 13); // a velocity, four on and off, a shift for each
+    json_free(j);
+    EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), path), 0);
+    EXPECT_HAS(out, "G minor");
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), path), 0);
+    f.n -= 6;
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), smf_write(&f, test_path("cut.mid"))), 1);
+    EXPECT_HAS(out, "cut.mid': track 3 of 3");
+    EXPECT_INT(test_shell(&out, "echo text > %s; %s inspect %s", test_path("no.mid"), test_kmidi(), test_path("no.mid")), 1);
+    EXPECT_HAS(out, "is 5 bytes long, shorter than the header of a MIDI file");
+}
