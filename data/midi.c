@@ -134,10 +134,8 @@ midi_song *midi_read(arena *a, const char *path, err *e)
         err_set(e, ERR_VALUE, "a path of %zu bytes is too long", strlen(path));
         return NULL;
     }
-    if (worker_run(&(worker_options){.fn = load_packed}, path, strlen(path) + 1, &packed, e))
+    if (worker_run(&(worker_options){.fn = load_packed}, path, path, strlen(path) + 1, &packed, e))
         s = midi_unpack(a, path, packed.s, packed.len, e);
-    else if (e && (e->code == ERR_CRASH || e->code == ERR_TIMEOUT || (e->code == ERR_MEMORY && !strchr(e->text, '\''))))
-        err_trail(e, "'%s'", path);
     strbuf_free(&packed);
     return s;
 }

@@ -28,7 +28,7 @@ typedef struct entry {
     entry_state state;
     char *item;
     size_t n;
-    bool ok;
+    bool ok, lost;
     strbuf result; // bytes, or the error's sentence
     err_code code;
 } entry;
@@ -159,7 +159,7 @@ static void advance(slot *s)
 static void settle(entry *x, bool ok, err_code code, const char *bytes, size_t n)
 {
     x->state = ENTRY_DONE;
-    x->ok = ok, x->code = code;
+    x->ok = ok, x->lost = false, x->code = code;
     x->result.len = 0;
     strbuf_add(&x->result, bytes, n);
 }
@@ -176,6 +176,7 @@ static void blame(entry *x, err_code code, int status, double limit)
     else
         strbuf_printf(&text, "the process that worked on it ended (status %d); it is likely damaged, leave it out", WEXITSTATUS(status));
     settle(x, false, code, text.s, text.len);
+    x->lost = true;
     strbuf_free(&text);
 }
 
@@ -183,7 +184,11 @@ static void blame(entry *x, err_code code, int status, double limit)
 static void lose(workers *w, slot *s, bool late)
 {
     int status = stop(s, true);
-    err_code code = late ? ERR_TIMEOUT : WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXHAUSTED ? ERR_MEMORY : ERR_CRASH;
+    err_code code = ERR_CRASH;
+    if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) // its own clock was faster
+        code = ERR_TIMEOUT;
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXHAUSTED)
+        code = ERR_MEMORY;
     if (s->queued > 0) {
         blame(&w->ring[s->queue[0]], code, status, w->o.seconds);
         advance(s);
@@ -222,6 +227,7 @@ static void listen_to(workers *w, slot *s)
     ssize_t n = read(s->fd, w->buffer, READ_AT_ONCE);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
+    s->since = now(); // it has come to its answer
     if (n > 0)
         strbuf_add(&s->in, w->buffer, (size_t)n);
     if (n <= 0 || !take_answers(w, s))
@@ -341,7 +347,7 @@ bool workers_take(workers *w, worker_result *r, err *e)
         strbuf_free(&old);
     x->result = old;
     w->first++;
-    *r = (worker_result){.ok = x->ok};
+    *r = (worker_result){.ok = x->ok, .lost = x->lost};
     if (x->ok)
         r->bytes = w->taken.s, r->n = w->taken.len;
     else
@@ -349,7 +355,7 @@ bool workers_take(workers *w, worker_result *r, err *e)
     return true;
 }
 
-bool worker_run(const worker_options *o, const void *item, size_t n, strbuf *out, err *e)
+bool worker_run(const worker_options *o, const char *name, const void *item, size_t n, strbuf *out, err *e)
 {
     worker_options one = *o;
     worker_result r;
@@ -359,7 +365,7 @@ bool worker_run(const worker_options *o, const void *item, size_t n, strbuf *out
     if (ok && r.ok)
         strbuf_add(out, r.bytes, r.n);
     else if (ok)
-        ok = err_set(e, r.e.code, "%s", r.e.text);
+        ok = err_set(e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? name : "", r.lost ? "': " : "", r.e.text);
     workers_close(w);
     return ok;
 }

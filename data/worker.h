@@ -46,7 +46,8 @@ typedef struct worker_result {
     bool ok;
     const char *bytes; // what fn added, until the next workers_take
     size_t n;
-    err e; // where not ok: fn's own error, or ERR_CRASH, ERR_TIMEOUT, ERR_MEMORY; it does not name the item
+    bool lost; // with the worker: e is ERR_CRASH, ERR_TIMEOUT or ERR_MEMORY, and its sentence does not name the item
+    err e;     // where not ok; else fn's own error
 } worker_result;
 
 typedef struct workers workers;
@@ -60,7 +61,7 @@ bool workers_put(workers *w, const void *item, size_t n, err *e) MUST_CHECK;
 // The result of the oldest item, waiting for it. Call only where something is under way. ERR_STOPPED when env says so.
 bool workers_take(workers *w, worker_result *r, err *e) MUST_CHECK;
 
-// One item in a worker of its own.
-bool worker_run(const worker_options *o, const void *item, size_t n, strbuf *out, err *e) MUST_CHECK;
+// One item in a worker of its own. `name` begins the sentence when the worker is lost.
+bool worker_run(const worker_options *o, const char *name, const void *item, size_t n, strbuf *out, err *e) MUST_CHECK;
 
 #endif

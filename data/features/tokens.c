@@ -51,7 +51,7 @@ static const midi_pedal *span_at(const midi_song *s, const midi_instrument *in, 
     return lo < in->pedals && p[lo].start <= t ? &p[lo] : NULL;
 }
 
-// next[i]: the note of the same instrument and pitch that follows note i, or NONE.
+// next[i]: the first note behind note i that strikes its pitch again, by the same instrument and under the pedal, or NONE.
 static int32_t *chain(const encoder *k)
 {
     const midi_song *s = k->s;
@@ -59,9 +59,11 @@ static int32_t *chain(const encoder *k)
     int32_t *next = NEW(k->work, int32_t, s->n_notes), *head = NEW(k->work, int32_t, keys);
     memset(head, 0xff, keys * sizeof *head); // NONE
     for (size_t i = s->n_notes; i-- > 0;) {
-        int32_t *h = &head[s->notes[i].instrument * 128 + s->notes[i].pitch];
+        const midi_note *x = &s->notes[i];
+        int32_t *h = &head[x->instrument * 128 + x->pitch];
         next[i] = *h;
-        *h = (int32_t)i;
+        if (span_at(s, &s->instruments[x->instrument], x->start))
+            *h = (int32_t)i;
     }
     return next;
 }
@@ -70,11 +72,8 @@ static double lengthened(const midi_song *s, const midi_instrument *in, const in
 {
     const midi_note *x = &s->notes[i];
     const midi_pedal *down = span_at(s, in, x->end);
-    double end = down ? down->end : x->end;
-    for (int32_t j = next[i]; j != NONE && s->notes[j].start < end; j = next[j])
-        if (span_at(s, in, s->notes[j].start))
-            return s->notes[j].start > x->start ? s->notes[j].start : GONE;
-    return end;
+    double end = down ? down->end : x->end, again = next[i] == NONE ? end : s->notes[next[i]].start;
+    return again >= end ? end : again > x->start ? again : GONE;
 }
 
 static bool any_pedal(const midi_song *s)

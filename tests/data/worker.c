@@ -67,6 +67,7 @@ static void expect_next(workers *w, err_code code, const char *part)
     EXPECT_OK(workers_take(w, &r, &e), e);
     EXPECT_INT(r.e.code, code);
     EXPECT_INT(r.ok, code == ERR_NONE);
+    EXPECT_INT(r.lost, code == ERR_CRASH || code == ERR_TIMEOUT || code == ERR_MEMORY);
     EXPECT_HAS(r.ok ? r.bytes : r.e.text, part);
 }
 
@@ -186,8 +187,10 @@ TEST(worker_holds_no_files_of_others)
     err e = {0};
     strbuf out = {0};
     int fd = open("/dev/null", O_RDONLY);
-    EXPECT_OK(worker_run(&(worker_options){.fn = count_files}, "", 1, &out, &e), e);
+    EXPECT_OK(worker_run(&(worker_options){.fn = count_files}, "files", "", 1, &out, &e), e);
     EXPECT_STR(out.s, "1");
+    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "abort", 6, &out, &e), e, ERR_CRASH, "'a.mid': the process");
+    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "refuse", 7, &out, &e), e, ERR_DAMAGED, "it does not like this");
     strbuf_free(&out);
     close(fd);
 }
