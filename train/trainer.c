@@ -238,8 +238,10 @@ static double time_left(const trainer *t)
 {
     double left = t->o->time_limit;
     const char *end = getenv("SLURM_JOB_END_TIME");
-    double slurm = end ? strtod(end, NULL) - (double)time(NULL) : 0;
-    return slurm > 0 && (left <= 0 || slurm < left) ? slurm : left;
+    if (!end || !*end)
+        return left;
+    double slurm = fmax(strtod(end, NULL) - (double)time(NULL), 1e-3); // past already: at once, not never
+    return left <= 0 || slurm < left ? slurm : left;
 }
 
 static double per_second(const trainer *t, int64_t count)

@@ -173,7 +173,7 @@ TEST(resume_after_signals)
     EXPECT_INT(test_shell(&out, "%s train --resume %s train.time_limit=0.5s", test_kmidi(), dir), 75);
     EXPECT_HAS(out, "the time limit is near");
     EXPECT_HAS(out, "go on with: kmidi train --resume");
-    EXPECT_INT(test_shell(&out, "SLURM_JOB_END_TIME=$(($(date +%%s) + 1)) %s train --resume %s --json", test_kmidi(), dir), 75);
+    EXPECT_INT(test_shell(&out, "SLURM_JOB_END_TIME=$(($(date +%%s) - 1)) %s train --resume %s --json", test_kmidi(), dir), 75);
     EXPECT_HAS(out, "the time limit is near");
     EXPECT_HAS(out, "{\"run\": ");
     EXPECT_INT(test_shell(&out, "%s train %s --resume %s train.time_limit=0.5s", test_kmidi(), yaml, dir), 75);
