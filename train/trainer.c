@@ -238,9 +238,10 @@ static double time_left(const trainer *t)
 {
     double left = t->o->time_limit;
     const char *end = getenv("SLURM_JOB_END_TIME");
-    if (!end || !*end)
+    double when = end ? strtod(end, NULL) : 0;
+    if (when <= 0) // not set, or no number
         return left;
-    double slurm = fmax(strtod(end, NULL) - (double)time(NULL), 1e-3); // past already: at once, not never
+    double slurm = fmax(when - (double)time(NULL), 1e-3); // past already: at once, not never
     return left <= 0 || slurm < left ? slurm : left;
 }
 
