@@ -102,10 +102,13 @@ static double node_cost(const node *n)
     return 50 + (double)bytes * 0.05;
 }
 
-// A fork and join costs a few microseconds: each thread must have several times that to do.
+// A fork and join costs a microsecond where every thread has a core to itself, but a time slice of the scheduler where one has not, and a
+// small model forks at every node. Splitting products of 17 us made harmony_predictor 1.4 times faster on two idle cores (11,700 steps a
+// second against 8,000), and 4.5 times slower when the host took one away (1,600 against 7,200): each thread's share must be worth the
+// risk.
 static int choose_threads(double cost_ns, int most)
 {
-    const double least_share_ns = 8000;
+    const double least_share_ns = 20000;
     int n = (int)(cost_ns / least_share_ns);
     return n < 1 ? 1 : n > most ? most : n;
 }
