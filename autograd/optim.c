@@ -26,8 +26,8 @@ static const optim_passes *const passes[VARIANT_COUNT] = VARIANT_ROW(optim_passe
 enum {
     OPTIMISERS = sizeof table / sizeof *table,
     GRAIN = 1024,
-    LEAST = 1 << 16, // elements a thread must have to be worth waking
-    CHUNKS = 64      // of the norm at most, whatever the thread count
+    LEAST = 160 << 10, // elements a thread must have to be worth waking: 20 us of AdamW
+    CHUNKS = 64        // of the norm at most, whatever the thread count
 };
 
 const optim_def *optim_at(int i)
@@ -78,10 +78,16 @@ static void pass_part(void *arg, int index, int count)
     }
 }
 
+// How many of `count` threads get enough to do.
+static int worth(const params *p, int count)
+{
+    int64_t most = p->grads_len / LEAST;
+    return most < 1 ? 1 : count < most ? count : (int)most;
+}
+
 static void pass_over(pass s, threads *pool, int count)
 {
-    int64_t most = s.p->grads_len / LEAST + 1;
-    threads_run(pool, count < most ? count : (int)most, pass_part, &s);
+    threads_run(pool, worth(s.p, count), pass_part, &s);
 }
 
 static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
@@ -131,7 +137,7 @@ double optim_grad_norm(const params *p, threads *pool, int count)
     int64_t most = p->grads_len / LEAST + 1;
     squares s = {.p = p, .chunks = most < CHUNKS ? (int)most : CHUNKS};
     double total = 0;
-    threads_run(pool, count < s.chunks ? count : s.chunks, norm_part, &s);
+    threads_run(pool, worth(p, count), norm_part, &s);
     for (int i = 0; i < s.chunks; i++)
         total += s.chunk[i];
     return sqrt(total);
