@@ -4,12 +4,14 @@
 #
 #   PEERS=DIR       folder of Python environments: DIR/torch (PyTorch), DIR/audio (torchaudio, librosa); without it our figures stand alone
 #   REFERENCE=DIR   folder of models.py, train_step.py, data_speed.py (default ../shared/reference)
+#   THREADS=2       of each side; where the host gives fewer cores than it shows, PyTorch's threads wait for each other and only THREADS=1 is fair
 #   SECONDS_EACH=5  length of one measurement     ROUNDS=3  how often ours and the peers take turns     MODELS="name:batch:length ..."
 set -eu
 cd "$(dirname "$0")/.."
 REFERENCE=${REFERENCE:-../shared/reference}
 SECONDS_EACH=${SECONDS_EACH:-5}
 ROUNDS=${ROUNDS:-3}
+THREADS=${THREADS:-2}
 MODELS=${MODELS:-"dynamics_engine:64:1 groove_predictor:64:1 harmony_predictor:64:1 emotion_recognizer:64:64 melody_transformer:64:64"}
 python=""
 audio=""
@@ -28,12 +30,12 @@ say() { printf '%s\n' "$*" | tee -a "$tmp/out"; }
 clear_files() { for f in "$@"; do : >"$tmp/$f"; done; }
 
 measure_ours() { # model batch length
-    ./kmidi bench "$1" --batch "$2" --length "$3" --threads 2 --seconds "$SECONDS_EACH" --json >"$tmp/line"
+    ./kmidi bench "$1" --batch "$2" --length "$3" --threads "$THREADS" --seconds "$SECONDS_EACH" --json >"$tmp/line"
     for k in steps_per_s peak_rss_mb gflops gemm_peak_gflops; do field $k <"$tmp/line" >>"$tmp/$k"; done
 }
 
 measure_peer() { # model batch length file [flag]
-    "$python" "$REFERENCE/train_step.py" "$1" --batch "$2" --length "$3" --threads 2 --seconds "$SECONDS_EACH" ${5:-} >"$tmp/line" 2>/dev/null || return 0
+    "$python" "$REFERENCE/train_step.py" "$1" --batch "$2" --length "$3" --threads "$THREADS" --seconds "$SECONDS_EACH" ${5:-} >"$tmp/line" 2>/dev/null || return 0
     field steps_per_s <"$tmp/line" >>"$tmp/$4"
     [ -n "${5:-}" ] || field peak_rss_mb <"$tmp/line" >>"$tmp/peer_mb"
 }
@@ -49,12 +51,12 @@ row() { # model batch length
     e=$(median "$tmp/eager"); c=$(median "$tmp/compiled"); best=$(larger "$e" "$c" || true)
     ours=$(median "$tmp/steps_per_s"); mb=$(median "$tmp/peak_rss_mb"); peer=$(median "$tmp/peer_mb")
     gf=$(median "$tmp/gflops"); peak=$(median "$tmp/gemm_peak_gflops")
-    say "| $1 $2 x $3 | $ours | $e | $c | $(ratio "$ours" "${best:-0}") | $mb | $peer | $(ratio "$mb" "$peer") | $gf | $(ratio "$gf" "$peak") |"
+    say "| $1 $2 x $3 | $ours | $e | $c | $(ratio "$ours" "${best:-0}") | $mb | $peer | $(ratio "$mb" "$peer") | $gf | $peak | $(ratio "$gf" "$peak") |"
 }
 
 say "# Speed and memory"
 say ""
-say "$(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD 2>/dev/null || echo none), two threads, fp32. Ours and the peers in turns, $ROUNDS rounds of $SECONDS_EACH s each; medians; ratios against the"
+say "$(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD 2>/dev/null || echo none), threads: $THREADS, fp32. Ours and the peers in turns, $ROUNDS rounds of $SECONDS_EACH s each; medians; ratios against the"
 say "better of PyTorch eager and compiled. Made by \`make bench\`."
 say ""
 ./kmidi info | sed 's/^/    /' | tee -a "$tmp/out"
@@ -64,18 +66,18 @@ No PyTorch here: set PEERS to a folder with its environment and REFERENCE to its
 say ""
 say "## Training steps"
 say ""
-say "| model, batch x length | steps/s | PyTorch eager | compiled | ratio | peak MB | PyTorch MB | share | GFLOP/s | of measured GEMM peak |"
-say "|---|---|---|---|---|---|---|---|---|---|"
+say "| model, batch x length | steps/s | PyTorch eager | compiled | ratio | peak MB | PyTorch MB | share | GFLOP/s | GEMM peak, measured | share |"
+say "|---|---|---|---|---|---|---|---|---|---|---|"
 for spec in $MODELS; do
     rest=${spec#*:}
     row "${spec%%:*}" "${rest%%:*}" "${rest#*:}"
 done
 say ""
-say "## Mel spectrogram: 44.1 kHz, 2048/512, 128 bands, dB, ten minutes in memory, seconds of audio a second"
+say "## Mel spectrogram: 44.1 kHz, 2048/512, 128 bands, dB, ten minutes in memory, seconds of audio a second (librosa and torchaudio: two threads)"
 say ""
 clear_files ours librosa torchaudio
 for _ in $(seq "$ROUNDS"); do
-    ./kmidi bench mel --threads 2 --json | field audio_s_per_s >>"$tmp/ours"
+    ./kmidi bench mel --threads "$THREADS" --json | field audio_s_per_s >>"$tmp/ours"
     [ -n "$audio" ] || continue
     "$audio" "$REFERENCE/data_speed.py" mel >"$tmp/line" 2>/dev/null || continue
     grep librosa "$tmp/line" | field audio_s_per_s >>"$tmp/librosa"
