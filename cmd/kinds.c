@@ -25,6 +25,32 @@ static void put_labels(const shard *s, json *o)
     json_set_int(o, "without_label", s->label_count[s->info.n_labels]);
 }
 
+static void put_sources(const shard *s, json *o)
+{
+    json *sources = json_object();
+    for (int64_t i = 0; i < s->items; i++)
+        json_set_int(sources, s->sources[i], json_int(json_get(sources, s->sources[i]), 0) + 1);
+    json_set(o, "label_sources", sources);
+}
+
+static void put_sizes(const shard *s, json *o)
+{
+    double seconds = 0;
+    for (int64_t i = 0; s->seconds && i < s->items; i++)
+        seconds += s->seconds[i];
+    if (s->info.n_mels || s->info.tokens) {
+        json_set_int(o, s->info.n_mels ? "frames" : "tokens", s->frames);
+        json_set_int(o, "longest", s->longest);
+    }
+    if (s->info.n_mels)
+        json_set_int(o, "bands", s->info.n_mels);
+    else {
+        json_set_bool(o, "midi_stats", s->info.midi_stats);
+        json_set_num(o, "hours", seconds / 3600);
+        put_sources(s, o);
+    }
+}
+
 static bool describe_shard(const char *path, json *o, arena *a, err *e)
 {
     char **lines;
@@ -38,9 +64,7 @@ static bool describe_shard(const char *path, json *o, arena *a, err *e)
         json_set_int(o, "items", s->items);
         json_set_int(o, "rejected", (int64_t)rejected);
         put_labels(s, o);
-        json_set_int(o, "frames", s->frames);
-        json_set_int(o, "longest", s->longest);
-        json_set_int(o, "bands", s->info.n_mels);
+        put_sizes(s, o);
         json_set(o, "settings", json_parse(s->info.settings, strlen(s->info.settings), NULL));
         json_set_str(o, "licence", s->info.licence);
         json_set_str(o, "citation", s->info.citation);
@@ -66,10 +90,11 @@ static bool verify_shard(const char *path, arena *a, err *e)
         return false;
     shard *s = shard_open(path, e);
     bool ok = s != NULL;
-    for (int64_t i = 0; ok && i < s->items; i++) {
+    for (int64_t i = 0; ok && s->offsets && i < s->items; i++) {
         int64_t n = s->offsets[i + 1] - s->offsets[i];
         arena_mark m = arena_save(a);
-        ok = shard_frames(s, i, 0, n, NEW(a, float, (size_t)n *(size_t)s->info.n_mels), e);
+        ok = s->info.n_mels ? shard_frames(s, i, 0, n, NEW(a, float, (size_t)n *(size_t)s->info.n_mels), e)
+                            : shard_tokens(s, i, 0, n, NEW(a, uint16_t, (size_t)n), e);
         arena_rewind(a, m);
     }
     shard_close(s);

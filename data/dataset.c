@@ -107,6 +107,11 @@ static bool add(builder *b, size_t k, err *e)
     shard *s = shard_peek(d->paths[k], e);
     if (!s)
         return false;
+    if (!s->info.n_mels) {
+        err_set(e, ERR_MISMATCH, "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here", s->path);
+        shard_close(s);
+        return false;
+    }
     if (k == 0)
         begin(b, s);
     bool ok = compare(b, s, e);

@@ -95,7 +95,7 @@ static void json_put(json *j, const setting_def *d, const void *settings, const 
 // A preset is resolved into the other rows, and is no setting by itself.
 static size_t first_row(const feature_def *d)
 {
-    return !strcmp(d->table[0].name, "preset");
+    return *d->table_n && !strcmp(d->table[0].name, "preset");
 }
 
 json *feature_json(const feature_def *d, const void *settings)

@@ -20,9 +20,11 @@ static const config_key keys_before[] = {
     {"outside", CONFIG_BOOL, "false", .help = "relative paths of the index may climb out of root by .."},
     {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
     {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
-    {"features", CONFIG_TEXTS, "[mel]", .choices = "mel", .least = 1, .help = "what is computed and stored"},
+    {"features", CONFIG_TEXTS, "[mel]", .choices = "mel|tokens|midi_stats", .least = 1,
+     .help = "what is computed and stored: mel of audio, or tokens and midi_stats of MIDI"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, .help = "items of the index a shard"},
-    {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024, .help = "threads; 0: one a core. The shards do not depend on it"},
+    {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,
+     .help = "threads, or for MIDI worker processes; 0: one a core. The shards do not depend on it"},
     {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, .help = "with a larger share of unusable items the command fails"},
     {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400, .help = "longer items are rejected"},
     {"licence", CONFIG_TEXT, .alias = "license", .help = "of the data, stored in the shards; without it: what the layout says"},
@@ -52,7 +54,7 @@ const config_table *prepare_table(arena *a)
     size_t parts = feature_count(), size[16];
     CHECK(parts <= 16);
     for (size_t i = 0; i < parts; i++)
-        n += size[i] = feature_at(i)->source == FEATURE_CLIP ? feature_keys(feature_at(i), a, &part[i]) : 0;
+        n += size[i] = *feature_at(i)->table_n ? feature_keys(feature_at(i), a, &part[i]) : 0;
     config_key *keys = NEW(a, config_key, n);
     memcpy(keys, keys_before, sizeof keys_before);
     keys[0].choices = reader_choices(a);
@@ -64,22 +66,61 @@ const config_table *prepare_table(arena *a)
     return t;
 }
 
-static bool open_feature(prepare *p, err *e)
+static bool asked(const prepare *p, const char *name)
 {
-    const feature_def *d = feature_find("mel", e);
+    const char *const *list;
+    size_t n = config_texts(p->config, "features", &list);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(list[i], name))
+            return true;
+    return false;
+}
+
+static bool check_features(const prepare *p, err *e)
+{
+    bool of_midi = asked(p, "tokens") || asked(p, "midi_stats");
+    const char *name = p->reader->name;
+    if (of_midi && asked(p, "mel"))
+        return err_set(e, ERR_CONFIG, "%s: mel is made from audio, tokens and midi_stats from MIDI; make a set of shards of each",
+                       config_where(p->config, "features"));
+    if (of_midi && p->reader->no_midi)
+        return err_set(e, ERR_CONFIG, "dataset %s is audio and has no MIDI to make tokens or midi_stats from; set features: [mel]", name);
+    if (!of_midi && p->reader->no_audio)
+        return err_set(e, ERR_CONFIG, "dataset %s is MIDI and has no audio to make mel features from; set features: [tokens, midi_stats]",
+                       name);
+    return true;
+}
+
+// Adds its effective settings to `all`.
+static feature *open_one(prepare *p, const char *name, json *all, err *e)
+{
+    const feature_def *d = feature_find(name, e);
     void *settings = d ? feature_settings(d, &p->memory) : NULL;
     if (!d || !feature_configure(d, settings, p->config, e))
-        return false;
+        return NULL;
+    json_set(all, d->name, feature_json(d, settings));
+    return feature_open(d, settings, e);
+}
+
+static bool open_features(prepare *p, err *e)
+{
+    const struct {
+        const char *name;
+        feature **at;
+    } features[] = {{"mel", &p->feature}, {"tokens", &p->tokens}, {"midi_stats", &p->midi_stats}};
     json *all = json_object();
     strbuf text = {0};
-    json_set(all, d->name, feature_json(d, settings));
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof features / sizeof *features; i++)
+        if (asked(p, features[i].name))
+            ok = (*features[i].at = open_one(p, features[i].name, all, e)) != NULL;
     json_dump(all, 0, &text);
     p->info.settings = arena_strdup(&p->memory, text.s);
+    p->info.n_mels = p->feature ? p->feature->width : 0;
+    p->info.tokens = p->tokens, p->info.midi_stats = p->midi_stats;
     strbuf_free(&text);
     json_free(all);
-    p->feature = feature_open(d, settings, e);
-    p->info.n_mels = p->feature ? p->feature->width : 0;
-    return p->feature != NULL;
+    return ok;
 }
 
 static const char *or_else(const config *c, const char *key, const char *fallback)
@@ -110,9 +151,7 @@ static bool take_settings(prepare *p, err *e)
         return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)
         return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
-    if (p->reader->no_audio)
-        return err_set(e, ERR_CONFIG, "dataset %s is MIDI and has no audio to make mel features from", p->reader->name);
-    return open_feature(p, e);
+    return check_features(p, e) && open_features(p, e);
 }
 
 bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report, err *e)
@@ -131,6 +170,8 @@ bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_
     }
     report->seconds = hw_seconds() - since;
     feature_close(p.feature);
+    feature_close(p.tokens);
+    feature_close(p.midi_stats);
     free(p.entries);
     arena_free(&p.memory);
     return ok;

@@ -3,48 +3,24 @@
 //
 // A window of items is read from the index, decoded by all threads, each item by one of them, and written in the order of the index: the
 // shards do not depend on the number of threads. The window ends by count or by the size of its files, so that long recordings do not pile
-// up.
+// up. MIDI is read in worker processes instead (prepare_songs.c).
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/affect.h"
 #include "data/emotions.h"
-#include "data/prepare_internal.h"
+#include "data/prepare_decode.h"
 
 enum { SLOTS_A_JOB = 8, WINDOW_BYTES = 32 << 20 };
-
-// One item of a window, and what became of it.
-typedef struct slot {
-    const prepare *p;
-    reader_item item; // its texts are in `memory`
-    arena memory;
-    int split;
-    uint64_t ordinal;
-    bool last;  // of its shard
-    float *mel; // [room]
-    int64_t frames, room, samples;
-    bool ok;
-    err e;
-} slot;
-
-typedef struct decoding {
-    prepare *p;
-    slot *slots;
-    int room, n; // slots, and those in use
-    atomic_int next;
-    uint64_t bytes; // of the files in the window
-    uint64_t done, rejected, seen[PREPARE_SPLITS];
-    shard_writer *writer[PREPARE_SPLITS];
-} decoding;
 
 // ---- One item, on any thread
 
 static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
 {
-    slot *s = user;
+    prepare_slot *s = user;
     int width = s->p->feature->width;
     if (s->frames + count > s->room) {
         int64_t room = s->room ? 2 * s->room : 1024;
@@ -62,7 +38,7 @@ static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
 }
 
 typedef struct sink {
-    slot *s;
+    prepare_slot *s;
     feature_stream *stream;
 } sink;
 
@@ -77,7 +53,7 @@ static bool take_samples(void *user, const float *x, int64_t n, err *e)
     return feature_stream_push(k->stream, x, n, e);
 }
 
-static bool decode_file(slot *s, err *e)
+static bool decode_file(prepare_slot *s, err *e)
 {
     const prepare *p = s->p;
     const feature *f = p->feature;
@@ -94,7 +70,7 @@ static bool decode_file(slot *s, err *e)
     return ok;
 }
 
-static bool make_clip(slot *s, err *e)
+static bool make_clip(prepare_slot *s, err *e)
 {
     const prepare *p = s->p;
     clip c;
@@ -111,7 +87,7 @@ static bool make_clip(slot *s, err *e)
     return ok;
 }
 
-static bool check_frames(const slot *s, err *e)
+static bool check_frames(const prepare_slot *s, err *e)
 {
     float sum = 0;
     if (s->frames < 1)
@@ -127,7 +103,7 @@ static void decode_part(void *arg, int index, int count)
     (void)index;
     (void)count;
     for (int i; (i = atomic_fetch_add(&d->next, 1)) < d->n;) {
-        slot *s = &d->slots[i];
+        prepare_slot *s = &d->slots[i];
         s->ok = (s->p->reader->clip ? make_clip(s, &s->e) : decode_file(s, &s->e)) && check_frames(s, &s->e);
     }
 }
@@ -139,7 +115,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool find_label(const prepare *p, slot *s, int32_t *label)
+static bool find_label(const prepare *p, prepare_slot *s, int32_t *label)
 {
     *label = -1;
     if (!s->item.label)
@@ -151,8 +127,9 @@ static bool find_label(const prepare *p, slot *s, int32_t *label)
                          s->item.label, p->info.n_labels);
 }
 
-static void set_emotion(const reader_item *item, shard_item *out)
+static void set_emotion(const prepare_slot *s, shard_item *out)
 {
+    const reader_item *item = &s->item;
     const emotion_name *known = item->label ? emotion_find(item->label) : NULL;
     if (item->emotion)
         memcpy(out->emotion, item->emotion, sizeof out->emotion);
@@ -160,18 +137,21 @@ static void set_emotion(const reader_item *item, shard_item *out)
         emotion_vector(item->valence, item->arousal, item->intensity, out->emotion);
     else if (known)
         emotion_vector(known->valence, known->arousal, item->intensity, out->emotion);
-    out->label_source = item->emotion || !isnan(item->valence) ? "given" : known ? "name" : "none";
+    else if (s->estimated)
+        emotion_vector(s->valence, s->arousal, item->intensity, out->emotion);
+    out->label_source = item->emotion || !isnan(item->valence) ? "given" : known ? "name" : s->estimated ? AFFECT_SOURCE : "none";
 }
 
-static bool add(decoding *d, slot *s, shard_writer *w, err *e)
+static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
 {
     prepare *p = d->p;
-    shard_item out = {.mel = s->mel, .frames = s->frames, .path = s->item.path, .group = s->item.group};
+    shard_item out = {.mel = s->mel, .tokens = s->tokens, .stats = s->stats, .seconds = s->seconds, .frames = s->frames};
+    out.path = s->item.path, out.group = s->item.group;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
-        set_emotion(&s->item, &out);
+        set_emotion(s, &out);
         return shard_add(w, &out, e);
     }
-    if (s->e.code == ERR_MEMORY) // not the file's fault
+    if (s->e.code == ERR_MEMORY && !prepare_of_midi(p)) // not the file's fault
         return err_set(e, s->e.code, "%s", s->e.text);
     d->rejected++;
     if (!p->first_reject.code)
@@ -179,7 +159,7 @@ static bool add(decoding *d, slot *s, shard_writer *w, err *e)
     return shard_reject(w, prepare_reject_line(&s->memory, s->item.path, s->item.line, err_name(s->e.code), s->e.text), e);
 }
 
-static bool write_slot(decoding *d, slot *s, err *e)
+static bool write_slot(decoding *d, prepare_slot *s, err *e)
 {
     prepare *p = d->p;
     shard_writer **w = &d->writer[s->split];
@@ -200,55 +180,88 @@ static bool write_slot(decoding *d, slot *s, err *e)
     return ok;
 }
 
-static void clear(slot *s)
+static void clear(prepare_slot *s)
 {
     arena_free(&s->memory);
     free(s->mel);
-    *s = (slot){0};
+    *s = (prepare_slot){0};
 }
 
-static bool run_window(decoding *d, threads *pool, err *e)
+bool prepare_slot_write(decoding *d, prepare_slot *s, err *e)
 {
-    prepare *p = d->p;
-    atomic_store(&d->next, 0);
-    threads_run(pool, threads_count(pool) < d->n ? threads_count(pool) : d->n, decode_part, d);
-    bool ok = true;
-    for (int i = 0; i < d->n; i++) {
-        ok = ok && write_slot(d, &d->slots[i], e);
-        clear(&d->slots[i]);
-    }
-    d->done += (uint64_t)d->n;
-    d->n = 0, d->bytes = 0;
-    if (ok && p->job->told)
-        p->job->told(p->job->user, d->done, p->to_make, d->rejected);
-    if (ok && env_stop(p->env))
-        ok = err_set(e, ERR_STOPPED,
-                     "stopped after %" PRIu64 " of %" PRIu64 " items; the same command continues with the shards that are missing", d->done,
-                     p->to_make);
+    bool ok = write_slot(d, s, e);
+    d->done++;
+    clear(s);
     return ok;
 }
+
+bool prepare_tell(decoding *d, err *e)
+{
+    const prepare *p = d->p;
+    if (p->job->told)
+        p->job->told(p->job->user, d->done, p->to_make, d->rejected);
+    return !env_stop(p->env) ||
+           err_set(e, ERR_STOPPED,
+                   "stopped after %" PRIu64 " of %" PRIu64 " items; the same command continues with the shards that are missing", d->done,
+                   p->to_make);
+}
+
+// ---- Audio: windows of items
+
+static bool run_window(decoding *d, err *e)
+{
+    int count = threads_count(d->pool), n = d->n;
+    bool ok = true;
+    if (n == 0)
+        return true;
+    atomic_store(&d->next, 0);
+    threads_run(d->pool, count < n ? count : n, decode_part, d);
+    for (int i = 0; i < n; i++)
+        if (ok)
+            ok = prepare_slot_write(d, &d->slots[i], e);
+        else
+            clear(&d->slots[i]);
+    d->n = 0, d->bytes = 0;
+    return ok && prepare_tell(d, e);
+}
+
+static bool put(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
+{
+    struct stat st;
+    prepare_slot_fill(d, &d->slots[d->n++], item, split, ordinal, last);
+    d->bytes += item->file && stat(item->file, &st) == 0 ? (uint64_t)st.st_size : 0;
+    return (d->n < d->room && (d->bytes <= WINDOW_BYTES || d->n < threads_count(d->pool))) || run_window(d, e);
+}
+
+static bool open_windows(decoding *d, err *e)
+{
+    d->room = d->p->job->jobs * SLOTS_A_JOB;
+    d->slots = base_checked(calloc((size_t)d->room, sizeof *d->slots), (size_t)d->room * sizeof *d->slots);
+    d->accept = put, d->flush = run_window;
+    d->pool = threads_open(d->p->job->jobs, e);
+    return d->pool != NULL;
+}
+
+// ---- The index once more
 
 static const char *keep(arena *a, const char *s)
 {
     return s ? arena_strdup(a, s) : NULL;
 }
 
-static void put(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last)
+void prepare_slot_fill(decoding *d, prepare_slot *s, const reader_item *item, int split, uint64_t ordinal, bool last)
 {
-    slot *s = &d->slots[d->n++];
     arena *a = &s->memory;
-    struct stat st;
-    *s = (slot){.p = d->p, .item = *item, .split = split, .ordinal = ordinal, .last = last};
+    *s = (prepare_slot){.p = d->p, .item = *item, .split = split, .ordinal = ordinal, .last = last};
     s->item.path = keep(a, item->path), s->item.file = keep(a, item->file);
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
     s->item.midi = keep(a, item->midi);
     if (item->emotion)
         s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion, EMOTION_SIZE * sizeof *item->emotion);
     s->item.split = s->item.attributes = NULL; // not needed any more
-    d->bytes += item->file && stat(item->file, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static bool read_all(decoding *d, reader *r, threads *pool, err *e)
+static bool read_all(decoding *d, reader *r, err *e)
 {
     prepare *p = d->p;
     reader_item item;
@@ -261,12 +274,10 @@ static bool read_all(decoding *d, reader *r, threads *pool, err *e)
         uint64_t ordinal = prepare_ordinal(p, k, d->seen[k]++);
         if (!p->shards[ordinal].make)
             continue;
-        put(d, &item, k, ordinal, d->seen[k] == p->split[k].items || prepare_ordinal(p, k, d->seen[k]) != ordinal);
-        if (d->n == d->room || (d->bytes > WINDOW_BYTES && d->n >= threads_count(pool)))
-            ok = run_window(d, pool, e);
+        bool last = d->seen[k] == p->split[k].items || prepare_ordinal(p, k, d->seen[k]) != ordinal;
+        ok = d->accept(d, &item, k, ordinal, last, e);
     }
-    ok = ok && e->code == ERR_NONE;
-    ok = ok && (d->n == 0 || run_window(d, pool, e));
+    ok = ok && e->code == ERR_NONE && d->flush(d, e);
     return ok && (r->entries == p->n_entries || err_set(e, ERR_IO, "the index changed while it was read; start again"));
 }
 
@@ -274,19 +285,19 @@ bool prepare_decode(prepare *p, err *e)
 {
     if (p->to_make == 0)
         return true;
-    threads *pool = threads_open(p->job->jobs, e);
-    reader *r = pool ? reader_open(p->reader, &p->options, e) : NULL;
-    decoding d = {.p = p, .room = p->job->jobs * SLOTS_A_JOB};
+    decoding d = {.p = p};
+    bool ok = prepare_of_midi(p) ? prepare_songs_open(&d, e) : open_windows(&d, e);
+    reader *r = ok ? reader_open(p->reader, &p->options, e) : NULL;
     if (p->job->told)
         p->job->told(p->job->user, 0, p->to_make, 0);
-    d.slots = base_checked(calloc((size_t)d.room, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
-    bool ok = r && read_all(&d, r, pool, e);
-    for (int i = 0; i < d.n; i++)
+    ok = r && read_all(&d, r, e);
+    for (int i = 0; i < d.room; i++)
         clear(&d.slots[i]);
     for (int k = 0; k < PREPARE_SPLITS; k++)
         shard_abandon(d.writer[k]);
     free(d.slots);
     reader_close(r);
-    threads_close(pool);
+    prepare_songs_close(&d);
+    threads_close(d.pool);
     return ok;
 }

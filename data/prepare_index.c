@@ -100,17 +100,22 @@ static bool find_split(prepare *p, const char *name, uint8_t *split, err *e)
     return true;
 }
 
-static uint64_t size_of(const reader_item *item)
+const char *prepare_item_file(const prepare *p, const reader_item *item)
+{
+    return prepare_of_midi(p) ? item->midi : reader_item_file(item);
+}
+
+static uint64_t size_of(const prepare *p, const reader_item *item)
 {
     struct stat st;
-    const char *file = reader_item_file(item);
+    const char *file = prepare_item_file(p, item);
     return file && stat(file, &st) == 0 ? (uint64_t)st.st_size : UINT64_MAX;
 }
 
 // Two entries may hold the same content only if these are equal. What is no file, or is not there, is like nothing else.
-static uint64_t content_of_size(const reader_item *item)
+static uint64_t content_of_size(const prepare *p, const reader_item *item)
 {
-    uint64_t size = size_of(item), part[4] = {size, size == UINT64_MAX ? item->number : 0};
+    uint64_t size = size_of(p, item), part[4] = {size, size == UINT64_MAX ? item->number : 0};
     memcpy(part + 2, &item->offset, 8);
     memcpy(part + 3, &item->duration, 8);
     return prepare_hash(1, part, sizeof part);
@@ -124,7 +129,7 @@ static bool add_entry(prepare *p, const reader_item *item, names *l, err *e)
     }
     prepare_entry *x = &p->entries[p->n_entries++];
     const char *group = item->group ? item->group : item->path;
-    *x = (prepare_entry){prepare_hash(item->group ? 2 : 3, group, strlen(group)), content_of_size(item), SPLIT_OPEN};
+    *x = (prepare_entry){prepare_hash(item->group ? 2 : 3, group, strlen(group)), content_of_size(p, item), SPLIT_OPEN};
     p->info.synthetic |= item->synthetic;
     return (!item->label || add_name(p, l, item->label, e)) && (!item->split || find_split(p, item->split, &x->split, e));
 }
@@ -230,6 +235,8 @@ bool prepare_scan(prepare *p, err *e)
         p->info.n_labels = p->report->labels = l.n;
     }
     free(l.name);
+    if (ok && prepare_of_midi(p))
+        return prepare_songs_compare(p, e);
     ok = ok && refine(p, false, &done, e);
     return ok && (done || refine(p, true, &done, e));
 }

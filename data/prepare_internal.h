@@ -35,8 +35,9 @@ typedef struct prepare {
     // settings
     const reader_def *reader;
     reader_options options;
-    feature *feature;
-    shard_info info; // what all shards share; labels are filled by the scan
+    feature *feature;             // mel; NULL where the shards are of MIDI
+    feature *tokens, *midi_stats; // NULL: not asked for
+    shard_info info;              // what all shards share; labels are filled by the scan
     int64_t shard_items;
     double max_seconds, max_reject_ratio;
     // found
@@ -51,6 +52,8 @@ typedef struct prepare {
 
 // ---- prepare_index.c: stages 1 and 2
 bool prepare_scan(prepare *p, err *e) MUST_CHECK;
+// The file that the features are made of, or NULL.
+const char *prepare_item_file(const prepare *p, const reader_item *item);
 // ---- prepare_split.c
 bool prepare_draw(prepare *p, err *e) MUST_CHECK;
 // Digest of bytes, good enough to tell a few million things apart.
@@ -62,6 +65,10 @@ const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal);
 uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
 // ---- prepare_decode.c: stage 4
 bool prepare_decode(prepare *p, err *e) MUST_CHECK;
+// ---- prepare_songs.c: MIDI, in worker processes
+bool prepare_of_midi(const prepare *p);
+// The content digest of every entry: of its notes; of what cannot be read, one of its own.
+bool prepare_songs_compare(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_report.c: stage 5
 bool prepare_finish(prepare *p, err *e) MUST_CHECK;
 // One line of rejected.jsonl; owned by a.

@@ -52,7 +52,7 @@ static void add_text(digest *d, const char *s)
 static void add_file(digest *d, const prepare *p, const reader_item *item)
 {
     struct stat st;
-    const char *file = reader_item_file(item);
+    const char *file = prepare_item_file(p, item);
     int64_t facts[3] = {-1, 0, 0};
     if (file && stat(file, &st) == 0) {
         facts[0] = st.st_size;

@@ -70,7 +70,7 @@ struct reader_def {
     const char *name, *help;
     const char *licence, *citation; // of the published dataset; "" where everybody has their own
     bool needs_root, synthetic;
-    bool no_audio;                   // its items are MIDI alone
+    bool no_audio, no_midi;          // its items are MIDI alone, or audio alone
     bool (*probe)(const char *root); // does the folder look like this dataset?
     bool (*open)(reader *r, err *e); // on failure close is called too
     reader_step (*next)(reader *r, reader_item *item, err *e);

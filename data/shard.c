@@ -12,6 +12,7 @@
 #include "base/h5.h"
 #include "base/json.h"
 #include "data/shard_internal.h"
+#include "data/tokens.h"
 
 const shard_text shard_texts[] = {
     {"dataset", offsetof(shard_info, dataset)},
@@ -83,17 +84,46 @@ static bool read_info(shard *s, err *e)
     return read_labels(s, e);
 }
 
-static bool read_sizes(shard *s, err *e)
+// A shard of MIDI: tokens, statistics or both.
+static bool read_midi_sizes(shard *s, err *e)
 {
-    h5_shape mel, label;
-    if (!h5_stat(s->file->h5, "mel", &mel, e) || !h5_stat(s->file->h5, "label", &label, e))
+    h5_shape tokens;
+    char *dialect;
+    s->info.midi_stats = h5_has(s->file->h5, "midi_stats");
+    if (!s->info.tokens)
+        return true;
+    if (!h5_stat(s->file->h5, "tokens", &tokens, e) || !h5_get_text(s->file->h5, "/", "dialect", &s->file->memory, &dialect, e))
+        return false;
+    if (tokens.type != H5_U16 || tokens.rank != 1 || tokens.dim[0] > INT64_MAX / 65536)
+        return damaged(s, e, "dataset 'tokens' is not u16 [tokens]");
+    s->frames = (int64_t)tokens.dim[0];
+    return !strcmp(dialect, TOKENS_DIALECT) ||
+           err_set(e, ERR_MISMATCH, "'%s' has tokens in the dialect '%s', this program reads " TOKENS_DIALECT "; run kmidi prepare again",
+                   s->path, dialect);
+}
+
+static bool read_mel_sizes(shard *s, err *e)
+{
+    h5_shape mel;
+    if (!h5_stat(s->file->h5, "mel", &mel, e))
         return false;
     if (mel.type != H5_F32 || mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS || mel.dim[0] > INT64_MAX / 65536)
         return damaged(s, e, "dataset 'mel' is not f32 [frames, bands]");
-    if (label.type != H5_I32 || label.rank != 1 || label.dim[0] > SHARD_MAX_ITEMS)
-        return damaged(s, e, "dataset 'label' is not i32 [items]");
     s->frames = (int64_t)mel.dim[0];
     s->info.n_mels = (int)mel.dim[1];
+    return true;
+}
+
+static bool read_sizes(shard *s, err *e)
+{
+    h5_shape label;
+    h5 *f = s->file->h5;
+    s->info.tokens = h5_has(f, "tokens");
+    bool of_midi = s->info.tokens || h5_has(f, "midi_stats");
+    if (!(of_midi ? read_midi_sizes(s, e) : read_mel_sizes(s, e)) || !h5_stat(f, "label", &label, e))
+        return false;
+    if (label.type != H5_I32 || label.rank != 1 || label.dim[0] > SHARD_MAX_ITEMS)
+        return damaged(s, e, "dataset 'label' is not i32 [items]");
     s->items = (int64_t)label.dim[0];
     if (s->longest < 0 || s->longest > s->frames)
         return damaged(s, e, "attribute 'longest' is not a number of frames");
@@ -128,8 +158,9 @@ static bool all_finite(const double *x, int n)
 
 static bool read_statistics(shard *s, err *e)
 {
-    if (!(s->mel_sum = read_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e)) ||
-        !(s->mel_squares = read_table(s, "mel_squares", H5_F64, sizeof(double), s->info.n_mels, 0, e)) ||
+    bool mel = s->info.n_mels > 0;
+    if ((mel && !(s->mel_sum = read_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
+        (mel && !(s->mel_squares = read_table(s, "mel_squares", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
         !(s->label_count = read_table(s, "label_count", H5_I64, sizeof(int64_t), (int64_t)s->info.n_labels + 1, 0, e)))
         return false;
     int64_t sum = 0;
@@ -149,9 +180,9 @@ static bool check_items(const shard *s, err *e)
 {
     const int64_t *o = s->offsets;
     int32_t n_labels = (int32_t)s->info.n_labels;
-    bool ok = o[0] == 0 && o[s->items] == s->frames;
+    bool ok = !o || (o[0] == 0 && o[s->items] == s->frames);
     for (int64_t i = 0; ok && i < s->items; i++)
-        ok = o[i] < o[i + 1] && o[i + 1] - o[i] <= s->longest && s->label[i] >= -1 && s->label[i] < n_labels;
+        ok = (!o || (o[i] < o[i + 1] && o[i + 1] - o[i] <= s->longest)) && s->label[i] >= -1 && s->label[i] < n_labels;
     if (!ok)
         return damaged(s, e, "offsets or labels do not fit its frames and label names");
     float sum = 0;
@@ -166,11 +197,34 @@ static bool check_items(const shard *s, err *e)
            damaged(s, e, "dataset 'label_count' does not fit the labels");
 }
 
+static bool read_offsets(shard *s, err *e)
+{
+    bool mel = s->info.n_mels > 0;
+    if (!mel && !s->info.tokens)
+        return true;
+    return (s->offsets = read_table(s, mel ? "mel_offsets" : "tokens_offsets", H5_I64, sizeof(int64_t), s->items + 1, 0, e)) &&
+           (s->checks = read_table(s, mel ? "mel_checks" : "tokens_checks", H5_I64, sizeof(int64_t), s->items, 0, e));
+}
+
+// What only MIDI has.
+static bool read_midi(shard *s, err *e)
+{
+    double sum = 0;
+    if (s->info.n_mels)
+        return true;
+    if (!(s->seconds = read_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)) ||
+        (s->info.midi_stats && !(s->stats = read_table(s, "midi_stats", H5_F32, sizeof(float), s->items, SHARD_STATS, e))))
+        return false;
+    for (int64_t i = 0; s->stats && i < s->items * SHARD_STATS; i++)
+        sum += (double)s->stats[i] * 0;
+    for (int64_t i = 0; i < s->items; i++)
+        sum += s->seconds[i] >= 0 ? s->seconds[i] * 0 : NAN;
+    return sum == 0 || damaged(s, e, "statistics or seconds of an item are out of range");
+}
+
 static bool read_items(shard *s, err *e)
 {
-    return (s->offsets = read_table(s, "mel_offsets", H5_I64, sizeof(int64_t), s->items + 1, 0, e)) &&
-           (s->checks = read_table(s, "mel_checks", H5_I64, sizeof(int64_t), s->items, 0, e)) &&
-           (s->label = read_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
+    return read_offsets(s, e) && read_midi(s, e) && (s->label = read_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
            (s->emotion = read_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
            read_texts(s, "path", &s->paths, e) && read_texts(s, "group", &s->groups, e) && read_texts(s, "label_source", &s->sources, e) &&
            check_items(s, e);
@@ -226,6 +280,21 @@ bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err
                    "'%s': the frames of item %" PRId64 " ('%s') do not match their checksum; remove the file and run "
                    "kmidi prepare again",
                    s->path, i, s->paths[i]);
+}
+
+bool shard_tokens(shard *s, int64_t i, int64_t first, int64_t n, uint16_t *out, err *e)
+{
+    int64_t tokens = s->offsets[i + 1] - s->offsets[i];
+    CHECK(s->info.tokens && i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= tokens);
+    if (!h5_read_rows(s->file->h5, "tokens", H5_U16, (uint64_t)(s->offsets[i] + first), (uint64_t)n, out, e))
+        return false;
+    bool ok = n < tokens || crc32c(out, (size_t)n * sizeof *out) == (uint32_t)s->checks[i];
+    for (int64_t k = 0; k < n; k++)
+        ok &= out[k] < TOKENS_COUNT;
+    return ok || err_set(e, ERR_DAMAGED,
+                         "'%s': the tokens of item %" PRId64 " ('%s') do not match their checksum or are none; remove the file and run "
+                         "kmidi prepare again",
+                         s->path, i, s->paths[i]);
 }
 
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e)

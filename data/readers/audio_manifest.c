@@ -161,6 +161,7 @@ const reader_def reader_audio_manifest = {
     .licence = "",
     .citation = "",
     .needs_root = true,
+    .no_midi = true,
     .probe = probe,
     .open = open_manifest,
     .next = next,

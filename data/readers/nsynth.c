@@ -230,6 +230,7 @@ const reader_def reader_nsynth = {
         "Engel, Resnick, Roberts, Dieleman, Eck, Simonyan, Norouzi: Neural Audio Synthesis of Musical Notes with WaveNet Autoencoders, "
         "ICML 2017",
     .needs_root = true,
+    .no_midi = true,
     .probe = probe,
     .open = open_folders,
     .next = next,

@@ -58,6 +58,7 @@ const reader_def reader_synth = {
     .licence = "CC0-1.0",
     .citation = "synthetic audio made by kmidi",
     .synthetic = true,
+    .no_midi = true,
     .probe = probe,
     .open = open_corpus,
     .next = next,

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare_songs.c: MIDI files into slots, by worker processes (worker.h): whatever a file does to the library that reads it, it costs that
+// file. Items are handed out and taken back in the order of the index, so the shards do not depend on the number of workers.
+//
+// Every file is read twice: for the digest of its notes, by which the splits are drawn, and for what the shards hold. Nothing is kept
+// between the two but 8 bytes an item.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/affect.h"
+#include "data/prepare_decode.h"
+#include "data/tokens.h"
+
+enum { TELL_EVERY = 64 };
+
+bool prepare_of_midi(const prepare *p)
+{
+    return p->tokens || p->midi_stats;
+}
+
+// ---- In a worker
+
+// A worker's answer: this, then the tokens.
+typedef struct answer {
+    double seconds, valence, arousal;
+    int64_t tokens;
+    float stats[SHARD_STATS];
+} answer;
+
+static bool measure(const prepare *p, const midi_song *s, const char *path, arena *a, strbuf *out, err *e)
+{
+    song_affect affect = affect_estimate(a, s);
+    answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal};
+    feature_rows tokens = {0}, stats = {0};
+    if (s->n_notes == 0)
+        return err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", path);
+    if (s->seconds > p->max_seconds)
+        return err_set(e, ERR_VALUE, "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out", path,
+                       s->seconds, p->max_seconds);
+    if ((p->tokens && !feature_song(p->tokens, s, a, &tokens, e)) || (p->midi_stats && !feature_song(p->midi_stats, s, a, &stats, e)))
+        return false;
+    if (p->tokens && tokens.n == 0)
+        return err_set(e, ERR_EMPTY, "'%s' has no notes but those of drums; set tokens.drums: true or leave it out", path);
+    x.tokens = tokens.n;
+    if (stats.data)
+        memcpy(x.stats, stats.data, sizeof x.stats);
+    strbuf_add(out, (const char *)&x, sizeof x);
+    if (tokens.n)
+        strbuf_add(out, tokens.data, (size_t)tokens.n * sizeof(uint16_t));
+    return true;
+}
+
+static bool measure_file(void *user, const void *item, size_t n, strbuf *out, err *e)
+{
+    arena a = {.name = "song"};
+    (void)n;
+    const midi_song *s = midi_load(&a, item, e);
+    bool ok = s && measure(user, s, item, &a, out, e);
+    arena_free(&a);
+    return ok;
+}
+
+static bool digest_file(void *user, const void *item, size_t n, strbuf *out, err *e)
+{
+    arena a = {.name = "song"};
+    char hex[65];
+    (void)user, (void)n;
+    const midi_song *s = midi_load(&a, item, e);
+    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "no notes"));
+    if (ok) {
+        midi_notes_digest(s, hex);
+        strbuf_add(out, hex, sizeof hex);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+// ---- Equal notes
+
+static workers *open_workers(prepare *p, worker_fn *fn, err *e)
+{
+    return workers_open(&(worker_options){.count = p->job->jobs, .fn = fn, .user = p, .env = p->env}, e);
+}
+
+static bool sendable(const reader_item *item, err *e)
+{
+    if (!item->midi)
+        return err_set(e, ERR_MISSING, "'%s' has no MIDI; remove it from the index", item->path);
+    return strlen(item->midi) < WORKER_ITEM || err_set(e, ERR_VALUE, "'%s': the path is too long", item->path);
+}
+
+// What the workers have of the index, oldest first.
+typedef struct comparing {
+    prepare *p;
+    workers *workers;
+    uint64_t *numbers; // [room], a ring
+    size_t room, first;
+} comparing;
+
+static bool take_digest(comparing *c, err *e)
+{
+    worker_result r;
+    if (!workers_take(c->workers, &r, e))
+        return false;
+    uint64_t number = c->numbers[c->first++ % c->room];
+    bool found = r.ok && r.n == 65;
+    c->p->entries[number].content = found ? prepare_hash(5, r.bytes, 64) : prepare_hash(4, &number, sizeof number);
+    return true;
+}
+
+static bool compare_all(comparing *c, reader *r, err *e)
+{
+    prepare *p = c->p;
+    reader_item item;
+    reader_step step;
+    err unsent;
+    bool ok = true;
+    while (ok && (step = reader_next(r, &item, e)) != READER_END) {
+        if (step == READER_BAD)
+            continue;
+        if (item.number >= p->n_entries)
+            break;
+        p->entries[item.number].content = prepare_hash(4, &item.number, sizeof item.number);
+        if (!sendable(&item, &unsent))
+            continue;
+        if (workers_room(c->workers) == 0)
+            ok = take_digest(c, e);
+        c->numbers[(c->first + workers_under_way(c->workers)) % c->room] = item.number;
+        ok = ok && workers_put(c->workers, item.midi, strlen(item.midi) + 1, e);
+        if (ok && env_stop(p->env))
+            ok = err_set(e, ERR_STOPPED, "stopped while the notes were compared; the same command continues");
+    }
+    while (ok && workers_under_way(c->workers))
+        ok = take_digest(c, e);
+    return ok;
+}
+
+bool prepare_songs_compare(prepare *p, err *e)
+{
+    comparing c = {.p = p, .workers = open_workers(p, digest_file, e)};
+    reader *r = c.workers ? reader_open(p->reader, &p->options, e) : NULL;
+    c.room = c.workers ? workers_room(c.workers) : 0;
+    c.numbers = base_checked(calloc(c.room + 1, sizeof *c.numbers), c.room * sizeof *c.numbers);
+    bool ok = r && compare_all(&c, r, e);
+    free(c.numbers);
+    reader_close(r);
+    workers_close(c.workers);
+    return ok;
+}
+
+// ---- Into slots
+
+// What a worker sends is checked as if it came from outside.
+static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
+{
+    answer x;
+    double sum = 0;
+    if (n < sizeof x)
+        return false;
+    memcpy(&x, bytes, sizeof x);
+    if (x.tokens < 0 || (uint64_t)x.tokens != (n - sizeof x) / sizeof(uint16_t) || (n - sizeof x) % sizeof(uint16_t) ||
+        (s->p->tokens && x.tokens == 0))
+        return false;
+    uint16_t *tokens = NEW(&s->memory, uint16_t, (size_t)x.tokens + 1);
+    if (x.tokens)
+        memcpy(tokens, bytes + sizeof x, (size_t)x.tokens * sizeof *tokens);
+    for (int64_t i = 0; i < x.tokens; i++)
+        if (tokens[i] >= TOKENS_COUNT)
+            return false;
+    for (int i = 0; i < SHARD_STATS; i++)
+        sum += (double)x.stats[i] * 0;
+    s->stats = memcpy(NEW(&s->memory, float, SHARD_STATS), x.stats, sizeof x.stats);
+    s->tokens = tokens, s->frames = x.tokens, s->seconds = x.seconds;
+    s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;
+    return sum == 0 && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
+}
+
+// The oldest item, when its worker is done with it.
+static bool finish_first(decoding *d, err *e)
+{
+    prepare_slot *s = &d->slots[d->first];
+    worker_result r;
+    if (s->sent) {
+        if (!workers_take(d->workers, &r, e))
+            return e->code == ERR_STOPPED ? prepare_tell(d, e) : false;
+        if (!r.ok)
+            err_set(&s->e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? s->item.midi : "", r.lost ? "': " : "", r.e.text);
+        else if (!(s->ok = take_answer(s, r.bytes, r.n)))
+            err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", s->item.midi);
+    }
+    bool ok = prepare_slot_write(d, s, e);
+    d->first = (d->first + 1) % d->room;
+    d->n--;
+    return ok && (d->done % TELL_EVERY || prepare_tell(d, e));
+}
+
+static bool accept(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
+{
+    if (d->n == d->room && !finish_first(d, e))
+        return false;
+    prepare_slot *s = &d->slots[(d->first + d->n++) % d->room];
+    prepare_slot_fill(d, s, item, split, ordinal, last);
+    s->sent = sendable(item, &s->e);
+    return !s->sent || workers_put(d->workers, item->midi, strlen(item->midi) + 1, e);
+}
+
+static bool flush(decoding *d, err *e)
+{
+    while (d->n)
+        if (!finish_first(d, e))
+            return false;
+    return prepare_tell(d, e);
+}
+
+bool prepare_songs_open(decoding *d, err *e)
+{
+    d->workers = open_workers(d->p, measure_file, e);
+    if (!d->workers)
+        return false;
+    d->room = (int)workers_room(d->workers);
+    d->slots = base_checked(calloc((size_t)d->room, sizeof *d->slots), (size_t)d->room * sizeof *d->slots);
+    d->accept = accept, d->flush = flush;
+    return true;
+}
+
+void prepare_songs_close(decoding *d)
+{
+    workers_close(d->workers);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// MIDI to shards: the same whoever makes them, a name and a reason for what cannot be read, splits by notes.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "data/dataset.h"
+#include "data/feature.h"
+#include "data/midi_stats.h"
+#include "data/prepare.h"
+#include "data/shard.h"
+#include "tests/data/midi_bytes.h"
+
+#define SETTINGS "features: [tokens, midi_stats]\nshard_items: 5\n"
+
+static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts, prepare_report *r, err *e)
+{
+    arena a = {0};
+    env v = {0};
+    config *c = config_open(prepare_table(&a), &a);
+    char *text = arena_printf(&a, "root: %s\n%s", test_path("in"), more);
+    prepare_job job = {.out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
+    *e = (err){0};
+    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) && prepare_run(c, &job, &v, r, e);
+    arena_free(&a);
+    return ok;
+}
+
+// Three notes from `pitch` upwards, `before` ticks behind the start.
+static void put_song(const char *name, int pitch, int before)
+{
+    smf f = {0};
+    SMF_TRACK(&f, (uint8_t)before, SMF_NOTE((uint8_t)pitch, 96), 0, SMF_NOTE((uint8_t)(pitch + 4), 48), 0,
+              SMF_NOTE((uint8_t)(pitch + 7), 96));
+    smf_write(&f, test_path(name));
+}
+
+static void put_text(const char *name, const char *text)
+{
+    err e = {0};
+    EXPECT_OK(file_write(test_path(name), text, strlen(text), &e), e);
+}
+
+static void make_folders(void)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out, "mkdir -p %s", test_path("in/lmd_full/0")), 0);
+}
+
+static void put_songs(int n)
+{
+    make_folders();
+    for (int i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "in/lmd_full/0/%02d.mid", i);
+        put_song(name, 30 + i, 0);
+    }
+}
+
+static bool same_tree(const char *a, const char *b)
+{
+    const char *out;
+    return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
+}
+
+static const char *report_of(arena *a, const char *out)
+{
+    err e = {0};
+    size_t n;
+    char *text = file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
+    return text ? text : "";
+}
+
+TEST(prepare_midi_stores_tokens_and_statistics)
+{
+    err e = {0};
+    prepare_report r;
+    arena a = {0};
+    put_songs(1);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 1);
+    shard *s = shard_open(test_path("out/train-00000.h5"), &e);
+    if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
+        return;
+    // a quarter at 120 is 50 steps; velocity 64 is bin 16
+    static const uint16_t want[] = {371, 30, 305, 158, 34, 280, 162, 37, 305, 165};
+    uint16_t have[10] = {0};
+    EXPECT_INT(s->frames, 10);
+    EXPECT_INT(s->longest, 10);
+    EXPECT_OK(shard_tokens(s, 0, 0, s->frames < 10 ? s->frames : 10, have, &e), e);
+    for (int i = 0; i < 10; i++)
+        EXPECT_INT(have[i], want[i]);
+    EXPECT_NEAR(s->seconds[0], 1.25, 1e-9);
+    EXPECT_NEAR(s->stats[MIDI_STATS_VELOCITY], 64 / 127.0, 1e-6);
+    EXPECT_NEAR(s->stats[MIDI_STATS_TEMPO], 0.6, 1e-6);
+    EXPECT_STR(s->paths[0], "lmd_full/0/00.mid");
+    EXPECT_STR(s->sources[0], "estimated");
+    EXPECT_INT(s->label[0], -1);
+    EXPECT(s->emotion[0] != 0 && s->emotion[1] != 0);
+    EXPECT_HAS(s->info.settings, "note-seq-388");
+    shard_close(s);
+    const char *pattern = test_path("out/*.h5");
+    EXPECT_ERR(dataset_open(&pattern, 1, &e) != NULL, e, ERR_MISMATCH, "no mel frames");
+    arena_free(&a);
+}
+
+TEST(prepare_midi_gives_the_same_bytes_for_any_jobs_and_parts)
+{
+    err e = {0};
+    prepare_report r;
+    uint64_t made = 0;
+    put_songs(40);
+    EXPECT_OK(prepare_into("one", "dataset: lakh\n" SETTINGS, 1, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 40);
+    EXPECT_OK(prepare_into("three", "dataset: lakh\n" SETTINGS, 3, 1, 1, &r, &e), e);
+    EXPECT(same_tree("one", "three"));
+    for (int part = 3; part >= 1; part--) {
+        EXPECT_OK(prepare_into("parts", "dataset: lakh\n" SETTINGS, 2, part, 3, &r, &e), e);
+        made += r.shards_made;
+    }
+    EXPECT_INT(made, r.shards);
+    EXPECT(same_tree("one", "parts"));
+}
+
+TEST(prepare_midi_keeps_what_is_there_and_remakes_what_changed)
+{
+    err e = {0};
+    prepare_report r;
+    put_songs(20);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    uint64_t all = r.shards;
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.shards_made, 0);
+    EXPECT_INT(r.shards_kept, all);
+    put_song("in/lmd_full/0/03.mid", 99, 0);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.shards_made, 1);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS "tokens: {drums: true}\n", 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.shards_made, all);
+}
+
+TEST(prepare_midi_names_every_file_that_it_cannot_use)
+{
+    static const struct {
+        const char *path, *reason;
+    } bad[] = {{"gone.mid", "missing"}, {"empty.mid", "empty"}, {"text.mid", "format"}, {"cut.mid", "damaged"}, {"silent.mid", "empty"}};
+    err e = {0};
+    prepare_report r;
+    arena a = {0};
+    const char *out;
+    strbuf text = {0};
+    smf silent = {0};
+    make_folders();
+    SMF_TRACK(&silent, 0, 0xc0, 1);
+    smf_write(&silent, test_path("in/silent.mid"));
+    put_text("in/empty.mid", "");
+    put_text("in/text.mid", "this is no MIDI file at all");
+    strbuf_printf(&text, "path,label\n");
+    for (int i = 0; i < 5; i++) {
+        put_song(arena_printf(&a, "in/ok%d.mid", i), 40 + i, 0);
+        strbuf_printf(&text, "ok%d.mid,%s\n%s,joy\n", i, i % 2 ? "joy" : "grief", bad[i].path);
+    }
+    test_shell(&out, "head -c 30 %s > %s", test_path("in/ok0.mid"), test_path("in/cut.mid"));
+    put_text("in/labels.csv", text.s);
+    const char *more = "dataset: midi_emotion\nsplit: {val: 0, test: 0}\n" SETTINGS;
+    EXPECT(!prepare_into("out", more, 2, 1, 1, &r, &e));
+    EXPECT_HAS(e.text, "max_reject_ratio");
+    EXPECT_INT(r.prepared, 5);
+    EXPECT_INT(r.rejected, 5);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        EXPECT_HAS(report_of(&a, "out"),
+                   arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"", bad[i].path, 2 * i + 3, bad[i].reason));
+    EXPECT_OK(prepare_into("out", arena_printf(&a, "%smax_reject_ratio: 0.5\n", more), 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.shards_made, 0);
+    shard *s = shard_open(test_path("out/train-00000.h5"), &e);
+    EXPECT_STR(s ? s->sources[0] : "", "name");
+    EXPECT_INT(s ? (int64_t)s->info.n_labels : 0, 2);
+    shard_close(s);
+    strbuf_free(&text);
+    arena_free(&a);
+}
+
+// The same notes in other bytes: another file, another split.
+TEST(prepare_midi_keeps_equal_notes_out_of_training)
+{
+    err e = {0};
+    prepare_report r;
+    arena a = {0};
+    smf louder = {.format = 1};
+    make_folders();
+    put_song("in/a.mid", 60, 0);
+    put_song("in/c.mid", 50, 0);
+    put_song("in/d.mid", 51, 0);
+    SMF_TRACK(&louder, 0, 0xff, 1, 3, 'x', 'y', 'z');
+    SMF_TRACK(&louder, 0, 0x90, 60, 99, 96, 0x80, 60, 0, 0, 0x90, 64, 99, 48, 0x80, 64, 0, 0, 0x90, 67, 99, 96, 0x80, 67, 0);
+    smf_write(&louder, test_path("in/b.mid"));
+    put_text("in/labels.csv", "path,label,split\na.mid,joy,train\nb.mid,joy,test\nc.mid,grief,train\nd.mid,grief,val\n");
+    EXPECT_OK(prepare_into("out", "dataset: midi_emotion\n" SETTINGS, 1, 1, 1, &r, &e), e);
+    EXPECT_INT(r.duplicates, 1);
+    EXPECT_INT(r.prepared, 3);
+    EXPECT_HAS(report_of(&a, "out"), "{\"path\": \"a.mid\", \"line\": 2, \"reason\": \"duplicate\"");
+    arena_free(&a);
+}
+
+TEST(prepare_midi_and_audio_are_told_apart)
+{
+    err e = {0};
+    prepare_report r;
+    put_songs(3);
+    EXPECT_ERR(prepare_into("out", "dataset: lakh\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "features: [tokens, midi_stats]");
+    EXPECT_ERR(prepare_into("out", "dataset: synth\n" SETTINGS, 1, 1, 1, &r, &e), e, ERR_CONFIG, "has no MIDI");
+    EXPECT_ERR(prepare_into("out", "dataset: maestro\nfeatures: [mel, tokens]\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "make a set of shards");
+}
+
+// What inspect and verify say, and that a changed byte is found.
+TEST(prepare_midi_shards_are_shown_and_checked)
+{
+    const char *out;
+    put_songs(6);
+    const char *name = "train-00000.h5";
+    EXPECT_INT(
+        test_shell(&out, "%s prepare configs/data/lakh.yaml --out %s root=%s --jobs 2", test_kmidi(), test_path("out"), test_path("in")),
+        0);
+    EXPECT_INT(test_shell(&out, "%s inspect %s/%s", test_kmidi(), test_path("out"), name), 0);
+    EXPECT_HAS(out, "tokens");
+    EXPECT_HAS(out, "hours");
+    EXPECT_HAS(out, "estimated");
+    EXPECT_INT(test_shell(&out, "%s verify %s/%s", test_kmidi(), test_path("out"), name), 0);
+    EXPECT_INT(test_shell(&out, "head -c 3000 %s/%s > %s", test_path("out"), name, test_path("cut.h5")), 0);
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_path("cut.h5")), 1);
+}
+
+TEST(prepare_midi_survives_kill)
+{
+    const char *out;
+    put_songs(60);
+    const char *command = "configs/data/lakh.yaml shard_items=4 --jobs 2";
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command, test_path("whole"), test_path("in")), 0);
+    for (int i = 1; i <= 6; i++) {
+        int rc = test_shell(&out, "timeout -s KILL 0.0%d %s prepare %s --out %s root=%s", i, test_kmidi(), command, test_path("killed"),
+                            test_path("in"));
+        EXPECT(rc == 0 || rc == 137);
+    }
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command, test_path("killed"), test_path("in")), 0);
+    EXPECT(same_tree("whole", "killed"));
+}
