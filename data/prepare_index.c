@@ -230,7 +230,8 @@ bool prepare_scan(prepare *p, err *e)
     bool ok = given_names(p, &l, e) && first_pass(p, &l, e);
     if (ok) {
         const char **copy = NEW(&p->memory, const char *, l.n + 1);
-        memcpy(copy, l.name, l.n * sizeof *copy);
+        for (size_t i = 0; i < l.n; i++)
+            copy[i] = l.name[i];
         p->info.labels = copy;
         p->info.n_labels = p->report->labels = l.n;
     }
