@@ -98,11 +98,16 @@ typedef struct comparing {
     size_t room, first;
 } comparing;
 
+static bool stopped(err *e)
+{
+    return err_set(e, ERR_STOPPED, "stopped while the notes were compared; the same command continues");
+}
+
 static bool take_digest(comparing *c, err *e)
 {
     worker_result r;
     if (!workers_take(c->workers, &r, e))
-        return false;
+        return e->code == ERR_STOPPED ? stopped(e) : false;
     uint64_t number = c->numbers[c->first++ % c->room];
     bool found = r.ok && r.n == 65;
     c->p->entries[number].content = found ? prepare_hash(5, r.bytes, 64) : prepare_hash(4, &number, sizeof number);
@@ -129,7 +134,7 @@ static bool compare_all(comparing *c, reader *r, err *e)
         c->numbers[(c->first + workers_under_way(c->workers)) % c->room] = item.number;
         ok = ok && workers_put(c->workers, item.midi, strlen(item.midi) + 1, e);
         if (ok && env_stop(p->env))
-            ok = err_set(e, ERR_STOPPED, "stopped while the notes were compared; the same command continues");
+            ok = stopped(e);
     }
     while (ok && workers_under_way(c->workers))
         ok = take_digest(c, e);
