@@ -70,18 +70,29 @@ static uint64_t address_space(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+// The shadow of the address sanitizer takes terabytes.
+static bool sanitized(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
+}
+
+bool proc_limits(void)
+{
+    return address_space() > 0 && !sanitized();
+}
+
 void proc_limit(uint64_t bytes)
 {
     struct rlimit none = {0, 0}, space;
     setrlimit(RLIMIT_CORE, &none);
-#ifdef __SANITIZE_ADDRESS__
-    bytes = 0; // the sanitizer's shadow needs terabytes of address space
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    bytes = 0;
-#endif
-#endif
-    if (bytes == 0 || getrlimit(RLIMIT_AS, &space))
+    if (bytes == 0 || !proc_limits() || getrlimit(RLIMIT_AS, &space))
         return;
     uint64_t most = address_space() + bytes;
     if (space.rlim_cur == RLIM_INFINITY || space.rlim_cur > most) {

@@ -18,9 +18,10 @@ ssize_t proc_send(int fd, const void *bytes, size_t n);
 // ---- In a child, before it does anything else
 // Closes every descriptor but `keep` and 0 to 2, which are turned to /dev/null: a child that holds a file keeps its lock.
 void proc_alone(int keep);
-// No more than `bytes` of address space beyond what the process has now, where the system enforces that (Linux does, macOS does not), and
-// no core files. 0: no limit.
+// No core files, and no more than `bytes` of address space beyond what the process has now; 0: no limit.
 void proc_limit(uint64_t bytes);
+// Whether that limit means anything: on Linux it does, on macOS and under the address sanitizer not.
+bool proc_limits(void);
 // Whether the limit is why something failed: there is no room for `bytes` more. May be called in a signal handler.
 bool proc_exhausted(size_t bytes);
 
