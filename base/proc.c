@@ -4,6 +4,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 17 }; // what can be sent without waiting for the other side; macOS has 8 KiB by itself
+enum { KEPT = 8 << 20, PAD = 1 << 20 }; // bytes
+enum { BUFFER = 1 << 17 };              // what can be sent without waiting for the other side; macOS has 8 KiB by itself
 
 #ifdef MSG_NOSIGNAL
 enum { SEND_FLAGS = MSG_NOSIGNAL };
@@ -99,6 +103,15 @@ void proc_limit(uint64_t bytes)
         space.rlim_cur = (rlim_t)most;
         setrlimit(RLIMIT_AS, &space);
     }
+}
+
+void proc_keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, KEPT);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+    mallopt(M_TOP_PAD, PAD);
+#endif
 }
 
 bool proc_exhausted(size_t bytes)

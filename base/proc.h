@@ -22,6 +22,8 @@ void proc_alone(int keep);
 void proc_limit(uint64_t bytes);
 // Whether that limit means anything: on Linux it does, on macOS and under the address sanitizer not.
 bool proc_limits(void);
+// Keeps up to 8 MiB of freed memory for the next item instead of giving it back to the system after each.
+void proc_keep_memory(void);
 // Whether the limit is why something failed: there is no room for `bytes` more. May be called in a signal handler.
 bool proc_exhausted(size_t bytes);
 

@@ -80,6 +80,7 @@ _Noreturn void worker_child(const worker_options *o, int fd)
     set_signals();
     proc_alone(fd);
     proc_limit(o->memory);
+    proc_keep_memory(); // a third more piano pieces a second
     base_on_oom(exhausted);
     while (read_all(fd, &head, sizeof head) && head.n <= WORKER_ITEM && read_all(fd, item, (size_t)head.n)) {
         err e = {0};
