@@ -9,6 +9,10 @@
 #endif
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <signal.h>
+#include <sys/prctl.h>
+#endif
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -45,6 +49,9 @@ ssize_t proc_send(int fd, const void *bytes, size_t n)
 // /dev/fd lists the process's own descriptors on Linux and macOS.
 void proc_alone(int keep)
 {
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2 && null >= 0; fd++)
         dup2(null, fd);

@@ -9,7 +9,7 @@
 
 static const option options[] = {
     {"out", 'o', OPT_TEXT, "DIR", "where the shards and rejected.jsonl go", true},
-    {"jobs", 'j', OPT_INT, "N", "threads (default: one a core)", false},
+    {"jobs", 'j', OPT_INT, "N", "worker processes (default: one a core)", false},
     {"shard", 0, OPT_TEXT, "k/n", "make only the k-th of n parts of the shards, k from 1 to n: for n machines that share DIR", false},
     {0},
 };

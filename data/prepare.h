@@ -9,11 +9,11 @@
 //                  (of MIDI: the digest of every file's notes)
 //     2. splits    the dataset's own; else drawn, so that neither a group nor two files with the same content are ever parted
 //     3. keys      one for each shard; those that are there are left alone
-//     4. decode    windows of items over a pool of threads, or MIDI by worker processes; results written in the order of the index
+//     4. decode    items by worker processes; results written in the order of the index
 //     5. report    rejected.jsonl from the index and all shards; old shards that no longer belong to the set are removed
 //
-// Memory: 40 bytes for each entry of the index, one window of items, one open shard a split. A file that cannot be read is never replaced:
-// it is named in the report, and more than max_reject_ratio of them is a failure.
+// Memory: 40 bytes for each entry of the index, 64 items a job on their way, one open shard a split. A file that cannot be read is never
+// replaced: it is named in the report, and more than max_reject_ratio of them is a failure.
 //
 //     config *c = config_open(prepare_table(&arena), &arena);  config_load(c, "configs/data/x.yaml", e) ...
 //     prepare_job job = {.out = "shards", .jobs = 2, .part = 1, .parts = 1};
@@ -32,7 +32,7 @@ enum { PREPARE_VERSION = 1 };
 
 typedef struct prepare_job {
     const char *out; // folder; made if it is not there
-    int jobs;        // threads, or worker processes for MIDI
+    int jobs;        // worker processes
     int part, parts; // this process makes the shards whose ordinal is part - 1 modulo parts: 1/1 is all
     void (*told)(void *user, uint64_t done, uint64_t total, uint64_t rejected); // how far it is; may be NULL
     void *user;

@@ -1,112 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_decode.c: from files to shards (prepare.h, stage 4).
 //
-// A window of items is read from the index, decoded by all threads, each item by one of them, and written in the order of the index: the
-// shards do not depend on the number of threads. The window ends by count or by the size of its files, so that long recordings do not pile
-// up. MIDI is read in worker processes instead (prepare_songs.c).
+// Items are handed out to worker processes and taken back in the order of the index, so the shards do not depend on the number of workers.
+// What is under way is bounded by count (WORKER_WINDOW a worker) and by the bytes of its results (worker.c), so long recordings do not pile
+// up.
+#include "data/prepare_decode.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "data/affect.h"
 #include "data/emotions.h"
-#include "data/prepare_decode.h"
 
-enum { SLOTS_A_JOB = 8, WINDOW_BYTES = 32 << 20 };
+enum { TELL_EVERY = 16 };
 
-// ---- One item, on any thread
-
-static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
-{
-    prepare_slot *s = user;
-    int width = s->p->feature->width;
-    if (s->frames + count > s->room) {
-        int64_t room = s->room ? 2 * s->room : 1024;
-        while (room < s->frames + count)
-            room *= 2;
-        float *more = realloc(s->mel, (size_t)(room * width) * sizeof *more);
-        if (!more)
-            return err_set(e, ERR_MEMORY, "no memory for the %lld frames of '%s'; use fewer jobs or a lower max_seconds", (long long)room,
-                           s->item.path);
-        s->mel = more, s->room = room;
-    }
-    memcpy(s->mel + s->frames * width, frames, (size_t)(count * width) * sizeof *frames);
-    s->frames += count;
-    return true;
-}
-
-typedef struct sink {
-    prepare_slot *s;
-    feature_stream *stream;
-} sink;
-
-static bool take_samples(void *user, const float *x, int64_t n, err *e)
-{
-    sink *k = user;
-    const prepare *p = k->s->p;
-    k->s->samples += n;
-    if ((double)k->s->samples > p->max_seconds * p->feature->rate)
-        return err_set(e, ERR_VALUE, "'%s' is longer than max_seconds = %g; raise it, or name parts with offset and duration",
-                       k->s->item.file, p->max_seconds);
-    return feature_stream_push(k->stream, x, n, e);
-}
-
-static bool decode_file(prepare_slot *s, err *e)
-{
-    const prepare *p = s->p;
-    const feature *f = p->feature;
-    if (!s->item.file)
-        return err_set(e, ERR_MISSING, "'%s' has no audio; remove it from the index", s->item.path);
-    clip_stream *c = clip_stream_open(s->item.file, f->rate, s->item.offset, s->item.duration, e);
-    sink k = {s, c ? feature_stream_open(f, keep_frames, s, e) : NULL};
-    bool ok = k.stream && clip_stream_run(c, take_samples, &k, e);
-    ok = ok && (feature_stream_finish(k.stream, e) || err_trail(e, "'%s'", s->item.file));
-    if (ok && f->whole)
-        f->def->finish(f, s->mel, s->frames * f->width, feature_stream_most(k.stream));
-    feature_stream_close(k.stream);
-    clip_stream_close(c);
-    return ok;
-}
-
-static bool make_clip(prepare_slot *s, err *e)
-{
-    const prepare *p = s->p;
-    clip c;
-    if (!p->reader->clip(&p->options, s->item.number, &c, e))
-        return false;
-    feature_stream *f = c.rate == p->feature->rate ? feature_stream_open(p->feature, keep_frames, s, e) : NULL;
-    bool ok = c.rate == p->feature->rate ||
-              err_set(e, ERR_CONFIG, "dataset %s is made at %d Hz; set mel.sample_rate to it", p->reader->name, c.rate);
-    ok = ok && f && feature_stream_push(f, c.samples, c.frames, e) && feature_stream_finish(f, e);
-    if (ok && p->feature->whole)
-        p->feature->def->finish(p->feature, s->mel, s->frames * p->feature->width, feature_stream_most(f));
-    feature_stream_close(f);
-    clip_free(&c);
-    return ok;
-}
-
-static bool check_frames(const prepare_slot *s, err *e)
-{
-    float sum = 0;
-    if (s->frames < 1)
-        return err_set(e, ERR_EMPTY, "'%s' is too short for one frame; remove it", s->item.path);
-    for (int64_t i = 0; i < s->frames * s->p->feature->width; i++)
-        sum += s->mel[i] * 0;
-    return sum == 0 || err_set(e, ERR_VALUE, "'%s' gives features that are not finite; repair it or remove it", s->item.path);
-}
-
-static void decode_part(void *arg, int index, int count)
-{
-    decoding *d = arg;
-    (void)index;
-    (void)count;
-    for (int i; (i = atomic_fetch_add(&d->next, 1)) < d->n;) {
-        prepare_slot *s = &d->slots[i];
-        s->ok = (s->p->reader->clip ? make_clip(s, &s->e) : decode_file(s, &s->e)) && check_frames(s, &s->e);
-    }
-}
+// The items that the workers have, oldest first.
+typedef struct decoding {
+    prepare *p;
+    const prepare_kind *kind;
+    workers *workers;
+    prepare_slot *slots; // [room], a ring
+    int room, n, first;  // slots; those in use; the oldest
+    strbuf packed;
+    uint64_t done, rejected, seen[PREPARE_SPLITS];
+    shard_writer *writer[PREPARE_SPLITS];
+} decoding;
 
 // ---- In the order of the index
 
@@ -151,8 +71,6 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
         set_emotion(s, &out);
         return shard_add(w, &out, e);
     }
-    if (s->e.code == ERR_MEMORY && !prepare_of_midi(p)) // not the file's fault
-        return err_set(e, s->e.code, "%s", s->e.text);
     d->rejected++;
     if (!p->first_reject.code)
         p->first_reject = s->e;
@@ -183,11 +101,11 @@ static bool write_slot(decoding *d, prepare_slot *s, err *e)
 static void clear(prepare_slot *s)
 {
     arena_free(&s->memory);
-    free(s->mel);
     *s = (prepare_slot){0};
 }
 
-bool prepare_slot_write(decoding *d, prepare_slot *s, err *e)
+// Writes the item or its rejection into its shard, finishes the shard behind its last item, and empties the slot.
+static bool put_away(decoding *d, prepare_slot *s, err *e)
 {
     bool ok = write_slot(d, s, e);
     d->done++;
@@ -195,7 +113,8 @@ bool prepare_slot_write(decoding *d, prepare_slot *s, err *e)
     return ok;
 }
 
-bool prepare_tell(decoding *d, err *e)
+// Says how far it is. False: it is to stop.
+static bool tell(decoding *d, err *e)
 {
     const prepare *p = d->p;
     if (p->job->told)
@@ -206,53 +125,37 @@ bool prepare_tell(decoding *d, err *e)
                    p->to_make);
 }
 
-// ---- Audio: windows of items
+// ---- Through the workers
 
-static bool run_window(decoding *d, err *e)
+// The oldest item, when its worker is done with it.
+static bool finish_first(decoding *d, err *e)
 {
-    int count = threads_count(d->pool), n = d->n;
-    bool ok = true;
-    if (n == 0)
-        return true;
-    atomic_store(&d->next, 0);
-    threads_run(d->pool, count < n ? count : n, decode_part, d);
-    for (int i = 0; i < n; i++)
-        if (ok)
-            ok = prepare_slot_write(d, &d->slots[i], e);
-        else
-            clear(&d->slots[i]);
-    d->n = 0, d->bytes = 0;
-    return ok && prepare_tell(d, e);
+    prepare_slot *s = &d->slots[d->first];
+    const char *name = prepare_item_file(d->p, &s->item);
+    worker_result r;
+    if (s->sent) {
+        if (!workers_take(d->workers, &r, e))
+            return e->code == ERR_STOPPED ? tell(d, e) : false;
+        if (!r.ok)
+            err_set(&s->e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? name : "", r.lost ? "': " : "", r.e.text);
+        else if (!(s->ok = d->kind->take(s, r.bytes, r.n)) && !s->e.code)
+            err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", name);
+    }
+    bool ok = put_away(d, s, e);
+    d->first = (d->first + 1) % d->room;
+    d->n--;
+    return ok && (d->done % TELL_EVERY || tell(d, e));
 }
-
-static bool put(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
-{
-    struct stat st;
-    prepare_slot_fill(d, &d->slots[d->n++], item, split, ordinal, last);
-    d->bytes += item->file && stat(item->file, &st) == 0 ? (uint64_t)st.st_size : 0;
-    return (d->n < d->room && (d->bytes <= WINDOW_BYTES || d->n < threads_count(d->pool))) || run_window(d, e);
-}
-
-static bool open_windows(decoding *d, err *e)
-{
-    d->room = d->p->job->jobs * SLOTS_A_JOB;
-    d->slots = base_checked(calloc((size_t)d->room, sizeof *d->slots), (size_t)d->room * sizeof *d->slots);
-    d->accept = put, d->flush = run_window;
-    d->pool = threads_open(d->p->job->jobs, e);
-    return d->pool != NULL;
-}
-
-// ---- The index once more
 
 static const char *keep(arena *a, const char *s)
 {
     return s ? arena_strdup(a, s) : NULL;
 }
 
-void prepare_slot_fill(decoding *d, prepare_slot *s, const reader_item *item, int split, uint64_t ordinal, bool last)
+static void fill(decoding *d, prepare_slot *s, const reader_item *item, int split)
 {
     arena *a = &s->memory;
-    *s = (prepare_slot){.p = d->p, .item = *item, .split = split, .ordinal = ordinal, .last = last};
+    *s = (prepare_slot){.p = d->p, .item = *item, .split = split};
     s->item.path = keep(a, item->path), s->item.file = keep(a, item->file);
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
     s->item.midi = keep(a, item->midi);
@@ -260,6 +163,30 @@ void prepare_slot_fill(decoding *d, prepare_slot *s, const reader_item *item, in
         s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion, EMOTION_SIZE * sizeof *item->emotion);
     s->item.split = s->item.attributes = NULL; // not needed any more
 }
+
+static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
+{
+    if (d->n == d->room && !finish_first(d, e))
+        return false;
+    prepare_slot *s = &d->slots[(d->first + d->n++) % d->room];
+    fill(d, s, item, split);
+    s->ordinal = ordinal, s->last = last;
+    d->packed.len = 0;
+    s->sent = d->kind->pack(d->p, item, &d->packed, &s->e);
+    if (s->sent && d->packed.len > WORKER_ITEM)
+        s->sent = err_set(&s->e, ERR_VALUE, "'%s': the path is too long; shorten it", item->path);
+    return !s->sent || workers_put(d->workers, d->packed.s, d->packed.len, e);
+}
+
+static bool flush(decoding *d, err *e)
+{
+    while (d->n)
+        if (!finish_first(d, e))
+            return false;
+    return tell(d, e);
+}
+
+// ---- The index once more
 
 static bool read_all(decoding *d, reader *r, err *e)
 {
@@ -275,29 +202,45 @@ static bool read_all(decoding *d, reader *r, err *e)
         if (!p->shards[ordinal].make)
             continue;
         bool last = d->seen[k] == p->split[k].items || prepare_ordinal(p, k, d->seen[k]) != ordinal;
-        ok = d->accept(d, &item, k, ordinal, last, e);
+        ok = hand_out(d, &item, k, ordinal, last, e);
     }
-    ok = ok && e->code == ERR_NONE && d->flush(d, e);
+    ok = ok && e->code == ERR_NONE && flush(d, e);
     return ok && (r->entries == p->n_entries || err_set(e, ERR_IO, "the index changed while it was read; start again"));
+}
+
+const prepare_kind *prepare_kind_of(const prepare *p)
+{
+    return prepare_of_midi(p) ? &prepare_songs : &prepare_audio;
+}
+
+workers *prepare_workers(prepare *p, worker_fn *fn, err *e)
+{
+    const prepare_kind *k = prepare_kind_of(p);
+    worker_options o = {.count = p->job->jobs, .fn = fn, .user = p, .env = p->env};
+    o.seconds = k->seconds ? k->seconds(p) : 0;
+    o.memory = k->memory ? k->memory(p) : 0;
+    return workers_open(&o, e);
 }
 
 bool prepare_decode(prepare *p, err *e)
 {
     if (p->to_make == 0)
         return true;
-    decoding d = {.p = p};
-    bool ok = prepare_of_midi(p) ? prepare_songs_open(&d, e) : open_windows(&d, e);
-    reader *r = ok ? reader_open(p->reader, &p->options, e) : NULL;
+    decoding d = {.p = p, .kind = prepare_kind_of(p)};
+    d.workers = prepare_workers(p, d.kind->fn, e);
+    d.room = d.workers ? (int)workers_room(d.workers) : 0;
+    d.slots = base_checked(calloc((size_t)d.room + 1, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
+    reader *r = d.workers ? reader_open(p->reader, &p->options, e) : NULL;
     if (p->job->told)
         p->job->told(p->job->user, 0, p->to_make, 0);
-    ok = r && read_all(&d, r, e);
+    bool ok = r && read_all(&d, r, e);
     for (int i = 0; i < d.room; i++)
         clear(&d.slots[i]);
     for (int k = 0; k < PREPARE_SPLITS; k++)
         shard_abandon(d.writer[k]);
     free(d.slots);
+    strbuf_free(&d.packed);
     reader_close(r);
-    prepare_songs_close(&d);
-    threads_close(d.pool);
+    workers_close(d.workers);
     return ok;
 }

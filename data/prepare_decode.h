@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_decode.h: items on their way into shards, of audio (prepare_decode.c) and of MIDI (prepare_songs.c).
+// prepare_decode.h: items on their way into shards.
+//
+// Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and costs itself alone. What a worker is sent
+// for an item, what it does, and what its answer says is one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
 #ifndef KMIDI_DATA_PREPARE_DECODE_H
 #define KMIDI_DATA_PREPARE_DECODE_H
-
-#include <stdatomic.h>
 
 #include "data/prepare_internal.h"
 #include "data/worker.h"
@@ -16,43 +17,31 @@ typedef struct prepare_slot {
     int split;
     uint64_t ordinal;
     bool last;              // of its shard
-    float *mel;             // [room]
-    const uint16_t *tokens; // [frames], in `memory`
-    const float *stats;     // [SHARD_STATS], in `memory`
+    const float *mel;       // [frames][width] in the answer, and so are
+    const uint16_t *tokens; // [frames]
+    const float *stats;     // [SHARD_STATS]
     double seconds, valence, arousal;
     bool estimated; // valence and arousal
     bool sent;      // to a worker
-    int64_t frames, room, samples;
+    int64_t frames;
     bool ok;
     err e;
 } prepare_slot;
 
-typedef struct decoding decoding;
-struct decoding {
-    prepare *p;
-    prepare_slot *slots;
-    int room, n; // slots, and those in use
-    uint64_t done, rejected, seen[PREPARE_SPLITS];
-    shard_writer *writer[PREPARE_SPLITS];
-    // audio
-    threads *pool;
-    atomic_int next;
-    uint64_t bytes; // of the files in the window
-    // MIDI
-    workers *workers;
-    int first; // the oldest slot in use: they are a ring
-    // what to do with an item, and behind the last one
-    bool (*accept)(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e);
-    bool (*flush)(decoding *d, err *e);
-};
+typedef struct prepare_kind {
+    worker_fn *fn; // `user` is the prepare
+    // What fn is sent, at most WORKER_ITEM bytes; or why there is nothing to send.
+    bool (*pack)(const prepare *p, const reader_item *item, strbuf *out, err *e);
+    // fn's answer into the slot, which may point into it. It is checked as if it came from outside; false: it is none, or s->e says what is
+    // wrong with it.
+    bool (*take)(prepare_slot *s, const char *bytes, size_t n);
+    double (*seconds)(const prepare *p);  // that an item may take; NULL: WORKER_SECONDS
+    uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
+} prepare_kind;
 
-void prepare_slot_fill(decoding *d, prepare_slot *s, const reader_item *item, int split, uint64_t ordinal, bool last);
-// Writes the item or its rejection into its shard, finishes the shard behind its last item, and empties the slot.
-bool prepare_slot_write(decoding *d, prepare_slot *s, err *e) MUST_CHECK;
-// Tells how far it is. False: it is to stop.
-bool prepare_tell(decoding *d, err *e) MUST_CHECK;
-// Sets `accept`, `flush`, the slots and the workers; close may be called whatever became of it.
-bool prepare_songs_open(decoding *d, err *e) MUST_CHECK;
-void prepare_songs_close(decoding *d);
+extern const prepare_kind prepare_audio, prepare_songs;
+
+const prepare_kind *prepare_kind_of(const prepare *p);
+workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;
 
 #endif

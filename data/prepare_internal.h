@@ -65,7 +65,7 @@ const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal);
 uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
 // ---- prepare_decode.c: stage 4
 bool prepare_decode(prepare *p, err *e) MUST_CHECK;
-// ---- prepare_songs.c: MIDI, in worker processes
+// ---- prepare_songs.c
 bool prepare_of_midi(const prepare *p);
 // The content digest of every entry: of its notes; of what cannot be read, one of its own.
 bool prepare_songs_compare(prepare *p, err *e) MUST_CHECK;

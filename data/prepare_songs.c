@@ -12,8 +12,6 @@
 #include "data/prepare_decode.h"
 #include "data/tokens.h"
 
-enum { TELL_EVERY = 64 };
-
 bool prepare_of_midi(const prepare *p)
 {
     return p->tokens || p->midi_stats;
@@ -78,16 +76,13 @@ static bool digest_file(void *user, const void *item, size_t n, strbuf *out, err
 
 // ---- Equal notes
 
-static workers *open_workers(prepare *p, worker_fn *fn, err *e)
+static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
 {
-    return workers_open(&(worker_options){.count = p->job->jobs, .fn = fn, .user = p, .env = p->env}, e);
-}
-
-static bool sendable(const reader_item *item, err *e)
-{
+    (void)p;
     if (!item->midi)
         return err_set(e, ERR_MISSING, "'%s' has no MIDI; remove it from the index", item->path);
-    return strlen(item->midi) < WORKER_ITEM || err_set(e, ERR_VALUE, "'%s': the path is too long", item->path);
+    strbuf_add(out, item->midi, strlen(item->midi) + 1);
+    return true;
 }
 
 // What the workers have of the index, oldest first.
@@ -119,7 +114,7 @@ static bool compare_all(comparing *c, reader *r, err *e)
     prepare *p = c->p;
     reader_item item;
     reader_step step;
-    err unsent;
+    strbuf packed = {0};
     bool ok = true;
     while (ok && (step = reader_next(r, &item, e)) != READER_END) {
         if (step == READER_BAD)
@@ -127,23 +122,25 @@ static bool compare_all(comparing *c, reader *r, err *e)
         if (item.number >= p->n_entries)
             break;
         p->entries[item.number].content = prepare_hash(4, &item.number, sizeof item.number);
-        if (!sendable(&item, &unsent))
+        packed.len = 0;
+        if (!pack(p, &item, &packed, NULL) || packed.len > WORKER_ITEM)
             continue;
         if (workers_room(c->workers) == 0)
             ok = take_digest(c, e);
         c->numbers[(c->first + workers_under_way(c->workers)) % c->room] = item.number;
-        ok = ok && workers_put(c->workers, item.midi, strlen(item.midi) + 1, e);
+        ok = ok && workers_put(c->workers, packed.s, packed.len, e);
         if (ok && env_stop(p->env))
             ok = stopped(e);
     }
     while (ok && workers_under_way(c->workers))
         ok = take_digest(c, e);
+    strbuf_free(&packed);
     return ok;
 }
 
 bool prepare_songs_compare(prepare *p, err *e)
 {
-    comparing c = {.p = p, .workers = open_workers(p, digest_file, e)};
+    comparing c = {.p = p, .workers = prepare_workers(p, digest_file, e)};
     reader *r = c.workers ? reader_open(p->reader, &p->options, e) : NULL;
     c.room = c.workers ? workers_room(c.workers) : 0;
     c.numbers = base_checked(calloc(c.room + 1, sizeof *c.numbers), c.room * sizeof *c.numbers);
@@ -164,12 +161,10 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     if (n < sizeof x)
         return false;
     memcpy(&x, bytes, sizeof x);
+    const uint16_t *tokens = (const uint16_t *)(bytes + sizeof x);
     if (x.tokens < 0 || (uint64_t)x.tokens != (n - sizeof x) / sizeof(uint16_t) || (n - sizeof x) % sizeof(uint16_t) ||
         (s->p->tokens && x.tokens == 0))
         return false;
-    uint16_t *tokens = NEW(&s->memory, uint16_t, (size_t)x.tokens + 1);
-    if (x.tokens)
-        memcpy(tokens, bytes + sizeof x, (size_t)x.tokens * sizeof *tokens);
     for (int64_t i = 0; i < x.tokens; i++)
         if (tokens[i] >= TOKENS_COUNT)
             return false;
@@ -181,55 +176,4 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     return sum == 0 && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
 }
 
-// The oldest item, when its worker is done with it.
-static bool finish_first(decoding *d, err *e)
-{
-    prepare_slot *s = &d->slots[d->first];
-    worker_result r;
-    if (s->sent) {
-        if (!workers_take(d->workers, &r, e))
-            return e->code == ERR_STOPPED ? prepare_tell(d, e) : false;
-        if (!r.ok)
-            err_set(&s->e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? s->item.midi : "", r.lost ? "': " : "", r.e.text);
-        else if (!(s->ok = take_answer(s, r.bytes, r.n)))
-            err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", s->item.midi);
-    }
-    bool ok = prepare_slot_write(d, s, e);
-    d->first = (d->first + 1) % d->room;
-    d->n--;
-    return ok && (d->done % TELL_EVERY || prepare_tell(d, e));
-}
-
-static bool accept(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
-{
-    if (d->n == d->room && !finish_first(d, e))
-        return false;
-    prepare_slot *s = &d->slots[(d->first + d->n++) % d->room];
-    prepare_slot_fill(d, s, item, split, ordinal, last);
-    s->sent = sendable(item, &s->e);
-    return !s->sent || workers_put(d->workers, item->midi, strlen(item->midi) + 1, e);
-}
-
-static bool flush(decoding *d, err *e)
-{
-    while (d->n)
-        if (!finish_first(d, e))
-            return false;
-    return prepare_tell(d, e);
-}
-
-bool prepare_songs_open(decoding *d, err *e)
-{
-    d->workers = open_workers(d->p, measure_file, e);
-    if (!d->workers)
-        return false;
-    d->room = (int)workers_room(d->workers);
-    d->slots = base_checked(calloc((size_t)d->room, sizeof *d->slots), (size_t)d->room * sizeof *d->slots);
-    d->accept = accept, d->flush = flush;
-    return true;
-}
-
-void prepare_songs_close(decoding *d)
-{
-    workers_close(d->workers);
-}
+const prepare_kind prepare_songs = {.fn = measure_file, .pack = pack, .take = take_answer};

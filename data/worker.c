@@ -4,7 +4,7 @@
 // Each worker has a queue of items that were sent to it and not answered, the first being the one it works on; a second lies ready in the
 // socket, so that it never waits for us. When a worker is lost, the first of its queue is the one to blame, and the rest is sent elsewhere.
 // Items are small enough to fit into a socket's buffer, so sending never waits; results are read as they come, so that no worker waits long
-// for a slow caller.
+// for a slow caller. Where results pile up behind a slow item, those that the caller does not wait for are left in their workers.
 #include "data/worker.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@
 #include "base/proc.h"
 #include "data/worker_internal.h"
 
-enum { QUEUE = 2, READ_AT_ONCE = 1 << 16, WAIT_MOST = 500 }; // items; bytes; milliseconds until the caller's env is asked again
+enum { QUEUE = 2, WAIT_MOST = 500 };           // items; milliseconds until the caller's env is asked again
+enum { HELD_MOST = 32 << 20, KEPT = 1 << 16 }; // bytes of results that wait for the caller; of memory that an entry keeps
 #define NOTHING SIZE_MAX
 
 typedef enum entry_state { ENTRY_WAITS, ENTRY_SENT, ENTRY_DONE } entry_state;
@@ -38,8 +40,9 @@ typedef struct slot {
     int fd;
     size_t queue[QUEUE]; // numbers of entries
     int queued;
-    double since; // when it began with the first
-    strbuf in;    // what came of its answer so far
+    double since;     // when it began with the first
+    worker_head head; // of its answer
+    size_t got;       // bytes of the answer so far, its head included; the others are in the entry's result
 } slot;
 
 struct workers {
@@ -50,7 +53,7 @@ struct workers {
     size_t window;
     uint64_t first, next; // numbers of the oldest item under way and of the one to come
     strbuf taken;         // the result that the caller looks at
-    char *buffer;
+    uint64_t held;        // bytes of results that were not taken yet
 };
 
 static double now(void)
@@ -97,7 +100,7 @@ static int stop(slot *s, bool kill_it)
     while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
     s->pid = 0;
-    s->in.len = 0;
+    s->got = 0;
     return status;
 }
 
@@ -156,28 +159,22 @@ static void advance(slot *s)
     s->since = now();
 }
 
-static void settle(entry *x, bool ok, err_code code, const char *bytes, size_t n)
+// The sentence replaces what came of the result.
+static void blame(workers *w, entry *x, err_code code, int status)
 {
-    x->state = ENTRY_DONE;
-    x->ok = ok, x->lost = false, x->code = code;
-    x->result.len = 0;
-    strbuf_add(&x->result, bytes, n);
-}
-
-static void blame(entry *x, err_code code, int status, double limit)
-{
-    strbuf text = {0};
+    strbuf *text = &x->result;
+    text->len = 0;
     if (code == ERR_TIMEOUT)
-        strbuf_printf(&text, "it took longer than %g seconds and was stopped; leave it out", limit);
+        strbuf_printf(text, "it took longer than %g seconds and was stopped; leave it out", w->o.seconds);
     else if (code == ERR_MEMORY)
-        strbuf_printf(&text, "it takes more memory than a file may; leave it out");
+        strbuf_printf(text, "it takes more memory than a file may; leave it out");
     else if (WIFSIGNALED(status))
-        strbuf_printf(&text, "the process that worked on it crashed (%s); it is likely damaged, leave it out", strsignal(WTERMSIG(status)));
+        strbuf_printf(text, "the process that worked on it crashed (%s); it is likely damaged, leave it out", strsignal(WTERMSIG(status)));
     else
-        strbuf_printf(&text, "the process that worked on it ended (status %d); it is likely damaged, leave it out", WEXITSTATUS(status));
-    settle(x, false, code, text.s, text.len);
-    x->lost = true;
-    strbuf_free(&text);
+        strbuf_printf(text, "the process that worked on it ended (status %d); it is likely damaged, leave it out", WEXITSTATUS(status));
+    x->state = ENTRY_DONE;
+    x->ok = false, x->lost = true, x->code = code;
+    w->held += text->len;
 }
 
 // A worker that is no more, or must be no more. Its other items go back.
@@ -190,7 +187,7 @@ static void lose(workers *w, slot *s, bool late)
     else if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXHAUSTED)
         code = ERR_MEMORY;
     if (s->queued > 0) {
-        blame(&w->ring[s->queue[0]], code, status, w->o.seconds);
+        blame(w, &w->ring[s->queue[0]], code, status);
         advance(s);
     }
     for (int i = 0; i < s->queued; i++)
@@ -200,38 +197,66 @@ static void lose(workers *w, slot *s, bool late)
 
 // ---- Answers
 
-// Takes whole answers out of s->in. False: what came is no answer.
-static bool take_answers(workers *w, slot *s)
+// Bytes of the answer as they are there: its head, then the result, each behind what came before. As read().
+static ssize_t receive(slot *s, entry *x)
 {
-    size_t at = 0;
-    worker_head head;
-    while (s->in.len - at >= sizeof head) {
-        memcpy(&head, s->in.s + at, sizeof head);
-        if (head.magic != WORKER_MAGIC || s->queued == 0 || head.n > w->o.memory)
-            return false;
-        if (s->in.len - at - sizeof head < head.n)
-            break;
-        settle(&w->ring[s->queue[0]], head.code == ERR_NONE, (err_code)head.code, s->in.s + at + sizeof head, (size_t)head.n);
-        advance(s);
-        at += sizeof head + (size_t)head.n;
-    }
-    if (at) {
-        memmove(s->in.s, s->in.s + at, s->in.len - at);
-        s->in.len -= at;
+    if (s->got < sizeof s->head)
+        return recv(s->fd, (char *)&s->head + s->got, sizeof s->head - s->got, MSG_DONTWAIT);
+    return recv(s->fd, x->result.s + x->result.len, (size_t)s->head.n - x->result.len, MSG_DONTWAIT);
+}
+
+static bool begin_result(const workers *w, const slot *s, entry *x)
+{
+    if (s->head.magic != WORKER_MAGIC || s->head.n > w->o.memory)
+        return false;
+    x->result.len = 0;
+    if (s->head.n >= x->result.cap) { // nothing of the old one is worth copying
+        strbuf_free(&x->result);
+        x->result.cap = (size_t)s->head.n + 1;
+        x->result.s = base_checked(malloc(x->result.cap), x->result.cap);
     }
     return true;
 }
 
+static void end_result(workers *w, slot *s, entry *x)
+{
+    x->result.s[x->result.len] = 0;
+    x->state = ENTRY_DONE;
+    x->ok = s->head.code == ERR_NONE, x->lost = false, x->code = (err_code)s->head.code;
+    w->held += x->result.len;
+    s->got = 0;
+    advance(s);
+}
+
+// Takes what has come. A worker that says what is no answer is lost.
 static void listen_to(workers *w, slot *s)
 {
-    ssize_t n = read(s->fd, w->buffer, READ_AT_ONCE);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    s->since = now(); // it has come to its answer
-    if (n > 0)
-        strbuf_add(&s->in, w->buffer, (size_t)n);
-    if (n <= 0 || !take_answers(w, s))
-        lose(w, s, false);
+    for (;;) {
+        entry *x = s->queued ? &w->ring[s->queue[0]] : NULL;
+        ssize_t n = x ? receive(s, x) : recv(s->fd, &s->head, 1, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            return;
+        s->since = now(); // it has come to its answer
+        bool head = x && s->got < sizeof s->head;
+        s->got += n > 0 ? (size_t)n : 0;
+        if (x && !head && n > 0)
+            x->result.len += (size_t)n;
+        if (n <= 0 || !x || (head && s->got == sizeof s->head && !begin_result(w, s, x))) {
+            lose(w, s, false);
+            return;
+        }
+        if (s->got >= sizeof s->head && x->result.len == s->head.n)
+            end_result(w, s, x);
+    }
+}
+
+// Whether its answer must wait until the caller has taken more of those that are there.
+static bool paused(const workers *w, const slot *s)
+{
+    for (int i = 0; i < s->queued; i++)
+        if (s->queue[i] == w->first % w->window)
+            return false;
+    return w->held > HELD_MOST && s->queued;
 }
 
 // Milliseconds until the first worker is late.
@@ -239,18 +264,23 @@ static int patience(const workers *w)
 {
     double least = WAIT_MOST / 1e3, t = now();
     for (int i = 0; i < w->o.count; i++)
-        if (w->slots[i].queued) {
+        if (w->slots[i].queued && !paused(w, &w->slots[i])) {
             double left = w->slots[i].since + w->o.seconds - t;
             least = left < least ? left : least;
         }
     return least > 0 ? (int)(least * 1e3) + 1 : 0;
 }
 
-// Waits up to `wait` milliseconds for answers, and deals with what came.
+// Waits up to `wait` milliseconds for answers, and deals with what came. The time of a worker that is paused does not count; its own clock
+// ends it if it loops.
 static bool pump(workers *w, int wait, err *e)
 {
-    for (int i = 0; i < w->o.count; i++)
-        w->polled[i] = (struct pollfd){.fd = w->slots[i].pid ? w->slots[i].fd : -1, .events = POLLIN};
+    for (int i = 0; i < w->o.count; i++) {
+        slot *s = &w->slots[i];
+        bool wanted = s->pid && !paused(w, s);
+        w->polled[i] = (struct pollfd){.fd = wanted ? s->fd : -1, .events = POLLIN};
+        s->since = wanted ? s->since : now();
+    }
     int n = poll(w->polled, (nfds_t)w->o.count, wait);
     double t = now();
     for (int i = 0; i < w->o.count; i++) {
@@ -277,7 +307,6 @@ workers *workers_open(const worker_options *o, err *e)
     w->slots = base_checked(calloc(n, sizeof *w->slots), n * sizeof *w->slots);
     w->polled = base_checked(calloc(n, sizeof *w->polled), n * sizeof *w->polled);
     w->ring = base_checked(calloc(w->window, sizeof *w->ring), w->window * sizeof *w->ring);
-    w->buffer = base_checked(malloc(READ_AT_ONCE), READ_AT_ONCE);
     for (size_t i = 0; i < n; i++)
         if (!start(w, &w->slots[i], e)) {
             workers_close(w);
@@ -290,16 +319,13 @@ void workers_close(workers *w)
 {
     if (!w)
         return;
-    for (int i = 0; i < w->o.count; i++) {
+    for (int i = 0; i < w->o.count; i++)
         stop(&w->slots[i], w->slots[i].queued > 0);
-        strbuf_free(&w->slots[i].in);
-    }
     for (size_t i = 0; i < w->window; i++) {
         free(w->ring[i].item);
         strbuf_free(&w->ring[i].result);
     }
     strbuf_free(&w->taken);
-    free(w->buffer);
     free(w->ring);
     free(w->polled);
     free(w->slots);
@@ -343,9 +369,10 @@ bool workers_take(workers *w, worker_result *r, err *e)
     strbuf old = w->taken;
     w->taken = x->result;
     old.len = 0;
-    if (old.cap > READ_AT_ONCE)
+    if (old.cap > KEPT)
         strbuf_free(&old);
     x->result = old;
+    w->held -= w->taken.len;
     w->first++;
     *r = (worker_result){.ok = x->ok, .lost = x->lost};
     if (x->ok)

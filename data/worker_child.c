@@ -72,7 +72,8 @@ static bool answer(int fd, bool ok, const err *e, const strbuf *out)
     return write_all(fd, &head, sizeof head) && write_all(fd, ok ? out->s : e->text, (size_t)head.n);
 }
 
-// The alarm is for a caller that was killed while this loops for ever; one that lives is quicker.
+// The alarm is for a caller that was killed while this loops for ever (where systems do not see to it), or that does not listen just now;
+// else the caller is quicker.
 _Noreturn void worker_child(const worker_options *o, int fd)
 {
     char item[WORKER_ITEM + 1];
