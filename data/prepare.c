@@ -33,8 +33,8 @@ static const config_key keys_before[] = {
     {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for the test"},
     {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "which groups they are"},
     {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},
-    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, .help = "clips"},
-    {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip"},
+    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, .help = "clips or pieces"},
+    {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip or piece"},
     {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "another seed, another corpus"},
 };
 

@@ -49,11 +49,22 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
     return true;
 }
 
+// Read from its file, or made by the reader.
+static midi_song *load_song(const prepare *p, arena *a, const char *midi, err *e)
+{
+    strbuf file = {0};
+    if (!p->reader->song)
+        return midi_load(a, midi, e);
+    midi_song *s = p->reader->song(&p->options, midi, &file, e) ? midi_parse(a, midi, file.s, file.len, e) : NULL;
+    strbuf_free(&file);
+    return s;
+}
+
 static bool measure_file(void *user, const void *item, size_t n, strbuf *out, err *e)
 {
     arena a = {.name = "song"};
     (void)n;
-    const midi_song *s = midi_load(&a, item, e);
+    const midi_song *s = load_song(user, &a, item, e);
     bool ok = s && measure(user, s, item, &a, out, e);
     arena_free(&a);
     return ok;
@@ -63,8 +74,8 @@ static bool digest_file(void *user, const void *item, size_t n, strbuf *out, err
 {
     arena a = {.name = "song"};
     char hex[65];
-    (void)user, (void)n;
-    const midi_song *s = midi_load(&a, item, e);
+    (void)n;
+    const midi_song *s = load_song(user, &a, item, e);
     bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "no notes"));
     if (ok) {
         midi_notes_digest(s, hex);

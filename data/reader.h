@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "data/clip.h"
 
 enum { READER_SPLIT = 32 };
@@ -28,7 +29,7 @@ enum { READER_SPLIT = 32 };
 typedef struct reader_item {
     const char *path;        // as the index has it
     const char *file;        // the audio to open; NULL where there is none, or the reader makes it itself (reader_def.clip)
-    const char *midi;        // the MIDI file to open; NULL: none
+    const char *midi;        // the MIDI file to open, or the name by which reader_def.song makes it; NULL: none
     const char *label;       // NULL: none
     const char *group;       // speaker, song or performer, never to be parted; NULL: none known
     double valence, arousal; // [-1, 1]; NaN: not known
@@ -77,6 +78,8 @@ struct reader_def {
     void (*close)(reader *r);
     // Makes item `number` at 16 kHz; any thread. NULL: items are files.
     bool (*clip)(const reader_options *o, uint64_t number, clip *c, err *e);
+    // Makes the MIDI file that an item calls `midi`; in a worker process. NULL: items are files.
+    bool (*song)(const reader_options *o, const char *midi, strbuf *file, err *e);
 };
 
 const reader_def *reader_find(const char *name, err *e) MUST_CHECK; // ERR_CONFIG names the nearest and all

@@ -294,3 +294,15 @@ bool rows_num(const rows *r, const char *names, double least, double most, doubl
     }
     return true;
 }
+
+bool rows_bool(const rows *r, const char *name, bool *out, err *e)
+{
+    const json *v = r->csv ? NULL : json_field(r, name);
+    const char *text = r->csv ? csv_value(r, name) : json_str(v, NULL);
+    bool yes = text && (!strcmp(text, "true") || !strcmp(text, "1")), no = text && (!strcmp(text, "false") || !strcmp(text, "0"));
+    if (yes || no || json_type(v) == JSON_BOOL)
+        *out = text ? yes : json_bool(v, false);
+    else if ((text && *text) || (!text && json_type(v) != JSON_NONE && json_type(v) != JSON_NULL))
+        return err_set(e, ERR_VALUE, "'%s' must be true or false", name);
+    return true;
+}

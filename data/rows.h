@@ -39,5 +39,7 @@ bool rows_text(const rows *r, arena *a, const char *names, const char **out, err
 bool rows_need(const rows *r, arena *a, const char *names, const char **out, err *e) MUST_CHECK;
 // Left as it is where the field is not there.
 bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e) MUST_CHECK;
+// true or false, in csv and as texts also 1 and 0.
+bool rows_bool(const rows *r, const char *name, bool *out, err *e) MUST_CHECK;
 
 #endif

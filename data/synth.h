@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // synth.h: a corpus made on the spot: short pieces whose tempo, mode, register, articulation, loudness and brightness follow an emotion.
-// For demos and tests where nothing else is at hand; it says everywhere that it is synthetic, and it is no substitute for music.
+// Audio or MIDI, for demos and tests where nothing else is at hand; it says everywhere that it is synthetic, and it is no substitute for
+// music.
 //
 // A piece is composed as notes first and then played by an additive synthesiser, so that the same notes can be written as MIDI. What
 // follows from valence v and arousal a (after Juslin and Laukka, "Communication of emotions in vocal expression and music performance",
@@ -21,6 +22,7 @@
 #include "base/arena.h"
 #include "base/env.h"
 #include "data/clip.h"
+#include "data/midi.h"
 
 enum { SYNTH_RATE = 16000, SYNTH_PLAYERS = 20, SYNTH_ITEMS = 400, SYNTH_ITEMS_MOST = 10000000 };
 #define SYNTH_SECONDS 3.0
@@ -29,6 +31,7 @@ typedef struct synth_options {
     int64_t items;
     double seconds; // of a clip, 0.25 to 600
     uint64_t seed;
+    bool midi; // what synth_write makes: MIDI instead of sound
 } synth_options;
 
 typedef struct synth_note {
@@ -61,9 +64,16 @@ void synth_compose(const synth_options *o, uint64_t number, arena *a, synth_piec
 void synth_describe(const synth_options *o, uint64_t number, synth_piece *p);
 // Its sound, [round(seconds * SYNTH_RATE)].
 bool synth_clip(const synth_options *o, uint64_t number, clip *c, err *e) MUST_CHECK;
+// The same notes as MIDI, to be written (midi_write.h): a piano, with tempo and key. Owned by `a`.
+midi_song *synth_song(arena *a, const synth_piece *p);
+// Where the item lies in a corpus that was written: "wav/00000.wav" or "midi/00000.mid".
+const char *synth_path(arena *a, const synth_options *o, uint64_t number);
+// "manifest.jsonl", which dataset audio_manifest reads, or "labels.jsonl", which midi_emotion does.
+const char *synth_index(const synth_options *o);
 
-// The whole corpus as DIR/wav/00000.wav ... and DIR/manifest.jsonl, written last. A folder with somebody else's manifest is refused. `told`
-// (may be NULL) hears how far it is, on the caller's thread. ERR_STOPPED when env_stop said so.
+// The whole corpus as DIR/wav/00000.wav ... and DIR/manifest.jsonl, or as MIDI, the same music, as DIR/midi/00000.mid ... and
+// DIR/labels.jsonl, which is written last. A folder with somebody else's index is refused. `told` (may be NULL) hears how far it is, on the
+// caller's thread. ERR_STOPPED when env_stop said so.
 bool synth_write(const char *dir, const synth_options *o, const env *v, void (*told)(void *user, int64_t done), void *user,
                  err *e) MUST_CHECK;
 

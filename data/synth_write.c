@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth_write.c: the synthetic corpus as files (synth.h). The manifest comes last: a folder without one is not a corpus yet.
+// synth_write.c: the synthetic corpus as files (synth.h). The index comes last: a folder without one is not a corpus yet.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "data/midi_write.h"
 #include "data/synth.h"
 
 enum { BLOCK = 64 }; // clips between two questions whether to stop
@@ -22,19 +23,46 @@ typedef struct block {
     err *errors; // [count]
 } block;
 
+const char *synth_path(arena *a, const synth_options *o, uint64_t number)
+{
+    return arena_printf(a, o->midi ? "midi/%05llu.mid" : "wav/%05llu.wav", (unsigned long long)number);
+}
+
+const char *synth_index(const synth_options *o)
+{
+    return o->midi ? "labels.jsonl" : "manifest.jsonl";
+}
+
+static bool write_wav(const char *path, const synth_options *o, uint64_t number, err *e)
+{
+    clip c;
+    bool ok = synth_clip(o, number, &c, e) && clip_write_wav(path, c.samples, c.frames, c.rate, e);
+    clip_free(&c);
+    return ok;
+}
+
+static bool write_midi(const char *path, const synth_options *o, uint64_t number, err *e)
+{
+    arena a = {.name = "synth"};
+    synth_piece p;
+    synth_compose(o, number, &a, &p);
+    bool ok = midi_write(path, synth_song(&a, &p), e);
+    arena_free(&a);
+    return ok;
+}
+
 static void write_part(void *arg, int index, int count)
 {
     block *b = arg;
     int64_t lo, hi;
     threads_part(b->n, 1, index, count, &lo, &hi);
     for (int64_t i = lo; i < hi && !b->errors[index].code; i++) {
-        char path[4200];
-        clip c;
-        snprintf(path, sizeof path, "%s/wav/%05lld.wav", b->dir, (long long)(b->first + i));
-        if (synth_clip(b->o, (uint64_t)(b->first + i), &c, &b->errors[index]) &&
-            !clip_write_wav(path, c.samples, c.frames, c.rate, &b->errors[index]))
+        arena a = {.name = "synth"};
+        uint64_t number = (uint64_t)(b->first + i);
+        const char *path = path_join(&a, b->dir, synth_path(&a, b->o, number));
+        if (!(b->o->midi ? write_midi : write_wav)(path, b->o, number, &b->errors[index]))
             err_trail(&b->errors[index], "synthetic corpus");
-        clip_free(&c);
+        arena_free(&a);
     }
 }
 
@@ -57,7 +85,7 @@ static void put_line(FILE *f, const synth_options *o, uint64_t number)
     strbuf line = {0};
     json *j = json_object();
     synth_compose(o, number, &a, &p);
-    json_set_str(j, "path", arena_printf(&a, "wav/%05llu.wav", (unsigned long long)number));
+    json_set_str(j, "path", synth_path(&a, o, number));
     json_set_str(j, "label", p.label);
     json_set_num(j, "valence", round(p.valence * 1000) / 1000);
     json_set_num(j, "arousal", round(p.arousal * 1000) / 1000);
@@ -117,14 +145,14 @@ static bool is_ours(const char *manifest, err *e)
 bool synth_write(const char *dir, const synth_options *o, const env *v, void (*told)(void *user, int64_t done), void *user, err *e)
 {
     arena a = {.name = "synth"};
-    char *manifest = path_join(&a, dir, "manifest.jsonl");
-    bool ok = synth_check(o, e) && is_ours(manifest, e) && file_make_dirs(path_join(&a, dir, "wav"), e);
+    char *manifest = path_join(&a, dir, synth_index(o));
+    bool ok = synth_check(o, e) && is_ours(manifest, e) && file_make_dirs(path_join(&a, dir, o->midi ? "midi" : "wav"), e);
     if (ok && file_exists(manifest) && unlink(manifest) != 0)
         ok = err_errno(e, "cannot replace '%s'", manifest);
     for (int64_t at = 0; ok && at < o->items; at += BLOCK) {
         block b = {.dir = dir, .o = o, .first = at, .n = o->items - at < BLOCK ? o->items - at : BLOCK};
         if (env_stop(v))
-            ok = err_set(e, ERR_STOPPED, "stopped after %lld of %lld clips; the same command begins again", (long long)at,
+            ok = err_set(e, ERR_STOPPED, "stopped after %lld of %lld items; the same command begins again", (long long)at,
                          (long long)o->items);
         ok = ok && write_block(&b, v->pool, e);
         if (ok && told)

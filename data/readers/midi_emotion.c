@@ -4,7 +4,8 @@
 //     an index, labels.csv or labels.jsonl (EMOPIA: Hung et al., 2021) or what `index` names, with the columns
 //         path      or midi_path, midi_filename, midi: relative to the folder of the index
 //         quadrant  Q1 to Q4 of Russell's plane, or label, emotion: a name of data/emotions.def; any name where valence and arousal are
-//         given valence, arousal in [-1, 1]; split; song_id or group, song, performer, artist: what must not be parted by the splits
+//         given
+//         valence, arousal in [-1, 1]; split; synthetic (true or false); song_id or group, song, performer, artist: what must not be parted
 //     a folder of X.mid and X.json, a list of 64 numbers (valence, arousal, 62 more); X.json lies beside X.mid or in a folder emotion64
 //     beside that of X.mid
 //
@@ -163,7 +164,8 @@ static bool take_row(reader *r, reader_item *item, err *e)
     arena *a = &r->item;
     if (!rows_need(s->rows, a, PATHS, &item->path, e) || !rows_text(s->rows, a, LABELS, &item->label, e) ||
         !rows_text(s->rows, a, GROUPS, &item->group, e) || !rows_text(s->rows, a, "split", &item->split, e) ||
-        !rows_num(s->rows, "valence", -1, 1, &item->valence, e) || !rows_num(s->rows, "arousal", -1, 1, &item->arousal, e))
+        !rows_num(s->rows, "valence", -1, 1, &item->valence, e) || !rows_num(s->rows, "arousal", -1, 1, &item->arousal, e) ||
+        !rows_bool(s->rows, "synthetic", &item->synthetic, e))
         return false;
     if (isnan(item->valence) != isnan(item->arousal))
         return err_set(e, ERR_VALUE, "'%s' has only one of valence and arousal", item->path);

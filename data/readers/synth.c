@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth.c: the synthetic corpus of data/synth.h as a dataset that needs no files: each clip is made when it is asked for.
+// synth.c: the synthetic corpus of data/synth.h as a dataset that needs no files: each clip or song is made when it is asked for.
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "data/midi_write.h"
 #include "data/reader.h"
 #include "data/synth.h"
+
+#define FOLDER "synth/"
 
 static synth_options options_of(const reader_options *o)
 {
@@ -32,7 +37,7 @@ static reader_step next(reader *r, reader_item *item, err *e)
     if (r->entries >= (uint64_t)o.items)
         return READER_END;
     synth_compose(&o, r->entries, &r->item, &p);
-    item->path = arena_printf(&r->item, "synth/%05llu", (unsigned long long)r->entries);
+    item->path = item->midi = arena_printf(&r->item, FOLDER "%05" PRIu64, r->entries);
     item->label = p.label;
     item->group = arena_printf(&r->item, "player-%02d", p.player);
     item->split = p.split;
@@ -52,16 +57,27 @@ static bool make_clip(const reader_options *o, uint64_t number, clip *c, err *e)
     return synth_clip(&s, number, c, e);
 }
 
+static bool make_song(const reader_options *o, const char *midi, strbuf *file, err *e)
+{
+    arena a = {.name = "synth"};
+    synth_options s = options_of(o);
+    synth_piece p;
+    synth_compose(&s, strtoull(midi + strlen(FOLDER), NULL, 10), &a, &p);
+    bool ok = midi_format(synth_song(&a, &p), file, e);
+    arena_free(&a);
+    return ok;
+}
+
 const reader_def reader_synth = {
     .name = "synth",
     .help = "a synthetic corpus of four emotions, made on the spot (synth.items, synth.seconds, synth.seed)",
     .licence = "CC0-1.0",
-    .citation = "synthetic audio made by kmidi",
+    .citation = "synthetic music made by kmidi",
     .synthetic = true,
-    .no_midi = true,
     .probe = probe,
     .open = open_corpus,
     .next = next,
     .close = close_corpus,
     .clip = make_clip,
+    .song = make_song,
 };

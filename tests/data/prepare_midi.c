@@ -208,7 +208,7 @@ TEST(prepare_midi_and_audio_are_told_apart)
     prepare_report r;
     put_songs(3);
     EXPECT_ERR(prepare_into("out", "dataset: lakh\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "features: [tokens, midi_stats]");
-    EXPECT_ERR(prepare_into("out", "dataset: synth\n" SETTINGS, 1, 1, 1, &r, &e), e, ERR_CONFIG, "has no MIDI");
+    EXPECT_ERR(prepare_into("out", "dataset: nsynth\n" SETTINGS, 1, 1, 1, &r, &e), e, ERR_CONFIG, "has no MIDI");
     EXPECT_ERR(prepare_into("out", "dataset: maestro\nfeatures: [mel, tokens]\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "make a set of shards");
 }
 
@@ -243,4 +243,31 @@ TEST(prepare_midi_survives_kill)
     }
     EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command, test_path("killed"), test_path("in")), 0);
     EXPECT(same_tree("whole", "killed"));
+}
+
+// The corpus made on the spot, and the same as files: the same tokens, whatever the number of jobs.
+TEST(prepare_midi_of_the_synthetic_corpus)
+{
+    err e = {0};
+    prepare_report r;
+    const char *out;
+    arena a = {0};
+    EXPECT_OK(prepare_into("spot", "dataset: synth\nsynth: {items: 40, seconds: 5, seed: 2}\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 40);
+    EXPECT_OK(prepare_into("one", "dataset: synth\nsynth: {items: 40, seconds: 5, seed: 2}\n" SETTINGS, 1, 1, 1, &r, &e), e);
+    EXPECT(same_tree("spot", "one"));
+    EXPECT_INT(test_shell(&out, "%s synth %s --midi --items 40 --seconds 5 --seed 2", test_kmidi(), test_path("in")), 0);
+    EXPECT_OK(prepare_into("files", "dataset: midi_emotion\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 40);
+    shard *x = shard_open(test_path("spot/train-00001.h5"), &e), *y = shard_open(test_path("files/train-00001.h5"), &e);
+    if (test_expect(x && y, __FILE__, __LINE__, "%s", e.text)) {
+        EXPECT(x->info.synthetic && y->info.synthetic);
+        EXPECT_INT(x->items, y->items);
+        EXPECT(memcmp(x->stats, y->stats, (size_t)x->items * MIDI_STATS * sizeof *x->stats) == 0);
+        EXPECT_STR(x->sources[0], "given");
+        EXPECT_NEAR(x->emotion[0], y->emotion[0], 0.0006); // the manifest rounds
+    }
+    shard_close(x);
+    shard_close(y);
+    arena_free(&a);
 }

@@ -7,6 +7,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "data/affect.h"
+#include "data/midi_stats.h"
+#include "data/midi_write.h"
 #include "tests/test.h"
 
 enum { ITEMS = 400 };
@@ -90,6 +93,74 @@ TEST(synth_players_stay_in_one_split)
     EXPECT_INT(count[0], 280);
     EXPECT_INT(count[1], 60);
     EXPECT_INT(count[2], 60);
+}
+
+// ---- As MIDI
+
+typedef struct heard {
+    double tempo, pitch, velocity, articulation, valence, arousal;
+    int n;
+} heard;
+
+// What is read back from the written bytes, of all pieces of one label.
+static heard read_back(int label)
+{
+    synth_options o = {.items = ITEMS, .seconds = 20, .seed = 1};
+    heard h = {0};
+    for (uint64_t i = (uint64_t)label; i < ITEMS; i += 8) {
+        arena a = {0};
+        strbuf bytes = {0};
+        err e = {0};
+        synth_piece p;
+        float stats[MIDI_STATS];
+        synth_compose(&o, i, &a, &p);
+        EXPECT_OK(midi_format(synth_song(&a, &p), &bytes, &e), e);
+        const midi_song *s = midi_parse(&a, "synth", bytes.s, bytes.len, &e);
+        if (s) {
+            song_affect affect = affect_estimate(&a, s);
+            midi_stats(&a, s, stats);
+            EXPECT(s->keys[0].minor == !p.major);
+            h.tempo += 60e6 / s->tempos[0].us_per_quarter, h.pitch += stats[MIDI_STATS_PITCH] * 127,
+                h.velocity += stats[MIDI_STATS_VELOCITY] * 127;
+            h.articulation += stats[MIDI_STATS_ARTICULATION], h.valence += affect.valence, h.arousal += affect.arousal, h.n++;
+        }
+        strbuf_free(&bytes);
+        arena_free(&a);
+    }
+    h.tempo /= h.n, h.pitch /= h.n, h.velocity /= h.n, h.articulation /= h.n, h.valence /= h.n, h.arousal /= h.n;
+    return h;
+}
+
+TEST(synth_midi_follows_the_emotion)
+{
+    heard grief = read_back(0), joy = read_back(1), calm = read_back(2), anger = read_back(3);
+    EXPECT_NEAR(grief.tempo, 96 - 46 * 0.6, 8);
+    EXPECT_NEAR(anger.tempo, 96 + 46 * 0.9, 8);
+    EXPECT(grief.pitch < anger.pitch && anger.pitch < calm.pitch && calm.pitch < joy.pitch);
+    EXPECT(grief.velocity + 8 < calm.velocity && calm.velocity + 8 < joy.velocity);
+    EXPECT(anger.articulation < calm.articulation && calm.articulation < grief.articulation);
+    // what the estimate makes of it, which knows nothing of how it was made
+    EXPECT(joy.valence > anger.valence && calm.valence > grief.valence);
+    EXPECT(joy.arousal > grief.arousal && anger.arousal > calm.arousal);
+}
+
+// The sound and the MIDI of one item are the same notes.
+TEST(synth_midi_is_the_music_of_the_sound)
+{
+    synth_options o = {.items = 8, .seconds = 4, .seed = 5};
+    for (uint64_t i = 0; i < 8; i++) {
+        arena a = {0};
+        synth_piece p;
+        synth_compose(&o, i, &a, &p);
+        const midi_song *s = synth_song(&a, &p);
+        EXPECT_INT(s->n_notes, p.n_notes);
+        for (size_t k = 0; k < s->n_notes; k++) {
+            EXPECT_INT(s->notes[k].pitch, p.notes[k].pitch);
+            EXPECT_NEAR(midi_seconds(s, s->notes[k].start_tick), p.notes[k].start, 0.001);
+            EXPECT_NEAR(midi_seconds(s, s->notes[k].end_tick), p.notes[k].start + p.notes[k].length, 0.001);
+        }
+        arena_free(&a);
+    }
 }
 
 TEST(synth_corpus_says_what_it_is)
