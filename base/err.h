@@ -41,6 +41,7 @@ typedef enum err_code {
 #define X(code, status, name) code,
     ERR_LIST(X)
 #undef X
+        ERR_CODES // how many
 } err_code;
 
 typedef struct err {

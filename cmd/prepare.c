@@ -25,15 +25,29 @@ static bool parse_part(const char *text, prepare_job *job, err *e)
 // How much there is to do is known once the index was read.
 typedef struct view {
     cmd *c;
+    const char *stage;
     progress *line;
 } view;
 
-static void told(void *user, uint64_t done, uint64_t total, uint64_t rejected)
+static void told(void *user, const char *stage, uint64_t done, uint64_t total, uint64_t rejected)
 {
     view *v = user;
-    if (!v->line)
-        v->line = progress_open(v->c, "prepare", total);
+    if (!v->line || strcmp(v->stage, stage) != 0) {
+        progress_close(v->line);
+        v->line = progress_open(v->c, stage, total);
+        v->stage = stage;
+    }
     progress_at(v->line, done, "%llu rejected", (unsigned long long)rejected);
+}
+
+// "3 damaged, 1 crash"
+static const char *reasons(cmd *c, const prepare_report *r)
+{
+    const char *all = "";
+    for (int i = 0; i < ERR_CODES; i++)
+        if (r->reasons[i])
+            all = arena_printf(c->arena, "%s%s%llu %s", all, *all ? ", " : "", (unsigned long long)r->reasons[i], err_name((err_code)i));
+    return all;
 }
 
 static void say(cmd *c, const prepare_report *r)
@@ -41,6 +55,8 @@ static void say(cmd *c, const prepare_report *r)
     cmd_print(c, "%llu items prepared, %llu rejected, %zu labels, in %llu shards (%llu made, %llu there already)",
               (unsigned long long)r->prepared, (unsigned long long)r->rejected, r->labels,
               (unsigned long long)(r->shards - r->shards_missing), (unsigned long long)r->shards_made, (unsigned long long)r->shards_kept);
+    if (r->rejected)
+        cmd_print(c, "rejected: %s", reasons(c, r));
     if (r->duplicates)
         cmd_print(c, "%llu items left out of a split: the same content is in another one", (unsigned long long)r->duplicates);
     if (r->shards_missing)
@@ -51,9 +67,13 @@ static void say(cmd *c, const prepare_report *r)
 
 static void tell_json(cmd *c, const prepare_report *r)
 {
-    json *j = json_object();
+    json *j = json_object(), *reasons = json_object();
+    for (int i = 0; i < ERR_CODES; i++)
+        if (r->reasons[i])
+            json_set_int(reasons, err_name((err_code)i), (int64_t)r->reasons[i]);
     json_set_int(j, "prepared", (int64_t)r->prepared);
     json_set_int(j, "rejected", (int64_t)r->rejected);
+    json_set(j, "reasons", reasons);
     json_set_num(j, "seconds", r->seconds);
     json_set_num(j, "items_per_s", r->seconds > 0 ? (double)r->made / r->seconds : 0);
     json_set_int(j, "duplicates", (int64_t)r->duplicates);
@@ -88,11 +108,11 @@ static bool run(cmd *c, err *e)
     if (!load(c, &k, e))
         return false;
     job.jobs = (int)jobs;
-    view v = {c, NULL};
+    view v = {.c = c};
     job.user = &v;
     bool ok = prepare_run(k, &job, &c->env, &report, e);
     progress_close(v.line);
-    if (ok)
+    if (ok || report.rejected)
         say(c, &report);
     tell_json(c, &report);
     return ok;

@@ -34,12 +34,13 @@ typedef struct prepare_job {
     const char *out; // folder; made if it is not there
     int jobs;        // worker processes
     int part, parts; // this process makes the shards whose ordinal is part - 1 modulo parts: 1/1 is all
-    void (*told)(void *user, uint64_t done, uint64_t total, uint64_t rejected); // how far it is; may be NULL
+    void (*told)(void *user, const char *stage, uint64_t done, uint64_t total, uint64_t rejected); // how far it is; may be NULL
     void *user;
 } prepare_job;
 
 typedef struct prepare_report {
     uint64_t prepared, rejected; // of the whole set as far as its shards are there, those of earlier runs included
+    uint64_t reasons[ERR_CODES]; // of those rejected, by err_code
     uint64_t duplicates;         // left out: the same content is in a split nearer to the verdict
     uint64_t made;               // items decoded by this run, rejected ones included
     uint64_t shards, shards_made, shards_kept, shards_removed, shards_missing; // missing: other jobs' parts

@@ -118,7 +118,7 @@ static bool tell(decoding *d, err *e)
 {
     const prepare *p = d->p;
     if (p->job->told)
-        p->job->told(p->job->user, d->done, p->to_make, d->rejected);
+        p->job->told(p->job->user, "prepare", d->done, p->to_make, d->rejected);
     return !env_stop(p->env) ||
            err_set(e, ERR_STOPPED,
                    "stopped after %" PRIu64 " of %" PRIu64 " items; the same command continues with the shards that are missing", d->done,
@@ -232,7 +232,7 @@ bool prepare_decode(prepare *p, err *e)
     d.slots = base_checked(calloc((size_t)d.room + 1, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
     reader *r = d.workers ? reader_open(p->reader, &p->options, e) : NULL;
     if (p->job->told)
-        p->job->told(p->job->user, 0, p->to_make, 0);
+        p->job->told(p->job->user, "prepare", 0, p->to_make, 0);
     bool ok = r && read_all(&d, r, e);
     for (int i = 0; i < d.room; i++)
         clear(&d.slots[i]);

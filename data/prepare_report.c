@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ const char *prepare_reject_line(arena *a, const char *path, int64_t line, const 
 }
 
 // Entries of the index that are no items, or not used.
-static bool put_index(const prepare *p, strbuf *out, err *e)
+static bool put_index(const prepare *p, FILE *out, err *e)
 {
     reader_item item;
     reader_step step;
@@ -42,28 +44,35 @@ static bool put_index(const prepare *p, strbuf *out, err *e)
         return false;
     while ((step = reader_next(r, &item, &bad)) != READER_END) {
         const char *line = NULL;
-        if (step == READER_BAD)
+        if (step == READER_BAD) {
             line = prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
-        else if (item.number < p->n_entries && p->entries[item.number].split == SPLIT_DROPPED)
+            p->report->reasons[bad.code]++;
+        } else if (item.number < p->n_entries && p->entries[item.number].split == SPLIT_DROPPED) {
             line = prepare_reject_line(&r->item, item.path, item.line, "duplicate",
                                        "the same content is in another split; it was left out of this one");
+        }
         if (line)
-            strbuf_printf(out, "%s\n", line);
+            fprintf(out, "%s\n", line);
     }
     reader_close(r);
     return true;
 }
 
-static void take_first(prepare *p, const char *line)
+static void count_reason(prepare *p, const char *line)
 {
     json *j = json_parse(line, strlen(line), NULL);
+    const char *reason = json_str(json_get(j, "reason"), "");
+    int code = 0;
+    while (code < ERR_INTERNAL && strcmp(reason, err_name((err_code)code)) != 0)
+        code++;
+    p->report->reasons[code]++;
     if (!p->first_reject.code)
         err_set(&p->first_reject, ERR_VALUE, "%s", json_str(json_get(j, "message"), "?"));
     json_free(j);
 }
 
 // A shard that is not there, or not of this set, belongs to another job: it is not counted.
-static bool put_shard(prepare *p, uint64_t ordinal, strbuf *out, uint64_t *found)
+static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
 {
     arena a = {.name = "report"};
     const char *path = prepare_shard_path(p, &a, ordinal);
@@ -76,8 +85,8 @@ static bool put_shard(prepare *p, uint64_t ordinal, strbuf *out, uint64_t *found
         p->report->prepared += (uint64_t)s->items;
         p->report->rejected += n;
         for (size_t i = 0; i < n; i++) {
-            take_first(p, lines[i]);
-            strbuf_printf(out, "%s\n", lines[i]);
+            count_reason(p, lines[i]);
+            fprintf(out, "%s\n", lines[i]);
         }
     }
     shard_close(s);
@@ -88,15 +97,23 @@ static bool put_shard(prepare *p, uint64_t ordinal, strbuf *out, uint64_t *found
 static bool write_report(prepare *p, uint64_t *found, err *e)
 {
     arena a = {.name = "report"};
-    strbuf out = {0};
+    const char *path = path_join(&a, p->job->out, "rejected.jsonl"), *temp = file_temp(&a, path);
+    FILE *out = fopen(temp, "we");
     p->report->prepared = 0;
     p->report->rejected = p->bad_lines;
+    memset(p->report->reasons, 0, sizeof p->report->reasons);
     *found = 0;
-    bool ok = put_index(p, &out, e);
+    bool ok = out && put_index(p, out, e);
     for (uint64_t i = 0; ok && i < p->n_shards; i++)
-        put_shard(p, i, &out, found);
-    ok = ok && file_write(arena_printf(&a, "%s/rejected.jsonl", p->job->out), out.s ? out.s : "", out.len, e);
-    strbuf_free(&out);
+        put_shard(p, i, out, found);
+    bool written = out && !ferror(out);
+    written = out && fclose(out) == 0 && written;
+    if (!written)
+        ok = err_errno(e, "cannot write '%s'; make room on the disk", temp);
+    if (ok)
+        ok = file_commit(temp, path, e);
+    else
+        unlink(temp);
     arena_free(&a);
     return ok;
 }
@@ -113,22 +130,17 @@ static uint64_t count_shards(const prepare *p)
     return n;
 }
 
-static bool belongs(const prepare *p, const char *path)
+// "SPLIT-00000.h5", of a split and a number that this set has? `ours`: a name that shards have.
+static bool belongs(const prepare *p, const char *name, bool *ours)
 {
-    bool found = false;
-    for (uint64_t i = 0; !found && i < p->n_shards; i++) {
-        arena a = {.name = "report"};
-        found = !strcmp(path_base(prepare_shard_path(p, &a, i)), path_base(path));
-        arena_free(&a);
-    }
-    return found;
-}
-
-// "NAME-00000.h5"
-static bool named_like_ours(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 9 && str_ends(name, ".h5") && name[n - 9] == '-' && strspn(name + n - 8, "0123456789") == 5;
+    const char *dash = strrchr(name, '-');
+    char *end = NULL;
+    uint64_t number = dash && dash[1] >= '0' && dash[1] <= '9' ? strtoull(dash + 1, &end, 10) : 0;
+    *ours = end && end - dash >= 6 && !strcmp(end, ".h5");
+    for (int i = 0; *ours && i < p->n_splits; i++)
+        if (!strncmp(p->split[i].name, name, (size_t)(dash - name)) && !p->split[i].name[dash - name])
+            return number < p->split[i].shards;
+    return false;
 }
 
 // Shards of an earlier run of other data or settings would be trained on by the same pattern.
@@ -138,7 +150,8 @@ static void remove_old(const prepare *p)
     for (struct dirent *d; dir && (d = readdir(dir));) {
         arena a = {.name = "report"};
         char key[65], *path = path_join(&a, p->job->out, d->d_name);
-        if (named_like_ours(d->d_name) && !belongs(p, path) && shard_key(path, key) && unlink(path) == 0) {
+        bool ours;
+        if (!belongs(p, d->d_name, &ours) && ours && shard_key(path, key) && unlink(path) == 0) {
             p->report->shards_removed++;
             log_say(p->env->log, LOG_INFO, "removed '%s', a shard of an earlier run that is no part of this set", path);
         }

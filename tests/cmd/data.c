@@ -82,6 +82,23 @@ TEST(cmd_verify_tells_good_from_bad)
     EXPECT_HAS(out, "2 of 3 files did not pass");
 }
 
+TEST(cmd_prepare_counts_what_it_rejects_by_reason)
+{
+    const char *out, *command = "prepare configs/data/audio_manifest.yaml max_reject_ratio=0.5";
+    make_corpus();
+    EXPECT_INT(test_shell(&out, "cd %s/c && for i in 0 1 2; do : > $(ls -d wav/*.wav | sed -n $((i + 1))p); done; echo x >> $(ls *.jsonl)",
+                          test_dir()),
+               0);
+    EXPECT_INT(test_shell(&out, "%s %s --out %s/s root=%s/c --json 2>/dev/null", test_kmidi(), command, test_dir(), test_dir()), 0);
+    json *j = last_line(out);
+    EXPECT_INT(json_int(json_get(j, "rejected"), 0), 4);
+    EXPECT_INT(json_int(json_get(json_get(j, "reasons"), "empty"), 0), 3);
+    EXPECT_INT(json_int(json_get(json_get(j, "reasons"), "format"), 0), 1);
+    json_free(j);
+    EXPECT_INT(test_shell(&out, "%s %s --out %s/s root=%s/c max_reject_ratio=0.01", test_kmidi(), command, test_dir(), test_dir()), 1);
+    EXPECT_HAS(out, "rejected: 3 empty, 1 format");
+}
+
 TEST(cmd_prepare_says_what_is_wrong_with_the_command)
 {
     static const struct {

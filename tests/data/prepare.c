@@ -145,6 +145,14 @@ TEST(prepare_keeps_what_is_there_and_remakes_what_changed)
     EXPECT_OK(prepare_into("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_kept, 0);
     EXPECT_INT(r.shards_removed, all - r.shards);
+    // names of other things, and of shards beyond this set
+    const char *out, *one = test_path("out/train-00000.h5");
+    EXPECT_INT(test_shell(&out, "cd %s; for n in train-00009.h5 other-00000.h5 train-123456.h5 train-1.h5 train.h5; do cp %s $n; done",
+                          test_path("out"), one),
+               0);
+    EXPECT_OK(prepare_into("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.shards_removed, 3);
+    EXPECT_INT(test_shell(&out, "cd %s; ls train-1.h5 train.h5 && ls other* train-00009.h5 train-1?*", test_path("out")), 2);
     EXPECT_OK(prepare_into("out", "shard_items: 20\nmax_seconds: 5\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, r.shards);
 }
@@ -183,6 +191,9 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     EXPECT_HAS(e.text, "rejected.jsonl");
     EXPECT_INT(r.prepared, 7);
     EXPECT_INT(r.rejected, 8);
+    EXPECT_INT(r.reasons[ERR_FORMAT], 3);
+    EXPECT_INT(r.reasons[ERR_VALUE], 2);
+    EXPECT_INT(r.reasons[ERR_MISSING] + r.reasons[ERR_EMPTY] + r.reasons[ERR_DAMAGED], 3);
     char *report = report_of(&a, "out");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         EXPECT_HAS(report, arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"", bad[i].path, 2 * i + 2, bad[i].reason));
