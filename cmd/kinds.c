@@ -33,19 +33,31 @@ static void put_sources(const shard *s, json *o)
     json_set(o, "label_sources", sources);
 }
 
+static void put_columns(const shard *s, json *o)
+{
+    json *columns = json_object();
+    for (int k = 0; k < s->info.n_columns; k++) {
+        const shard_column *c = &s->info.columns[k];
+        json *x = json_object();
+        json_set_int(x, "rows", c->rows);
+        json_set_int(x, "longest", c->longest);
+        json_set_int(x, "width", c->width);
+        json_set(columns, c->name, x);
+    }
+    json_set(o, "columns", columns);
+}
+
 static void put_sizes(const shard *s, json *o)
 {
     double seconds = 0;
     for (int64_t i = 0; s->seconds && i < s->items; i++)
         seconds += s->seconds[i];
-    if (s->info.n_mels || s->info.tokens) {
-        json_set_int(o, s->info.n_mels ? "frames" : "tokens", s->frames);
+    if (s->info.n_mels) {
+        json_set_int(o, "frames", s->frames);
         json_set_int(o, "longest", s->longest);
-    }
-    if (s->info.n_mels)
         json_set_int(o, "bands", s->info.n_mels);
-    else {
-        json_set_bool(o, "midi_stats", s->info.midi_stats);
+    } else {
+        put_columns(s, o);
         json_set_num(o, "hours", seconds / 3600);
         put_sources(s, o);
     }
@@ -84,19 +96,29 @@ static bool verify_h5(const char *path, arena *a, err *e)
     return ok;
 }
 
+// Every item, as training would read it.
+static bool verify_items(shard *s, arena *a, err *e)
+{
+    bool ok = true;
+    for (int64_t i = 0; ok && i < s->items; i++) {
+        arena_mark m = arena_save(a);
+        int64_t n = s->info.n_mels ? s->offsets[i + 1] - s->offsets[i] : 0;
+        ok = !n || shard_frames(s, i, 0, n, NEW(a, float, (size_t)n *(size_t)s->info.n_mels), e);
+        for (int k = 0; ok && k < s->info.n_columns; k++) {
+            size_t numbers = (size_t)shard_item_count(s, k, i) * (size_t)s->info.columns[k].width;
+            ok = shard_item_rows(s, k, i, NEW(a, float, numbers), e);
+        }
+        arena_rewind(a, m);
+    }
+    return ok;
+}
+
 static bool verify_shard(const char *path, arena *a, err *e)
 {
     if (!verify_h5(path, a, e))
         return false;
     shard *s = shard_open(path, e);
-    bool ok = s != NULL;
-    for (int64_t i = 0; ok && s->offsets && i < s->items; i++) {
-        int64_t n = s->offsets[i + 1] - s->offsets[i];
-        arena_mark m = arena_save(a);
-        ok = s->info.n_mels ? shard_frames(s, i, 0, n, NEW(a, float, (size_t)n *(size_t)s->info.n_mels), e)
-                            : shard_tokens(s, i, 0, n, NEW(a, uint16_t, (size_t)n), e);
-        arena_rewind(a, m);
-    }
+    bool ok = s && verify_items(s, a, e);
     shard_close(s);
     return ok;
 }

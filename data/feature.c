@@ -59,7 +59,8 @@ feature *feature_open(const feature_def *d, const void *settings, err *e)
     void *copy = arena_alloc(&f->memory, 1, d->settings_size);
     memcpy(copy, settings, d->settings_size);
     f->settings = copy;
-    if (d->open(f, e))
+    f->type = d->rows.type, f->width = d->rows.width;
+    if (!d->open || d->open(f, e))
         return f;
     feature_close(f);
     return NULL;
@@ -79,6 +80,23 @@ bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *
 {
     CHECK(f->def->source == FEATURE_SONG);
     return f->def->song(f, s, a, out, e);
+}
+
+bool feature_fits(const feature_shape *s, const void *values, int64_t n)
+{
+    const uint16_t *u = values;
+    const float *x = values;
+    float sum = 0;
+    bool ok = true;
+    for (int64_t i = 0; s->type == FEATURE_U16 && s->below && i < n * s->width; i++)
+        ok &= u[i] < s->below;
+    for (int64_t i = 0; s->type == FEATURE_F32 && i < n * s->width; i++)
+        sum += x[i] * 0;
+    for (int64_t i = 0; s->type == FEATURE_F32 && s->below && i < n; i++) {
+        float last = x[(i + 1) * s->width - 1];
+        ok &= last >= 0 && last < (float)s->below && last == floorf(last);
+    }
+    return ok && sum == 0;
 }
 
 int64_t feature_frames(const feature *f, int64_t samples)

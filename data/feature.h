@@ -41,20 +41,30 @@ typedef struct feature_rows {
     int64_t n;        // may be 0
 } feature_rows;
 
+// What the rows of a feature of songs are, in memory and in shards (shard.h).
+typedef struct feature_shape {
+    feature_type type;
+    int width;   // numbers a row
+    bool single; // exactly one row a song
+    int least;   // rows that a song has at least: 0 or 1
+    int below;   // 0: any finite numbers. Else u16: all are below it; f32: the last of a row is a whole number in [0, below)
+} feature_shape;
+
 // What data/features/NAME.c defines, once for each vector width.
 typedef struct feature_def {
     const char *name; // also of the shard's dataset and of the config's section
     const char *help; // one line
     feature_source source;
     const setting_def *table; // a first row named `preset` is resolved into the others
-    const size_t *table_n;
+    const size_t *table_n;    // NULL: no settings
     size_t settings_size;
-    bool (*set)(void *settings, const char *name, const char *value, err *e);
-    bool (*resolve)(void *settings, err *e);
-    // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too.
+    bool (*set)(void *settings, const char *name, const char *value, err *e); // NULL: setting_parse
+    bool (*resolve)(void *settings, err *e);                                  // NULL: nothing to do
+    // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too. NULL: nothing to do.
     bool (*open)(feature *f, err *e);
     void (*close)(feature *f); // may be NULL
     // ---- Of songs. Any thread.
+    feature_shape rows;
     bool (*song)(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e);
     // ---- Of clips
     // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1]. `scratch` has f->scratch bytes, aligned to
@@ -83,6 +93,7 @@ struct feature {
 const feature_def *feature_find(const char *name, err *e) MUST_CHECK;
 size_t feature_count(void);
 const feature_def *feature_at(size_t i);
+size_t feature_settings_count(const feature_def *d);    // rows of its table
 void *feature_settings(const feature_def *d, arena *a); // nothing given yet
 bool feature_set(const feature_def *d, void *settings, const char *name, const char *value, err *e) MUST_CHECK;
 bool feature_resolve(const feature_def *d, void *settings, err *e) MUST_CHECK;
@@ -106,6 +117,8 @@ bool feature_compute(const feature *f, const float *samples, int64_t n, float *o
 
 // The rows of a song; only where def->source is FEATURE_SONG. The same song gives the same rows on every machine.
 bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e) MUST_CHECK;
+// Whether n rows that came from outside are such as the feature makes: finite, in range.
+bool feature_fits(const feature_shape *s, const void *values, int64_t n);
 
 // ---- Streaming: samples in pieces of any size, frames to a sink in order, the same bits as from feature_compute but for what depends on
 // the whole: where f->whole, call f->def->finish over the frames afterwards, with the largest number that feature_stream_most tells.

@@ -12,14 +12,29 @@ void *feature_settings(const feature_def *d, arena *a)
     return arena_alloc(a, 1, d->settings_size);
 }
 
+size_t feature_settings_count(const feature_def *d)
+{
+    return d->table_n ? *d->table_n : 0;
+}
+
+static bool set(const feature_def *d, void *settings, const char *name, const char *value, err *e)
+{
+    if (d->set)
+        return d->set(settings, name, value, e);
+    if (!feature_settings_count(d))
+        return err_set(e, ERR_CONFIG, "there is no setting '%s'; %s has none", name, d->name);
+    const setting_def *s = setting_find(d->table, *d->table_n, name, e);
+    return s && setting_parse(s, settings, value, e);
+}
+
 bool feature_set(const feature_def *d, void *settings, const char *name, const char *value, err *e)
 {
-    return d->set(settings, name, value, e) || err_trail(e, "%s", d->name);
+    return set(d, settings, name, value, e) || err_trail(e, "%s", d->name);
 }
 
 bool feature_resolve(const feature_def *d, void *settings, err *e)
 {
-    return d->resolve(settings, e) || err_trail(e, "%s", d->name);
+    return !d->resolve || d->resolve(settings, e) || err_trail(e, "%s", d->name);
 }
 
 static const char *joined(arena *a, const char *const *choices)
@@ -47,7 +62,7 @@ static config_key key_of(const feature_def *d, const setting_def *s, arena *a)
 
 size_t feature_keys(const feature_def *d, arena *a, config_key **keys)
 {
-    size_t n = *d->table_n;
+    size_t n = feature_settings_count(d);
     *keys = NEW(a, config_key, n + 1);
     (*keys)[0] = (config_key){.name = d->name, .type = CONFIG_SECTION, .help = d->help};
     for (size_t i = 0; i < n; i++)
@@ -67,13 +82,13 @@ static void value_text(const setting_def *s, const config *c, const char *name, 
 
 bool feature_configure(const feature_def *d, void *settings, const config *c, err *e)
 {
-    for (size_t i = 0; i < *d->table_n; i++) {
+    for (size_t i = 0; i < feature_settings_count(d); i++) {
         char name[NAME_MOST], text[NAME_MOST];
         snprintf(name, sizeof name, "%s.%s", d->name, d->table[i].name);
         if (!config_given(c, name))
             continue;
         value_text(&d->table[i], c, name, text);
-        if (!d->set(settings, d->table[i].name, text, e))
+        if (!set(d, settings, d->table[i].name, text, e))
             return err_trail(e, "%s", config_where(c, name));
     }
     return feature_resolve(d, settings, e);
@@ -95,14 +110,14 @@ static void json_put(json *j, const setting_def *d, const void *settings, const 
 // A preset is resolved into the other rows, and is no setting by itself.
 static size_t first_row(const feature_def *d)
 {
-    return *d->table_n && !strcmp(d->table[0].name, "preset");
+    return feature_settings_count(d) && !strcmp(d->table[0].name, "preset");
 }
 
 json *feature_json(const feature_def *d, const void *settings)
 {
     json *j = json_object();
     strbuf text = {0};
-    for (size_t i = first_row(d); i < *d->table_n; i++) {
+    for (size_t i = first_row(d); i < feature_settings_count(d); i++) {
         text.len = 0;
         setting_print(&d->table[i], settings, &text);
         json_put(j, &d->table[i], settings, text.s);
@@ -134,5 +149,5 @@ bool feature_from_json(const feature_def *d, void *settings, const json *j, err 
 
 void feature_line(const feature_def *d, const void *settings, strbuf *out)
 {
-    setting_line(d->table + first_row(d), *d->table_n - first_row(d), settings, out);
+    setting_line(d->table + first_row(d), feature_settings_count(d) - first_row(d), settings, out);
 }

@@ -20,8 +20,7 @@ static const config_key keys_before[] = {
     {"outside", CONFIG_BOOL, "false", .help = "relative paths of the index may climb out of root by .."},
     {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
     {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
-    {"features", CONFIG_TEXTS, "[mel]", .choices = "mel|tokens|midi_stats", .least = 1,
-     .help = "what is computed and stored: mel of audio, or tokens and midi_stats of MIDI"},
+    {"features", CONFIG_TEXTS, "[mel]", .least = 1, .help = "what is computed and stored: mel of audio, or any of the others of MIDI"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024, .help = "worker processes; 0: one a core. The shards do not depend on it"},
     {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, .help = "with a larger share of unusable items the command fails"},
@@ -46,6 +45,14 @@ static const char *reader_choices(arena *a)
     return all;
 }
 
+static const char *feature_choices(arena *a)
+{
+    const char *all = feature_at(0)->name;
+    for (size_t i = 1; i < feature_count(); i++)
+        all = arena_printf(a, "%s|%s", all, feature_at(i)->name);
+    return all;
+}
+
 const config_table *prepare_table(arena *a)
 {
     size_t before = sizeof keys_before / sizeof *keys_before, n = before;
@@ -53,10 +60,13 @@ const config_table *prepare_table(arena *a)
     size_t parts = feature_count(), size[16];
     CHECK(parts <= 16);
     for (size_t i = 0; i < parts; i++)
-        n += size[i] = *feature_at(i)->table_n ? feature_keys(feature_at(i), a, &part[i]) : 0;
+        n += size[i] = feature_settings_count(feature_at(i)) ? feature_keys(feature_at(i), a, &part[i]) : 0;
     config_key *keys = NEW(a, config_key, n);
     memcpy(keys, keys_before, sizeof keys_before);
     keys[0].choices = reader_choices(a);
+    for (size_t i = 0; i < before; i++)
+        if (!strcmp(keys[i].name, "features"))
+            keys[i].choices = feature_choices(a);
     for (size_t i = 0, at = before; i < parts; at += size[i++])
         if (size[i])
             memcpy(keys + at, part[i], size[i] * sizeof *keys);
@@ -77,14 +87,16 @@ static bool asked(const prepare *p, const char *name)
 
 static bool check_features(const prepare *p, err *e)
 {
-    bool of_midi = asked(p, "tokens") || asked(p, "midi_stats");
-    const char *name = p->reader->name;
-    if (of_midi && asked(p, "mel"))
-        return err_set(e, ERR_CONFIG, "%s: mel is made from audio, tokens and midi_stats from MIDI; make a set of shards of each",
-                       config_where(p->config, "features"));
-    if (of_midi && p->reader->no_midi)
-        return err_set(e, ERR_CONFIG, "dataset %s is audio and has no MIDI to make tokens or midi_stats from; set features: [mel]", name);
-    if (!of_midi && p->reader->no_audio)
+    const char *name = p->reader->name, *song = NULL;
+    for (size_t i = 0; i < feature_count(); i++)
+        if (feature_at(i)->source == FEATURE_SONG && asked(p, feature_at(i)->name))
+            song = feature_at(i)->name;
+    if (song && asked(p, "mel"))
+        return err_set(e, ERR_CONFIG, "%s: mel is made from audio, %s from MIDI; make a set of shards of each",
+                       config_where(p->config, "features"), song);
+    if (song && p->reader->no_midi)
+        return err_set(e, ERR_CONFIG, "dataset %s is audio and has no MIDI to make %s from; set features: [mel]", name, song);
+    if (!song && p->reader->no_audio)
         return err_set(e, ERR_CONFIG, "dataset %s is MIDI and has no audio to make mel features from; set features: [tokens, midi_stats]",
                        name);
     return true;
@@ -101,22 +113,29 @@ static feature *open_one(prepare *p, const char *name, json *all, err *e)
     return feature_open(d, settings, e);
 }
 
+// Columns come in the order of features.def, however the config has them.
 static bool open_features(prepare *p, err *e)
 {
-    const struct {
-        const char *name;
-        feature **at;
-    } features[] = {{"mel", &p->feature}, {"tokens", &p->tokens}, {"midi_stats", &p->midi_stats}};
     json *all = json_object();
     strbuf text = {0};
     bool ok = true;
-    for (size_t i = 0; ok && i < sizeof features / sizeof *features; i++)
-        if (asked(p, features[i].name))
-            ok = (*features[i].at = open_one(p, features[i].name, all, e)) != NULL;
+    for (size_t i = 0; ok && i < feature_count(); i++) {
+        const feature_def *d = feature_at(i);
+        if (!asked(p, d->name))
+            continue;
+        feature *f = open_one(p, d->name, all, e);
+        ok = f != NULL;
+        if (ok && d->source == FEATURE_CLIP) {
+            p->feature = f;
+            p->info.n_mels = f->width;
+        } else if (ok) {
+            CHECK(p->info.n_columns < SHARD_COLUMNS);
+            p->songs[p->info.n_columns] = f;
+            p->info.columns[p->info.n_columns++] = shard_column_of(d);
+        }
+    }
     json_dump(all, 0, &text);
     p->info.settings = arena_strdup(&p->memory, text.s);
-    p->info.n_mels = p->feature ? p->feature->width : 0;
-    p->info.tokens = p->tokens, p->info.midi_stats = p->midi_stats;
     strbuf_free(&text);
     json_free(all);
     return ok;
@@ -169,8 +188,8 @@ bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_
     }
     report->seconds = hw_seconds() - since;
     feature_close(p.feature);
-    feature_close(p.tokens);
-    feature_close(p.midi_stats);
+    for (int k = 0; k < p.info.n_columns; k++)
+        feature_close(p.songs[k]);
     free(p.entries);
     arena_free(&p.memory);
     return ok;

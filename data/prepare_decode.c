@@ -65,7 +65,9 @@ static void set_emotion(const prepare_slot *s, shard_item *out)
 static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
 {
     prepare *p = d->p;
-    shard_item out = {.mel = s->mel, .tokens = s->tokens, .stats = s->stats, .seconds = s->seconds, .frames = s->frames};
+    shard_item out = {.mel = s->mel, .seconds = s->seconds, .frames = s->frames};
+    for (int k = 0; s->rows && k < p->info.n_columns; k++)
+        out.column[k].rows = s->rows[k].data, out.column[k].n = s->rows[k].n;
     out.path = s->item.path, out.group = s->item.group;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);

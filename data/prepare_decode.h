@@ -16,14 +16,13 @@ typedef struct prepare_slot {
     arena memory;
     int split;
     uint64_t ordinal;
-    bool last;              // of its shard
-    const float *mel;       // [frames][width] in the answer, and so are
-    const uint16_t *tokens; // [frames]
-    const float *stats;     // [SHARD_STATS]
+    bool last;          // of its shard
+    const float *mel;   // [frames][width] in the answer
+    feature_rows *rows; // [info.n_columns] of MIDI; their data is in the answer
     double seconds, valence, arousal;
     bool estimated; // valence and arousal
     bool sent;      // to a worker
-    int64_t frames;
+    int64_t frames; // of mel
     bool ok;
     err e;
 } prepare_slot;

@@ -35,9 +35,9 @@ typedef struct prepare {
     // settings
     const reader_def *reader;
     reader_options options;
-    feature *feature;             // mel; NULL where the shards are of MIDI
-    feature *tokens, *midi_stats; // NULL: not asked for
-    shard_info info;              // what all shards share; labels are filled by the scan
+    feature *feature;              // mel; NULL where the shards are of MIDI
+    feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column
+    shard_info info;               // what all shards share; labels are filled by the scan
     int64_t shard_items;
     double max_seconds, max_reject_ratio;
     // found

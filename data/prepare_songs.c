@@ -10,42 +10,62 @@
 
 #include "data/affect.h"
 #include "data/prepare_decode.h"
-#include "data/tokens.h"
 
 bool prepare_of_midi(const prepare *p)
 {
-    return p->tokens || p->midi_stats;
+    return p->info.n_columns > 0;
 }
 
 // ---- In a worker
 
-// A worker's answer: this, then the tokens.
+// A worker's answer: this, then the rows of each column, padded so that floats are where floats may be.
 typedef struct answer {
     double seconds, valence, arousal;
-    int64_t tokens;
-    float stats[SHARD_STATS];
+    int64_t rows[SHARD_COLUMNS];
 } answer;
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + 3) / 4 * 4;
+}
+
+// A song may have no rows of a feature: drums alone have no tokens and no melody. Without rows of anything it is of no use.
+static bool check_rows(const prepare *p, const feature_rows *rows, const char *path, err *e)
+{
+    int64_t all = 0;
+    for (int k = 0; k < p->info.n_columns; k++) {
+        const feature_def *d = p->songs[k]->def;
+        if (rows[k].n < d->rows.least)
+            return err_set(e, ERR_EMPTY, "'%s' has no notes but those of drums, and no %s; set tokens.drums: true or leave it out", path,
+                           d->name);
+        all += rows[k].n;
+    }
+    return all > 0 || err_set(e, ERR_EMPTY, "'%s' has too few notes, or none but those of drums, for the features; leave it out", path);
+}
 
 static bool measure(const prepare *p, const midi_song *s, const char *path, arena *a, strbuf *out, err *e)
 {
     song_affect affect = affect_estimate(a, s);
     answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal};
-    feature_rows tokens = {0}, stats = {0};
+    feature_rows rows[SHARD_COLUMNS] = {{0}};
     if (s->n_notes == 0)
         return err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", path);
     if (s->seconds > p->max_seconds)
         return err_set(e, ERR_VALUE, "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out", path,
                        s->seconds, p->max_seconds);
-    if ((p->tokens && !feature_song(p->tokens, s, a, &tokens, e)) || (p->midi_stats && !feature_song(p->midi_stats, s, a, &stats, e)))
+    for (int k = 0; k < p->info.n_columns; k++) {
+        if (!feature_song(p->songs[k], s, a, &rows[k], e))
+            return false;
+        x.rows[k] = rows[k].n;
+    }
+    if (!check_rows(p, rows, path, e))
         return false;
-    if (p->tokens && tokens.n == 0)
-        return err_set(e, ERR_EMPTY, "'%s' has no notes but those of drums; set tokens.drums: true or leave it out", path);
-    x.tokens = tokens.n;
-    if (stats.data)
-        memcpy(x.stats, stats.data, sizeof x.stats);
     strbuf_add(out, (const char *)&x, sizeof x);
-    if (tokens.n)
-        strbuf_add(out, tokens.data, (size_t)tokens.n * sizeof(uint16_t));
+    for (int k = 0; k < p->info.n_columns; k++) {
+        size_t n = (size_t)rows[k].n * shard_row_bytes(&p->info.columns[k]);
+        strbuf_add(out, rows[k].data, n);
+        strbuf_add(out, "\0\0\0", padded(n) - n);
+    }
     return true;
 }
 
@@ -164,27 +184,36 @@ bool prepare_songs_compare(prepare *p, err *e)
 
 // ---- Into slots
 
+// The next column of an answer, held against what its feature makes.
+static bool take_rows(prepare_slot *s, int k, int64_t count, const char **at, const char *end)
+{
+    size_t row = shard_row_bytes(&s->p->info.columns[k]);
+    const feature_shape *shape = &s->p->songs[k]->def->rows;
+    if (count < shape->least || (shape->single && count != 1) || (uint64_t)count > (size_t)(end - *at) / row)
+        return false;
+    size_t bytes = padded((size_t)count * row);
+    if (bytes > (size_t)(end - *at))
+        return false;
+    s->rows[k] = (feature_rows){*at, count};
+    *at += bytes;
+    return feature_fits(shape, s->rows[k].data, count);
+}
+
 // What a worker sends is checked as if it came from outside.
 static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
 {
     answer x;
-    double sum = 0;
     if (n < sizeof x)
         return false;
     memcpy(&x, bytes, sizeof x);
-    const uint16_t *tokens = (const uint16_t *)(bytes + sizeof x);
-    if (x.tokens < 0 || (uint64_t)x.tokens != (n - sizeof x) / sizeof(uint16_t) || (n - sizeof x) % sizeof(uint16_t) ||
-        (s->p->tokens && x.tokens == 0))
-        return false;
-    for (int64_t i = 0; i < x.tokens; i++)
-        if (tokens[i] >= TOKENS_COUNT)
+    const char *at = bytes + sizeof x, *end = bytes + n;
+    s->rows = NEW(&s->memory, feature_rows, SHARD_COLUMNS);
+    for (int k = 0; k < s->p->info.n_columns; k++)
+        if (!take_rows(s, k, x.rows[k], &at, end))
             return false;
-    for (int i = 0; i < SHARD_STATS; i++)
-        sum += (double)x.stats[i] * 0;
-    s->stats = memcpy(NEW(&s->memory, float, SHARD_STATS), x.stats, sizeof x.stats);
-    s->tokens = tokens, s->frames = x.tokens, s->seconds = x.seconds;
+    s->seconds = x.seconds;
     s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;
-    return sum == 0 && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
+    return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
 }
 
 const prepare_kind prepare_songs = {.fn = measure_file, .pack = pack, .take = take_answer};

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/h5.h"
 #include "base/json.h"
 #include "data/shard_internal.h"
@@ -24,12 +23,7 @@ const shard_text shard_texts[] = {
     {NULL, 0},
 };
 
-struct shard_file {
-    h5 *h5;
-    arena memory;
-};
-
-static bool damaged(const shard *s, err *e, const char *what)
+bool shard_damaged(const shard *s, err *e, const char *what)
 {
     return err_set(e, ERR_DAMAGED, "'%s': %s; remove the file and run kmidi prepare again", s->path, what);
 }
@@ -66,7 +60,7 @@ static bool read_labels(shard *s, err *e)
     json_free(j);
     s->info.labels = names;
     s->info.n_labels = n;
-    return ok || damaged(s, e, "attribute 'labels' is not a list of names");
+    return ok || shard_damaged(s, e, "attribute 'labels' is not a list of names");
 }
 
 static bool read_info(shard *s, err *e)
@@ -78,25 +72,19 @@ static bool read_info(shard *s, err *e)
             return false;
         *(const char **)((char *)&s->info + t->at) = value;
     }
-    if (!h5_get_int(s->file->h5, "/", "synthetic", &synthetic, e) || !h5_get_int(s->file->h5, "/", "longest", &s->longest, e))
+    if (!h5_get_int(s->file->h5, "/", "synthetic", &synthetic, e) || !h5_get_int(s->file->h5, "/", "longest", &s->file->longest, e))
         return false;
     s->info.synthetic = synthetic != 0;
     return read_labels(s, e);
 }
 
-// A shard of MIDI: tokens, statistics or both.
-static bool read_midi_sizes(shard *s, err *e)
+static bool read_dialect(shard *s, err *e)
 {
-    h5_shape tokens;
     char *dialect;
-    s->info.midi_stats = h5_has(s->file->h5, "midi_stats");
-    if (!s->info.tokens)
+    if (shard_find_column(&s->info, "tokens") < 0)
         return true;
-    if (!h5_stat(s->file->h5, "tokens", &tokens, e) || !h5_get_text(s->file->h5, "/", "dialect", &s->file->memory, &dialect, e))
+    if (!h5_get_text(s->file->h5, "/", "dialect", &s->file->memory, &dialect, e))
         return false;
-    if (tokens.type != H5_U16 || tokens.rank != 1 || tokens.dim[0] > INT64_MAX / 65536)
-        return damaged(s, e, "dataset 'tokens' is not u16 [tokens]");
-    s->frames = (int64_t)tokens.dim[0];
     return !strcmp(dialect, TOKENS_DIALECT) ||
            err_set(e, ERR_MISMATCH, "'%s' has tokens in the dialect '%s', this program reads " TOKENS_DIALECT "; run kmidi prepare again",
                    s->path, dialect);
@@ -107,31 +95,28 @@ static bool read_mel_sizes(shard *s, err *e)
     h5_shape mel;
     if (!h5_stat(s->file->h5, "mel", &mel, e))
         return false;
-    if (mel.type != H5_F32 || mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS || mel.dim[0] > INT64_MAX / 65536)
-        return damaged(s, e, "dataset 'mel' is not f32 [frames, bands]");
-    s->frames = (int64_t)mel.dim[0];
-    s->info.n_mels = (int)mel.dim[1];
+    if (mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS)
+        return shard_damaged(s, e, "dataset 'mel' is not f32 [frames, bands]");
+    shard_column *c = &s->file->mel;
+    *c = (shard_column){.name = "mel", .width = (int)mel.dim[1]};
+    if (!shard_column_size(s, c, e))
+        return false;
+    s->info.n_mels = c->width, s->frames = c->rows, s->longest = c->longest;
     return true;
 }
 
 static bool read_sizes(shard *s, err *e)
 {
     h5_shape label;
-    h5 *f = s->file->h5;
-    s->info.tokens = h5_has(f, "tokens");
-    bool of_midi = s->info.tokens || h5_has(f, "midi_stats");
-    if (!(of_midi ? read_midi_sizes(s, e) : read_mel_sizes(s, e)) || !h5_stat(f, "label", &label, e))
+    if (!h5_stat(s->file->h5, "label", &label, e))
         return false;
     if (label.type != H5_I32 || label.rank != 1 || label.dim[0] > SHARD_MAX_ITEMS)
-        return damaged(s, e, "dataset 'label' is not i32 [items]");
+        return shard_damaged(s, e, "dataset 'label' is not i32 [items]");
     s->items = (int64_t)label.dim[0];
-    if (s->longest < 0 || s->longest > s->frames)
-        return damaged(s, e, "attribute 'longest' is not a number of frames");
-    return true;
+    return h5_has(s->file->h5, "mel") ? read_mel_sizes(s, e) : shard_columns_find(s, e) && read_dialect(s, e);
 }
 
-// A dataset of `n` rows of `m` elements (0: of one), in memory of the shard; NULL on failure.
-static const void *read_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m, err *e)
+const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m, err *e)
 {
     h5_shape shape = {type, m ? 2 : 1, {(uint64_t)n, (uint64_t)m}};
     void *p = arena_alloc(&s->file->memory, (size_t)n * (m ? (size_t)m : 1), size);
@@ -145,7 +130,7 @@ static bool read_texts(shard *s, const char *name, const char *const **out, err 
     if (!h5_read_texts(s->file->h5, name, &s->file->memory, &texts, &n, e))
         return false;
     *out = (const char *const *)texts;
-    return n == (uint64_t)s->items || damaged(s, e, "a list of texts has not as many rows as 'label'");
+    return n == (uint64_t)s->items || shard_damaged(s, e, "a list of texts has not as many rows as 'label'");
 }
 
 static bool all_finite(const double *x, int n)
@@ -159,73 +144,63 @@ static bool all_finite(const double *x, int n)
 static bool read_statistics(shard *s, err *e)
 {
     bool mel = s->info.n_mels > 0;
-    if ((mel && !(s->mel_sum = read_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
-        (mel && !(s->mel_squares = read_table(s, "mel_squares", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
-        !(s->label_count = read_table(s, "label_count", H5_I64, sizeof(int64_t), (int64_t)s->info.n_labels + 1, 0, e)))
+    if ((mel && !(s->mel_sum = shard_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
+        (mel && !(s->mel_squares = shard_table(s, "mel_squares", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
+        !(s->label_count = shard_table(s, "label_count", H5_I64, sizeof(int64_t), (int64_t)s->info.n_labels + 1, 0, e)))
         return false;
     int64_t sum = 0;
     for (size_t i = 0; i <= s->info.n_labels; i++) {
         if (s->label_count[i] < 0 || s->label_count[i] > s->items)
-            return damaged(s, e, "dataset 'label_count' does not fit the items");
+            return shard_damaged(s, e, "dataset 'label_count' does not fit the items");
         sum += s->label_count[i];
     }
     if (sum != s->items)
-        return damaged(s, e, "dataset 'label_count' does not fit the items");
+        return shard_damaged(s, e, "dataset 'label_count' does not fit the items");
     if (!all_finite(s->mel_sum, s->info.n_mels) || !all_finite(s->mel_squares, s->info.n_mels))
-        return damaged(s, e, "the sums over its frames are not finite");
+        return shard_damaged(s, e, "the sums over its frames are not finite");
     return true;
 }
 
 static bool check_items(const shard *s, err *e)
 {
-    const int64_t *o = s->offsets;
     int32_t n_labels = (int32_t)s->info.n_labels;
-    bool ok = !o || (o[0] == 0 && o[s->items] == s->frames);
+    bool ok = true;
     for (int64_t i = 0; ok && i < s->items; i++)
-        ok = (!o || (o[i] < o[i + 1] && o[i + 1] - o[i] <= s->longest)) && s->label[i] >= -1 && s->label[i] < n_labels;
+        ok = s->label[i] >= -1 && s->label[i] < n_labels;
     if (!ok)
-        return damaged(s, e, "offsets or labels do not fit its frames and label names");
+        return shard_damaged(s, e, "labels do not fit its label names");
     float sum = 0;
     for (int64_t i = 0; i < s->items * SHARD_EMOTION; i++)
         sum += s->emotion[i] * 0;
     if (sum != 0)
-        return damaged(s, e, "an emotion vector is not finite");
+        return shard_damaged(s, e, "an emotion vector is not finite");
     int64_t *count = NEW(&s->file->memory, int64_t, s->info.n_labels + 1);
     for (int64_t i = 0; i < s->items; i++)
         count[s->label[i] < 0 ? n_labels : s->label[i]]++;
     return memcmp(count, s->label_count, (s->info.n_labels + 1) * sizeof *count) == 0 ||
-           damaged(s, e, "dataset 'label_count' does not fit the labels");
+           shard_damaged(s, e, "dataset 'label_count' does not fit the labels");
 }
 
-static bool read_offsets(shard *s, err *e)
+static bool read_rows(shard *s, err *e)
 {
-    bool mel = s->info.n_mels > 0;
-    if (!mel && !s->info.tokens)
-        return true;
-    return (s->offsets = read_table(s, mel ? "mel_offsets" : "tokens_offsets", H5_I64, sizeof(int64_t), s->items + 1, 0, e)) &&
-           (s->checks = read_table(s, mel ? "mel_checks" : "tokens_checks", H5_I64, sizeof(int64_t), s->items, 0, e));
-}
-
-// What only MIDI has.
-static bool read_midi(shard *s, err *e)
-{
-    double sum = 0;
-    if (s->info.n_mels)
-        return true;
-    if (!(s->seconds = read_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)) ||
-        (s->info.midi_stats && !(s->stats = read_table(s, "midi_stats", H5_F32, sizeof(float), s->items, SHARD_STATS, e))))
+    shard_column *mel = &s->file->mel;
+    if (s->info.n_mels) {
+        bool ok = shard_column_tables(s, mel, 1, e);
+        s->offsets = mel->offsets;
+        return ok;
+    }
+    if (!shard_columns_tables(s, e) || !(s->seconds = shard_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)))
         return false;
-    for (int64_t i = 0; s->stats && i < s->items * SHARD_STATS; i++)
-        sum += (double)s->stats[i] * 0;
+    double sum = 0;
     for (int64_t i = 0; i < s->items; i++)
         sum += s->seconds[i] >= 0 ? s->seconds[i] * 0 : NAN;
-    return sum == 0 || damaged(s, e, "statistics or seconds of an item are out of range");
+    return sum == 0 || shard_damaged(s, e, "seconds of an item are out of range");
 }
 
 static bool read_items(shard *s, err *e)
 {
-    return read_offsets(s, e) && read_midi(s, e) && (s->label = read_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
-           (s->emotion = read_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
+    return read_rows(s, e) && (s->label = shard_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
+           (s->emotion = shard_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
            read_texts(s, "path", &s->paths, e) && read_texts(s, "group", &s->groups, e) && read_texts(s, "label_source", &s->sources, e) &&
            check_items(s, e);
 }
@@ -270,31 +245,8 @@ void shard_close(shard *s)
 
 bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e)
 {
-    int64_t frames = s->offsets[i + 1] - s->offsets[i];
-    CHECK(i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= frames);
-    if (!h5_read_rows(s->file->h5, "mel", H5_F32, (uint64_t)(s->offsets[i] + first), (uint64_t)n, out, e))
-        return false;
-    if (n < frames || crc32c(out, (size_t)n * (size_t)s->info.n_mels * sizeof *out) == (uint32_t)s->checks[i])
-        return true;
-    return err_set(e, ERR_DAMAGED,
-                   "'%s': the frames of item %" PRId64 " ('%s') do not match their checksum; remove the file and run "
-                   "kmidi prepare again",
-                   s->path, i, s->paths[i]);
-}
-
-bool shard_tokens(shard *s, int64_t i, int64_t first, int64_t n, uint16_t *out, err *e)
-{
-    int64_t tokens = s->offsets[i + 1] - s->offsets[i];
-    CHECK(s->info.tokens && i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= tokens);
-    if (!h5_read_rows(s->file->h5, "tokens", H5_U16, (uint64_t)(s->offsets[i] + first), (uint64_t)n, out, e))
-        return false;
-    bool ok = n < tokens || crc32c(out, (size_t)n * sizeof *out) == (uint32_t)s->checks[i];
-    for (int64_t k = 0; k < n; k++)
-        ok &= out[k] < TOKENS_COUNT;
-    return ok || err_set(e, ERR_DAMAGED,
-                         "'%s': the tokens of item %" PRId64 " ('%s') do not match their checksum or are none; remove the file and run "
-                         "kmidi prepare again",
-                         s->path, i, s->paths[i]);
+    CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= s->offsets[i + 1] - s->offsets[i]);
+    return shard_column_read(s, &s->file->mel, NULL, s->offsets[i] + first, n, out, e);
 }
 
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e)

@@ -13,21 +13,24 @@
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
 //
-// A shard of MIDI has instead of the five of mel, as far as they were asked for:
+// A shard of MIDI has instead of the five of mel a *column* for every feature of songs that was asked for (feature.h), rows of numbers,
+// one item behind the other:
 //
-//     tokens        u16 [T]        all items' tokens in `dialect` (an attribute of the root, too), with tokens_offsets and tokens_checks as
-//     above midi_stats    f32 [N, 32]    midi_stats.h seconds       f64 [N]        until the last note ends
+//     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one row
+//     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]), maybe none; not where it has exactly one
+//     NAME_checks   i64 [N]        as above
+//     seconds       f64 [N]        until the last note ends
 //
 // Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON list), settings (JSON object of every
-// feature setting), key (what the shard was made from: prepare.h), licence, citation, synthetic. Every feature setting is an attribute of
-// the feature's dataset too. h5dump and h5py read it.
+// feature and its settings), key (what the shard was made from: prepare.h), licence, citation, synthetic, dialect (of tokens). Every
+// feature setting is an attribute of the feature's dataset too, and so is `longest`, the most rows of an item. h5dump and h5py read it.
 //
 //     shard_writer *w = shard_create("out/train-00000.h5", &info, e);
 //     shard_add(w, &item, e) ...; shard_reject(w, line, e) ...
 //     shard_finish(w, e);                        // synced, then renamed: a shard is whole or not there
 //
 //     shard *s = shard_open("out/train-00000.h5", e);
-//     shard_frames(s, i, 0, n, out, e);
+//     shard_frames(s, i, 0, n, out, e);          // or, of MIDI: shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);
 //     shard_close(s);
 #ifndef KMIDI_DATA_SHARD_H
 #define KMIDI_DATA_SHARD_H
@@ -38,8 +41,28 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/feature.h"
 
-enum { SHARD_VERSION = 1, SHARD_EMOTION = 64, SHARD_STATS = 32, SHARD_MAX_LABELS = 4096, SHARD_MAX_ITEMS = 1 << 20, SHARD_MAX_MELS = 4096 };
+enum {
+    SHARD_VERSION = 1,
+    SHARD_EMOTION = 64,
+    SHARD_COLUMNS = 8,
+    SHARD_MAX_LABELS = 4096,
+    SHARD_MAX_ITEMS = 1 << 20,
+    SHARD_MAX_MELS = 4096
+};
+
+// A feature of songs in a shard: rows of numbers, one item behind the other.
+typedef struct shard_column {
+    const char *name; // of the feature and of the dataset: "tokens", "melody", "harmony", "groove", "dynamics", "midi_stats"
+    bool u16;         // else f32
+    int width;        // numbers a row
+    bool single;      // exactly one row an item: no offsets
+    // Reading only. Peeked: both are NULL.
+    int64_t rows, longest;  // of all items; of the item that has most
+    const int64_t *offsets; // [items + 1], never decreasing; NULL where single
+    const int64_t *checks;  // [items]; NULL where the file has none
+} shard_column;
 
 // What all items of a shard share. When writing: owned by the caller until shard_finish. When reading: owned by the shard.
 typedef struct shard_info {
@@ -50,23 +73,31 @@ typedef struct shard_info {
     const char *key;      // SHA-256 of what the shard was made from
     const char *licence, *citation;
     bool synthetic;
-    int n_mels;              // 0: of MIDI
-    bool tokens, midi_stats; // of MIDI: which of them there are
+    int n_mels; // 0: of MIDI
+    shard_column columns[SHARD_COLUMNS];
+    int n_columns; // 0 where n_mels > 0, else at least 1
 } shard_info;
 
 // One item. `mel` is [frames, n_mels]; label -1: none; texts may be NULL (written as "").
 typedef struct shard_item {
-    const float *mel;       // NULL in a shard of MIDI
-    const uint16_t *tokens; // [frames] where info.tokens
-    const float *stats;     // [SHARD_STATS] where info.midi_stats
-    double seconds;         // of MIDI
-    int64_t frames;         // or tokens
+    const float *mel; // NULL in a shard of MIDI
+    int64_t frames;   // of mel, at least 1
+    struct {
+        const void *rows;    // [n][width]
+        int64_t n;           // may be 0, but for tokens; 1 where single
+    } column[SHARD_COLUMNS]; // [info.n_columns]
+    double seconds;          // of MIDI
     float emotion[SHARD_EMOTION];
     int32_t label;
     const char *path, *group, *label_source;
 } shard_item;
 
-// ---- Writing. Memory does not grow with the frames, only by about 400 bytes an item.
+// A column for the rows of a feature of songs.
+shard_column shard_column_of(const feature_def *d);
+int shard_find_column(const shard_info *i, const char *name); // -1: none
+size_t shard_row_bytes(const shard_column *c);
+
+// ---- Writing. Memory does not grow with the frames, only by about 400 bytes an item and 16 a column of it.
 typedef struct shard_writer shard_writer;
 
 shard_writer *shard_create(const char *path, const shard_info *info, err *e) MUST_CHECK;
@@ -76,15 +107,13 @@ bool shard_finish(shard_writer *w, err *e) MUST_CHECK; // frees w, also when it 
 void shard_abandon(shard_writer *w);                   // removes what was written; accepts NULL
 
 // ---- Reading. The small tables are read, checked against each other and verified by their checksums when a shard is opened: about 200
-// bytes an item. The frames stay in the file.
+// bytes an item and 16 a column of it. Frames and rows stay in the file.
 typedef struct shard {
     const char *path; // the file
     shard_info info;
-    int64_t items, frames, longest;                            // of MIDI: frames are tokens; longest: those of the longest item
-    const int64_t *offsets;                                    // [items + 1], never decreasing; NULL: neither mel nor tokens
-    const int64_t *checks;                                     // [items], or NULL as offsets
-    const float *stats;                                        // [items][SHARD_STATS], finite; NULL: none
-    const double *seconds;                                     // [items] of MIDI; NULL: unknown
+    int64_t items, frames, longest;                            // frames of mel, and of the longest item; 0 in a shard of MIDI
+    const int64_t *offsets;                                    // [items + 1] of mel, increasing; NULL in a shard of MIDI
+    const double *seconds;                                     // [items] of MIDI, >= 0; NULL of mel
     const int32_t *label;                                      // [items], -1 <= label < n_labels
     const float *emotion;                                      // [items][SHARD_EMOTION], finite
     const char *const *paths, *const *groups, *const *sources; // [items]
@@ -96,13 +125,17 @@ typedef struct shard {
 // ERR_MISSING, ERR_FORMAT (not a shard, or of another version), ERR_DAMAGED, each naming the file.
 shard *shard_open(const char *path, err *e) MUST_CHECK;
 // The same without per-item tables and open file (offsets, checks, label, emotion, paths, groups, sources are NULL): for looking at many
-// shards.
+// shards. Columns have their rows and longest.
 shard *shard_peek(const char *path, err *e) MUST_CHECK;
 void shard_close(shard *s); // accepts NULL
 // Frames [first, first + n) of item i into out [n, n_mels]. The checksum is verified when that is the whole item.
 bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e) MUST_CHECK;
-// The same for tokens [first, first + n); each is below 388.
-bool shard_tokens(shard *s, int64_t i, int64_t first, int64_t n, uint16_t *out, err *e) MUST_CHECK;
+// Rows [first, first + n) of a whole column, all items one behind the other, into out [n][width]. Numbers are checked (feature_fits), and
+// the checksum of every item that lies wholly among them.
+bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *e) MUST_CHECK;
+// All rows of item i, as many as shard_item_count says.
+bool shard_item_rows(shard *s, int column, int64_t i, void *out, err *e) MUST_CHECK;
+int64_t shard_item_count(const shard *s, int column, int64_t i);
 // The rejected lines, for the report; owned by `a`.
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e) MUST_CHECK;
 // The key of the shard at `path`; false (and no error) when there is none that could be read.

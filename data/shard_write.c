@@ -12,17 +12,25 @@
 #include "data/shard_internal.h"
 #include "data/tokens.h"
 
-enum { CHUNK_BYTES = 1 << 16 }; // of frames: about one crop, so that a random crop costs two chunks at most
+enum { CHUNK_BYTES = 1 << 16 }; // of rows: about one crop, so that a random crop costs two chunks at most
+
+// A column, mel among them, as far as it is written.
+typedef struct column {
+    shard_column c;
+    h5_series *series;      // NULL when it is closed
+    strbuf offsets, checks; // i64 as bytes
+} column;
 
 struct shard_writer {
     h5 *file;
-    h5_series *rows; // mel or tokens; NULL: neither
     shard_info info;
-    int64_t items, frames, longest, rejects;
-    strbuf offsets, checks, label, emotion, stats, seconds; // rows as bytes
-    strbuf paths, groups, sources, rejected;                // const char * as bytes; the texts are in `memory`
-    double *mel_sum, *mel_squares;                          // [n_mels]
-    int64_t *label_count;                                   // [n_labels + 1]
+    column columns[SHARD_COLUMNS];
+    int n_columns;
+    int64_t items, rejects;
+    strbuf label, emotion, seconds;          // rows as bytes
+    strbuf paths, groups, sources, rejected; // const char * as bytes; the texts are in `memory`
+    double *mel_sum, *mel_squares;           // [n_mels]
+    int64_t *label_count;                    // [n_labels + 1]
     arena memory;
 };
 
@@ -41,65 +49,70 @@ static bool set_info(h5 *f, const shard_info *i, err *e)
         const char *value = *(const char *const *)((const char *)i + t->at);
         ok = h5_set_text(f, "/", t->name, value ? value : "", e);
     }
-    if (i->tokens)
+    if (shard_find_column(i, "tokens") >= 0)
         ok = ok && h5_set_text(f, "/", "dialect", TOKENS_DIALECT, e);
     return ok && h5_set_int(f, "/", "synthetic", i->synthetic, e);
 }
 
-static bool set_one(h5 *f, const char *feature, const char *name, const json *v, err *e)
+static bool set_one(h5 *f, const char *dataset, const char *name, const json *v, err *e)
 {
     double num = json_num(v, json_bool(v, false));
     if (json_type(v) == JSON_STRING)
-        return h5_set_text(f, feature, name, json_str(v, ""), e);
+        return h5_set_text(f, dataset, name, json_str(v, ""), e);
     if (num == floor(num) && fabs(num) < 1e15)
-        return h5_set_int(f, feature, name, (int64_t)num, e);
-    return h5_set_num(f, feature, name, num, e);
+        return h5_set_int(f, dataset, name, (int64_t)num, e);
+    return h5_set_num(f, dataset, name, num, e);
 }
 
 // Every feature setting by itself, for who reads the file without us.
-static bool set_settings(h5 *f, const char *settings, err *e)
+static bool set_settings(const shard_writer *w, err *e)
 {
-    static const char *const features[] = {"mel", "tokens", "midi_stats"};
-    json *all = json_parse(settings, strlen(settings), e);
+    json *all = json_parse(w->info.settings, strlen(w->info.settings), e);
     bool ok = all != NULL;
-    for (size_t k = 0; ok && k < sizeof features / sizeof *features; k++) {
-        const json *of = json_get(all, features[k]);
+    for (int k = 0; ok && k < w->n_columns; k++) {
+        const char *name = w->columns[k].c.name;
+        const json *of = json_get(all, name);
+        CHECK(of || w->info.n_mels); // by these names the columns are found again
         for (void *it = json_first(of); ok && it; it = json_next(of, it))
-            ok = set_one(f, features[k], json_key(it), json_value(it), e);
+            ok = set_one(w->file, name, json_key(it), json_value(it), e);
+        ok = ok && (w->columns[k].c.single || h5_set_int(w->file, name, "longest", w->columns[k].c.longest, e));
     }
     json_free(all);
     return ok;
 }
 
-// Room for the frames or tokens as they come; info of what has neither.
-static bool open_rows(shard_writer *w, err *e)
+// Room for rows as they come.
+static bool open_columns(shard_writer *w, err *e)
 {
-    size_t bands = (size_t)w->info.n_mels, chunk = bands ? CHUNK_BYTES / (bands * sizeof(float)) : CHUNK_BYTES / sizeof(uint16_t);
-    if (bands)
-        w->rows = h5_series_open(w->file, "mel", (h5_shape){H5_F32, 1, {bands}}, chunk ? chunk : 1, e);
-    else if (w->info.tokens)
-        w->rows = h5_series_open(w->file, "tokens", (h5_shape){H5_U16, 0, {0}}, chunk, e);
-    else
-        return true;
-    return w->rows != NULL;
+    int64_t zero = 0;
+    bool mel = w->info.n_mels > 0;
+    w->n_columns = mel ? 1 : w->info.n_columns;
+    for (int k = 0; k < w->n_columns; k++) {
+        column *x = &w->columns[k];
+        x->c = mel ? (shard_column){.name = "mel", .width = w->info.n_mels} : w->info.columns[k];
+        x->c.rows = x->c.longest = 0;
+        size_t chunk = CHUNK_BYTES / shard_row_bytes(&x->c);
+        h5_shape row = {x->c.u16 ? H5_U16 : H5_F32, shard_column_flat(&x->c) ? 0 : 1, {(uint64_t)x->c.width}};
+        strbuf_add(&x->offsets, (const char *)&zero, sizeof zero);
+        if (!(x->series = h5_series_open(w->file, x->c.name, row, chunk ? chunk : 1, e)))
+            return false;
+    }
+    return true;
 }
 
 shard_writer *shard_create(const char *path, const shard_info *info, err *e)
 {
-    bool of_midi = info->tokens || info->midi_stats;
     CHECK(info->n_mels >= 0 && info->n_mels <= SHARD_MAX_MELS && info->n_labels <= SHARD_MAX_LABELS && info->settings);
-    CHECK((info->n_mels > 0) != of_midi);
+    CHECK((info->n_mels > 0) != (info->n_columns > 0) && info->n_columns <= SHARD_COLUMNS);
     shard_writer *w = base_checked(calloc(1, sizeof *w), sizeof *w);
     size_t bands = (size_t)info->n_mels;
-    int64_t zero = 0;
     w->info = *info;
     w->memory.name = "shard";
     w->mel_sum = NEW(&w->memory, double, bands);
     w->mel_squares = NEW(&w->memory, double, bands);
     w->label_count = NEW(&w->memory, int64_t, info->n_labels + 1);
-    strbuf_add(&w->offsets, (const char *)&zero, sizeof zero);
     w->file = h5_create(path, e);
-    if (w->file && open_rows(w, e) && set_info(w->file, info, e))
+    if (w->file && open_columns(w, e) && set_info(w->file, info, e))
         return w;
     shard_abandon(w);
     return NULL;
@@ -127,22 +140,29 @@ static void add_statistics(shard_writer *w, const shard_item *item)
         }
 }
 
+static bool add_rows(column *x, const void *rows, int64_t n, err *e)
+{
+    CHECK(n >= 0 && (!x->c.single || n == 1));
+    if (n > 0 && !h5_series_add(x->series, rows, (uint64_t)n, e))
+        return false;
+    int64_t check = crc32c(rows, (size_t)n * shard_row_bytes(&x->c));
+    x->c.rows += n;
+    x->c.longest = n > x->c.longest ? n : x->c.longest;
+    add_bytes(&x->offsets, &x->c.rows, sizeof x->c.rows);
+    add_bytes(&x->checks, &check, sizeof check);
+    return true;
+}
+
 bool shard_add(shard_writer *w, const shard_item *item, err *e)
 {
     bool mel = w->info.n_mels > 0;
-    const void *rows = mel ? (const void *)item->mel : item->tokens;
-    size_t size = mel ? (size_t)w->info.n_mels * sizeof(float) : sizeof(uint16_t);
-    CHECK(item->frames >= (w->rows != NULL) && item->label >= -1 && item->label < (int32_t)w->info.n_labels);
+    CHECK(item->frames >= mel && item->label >= -1 && item->label < (int32_t)w->info.n_labels);
     CHECK(w->items < SHARD_MAX_ITEMS);
-    if (w->rows && !h5_series_add(w->rows, rows, (uint64_t)item->frames, e))
-        return false;
-    int64_t check = w->rows ? crc32c(rows, (size_t)item->frames * size) : 0;
+    for (int k = 0; k < w->n_columns; k++)
+        if (!add_rows(&w->columns[k], mel ? item->mel : item->column[k].rows, mel ? item->frames : item->column[k].n, e))
+            return false;
     w->items++;
-    w->frames += item->frames;
-    w->longest = item->frames > w->longest ? item->frames : w->longest;
     w->label_count[item->label < 0 ? (int32_t)w->info.n_labels : item->label]++;
-    add_bytes(&w->offsets, &w->frames, sizeof w->frames);
-    add_bytes(&w->checks, &check, sizeof check);
     add_bytes(&w->label, &item->label, sizeof item->label);
     add_bytes(&w->emotion, item->emotion, sizeof item->emotion);
     add_text(w, &w->paths, item->path);
@@ -150,8 +170,6 @@ bool shard_add(shard_writer *w, const shard_item *item, err *e)
     add_text(w, &w->sources, item->label_source);
     if (mel)
         add_statistics(w, item);
-    if (w->info.midi_stats)
-        add_bytes(&w->stats, item->stats, SHARD_STATS * sizeof *item->stats);
     add_bytes(&w->seconds, &item->seconds, sizeof item->seconds);
     return true;
 }
@@ -164,21 +182,24 @@ bool shard_reject(shard_writer *w, const char *json_line, err *e)
     return true;
 }
 
+static bool write_offsets(shard_writer *w, column *x, err *e)
+{
+    uint64_t n = (uint64_t)w->items;
+    const char *offsets = arena_printf(&w->memory, "%s_offsets", x->c.name), *checks = arena_printf(&w->memory, "%s_checks", x->c.name);
+    return (x->c.single || h5_write(w->file, offsets, (h5_shape){H5_I64, 1, {n + 1}}, x->offsets.s, e)) &&
+           h5_write(w->file, checks, (h5_shape){H5_I64, 1, {n}}, x->checks.s, e);
+}
+
 static bool write_tables(shard_writer *w, err *e)
 {
     uint64_t n = (uint64_t)w->items, m = (uint64_t)w->info.n_mels;
-    bool mel = m > 0, tokens = w->info.tokens, stats = w->info.midi_stats;
+    bool mel = m > 0;
     const struct {
         const char *name;
         h5_shape shape;
         const void *data;
         bool left_out;
     } tables[] = {
-        {"mel_offsets", {H5_I64, 1, {n + 1}}, w->offsets.s, !mel},
-        {"mel_checks", {H5_I64, 1, {n}}, w->checks.s, !mel},
-        {"tokens_offsets", {H5_I64, 1, {n + 1}}, w->offsets.s, !tokens},
-        {"tokens_checks", {H5_I64, 1, {n}}, w->checks.s, !tokens},
-        {"midi_stats", {H5_F32, 2, {n, SHARD_STATS}}, w->stats.s, !stats},
         {"seconds", {H5_F64, 1, {n}}, w->seconds.s, mel},
         {"label", {H5_I32, 1, {n}}, w->label.s, false},
         {"emotion", {H5_F32, 2, {n, SHARD_EMOTION}}, w->emotion.s, false},
@@ -193,24 +214,40 @@ static bool write_tables(shard_writer *w, err *e)
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (!tables[i].left_out && !h5_write(w->file, tables[i].name, tables[i].shape, tables[i].data, e))
             return false;
-    return h5_set_int(w->file, "/", "longest", w->longest, e) && set_settings(w->file, w->info.settings, e);
+    for (int k = 0; k < w->n_columns; k++)
+        if (!write_offsets(w, &w->columns[k], e))
+            return false;
+    return h5_set_int(w->file, "/", "longest", w->columns[0].c.longest, e) && set_settings(w, e);
 }
 
 static void writer_free(shard_writer *w)
 {
-    strbuf *all[] = {&w->offsets, &w->checks, &w->label,  &w->emotion, &w->stats,
-                     &w->seconds, &w->paths,  &w->groups, &w->sources, &w->rejected};
+    strbuf *all[] = {&w->label, &w->emotion, &w->seconds, &w->paths, &w->groups, &w->sources, &w->rejected};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         strbuf_free(all[i]);
+    for (int k = 0; k < w->n_columns; k++) {
+        strbuf_free(&w->columns[k].offsets);
+        strbuf_free(&w->columns[k].checks);
+    }
     arena_free(&w->memory);
     free(w);
 }
 
+// All of them, whatever becomes of one.
+static bool close_columns(shard_writer *w, err *e)
+{
+    bool ok = true;
+    for (int k = 0; k < w->n_columns; k++) {
+        h5_series *x = w->columns[k].series;
+        w->columns[k].series = NULL;
+        ok = (!x || h5_series_close(x, ok ? e : NULL)) && ok;
+    }
+    return ok;
+}
+
 bool shard_finish(shard_writer *w, err *e)
 {
-    h5_series *rows = w->rows;
-    w->rows = NULL;
-    if ((rows && !h5_series_close(rows, e)) || !write_tables(w, e)) {
+    if (!close_columns(w, e) || !write_tables(w, e)) {
         shard_abandon(w);
         return false;
     }
@@ -223,8 +260,7 @@ void shard_abandon(shard_writer *w)
 {
     if (!w)
         return;
-    if (w->rows && !h5_series_close(w->rows, NULL))
-        w->rows = NULL; // the file goes anyway
+    (void)!close_columns(w, NULL); // the file goes anyway
     h5_abandon(w->file);
     writer_free(w);
 }

@@ -4,8 +4,6 @@
 #include "base/variant.h"
 #include "data/feature.h"
 
-static const size_t none = 0;
-
 static bool measure(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e)
 {
     arena work = {.name = "midi_stats"};
@@ -17,34 +15,10 @@ static bool measure(const feature *f, const midi_song *s, arena *a, feature_rows
     return true;
 }
 
-static bool open_stats(feature *f, err *e)
-{
-    (void)e;
-    f->width = MIDI_STATS;
-    f->type = FEATURE_F32;
-    return true;
-}
-
-static bool set(void *settings, const char *name, const char *value, err *e)
-{
-    (void)settings, (void)value;
-    return err_set(e, ERR_CONFIG, "there is no setting '%s'; midi_stats has none", name);
-}
-
-static bool resolve(void *settings, err *e)
-{
-    (void)settings, (void)e;
-    return true;
-}
-
 const feature_def VARIANT(feature_midi_stats) = {
     .name = "midi_stats",
     .help = "Statistics of a MIDI file (docs/midi-features.md)",
     .source = FEATURE_SONG,
-    .table_n = &none,
-    .settings_size = 1,
-    .set = set,
-    .resolve = resolve,
-    .open = open_stats,
+    .rows = {.type = FEATURE_F32, .width = MIDI_STATS, .single = true, .least = 1},
     .song = measure,
 };

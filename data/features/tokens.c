@@ -179,26 +179,6 @@ static bool encode(const feature *f, const midi_song *s, arena *a, feature_rows 
     return true;
 }
 
-static bool open_tokens(feature *f, err *e)
-{
-    (void)e;
-    f->width = 1;
-    f->type = FEATURE_U16;
-    return true;
-}
-
-static bool set(void *settings, const char *name, const char *value, err *e)
-{
-    const setting_def *d = setting_find(tokens_table, tokens_table_n, name, e);
-    return d && setting_parse(d, settings, value, e);
-}
-
-static bool resolve(void *settings, err *e)
-{
-    (void)settings, (void)e;
-    return true;
-}
-
 const feature_def VARIANT(feature_tokens) = {
     .name = "tokens",
     .help = "MIDI as performance events: notes on and off, time, velocity (docs/tokens.md)",
@@ -206,8 +186,6 @@ const feature_def VARIANT(feature_tokens) = {
     .table = tokens_table,
     .table_n = &tokens_table_n,
     .settings_size = sizeof(tokens_settings),
-    .set = set,
-    .resolve = resolve,
-    .open = open_tokens,
+    .rows = {.type = FEATURE_U16, .width = 1, .least = 1, .below = TOKENS_COUNT},
     .song = encode,
 };
