@@ -43,6 +43,23 @@ tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden)
     return op_lstm(n->g, x, w_ih, w_hh, b_ih, b_hh);
 }
 
+tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next)
+{
+    if (tensor_poisoned(x) || tensor_poisoned(h) || tensor_poisoned(c))
+        return *c_next = x;
+    int64_t hidden = last_dim(h);
+    float k = 1.0f / sqrtf((float)hidden);
+    tensor *w_ih = declare(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, last_dim(x)), k);
+    tensor *w_hh = declare(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
+    tensor *b_ih = declare(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
+    tensor *b_hh = declare(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
+    tensor *gates = op_add(n->g, op_linear(n->g, x, w_ih, b_ih, ACT_NONE), op_linear(n->g, h, w_hh, b_hh, ACT_NONE)), *g[4];
+    for (int i = 0; i < 4; i++)
+        g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden), i == 2 ? ACT_TANH : ACT_SIGMOID);
+    *c_next = op_add(n->g, op_mul(n->g, g[1], c), op_mul(n->g, g[0], g[2]));
+    return op_mul(n->g, g[3], op_act(n->g, *c_next, ACT_TANH));
+}
+
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c)
 {
     tensor *h = layer_linear(n, "fc1", x, a, ACT_RELU);

@@ -82,6 +82,8 @@ int64_t model_flops(const model_def *m, const model_dims *d); // of matrix produ
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
+// One step of the same: x [B, I], h and c [B, H] -> h, and c behind the step. For generation.
+tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next);
 // Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
 

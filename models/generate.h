@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h) chooses, generate is the loop.
+//
+//     generator *g = melody_generator(params, emotion, pool, &a, e);
+//     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64}, &env, e)
+//     generator_close(g);
+//
+// A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step costs the same, or nearly, however long
+// the piece is. To add one: a function that fills a generator, as models/melody_step.c does.
+#ifndef KMIDI_MODELS_GENERATE_H
+#define KMIDI_MODELS_GENERATE_H
+
+#include "base/env.h"
+#include "models/model.h"
+#include "models/sampler.h"
+
+typedef struct generator {
+    int count; // of tokens
+    // Takes the token that came (-1: none yet, only at the beginning); logits [count] of the one that comes, until the next call.
+    const float *(*next)(struct generator *g, int token, err *e);
+    void (*close)(struct generator *g);
+    void *self;
+} generator;
+
+void generator_close(generator *g); // accepts NULL
+
+typedef struct generate_job {
+    const int *prompt;                                                   // [n_prompt], may be none
+    int n_prompt;                                                        //
+    int *tokens;                                                         // [n_prompt + n]: the prompt, then what was drawn
+    int n;                                                               // to draw at most
+    void (*forbid)(void *user, const int *tokens, int n, float *logits); // sets logits of what may not follow to -INFINITY; may be NULL
+    bool (*done)(void *user, const int *tokens, int n);                  // asked behind each token; may be NULL
+    void *user;
+    int drawn; // set by generate
+} generate_job;
+
+// ERR_STOPPED when env says so; what was drawn until then is there.
+bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e) MUST_CHECK;
+
+// ---- The melody model: pitches, under an emotion [64]. One step is a product of vectors; the recurrent state is carried on.
+generator *melody_generator(params *p, const float emotion[64], threads *pool, arena *a, err *e) MUST_CHECK;
+
+#endif

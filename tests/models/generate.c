@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// generate.c: a step of the melody model is the model; the loop is the sampler's and stops where it is told.
+#include "models/generate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/run.h"
+#include "tests/test.h"
+
+enum { T = 40 };
+
+static params *filled(arena *a)
+{
+    err e = {0};
+    params *p = params_open(a);
+    EXPECT_OK(model_build(model_find("melody_transformer"), p, &(model_dims){.batch = 1, .time = 1}, a, &e) && params_allocate(p, 0, &e),
+              e);
+    params_init(p, 3);
+    for (int i = 0; i < p->n; i++) // larger than at the start of training, so that what was heard matters
+        for (int64_t k = 0; k < p->list[i].count; k++)
+            params_at(p, i)[k] *= 3;
+    return p;
+}
+
+static void feeling(float out[64])
+{
+    for (uint32_t i = 0; i < 64; i++)
+        out[i] = i < 3 ? test_fill(1, i, 1) : 0;
+}
+
+// The whole sequence at once, and note by note.
+TEST(generate_melody_steps_equal_the_sequence)
+{
+    arena a = {0};
+    err e = {0};
+    float emotion[64];
+    params *p = filled(&a);
+    network *n = model_build(model_find("melody_transformer"), p, &(model_dims){.batch = 1, .time = T}, &a, &e);
+    plan *pl = plan_make(n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = p}, &a, &e);
+    run *r = run_open(pl, p, NULL, &a, &e);
+    int32_t *notes = run_input(r, "prev_note");
+    feeling(emotion);
+    memcpy(run_input(r, "emotion"), emotion, sizeof emotion);
+    for (uint32_t t = 0; t < T; t++)
+        notes[t] = t == 0 ? -1 : (int32_t)(test_fill_u32(9, t) % 128);
+    run_step(r, 0, 0, false);
+    generator *g = melody_generator(p, emotion, NULL, &a, &e);
+    EXPECT_OK(g != NULL, e);
+    for (int t = 0; g && t < T; t++) {
+        const float *logits = g->next(g, notes[t], &e);
+        EXPECT_BELOW(test_distance(logits, (const float *)run_data(r, n->out) + t * 128, 128), 1e-5);
+    }
+    generator_close(g);
+    run_close(r);
+    params_release(p);
+    arena_free(&a);
+}
+
+static bool three(void *user, const int *tokens, int n)
+{
+    (void)user, (void)tokens;
+    return n == 5 + 3;
+}
+
+static void only_white(void *user, const int *tokens, int n, float *logits)
+{
+    (void)user, (void)tokens, (void)n;
+    for (int i = 0; i < 128; i++)
+        if ((0x54a >> (i % 12)) & 1)
+            logits[i] = -INFINITY;
+}
+
+TEST(generate_is_a_function_of_the_seed)
+{
+    arena a = {0};
+    err e = {0};
+    env v = {0};
+    float emotion[64];
+    int tokens[4][64], prompt[] = {60, 62, 64, 65, 67};
+    params *p = filled(&a);
+    feeling(emotion);
+    for (int k = 0; k < 4; k++) {
+        sampler_options o = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = k == 2 ? 6 : 5};
+        generator *g = melody_generator(p, emotion, NULL, &a, &e);
+        generate_job job = {.prompt = prompt, .n_prompt = 5, .tokens = tokens[k], .n = 40};
+        job.done = k == 3 ? three : NULL, job.forbid = only_white;
+        EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &v, &e), e);
+        EXPECT_INT(job.drawn, k == 3 ? 3 : 40);
+        generator_close(g);
+    }
+    EXPECT(memcmp(tokens[0], tokens[1], 45 * sizeof(int)) == 0);
+    EXPECT(memcmp(tokens[0], tokens[2], 45 * sizeof(int)) != 0);
+    EXPECT(memcmp(tokens[0], tokens[3], 8 * sizeof(int)) == 0);
+    EXPECT(memcmp(tokens[0], prompt, sizeof prompt) == 0);
+    for (int i = 5; i < 45; i++)
+        EXPECT(!((0x54a >> (tokens[0][i] % 12)) & 1));
+    params_release(p);
+    arena_free(&a);
+}
