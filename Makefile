@@ -13,7 +13,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := openblas hdf5 sndfile smf soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto
+PKGS    := openblas hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto
 
 # Rooms in the order in which they may know each other.
 ROOMS   := base data data/readers data/features autograd autograd/ops autograd/optim models lora train export cmd

@@ -12,15 +12,17 @@
 #include "data/fft.h"
 #include "data/midi.h"
 #include "data/resample.h"
+#include "data/stretch.h"
 #include "export/onnx_file.h"
 
 // Every library but those of the matrix products (gemm.h), as it calls itself.
 static const struct {
     const char *name;
     const char *(*version)(void);
-} libraries[] = {{"hdf5", h5_library},  {"sndfile", clip_library},  {"smf", midi_library},     {"soxr", resample_library},
-                 {"fftw", fft_library}, {"yaml", config_library},   {"jansson", json_library}, {"protobuf-c", onnx_protobuf_version},
-                 {"hwloc", hw_library}, {"openssl", digest_library}};
+} libraries[] = {{"hdf5", h5_library},       {"sndfile", clip_library},       {"smf", midi_library},
+                 {"soxr", resample_library}, {"rubberband", stretch_library}, {"fftw", fft_library},
+                 {"yaml", config_library},   {"jansson", json_library},       {"protobuf-c", onnx_protobuf_version},
+                 {"hwloc", hw_library},      {"openssl", digest_library}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 static void say_people(cmd *c, const hw *h, const char *products)
