@@ -3,8 +3,9 @@
 //
 // How a number finds its words: the key is the seed mixed with a hash of the stream's name; the counter is
 // (element / 4, step low, step high, stream index), and element % 4 picks one of the four words, so that filling
-// a mask costs a quarter of a Philox a number. Normals, bounded integers and permutations need more bits an element: they
-// take a counter of their own, set apart by the upper bits of the fourth word.
+// a mask costs a quarter of a Philox a number. Normals and bounded integers need more bits an element: they take a counter of
+// their own, set apart by the upper bits of the fourth word. Permutations are drawn for every row that is learnt from: their
+// rounds are a finaliser each, a tenth of a Philox.
 #include "base/rng.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@
 #include "base/philox.h"
 
 enum { FEISTEL_ROUNDS = 6, FEISTEL_HALF_LEAST = 4 };
-static const uint32_t LANE_NORMAL = 0x80000000u, LANE_BELOW = 0x40000000u, LANE_PERMUTE = 0x20000000u;
+static const uint32_t LANE_NORMAL = 0x80000000u, LANE_BELOW = 0x40000000u, LANE_LEAST = 0x20000000u;
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
@@ -31,7 +32,7 @@ static uint64_t mix(uint64_t x)
 
 rng rng_stream(uint64_t seed, const char *name, uint32_t index)
 {
-    CHECK(index < LANE_PERMUTE);
+    CHECK(index < LANE_LEAST);
     uint64_t h = 0xcbf29ce484222325u; // FNV-1a
     for (; *name; name++)
         h = (h ^ (unsigned char)*name) * 0x100000001b3u;
@@ -80,15 +81,13 @@ void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t 
 }
 
 // One pass of the Feistel network over 2 * half bits: a bijection whatever the round function is.
-static uint64_t feistel(rng r, uint64_t step, uint64_t x, int half)
+static uint64_t feistel(uint64_t key, uint64_t x, int half)
 {
     uint64_t mask = ((uint64_t)1 << half) - 1, left = x >> half, right = x & mask;
-    for (uint32_t round = 0; round < FEISTEL_ROUNDS; round++) {
-        uint32_t w[4];
-        rng keyed = {r.seed ^ (uint64_t)(round + 1) * 0x9E3779B97F4A7C15u, r.stream};
-        rng_words(keyed, step, (uint32_t)right, LANE_PERMUTE, w);
-        uint64_t next = (left ^ w[0]) & mask;
+    for (int round = 0; round < FEISTEL_ROUNDS; round++) {
+        uint64_t next = (left ^ mix(right + key)) & mask;
         left = right, right = next;
+        key += 0x9E3779B97F4A7C15u;
     }
     return left << half | right;
 }
@@ -99,10 +98,11 @@ uint64_t rng_permute(rng r, uint64_t step, uint64_t i, uint64_t n)
 {
     CHECK(i < n);
     int half = FEISTEL_HALF_LEAST;
+    uint64_t key = mix(r.seed ^ mix(step + (uint64_t)r.stream * 0x9E3779B97F4A7C15u));
     while (half < 32 && n > (uint64_t)1 << 2 * half)
         half++;
     do
-        i = feistel(r, step, i, half);
+        i = feistel(key, i, half);
     while (i >= n);
     return i;
 }
