@@ -32,8 +32,8 @@ static void on_tick(void *user, const trainer_tick *t)
         v->looked = now;
         str_human_bytes(hw_rss(), v->rss);
     }
-    progress_at(v->line, (uint64_t)t->step, "epoch %.2f  loss %.4f  lr %.2e  %.4g items/s  %s", t->epoch, t->loss, t->lr, t->samples_per_s,
-                v->rss);
+    progress_at(v->line, (uint64_t)t->step, "epoch %.2f  loss %.4f  lr %.2e  %.4g items/s  waiting %.1f%%  %s", t->epoch, t->loss, t->lr,
+                t->samples_per_s, 100 * t->wait_share, v->rss);
 }
 
 static bool on_save_asked(void *user)
@@ -49,6 +49,7 @@ static void train_report(cmd *c, const job *j, const trainer_result *r)
     json_set_int(o, "steps", r->steps);
     json_set_num(o, "steps_per_s", r->steps_per_s);
     json_set_num(o, "samples_per_s", r->samples_per_s);
+    json_set_num(o, "wait_share", r->wait_share);
     json_set_num(o, "best", r->best);
     json_set_num(o, "last_loss", r->last_loss);
     json_set_int(o, "predicted_peak", (int64_t)r->predicted_peak);

@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-enum { BATCH_FIELDS = 8 };
+enum { BATCH_FIELDS = 8, BATCH_PATHS = 3 };
 typedef enum batch_type { BATCH_F32, BATCH_I32 } batch_type;
 
 typedef struct batch_field {
-    const char *name; // "mel", "label", "weight", "emotion", ...
+    const char *name; // "mel", "target", "weight", "emotion", ...
     batch_type type;
     int rank;
     int64_t dim[4]; // dim[0] is the batch size
@@ -19,10 +19,10 @@ typedef struct batch_field {
 typedef struct batch {
     int n_fields;
     batch_field field[BATCH_FIELDS];
-    int64_t items;         // rows that hold real items; rows behind them are padding with weight 0
-    double weight;         // sum of the loss weights of those rows (or tokens)
-    const char **paths;    // [items], for messages
-    uint64_t epoch, index; // which batch of which epoch this is
+    int64_t items;            // rows that hold real items; rows behind them are padding with weight 0
+    double weight;            // sum of the loss weights of those rows (or tokens)
+    const char *const *paths; // of the first BATCH_PATHS items, for messages; NULL: unknown
+    uint64_t epoch, index;    // which batch of which epoch this is
 } batch;
 
 #endif

@@ -20,7 +20,7 @@ typedef struct builder {
     arena *a;
     const char *first_path; // what the others are compared with
     double *mel_sum, *mel_squares;
-    int64_t *first, *counts, *label_count;
+    int64_t *first, *counts, *label_count, *rows;
     digest *sum;
 } builder;
 
@@ -63,21 +63,42 @@ static bool compare_settings(const char *a, const char *b, const char *where_a, 
     return ok;
 }
 
+// Label names that the example uses.
+static size_t labels_of(const dataset *d, const shard *s)
+{
+    return d->example->labelled ? s->info.n_labels : 0;
+}
+
 static bool compare_labels(const dataset *d, const builder *b, const shard *s, err *e)
 {
-    bool same = d->n_labels == s->info.n_labels;
-    size_t i = 0;
-    for (; same && i < d->n_labels; i++)
+    bool same = d->n_labels == labels_of(d, s);
+    for (size_t i = 0; same && i < d->n_labels; i++)
         same = !strcmp(d->labels[i], s->info.labels[i]);
     return same || err_set(e, ERR_MISMATCH, "'%s' has other label names (%zu) than '%s' (%zu); prepare both with the same `labels`",
                            s->path, s->info.n_labels, b->first_path, d->n_labels);
+}
+
+// The settings of the one feature that the example is made of, so that shards of more features or fewer go together.
+static const char *settings_of(const dataset *d, const shard *s, arena *a)
+{
+    const char *all = s->info.settings;
+    json *j = json_parse(all, strlen(all), NULL);
+    const json *own = json_get(j, d->example->column);
+    if (own) {
+        strbuf text = {0};
+        json_dump(own, 0, &text);
+        all = arena_printf(a, "{\"%s\":%s}", d->example->column, text.s);
+        strbuf_free(&text);
+    }
+    json_free(j);
+    return all;
 }
 
 static bool compare(const builder *b, const shard *s, err *e)
 {
     const dataset *d = b->d;
     const char *here = arena_printf(b->a, "'%s'", s->path), *there = arena_printf(b->a, "'%s'", b->first_path);
-    if (!compare_settings(d->settings, s->info.settings, there, here, e) || !compare_labels(d, b, s, e))
+    if (!compare_settings(d->settings, settings_of(d, s, b->a), there, here, e) || !compare_labels(d, b, s, e))
         return false;
     return d->n_mels == s->info.n_mels || err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there, d->n_mels, here, s->info.n_mels);
 }
@@ -85,55 +106,91 @@ static bool compare(const builder *b, const shard *s, err *e)
 static void begin(builder *b, const shard *s)
 {
     dataset *d = b->d;
-    size_t n = s->info.n_labels;
+    size_t n = labels_of(d, s);
     const char **labels = NEW(b->a, const char *, n + 1);
     for (size_t i = 0; i < n; i++)
         labels[i] = arena_strdup(b->a, s->info.labels[i]);
     d->labels = labels;
     d->n_labels = n;
     d->n_mels = s->info.n_mels;
-    d->settings = arena_strdup(b->a, s->info.settings);
+    d->settings = settings_of(d, s, b->a);
     d->name = arena_strdup(b->a, s->info.dataset);
     d->label_counts = b->counts = NEW(b->a, int64_t, d->n_shards * (n + 1));
     d->label_count = b->label_count = NEW(b->a, int64_t, n + 1);
-    d->mel_sum = b->mel_sum = NEW(b->a, double, (size_t)d->n_mels);
-    d->mel_squares = b->mel_squares = NEW(b->a, double, (size_t)d->n_mels);
+    d->mel_sum = b->mel_sum = NEW(b->a, double, (size_t)d->n_mels + 1);
+    d->mel_squares = b->mel_squares = NEW(b->a, double, (size_t)d->n_mels + 1);
+    if (!d->n_mels)
+        d->rows = b->rows = NEW(b->a, int64_t, d->n_shards);
     b->first_path = d->paths[0];
+}
+
+// The shard holds what the example is made of.
+static bool check_feature(const dataset *d, const shard *s, err *e)
+{
+    const char *column = d->example->column;
+    bool mel = !strcmp(column, "mel");
+    if (mel ? s->info.n_mels > 0 : shard_find_column(&s->info, column) >= 0)
+        return true;
+    if (mel)
+        return err_set(e, ERR_MISMATCH, "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here", s->path);
+    if (s->info.n_mels)
+        return err_set(e, ERR_MISMATCH, "'%s' is a shard of audio and has no '%s' of MIDI, which is what is learnt from here", s->path,
+                       column);
+    return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which is what is learnt from here; prepare it with features: [..., %s]", s->path,
+                   column, column);
+}
+
+static void count_mel(builder *b, const shard *s)
+{
+    dataset *d = b->d;
+    for (int i = 0; i < d->n_mels; i++) {
+        b->mel_sum[i] += s->mel_sum[i];
+        b->mel_squares[i] += s->mel_squares[i];
+    }
+    d->frames += s->frames;
+    d->longest = s->longest > d->longest ? s->longest : d->longest;
+}
+
+static void count_rows(builder *b, size_t k, const shard *s)
+{
+    dataset *d = b->d;
+    const shard_column *c = &s->info.columns[shard_find_column(&s->info, d->example->column)];
+    d->column = (shard_column){.name = d->example->column, .u16 = c->u16, .width = c->width, .single = c->single};
+    b->rows[k] = c->rows;
+    d->frames += c->rows;
+    d->longest = c->longest > d->longest ? c->longest : d->longest;
+}
+
+static void count(builder *b, size_t k, const shard *s)
+{
+    dataset *d = b->d;
+    size_t columns = d->n_labels + 1;
+    if (d->n_mels)
+        count_mel(b, s);
+    else
+        count_rows(b, k, s);
+    for (size_t i = 0; i < columns; i++) {
+        int64_t n = d->example->labelled ? s->label_count[i] : s->items;
+        b->counts[k * columns + i] = n;
+        b->label_count[i] += n;
+    }
+    b->first[k + 1] = b->first[k] + s->items;
+    d->items += s->items;
+    d->synthetic |= s->info.synthetic;
+    if (strcmp(d->name, s->info.dataset) != 0)
+        d->name = "several";
+    digest_add_str(b->sum, s->info.key);
 }
 
 static bool add(builder *b, size_t k, err *e)
 {
-    dataset *d = b->d;
-    shard *s = shard_peek(d->paths[k], e);
-    if (!s)
-        return false;
-    if (!s->info.n_mels) {
-        err_set(e, ERR_MISMATCH, "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here", s->path);
-        shard_close(s);
-        return false;
-    }
-    if (k == 0)
+    shard *s = shard_peek(b->d->paths[k], e);
+    bool ok = s && check_feature(b->d, s, e);
+    if (ok && k == 0)
         begin(b, s);
-    bool ok = compare(b, s, e);
-    if (ok) {
-        size_t columns = d->n_labels + 1;
-        for (size_t i = 0; i < columns; i++) {
-            b->counts[k * columns + i] = s->label_count[i];
-            b->label_count[i] += s->label_count[i];
-        }
-        for (int i = 0; i < d->n_mels; i++) {
-            b->mel_sum[i] += s->mel_sum[i];
-            b->mel_squares[i] += s->mel_squares[i];
-        }
-        b->first[k + 1] = b->first[k] + s->items;
-        d->items += s->items;
-        d->frames += s->frames;
-        d->longest = s->longest > d->longest ? s->longest : d->longest;
-        d->synthetic |= s->info.synthetic;
-        if (strcmp(d->name, s->info.dataset) != 0)
-            d->name = "several";
-        digest_add_str(b->sum, s->info.key);
-    }
+    ok = ok && compare(b, s, e);
+    if (ok)
+        count(b, k, s);
     shard_close(s);
     return ok;
 }
@@ -168,15 +225,18 @@ static bool fill(dataset *d, err *e)
     for (size_t k = 0; ok && k < d->n_shards; k++)
         ok = add(&b, k, e);
     digest_close(b.sum, d->digest);
+    if (ok && d->items > 0 && d->frames == 0)
+        return err_set(e, ERR_EMPTY, "'%s': none of its %" PRId64 " items has a row of '%s'", d->paths[0], d->items, d->example->column);
     if (ok && d->items == 0)
         return err_set(e, ERR_EMPTY, "'%s'%s no items; see rejected.jsonl beside it", d->paths[0],
                        d->n_shards > 1 ? " and the shards after it hold" : " holds");
     return ok;
 }
 
-dataset *dataset_open(const char *const *patterns, size_t n, err *e)
+dataset *dataset_open(const char *const *patterns, size_t n, const example_def *x, err *e)
 {
     dataset *d = base_checked(calloc(1, sizeof *d), sizeof *d);
+    d->example = x;
     d->memory.name = "dataset";
     if (find_shards(d, patterns, n, e) && fill(d, e))
         return d;

@@ -2,7 +2,7 @@
 // dataset.h: the shards of a run seen as one row of items. A value: opened once, never changed, used by any number of loaders.
 //
 //     const char *train[] = {"out/train-*.h5"};
-//     dataset *d = dataset_open(train, 1, e);
+//     dataset *d = dataset_open(train, 1, example_find("mel"), e);
 //     if (!dataset_expect(v, d->labels, d->n_labels, d->settings, "the training data", e)) ...    // v: the validation set
 //     dataset_bands(d, mean, deviation);
 //
@@ -16,18 +16,23 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/example.h"
+#include "data/shard.h"
 
 typedef struct dataset {
+    const example_def *example; // what is made of the items
     size_t n_shards;
     const char *const *paths;       // [n_shards], sorted within each pattern
     const int64_t *first;           // [n_shards + 1]: items of shard s are [first[s], first[s + 1]) of the row
     const int64_t *label_counts;    // [n_shards][n_labels + 1], the last column: items without a label
-    int64_t items, frames, longest; // `longest`: frames of the longest item
-    int n_mels;
-    const char *const *labels; // [n_labels], the same in every shard
+    int64_t items, frames, longest; // frames of audio or rows of the column: all, and of the longest item
+    int n_mels;                     // 0: songs
+    shard_column column;            // of songs: the example's, without what is per item
+    const int64_t *rows;            // [n_shards] of the column; NULL of audio
+    const char *const *labels;      // [n_labels], the same in every shard; none where the example has no use for them
     size_t n_labels;
     const int64_t *label_count;          // [n_labels + 1] over all shards
-    const char *settings;                // canonical JSON of every feature setting, the same in every shard
+    const char *settings;                // canonical JSON of the feature's settings, {"mel": {...}}, the same in every shard
     const char *name;                    // the dataset's name; "several" when shards differ in it
     bool synthetic;                      // any of the shards is
     char digest[65];                     // SHA-256 over the keys of the shards, for environment.json
@@ -35,9 +40,10 @@ typedef struct dataset {
     arena memory;
 } dataset;
 
-// Patterns (or paths) in the order given; a pattern that matches nothing is ERR_MISSING. Shards that differ in label names or feature
-// settings are ERR_MISMATCH naming both files and the setting. A set without a single item is ERR_EMPTY.
-dataset *dataset_open(const char *const *patterns, size_t n, err *e) MUST_CHECK;
+// Patterns (or paths) in the order given; a pattern that matches nothing is ERR_MISSING. Shards without the example's feature, or that
+// differ in its settings or in label names that it uses, are ERR_MISMATCH naming the file (or both) and the remedy. A set without a single
+// item, or row of the column, is ERR_EMPTY.
+dataset *dataset_open(const char *const *patterns, size_t n, const example_def *x, err *e) MUST_CHECK;
 void dataset_close(dataset *d); // accepts NULL
 
 // The data fits a model (or another set): its settings are equal (as values, not as text), and each of its label names that occurs is among

@@ -14,17 +14,15 @@
 
 typedef struct slot {
     batch b;
-    float *mel, *weight, *emotion;
-    int32_t *target, *length;
-    char (*paths)[LOADER_PATH];
-    const char **path;
+    char paths[BATCH_PATHS][LOADER_PATH];
+    const char *path[BATCH_PATHS];
     bool failed;
     err e;
 } slot;
 
 struct loader {
     loader_rows rows;
-    uint64_t per_batch, batches; // items of a batch, batches of an epoch
+    uint64_t per_batch, batches; // examples of a batch, batches of an epoch
     slot *slots;
     size_t n_slots;
     pthread_t thread;
@@ -40,53 +38,30 @@ struct loader {
 
 static void slot_open(slot *s, const loader_rows *r, arena *a)
 {
-    size_t rows = (size_t)r->options.batch, window = (size_t)r->options.window, bands = (size_t)r->d->n_mels;
-    int64_t n = r->options.batch;
-    s->mel = NEW(a, float, rows *window *bands);
-    s->target = NEW(a, int32_t, rows);
-    s->weight = NEW(a, float, rows);
-    s->emotion = NEW(a, float, rows *LOADER_EMOTION);
-    s->length = NEW(a, int32_t, rows);
-    s->paths = arena_alloc(a, rows, LOADER_PATH);
-    s->path = NEW(a, const char *, rows);
-    for (size_t i = 0; i < rows; i++)
+    const example *x = &r->example;
+    s->b = (batch){.n_fields = example_fields(x->def), .paths = s->path};
+    for (int k = 0; k < s->b.n_fields; k++) {
+        batch_field *f = &s->b.field[k];
+        *f = x->def->fields[k];
+        f->dim[0] = r->options.batch;
+        for (int i = 1; i < f->rank; i++)
+            f->dim[i] = example_dim(x, f->dim[i]);
+        f->data = arena_alloc(a, (size_t)(r->options.batch * example_elements(x, k)), sizeof(float));
+    }
+    for (int i = 0; i < BATCH_PATHS; i++)
         s->path[i] = s->paths[i];
-    s->b = (batch){.n_fields = 5,
-                   .field = {{"mel", BATCH_F32, 3, {n, r->options.window, r->d->n_mels}, s->mel},
-                             {"target", BATCH_I32, 1, {n}, s->target},
-                             {"weight", BATCH_F32, 1, {n}, s->weight},
-                             {"emotion", BATCH_F32, 2, {n, LOADER_EMOTION}, s->emotion},
-                             {"length", BATCH_I32, 1, {n}, s->length}},
-                   .paths = s->path};
-}
-
-static void clear_row(const loader *l, slot *s, size_t i)
-{
-    size_t size = (size_t)l->rows.options.window * (size_t)l->rows.d->n_mels;
-    memset(s->mel + i * size, 0, size * sizeof *s->mel);
-    memset(s->emotion + i * LOADER_EMOTION, 0, LOADER_EMOTION * sizeof *s->emotion);
-    s->target[i] = s->length[i] = 0;
-    s->weight[i] = 0;
-    s->paths[i][0] = 0;
 }
 
 // Fills a slot with batch `index` of `epoch`; without the lock.
 static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
 {
-    size_t rows = (size_t)l->rows.options.batch, views = (size_t)l->rows.options.views, row = 0;
-    size_t size = (size_t)l->rows.options.window * (size_t)l->rows.d->n_mels;
-    s->b.epoch = epoch, s->b.index = index, s->b.weight = 0;
-    for (uint64_t k = 0; k < l->per_batch && index * l->per_batch + k < l->rows.order.items; k++)
-        for (size_t v = 0; v < views; v++, row++) {
-            loader_row_out out = {s->mel + row * size, s->emotion + row * LOADER_EMOTION, &s->target[row], &s->length[row], &s->weight[row],
-                                  s->paths[row]};
-            if (!loader_rows_make(&l->rows, epoch, index * l->per_batch + k, (int)v, &out, e))
-                return false;
-            s->b.weight += (double)s->weight[row];
-        }
-    s->b.items = (int64_t)row;
-    for (; row < rows; row++)
-        clear_row(l, s, row);
+    uint64_t first = index * l->per_batch, left = l->rows.order.units - first, n = left < l->per_batch ? left : l->per_batch;
+    s->b.epoch = epoch, s->b.index = index;
+    s->b.items = (int64_t)n * l->rows.options.views;
+    if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths, e))
+        return false;
+    for (int64_t row = s->b.items; row < l->rows.options.batch; row++)
+        example_clear(&l->rows.example, s->b.field, row);
     return true;
 }
 
@@ -119,7 +94,7 @@ static void *reader(void *arg)
 
 static bool check(const dataset *d, const loader_options *o, err *e)
 {
-    CHECK(o->batch > 0 && o->window > 0 && o->views >= 0 && o->batch % (o->views ? o->views : 1) == 0);
+    CHECK(o->batch > 0 && o->window > 0 && o->views >= 0 && o->eval_windows >= 0 && o->batch % (o->views ? o->views : 1) == 0);
     CHECK((o->mean == NULL) == (o->deviation == NULL));
     if (o->balanced && d->label_count[d->n_labels] == d->items)
         return err_set(e, ERR_VALUE, "balanced sampling needs labels, and no item of '%s' has one", d->paths[0]);
@@ -143,10 +118,10 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e)
     bool ok = loader_rows_open(&l->rows, d, o, e);
     const loader_options *own = &l->rows.options;
     l->per_batch = (uint64_t)(own->batch / own->views);
-    l->batches = (l->rows.order.items + (o->drop_last ? 0 : l->per_batch - 1)) / l->per_batch;
+    l->batches = (l->rows.order.units + (o->drop_last ? 0 : l->per_batch - 1)) / l->per_batch;
     if (ok && l->batches == 0)
         ok = err_set(e, ERR_VALUE, "'%s' and what belongs to it have %llu items, fewer than one batch of %llu; use a smaller batch",
-                     d->paths[0], (unsigned long long)l->rows.order.items, (unsigned long long)l->per_batch);
+                     d->paths[0], (unsigned long long)l->rows.order.units, (unsigned long long)l->per_batch);
     if (ok) {
         l->n_slots = (size_t)own->ahead + 1;
         l->slots = NEW(&l->rows.memory, slot, l->n_slots);
@@ -185,7 +160,7 @@ uint64_t loader_batches(const loader *l)
 
 uint64_t loader_items(const loader *l)
 {
-    return l->rows.order.items;
+    return l->rows.order.units;
 }
 
 void loader_seek(loader *l, uint64_t epoch, uint64_t index)
@@ -230,7 +205,9 @@ double loader_waited(const loader *l)
 
 uint64_t loader_bytes(const dataset *d, const loader_options *o)
 {
-    uint64_t rows = (uint64_t)o->batch, ahead = (uint64_t)(o->ahead > 0 ? o->ahead : LOADER_AHEAD);
-    uint64_t row = ((uint64_t)o->window * (uint64_t)d->n_mels + LOADER_EMOTION + 3) * sizeof(float) + LOADER_PATH + sizeof(char *);
-    return (ahead + 1) * rows * row + loader_rows_bytes(d, o);
+    uint64_t ahead = (uint64_t)(o->ahead > 0 ? o->ahead : LOADER_AHEAD), row = 0;
+    example x = loader_rows_example(d, o);
+    for (int k = 0; x.def->fields[k].name; k++)
+        row += (uint64_t)example_elements(&x, k) * sizeof(float);
+    return (ahead + 1) * ((uint64_t)o->batch * row + sizeof(slot)) + loader_rows_bytes(d, o);
 }

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader.h: batches from a dataset, kept ready by one reader thread.
+// loader.h: batches of examples (data/example.h) from a dataset, kept ready by one reader thread.
 //
-// Which items batch `index` of epoch `epoch` holds, how they are cropped and masked, is a function of (seed, epoch, index) alone:
-// rng_permute instead of a table of items. To resume is to begin at another position, in constant time, whatever was read before.
+// Which examples batch `index` of epoch `epoch` holds, how they are cropped, masked and augmented, is a function of (seed, epoch, index)
+// alone: rng_permute instead of a table. To resume is to begin at another position, in constant time, whatever was read before.
 //
-//     loader_options o = {.batch = 16, .window = 150, .crop = LOADER_RANDOM, .shuffle = true, .seed = 7, .mean = mean, .deviation =
-//     deviation}; loader *l = loader_open(d, &o, e); loader_seek(l, 0, 0); for (const batch *b; (b = loader_next(l, e));) ... // never
-//     ends: epochs follow each other loader_close(l);
+//     loader_options o = {.batch = 16, .window = 150, .crop = LOADER_RANDOM, .shuffle = true, .seed = 7, .mean = mean,
+//                         .deviation = deviation};
+//     loader *l = loader_open(d, &o, e);
+//     loader_seek(l, 0, 0);
+//     for (const batch *b; (b = loader_next(l, e));) ...         // never ends: epochs follow each other
+//     loader_close(l);
 //
-//     o = (loader_options){.batch = 64, .window = 150, .crop = LOADER_CENTER};       // evaluation: in order, every item once
+//     o = (loader_options){.batch = 64, .window = 150, .crop = LOADER_CENTER};       // evaluation: in order, every example once
 //     for (uint64_t i = 0; i < loader_batches(l); i++) b = loader_next(l, e);
 //
-// Fields of a batch (rows B = options.batch), always these five in this order:
-//     "mel"      f32 [B, window, n_mels]   standardised; a shorter item stands at the end, zeros (the mean) before it
-//     "target"   i32 [B]                   label, 0 where there is none
-//     "weight"   f32 [B]                   class weight (1 without class_weight); 0 without a label and in padding rows
-//     "emotion"  f32 [B, 64]
-//     "length"   i32 [B]                   frames of `mel` that are the item's, at the end of the window
-// batch.items, batch.weight, batch.paths, batch.epoch and batch.index as in batch.h.
+// The fields of a batch are those of the dataset's example, in its order, with B = options.batch rows; padding rows are zero.
 //
-// Every item of up to four windows is verified by its checksum each time it is read; of longer ones only the part that is needed is read
-// (kmidi verify checks all). After loader_open nothing is allocated but what HDF5 does inside; a set of more than LOADER_SHARDS shards
-// opens and closes shards as it goes.
+// Audio stays on disk: an item is an example, cut to the window as `crop` says. Songs are held in memory, in pools of at most LOADER_POOL
+// bytes whatever the dataset has; an item has as many examples as windows fit, or rows of its column. LOADER_RANDOM: the windows of songs
+// begin at random, else they follow each other.
+//
+// After loader_open nothing is allocated but what HDF5 does inside and when the next pool is read.
 #ifndef KMIDI_DATA_LOADER_H
 #define KMIDI_DATA_LOADER_H
 
@@ -33,9 +32,9 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 
-// Shards open at a time. A larger set is shuffled in pools: the order of the shards by epoch, then the items within LOADER_SHARDS shards at
-// a time.
-enum { LOADER_SHARDS = 32 };
+// Shards of audio open at a time; bytes of songs in memory at a time. A larger set is shuffled in pools: the order of the shards by epoch,
+// then the examples within a pool.
+enum { LOADER_SHARDS = 32, LOADER_POOL = 128 << 20 };
 
 typedef enum loader_crop {
     LOADER_LAST,   // the last `window` frames
@@ -46,13 +45,14 @@ typedef enum loader_crop {
 
 typedef struct loader_options {
     int64_t batch;    // rows
-    int64_t window;   // frames of a row
+    int64_t window;   // frames, tokens, notes of a row; ignored where an example is one row of its column
     loader_crop crop; // where an item is longer than the window
     int views; // windows of an item, spread evenly over it, as that many rows in a row; their weights add up to the item's. 0 or 1: one, as
                // `crop` says. `batch` must be a multiple of it; batch.items counts rows.
+    int64_t eval_windows; // without LOADER_RANDOM: so many windows of each song at most, its first; 0: all
     bool shuffle;
-    bool balanced;  // every label equally often; an epoch still has as many items as the set has labelled ones. Items without a label are
-                    // left out.
+    bool balanced; // audio: every label equally often; an epoch still has as many items as the set has labelled ones. Items without a label
+                   // are left out.
     bool drop_last; // the last short batch of an epoch is left out (else padded with rows of weight 0)
     uint64_t seed;
     int freq_masks, freq_width, time_masks, time_width; // SpecAugment: how many, each up to so wide, set to the mean
@@ -61,6 +61,7 @@ typedef struct loader_options {
     size_t n_labels;           // hold all that occur); NULL: the dataset's own
     const float *class_weight; // [n_labels], copied; NULL: 1
     int ahead;                 // batches kept ready besides the one in use; 0: 3
+    int64_t pool;              // bytes of songs in memory; 0: LOADER_POOL
 } loader_options;
 
 typedef struct loader loader;
@@ -70,7 +71,7 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e) MUST_CHEC
 void loader_close(loader *l); // accepts NULL
 
 uint64_t loader_batches(const loader *l); // of an epoch
-uint64_t loader_items(const loader *l);   // of an epoch, each once (balanced: drawn)
+uint64_t loader_items(const loader *l);   // examples of an epoch, each once (balanced: drawn)
 // Continue with batch `index` (< loader_batches) of `epoch`. Batches that were read ahead are dropped.
 void loader_seek(loader *l, uint64_t epoch, uint64_t index);
 // The next batch; valid until the next call. Behind an epoch's last comes the first of the next. NULL: error, with the shard's name.
@@ -84,7 +85,7 @@ int64_t loader_begin(loader_crop crop, int view, int views, int64_t frames, int6
 void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels, const float *mean, const float *deviation,
                 float *row);
 
-// Bytes that a loader of these options holds (its ring and open shards), for the budget.
+// Bytes that a loader of these options holds (its ring, and open shards or a pool), for the budget.
 uint64_t loader_bytes(const dataset *d, const loader_options *o);
 
 #endif

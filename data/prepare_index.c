@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/digest.h"
-#include "data/dataset.h"
+#include "base/file.h"
 #include "data/prepare_internal.h"
 
 enum { SAMPLE = 4096 };
@@ -55,6 +55,14 @@ static bool add_name(prepare *p, names *l, const char *name, err *e)
     return true;
 }
 
+// The first that a pattern matches; all that were made together have the same names.
+static shard *first_shard(prepare *p, const char *pattern, err *e)
+{
+    size_t n;
+    char **paths = file_glob(&p->memory, pattern, &n, e);
+    return paths ? shard_peek(paths[0], e) : NULL;
+}
+
 // `labels: [a, b]`, or `labels_from: other shards`.
 static bool given_names(prepare *p, names *l, err *e)
 {
@@ -63,14 +71,14 @@ static bool given_names(prepare *p, names *l, err *e)
     size_t n = config_texts(p->config, "labels", &list);
     if (n && from)
         return err_set(e, ERR_CONFIG, "%s: give labels or labels_from, not both", config_where(p->config, "labels"));
-    dataset *d = from ? dataset_open(&from, 1, e) : NULL;
-    if (from && !d)
+    shard *s = from ? first_shard(p, from, e) : NULL;
+    if (from && !s)
         return err_trail(e, "%s", config_where(p->config, "labels_from"));
     bool ok = true;
-    for (size_t i = 0; ok && i < (d ? d->n_labels : n); i++)
-        ok = add_name(p, l, d ? d->labels[i] : list[i], e);
-    l->fixed = d || n;
-    dataset_close(d);
+    for (size_t i = 0; ok && i < (s ? s->info.n_labels : n); i++)
+        ok = add_name(p, l, s ? s->info.labels[i] : list[i], e);
+    l->fixed = s || n;
+    shard_close(s);
     return ok;
 }
 

@@ -17,6 +17,7 @@ const model_def model_dynamics_engine = {
     .summary = "MIDI statistics -> 16-step expression curve",
     .params = 13520,
     .task = TASK_REGRESSION,
+    .example = "dynamics",
     .n_inputs = 1,
     .inputs = {{.name = "midi_stats", .type = DT_F32, .rank = 2, .dim = {0, 32}, .sym = {SYM_BATCH}}},
     .output = {.name = "dynamics", .type = DT_F32, .rank = 2, .dim = {0, 16}, .sym = {SYM_BATCH}},

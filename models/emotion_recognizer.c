@@ -30,6 +30,7 @@ const model_def model_emotion_recognizer = {
     .summary = "log-mel frames -> emotion embedding",
     .params = 403264,
     .task = TASK_CLASSES,
+    .example = "mel",
     .probe = true,
     .affect = true,
     .n_inputs = 1,

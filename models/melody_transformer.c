@@ -25,6 +25,7 @@ const model_def model_melody_transformer = {
     .summary = "emotion and the notes so far -> logits of the next note",
     .params = 641664,
     .task = TASK_TOKENS,
+    .example = "melody",
     .n_inputs = 2,
     .inputs = {{.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},
                {.name = "prev_note", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .low = -1, .below = 128}},

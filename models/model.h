@@ -62,8 +62,9 @@ struct model_def {
     const char *summary;
     int64_t params; // exact count, checked by a test and at build
     model_task task;
-    bool affect; // elements 0 and 1 of the output are valence and arousal
-    bool probe;  // a training-only Linear(output, classes) stands between output and loss
+    const char *example; // what it is trained on (data/example.h)
+    bool affect;         // elements 0 and 1 of the output are valence and arousal
+    bool probe;          // a training-only Linear(output, classes) stands between output and loss
     int n_inputs;
     port inputs[MODEL_PORTS];
     port output;

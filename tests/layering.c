@@ -26,11 +26,11 @@ static const struct {
 enum { ROOMS = sizeof rooms / sizeof *rooms };
 
 // Folders of sources; a pattern that matches nothing is a room still empty.
-static const char *const folders[] = {"base",           "data",           "data/readers", "data/features", "autograd",   "autograd/ops",
-                                      "autograd/optim", "models",         "lora",         "train",         "export",     "cmd",
-                                      "tests",          "tests/autograd", "tests/base",   "tests/cmd",     "tests/data", "tests/export",
-                                      "tests/fuzz",     "tests/models",   "tests/train",  "tests/lora",    "bench"};
-enum { FOLDERS = sizeof folders / sizeof *folders, PRODUCT = 12 };
+static const char *const folders[] = {"base",         "data",           "data/readers",   "data/features", "data/examples", "autograd",
+                                      "autograd/ops", "autograd/optim", "models",         "lora",          "train",         "export",
+                                      "cmd",          "tests",          "tests/autograd", "tests/base",    "tests/cmd",     "tests/data",
+                                      "tests/export", "tests/fuzz",     "tests/models",   "tests/train",   "tests/lora",    "bench"};
+enum { FOLDERS = sizeof folders / sizeof *folders, PRODUCT = 13 };
 
 typedef struct source {
     const char *path, *text;
@@ -219,6 +219,7 @@ static const struct {
     {"autograd/ops/ops.def", "OP(", "autograd/ops", "const op_def VARIANT(op_", ")"},
     {"autograd/optim/optim.def", "OPTIM(", "autograd/optim", "const optim_def VARIANT(optim_", ")"},
     {"data/features.def", "X(", "data/features", "const feature_def VARIANT(feature_", ")"},
+    {"data/examples/examples.def", "X(", "data/examples", "const example_def example_", " "},
     {"data/readers.def", "X(", "data/readers", "const reader_def reader_", " "},
     {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
     {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},

@@ -56,7 +56,7 @@ const char *feed_paths(const batch *b, char out[512])
     int n = 0;
     out[0] = 0;
     for (int64_t i = 0; b->paths && i < b->items && n < 400; i++) {
-        if (i == 3) {
+        if (i == BATCH_PATHS) {
             snprintf(out + n, (size_t)(512 - n), " and %lld more", (long long)(b->items - i));
             break;
         }

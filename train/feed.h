@@ -7,14 +7,15 @@
 #include "data/batch.h"
 #include "models/model.h"
 
-// Batches, from shards (source.h) or from memory (tests). Epochs follow each other without end.
+// Batches, from shards (shards.h) or from memory (tests). Epochs follow each other without end.
 typedef struct source {
     void *self;
     const batch *(*next)(void *self, err *e); // valid until the next call
     void (*seek)(void *self, uint64_t epoch, uint64_t index);
-    uint64_t batches; // of an epoch; 0: there is no source
-    uint64_t items;   // of an epoch
-    int views;        // rows that make up one item (evaluation)
+    double (*waited)(void *self); // seconds that `next` has waited for data so far; NULL: it never does
+    uint64_t batches;             // of an epoch; 0: there is no source
+    uint64_t items;               // examples of an epoch
+    int views;                    // rows that make up one item (evaluation)
 } source;
 
 // Copies each field of `b` that `n` has an input for ("mel", "target", "weight", ...). A missing field or another shape is ERR_SHAPE.

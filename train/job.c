@@ -132,14 +132,16 @@ bool job_open(job *j, err *e)
 // Data that are not prepared yet: what the configuration says must do.
 static bool assume_shards(job *j, const err *missing, err *e)
 {
-    if (!j->options.data.window) {
+    const example_def *x = example_find(j->options.model->example);
+    int64_t window = shards_window(x, j->options.data.window, 0);
+    if (!window) {
         if (e)
             *e = *missing;
         return err_trail(e, "prepare the data, or set data.window");
     }
-    log_say(j->r.env->log, LOG_WARN, "planned without data, for two classes: %s", missing->text);
+    log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s", x->labelled ? ", for two classes" : "", missing->text);
     j->shards = NEW(j->a, shards, 1);
-    j->shards->window = j->options.data.window;
+    j->shards->window = window;
     j->shards->classes = j->options.model->probe ? 2 : 0;
     j->shards->train_source.batches = 1;
     j->shards->val_source.batches = j->options.data.n_val > 0;
@@ -165,15 +167,26 @@ bool job_plan(job *j, err *e)
 
 // Start-up lines
 
+static const char *describe_rows(const job *j)
+{
+    const dataset *d = j->shards->train;
+    long long window = (long long)j->shards->window, units = (long long)j->shards->train_source.items;
+    if (d->n_mels)
+        return arena_printf(j->a, "%lld frames of %d bands a row", window, d->n_mels);
+    return d->example->windows
+               ? arena_printf(j->a, "%lld rows of %lld of their %lld %s", units, window, (long long)d->frames, d->column.name)
+               : arena_printf(j->a, "%lld rows of %s", units, d->column.name);
+}
+
 static void say_data(const job *j)
 {
     const dataset *d = j->shards->train;
     strbuf labels = {0};
     for (size_t i = 0; i < d->n_labels; i++)
         strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i], (long long)d->label_count[i]);
-    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %lld frames of %d bands a row",
-            (long long)d->items, d->name, d->synthetic ? ", synthetic" : "", labels.s ? labels.s : "no labels",
-            j->shards->val ? (long long)j->shards->val->items : 0LL, (long long)j->shards->window, d->n_mels);
+    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s", (long long)d->items, d->name,
+            d->synthetic ? ", synthetic" : "", labels.s ? labels.s : "no labels", j->shards->val ? (long long)j->shards->val->items : 0LL,
+            describe_rows(j));
     strbuf_free(&labels);
 }
 
@@ -238,9 +251,12 @@ static void say_end(const job *j, const trainer_result *r)
         log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations", (long long)trainer_state(j->trainer)->waited);
     if (r->best_step >= 0)
         log_say(log, LOG_INFO, "best %s %.4f at step %lld", j->options.monitor, r->best, (long long)r->best_step);
-    log_say(log, LOG_INFO, "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s; memory %s predicted, %s measured",
+    log_say(log, LOG_INFO,
+            "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s, %.1f%% of the time waiting for data; memory %s predicted, %s "
+            "measured",
             r->stopped ? arena_printf(j->a, "stopped (%s)", r->why) : "done", (long long)r->steps, (long long)r->total, r->steps_per_s,
-            r->samples_per_s, str_human_bytes(r->predicted_peak, predicted), str_human_bytes(r->measured_peak, measured));
+            r->samples_per_s, 100 * r->wait_share, str_human_bytes(r->predicted_peak, predicted),
+            str_human_bytes(r->measured_peak, measured));
 }
 
 bool job_run(job *j, trainer_result *r, err *e)

@@ -17,10 +17,16 @@ static const config_key keys[] = {
     {"data", CONFIG_SECTION, .help = "What is learnt from"},
     {"data.train", CONFIG_TEXTS, NULL, .required = true, .least = 1, .most = 4096, .help = "shards to train on: paths or patterns"},
     {"data.val", CONFIG_TEXTS, NULL, .help = "shards to evaluate on; without them the training loss is all there is"},
-    {"data.window", CONFIG_INT, NULL, 1, 1 << 20, .help = "frames or tokens of an item that a step sees; by default the longest item's"},
-    {"data.crop", CONFIG_ENUM, "random", .choices = "first|center|last|random", .help = "which part of a longer item training takes"},
+    {"data.window", CONFIG_INT, NULL, 1, 1 << 20,
+     .help =
+         "frames, tokens or notes of an item that a row of a step sees; by default 1024 tokens, 128 notes, or the longest item's frames"},
+    {"data.crop", CONFIG_ENUM, "random", .choices = "first|center|last|random",
+     .help =
+         "which part of a longer item training takes; of songs `random` is windows from random places, all others one behind the other"},
     {"data.eval_crop", CONFIG_ENUM, "last", .choices = "first|center|last", .help = "which part of a longer item evaluation takes"},
     {"data.eval_views", CONFIG_INT, "1", 1, 64, .help = "windows of an item that evaluation averages, spread evenly over it"},
+    {"data.eval_windows", CONFIG_INT, NULL, 1, 1e9,
+     .help = "evaluation takes the first so many windows of each song, one behind the other; by default all"},
     {"data.balance", CONFIG_ENUM, "none", .choices = "none|class_weights|sampling",
      .help = "for uneven labels: weigh the loss by 1 / frequency, or draw every label equally often"},
     {"data.drop_last", CONFIG_BOOL, "false", .help = "leave out the last short batch of an epoch"},
@@ -193,6 +199,7 @@ static void read_data(const config *c, train_options *o)
     o->data.window = config_int(c, "data.window");
     o->data.crop = crops[config_choice(c, "data.crop")];
     o->data.eval_crop = crops[config_choice(c, "data.eval_crop")];
+    o->data.eval_windows = config_int(c, "data.eval_windows");
     o->data.eval_views = (int)config_int(c, "data.eval_views");
     o->data.balance = balances[config_choice(c, "data.balance")];
     o->data.drop_last = config_bool(c, "data.drop_last");

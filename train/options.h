@@ -22,7 +22,8 @@ typedef struct train_options {
     struct {
         const char *const *train, *const *val;
         size_t n_train, n_val;
-        int64_t window; // 0: the longest item's
+        int64_t window;       // 0: the example's, or the longest item's
+        int64_t eval_windows; // 0: all
         train_crop crop, eval_crop;
         int eval_views;
         train_balance balance;

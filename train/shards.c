@@ -77,13 +77,30 @@ static void seek_batch(void *self, uint64_t epoch, uint64_t index)
     loader_seek(self, epoch, index);
 }
 
+static double waited(void *self)
+{
+    return loader_waited(self);
+}
+
 static source source_of(loader *l, int views)
 {
-    return (source){
-        .self = l, .next = next_batch, .seek = seek_batch, .batches = loader_batches(l), .items = loader_items(l), .views = views};
+    return (source){.self = l,
+                    .next = next_batch,
+                    .seek = seek_batch,
+                    .waited = waited,
+                    .batches = loader_batches(l),
+                    .items = loader_items(l),
+                    .views = views};
 }
 
 // Training data
+
+static const example_def *example_of(const model_def *m)
+{
+    const example_def *d = example_find(m->example);
+    CHECK(d);
+    return d;
+}
 
 static const port *mel_port(const model_def *m)
 {
@@ -96,15 +113,22 @@ static const port *mel_port(const model_def *m)
 static bool fits_model(const dataset *d, const model_def *m, err *e)
 {
     const port *p = mel_port(m);
-    if (!p)
-        return err_set(e, ERR_MISMATCH, "%s does not take mel frames, which is all that these shards hold", m->name);
-    int64_t bands = p->dim[p->rank - 1];
+    int64_t bands = p ? p->dim[p->rank - 1] : d->n_mels;
     if (d->n_mels != bands)
         return err_set(e, ERR_MISMATCH, "'%s' has %d mel bands where %s takes %lld; prepare it with mel.n_mels=%lld", d->paths[0],
                        d->n_mels, m->name, (long long)bands, (long long)bands);
-    if (m->task == TASK_CLASSES && d->n_labels < 2)
+    if (d->example->labelled && d->n_labels < 2)
         return err_set(e, ERR_MISMATCH, "'%s' has %zu label names; telling classes apart takes two or more", d->paths[0], d->n_labels);
     return true;
+}
+
+// What is asked of labels and views can be done where there are some.
+static bool fits_example(const dataset *d, const train_options *o, err *e)
+{
+    const char *why = o->data.balance != BALANCE_NONE ? "data.balance" : o->data.eval_views > 1 ? "data.eval_views" : NULL;
+    if (d->example->labelled || !why)
+        return true;
+    return err_set(e, ERR_CONFIG, "'%s' is for labelled items; %s learns from %s, leave it out", why, o->model->name, d->example->name);
 }
 
 // scikit-learn's "balanced": items / (classes x items of the class)
@@ -124,15 +148,24 @@ static loader_crop crop_of(train_crop c)
     return crops[c];
 }
 
+int64_t shards_window(const example_def *x, int64_t asked, int64_t longest)
+{
+    if (!x->windows)
+        return 1;
+    return asked ? asked : x->window ? x->window : longest;
+}
+
 static void loader_choices(shards *s, const train_options *o, arena *a)
 {
     const dataset *d = s->train;
-    s->mean = NEW(a, float, (size_t)d->n_mels);
-    s->deviation = NEW(a, float, (size_t)d->n_mels);
-    dataset_bands(d, s->mean, s->deviation);
+    if (d->n_mels) {
+        s->mean = NEW(a, float, (size_t)d->n_mels);
+        s->deviation = NEW(a, float, (size_t)d->n_mels);
+        dataset_bands(d, s->mean, s->deviation);
+    }
     if (o->data.balance == BALANCE_WEIGHTS)
         weigh_classes(s, a);
-    s->window = o->data.window ? o->data.window : d->longest;
+    s->window = shards_window(d->example, o->data.window, d->longest);
     int64_t views = o->data.eval_views;
     s->eval_batch = (o->batch_size + views - 1) / views * views;
     s->train_options = (loader_options){.batch = o->batch_size,
@@ -156,6 +189,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     s->val_options.batch = s->eval_batch;
     s->val_options.crop = crop_of(o->data.eval_crop);
     s->val_options.views = (int)views;
+    s->val_options.eval_windows = o->data.eval_windows;
     s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
     s->val_options.freq_masks = s->val_options.time_masks = 0;
     s->val_options.class_weight = NULL;
@@ -169,12 +203,15 @@ static void describe(shards *s, const train_options *o, arena *a)
     for (size_t i = 0; i < d->n_labels; i++)
         json_push_str(labels, d->labels[i]);
     set_json(&s->meta, "labels", labels);
-    set_floats(&s->meta, "mean", s->mean, d->n_mels);
-    set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
+    if (d->n_mels) {
+        set_floats(&s->meta, "mean", s->mean, d->n_mels);
+        set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
+    }
     meta_set(&s->meta, "settings", d->settings);
     meta_set(&s->meta, "window", arena_printf(a, "%lld", (long long)s->window));
     meta_set(&s->meta, "eval_crop", crops[o->data.eval_crop]);
     meta_set(&s->meta, "eval_views", arena_printf(a, "%d", o->data.eval_views));
+    meta_set(&s->meta, "eval_windows", arena_printf(a, "%lld", (long long)o->data.eval_windows));
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
     meta_set(&s->meta, "data_digest", d->digest);
@@ -184,10 +221,11 @@ shards *shards_open(const train_options *o, arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
     s->meta.arena = a;
-    s->train = dataset_open(o->data.train, o->data.n_train, e);
-    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e);
+    const example_def *x = example_of(o->model);
+    s->train = dataset_open(o->data.train, o->data.n_train, x, e);
+    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e);
     if (ok && o->data.n_val) {
-        s->val = dataset_open(o->data.val, o->data.n_val, e);
+        s->val = dataset_open(o->data.val, o->data.n_val, x, e);
         ok = (s->val || err_trail(e, "data.val")) &&
              dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings, "the training data", e);
     }
@@ -238,26 +276,45 @@ void shards_close(shards *s)
 
 // Evaluation of a checkpoint
 
+// A whole number of the checkpoint; `missing` where there is none, -1 where it is out of range.
+static int64_t meta_int(const checkpoint *k, const char *key, int64_t missing, int64_t least, int64_t most)
+{
+    const char *text = meta_get(&k->meta, key);
+    long long n = text ? strtoll(text, NULL, 10) : missing;
+    return n < least || n > most ? -1 : n;
+}
+
+// Standardisation, of mel.
+static bool read_bands(shards *s, const checkpoint *k, arena *a, err *e)
+{
+    size_t n_mean, n_deviation;
+    if (!s->val->n_mels)
+        return true;
+    if (!meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) || !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
+        return false;
+    return (n_mean == n_deviation && (int)n_mean == s->val->n_mels) ||
+           err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", k->path, n_mean);
+}
+
 static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a, err *e)
 {
     static const char *const crops[] = {"first", "center", "last"};
     static const loader_crop values[] = {LOADER_FIRST, LOADER_CENTER, LOADER_LAST};
-    const char **labels, *window = meta_get(&k->meta, "window"), *views = meta_get(&k->meta, "eval_views"),
-                         *crop = meta_get(&k->meta, "eval_crop");
-    size_t n_labels, n_mean, n_deviation;
-    if (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) ||
-        !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
+    const char **labels, *crop = meta_get(&k->meta, "eval_crop");
+    size_t n_labels;
+    if (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e))
         return false;
-    s->window = window ? strtoll(window, NULL, 10) : 0;
-    int n_views = views ? (int)strtol(views, NULL, 10) : 1;
-    if (s->window < 1 || s->window > 1 << 20 || n_views < 1 || n_views > 64 || n_mean != n_deviation || (int)n_labels != k->classes)
+    int64_t views = meta_int(k, "eval_views", 1, 1, 64), windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
+    s->window = meta_int(k, "window", 0, 1, 1 << 20);
+    if (s->window < 1 || views < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
         return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
     s->classes = k->classes;
-    s->eval_batch = (rows + n_views - 1) / n_views * n_views;
+    s->eval_batch = (rows + views - 1) / views * views;
     s->val_options = (loader_options){.batch = s->eval_batch,
                                       .window = s->window,
                                       .crop = LOADER_LAST,
-                                      .views = n_views,
+                                      .views = (int)views,
+                                      .eval_windows = windows,
                                       .mean = s->mean,
                                       .deviation = s->deviation,
                                       .labels = labels,
@@ -265,15 +322,13 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
     for (int i = 0; crop && i < 3; i++)
         if (!strcmp(crop, crops[i]))
             s->val_options.crop = values[i];
-    if (!dataset_expect(s->val, labels, n_labels, meta_get(&k->meta, "settings"), arena_printf(a, "the checkpoint '%s'", k->path), e))
-        return false;
-    return (int)n_mean == s->val->n_mels || err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", k->path, n_mean);
+    return dataset_expect(s->val, labels, n_labels, meta_get(&k->meta, "settings"), arena_printf(a, "the checkpoint '%s'", k->path), e);
 }
 
 shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
-    s->val = dataset_open(patterns, n, e);
+    s->val = dataset_open(patterns, n, example_of(k->model), e);
     if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) && shards_start(s, e))
         return s;
     shards_close(s);

@@ -15,7 +15,7 @@ typedef struct shards {
     dataset *train, *val; // val may be NULL
     loader *train_loader, *val_loader;
     source train_source, val_source;
-    float *mean, *deviation; // [n_mels]
+    float *mean, *deviation; // [n_mels]; NULL without mel
     float *class_weight;     // [labels], or NULL
     loader_options train_options, val_options;
     int classes;
@@ -28,6 +28,8 @@ typedef struct shards {
 shards *shards_open(const train_options *o, arena *a, err *e) MUST_CHECK;
 // The data are those that the checkpoint was trained on (by digest); else ERR_MISMATCH.
 bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
+// Frames, tokens or notes of a row: as asked, by the example, or the longest item's; 1 where examples are single rows.
+int64_t shards_window(const example_def *x, int64_t asked, int64_t longest);
 bool shards_start(shards *s, err *e) MUST_CHECK;
 void shards_close(shards *s); // accepts NULL
 

@@ -94,18 +94,26 @@ static void advance(trainer *t, const window *w)
 }
 
 // The first step touches all memory for the first time: it counts only while there is no other.
-static void count_time(trainer *t, double took, int64_t items)
+static void count_time(trainer *t, double took, double wait, int64_t items)
 {
-    if (t->state.step == t->first_step + 2)
-        t->step_seconds = 0, t->timed_steps = t->timed_samples = 0, t->log_seconds = 0, t->log_samples = 0;
+    if (t->state.step == t->first_step + 2) {
+        t->step_seconds = t->wait_seconds = t->log_seconds = t->log_wait = 0;
+        t->timed_steps = t->timed_samples = t->log_samples = 0;
+    }
     t->step_seconds += took;
+    t->wait_seconds += wait;
     t->timed_steps++;
     t->timed_samples += items;
 }
 
+static double waited(const trainer *t)
+{
+    return t->s.train.waited ? t->s.train.waited(t->s.train.self) : 0;
+}
+
 bool trainer_step(trainer *t, err *e)
 {
-    double began = hw_seconds();
+    double began = hw_seconds(), waited_before = waited(t);
     window w = {0};
     if (!t->seeked)
         t->s.train.seek(t->s.train.self, (uint64_t)t->state.epoch, (uint64_t)t->state.batch);
@@ -116,7 +124,7 @@ bool trainer_step(trainer *t, err *e)
     double took = hw_seconds() - began;
     t->longest_step = fmax(t->longest_step, took);
     t->state.seconds += took;
-    count_time(t, took, w.items);
+    count_time(t, took, waited(t) - waited_before, w.items);
     return true;
 }
 
@@ -250,6 +258,11 @@ static double per_second(const trainer *t, int64_t count)
     return t->step_seconds > 0 ? (double)count / t->step_seconds : 0;
 }
 
+static double wait_share(const trainer *t)
+{
+    return t->step_seconds > 0 ? t->wait_seconds / t->step_seconds : 0;
+}
+
 static void tick(const trainer *t)
 {
     if (!t->s.tick)
@@ -261,6 +274,7 @@ static void tick(const trainer *t)
                                          .loss = t->state.last_loss,
                                          .lr = t->lr,
                                          .samples_per_s = per_second(t, t->timed_samples),
+                                         .wait_share = wait_share(t),
                                          .seconds_left = rate > 0 ? (double)(t->total - t->state.step) / rate : 0});
 }
 
@@ -298,6 +312,7 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
                           .total = t->total,
                           .steps_per_s = per_second(t, t->timed_steps),
                           .samples_per_s = per_second(t, t->timed_samples),
+                          .wait_share = wait_share(t),
                           .best = t->state.best_step >= 0 ? t->state.best : NAN,
                           .best_step = t->state.best_step,
                           .last_loss = t->state.last_loss,

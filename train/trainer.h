@@ -27,6 +27,7 @@ typedef struct trainer_tick {
     int64_t step, total;
     double epoch;
     double loss, lr, samples_per_s;
+    double wait_share; // of the time of steps, spent waiting for data
     double seconds_left;
 } trainer_tick;
 
@@ -58,6 +59,7 @@ typedef struct trainer_memory {
 typedef struct trainer_result {
     int64_t steps, total;              // done in the whole run; planned
     double steps_per_s, samples_per_s; // of this process, evaluation and saving not counted
+    double wait_share;                 // of that time, spent waiting for data
     double best, last_loss;            // best: of the monitored metric, NAN without evaluation
     int64_t best_step;
     bool stopped;    // asked to stop, or out of time: resumable

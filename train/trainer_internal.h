@@ -29,10 +29,11 @@ struct trainer {
     const char *why;
     bool seeked;
     double began, deadline; // hw_seconds; deadline 0: none
+    double wait_seconds;    // part of step_seconds
     double step_seconds, longest_step, longest_eval, longest_save;
     int64_t first_step, timed_steps, timed_samples;
-    double lr, norm;    // of the last step
-    double log_seconds; // step_seconds at the last log line
+    double lr, norm;              // of the last step
+    double log_seconds, log_wait; // step_seconds, wait_seconds at the last log line
     int64_t log_samples, log_step;
     int64_t saved; // step of the last save, -1 before the first
 };

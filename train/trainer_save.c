@@ -205,8 +205,9 @@ bool trainer_log_step(trainer *t, err *e)
     checkpoint_state *st = &t->state;
     double loss = st->log_weight > 0 ? st->log_loss / st->log_weight : NAN;
     double seconds = t->step_seconds - t->log_seconds, rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
+    double share = seconds > 0 ? (t->wait_seconds - t->log_wait) / seconds : 0;
     st->log_loss = st->log_weight = 0;
-    t->log_seconds = t->step_seconds, t->log_samples = t->timed_samples;
+    t->log_seconds = t->step_seconds, t->log_wait = t->wait_seconds, t->log_samples = t->timed_samples;
     if (!t->folder)
         return true;
     char *line = t->folder->line;
@@ -219,6 +220,7 @@ bool trainer_log_step(trainer *t, err *e)
     n = add(line, size, n, "samples", (double)st->samples);
     n = add(line, size, n, "seconds", st->seconds); // wall clock stands last: what lies before it is the same in every run of a seed
     n = add(line, size, n, "samples_per_s", rate);
+    n = add(line, size, n, "wait_share", share);
     line[n++] = '}';
     return folder_metric(t->folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) && to_events(t, "train/lr", t->lr, e) &&
            to_events(t, "train/grad_norm", t->norm, e) && to_events(t, "train/samples_per_s", rate, e) &&

@@ -104,7 +104,7 @@ TEST(prepare_midi_stores_tokens_and_statistics)
     EXPECT_HAS(s->info.settings, "note-seq-388");
     shard_close(s);
     const char *pattern = test_path("out/*.h5");
-    EXPECT_ERR(dataset_open(&pattern, 1, &e) != NULL, e, ERR_MISMATCH, "no mel frames");
+    EXPECT_ERR(dataset_open(&pattern, 1, example_find("mel"), &e) != NULL, e, ERR_MISMATCH, "no mel frames");
     arena_free(&a);
 }
 

@@ -55,7 +55,7 @@ TEST(shard_statistics_are_those_of_the_frames)
             sum += v;
             squares += v * v;
         }
-    dataset *d = dataset_open(patterns, 2, &e);
+    dataset *d = dataset_open(patterns, 2, example_find("mel"), &e);
     if (!test_expect(d != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
     float mean[SHARD_BANDS], deviation[SHARD_BANDS];
@@ -144,7 +144,7 @@ TEST(shard_without_items_is_one)
     EXPECT_INT(s->items, 0);
     shard_close(s);
     const char *path = test_path("empty.h5");
-    EXPECT_ERR(dataset_open(&path, 1, &e), e, ERR_EMPTY, "empty.h5");
+    EXPECT_ERR(dataset_open(&path, 1, example_find("mel"), &e), e, ERR_EMPTY, "empty.h5");
 }
 
 TEST(dataset_names_what_does_not_fit)
@@ -153,13 +153,13 @@ TEST(dataset_names_what_does_not_fit)
     const char *patterns[] = {
         shard_file_write("a-0.h5", 0, 10),
         shard_file_write_settings("a-1.h5", 10, 5, "{\"mel\": {\"sample_rate\": 22050, \"n_mels\": 8, \"log\": \"ln\"}}")};
-    EXPECT_ERR(dataset_open(patterns, 2, &e), e, ERR_MISMATCH, "mel.sample_rate is 16000");
+    EXPECT_ERR(dataset_open(patterns, 2, example_find("mel"), &e), e, ERR_MISMATCH, "mel.sample_rate is 16000");
     EXPECT_HAS(e.text, "a-0.h5");
     EXPECT_HAS(e.text, "a-1.h5");
     EXPECT_HAS(e.text, "22050");
     const char *nothing = test_path("no-*.h5");
-    EXPECT_ERR(dataset_open(&nothing, 1, &e), e, ERR_MISSING, "no-*.h5");
-    dataset *d = dataset_open(patterns, 1, &e);
+    EXPECT_ERR(dataset_open(&nothing, 1, example_find("mel"), &e), e, ERR_MISSING, "no-*.h5");
+    dataset *d = dataset_open(patterns, 1, example_find("mel"), &e);
     const char *const known[] = {"ant", "cat"};
     EXPECT_ERR(dataset_expect(d, known, 2, NULL, "the checkpoint 'x.h5'", &e), e, ERR_MISMATCH, "'bee' ('i0001'");
     EXPECT_HAS(e.text, "x.h5");

@@ -84,7 +84,7 @@ TEST(train_program_says_what_is_wrong)
         {"--run-dir /proc/none", 1, "/proc/none"},
         {"data.val=$D/hop-00000.h5", 1, "hop_length"},
         {"data.val=$D/rage-00000.h5", 1, "rage"},
-        {"model=melody_transformer", 1, "melody_transformer does not take mel frames"},
+        {"model=melody_transformer", 1, "is a shard of audio and has no 'melody' of MIDI"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         EXPECT_INT(test_shell(&out, "D=%s/data; %s train %s %s %s", dir, k, yaml,
