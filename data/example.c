@@ -45,6 +45,12 @@ int64_t example_elements(const example *x, int k)
     return n;
 }
 
+// A window with the row before it and the one behind it, of whatever type.
+size_t example_scratch(const example *x)
+{
+    return (size_t)(x->window + 2) * (size_t)x->width * sizeof(float);
+}
+
 void example_clear(const example *x, const batch_field *fields, int64_t row)
 {
     for (int k = 0; x->def->fields[k].name; k++) {

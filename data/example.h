@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "data/augment_midi.h"
 #include "data/batch.h"
 
 enum { EXAMPLE_EMOTION = 64 };
@@ -52,6 +53,8 @@ typedef struct example {
     const float *mean, *deviation;
     int freq_masks, freq_width, time_masks, time_width;
     const rng *freq, *time; // [freq_masks], [time_masks]
+    // of songs alone
+    augment_midi midi;
 } example;
 
 struct example_def {
@@ -62,6 +65,9 @@ struct example_def {
     int64_t window;                 // data.window where it is not given; 0: the longest item
     bool (*sound)(const void *row); // a row makes sense, whatever the file was; NULL: all that are finite and in range do
     const batch_field *fields;      // ended by a name of NULL; data is NULL
+    // Puts the piece with its music changed in the place of `p`, of rows in `out` (example_scratch bytes); it may have fewer. NULL: nothing
+    // can be changed.
+    void (*augment)(const example *x, const midi_draw *d, example_piece *p, void *out);
     // Puts a piece into row `row` of the batch's fields, which is zero where `windows`. Returns what it adds to the row's weight.
     double (*fill)(const example *x, const example_piece *p, const batch_field *fields, int64_t row);
 };
@@ -71,6 +77,7 @@ int example_fields(const example_def *d);
 int64_t example_dim(const example *x, int64_t dim); // of a field, but EXAMPLE_ROWS
 // Elements of field `k` of one row.
 int64_t example_elements(const example *x, int k);
+size_t example_scratch(const example *x);
 void example_clear(const example *x, const batch_field *fields, int64_t row); // zeros
 
 #endif

@@ -33,7 +33,8 @@ example loader_rows_example(const dataset *d, const loader_options *o)
                      .freq_masks = o->freq_masks,
                      .freq_width = o->freq_width,
                      .time_masks = o->time_masks,
-                     .time_width = o->time_width};
+                     .time_width = o->time_width,
+                     .midi = o->midi};
 }
 
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e)

@@ -158,9 +158,12 @@ bool loader_songs_open(loader_songs *l, const dataset *d, const loader_options *
                         .example = x,
                         .random = options->crop == LOADER_RANDOM,
                         .eval_windows = options->eval_windows,
+                        .seed = options->seed,
                         .crop = rng_stream(options->seed, "crop", 0),
                         .pool = {.name = "songs"}};
     l->loaded = NEW(a, loader_songs_shard, d->n_shards);
+    if (x->def->augment && augment_midi_asked(&x->midi))
+        l->scratch = arena_alloc(a, example_scratch(x), 1);
     bool ok = true;
     for (size_t k = 0; ok && k < d->n_shards; k++) {
         arena_mark m = arena_save(&l->pool);
@@ -213,6 +216,15 @@ static const void *row_at(const loader_songs *l, const loader_songs_shard *x, in
     return (const char *)x->column + (size_t)row * row_bytes(&l->d->column);
 }
 
+static double fill_piece(const loader_songs *l, example_piece *p, const batch_field *fields, int64_t row)
+{
+    if (l->scratch && p->n > 0) {
+        midi_draw d = augment_midi_draw(&l->example->midi, l->seed, p->epoch, p->position);
+        l->example->def->augment(l->example, &d, p, l->scratch);
+    }
+    return p->n > 0 ? l->example->def->fill(l->example, p, fields, row) : 0;
+}
+
 static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64_t unit, example_piece p, const batch_field *fields,
                        int64_t row, int64_t *item)
 {
@@ -223,7 +235,7 @@ static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64
     p.of = x->offsets ? x->offsets[i + 1] - x->offsets[i] : 1;
     p.n = 1;
     p.emotion = x->emotion + i * SHARD_EMOTION;
-    return l->example->def->fill(l->example, &p, fields, row);
+    return fill_piece(l, &p, fields, row);
 }
 
 // Where window k of `n` begins in a stream that shows `shown` rows. Random ones are drawn from equal parts of what is possible, so that an
@@ -249,16 +261,16 @@ static double fill_window(const loader_songs *l, const loader_songs_shard *x, in
     begin += x->start[m];
     m += below(x->start + m, end - m, begin);
     *item = x->member[m];
-    for (left = left < window ? left : window; left > 0; left -= p.n, p.at += p.n, begin += p.n, m++) {
-        int64_t i = x->member[m];
+    for (left = left < window ? left : window; left > 0; m++) {
+        int64_t i = x->member[m], n = x->start[m + 1] - begin;
         p.first = begin - x->start[m];
         p.of = x->start[m + 1] - x->start[m];
-        p.n = p.of - p.first < left ? p.of - p.first : left;
-        if (p.n == 0) // an item without rows
-            continue;
+        p.n = n < left ? n : left;
         p.rows = row_at(l, x, x->offsets[i] + p.first);
         p.emotion = x->emotion + i * SHARD_EMOTION;
-        weight += l->example->def->fill(l->example, &p, fields, row);
+        left -= p.n, begin += p.n;
+        weight += fill_piece(l, &p, fields, row);
+        p.at += p.n;
     }
     return weight;
 }

@@ -32,7 +32,9 @@ typedef struct loader_songs {
     const example *example;
     bool random;
     int64_t eval_windows; // 0: all
+    uint64_t seed;
     rng crop;
+    void *scratch;              // an augmented piece; NULL: nothing is augmented
     loader_songs_shard *loaded; // [n_shards]; `column` NULL: not in memory
     arena pool;
 } loader_songs;

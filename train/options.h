@@ -7,6 +7,7 @@
 
 #include "autograd/optim.h"
 #include "base/config.h"
+#include "data/augment_midi.h"
 #include "models/model.h"
 #include "train/schedule.h"
 
@@ -30,6 +31,7 @@ typedef struct train_options {
         bool drop_last;
         int ahead;
         int freq_masks, freq_width, time_masks, time_width;
+        augment_midi midi;
     } data;
     const optim_def *optim;
     optim_hyper hyper; // lr as configured; step and grad_scale are the trainer's

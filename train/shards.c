@@ -179,6 +179,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
                                         .freq_width = o->data.freq_width,
                                         .time_masks = o->data.time_masks,
                                         .time_width = o->data.time_width,
+                                        .midi = o->data.midi,
                                         .mean = s->mean,
                                         .deviation = s->deviation,
                                         .labels = d->labels,
@@ -192,6 +193,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     s->val_options.eval_windows = o->data.eval_windows;
     s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
     s->val_options.freq_masks = s->val_options.time_masks = 0;
+    s->val_options.midi = (augment_midi){0};
     s->val_options.class_weight = NULL;
 }
 

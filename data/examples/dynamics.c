@@ -13,6 +13,12 @@
 
 enum { STATS, TARGET, WEIGHT };
 
+static void augment(const example *x, const midi_draw *d, example_piece *p, void *out)
+{
+    p->rows = memcpy(out, p->rows, (size_t)x->width * sizeof(float));
+    augment_dynamics(d, out);
+}
+
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     const float *phrase = p->rows;
@@ -30,5 +36,6 @@ const example_def example_dynamics = {
                                     [TARGET] = {"target", BATCH_F32, 2, {EXAMPLE_ROWS, DYNAMICS}, NULL},
                                     [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
                                     {0}},
+    .augment = augment,
     .fill = fill,
 };

@@ -12,6 +12,12 @@
 
 enum { CONTEXT, TARGET, WEIGHT };
 
+static void augment(const example *x, const midi_draw *d, example_piece *p, void *out)
+{
+    p->rows = memcpy(out, p->rows, (size_t)x->width * sizeof(float));
+    augment_harmony(d, out);
+}
+
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     float *context = (float *)f[CONTEXT].data + row * (EXAMPLE_EMOTION + HARMONY_CONTEXT);
@@ -39,5 +45,6 @@ const example_def example_harmony = {
                                     [TARGET] = {"target", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
                                     [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
                                     {0}},
+    .augment = augment,
     .fill = fill,
 };

@@ -11,6 +11,16 @@
 
 enum { EMOTION, PREV_NOTE, TARGET, WEIGHT };
 
+// With the note before it, which is shown first.
+static void augment(const example *x, const midi_draw *d, example_piece *p, void *out)
+{
+    size_t before = p->first > 0, n = (size_t)p->n + before;
+    uint16_t *notes = memcpy(out, (const uint16_t *)p->rows - before, n * sizeof *notes);
+    (void)x;
+    augment_melody(d, notes, n);
+    p->rows = notes + before;
+}
+
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     int64_t place = row * x->window + p->at;
@@ -38,5 +48,6 @@ const example_def example_melody = {
                                     [TARGET] = {"target", BATCH_I32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
                                     [WEIGHT] = {"weight", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
                                     {0}},
+    .augment = augment,
     .fill = fill,
 };

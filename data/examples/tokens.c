@@ -11,6 +11,15 @@
 
 enum { TOKENS, TARGET, WEIGHT, EMOTION };
 
+// One token more than is shown, for the last target.
+static void augment(const example *x, const midi_draw *d, example_piece *p, void *out)
+{
+    size_t left = (size_t)(p->of - p->first), most = (size_t)p->n + 1, raw = augment_tokens_raw(&x->midi, most);
+    p->of = (int64_t)augment_tokens(d, p->rows, raw < left ? raw : left, out, most);
+    p->rows = out, p->first = 0;
+    p->n = p->of < p->n ? p->of : p->n;
+}
+
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     int64_t place = row * x->window + p->at, known = p->of - p->first - 1;
@@ -38,5 +47,6 @@ const example_def example_tokens = {
                                     [WEIGHT] = {"weight", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
                                     [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
                                     {0}},
+    .augment = augment,
     .fill = fill,
 };

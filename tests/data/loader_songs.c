@@ -199,6 +199,42 @@ TEST(loader_songs_are_evaluated_from_their_beginning_on)
     dataset_close(d);
 }
 
+// What a row shows is what the functions of augment_midi.h make of the stretch that it shows without them.
+TEST(loader_songs_are_augmented_by_position)
+{
+    err e = {0};
+    dataset *d = open_songs(0);
+    loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 21};
+    loader *plain = loader_open(d, &o, &e);
+    o.midi = (augment_midi){.transpose = {-3, 3}, .stretch = {0.8, 1.2}, .drop = 0.3};
+    loader *changed = loader_open(d, &o, &e);
+    int same = 0, different = 0;
+    for (uint64_t k = 0; k < 2 * loader_batches(plain); k++) {
+        const batch *b = loader_next(plain, &e), *c = loader_next(changed, &e);
+        for (int64_t row = 0; row < b->items; row++) {
+            uint16_t in[MOST], want[WINDOW + 1];
+            int32_t first = number(b, TOKENS, row, 0), left = (int32_t)length_of(first / MOST) - first % MOST;
+            size_t n = (size_t)check_row(b, row, 0), raw = augment_tokens_raw(&o.midi, n + 1);
+            for (int32_t t = 0; t < left; t++)
+                in[t] = (uint16_t)(first + t);
+            midi_draw draw = augment_midi_draw(&o.midi, o.seed, b->epoch, b->index * BATCH + (uint64_t)row);
+            size_t made = augment_tokens(&draw, in, raw < (size_t)left ? raw : (size_t)left, want, n + 1);
+            for (size_t t = 0; t < WINDOW; t++) {
+                bool shown = t < n && t < made, known = shown && t + 1 < made;
+                EXPECT_INT(number(c, TOKENS, row, (int64_t)t), shown ? want[t] : 0);
+                EXPECT_INT(number(c, TARGET, row, (int64_t)t), known ? want[t + 1] : 0);
+                EXPECT_NEAR(weight(c, row, (int64_t)t), known, 0);
+                *(number(c, TOKENS, row, (int64_t)t) == number(b, TOKENS, row, (int64_t)t) ? &same : &different) += 1;
+            }
+        }
+        EXPECT_NEAR(c->weight, sum_weights(c), 0);
+    }
+    EXPECT(same > 0 && different > 50);
+    loader_close(plain);
+    loader_close(changed);
+    dataset_close(d);
+}
+
 // With pools of one shard, so that going back means reading again.
 TEST(loader_songs_go_on_in_the_middle_as_if_they_had_not_stopped)
 {
