@@ -82,6 +82,11 @@ void json_free(json *j)
     json_decref(in(j));
 }
 
+json *json_clone(const json *j)
+{
+    return out(json_deep_copy(in(j)));
+}
+
 json_kind json_type(const json *j)
 {
     static const json_kind kinds[] = {

@@ -20,7 +20,9 @@ typedef struct json json;
 typedef enum json_kind { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } json_kind;
 
 json *json_parse(const char *text, size_t n, err *e) MUST_CHECK;
-void json_free(json *j); // only what json_parse or json_object/json_array returned
+void json_free(json *j); // only what json_parse, json_clone or json_object/json_array returned
+
+json *json_clone(const json *j); // NULL for NULL
 
 json_kind json_type(const json *j); // JSON_NONE for NULL
 const json *json_get(const json *object, const char *key);

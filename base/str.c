@@ -111,6 +111,18 @@ bool str_ends(const char *s, const char *suffix)
 }
 
 // Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool str_name(const char **names, char out[64])
+{
+    size_t n = strcspn(*names, "|");
+    if (n == 0)
+        return false;
+    CHECK(n < 64);
+    memcpy(out, *names, n);
+    out[n] = 0;
+    *names += n + ((*names)[n] == '|');
+    return true;
+}
+
 bool str_utf8(const char *s, size_t n)
 {
     static const struct {

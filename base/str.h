@@ -22,6 +22,8 @@ void strbuf_free(strbuf *b);
 const char *str_nearest(const char *name, const char *const *candidates, size_t n);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+// The next of the names "a|b|c", each shorter than 64, into `out`; moves *names behind it. False behind the last.
+bool str_name(const char **names, char out[64]);
 // s[0..n) is well-formed UTF-8.
 bool str_utf8(const char *s, size_t n);
 // "6GiB", "512 MiB", "1.5GB", "1048576" -> bytes; false when it is none of them.

@@ -12,7 +12,7 @@
 #include "data/clip.h"
 #include "data/shard.h"
 
-enum { HEAD = 64 };
+enum { HEAD = 64, MOST_FIELDS = 100 };
 
 // ---- Shards
 
@@ -23,6 +23,26 @@ static void put_labels(const shard *s, json *o)
         json_set_int(labels, s->info.labels[i], s->label_count[i]);
     json_set(o, "labels", labels);
     json_set_int(o, "without_label", s->label_count[s->info.n_labels]);
+}
+
+// How many items have each field that the index had besides.
+static bool put_attributes(shard *s, json *o, arena *a, err *e)
+{
+    const char *const *texts;
+    json *fields = NULL;
+    if (!shard_attributes(s, a, &texts, e))
+        return false;
+    for (int64_t i = 0; texts && i < s->items; i++) {
+        json *j = json_parse(texts[i], strlen(texts[i]), NULL);
+        fields = fields ? fields : json_object();
+        for (void *it = json_first(j); it; it = json_next(j, it))
+            if (json_len(fields) < MOST_FIELDS || json_get(fields, json_key(it)))
+                json_set_int(fields, json_key(it), json_int(json_get(fields, json_key(it)), 0) + 1);
+        json_free(j);
+    }
+    if (fields)
+        json_set(o, "attributes", fields);
+    return true;
 }
 
 static void put_sources(const shard *s, json *o)
@@ -68,7 +88,7 @@ static bool describe_shard(const char *path, json *o, arena *a, err *e)
     char **lines;
     size_t rejected;
     shard *s = shard_open(path, e);
-    bool ok = s && shard_rejected(path, a, &lines, &rejected, e);
+    bool ok = s && shard_rejected(path, a, &lines, &rejected, e) && put_attributes(s, o, a, e);
     if (ok) {
         json_set_str(o, "dataset", s->info.dataset);
         json_set_str(o, "split", s->info.split);
@@ -118,7 +138,8 @@ static bool verify_shard(const char *path, arena *a, err *e)
     if (!verify_h5(path, a, e))
         return false;
     shard *s = shard_open(path, e);
-    bool ok = s && verify_items(s, a, e);
+    const char *const *attributes;
+    bool ok = s && verify_items(s, a, e) && shard_attributes(s, a, &attributes, e);
     shard_close(s);
     return ok;
 }

@@ -68,7 +68,7 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     shard_item out = {.mel = s->mel, .seconds = s->seconds, .frames = s->frames};
     for (int k = 0; s->rows && k < p->info.n_columns; k++)
         out.column[k].rows = s->rows[k].data, out.column[k].n = s->rows[k].n;
-    out.path = s->item.path, out.group = s->item.group;
+    out.path = s->item.path, out.group = s->item.group, out.attributes = s->item.attributes;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);
         return shard_add(w, &out, e);
@@ -163,7 +163,8 @@ static void fill(decoding *d, prepare_slot *s, const reader_item *item, int spli
     s->item.midi = keep(a, item->midi);
     if (item->emotion)
         s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion, EMOTION_SIZE * sizeof *item->emotion);
-    s->item.split = s->item.attributes = NULL; // not needed any more
+    s->item.attributes = keep(a, item->attributes);
+    s->item.split = NULL; // not needed any more
 }
 
 static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)

@@ -77,6 +77,8 @@ static void add_item(digest *d, const prepare *p, const reader_item *item)
     add_number(d, isnan(item->valence) ? 9 : item->valence);
     add_number(d, isnan(item->arousal) ? 9 : item->arousal);
     add_number(d, isnan(item->intensity) ? 9 : item->intensity);
+    if (item->attributes)
+        add_text(d, item->attributes);
     if (item->emotion)
         digest_add(d, item->emotion, EMOTION_SIZE * sizeof *item->emotion);
     add_number(d, item->offset);

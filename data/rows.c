@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "data/attributes.h"
 #include "data/csv.h"
 #include "data/lines.h"
 
@@ -28,26 +29,12 @@ struct rows {
     int64_t number; // of the row
 };
 
-// ---- One of several names
-
-static bool next_name(const char **names, char out[64])
-{
-    size_t n = strcspn(*names, "|");
-    if (n == 0)
-        return false;
-    CHECK(n < 64);
-    memcpy(out, *names, n);
-    out[n] = 0;
-    *names += n + ((*names)[n] == '|');
-    return true;
-}
-
 // ---- Opening
 
 static bool csv_has(const rows *r, const char *names)
 {
     char name[64];
-    while (next_name(&names, name))
+    while (str_name(&names, name))
         for (size_t i = 0; i < r->columns; i++)
             if (!strcmp(r->column[i], name))
                 return true;
@@ -57,7 +44,7 @@ static bool csv_has(const rows *r, const char *names)
 static bool object_has(const rows *r, const char *names)
 {
     char name[64];
-    while (next_name(&names, name))
+    while (str_name(&names, name))
         if (json_type(json_get(r->all, name)) == JSON_OBJECT)
             return true;
     return false;
@@ -99,7 +86,7 @@ static const json *first_column(const rows *r, const char *names)
 {
     char name[64];
     const json *column = NULL;
-    while (json_type(column) != JSON_OBJECT && next_name(&names, name))
+    while (json_type(column) != JSON_OBJECT && str_name(&names, name))
         column = json_get(r->all, name);
     return column;
 }
@@ -239,6 +226,14 @@ static const json *json_field(const rows *r, const char *name)
     return r->first ? json_get(json_get(r->all, name), json_key(r->at)) : json_get(r->record, name);
 }
 
+static bool has_field(const void *row, const char *name)
+{
+    const rows *r = row;
+    const char *text = r->csv ? csv_value(r, name) : NULL;
+    json_kind kind = r->csv ? JSON_NONE : json_type(json_field(r, name));
+    return r->csv ? text && *text : kind != JSON_NONE && kind != JSON_NULL;
+}
+
 static bool json_text(arena *a, const json *v, const char *name, const char **out, err *e)
 {
     if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
@@ -253,7 +248,7 @@ bool rows_text(const rows *r, arena *a, const char *names, const char **out, err
 {
     char name[64];
     *out = NULL;
-    while (next_name(&names, name)) {
+    while (str_name(&names, name)) {
         if (r->csv)
             *out = csv_value(r, name);
         else if (!json_text(a, json_field(r, name), name, out, e))
@@ -278,7 +273,7 @@ bool rows_need(const rows *r, arena *a, const char *names, const char **out, err
 bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e)
 {
     char name[64];
-    while (next_name(&names, name)) {
+    while (str_name(&names, name)) {
         const char *text = r->csv ? csv_value(r, name) : json_str(json_field(r, name), NULL);
         const json *v = r->csv ? NULL : json_field(r, name);
         if (!text && (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL))
@@ -293,6 +288,33 @@ bool rows_num(const rows *r, const char *names, double least, double most, doubl
         return true;
     }
     return true;
+}
+
+static json *csv_attributes(const rows *r, const char *const *taken)
+{
+    json *o = json_object();
+    for (size_t i = 0; i < r->columns && i < csv_fields(r->csv); i++)
+        if (*csv_field(r->csv, i) && str_utf8(csv_field(r->csv, i), strlen(csv_field(r->csv, i))) &&
+            str_utf8(r->column[i], strlen(r->column[i])) && !attributes_taken(taken, r->column[i], has_field, r))
+            json_set_str(o, r->column[i], csv_field(r->csv, i));
+    return o;
+}
+
+// Of an object of columns.
+static json *column_attributes(const rows *r, const char *const *taken)
+{
+    json *o = json_object();
+    for (void *it = json_first(r->all); it; it = json_next(r->all, it))
+        if (has_field(r, json_key(it)) && !attributes_taken(taken, json_key(it), has_field, r))
+            json_set(o, json_key(it), json_clone(json_field(r, json_key(it))));
+    return o;
+}
+
+const char *rows_attributes(const rows *r, arena *a, const char *const *taken)
+{
+    if (!r->csv && !r->first)
+        return attributes_of(a, r->record, taken);
+    return attributes_text(a, r->csv ? csv_attributes(r, taken) : column_attributes(r, taken));
 }
 
 bool rows_bool(const rows *r, const char *name, bool *out, err *e)

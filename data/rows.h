@@ -41,5 +41,7 @@ bool rows_need(const rows *r, arena *a, const char *names, const char **out, err
 bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e) MUST_CHECK;
 // true or false, in csv and as texts also 1 and 0.
 bool rows_bool(const rows *r, const char *name, bool *out, err *e) MUST_CHECK;
+// All other fields (attributes.h), but those that are empty; a csv's as texts, where they are UTF-8.
+const char *rows_attributes(const rows *r, arena *a, const char *const *taken);
 
 #endif

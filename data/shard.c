@@ -10,6 +10,7 @@
 
 #include "base/h5.h"
 #include "base/json.h"
+#include "data/attributes.h"
 #include "data/shard_internal.h"
 #include "data/tokens.h"
 
@@ -247,6 +248,22 @@ bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err
 {
     CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= s->offsets[i + 1] - s->offsets[i]);
     return shard_column_read(s, &s->file->mel, NULL, s->offsets[i] + first, n, out, e);
+}
+
+bool shard_attributes(shard *s, arena *a, const char *const **out, err *e)
+{
+    char **texts;
+    uint64_t n;
+    *out = NULL;
+    if (!h5_has(s->file->h5, "attributes"))
+        return true;
+    if (!h5_read_texts(s->file->h5, "attributes", a, &texts, &n, e))
+        return false;
+    bool ok = n == (uint64_t)s->items;
+    for (uint64_t i = 0; ok && i < n; i++)
+        ok = attributes_ok(texts[i]);
+    *out = (const char *const *)texts;
+    return ok || shard_damaged(s, e, "dataset 'attributes' is not an object or nothing for each item");
 }
 
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e)

@@ -9,6 +9,7 @@
 //     emotion       f32 [N, 64]    design 4: valence, arousal, intensity, the rest zero
 //     label         i32 [N]        index into the label names, -1 where there is none
 //     path, group, label_source    text [N]
+//     attributes    text [N]       what else the index says (attributes.h), "" where it says nothing; only where some item has any
 //     mel_sum, mel_squares f64 [M] sums over all frames: exact statistics of any set of shards without a pass over the data
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
@@ -90,6 +91,7 @@ typedef struct shard_item {
     float emotion[SHARD_EMOTION];
     int32_t label;
     const char *path, *group, *label_source;
+    const char *attributes; // what else the index says (attributes.h); NULL: nothing
 } shard_item;
 
 // A column for the rows of a feature of songs.
@@ -136,6 +138,8 @@ bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *
 // All rows of item i, as many as shard_item_count says.
 bool shard_item_rows(shard *s, int column, int64_t i, void *out, err *e) MUST_CHECK;
 int64_t shard_item_count(const shard *s, int column, int64_t i);
+// What else the index said, [items], each "" or a JSON object (checked); NULL where the shard has none. Owned by `a`. Not for a peeked one.
+bool shard_attributes(shard *s, arena *a, const char *const **out, err *e) MUST_CHECK;
 // The rejected lines, for the report; owned by `a`.
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e) MUST_CHECK;
 // The key of the shard at `path`; false (and no error) when there is none that could be read.

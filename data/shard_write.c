@@ -8,6 +8,7 @@
 #include "base/h5.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "data/attributes.h"
 #include "data/shard.h"
 #include "data/shard_internal.h"
 #include "data/tokens.h"
@@ -26,6 +27,7 @@ struct shard_writer {
     shard_info info;
     column columns[SHARD_COLUMNS];
     int n_columns;
+    h5_series *attributes; // NULL until an item has some
     int64_t items, rejects;
     strbuf label, emotion, seconds;          // rows as bytes
     strbuf paths, groups, sources, rejected; // const char * as bytes; the texts are in `memory`
@@ -153,6 +155,23 @@ static bool add_rows(column *x, const void *rows, int64_t n, err *e)
     return true;
 }
 
+// A dataset as soon as an item has some; those before it had none.
+static bool add_attributes(shard_writer *w, const char *text, err *e)
+{
+    const char *none = "";
+    if (!text && !w->attributes)
+        return true;
+    CHECK(!text || strlen(text) <= ATTRIBUTES_BYTES);
+    if (!w->attributes) {
+        if (!(w->attributes = h5_series_open(w->file, "attributes", (h5_shape){H5_TEXT, 0, {0}}, 0, e)))
+            return false;
+        for (int64_t i = 0; i < w->items; i++)
+            if (!h5_series_add(w->attributes, &none, 1, e))
+                return false;
+    }
+    return h5_series_add(w->attributes, text ? &text : &none, 1, e);
+}
+
 bool shard_add(shard_writer *w, const shard_item *item, err *e)
 {
     bool mel = w->info.n_mels > 0;
@@ -161,6 +180,8 @@ bool shard_add(shard_writer *w, const shard_item *item, err *e)
     for (int k = 0; k < w->n_columns; k++)
         if (!add_rows(&w->columns[k], mel ? item->mel : item->column[k].rows, mel ? item->frames : item->column[k].n, e))
             return false;
+    if (!add_attributes(w, item->attributes, e))
+        return false;
     w->items++;
     w->label_count[item->label < 0 ? (int32_t)w->info.n_labels : item->label]++;
     add_bytes(&w->label, &item->label, sizeof item->label);
@@ -242,7 +263,9 @@ static bool close_columns(shard_writer *w, err *e)
         w->columns[k].series = NULL;
         ok = (!x || h5_series_close(x, ok ? e : NULL)) && ok;
     }
-    return ok;
+    h5_series *attributes = w->attributes;
+    w->attributes = NULL;
+    return (!attributes || h5_series_close(attributes, ok ? e : NULL)) && ok;
 }
 
 bool shard_finish(shard_writer *w, err *e)

@@ -9,8 +9,8 @@
 //     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
 //     split     train, val, test or another name: the shards are called after it; synthetic: true or false
 //
-// Other keys are allowed and ignored. Blank lines are skipped. A `duration` without an `offset` that is the whole file's length, as NeMo
-// writes it, is harmless: the part ends with the file.
+// Other keys are kept as attributes (attributes.h). Blank lines are skipped. A `duration` without an `offset` that is the whole file's
+// length, as NeMo writes it, is harmless: the part ends with the file.
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -18,11 +18,18 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "data/attributes.h"
 #include "data/lines.h"
 #include "data/reader.h"
 
 #define DEFAULT_INDEX "manifest.jsonl"
+#define PATHS         "path|audio_filepath|wav|audio"
+#define LABELS        "label|emotion|text"
+#define GROUPS        "group|speaker|singer|performer|artist|song"
 enum { TEXT_MOST = 4096 }; // bytes of a path or name
+
+static const char *const taken[] = {PATHS,       LABELS,   GROUPS,     "split",     "valence", "arousal",
+                                    "intensity", "offset", "duration", "synthetic", NULL};
 
 typedef struct state {
     lines *lines;
@@ -46,23 +53,23 @@ static bool open_manifest(reader *r, err *e)
     return s->lines != NULL;
 }
 
-// The value of the first of `names` (ended by NULL) that is there. True with *out NULL: none is, or it is null.
-static bool get_text(reader *r, const json *j, const char *const *names, const char **out, err *e)
+// The value of the first of the names "a|b|c" that is there. True with *out NULL: none is, or it is null.
+static bool get_text(reader *r, const json *j, const char *names, const char **out, err *e)
 {
     *out = NULL;
-    for (; *names; names++) {
-        const json *v = json_get(j, *names);
+    for (char name[64]; str_name(&names, name);) {
+        const json *v = json_get(j, name);
         if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
             continue;
         const char *s = json_str(v, NULL);
         if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) && fabs(json_num(v, 0)) < 1e15)
             s = arena_printf(&r->item, "%" PRId64, json_int(v, 0)); // "speaker": 3
         if (!s)
-            return err_set(e, ERR_VALUE, "'%s' must be a text", *names);
+            return err_set(e, ERR_VALUE, "'%s' must be a text", name);
         if (!*s)
-            return err_set(e, ERR_VALUE, "'%s' is empty", *names);
+            return err_set(e, ERR_VALUE, "'%s' is empty", name);
         if (strlen(s) > TEXT_MOST)
-            return err_set(e, ERR_VALUE, "'%s' is longer than %d bytes", *names, TEXT_MOST);
+            return err_set(e, ERR_VALUE, "'%s' is longer than %d bytes", name, TEXT_MOST);
         *out = arena_strdup(&r->item, s);
         return true;
     }
@@ -83,13 +90,9 @@ static bool get_num(const json *j, const char *name, double least, double most, 
 
 static bool get_names(reader *r, const json *j, reader_item *item, err *e)
 {
-    static const char *const paths[] = {"path", "audio_filepath", "wav", "audio", NULL};
-    static const char *const labels[] = {"label", "emotion", "text", NULL};
-    static const char *const groups[] = {"group", "speaker", "singer", "performer", "artist", "song", NULL};
-    static const char *const splits[] = {"split", NULL};
     const state *s = r->state;
-    if (!get_text(r, j, paths, &item->path, e) || !get_text(r, j, labels, &item->label, e) || !get_text(r, j, groups, &item->group, e) ||
-        !get_text(r, j, splits, &item->split, e))
+    if (!get_text(r, j, PATHS, &item->path, e) || !get_text(r, j, LABELS, &item->label, e) || !get_text(r, j, GROUPS, &item->group, e) ||
+        !get_text(r, j, "split", &item->split, e))
         return false;
     if (!item->path)
         return err_set(e, ERR_VALUE, "there is no 'path' (nor audio_filepath, wav, audio)");
@@ -120,6 +123,7 @@ static bool parse(reader *r, const char *text, size_t n, reader_item *item, err 
     if (ok && json_type(j) != JSON_OBJECT)
         ok = err_set(e, ERR_FORMAT, "the line is not a JSON object");
     ok = ok && get_names(r, j, item, e) && get_numbers(j, item, e);
+    item->attributes = ok ? attributes_of(&r->item, j, taken) : NULL;
     json_free(j);
     return ok;
 }

@@ -96,6 +96,7 @@ static bool take(reader *r, reader_item *item, err *e)
         !rows_num(s->rows, "year", 1900, 2100, &year, e) || !rows_num(s->rows, "duration", 0, 1e6, &duration, e))
         return false;
     item->group = arena_printf(&r->item, "%s: %s", composer, title);
+    item->attributes = rows_attributes(s->rows, &r->item, (const char *const[]){"midi_filename", "audio_filename", "split", NULL});
     return get_files(r, item, e);
 }
 

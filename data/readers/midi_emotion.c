@@ -32,6 +32,7 @@ enum { VECTOR_BYTES = 1 << 16 }; // of X.json
 
 static const char *const quadrants[] = {"Q1", "Q2", "Q3", "Q4"};
 static const char *const columns[] = {PATHS, NULL};
+static const char *const taken[] = {PATHS, LABELS, GROUPS, "split", "valence", "arousal", "synthetic", NULL};
 
 typedef struct said {
     uint64_t path, label; // digests
@@ -173,6 +174,7 @@ static bool take_row(reader *r, reader_item *item, err *e)
         return err_set(e, ERR_VALUE, "'%s': split '%s' is not a name of up to %d letters, digits, - and _", item->path, item->split,
                        READER_SPLIT);
     item->midi = reader_resolve(a, s->root, item->path, r->options.outside, e);
+    item->attributes = rows_attributes(s->rows, a, taken);
     return item->midi && check_twins(s, item->path, item->label, e) && check_label(s, a, item, e);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "data/attributes.h"
 #include "data/entries.h"
 #include "data/reader.h"
 #include "data/walk.h"
@@ -155,15 +156,6 @@ static bool check_fields(const json *j, const char *key, err *e)
            check_qualities(j, e);
 }
 
-static const char *attributes_of(arena *a, const json *j)
-{
-    strbuf text = {0};
-    json_dump(j, 0, &text);
-    const char *s = arena_strdup(a, text.s);
-    strbuf_free(&text);
-    return s;
-}
-
 // Where the index does not name the instrument, the note's own name does: <instrument>-<pitch>-<velocity>.
 static const char *instrument_of(arena *a, const json *j, const char *key)
 {
@@ -184,7 +176,7 @@ static bool take(reader *r, const char *key, const json *j, reader_item *item, e
     item->file = path_join(&r->item, r->options.root, item->path);
     item->group = instrument_of(&r->item, j, key);
     item->split = s->split;
-    item->attributes = attributes_of(&r->item, j);
+    item->attributes = attributes_of(&r->item, j, (const char *const[]){NULL});
     return true;
 }
 

@@ -36,7 +36,8 @@ static void make_sample(void)
         .dataset = "fuzz", .split = "train", .labels = labels, .n_labels = 2, .settings = "{\"mel\": {\"n_mels\": 4}}", .n_mels = BANDS};
     shard_writer *w = shard_create(path, &info, &e);
     for (int i = 0; w && i < ITEMS; i++) {
-        shard_item item = {.mel = mel, .frames = 1 + i, .label = i % 3 - 1, .path = "a.wav"};
+        shard_item item = {
+            .mel = mel, .frames = 1 + i, .label = i % 3 - 1, .path = "a.wav", .attributes = i % 2 ? "{\"pitch\": 60}" : NULL};
         CHECK(shard_add(w, &item, &e));
     }
     CHECK(w && shard_finish(w, &e));
@@ -65,6 +66,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         CHECK(frames > 0 && s->label[i] < (int32_t)s->info.n_labels && s->paths[i]);
         CHECK(frames > 64 || shard_frames(s, i, 0, frames, x, &e) || e.code != ERR_NONE);
     }
+    const char *const *texts;
+    arena a = {.name = "fuzz"};
+    CHECK(!s || shard_attributes(s, &a, &texts, &e) || e.code != ERR_NONE);
+    arena_free(&a);
     shard_close(s);
     return 0;
 }
