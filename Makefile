@@ -13,10 +13,10 @@ endif
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := openblas hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto
+PKGS    := openblas hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
 
 # Rooms in the order in which they may know each other.
-ROOMS   := base data data/readers data/features data/examples autograd autograd/ops autograd/optim models lora train export cmd
+ROOMS   := base data data/readers data/features data/examples autograd autograd/ops autograd/optim models export lora train cmd
 # Rooms compiled once for each vector width; every file in them names its one public symbol through VARIANT() (base/variant.h).
 FAST    := data/features autograd/ops autograd/optim
 

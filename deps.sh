@@ -4,8 +4,8 @@
 # Without the right to install, prints the exact command and stops.
 set -eu
 APT="gcc make pkg-config libopenblas-pthread-dev libdnnl-dev libfftw3-dev libhdf5-dev libsndfile1-dev libsmf-dev libsoxr-dev librubberband-dev libyaml-dev
-     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhwloc-dev libjansson-dev libssl-dev libcsv-dev"
-BREW="pkg-config openblas onednn fftw hdf5 libsndfile libsmf libsoxr rubberband libyaml protobuf-c onnx hwloc jansson openssl@3 libcsv libomp"
+     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhwloc-dev libjansson-dev libssl-dev libcsv-dev libpcre2-dev"
+BREW="pkg-config openblas onednn fftw hdf5 libsndfile libsmf libsoxr rubberband libyaml protobuf-c onnx hwloc jansson openssl@3 libcsv libomp pcre2"
 
 if [ "$(uname -s)" = Darwin ]; then
     command -v brew >/dev/null || { echo "deps.sh: Homebrew is missing; install it, then run: brew install $BREW" >&2; exit 1; }

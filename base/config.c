@@ -255,6 +255,18 @@ size_t config_nums(const config *c, const char *name, const double **list)
     return v->n;
 }
 
+size_t config_map(const config *c, const char *name, const char *const **names, const double **nums)
+{
+    const config_value *v = value_of(c, name, TYPE(MAP));
+    *names = v->texts, *nums = v->nums;
+    return v->n;
+}
+
+bool config_is_list(const config *c, const char *name)
+{
+    return value_of(c, name, TYPE(TEXTS))->list;
+}
+
 int config_choice(const config *c, const char *name)
 {
     const config_value *v = value_of(c, name, TYPE(ENUM));

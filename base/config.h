@@ -39,8 +39,9 @@ typedef enum config_type {
     CONFIG_ENUM,    // one of `choices`
     CONFIG_BYTES,   // 6GiB, 512MB, 1048576
     CONFIG_SECONDS, // 90, 90s, 30m, 3h30m, 2d, 01:30:00
-    CONFIG_TEXTS,   // [a, b]; a single text is a list of one
+    CONFIG_TEXTS,   // [a, b]; a single text is a list of one (config_is_list tells)
     CONFIG_NUMBERS, // [0.9, 0.999]
+    CONFIG_MAP,     // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the file
     CONFIG_TYPES
 } config_type;
 
@@ -48,9 +49,9 @@ typedef struct config_key {
     const char *name; // "train.early_stopping.patience"; keys of one section stand together
     config_type type;
     const char *value; // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0, NULL or an empty list)
-    double min, max;   // INT, NUMBER, NUMBERS (each), BYTES, SECONDS: the range; min == max: any
+    double min, max;   // INT, NUMBER, NUMBERS and MAP (each), BYTES, SECONDS: the range; min == max: any
     const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
-    int least, most;     // TEXTS, NUMBERS: how many; most 0: any
+    int least, most;     // TEXTS, NUMBERS, MAP: how many; most 0: any
     const char *alias;   // another full name that is understood, or NULL
     bool required;       // config_finish refuses a configuration without it
     const char *help;    // one line
@@ -85,6 +86,8 @@ const char *config_text(const config *c, const char *name); // TEXT, ENUM
 uint64_t config_bytes(const config *c, const char *name);
 size_t config_texts(const config *c, const char *name, const char *const **list);
 size_t config_nums(const config *c, const char *name, const double **list);
+size_t config_map(const config *c, const char *name, const char *const **names, const double **nums);
+bool config_is_list(const config *c, const char *name);      // TEXTS: written in brackets, not as a single text
 const char *config_where(const config *c, const char *name); // "configs/x.yaml:7:3", "default": for errors found later
 // Index of an ENUM's value among its choices.
 int config_choice(const config *c, const char *name);

@@ -15,7 +15,8 @@ typedef struct config_value {
     uint64_t u;
     double d;
     const char *s;
-    size_t n; // TEXTS, NUMBERS
+    size_t n;  // TEXTS, NUMBERS, MAP
+    bool list; // written as one
     const char **texts;
     double *nums;
     int layer; // the file or override that set it: twice in one is a duplicate
@@ -40,9 +41,9 @@ typedef struct config_scalar {
 typedef struct config_entry {
     const char *name;  // full name as written; NULL for the value of `extends:`
     const char *where; // of the name
-    bool list;
+    bool list, map;
     size_t n;
-    config_scalar *items;
+    config_scalar *items; // of a map: name, value, name, value ...
 } config_entry;
 
 typedef struct config_entries {

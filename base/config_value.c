@@ -34,7 +34,8 @@ const char *config_describe(const config_key *k, char out[256])
                                                    [CONFIG_BYTES] = "a size such as 6GiB",
                                                    [CONFIG_SECONDS] = "a time such as 90s, 30m or 3h30m",
                                                    [CONFIG_TEXTS] = "a list of texts",
-                                                   [CONFIG_NUMBERS] = "a list of numbers"};
+                                                   [CONFIG_NUMBERS] = "a list of numbers",
+                                                   [CONFIG_MAP] = "a map of names to numbers"};
     int n = snprintf(out, 256, "%s", what[k->type]);
     if (k->type == CONFIG_TEXTS && k->choices)
         n = snprintf(out, 256, "a list of");
@@ -190,6 +191,7 @@ static bool set_list(const config_key *k, config_value *v, const config_entry *e
     if (k->most && (entry->n < (size_t)k->least || entry->n > (size_t)k->most))
         return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list of %zu", entry->where, k->name, config_describe(k, text), entry->n);
     v->n = entry->n;
+    v->list = entry->list;
     v->texts = NEW(a, const char *, entry->n + 1);
     v->nums = NEW(a, double, entry->n + 1);
     for (size_t i = 0; i < entry->n; i++) {
@@ -200,6 +202,35 @@ static bool set_list(const config_key *k, config_value *v, const config_entry *e
             return wrong(k, s, a, e);
     }
     return true;
+}
+
+// Names are kept in order: the first that fits may be the one that counts.
+static bool set_map(const config_key *k, config_value *v, const config_entry *entry, arena *a, err *e)
+{
+    v->n = entry->n / 2;
+    v->texts = NEW(a, const char *, v->n + 1);
+    v->nums = NEW(a, double, v->n + 1);
+    for (size_t i = 0; i < v->n; i++) {
+        const config_scalar *s = &entry->items[2 * i + 1];
+        v->texts[i] = entry->items[2 * i].text;
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(v->texts[j], v->texts[i]))
+                return err_set(e, ERR_CONFIG, "%s: '%s' is given twice in '%s'; keep one", s->where, v->texts[i], k->name);
+        if (!to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i]))
+            return wrong(k, s, a, e);
+    }
+    return true;
+}
+
+static bool set_value(const config_key *k, config_value *v, const config_entry *entry, arena *a, err *e)
+{
+    char text[256];
+    bool takes_list = k->type == CONFIG_TEXTS || k->type == CONFIG_NUMBERS;
+    if (entry->list && !takes_list)
+        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list", entry->where, k->name, config_describe(k, text));
+    if (k->type == CONFIG_MAP)
+        return entry->map ? set_map(k, v, entry, a, e) : wrong(k, &entry->items[0], a, e);
+    return takes_list ? set_list(k, v, entry, a, e) : set_scalar(k, v, &entry->items[0], a, e);
 }
 
 static void reset_group(config *c, const char *name, const char *where)
@@ -215,7 +246,7 @@ static void reset_group(config *c, const char *name, const char *where)
 bool config_assign(config *c, const config_entry *entry, err *e)
 {
     int i = config_find(c->t, entry->name);
-    bool null = !entry->list && config_is_null(&entry->items[0]);
+    bool null = !entry->list && !entry->map && config_is_null(&entry->items[0]);
     if (config_is_group(c->t, entry->name)) {
         if (!null)
             return err_set(e, ERR_CONFIG, "%s: '%s' is a section: it holds keys, not a value of its own", entry->where, entry->name);
@@ -228,14 +259,10 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     config_value *v = &c->values[i];
     if (c->layer && v->layer == c->layer)
         return err_set(e, ERR_CONFIG, "%s: '%s' is given twice, first at %s; keep one", entry->where, k->name, v->where);
-    bool takes_list = k->type == CONFIG_TEXTS || k->type == CONFIG_NUMBERS;
-    char text[256];
-    if (entry->list && !takes_list)
-        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list", entry->where, k->name, config_describe(k, text));
     if (null) {
         config_reset(c, i);
     } else {
-        if (!(takes_list ? set_list(k, v, entry, c->a, e) : set_scalar(k, v, &entry->items[0], c->a, e)))
+        if (!set_value(k, v, entry, c->a, e))
             return false;
         v->given = v->set = true;
     }

@@ -132,19 +132,20 @@ static config_entry *add_entry(reader *r, const char *name, const char *where)
     return entry;
 }
 
-static bool read_list(reader *r, config_entry *entry)
+// The values of a list, or names and values of a map in turn.
+static bool read_items(reader *r, config_entry *entry)
 {
     size_t cap = 0;
-    entry->list = true;
+    const char *what = entry->map ? "map" : "list";
     while (true) {
         if (!next(r))
             return false;
-        if (r->event.type == YAML_SEQUENCE_END_EVENT)
+        if (r->event.type == YAML_SEQUENCE_END_EVENT || r->event.type == YAML_MAPPING_END_EVENT)
             return true;
         if (r->event.type != YAML_SCALAR_EVENT)
-            return err_set(r->e, ERR_CONFIG, "%s: a list here holds plain values only", here(r));
+            return err_set(r->e, ERR_CONFIG, "%s: a %s here holds plain values only", here(r), what);
         if (entry->n == CONFIG_ENTRIES)
-            return err_set(r->e, ERR_CONFIG, "%s: a list of more than %d values", here(r), CONFIG_ENTRIES);
+            return err_set(r->e, ERR_CONFIG, "%s: a %s of more than %d values", here(r), what, CONFIG_ENTRIES);
         if (entry->n == cap) {
             config_scalar *grown = NEW(r->c->a, config_scalar, cap ? 2 * cap : 8);
             if (cap)
@@ -161,10 +162,12 @@ static bool read_map(reader *r, const char *prefix, int depth);
 // What stands behind "name:".
 static bool read_value(reader *r, const char *name, const char *where, int depth)
 {
-    if (r->event.type == YAML_MAPPING_START_EVENT) {
+    int key = config_find(r->c->t, name);
+    bool map = r->event.type == YAML_MAPPING_START_EVENT && key >= 0 && r->c->t->keys[key].type == CONFIG_MAP;
+    if (r->event.type == YAML_MAPPING_START_EVENT && !map) {
         if (*name && !config_is_group(r->c->t, name))
-            return config_find(r->c->t, name) < 0 ? config_unknown(r->c->t, name, where, r->e)
-                                                  : err_set(r->e, ERR_CONFIG, "%s: '%s' takes a value, not keys of its own", where, name);
+            return key < 0 ? config_unknown(r->c->t, name, where, r->e)
+                           : err_set(r->e, ERR_CONFIG, "%s: '%s' takes a value, not keys of its own", where, name);
         if (depth == CONFIG_DEPTH)
             return err_set(r->e, ERR_CONFIG, "%s: nested deeper than %d", where, CONFIG_DEPTH);
         return read_map(r, name, depth + 1);
@@ -172,8 +175,10 @@ static bool read_value(reader *r, const char *name, const char *where, int depth
     if (r->out->n == CONFIG_ENTRIES)
         return err_set(r->e, ERR_CONFIG, "%s: more than %d keys", where, CONFIG_ENTRIES);
     config_entry *entry = add_entry(r, name, where);
-    if (r->event.type == YAML_SEQUENCE_START_EVENT)
-        return read_list(r, entry);
+    entry->map = map;
+    entry->list = r->event.type == YAML_SEQUENCE_START_EVENT;
+    if (entry->map || entry->list)
+        return read_items(r, entry);
     entry->items = NEW(r->c->a, config_scalar, 1);
     entry->n = 1;
     return scalar(r, entry->items);

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/h5.h"
 #include "base/hw.h"
+#include "base/regex.h"
 #include "base/variant.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
@@ -22,7 +23,7 @@ static const struct {
 } libraries[] = {{"hdf5", h5_library},       {"sndfile", clip_library},       {"smf", midi_library},
                  {"soxr", resample_library}, {"rubberband", stretch_library}, {"fftw", fft_library},
                  {"yaml", config_library},   {"jansson", json_library},       {"protobuf-c", onnx_protobuf_version},
-                 {"hwloc", hw_library},      {"openssl", digest_library}};
+                 {"hwloc", hw_library},      {"openssl", digest_library},     {"pcre2", regex_library}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 static void say_people(cmd *c, const hw *h, const char *products)
