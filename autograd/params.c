@@ -56,7 +56,13 @@ int params_declare(params *p, const char *name, shape s, init how, err *e)
     }
     if (p->n == p->cap)
         params_grow(p);
-    p->list[p->n] = (param){arena_strdup(p->arena, name), s, how, true, true, shape_count(s), 0, -1};
+    p->list[p->n] = (param){.name = arena_strdup(p->arena, name),
+                            .shape = s,
+                            .init = how,
+                            .trainable = true,
+                            .counted = true,
+                            .count = shape_count(s),
+                            .goffset = -1};
     return p->n++;
 }
 

@@ -25,6 +25,7 @@ typedef struct param {
     init init;
     bool trainable;
     bool counted;    // false for training-only parts (the probe head): left out of the model's count and of exports
+    bool adapter;    // of a low-rank adapter (never counted): checkpoints keep it apart
     int64_t count;   // elements
     int64_t offset;  // element offset in `weights` (a multiple of 16)
     int64_t goffset; // element offset in `grads` and moments; -1 when frozen

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// low_rank: y = t + u v, a product of small inner size added to what is there (LoRA, Hu et al. 2021, equation 3).
+//     dt = d,  du = d v^T,  dv = u^T d                      v [K, N]
+//     with tb, y = t + u v^T: dt = d,  du = d v,  dv = d^T u      v [N, K]
+// Leading dimensions of t and u are folded into rows. With K of 8 to 64 the product costs little more than the pass over t that an
+// addition of its own would take, and where t ends here y takes its place.
+#include <string.h>
+
+#include "autograd/ops/product.h"
+
+typedef struct low_rank_attrs {
+    bool tb;
+} low_rank_attrs;
+
+static int64_t columns(shape s)
+{
+    return s.d[s.rank - 1];
+}
+
+static gemm gemm_of(const node *n)
+{
+    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    shape t = n->in[0]->shape, u = n->in[1]->shape;
+    return (gemm){.tb = tb,
+                  .m = shape_rows(t),
+                  .n = columns(t),
+                  .k = columns(u),
+                  .lda = columns(u),
+                  .ldb = tb ? columns(u) : columns(t),
+                  .beta = 1.0f,
+                  .ldc = columns(t)};
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64], c[64];
+    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    shape t = n->in[0]->shape, u = n->in[1]->shape, v = n->in[2]->shape;
+    if (t.rank < 1 || u.rank < 1 || v.rank != 2 || shape_rows(t) != shape_rows(u) || v.d[tb ? 0 : 1] != columns(t) ||
+        v.d[tb ? 1 : 0] != columns(u))
+        return rule_fail(e, "%s and %s%s do not make %s", shape_text(u, a), shape_text(v, b), tb ? "^T" : "", shape_text(t, c));
+    return rule_same(n, e);
+}
+
+static double cost(const node *n)
+{
+    gemm p = gemm_of(n);
+    return gemm_cost(p.m, p.n, p.k) + 0.2 * (double)(p.m * p.n);
+}
+
+static gemm gemm_at(const call *c)
+{
+    gemm p = gemm_of(c->n);
+    p.a = c->in[1], p.b = c->in[2], p.c = c->out[0];
+    return p;
+}
+
+static void part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm p = gemm_at(c);
+    tiles t = tiles_of(&p, 0);
+    for (int64_t i = lo; i < hi; i++) {
+        gemm s = tile_at(&p, &t, i);
+        const float *from = (const float *)c->in[0] + (s.c - p.c);
+        for (int64_t r = 0; from != s.c && r < s.m; r++)
+            memcpy(s.c + r * s.ldc, from + r * s.ldc, sizeof(float) * (size_t)s.n);
+        gemm_serial(&s);
+    }
+}
+
+static void forward(const call *c)
+{
+    gemm p = gemm_of(c->n);
+    tiles t = tiles_of(&p, 0);
+    op_parallel(c, t.down * t.across, 1, part);
+}
+
+static void reference(const call *c)
+{
+    gemm p = gemm_at(c);
+    for (int64_t i = 0; i < p.m; i++)
+        for (int64_t j = 0; j < p.n; j++)
+            p.c[i * p.n + j] = (float)((double)((const float *)c->in[0])[i * p.n + j] + product_at(&p, i, j));
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    tensor *u = n->in[1], *v = n->in[2], *d = dout[0];
+    if (want[0])
+        din[0] = d;
+    if (want[1])
+        din[1] = op_matmul(g, d, v, false, !tb);
+    if (want[2])
+        din[2] = tb ? op_matmul(g, d, u, true, false) : op_matmul(g, u, d, true, false);
+}
+
+static void portable(const node *n, emitter *m)
+{
+    const char *v = emit_in(m, n, 2), *product = emit_fresh(m, "low_rank");
+    if (((const low_rank_attrs *)n->attrs)->tb) {
+        int64_t perm[] = {1, 0};
+        emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
+        const char *vt = emit_fresh(m, "factor");
+        emit_node(m, "Transpose", 1, &v, 1, &vt, 1, &turn);
+        v = vt;
+    }
+    emit_node(m, "MatMul", 2, (const char *[]){emit_in(m, n, 1), v}, 1, &product, 0, NULL);
+    emit_node(m, "Add", 2, (const char *[]){emit_in(m, n, 0), product}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+}
+
+static tensor *build_plain(graph *g, tensor *const in[])
+{
+    return op_low_rank(g, in[0], in[1], in[2], false);
+}
+static tensor *build_turned(graph *g, tensor *const in[])
+{
+    return op_low_rank(g, in[0], in[1], in[2], true);
+}
+static const op_sample samples[] = {
+    {.what = "t + u v", .n = 3, .in = {VALUES(2, 33, 19), VALUES(2, 33, 3), VALUES(2, 3, 19)}, .build = build_plain},
+    {.what = "t + u v^T, three axes", .n = 3, .in = {VALUES(3, 2, 5, 17), VALUES(3, 2, 5, 4), VALUES(2, 17, 4)}, .build = build_turned},
+    {.what = "t + u v^T, several tiles",
+     .n = 3,
+     .in = {VALUES(2, 700, 200), VALUES(2, 700, 16), VALUES(2, 200, 16)},
+     .build = build_turned},
+};
+
+const op_def VARIANT(op_low_rank) = {
+    .name = "low_rank",
+    .n_in_min = 3,
+    .n_in_max = 3,
+    .n_out = 1,
+    .flags = OP_INPLACE0,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_low_rank(graph *g, tensor *t, tensor *u, tensor *v, bool tb)
+{
+    return graph_add(g, OP_low_rank, &(low_rank_attrs){tb}, sizeof(low_rank_attrs), 3, (tensor *[]){t, u, v});
+}
+#endif
