@@ -3,21 +3,101 @@
 //
 // torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a = sqrt 5 comes to the same);
 // torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden).
+//
+// Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as torch.nn.Linear would draw it, B zero, so that
+// a network begins as what it was without them.
 #include <math.h>
+#include <string.h>
 
 #include "models/model.h"
 
-static tensor *declare(network *n, const char *layer, const char *leaf, shape s, float k)
+static tensor *declare(network *n, const char *name, shape s, init how, bool adapter)
 {
-    char *name = arena_printf(graph_arena(n->g), "%s.%s", layer, leaf);
     err e = {0};
-    int i = params_declare(n->p, name, s, (init){INIT_UNIFORM, k}, &e);
-    return i >= 0 ? graph_param(n->g, name, i, s) : graph_fail(n->g, "%s", e.text);
+    int before = n->p->n, i = params_declare(n->p, name, s, how, &e);
+    if (i < 0)
+        return graph_fail(n->g, "%s", e.text);
+    param *q = &n->p->list[i];
+    if (i == before && adapter)
+        q->adapter = true, q->counted = false;
+    else if (i == before && n->dims.adapters) {
+        const adapters *l = n->dims.adapters;
+        q->trainable = false;
+        for (int k = 0; k < l->n_whole; k++)
+            q->trainable = q->trainable || !strcmp(l->whole[k], name);
+    }
+    return graph_param(n->g, name, i, s);
+}
+
+static tensor *declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k)
+{
+    return declare(n, arena_printf(graph_arena(n->g), "%s.%s", layer, leaf), s, (init){INIT_UNIFORM, k}, false);
+}
+
+static layer_info *note_layer(network *n, layer_kind kind, const char *name, const tensor *w)
+{
+    CHECK(n->n_layers < MODEL_LAYERS);
+    layer_info *l = &n->layers[n->n_layers++];
+    *l = (layer_info){.kind = kind, .weight = w->name, .out = w->shape.d[0], .in = w->shape.d[1]};
+    l->name = arena_strdup(graph_arena(n->g), name);
+    return l;
+}
+
+static const adapter_site *site_of(const network *n, const tensor *w)
+{
+    const adapters *l = n->dims.adapters;
+    for (int i = 0; l && i < l->n; i++)
+        if (!strcmp(l->site[i].weight, w->name))
+            return &l->site[i];
+    return NULL;
+}
+
+// A [rank, in] and B [out, rank] of a weight [out, in].
+static void declare_factors(network *n, const adapter_site *s, const tensor *w, tensor **a, tensor **b)
+{
+    int64_t in = w->shape.d[1];
+    *a = declare(n, s->a, shape_of(2, s->rank, in), (init){INIT_UNIFORM, 1.0f / sqrtf((float)in)}, true);
+    *b = declare(n, s->b, shape_of(2, w->shape.d[0], s->rank), (init){INIT_ZERO, 0}, true);
+}
+
+// y + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the smallest of them all.
+static tensor *adapt_output(network *n, const tensor *w, tensor *x, tensor *y)
+{
+    const adapter_site *s = site_of(n, w);
+    if (!s)
+        return y;
+    tensor *a, *b;
+    declare_factors(n, s, w, &a, &b);
+    tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0), a, NULL, ACT_NONE);
+    return op_low_rank(n->g, y, op_scale(n->g, u, s->scale), b, true);
+}
+
+// W + scale B A
+static tensor *adapt_weight(network *n, tensor *w)
+{
+    const adapter_site *s = site_of(n, w);
+    if (!s)
+        return w;
+    tensor *a, *b;
+    declare_factors(n, s, w, &a, &b);
+    return op_low_rank(n->g, w, op_scale(n->g, b, s->scale), a, false);
 }
 
 static int64_t last_dim(const tensor *x)
 {
     return x->shape.rank ? x->shape.d[x->shape.rank - 1] : 1;
+}
+
+// An activation stands in the product's own node where nothing comes between.
+static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, tensor *b, activation act)
+{
+    if (tensor_poisoned(w))
+        return w;
+    layer_info *l = note_layer(n, LAYER_LINEAR, name, w);
+    if (!site_of(n, w))
+        return l->y = op_linear(n->g, x, w, b, act);
+    tensor *y = adapt_output(n, w, x, op_linear(n->g, x, w, b, ACT_NONE));
+    return l->y = act == ACT_NONE ? y : op_act(n->g, y, act);
 }
 
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act)
@@ -26,34 +106,49 @@ tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activ
         return x;
     int64_t in = last_dim(x);
     float k = 1.0f / sqrtf((float)in);
-    tensor *w = declare(n, name, "weight", shape_of(2, out, in), k);
-    tensor *b = declare(n, name, "bias", shape_of(1, out), k);
-    return op_linear(n->g, x, w, b, act);
+    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, in), k);
+    tensor *b = declare_uniform(n, name, "bias", shape_of(1, out), k);
+    return call_linear(n, name, x, w, b, act);
+}
+
+typedef struct lstm_weights {
+    tensor *w_ih, *w_hh, *b_ih, *b_hh;
+} lstm_weights;
+
+// torch.nn.LSTM's four parameters, the matrices as adapters leave them. False: one is poisoned.
+static bool declare_lstm(network *n, const char *name, int64_t in, int64_t hidden, lstm_weights *w)
+{
+    float k = 1.0f / sqrtf((float)hidden);
+    w->w_ih = declare_uniform(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, in), k);
+    w->w_hh = declare_uniform(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
+    w->b_ih = declare_uniform(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
+    w->b_hh = declare_uniform(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
+    if (tensor_poisoned(w->w_ih) || tensor_poisoned(w->w_hh))
+        return false;
+    note_layer(n, LAYER_RECURRENT, w->w_ih->name, w->w_ih);
+    note_layer(n, LAYER_RECURRENT, w->w_hh->name, w->w_hh);
+    w->w_ih = adapt_weight(n, w->w_ih);
+    w->w_hh = adapt_weight(n, w->w_hh);
+    return true;
 }
 
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden)
 {
+    lstm_weights w;
     if (tensor_poisoned(x))
         return x;
-    float k = 1.0f / sqrtf((float)hidden);
-    tensor *w_ih = declare(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, last_dim(x)), k);
-    tensor *w_hh = declare(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
-    tensor *b_ih = declare(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
-    tensor *b_hh = declare(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
-    return op_lstm(n->g, x, w_ih, w_hh, b_ih, b_hh);
+    return declare_lstm(n, name, last_dim(x), hidden, &w) ? op_lstm(n->g, x, w.w_ih, w.w_hh, w.b_ih, w.b_hh) : w.w_ih;
 }
 
 tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next)
 {
+    lstm_weights w;
+    int64_t hidden = last_dim(h);
     if (tensor_poisoned(x) || tensor_poisoned(h) || tensor_poisoned(c))
         return *c_next = x;
-    int64_t hidden = last_dim(h);
-    float k = 1.0f / sqrtf((float)hidden);
-    tensor *w_ih = declare(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, last_dim(x)), k);
-    tensor *w_hh = declare(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
-    tensor *b_ih = declare(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
-    tensor *b_hh = declare(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
-    tensor *gates = op_add(n->g, op_linear(n->g, x, w_ih, b_ih, ACT_NONE), op_linear(n->g, h, w_hh, b_hh, ACT_NONE)), *g[4];
+    if (!declare_lstm(n, name, last_dim(x), hidden, &w))
+        return *c_next = w.w_ih;
+    tensor *gates = op_add(n->g, op_linear(n->g, x, w.w_ih, w.b_ih, ACT_NONE), op_linear(n->g, h, w.w_hh, w.b_hh, ACT_NONE)), *g[4];
     for (int i = 0; i < 4; i++)
         g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden), i == 2 ? ACT_TANH : ACT_SIGMOID);
     *c_next = op_add(n->g, op_mul(n->g, g[1], c), op_mul(n->g, g[0], g[2]));

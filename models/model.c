@@ -46,10 +46,11 @@ static shape port_shape(const port *q, const model_dims *d)
 // The probe is a part of training alone: a checkpoint holds it, the model's count and exports do not.
 static tensor *add_probe(network *n)
 {
-    int before = n->p->n;
+    int before = n->p->n, layers = n->n_layers;
     tensor *logits = layer_linear(n, "probe", n->out, n->dims.classes, ACT_NONE);
     for (int i = before; i < n->p->n; i++)
-        n->p->list[i].counted = false;
+        n->p->list[i].counted = false, n->p->list[i].trainable = true;
+    n->n_layers = layers;
     return logits;
 }
 
@@ -73,11 +74,6 @@ static void add_loss(network *n)
     n->loss = op_mul(n->g, n->loss_sum, n->scale);
 }
 
-static bool is_trainable(const network *n, int i)
-{
-    return n->dims.frozen ? !n->dims.frozen[i] : n->p->list[i].trainable;
-}
-
 static void add_gradients(network *n)
 {
     arena *a = graph_arena(n->g);
@@ -85,7 +81,7 @@ static void add_gradients(network *n)
     int *index = NEW(a, int, (size_t)n->p->n + 1), k = 0;
     for (int i = 0, end = graph_tensors(n->g); i < end; i++) {
         tensor *t = graph_tensor(n->g, i);
-        if (t->kind == TENSOR_PARAM && is_trainable(n, t->param))
+        if (t->kind == TENSOR_PARAM && n->p->list[t->param].trainable)
             index[k] = t->param, wrt[k++] = t;
     }
     graph_gradient(n->g, n->loss, wrt, k, grads);

@@ -16,7 +16,7 @@
 #include "autograd/ops.h"
 #include "autograd/params.h"
 
-enum { MODEL_PORTS = 4 };
+enum { MODEL_PORTS = 4, MODEL_LAYERS = 256 };
 
 // An input, output or target. A free dimension has size 0 and a symbol (SYM_BATCH "batch", SYM_TIME "time").
 typedef struct port {
@@ -29,13 +29,40 @@ typedef struct port {
     int low;
 } port;
 
+// A low-rank adapter of one weight (lora/ makes them). Where the layer is called, a linear one computes
+//     act(x W^T + b + scale (dropout(x) A^T) B^T)        A [rank, I], B [O, rank]
+// and a recurrent one takes W + scale B A in place of W [O, I].
+typedef struct adapter_site {
+    const char *weight; // "fc1.weight", "lstm.weight_ih_l0"
+    const char *a, *b;  // names of its parameters
+    int64_t rank;
+    float scale, dropout;
+} adapter_site;
+
+// With adapters, every parameter of the model is frozen but those that are trained whole beside them. The probe is always trained.
+typedef struct adapters {
+    const adapter_site *site;
+    const char *const *whole; // names of parameters
+    int n, n_whole;
+} adapters;
+
+// A matrix that an adapter can change, in the order of the calls.
+typedef enum layer_kind { LAYER_LINEAR, LAYER_RECURRENT } layer_kind;
+typedef struct layer_info {
+    layer_kind kind;
+    const char *name;   // as it is targeted: "fc1", "lstm.weight_ih_l0"
+    const char *weight; // its parameter [out, in]
+    int64_t in, out;
+    tensor *y; // LAYER_LINEAR: what it computes
+} layer_info;
+
 typedef struct model_dims {
     int64_t batch, time; // time: frames or tokens, 1 for models without
     int classes;         // of the training-only probe head; 0 for models that have none
     float label_smoothing;
-    float affect_weight; // models with `affect`: weight of the squared error of valence and arousal in the loss
-    bool training;       // with loss and gradients; else inputs to output (and probe logits where classes > 0)
-    const bool *frozen;  // by parameter index, for adapters; NULL: as the params table says
+    float affect_weight;      // models with `affect`: weight of the squared error of valence and arousal in the loss
+    bool training;            // with loss and gradients; else inputs to output (and probe logits where classes > 0)
+    const adapters *adapters; // NULL: none
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
@@ -46,15 +73,17 @@ typedef struct network {
     model_dims dims;
     graph *g;
     params *p;
-    tensor *in[MODEL_PORTS]; // in the order of model->inputs
-    tensor *out;             // the model's output: what is exported
-    tensor *logits;          // what the loss sees: the probe's logits, or `out`
-    tensor *target, *weight; // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
-    tensor *affect;          // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
-    tensor *scale;           // training: input "scale", a scalar: 1 / total weight of the accumulation window
-    tensor *loss_sum;        // training: sum of weight * loss over the rows of this batch
-    tensor *loss;            // loss_sum * scale: what is differentiated
-    tensor **grads;          // training: [p->n], NULL where frozen
+    tensor *in[MODEL_PORTS];         // in the order of model->inputs
+    tensor *out;                     // the model's output: what is exported
+    tensor *logits;                  // what the loss sees: the probe's logits, or `out`
+    tensor *target, *weight;         // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
+    tensor *affect;                  // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
+    tensor *scale;                   // training: input "scale", a scalar: 1 / total weight of the accumulation window
+    tensor *loss_sum;                // training: sum of weight * loss over the rows of this batch
+    tensor *loss;                    // loss_sum * scale: what is differentiated
+    tensor **grads;                  // training: [p->n], NULL where frozen
+    layer_info layers[MODEL_LAYERS]; // without the probe
+    int n_layers;
 } network;
 
 struct model_def {

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "lora/lora.h"
+#include "lora/merge.h"
 
 static const char FORMAT[] = "kmidi-checkpoint";
 
@@ -66,13 +68,18 @@ static bool write_meta(h5 *f, const checkpoint_content *c, err *e)
     return true;
 }
 
-// One dataset a parameter under `group`: from the weights' layout, or the gradient's (trainable ones only).
+static const char *group_of(const param *q)
+{
+    return q->adapter ? "lora" : "params";
+}
+
+// One dataset a parameter under `group` (NULL: its own): from the weights' layout, or the gradient's (trainable ones only).
 static bool write_params(h5 *f, const char *group, const params *p, const float *data, bool gradient_layout, err *e)
 {
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
         char name[300];
-        snprintf(name, sizeof name, "%s/%s", group, q->name);
+        snprintf(name, sizeof name, "%s/%s", group ? group : group_of(q), q->name);
         int64_t offset = gradient_layout ? q->goffset : q->offset;
         if (offset >= 0 && !h5_write(f, name, shape_of_param(q), data + offset, e))
             return false;
@@ -94,7 +101,7 @@ static bool write_state(h5 *f, const checkpoint_state *s, err *e)
 static bool write_all(h5 *f, const checkpoint_content *c, err *e)
 {
     char group[32];
-    if (!write_meta(f, c, e) || !write_params(f, "params", c->params, c->params->weights, false, e))
+    if (!write_meta(f, c, e) || !write_params(f, NULL, c->params, c->params->weights, false, e))
         return false;
     for (int m = 0; c->state && m < c->params->n_moments; m++) {
         snprintf(group, sizeof group, "optim/moment%d", m + 1);
@@ -178,6 +185,9 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     if (!k->model)
         return err_set(e, ERR_FORMAT, "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`", k->path, model);
     k->has_ema = h5_has(k->file, "ema");
+    k->adapter = h5_has(k->file, "lora") ? meta_get(&k->meta, "adapter") : NULL;
+    if (h5_has(k->file, "lora") && !k->adapter)
+        return err_set(e, ERR_DAMAGED, "'%s' holds adapters but does not say what they adapt", k->path);
     h5_shape s;
     if (h5_has(k->file, "params/probe.weight")) {
         if (!h5_stat(k->file, "params/probe.weight", &s, e))
@@ -285,32 +295,81 @@ static bool check_whole(checkpoint *k, err *e)
     return false;
 }
 
-static bool read_weights(checkpoint *k, params *p, bool shadow, bool skip, err *e)
+// Of a parameter's two values, the one that is for use.
+static const char *group_for_use(checkpoint *k, const param *q, bool shadow)
 {
-    if (!check_whole(k, e))
-        return false;
+    char name[300];
+    snprintf(name, sizeof name, "ema/%s", q->name);
+    return shadow && k->has_ema && h5_has(k->file, name) ? "ema" : group_of(q);
+}
+
+typedef struct reading {
+    bool shadow; // EMA weights where there are some
+    bool begin;  // what is not the model's own may be missing, and adapters are left as they are
+} reading;
+
+static bool read_each(checkpoint *k, params *p, reading how, err *e)
+{
     for (int i = 0; i < p->n; i++) {
-        char name[300];
-        if (skip && skippable(k, &p->list[i]))
+        const param *q = &p->list[i];
+        if (how.begin && (q->adapter || skippable(k, q)))
             continue;
-        snprintf(name, sizeof name, "ema/%s", p->list[i].name);
-        bool from_ema = shadow && k->has_ema && h5_has(k->file, name);
-        if (!read_param(k, from_ema ? "ema" : "params", &p->list[i], params_at(p, i), e)) {
-            explain(k->path, e);
+        if (!read_param(k, group_for_use(k, q, how.shadow), q, params_at(p, i), e))
             return false;
-        }
     }
     return true;
 }
 
+// Adds the file's adapters to the weights that they adapt.
+static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
+{
+    arena a = {.name = "adapters"};
+    lora_config c;
+    const char *text = k->adapter;
+    const adapters *l = lora_config_read(k->path, text, strlen(text), &a, &c, e) ? lora_match(&c, k->model, false, &a, e) : NULL;
+    bool ok = l != NULL;
+    for (int i = 0; ok && i < l->n; i++) {
+        const adapter_site *s = &l->site[i];
+        int at = params_find(p, s->weight);
+        const param *w = &p->list[at];
+        param qa = {.name = s->a, .shape = shape_of(2, s->rank, w->shape.d[1]), .adapter = true}, qb = qa;
+        qb.name = s->b, qb.shape = shape_of(2, w->shape.d[0], s->rank);
+        float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)), *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
+        ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) && read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
+        if (ok)
+            lora_add(params_at(p, at), w->shape.d[0], w->shape.d[1], &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+static bool has_adapters(const params *p)
+{
+    bool any = false;
+    for (int i = 0; i < p->n; i++)
+        any = any || p->list[i].adapter;
+    return any;
+}
+
+static bool read_weights(checkpoint *k, params *p, reading how, err *e)
+{
+    bool merge = k->adapter && (how.begin || !has_adapters(p));
+    if (!check_whole(k, e))
+        return false;
+    if (read_each(k, p, how, e) && (!merge || merge_adapters(k, p, how.shadow, e)))
+        return true;
+    explain(k->path, e);
+    return false;
+}
+
 bool checkpoint_weights(checkpoint *k, params *p, err *e)
 {
-    return read_weights(k, p, true, false, e);
+    return read_weights(k, p, (reading){.shadow = true}, e);
 }
 
 bool checkpoint_start(checkpoint *k, params *p, err *e)
 {
-    return read_weights(k, p, true, true, e);
+    return read_weights(k, p, (reading){.shadow = true, .begin = true}, e);
 }
 
 static bool read_trainable(checkpoint *k, const char *group, const params *p, float *to, err *e)
@@ -327,7 +386,7 @@ bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
 {
     if (!k->has_state)
         return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path, k->path);
-    if (!read_weights(k, p, false, false, e))
+    if (!read_weights(k, p, (reading){0}, e))
         return false;
     for (int m = 0; m < p->n_moments; m++) {
         char group[32];

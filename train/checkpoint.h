@@ -3,6 +3,7 @@
 //
 //     /meta/NAME      texts: model, config (resolved YAML), revision, and all of model_meta (below)
 //     /params/NAME    f32 weights, the training-only probe too ("probe.weight")
+//     /lora/NAME      f32 factors of adapters ("fc1.lora_A.weight"); /params then holds the frozen model that they are added to
 //     /ema/NAME       f32 shadow weights, where train.ema was on: what evaluation and export use
 //     /optim/M/NAME   f32 moment M ("moment1", "moment2") of each trainable parameter
 //     /state/NAME     numbers: step, epoch, loader position, seed, best, patience, offsets of the metric file (checkpoint_state.def)
@@ -24,6 +25,7 @@
 //     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict
+//     adapter, adapter_base             of /lora: its adapter_config.json, and the fingerprint of the model that it adapts
 #ifndef KMIDI_TRAIN_CHECKPOINT_H
 #define KMIDI_TRAIN_CHECKPOINT_H
 
@@ -51,6 +53,7 @@ typedef struct checkpoint {
     const char *config; // YAML; "" for imported weights
     model_meta meta;
     bool has_state, has_ema;
+    const char *adapter;    // adapter_config.json of /lora; NULL without
     checkpoint_state state; // where has_state
     h5 *file;
 } checkpoint;
@@ -59,10 +62,11 @@ typedef struct checkpoint {
 // checkpoint of the same folder where there is one. Texts are owned by `a`.
 checkpoint *checkpoint_open(const char *path, arena *a, err *e) MUST_CHECK;
 void checkpoint_close(checkpoint *k); // accepts NULL
-// The weights for use: EMA weights where the file has them. Every parameter of `p` must be there with its shape.
+// The weights for use: EMA weights where the file has them, adapters added to what they adapt unless `p` has them too. Every parameter of
+// `p` must be there with its shape.
 bool checkpoint_weights(checkpoint *k, params *p, err *e) MUST_CHECK;
-// The same for a new run (init_from): parameters that are not the model's own (the probe) stay as they are where the file has none of their
-// shape.
+// The same for a new run (init_from, lora.base): parameters that are not the model's own stay as they are: adapters, and the probe where
+// the file has none of its shape.
 bool checkpoint_start(checkpoint *k, params *p, err *e) MUST_CHECK;
 // Everything for going on: weights, moments, and EMA (where `ema` is not NULL, of p->grads_len).
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;

@@ -85,10 +85,11 @@ job *job_configure(const job_request *r, arena *a, err *e)
 static bool check_data(const job *j, err *e)
 {
     const char *path = j->resume;
-    if (!path && !j->options.init_from)
+    const char *from = j->options.lora.r ? j->options.lora_base : j->options.init_from;
+    if (!path && !from)
         return true;
-    if (!path && !(path = checkpoint_find(j->a, j->options.init_from, "best", e)))
-        return err_trail(e, "init_from");
+    if (!path && !(path = checkpoint_find(j->a, from, "best", e)))
+        return err_trail(e, j->options.lora.r ? "lora.base" : "init_from");
     checkpoint *k = checkpoint_open(path, j->a, e);
     bool ok = k && (!j->resume || shards_same(j->shards, k, e));
     if (ok && !j->resume && meta_get(&k->meta, "settings"))
@@ -199,8 +200,9 @@ static void say_start(const job *j)
     char peak[32], budget[32], blas[128];
     int64_t all = params_count(p, false), trainable = 0, aside = 0;
     for (int i = 0; i < p->n; i++) {
-        trainable += p->list[i].counted && p->list[i].trainable ? p->list[i].count : 0;
-        aside += p->list[i].counted ? 0 : p->list[i].count;
+        bool probe = !p->list[i].counted && !p->list[i].adapter;
+        trainable += p->list[i].trainable && !probe ? p->list[i].count : 0;
+        aside += probe ? p->list[i].count : 0;
     }
     log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
             aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)aside) : "");

@@ -94,6 +94,25 @@ static const config_key keys[] = {
     {"memory.budget", CONFIG_BYTES, NULL, 1 << 20, INFINITY, .help = "the budget itself, instead of a profile's"},
     {"memory.beside_llm", CONFIG_BOOL, "false", .help = "a language model stays resident beside us: 7, 7, 2 GiB instead"},
 
+    {"lora", CONFIG_SECTION,
+     .help =
+         "Low-rank adapters instead of the weights themselves (docs/lora.md); names and rules are those of Hugging Face PEFT's LoraConfig"},
+    {"lora.base", CONFIG_TEXT, NULL, .help = "the checkpoint, or run folder, whose model is adapted; its weights stay as they are"},
+    {"lora.target_modules", CONFIG_TEXTS, NULL, .least = 1, .most = 4096,
+     .help = "turns adapters on: [names] of layers (whole, or their end behind a dot), a regular expression that fits whole names, or "
+             "all-linear"},
+    {"lora.exclude_modules", CONFIG_TEXTS, NULL, .help = "layers that are no targets after all: names or a regular expression, as above"},
+    {"lora.r", CONFIG_INT, "8", 1, 4096, .help = "rank of an adapter"},
+    {"lora.alpha", CONFIG_NUMBER, "16", 0, 1e6, .alias = "lora.lora_alpha", .help = "an adapter counts alpha / r times"},
+    {"lora.dropout", CONFIG_NUMBER, "0", 0, 0.999, .alias = "lora.lora_dropout",
+     .help = "of an adapter's input (linear layers; PEFT has none for matrices of an LSTM)"},
+    {"lora.rslora", CONFIG_BOOL, "false", .alias = "lora.use_rslora", .help = "alpha / sqrt(r) instead"},
+    {"lora.modules_to_save", CONFIG_TEXTS, NULL, .help = "modules that are trained whole beside the adapters"},
+    {"lora.rank_pattern", CONFIG_MAP, NULL, 1, 4096, .help = "{name or regular expression: rank}; the first that fits"},
+    {"lora.alpha_pattern", CONFIG_MAP, NULL, 0, 1e6, .help = "{name or regular expression: alpha}; the first that fits"},
+    {"lora.layers_to_transform", CONFIG_NUMBERS, NULL, 0, 1e6, .help = "of numbered layers only these"},
+    {"lora.layers_pattern", CONFIG_TEXTS, "[layers]", .help = "the list that layers_to_transform numbers"},
+
     {"logging", CONFIG_SECTION, .help = "What a run tells"},
     {"logging.every", CONFIG_INT, "10", 1, 1e9, .help = "steps between two lines of metrics.jsonl"},
     {"logging.tensorboard", CONFIG_BOOL, "true", .help = "write TensorBoard event files into the run folder"},
@@ -250,7 +269,7 @@ static void read_loop(const config *c, train_options *o)
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e)
 {
     *o = (train_options){.run_name = config_text(c, "run_name"), .init_from = config_text(c, "init_from")};
-    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e))
+    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e) || !train_options_lora(c, o, e))
         return false;
     read_data(c, o);
     read_loop(c, o);

@@ -8,6 +8,7 @@
 #include "autograd/optim.h"
 #include "base/config.h"
 #include "data/augment_midi.h"
+#include "lora/lora.h"
 #include "models/model.h"
 #include "train/schedule.h"
 
@@ -20,6 +21,8 @@ typedef struct train_options {
     const model_def *model;
     const char *run_name;  // NULL: the model's name
     const char *init_from; // NULL: fresh weights
+    const char *lora_base; // checkpoint whose weights `lora` adapts; NULL: fresh ones (bench, tests)
+    lora_config lora;      // r 0: no adapters, the model itself is trained
     struct {
         const char *const *train, *const *val;
         size_t n_train, n_val;
@@ -54,6 +57,9 @@ typedef struct train_options {
 // Reads a finished configuration; texts stay the configuration's. What the table cannot say (an unknown model, warm-up in both units) is
 // refused here, with the place. `memory_limit`: bytes that this process may use at all (hw.h), for memory.profile auto.
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e) MUST_CHECK;
+
+// The part of it that options_lora.c reads.
+bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;
 
 // A resumed run may be given other values only for keys that do not touch its numbers (how long, how often, how it is shown). The first key
 // that differs otherwise: false, ERR_CONFIG with both values.

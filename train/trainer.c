@@ -336,20 +336,42 @@ static void plan_steps(trainer *t)
     t->warmup = schedule_warmup(&t->o->schedule, t->per_epoch);
 }
 
+static bool start_from(trainer *t, const char *run_or_file, err *e)
+{
+    const char *path = checkpoint_find(t->a, run_or_file, "best", e);
+    checkpoint *k = path ? checkpoint_open(path, t->a, e) : NULL;
+    bool ok = k && checkpoint_start(k, t->p, e);
+    checkpoint_close(k);
+    return ok;
+}
+
+// What a checkpoint must say, so that the factors in it can be used.
+static bool describe_adapter(trainer *t, err *e)
+{
+    strbuf text = {0};
+    char hex[65];
+    bool ok = lora_config_write(&t->o->lora, t->o->model, t->o->lora_base, &text, e);
+    params_fingerprint(t->p, hex);
+    if (ok)
+        meta_set(&t->meta, "adapter", text.s), meta_set(&t->meta, "adapter_base", hex);
+    strbuf_free(&text);
+    return ok;
+}
+
 static bool start(trainer *t, err *e)
 {
     t->saved = -1;
     t->state.evaluated = t->state.best_step = -1;
     t->state.value = NAN;
     t->state.seed = t->o->seed;
-    if (t->o->init_from && !t->s.resume) {
-        const char *path = checkpoint_find(t->a, t->o->init_from, "best", e);
-        checkpoint *k = path ? checkpoint_open(path, t->a, e) : NULL;
-        bool ok = k && checkpoint_start(k, t->p, e);
-        checkpoint_close(k);
-        if (!ok)
-            return err_trail(e, "init_from");
-    }
+    t->meta.arena = t->a;
+    for (int i = 0; t->s.meta && i < t->s.meta->n; i++)
+        meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
+    const char *from = t->adapters ? t->o->lora_base : t->o->init_from;
+    if (from && !t->s.resume && !start_from(t, from, e))
+        return err_trail(e, t->adapters ? "lora.base" : "init_from");
+    if (t->adapters && !t->s.resume && !describe_adapter(t, e))
+        return false;
     for (int i = 0; t->ema && i < t->p->n; i++)
         if (t->p->list[i].goffset >= 0)
             memcpy(t->ema + t->p->list[i].goffset, params_at(t->p, i), sizeof(float) * (size_t)t->p->list[i].count);

@@ -22,7 +22,8 @@ static model_dims dims_of(const trainer *t, bool training)
                         .classes = t->s.classes,
                         .label_smoothing = training ? t->o->label_smoothing : 0,
                         .affect_weight = training ? t->o->affect_weight : 0,
-                        .training = training};
+                        .training = training,
+                        .adapters = t->adapters};
 }
 
 static bool build_train(trainer *t, err *e)
@@ -112,6 +113,8 @@ bool trainer_build(trainer *t, err *e)
 {
     t->threads = threads_count(t->s.env->pool);
     t->p = params_open(t->a);
+    if (t->o->lora.r && !(t->adapters = lora_match(&t->o->lora, t->o->model, true, t->a, e)))
+        return err_trail(e, "lora");
     if (!build_train(t, e) || !build_eval(t, e))
         return false;
     predict(t);

@@ -12,8 +12,10 @@ struct trainer {
     const train_options *o;
     arena *a;
     params *p;
-    folder *folder; // NULL: nothing is written
-    float *ema;     // p->grads_len, or NULL
+    const adapters *adapters; // NULL: none
+    model_meta meta;          // of the setup, and what there is to say about the adapters
+    folder *folder;           // NULL: nothing is written
+    float *ema;               // p->grads_len, or NULL
     network *net;
     plan *plan;
     run *run;

@@ -110,7 +110,7 @@ static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
     t->state.metrics_bytes = t->folder->metrics_bytes;
     if (file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
         return false;
-    checkpoint_content c = {t->o->model, t->s.config, t->s.meta, t->p, &t->state, t->ema};
+    checkpoint_content c = {t->o->model, t->s.config, &t->meta, t->p, &t->state, t->ema};
     if (!checkpoint_save(last, &c, e))
         return false;
     t->saved = t->state.step;
@@ -139,6 +139,9 @@ bool trainer_resume(trainer *t, err *e)
     bool ok = k && checkpoint_resume(k, t->p, t->ema, e);
     if (ok && k->model != t->o->model)
         ok = err_set(e, ERR_MISMATCH, "'%s' is of %s, not %s", t->s.resume, k->model->name, t->o->model->name);
+    for (int i = 0; ok && i < k->meta.n; i++)
+        if (str_starts(k->meta.keys[i], "adapter"))
+            meta_set(&t->meta, k->meta.keys[i], k->meta.values[i]);
     if (ok) {
         t->state = k->state;
         t->saved = k->state.step;

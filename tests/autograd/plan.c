@@ -9,10 +9,10 @@
 #include "models/model.h"
 #include "tests/test.h"
 
-static network *build(const model_def *m, params *p, const bool *frozen, arena *a)
+static network *build(const model_def *m, params *p, arena *a)
 {
     err e = {0};
-    model_dims d = {.batch = 4, .time = 6, .classes = 5, .training = true, .frozen = frozen};
+    model_dims d = {.batch = 4, .time = 6, .classes = 5, .training = true};
     network *n = model_build(m, p, &d, a, &e);
     EXPECT_OK(n != NULL, e);
     return n;
@@ -68,7 +68,7 @@ TEST(plan_never_shares_living_bytes)
         for (int mode = GRAD_STORE; mode <= GRAD_ADD; mode++) {
             arena a = {.name = "plan"};
             params *pp = params_open(&a);
-            plan *p = make(build(model_at(i), pp, NULL, &a), (grad_mode)mode, &a);
+            plan *p = make(build(model_at(i), pp, &a), (grad_mode)mode, &a);
             check_no_overlap(p);
             check_alive(p);
             EXPECT(p->arena_bytes >= p->live_bytes);
@@ -83,15 +83,13 @@ TEST(plan_freezing_removes_gradients_moments_and_backward_work)
     err e = {0};
     params *all = params_open(&a), *part = params_open(&a);
     const model_def *m = model_find("melody_transformer");
-    network *n = build(m, all, NULL, &a);
-    bool frozen[64] = {0};
-    for (int i = 0; i < all->n; i++)
-        frozen[i] = strncmp(all->list[i].name, "fc3", 3) != 0;
-    network *f = build(m, part, frozen, &a);
-    for (int i = 0; i < part->n; i++) {
-        part->list[i].trainable = !frozen[i];
-        EXPECT_INT(f->grads[i] == NULL, frozen[i]);
-    }
+    network *n = build(m, all, &a);
+    EXPECT_OK(model_build(m, part, &(model_dims){.batch = 1, .time = 1}, &a, &e) != NULL, e);
+    for (int i = 0; i < part->n; i++)
+        part->list[i].trainable = !strncmp(part->list[i].name, "fc3", 3);
+    network *f = build(m, part, &a);
+    for (int i = 0; i < part->n; i++)
+        EXPECT_INT(f->grads[i] != NULL, part->list[i].trainable);
     plan *big = make(n, GRAD_STORE, &a), *small = make(f, GRAD_STORE, &a);
     for (int s = 0; s < small->n_steps; s++)
         EXPECT(!small->steps[s].node || strcmp(small->steps[s].node->op->name, "lstm_back") != 0);
@@ -122,7 +120,7 @@ TEST(plan_prints_as_a_table)
 {
     arena a = {.name = "print"};
     strbuf out = {0};
-    plan_print(make(build(model_find("dynamics_engine"), params_open(&a), NULL, &a), GRAD_ADD, &a), &out);
+    plan_print(make(build(model_find("dynamics_engine"), params_open(&a), &a), GRAD_ADD, &a), &out);
     EXPECT_HAS(out.s, "linear");
     EXPECT_HAS(out.s, "(add gradient)");
     EXPECT_HAS(out.s, "bytes (");

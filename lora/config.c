@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config.c: adapter_config.json, as PEFT writes and reads it (peft/tuners/lora/config.py, version 0.21).
+//
+// PEFT drops keys that it does not know; so do we, except where a key says that the adapter is not plain LoRA: what it computes would then
+// be another thing, and a wrong model is worse than none.
+#include <math.h>
+#include <string.h>
+
+#include "lora/lora.h"
+
+// ---- Reading
+
+typedef struct reader {
+    const char *path;
+    const json *root;
+    arena *a;
+    err *e;
+} reader;
+
+static bool is_set(const json *v)
+{
+    switch (json_type(v)) {
+    case JSON_BOOL:
+        return json_bool(v, false);
+    case JSON_NUMBER:
+        return json_num(v, 0) != 0;
+    case JSON_STRING:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return json_len(v) > 0 || json_type(v) == JSON_STRING;
+    default:
+        return false;
+    }
+}
+
+// Keys that make it another method, and what that is called.
+static const struct {
+    const char *key, *method;
+} methods[] = {
+    {"use_dora", "DoRA (use_dora)"},
+    {"use_qalora", "QALoRA (use_qalora)"},
+    {"alora_invocation_tokens", "activated LoRA (alora_invocation_tokens)"},
+    {"megatron_config", "Megatron layers (megatron_config)"},
+    {"layer_replication", "layer replication (layer_replication)"},
+    {"lora_bias", "LoRA with a bias of its own (lora_bias)"},
+    {"fan_in_fan_out", "transposed weights (fan_in_fan_out)"},
+    {"trainable_token_indices", "trained tokens (trainable_token_indices)"},
+    {"use_bdlora", "block-diagonal LoRA (use_bdlora)"},
+    {"velora_config", "VeLoRA (velora_config)"},
+    {"monteclora_config", "MonteCLoRA (monteclora_config)"},
+    {"kasa_config", "KaSA (kasa_config)"},
+    {"arrow_config", "Arrow routing (arrow_config)"},
+};
+
+// Ways to begin that change the base's weights too: B A is then not what is to be added to the base as it was.
+static const char *const changing[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
+
+static bool refuse(const reader *r, const char *method)
+{
+    return err_set(r->e, ERR_MISMATCH, "'%s' is of the method %s, which kmidi does not have: it takes plain LoRA", r->path, method);
+}
+
+static bool check_method(const reader *r)
+{
+    const char *type = json_str(json_get(r->root, "peft_type"), NULL), *bias = json_str(json_get(r->root, "bias"), "none");
+    const char *begin = json_str(json_get(r->root, "init_lora_weights"), "");
+    if (json_type(r->root) != JSON_OBJECT || !type)
+        return err_set(r->e, ERR_FORMAT, "'%s' is no adapter configuration of PEFT: it has no 'peft_type'", r->path);
+    if (strcmp(type, "LORA"))
+        return refuse(r, type);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (is_set(json_get(r->root, methods[i].key)))
+            return refuse(r, methods[i].method);
+    if (strcmp(bias, "none"))
+        return refuse(r, arena_printf(r->a, "trained biases (bias: %s)", bias));
+    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
+        if (str_starts(begin, changing[i]))
+            return refuse(r, arena_printf(r->a, "%s (init_lora_weights), whose base is another than before", begin));
+    return true;
+}
+
+static bool wrong(const reader *r, const char *key, const char *what)
+{
+    return err_set(r->e, ERR_VALUE, "'%s': '%s' is not %s; correct it, or save the adapter again", r->path, key, what);
+}
+
+static bool read_number(const reader *r, const char *key, double fallback, double least, double below, double *out)
+{
+    const json *v = json_get(r->root, key);
+    bool absent = json_type(v) == JSON_NONE || json_type(v) == JSON_NULL;
+    *out = absent ? fallback : json_num(v, NAN);
+    return (*out >= least && *out < below) || wrong(r, key, "a number in its range");
+}
+
+// A list of texts; a single text is a list of one. null: none.
+static bool read_names(const reader *r, const char *key, lora_names *out)
+{
+    const json *v = json_get(r->root, key);
+    size_t n = json_type(v) == JSON_STRING ? 1 : json_len(v);
+    const char **list = NEW(r->a, const char *, n + 1);
+    *out = (lora_names){list, n};
+    if (json_type(v) != JSON_STRING && json_type(v) != JSON_ARRAY && is_set(v))
+        return wrong(r, key, "a list of names");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_str(json_type(v) == JSON_STRING ? v : json_at(v, i), NULL);
+        if (!name)
+            return wrong(r, key, "a list of names");
+        list[i] = arena_strdup(r->a, name);
+    }
+    return true;
+}
+
+// A single text is a regular expression.
+static bool read_choice(const reader *r, const char *key, lora_choice *out)
+{
+    if (!read_names(r, key, &out->names))
+        return false;
+    if (json_type(json_get(r->root, key)) == JSON_STRING)
+        out->regex = out->names.list[0], out->names.n = 0;
+    return true;
+}
+
+static bool read_pattern(const reader *r, const char *key, lora_pattern *out)
+{
+    const json *v = json_get(r->root, key);
+    size_t n = json_len(v), i = 0;
+    const char **keys = NEW(r->a, const char *, n + 1);
+    double *values = NEW(r->a, double, n + 1);
+    if (is_set(v) && json_type(v) != JSON_OBJECT)
+        return wrong(r, key, "a map of names to numbers");
+    for (void *it = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; it; it = json_next(v, it), i++) {
+        keys[i] = arena_strdup(r->a, json_key(it));
+        values[i] = json_num(json_value(it), NAN);
+        if (!(fabs(values[i]) < 1e9))
+            return wrong(r, key, "a map of names to numbers");
+    }
+    *out = (lora_pattern){keys, values, n};
+    return true;
+}
+
+static bool read_layers(const reader *r, lora_config *c)
+{
+    const json *v = json_get(r->root, "layers_to_transform");
+    bool one = json_type(v) == JSON_NUMBER;
+    size_t n = one ? 1 : json_type(v) == JSON_ARRAY ? json_len(v) : 0;
+    double *list = NEW(r->a, double, n + 1);
+    if (!one && json_type(v) != JSON_ARRAY && is_set(v))
+        return wrong(r, "layers_to_transform", "a list of numbers");
+    for (size_t i = 0; i < n; i++) {
+        list[i] = json_num(one ? v : json_at(v, i), -1);
+        if (!(list[i] >= 0 && list[i] < 1e6 && list[i] == floor(list[i])))
+            return wrong(r, "layers_to_transform", "a list of numbers");
+    }
+    c->layers = list, c->n_layers = n;
+    return true;
+}
+
+static bool read_all(const reader *r, lora_config *c)
+{
+    double rank;
+    *c = (lora_config){.rslora = json_bool(json_get(r->root, "use_rslora"), false)};
+    if (!check_method(r) || !read_number(r, "r", 8, 1, 1 << 20, &rank) || !read_number(r, "lora_alpha", 8, -1e6, 1e6, &c->alpha) ||
+        !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) || !read_choice(r, "target_modules", &c->targets) ||
+        !read_choice(r, "exclude_modules", &c->exclude) || !read_names(r, "target_parameters", &c->parameters) ||
+        !read_names(r, "modules_to_save", &c->save) || !read_pattern(r, "rank_pattern", &c->ranks) ||
+        !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) || !read_names(r, "layers_pattern", &c->layers_pattern))
+        return false;
+    c->r = (int64_t)rank;
+    c->all_linear = c->targets.regex && !strcasecmp(c->targets.regex, "all-linear");
+    return c->r == rank || wrong(r, "r", "a whole number");
+}
+
+bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c, err *e)
+{
+    json *root = json_parse(text, n, e);
+    if (!root) {
+        if (e)
+            e->code = ERR_FORMAT;
+        return err_trail(e, "'%s'", path);
+    }
+    bool ok = read_all(&(reader){path, root, a, e}, c);
+    json_free(root);
+    return ok;
+}
+
+// ---- Writing
+
+static json *names_json(const lora_names *l)
+{
+    json *list = l->n ? json_array() : NULL;
+    for (size_t i = 0; i < l->n; i++)
+        json_push_str(list, l->list[i]);
+    return list;
+}
+
+// Whole numbers without a point, as Python's int.
+static void set_number(json *o, const char *key, double v)
+{
+    if (v == floor(v) && fabs(v) < 1e15)
+        json_set_int(o, key, (int64_t)v);
+    else
+        json_set_num(o, key, v);
+}
+
+// A path as a regular expression.
+static const char *escaped(const char *path, arena *a)
+{
+    char *out = arena_printf(a, "%s%s", path, path), *to = out; // room for a backslash before each character
+    for (; *path; path++) {
+        if (*path == '.')
+            *to++ = '\\';
+        *to++ = *path;
+    }
+    *to = 0;
+    return out;
+}
+
+// A site's path: its A without the tail.
+static const char *site_path(const adapter_site *s, arena *a)
+{
+    return arena_printf(a, "%.*s", (int)(strlen(s->a) - strlen(".lora_A.weight")), s->a);
+}
+
+static bool is_linear(const adapter_site *s, arena *a)
+{
+    return !strcmp(arena_printf(a, "%s.weight", site_path(s, a)), s->weight);
+}
+
+// Names that the targets are found by: those of the configuration that fit one of this kind, or every path.
+static lora_names names_of(const lora_config *c, const adapters *l, bool linear, arena *a)
+{
+    size_t n = 0, given = c->targets.names.n;
+    const char **list = NEW(a, const char *, (size_t)l->n + given + 1);
+    for (size_t i = 0; i < given; i++) {
+        bool any = false;
+        for (int k = 0; k < l->n; k++)
+            any = any || (is_linear(&l->site[k], a) == linear && (str_ends(site_path(&l->site[k], a), c->targets.names.list[i])));
+        if (any)
+            list[n++] = c->targets.names.list[i];
+    }
+    for (int k = 0; !given && k < l->n; k++)
+        if (is_linear(&l->site[k], a) == linear)
+            list[n++] = site_path(&l->site[k], a);
+    return (lora_names){list, n};
+}
+
+static void set_targets(json *o, const lora_config *c, const adapters *l, arena *a)
+{
+    lora_names modules = names_of(c, l, true, a), matrices = c->together ? names_of(c, l, false, a) : c->parameters;
+    if (!c->together)
+        modules = c->targets.names;
+    if (c->targets.regex && !c->all_linear && modules.n)
+        json_set_str(o, "target_modules", c->targets.regex);
+    else
+        json_set(o, "target_modules", modules.n ? names_json(&modules) : json_array());
+    json_set(o, "target_parameters", names_json(&matrices));
+    json_set_num(o, "lora_dropout", matrices.n ? 0.0 : c->dropout); // PEFT refuses dropout beside target_parameters
+}
+
+static void set_patterns(json *o, const lora_config *c, const adapters *l, arena *a)
+{
+    json *ranks = json_object(), *alphas = json_object();
+    for (int i = 0; i < l->n; i++) {
+        const adapter_site *s = &l->site[i];
+        double rank = (double)s->rank, alpha = (double)s->scale * (c->rslora ? sqrt(rank) : rank);
+        const char *key = escaped(site_path(s, a), a);
+        if (s->rank != c->r)
+            json_set_int(ranks, key, s->rank);
+        if (fabs(alpha - c->alpha) > 1e-5 * fabs(c->alpha))
+            set_number(alphas, key, fabs(alpha - round(alpha)) < 1e-5 * fabs(alpha) ? round(alpha) : alpha);
+    }
+    json_set(o, "rank_pattern", ranks);
+    json_set(o, "alpha_pattern", alphas);
+}
+
+static void set_layers(json *o, const lora_config *c)
+{
+    json *list = c->n_layers ? json_array() : NULL;
+    for (size_t i = 0; i < c->n_layers; i++)
+        json_push_int(list, (int64_t)c->layers[i]);
+    json_set(o, "layers_to_transform", list);
+    json_set(o, "layers_pattern", c->n_layers ? names_json(&c->layers_pattern) : NULL);
+}
+
+// What never differs here.
+static void set_fixed(json *o)
+{
+    static const char *const nulls[] = {"auto_mapping", "megatron_config", "layer_replication", "revision", "task_type"};
+    static const char *const falses[] = {"fan_in_fan_out", "use_dora"}, *const trues[] = {"inference_mode", "init_lora_weights"};
+    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
+        json_set(o, nulls[i], NULL);
+    for (size_t i = 0; i < sizeof falses / sizeof *falses; i++)
+        json_set_bool(o, falses[i], false), json_set_bool(o, trues[i], true);
+    json_set_str(o, "peft_type", "LORA");
+    json_set_str(o, "bias", "none");
+    json_set_str(o, "megatron_core", "megatron.core");
+    json_set(o, "loftq_config", json_object());
+}
+
+bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out, err *e)
+{
+    arena a = {.name = "adapter_config"};
+    const adapters *l = lora_match(c, m, false, &a, e);
+    if (l) {
+        json *o = json_object();
+        set_fixed(o);
+        if (base)
+            json_set_str(o, "base_model_name_or_path", base);
+        else
+            json_set(o, "base_model_name_or_path", NULL);
+        json_set_int(o, "r", c->r);
+        set_number(o, "lora_alpha", c->alpha);
+        json_set_bool(o, "use_rslora", c->rslora);
+        set_targets(o, c, l, &a);
+        json_set(o, "modules_to_save", names_json(&c->save));
+        if (c->exclude.regex)
+            json_set_str(o, "exclude_modules", c->exclude.regex);
+        else
+            json_set(o, "exclude_modules", names_json(&c->exclude.names));
+        set_patterns(o, c, l, &a);
+        set_layers(o, c);
+        json_dump(o, 2, out);
+        strbuf_add(out, "\n", 1);
+        json_free(o);
+    }
+    arena_free(&a);
+    return l != NULL;
+}
