@@ -187,6 +187,7 @@ bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_
         ok = prepare_keys_make(&p, e) && prepare_decode(&p, e) && prepare_finish(&p, e);
     }
     report->seconds = hw_seconds() - since;
+    spill_close(p.answers);
     feature_close(p.feature);
     for (int k = 0; k < p.info.n_columns; k++)
         feature_close(p.songs[k]);

@@ -129,20 +129,24 @@ static bool tell(decoding *d, err *e)
 
 // ---- Through the workers
 
+static void take(decoding *d, prepare_slot *s, const worker_result *r)
+{
+    const char *name = prepare_item_file(d->p, &s->item);
+    if (!r->ok)
+        err_set(&s->e, r->e.code, "%s%s%s%s", r->lost ? "'" : "", r->lost ? name : "", r->lost ? "': " : "", r->e.text);
+    else if (!(s->ok = d->kind->take(s, r->bytes, r->n)) && !s->e.code)
+        err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", name);
+}
+
 // The oldest item, when its worker is done with it.
 static bool finish_first(decoding *d, err *e)
 {
     prepare_slot *s = &d->slots[d->first];
-    const char *name = prepare_item_file(d->p, &s->item);
     worker_result r;
-    if (s->sent) {
-        if (!workers_take(d->workers, &r, e))
-            return e->code == ERR_STOPPED ? tell(d, e) : false;
-        if (!r.ok)
-            err_set(&s->e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? name : "", r.lost ? "': " : "", r.e.text);
-        else if (!(s->ok = d->kind->take(s, r.bytes, r.n)) && !s->e.code)
-            err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", name);
-    }
+    if (s->sent && !workers_take(d->workers, &r, e))
+        return e->code == ERR_STOPPED ? tell(d, e) : false;
+    if (s->sent)
+        take(d, s, &r);
     bool ok = put_away(d, s, e);
     d->first = (d->first + 1) % d->room;
     d->n--;
@@ -175,6 +179,11 @@ static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t o
     fill(d, s, item, split);
     s->ordinal = ordinal, s->last = last;
     d->packed.len = 0;
+    worker_result there;
+    if (d->p->answers && spill_take(d->p->answers, item->number, prepare_stamp(d->p, item), &s->memory, &there)) {
+        take(d, s, &there);
+        return d->n > 1 || finish_first(d, e); // it waits for those before it, if any
+    }
     s->sent = d->kind->pack(d->p, item, &d->packed, &s->e);
     if (s->sent && d->packed.len > WORKER_ITEM)
         s->sent = err_set(&s->e, ERR_VALUE, "'%s': the path is too long; shorten it", item->path);

@@ -40,6 +40,12 @@ typedef struct prepare_kind {
 
 extern const prepare_kind prepare_audio, prepare_songs;
 
+// ---- prepare_songs.c: beside the kind's own fn one that tells no more than the digest of the notes; and that digest in what either
+// returned, PREPARE_NOTES characters, or NULL
+enum { PREPARE_NOTES = 64 };
+extern worker_fn *const prepare_song_digest;
+const char *prepare_song_notes(const worker_result *r);
+
 const prepare_kind *prepare_kind_of(const prepare *p);
 workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;
 

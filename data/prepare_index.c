@@ -245,7 +245,7 @@ bool prepare_scan(prepare *p, err *e)
     }
     free(l.name);
     if (ok && prepare_of_midi(p))
-        return prepare_songs_compare(p, e);
+        return prepare_notes_compare(p, e);
     ok = ok && refine(p, false, &done, e);
     return ok && (done || refine(p, true, &done, e));
 }

@@ -7,6 +7,7 @@
 #include "data/prepare.h"
 #include "data/reader.h"
 #include "data/shard.h"
+#include "data/spill.h"
 
 enum { PREPARE_SPLITS = 16, SPLIT_DROPPED = 255, SPLIT_OPEN = 254 };
 
@@ -47,6 +48,7 @@ typedef struct prepare {
     int n_splits;
     prepare_shard *shards; // [n_shards]
     uint64_t n_shards, to_make;
+    spill *answers;   // of workers, from the first reading of MIDI files; may be NULL
     err first_reject; // for the last sentence
 } prepare;
 
@@ -60,6 +62,8 @@ bool prepare_draw(prepare *p, err *e) MUST_CHECK;
 uint64_t prepare_hash(uint64_t seed, const void *bytes, size_t n);
 // ---- prepare_keys.c: stage 3
 bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
+// A digest of the item's path, and of its file's size and time: a file is taken for the same while these are.
+uint64_t prepare_stamp(const prepare *p, const reader_item *item);
 const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal);
 // The shard of the next entry of split s, where `seen` of that split came before.
 uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
@@ -67,8 +71,9 @@ uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
 bool prepare_decode(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_songs.c
 bool prepare_of_midi(const prepare *p);
-// The content digest of every entry: of its notes; of what cannot be read, one of its own.
-bool prepare_songs_compare(prepare *p, err *e) MUST_CHECK;
+// ---- prepare_notes.c
+// The content digest of every entry: of its notes; of what cannot be read, one of its own. Leaves p->answers.
+bool prepare_notes_compare(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_report.c: stage 5
 bool prepare_finish(prepare *p, err *e) MUST_CHECK;
 // One line of rejected.jsonl; owned by a.

@@ -48,12 +48,12 @@ static void add_text(digest *d, const char *s)
     digest_add_str(d, s ? s : "");
 }
 
-// A file is taken for the same while its size and time are.
-static void add_file(digest *d, const prepare *p, const reader_item *item)
+// Size and time of the item's file, or what it is made from.
+static void file_facts(const prepare *p, const reader_item *item, int64_t facts[3])
 {
     struct stat st;
     const char *file = prepare_item_file(p, item);
-    int64_t facts[3] = {-1, 0, 0};
+    facts[0] = -1, facts[1] = facts[2] = 0;
     if (file && stat(file, &st) == 0) {
         facts[0] = st.st_size;
 #ifdef __APPLE__
@@ -62,11 +62,25 @@ static void add_file(digest *d, const prepare *p, const reader_item *item)
         facts[1] = st.st_mtim.tv_sec, facts[2] = st.st_mtim.tv_nsec;
 #endif
     }
-    if (p->reader->clip) {
+    if (p->reader->clip)
         facts[1] = (int64_t)p->options.seed;
+}
+
+static void add_file(digest *d, const prepare *p, const reader_item *item)
+{
+    int64_t facts[3];
+    file_facts(p, item, facts);
+    if (p->reader->clip)
         add_number(d, p->options.seconds);
-    }
     digest_add(d, facts, sizeof facts);
+}
+
+uint64_t prepare_stamp(const prepare *p, const reader_item *item)
+{
+    int64_t facts[3];
+    file_facts(p, item, facts);
+    uint64_t path = prepare_hash(6, item->path, strlen(item->path)), seconds = p->reader->clip ? (uint64_t)(p->options.seconds * 1e6) : 0;
+    return prepare_hash(path + seconds, facts, sizeof facts);
 }
 
 static void add_item(digest *d, const prepare *p, const reader_item *item)

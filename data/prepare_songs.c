@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_songs.c: MIDI files into slots, by worker processes (worker.h): whatever a file does to the library that reads it, it costs that
-// file. Items are handed out and taken back in the order of the index, so the shards do not depend on the number of workers.
-//
-// Every file is read twice: for the digest of its notes, by which the splits are drawn, and for what the shards hold. Nothing is kept
-// between the two but 8 bytes an item.
+// prepare_songs.c: MIDI files into slots (prepare_decode.h): a worker parses the file, and its reply is the digest of its notes, by which
+// the splits are drawn (prepare_notes.c), and what the shards hold, or why they hold nothing.
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "data/affect.h"
@@ -18,7 +14,13 @@ bool prepare_of_midi(const prepare *p)
 
 // ---- In a worker
 
-// A worker's answer: this, then the rows of each column, padded so that floats are where floats may be.
+// A worker's reply: this, then with ERR_NONE an answer, else the error's sentence.
+typedef struct reply {
+    char notes[PREPARE_NOTES];
+    int32_t code, zero;
+} reply;
+
+// This, then the rows of each column, padded so that floats are where floats may be.
 typedef struct answer {
     double seconds, valence, arousal;
     int64_t rows[SHARD_COLUMNS];
@@ -48,8 +50,6 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
     song_affect affect = affect_estimate(a, s);
     answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal};
     feature_rows rows[SHARD_COLUMNS] = {{0}};
-    if (s->n_notes == 0)
-        return err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", path);
     if (s->seconds > p->max_seconds)
         return err_set(e, ERR_VALUE, "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out", path,
                        s->seconds, p->max_seconds);
@@ -80,32 +80,41 @@ static midi_song *load_song(const prepare *p, arena *a, const char *midi, err *e
     return s;
 }
 
-static bool measure_file(void *user, const void *item, size_t n, strbuf *out, err *e)
+// A file without notes has no digest: that is an error, and so is one that cannot be read.
+static bool reply_to(const prepare *p, const char *midi, bool whole, strbuf *out, err *e)
 {
     arena a = {.name = "song"};
-    (void)n;
-    const midi_song *s = load_song(user, &a, item, e);
-    bool ok = s && measure(user, s, item, &a, out, e);
-    arena_free(&a);
-    return ok;
-}
-
-static bool digest_file(void *user, const void *item, size_t n, strbuf *out, err *e)
-{
-    arena a = {.name = "song"};
-    char hex[65];
-    (void)n;
-    const midi_song *s = load_song(user, &a, item, e);
-    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "no notes"));
+    char hex[PREPARE_NOTES + 1];
+    reply head = {.code = ERR_NONE};
+    err why = {0};
+    const midi_song *s = load_song(p, &a, midi, e);
+    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", midi));
     if (ok) {
         midi_notes_digest(s, hex);
-        strbuf_add(out, hex, sizeof hex);
+        memcpy(head.notes, hex, sizeof head.notes);
+        strbuf_add(out, (const char *)&head, sizeof head);
+    }
+    if (ok && whole && !measure(p, s, midi, &a, out, &why)) {
+        head.code = (int32_t)why.code;
+        out->len = 0;
+        strbuf_add(out, (const char *)&head, sizeof head);
+        strbuf_add(out, why.text, strlen(why.text));
     }
     arena_free(&a);
     return ok;
 }
 
-// ---- Equal notes
+static bool measure_file(void *user, const void *item, size_t n, strbuf *out, err *e)
+{
+    (void)n;
+    return reply_to(user, item, true, out, e);
+}
+
+static bool digest_file(void *user, const void *item, size_t n, strbuf *out, err *e)
+{
+    (void)n;
+    return reply_to(user, item, false, out, e);
+}
 
 static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
 {
@@ -114,72 +123,6 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
         return err_set(e, ERR_MISSING, "'%s' has no MIDI; remove it from the index", item->path);
     strbuf_add(out, item->midi, strlen(item->midi) + 1);
     return true;
-}
-
-// What the workers have of the index, oldest first.
-typedef struct comparing {
-    prepare *p;
-    workers *workers;
-    uint64_t *numbers; // [room], a ring
-    size_t room, first;
-} comparing;
-
-static bool stopped(err *e)
-{
-    return err_set(e, ERR_STOPPED, "stopped while the notes were compared; the same command continues");
-}
-
-static bool take_digest(comparing *c, err *e)
-{
-    worker_result r;
-    if (!workers_take(c->workers, &r, e))
-        return e->code == ERR_STOPPED ? stopped(e) : false;
-    uint64_t number = c->numbers[c->first++ % c->room];
-    bool found = r.ok && r.n == 65;
-    c->p->entries[number].content = found ? prepare_hash(5, r.bytes, 64) : prepare_hash(4, &number, sizeof number);
-    return true;
-}
-
-static bool compare_all(comparing *c, reader *r, err *e)
-{
-    prepare *p = c->p;
-    reader_item item;
-    reader_step step;
-    strbuf packed = {0};
-    bool ok = true;
-    while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD)
-            continue;
-        if (item.number >= p->n_entries)
-            break;
-        p->entries[item.number].content = prepare_hash(4, &item.number, sizeof item.number);
-        packed.len = 0;
-        if (!pack(p, &item, &packed, NULL) || packed.len > WORKER_ITEM)
-            continue;
-        if (workers_room(c->workers) == 0)
-            ok = take_digest(c, e);
-        c->numbers[(c->first + workers_under_way(c->workers)) % c->room] = item.number;
-        ok = ok && workers_put(c->workers, packed.s, packed.len, e);
-        if (ok && env_stop(p->env))
-            ok = stopped(e);
-    }
-    while (ok && workers_under_way(c->workers))
-        ok = take_digest(c, e);
-    strbuf_free(&packed);
-    return ok;
-}
-
-bool prepare_songs_compare(prepare *p, err *e)
-{
-    comparing c = {.p = p, .workers = prepare_workers(p, digest_file, e)};
-    reader *r = c.workers ? reader_open(p->reader, &p->options, e) : NULL;
-    c.room = c.workers ? workers_room(c.workers) : 0;
-    c.numbers = base_checked(calloc(c.room + 1, sizeof *c.numbers), c.room * sizeof *c.numbers);
-    bool ok = r && compare_all(&c, r, e);
-    free(c.numbers);
-    reader_close(r);
-    workers_close(c.workers);
-    return ok;
 }
 
 // ---- Into slots
@@ -202,11 +145,17 @@ static bool take_rows(prepare_slot *s, int k, int64_t count, const char **at, co
 // What a worker sends is checked as if it came from outside.
 static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
 {
+    reply head;
     answer x;
-    if (n < sizeof x)
+    if (n < sizeof head)
         return false;
-    memcpy(&x, bytes, sizeof x);
-    const char *at = bytes + sizeof x, *end = bytes + n;
+    memcpy(&head, bytes, sizeof head);
+    const char *at = bytes + sizeof head + sizeof x, *end = bytes + n;
+    if (head.code != ERR_NONE)
+        return err_set(&s->e, (err_code)head.code, "%.*s", (int)(n - sizeof head), bytes + sizeof head);
+    if (n < sizeof head + sizeof x)
+        return false;
+    memcpy(&x, bytes + sizeof head, sizeof x);
     s->rows = NEW(&s->memory, feature_rows, SHARD_COLUMNS);
     for (int k = 0; k < s->p->info.n_columns; k++)
         if (!take_rows(s, k, x.rows[k], &at, end))
@@ -216,4 +165,10 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
 }
 
+const char *prepare_song_notes(const worker_result *r)
+{
+    return r->ok && r->n >= sizeof(reply) ? r->bytes : NULL;
+}
+
+worker_fn *const prepare_song_digest = digest_file;
 const prepare_kind prepare_songs = {.fn = measure_file, .pack = pack, .take = take_answer};

@@ -143,6 +143,45 @@ TEST(prepare_midi_keeps_what_is_there_and_remakes_what_changed)
     EXPECT_INT(r.shards_made, all);
 }
 
+// The digests that a run leaves are used by the next, and are no more than a help: whatever is in their file, the shards are the same.
+TEST(prepare_midi_trusts_no_digests_that_it_finds)
+{
+    static const char *const spoil[] = {"true",
+                                        "rm .notes",
+                                        ": > .notes",
+                                        "head -c 40 .notes > x; mv x .notes",
+                                        "head -c 5000 /dev/zero > .notes",
+                                        "printf X | dd of=.notes bs=1 seek=30 conv=notrunc",
+                                        "cat .notes .notes > x; mv x .notes",
+                                        "rm .notes; mkdir .notes; touch .notes/x"};
+    err e = {0};
+    prepare_report r;
+    const char *out;
+    put_songs(23);
+    put_song("in/lmd_full/0/twin.mid", 30, 0);
+    EXPECT_OK(prepare_into("clean", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
+        EXPECT_INT(test_shell(&out, "cd %s && rm *.h5 && (%s) 2>&1", test_path("out"), spoil[i]), 0);
+        EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+        EXPECT_INT(r.prepared, 24);
+        EXPECT_INT(test_shell(&out, "diff -r %s %s -x %s", test_path("clean"), test_path("out"), i == 7 ? ".notes" : "none"), 0);
+    }
+}
+
+// Its notes change, but neither the order of the index nor its size: the digest belongs to the file as it was.
+TEST(prepare_midi_sees_that_a_file_changed)
+{
+    err e = {0};
+    prepare_report r;
+    put_songs(12);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    put_song("in/lmd_full/0/03.mid", 90, 0);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("clean", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT(same_tree("clean", "out"));
+}
+
 TEST(prepare_midi_names_every_file_that_it_cannot_use)
 {
     static const struct {
