@@ -34,26 +34,26 @@ enum {
 #endif
 #define PANEL_EACH(r, v, mr) PANEL_UNROLL for (int r = 0; r < mr; r++) PANEL_UNROLL for (int v = 0; v < PANEL_NV; v++)
 
-// c [mr, NV registers] (+)= a [mr, k] panel [k, NV registers]
-PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restrict a, int64_t lda, const float *restrict w, int64_t k,
-                             bool add, int mr)
+// c [mr, NV registers] (+)= a [mr, k] panel [k, NV registers]; a's element (r, i) lies at a[r * row + i * col], so it may be read turned.
+PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restrict a, int64_t row, int64_t col, const float *restrict w,
+                             int64_t k, bool add, int mr)
 {
     vf acc[PANEL_MR_MAX][PANEL_NV];
     PANEL_EACH(r, v, mr)
     acc[r][v] = add ? *(const vf *)(c + r * ldc + v * VLANES) : (vf){0};
     for (int64_t i = 0; i < k; i++, w += PANEL_WIDTH) {
         PANEL_EACH(r, v, mr)
-        acc[r][v] += a[r * lda + i] * *(const vf *)(w + v * VLANES);
+        acc[r][v] += a[r * row + i * col] * *(const vf *)(w + v * VLANES);
     }
     PANEL_EACH(r, v, mr)
     *(vf *)(c + r * ldc + v * VLANES) = acc[r][v];
 }
 
-typedef void panel_fn(float *c, int64_t ldc, const float *a, int64_t lda, const float *w, int64_t k, bool add);
+typedef void panel_fn(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, bool add);
 #define PANEL_TILE(mr)                                                                                                                     \
-    static void panel_tile_##mr(float *c, int64_t ldc, const float *a, int64_t lda, const float *w, int64_t k, bool add)                   \
+    static void panel_tile_##mr(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, bool add)      \
     {                                                                                                                                      \
-        panel_tile(c, ldc, a, lda, w, k, add, mr);                                                                                         \
+        panel_tile(c, ldc, a, row, col, w, k, add, mr);                                                                                    \
     }
 PANEL_TILE(1)
 PANEL_TILE(2)
@@ -68,17 +68,23 @@ static panel_fn *const panel_tiles[] = {NULL, panel_tile_1, panel_tile_2, panel_
 #endif
 enum { PANEL_MR = sizeof panel_tiles / sizeof *panel_tiles - 1 }; // 24 accumulators of 32 registers, or 12 of 16
 
-// c [rows, PANEL_WIDTH] = a [rows, k] panel [k, PANEL_WIDTH]
-static inline void panel_multiply(float *c, int64_t ldc, const float *a, int64_t lda, const float *w, int64_t k, int64_t rows)
+// c [rows, PANEL_WIDTH] = a [rows, k] panel [k, PANEL_WIDTH], or added to what is there
+static inline void panel_product(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, int64_t rows,
+                                 bool add)
 {
     int64_t tiles = (rows + PANEL_MR - 1) / PANEL_MR;
     for (int64_t k0 = 0; k0 < k; k0 += PANEL_KC) {
         int64_t kc = k - k0 < PANEL_KC ? k - k0 : PANEL_KC;
         for (int64_t t = 0; t < tiles; t++) {
             int64_t r = rows * t / tiles, mr = rows * (t + 1) / tiles - r;
-            panel_tiles[mr](c + r * ldc, ldc, a + r * lda + k0, lda, w + k0 * PANEL_WIDTH, kc, k0 > 0);
+            panel_tiles[mr](c + r * ldc, ldc, a + r * row + k0 * col, row, col, w + k0 * PANEL_WIDTH, kc, add || k0 > 0);
         }
     }
+}
+
+static inline void panel_multiply(float *c, int64_t ldc, const float *a, int64_t lda, const float *w, int64_t k, int64_t rows)
+{
+    panel_product(c, ldc, a, lda, 1, w, k, rows, false);
 }
 
 static inline int64_t panel_count(int64_t n, int64_t width)

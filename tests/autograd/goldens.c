@@ -78,6 +78,25 @@ static tensor *build_code(golden *c)
 {
     return op_note_code(c->g, c->x[0], (int)attr_int(c, "dim"));
 }
+static tensor *build_embedding(golden *c)
+{
+    return op_embedding(c->g, c->x[0], c->x[1]);
+}
+static tensor *build_layer_norm(golden *c)
+{
+    return op_layer_norm(c->g, c->x[0], c->x[1], c->x[2]);
+}
+static tensor *build_swiglu(golden *c)
+{
+    return op_swiglu(c->g, c->x[0], c->x[1]);
+}
+static tensor *build_attention(golden *c)
+{
+    int heads = (int)attr_int(c, "heads");
+    bool rope = json_bool(json_get(c->attrs, "rope"), false);
+    tensor *table = rope ? op_rope_table(c->g, c->x[0], NULL, (int)c->x[0]->shape.d[2] / heads) : NULL;
+    return op_attention(c->g, c->x[0], c->x[1], c->x[2], table, heads, json_bool(json_get(c->attrs, "causal"), false));
+}
 static tensor *build_concat(golden *c)
 {
     return op_concat(c->g, (int)attr_int(c, "axis"), c->n, c->x);
@@ -183,6 +202,10 @@ static const struct {
     {"smooth_l1", build_smooth_l1},
     {"lstm", build_lstm},
     {"pitch_code", build_code},
+    {"embedding", build_embedding},
+    {"layer_norm", build_layer_norm},
+    {"swiglu", build_swiglu},
+    {"attention", build_attention},
 };
 
 // PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c says why): not the same number.
@@ -278,6 +301,6 @@ TEST(goldens_of_ops)
         test_expect(known, __FILE__, __LINE__, "case %zu: no row for '%s'", i, json_str(json_get(one, "op"), ""));
         arena_free(&a);
     }
-    EXPECT(done >= 55);
+    EXPECT(done >= 62);
     json_free(file);
 }

@@ -129,5 +129,29 @@ def pitch():
                       "outputs": [{"shape": list(out.shape), "values": f32(out.numpy())}], "input_grads": [None]})
 
 
-for part in (linear, elementwise, shapes, losses, lstm, pitch): part()
+def transformer():
+    """Attention: q [B, T, H d], k and v [B, S, H d], heads side by side; rotary positions as reference/models.py rope, angles in its float32."""
+    case("embedding", lambda w, i: F.embedding(i, w), [fl(5, 6), it(4, 0, 4, 1, 4, 2, shape=[2, 3])])
+    for shape in ((2, 3, 17), (70, 8)):
+        case("layer_norm", lambda x, w, b: F.layer_norm(x, shape[-1:], w, b, 1e-5), [fl(*shape, scale=2.0), fl(shape[-1]), fl(shape[-1])])
+    case("swiglu", lambda gate, up: F.silu(gate) * up, [fl(3, 14, scale=5.0), fl(3, 14)])
+
+    def rope(x):
+        T, d = x.shape[-2:]
+        angle = torch.outer(torch.arange(T, dtype=torch.float32), 10000.0 ** (-torch.arange(0, d, 2, dtype=torch.float32) / d))
+        cos, sin = torch.cat([angle.cos()] * 2, -1).to(x.dtype), torch.cat([angle.sin()] * 2, -1).to(x.dtype)
+        return x * cos + torch.cat([-x[..., d // 2:], x[..., : d // 2]], -1) * sin
+
+    def attention(heads, causal, turn):
+        def run(*qkv):
+            q, k, v = (t.view(t.shape[0], t.shape[1], heads, -1).transpose(1, 2) for t in qkv)
+            if turn: q, k = rope(q), rope(k)
+            return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).reshape(qkv[0].shape)
+        return run
+    for B, T, S, heads, d, causal, turn in ((2, 9, 9, 2, 4, True, False), (2, 5, 8, 3, 6, False, False), (1, 50, 50, 1, 8, True, True)):
+        case("attention", attention(heads, causal, turn), [fl(B, T, heads * d, scale=2.0), fl(B, S, heads * d, scale=2.0), fl(B, S, heads * d)],
+             heads=heads, causal=causal, rope=turn)
+
+
+for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer): part()
 write("ops", {"made_by": "tests/golden/ops.py, PyTorch " + torch.__version__, "cases": CASES})

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// attention: softmax(q k^T / sqrt(d)) v for each of H heads (torch.nn.functional.scaled_dot_product_attention), q [B, T, H d], k and v
+// [B, S, H d] -> [B, T, H d]; `causal`: query i sees keys up to i + S - T. With a table (rope_table) queries and keys are turned first.
+//     dq, dk, dv by attention_back.
+// The T x S matrix is never there: a tile of queries meets a block of keys after another, with the softmax's maximum and sum so far, and
+// what was gathered is scaled down when the maximum rises (Milakov and Gimelshein 2018; Dao et al. 2022, algorithm 1). Kept for the way
+// back is log sum e^score of each row, output 1 [B, H, T]. Each head of each sequence belongs to one thread from its first to its last row,
+// so bits do not depend on how many there are.
+#include "autograd/ops/attention.h"
+
+static attention_dims dims_of(const node *n)
+{
+    return attention_of(n->in[0], n->in[1], n->attrs);
+}
+
+static bool rule(const node *n, err *e)
+{
+    shape q = n->in[0]->shape;
+    if (!attention_fits(n->in[0], n->in[1], n->in[2], n->n_in == 4 ? n->in[3] : NULL, n->attrs, e))
+        return false;
+    n->out[1]->type = DT_F32;
+    n->out[1]->shape = shape_of(3, q.d[0], ((const attention_attrs *)n->attrs)->heads, q.d[1]);
+    return rule_same(n, e);
+}
+
+typedef struct buffers {
+    float *keys, *values;                 // [S / W][d][W], [d / W][S][W]
+    float *q, *score, *out, *top, *total; // of a tile: [rows, dp], [rows, keys], [rows, dp], [rows], [rows]
+} buffers;
+
+static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
+{
+    size_t at = 0;
+    w->keys = workspace_take(base, &at, m->sp * m->d);
+    w->values = workspace_take(base, &at, m->s * m->dp);
+    w->q = workspace_take(base, &at, TILE_ROWS * m->dp);
+    w->score = workspace_take(base, &at, TILE_ROWS * TILE_KEYS);
+    w->out = workspace_take(base, &at, TILE_ROWS * m->dp);
+    w->top = workspace_take(base, &at, TILE_ROWS);
+    w->total = workspace_take(base, &at, TILE_ROWS);
+    return at;
+}
+
+static size_t workspace(const node *n, int count)
+{
+    attention_dims m = dims_of(n);
+    buffers w;
+    return take_buffers(&m, NULL, &w) * sizeof(float) * (size_t)count;
+}
+
+static double cost(const node *n)
+{
+    attention_dims m = dims_of(n);
+    double pairs = (double)(m.b * m.h) * (double)m.t * (double)m.s * (((const attention_attrs *)n->attrs)->causal ? 0.5 : 1);
+    return pairs * ((double)m.d * 0.06 + 1);
+}
+
+// A row of scores of which the first n are seen becomes e^(score - top) over all `width`; what was gathered before is scaled down.
+static inline void row_softmax(float *s, int64_t n, int64_t width, float *top, float *total, float *out, int64_t dp)
+{
+    if (n > 0) {
+        float highest = lanes_max(s, n), old = *top;
+        *top = highest > old ? highest : old;
+        float now = *top, down = vm_exp(old - now);
+        for (int64_t i = 0; i < n; i++)
+            s[i] = vm_exp(s[i] - now);
+        *total = *total * down + lanes_sum(s, n);
+        if (down != 1.0f)
+            for (int64_t i = 0; i < dp; i++)
+                out[i] *= down;
+    }
+    for (int64_t i = n > 0 ? n : 0; i < width; i++)
+        s[i] = 0;
+}
+
+static void meet_keys(const attention_dims *m, const buffers *w, int64_t i0, int64_t rows, int64_t j0, int64_t n)
+{
+    tile_scores(w->score, w->q, w->keys, m, rows, j0, n);
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t seen = attention_limit(m, i0 + r) - j0;
+        row_softmax(w->score + r * TILE_KEYS, seen < n ? seen : n, n, &w->top[r], &w->total[r], w->out + r * m->dp, m->dp);
+    }
+    for (int64_t p = 0; p < m->dp / PANEL_WIDTH; p++)
+        panel_product(w->out + p * PANEL_WIDTH, m->dp, w->score, TILE_KEYS, 1, w->values + (p * m->s + j0) * PANEL_WIDTH, n, rows, true);
+}
+
+static void head_forward(const call *c, float *work, int64_t item)
+{
+    attention_dims m = dims_of(c->n);
+    buffers w;
+    (void)take_buffers(&m, work, &w);
+    int64_t at = attention_at(&m, item, m.t), of_keys = attention_at(&m, item, m.s);
+    const float *table = c->n->n_in == 4 ? c->in[3] : NULL;
+    float *lse = (float *)c->out[1] + item * m.t;
+    head q = {(const float *)c->in[0] + at, m.width, m.d, m.dp, table, m.scale};
+    head_pack(NULL, w.keys, &(head){(const float *)c->in[1] + of_keys, m.width, m.d, m.dp, table, 1}, m.s);
+    head_pack(w.values, NULL, &(head){(const float *)c->in[2] + of_keys, m.width, m.d, m.dp, NULL, 1}, m.s);
+    for (int64_t i0 = 0; i0 < m.t; i0 += TILE_ROWS) {
+        int64_t rows = m.t - i0 < TILE_ROWS ? m.t - i0 : TILE_ROWS, end = attention_limit(&m, i0 + rows - 1);
+        head_rows(w.q, &q, i0, rows);
+        memset(w.out, 0, (size_t)(rows * m.dp) * sizeof *w.out);
+        for (int64_t r = 0; r < rows; r++)
+            w.top[r] = -INFINITY, w.total[r] = 0;
+        for (int64_t j0 = 0; j0 < end; j0 += TILE_KEYS)
+            meet_keys(&m, &w, i0, rows, j0, end - j0 < TILE_KEYS ? end - j0 : TILE_KEYS);
+        for (int64_t r = 0; r < rows; r++) {
+            head_turn((float *)c->out[0] + at + (i0 + r) * m.width, w.out + r * m.dp, NULL, m.d, 1 / w.total[r], false);
+            lse[i0 + r] = w.top[r] + logf(w.total[r]);
+        }
+    }
+}
+
+static void forward(const call *c)
+{
+    attention_dims m = dims_of(c->n);
+    head_job j = {c, head_forward, m.b * m.h, workspace(c->n, 1) / sizeof(float)};
+    if (c->threads > 1)
+        threads_run(c->pool, c->threads, head_job_run, &j);
+    else
+        head_job_run(&j, 0, 1);
+}
+
+// One row of the T x S matrix at a time.
+static void reference_row(const call *c, const attention_dims *m, int64_t item, int64_t i)
+{
+    const float *table = c->n->n_in == 4 ? c->in[3] : NULL;
+    int64_t at = attention_at(m, item, m->t) + i * m->width, keys = attention_at(m, item, m->s), end = attention_limit(m, i);
+    double q[HEAD_MOST], k[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
+    arena a = {.name = "scores"};
+    double *score = NEW(&a, double, (size_t)m->s);
+    head_exact(q, (const float *)c->in[0] + at, table ? table + i * m->d : NULL, m->d);
+    for (int64_t j = 0; j < end; j++) {
+        head_exact(k, (const float *)c->in[1] + keys + j * m->width, table ? table + j * m->d : NULL, m->d);
+        for (int64_t x = 0; x < m->d; x++)
+            score[j] += q[x] * k[x] / sqrt((double)m->d);
+        top = score[j] > top ? score[j] : top;
+    }
+    for (int64_t j = 0; j < end; j++) {
+        total += exp(score[j] - top);
+        for (int64_t x = 0; x < m->d; x++)
+            out[x] += exp(score[j] - top) * (double)((const float *)c->in[2])[keys + j * m->width + x];
+    }
+    for (int64_t x = 0; x < m->d; x++)
+        ((float *)c->out[0])[at + x] = (float)(out[x] / total);
+    ((float *)c->out[1])[item * m->t + i] = (float)(top + log(total));
+    arena_free(&a);
+}
+
+static void reference(const call *c)
+{
+    attention_dims m = dims_of(c->n);
+    for (int64_t item = 0; item < m.b * m.h; item++)
+        for (int64_t i = 0; i < m.t; i++)
+            reference_row(c, &m, item, i);
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    tensor *back = op_attention_back(g, n, dout[0]);
+    if (tensor_poisoned(back))
+        return;
+    for (int i = 0; i < 3; i++)
+        if (want[i])
+            din[i] = back->from->out[i];
+}
+
+// [B, T, H d] -> [B, H, T, d]
+static const char *emit_heads(const node *n, emitter *m, int i)
+{
+    attention_dims d = dims_of(n);
+    const int64_t split[] = {0, 0, d.h, d.d}, perm[] = {0, 2, 1, 3};
+    const char *parts = emit_fresh(m, "heads"), *out = emit_fresh(m, "heads");
+    emit_node(m, "Reshape", 2, (const char *[]){emit_in(m, n, i), emit_i64(m, 4, split)}, 1, &parts, 0, NULL);
+    emit_node(m, "Transpose", 1, &parts, 1, &out, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 4});
+    return out;
+}
+
+static const char *emit_binary(emitter *m, const char *op, const char *a, const char *b)
+{
+    const char *out = emit_fresh(m, "attention");
+    emit_node(m, op, 2, (const char *[]){a, b}, 1, &out, 0, NULL);
+    return out;
+}
+
+static const char *emit_turned(const node *n, emitter *m, const char *x)
+{
+    const emit_attr last = {.name = "axis", .kind = EMIT_INT, .i = -1};
+    const char *half[] = {emit_fresh(m, "half"), emit_fresh(m, "half")}, *turn[] = {emit_fresh(m, "cos"), emit_fresh(m, "sin")};
+    const char *out = emit_fresh(m, "turned");
+    if (n->n_in < 4)
+        return x;
+    emit_node(m, "Split", 1, &x, 2, half, 1, &last);
+    emit_node(m, "Split", 1, (const char *[]){emit_in(m, n, 3)}, 2, turn, 1, &last);
+    const char *y[] = {emit_binary(m, "Sub", emit_binary(m, "Mul", half[0], turn[0]), emit_binary(m, "Mul", half[1], turn[1])),
+                       emit_binary(m, "Add", emit_binary(m, "Mul", half[1], turn[0]), emit_binary(m, "Mul", half[0], turn[1]))};
+    emit_node(m, "Concat", 2, y, 1, &out, 1, &last);
+    return out;
+}
+
+// Adds a triangle of minus infinity, as large as the scores turn out to be.
+static const char *emit_causal(const node *n, emitter *m, const char *scores)
+{
+    attention_dims d = dims_of(n);
+    const float never = -INFINITY;
+    const int64_t from = 2, to = 4, zero = 0;
+    const char *size = emit_fresh(m, "size"), *square = emit_fresh(m, "size"), *all = emit_fresh(m, "mask"), *mask = emit_fresh(m, "mask");
+    emit_node(m, "Shape", 1, &scores, 1, &size, 0, NULL);
+    emit_node(m, "Slice", 4, (const char *[]){size, emit_i64(m, 1, &from), emit_i64(m, 1, &to), emit_i64(m, 1, &zero)}, 1, &square, 0,
+              NULL);
+    emit_node(m, "Expand", 2, (const char *[]){emit_f32(m, 0, NULL, &never), square}, 1, &all, 0, NULL);
+    emit_node(m, "Trilu", 2, (const char *[]){all, emit_i64_scalar(m, 1 + d.s - d.t)}, 1, &mask, 1,
+              &(emit_attr){.name = "upper", .kind = EMIT_INT, .i = 1});
+    return emit_binary(m, "Add", scores, mask);
+}
+
+static void portable(const node *n, emitter *m)
+{
+    attention_dims d = dims_of(n);
+    const int64_t swap[] = {0, 1, 3, 2}, back[] = {0, 2, 1, 3}, join[] = {0, 0, d.width};
+    const emit_attr last = {.name = "axis", .kind = EMIT_INT, .i = -1};
+    const char *k = emit_turned(n, m, emit_heads(n, m, 1)), *kt = emit_fresh(m, "keys"), *p = emit_fresh(m, "attention");
+    const char *rows = emit_fresh(m, "heads"),
+               *q = emit_binary(m, "Mul", emit_turned(n, m, emit_heads(n, m, 0)), emit_f32(m, 0, NULL, &d.scale));
+    emit_node(m, "Transpose", 1, &k, 1, &kt, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = swap, .n = 4});
+    const char *scores = emit_binary(m, "MatMul", q, kt);
+    if (((const attention_attrs *)n->attrs)->causal)
+        scores = emit_causal(n, m, scores);
+    emit_node(m, "Softmax", 1, &scores, 1, &p, 1, &last);
+    const char *out = emit_binary(m, "MatMul", p, emit_heads(n, m, 2));
+    emit_node(m, "Transpose", 1, &out, 1, &rows, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = back, .n = 4});
+    emit_node(m, "Reshape", 2, (const char *[]){rows, emit_i64(m, 3, join)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+}
+
+static tensor *build_causal(graph *g, tensor *const in[])
+{
+    return op_attention(g, in[0], in[1], in[2], NULL, 2, true);
+}
+static tensor *build_cross(graph *g, tensor *const in[])
+{
+    return op_attention(g, in[0], in[1], in[2], NULL, 3, false);
+}
+static tensor *build_turned(graph *g, tensor *const in[])
+{
+    return op_attention(g, in[0], in[1], in[2], op_rope_table(g, in[0], NULL, 8), 2, true);
+}
+#define HEADS_OF(T, S, width) VALUES(3, 2, T, width), VALUES(3, 2, S, width), VALUES(3, 2, S, width)
+static const op_sample samples[] = {
+    {.what = "causal", .n = 3, .in = {HEADS_OF(7, 7, 8)}, .build = build_causal},
+    {.what = "one token", .n = 3, .in = {HEADS_OF(1, 5, 6)}, .build = build_causal},
+    {.what = "behind a cache", .n = 3, .in = {HEADS_OF(3, 9, 8)}, .build = build_causal},
+    {.what = "cross, other length", .n = 3, .in = {HEADS_OF(5, 8, 27)}, .build = build_cross},
+    {.what = "rotary positions", .n = 3, .in = {HEADS_OF(11, 11, 16)}, .build = build_turned},
+    {.what = "several tiles of rows and keys", .n = 3, .in = {HEADS_OF(301, 301, 16)}, .build = build_turned},
+    {.what = "heads wider than a panel", .n = 3, .in = {HEADS_OF(50, 50, 140)}, .build = build_causal},
+    {.what = "large scores",
+     .n = 3,
+     .in = {{.type = DT_F32, .shape = DIMS(3, 1, 200, 8), .scale = 12, .no_gradient = true},
+            {.type = DT_F32, .shape = DIMS(3, 1, 200, 8), .scale = 12, .no_gradient = true},
+            VALUES(3, 1, 200, 8)},
+     .build = build_causal},
+};
+
+const op_def VARIANT(op_attention) = {
+    .name = "attention",
+    .n_in_min = 3,
+    .n_in_max = 4,
+    .n_out = 2,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .workspace = workspace,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *table, int heads, bool causal)
+{
+    attention_attrs a = {heads, causal};
+    return graph_add(g, OP_attention, &a, sizeof a, table ? 4 : 3, (tensor *[]){q, k, v, table});
+}
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// layer_norm: y = (x - mean) / sqrt(var + eps) * w + b over the last axis (torch.nn.functional.layer_norm, eps 1e-5; Ba et al. 2016).
+//     dx, dw, db by layer_norm_back.
+// Output 1 keeps mean and 1 / sqrt(var + eps) of each row for the way back; the variance is taken around the mean, in a second pass over a
+// row that is near by then.
+#include <math.h>
+
+#include "autograd/ops/layer_norm.h"
+
+static bool rule(const node *n, err *e)
+{
+    if (!layer_norm_fits(n->in[0], n->in[1], n->in[2], e))
+        return false;
+    n->out[1]->type = DT_F32;
+    n->out[1]->shape = shape_of(2, shape_rows(n->in[0]->shape), 2);
+    return rule_same(n, e);
+}
+
+static double cost(const node *n)
+{
+    return 0.4 * (double)shape_count(n->in[0]->shape);
+}
+
+// Sum of (x - mean)^2, in lanes as lanes_sum.
+static inline float squares_around(const float *x, int64_t n, float mean)
+{
+    float lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (x[i + k] - mean) * (x[i + k] - mean);
+    for (int64_t k = 0; k < n - i; k++)
+        lane[k] += (x[i + k] - mean) * (x[i + k] - mean);
+    return lanes_sum(lane, LANES);
+}
+
+static void part(const call *c, int64_t lo, int64_t hi)
+{
+    int64_t n = layer_norm_width(c->n->in[0]);
+    const float *w = c->in[1], *b = c->in[2];
+    for (int64_t r = lo; r < hi; r++) {
+        const float *x = (const float *)c->in[0] + r * n;
+        float *y = (float *)c->out[0] + r * n, *stats = (float *)c->out[1] + 2 * r;
+        float mean = lanes_sum(x, n) / (float)n, factor = 1.0f / sqrtf(squares_around(x, n, mean) / (float)n + LAYER_NORM_EPS);
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (x[i] - mean) * factor * w[i] + b[i];
+        stats[0] = mean, stats[1] = factor;
+    }
+}
+
+static void forward(const call *c)
+{
+    op_parallel(c, shape_rows(c->n->in[0]->shape), 4, part);
+}
+
+static void reference(const call *c)
+{
+    int64_t n = layer_norm_width(c->n->in[0]);
+    for (int64_t r = 0; r < shape_rows(c->n->in[0]->shape); r++) {
+        const float *x = (const float *)c->in[0] + r * n;
+        double mean = 0, square = 0;
+        for (int64_t i = 0; i < n; i++)
+            mean += (double)x[i] / (double)n;
+        for (int64_t i = 0; i < n; i++)
+            square += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
+        double factor = 1 / sqrt(square + (double)LAYER_NORM_EPS);
+        for (int64_t i = 0; i < n; i++)
+            ((float *)c->out[0])[r * n + i] =
+                (float)(((double)x[i] - mean) * factor * (double)((const float *)c->in[1])[i] + (double)((const float *)c->in[2])[i]);
+        ((float *)c->out[1])[2 * r] = (float)mean, ((float *)c->out[1])[2 * r + 1] = (float)factor;
+    }
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+{
+    tensor *back = op_layer_norm_back(g, dout[0], n->in[0], n->in[1], n->out[1]);
+    if (tensor_poisoned(back))
+        return;
+    for (int i = 0; i < 3; i++)
+        if (want[i])
+            din[i] = back->from->out[i];
+}
+
+static void portable(const node *n, emitter *m)
+{
+    const emit_attr attrs[] = {{.name = "axis", .kind = EMIT_INT, .i = -1}, {.name = "epsilon", .kind = EMIT_FLOAT, .f = LAYER_NORM_EPS}};
+    emit_node(m, "LayerNormalization", 3, (const char *[]){emit_in(m, n, 0), emit_in(m, n, 1), emit_in(m, n, 2)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 2, attrs);
+}
+
+static tensor *build(graph *g, tensor *const in[])
+{
+    return op_layer_norm(g, in[0], in[1], in[2]);
+}
+static const op_sample samples[] = {
+    {.what = "tokens", .n = 3, .in = {VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(1, 19)}, .build = build},
+    {.what = "several blocks of rows", .n = 3, .in = {VALUES(2, 150, 40), VALUES(1, 40), VALUES(1, 40)}, .build = build},
+    {.what = "far from zero",
+     .n = 3,
+     .in = {{.type = DT_F32, .shape = DIMS(2, 3, 70), .scale = 2, .offset = 30, .no_gradient = true}, VALUES(1, 70), VALUES(1, 70)},
+     .build = build},
+};
+
+const op_def VARIANT(op_layer_norm) = {
+    .name = "layer_norm",
+    .n_in_min = 3,
+    .n_in_max = 3,
+    .n_out = 2,
+    .flags = OP_INPLACE0,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .gradient = gradient,
+    .portable = portable,
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_layer_norm(graph *g, tensor *x, tensor *w, tensor *b)
+{
+    return graph_add(g, OP_layer_norm, NULL, 0, 3, (tensor *[]){x, w, b});
+}
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// layer_norm_back: the gradients of layer_norm, with z = (x - mean) r, r = 1 / sqrt(var + eps), p = d w (torch's
+// native_layer_norm_backward):
+//     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z        db = sum over rows of d
+// Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r). The two sums go through blocks of rows, each with sums of its own that are
+// then added in order: the same for any number of threads.
+#include <math.h>
+#include <string.h>
+
+#include "autograd/ops/layer_norm.h"
+
+enum { BLOCK_ROWS = 64, IN_D = 0, IN_X, IN_W, IN_STATS };
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    shape d = n->in[IN_D]->shape, s = n->in[IN_STATS]->shape;
+    if (!layer_norm_fits(n->in[IN_X], n->in[IN_W], NULL, e))
+        return false;
+    if (!shape_same(d, n->in[IN_X]->shape) || s.rank != 2 || s.d[0] != shape_rows(d) || s.d[1] != 2)
+        return rule_fail(e, "gradient %s does not fit its input and its rows' mean and deviation %s", shape_text(d, a), shape_text(s, b));
+    for (int i = 1; i < 3; i++)
+        n->out[i]->type = DT_F32, n->out[i]->shape = n->in[IN_W]->shape;
+    return rule_same(n, e);
+}
+
+static int64_t blocks_of(const node *n)
+{
+    return (shape_rows(n->in[IN_D]->shape) + BLOCK_ROWS - 1) / BLOCK_ROWS;
+}
+
+static size_t workspace(const node *n, int count)
+{
+    (void)count;
+    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[IN_D])) * sizeof(float); // dw and db of each block
+}
+
+static double cost(const node *n)
+{
+    return 0.8 * (double)shape_count(n->in[IN_D]->shape);
+}
+
+typedef struct row_sums {
+    float p, pz;
+} row_sums;
+
+static inline row_sums sums_of(const float *d, const float *x, const float *w, int64_t n, float mean, float r)
+{
+    float p[LANES] = {0}, pz[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float v = d[i + k] * w[i + k];
+            p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
+        }
+    for (int64_t k = 0; k < n - i; k++) {
+        float v = d[i + k] * w[i + k];
+        p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
+    }
+    return (row_sums){lanes_sum(p, LANES), lanes_sum(pz, LANES)};
+}
+
+// dx may be d or x.
+static void row(const float *d, const float *x, const float *w, const float *stats, float *dx, float *restrict dw, float *restrict db,
+                int64_t n)
+{
+    float mean = stats[0], r = stats[1];
+    row_sums s = sums_of(d, x, w, n, mean, r);
+    float mean_p = s.p / (float)n, mean_pz = s.pz / (float)n;
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++) {
+        float di = d[i], z = (x[i] - mean) * r;
+        dw[i] += di * z;
+        db[i] += di;
+        dx[i] = r * (di * w[i] - mean_p - z * mean_pz);
+    }
+}
+
+static void part(const call *c, int64_t lo, int64_t hi) // blocks of rows
+{
+    int64_t n = layer_norm_width(c->n->in[IN_D]), rows = shape_rows(c->n->in[IN_D]->shape);
+    for (int64_t k = lo; k < hi; k++) {
+        float *dw = (float *)c->work + 2 * k * n;
+        memset(dw, 0, (size_t)(2 * n) * sizeof *dw);
+        for (int64_t i = k * BLOCK_ROWS; i < rows && i < (k + 1) * BLOCK_ROWS; i++)
+            row((const float *)c->in[IN_D] + i * n, (const float *)c->in[IN_X] + i * n, c->in[IN_W], (const float *)c->in[IN_STATS] + 2 * i,
+                (float *)c->out[0] + i * n, dw, dw + n, n);
+    }
+}
+
+static void forward(const call *c)
+{
+    int64_t n = layer_norm_width(c->n->in[IN_D]), blocks = blocks_of(c->n);
+    op_parallel(c, blocks, 1, part);
+    for (int k = 0; k < 2; k++) {
+        float *restrict total = c->out[1 + k];
+        memset(total, 0, (size_t)n * sizeof *total);
+        for (int64_t b = 0; b < blocks; b++) {
+            const float *restrict from = (const float *)c->work + (2 * b + k) * n;
+            for (int64_t i = 0; i < n; i++)
+                total[i] += from[i];
+        }
+    }
+}
+
+static void reference(const call *c)
+{
+    int64_t n = layer_norm_width(c->n->in[IN_D]), rows = shape_rows(c->n->in[IN_D]->shape);
+    const float *d = c->in[IN_D], *x = c->in[IN_X], *w = c->in[IN_W], *stats = c->in[IN_STATS];
+    float *dx = c->out[0], *dw = c->out[1], *db = c->out[2];
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0, sum_z = 0;
+        for (int64_t q = 0; q < rows; q++) {
+            sum += (double)d[q * n + i];
+            sum_z += (double)d[q * n + i] * ((double)x[q * n + i] - (double)stats[2 * q]) * (double)stats[2 * q + 1];
+        }
+        dw[i] = (float)sum_z, db[i] = (float)sum;
+    }
+    for (int64_t q = 0; q < rows; q++) {
+        double mean = (double)stats[2 * q], r = (double)stats[2 * q + 1], p = 0, pz = 0;
+        for (int64_t i = 0; i < n; i++) {
+            double v = (double)d[q * n + i] * (double)w[i];
+            p += v / (double)n, pz += v * ((double)x[q * n + i] - mean) * r / (double)n;
+        }
+        for (int64_t i = 0; i < n; i++)
+            dx[q * n + i] = (float)(r * ((double)d[q * n + i] * (double)w[i] - p - ((double)x[q * n + i] - mean) * r * pz));
+    }
+}
+
+static tensor *build(graph *g, tensor *const in[])
+{
+    return op_layer_norm_back(g, in[0], in[1], in[2], in[3]);
+}
+static const op_sample samples[] = {
+    {.what = "tokens", .n = 4, .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)}, .build = build},
+    {.what = "several blocks of rows",
+     .n = 4,
+     .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)},
+     .build = build},
+};
+
+const op_def VARIANT(op_layer_norm_back) = {
+    .name = "layer_norm_back",
+    .n_in_min = 4,
+    .n_in_max = 4,
+    .n_out = 3,
+    .flags = OP_INPLACE0 | OP_INPLACE1,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .workspace = workspace,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
+    .no_portable = "it stands in backward passes only; gradients are not exported",
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_layer_norm_back(graph *g, tensor *d, tensor *x, tensor *w, tensor *stats)
+{
+    return graph_add(g, OP_layer_norm_back, NULL, 0, 4, (tensor *[]){d, x, w, stats});
+}
+#endif
