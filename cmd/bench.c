@@ -20,6 +20,7 @@ static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
     {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
     {"precision", 0, OPT_TEXT, "P", "fp32", false},
+    {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {0},
 };
@@ -73,6 +74,19 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
     return true;
 }
 
+// The targets of the reference's --lora.
+static bool choose_adapters(train_options *o, int64_t rank, err *e)
+{
+    static const char *const names[] = {"q_proj", "v_proj", "fc1", "fc2", "fc3"};
+    arena a = {.name = "layers"};
+    o->lora = (lora_config){.r = rank, .alpha = 2 * (double)rank, .together = true, .targets.names = {names, 2}};
+    if (!lora_match(&o->lora, o->model, false, &a, NULL))
+        o->lora.targets.names = (lora_names){names + 2, 3};
+    bool ok = lora_match(&o->lora, o->model, false, &a, e) != NULL;
+    arena_free(&a);
+    return ok || err_trail(e, "--lora");
+}
+
 static train_options reference_step(void)
 {
     train_options o = {
@@ -87,14 +101,19 @@ static train_options reference_step(void)
 
 static void bench_report(cmd *c, trainer *t, const train_options *o, const model_dims *d, double rate)
 {
+    model_dims adapted = *d;
+    if (o->lora.r)
+        adapted.adapters = lora_match(&o->lora, o->model, false, c->arena, NULL);
     trainer_memory m = trainer_predict(t);
     uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
-    double gflops = rate * (double)model_flops(o->model, d) * 1e-9, peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
+    double gflops = rate * (double)model_flops(o->model, &adapted) * 1e-9, peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
     json *j = json_object();
     json_set_str(j, "model", o->model->name);
     json_set_int(j, "batch", d->batch);
     json_set_int(j, "length", d->time);
     json_set_str(j, "precision", "fp32");
+    json_set_int(j, "lora", o->lora.r);
+    json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_num(j, "steps_per_s", rate);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
@@ -131,7 +150,8 @@ static bool bench_run(cmd *c, err *e)
     train_options o = reference_step();
     int64_t length = 0;
     double rate = 0;
-    if (!read_choices(c, &o, &length, e) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+    int64_t rank = option_int(c, "lora", 0);
+    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !gemm_choose(e) || !cmd_threads(c, 0, e))
         return false;
     model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
     batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
@@ -148,7 +168,7 @@ static bool bench_run(cmd *c, err *e)
 const command cmd_bench = {
     .name = "bench",
     .summary = "Measures training steps a second of a model, or mel spectrograms",
-    .usage = "MODEL|mel [--batch N] [--length T]",
+    .usage = "MODEL|mel [--batch N] [--length T] [--lora R]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

@@ -42,6 +42,7 @@ typedef struct command command;
 typedef enum option_type {
     OPT_FLAG,  // present or not
     OPT_TEXT,  // any text
+    OPT_TEXTS, // the same, as often as it is given (option_each)
     OPT_INT,   // a whole number
     OPT_NUM,   // a number
     OPT_BYTES, // "6GiB", "512MB", bytes
@@ -100,6 +101,7 @@ bool option_given(const cmd *c, const char *name);
 const char *option_text(const cmd *c, const char *name, const char *fallback);
 int64_t option_int(const cmd *c, const char *name, int64_t fallback); // OPT_INT and OPT_BYTES
 double option_num(const cmd *c, const char *name, double fallback);
+const char *option_each(const cmd *c, const char *name, int i); // value i of OPT_TEXTS in their order; NULL behind the last
 
 // ---- The table of commands (help.c) ----
 

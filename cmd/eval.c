@@ -3,12 +3,14 @@
 #include <math.h>
 
 #include "autograd/gemm.h"
+#include "cmd/adapters.h"
 #include "cmd/cmd.h"
 #include "train/evaluate.h"
 
 static const option options[] = {
     {"data", 'd', OPT_TEXT, "GLOB", "shards: a path or a quoted pattern", true},
     {"batch", 'b', OPT_INT, "N", "items at once (default 16)", false},
+    ADAPTER_OPTION,
     {0},
 };
 
@@ -73,7 +75,9 @@ static bool eval_run(cmd *c, err *e)
     if (!gemm_choose(e) || !cmd_threads(c, 0, e))
         return false;
     const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
-    if (!path || !evaluate_checkpoint(path, &pattern, 1, rows, &c->env, c->arena, &v, e))
+    evaluate_request r = {.checkpoint = path, .patterns = &pattern, .n_patterns = 1, .rows = rows};
+    r.uses = adapters_asked(c, &r.n_uses);
+    if (!path || !evaluate_checkpoint(&r, &c->env, c->arena, &v, e))
         return false;
     cmd_print(c, "%s: %lld items", path, (long long)v.items);
     for (int i = 0; (f = metrics_at(&v.result, i)).name; i++)
@@ -86,7 +90,7 @@ static bool eval_run(cmd *c, err *e)
 const command cmd_eval = {
     .name = "eval",
     .summary = "Measures a checkpoint on prepared data",
-    .usage = "CHECKPOINT --data 'GLOB'",
+    .usage = "CHECKPOINT --data 'GLOB' [--adapter DIR[:WEIGHT] ...]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

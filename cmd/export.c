@@ -7,10 +7,11 @@
 #include "cmd/deploy.h"
 #include "cmd/selftest.h"
 #include "export/safetensors.h"
+#include "lora/adapter.h"
 
 static const option options[] = {
-    {"format", 'f', OPT_TEXT, "FORMAT", "onnx or safetensors", true},
-    {"out", 'o', OPT_TEXT, "OUT", "the file to write", true},
+    {"format", 'f', OPT_TEXT, "FORMAT", "onnx, safetensors or adapter", true},
+    {"out", 'o', OPT_TEXT, "OUT", "the file to write; for an adapter, the folder", true},
     {"front-end", 0, OPT_FLAG, NULL, "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
     {"no-probe", 0, OPT_FLAG, NULL, "onnx: only the embedding, without 'probabilities'", false},
     {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
@@ -26,9 +27,10 @@ static model_meta copied_meta(cmd *c, const deploy *d)
     return meta;
 }
 
-static bool export_onnx(cmd *c, deploy *d, const char *out, err *e)
+static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
 {
     onnx_front front;
+    (void)count;
     model_meta meta = copied_meta(c, d);
     onnx_options o = {.classes = d->classes, .probabilities = d->classes > 0 && !option_given(c, "no-probe"), .meta = &meta};
     if (!gemm_choose(e))
@@ -40,22 +42,50 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, err *e)
            onnx_export(out, d->model, d->p, &o, e);
 }
 
-static bool export_safetensors(cmd *c, deploy *d, const char *out, err *e)
+static bool export_safetensors(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
 {
     model_meta meta = copied_meta(c, d);
     char hex[65];
+    (void)count;
     params_fingerprint(d->p, hex);
     meta_set(&meta, "model", d->model->name);
     meta_set(&meta, "fingerprint", hex);
     return safetensors_save_params(out, d->p, option_given(c, "probe"), &meta, e);
 }
 
+// The factors by themselves, for Hugging Face PEFT or another base of the same weights. The checkpoint keeps them apart from the base, so
+// its network is built anew, adapted.
+static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
+{
+    const checkpoint *k = d->file;
+    lora_config lora;
+    if (!k->adapter)
+        return err_set(e, ERR_MISMATCH, "'%s' has no adapter: it was not trained with lora.target_modules", d->path);
+    model_dims dims = {.batch = 1, .time = 1, .classes = d->classes};
+    if (!lora_config_read(d->path, k->adapter, strlen(k->adapter), c->arena, &lora, e) ||
+        !(dims.adapters = lora_match(&lora, d->model, false, c->arena, e)))
+        return false;
+    params *p = params_open(c->arena);
+    model_meta meta = {.arena = c->arena};
+    static const char *const kept[][2] = {{"adapter_base", "base_fingerprint"}, {"settings", "settings"}, {"adapter_dropout", "dropout"}};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (meta_get(&k->meta, kept[i][0]))
+            meta_set(&meta, kept[i][1], meta_get(&k->meta, kept[i][0]));
+    meta_set(&meta, "model", d->model->name);
+    bool ok = model_build(d->model, p, &dims, c->arena, e) && params_allocate(p, 0, e) && checkpoint_weights(d->file, p, e) &&
+              lora_save(out, p, dims.adapters, k->adapter, &meta, e);
+    for (int i = 0; i < p->n; i++)
+        *count += p->list[i].adapter || (p->list[i].counted && p->list[i].trainable) ? p->list[i].count : 0;
+    params_release(p);
+    return ok;
+}
+
 static const struct {
     const char *name;
-    bool (*write)(cmd *c, deploy *d, const char *out, err *e);
-} formats[] = {{"onnx", export_onnx}, {"safetensors", export_safetensors}};
+    bool (*write)(cmd *c, deploy *d, const char *out, int64_t *count, err *e); // count: parameters written, where not the model's
+} formats[] = {{"onnx", export_onnx}, {"safetensors", export_safetensors}, {"adapter", export_adapter}};
 
-static bool report(cmd *c, const deploy *d, const char *format, const char *out)
+static bool report(cmd *c, const deploy *d, const char *format, int64_t count, const char *out)
 {
     char hex[65];
     json *j = json_object();
@@ -63,10 +93,10 @@ static bool report(cmd *c, const deploy *d, const char *format, const char *out)
     json_set_str(j, "file", out);
     json_set_str(j, "format", format);
     json_set_str(j, "model", d->model->name);
-    json_set_int(j, "params", params_count(d->p, false));
+    json_set_int(j, "params", count);
     json_set_str(j, "fingerprint", hex);
     cmd_json(c, j);
-    cmd_print(c, "%s: %s, %lld parameters, as %s", out, d->model->name, (long long)params_count(d->p, false), format);
+    cmd_print(c, "%s: %s, %lld parameters, as %s", out, d->model->name, (long long)count, format);
     return true;
 }
 
@@ -77,16 +107,17 @@ static bool export_run(cmd *c, err *e)
         if (strcmp(formats[i].name, format))
             continue;
         deploy *d = deploy_open(c->args[0], c->arena, e);
-        bool ok = d && formats[i].write(c, d, out, e) && report(c, d, format, out);
+        int64_t count = 0;
+        bool ok = d && formats[i].write(c, d, out, &count, e) && report(c, d, format, count ? count : params_count(d->p, false), out);
         deploy_close(d);
         return ok;
     }
-    return err_set(e, ERR_USAGE, "--format takes onnx or safetensors, not '%s'", format);
+    return err_set(e, ERR_USAGE, "--format takes onnx, safetensors or adapter, not '%s'", format);
 }
 
 const command cmd_export = {
     .name = "export",
-    .summary = "Writes a checkpoint as ONNX or safetensors",
+    .summary = "Writes a checkpoint as ONNX or safetensors, or its adapter as PEFT's",
     .usage = "CHECKPOINT --format FORMAT -o OUT",
     .options = options,
     .args_min = 1,

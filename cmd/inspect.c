@@ -64,7 +64,7 @@ const command cmd_inspect = {
     .usage = "FILE",
     .args_min = 1,
     .args_max = 1,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, MIDI, or audio.",
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, MIDI, or audio.",
     .example = "kmidi inspect shards/train-00000.h5",
     .run = run,
 };

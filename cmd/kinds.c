@@ -11,6 +11,7 @@
 #include "base/h5.h"
 #include "data/clip.h"
 #include "data/shard.h"
+#include "lora/adapter.h"
 
 enum { HEAD = 64, MOST_FIELDS = 100 };
 
@@ -271,6 +272,8 @@ const file_kind *kind_of(const char *path, err *e)
     unsigned char head[HEAD];
     size_t n = 0;
     const file_kind *kind = &kind_audio;
+    if (lora_is_adapter(path))
+        return &kind_adapter;
     if (!read_head(path, head, &n, e))
         return NULL;
     for (size_t i = sizeof kinds / sizeof *kinds; i-- > 0;)

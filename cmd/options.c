@@ -119,16 +119,18 @@ static bool value_any(option_value *v, err *e)
     return true;
 }
 
-static bool (*const value_of[OPT_TYPES])(option_value *v, err *e) = {
-    [OPT_FLAG] = value_any, [OPT_TEXT] = value_any, [OPT_INT] = value_int, [OPT_NUM] = value_num, [OPT_BYTES] = value_bytes};
+static bool (*const value_of[OPT_TYPES])(option_value *v,
+                                         err *e) = {[OPT_FLAG] = value_any, [OPT_TEXT] = value_any, [OPT_TEXTS] = value_any,
+                                                    [OPT_INT] = value_int,  [OPT_NUM] = value_num,  [OPT_BYTES] = value_bytes};
 
-// A later value replaces an earlier one.
+// A later value replaces an earlier one, unless the option takes several.
 static bool add_value(cmd *c, const option *o, const char *text, err *e)
 {
     int at = 0;
-    while (at < c->n_values && c->values[at].option != o)
+    while (at < c->n_values && (c->values[at].option != o || o->type == OPT_TEXTS))
         at++;
-    CHECK(at < CMD_OPTIONS);
+    if (at == CMD_OPTIONS)
+        return err_set(e, ERR_USAGE, "--%s is given too often", o->name);
     option_value *v = &c->values[at];
     *v = (option_value){.option = o, .text = text};
     if (at == c->n_values)
@@ -219,4 +221,12 @@ double option_num(const cmd *c, const char *name, double fallback)
 {
     const option_value *v = value_find(c, name);
     return v ? v->num : fallback;
+}
+
+const char *option_each(const cmd *c, const char *name, int i)
+{
+    for (int k = 0; k < c->n_values; k++)
+        if (!strcmp(c->values[k].option->name, name) && i-- == 0)
+            return c->values[k].text;
+    return NULL;
 }

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
 #include "autograd/gemm.h"
+#include "cmd/adapters.h"
 #include "cmd/listen.h"
 #include "data/clip.h"
 
 #include "cmd/cmd.h"
+
+static const option options[] = {
+    ADAPTER_OPTION,
+    {0},
+};
 
 static const char *best_label(const deploy *d, const heard *h, double *p)
 {
@@ -89,7 +95,7 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
 static bool predict_run(cmd *c, err *e)
 {
     deploy *d = gemm_choose(e) && cmd_threads(c, 0, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
-    bool ok = d && deploy_mel(d, e) && predict_all(c, d, e);
+    bool ok = d && adapters_apply(c, d, e) && deploy_mel(d, e) && predict_all(c, d, e);
     deploy_close(d);
     return ok;
 }
@@ -97,7 +103,8 @@ static bool predict_run(cmd *c, err *e)
 const command cmd_predict = {
     .name = "predict",
     .summary = "Says which emotion audio files carry",
-    .usage = "CHECKPOINT FILE...",
+    .usage = "CHECKPOINT [--adapter DIR[:WEIGHT] ...] FILE...",
+    .options = options,
     .args_min = 2,
     .args_max = -1,
     .polls_stop = true,

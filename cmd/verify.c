@@ -43,7 +43,8 @@ const command cmd_verify = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file that kmidi wrote, an ONNX or safetensors model, MIDI, or audio.",
+    .details = "FILE is a shard, a checkpoint, another HDF5 file that kmidi wrote, an ONNX or safetensors model, an adapter's folder, "
+               "MIDI, or audio.",
     .example = "kmidi verify shards/train-00000.h5 shards/valid-00000.h5",
     .run = run,
 };

@@ -11,6 +11,8 @@
 
 #include "models/model.h"
 
+enum { ADAPTERS = 64 }; // of one weight at most
+
 static tensor *declare(network *n, const char *name, shape s, init how, bool adapter)
 {
     err e = {0};
@@ -34,8 +36,12 @@ static tensor *declare_uniform(network *n, const char *layer, const char *leaf, 
     return declare(n, arena_printf(graph_arena(n->g), "%s.%s", layer, leaf), s, (init){INIT_UNIFORM, k}, false);
 }
 
+// A layer that is called twice is noted once.
 static layer_info *note_layer(network *n, layer_kind kind, const char *name, const tensor *w)
 {
+    for (int i = 0; i < n->n_layers; i++)
+        if (!strcmp(n->layers[i].weight, w->name))
+            return &n->layers[i];
     CHECK(n->n_layers < MODEL_LAYERS);
     layer_info *l = &n->layers[n->n_layers++];
     *l = (layer_info){.kind = kind, .weight = w->name, .out = w->shape.d[0], .in = w->shape.d[1]};
@@ -43,10 +49,11 @@ static layer_info *note_layer(network *n, layer_kind kind, const char *name, con
     return l;
 }
 
-static const adapter_site *site_of(const network *n, const tensor *w)
+// The first adapter of `w` behind `last` (NULL: of all), or NULL.
+static const adapter_site *next_site(const network *n, const tensor *w, const adapter_site *last)
 {
     const adapters *l = n->dims.adapters;
-    for (int i = 0; l && i < l->n; i++)
+    for (int i = last ? (int)(last - l->site) + 1 : 0; l && i < l->n; i++)
         if (!strcmp(l->site[i].weight, w->name))
             return &l->site[i];
     return NULL;
@@ -60,27 +67,36 @@ static void declare_factors(network *n, const adapter_site *s, const tensor *w, 
     *b = declare(n, s->b, shape_of(2, w->shape.d[0], s->rank), (init){INIT_ZERO, 0}, true);
 }
 
-// y + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the smallest of them all.
-static tensor *adapt_output(network *n, const tensor *w, tensor *x, tensor *y)
+// x W^T + b + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the smallest of them all. Those products come
+// first, so that going backward the base's own gradient is done with before theirs needs room.
+static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
 {
-    const adapter_site *s = site_of(n, w);
-    if (!s)
-        return y;
-    tensor *a, *b;
-    declare_factors(n, s, w, &a, &b);
-    tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0), a, NULL, ACT_NONE);
-    return op_low_rank(n->g, y, op_scale(n->g, u, s->scale), b, true);
+    tensor *low[ADAPTERS], *up[ADAPTERS];
+    int k = 0;
+    for (const adapter_site *s = NULL; (s = next_site(n, w, s)); k++) {
+        tensor *a;
+        if (k == ADAPTERS)
+            return graph_fail(n->g, "'%s' has more than %d adapters", w->name, ADAPTERS);
+        declare_factors(n, s, w, &a, &up[k]);
+        tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0), a, NULL, ACT_NONE);
+        low[k] = op_scale(n->g, u, s->scale);
+    }
+    tensor *y = op_linear(n->g, x, w, b, ACT_NONE);
+    for (int i = 0; i < k; i++)
+        y = op_low_rank(n->g, y, low[i], up[i], true);
+    return y;
 }
 
 // W + scale B A
 static tensor *adapt_weight(network *n, tensor *w)
 {
-    const adapter_site *s = site_of(n, w);
-    if (!s)
-        return w;
-    tensor *a, *b;
-    declare_factors(n, s, w, &a, &b);
-    return op_low_rank(n->g, w, op_scale(n->g, b, s->scale), a, false);
+    const tensor *own = w;
+    for (const adapter_site *s = NULL; (s = next_site(n, own, s));) {
+        tensor *a, *b;
+        declare_factors(n, s, own, &a, &b);
+        w = op_low_rank(n->g, w, op_scale(n->g, b, s->scale), a, false);
+    }
+    return w;
 }
 
 static int64_t last_dim(const tensor *x)
@@ -94,9 +110,9 @@ static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, t
     if (tensor_poisoned(w))
         return w;
     layer_info *l = note_layer(n, LAYER_LINEAR, name, w);
-    if (!site_of(n, w))
+    if (!next_site(n, w, NULL))
         return l->y = op_linear(n->g, x, w, b, act);
-    tensor *y = adapt_output(n, w, x, op_linear(n->g, x, w, b, ACT_NONE));
+    tensor *y = adapt_linear(n, x, w, b);
     return l->y = act == ACT_NONE ? y : op_act(n->g, y, act);
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "autograd/op.h"
+
 #define MODEL(name) extern const model_def model_##name;
 #include "models/models.def"
 #undef MODEL
@@ -115,20 +117,28 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
     return n;
 }
 
-// Matrix products alone: a weight of k elements costs 2 k a row forward, 4 k backward. Only recurrent and 2-D weights count.
+// Matrix products alone: a weight of k elements costs 2 k a row forward, 2 k for the gradient of the rows, 2 k for its own. A frozen one
+// has none of its own; one with an adapter in its place (recurrent ones) has, for the factors' gradients come from it.
+static int64_t weight_flops(const network *n, const node *q, const tensor *w)
+{
+    bool own = w->kind == TENSOR_PARAM && n->p->list[w->param].trainable;
+    while (w->from && w->from->op == op_get(OP_low_rank))
+        own = true, w = w->from->in[0];
+    bool product = w->kind == TENSOR_PARAM && w->shape.rank == 2 && q->op != op_get(OP_scale);
+    return product ? (own ? 6 : 4) * shape_rows(q->out[0]->shape) * shape_count(w->shape) : 0;
+}
+
 int64_t model_flops(const model_def *m, const model_dims *d)
 {
     arena a = {.name = "flops"};
-    params *p = params_open(&a);
     model_dims one = *d;
     one.training = false;
     int64_t flops = 0;
-    const network *n = model_build(m, p, &one, &a, NULL);
+    const network *n = model_build(m, params_open(&a), &one, &a, NULL);
     for (int i = 0; n && i < graph_nodes(n->g); i++) {
         const node *q = graph_node(n->g, i);
-        for (int k = 0; k < q->n_in; k++)
-            if (q->in[k]->kind == TENSOR_PARAM && q->in[k]->shape.rank == 2)
-                flops += 6 * shape_rows(q->out[0]->shape) * shape_count(q->in[k]->shape);
+        for (int k = q->op == op_get(OP_low_rank); k < q->n_in; k++)
+            flops += weight_flops(n, q, q->in[k]);
     }
     arena_free(&a);
     return flops;

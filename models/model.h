@@ -29,7 +29,7 @@ typedef struct port {
     int low;
 } port;
 
-// A low-rank adapter of one weight (lora/ makes them). Where the layer is called, a linear one computes
+// A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer is called, a linear one computes
 //     act(x W^T + b + scale (dropout(x) A^T) B^T)        A [rank, I], B [O, rank]
 // and a recurrent one takes W + scale B A in place of W [O, I].
 typedef struct adapter_site {
@@ -107,7 +107,7 @@ const model_def *model_at(int i);              // in the order of models.def; NU
 int model_count(void);
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;
-int64_t model_flops(const model_def *m, const model_dims *d); // of matrix products in one training step (6 x weights x rows)
+int64_t model_flops(const model_def *m, const model_dims *d); // of matrix products in one training step (6 x weights x rows; frozen: 4)
 
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);

@@ -25,7 +25,8 @@
 //     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict
-//     adapter, adapter_base             of /lora: its adapter_config.json, and the fingerprint of the model that it adapts
+//     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint of the model that it adapts, and the
+//     dropout
 #ifndef KMIDI_TRAIN_CHECKPOINT_H
 #define KMIDI_TRAIN_CHECKPOINT_H
 

@@ -4,6 +4,7 @@
 #define KMIDI_TRAIN_EVALUATE_H
 
 #include "base/env.h"
+#include "lora/adapter.h"
 #include "train/checkpoint.h"
 #include "train/feed.h"
 #include "train/metrics.h"
@@ -28,7 +29,14 @@ typedef struct evaluation {
     const char **labels; // NULL where the model has none
     int64_t items;
 } evaluation;
-bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n, int64_t rows, const env *env, arena *a, evaluation *out,
-                         err *e) MUST_CHECK;
+typedef struct evaluate_request {
+    const char *checkpoint;
+    const char *const *patterns; // of shards
+    size_t n_patterns;
+    int64_t rows;         // at once
+    const lora_use *uses; // adapters over the checkpoint
+    int n_uses;
+} evaluate_request;
+bool evaluate_checkpoint(const evaluate_request *r, const env *env, arena *a, evaluation *out, err *e) MUST_CHECK;
 
 #endif

@@ -3,29 +3,30 @@
 #include "train/evaluate.h"
 #include "train/shards.h"
 
-static bool evaluate(checkpoint *k, shards *s, const env *world, arena *a, params *p, evaluation *out, err *e)
+static bool evaluate(const evaluate_request *r, checkpoint *k, shards *s, const env *world, arena *a, evaluation *out, err *e)
 {
+    params *p = params_open(a);
     model_dims d = {.batch = s->eval_batch, .time = s->window, .classes = k->classes};
     evaluator *v = evaluator_plan(k->model, p, &d, threads_count(world->pool), a, e);
-    bool ok = v && params_allocate(p, 0, e) && checkpoint_weights(k, p, e) && evaluator_open(v, world->pool, a, e) &&
+    bool ok = v && params_allocate(p, 0, e) && checkpoint_weights(k, p, e) &&
+              (!r->n_uses || lora_apply(p, k->model, &k->meta, r->uses, r->n_uses, e)) && evaluator_open(v, world->pool, a, e) &&
               evaluator_run(v, &s->val_source, world, &out->result, e);
     evaluator_close(v);
     params_release(p);
     return ok;
 }
 
-bool evaluate_checkpoint(const char *path, const char *const *patterns, size_t n, int64_t rows, const env *world, arena *a, evaluation *out,
-                         err *e)
+bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, evaluation *out, err *e)
 {
     size_t n_labels;
     *out = (evaluation){0};
-    checkpoint *k = checkpoint_open(path, a, e);
+    checkpoint *k = checkpoint_open(r->checkpoint, a, e);
     if (!k)
         return false;
-    shards *s = shards_open_for(k, patterns, n, rows, a, e);
-    bool ok = s && evaluate(k, s, world, a, params_open(a), out, e);
+    shards *s = shards_open_for(k, r->patterns, r->n_patterns, r->rows, a, e);
+    bool ok = s && evaluate(r, k, s, world, a, out, e);
     if (ok && !out->result.items)
-        ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with", patterns[0]);
+        ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with", r->patterns[0]);
     if (ok) {
         out->items = out->result.items;
         ok = !k->classes || meta_texts(&k->meta, "labels", a, &out->labels, &n_labels, e);

@@ -353,7 +353,8 @@ static bool describe_adapter(trainer *t, err *e)
     bool ok = lora_config_write(&t->o->lora, t->o->model, t->o->lora_base, &text, e);
     params_fingerprint(t->p, hex);
     if (ok)
-        meta_set(&t->meta, "adapter", text.s), meta_set(&t->meta, "adapter_base", hex);
+        meta_set(&t->meta, "adapter", text.s), meta_set(&t->meta, "adapter_base", hex),
+            meta_set(&t->meta, "adapter_dropout", arena_printf(t->a, "%g", t->o->lora.dropout));
     strbuf_free(&text);
     return ok;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// match.c: which layers a configuration finds, with which rank and scale; and what is said of one that finds none. The rules are PEFT's:
-// each row of the first table was tried in PEFT 0.21.
+// match.c: which layers a configuration finds, with which rank and scale; and what is said of one that finds none. The rules are
+// PEFT's, whose own answers adapter.c holds.
 #include <math.h>
 #include <string.h>
 

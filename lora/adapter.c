@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// adapter.c: reading and writing the two files (adapter.h).
+#include "lora/adapter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "export/safetensors.h"
+
+static const char CONFIG[] = "adapter_config.json", TENSORS[] = "adapter_model.safetensors", PREFIX[] = "base_model.model.";
+enum { CONFIG_MOST = 1 << 20 };
+
+bool lora_is_adapter(const char *path)
+{
+    struct stat s;
+    arena a = {.name = "adapter"};
+    bool is = stat(path, &s) == 0 && S_ISDIR(s.st_mode) && file_exists(path_join(&a, path, CONFIG));
+    arena_free(&a);
+    return is;
+}
+
+// ---- Names
+
+static const char *before_last_dot(const char *path, arena *a)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? arena_printf(a, "%.*s", (int)(dot - path), path) : "";
+}
+
+static bool is_matrix(const adapter_site *s)
+{
+    return !str_ends(s->weight, ".weight");
+}
+
+// How many sites behind `i` are matrices of the same module: so deep does PEFT nest this one.
+static int depth_of(const adapters *l, int i, arena *a)
+{
+    int n = 0;
+    for (int k = i + 1; k < l->n; k++)
+        n += is_matrix(&l->site[k]) && !strcmp(before_last_dot(l->site[k].weight, a), before_last_dot(l->site[i].weight, a));
+    return n;
+}
+
+// "base_model.model.fc1.lora_A.weight"
+static const char *key_of(const adapters *l, int i, char factor, arena *a)
+{
+    const char *module = arena_printf(a, "%s%s", PREFIX, before_last_dot(l->site[i].weight, a));
+    for (int k = is_matrix(&l->site[i]) ? depth_of(l, i, a) : 0; k > 0; k--)
+        module = arena_printf(a, "%s.base_layer", module);
+    return arena_printf(a, "%s.lora_%c.weight", module, factor);
+}
+
+static bool declare(params *p, const char *name, shape s, err *e)
+{
+    return params_declare(p, name, s, (init){INIT_ZERO, 0}, e) >= 0;
+}
+
+// The tensors of an adapter as a table, under PEFT's names: A and B of each site, then whole parameters. `model` has the shapes.
+static params *declare_tensors(const adapters *l, const params *model, arena *a, err *e)
+{
+    params *p = params_open(a);
+    bool ok = true;
+    for (int i = 0; ok && i < l->n; i++) {
+        const adapter_site *s = &l->site[i];
+        shape w = model->list[params_find(model, s->weight)].shape;
+        ok = declare(p, key_of(l, i, 'A', a), shape_of(2, s->rank, w.d[1]), e) &&
+             declare(p, key_of(l, i, 'B', a), shape_of(2, w.d[0], s->rank), e);
+    }
+    for (int i = 0; ok && i < l->n_whole; i++)
+        ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]), model->list[params_find(model, l->whole[i])].shape, e);
+    return ok ? p : NULL;
+}
+
+static params *model_shapes(const model_def *m, arena *a, err *e)
+{
+    params *p = params_open(a);
+    return model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, e) ? p : NULL;
+}
+
+// ---- Reading
+
+static bool read_config(lora_adapter *l, arena *a, err *e)
+{
+    size_t n;
+    const char *path = path_join(a, l->folder, CONFIG), *text = file_read(a, path, CONFIG_MOST, &n, e);
+    return text && lora_config_read(path, text, n, a, &l->config, e);
+}
+
+static bool read_meta(lora_adapter *l, arena *a, err *e)
+{
+    const char *path = path_join(a, l->folder, TENSORS);
+    if (!file_exists(path) && file_exists(path_join(a, l->folder, "adapter_model.bin")))
+        return err_set(e, ERR_FORMAT,
+                       "'%s' has its weights as adapter_model.bin, a pickle that could run anything; save it with safetensors", l->folder);
+    safetensors *s = safetensors_open(path, a, e);
+    if (s)
+        l->meta = safetensors_listing(s)->meta;
+    safetensors_close(s);
+    return s != NULL;
+}
+
+static lora_adapter *open_folder(const char *folder, arena *a, err *e)
+{
+    lora_adapter *l = NEW(a, lora_adapter, 1);
+    l->folder = arena_strdup(a, folder);
+    if (!lora_is_adapter(folder)) {
+        (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s", folder, CONFIG, TENSORS);
+        return NULL;
+    }
+    return read_config(l, a, e) && read_meta(l, a, e) ? l : NULL;
+}
+
+static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
+{
+    const char *meant = meta_get(&l->meta, "model");
+    if (meant && strcmp(meant, m->name))
+        return err_set(e, ERR_MISMATCH, "'%s' adapts a %s, not a %s", l->folder, meant, m->name);
+    const params *shapes = model_shapes(m, a, e);
+    l->model = m;
+    l->sites = shapes ? lora_match(&l->config, m, false, a, e) : NULL;
+    l->p = l->sites ? declare_tensors(l->sites, shapes, a, e) : NULL;
+    if (!l->p)
+        return err_trail(e, "'%s'", l->folder);
+    if (params_allocate(l->p, 0, e) && safetensors_load_params(path_join(a, l->folder, TENSORS), l->p, NULL, e))
+        return true;
+    lora_unload(l);
+    return false;
+}
+
+lora_adapter *lora_load(const char *folder, const model_def *m, arena *a, err *e)
+{
+    lora_adapter *l = open_folder(folder, a, e);
+    return l && bind(l, m, a, e) ? l : NULL;
+}
+
+lora_adapter *lora_load_any(const char *folder, arena *a, err *e)
+{
+    lora_adapter *l = open_folder(folder, a, e);
+    const char *meant = l ? meta_get(&l->meta, "model") : NULL;
+    if (!l || (meant && !model_find(meant))) {
+        if (l)
+            (void)err_set(e, ERR_MISMATCH, "'%s' adapts a model '%s' that this kmidi does not have; see `kmidi models`", folder, meant);
+        return NULL;
+    }
+    if (meant)
+        return bind(l, model_find(meant), a, e) ? l : NULL;
+    for (int i = 0; i < model_count(); i++)
+        if (bind(l, model_at(i), a, NULL))
+            return l;
+    (void)err_set(e, ERR_MISMATCH, "'%s' fits none of the models; see `kmidi models`", folder);
+    return NULL;
+}
+
+void lora_unload(lora_adapter *l)
+{
+    if (l && l->p) {
+        params_release(l->p);
+        l->p = NULL;
+    }
+}
+
+// ---- Writing
+
+static void copy_tensor(params *to, int k, const params *from, const char *name)
+{
+    int at = params_find(from, name);
+    CHECK(at >= 0 && shape_same(from->list[at].shape, to->list[k].shape));
+    memcpy(params_at(to, k), params_at(from, at), sizeof(float) * (size_t)to->list[k].count);
+}
+
+// The configuration goes first and comes back last: half an adapter is none.
+static bool write_files(const char *folder, const params *p, const char *config, const model_meta *meta, arena *a, err *e)
+{
+    const char *path = path_join(a, folder, CONFIG);
+    if (!file_make_dirs(folder, e))
+        return false;
+    if (unlink(path) && file_exists(path))
+        return err_errno(e, "cannot replace '%s'", path);
+    return safetensors_save_params(path_join(a, folder, TENSORS), p, false, meta, e) && file_write(path, config, strlen(config), e);
+}
+
+bool lora_save(const char *folder, const params *p, const adapters *sites, const char *config, const model_meta *meta, err *e)
+{
+    arena a = {.name = "adapter"};
+    params *out = declare_tensors(sites, p, &a, e);
+    bool ok = out && params_allocate(out, 0, e);
+    for (int i = 0; ok && i < sites->n; i++) {
+        copy_tensor(out, 2 * i, p, sites->site[i].a);
+        copy_tensor(out, 2 * i + 1, p, sites->site[i].b);
+    }
+    for (int i = 0; ok && i < sites->n_whole; i++)
+        copy_tensor(out, 2 * sites->n + i, p, sites->whole[i]);
+    ok = ok && write_files(folder, out, config, meta, &a, e);
+    params_release(out);
+    arena_free(&a);
+    return ok;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// apply.c: adapters added to the weights of their base, after a look at whether it is their base.
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "lora/adapter.h"
+#include "lora/merge.h"
+
+lora_use lora_use_of(const char *spec, arena *a)
+{
+    const char *colon = strrchr(spec, ':');
+    char *end = NULL;
+    double weight = colon && colon[1] ? strtod(colon + 1, &end) : 1;
+    if (!colon || !end || *end || !isfinite(weight) || lora_is_adapter(spec))
+        return (lora_use){spec, 1};
+    return (lora_use){arena_printf(a, "%.*s", (int)(colon - spec), spec), weight};
+}
+
+// ---- Is it the base?
+
+static bool same_json(const json *x, const json *y)
+{
+    strbuf a = {0}, b = {0};
+    json_dump(x, 1, &a); // keys sorted
+    json_dump(y, 1, &b);
+    bool same = a.len == b.len && !memcmp(a.s, b.s, a.len);
+    strbuf_free(&a), strbuf_free(&b);
+    return same;
+}
+
+// Features that both speak of must be made alike: tokens of one dialect, mel frames of one kind.
+static bool check_settings(const lora_adapter *l, const char *base, err *e)
+{
+    const char *mine = meta_get(&l->meta, "settings");
+    json *x = mine ? json_parse(mine, strlen(mine), NULL) : NULL, *y = base ? json_parse(base, strlen(base), NULL) : NULL;
+    const char *differs = NULL;
+    for (void *it = json_type(x) == JSON_OBJECT ? json_first(x) : NULL; it && !differs; it = json_next(x, it)) {
+        const json *other = json_get(y, json_key(it));
+        if (json_type(other) != JSON_NONE && !same_json(json_value(it), other))
+            differs = json_key(it);
+    }
+    bool ok = !differs ||
+              err_set(e, ERR_MISMATCH, "'%s' was trained on another dialect of %s than the base: its settings are not those of the base",
+                      l->folder, differs);
+    json_free(x), json_free(y);
+    return ok;
+}
+
+static bool check_base(const lora_adapter *l, const char *fingerprint, const model_meta *base, err *e)
+{
+    const char *meant = meta_get(&l->meta, "base_fingerprint");
+    if (meant && strcmp(meant, fingerprint))
+        return err_set(e, ERR_MISMATCH, "'%s' adapts another base: the weights with the fingerprint %.12s, not %.12s", l->folder, meant,
+                       fingerprint);
+    return check_settings(l, base ? meta_get(base, "settings") : NULL, e);
+}
+
+// ---- Adding
+
+// Whole parameters: w + weight (theirs - w), each adapter from the base's own value.
+static void add_whole(params *p, lora_adapter *const *list, const lora_use *uses, int n, int at)
+{
+    const param *q = &p->list[at];
+    for (int64_t i = 0; i < q->count; i++) {
+        float *w = params_at(p, at) + i;
+        double base = (double)*w, sum = base;
+        for (int k = 0; k < n; k++)
+            for (int j = 0; j < list[k]->sites->n_whole; j++)
+                if (!strcmp(list[k]->sites->whole[j], q->name))
+                    sum += uses[k].weight * ((double)params_at(list[k]->p, 2 * list[k]->sites->n + j)[i] - base);
+        *w = (float)sum;
+    }
+}
+
+static bool is_whole(lora_adapter *const *list, int n, const char *name)
+{
+    for (int k = 0; k < n; k++)
+        for (int j = 0; j < list[k]->sites->n_whole; j++)
+            if (!strcmp(list[k]->sites->whole[j], name))
+                return true;
+    return false;
+}
+
+static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, int n, arena *a)
+{
+    lora_factors *f = NEW(a, lora_factors, (size_t)n + 1);
+    for (int at = 0; at < p->n; at++) {
+        int count = 0;
+        for (int k = 0; k < n; k++)
+            for (int i = 0; i < list[k]->sites->n; i++) {
+                const adapter_site *s = &list[k]->sites->site[i];
+                if (!strcmp(s->weight, p->list[at].name))
+                    f[count++] = (lora_factors){params_at(list[k]->p, 2 * i), params_at(list[k]->p, 2 * i + 1), s->rank,
+                                                uses[k].weight * (double)s->scale};
+            }
+        if (is_whole(list, n, p->list[at].name))
+            add_whole(p, list, uses, n, at);
+        if (count)
+            lora_add(params_at(p, at), p->list[at].shape.d[0], p->list[at].shape.d[1], f, count);
+    }
+}
+
+bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses, int n, err *e)
+{
+    arena a = {.name = "adapters"};
+    lora_adapter **list = NEW(&a, lora_adapter *, (size_t)n + 1);
+    char hex[65];
+    bool ok = true;
+    params_fingerprint(p, hex);
+    for (int i = 0; ok && i < n; i++)
+        ok = (list[i] = lora_load(uses[i].folder, m, &a, e)) && check_base(list[i], hex, base_meta, e);
+    if (ok)
+        add_all(p, list, uses, n, &a);
+    for (int i = 0; i < n; i++)
+        lora_unload(list[i]);
+    arena_free(&a);
+    return ok;
+}
+
+// ---- Side by side
+
+const adapters *lora_unmerged(const lora_adapter *const *list, const double *weight, int n, arena *a)
+{
+    int total = 0;
+    for (int k = 0; k < n; k++)
+        total += list[k]->sites->n;
+    adapter_site *sites = NEW(a, adapter_site, (size_t)total + 1);
+    adapters *out = NEW(a, adapters, 1);
+    *out = (adapters){.site = sites};
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < list[k]->sites->n; i++) {
+            adapter_site s = list[k]->sites->site[i];
+            s.a = arena_printf(a, "%d/%s", k, s.a), s.b = arena_printf(a, "%d/%s", k, s.b);
+            s.scale *= (float)weight[k];
+            sites[out->n++] = s;
+        }
+    return out;
+}
+
+void lora_fill(params *p, const adapters *unmerged, const lora_adapter *const *list, int n)
+{
+    int at = 0;
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < list[k]->sites->n; i++, at++)
+            for (int f = 0; f < 2; f++) {
+                const params *from = list[k]->p;
+                int to = params_find(p, f ? unmerged->site[at].b : unmerged->site[at].a);
+                memcpy(params_at(p, to), params_at(from, 2 * i + f), sizeof(float) * (size_t)from->list[2 * i + f].count);
+            }
+}

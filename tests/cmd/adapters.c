@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// adapters.c (tests): from a base and a training run to an adapter's folder, back by merge, and through Hugging Face PEFT.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "export/safetensors.h"
+#include "tests/train/small.h"
+#include "train/folder.h"
+
+// A run of a few steps in `dir`, whole or (with `base`) of adapters.
+static void make_run(const char *model, const lora_config *lora, const char *base, const char *dir)
+{
+    small_run s;
+    err e = {0};
+    trainer_result r;
+    small_open(&s, model, 4, 3);
+    s.o.hyper.lr = base ? 0.02f : 1e-3f, s.o.epochs = 3, s.o.save_every = 0;
+    if (lora)
+        s.o.lora = *lora, s.o.lora_base = base;
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    folder *f = t ? folder_create(dir, false, NULL, &s.a, &e) : NULL;
+    EXPECT_OK(f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e), e);
+    trainer_close(t), folder_close(f);
+    small_close(&s);
+}
+
+#define RUN(want, ...) EXPECT_INT(test_shell(&out, __VA_ARGS__), want)
+
+// DIR/base, DIR/run, DIR/adapter, DIR/merged.h5 and the weights of both as safetensors.
+static const char *make_all(const char *model, const lora_config *lora)
+{
+    const char *out, *k = test_kmidi();
+    static char dir[512];
+    snprintf(dir, sizeof dir, "%s", test_dir());
+    make_run(model, NULL, NULL, test_path("base"));
+    make_run(model, lora, test_path("base"), test_path("run"));
+    RUN(0, "%s export '%s/run' --format adapter -o '%s/adapter' --json", k, dir, dir);
+    EXPECT_HAS(out, "\"format\": \"adapter\"");
+    RUN(0, "%s merge '%s/base' '%s/adapter' -o '%s/merged.h5' --json", k, dir, dir, dir);
+    EXPECT_HAS(out, "\"unmerged_difference\": ");
+    EXPECT_HAS(out, "\"largest_output_change\": ");
+    RUN(0,
+        "%s export '%s/base' --format safetensors -o '%s/base.safetensors' && %s export '%s/merged.h5' --format safetensors -o "
+        "'%s/merged.safetensors'",
+        k, dir, dir, k, dir, dir);
+    return dir;
+}
+
+static const char *const melody[] = {"fc1", "fc2", "fc3", "lstm.weight_ih_l0"};
+static const char *const both[] = {"fc2", "weight_hh_l0", "weight_ih_l0"}, *const saved[] = {"fc3"};
+static const lora_config melody_lora = {.r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {melody, 4}},
+                         both_lora = {.r = 4,
+                                      .alpha = 4,
+                                      .rslora = true,
+                                      .together = true,
+                                      .targets.names = {both, 3},
+                                      .save = {saved, 1},
+                                      .ranks = {(const char *const[]){"fc2"}, (const double[]){2}, 1}};
+
+TEST(adapters_go_out_and_come_back)
+{
+    const char *out, *dir = make_all("melody_transformer", &melody_lora), *k = test_kmidi();
+    // The merged file holds the weights that the run's own checkpoint stands for.
+    RUN(0, "%s export '%s/run' --format safetensors -o '%s/run.safetensors'", k, dir, dir);
+    arena a = {0};
+    err e = {0};
+    size_t n, m;
+    const char *x = file_read(&a, test_path("run.safetensors"), 1 << 24, &n, &e),
+               *y = file_read(&a, test_path("merged.safetensors"), 1 << 24, &m, &e);
+    EXPECT(x && y && n > 641664 * 4 && m > 641664 * 4 && !memcmp(x + n - 641664 * 4, y + m - 641664 * 4, 641664 * 4));
+    RUN(0, "%s inspect '%s/adapter' --json", k, dir);
+    EXPECT_HAS(out, "\"parameters\": 19968, \"of\": 641664, \"r\": 8, \"alpha\": 16");
+    EXPECT_HAS(out, "\"lstm.weight_ih_l0\": {\"rank\": 8, \"scale\": 2.0, \"in\": 256, \"out\": 1024}");
+    RUN(0, "%s verify '%s/adapter' '%s/run/checkpoints/last.h5'", k, dir, dir);
+    RUN(0, "cd '%s/adapter' && ls", dir);
+    EXPECT_STR(out, "adapter_config.json\nadapter_model.safetensors\n");
+    // Another base is refused, by its weights.
+    RUN(1, "%s merge '%s/merged.h5' '%s/adapter' -o '%s/twice.h5'", k, dir, dir, dir);
+    EXPECT_HAS(out, "adapts another base: the weights with the fingerprint");
+    EXPECT(!file_exists(test_path("twice.h5")));
+    RUN(1, "%s export '%s/base' --format adapter -o '%s/none'", k, dir, dir);
+    EXPECT_HAS(out, "has no adapter");
+    RUN(1, "%s merge '%s/base' '%s/run' -o '%s/x.h5'", k, dir, dir, dir);
+    EXPECT_HAS(out, "is no adapter: a folder with adapter_config.json");
+    arena_free(&a);
+}
+
+TEST(adapters_merge_with_weights)
+{
+    const char *out, *dir = make_all("melody_transformer", &both_lora), *k = test_kmidi();
+    RUN(0, "%s merge '%s/base' '%s/adapter:0.5' '%s/adapter:0.5' -o '%s/halves.h5' --json", k, dir, dir, dir, dir);
+    EXPECT_HAS(out, "\"fc3.bias\": ");
+    RUN(0, "%s export '%s/halves.h5' --format safetensors -o '%s/halves.safetensors'", k, dir, dir);
+    arena a = {0};
+    err e = {0};
+    params *p[2];
+    static const char *const names[] = {"halves.safetensors", "merged.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        p[i] = params_open(&a);
+        EXPECT_OK(model_build(model_find("melody_transformer"), p[i], &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
+                      params_allocate(p[i], 0, &e) && safetensors_load_params(test_path(names[i]), p[i], NULL, &e),
+                  e);
+    }
+    EXPECT_BELOW(test_distance(p[0]->weights, p[1]->weights, (size_t)p[0]->weights_len), 1e-7);
+    params_release(p[0]), params_release(p[1]);
+    arena_free(&a);
+}
+
+static void through_peft(const char *model, const lora_config *lora)
+{
+    const char *out, *dir = make_all(model, lora), *k = test_kmidi();
+    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/peft_check.py %s '%s'", model, dir);
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+    RUN(0, "%s merge '%s/base' '%s/back' -o '%s/back.h5' --json && %s export '%s/back.h5' --format safetensors -o '%s/back.safetensors'", k,
+        dir, dir, dir, k, dir, dir);
+    RUN(0, "for f in back merged; do tail -c 2000000 '%s/'$f.safetensors > '%s/'$f.tail; done; cmp '%s/back.tail' '%s/merged.tail'", dir,
+        dir, dir, dir);
+}
+
+TEST(adapters_through_peft_and_back)
+{
+    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
+        return;
+    }
+    through_peft("melody_transformer", &melody_lora);
+}
+
+TEST(adapters_of_several_matrices_through_peft_and_back)
+{
+    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
+        return;
+    }
+    through_peft("melody_transformer", &both_lora);
+}

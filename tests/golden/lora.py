@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, two adapters as PEFT saves them.
+
+    python tests/golden/lora.py [FOLDER]         FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch and PEFT
+
+`matching`: which modules and parameters PEFT wraps for a configuration, with rank and scaling.
+`cases`: base weights as in models.py (parameter k is fill(100 + k, shape, 1 / sqrt(fan_in))), every lora_A and lora_B (in the sorted order of
+their keys, index j) fill(500 + j, shape, 0.1), whole modules fill(600 + j, shape, 0.1); inputs with the seeds 1001, ...; outputs and the
+gradients of their plain sum in float64.
+"""
+import os
+import shutil
+import sys
+import warnings
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.utils import get_peft_model_state_dict
+from fill import below, f32, fill, write
+import models as M                                        # the reference models, filled
+
+warnings.filterwarnings("ignore")
+HERE = os.path.dirname(os.path.abspath(__file__))
+LSTM = ["lstm.weight_ih_l0", "lstm.weight_hh_l0"]
+MATCHING = [
+    ("melody_transformer", dict(target_modules=["fc1", "fc3"])),
+    ("melody_transformer", dict(target_modules=["fc1"], target_parameters=["weight_ih_l0"])),
+    ("melody_transformer", dict(target_modules=["fc2"], target_parameters=[LSTM[1], LSTM[0]])),
+    ("melody_transformer", dict(target_modules="fc[12]")),
+    ("melody_transformer", dict(target_modules=r"(.*\.)?fc(1|3)")),
+    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules=["fc2"], r=4, lora_alpha=6)),
+    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules="fc[13]", use_rslora=True)),
+    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], modules_to_save=["fc3"])),
+    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], rank_pattern={"fc[12]": 4, "fc2": 2}, alpha_pattern={"c3": 1, "fc3": 32})),
+    ("melody_transformer", dict(target_modules=["fc1", "fc2"], layers_to_transform=[0])),
+    ("melody_transformer", dict(target_modules=["fc1"], target_parameters=LSTM[:1], rank_pattern={"weight_ih_l0": 3, "lstm": 5})),
+    ("harmony_predictor", dict(target_modules=["fc3"], use_rslora=True, r=9, lora_alpha=5)),
+]
+CASES = {
+    "melody": ("melody_transformer", dict(r=2, lora_alpha=3, target_modules=["fc1", "fc2", "fc3"], target_parameters=LSTM,
+                                          rank_pattern={"fc2": 4}, use_rslora=True)),
+    "dynamics": ("dynamics_engine", dict(r=2, lora_alpha=4, lora_dropout=0.1, target_modules="fc[12]", modules_to_save=["fc3"],
+                                         alpha_pattern={"fc2": 7})),
+}
+
+
+def path_of(name, module):
+    """What was wrapped: a module, or for a parameter its own path."""
+    name = name.replace("base_model.model.", "").replace(".base_layer", "")
+    p = getattr(module, "parameter_name", None)
+    return f"{name}.{p}" if p else name
+
+
+def matched(model, kw):
+    p = get_peft_model(M.R.MODELS[model][0](), LoraConfig(**kw))
+    rows = [(path_of(n, m), m.r["default"], m.scaling["default"]) for n, m in p.named_modules() if hasattr(m, "lora_A") and hasattr(m, "scaling")]
+    return {"model": model, "config": {"peft_type": "LORA", **kw}, "paths": sorted(r[0] for r in rows),
+            "ranks": [r[1] for r in sorted(rows)], "scales": [float(r[2]) for r in sorted(rows)]}
+
+
+def refill(p):
+    """Known numbers in all that the adapter holds."""
+    state = dict(p.named_parameters())
+    lora = sorted(n for n in state if "lora_" in n)
+    whole = sorted(n for n in state if "modules_to_save" in n)
+    for j, n in enumerate(lora): state[n].data = torch.from_numpy(fill(500 + j, tuple(state[n].shape), 0.1)).to(state[n].dtype)
+    for j, n in enumerate(whole): state[n].data = torch.from_numpy(fill(600 + j, tuple(state[n].shape), 0.1)).to(state[n].dtype)
+
+
+def case(name, model, kw):
+    base = M.build(model, torch.float32)[0]
+    p = get_peft_model(base, LoraConfig(**kw)).eval()
+    refill(p)
+    folder = os.path.join(HERE, "lora_" + name)
+    shutil.rmtree(folder, ignore_errors=True)
+    p.save_pretrained(folder)
+    os.remove(os.path.join(folder, "README.md"))
+    p.double()
+    *x, _ = M.tensors(M.DATA[model](5), torch.float64)
+    out = p(*x)
+    out.sum().backward()
+    grads = {n.replace("base_model.model.", "").replace(".default", ""): w.grad for n, w in p.named_parameters() if w.grad is not None}
+    merged = p.merge_and_unload()(*x)
+    print(name, "merged and not:", (merged - out).abs().max().item())
+    return {"name": name, "model": model, "length": 5, "batch": M.BATCH, "shape": list(out.shape),
+            "output": f32(out.detach().numpy()),
+            "gradients": [{"name": n, "norm": float(g.norm()), "sum": float(g.sum())} for n, g in sorted(grads.items())]}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    write("lora", {"matching": [matched(*row) for row in MATCHING], "cases": [case(n, *row) for n, row in CASES.items()]})
