@@ -13,7 +13,9 @@
 #include "data/shard_internal.h"
 #include "data/tokens.h"
 
-enum { CHUNK_BYTES = 1 << 16 }; // of rows: about one crop, so that a random crop costs two chunks at most
+// Of mel: about one crop, so that a random crop costs two chunks at most. Rows of songs are read a column at a time, and a chunk is never
+// shorter, however little is in it.
+enum { MEL_CHUNK = 1 << 16, SONG_CHUNK = 1 << 14 };
 
 // A column, mel among them, as far as it is written.
 typedef struct column {
@@ -93,7 +95,7 @@ static bool open_columns(shard_writer *w, err *e)
         column *x = &w->columns[k];
         x->c = mel ? (shard_column){.name = "mel", .width = w->info.n_mels} : w->info.columns[k];
         x->c.rows = x->c.longest = 0;
-        size_t chunk = CHUNK_BYTES / shard_row_bytes(&x->c);
+        size_t chunk = (size_t)(mel ? MEL_CHUNK : SONG_CHUNK) / shard_row_bytes(&x->c);
         h5_shape row = {x->c.u16 ? H5_U16 : H5_F32, shard_column_flat(&x->c) ? 0 : 1, {(uint64_t)x->c.width}};
         strbuf_add(&x->offsets, (const char *)&zero, sizeof zero);
         if (!(x->series = h5_series_open(w->file, x->c.name, row, chunk ? chunk : 1, e)))

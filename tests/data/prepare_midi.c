@@ -11,7 +11,8 @@
 #include "data/shard.h"
 #include "tests/data/midi_bytes.h"
 
-#define SETTINGS "features: [tokens, midi_stats]\nshard_items: 5\n"
+#define SETTINGS     "features: [tokens, midi_stats]\nshard_items: 5\n"
+#define ALL_FEATURES "features: [dynamics, tokens, groove, harmony, melody, midi_stats]\nshard_items: 5\n"
 
 static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts, prepare_report *r, err *e)
 {
@@ -124,6 +125,78 @@ TEST(prepare_midi_gives_the_same_bytes_for_any_jobs_and_parts)
     }
     EXPECT_INT(made, r.shards);
     EXPECT(same_tree("one", "parts"));
+}
+
+TEST(prepare_midi_stores_all_features_alike_for_any_jobs)
+{
+    static const char *const names[] = {"tokens", "melody", "harmony", "groove", "dynamics", "midi_stats"};
+    static const int64_t rows[] = {10, 3, 1, 1, 0, 1}; // of the first song: three notes in one bar, a phrase of too few
+    err e = {0};
+    prepare_report r;
+    uint16_t pitch[3];
+    float chord[65];
+    put_songs(40);
+    EXPECT_OK(prepare_into("one", "dataset: lakh\n" ALL_FEATURES, 1, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("two", "dataset: lakh\n" ALL_FEATURES, 2, 1, 1, &r, &e), e);
+    EXPECT(same_tree("one", "two"));
+    shard *s = shard_open(test_path("one/train-00000.h5"), &e);
+    if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
+        return;
+    EXPECT_INT(s->info.n_columns, 6);
+    for (int k = 0; k < s->info.n_columns; k++) {
+        EXPECT_STR(s->info.columns[k].name, names[k]);
+        EXPECT_INT(shard_item_count(s, k, 0), rows[k]);
+    }
+    EXPECT_OK(shard_item_rows(s, 1, 0, pitch, &e), e);
+    EXPECT(pitch[0] >= 30 && pitch[1] == pitch[0] + 4 && pitch[2] == pitch[0] + 7);
+    EXPECT_OK(shard_item_rows(s, 2, 0, chord, &e), e);
+    EXPECT_NEAR(chord[64], pitch[0] % 12 * 5, 0); // its major triad
+    shard_close(s);
+}
+
+// Drums alone have no tokens and are refused with them; without, they have a groove.
+TEST(prepare_midi_of_drums)
+{
+    err e = {0};
+    prepare_report r;
+    arena a = {0};
+    smf f = {0};
+    make_folders();
+    SMF_TRACK(&f, 0, 0x99, 36, 90, 96, 0x89, 36, 0, 0, 0x99, 38, 90, 96, 0x89, 38, 0);
+    smf_write(&f, test_path("in/lmd_full/0/drums.mid"));
+    EXPECT(!prepare_into("none", "dataset: lakh\n" ALL_FEATURES, 1, 1, 1, &r, &e));
+    EXPECT_HAS(report_of(&a, "none"), "tokens.drums: true");
+    EXPECT(!prepare_into("mute", "dataset: lakh\nfeatures: [melody, harmony]\n", 1, 1, 1, &r, &e));
+    EXPECT_HAS(report_of(&a, "mute"), "\"reason\": \"empty\"");
+    EXPECT_OK(prepare_into("out", "dataset: lakh\nfeatures: [melody, groove]\n", 1, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 1);
+    shard *s = shard_open(test_path("out/train-00000.h5"), &e);
+    EXPECT(s && s->info.columns[0].rows == 0 && s->info.columns[1].rows == 1);
+    shard_close(s);
+    arena_free(&a);
+}
+
+// A full disk in the middle of the shards: what is there is whole, nothing else is, and with more room the same command goes on.
+TEST(prepare_midi_survives_a_full_disk)
+{
+    arena a = {0};
+    const char *out, *dir = arena_strdup(&a, test_path("full")), *command = "configs/data/lakh.yaml shard_items=20 --jobs 2";
+    put_songs(90);
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command, test_path("whole"), test_path("in")), 0);
+    if (test_shell(&out, "mkdir -p %s && mount -t tmpfs -o size=400k tmpfs %s", dir, dir)) {
+        test_skip("needs the right to mount a small tmpfs");
+        arena_free(&a);
+        return;
+    }
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s 2>&1", test_kmidi(), command, dir, test_path("in")), 1);
+    EXPECT_HAS(out, "No space left on device");
+    EXPECT_INT(test_shell(&out, "ls %s/*.h5 && %s verify %s/*.h5 && ! ls -A %s | grep tmp", dir, test_kmidi(), dir, dir), 0);
+    EXPECT_INT(test_shell(&out, "mount -o remount,size=40m %s", dir), 0);
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command, dir, test_path("in")), 0);
+    EXPECT(!strstr(out, ", 0 there already"));
+    EXPECT(same_tree("whole", "full"));
+    EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
+    arena_free(&a);
 }
 
 TEST(prepare_midi_keeps_what_is_there_and_remakes_what_changed)
@@ -265,7 +338,8 @@ TEST(prepare_midi_shards_are_shown_and_checked)
         test_shell(&out, "%s prepare configs/data/lakh.yaml --out %s root=%s --jobs 2", test_kmidi(), test_path("out"), test_path("in")),
         0);
     EXPECT_INT(test_shell(&out, "%s inspect %s/%s", test_kmidi(), test_path("out"), name), 0);
-    EXPECT_HAS(out, "tokens");
+    EXPECT_HAS(out, "tokens\n    rows             40\n    longest          10\n    width            1\n");
+    EXPECT_HAS(out, "harmony\n    rows             4\n    longest          1\n    width            65\n");
     EXPECT_HAS(out, "hours");
     EXPECT_HAS(out, "estimated");
     EXPECT_INT(test_shell(&out, "%s verify %s/%s", test_kmidi(), test_path("out"), name), 0);
