@@ -12,7 +12,7 @@
 //     4. decode    items by worker processes; results written in the order of the index
 //     5. report    rejected.jsonl from the index and all shards; old shards that no longer belong to the set are removed
 //
-// Memory: 24 bytes for each entry of the index, and as many again in stages 1 and 2, 64 items a job on their way, one open shard a split. A
+// Memory: 40 bytes for each entry of the index, and as many again in stages 1 and 2, 64 items a job on their way, one open shard a split. A
 // file that cannot be read is never replaced: it is named in the report, and more than max_reject_ratio of them is a failure.
 //
 //     config *c = config_open(prepare_table(&arena), &arena);  config_load(c, "configs/data/x.yaml", e) ...

@@ -137,7 +137,10 @@ static bool add_entry(prepare *p, const reader_item *item, names *l, err *e)
     }
     prepare_entry *x = &p->entries[p->n_entries++];
     const char *group = item->group ? item->group : item->path;
-    *x = (prepare_entry){prepare_hash(item->group ? 2 : 3, group, strlen(group)), content_of_size(p, item), SPLIT_OPEN};
+    *x = (prepare_entry){.split = SPLIT_OPEN, .content = content_of_size(p, item)};
+    x->group = prepare_hash(item->group ? 2 : 3, group, strlen(group));
+    x->item = prepare_hash(prepare_hash(7, item->path, strlen(item->path)), (double[]){item->offset, item->duration}, 2 * sizeof(double));
+    x->label = item->label ? (uint32_t)prepare_hash(8, item->label, strlen(item->label)) | 1 : 0;
     p->info.synthetic |= item->synthetic;
     return (!item->label || add_name(p, l, item->label, e)) && (!item->split || find_split(p, item->split, &x->split, e));
 }

@@ -11,9 +11,12 @@
 
 enum { PREPARE_SPLITS = 16, SPLIT_DROPPED = 255, SPLIT_OPEN = 254 };
 
-// What is known of an entry of the index. SPLIT_OPEN: not drawn yet; SPLIT_DROPPED: a duplicate.
+// What is known of an entry of the index. SPLIT_OPEN: not drawn yet; SPLIT_DROPPED: left out, as a duplicate or for its two labels.
 typedef struct prepare_entry {
     uint64_t group, content; // digests; entries without a group have one of their own
+    uint64_t item;           // digest of path and part
+    uint32_t label;          // digest; 0: none
+    bool two_labels;         // the same item has another one elsewhere
     uint8_t split;           // index into prepare.split
 } prepare_entry;
 
@@ -43,7 +46,7 @@ typedef struct prepare {
     double max_seconds, max_reject_ratio;
     // found
     prepare_entry *entries; // [n_entries]
-    uint64_t n_entries, room, bad_lines;
+    uint64_t n_entries, room, bad_lines, contradicted;
     prepare_split split[PREPARE_SPLITS];
     int n_splits;
     prepare_shard *shards; // [n_shards]

@@ -33,8 +33,21 @@ const char *prepare_reject_line(arena *a, const char *path, int64_t line, const 
     return text;
 }
 
+static void count_reason(prepare *p, const char *line)
+{
+    json *j = json_parse(line, strlen(line), NULL);
+    const char *reason = json_str(json_get(j, "reason"), "");
+    int code = 0;
+    while (code < ERR_INTERNAL && strcmp(reason, err_name((err_code)code)) != 0)
+        code++;
+    p->report->reasons[code]++;
+    if (!p->first_reject.code)
+        err_set(&p->first_reject, ERR_VALUE, "%s", json_str(json_get(j, "message"), "?"));
+    json_free(j);
+}
+
 // Entries of the index that are no items, or not used.
-static bool put_index(const prepare *p, FILE *out, err *e)
+static bool put_index(prepare *p, FILE *out, err *e)
 {
     reader_item item;
     reader_step step;
@@ -47,6 +60,11 @@ static bool put_index(const prepare *p, FILE *out, err *e)
         if (step == READER_BAD) {
             line = prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
             p->report->reasons[bad.code]++;
+        } else if (item.number < p->n_entries && p->entries[item.number].two_labels) {
+            const char *why =
+                arena_printf(&r->item, "'%s' has two labels, '%s' here; keep the right one", item.path, item.label ? item.label : "none");
+            line = prepare_reject_line(&r->item, item.path, item.line, err_name(ERR_VALUE), why);
+            count_reason(p, line);
         } else if (item.number < p->n_entries && p->entries[item.number].split == SPLIT_DROPPED) {
             line = prepare_reject_line(&r->item, item.path, item.line, "duplicate",
                                        "the same content is in another split; it was left out of this one");
@@ -56,19 +74,6 @@ static bool put_index(const prepare *p, FILE *out, err *e)
     }
     reader_close(r);
     return true;
-}
-
-static void count_reason(prepare *p, const char *line)
-{
-    json *j = json_parse(line, strlen(line), NULL);
-    const char *reason = json_str(json_get(j, "reason"), "");
-    int code = 0;
-    while (code < ERR_INTERNAL && strcmp(reason, err_name((err_code)code)) != 0)
-        code++;
-    p->report->reasons[code]++;
-    if (!p->first_reject.code)
-        err_set(&p->first_reject, ERR_VALUE, "%s", json_str(json_get(j, "message"), "?"));
-    json_free(j);
 }
 
 // A shard that is not there, or not of this set, belongs to another job: it is not counted.
@@ -100,7 +105,7 @@ static bool write_report(prepare *p, uint64_t *found, err *e)
     const char *path = path_join(&a, p->job->out, "rejected.jsonl"), *temp = file_temp(&a, path);
     FILE *out = fopen(temp, "we");
     p->report->prepared = 0;
-    p->report->rejected = p->bad_lines;
+    p->report->rejected = p->bad_lines + p->contradicted;
     memset(p->report->reasons, 0, sizeof p->report->reasons);
     *found = 0;
     bool ok = out && put_index(p, out, e);

@@ -6,6 +6,7 @@
 // verdict: test before validation before training. Else whole components are dealt: in the order of a keyed hash to test until it has its
 // share, then to val, the rest to train.
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +22,12 @@ static int by_key(const void *a, const void *b)
     return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->value > y->value) - (x->value < y->value);
 }
 
-// Entries sorted by group or content: {digest, entry}.
-static pair *sorted(const prepare *p, bool content)
+// Entries sorted by one of their digests: {digest, entry}.
+static pair *sorted(const prepare *p, size_t digest)
 {
     pair *s = base_checked(malloc((p->n_entries + 1) * sizeof *s), p->n_entries * sizeof *s);
     for (uint64_t i = 0; i < p->n_entries; i++)
-        s[i] = (pair){content ? p->entries[i].content : p->entries[i].group, i};
+        s[i] = (pair){*(const uint64_t *)((const char *)&p->entries[i] + digest), i};
     qsort(s, p->n_entries, sizeof *s, by_key);
     return s;
 }
@@ -40,9 +41,9 @@ static uint64_t find(uint32_t *parent, uint64_t i)
     return i;
 }
 
-static void join_neighbours(const prepare *p, uint32_t *parent, bool content)
+static void join_neighbours(const prepare *p, uint32_t *parent, size_t digest)
 {
-    pair *s = sorted(p, content);
+    pair *s = sorted(p, digest);
     for (uint64_t i = 1; i < p->n_entries; i++)
         if (s[i].key == s[i - 1].key) {
             uint64_t a = find(parent, s[i].value), b = find(parent, s[i - 1].value);
@@ -56,8 +57,8 @@ static uint32_t *components(const prepare *p)
     uint32_t *parent = base_checked(malloc(p->n_entries * sizeof *parent), p->n_entries * sizeof *parent);
     for (uint64_t i = 0; i < p->n_entries; i++)
         parent[i] = (uint32_t)i;
-    join_neighbours(p, parent, false);
-    join_neighbours(p, parent, true);
+    join_neighbours(p, parent, offsetof(prepare_entry, group));
+    join_neighbours(p, parent, offsetof(prepare_entry, content));
     for (uint64_t i = 0; i < p->n_entries; i++)
         parent[i] = (uint32_t)find(parent, i);
     return parent;
@@ -139,19 +140,42 @@ static bool draw_open(prepare *p)
     return true;
 }
 
+// The same part of the same file with two labels: neither is to be trusted.
+static void drop_contradicted(prepare *p)
+{
+    pair *s = sorted(p, offsetof(prepare_entry, item));
+    for (uint64_t i = 0, past; i < p->n_entries; i = past) {
+        uint32_t label = 0;
+        bool two = false;
+        for (past = i; past < p->n_entries && s[past].key == s[i].key; past++) {
+            uint32_t other = p->entries[s[past].value].label;
+            two |= label && other && other != label;
+            label = other ? other : label;
+        }
+        for (uint64_t k = i; two && k < past; k++) {
+            p->entries[s[k].value].split = SPLIT_DROPPED;
+            p->entries[s[k].value].two_labels = true;
+            p->contradicted++;
+        }
+    }
+    free(s);
+}
+
 // The same content in two splits: it stays in that of the higher rank, or in the one that comes first.
 static void drop_twins(prepare *p)
 {
-    pair *s = sorted(p, true);
+    pair *s = sorted(p, offsetof(prepare_entry, content));
     for (uint64_t i = 0, past; i < p->n_entries; i = past) {
-        uint8_t best = p->entries[s[i].value].split;
+        uint8_t best = SPLIT_DROPPED;
         for (past = i; past < p->n_entries && s[past].key == s[i].key; past++) {
             uint8_t split = p->entries[s[past].value].split;
-            if (reader_split_rank(p->split[split].name) > reader_split_rank(p->split[best].name))
+            if (split == SPLIT_DROPPED)
+                continue;
+            if (best == SPLIT_DROPPED || reader_split_rank(p->split[split].name) > reader_split_rank(p->split[best].name))
                 best = split;
         }
         for (uint64_t k = i; k < past; k++)
-            if (p->entries[s[k].value].split != best) {
+            if (p->entries[s[k].value].split != best && p->entries[s[k].value].split != SPLIT_DROPPED) {
                 p->entries[s[k].value].split = SPLIT_DROPPED;
                 p->report->duplicates++;
             }
@@ -186,6 +210,7 @@ bool prepare_draw(prepare *p, err *e)
         return err_set(e, ERR_VALUE, "an index of %" PRIu64 " entries is too long; prepare it in parts", p->n_entries);
     if (!draw_open(p))
         return false;
+    drop_contradicted(p);
     drop_twins(p);
     count_shards(p);
     p->shards = NEW(&p->memory, prepare_shard, p->n_shards + 1);

@@ -276,6 +276,31 @@ TEST(prepare_keeps_equal_files_out_of_training)
     arena_free(&a);
 }
 
+// Neither of two labels is to be trusted; the same file twice with one label, or two parts of it with two, are nobody's mistake.
+TEST(prepare_refuses_two_labels_for_one_file)
+{
+    err e = {0};
+    prepare_report r;
+    arena a = {0};
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d.wav", i);
+        put_tone(name, 200 + 50 * i);
+    }
+    put_manifest("{\"path\": \"t0.wav\", \"label\": \"a\", \"split\": \"train\"}\n{\"path\": \"t1.wav\", \"label\": \"a\"}\n"
+                 "{\"path\": \"t0.wav\", \"label\": \"b\", \"split\": \"test\"}\n{\"path\": \"t1.wav\", \"label\": \"a\"}\n"
+                 "{\"path\": \"t2.wav\", \"label\": \"a\", \"duration\": 0.2}\n"
+                 "{\"path\": \"t2.wav\", \"label\": \"b\", \"offset\": 0.2, \"duration\": 0.1}\n{\"path\": \"t3.wav\"}\n");
+    EXPECT_OK(prepare_into("out", "max_reject_ratio: 0.5\n", 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 5);
+    EXPECT_INT(r.rejected, 2);
+    EXPECT_INT(r.reasons[ERR_VALUE], 2);
+    EXPECT_INT(r.duplicates, 0);
+    EXPECT_HAS(report_of(&a, "out"), "'t0.wav' has two labels, 'a' here");
+    EXPECT_HAS(report_of(&a, "out"), "'t0.wav' has two labels, 'b' here");
+    arena_free(&a);
+}
+
 TEST(prepare_limits_labels)
 {
     err e = {0};
