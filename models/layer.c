@@ -2,16 +2,28 @@
 // layer.c: torch.nn layers: parameters of the same names, shapes and initial distributions.
 //
 // torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a = sqrt 5 comes to the same);
-// torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden).
+// torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden); torch.nn.LayerNorm begins with ones and zeros.
 //
 // Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as torch.nn.Linear would draw it, B zero, so that
 // a network begins as what it was without them.
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/model.h"
 
 enum { ADAPTERS = 64 }; // of one weight at most
+
+const char *layer_name(network *n, const char *fmt, ...)
+{
+    char text[128];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return arena_strdup(graph_arena(n->g), text);
+}
 
 static tensor *declare(network *n, const char *name, shape s, init how, bool adapter)
 {
@@ -31,9 +43,14 @@ static tensor *declare(network *n, const char *name, shape s, init how, bool ada
     return graph_param(n->g, name, i, s);
 }
 
+static tensor *declare_as(network *n, const char *layer, const char *leaf, shape s, init how)
+{
+    return declare(n, layer_name(n, "%s.%s", layer, leaf), s, how, false);
+}
+
 static tensor *declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k)
 {
-    return declare(n, arena_printf(graph_arena(n->g), "%s.%s", layer, leaf), s, (init){INIT_UNIFORM, k}, false);
+    return declare_as(n, layer, leaf, s, (init){INIT_UNIFORM, k});
 }
 
 // A layer that is called twice is noted once.
@@ -125,6 +142,28 @@ tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activ
     tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, in), k);
     tensor *b = declare_uniform(n, name, "bias", shape_of(1, out), k);
     return call_linear(n, name, x, w, b, act);
+}
+
+tensor *layer_product(network *n, const char *name, tensor *x, int64_t out)
+{
+    if (tensor_poisoned(x))
+        return x;
+    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, last_dim(x)), 1.0f / sqrtf((float)last_dim(x)));
+    return call_linear(n, name, x, w, NULL, ACT_NONE);
+}
+
+tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation)
+{
+    return declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
+}
+
+tensor *layer_layer_norm(network *n, const char *name, tensor *x)
+{
+    if (tensor_poisoned(x))
+        return x;
+    tensor *w = declare_as(n, name, "weight", shape_of(1, last_dim(x)), (init){INIT_ONE, 0});
+    tensor *b = declare_as(n, name, "bias", shape_of(1, last_dim(x)), (init){INIT_ZERO, 0});
+    return op_layer_norm(n->g, x, w, b);
 }
 
 typedef struct lstm_weights {

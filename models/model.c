@@ -109,7 +109,7 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
         (void)err_trail(e, "model %s, batch %lld, length %lld", m->name, (long long)d->batch, (long long)d->time);
         return NULL;
     }
-    if (params_count(p, false) != m->params) {
+    if (m->params && params_count(p, false) != m->params) {
         (void)err_set(e, ERR_INTERNAL, "model %s has %lld parameters, %lld were built", m->name, (long long)m->params,
                       (long long)params_count(p, false));
         return NULL;
@@ -137,7 +137,7 @@ int64_t model_flops(const model_def *m, const model_dims *d)
     const network *n = model_build(m, params_open(&a), &one, &a, NULL);
     for (int i = 0; n && i < graph_nodes(n->g); i++) {
         const node *q = graph_node(n->g, i);
-        for (int k = q->op == op_get(OP_low_rank); k < q->n_in; k++)
+        for (int k = q->op == op_get(OP_low_rank); k < q->n_in && q->op != op_get(OP_embedding); k++) // a look-up multiplies nothing
             flops += weight_flops(n, q, q->in[k]);
     }
     arena_free(&a);

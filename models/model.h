@@ -86,10 +86,17 @@ typedef struct network {
     int n_layers;
 } network;
 
+// A size that a configuration may change: a number, or a list of small numbers kept as bits.
+typedef struct model_option {
+    const char *name;
+    int64_t value, least, most; // list: each number in [0, most]
+    bool list;
+} model_option;
+
 struct model_def {
     const char *name;
     const char *summary;
-    int64_t params; // exact count, checked by a test and at build
+    int64_t params; // exact count, checked by a test and at build; 0: whatever is built
     model_task task;
     const char *example; // what it is trained on (data/example.h)
     bool affect;         // elements 0 and 1 of the output are valence and arousal
@@ -100,6 +107,10 @@ struct model_def {
     port target; // i32 class or token ids, or f32 vectors
     tensor *(*forward)(network *n, tensor *const in[]);
     tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
+    const char *section;                         // of the configuration keys of its options; NULL without any
+    const model_option *options;
+    int n_options;
+    arena *arena; // of a configured model
 };
 
 const model_def *model_find(const char *name); // NULL when there is none
@@ -109,8 +120,18 @@ int model_count(void);
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;
 int64_t model_flops(const model_def *m, const model_dims *d); // of matrix products in one training step (6 x weights x rows; frozen: 4)
 
+// `m` with other sizes: "layers=4 dim=128 cross=0", those left out as in `m`. NULL or "" gives `m`. ERR_VALUE for names, values or
+// combinations that make no network. Everything that takes a model_def takes the result; checkpoints keep model_sizes as meta "sizes".
+const model_def *model_configure(const model_def *m, const char *sizes, arena *a, err *e) MUST_CHECK;
+const char *model_sizes(const model_def *m, arena *a); // all of them, as model_configure reads them; "" without options
+int64_t model_size(const network *n, const char *option);
+
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);
+tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);                     // without bias
+tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation); // NAME.weight [rows, width], normal
+tensor *layer_layer_norm(network *n, const char *name, tensor *x);
+const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
 // One step of the same: x [B, I], h and c [B, H] -> h, and c behind the step. For generation.
 tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next);

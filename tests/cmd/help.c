@@ -119,11 +119,8 @@ TEST(models_lists_exact_counts)
     static const struct {
         const char *name;
         long long params;
-    } models[] = {{"emotion_recognizer", 403264},
-                  {"melody_transformer", 641664},
-                  {"harmony_predictor", 74176},
-                  {"groove_predictor", 18656},
-                  {"dynamics_engine", 13520}};
+    } models[] = {{"emotion_recognizer", 403264}, {"melody_transformer", 641664}, {"harmony_predictor", 74176},
+                  {"groove_predictor", 18656},    {"dynamics_engine", 13520},     {"emotion_midi_transformer", 24984192}};
     const char *out;
     EXPECT_INT(test_shell(&out, "%s models --json", test_kmidi()), 0);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {

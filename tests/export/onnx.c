@@ -11,6 +11,7 @@
 #include "autograd/run.h"
 #include "base/file.h"
 #include "export/safetensors.h"
+#include "tests/models/small_model.h"
 #include "tests/test.h"
 
 enum { CLASSES = 5 };
@@ -37,8 +38,8 @@ static onnx_options options_of(const model_def *m)
 TEST(onnx_models_are_well_formed)
 {
     for (int i = 0; model_at(i); i++) {
-        const model_def *m = model_at(i);
         arena a = {0};
+        const model_def *m = small_model(i, &a);
         err e = {0};
         params *p = filled_params(m, &a);
         if (!p)
@@ -136,8 +137,8 @@ TEST(onnx_runtime_agrees_on_every_model_and_size)
         return;
     }
     for (int i = 0; model_at(i); i++) {
-        const model_def *m = model_at(i);
         arena a = {0};
+        const model_def *m = small_model(i, &a);
         err e = {0};
         params *p = filled_params(m, &a);
         onnx_options o = options_of(m);

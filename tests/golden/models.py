@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of the five small models, from their PyTorch definition: models_NAME.json.
+"""Goldens of the small models, and of the transformer at a small size, from their PyTorch definition: models_NAME.json.
 
-    python tests/golden/models.py [FOLDER]       FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
+    python tests/golden/models.py [FOLDER] [MODEL ...]       FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
 
 Every parameter (state_dict order, index k) is fill(100 + k, shape, 1 / sqrt(fan_in)), biases with the fan-in of their weight, all four of
 an LSTM with 1 / sqrt(hidden). The recogniser's probe head follows the model's own parameters. Inputs have the seeds 1001, 1002, ...,
@@ -42,7 +42,10 @@ DATA = {
     "harmony_predictor": lambda T: [fl("context", 128), it("target", 64)],
     "groove_predictor": lambda T: [fl("emotion", 64), fl("target", 32)],
     "dynamics_engine": lambda T: [fl("context", 32), fl("target", 16)],
+    "emotion_midi_transformer": lambda T: [it("tokens", 388, T), fl("emotion", 64), it("target", 388, T)],
 }
+# Of models whose sizes are options.
+SIZES = {"emotion_midi_transformer": dict(layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3)}
 
 
 def tensors(specs, dtype):
@@ -60,12 +63,12 @@ def tensors(specs, dtype):
 
 def build(name, dtype):
     """The model (and probe) with filled parameters; [(name, parameter)], and their description."""
-    model = R.MODELS[name][0]()
+    model = R.MODELS[name][0](**SIZES.get(name, {}))
     probe = nn.Linear(64, CLASSES) if name == "emotion_recognizer" else None
     named = list(model.named_parameters()) + ([("probe." + n, p) for n, p in probe.named_parameters()] if probe else [])
     sizes, table = dict(named), []
     for k, (n, p) in enumerate(named):
-        fan = sizes["lstm.weight_hh_l0"].shape[1] if n.startswith("lstm.") else sizes[n.rpartition(".")[0] + ".weight"].shape[1]
+        fan = sizes["lstm.weight_hh_l0"].shape[1] if n.startswith("lstm.") else sizes[n.rpartition(".")[0] + ".weight"].shape[-1]
         scale = 1 / math.sqrt(fan)
         p.data = torch.from_numpy(fill(100 + k, tuple(p.shape), scale))
         table.append({"name": n, "shape": list(p.shape), "seed": 100 + k, "scale": float(np.float32(scale))})
@@ -133,11 +136,14 @@ def case(name, T):
 
 def main():
     torch.set_num_threads(1)
-    for name in DATA:
-        lengths = {"emotion_recognizer": (5, 20), "melody_transformer": (5,)}.get(name, (1,))
+    for name in sys.argv[2:] or DATA:
+        lengths = {"emotion_recognizer": (5, 20), "melody_transformer": (5,), "emotion_midi_transformer": (5,)}.get(name, (1,))
         golden = {"made_by": "tests/golden/models.py, PyTorch " + torch.__version__, "name": name, "batch": BATCH,
                   "params": build(name, torch.float32)[3]}
         if name == "emotion_recognizer": golden.update(classes=CLASSES, class_weights=CLASS_WEIGHTS)
+        if name in SIZES:
+            text = lambda v: ",".join(map(str, v)) if isinstance(v, tuple) else str(v)
+            golden["sizes"] = " ".join(k + "=" + text(v) for k, v in SIZES[name].items())
         golden["optimizer"] = {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
         golden["cases"] = [case(name, T) for T in lengths]
         write("models_" + name, golden)

@@ -48,6 +48,8 @@ static void follow(const json *golden, const json *c, bool one_by_one)
     err e = {0};
     int rows = (int)json_int(json_get(golden, "batch"), 0);
     small_open(&s, json_str(json_get(golden, "name"), ""), rows, 1);
+    s.o.model = model_configure(s.o.model, json_str(json_get(golden, "sizes"), ""), &s.a, &e);
+    EXPECT_OK(s.o.model != NULL, e);
     s.dims.time = json_int(json_get(c, "length"), 1), s.dims.classes = (int)json_int(json_get(golden, "classes"), 0);
     batch *whole = sample_batch(s.o.model, &s.dims, 1, 0, &s.a);
     fill_batch(whole, c);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// small_model.h: every model at a size that a test can afford.
+#ifndef KMIDI_TESTS_MODELS_SMALL_MODEL_H
+#define KMIDI_TESTS_MODELS_SMALL_MODEL_H
+
+#include "models/model.h"
+
+// Model i of models.def, NULL behind the last; one whose sizes are options with small ones, owned by `a`.
+static inline const model_def *small_model(int i, arena *a)
+{
+    const model_def *m = model_at(i);
+    return m && m->n_options ? model_configure(m, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3", a, NULL) : m;
+}
+
+#endif
