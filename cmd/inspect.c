@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect.c: what is in a file. One list of facts, as JSON for scripts and as indented lines for people.
+// inspect.c: what is in a file, or in a set of shards. One list of facts, as JSON for scripts and as indented lines for people.
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/inspect.h"
 #include "cmd/kinds.h"
 
 enum { SHORT = 100, MOST_LINES = 400 };
@@ -37,7 +37,12 @@ static void print_fact(cmd *c, int depth, const char *key, const json *v, int *l
     strbuf_free(&text);
 }
 
-static bool run(cmd *c, err *e)
+void inspect_fact(cmd *c, const char *key, const json *v, int *left)
+{
+    print_fact(c, 0, key, v, left);
+}
+
+static bool run_file(cmd *c, err *e)
 {
     const char *path = c->args[0];
     const file_kind *kind = kind_of(path, e);
@@ -58,13 +63,23 @@ static bool run(cmd *c, err *e)
     return true;
 }
 
+static bool run(cmd *c, err *e)
+{
+    return c->n_args > 1 || inspect_is_set(c->args[0]) ? inspect_set(c, e) : run_file(c, e);
+}
+
 const command cmd_inspect = {
     .name = "inspect",
-    .summary = "Shows what is in a file",
-    .usage = "FILE",
+    .summary = "Shows what is in a file or a set of shards",
+    .usage = "FILE | SHARDS...",
     .args_min = 1,
-    .args_max = 1,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, MIDI, or audio.",
-    .example = "kmidi inspect shards/train-00000.h5",
+    .args_max = -1,
+    .polls_stop = true,
+    .details =
+        "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, MIDI, or audio. SHARDS "
+        "are a\n"
+        "folder, a pattern or several files: then what they hold together is told, by split: items, hours, labels, what was rejected, "
+        "tokens,\nchords.",
+    .example = "kmidi inspect shards/maestro",
     .run = run,
 };

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // verify.c: are these files what they were when they were written? Every checksum and structure, every file, one line each.
-#include "cmd/cmd.h"
+#include <inttypes.h>
+
+#include "cmd/inspect.h"
 #include "cmd/kinds.h"
+
+// Of a folder's files, those that are worth a look.
+static const char *const endings[] = {".h5", ".onnx", ".safetensors", ".mid", ".midi", ".wav", ".flac", ".ogg", ".aif", ".aiff", NULL};
 
 static bool verify(cmd *c, const char *path)
 {
@@ -25,26 +30,49 @@ static bool verify(cmd *c, const char *path)
     return ok;
 }
 
+typedef struct tally {
+    uint64_t seen, bad;
+} tally;
+
+static bool verify_argument(cmd *c, const char *argument, tally *t, err *e)
+{
+    arena a = {.name = "files"};
+    char **paths;
+    size_t n;
+    bool ok = inspect_files(&a, argument, endings, &paths, &n, e);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (env_stop(&c->env)) {
+            ok = err_set(e, ERR_STOPPED, "stopped after %" PRIu64 " files", t->seen);
+            break;
+        }
+        t->seen++;
+        t->bad += !verify(c, paths[i]);
+    }
+    arena_free(&a);
+    return ok;
+}
+
 static bool run(cmd *c, err *e)
 {
-    int bad = 0;
-    for (int i = 0; i < c->n_args; i++) {
-        if (env_stop(&c->env))
-            return err_set(e, ERR_STOPPED, "stopped after %d of %d files", i, c->n_args);
-        bad += !verify(c, c->args[i]);
-    }
-    return !bad || err_set(e, ERR_DAMAGED, "%d of %d files did not pass", bad, c->n_args);
+    tally t = {0};
+    for (int i = 0; i < c->n_args; i++)
+        if (!verify_argument(c, c->args[i], &t, e))
+            return false;
+    if (t.seen > 1 && !t.bad)
+        cmd_print(c, "all %" PRIu64 " files passed", t.seen);
+    return !t.bad || err_set(e, ERR_DAMAGED, "%" PRIu64 " of %" PRIu64 " files did not pass", t.bad, t.seen);
 }
 
 const command cmd_verify = {
     .name = "verify",
     .summary = "Checks every checksum and structure of files",
-    .usage = "FILE...",
+    .usage = "FILE|FOLDER...",
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
     .details = "FILE is a shard, a checkpoint, another HDF5 file that kmidi wrote, an ONNX or safetensors model, an adapter's folder, "
-               "MIDI, or audio.",
-    .example = "kmidi verify shards/train-00000.h5 shards/valid-00000.h5",
+               "MIDI, or audio.\n"
+               "Of another FOLDER, or a pattern in quotes, all such files are checked, those below it too.",
+    .example = "kmidi verify shards runs/melody/checkpoints/best.h5",
     .run = run,
 };
