@@ -8,11 +8,21 @@
 // Semitones above the root.
 static const struct {
     const char *suffix;
-    int tones, above[4];
+    int tones, above[CHORD_TONES];
 } qualities[CHORD_QUALITIES] = {
     [CHORD_MAJOR] = {"", 3, {0, 4, 7}},        [CHORD_MINOR] = {"m", 3, {0, 3, 7}},       [CHORD_DIMINISHED] = {"dim", 3, {0, 3, 6}},
     [CHORD_AUGMENTED] = {"aug", 3, {0, 4, 8}}, [CHORD_SEVENTH] = {"7", 4, {0, 4, 7, 10}},
 };
+
+int chord_tones(int id, int above[CHORD_TONES])
+{
+    if (id < 0 || id >= CHORD_NONE)
+        return 0;
+    int tones = qualities[id % CHORD_QUALITIES].tones;
+    for (int t = 0; t < tones; t++)
+        above[t] = qualities[id % CHORD_QUALITIES].above[t];
+    return tones;
+}
 
 static double match(const double *w, double length, int id)
 {

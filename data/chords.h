@@ -23,10 +23,12 @@
 typedef enum chord_quality { CHORD_MAJOR, CHORD_MINOR, CHORD_DIMINISHED, CHORD_AUGMENTED, CHORD_SEVENTH, CHORD_QUALITIES } chord_quality;
 
 // id = root (0 C .. 11 B) * CHORD_QUALITIES + quality; 61 to 63 are never given.
-enum { CHORD_NONE = 60, CHORD_IDS = 64 };
+enum { CHORD_NONE = 60, CHORD_IDS = 64, CHORD_TONES = 4 };
 
 // The id for weights of pitch classes and of the bass (which may be NULL), all >= 0. `score` may be NULL; it is 0 where nothing sounds.
 int chord_match(const double w[PITCH_CLASSES], const double *bass, double *score);
+// Semitones of a chord's tones above its root, and how many: 3 or 4, or 0 where the id is no chord.
+int chord_tones(int id, int above[CHORD_TONES]);
 // "G", "Am", "Bdim", "Caug", "D7"; "N.C." for none.
 const char *chord_name(int id, char out[8]);
 

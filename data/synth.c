@@ -9,8 +9,7 @@
 #include "base/rng.h"
 #include "data/emotions.h"
 
-enum { HARMONICS = 4, CHORD = 3 };
-static const double tau = 6.283185307179586;
+enum { CHORD = 3 };
 static const char *const labels[] = {"grief", "joy", "calm", "anger"};
 
 // Numbers drawn one after the other for one piece.
@@ -62,16 +61,16 @@ static void interpret(const synth_options *o, dice *d, synth_piece *p)
     p->tempo = clamp((96 + 46 * a) * exp(normal(d, 0.08) + normal(&own, 0.05)), 40, 220);
     p->major = v + normal(d, 0.15) > 0;
     p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
-    p->tuning = normal(&own, 0.15);
+    p->voice.tuning = normal(&own, 0.15);
     double fall = clamp(2.4 - 1.4 * a - 0.6 * v + normal(d, 0.12) + normal(&own, 0.1), 0.3, 4.5), sum = 0;
-    for (int h = 0; h < HARMONICS; h++)
-        sum += p->amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.1));
-    for (int h = 0; h < HARMONICS; h++)
-        p->amplitude[h] /= sum;
-    p->attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
-    p->decay = uniform(&own, 0.06, 0.2);
-    p->sustain = uniform(&own, 0.45, 0.8);
-    p->release = clamp((0.16 - 0.1 * a) * exp(normal(d, 0.2)), 0.02, 0.5);
+    for (int h = 0; h < ADDITIVE_HARMONICS; h++)
+        sum += p->voice.amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.1));
+    for (int h = 0; h < ADDITIVE_HARMONICS; h++)
+        p->voice.amplitude[h] /= sum;
+    p->voice.attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
+    p->voice.decay = uniform(&own, 0.06, 0.2);
+    p->voice.sustain = uniform(&own, 0.45, 0.8);
+    p->voice.release = clamp((0.16 - 0.1 * a) * exp(normal(d, 0.2)), 0.02, 0.5);
     p->loudness = clamp((0.4 + 0.25 * a) * exp(normal(d, 0.12) + normal(&own, 0.06)), 0.05, 0.9);
     p->noise = pow(10, uniform(d, -3.2, -2.2));
 }
@@ -131,35 +130,6 @@ void synth_compose(const synth_options *o, uint64_t number, arena *a, synth_piec
     write_notes(o, &d, a, p);
 }
 
-// Attack and decay rise and fall in straight lines; after `length` the release falls from where it was.
-static double envelope(const synth_piece *p, double t, double length)
-{
-    double held = t < length ? t : length;
-    double level = held < p->attack ? held / p->attack : 1 - (1 - p->sustain) * clamp((held - p->attack) / p->decay, 0, 1);
-    return t < length ? level : level * clamp(1 - (t - length) / p->release, 0, 1);
-}
-
-// Harmonics by Chebyshev's recurrence, sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x), from one turning phasor.
-static void play(const synth_piece *p, const synth_note *n, float *x, int64_t frames)
-{
-    double hz = 440 * exp2((n->pitch + p->tuning - 69) / 12), step = tau * hz / SYNTH_RATE, turn_c = cos(step), turn_s = sin(step);
-    int64_t from = (int64_t)(n->start * SYNTH_RATE), past = (int64_t)((n->start + n->length + p->release) * SYNTH_RATE);
-    double c = 1, s = 0, gain = n->velocity / 2;
-    for (int64_t i = from; i < past && i < frames; i++) {
-        double before = 0, now = s, sum = 0;
-        for (int h = 0; h < HARMONICS && hz * (h + 1) < SYNTH_RATE * 0.5; h++) {
-            sum += p->amplitude[h] * now;
-            double after = 2 * c * now - before;
-            before = now;
-            now = after;
-        }
-        x[i] += (float)(gain * sum * envelope(p, (double)(i - from) / SYNTH_RATE, n->length));
-        double next = c * turn_c - s * turn_s;
-        s = s * turn_c + c * turn_s;
-        c = next;
-    }
-}
-
 // Scaled so that the loudest sample is the piece's loudness; then the hiss of a room.
 static void finish(const synth_options *o, uint64_t number, const synth_piece *p, float *x, int64_t frames)
 {
@@ -184,8 +154,11 @@ bool synth_clip(const synth_options *o, uint64_t number, clip *c, err *e)
     if (!c->samples)
         return err_set(e, ERR_MEMORY, "no memory for a clip of %g seconds", o->seconds);
     synth_compose(o, number, &a, &p);
-    for (int i = 0; i < p.n_notes; i++)
-        play(&p, &p.notes[i], c->samples, c->frames);
+    for (int i = 0; i < p.n_notes; i++) {
+        const synth_note *n = &p.notes[i];
+        additive_note note = {n->start, n->length, n->pitch, n->velocity / 2};
+        additive_play(&p.voice, &note, SYNTH_RATE, c->samples, c->frames);
+    }
     finish(o, number, &p, c->samples, c->frames);
     arena_free(&a);
     return true;

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/env.h"
+#include "data/additive.h"
 #include "data/clip.h"
 #include "data/midi.h"
 
@@ -49,11 +50,9 @@ typedef struct synth_piece {
     bool major;
     int tonic; // pitch class
     // how it is played
-    double tuning;                          // in semitones
-    double amplitude[4];                    // of the harmonics, sum 1
-    double attack, decay, sustain, release; // seconds, sustain 0..1
-    double loudness, noise;                 // of full scale
-    synth_note *notes;                      // by start
+    additive_voice voice;
+    double loudness, noise; // of full scale
+    synth_note *notes;      // by start
     int n_notes;
 } synth_piece;
 

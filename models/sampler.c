@@ -37,7 +37,7 @@ bool sampler_check(const sampler_options *o, err *e)
 sampler *sampler_open(const sampler_options *o, int count, arena *a)
 {
     sampler *s = NEW(a, sampler, 1);
-    *s = (sampler){.o = *o, .count = count, .r = rng_stream(o->seed, "sampler", 0)};
+    *s = (sampler){.o = *o, .count = count, .r = rng_stream(o->seed, "sampler", o->stream)};
     s->list = NEW(a, candidate, (size_t)count);
     s->heard = NEW(a, bool, (size_t)count);
     return s;

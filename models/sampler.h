@@ -8,8 +8,8 @@
 //     top_p        of what stays, the fewest of the likeliest that have the probability p together (Holtzman et al., "The curious case of
 //                  neural text degeneration", ICLR 2020)
 //
-// and the token is drawn from the softmax of what is left. Draw i is a function of (seed, i) and the logits: the same seed gives the same
-// tokens. A logit of -INFINITY is never drawn; that is how a caller forbids a token.
+// and the token is drawn from the softmax of what is left. Draw i is a function of (seed, stream, i) and the logits: the same seed gives
+// the same tokens. A logit of -INFINITY is never drawn; that is how a caller forbids a token.
 //
 //     sampler *s = sampler_open(&(sampler_options){.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1, .seed = 1}, 128, &a);
 //     sampler_draw(s, logits, tokens, n, &token, e)
@@ -28,6 +28,7 @@ typedef struct sampler_options {
     double penalty;     // 0 < penalty <= 100; 1: none
     int memory;         // tokens that the penalty looks back; 0: all
     uint64_t seed;
+    uint32_t stream; // one seed may feed several samplers
 } sampler_options;
 
 typedef struct sampler sampler;

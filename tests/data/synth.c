@@ -38,7 +38,7 @@ static means listen(int label)
         synth_compose(&o, i, &a, &p);
         EXPECT(p.n_notes > 2);
         m.tempo += p.tempo, m.pitch += mean_pitch(&p), m.loudness += p.loudness, m.major += p.major;
-        m.fall += log(p.amplitude[0] / p.amplitude[1]) / log(2);
+        m.fall += log(p.voice.amplitude[0] / p.voice.amplitude[1]) / log(2);
         m.n++;
         arena_free(&a);
     }

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/arrange.h), voiced by other models
+// (voice.h), written as MIDI, played as sound (render.h). One function for each model that can; a table says which.
+#include "models/generate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "base/hw.h"
+#include "cmd/cmd.h"
+#include "cmd/deploy.h"
+#include "cmd/render.h"
+#include "cmd/voice.h"
+#include "data/affect.h"
+#include "data/arrange.h"
+#include "data/bars.h"
+#include "data/chords.h"
+#include "data/emotions.h"
+#include "data/groove.h"
+#include "data/melody.h"
+#include "data/midi_write.h"
+
+enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
+
+static const option options[] = {
+    {"out", 'o', OPT_TEXT, "OUT.mid", "the MIDI file to write", true},
+    {"emotion", 'e', OPT_TEXT, "NAME|V,A", "a name (joy, grief, calm ...), or valence and arousal from -1 to 1; default: the prompt's",
+     false},
+    {"bars", 'b', OPT_INT, "N", "how many bars of 4/4 (default 8)", false},
+    {"seconds", 's', OPT_NUM, "S", "how long instead, to the nearest bar", false},
+    {"prompt", 'p', OPT_TEXT, "FILE.mid", "what came before: its top line and tempo are continued", false},
+    {"tempo", 0, OPT_NUM, "BPM", "quarters a minute (default: from the groove, the prompt or the arousal)", false},
+    {"temperature", 0, OPT_NUM, "T", "above 1 wilder, below tamer, 0 always the likeliest (default 0.85)", false},
+    {"top-k", 0, OPT_INT, "K", "only the K likeliest; 0: all (default 40)", false},
+    {"top-p", 0, OPT_NUM, "P", "only the likeliest that have P together (default 0.92)", false},
+    {"penalty", 0, OPT_NUM, "X", "above 1: what was just heard becomes less likely (default 1)", false},
+    {"penalty-notes", 0, OPT_INT, "N", "how far the penalty looks back; 0: to the beginning (default 8)", false},
+    {"seed", 0, OPT_INT, "K", "another seed, another piece; the same seed, the same bytes (default 0)", false},
+    {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: chords under the melody", false},
+    {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: tempo, timing and accents", false},
+    {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
+    {"program", 0, OPT_INT, "N", "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
+    {"wav", 'w', OPT_TEXT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
+    {"soundfont", 0, OPT_TEXT, "FILE", "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
+    {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
+    {0},
+};
+
+typedef struct piece {
+    cmd *c;
+    deploy *d;
+    const midi_song *prompt; // NULL: none
+    const char *emotion;     // as it was given; "of the prompt"
+    float vector[EMOTION_SIZE];
+    double valence, arousal;
+    arrange_style style;
+    sampler_options sampling;
+    midi_song *song; // what was made
+    int bars, heard; // notes of the prompt that were heard
+    int *chords;     // [bars]; NULL without harmony
+    size_t drawn;
+    double seconds; // in the model
+} piece;
+
+// ---- What is asked
+
+static bool take_emotion(piece *p, err *e)
+{
+    const char *text = option_text(p->c, "emotion", NULL);
+    double intensity = NAN;
+    if (text && !emotion_parse(text, &p->valence, &p->arousal, &intensity, e))
+        return false;
+    if (!text && !p->prompt)
+        return err_set(e, ERR_USAGE, "what should it feel like? Add --emotion joy, or --emotion VALENCE,AROUSAL, or a --prompt");
+    if (!text) {
+        song_affect heard = affect_estimate(p->c->arena, p->prompt);
+        p->valence = heard.valence, p->arousal = heard.arousal;
+    }
+    p->emotion = text ? text : "of the prompt";
+    emotion_vector(p->valence, p->arousal, intensity, p->vector);
+    return true;
+}
+
+static bool in_range(const cmd *c, const char *name, double x, double least, double most, err *e)
+{
+    return !option_given(c, name) || (x >= least && x <= most) ||
+           err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
+}
+
+static bool take_style(piece *p, err *e)
+{
+    const cmd *c = p->c;
+    double tempo = option_num(c, "tempo", 0), seconds = option_num(c, "seconds", 1);
+    int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1), top_k = option_int(c, "top-k", 40);
+    int64_t memory = option_int(c, "penalty-notes", 8);
+    if (option_given(c, "bars") && option_given(c, "seconds"))
+        return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
+    if (!in_range(c, "tempo", tempo, 20, 400, e) || !in_range(c, "seconds", seconds, 0.1, 3600, e) ||
+        !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) || !in_range(c, "program", (double)program, 1, 128, e) ||
+        !in_range(c, "top-k", (double)top_k, 0, 1e6, e) || !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
+        return false;
+    p->bars = (int)bars;
+    p->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
+                                    .top_k = (int)top_k,
+                                    .top_p = option_num(c, "top-p", 0.92),
+                                    .penalty = option_num(c, "penalty", 1),
+                                    .memory = (int)memory,
+                                    .seed = (uint64_t)option_int(c, "seed", 0)};
+    p->style = (arrange_style){.valence = p->valence,
+                               .arousal = p->arousal,
+                               .tempo = tempo > 0   ? tempo
+                                        : p->prompt ? bars_tempo(p->prompt).mean
+                                                    : 0,
+                               .seed = p->sampling.seed,
+                               .program = (int)program - 1};
+    return sampler_check(&p->sampling, e);
+}
+
+static bool take_prompt(piece *p, err *e)
+{
+    const char *path = option_text(p->c, "prompt", NULL);
+    if (!path)
+        return true;
+    p->prompt = midi_read(p->c->arena, path, e);
+    return p->prompt && (p->prompt->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to continue", path));
+}
+
+// ---- The melody model
+
+static int *prompt_pitches(piece *p)
+{
+    size_t n = 0;
+    const midi_note *top = p->prompt ? melody_top(p->c->arena, p->prompt, &n) : NULL;
+    size_t from = n > PROMPT_MOST ? n - PROMPT_MOST : 0;
+    int *pitches = NEW(p->c->arena, int, n - from + 1);
+    for (size_t i = from; i < n; i++)
+        pitches[i - from] = top[i].pitch;
+    p->heard = (int)(n - from);
+    return pitches;
+}
+
+static void piano_only(void *user, const int *tokens, int n, float *logits)
+{
+    (void)user, (void)tokens, (void)n;
+    for (int i = 0; i < 128; i++)
+        if (i < LOWEST || i > HIGHEST)
+            logits[i] = -INFINITY;
+}
+
+// One thread: a step is a few small products, and the same bytes come whatever --threads says.
+static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
+{
+    arena *a = p->c->arena;
+    const int *prompt = prompt_pitches(p);
+    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
+    job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
+    double since = hw_seconds();
+    generator *g = melody_generator(p->d->p, p->vector, NULL, a, e);
+    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
+    generator_close(g);
+    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
+    *pitches = job.tokens + p->heard;
+    return ok;
+}
+
+static bool write_melody(piece *p, err *e)
+{
+    const char *groove = option_text(p->c, "groove", NULL), *harmony = option_text(p->c, "harmony", NULL);
+    const char *dynamics = option_text(p->c, "dynamics", NULL);
+    float timing[GROOVE];
+    int *pitches;
+    if (groove && !voice_groove(groove, p->vector, timing, e))
+        return false;
+    if (groove && p->style.tempo <= 0)
+        p->style.tempo = fmin(fmax(200 * (double)timing[GROOVE_TEMPO], 40), 220);
+    if (option_given(p->c, "seconds"))
+        p->bars = (int)fmax(1, round(option_num(p->c, "seconds", 0) * arrange_tempo(&p->style) / 60 / ARRANGE_BEATS));
+    if (p->bars > ARRANGE_BARS)
+        return err_set(e, ERR_USAGE, "that are %d bars, and %d is the limit; give fewer seconds", p->bars, ARRANGE_BARS);
+    arrangement *r = arrange_open(p->c->arena, &p->style, p->bars);
+    if (!draw_pitches(p, r, &pitches, e))
+        return false;
+    arrange_melody(r, pitches, r->n_slots);
+    if (harmony && !voice_harmony(harmony, p->vector, &p->sampling, r, &p->chords, e))
+        return false;
+    if (groove)
+        arrange_groove(r, timing);
+    p->song = r->song;
+    return !dynamics || voice_dynamics(dynamics, r, e);
+}
+
+static const struct {
+    const char *model;
+    bool (*write)(piece *p, err *e);
+} writers[] = {{"melody_transformer", write_melody}};
+
+static bool write_song(piece *p, err *e)
+{
+    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++)
+        if (!strcmp(writers[i].model, p->d->model->name))
+            return writers[i].write(p, e);
+    return err_set(e, ERR_MISMATCH, "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer", p->d->path,
+                   p->d->model->name);
+}
+
+// ---- What came of it
+
+static json *chord_names(const piece *p)
+{
+    json *list = json_array();
+    char name[8];
+    for (int i = 0; i < p->bars; i++)
+        json_push_str(list, chord_name(p->chords[i], name));
+    return list;
+}
+
+static void report(piece *p, const char *out, const char *wav, const char *by)
+{
+    const midi_song *s = p->song;
+    double tempo = 60e6 / s->tempos[0].us_per_quarter;
+    json *j = json_object();
+    json_set_str(j, "file", out);
+    json_set_str(j, "model", p->d->model->name);
+    json_set_num(j, "valence", p->valence);
+    json_set_num(j, "arousal", p->arousal);
+    json_set_num(j, "tempo", tempo);
+    json_set_int(j, "bars", p->bars);
+    json_set_num(j, "seconds", s->seconds);
+    json_set_int(j, "notes", (int64_t)s->n_notes);
+    json_set_int(j, "prompt_notes", p->heard);
+    json_set_int(j, "seed", (int64_t)p->sampling.seed);
+    json_set_num(j, "ms_a_token", p->drawn ? 1000 * p->seconds / (double)(p->drawn + (size_t)p->heard) : 0);
+    if (p->chords)
+        json_set(j, "chords", chord_names(p));
+    if (wav)
+        json_set_str(j, "wav", wav), json_set_str(j, "played_by", by);
+    cmd_json(p->c, j);
+    cmd_print(p->c, "%s: %zu notes in %d bars, %.1f s at %.0f quarters a minute, for %s (valence %+.2f, arousal %+.2f)", out, s->n_notes,
+              p->bars, s->seconds, tempo, p->emotion, p->valence, p->arousal);
+    if (wav)
+        cmd_print(p->c, "%s: played by %s", wav, strcmp(by, "built-in") ? by : "simple tones (no fluidsynth with a sound font here)");
+}
+
+static bool run(cmd *c, err *e)
+{
+    piece p = {.c = c};
+    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
+    bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && gemm_choose(e) &&
+              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && write_song(&p, e) && midi_write(out, p.song, e);
+    render_request r = {
+        .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
+    ok = ok && (!wav || render(&r, &by, e));
+    if (ok)
+        report(&p, out, wav, by);
+    deploy_close(p.d);
+    return ok;
+}
+
+const command cmd_generate = {
+    .name = "generate",
+    .summary = "Makes music with a trained model",
+    .usage = "CHECKPOINT --emotion NAME|V,A -o OUT.mid [--bars N]",
+    .options = options,
+    .args_min = 1,
+    .args_max = 1,
+    .polls_stop = true,
+    .details =
+        "CHECKPOINT is a file, or a run folder (its best checkpoint). A melody_transformer gives pitches; rhythm, tempo and touch follow "
+        "the emotion\n"
+        "(docs/generate.md), or come from models of groove, harmony and dynamics.",
+    .example = "kmidi generate runs/melody --emotion joy --bars 16 -o joy.mid --wav joy.wav\n"
+               "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o sad.mid",
+    .run = run,
+};

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// render.c: fluidsynth as a process, or our own sines (render.h).
+#include "cmd/render.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "data/additive.h"
+#include "data/clip.h"
+
+extern char **environ;
+enum { WAV_HEADER = 44 };
+
+// Where Debian, Fedora, Arch and Homebrew put them.
+static const char *const places[] = {"/usr/share/sounds/sf2/FluidR3_GM.sf2",       "/usr/share/sounds/sf2/default-GM.sf2",
+                                     "/usr/share/sounds/sf2/TimGM6mb.sf2",         "/usr/share/soundfonts/FluidR3_GM.sf2",
+                                     "/usr/share/soundfonts/default.sf2",          "/opt/homebrew/share/fluidsynth/sf2/default.sf2",
+                                     "/usr/local/share/fluidsynth/sf2/default.sf2"};
+
+static const char *find_font(const char *named)
+{
+    const char *own = getenv("KMIDI_SOUNDFONT");
+    if (named || (own && *own))
+        return named ? named : own;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (file_exists(places[i]))
+            return places[i];
+    return NULL;
+}
+
+// Its exit status; 127: the command is not there.
+static int run_quietly(char *const argv[])
+{
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    int status = 127 << 8;
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
+    if (posix_spawnp(&pid, argv[0], &files, NULL, argv, environ) == 0)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    posix_spawn_file_actions_destroy(&files);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static bool is_wav(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size > WAV_HEADER;
+}
+
+// *there: fluidsynth is.
+static bool by_fluidsynth(const render_request *r, const char *font, bool *there, err *e)
+{
+    arena a = {.name = "render"};
+    char *temp = file_temp(&a, r->wav);
+    char *const argv[] = {"fluidsynth", "-n", "-i", "-q", "-r", "44100", "-T", "wav", "-F", temp, (char *)font, (char *)r->midi, NULL};
+    int status = run_quietly(argv);
+    *there = status != 127;
+    bool ok = status == 0 && is_wav(temp);
+    if (ok)
+        ok = file_commit(temp, r->wav, e);
+    else {
+        unlink(temp);
+        err_set(e, ERR_IO, "fluidsynth could not play '%s' with '%s' to '%s' (exit status %d); try it by hand", r->midi, font, r->wav,
+                status);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+static bool by_ourselves(const render_request *r, err *e)
+{
+    arena a = {.name = "render"};
+    float *samples = NULL;
+    int64_t frames;
+    const midi_song *s = midi_read(&a, r->midi, e);
+    bool ok = s && additive_render(s, &samples, &frames, e) && clip_write_wav(r->wav, samples, frames, ADDITIVE_RATE, e);
+    free(samples);
+    arena_free(&a);
+    return ok;
+}
+
+bool render(const render_request *r, const char **by, err *e)
+{
+    const char *font = r->built_in ? NULL : find_font(r->sound_font);
+    bool there = false;
+    if (font && !file_exists(font))
+        return err_set(e, ERR_MISSING, "there is no sound font '%s'; check the name", font);
+    *by = "fluidsynth";
+    if (font && by_fluidsynth(r, font, &there, e))
+        return true;
+    if (there || (font && r->sound_font))
+        return there ? false : err_set(e, ERR_MISSING, "fluidsynth is not installed, and plays '%s' alone; install it", font);
+    e->code = ERR_NONE;
+    *by = "built-in";
+    return by_ourselves(r, e);
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// voice.c: a checkpoint, some rows in, some rows out; and what they mean for an arrangement (voice.h).
+#include "cmd/voice.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/run.h"
+#include "cmd/deploy.h"
+#include "data/chords.h"
+#include "data/groove.h"
+#include "data/harmony.h"
+#include "data/midi_stats.h"
+
+enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
+
+// in [rows, width of the model's input] through the model; out [rows, width of its output].
+static bool run_rows(const deploy *d, const float *in, int64_t rows, float *out, arena *a, err *e)
+{
+    network *n = model_build(d->model, d->p, &(model_dims){.batch = rows, .time = 1}, a, e);
+    plan *pl = n ? plan_make(n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = d->p}, a, e) : NULL;
+    run *r = pl ? run_open(pl, d->p, NULL, a, e) : NULL;
+    float sum = 0;
+    if (!r)
+        return false;
+    int64_t count = shape_count(n->out->shape);
+    memcpy(run_data(r, n->in[0]), in, (size_t)shape_count(n->in[0]->shape) * sizeof *in);
+    run_step(r, 0, 0, false);
+    memcpy(out, run_data(r, n->out), (size_t)count * sizeof *out);
+    run_close(r);
+    for (int64_t i = 0; i < count; i++)
+        sum += out[i] * 0;
+    return sum == 0 || err_set(e, ERR_NUMERIC, "'%s': what the network answers is not finite; take another checkpoint", d->path);
+}
+
+static bool ask(const char *from, const char *model, const float *in, int64_t rows, float *out, err *e)
+{
+    arena a = {.name = "voice"};
+    deploy *d = deploy_open(from, &a, e);
+    bool ok = d && (!strcmp(d->model->name, model) ||
+                    err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path, d->model->name, model));
+    ok = ok && run_rows(d, in, rows, out, &a, e);
+    deploy_close(d);
+    arena_free(&a);
+    return ok;
+}
+
+bool voice_groove(const char *from, const float *emotion, float *groove, err *e)
+{
+    return ask(from, "groove_predictor", emotion, 1, groove, e);
+}
+
+// ---- Chords
+
+static bool draw_chord(sampler *s, float *logits, int *chord, err *e)
+{
+    for (int i = CHORD_NONE; i < CHORD_IDS; i++)
+        logits[i] = -INFINITY;
+    return sampler_draw(s, logits, NULL, 0, chord, e);
+}
+
+bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r, int **chords, err *e)
+{
+    song_harmony h = harmony_of(r->arena, r->song, HARMONY_BARS);
+    float *in = NEW(r->arena, float, (h.n + 1) * CONTEXT), *logits = NEW(r->arena, float, (h.n + 1) * CHORD_IDS);
+    sampler_options own = *o;
+    own.penalty = 1, own.top_k = 0, own.stream = HARMONY_STREAM;
+    sampler *s = sampler_open(&own, CHORD_IDS, r->arena);
+    *chords = NEW(r->arena, int, (size_t)r->bars);
+    for (int i = 0; i < r->bars; i++)
+        (*chords)[i] = CHORD_NONE;
+    for (size_t i = 0; i < h.n; i++) {
+        memcpy(in + i * CONTEXT, emotion, EMOTION * sizeof *in);
+        memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT, HARMONY_CONTEXT * sizeof *in);
+    }
+    bool ok = h.n == 0 || ask(from, "harmony_predictor", in, (int64_t)h.n, logits, e);
+    for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
+        if (h.spans[i].sounds)
+            ok = draw_chord(s, logits + i * CHORD_IDS, &(*chords)[i], e);
+    if (ok)
+        arrange_chords(r, *chords, r->bars);
+    return ok;
+}
+
+// ---- Dynamics
+
+// The notes of an arrangement that begin in a phrase, as a song of their own. There is one tempo and one metre.
+static const midi_song *phrase_of(arena *a, const midi_song *s, const dynamics_phrase *p)
+{
+    midi_song *part = NEW(a, midi_song, 1);
+    uint32_t from = (uint32_t)p->tick, past = (uint32_t)(p->tick + p->ticks);
+    double since = midi_seconds(s, from);
+    *part = *s;
+    part->n_notes = 0, part->seconds = 0;
+    part->notes = NEW(a, midi_note, s->n_notes);
+    for (size_t i = 0; i < s->n_notes; i++) {
+        midi_note n = s->notes[i];
+        if (n.start_tick < from || n.start_tick >= past)
+            continue;
+        n.end_tick = (n.end_tick < past ? n.end_tick : past) - from, n.start_tick -= from;
+        n.start -= since, n.end = midi_seconds(s, n.end_tick);
+        part->notes[part->n_notes++] = n;
+        part->seconds = fmax(part->seconds, n.end);
+    }
+    return part;
+}
+
+bool voice_dynamics(const char *from, arrangement *r, err *e)
+{
+    song_dynamics d = dynamics_of(r->arena, r->song, DYNAMICS_BARS);
+    float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS), *curves = NEW(r->arena, float, (d.n + 1) * DYNAMICS);
+    for (size_t i = 0; i < d.n; i++)
+        midi_stats(r->arena, phrase_of(r->arena, r->song, &d.phrases[i]), in + i * MIDI_STATS);
+    if (d.n && !ask(from, "dynamics_engine", in, (int64_t)d.n, curves, e))
+        return false;
+    for (size_t i = 0; i < d.n; i++)
+        memcpy(d.phrases[i].curve, curves + i * DYNAMICS, sizeof d.phrases[i].curve);
+    arrange_dynamics(r, d.phrases, d.n);
+    return true;
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// generate.c: music out of models that were never trained: what is asked is there, the same seed gives the same bytes, and what cannot be
+// is said in a sentence.
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/clip.h"
+#include "data/midi_stats.h"
+#include "data/midi_write.h"
+#include "tests/data/songs.h"
+#include "tests/test.h"
+#include "train/checkpoint.h"
+
+// NAME.h5 of the model, as it is at the start of training.
+static void put_model(const char *name, const char *model)
+{
+    arena a = {0};
+    err e = {0};
+    params *p = params_open(&a);
+    const model_def *m = model_find(model);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    params_init(p, 1);
+    EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e), e);
+    params_release(p);
+    arena_free(&a);
+}
+
+static int generate(const char **out, const char *args)
+{
+    return test_shell(out, "D=%s; %s generate $D/melody.h5 %s", test_dir(), test_kmidi(), args);
+}
+
+static const midi_song *song_of(arena *a, const char *name)
+{
+    err e = {0};
+    const midi_song *s = midi_read(a, test_path(name), &e);
+    EXPECT_OK(s != NULL, e);
+    return s ? s : NEW(a, midi_song, 1);
+}
+
+static bool same(const char *a, const char *b)
+{
+    const char *out;
+    return test_shell(&out, "cmp %s %s", test_path(a), test_path(b)) == 0;
+}
+
+TEST(generate_is_a_midi_file_of_so_many_bars)
+{
+    arena a = {0};
+    const char *out;
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "--emotion joy --bars 6 -o $D/a.mid"), 0);
+    EXPECT_HAS(out, "notes in 6 bars");
+    const midi_song *s = song_of(&a, "a.mid");
+    EXPECT_INT(s->format, 1);
+    EXPECT_INT(s->ticks_per_quarter, 480);
+    EXPECT_NEAR(60e6 / s->tempos[0].us_per_quarter, 96 + 46 * 0.8, 0.01);
+    EXPECT(s->n_notes >= 12 && s->n_notes <= 48);
+    EXPECT(s->notes[0].start_tick == 0 && s->notes[s->n_notes - 1].start_tick == 5 * 1920 + 960);
+    for (size_t i = 0; i < s->n_notes; i++)
+        EXPECT(s->notes[i].pitch >= 21 && s->notes[i].pitch <= 108);
+    EXPECT_INT(generate(&out, "--emotion joy --seconds 20 -o $D/s.mid --json"), 0);
+    EXPECT_HAS(out, "\"bars\": 11,"); // of 1.807 s
+    EXPECT_NEAR(song_of(&a, "s.mid")->seconds, 20, 1.81);
+    EXPECT_INT(generate(&out, "--emotion joy --tempo 60 --bars 2 --program 74 -o $D/t.mid"), 0);
+    s = song_of(&a, "t.mid");
+    EXPECT_NEAR(s->tempos[0].us_per_quarter, 1e6, 0);
+    EXPECT_INT(s->instruments[0].program, 73);
+    arena_free(&a);
+}
+
+TEST(generate_the_same_seed_the_same_bytes)
+{
+    const char *out;
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "-e calm --seed 5 -o $D/a.mid"), 0);
+    EXPECT_INT(generate(&out, "-e calm --seed 5 -o $D/b.mid --threads 1"), 0);
+    EXPECT_INT(generate(&out, "-e calm --seed 6 -o $D/c.mid"), 0);
+    EXPECT_INT(generate(&out, "-e 0.3,0.2 --seed 5 -o $D/d.mid"), 0);
+    EXPECT_INT(generate(&out, "-e calm --temperature 0 --seed 5 -o $D/e.mid"), 0);
+    EXPECT_INT(generate(&out, "-e calm --top-k 1 --seed 5 -o $D/f.mid"), 0);
+    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid"));
+    EXPECT(same("a.mid", "d.mid"));
+    EXPECT(same("e.mid", "f.mid") && !same("a.mid", "e.mid"));
+}
+
+// What the rule says of joy and grief is what is measured in the files.
+TEST(generate_follows_the_emotion)
+{
+    arena a = {0};
+    const char *out;
+    float joy[MIDI_STATS], grief[MIDI_STATS];
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "-e joy --bars 32 -o $D/joy.mid"), 0);
+    EXPECT_INT(generate(&out, "-e grief --bars 32 -o $D/grief.mid"), 0);
+    midi_stats(&a, song_of(&a, "joy.mid"), joy);
+    midi_stats(&a, song_of(&a, "grief.mid"), grief);
+    EXPECT(joy[MIDI_STATS_TEMPO] > grief[MIDI_STATS_TEMPO] + 0.2f);
+    EXPECT(joy[MIDI_STATS_DENSITY] > 1.5f * grief[MIDI_STATS_DENSITY]);
+    EXPECT(joy[MIDI_STATS_VELOCITY] > grief[MIDI_STATS_VELOCITY] + 0.1f);
+    EXPECT(joy[MIDI_STATS_ARTICULATION] < grief[MIDI_STATS_ARTICULATION] - 0.2f);
+    arena_free(&a);
+}
+
+TEST(generate_continues_a_prompt)
+{
+    arena a = {0};
+    err e = {0};
+    const char *out;
+    midi_song *s = song_scale(&a);
+    put_model("melody.h5", "melody_transformer");
+    song_tempo_at(s, 0, 75);
+    song_done(s);
+    EXPECT_OK(midi_write(test_path("scale.mid"), s, &e), e);
+    EXPECT_INT(generate(&out, "--prompt $D/scale.mid --bars 2 -o $D/a.mid --json"), 0);
+    EXPECT_HAS(out, "\"prompt_notes\": 8,");
+    EXPECT_NEAR(song_of(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
+    EXPECT_INT(generate(&out, "-e joy --tempo 75 --bars 2 -o $D/b.mid"), 0);
+    EXPECT(!same("a.mid", "b.mid"));
+    EXPECT_INT(test_shell(&out, "echo no > %s", test_path("no.mid")), 0);
+    EXPECT_INT(generate(&out, "--prompt $D/no.mid -o $D/c.mid"), 1);
+    EXPECT_HAS(out, "no.mid");
+    arena_free(&a);
+}
+
+TEST(generate_with_chords_groove_and_dynamics)
+{
+    arena a = {0};
+    const char *out;
+    put_model("melody.h5", "melody_transformer"), put_model("harmony.h5", "harmony_predictor");
+    put_model("groove.h5", "groove_predictor"), put_model("dynamics.h5", "dynamics_engine");
+    EXPECT_INT(generate(&out, "-e calm -o $D/plain.mid"), 0);
+    EXPECT_INT(generate(&out, "-e calm --harmony $D/harmony.h5 -o $D/chords.mid --json"), 0);
+    EXPECT_HAS(out, "\"chords\": [\"");
+    EXPECT(!test_has(out, "N.C."));
+    const midi_song *plain = song_of(&a, "plain.mid"), *chords = song_of(&a, "chords.mid");
+    EXPECT_INT(chords->n_instruments, 2);
+    EXPECT_INT(chords->n_notes >= plain->n_notes + 8 * 2 * 4, 1); // struck twice a bar, a root and at least three tones
+    EXPECT_INT(generate(&out, "-e calm --groove $D/groove.h5 -o $D/groove.mid"), 0);
+    const midi_song *groove = song_of(&a, "groove.mid");
+    size_t off = 0;
+    for (size_t i = 0; i < groove->n_notes; i++)
+        off += groove->notes[i].start_tick % 240 != 0;
+    EXPECT(groove->n_notes == plain->n_notes && off > groove->n_notes / 2);
+    EXPECT_INT(generate(&out, "-e calm --dynamics $D/dynamics.h5 -o $D/loud.mid"), 0);
+    EXPECT_INT(song_of(&a, "loud.mid")->n_notes, plain->n_notes);
+    EXPECT(!same("plain.mid", "loud.mid"));
+    EXPECT_INT(generate(&out, "-e calm --harmony $D/groove.h5 -o $D/x.mid"), 1);
+    EXPECT_HAS(out, "is a groove_predictor, and a harmony_predictor is wanted here");
+    arena_free(&a);
+}
+
+TEST(generate_plays)
+{
+    arena a = {0};
+    err e = {0};
+    const char *out;
+    clip c;
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/a.wav --simple-tones --json"), 0);
+    EXPECT_HAS(out, "\"played_by\": \"built-in\"");
+    double peak = 0, sum = 0;
+    if (test_expect(clip_read(test_path("a.wav"), 0, 0, 0, &c, &e), __FILE__, __LINE__, "%s", e.text)) {
+        for (int64_t i = 0; i < c.frames; i++)
+            peak = fmax(peak, fabs((double)c.samples[i])), sum += fabs((double)c.samples[i]);
+        EXPECT_NEAR(peak, 0.9, 0.001);
+        EXPECT(sum / (double)c.frames > 0.02);
+        EXPECT_NEAR(c.seconds, song_of(&a, "a.mid")->seconds + 0.5, 0.01);
+    }
+    clip_free(&c);
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/none.sf2"), 1);
+    EXPECT_HAS(out, "there is no sound font");
+    EXPECT(!file_exists(test_path("b.wav")));
+    // whoever plays where the system decides
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --json"), 0);
+    EXPECT(test_has(out, "fluidsynth") || test_has(out, "built-in"));
+    EXPECT_OK(clip_read(test_path("b.wav"), 0, 0, 0, &c, &e), e);
+    clip_free(&c);
+    arena_free(&a);
+}
+
+TEST(generate_says_what_is_wrong)
+{
+    static const struct {
+        const char *args, *says;
+        int rc;
+    } bad[] = {
+        {"-o $D/x.mid", "--emotion", 2},
+        {"-e joi -o $D/x.mid", "did you mean 'joy'", 2},
+        {"-e 2,0 -o $D/x.mid", "from -1 to 1", 2},
+        {"-e 0.5 -o $D/x.mid", "valence,arousal", 2},
+        {"-e 0.5,0.5,nonsense -o $D/x.mid", "valence,arousal", 2},
+        {"-e nan,0 -o $D/x.mid", "from -1 to 1", 2},
+        {"-e joy --bars 0 -o $D/x.mid", "--bars", 2},
+        {"-e joy --bars 4 --seconds 9 -o $D/x.mid", "not both", 2},
+        {"-e joy --temperature -1 -o $D/x.mid", "temperature", 2},
+        {"-e joy --top-p 0 -o $D/x.mid", "top-p", 2},
+        {"-e joy --program 129 -o $D/x.mid", "--program", 2},
+        {"-e joy", "--out", 2},
+        {"-e joy -o $D/no/x.mid", "no/x.mid", 1},
+        {"-e joy --prompt $D/none.mid -o $D/x.mid", "none.mid", 1},
+    };
+    const char *out;
+    put_model("melody.h5", "melody_transformer"), put_model("mood.h5", "groove_predictor");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int rc = generate(&out, bad[i].args);
+        test_expect(rc == bad[i].rc, __FILE__, __LINE__, "%s: exit %d, expected %d: %s", bad[i].args, rc, bad[i].rc, out);
+        EXPECT_HAS(out, bad[i].says);
+    }
+    EXPECT_INT(test_shell(&out, "%s generate %s -e joy -o %s", test_kmidi(), test_path("mood.h5"), test_path("x.mid")), 1);
+    EXPECT_HAS(out, "makes no music");
+    EXPECT(!file_exists(test_path("x.mid")));
+}
