@@ -384,6 +384,23 @@ TEST(prepare_survives_kill)
     EXPECT(same_tree("whole", "killed"));
 }
 
+// ^C while items are under way: exit 75, nothing half, and the same command goes on.
+TEST(prepare_stopped_by_ctrl_c_goes_on)
+{
+    const char *out, *command = "configs/data/synth.yaml synth.items=300 synth.seconds=1 shard_items=5 --jobs 2 --quiet";
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()), 0);
+    int rc = test_shell(
+        &out,
+        "cd %s; (cd - >/dev/null; exec %s prepare %s --out %s/stopped) & p=$!; while kill -0 $p && ! ls stopped/*.h5 2>/dev/null; "
+        "do sleep 0.01; done; kill -INT $p; wait $p",
+        test_dir(), test_kmidi(), command, test_dir());
+    EXPECT_INT(rc, 75);
+    EXPECT_HAS(out, "the same command continues with the shards that are missing");
+    EXPECT_INT(test_shell(&out, "ls -A %s/stopped | grep tmp", test_dir()), 1);
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/stopped", test_kmidi(), command, test_dir()), 0);
+    EXPECT(same_tree("whole", "stopped"));
+}
+
 TEST(prepare_on_a_full_disk_says_so_and_leaves_nothing_half)
 {
     const char *out;
