@@ -45,6 +45,14 @@ int64_t example_elements(const example *x, int k)
     return n;
 }
 
+uint64_t example_bytes(const example *x)
+{
+    uint64_t n = 0;
+    for (int k = 0; x->def->fields[k].name; k++)
+        n += (uint64_t)example_elements(x, k) * sizeof(float);
+    return n;
+}
+
 // A window with the row before it and the one behind it, of whatever type.
 size_t example_scratch(const example *x)
 {

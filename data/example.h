@@ -77,6 +77,7 @@ int example_fields(const example_def *d);
 int64_t example_dim(const example *x, int64_t dim); // of a field, but EXAMPLE_ROWS
 // Elements of field `k` of one row.
 int64_t example_elements(const example *x, int k);
+uint64_t example_bytes(const example *x); // of one row
 size_t example_scratch(const example *x);
 void example_clear(const example *x, const batch_field *fields, int64_t row); // zeros
 

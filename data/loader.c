@@ -2,7 +2,8 @@
 // loader.c: a ring of batches between one reader thread and the consumer (loader.h).
 //
 // The reader knows only (epoch, index) and writes into the next free slot; the consumer holds one slot at a time. A seek raises the
-// generation: what the reader has in hand then belongs to the past and is not handed out.
+// generation: what the reader has in hand then belongs to the past and is not handed out. A reader that sleeps because the ring is full is
+// woken when it is half empty: one at a time, small batches would cost a switch of threads each.
 #include "data/loader.h"
 
 #include <pthread.h>
@@ -181,7 +182,8 @@ const batch *loader_next(loader *l, err *e)
     pthread_mutex_lock(&l->lock);
     l->started = true;
     l->released = l->taken;
-    pthread_cond_signal(&l->room);
+    if (l->produced - l->released <= l->n_slots / 2)
+        pthread_cond_signal(&l->room);
     if (l->produced == l->taken) {
         double since = hw_seconds();
         while (l->produced == l->taken)
@@ -205,9 +207,6 @@ double loader_waited(const loader *l)
 
 uint64_t loader_bytes(const dataset *d, const loader_options *o)
 {
-    uint64_t ahead = (uint64_t)(o->ahead > 0 ? o->ahead : LOADER_AHEAD), row = 0;
     example x = loader_rows_example(d, o);
-    for (int k = 0; x.def->fields[k].name; k++)
-        row += (uint64_t)example_elements(&x, k) * sizeof(float);
-    return (ahead + 1) * ((uint64_t)o->batch * row + sizeof(slot)) + loader_rows_bytes(d, o);
+    return (uint64_t)(loader_rows_ahead(&x, o) + 1) * ((uint64_t)o->batch * example_bytes(&x) + sizeof(slot)) + loader_rows_bytes(d, o);
 }

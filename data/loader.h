@@ -61,7 +61,7 @@ typedef struct loader_options {
     const char *const *labels; // [n_labels] the model's label names, which "target" counts by (dataset_expect says whether they
     size_t n_labels;           // hold all that occur); NULL: the dataset's own
     const float *class_weight; // [n_labels], copied; NULL: 1
-    int ahead;                 // batches kept ready besides the one in use; 0: 3
+    int ahead;                 // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
     int64_t pool;              // bytes of songs in memory; 0: LOADER_POOL
 } loader_options;
 

@@ -37,6 +37,14 @@ example loader_rows_example(const dataset *d, const loader_options *o)
                      .midi = o->midi};
 }
 
+int loader_rows_ahead(const example *x, const loader_options *o)
+{
+    uint64_t fit = LOADER_AHEAD_BYTES / ((uint64_t)o->batch * example_bytes(x) + 1);
+    if (o->ahead > 0)
+        return o->ahead;
+    return fit < LOADER_AHEAD ? LOADER_AHEAD : fit > LOADER_AHEAD_MOST ? LOADER_AHEAD_MOST : (int)fit;
+}
+
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e)
 {
     arena *a = &r->memory;
@@ -46,11 +54,11 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     r->d = d;
     r->options = *o;
     r->options.views = o->views > 0 ? o->views : 1;
-    r->options.ahead = o->ahead > 0 ? o->ahead : LOADER_AHEAD;
     r->options.mean = copy_floats(a, o->mean, bands);
     r->options.deviation = copy_floats(a, o->deviation, bands);
     r->options.class_weight = copy_floats(a, o->class_weight, n_labels);
     r->example = loader_rows_example(d, &r->options);
+    r->options.ahead = loader_rows_ahead(&r->example, o);
     r->example.freq = streams(a, o->seed, "freq_mask", o->freq_masks);
     r->example.time = streams(a, o->seed, "time_mask", o->time_masks);
     if (of_songs(d) ? !loader_songs_open(&r->songs, d, &r->options, &r->example, a, counts, bytes, e)

@@ -6,7 +6,7 @@
 #include "data/loader_frames.h"
 #include "data/loader_songs.h"
 
-enum { LOADER_PATH = 256, LOADER_AHEAD = 3 };
+enum { LOADER_PATH = 256, LOADER_AHEAD = 3, LOADER_AHEAD_MOST = 32, LOADER_AHEAD_BYTES = 1 << 20 };
 
 typedef struct loader_rows {
     const dataset *d;
@@ -26,6 +26,7 @@ void loader_rows_close(loader_rows *r);
 bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n, const batch_field *fields, double *weight,
                       char (*paths)[LOADER_PATH], err *e) MUST_CHECK;
 example loader_rows_example(const dataset *d, const loader_options *o); // without random streams
+int loader_rows_ahead(const example *x, const loader_options *o);       // as asked, or by the size of a batch
 uint64_t loader_rows_bytes(const dataset *d, const loader_options *o);
 
 #endif
