@@ -54,6 +54,12 @@ static json *eval_json(const char *path, const evaluation *v)
     json_set_int(o, "items", v->items);
     for (int i = 0; (f = metrics_at(&v->result, i)).name; i++)
         json_set_num(o, f.name, f.value);
+    if (v->baseline.items) {
+        json *b = json_object();
+        for (int i = 0; (f = metrics_at(&v->baseline, i)).name; i++)
+            json_set_num(b, f.name, f.value);
+        json_set(o, "baseline", b);
+    }
     if (!v->labels)
         return o;
     json *labels = json_array();
@@ -81,7 +87,10 @@ static bool eval_run(cmd *c, err *e)
         return false;
     cmd_print(c, "%s: %lld items", path, (long long)v.items);
     for (int i = 0; (f = metrics_at(&v.result, i)).name; i++)
-        cmd_print(c, "%-10s %.4f", f.name, f.value);
+        if (v.baseline.items)
+            cmd_print(c, "%-10s %.4f   baseline %.4f", f.name, f.value, metrics_find(&v.baseline, f.name).value);
+        else
+            cmd_print(c, "%-10s %.4f", f.name, f.value);
     print_confusion(c, &v);
     cmd_json(c, eval_json(path, &v));
     return true;
@@ -95,7 +104,9 @@ const command cmd_eval = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then).",
+    .details =
+        "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then). `baseline` is what one reaches who looks at nothing and "
+        "always\nsays what the training data say most: the frequency of each class or token, the mean of values.",
     .example = "kmidi eval runs/first --data 'shards/valid-*.h5' --json",
     .run = eval_run,
 };

@@ -19,9 +19,11 @@
 //
 // Keys of model_meta that training writes (texts; lists are JSON), all from the training data:
 //     labels      ["anger", ...]        the probe's classes in order
-//     settings    {"mel": {...}}        every feature setting of the shards, canonical JSON
+//     settings    {"mel": {...}}        the settings of the feature that is learnt, canonical JSON
 //     mean, deviation                   [n_mels numbers] by which frames were standardised
-//     window      "150"                 frames of a row in training; shorter items are padded in front
+//     baseline    [numbers]             what is said by one who looks at nothing (baseline.h)
+//     window      "150"                 frames, tokens or notes of a row in training
+//     eval_windows "16"                 windows of a song that evaluation takes, 0: all
 //     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict

@@ -2,6 +2,8 @@
 // evaluate.c: one pass of a network over a source.
 #include "train/evaluate.h"
 
+#include <string.h>
+
 evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e)
 {
     evaluator *v = NEW(a, evaluator, 1);
@@ -13,7 +15,7 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, in
     outputs[0] = v->net->logits;
     plan_options o = {.threads = max_threads, .outputs = outputs, .n_outputs = 1, .params = p};
     shape s = v->net->logits->shape;
-    v->metrics = metrics_open(m->task, m->task == TASK_CLASSES ? (int)s.d[s.rank - 1] : 0, a);
+    v->metrics = metrics_open(m->task, (int)s.d[s.rank - 1], a);
     v->plan = plan_make(v->net->g, &o, a, e);
     return v->plan ? v : NULL;
 }
@@ -23,6 +25,21 @@ bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e)
     const params *p = v->net->p;
     v->run = run_open(v->plan, p, pool, a, e);
     return v->run != NULL;
+}
+
+static int64_t width_of(const evaluator *v)
+{
+    const tensor *t = v->net->logits;
+    return t->shape.d[t->shape.rank - 1];
+}
+
+void evaluator_compare(evaluator *v, const float *row, arena *a)
+{
+    int64_t rows = shape_rows(v->net->logits->shape), width = width_of(v);
+    v->constant = metrics_open(v->net->model->task, (int)width, a);
+    v->said = NEW(a, float, (size_t)(rows * width));
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(v->said + i * width, row, (size_t)width * sizeof *row);
 }
 
 void evaluator_close(evaluator *v)
@@ -45,15 +62,21 @@ static bool add_batch(evaluator *v, const batch *b, int views, err *e)
                          .values = target->type == BATCH_F32 ? target->data : NULL,
                          .weight = weight->data,
                          .rows = shape_rows(logits->shape),
-                         .width = logits->shape.d[logits->shape.rank - 1],
+                         .width = width_of(v),
                          .views = views};
     metrics_add(v->metrics, &rows);
+    if (v->constant) {
+        rows.out = v->said;
+        metrics_add(v->constant, &rows);
+    }
     return true;
 }
 
 bool evaluator_run(evaluator *v, const source *s, const env *world, metrics_result *r, err *e)
 {
     metrics_clear(v->metrics);
+    if (v->constant)
+        metrics_clear(v->constant);
     s->seek(s->self, 0, 0);
     for (uint64_t i = 0; i < s->batches; i++) {
         if (env_stop(world))

@@ -14,11 +14,15 @@ typedef struct evaluator {
     plan *plan;
     run *run;
     metrics *metrics;
+    metrics *constant; // of one who says the same to every row, `said` (baseline.h); NULL: not asked
+    float *said;       // [rows][width]
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.
 evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e) MUST_CHECK;
 bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e) MUST_CHECK;
+// Beside the network, measure one that says `row` [width] to everything; metrics_close(v->constant) after evaluator_run.
+void evaluator_compare(evaluator *v, const float *row, arena *a);
 void evaluator_close(evaluator *v); // accepts NULL
 // One pass over the source; allocates nothing. ERR_STOPPED when env_stop said so meanwhile.
 bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r, err *e) MUST_CHECK;
@@ -26,7 +30,8 @@ bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result
 // All of it for a checkpoint and shards. `r->confusion` and labels are owned by `a`.
 typedef struct evaluation {
     metrics_result result;
-    const char **labels; // NULL where the model has none
+    metrics_result baseline; // items 0: the checkpoint has none (imported weights)
+    const char **labels;     // NULL where the model has none
     int64_t items;
 } evaluation;
 typedef struct evaluate_request {

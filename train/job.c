@@ -123,7 +123,7 @@ bool job_open(job *j, err *e)
     if (!gemm_choose(e))
         return false;
     j->shards = shards_open(&j->options, j->a, e);
-    if (!j->shards || !check_data(j, e) || !shards_start(j->shards, e))
+    if (!j->shards || !check_data(j, e) || !shards_baseline(j->shards, j->options.model, j->a, e) || !shards_start(j->shards, e))
         return false;
     trainer_setup s = setup_of(j, base);
     j->trainer = trainer_open(&s, j->a, e);

@@ -7,20 +7,21 @@
 
 struct metrics {
     model_task task;
-    int classes;
+    int width, classes; // numbers a row; of the confusion matrix
     int64_t items, hits;
     double loss, weight, absolute;
     int64_t *confusion;
-    double *mean; // [classes]: logits of an item's views
+    double *mean; // [width]: logits of an item's views
 };
 
-metrics *metrics_open(model_task task, int classes, arena *a)
+metrics *metrics_open(model_task task, int width, arena *a)
 {
     metrics *m = NEW(a, metrics, 1);
     m->task = task;
-    m->classes = task == TASK_CLASSES ? classes : 0;
+    m->width = width;
+    m->classes = task == TASK_CLASSES ? width : 0;
     m->confusion = NEW(a, int64_t, (size_t)m->classes * (size_t)m->classes + 1);
-    m->mean = NEW(a, double, (size_t)classes + 1);
+    m->mean = NEW(a, double, (size_t)width);
     return m;
 }
 
@@ -85,6 +86,7 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 void metrics_add(metrics *m, const metrics_rows *r)
 {
     int views = r->views > 1 ? r->views : 1;
+    CHECK(r->width == m->width);
     for (int64_t i = 0; i + views <= r->rows; i += views)
         m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i, views);
 }

@@ -34,7 +34,7 @@ typedef struct metrics_result {
     const int64_t *confusion; // [classes, classes], row: true class; owned by the metrics
 } metrics_result;
 
-metrics *metrics_open(model_task task, int classes, arena *a);
+metrics *metrics_open(model_task task, int width, arena *a); // of rows of `width` numbers
 void metrics_clear(metrics *m);
 void metrics_add(metrics *m, const metrics_rows *r); // allocates nothing
 metrics_result metrics_close(const metrics *m);

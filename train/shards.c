@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "train/baseline.h"
 
 // Lists in model_meta
 
@@ -240,6 +241,16 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     describe(s, o, a);
     s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
     return s;
+}
+
+bool shards_baseline(shards *s, const model_def *m, arena *a, err *e)
+{
+    int width;
+    const float *b = baseline_measure(s->train, &s->train_options, m, s->classes, a, &width, e);
+    if (!b)
+        return err_trail(e, "data.train");
+    set_floats(&s->meta, "baseline", b, width);
+    return true;
 }
 
 bool shards_same(const shards *s, const checkpoint *k, err *e)

@@ -30,6 +30,7 @@ shards *shards_open(const train_options *o, arena *a, err *e) MUST_CHECK;
 bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
 // Frames, tokens or notes of a row: as asked, by the example, or the longest item's; 1 where examples are single rows.
 int64_t shards_window(const example_def *x, int64_t asked, int64_t longest);
+bool shards_baseline(shards *s, const model_def *m, arena *a, err *e) MUST_CHECK; // into the meta (baseline.h)
 bool shards_start(shards *s, err *e) MUST_CHECK;
 void shards_close(shards *s); // accepts NULL
 

@@ -65,3 +65,27 @@ const char *corpus_make(const char *dir)
     EXPECT_OK(file_write(path, text, strlen(text), &e), e);
     return path;
 }
+
+const char *corpus_make_songs(const char *dir, const char *model)
+{
+    static char path[1100];
+    char text[4000], folder[1000];
+    const char *out;
+    err e = {0};
+    snprintf(folder, sizeof folder, "%s", dir);
+    EXPECT_INT(test_shell(&out,
+                          "%s prepare configs/data/synth.yaml --out %s features=[tokens,midi_stats,melody,harmony,groove,dynamics] "
+                          "synth.items=40 synth.seconds=20",
+                          test_kmidi(), folder),
+               0);
+    snprintf(path, sizeof path, "%s/%s.yaml", folder, model);
+    snprintf(text, sizeof text,
+             "model: %s\n"
+             "data: {train: '%s/train-*.h5', val: '%s/val-*.h5', window: 16}\n"
+             "optim: {lr: 2e-3}\n"
+             "train: {batch_size: 8, epochs: 2, seed: 11, threads: 1}\n"
+             "logging: {every: 1}\n",
+             model, folder, folder);
+    EXPECT_OK(file_write(path, text, strlen(text), &e), e);
+    return path;
+}

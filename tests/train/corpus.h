@@ -8,4 +8,8 @@
 // DIR/config.yaml for emotion_recognizer: window 24, batch 8, 4 epochs of 4 steps, adamw. Returns its path (static).
 const char *corpus_make(const char *dir);
 
+// The same of synthetic MIDI, prepared by the command: train (24 items) and val (8), with every feature of songs. DIR/MODEL.yaml for
+// `model`: batch 8, 2 epochs, 16 places a window.
+const char *corpus_make_songs(const char *dir, const char *model);
+
 #endif

@@ -55,11 +55,11 @@ TEST(metrics_of_tokens_and_values)
     static const float out[] = {0, 0, 0, 0, 1, 1, 1, 1}, values[] = {1, 0, 0, 0, 1, 1, 1, 4}, weight[] = {1, 3};
     static const int32_t target[] = {3, 0};
     arena a = {0};
-    metrics *m = metrics_open(TASK_TOKENS, 0, &a);
+    metrics *m = metrics_open(TASK_TOKENS, 4, &a);
     metrics_add(m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 4});
     metrics_result r = metrics_close(m);
     EXPECT_NEAR(r.perplexity, 4, 1e-9);
-    m = metrics_open(TASK_REGRESSION, 0, &a);
+    m = metrics_open(TASK_REGRESSION, 4, &a);
     metrics_add(m, &(metrics_rows){.out = out, .values = values, .weight = weight, .rows = 2, .width = 4});
     r = metrics_close(m);
     EXPECT_NEAR(r.mse, (1 * 0.25 + 3 * 2.25) / 4, 1e-9);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // program.c (tests): `kmidi train`, `eval` and `plan` from outside: results, files, exit codes, sentences.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,9 @@ TEST(train_program_learns_and_leaves_a_record)
     EXPECT_INT(json_int(json_get(j, "steps"), 0), 48);
     EXPECT(json_num(json_get(j, "best"), 0) > 0.8);
     EXPECT(json_num(json_get(j, "samples_per_s"), 0) > 0);
+    double wait = json_num(json_get(j, "wait_share"), -1);
+    EXPECT(wait >= 0 && wait <= 1);
+    EXPECT_HAS(out, "% of the time waiting for data");
     double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
     EXPECT(predicted > 0 && measured > 0);
     if (!SANITIZED)
@@ -49,7 +53,12 @@ TEST(train_program_learns_and_leaves_a_record)
     j = last_json(out);
     EXPECT(json_num(json_get(j, "accuracy"), 0) > 0.8 && json_num(json_get(j, "macro_f1"), 0) > 0.5);
     EXPECT_INT(json_len(json_get(j, "confusion")), 3);
+    // 9, 9 and 8 items to learn from, 3 of each to measure: counts of 10, 10 and 9 of 29
+    const json *baseline = json_get(j, "baseline");
+    EXPECT_NEAR(json_num(json_get(baseline, "accuracy"), 0), 1.0 / 3, 1e-9);
+    EXPECT_NEAR(json_num(json_get(baseline, "loss"), 0), -(2 * log(10.0 / 29) + log(9.0 / 29)) / 3, 1e-6);
     json_free(j);
+    EXPECT_INT(test_shell(NULL, "grep -q '\"wait_share\": [01]' %s/run/metrics.jsonl", dir), 0);
     EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/data/rage-*.h5'", k, dir, dir), 1);
     EXPECT_HAS(out, "rage");
     EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/data/hop-*.h5'", k, dir, dir), 1);
@@ -61,6 +70,29 @@ TEST(train_program_learns_and_leaves_a_record)
     EXPECT_INT(test_shell(&out, "grep -c '\"train\"' %s/run/metrics.jsonl | grep -qx 4", dir), 0);
     // a new run from its weights
     EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/next init_from=%s/run/checkpoints/best.h5 train.epochs=1", k, yaml, dir, dir), 0);
+}
+
+// Every model of songs trains from MIDI that the command prepared, and beats the baseline on songs that it has not seen.
+TEST(train_program_learns_from_songs)
+{
+    static const struct {
+        const char *model, *figure;
+    } cases[] = {
+        {"melody_transformer", "perplexity"}, {"harmony_predictor", "loss"}, {"groove_predictor", "mse"}, {"dynamics_engine", "mse"}};
+    const char *out, *k = test_kmidi();
+    char dir[1100];
+    snprintf(dir, sizeof dir, "%s", test_dir());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char yaml[1200];
+        snprintf(yaml, sizeof yaml, "%s", corpus_make_songs(test_path("songs"), cases[i].model));
+        EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/%s train.epochs=30 logging.every=20", k, yaml, dir, cases[i].model), 0);
+        EXPECT_HAS(out, "data: 24 items of synth");
+        EXPECT_INT(test_shell(&out, "%s eval %s/%s --data '%s/songs/val-*.h5' --json", k, dir, cases[i].model, dir), 0);
+        json *j = last_json(out);
+        double model = json_num(json_get(j, cases[i].figure), 1e9), guess = json_num(json_get(json_get(j, "baseline"), cases[i].figure), 0);
+        test_expect(model < 0.98 * guess, __FILE__, __LINE__, "%s: %s %g, baseline %g", cases[i].model, cases[i].figure, model, guess);
+        json_free(j);
+    }
 }
 
 TEST(train_program_says_what_is_wrong)

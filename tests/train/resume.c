@@ -73,13 +73,13 @@ static bool same_state(checkpoint_state x, checkpoint_state y)
     return !memcmp(&x, &y, sizeof x);
 }
 
-static void expect_same(const char *one, const char *other)
+static void expect_same(const char *one, const char *other, int64_t steps)
 {
     arena a = {0};
     side x = look(one, &a), y = look(other, &a);
     if (x.k && y.k) {
         EXPECT(same_state(x.k->state, y.k->state));
-        EXPECT_INT(x.k->state.step, STEPS);
+        EXPECT_INT(x.k->state.step, steps);
         EXPECT(!memcmp(x.p->weights, y.p->weights, sizeof(float) * (size_t)x.p->weights_len));
         for (int m = 0; m < 2; m++)
             EXPECT(!memcmp(x.p->moment[m], y.p->moment[m], sizeof(float) * (size_t)x.p->grads_len));
@@ -112,37 +112,37 @@ static int run_killed(const char *const fresh[], const char *const resume[], dou
     return kills;
 }
 
-TEST(resume_after_kill_is_bit_exact)
+// The run of `yaml` left alone, and one that is killed again and again, end with the same bits.
+static void kill_and_go_on(const char *yaml, const char *epochs, const char *more, int64_t steps)
 {
-    char whole[1100], parts[1100], yaml[1100];
-    snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
+    char whole[1100], parts[1100];
     snprintf(whole, sizeof whole, "%s", test_path("whole"));
     snprintf(parts, sizeof parts, "%s", test_path("parts"));
     double began = hw_seconds();
-    EXPECT_INT(test_shell(NULL,
-                          "%s train %s --run-dir %s train.epochs=10 train.save_every_steps=1 train.ema=0.5 data.balance=class_weights",
-                          test_kmidi(), yaml, whole),
+    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s --overwrite train.save_every_steps=1 train.ema=0.5 %s %s", test_kmidi(), yaml,
+                          whole, epochs, more),
                0);
     double seconds = hw_seconds() - began;
-    const char *fresh[] = {"kmidi",
-                           "train",
-                           yaml,
-                           "--run-dir",
-                           parts,
-                           "--overwrite",
-                           "train.save_every_steps=1",
-                           "train.epochs=10",
-                           "train.ema=0.5",
-                           "data.balance=class_weights",
-                           NULL};
+    const char *fresh[] = {"kmidi",         "train", yaml, "--run-dir", parts, "--overwrite", "train.save_every_steps=1",
+                           "train.ema=0.5", epochs,  more, NULL};
     const char *resume[] = {"kmidi", "train", "--resume", parts, NULL};
     EXPECT(run_killed(fresh, resume, seconds) >= 4);
-    expect_same(whole, parts);
+    expect_same(whole, parts, steps);
     EXPECT_INT(test_shell(NULL, "test -z \"$(ls %s/checkpoints | grep tmp)\"", parts), 0);
     EXPECT_INT(test_shell(NULL, "%s verify %s/checkpoints/*.h5 || test $? = 2", test_kmidi(), parts), 0);
     // what is done stays done
     EXPECT_INT(test_shell(NULL, "%s train --resume %s", test_kmidi(), parts), 0);
-    expect_same(whole, parts);
+    expect_same(whole, parts, steps);
+}
+
+TEST(resume_after_kill_is_bit_exact)
+{
+    kill_and_go_on(corpus_make(test_path("data")), "train.epochs=10", "data.balance=class_weights", STEPS);
+}
+
+TEST(resume_after_kill_is_bit_exact_on_songs)
+{
+    kill_and_go_on(corpus_make_songs(test_path("songs"), "harmony_predictor"), "train.epochs=3", "train.grad_accum=2", 45);
 }
 
 TEST(resume_after_signals)
