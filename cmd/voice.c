@@ -10,6 +10,7 @@
 #include "data/chords.h"
 #include "data/groove.h"
 #include "data/harmony.h"
+#include "data/midi_cut.h"
 #include "data/midi_stats.h"
 
 enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
@@ -84,33 +85,12 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
 
 // ---- Dynamics
 
-// The notes of an arrangement that begin in a phrase, as a song of their own. There is one tempo and one metre.
-static const midi_song *phrase_of(arena *a, const midi_song *s, const dynamics_phrase *p)
-{
-    midi_song *part = NEW(a, midi_song, 1);
-    uint32_t from = (uint32_t)p->tick, past = (uint32_t)(p->tick + p->ticks);
-    double since = midi_seconds(s, from);
-    *part = *s;
-    part->n_notes = 0, part->seconds = 0;
-    part->notes = NEW(a, midi_note, s->n_notes);
-    for (size_t i = 0; i < s->n_notes; i++) {
-        midi_note n = s->notes[i];
-        if (n.start_tick < from || n.start_tick >= past)
-            continue;
-        n.end_tick = (n.end_tick < past ? n.end_tick : past) - from, n.start_tick -= from;
-        n.start -= since, n.end = midi_seconds(s, n.end_tick);
-        part->notes[part->n_notes++] = n;
-        part->seconds = fmax(part->seconds, n.end);
-    }
-    return part;
-}
-
 bool voice_dynamics(const char *from, arrangement *r, err *e)
 {
     song_dynamics d = dynamics_of(r->arena, r->song, DYNAMICS_BARS);
     float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS), *curves = NEW(r->arena, float, (d.n + 1) * DYNAMICS);
     for (size_t i = 0; i < d.n; i++)
-        midi_stats(r->arena, phrase_of(r->arena, r->song, &d.phrases[i]), in + i * MIDI_STATS);
+        midi_stats(r->arena, midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks), in + i * MIDI_STATS);
     if (d.n && !ask(from, "dynamics_engine", in, (int64_t)d.n, curves, e))
         return false;
     for (size_t i = 0; i < d.n; i++)
