@@ -8,6 +8,7 @@
 
 #include "autograd/gemm.h"
 #include "base/hw.h"
+#include "cmd/adapters.h"
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
 #include "cmd/render.h"
@@ -41,6 +42,7 @@ static const option options[] = {
     {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: tempo, timing and accents", false},
     {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
     {"program", 0, OPT_INT, "N", "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
+    ADAPTER_OPTION,
     {"wav", 'w', OPT_TEXT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
     {"soundfont", 0, OPT_TEXT, "FILE", "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
@@ -247,7 +249,8 @@ static bool run(cmd *c, err *e)
     piece p = {.c = c};
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
     bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && gemm_choose(e) &&
-              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && write_song(&p, e) && midi_write(out, p.song, e);
+              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && write_song(&p, e) &&
+              midi_write(out, p.song, e);
     render_request r = {
         .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
     ok = ok && (!wav || render(&r, &by, e));
@@ -260,7 +263,7 @@ static bool run(cmd *c, err *e)
 const command cmd_generate = {
     .name = "generate",
     .summary = "Makes music with a trained model",
-    .usage = "CHECKPOINT --emotion NAME|V,A -o OUT.mid [--bars N]",
+    .usage = "CHECKPOINT [--adapter DIR[:WEIGHT] ...] --emotion NAME|V,A -o OUT.mid [--bars N]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

@@ -199,6 +199,7 @@ TEST(generate_says_what_is_wrong)
         {"-e joy --program 129 -o $D/x.mid", "--program", 2},
         {"-e joy", "--out", 2},
         {"-e joy -o $D/no/x.mid", "no/x.mid", 1},
+        {"-e joy --adapter $D/none -o $D/x.mid", "none", 1},
         {"-e joy --prompt $D/none.mid -o $D/x.mid", "none.mid", 1},
     };
     const char *out;
