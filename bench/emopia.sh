@@ -26,7 +26,8 @@ command -v fluidsynth >/dev/null || { echo "emopia.sh: no fluidsynth; install it
 render() { # id
     out=$DIR/audio/$1.flac
     [ ! -s "$out" ] || return 0
-    fluidsynth -ni -q -R 0 -C 0 -g 0.4 -r 16000 -o synth.dynamic-sample-loading=1 -T flac -O s16 -F "$out.part" "$SOUNDFONT" "$EMOPIA/midis/$1.mid" </dev/null >/dev/null 2>&1
+    fluidsynth -ni -q -R 0 -C 0 -g 0.4 -r 16000 -o synth.dynamic-sample-loading=1 -T flac -O s16 -F "$out.part" "$SOUNDFONT" "$EMOPIA/midis/$1.mid" \
+        </dev/null >"$DIR/fluidsynth.log" 2>&1 || { echo "emopia.sh: '$EMOPIA/midis/$1.mid' cannot be rendered; fluidsynth's words are in '$DIR/fluidsynth.log'" >&2; exit 1; }
     mv "$out.part" "$out"
 }
 
