@@ -99,6 +99,8 @@ static bool describe_shard(const char *path, json *o, arena *a, err *e)
         put_labels(s, o);
         put_sizes(s, o);
         json_set(o, "settings", json_parse(s->info.settings, strlen(s->info.settings), NULL));
+        if (s->info.augment)
+            json_set(o, "augment", json_parse(s->info.augment, strlen(s->info.augment), NULL));
         json_set_str(o, "licence", s->info.licence);
         json_set_str(o, "citation", s->info.citation);
         json_set_str(o, "key", s->info.key);

@@ -55,6 +55,8 @@ static void say(cmd *c, const prepare_report *r)
     cmd_print(c, "%llu items prepared, %llu rejected, %zu labels, in %llu shards (%llu made, %llu there already)",
               (unsigned long long)r->prepared, (unsigned long long)r->rejected, r->labels,
               (unsigned long long)(r->shards - r->shards_missing), (unsigned long long)r->shards_made, (unsigned long long)r->shards_kept);
+    if (r->copies)
+        cmd_print(c, "%llu augmented copies stand beside them in the training split", (unsigned long long)r->copies);
     if (r->rejected)
         cmd_print(c, "rejected: %s", reasons(c, r));
     if (r->duplicates)
@@ -72,6 +74,7 @@ static void tell_json(cmd *c, const prepare_report *r)
         if (r->reasons[i])
             json_set_int(reasons, err_name((err_code)i), (int64_t)r->reasons[i]);
     json_set_int(j, "prepared", (int64_t)r->prepared);
+    json_set_int(j, "copies", (int64_t)r->copies);
     json_set_int(j, "rejected", (int64_t)r->rejected);
     json_set(j, "reasons", reasons);
     json_set_num(j, "seconds", r->seconds);

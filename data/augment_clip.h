@@ -24,7 +24,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 
-enum { AUGMENT_COPIES_MOST = 32, TILT_PIVOT = 1000, TILT_LEAST = 32 };
+enum { AUGMENT_COPIES_MOST = 8, TILT_PIVOT = 1000, TILT_LEAST = 32 };
 
 // What a configuration asks for. A range is lowest, highest.
 typedef struct augment_clip_settings {

@@ -31,6 +31,20 @@ static const config_key keys_before[] = {
     {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for validation"},
     {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for the test"},
     {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "which groups they are"},
+    {"augment", CONFIG_SECTION,
+     .help = "Copies of the recordings of the training split, each another way (docs/data.md). MIDI is varied while it "
+             "is learnt from: data.augment of a training config"},
+    {"augment.copies", CONFIG_INT, "1", .min = 0, .max = AUGMENT_COPIES_MOST,
+     .help = "of each recording besides itself, as soon as anything below is asked for; 0: none"},
+    {"augment.stretch", CONFIG_NUMBERS, .min = 0.25, .max = 4, .least = 2, .most = 2, .alias = "augment.time_stretch",
+     .help = "[0.9, 1.1]: so many times as long, at the same pitch"},
+    {"augment.pitch", CONFIG_NUMBERS, .min = -24, .max = 24, .least = 2, .most = 2, .alias = "augment.pitch_shift",
+     .help = "[-3, 3]: so many semitones higher, as long as before"},
+    {"augment.tilt", CONFIG_NUMBER, "0", .min = 0, .max = 12,
+     .help = "brighter or duller by up to so many decibels an octave, around 1 kHz"},
+    {"augment.noise", CONFIG_NUMBERS, .min = -20, .max = 120, .least = 2, .most = 2, .alias = "augment.snr",
+     .help = "[20, 40]: white noise, so many decibels below the recording's mean power (SNR)"},
+    {"augment.seed", CONFIG_INT, "1", .min = 0, .max = 1e15, .help = "another seed, other copies"},
     {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},
     {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, .help = "clips or pieces"},
     {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip or piece"},
@@ -169,7 +183,7 @@ static bool take_settings(prepare *p, err *e)
         return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)
         return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
-    return check_features(p, e) && open_features(p, e);
+    return check_features(p, e) && open_features(p, e) && prepare_augment_read(p, e);
 }
 
 bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report, err *e)

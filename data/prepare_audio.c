@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_audio.c: audio into slots (prepare_decode.h): a worker decodes, resamples and computes the mel frames piece by piece; its answer
 // is the frames, 0.4 MB for ten seconds at 44.1 kHz, which the socket carries at a hundredth of the cost of computing them.
+//
+// Where copies are made of an item (augment_clip.h), its samples are kept as well: stretching needs all of them, and so memory grows with
+// the longest item, at most max_seconds.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +14,15 @@
 typedef struct task {
     uint64_t number;
     double offset, duration;
+    uint64_t digest; // of its path, for the draws of its copies
+    int64_t copies;
 } task;
 
 static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
 {
-    task t = {item->number, item->offset, item->duration};
+    task t = {.number = item->number, .offset = item->offset, .duration = item->duration};
+    t.copies = prepare_copies(p, p->split[p->entries[item->number].split].name);
+    t.digest = t.copies ? prepare_hash(0, item->path, strlen(item->path)) : 0;
     const char *file = p->reader->clip ? "" : reader_item_file(item);
     if (!file)
         return err_set(e, ERR_MISSING, "'%s' has no audio; remove it from the index", item->path);
@@ -24,7 +31,7 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
     return true;
 }
 
-// ---- In a worker. Its answer: the number of frames, then the frames.
+// ---- In a worker. Its answer: the number of frames, then the frames; the same for each copy.
 
 typedef struct decoding {
     const prepare *p;
@@ -32,6 +39,7 @@ typedef struct decoding {
     feature_stream *stream;
     int64_t samples, frames;
     strbuf *out;
+    strbuf *whole; // all samples, where copies are made; else NULL
 } decoding;
 
 static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
@@ -51,6 +59,8 @@ static bool take_samples(void *user, const float *x, int64_t n, err *e)
     if ((double)d->samples > p->max_seconds * p->feature->rate)
         return err_set(e, ERR_VALUE, "'%s' is longer than max_seconds = %g; raise it, or name parts with offset and duration", d->file,
                        p->max_seconds);
+    if (d->whole)
+        strbuf_add(d->whole, (const char *)x, (size_t)n * sizeof *x);
     return feature_stream_push(d->stream, x, n, e);
 }
 
@@ -75,6 +85,25 @@ static bool make_clip(decoding *d, const task *t, err *e)
     return ok;
 }
 
+// A copy too short for a frame is not stretched.
+static bool add_copy(const decoding *d, const task *t, int copy, err *e)
+{
+    const feature *f = d->p->feature;
+    arena a = {.name = "copy"};
+    clip_draw draw = augment_clip_draw(&d->p->augment, t->digest, copy);
+    if (!feature_frames(f, augment_clip_length(&draw, d->samples)))
+        draw.stretch = 1;
+    int64_t n = augment_clip_length(&draw, d->samples), frames = feature_frames(f, n);
+    float *x = NEW(&a, float, (size_t)n), *mel = NEW(&a, float, (size_t)(frames * f->width));
+    bool ok = augment_clip(&draw, f->rate, (const float *)d->whole->s, d->samples, x, e) && feature_compute(f, x, n, mel, NULL, e);
+    if (ok) {
+        strbuf_add(d->out, (const char *)&frames, sizeof frames);
+        strbuf_add(d->out, (const char *)mel, (size_t)(frames * f->width) * sizeof *mel);
+    }
+    arena_free(&a);
+    return ok;
+}
+
 static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
 {
     const prepare *p = user;
@@ -82,7 +111,8 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     task t;
     (void)n;
     memcpy(&t, item, sizeof t);
-    decoding d = {.p = p, .file = (const char *)item + sizeof t, .out = out};
+    strbuf whole = {0};
+    decoding d = {.p = p, .file = (const char *)item + sizeof t, .out = out, .whole = t.copies ? &whole : NULL};
     strbuf_add(out, (const char *)&d.frames, sizeof d.frames);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
     bool ok = d.stream && (p->reader->clip ? make_clip(&d, &t, e) : decode_file(&d, &t, e));
@@ -90,6 +120,9 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
         f->def->finish(f, (float *)(out->s + sizeof d.frames), d.frames * f->width, feature_stream_most(d.stream));
     if (ok)
         memcpy(out->s, &d.frames, sizeof d.frames);
+    for (int k = 1; ok && k <= t.copies; k++)
+        ok = add_copy(&d, &t, k, e);
+    strbuf_free(&whole);
     feature_stream_close(d.stream);
     return ok;
 }
@@ -107,31 +140,51 @@ static bool finite(const float *x, int64_t n)
     return !bad;
 }
 
-static bool take(prepare_slot *s, const char *bytes, size_t n)
+// Frames from *bytes on, which moves behind them.
+static bool take_frames(const prepare_slot *s, const char **bytes, size_t *n, prepare_copy *out)
 {
-    size_t width = (size_t)s->p->feature->width, row = width * sizeof(float);
-    if (n < sizeof s->frames)
+    size_t width = (size_t)s->p->feature->width;
+    if (*n < sizeof out->frames)
         return false;
-    memcpy(&s->frames, bytes, sizeof s->frames);
-    n -= sizeof s->frames;
-    s->mel = (const float *)(bytes + sizeof s->frames);
-    if (s->frames < 1 || n % row || (uint64_t)s->frames != n / row)
+    memcpy(&out->frames, *bytes, sizeof out->frames);
+    *bytes += sizeof out->frames, *n -= sizeof out->frames;
+    out->mel = (const float *)*bytes;
+    if (out->frames < 1 || (uint64_t)out->frames > *n / (width * sizeof(float)))
         return false;
-    return finite(s->mel, s->frames * (int64_t)width) ||
-           err_set(&s->e, ERR_VALUE, "'%s' gives features that are not finite; repair it or remove it", s->item.path);
+    *bytes += (size_t)out->frames * width * sizeof(float), *n -= (size_t)out->frames * width * sizeof(float);
+    return true;
 }
 
-// ---- Limits: ten times as fast as it sounds is the least; room for the frames of the longest item, which grow by doubling
+static bool take(prepare_slot *s, const char *bytes, size_t n)
+{
+    int copies = prepare_copies(s->p, s->p->split[s->split].name);
+    prepare_copy own;
+    if (!take_frames(s, &bytes, &n, &own))
+        return false;
+    s->mel = own.mel, s->frames = own.frames;
+    bool sound = finite(own.mel, own.frames * s->p->feature->width);
+    for (s->n_copies = 0; s->n_copies < copies; s->n_copies++) {
+        prepare_copy *c = &s->copies[s->n_copies];
+        if (!take_frames(s, &bytes, &n, c))
+            return false;
+        sound = sound && finite(c->mel, c->frames * s->p->feature->width);
+    }
+    return n == 0 && (sound || err_set(&s->e, ERR_VALUE, "'%s' gives features that are not finite; repair it or remove it", s->item.path));
+}
+
+// ---- Limits: ten times as fast as it sounds is the least, and once as fast for a copy; room for the frames of the longest item, which
+// grow by doubling, and for its samples, doubled, copied, filtered and in the stretcher
 
 static double seconds(const prepare *p)
 {
-    return WORKER_SECONDS + p->max_seconds / 10;
+    return WORKER_SECONDS + p->max_seconds / 10 + p->augment.copies * p->max_seconds;
 }
 
 static uint64_t memory(const prepare *p)
 {
     const feature *f = p->feature;
-    return WORKER_MEMORY + (uint64_t)(3 * p->max_seconds * f->rate / (double)f->hop * f->width * sizeof(float));
+    double frames = p->max_seconds * f->rate / (double)f->hop * (1 + p->augment.copies), samples = p->max_seconds * f->rate;
+    return WORKER_MEMORY + (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples : 0)) * sizeof(float));
 }
 
 const prepare_kind prepare_audio = {.fn = decode, .pack = pack, .take = take, .seconds = seconds, .memory = memory};

@@ -62,6 +62,18 @@ static void set_emotion(const prepare_slot *s, shard_item *out)
     out->label_source = item->emotion || !isnan(item->valence) ? "given" : known ? "name" : s->estimated ? AFFECT_SOURCE : "none";
 }
 
+// Behind the item, as "a.wav#1", of the same group and label.
+static bool add_copies(prepare_slot *s, shard_item *out, shard_writer *w, err *e)
+{
+    for (int k = 0; k < s->n_copies; k++) {
+        out->path = arena_printf(&s->memory, "%s#%d", s->item.path, k + 1);
+        out->mel = s->copies[k].mel, out->frames = s->copies[k].frames;
+        if (!shard_add(w, out, e))
+            return false;
+    }
+    return true;
+}
+
 static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
 {
     prepare *p = d->p;
@@ -71,7 +83,7 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     out.path = s->item.path, out.group = s->item.group, out.attributes = s->item.attributes;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);
-        return shard_add(w, &out, e);
+        return shard_add(w, &out, e) && add_copies(s, &out, w, e);
     }
     d->rejected++;
     if (!p->first_reject.code)
@@ -86,6 +98,7 @@ static bool write_slot(decoding *d, prepare_slot *s, err *e)
     if (!*w) {
         shard_info info = p->info;
         info.split = p->split[s->split].name;
+        info.augment = prepare_copies(p, info.split) ? p->augment_text : NULL;
         info.key = p->shards[s->ordinal].key;
         *w = shard_create(prepare_shard_path(p, &s->memory, s->ordinal), &info, e);
     }

@@ -9,6 +9,12 @@
 #include "data/prepare_internal.h"
 #include "data/worker.h"
 
+// A copy of an item (augment_clip.h).
+typedef struct prepare_copy {
+    const float *mel; // [frames][width] in the answer
+    int64_t frames;
+} prepare_copy;
+
 // One item, and what became of it.
 typedef struct prepare_slot {
     const prepare *p;
@@ -23,6 +29,8 @@ typedef struct prepare_slot {
     bool estimated; // valence and arousal
     bool sent;      // to a worker
     int64_t frames; // of mel
+    prepare_copy copies[AUGMENT_COPIES_MOST];
+    int n_copies;
     bool ok;
     err e;
 } prepare_slot;

@@ -3,6 +3,7 @@
 #ifndef KMIDI_DATA_PREPARE_INTERNAL_H
 #define KMIDI_DATA_PREPARE_INTERNAL_H
 
+#include "data/augment_clip.h"
 #include "data/feature.h"
 #include "data/prepare.h"
 #include "data/reader.h"
@@ -41,6 +42,8 @@ typedef struct prepare {
     reader_options options;
     feature *feature;              // mel; NULL where the shards are of MIDI
     feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column
+    augment_clip_settings augment; // of the training split; copies 0: none
+    const char *augment_text;      // the same as JSON; NULL: none
     shard_info info;               // what all shards share; labels are filled by the scan
     int64_t shard_items;
     double max_seconds, max_reject_ratio;
@@ -63,6 +66,11 @@ const char *prepare_item_file(const prepare *p, const reader_item *item);
 bool prepare_draw(prepare *p, err *e) MUST_CHECK;
 // Digest of bytes, good enough to tell a few million things apart.
 uint64_t prepare_hash(uint64_t seed, const void *bytes, size_t n);
+// ---- prepare_augment.c
+// From the config, where p->feature is known.
+bool prepare_augment_read(prepare *p, err *e) MUST_CHECK;
+// Of each item of a split: those of the training split have them.
+int prepare_copies(const prepare *p, const char *split);
 // ---- prepare_keys.c: stage 3
 bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
 // A digest of the item's path, and of its file's size and time: a file is taken for the same while these are.

@@ -39,6 +39,8 @@ static digest *begin_key(const prepare *p, int split)
         digest_add_str(d, texts[i]);
     for (size_t i = 0; i < p->info.n_labels; i++)
         digest_add_str(d, p->info.labels[i]);
+    if (prepare_copies(p, p->split[split].name))
+        digest_add_str(d, p->augment_text);
     return d;
 }
 

@@ -87,7 +87,9 @@ static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
     bool ours = s && !strcmp(s->info.key, p->shards[ordinal].key) && shard_rejected(path, &a, &lines, &n, NULL);
     if (ours) {
         ++*found;
-        p->report->prepared += (uint64_t)s->items;
+        uint64_t each = 1 + (uint64_t)prepare_copies(p, s->info.split), items = (uint64_t)s->items / each;
+        p->report->prepared += items;
+        p->report->copies += (uint64_t)s->items - items;
         p->report->rejected += n;
         for (size_t i = 0; i < n; i++) {
             count_reason(p, lines[i]);
@@ -104,7 +106,7 @@ static bool write_report(prepare *p, uint64_t *found, err *e)
     arena a = {.name = "report"};
     const char *path = path_join(&a, p->job->out, "rejected.jsonl"), *temp = file_temp(&a, path);
     FILE *out = fopen(temp, "we");
-    p->report->prepared = 0;
+    p->report->prepared = p->report->copies = 0;
     p->report->rejected = p->bad_lines + p->contradicted;
     memset(p->report->reasons, 0, sizeof p->report->reasons);
     *found = 0;

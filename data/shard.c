@@ -67,6 +67,7 @@ static bool read_labels(shard *s, err *e)
 static bool read_info(shard *s, err *e)
 {
     int64_t synthetic = 0;
+    char *augment;
     for (const shard_text *t = shard_texts; t->name; t++) {
         char *value;
         if (!h5_get_text(s->file->h5, "/", t->name, &s->file->memory, &value, e))
@@ -76,6 +77,8 @@ static bool read_info(shard *s, err *e)
     if (!h5_get_int(s->file->h5, "/", "synthetic", &synthetic, e) || !h5_get_int(s->file->h5, "/", "longest", &s->file->longest, e))
         return false;
     s->info.synthetic = synthetic != 0;
+    if (h5_get_text(s->file->h5, "/", "augment", &s->file->memory, &augment, NULL))
+        s->info.augment = augment;
     return read_labels(s, e);
 }
 

@@ -73,6 +73,7 @@ typedef struct shard_info {
     const char *settings; // {"mel": {"rate": 16000, ...}}: canonical JSON, compared as text
     const char *key;      // SHA-256 of what the shard was made from
     const char *licence, *citation;
+    const char *augment; // which copies of items there are, as JSON (prepare.h); NULL: none. Not compared: validation has none
     bool synthetic;
     int n_mels; // 0: of MIDI
     shard_column columns[SHARD_COLUMNS];

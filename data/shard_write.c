@@ -55,6 +55,8 @@ static bool set_info(h5 *f, const shard_info *i, err *e)
     }
     if (shard_find_column(i, "tokens") >= 0)
         ok = ok && h5_set_text(f, "/", "dialect", TOKENS_DIALECT, e);
+    if (i->augment)
+        ok = ok && h5_set_text(f, "/", "augment", i->augment, e);
     return ok && h5_set_int(f, "/", "synthetic", i->synthetic, e);
 }
 

@@ -33,11 +33,19 @@ static const config_key keys[] = {
     {"data.ahead", CONFIG_INT, NULL, 1, 64,
      .help = "batches that the reader thread keeps ready; by default 3, up to 32 where they are small"},
     {"data.augment", CONFIG_SECTION,
-     .help = "SpecAugment masks, drawn anew for every item and epoch; a masked band or frame is set to the mean"},
+     .help = "What training sees is varied, anew for every item and epoch, from train.seed: audio by SpecAugment masks (a masked band or "
+             "frame is set to the mean), songs by the rest (docs/data.md)"},
     {"data.augment.freq_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over bands"},
     {"data.augment.freq_width", CONFIG_INT, "20", 0, 128, .help = "bands that a mask covers at most"},
     {"data.augment.time_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over frames"},
     {"data.augment.time_width", CONFIG_INT, "20", 0, 4096, .help = "frames that a mask covers at most"},
+    {"data.augment.transpose", CONFIG_NUMBERS, "[0, 0]", -24, 24, .least = 2, .most = 2,
+     .help = "songs: semitones, whole ones, from [lowest, highest]; no note leaves the 128 pitches"},
+    {"data.augment.stretch", CONFIG_NUMBERS, "[1, 1]", 0.25, 4, .least = 2, .most = 2,
+     .help = "songs: times are multiplied by a number from [lowest, highest]: 1.05 is 5% slower"},
+    {"data.augment.velocity", CONFIG_NUMBERS, "[1, 1]", 0.1, 10, .least = 2, .most = 2,
+     .help = "songs: velocities are multiplied by a number from [lowest, highest]"},
+    {"data.augment.drop", CONFIG_NUMBER, "0", 0, 0.9, .help = "songs: share of the notes that are left out of tokens"},
 
     {"optim", CONFIG_SECTION, .help = "The optimiser; names, formulas and defaults are those of torch.optim"},
     {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
@@ -210,6 +218,32 @@ static bool read_schedule(const config *c, train_options *o, err *e)
     return true;
 }
 
+// [lowest, highest] of a key that has a default.
+static bool read_range(const config *c, const char *key, double out[2], err *e)
+{
+    const double *list;
+    size_t n = config_nums(c, key, &list);
+    CHECK(n == 2);
+    out[0] = list[0], out[1] = list[1];
+    return out[0] <= out[1] ||
+           err_set(e, ERR_CONFIG, "%s: '%s' is [lowest, highest], not [%g, %g]", config_where(c, key), key, out[0], out[1]);
+}
+
+static bool read_augment(const config *c, train_options *o, err *e)
+{
+    double by[2];
+    augment_midi *m = &o->data.midi;
+    if (!read_range(c, "data.augment.transpose", by, e) || !read_range(c, "data.augment.stretch", m->stretch, e) ||
+        !read_range(c, "data.augment.velocity", m->velocity, e))
+        return false;
+    if (by[0] != floor(by[0]) || by[1] != floor(by[1]))
+        return err_set(e, ERR_CONFIG, "%s: 'data.augment.transpose' counts whole semitones, not [%g, %g]",
+                       config_where(c, "data.augment.transpose"), by[0], by[1]);
+    m->transpose[0] = (int)by[0], m->transpose[1] = (int)by[1];
+    m->drop = config_num(c, "data.augment.drop");
+    return true;
+}
+
 static void read_data(const config *c, train_options *o)
 {
     static const train_crop crops[] = {CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM};
@@ -270,7 +304,8 @@ static void read_loop(const config *c, train_options *o)
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e)
 {
     *o = (train_options){.run_name = config_text(c, "run_name"), .init_from = config_text(c, "init_from")};
-    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e) || !train_options_lora(c, o, e))
+    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e) || !train_options_lora(c, o, e) ||
+        !read_augment(c, o, e))
         return false;
     read_data(c, o);
     read_loop(c, o);

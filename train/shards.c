@@ -220,13 +220,28 @@ static void describe(shards *s, const train_options *o, arena *a)
     meta_set(&s->meta, "data_digest", d->digest);
 }
 
+// A drum a semitone higher is another drum, and tokens do not say which notes are drums.
+static bool fits_transposition(const dataset *d, const train_options *o, err *e)
+{
+    if (!o->data.midi.transpose[0] && !o->data.midi.transpose[1])
+        return true;
+    json *settings = json_parse(d->settings, strlen(d->settings), NULL);
+    bool drums = json_bool(json_get(json_get(settings, "tokens"), "drums"), false) && !strcmp(o->model->example, "tokens");
+    json_free(settings);
+    return !drums || err_set(e, ERR_CONFIG,
+                             "'%s' has drums among its tokens (tokens.drums: true), which cannot be transposed; take "
+                             "data.augment.transpose out, or prepare them without",
+                             d->paths[0]);
+}
+
 shards *shards_open(const train_options *o, arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
     s->meta.arena = a;
     const example_def *x = example_of(o->model);
     s->train = dataset_open(o->data.train, o->data.n_train, x, e);
-    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e);
+    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e) &&
+              fits_transposition(s->train, o, e);
     if (ok && o->data.n_val) {
         s->val = dataset_open(o->data.val, o->data.n_val, x, e);
         ok = (s->val || err_trail(e, "data.val")) &&

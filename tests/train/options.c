@@ -52,10 +52,28 @@ TEST(options_refuse_what_contradicts)
     EXPECT_ERR(read_text(BASE "optim: {name: sgd, nesterov: true}\n", GIB(16), &o, &e), e, ERR_CONFIG, "needs an 'optim.momentum' above 0");
     EXPECT_ERR(read_text(BASE "run_name: ../up\n", GIB(16), &o, &e), e, ERR_CONFIG, "must be a plain name");
     EXPECT_ERR(read_text("model: x\n", GIB(16), &o, &e), e, ERR_CONFIG, "'data.train' is not set");
+    EXPECT_ERR(read_text("model: emotion_recognizer\ndata: {train: [a.h5], augment: {stretch: [1.1, 0.9]}}\n", GIB(16), &o, &e), e,
+               ERR_CONFIG, "is [lowest, highest]");
+    EXPECT_ERR(read_text("model: emotion_recognizer\ndata: {train: [a.h5], augment: {transpose: [-1.5, 2]}}\n", GIB(16), &o, &e), e,
+               ERR_CONFIG, "whole semitones");
     EXPECT_OK(read_text(BASE "optim: {name: sgd}\n", GIB(16), &o, &e), e);
     EXPECT_NEAR(o.hyper.weight_decay, 0, 0);
     EXPECT_OK(read_text(BASE, GIB(16), &o, &e), e);
     EXPECT_NEAR(o.hyper.weight_decay, 0.01, 1e-9);
+    arena_free(&mem);
+}
+
+TEST(options_of_augmentation)
+{
+    train_options o;
+    err e = {0};
+    EXPECT_OK(read_text(BASE, GIB(16), &o, &e), e);
+    EXPECT(!augment_midi_asked(&o.data.midi));
+    const char *text = "model: emotion_recognizer\ndata:\n  train: [a.h5]\n"
+                       "  augment: {transpose: [-5, 6], stretch: [0.95, 1.05], velocity: [0.9, 1.1], drop: 0.05}\n";
+    EXPECT_OK(read_text(text, GIB(16), &o, &e), e);
+    EXPECT(o.data.midi.transpose[0] == -5 && o.data.midi.transpose[1] == 6 && o.data.midi.stretch[0] == 0.95);
+    EXPECT(o.data.midi.stretch[1] == 1.05 && o.data.midi.velocity[0] == 0.9 && o.data.midi.velocity[1] == 1.1 && o.data.midi.drop == 0.05);
     arena_free(&mem);
 }
 
