@@ -171,10 +171,10 @@ tensor *graph_const(graph *g, dtype type, shape s, const void *bytes)
     return t;
 }
 
-static node *node_new(graph *g, int op, const void *attrs, size_t attrs_size, int n_in, tensor *const in[])
+static node *node_new(graph *g, const op_def *op, const void *attrs, size_t attrs_size, int n_in, tensor *const in[])
 {
     node *n = NEW(g->arena, node, 1);
-    *n = (node){.op = op_get((op_id)op), .n_in = n_in, .backward = g->backward};
+    *n = (node){.op = op, .n_in = n_in, .backward = g->backward};
     n->n_out = n->op->n_out;
     n->in = NEW(g->arena, tensor *, (size_t)(n_in + 1));
     n->out = NEW(g->arena, tensor *, (size_t)n->n_out);
@@ -191,19 +191,8 @@ static node *node_new(graph *g, int op, const void *attrs, size_t attrs_size, in
     return n;
 }
 
-tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[])
+static tensor *append(graph *g, node *made)
 {
-    const op_def *def = op_get((op_id)op);
-    CHECK(n >= def->n_in_min && n <= def->n_in_max && n <= OP_IN_MAX && def->n_out <= OP_OUT_MAX);
-    if (g->error.code)
-        return g->poison;
-    for (int i = 0; i < n; i++)
-        if (tensor_poisoned(in[i]))
-            return graph_fail(g, "%s: input %d is not a tensor of this graph", def->name, i);
-    node *made = node_new(g, op, attrs, attrs_size, n, in);
-    err e = {0};
-    if (!def->shape(made, &e))
-        return graph_fail(g, "%s: %s", def->name, e.text);
     GROW(g, g->nodes, g->n_nodes, g->cap_nodes, node *);
     made->id = g->n_nodes;
     g->nodes[g->n_nodes++] = made;
@@ -213,6 +202,34 @@ tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
         g->tensors[g->n_tensors++] = made->out[i];
     }
     return made->out[0];
+}
+
+tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[])
+{
+    const op_def *def = op_get((op_id)op);
+    CHECK(n >= def->n_in_min && n <= def->n_in_max && n <= OP_IN_MAX && def->n_out <= OP_OUT_MAX);
+    if (g->error.code)
+        return g->poison;
+    for (int i = 0; i < n; i++)
+        if (tensor_poisoned(in[i]))
+            return graph_fail(g, "%s: input %d is not a tensor of this graph", def->name, i);
+    node *made = node_new(g, def, attrs, attrs_size, n, in);
+    err e = {0};
+    if (!def->shape(made, &e))
+        return graph_fail(g, "%s: %s", def->name, e.text);
+    return append(g, made);
+}
+
+tensor *graph_repeat(graph *g, const tensor *t)
+{
+    const node *n = t->from;
+    if (g->error.code)
+        return g->poison;
+    node *made = node_new(g, n->op, NULL, 0, n->n_in, n->in);
+    made->attrs = n->attrs;
+    for (int i = 0; i < n->n_out; i++)
+        made->out[i]->type = n->out[i]->type, made->out[i]->shape = n->out[i]->shape;
+    return append(g, made);
 }
 
 int graph_nodes(const graph *g)

@@ -92,6 +92,10 @@ tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
 // output; the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
 tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[]);
 
+// A second node like the one that computes `t`, on the same inputs: for gradients that would rather compute a cheap thing again than keep
+// it.
+tensor *graph_repeat(graph *g, const tensor *t);
+
 // d(loss)/d(wrt[i]) as new nodes of the same graph, into grads[i] (NULL where loss does not depend on wrt[i]). `loss` must be a
 // scalar. Only nodes between wrt and loss get a backward: what only frozen weights would need is never built.
 void graph_gradient(graph *g, tensor *loss, tensor *const wrt[], int n, tensor *grads[]);

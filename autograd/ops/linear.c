@@ -127,12 +127,14 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
     tensor *x = n->in[0], *w = n->in[1], *p = op_act_back(g, n->out[0], dout[0], act_of(n));
     if (x->shape.rank == 1) // a single row
         p = op_reshape(g, p, shape_of(2, 1, w->shape.d[0])), x = op_reshape(g, x, shape_of(2, 1, w->shape.d[1]));
+    if (want[1] && x->from && x->from->op == op_get(OP_dropout))
+        x = graph_repeat(g, x); // its mask is drawn again: kept, it would cost as much room as x itself
+    if (want[1])
+        din[1] = op_matmul(g, p, x, true, false);
     if (want[0])
         din[0] = op_matmul(g, p, w, false, false);
     if (want[0] && n->in[0]->shape.rank == 1)
         din[0] = op_reshape(g, din[0], n->in[0]->shape);
-    if (want[1])
-        din[1] = op_matmul(g, p, x, true, false);
     if (n->n_in == 3 && want[2])
         din[2] = op_sum(g, p, (1u << (p->shape.rank - 1)) - 1, false);
 }
