@@ -72,6 +72,8 @@ static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, e
         if (meta_get(&k->meta, kept[i][0]))
             meta_set(&meta, kept[i][1], meta_get(&k->meta, kept[i][0]));
     meta_set(&meta, "model", d->model->name);
+    if (d->model->n_options)
+        meta_set(&meta, "sizes", model_sizes(d->model, c->arena));
     bool ok = model_build(d->model, p, &dims, c->arena, e) && params_allocate(p, 0, e) && checkpoint_weights(d->file, p, e) &&
               lora_save(out, p, dims.adapters, k->adapter, &meta, e);
     for (int i = 0; i < p->n; i++)

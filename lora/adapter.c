@@ -146,8 +146,10 @@ lora_adapter *lora_load_any(const char *folder, arena *a, err *e)
             (void)err_set(e, ERR_MISMATCH, "'%s' adapts a model '%s' that this kmidi does not have; see `kmidi models`", folder, meant);
         return NULL;
     }
-    if (meant)
-        return bind(l, model_find(meant), a, e) ? l : NULL;
+    if (meant) {
+        const model_def *m = model_configure(model_find(meant), meta_get(&l->meta, "sizes"), a, e);
+        return m && bind(l, m, a, e) ? l : NULL;
+    }
     for (int i = 0; i < model_count(); i++)
         if (bind(l, model_at(i), a, NULL))
             return l;

@@ -9,9 +9,9 @@
 //                                                       where weight_hh_l0 is targeted too)
 //     base_model.model.fc3.weight                       modules_to_save: whole parameters
 //
-// What PEFT has no place for stands in the metadata of the safetensors file, where it leaves it alone: model, base_fingerprint (SHA-256 of
-// the base's weights, params.h), settings (how the base's input is made), dropout as trained. An adapter of another base is refused; PEFT
-// writes no fingerprint, so that its adapters are taken at the user's word.
+// What PEFT has no place for stands in the metadata of the safetensors file, where it leaves it alone: model, sizes (of a model that has
+// some), base_fingerprint (SHA-256 of the base's weights, params.h), settings (how the base's input is made), dropout as trained. An
+// adapter of another base is refused; PEFT writes no fingerprint, so that its adapters are taken at the user's word.
 //
 //     lora_adapter *l = lora_load("mine", model, &arena, e);
 //     lora_apply(p, model, &base_meta, uses, n, &arena, e);       // several, each with a weight, added to loaded weights

@@ -82,7 +82,16 @@ job *job_configure(const job_request *r, arena *a, err *e)
 
 // Data and networks
 
-static bool check_data(const job *j, err *e)
+// What an adapter's base is decides the model's sizes too.
+static bool take_base(job *j, const checkpoint *k, err *e)
+{
+    if (strcmp(k->model->name, j->options.model->name))
+        return err_set(e, ERR_MISMATCH, "'%s' is a %s, and 'model' says %s", k->path, k->model->name, j->options.model->name);
+    j->options.model = k->model;
+    return true;
+}
+
+static bool check_data(job *j, err *e)
 {
     const char *path = j->resume;
     const char *from = j->options.lora.r ? j->options.lora_base : j->options.init_from;
@@ -94,6 +103,8 @@ static bool check_data(const job *j, err *e)
     bool ok = k && (!j->resume || shards_same(j->shards, k, e));
     if (ok && !j->resume && meta_get(&k->meta, "settings"))
         ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"), arena_printf(j->a, "the checkpoint '%s'", path), e);
+    if (ok && j->options.lora.r)
+        ok = take_base(j, k, e);
     checkpoint_close(k);
     return ok;
 }

@@ -137,3 +137,14 @@ TEST(adapters_of_several_matrices_through_peft_and_back)
     }
     through_peft("melody_transformer", &both_lora);
 }
+
+TEST(adapters_of_the_transformer_through_peft_and_back)
+{
+    static const char *const names[] = {"q_proj", "v_proj"};
+    static const lora_config lora = {.r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {names, 2}};
+    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
+        return;
+    }
+    through_peft("emotion_midi_transformer", &lora);
+}

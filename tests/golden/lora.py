@@ -34,6 +34,11 @@ MATCHING = [
     ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], rank_pattern={"fc[12]": 4, "fc2": 2}, alpha_pattern={"c3": 1, "fc3": 32})),
     ("melody_transformer", dict(target_modules=["fc1", "fc2"], layers_to_transform=[0])),
     ("melody_transformer", dict(target_modules=["fc1"], target_parameters=LSTM[:1], rank_pattern={"weight_ih_l0": 3, "lstm": 5})),
+    ("emotion_midi_transformer", dict(target_modules=["q_proj", "v_proj"], rank_pattern={"layers.1.self_attn.q_proj": 3, "cross_attn.q_proj": 2})),
+    ("emotion_midi_transformer", dict(target_modules=["self_attn.q_proj", "up_proj"], layers_to_transform=[1, 2], layers_pattern="layers")),
+    ("emotion_midi_transformer", dict(target_modules=["k_proj", "layers.5.down_proj"], layers_to_transform=3, layers_pattern=["blocks", "layers"])),
+    ("emotion_midi_transformer", dict(target_modules=r".*\.[02]\.(cross_attn\.(q|v)_proj|gate_proj)", modules_to_save=["norm"])),
+    ("emotion_midi_transformer", dict(target_modules=["layers.0.self_attn.q_proj", "emotion_fc1"], exclude_modules=["fc1"], alpha_pattern={".*q_proj": 2})),
     ("harmony_predictor", dict(target_modules=["fc3"], use_rslora=True, r=9, lora_alpha=5)),
 ]
 CASES = {

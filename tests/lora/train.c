@@ -58,7 +58,8 @@ TEST(lora_configurations_train_as_many_as_documented)
         int64_t trainable, all;
     } rows[] = {{"configs/lora_melody.yaml", 19968, 641664}, {"configs/lora_harmony.yaml", 7680, 74176},
                 {"configs/lora_groove.yaml", 3840, 18656},   {"configs/lora_dynamics.yaml", 3456, 13520},
-                {"configs/lora_audio.yaml", 9472, 403264},   {"configs/lora_long.yaml", 39936, 641664}};
+                {"configs/lora_audio.yaml", 9472, 403264},   {"configs/lora_transformer.yaml", 147456, 24984192},
+                {"configs/lora_long.yaml", 294912, 24984192}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         arena a = {0};
         err e = {0};
