@@ -19,6 +19,7 @@ enum { SLICES = 5, WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
 static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
     {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
+    {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
     {"precision", 0, OPT_TEXT, "P", "fp32", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
@@ -65,6 +66,9 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
     o->model = model_find(c->args[0]);
     if (!o->model)
         return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    o->model = model_configure(o->model, option_text(c, "sizes", NULL), c->arena, e);
+    if (!o->model)
+        return false;
     if (strcmp(precision, "fp32"))
         return err_set(e, ERR_USAGE, "--precision takes fp32, not '%s'", precision);
     o->batch_size = option_int(c, "batch", 16);

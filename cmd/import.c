@@ -8,6 +8,8 @@
 
 static const option options[] = {
     {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},
+    {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"; by default the file's, or the usual ones",
+     false},
     {"out", 'o', OPT_TEXT, "OUT.h5", "the checkpoint to write", true},
     {0},
 };
@@ -55,6 +57,9 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
     params *p = params_open(c->arena);
     int converted = 0, classes = m->probe ? probe_classes(s) : 0;
     model_meta meta = kept_meta(s, c->arena);
+    m = model_configure(m, option_text(c, "sizes", meta_get(&meta, "sizes")), c->arena, e);
+    if (!m)
+        return false;
     checkpoint_content content = {.model = m, .meta = &meta, .params = p};
     bool ok = check_meant(s, m, path, e) && model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = classes}, c->arena, e) &&
               params_allocate(p, 0, e) && safetensors_load_params(path, p, &converted, e) && checkpoint_save(out, &content, e);

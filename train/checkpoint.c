@@ -14,6 +14,7 @@
 #include "lora/merge.h"
 
 static const char FORMAT[] = "kmidi-checkpoint";
+static const char SIZES[] = "sizes"; // what model_configure reads, of a model whose sizes are options
 
 // The rows of /state
 
@@ -62,8 +63,13 @@ static bool write_meta(h5 *f, const checkpoint_content *c, err *e)
     if (!write_text(f, "meta", "model", c->model->name, e) || !write_text(f, "meta", "config", c->config ? c->config : "", e) ||
         !write_text(f, "meta", "revision", version_revision(), e))
         return false;
+    arena a = {.name = "sizes"};
+    bool ok = !c->model->n_options || write_text(f, "meta/about", SIZES, model_sizes(c->model, &a), e);
+    arena_free(&a);
+    if (!ok)
+        return false;
     for (int i = 0; c->meta && i < c->meta->n; i++)
-        if (!write_text(f, "meta/about", c->meta->keys[i], c->meta->values[i], e))
+        if (strcmp(c->meta->keys[i], SIZES) && !write_text(f, "meta/about", c->meta->keys[i], c->meta->values[i], e))
             return false;
     return true;
 }
@@ -184,6 +190,12 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     k->model = model_find(model);
     if (!k->model)
         return err_set(e, ERR_FORMAT, "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`", k->path, model);
+    k->model = model_configure(k->model, meta_get(&k->meta, SIZES), a, e);
+    if (!k->model) {
+        if (e)
+            e->code = ERR_DAMAGED;
+        return err_trail(e, "'%s'", k->path);
+    }
     k->has_ema = h5_has(k->file, "ema");
     k->adapter = h5_has(k->file, "lora") ? meta_get(&k->meta, "adapter") : NULL;
     if (h5_has(k->file, "lora") && !k->adapter)

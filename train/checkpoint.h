@@ -24,6 +24,7 @@
 //     baseline    [numbers]             what is said by one who looks at nothing (baseline.h)
 //     window      "150"                 frames, tokens or notes of a row in training
 //     eval_windows "16"                 windows of a song that evaluation takes, 0: all
+//     sizes       "layers=8 dim=384 .."  of a model whose sizes are options; the model below has them
 //     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict

@@ -57,6 +57,28 @@ static bool configure_resumed(job *j, err *e)
     return j->config && train_options_resumable(own, j->config, e);
 }
 
+// The checkpoint that a new run begins from; NULL without one.
+static const char *begins_from(const job *j)
+{
+    return j->options.lora.r ? j->options.lora_base : j->options.init_from;
+}
+
+// Sizes that the configuration leaves open are those of the model that the run begins from.
+static bool adopt_sizes(job *j, err *e)
+{
+    train_options *o = &j->options;
+    const char *from = begins_from(j), *path;
+    if (!from || o->sized || !o->model->n_options)
+        return true;
+    if (!(path = checkpoint_find(j->a, from, "best", e)))
+        return err_trail(e, o->lora.r ? "lora.base" : "init_from");
+    checkpoint *k = checkpoint_open(path, j->a, e);
+    if (k && !strcmp(k->model->name, o->model->name))
+        o->model = k->model;
+    checkpoint_close(k);
+    return k != NULL;
+}
+
 job *job_configure(const job_request *r, arena *a, err *e)
 {
     job *j = NEW(a, job, 1);
@@ -69,7 +91,7 @@ job *job_configure(const job_request *r, arena *a, err *e)
     if (r->resume ? !configure_resumed(j, e) : !(j->config = read_config(j, NULL, r->config, e)))
         return NULL;
     hw_read(&machine);
-    if (!train_options_read(j->config, machine.memory_limit, &j->options, e))
+    if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) || (!j->resume && !adopt_sizes(j, e)))
         return NULL;
     if (r->budget)
         j->options.budget = r->budget, j->options.budget_from = "--budget";
@@ -94,7 +116,7 @@ static bool take_base(job *j, const checkpoint *k, err *e)
 static bool check_data(job *j, err *e)
 {
     const char *path = j->resume;
-    const char *from = j->options.lora.r ? j->options.lora_base : j->options.init_from;
+    const char *from = begins_from(j);
     if (!path && !from)
         return true;
     if (!path && !(path = checkpoint_find(j->a, from, "best", e)))

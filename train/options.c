@@ -14,6 +14,15 @@ static const config_key keys[] = {
     {"run_name", CONFIG_TEXT, NULL, .help = "the run folder is runs/RUN_NAME-TIME; by default the model's name"},
     {"init_from", CONFIG_TEXT, NULL, .help = "begin a new run from the weights of this checkpoint (not the same as --resume)"},
 
+    {"transformer", CONFIG_SECTION,
+     .help = "emotion_midi_transformer: its sizes; with init_from or lora.base and none given, that model's. Defaults are the reference's"},
+    {"transformer.layers", CONFIG_INT, NULL, 1, 20, .help = "8"},
+    {"transformer.dim", CONFIG_INT, NULL, 16, 8192, .help = "384; an even number for each head"},
+    {"transformer.heads", CONFIG_INT, NULL, 1, 128, .help = "6"},
+    {"transformer.ffn", CONFIG_INT, NULL, 16, 32768, .help = "1792: width of the gated feed-forward part"},
+    {"transformer.cross", CONFIG_NUMBERS, NULL, 0, 19, .help = "[0, 2, 4, 6]: layers, counted from 0, that look at the emotion, too"},
+    {"transformer.emotion_tokens", CONFIG_INT, NULL, 1, 256, .help = "8: vectors that the emotion becomes"},
+
     {"data", CONFIG_SECTION, .help = "What is learnt from"},
     {"data.train", CONFIG_TEXTS, NULL, .required = true, .least = 1, .most = 4096, .help = "shards to train on: paths or patterns"},
     {"data.val", CONFIG_TEXTS, NULL, .help = "shards to evaluate on; without them the training loss is all there is"},
@@ -185,6 +194,37 @@ static bool read_model(const config *c, train_options *o, err *e)
                    near ? "did you mean '" : "see `kmidi models`", near ? near : "", near ? "'?" : "");
 }
 
+// "layers=4 cross=0": what the configuration says of the model's options, as model_configure reads it.
+static bool read_sizes(const config *c, train_options *o, arena *a, err *e)
+{
+    strbuf text = {0};
+    const char *where = NULL;
+    for (int i = 0; i < o->model->n_options; i++) {
+        const model_option *m = &o->model->options[i];
+        const double *list;
+        char key[64];
+        snprintf(key, sizeof key, "%s.%s", o->model->section, m->name);
+        if (!config_given(c, key))
+            continue;
+        where = config_where(c, key);
+        strbuf_printf(&text, "%s%s=", text.len ? " " : "", m->name);
+        size_t n = m->list ? config_nums(c, key, &list) : 0;
+        for (size_t k = 0; k < n; k++)
+            strbuf_printf(&text, "%s%.17g", k ? "," : "", list[k]);
+        if (!m->list)
+            strbuf_printf(&text, "%lld", (long long)config_int(c, key));
+    }
+    o->sized = text.len > 0;
+    const model_def *made = model_configure(o->model, text.s, a, e);
+    strbuf_free(&text);
+    if (!made && e)
+        e->code = ERR_CONFIG;
+    if (!made)
+        return err_trail(e, "%s", where);
+    o->model = made;
+    return true;
+}
+
 static bool read_optim(const config *c, train_options *o, err *e)
 {
     const double *betas;
@@ -301,11 +341,11 @@ static void read_loop(const config *c, train_options *o)
     o->tensorboard = config_bool(c, "logging.tensorboard");
 }
 
-bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e)
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e)
 {
     *o = (train_options){.run_name = config_text(c, "run_name"), .init_from = config_text(c, "init_from")};
-    if (!read_model(c, o, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e) || !train_options_lora(c, o, e) ||
-        !read_augment(c, o, e))
+    if (!read_model(c, o, e) || !read_sizes(c, o, a, e) || !read_optim(c, o, e) || !read_schedule(c, o, e) || !read_monitor(c, o, e) ||
+        !train_options_lora(c, o, e) || !read_augment(c, o, e))
         return false;
     read_data(c, o);
     read_loop(c, o);

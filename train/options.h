@@ -19,6 +19,7 @@ typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } trai
 
 typedef struct train_options {
     const model_def *model;
+    bool sized;            // the configuration says something of the model's sizes
     const char *run_name;  // NULL: the model's name
     const char *init_from; // NULL: fresh weights
     const char *lora_base; // checkpoint whose weights `lora` adapts; NULL: fresh ones (bench, tests)
@@ -55,8 +56,9 @@ typedef struct train_options {
 } train_options;
 
 // Reads a finished configuration; texts stay the configuration's. What the table cannot say (an unknown model, warm-up in both units) is
-// refused here, with the place. `memory_limit`: bytes that this process may use at all (hw.h), for memory.profile auto.
-bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, err *e) MUST_CHECK;
+// refused here, with the place. `a` owns a model of other sizes. `memory_limit`: bytes that this process may use at all (hw.h), for
+// memory.profile auto.
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e) MUST_CHECK;
 
 // The part of it that options_lora.c reads.
 bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;

@@ -137,8 +137,9 @@ bool trainer_resume(trainer *t, err *e)
     arena a = {.name = "resume"};
     checkpoint *k = checkpoint_open(t->s.resume, &a, e);
     bool ok = k && checkpoint_resume(k, t->p, t->ema, e);
-    if (ok && k->model != t->o->model)
-        ok = err_set(e, ERR_MISMATCH, "'%s' is of %s, not %s", t->s.resume, k->model->name, t->o->model->name);
+    if (ok && (strcmp(k->model->name, t->o->model->name) || strcmp(model_sizes(k->model, &a), model_sizes(t->o->model, &a))))
+        ok = err_set(e, ERR_MISMATCH, "'%s' is of %s %s, not %s %s", t->s.resume, k->model->name, model_sizes(k->model, &a),
+                     t->o->model->name, model_sizes(t->o->model, &a));
     for (int i = 0; ok && i < k->meta.n; i++)
         if (str_starts(k->meta.keys[i], "adapter"))
             meta_set(&t->meta, k->meta.keys[i], k->meta.values[i]);

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         config_print(again, &twice);
         CHECK(once.len == twice.len && !memcmp(once.s, twice.s, once.len));
         if (config_finish(c, &e))
-            CHECK(train_options_read(c, (uint64_t)16 << 30, &o, &e) || e.text[0]);
+            CHECK(train_options_read(c, (uint64_t)16 << 30, &o, &a, &e) || e.text[0]);
         strbuf_free(&once);
         strbuf_free(&twice);
     } else {

@@ -65,7 +65,7 @@ TEST(lora_configurations_train_as_many_as_documented)
         err e = {0};
         train_options o;
         config *c = config_open(&train_table, &a);
-        EXPECT_OK(config_load(c, rows[i].path, &e) && config_finish(c, &e) && train_options_read(c, 1u << 30, &o, &e), e);
+        EXPECT_OK(config_load(c, rows[i].path, &e) && config_finish(c, &e) && train_options_read(c, 1u << 30, &o, &a, &e), e);
         params *p = params_open(&a);
         model_dims d = {.batch = 1, .time = 1, .adapters = lora_match(&o.lora, o.model, true, &a, &e)};
         EXPECT_OK(model_build(o.model, p, &d, &a, &e) != NULL, e);

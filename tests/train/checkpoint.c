@@ -181,3 +181,24 @@ TEST(checkpoint_on_a_full_disk_keeps_the_old_one)
     params_release(s.p);
     arena_free(&a), arena_free(&s.a);
 }
+
+// The sizes of a model go with its weights, whatever else a caller says of them.
+TEST(checkpoint_keeps_a_models_sizes)
+{
+    arena a = {.name = "sizes"};
+    err e = {0};
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=1 dim=16 heads=2 ffn=16 cross=", &a, &e);
+    model_meta meta = {.arena = &a};
+    params *p = params_open(&a);
+    EXPECT_OK(m && model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    meta_set(&meta, "sizes", "layers=7");
+    const char *path = test_path("sizes.h5");
+    EXPECT_OK(checkpoint_save(path, &(checkpoint_content){.model = m, .params = p, .meta = &meta}, &e), e);
+    checkpoint *k = checkpoint_open(path, &a, &e);
+    EXPECT_OK(k != NULL, e);
+    EXPECT_STR(k ? model_sizes(k->model, &a) : "", model_sizes(m, &a));
+    EXPECT_INT(k ? k->model->params : 0, m->params);
+    checkpoint_close(k);
+    params_release(p);
+    arena_free(&a);
+}

@@ -6,13 +6,15 @@
 #include "tests/test.h"
 #include "train/options.h"
 
+#include <stdio.h>
+
 static arena mem;
 
 static bool read_text(const char *text, uint64_t machine, train_options *o, err *e)
 {
     arena_free(&mem);
     config *c = config_open(&train_table, &mem);
-    return config_parse(c, text, strlen(text), "x.yaml", e) && config_finish(c, e) && train_options_read(c, machine, o, e);
+    return config_parse(c, text, strlen(text), "x.yaml", e) && config_finish(c, e) && train_options_read(c, machine, o, &mem, e);
 }
 
 #define BASE   "model: emotion_recognizer\ndata: {train: a.h5, val: b.h5}\n"
@@ -77,6 +79,25 @@ TEST(options_of_augmentation)
     arena_free(&mem);
 }
 
+TEST(options_of_the_transformers_sizes)
+{
+    static const char head[] = "model: emotion_midi_transformer\ndata: {train: x.h5}\n";
+    train_options o;
+    err e = {0};
+    char text[400];
+    EXPECT_OK(read_text(head, GIB(16), &o, &e), e);
+    EXPECT(o.model == model_find("emotion_midi_transformer") && !o.sized);
+    snprintf(text, sizeof text, "%stransformer: {layers: 4, dim: 128, heads: 4, ffn: 512, cross: [0]}\n", head);
+    EXPECT_OK(read_text(text, GIB(16), &o, &e), e);
+    EXPECT_INT(o.model->params, 1309312);
+    EXPECT(o.sized);
+    snprintf(text, sizeof text, "%stransformer: {heads: 5}\n", head);
+    EXPECT_ERR(read_text(text, GIB(16), &o, &e), e, ERR_CONFIG, "5 heads");
+    snprintf(text, sizeof text, "%stransformer: {cross: [0.5]}\n", head);
+    EXPECT_ERR(read_text(text, GIB(16), &o, &e), e, ERR_CONFIG, "'cross=0.5' is not a size");
+    arena_free(&mem);
+}
+
 TEST(options_of_all_shipped_configurations)
 {
     static const char *const patterns[] = {"configs/*.yaml", "configs/profiles/*.yaml"};
@@ -91,7 +112,7 @@ TEST(options_of_all_shipped_configurations)
             train_options o;
             EXPECT_OK(config_load(c, list[i], &e), e);
             if (k == 0)
-                EXPECT_OK(config_finish(c, &e) && train_options_read(c, GIB(16), &o, &e), e);
+                EXPECT_OK(config_finish(c, &e) && train_options_read(c, GIB(16), &o, &a, &e), e);
         }
         arena_free(&a);
     }
