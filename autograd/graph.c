@@ -267,8 +267,9 @@ void graph_name(graph *g, tensor *t, const char *name)
 
 typedef struct backward {
     graph *g;
-    bool *reached; // by tensor id: depends on one of wrt
-    tensor **grad; // by tensor id: gradient collected so far
+    bool *reached;  // by tensor id: depends on one of wrt
+    tensor **grad;  // by tensor id: gradient collected so far
+    tensor **again; // by tensor id: what OP_AGAIN computed a second time
 } backward;
 
 static void reach(backward *b, int n_nodes)
@@ -289,8 +290,23 @@ static void collect(backward *b, const tensor *t, tensor *d)
     *slot = *slot ? op_add(b->g, *slot, d) : d;
 }
 
-static void step_back(backward *b, const node *n)
+// t, or the output 0 of a second copy of its OP_AGAIN node: what lies between the two uses is then free for others. A copy that no gradient
+// reads is never run (plan.h).
+static tensor *again(backward *b, tensor *t)
 {
+    const node *n = t->from;
+    if (!n || !(n->op->flags & OP_AGAIN) || n->backward || t != n->out[0])
+        return t;
+    CHECK(!n->attrs); // such nodes have none
+    if (!b->again[t->id])
+        b->again[t->id] = graph_add(b->g, (int)op_id_of(n->op), n->attrs, 0, n->n_in, n->in);
+    return b->again[t->id];
+}
+
+static void step_back(backward *b, const node *forward)
+{
+    node copy = *forward, *n = &copy;
+    tensor *in[OP_IN_MAX];
     tensor *dout[OP_OUT_MAX] = {0}, *din[OP_IN_MAX] = {0};
     bool want[OP_IN_MAX] = {0}, any_out = false, any_in = false;
     for (int i = 0; i < n->n_out; i++) {
@@ -307,10 +323,13 @@ static void step_back(backward *b, const node *n)
         graph_fail(b->g, "%s has no gradient: %s", n->op->name, n->op->no_gradient ? n->op->no_gradient : "");
         return;
     }
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = again(b, forward->in[i]);
+    n->in = in;
     n->op->gradient(b->g, n, dout, din, want);
     for (int i = 0; i < n->n_in; i++)
         if (want[i] && din[i])
-            collect(b, n->in[i], din[i]);
+            collect(b, forward->in[i], din[i]);
 }
 
 void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[])
@@ -321,7 +340,8 @@ void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], i
         return;
     // Tensors made from here on belong to the backward pass and are never differentiated again, so the lists' lengths are fixed now.
     int n_tensors = g->n_tensors, n_nodes = g->n_nodes;
-    backward b = {g, NEW(g->arena, bool, (size_t)n_tensors), NEW(g->arena, tensor *, (size_t)n_tensors)};
+    backward b = {g, NEW(g->arena, bool, (size_t)n_tensors), NEW(g->arena, tensor *, (size_t)n_tensors),
+                  NEW(g->arena, tensor *, (size_t)n_tensors)};
     for (int i = 0; i < n; i++)
         b.reached[wrt[i]->id] = true;
     reach(&b, n_nodes);

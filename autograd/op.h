@@ -36,7 +36,8 @@ typedef enum op_flags {
     OP_INPLACE0 = 2,    // output 0 may take the place of input 0 (same size, element by element)
     OP_INPLACE1 = 4,    // ... of input 1
     OP_INPLACE_ANY = 8, // ... of any input of the output's size
-    OP_RANDOM = 16      // draws from seed and step
+    OP_RANDOM = 16,     // draws from seed and step
+    OP_AGAIN = 32       // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy of the node
 } op_flags;
 
 // A small case for the tests: inputs are filled from (seed, scale), integers below `below`.

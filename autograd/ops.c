@@ -26,6 +26,14 @@ const op_def *op_get(op_id id)
     return table[id][variant_best()];
 }
 
+op_id op_id_of(const op_def *op)
+{
+    int i = 0;
+    while (i < OP_COUNT && op_get((op_id)i) != op)
+        i++;
+    return (op_id)i;
+}
+
 const op_def *op_find(const char *name)
 {
     for (int i = 0; i < OP_COUNT; i++)

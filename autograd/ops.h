@@ -21,6 +21,7 @@ typedef enum op_id {
 
 const op_def *op_get(op_id id); // of the best vector width here
 const op_def *op_get_variant(op_id id, variant v);
+op_id op_id_of(const op_def *op);        // OP_COUNT when it is none of op_get's
 const op_def *op_find(const char *name); // NULL when there is none
 
 #endif
