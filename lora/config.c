@@ -246,10 +246,9 @@ static lora_names names_of(const lora_config *c, const adapters *l, bool linear,
 
 static void set_targets(json *o, const lora_config *c, const adapters *l, arena *a)
 {
-    lora_names modules = names_of(c, l, true, a), matrices = c->together ? names_of(c, l, false, a) : c->parameters;
-    if (!c->together)
-        modules = c->targets.names;
-    if (c->targets.regex && !c->all_linear && modules.n)
+    lora_names found = names_of(c, l, true, a), modules = c->together || c->all_linear ? found : c->targets.names;
+    lora_names matrices = c->together ? names_of(c, l, false, a) : c->parameters;
+    if (c->targets.regex && !c->all_linear && found.n)
         json_set_str(o, "target_modules", c->targets.regex);
     else
         json_set(o, "target_modules", modules.n ? names_json(&modules) : json_array());

@@ -39,6 +39,15 @@ static void check_row(const json *row)
         EXPECT_INT(l->site[at].rank, json_int(json_at(json_get(row, "ranks"), i), 0));
         EXPECT_NEAR(l->site[at].scale, json_num(json_at(json_get(row, "scales"), i), 0), 1e-6);
     }
+    // Written and read again it finds the same.
+    strbuf again = {0};
+    lora_config d;
+    EXPECT_OK(lora_config_write(&c, model_find(json_str(json_get(row, "model"), "")), NULL, &again, &e) &&
+                  lora_config_read("again", again.s, again.len, &a, &d, &e),
+              e);
+    const adapters *k = lora_match(&d, model_find(json_str(json_get(row, "model"), "")), false, &a, &e);
+    test_expect(k && l && k->n == l->n && k->n_whole == l->n_whole, __FILE__, __LINE__, "%s", again.s);
+    strbuf_free(&again);
     strbuf_free(&text);
     arena_free(&a);
 }
