@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "data/augment_mel.h"
 #include "data/augment_midi.h"
 #include "data/batch.h"
 
@@ -53,6 +54,8 @@ typedef struct example {
     const float *mean, *deviation;
     int freq_masks, freq_width, time_masks, time_width;
     const rng *freq, *time; // [freq_masks], [time_masks]
+    augment_mel mel;
+    rng louder; // draws of `mel`
     // of songs alone
     augment_midi midi;
 } example;

@@ -56,6 +56,7 @@ typedef struct loader_options {
     bool drop_last; // the last short batch of an epoch is left out (else padded with rows of weight 0)
     uint64_t seed;
     int freq_masks, freq_width, time_masks, time_width; // SpecAugment: how many, each up to so wide, set to the mean
+    augment_mel mel;                                    // its octaves [n_mels], copied; all zeros: not
     augment_midi midi;                                  // of songs: how the music is changed; all zeros: not
     const float *mean, *deviation;                      // [n_mels], copied; NULL: as it is
     const char *const *labels; // [n_labels] the model's label names, which "target" counts by (dataset_expect says whether they

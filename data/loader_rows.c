@@ -34,6 +34,7 @@ example loader_rows_example(const dataset *d, const loader_options *o)
                      .freq_width = o->freq_width,
                      .time_masks = o->time_masks,
                      .time_width = o->time_width,
+                     .mel = o->mel,
                      .midi = o->midi};
 }
 
@@ -56,10 +57,12 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     r->options.views = o->views > 0 ? o->views : 1;
     r->options.mean = copy_floats(a, o->mean, bands);
     r->options.deviation = copy_floats(a, o->deviation, bands);
+    r->options.mel.octave = copy_floats(a, o->mel.octave, bands);
     r->options.class_weight = copy_floats(a, o->class_weight, n_labels);
     r->example = loader_rows_example(d, &r->options);
     r->options.ahead = loader_rows_ahead(&r->example, o);
     r->example.freq = streams(a, o->seed, "freq_mask", o->freq_masks);
+    r->example.louder = rng_stream(o->seed, "mel_louder", 0);
     r->example.time = streams(a, o->seed, "time_mask", o->time_masks);
     if (of_songs(d) ? !loader_songs_open(&r->songs, d, &r->options, &r->example, a, counts, bytes, e)
                     : !loader_frames_open(&r->frames, d, &r->options, &r->example, a, e))

@@ -42,12 +42,15 @@ static const config_key keys[] = {
     {"data.ahead", CONFIG_INT, NULL, 1, 64,
      .help = "batches that the reader thread keeps ready; by default 3, up to 32 where they are small"},
     {"data.augment", CONFIG_SECTION,
-     .help = "What training sees is varied, anew for every item and epoch, from train.seed: audio by SpecAugment masks (a masked band or "
-             "frame is set to the mean), songs by the rest (docs/data.md)"},
+     .help = "What training sees is varied, anew for every item and epoch, from train.seed (docs/data.md); a masked band or frame is set "
+             "to the "
+             "mean"},
     {"data.augment.freq_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over bands"},
     {"data.augment.freq_width", CONFIG_INT, "20", 0, 128, .help = "bands that a mask covers at most"},
     {"data.augment.time_masks", CONFIG_INT, "0", 0, 16, .help = "how many masks over frames"},
     {"data.augment.time_width", CONFIG_INT, "20", 0, 4096, .help = "frames that a mask covers at most"},
+    {"data.augment.tilt", CONFIG_NUMBER, "0", 0, 12, .help = "audio: brighter or duller by up to so many decibels an octave, around 1 kHz"},
+    {"data.augment.gain", CONFIG_NUMBER, "0", 0, 60, .help = "audio: louder or softer by up to so many decibels"},
     {"data.augment.transpose", CONFIG_NUMBERS, "[0, 0]", -24, 24, .least = 2, .most = 2,
      .help = "songs: semitones, whole ones, from [lowest, highest]; no note leaves the 128 pitches"},
     {"data.augment.stretch", CONFIG_NUMBERS, "[1, 1]", 0.25, 4, .least = 2, .most = 2,
@@ -280,6 +283,7 @@ static bool read_augment(const config *c, train_options *o, err *e)
         return err_set(e, ERR_CONFIG, "%s: 'data.augment.transpose' counts whole semitones, not [%g, %g]",
                        config_where(c, "data.augment.transpose"), by[0], by[1]);
     m->transpose[0] = (int)by[0], m->transpose[1] = (int)by[1];
+    o->data.tilt = config_num(c, "data.augment.tilt"), o->data.gain = config_num(c, "data.augment.gain");
     m->drop = config_num(c, "data.augment.drop");
     return true;
 }

@@ -35,6 +35,7 @@ typedef struct train_options {
         bool drop_last;
         int ahead;
         int freq_masks, freq_width, time_masks, time_width;
+        double tilt, gain; // of mel, dB an octave and dB
         augment_midi midi;
     } data;
     const optim_def *optim;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "data/feature.h"
 #include "train/baseline.h"
 
 // Lists in model_meta
@@ -180,6 +181,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
                                         .freq_width = o->data.freq_width,
                                         .time_masks = o->data.time_masks,
                                         .time_width = o->data.time_width,
+                                        .mel = s->mel,
                                         .midi = o->data.midi,
                                         .mean = s->mean,
                                         .deviation = s->deviation,
@@ -194,6 +196,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     s->val_options.eval_windows = o->data.eval_windows;
     s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
     s->val_options.freq_masks = s->val_options.time_masks = 0;
+    s->val_options.mel = (augment_mel){0};
     s->val_options.midi = (augment_midi){0};
     s->val_options.class_weight = NULL;
 }
@@ -220,6 +223,20 @@ static void describe(shards *s, const train_options *o, arena *a)
     meta_set(&s->meta, "data_digest", d->digest);
 }
 
+// What data.augment.tilt and gain add to the bands.
+static bool read_mel(shards *s, const train_options *o, arena *a, err *e)
+{
+    s->mel = (augment_mel){.tilt = o->data.tilt, .gain = o->data.gain};
+    if (!s->train->n_mels || (o->data.tilt == 0 && o->data.gain == 0))
+        return true;
+    const feature_def *def = feature_find("mel", e);
+    json *all = json_parse(s->train->settings, strlen(s->train->settings), e);
+    void *settings = def && all ? feature_settings(def, a) : NULL;
+    bool ok = settings && feature_from_json(def, settings, json_get(all, "mel"), e) && augment_mel_bands(settings, a, &s->mel, e);
+    json_free(all);
+    return ok || err_trail(e, "data.augment");
+}
+
 // A drum a semitone higher is another drum, and tokens do not say which notes are drums.
 static bool fits_transposition(const dataset *d, const train_options *o, err *e)
 {
@@ -241,7 +258,7 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     const example_def *x = example_of(o->model);
     s->train = dataset_open(o->data.train, o->data.n_train, x, e);
     bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e) &&
-              fits_transposition(s->train, o, e);
+              fits_transposition(s->train, o, e) && read_mel(s, o, a, e);
     if (ok && o->data.n_val) {
         s->val = dataset_open(o->data.val, o->data.n_val, x, e);
         ok = (s->val || err_trail(e, "data.val")) &&

@@ -16,6 +16,7 @@ typedef struct shards {
     loader *train_loader, *val_loader;
     source train_source, val_source;
     float *mean, *deviation; // [n_mels]; NULL without mel
+    augment_mel mel;         // of training
     float *class_weight;     // [labels], or NULL
     loader_options train_options, val_options;
     int classes;

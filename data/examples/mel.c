@@ -40,6 +40,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 {
     float *mel = (float *)f[MEL].data + row * x->window * x->width;
     loader_row(p->rows, p->n, 0, x->window, x->width, x->mean, x->deviation, mel);
+    augment_mel_row(&x->mel, x->louder, p->epoch, p->position, x->deviation, p->n, x->width, mel + (x->window - p->n) * x->width);
     mask_row(x, p, mel);
     memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion, EXAMPLE_EMOTION * sizeof(float));
     ((int32_t *)f[TARGET].data)[row] = p->label;

@@ -146,6 +146,37 @@ TEST(loader_goes_on_in_the_middle_as_if_it_had_not_stopped)
     dataset_close(d);
 }
 
+// A gain is one number for all that is the item's in a row, another for the next row, and the same when the row comes again.
+TEST(loader_makes_rows_louder)
+{
+    static const float octave[SHARD_BANDS] = {0};
+    err e = {0};
+    dataset *d = open_two(36);
+    loader_options o = {.batch = 6, .window = WINDOW, .crop = LOADER_LAST, .seed = 1}, louder = o;
+    louder.mel = (augment_mel){.gain = 6, .per_db = 1, .octave = octave};
+    loader *l = loader_open(d, &o, &e), *m = loader_open(d, &louder, &e);
+    float seen[12] = {0};
+    for (int k = 0; k < 24; k++) {
+        if (k == 12)
+            loader_seek(l, 0, 0), loader_seek(m, 0, 0);
+        const batch *b = loader_next(l, &e), *c = loader_next(m, &e);
+        for (int64_t row = 0; row < b->items; row++) {
+            const float *x = mel_row(b, row), *y = mel_row(c, row);
+            int64_t n = ((const int32_t *)b->field[4].data)[row];
+            float by = y[WINDOW * SHARD_BANDS - 1] - x[WINDOW * SHARD_BANDS - 1];
+            EXPECT(by != 0 && fabsf(by) <= 6.01f);
+            for (int64_t i = 0; i < WINDOW * SHARD_BANDS; i++)
+                EXPECT_NEAR(y[i] - x[i], i < (WINDOW - n) * SHARD_BANDS ? 0 : by, 2e-3);
+            if (row == 0 && k % 12 < 6) {
+                EXPECT(k < 12 ? by != seen[(k + 11) % 12] : by == seen[k % 12]);
+                seen[k % 12] = by;
+            }
+        }
+    }
+    loader_close(l), loader_close(m);
+    dataset_close(d);
+}
+
 TEST(loader_masks_bands_and_frames_with_the_mean)
 {
     err e = {0};

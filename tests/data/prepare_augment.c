@@ -154,6 +154,8 @@ TEST(prepare_makes_the_same_copies_in_any_jobs_and_parts)
     EXPECT_INT(r.copies, 2 * (ITEMS - 1));
     // The copies of an item differ, and so do those of another seed.
     shard *s = open_shard("a/train-00000.h5");
+    // And those of one item from those of another: they are not as long.
+    EXPECT(s && s->offsets[2] - s->offsets[1] != s->offsets[5] - s->offsets[4]);
     EXPECT(s && !same_item(s, 0, s, 1) && !same_item(s, 1, s, 2));
     EXPECT_OK(prepare_into("c", "augment: {copies: 2, stretch: [0.9, 1.1], pitch: [-3, 3], tilt: 3, noise: [20, 40], seed: 2}\n", 1, 1, 1,
                            &r, &e),
