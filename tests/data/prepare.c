@@ -283,7 +283,7 @@ TEST(prepare_refuses_two_labels_for_one_file)
     prepare_report r;
     arena a = {0};
     for (int i = 0; i < 4; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "t%d.wav", i);
         put_tone(name, 200 + 50 * i);
     }
