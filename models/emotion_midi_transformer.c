@@ -3,29 +3,42 @@
 //
 // A decoder (pre-norm, rotary positions, SwiGLU) whose layers of `cross` also look at `emotion_tokens` vectors made from the emotion. The
 // head shares the embedding's weights. Its sizes are options: the defaults are the reference's 24,984,192 parameters.
-#include "models/model.h"
-
-enum { VOCABULARY = 388 };
+#include "models/transformer.h"
 
 static const model_option options[] = {
-    {"layers", 8, 1, 20, false},
+    {"layers", 8, 1, TRANSFORMER_LAYERS, false},
     {"dim", 384, 16, 8192, false},
     {"heads", 6, 1, 128, false},
     {"ffn", 1792, 16, 32768, false},
-    {"cross", 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6, 0, 19, true}, // layers that also look at the emotion
+    {"cross", 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6, 0, TRANSFORMER_LAYERS - 1, true}, // layers that also look at the emotion
     {"emotion_tokens", 8, 1, 256, false},
 };
 
-// x [B, T, D] looks at itself (context NULL; by rotary positions, at what was before) or at context [B, S, D].
-static tensor *attention(network *n, const char *name, tensor *x, tensor *context, tensor *angles)
+static tensor *project(network *n, const char *name, const char *which, tensor *x)
 {
-    int64_t dim = model_size(n, "dim");
-    tensor *from = context ? context : x;
-    tensor *q = layer_linear(n, layer_name(n, "%s.q_proj", name), x, dim, ACT_NONE);
-    tensor *k = layer_linear(n, layer_name(n, "%s.k_proj", name), from, dim, ACT_NONE);
-    tensor *v = layer_linear(n, layer_name(n, "%s.v_proj", name), from, dim, ACT_NONE);
-    tensor *y = op_attention(n->g, q, k, v, context ? NULL : angles, (int)model_size(n, "heads"), !context);
-    return layer_linear(n, layer_name(n, "%s.out_proj", name), y, dim, ACT_NONE);
+    return layer_linear(n, layer_name(n, "%s.%s_proj", name, which), x, model_size(n, "dim"), ACT_NONE);
+}
+
+// x [B, T, D] looks at what was before, by rotary positions.
+static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles, transformer_past *past)
+{
+    int heads = (int)model_size(n, "heads");
+    tensor *q = project(n, name, "q", x), *k = project(n, name, "k", x), *v = project(n, name, "v", x), *y;
+    if (past) {
+        tensor *from[] = {q, k, v, past->keys, past->values};
+        y = op_attention_step(n->g, from, past->length, angles, heads, &past->new_keys), past->new_values = v;
+    } else {
+        y = op_attention(n->g, q, k, v, angles, heads, true);
+    }
+    return project(n, name, "out", y);
+}
+
+// x [B, T, D] looks at the emotion's vectors [B, E, D], or at the keys and values that were made of them.
+static tensor *look_across(network *n, const char *name, tensor *x, tensor *emotion, const transformer_past *past)
+{
+    tensor *q = project(n, name, "q", x);
+    tensor *k = past ? past->cross_keys : project(n, name, "k", emotion), *v = past ? past->cross_values : project(n, name, "v", emotion);
+    return project(n, name, "out", op_attention(n->g, q, k, v, NULL, (int)model_size(n, "heads"), false));
 }
 
 static tensor *feed_forward(network *n, const char *name, tensor *x)
@@ -35,32 +48,54 @@ static tensor *feed_forward(network *n, const char *name, tensor *x)
     return layer_product(n, layer_name(n, "%s.down_proj", name), op_swiglu(n->g, gate, up), model_size(n, "dim"));
 }
 
-static tensor *decoder_layer(network *n, int64_t i, tensor *x, tensor *emotion, tensor *angles)
+static tensor *decoder_layer(network *n, int64_t i, tensor *x, tensor *emotion, tensor *angles, transformer_past *past)
 {
     const char *name = layer_name(n, "layers.%d", (int)i);
     tensor *h = layer_layer_norm(n, layer_name(n, "%s.self_attn_norm", name), x);
-    x = op_add(n->g, x, attention(n, layer_name(n, "%s.self_attn", name), h, NULL, angles));
-    if (model_size(n, "cross") >> i & 1) {
+    x = op_add(n->g, x, look_back(n, layer_name(n, "%s.self_attn", name), h, angles, past));
+    if (transformer_crosses(n, i)) {
         h = layer_layer_norm(n, layer_name(n, "%s.cross_attn_norm", name), x);
-        x = op_add(n->g, x, attention(n, layer_name(n, "%s.cross_attn", name), h, emotion, NULL));
+        x = op_add(n->g, x, look_across(n, layer_name(n, "%s.cross_attn", name), h, emotion, past));
     }
     h = layer_layer_norm(n, layer_name(n, "%s.ffn_norm", name), x);
     return op_add(n->g, x, feed_forward(n, name, h));
 }
 
-static tensor *forward(network *n, tensor *const in[])
+bool transformer_crosses(const network *n, int64_t i)
 {
-    int64_t dim = model_size(n, "dim"), heads = model_size(n, "heads"), count = model_size(n, "emotion_tokens");
+    return model_size(n, "cross") >> i & 1;
+}
+
+tensor *transformer_emotion(network *n, tensor *emotion)
+{
+    int64_t dim = model_size(n, "dim"), count = model_size(n, "emotion_tokens");
+    tensor *e = layer_linear(n, "emotion_fc1", emotion, dim, ACT_GELU);
+    e = layer_linear(n, "emotion_fc2", e, count * dim, ACT_NONE);
+    return op_reshape(n->g, e, shape_of(3, n->dims.batch, count, dim));
+}
+
+void transformer_cross(network *n, int64_t i, tensor *emotion, transformer_past *past)
+{
+    const char *name = layer_name(n, "layers.%d.cross_attn", (int)i);
+    past->cross_keys = project(n, name, "k", emotion);
+    past->cross_values = project(n, name, "v", emotion);
+}
+
+tensor *transformer_logits(network *n, tensor *tokens, tensor *emotion, transformer_past *past)
+{
+    int64_t dim = model_size(n, "dim"), heads = model_size(n, "heads");
     if (dim % (2 * heads))
         return graph_fail(n->g, "dim %lld is not an even number for each of %lld heads", (long long)dim, (long long)heads);
-    tensor *table = layer_table(n, "embed", VOCABULARY, dim, 0.02f);
-    tensor *e = layer_linear(n, "emotion_fc1", in[1], dim, ACT_GELU);
-    e = layer_linear(n, "emotion_fc2", e, count * dim, ACT_NONE);
-    e = op_reshape(n->g, e, shape_of(3, n->dims.batch, count, dim));
-    tensor *x = op_embedding(n->g, table, in[0]), *angles = op_rope_table(n->g, in[0], NULL, (int)(dim / heads));
+    tensor *table = layer_table(n, "embed", TRANSFORMER_TOKENS, dim, 0.02f), *e = past ? NULL : transformer_emotion(n, emotion);
+    tensor *x = op_embedding(n->g, table, tokens), *angles = op_rope_table(n->g, tokens, past ? past->length : NULL, (int)(dim / heads));
     for (int64_t i = 0; i < model_size(n, "layers"); i++)
-        x = decoder_layer(n, i, x, e, angles);
+        x = decoder_layer(n, i, x, e, angles, past ? &past[i] : NULL);
     return op_linear(n->g, layer_layer_norm(n, "norm", x), table, NULL, ACT_NONE);
+}
+
+static tensor *forward(network *n, tensor *const in[])
+{
+    return transformer_logits(n, in[0], in[1], NULL);
 }
 
 static tensor *loss(network *n, tensor *logits)
@@ -78,10 +113,10 @@ const model_def model_emotion_midi_transformer = {
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .n_inputs = 2,
-    .inputs = {{.name = "tokens", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = VOCABULARY},
+    .inputs = {{.name = "tokens", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = TRANSFORMER_TOKENS},
                {.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}}},
-    .output = {.name = "logits", .type = DT_F32, .rank = 3, .dim = {0, 0, VOCABULARY}, .sym = {SYM_BATCH, SYM_TIME}},
-    .target = {.name = "target", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = VOCABULARY},
+    .output = {.name = "logits", .type = DT_F32, .rank = 3, .dim = {0, 0, TRANSFORMER_TOKENS}, .sym = {SYM_BATCH, SYM_TIME}},
+    .target = {.name = "target", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = TRANSFORMER_TOKENS},
     .forward = forward,
     .loss = loss,
 };

@@ -41,4 +41,11 @@ bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e)
 // ---- The melody model: pitches, under an emotion [64]. One step is a product of vectors; the recurrent state is carried on.
 generator *melody_generator(params *p, const float emotion[64], threads *pool, arena *a, err *e) MUST_CHECK;
 
+// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an emotion [64]. It keeps keys and values of
+// the last tokens, at most `context` of them, 2 or more: the length it was trained on. When they are full it goes on from the later half
+// of what it heard, read again from the first position on, so that it always is where it was in training. Nothing precedes a piece
+// in training, so before the first token every event is alike; give it a prompt. ERR_VALUE for a token that is none.
+generator *transformer_generator(params *p, const model_def *m, const float emotion[64], int context, threads *pool, arena *a,
+                                 err *e) MUST_CHECK;
+
 #endif

@@ -34,6 +34,14 @@ enum {
     GRAIN = 1024        // elements: parts of threads begin at multiples, so that the same elements meet in a register
 };
 
+static inline float lanes_fold(float lane[LANES])
+{
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    return lane[0];
+}
+
 // The sum of n numbers, in lanes that are then folded in halves: short rows do not wait for one addition after another.
 static inline float lanes_sum(const float *x, int64_t n)
 {
@@ -44,10 +52,20 @@ static inline float lanes_sum(const float *x, int64_t n)
             lane[k] += x[i + k];
     for (int64_t k = 0; k < n - i; k++)
         lane[k] += x[i + k];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lane[k] += lane[k + half];
-    return lane[0];
+    return lanes_fold(lane);
+}
+
+// The sum of n products, in the same lanes.
+static inline float lanes_dot(const float *x, const float *y, int64_t n)
+{
+    float lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += x[i + k] * y[i + k];
+    for (int64_t k = 0; k < n - i; k++)
+        lane[k] += x[i + k] * y[i + k];
+    return lanes_fold(lane);
 }
 
 // The largest of n > 0 numbers.

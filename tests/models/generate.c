@@ -10,12 +10,11 @@
 
 enum { T = 40 };
 
-static params *filled(arena *a)
+static params *filled(const model_def *m, arena *a)
 {
     err e = {0};
     params *p = params_open(a);
-    EXPECT_OK(model_build(model_find("melody_transformer"), p, &(model_dims){.batch = 1, .time = 1}, a, &e) && params_allocate(p, 0, &e),
-              e);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) && params_allocate(p, 0, &e), e);
     params_init(p, 3);
     for (int i = 0; i < p->n; i++) // larger than at the start of training, so that what was heard matters
         for (int64_t k = 0; k < p->list[i].count; k++)
@@ -35,7 +34,7 @@ TEST(generate_melody_steps_equal_the_sequence)
     arena a = {0};
     err e = {0};
     float emotion[64];
-    params *p = filled(&a);
+    params *p = filled(model_find("melody_transformer"), &a);
     network *n = model_build(model_find("melody_transformer"), p, &(model_dims){.batch = 1, .time = T}, &a, &e);
     plan *pl = plan_make(n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = p}, &a, &e);
     run *r = run_open(pl, p, NULL, &a, &e);
@@ -53,6 +52,115 @@ TEST(generate_melody_steps_equal_the_sequence)
     }
     generator_close(g);
     run_close(r);
+    params_release(p);
+    arena_free(&a);
+}
+
+// ---- The transformer
+
+static const char small_sizes[] = "layers=3 dim=48 heads=3 ffn=80 cross=0,2 emotion_tokens=5";
+
+// Logits [n, 388] of tokens[n] at once.
+static float *whole(const model_def *m, params *p, const float emotion[64], const int *tokens, int n, arena *a)
+{
+    err e = {0};
+    float *out = NEW(a, float, (size_t)n * 388);
+    network *net = model_build(m, p, &(model_dims){.batch = 1, .time = n}, a, &e);
+    plan *pl = plan_make(net->g, &(plan_options){.threads = 1, .outputs = &net->out, .n_outputs = 1, .params = p}, a, &e);
+    run *r = run_open(pl, p, NULL, a, &e);
+    int32_t *to = run_input(r, "tokens");
+    memcpy(run_input(r, "emotion"), emotion, 64 * sizeof(float));
+    for (int t = 0; t < n; t++)
+        to[t] = tokens[t];
+    run_step(r, 0, 0, false);
+    memcpy(out, run_data(r, net->out), (size_t)n * 388 * sizeof *out);
+    run_close(r);
+    return out;
+}
+
+static int likeliest(const float *logits)
+{
+    int best = 0;
+    for (int i = 1; i < 388; i++)
+        best = logits[i] > logits[best] ? i : best;
+    return best;
+}
+
+TEST(generate_transformer_steps_equal_the_sequence)
+{
+    enum { N = 90 };
+    arena a = {0};
+    err e = {0};
+    float emotion[64];
+    int tokens[N];
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    params *p = filled(m, &a);
+    threads *pool = threads_open(2, &e);
+    feeling(emotion);
+    for (uint32_t t = 0; t < N; t++)
+        tokens[t] = (int)(test_fill_u32(9, t) % 388);
+    const float *want = whole(m, p, emotion, tokens, N, &a);
+    generator *g = transformer_generator(p, m, emotion, N, pool, &a, &e);
+    EXPECT_OK(g != NULL, e);
+    for (int t = 0; g && t < N; t++)
+        EXPECT_BELOW(test_distance(g->next(g, tokens[t], &e), want + t * 388, 388), 1e-4);
+    EXPECT(test_distance(want, want + (N - 1) * 388, 388) > 0.1);
+    EXPECT(g->next(g, 388, &e) == NULL);
+    EXPECT_HAS(e.text, "388 is no event");
+    generator_close(g);
+    threads_close(pool);
+    params_release(p);
+    arena_free(&a);
+}
+
+// Always the likeliest: step by step, and by the whole sequence anew for each token.
+TEST(generate_transformer_continues_greedily)
+{
+    enum { N = 72 };
+    arena a = {0};
+    err e = {0};
+    float emotion[64];
+    int prompt[] = {370, 60, 290, 64}, tokens[4 + N];
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    params *p = filled(m, &a);
+    feeling(emotion);
+    sampler_options o = {.temperature = 0, .top_p = 1, .penalty = 1};
+    generator *g = transformer_generator(p, m, emotion, 128, NULL, &a, &e);
+    generate_job job = {.prompt = prompt, .n_prompt = 4, .tokens = tokens, .n = N};
+    EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &(env){0}, &e), e);
+    for (int n = 4; n < 4 + N; n++) {
+        arena once = {0};
+        EXPECT_INT(likeliest(whole(m, p, emotion, tokens, n, &once) + (n - 1) * 388), tokens[n]);
+        arena_free(&once);
+    }
+    generator_close(g);
+    params_release(p);
+    arena_free(&a);
+}
+
+// Where the cache is full, what follows is what a fresh start from the later half says.
+TEST(generate_transformer_goes_on_behind_its_context)
+{
+    enum { CONTEXT = 24, N = 100 };
+    arena a = {0};
+    err e = {0};
+    float emotion[64];
+    int tokens[N], first = 0;
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    params *p = filled(m, &a);
+    feeling(emotion);
+    generator *g = transformer_generator(p, m, emotion, CONTEXT, NULL, &a, &e);
+    const float *blank = g->next(g, -1, &e);
+    EXPECT(blank[0] == 0 && blank[387] == 0);
+    for (int t = 0; t < N; t++) {
+        tokens[t] = (int)(test_fill_u32(5, (uint32_t)t) % 388);
+        const float *logits = g->next(g, tokens[t], &e);
+        first += t - first == CONTEXT ? CONTEXT / 2 : 0;
+        const float *want = whole(m, p, emotion, tokens + first, t + 1 - first, &a);
+        EXPECT_BELOW(test_distance(logits, want + (t - first) * 388, 388), 1e-4);
+    }
+    EXPECT_INT(first, 84);
+    generator_close(g);
     params_release(p);
     arena_free(&a);
 }
@@ -78,7 +186,7 @@ TEST(generate_is_a_function_of_the_seed)
     env v = {0};
     float emotion[64];
     int tokens[4][64], prompt[] = {60, 62, 64, 65, 67};
-    params *p = filled(&a);
+    params *p = filled(model_find("melody_transformer"), &a);
     feeling(emotion);
     for (int k = 0; k < 4; k++) {
         sampler_options o = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = k == 2 ? 6 : 5};

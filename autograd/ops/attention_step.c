@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// attention_step: causal attention of the newest T rows, q, k, v [B, T, H d], behind what a cache holds of those before: keys and values
+// [B, C, H d], of which the first `length` rows (an i32) count. Queries and keys are turned by the table [T, d] (rope_table from position
+// `length` on); the cache's keys were turned when they came. Query i sees the cache and the new rows up to itself.
+//     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`, as v does.
+// The op reads the cache and leaves it as it is: whoever owns it puts the rows in. For generation: nothing is learnt through it.
+// The rows are read where they lie, once each: with one query a copy into panels, as attention makes, would be most of the work. A head of
+// a sequence belongs to one thread, so bits do not depend on how many there are.
+#include "autograd/ops/attention.h"
+
+typedef struct step_dims {
+    int64_t b, t, c, h, d, width, length;
+    float scale;
+} step_dims;
+
+static step_dims dims_of(const node *n)
+{
+    step_dims m = {.b = n->in[0]->shape.d[0], .t = n->in[0]->shape.d[1], .c = n->in[3]->shape.d[1], .width = n->in[0]->shape.d[2]};
+    m.h = ((const attention_attrs *)n->attrs)->heads;
+    m.d = m.width / m.h;
+    m.length = m.c;
+    m.scale = 1.0f / sqrtf((float)m.d);
+    return m;
+}
+
+static step_dims dims_at(const call *c)
+{
+    step_dims m = dims_of(c->n);
+    int32_t length = *(const int32_t *)c->in[5];
+    m.length = length < 0 ? 0 : length > m.c ? m.c : length;
+    return m;
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    shape q = n->in[0]->shape, keys = n->in[3]->shape;
+    if (!attention_fits(n->in[0], n->in[1], n->in[2], n->in[6], n->attrs, e))
+        return false;
+    if (keys.rank != 3 || keys.d[0] != q.d[0] || keys.d[2] != q.d[2] || !shape_same(keys, n->in[4]->shape))
+        return rule_fail(e, "cached keys %s and values %s do not fit", shape_text(keys, a), shape_text(n->in[4]->shape, b));
+    if (n->in[5]->type != DT_I32 || shape_count(n->in[5]->shape) != 1)
+        return rule_fail(e, "the cache's length is one i32, not %s %s", dtype_name(n->in[5]->type), shape_text(n->in[5]->shape, a));
+    n->out[1]->type = DT_F32;
+    n->out[1]->shape = n->in[1]->shape;
+    return rule_same(n, e);
+}
+
+static int64_t room(const step_dims *m)
+{
+    return (m->c + m->t + 15) / 16 * 16; // scores of a query
+}
+
+static size_t workspace(const node *n, int count)
+{
+    step_dims m = dims_of(n);
+    return (size_t)(room(&m) * count) * sizeof(float);
+}
+
+static double cost(const node *n)
+{
+    step_dims m = dims_of(n);
+    return (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * ((double)m.d * 0.1 + 5);
+}
+
+// Query times n rows that are m->width apart.
+static void score_rows(float *score, const float *q, const float *rows, int64_t n, const step_dims *m)
+{
+    for (int64_t j = 0; j < n; j++)
+        score[j] = lanes_dot(q, rows + j * m->width, m->d);
+}
+
+static void add_rows(float *restrict out, const float *score, const float *rows, int64_t n, const step_dims *m)
+{
+    for (int64_t j = 0; j < n; j++) {
+        const float *restrict row = rows + j * m->width;
+        for (int64_t i = 0; i < m->d; i++)
+            out[i] += score[j] * row[i];
+    }
+}
+
+static void head_forward(const call *c, float *score, int64_t item)
+{
+    step_dims m = dims_at(c);
+    int64_t at = item / m.h * m.t * m.width + item % m.h * m.d, past = item / m.h * m.c * m.width + item % m.h * m.d;
+    const float *table = c->in[6], *k = (const float *)c->in[1] + at, *v = (const float *)c->in[2] + at;
+    float *turned = (float *)c->out[1] + at, q[HEAD_MOST], out[HEAD_MOST];
+    for (int64_t t = 0; t < m.t; t++)
+        head_turn(turned + t * m.width, k + t * m.width, table + t * m.d, m.d, 1, false);
+    for (int64_t t = 0; t < m.t; t++) {
+        int64_t n = m.length + t + 1;
+        head_turn(q, (const float *)c->in[0] + at + t * m.width, table + t * m.d, m.d, m.scale, false);
+        score_rows(score, q, (const float *)c->in[3] + past, m.length, &m);
+        score_rows(score + m.length, q, turned, t + 1, &m);
+        float top = lanes_max(score, n);
+        for (int64_t j = 0; j < n; j++)
+            score[j] = vm_exp(score[j] - top);
+        memset(out, 0, (size_t)m.d * sizeof *out);
+        add_rows(out, score, (const float *)c->in[4] + past, m.length, &m);
+        add_rows(out, score + m.length, v, t + 1, &m);
+        head_turn((float *)c->out[0] + at + t * m.width, out, NULL, m.d, 1 / lanes_sum(score, n), false);
+    }
+}
+
+static void forward(const call *c)
+{
+    step_dims m = dims_of(c->n);
+    head_job j = {c, head_forward, m.b * m.h, (size_t)room(&m)};
+    if (c->threads > 1)
+        threads_run(c->pool, c->threads, head_job_run, &j);
+    else
+        head_job_run(&j, 0, 1);
+}
+
+// Row j of what a query sees, of the cache's array or of the new rows.
+static const float *row_of(const step_dims *m, const float *cache, const float *fresh, int64_t item, int64_t j)
+{
+    int64_t b = item / m->h, at = item % m->h * m->d;
+    return j < m->length ? cache + (b * m->c + j) * m->width + at : fresh + (b * m->t + j - m->length) * m->width + at;
+}
+
+static void reference_row(const call *c, const step_dims *m, int64_t item, int64_t t)
+{
+    const float *turned = c->out[1], *table = c->in[6];
+    int64_t at = item / m->h * m->t * m->width + item % m->h * m->d + t * m->width, n = m->length + t + 1;
+    double q[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
+    arena a = {.name = "scores"};
+    double *score = NEW(&a, double, (size_t)n);
+    head_exact(q, (const float *)c->in[0] + at, table + t * m->d, m->d);
+    for (int64_t j = 0; j < n; j++) {
+        const float *k = row_of(m, c->in[3], turned, item, j);
+        for (int64_t x = 0; x < m->d; x++)
+            score[j] += q[x] * (double)k[x] / sqrt((double)m->d);
+        top = score[j] > top ? score[j] : top;
+    }
+    for (int64_t j = 0; j < n; j++) {
+        const float *v = row_of(m, c->in[4], c->in[2], item, j);
+        total += exp(score[j] - top);
+        for (int64_t x = 0; x < m->d; x++)
+            out[x] += exp(score[j] - top) * (double)v[x];
+    }
+    for (int64_t x = 0; x < m->d; x++)
+        ((float *)c->out[0])[at + x] = (float)(out[x] / total);
+    arena_free(&a);
+}
+
+static void reference(const call *c)
+{
+    step_dims m = dims_at(c);
+    for (int64_t item = 0; item < m.b * m.h; item++) {
+        int64_t at = item / m.h * m.t * m.width + item % m.h * m.d;
+        for (int64_t t = 0; t < m.t; t++) {
+            double k[HEAD_MOST];
+            head_exact(k, (const float *)c->in[1] + at + t * m.width, (const float *)c->in[6] + t * m.d, m.d);
+            for (int64_t x = 0; x < m.d; x++)
+                ((float *)c->out[1])[at + t * m.width + x] = (float)k[x];
+        }
+        for (int64_t t = 0; t < m.t; t++)
+            reference_row(c, &m, item, t);
+    }
+}
+
+static tensor *build(graph *g, tensor *const in[], int heads)
+{
+    tensor *table = op_rope_table(g, in[0], in[5], (int)(in[0]->shape.d[2] / heads));
+    return op_attention_step(g, (tensor *[]){in[0], in[1], in[2], in[3], in[4]}, in[5], table, heads, NULL);
+}
+static tensor *build_2(graph *g, tensor *const in[])
+{
+    return build(g, in, 2);
+}
+static tensor *build_1(graph *g, tensor *const in[])
+{
+    return build(g, in, 1);
+}
+#define NEW_ROWS(...)                                                                                                                      \
+    {                                                                                                                                      \
+        .type = DT_F32, .shape = DIMS(3, __VA_ARGS__), .scale = 1, .no_gradient = true                                                     \
+    }
+#define LENGTH_OF(n)                                                                                                                       \
+    {                                                                                                                                      \
+        .type = DT_I32, .shape = DIMS(1, 1), .low = (n), .below = (n) + 1                                                                  \
+    }
+#define ROWS(b, t, w)  NEW_ROWS(b, t, w), NEW_ROWS(b, t, w), NEW_ROWS(b, t, w)
+#define CACHE(b, c, w) NEW_ROWS(b, c, w), NEW_ROWS(b, c, w)
+static const op_sample samples[] = {
+    {.what = "one row behind some", .n = 6, .in = {ROWS(2, 1, 12), CACHE(2, 20, 12), LENGTH_OF(13)}, .build = build_2},
+    {.what = "the first row", .n = 6, .in = {ROWS(1, 1, 80), CACHE(1, 5, 80), LENGTH_OF(0)}, .build = build_1},
+    {.what = "several rows, a full cache", .n = 6, .in = {ROWS(1, 7, 132), CACHE(1, 70, 132), LENGTH_OF(70)}, .build = build_2},
+};
+
+const op_def VARIANT(op_attention_step) = {
+    .name = "attention_step",
+    .n_in_min = 7,
+    .n_in_max = 7,
+    .n_out = 2,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .workspace = workspace,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .no_gradient = "it serves generation, through which nothing is learnt",
+    .no_portable = "an exported step joins its cache by Concat, whose length is free",
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_attention_step(graph *g, tensor *const qkv_cache[5], tensor *length, tensor *table, int heads, tensor **turned)
+{
+    attention_attrs a = {heads, true};
+    tensor *in[7] = {qkv_cache[0], qkv_cache[1], qkv_cache[2], qkv_cache[3], qkv_cache[4], length, table};
+    tensor *y = graph_add(g, OP_attention_step, &a, sizeof a, 7, in);
+    if (turned)
+        *turned = tensor_poisoned(y) ? y : y->from->out[1];
+    return y;
+}
+#endif
