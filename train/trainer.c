@@ -59,6 +59,14 @@ static bool run_window(trainer *t, window *w, err *e)
     return true;
 }
 
+// The first steps average over fewer weights, so that a short run is not judged by the ones that it began with:
+// min(decay, (1 + step) / (10 + step)), as TensorFlow's ExponentialMovingAverage with num_updates.
+static float ema_decay(const trainer *t)
+{
+    double step = (double)t->state.step;
+    return (float)fmin((double)t->o->ema, (1 + step) / (10 + step));
+}
+
 // p->grads holds gradients times 1 / expected weight; the real weight and the clip factor go into the optimiser's one multiplication.
 static bool update(trainer *t, const window *w, err *e)
 {
@@ -76,7 +84,7 @@ static bool update(trainer *t, const window *w, err *e)
     h.grad_scale = (float)(correction * clip);
     optim_step(t->o->optim, &h, t->p, t->s.env->pool, t->threads);
     if (t->ema)
-        optim_ema(t->ema, t->o->ema, t->p, t->s.env->pool, t->threads);
+        optim_ema(t->ema, ema_decay(t), t->p, t->s.env->pool, t->threads);
     return true;
 }
 

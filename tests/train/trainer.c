@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "tests/train/small.h"
+#include "train/trainer_internal.h"
 
 // Accumulation
 
@@ -204,6 +205,27 @@ TEST(trainer_clips_and_averages)
     for (int64_t i = 0; i < n; i++)
         moved += pow((double)trainer_params(t)->weights[i] - (double)before[i], 2);
     EXPECT_NEAR(sqrt(moved), 0.01, 1e-5);
+    trainer_close(t);
+    small_close(&s);
+}
+
+// Averaged weights
+
+// decay 0.999 after one step is (1 + 0) / (10 + 0): a tenth of the weights that training began with
+TEST(trainer_averages_little_in_its_first_steps)
+{
+    small_run s;
+    err e = {0};
+    small_open(&s, "dynamics_engine", 4, 2);
+    s.o.ema = 0.999f;
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    EXPECT_OK(t != NULL, e);
+    const params *p = trainer_params(t);
+    int64_t at = p->list[0].offset, shadow = p->list[0].goffset;
+    float first = p->weights[at];
+    EXPECT_OK(trainer_step(t, &e), e);
+    EXPECT(p->weights[at] != first);
+    EXPECT_NEAR(t->ema[shadow], 0.1f * first + 0.9f * p->weights[at], 1e-7);
     trainer_close(t);
     small_close(&s);
 }
