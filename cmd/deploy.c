@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONTEXT_MOST = 8192 };
+
 static bool read_labels(deploy *d, err *e)
 {
     const char *text = meta_get(&d->file->meta, "labels");
@@ -97,6 +99,12 @@ static int64_t read_count(const deploy *d, const char *key, int64_t fallback)
     const char *text = meta_get(&d->file->meta, key);
     long long v = text ? strtoll(text, NULL, 10) : fallback;
     return v >= 0 && v <= 1 << 24 ? v : fallback;
+}
+
+int deploy_context(const deploy *d, int fallback)
+{
+    int64_t window = read_count(d, "window", fallback);
+    return window >= 2 && window <= CONTEXT_MOST ? (int)window : window > CONTEXT_MOST ? CONTEXT_MOST : fallback;
 }
 
 bool deploy_mel(deploy *d, err *e)

@@ -36,6 +36,8 @@ deploy *deploy_open(const char *name, arena *a, err *e) MUST_CHECK;
 void deploy_close(deploy *d); // accepts NULL
 // Reads the feature settings. ERR_MISMATCH when the checkpoint has none (imported weights) or not those of a mel model.
 bool deploy_mel(deploy *d, err *e) MUST_CHECK;
+// Tokens of the windows that a model of events was trained on; `fallback` where the checkpoint does not say (imported weights).
+int deploy_context(const deploy *d, int fallback);
 // The same settings as plain numbers for the ONNX front end; tables are owned by d's arena.
 bool deploy_front(const deploy *d, onnx_front *f, err *e) MUST_CHECK;
 

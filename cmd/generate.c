@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/arrange.h), voiced by other models
-// (voice.h), written as MIDI, played as sound (render.h). One function for each model that can; a table says which.
+// (voice.h), or events one by one (data/performance.h), written as MIDI, played as sound (render.h). One function for each model that can;
+// a table says which.
 #include "models/generate.h"
 
 #include <math.h>
@@ -18,9 +19,11 @@
 #include "data/bars.h"
 #include "data/chords.h"
 #include "data/emotions.h"
+#include "data/feature.h"
 #include "data/groove.h"
 #include "data/melody.h"
 #include "data/midi_write.h"
+#include "data/performance.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
 
@@ -29,8 +32,8 @@ static const option options[] = {
     {"emotion", 'e', OPT_TEXT, "NAME|V,A", "a name (joy, grief, calm ...), or valence and arousal from -1 to 1; default: the prompt's",
      false},
     {"bars", 'b', OPT_INT, "N", "how many bars of 4/4 (default 8)", false},
-    {"seconds", 's', OPT_NUM, "S", "how long instead, to the nearest bar", false},
-    {"prompt", 'p', OPT_TEXT, "FILE.mid", "what came before: its top line and tempo are continued", false},
+    {"seconds", 's', OPT_NUM, "S", "how long instead (a melody: to the nearest bar)", false},
+    {"prompt", 'p', OPT_TEXT, "FILE.mid", "what came before: it is continued, in its tempo (a melody: its top line)", false},
     {"tempo", 0, OPT_NUM, "BPM", "quarters a minute (default: from the groove, the prompt or the arousal)", false},
     {"temperature", 0, OPT_NUM, "T", "above 1 wilder, below tamer, 0 always the likeliest (default 0.85)", false},
     {"top-k", 0, OPT_INT, "K", "only the K likeliest; 0: all (default 40)", false},
@@ -59,8 +62,9 @@ typedef struct piece {
     arrange_style style;
     sampler_options sampling;
     midi_song *song; // what was made
-    int bars, heard; // notes of the prompt that were heard
+    int bars, heard; // notes or events of the prompt that were heard
     int *chords;     // [bars]; NULL without harmony
+    bool by_events;  // a model that plays, not a melody
     size_t drawn;
     double seconds; // in the model
 } piece;
@@ -192,17 +196,129 @@ static bool write_melody(piece *p, err *e)
     return !dynamics || voice_dynamics(dynamics, r, e);
 }
 
+// ---- The transformer: all parts, event by event
+
+enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 }; // where a checkpoint does not say; a dense passage has half as many
+
+typedef struct hearing {
+    performance now;
+    int taken;   // events that `now` knows
+    int64_t end; // the step at which the piece is long enough
+} hearing;
+
+static void hear(hearing *h, const int *tokens, int n)
+{
+    for (; h->taken < n; h->taken++)
+        performance_take(&h->now, tokens[h->taken]);
+}
+
+static void by_grammar(void *user, const int *tokens, int n, float *logits)
+{
+    hearing *h = user;
+    hear(h, tokens, n);
+    performance_forbid(&h->now, logits);
+}
+
+static bool long_enough(void *user, const int *tokens, int n)
+{
+    hearing *h = user;
+    hear(h, tokens, n);
+    return h->now.step >= h->end;
+}
+
+// The prompt as the shards of the checkpoint had it.
+static bool prompt_events(piece *p, feature_rows *rows, err *e)
+{
+    const feature_def *def = feature_find("tokens", e);
+    void *settings = def ? feature_settings(def, p->c->arena) : NULL;
+    const char *text = meta_get(&p->d->file->meta, "settings");
+    json *j = text ? json_parse(text, strlen(text), e) : NULL;
+    const json *own = json_get(j, "tokens");
+    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) && feature_resolve(def, settings, e);
+    json_free(j);
+    if (!ok)
+        return err_trail(e, "feature settings of '%s'", p->d->path);
+    feature *f = feature_open(def, settings, e);
+    ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
+    feature_close(f);
+    return ok;
+}
+
+// What is heard first: the end of the prompt, as much as the context holds; without one a loudness that fits the emotion.
+static int *opening(piece *p, int context, err *e)
+{
+    feature_rows rows = {0};
+    if (p->prompt && !prompt_events(p, &rows, e))
+        return NULL;
+    int64_t n = rows.n < context ? rows.n : context;
+    int *out = NEW(p->c->arena, int, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = ((const uint16_t *)rows.data)[rows.n - n + i];
+    if (n < rows.n)
+        cmd_say(p->c, "of the prompt's %lld events the last %lld are heard, the context of the model", (long long)rows.n, (long long)n);
+    if (n == 0)
+        out[n++] = TOKENS_VELOCITY + ((int)arrange_velocity(&p->style) - 1) / TOKENS_BIN;
+    p->heard = (int)n;
+    return out;
+}
+
+// The events behind the prompt, in the loudness that was in force.
+static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double seconds, err *e)
+{
+    uint16_t *events = NEW(p->c->arena, uint16_t, (size_t)n + 1);
+    performance_style style = {.tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
+    events[0] = (uint16_t)velocity;
+    for (int i = 0; i < n; i++)
+        events[1 + i] = (uint16_t)tokens[i];
+    p->song = performance_song(p->c->arena, velocity ? events : events + 1, (size_t)n + (velocity ? 1 : 0), &style, e);
+    return p->song != NULL;
+}
+
+static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
+{
+    arena *a = p->c->arena;
+    hearing h = {0};
+    hear(&h, prompt, p->heard);
+    int velocity = h.now.velocity;
+    h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
+    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .forbid = by_grammar, .done = long_enough, .user = &h};
+    job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
+    job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
+    double since = hw_seconds();
+    generator *g = transformer_generator(p->d->p, p->d->model, p->vector, context, p->c->env.pool, a, e);
+    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
+    generator_close(g);
+    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
+    if (ok && h.now.step < h.end)
+        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events", EVENTS_A_SECOND, job.drawn);
+    return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
+}
+
+static bool write_performance(piece *p, err *e)
+{
+    static const char *const voices[] = {"harmony", "groove", "dynamics"};
+    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style), seconds = option_num(p->c, "seconds", p->bars * bar);
+    int context = deploy_context(p->d, CONTEXT);
+    for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
+        if (option_given(p->c, voices[i]))
+            return err_set(e, ERR_USAGE, "--%s is for a melody_transformer; a %s plays all parts itself", voices[i], p->d->model->name);
+    p->bars = (int)ceil(seconds / bar - 0.01), p->by_events = true;
+    const int *prompt = cmd_threads(p->c, 0, e) ? opening(p, context, e) : NULL;
+    return prompt && perform(p, prompt, context, seconds, e);
+}
+
 static const struct {
     const char *model;
     bool (*write)(piece *p, err *e);
-} writers[] = {{"melody_transformer", write_melody}};
+} writers[] = {{"melody_transformer", write_melody}, {"emotion_midi_transformer", write_performance}};
 
 static bool write_song(piece *p, err *e)
 {
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++)
         if (!strcmp(writers[i].model, p->d->model->name))
             return writers[i].write(p, e);
-    return err_set(e, ERR_MISMATCH, "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer", p->d->path,
+    return err_set(e, ERR_MISMATCH,
+                   "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer or emotion_midi_transformer", p->d->path,
                    p->d->model->name);
 }
 
@@ -230,7 +346,8 @@ static void report(piece *p, const char *out, const char *wav, const char *by)
     json_set_int(j, "bars", p->bars);
     json_set_num(j, "seconds", s->seconds);
     json_set_int(j, "notes", (int64_t)s->n_notes);
-    json_set_int(j, "prompt_notes", p->heard);
+    json_set_int(j, p->by_events ? "prompt_events" : "prompt_notes", p->prompt ? p->heard : 0);
+    json_set_int(j, "tokens", (int64_t)p->drawn);
     json_set_int(j, "seed", (int64_t)p->sampling.seed);
     json_set_num(j, "ms_a_token", p->drawn ? 1000 * p->seconds / (double)(p->drawn + (size_t)p->heard) : 0);
     if (p->chords)
@@ -268,11 +385,11 @@ const command cmd_generate = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details =
-        "CHECKPOINT is a file, or a run folder (its best checkpoint). A melody_transformer gives pitches; rhythm, tempo and touch follow "
-        "the emotion\n"
-        "(docs/generate.md), or come from models of groove, harmony and dynamics.",
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). An emotion_midi_transformer plays, event by event. A "
+               "melody_transformer gives pitches;\n"
+               "rhythm, tempo and touch follow the emotion (docs/generate.md), or come from models of groove, harmony and dynamics.",
     .example = "kmidi generate runs/melody --emotion joy --bars 16 -o joy.mid --wav joy.wav\n"
-               "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o sad.mid",
+               "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o sad.mid\n"
+               "kmidi generate runs/transformer --prompt begun.mid --seconds 30 -o goes_on.mid",
     .run = run,
 };

@@ -29,6 +29,11 @@ static double loudness(const arrange_style *s)
     return 0.4 + 0.25 * s->arousal;
 }
 
+double arrange_velocity(const arrange_style *s)
+{
+    return 127 * sqrt(0.8 * loudness(s));
+}
+
 static double articulation(const arrange_style *s)
 {
     return clamp(0.75 - 0.28 * s->arousal, 0.2, 1);
@@ -137,7 +142,7 @@ static double accent(double quarter)
 void arrange_melody(arrangement *r, const int *pitches, size_t n)
 {
     rng dice = rng_stream(r->style.seed, "touch", MELODY);
-    double base = 127 * sqrt(0.8 * loudness(&r->style)), held = articulation(&r->style);
+    double base = arrange_velocity(&r->style), held = articulation(&r->style);
     for (size_t i = 0; i < n && i < r->n_slots; i++) {
         const arrange_slot *at = &r->slots[i];
         add_note(r, MELODY, at->quarter, at->quarters * held, pitches[i], base + accent(at->quarter) + 3 * rng_normal(dice, i, 0));

@@ -50,6 +50,7 @@ typedef struct arrangement {
 } arrangement;
 
 double arrange_tempo(const arrange_style *s);
+double arrange_velocity(const arrange_style *s); // of a note without accent
 // The rhythm of `bars` bars, 1 to ARRANGE_BARS, and an empty song. Owned by `a`.
 arrangement *arrange_open(arena *a, const arrange_style *s, int bars);
 // n of them, at most n_slots; a pitch is 0..127.

@@ -13,17 +13,22 @@
 #include "train/checkpoint.h"
 
 // NAME.h5 of the model, as it is at the start of training.
-static void put_model(const char *name, const char *model)
+static void put_sized(const char *name, const char *model, const char *sizes)
 {
     arena a = {0};
     err e = {0};
     params *p = params_open(&a);
-    const model_def *m = model_find(model);
+    const model_def *m = model_configure(model_find(model), sizes, &a, &e);
     EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
     params_init(p, 1);
     EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e), e);
     params_release(p);
     arena_free(&a);
+}
+
+static void put_model(const char *name, const char *model)
+{
+    put_sized(name, model, NULL);
 }
 
 static int generate(const char **out, const char *args)
@@ -149,6 +154,80 @@ TEST(generate_with_chords_groove_and_dynamics)
     EXPECT_INT(generate(&out, "-e calm --harmony $D/groove.h5 -o $D/x.mid"), 1);
     EXPECT_HAS(out, "is a groove_predictor, and a harmony_predictor is wanted here");
     arena_free(&a);
+}
+
+// ---- The transformer
+
+static int perform(const char **out, const char *args)
+{
+    put_sized("player.h5", "emotion_midi_transformer", "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3");
+    return test_shell(out, "D=%s; %s generate $D/player.h5 %s", test_dir(), test_kmidi(), args);
+}
+
+TEST(generate_performs_for_so_long)
+{
+    arena a = {0};
+    const char *out;
+    EXPECT_INT(perform(&out, "-e joy --seconds 12 -o $D/p.mid --json"), 0);
+    EXPECT_HAS(out, "\"bars\": 7,"); // of 1.807 s
+    EXPECT_HAS(out, "\"prompt_events\": 0,");
+    const midi_song *s = song_of(&a, "p.mid");
+    EXPECT_INT(s->n_instruments, 1);
+    EXPECT_NEAR(60e6 / s->tempos[0].us_per_quarter, 96 + 46 * 0.8, 0.01);
+    EXPECT(s->n_notes > 20 && s->dropped == 0);
+    EXPECT(s->seconds > 10 && s->seconds < 12.01);
+    int sounding[128] = {0};
+    for (size_t i = 0; i < s->n_notes; i++) { // no pitch is struck while it sounds
+        EXPECT(s->notes[i].start_tick >= (uint32_t)sounding[s->notes[i].pitch]);
+        sounding[s->notes[i].pitch] = (int)s->notes[i].end_tick;
+    }
+    EXPECT_INT(perform(&out, "-e joy --bars 3 --tempo 60 --program 20 -o $D/q.mid"), 0);
+    s = song_of(&a, "q.mid");
+    EXPECT(s->seconds > 9 && s->seconds < 12.01);
+    EXPECT_INT(s->instruments[0].program, 19);
+    arena_free(&a);
+}
+
+TEST(generate_performs_the_same_for_a_seed)
+{
+    const char *out;
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --threads 1 -o $D/a.mid"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --threads 2 -o $D/b.mid"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 6 -o $D/c.mid"), 0);
+    EXPECT_INT(perform(&out, "-e grief --seconds 8 --seed 5 -o $D/d.mid"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --penalty 3 -o $D/e.mid"), 0);
+    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && !same("a.mid", "d.mid") && !same("a.mid", "e.mid"));
+}
+
+TEST(generate_performs_behind_a_prompt)
+{
+    arena a = {0};
+    err e = {0};
+    const char *out;
+    midi_song *s = song_scale(&a);
+    song_tempo_at(s, 0, 75);
+    song_done(s);
+    EXPECT_OK(midi_write(test_path("scale.mid"), s, &e), e);
+    EXPECT_INT(perform(&out, "--prompt $D/scale.mid --seconds 6 -o $D/a.mid --json"), 0);
+    EXPECT_HAS(out, "\"prompt_events\": ");
+    EXPECT(!test_has(out, "\"prompt_events\": 0"));
+    EXPECT_NEAR(song_of(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
+    EXPECT(song_of(&a, "a.mid")->seconds < 6.01);
+    EXPECT_INT(perform(&out, "-e joy --tempo 75 --seconds 6 -o $D/b.mid"), 0);
+    EXPECT(!same("a.mid", "b.mid"));
+    EXPECT_INT(perform(&out, "-e joy --harmony $D/none.h5 -o $D/x.mid"), 2);
+    EXPECT_HAS(out, "--harmony is for a melody_transformer");
+    arena_free(&a);
+}
+
+// Of a prompt longer than the context the end is heard, and that is said.
+TEST(generate_hears_the_end_of_a_long_prompt)
+{
+    const char *out;
+    EXPECT_INT(perform(&out, "-e joy --seconds 600 -o $D/long.mid"), 0);
+    EXPECT_INT(perform(&out, "--prompt $D/long.mid --seconds 2 -o $D/on.mid --json"), 0);
+    EXPECT_HAS(out, "\"prompt_events\": 1024,");
+    EXPECT_HAS(out, "events the last 1024 are heard");
 }
 
 TEST(generate_plays)
