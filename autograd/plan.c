@@ -106,10 +106,10 @@ static double node_cost(const node *n)
 // small model forks at every node. Splitting products of 17 us made harmony_predictor 1.4 times faster on two idle cores (11,700 steps a
 // second against 8,000), and 4.5 times slower when the host took one away (1,600 against 7,200): each thread's share must be worth the
 // risk.
-static int choose_threads(double cost_ns, int most)
+static int choose_threads(double cost_ns, const plan_options *o)
 {
-    const double least_share_ns = 20000;
-    int n = (int)(cost_ns / least_share_ns);
+    const double least_share_ns = o->share_ns > 0 ? o->share_ns : 20000;
+    int n = (int)(cost_ns / least_share_ns), most = o->threads;
     return n < 1 ? 1 : n > most ? most : n;
 }
 
@@ -124,7 +124,7 @@ static void make_steps(planner *q)
         if (!node_needed(q, n))
             continue;
         double cost = node_cost(n);
-        q->p->steps[q->p->n_steps++] = (plan_step){.node = n, .threads = choose_threads(cost, q->o->threads), .cost_ns = cost};
+        q->p->steps[q->p->n_steps++] = (plan_step){.node = n, .threads = choose_threads(cost, q->o), .cost_ns = cost};
         add_moves(q, n);
     }
 }

@@ -34,6 +34,7 @@ typedef struct plan_step {
 typedef enum grad_mode { GRAD_STORE, GRAD_ADD } grad_mode;
 typedef struct plan_options {
     int threads;            // at most; 1 or more
+    double share_ns;        // that a thread's part of a node takes at least; 0: 20 us
     tensor *const *outputs; // kept for the caller
     int n_outputs;
     const params *params; // may be NULL: a graph without parameters

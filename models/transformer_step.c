@@ -12,6 +12,10 @@
 #include "models/generate.h"
 #include "models/transformer.h"
 
+// Every product of a step waits for memory, of which two cores get twice as much as one; and a worker that is left out of a few nodes falls
+// asleep.
+enum { SHARE_NS = 8000 };
+
 typedef struct stepper {
     generator base;
     arena memory;
@@ -35,7 +39,7 @@ static network *open_network(const model_def *m, params *p, arena *a)
 
 static run *open_run(network *n, tensor *const *outs, int n_outs, threads *pool, arena *a, err *e)
 {
-    plan_options o = {.threads = threads_count(pool), .outputs = outs, .n_outputs = n_outs, .params = n->p};
+    plan_options o = {.threads = threads_count(pool), .share_ns = SHARE_NS, .outputs = outs, .n_outputs = n_outs, .params = n->p};
     plan *pl = graph_ok(n->g, e) ? plan_make(n->g, &o, a, e) : NULL;
     return pl ? run_open(pl, n->p, pool, a, e) : NULL;
 }
