@@ -13,6 +13,7 @@ static const option options[] = {
     {"format", 'f', OPT_TEXT, "FORMAT", "onnx, safetensors or adapter", true},
     {"out", 'o', OPT_TEXT, "OUT", "the file to write; for an adapter, the folder", true},
     {"front-end", 0, OPT_FLAG, NULL, "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
+    {"with-past", 0, OPT_FLAG, NULL, "onnx: for generation: a cache of keys and values goes in and comes out", false},
     {"no-probe", 0, OPT_FLAG, NULL, "onnx: only the embedding, without 'probabilities'", false},
     {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
     {0},
@@ -32,11 +33,14 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err 
     onnx_front front;
     (void)count;
     model_meta meta = copied_meta(c, d);
-    onnx_options o = {.classes = d->classes, .probabilities = d->classes > 0 && !option_given(c, "no-probe"), .meta = &meta};
+    onnx_options o = {.classes = d->classes,
+                      .probabilities = d->classes > 0 && !option_given(c, "no-probe"),
+                      .past = option_given(c, "with-past"),
+                      .meta = &meta};
     if (!gemm_choose(e))
         return false;
     if (!option_given(c, "front-end"))
-        return selftest_network(d, o.probabilities, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
+        return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
     o.front = &front;
     return deploy_mel(d, e) && deploy_front(d, &front, e) && selftest_front(d, o.probabilities, &meta, e) &&
            onnx_export(out, d->model, d->p, &o, e);
@@ -127,7 +131,10 @@ const command cmd_export = {
     .details =
         "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset 17, one file, with batch and length free;\n"
         "its metadata carries labels, feature settings, mean and deviation, and the fingerprint of the weights. Without --front-end\n"
-        "the input 'mel' is log-mel frames standardised by (log_mel - mean) / deviation; with it, 'waveform' is audio.",
+        "the input 'mel' is log-mel frames standardised by (log_mel - mean) / deviation; with it, 'waveform' is audio.\n"
+        "With --with-past, for the transformer, 'past_key_values.N.key' and '.value' go in, of length 0 at first, and 'present.N' comes "
+        "out:\n"
+        "the past of the next step, which takes the tokens behind it alone.",
     .example = "kmidi export runs/emotion/checkpoints/best.h5 --format onnx -o emotion.onnx",
     .run = export_run,
 };

@@ -65,9 +65,21 @@ static void fill(const tensor *t, const port *q, void *data)
             ((float *)data)[i] = (float)wave(i);
 }
 
-bool selftest_network(const deploy *d, bool probabilities, model_meta *meta, err *e)
+// A past of length 0, with which the form that has one gives what the whole sequence gives.
+static void add_past(json *inputs, const network *n, arena *a)
+{
+    int64_t heads = model_size(n, "heads");
+    shape empty = {.rank = 4, .d = {1, heads, 0, model_size(n, "dim") / heads}};
+    for (int i = 0; i < model_size(n, "layers"); i++) {
+        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.key", i), &empty, "sin(0.37 * i)"));
+        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.value", i), &empty, "sin(0.37 * i)"));
+    }
+}
+
+bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
+    bool probabilities = of->probabilities;
     model_dims dims = {.batch = 1, .time = FRAMES, .classes = probabilities ? d->classes : 0};
     network *n = model_build(d->model, d->p, &dims, &a, e);
     tensor *outs[] = {n ? n->out : NULL, n && probabilities ? op_softmax(n->g, n->logits) : NULL};
@@ -82,6 +94,8 @@ bool selftest_network(const deploy *d, bool probabilities, model_meta *meta, err
             json_push(in,
                       input_json(q->name, &n->in[i]->shape, q->type == DT_I32 ? arena_printf(&a, "i mod %d", q->below) : "sin(0.37 * i)"));
         }
+        if (of->past && d->model->step)
+            add_past(in, n, &a);
         run_step(r, 0, 0, false);
         json_push(out, output_json(d->model->output.name, &n->out->shape, run_data(r, n->out)));
         if (probabilities)

@@ -12,7 +12,7 @@
 #include "cmd/deploy.h"
 
 // Adds it for the network alone, or (after deploy_mel) for a waveform.
-bool selftest_network(const deploy *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
+bool selftest_network(const deploy *d, const onnx_options *o, model_meta *meta, err *e) MUST_CHECK;
 bool selftest_front(const deploy *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "export/onnx_emit.h"
+#include "models/transformer.h"
 
 enum { PRIME_BATCH = 1009, PRIME_TIME = 10007 };
 
@@ -55,6 +56,10 @@ static const char *input_sentence(const network *n, const onnx_options *o, arena
                             "waveform: mono audio at %d Hz, -1 to 1, [batch, samples], at least %d samples; log-mel frames, "
                             "standardisation, padding and cropping are inside",
                             f->sample_rate, f->center ? f->n_fft / 2 + 1 : f->n_fft);
+    if (o->past)
+        return "past_key_values.N.key and .value: none (past 0) at first, then what the step before gave as present.N.key and .value; "
+               "tokens: "
+               "only those behind them, one or several; emotion: in each step";
     if (!strcmp(n->model->inputs[0].name, "mel"))
         return "mel: log-mel frames, standardised per band with the metadata mean and deviation: (log_mel - mean) / deviation";
     return NULL;
@@ -119,7 +124,7 @@ static void drop_odd_infos(onnx_model *m)
 
 // ---- Building
 
-static bool emit_inputs(emitter *m, onnx_model *model, const network *n, const onnx_front *f, err *e)
+static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_front *f, err *e)
 {
     if (f && !check_front(n, f, e))
         return false;
@@ -128,6 +133,8 @@ static bool emit_inputs(emitter *m, onnx_model *model, const network *n, const o
             bind_front(m, model, n->in[i], f);
         else
             bind_input(m, model, n->in[i]);
+    if (n->dims.past)
+        onnx_past_inputs(m, model, n);
     return true;
 }
 
@@ -147,6 +154,8 @@ static bool emit_output(emitter *m, onnx_model *model, network *n, const onnx_fr
         model->n_infos = 0; // inside, the batch is that of windows: no dimension would be true
     }
     onnx_add_output(model, emitter_value(name, ONNX_FLOAT, &n->out->shape));
+    if (n->dims.past)
+        onnx_past_outputs(m, model, n);
     return true;
 }
 
@@ -172,6 +181,12 @@ static bool emit_network(onnx_model *model, network *n, const onnx_options *o, e
 onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, arena *a, err *e)
 {
     model_dims dims = {.batch = PRIME_BATCH, .time = PRIME_TIME, .classes = o->probabilities ? o->classes : 0};
+    if (o->past && !m->step) {
+        (void)err_set(e, ERR_VALUE, "model %s keeps no past, so it has no form with one; leave out --with-past", m->name);
+        return NULL;
+    }
+    if (o->past)
+        dims.past = NEW(a, transformer_past, TRANSFORMER_LAYERS);
     network *n = model_build(m, p, &dims, a, e);
     onnx_model *model = onnx_model_open(a);
     if (!n || !emit_network(model, n, o, e))

@@ -8,6 +8,8 @@
 // Without a front end, `mel` is what the network was trained on: log-mel frames, standardised per band. With one, the file takes
 // `waveform` [batch, samples] and does everything inside: see onnx_front.
 //
+// With `past`, a model that has a step (model.h) becomes its form with a cache of keys and values: see onnx_past.c.
+//
 // A network with a probe (a checkpoint with labels) has a second output, `probabilities` [batch, classes], in the order of the metadata
 // `labels`. Metadata: what the checkpoint carries (labels, feature settings, mean, deviation, window), and model, fingerprint, input.
 #ifndef KMIDI_EXPORT_ONNX_H
@@ -37,6 +39,7 @@ typedef struct onnx_front {
 typedef struct onnx_options {
     int classes;        // of the probe among the parameters; 0 without one
     bool probabilities; // a second output from the probe
+    bool past;          // the form with a cache: see onnx_past.c
     const onnx_front *front;
     const model_meta *meta; // may be NULL
 } onnx_options;
@@ -46,10 +49,15 @@ onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, are
 // onnx_build, onnx_check, onnx_write, and the file read back and compared.
 bool onnx_export(const char *path, const model_def *m, params *p, const onnx_options *o, err *e) MUST_CHECK;
 
-// ---- For onnx.c. Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is returned,
+// ---- For onnx.c. The cache's inputs `past_key_values.N.key` and `.value`, bound to the tensors of n->dims.past; and what a step leaves,
+// `present.N.key` and `.value`, once the output is emitted.
+struct emitter;
+void onnx_past_inputs(struct emitter *m, onnx_model *model, network *n);
+void onnx_past_outputs(struct emitter *m, onnx_model *model, network *n);
+
+// Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is returned,
 // [views * batch, frames, n_mels], window by window; and the average over windows behind the network, [views * batch, n] -> `out` [batch,
 // n].
-struct emitter;
 const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform);
 void onnx_front_average(struct emitter *m, const onnx_front *f, const char *windows, int64_t n, const char *out);
 

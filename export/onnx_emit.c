@@ -39,6 +39,12 @@ void emitter_bind(emitter *m, const tensor *t, const char *name)
     m->value[t->id] = arena_strdup(m->arena, name);
 }
 
+const char *emitter_name(const emitter *m, const tensor *t)
+{
+    CHECK(m->value[t->id]);
+    return m->value[t->id];
+}
+
 bool emitter_reserve(emitter *m, const char *name)
 {
     return name_set_add(&m->taken, arena_strdup(m->arena, name));

@@ -20,6 +20,8 @@ bool emitter_reserve(emitter *m, const char *name);
 void emitter_call(emitter *m, const tensor *t, const char *name);
 // Emits what leads to t and was not emitted yet, in the graph's order. An op without a portable form is ERR_VALUE with its reason.
 bool emitter_reach(emitter *m, const tensor *t, err *e) MUST_CHECK;
+// The ONNX name of a tensor that has been emitted or bound.
+const char *emitter_name(const emitter *m, const tensor *t);
 // A value of shape s, free dimensions as symbols.
 onnx_value emitter_value(const char *name, int type, const shape *s);
 

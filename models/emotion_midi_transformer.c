@@ -98,6 +98,23 @@ static tensor *forward(network *n, tensor *const in[])
     return transformer_logits(n, in[0], in[1], NULL);
 }
 
+// Behind caches of `time` rows, free as batch and length are. The emotion is heard anew in each step.
+static tensor *step(network *n, tensor *const in[])
+{
+    transformer_past *past = n->dims.past;
+    shape cache = in[0]->shape;
+    cache.rank = 3, cache.d[2] = model_size(n, "dim");
+    tensor *e = transformer_emotion(n, in[1]), *length = graph_input(n->g, "length", DT_I32, shape_of(1, 1));
+    for (int64_t i = 0; i < model_size(n, "layers"); i++) {
+        past[i] = (transformer_past){.length = length};
+        past[i].keys = graph_input(n->g, layer_name(n, "keys.%d", (int)i), DT_F32, cache);
+        past[i].values = graph_input(n->g, layer_name(n, "values.%d", (int)i), DT_F32, cache);
+        if (transformer_crosses(n, i))
+            transformer_cross(n, i, e, &past[i]);
+    }
+    return transformer_logits(n, in[0], NULL, past);
+}
+
 static tensor *loss(network *n, tensor *logits)
 {
     return op_cross_entropy(n->g, logits, n->target, n->weight, n->dims.label_smoothing);
@@ -118,5 +135,6 @@ const model_def model_emotion_midi_transformer = {
     .output = {.name = "logits", .type = DT_F32, .rank = 3, .dim = {0, 0, TRANSFORMER_TOKENS}, .sym = {SYM_BATCH, SYM_TIME}},
     .target = {.name = "target", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = TRANSFORMER_TOKENS},
     .forward = forward,
+    .step = step,
     .loss = loss,
 };

@@ -98,7 +98,9 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
     *n = (network){.model = m, .dims = *d, .g = graph_open(a), .p = p};
     for (int i = 0; i < m->n_inputs; i++)
         n->in[i] = graph_input(n->g, m->inputs[i].name, m->inputs[i].type, port_shape(&m->inputs[i], d));
-    n->out = m->forward(n, n->in);
+    if (d->past && !m->step)
+        (void)graph_fail(n->g, "it keeps no past, so there is no step behind one");
+    n->out = d->past && m->step ? m->step(n, n->in) : m->forward(n, n->in);
     graph_name(n->g, n->out, m->output.name);
     n->logits = m->probe && d->classes > 0 ? add_probe(n) : n->out;
     if (d->training) {

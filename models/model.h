@@ -60,9 +60,10 @@ typedef struct model_dims {
     int64_t batch, time; // time: frames or tokens, 1 for models without
     int classes;         // of the training-only probe head; 0 for models that have none
     float label_smoothing;
-    float affect_weight;      // models with `affect`: weight of the squared error of valence and arousal in the loss
-    bool training;            // with loss and gradients; else inputs to output (and probe logits where classes > 0)
-    const adapters *adapters; // NULL: none
+    float affect_weight;           // models with `affect`: weight of the squared error of valence and arousal in the loss
+    bool training;                 // with loss and gradients; else inputs to output (and probe logits where classes > 0)
+    const adapters *adapters;      // NULL: none
+    struct transformer_past *past; // NULL: whole sequences; else a step behind a cache of `time` rows: its tensors, by layer
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
@@ -106,8 +107,9 @@ struct model_def {
     port output;
     port target; // i32 class or token ids, or f32 vectors
     tensor *(*forward)(network *n, tensor *const in[]);
-    tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
-    const char *section;                         // of the configuration keys of its options; NULL without any
+    tensor *(*step)(network *n, tensor *const in[]); // as dims.past says, which it fills; NULL: the model has no cache
+    tensor *(*loss)(network *n, tensor *logits);     // from n->target, n->weight: a scalar sum
+    const char *section;                             // of the configuration keys of its options; NULL without any
     const model_option *options;
     int n_options;
     arena *arena; // of a configured model

@@ -7,6 +7,7 @@
 // back is log sum e^score of each row, output 1 [B, H, T]. Each head of each sequence belongs to one thread from its first to its last row,
 // so bits do not depend on how many there are.
 #include "autograd/ops/attention.h"
+#include "autograd/ops/attention_emit.h"
 
 static attention_dims dims_of(const node *n)
 {
@@ -164,71 +165,14 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
             din[i] = back->from->out[i];
 }
 
-// [B, T, H d] -> [B, H, T, d]
-static const char *emit_heads(const node *n, emitter *m, int i)
-{
-    attention_dims d = dims_of(n);
-    const int64_t split[] = {0, 0, d.h, d.d}, perm[] = {0, 2, 1, 3};
-    const char *parts = emit_fresh(m, "heads"), *out = emit_fresh(m, "heads");
-    emit_node(m, "Reshape", 2, (const char *[]){emit_in(m, n, i), emit_i64(m, 4, split)}, 1, &parts, 0, NULL);
-    emit_node(m, "Transpose", 1, &parts, 1, &out, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 4});
-    return out;
-}
-
-static const char *emit_binary(emitter *m, const char *op, const char *a, const char *b)
-{
-    const char *out = emit_fresh(m, "attention");
-    emit_node(m, op, 2, (const char *[]){a, b}, 1, &out, 0, NULL);
-    return out;
-}
-
-static const char *emit_turned(const node *n, emitter *m, const char *x)
-{
-    const emit_attr last = {.name = "axis", .kind = EMIT_INT, .i = -1};
-    const char *half[] = {emit_fresh(m, "half"), emit_fresh(m, "half")}, *turn[] = {emit_fresh(m, "cos"), emit_fresh(m, "sin")};
-    const char *out = emit_fresh(m, "turned");
-    if (n->n_in < 4)
-        return x;
-    emit_node(m, "Split", 1, &x, 2, half, 1, &last);
-    emit_node(m, "Split", 1, (const char *[]){emit_in(m, n, 3)}, 2, turn, 1, &last);
-    const char *y[] = {emit_binary(m, "Sub", emit_binary(m, "Mul", half[0], turn[0]), emit_binary(m, "Mul", half[1], turn[1])),
-                       emit_binary(m, "Add", emit_binary(m, "Mul", half[1], turn[0]), emit_binary(m, "Mul", half[0], turn[1]))};
-    emit_node(m, "Concat", 2, y, 1, &out, 1, &last);
-    return out;
-}
-
-// Adds a triangle of minus infinity, as large as the scores turn out to be.
-static const char *emit_causal(const node *n, emitter *m, const char *scores)
-{
-    attention_dims d = dims_of(n);
-    const float never = -INFINITY;
-    const int64_t from = 2, to = 4, zero = 0;
-    const char *size = emit_fresh(m, "size"), *square = emit_fresh(m, "size"), *all = emit_fresh(m, "mask"), *mask = emit_fresh(m, "mask");
-    emit_node(m, "Shape", 1, &scores, 1, &size, 0, NULL);
-    emit_node(m, "Slice", 4, (const char *[]){size, emit_i64(m, 1, &from), emit_i64(m, 1, &to), emit_i64(m, 1, &zero)}, 1, &square, 0,
-              NULL);
-    emit_node(m, "Expand", 2, (const char *[]){emit_f32(m, 0, NULL, &never), square}, 1, &all, 0, NULL);
-    emit_node(m, "Trilu", 2, (const char *[]){all, emit_i64_scalar(m, 1 + d.s - d.t)}, 1, &mask, 1,
-              &(emit_attr){.name = "upper", .kind = EMIT_INT, .i = 1});
-    return emit_binary(m, "Add", scores, mask);
-}
-
 static void portable(const node *n, emitter *m)
 {
     attention_dims d = dims_of(n);
-    const int64_t swap[] = {0, 1, 3, 2}, back[] = {0, 2, 1, 3}, join[] = {0, 0, d.width};
-    const emit_attr last = {.name = "axis", .kind = EMIT_INT, .i = -1};
-    const char *k = emit_turned(n, m, emit_heads(n, m, 1)), *kt = emit_fresh(m, "keys"), *p = emit_fresh(m, "attention");
-    const char *rows = emit_fresh(m, "heads"),
-               *q = emit_binary(m, "Mul", emit_turned(n, m, emit_heads(n, m, 0)), emit_f32(m, 0, NULL, &d.scale));
-    emit_node(m, "Transpose", 1, &k, 1, &kt, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = swap, .n = 4});
-    const char *scores = emit_binary(m, "MatMul", q, kt);
-    if (((const attention_attrs *)n->attrs)->causal)
-        scores = emit_causal(n, m, scores);
-    emit_node(m, "Softmax", 1, &scores, 1, &p, 1, &last);
-    const char *out = emit_binary(m, "MatMul", p, emit_heads(n, m, 2));
-    emit_node(m, "Transpose", 1, &out, 1, &rows, 1, &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = back, .n = 4});
-    emit_node(m, "Reshape", 2, (const char *[]){rows, emit_i64(m, 3, join)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    const char *table = n->n_in == 4 ? emit_in(m, n, 3) : NULL;
+    const char *qkv[] = {emit_turned(m, emit_heads(m, emit_in(m, n, 0), d.h, d.d), table),
+                         emit_turned(m, emit_heads(m, emit_in(m, n, 1), d.h, d.d), table), emit_heads(m, emit_in(m, n, 2), d.h, d.d)};
+    const char *unseen = ((const attention_attrs *)n->attrs)->causal ? emit_i64_scalar(m, 1 + d.s - d.t) : NULL;
+    emit_attention(m, qkv, d.scale, unseen, d.width, emit_out(m, n, 0));
 }
 
 static tensor *build_causal(graph *g, tensor *const in[])

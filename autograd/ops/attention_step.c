@@ -7,6 +7,7 @@
 // The rows are read where they lie, once each: with one query a copy into panels, as attention makes, would be most of the work. A head of
 // a sequence belongs to one thread, so bits do not depend on how many there are.
 #include "autograd/ops/attention.h"
+#include "autograd/ops/attention_emit.h"
 
 typedef struct step_dims {
     int64_t b, t, c, h, d, width, length;
@@ -160,6 +161,29 @@ static void reference(const call *c)
     }
 }
 
+// The first `length` rows of a cache, and the new ones behind them, as heads.
+static const char *emit_behind(emitter *m, const char *cache, const char *length, const char *rows, const step_dims *d)
+{
+    const int64_t zero = 0, one = 1;
+    const char *kept = emit_fresh(m, "kept"), *both = emit_fresh(m, "keys");
+    emit_node(m, "Slice", 4, (const char *[]){cache, emit_i64(m, 1, &zero), length, emit_i64(m, 1, &one)}, 1, &kept, 0, NULL);
+    emit_node(m, "Concat", 2, (const char *[]){kept, rows}, 1, &both, 1, &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 1});
+    return emit_heads(m, both, d->h, d->d);
+}
+
+static void portable(const node *n, emitter *m)
+{
+    step_dims d = dims_of(n);
+    const char *table = emit_in(m, n, 6), *turned = emit_out(m, n, 1), *length = emit_fresh(m, "length"), *past = emit_fresh(m, "length");
+    emit_node(m, "Cast", 1, (const char *[]){emit_in(m, n, 5)}, 1, &length, 1, &(emit_attr){.name = "to", .kind = EMIT_INT, .i = 7});
+    emit_node(m, "Squeeze", 1, &length, 1, &past, 0, NULL);
+    emit_joined(m, emit_turned(m, emit_heads(m, emit_in(m, n, 1), d.h, d.d), table), d.width, turned);
+    const char *qkv[] = {emit_turned(m, emit_heads(m, emit_in(m, n, 0), d.h, d.d), table),
+                         emit_behind(m, emit_in(m, n, 3), length, turned, &d),
+                         emit_behind(m, emit_in(m, n, 4), length, emit_in(m, n, 2), &d)};
+    emit_attention(m, qkv, d.scale, emit_binary(m, "Add", past, emit_i64_scalar(m, 1)), d.width, emit_out(m, n, 0));
+}
+
 static tensor *build(graph *g, tensor *const in[], int heads)
 {
     tensor *table = op_rope_table(g, in[0], in[5], (int)(in[0]->shape.d[2] / heads));
@@ -201,7 +225,7 @@ const op_def VARIANT(op_attention_step) = {
     .forward = forward,
     .reference = reference,
     .no_gradient = "it serves generation, through which nothing is learnt",
-    .no_portable = "an exported step joins its cache by Concat, whose length is free",
+    .portable = portable,
     .samples = samples,
     .n_samples = LENGTH(samples),
 };

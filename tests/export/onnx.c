@@ -157,6 +157,72 @@ TEST(onnx_runtime_agrees_on_every_model_and_size)
         fprintf(stderr, "%s", out);
 }
 
+// ---- With a past
+
+static const onnx_value *value_named(const onnx_value *list, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i].name, name))
+            return &list[i];
+    return NULL;
+}
+
+static void expect_cache(const onnx_value *v, const char *length)
+{
+    if (!test_expect(v && v->rank == 4, __FILE__, __LINE__, "a cache of 4 axes is missing"))
+        return;
+    EXPECT_STR(v->sym[0], "batch");
+    EXPECT_INT(v->dim[1], 3);
+    EXPECT_STR(v->sym[2], length);
+    EXPECT_INT(v->dim[3], 12);
+}
+
+TEST(onnx_step_with_past_equals_the_whole_sequence)
+{
+    arena a = {0};
+    err e = {0};
+    const model_def *m =
+        model_configure(model_find("emotion_midi_transformer"), "layers=3 dim=36 heads=3 ffn=48 cross=0,2 emotion_tokens=3", &a, &e);
+    params *p = m ? filled_params(m, &a) : NULL;
+    const char *whole = arena_strdup(&a, test_path("whole.onnx")), *step = arena_strdup(&a, test_path("step.onnx")), *out;
+    if (!test_expect(p != NULL, __FILE__, __LINE__, "%s", e.text))
+        return;
+    EXPECT_OK(onnx_export(whole, m, p, &(onnx_options){0}, &e), e);
+    EXPECT_OK(onnx_export(step, m, p, &(onnx_options){.past = true}, &e), e);
+    const onnx_model *x = onnx_read(step, &a, &e);
+    if (!test_expect(x != NULL, __FILE__, __LINE__, "%s", e.text))
+        return;
+    EXPECT_INT(x->n_inputs, 2 + 2 * 3);
+    EXPECT_INT(x->n_outputs, 1 + 2 * 3);
+    EXPECT_STR(x->inputs[0].sym[1], "time");
+    expect_cache(value_named(x->inputs, x->n_inputs, "past_key_values.2.value"), "past");
+    expect_cache(value_named(x->outputs, x->n_outputs, "present.0.key"), "present");
+    EXPECT_HAS(meta_get(&x->meta, "input"), "present.N.key");
+    if (!getenv("PEERS_PYTHON"))
+        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
+    else {
+        int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_past_check.py '%s' '%s'", whole, step);
+        test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+        if (getenv("PEERS_SHOW"))
+            fprintf(stderr, "%s", out);
+    }
+    params_release(p);
+    arena_free(&a);
+}
+
+TEST(onnx_past_is_refused_without_a_step)
+{
+    arena a = {0};
+    err e = {0};
+    const model_def *m = model_find("dynamics_engine");
+    params *p = filled_params(m, &a);
+    if (!p)
+        return;
+    EXPECT_ERR(onnx_export(test_path("m.onnx"), m, p, &(onnx_options){.past = true}, &e), e, ERR_VALUE, "keeps no past");
+    params_release(p);
+    arena_free(&a);
+}
+
 // ---- Files from elsewhere
 
 TEST(onnx_reader_survives_damage)
