@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-enum { ALIGN = 64, BLOCK_LEAST = 64 << 10, BLOCK_MOST = 4 << 20 };
+enum { ALIGN = 64, BLOCK_LEAST = 64 << 10, BLOCK_MOST = 4 << 20, KEPT_MOST = 256 << 10 };
 static const size_t HUGE_PAGE = (size_t)2 << 20;
 
 struct arena_block {
@@ -144,6 +144,21 @@ void arena_rewind(arena *a, arena_mark m)
         m.block->used = m.block_used;
     }
     a->used = m.used;
+}
+
+// A block that the system has to clear again for each item would cost more than the item.
+void arena_reset(arena *a)
+{
+    arena_block *kept = a->last;
+    if (!kept || kept->cap > KEPT_MOST) {
+        arena_rewind(a, (arena_mark){0});
+        return;
+    }
+    a->last = kept->prev;
+    arena_rewind(a, (arena_mark){0});
+    kept->prev = NULL;
+    kept->used = kept->start = 0;
+    a->last = kept;
 }
 
 void arena_free(arena *a)

@@ -41,7 +41,8 @@ char *arena_printf(arena *a, const char *fmt, ...) __attribute__((format(printf,
 
 arena_mark arena_save(const arena *a);
 void arena_rewind(arena *a, arena_mark m);
-void arena_free(arena *a); // accepts an arena that was never used
+void arena_reset(arena *a); // empty again, with a block kept: for items that follow each other
+void arena_free(arena *a);  // accepts an arena that was never used
 
 #define NEW(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T)))
 

@@ -115,8 +115,9 @@ static bool write_slot(decoding *d, prepare_slot *s, err *e)
 
 static void clear(prepare_slot *s)
 {
-    arena_free(&s->memory);
-    *s = (prepare_slot){0};
+    arena memory = s->memory;
+    arena_reset(&memory);
+    *s = (prepare_slot){.memory = memory};
 }
 
 // Writes the item or its rejection into its shard, finishes the shard behind its last item, and empties the slot.
@@ -174,7 +175,7 @@ static const char *keep(arena *a, const char *s)
 static void fill(decoding *d, prepare_slot *s, const reader_item *item, int split)
 {
     arena *a = &s->memory;
-    *s = (prepare_slot){.p = d->p, .item = *item, .split = split};
+    *s = (prepare_slot){.p = d->p, .item = *item, .split = split, .memory = s->memory};
     s->item.path = keep(a, item->path), s->item.file = keep(a, item->file);
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
     s->item.midi = keep(a, item->midi);
@@ -260,7 +261,7 @@ bool prepare_decode(prepare *p, err *e)
         p->job->told(p->job->user, "prepare", 0, p->to_make, 0);
     bool ok = r && read_all(&d, r, e);
     for (int i = 0; i < d.room; i++)
-        clear(&d.slots[i]);
+        arena_free(&d.slots[i].memory);
     for (int k = 0; k < PREPARE_SPLITS; k++)
         shard_abandon(d.writer[k]);
     free(d.slots);

@@ -72,7 +72,7 @@ reader *reader_open(const reader_def *d, const reader_options *o, err *e)
 
 reader_step reader_next(reader *r, reader_item *item, err *e)
 {
-    arena_rewind(&r->item, (arena_mark){0});
+    arena_reset(&r->item);
     *item = (reader_item){.valence = NAN, .arousal = NAN, .intensity = NAN, .number = r->entries};
     e->code = ERR_NONE;
     reader_step step = r->def->next(r, item, e);

@@ -16,6 +16,7 @@
 // Of mel: about one crop, so that a random crop costs two chunks at most. Rows of songs are read a column at a time, and a chunk is never
 // shorter, however little is in it.
 enum { MEL_CHUNK = 1 << 16, SONG_CHUNK = 1 << 14 };
+enum { WAITING = 256, WAITING_BYTES = 256 << 10 }; // attributes that wait to be written
 
 // A column, mel among them, as far as it is written.
 typedef struct column {
@@ -30,6 +31,8 @@ struct shard_writer {
     column columns[SHARD_COLUMNS];
     int n_columns;
     h5_series *attributes; // NULL until an item has some
+    strbuf waiting;        // const char * as bytes: attributes not written yet; the texts are in `texts`
+    arena texts;
     int64_t items, rejects;
     strbuf label, emotion, seconds;          // rows as bytes
     strbuf paths, groups, sources, rejected; // const char * as bytes; the texts are in `memory`
@@ -159,10 +162,26 @@ static bool add_rows(column *x, const void *rows, int64_t n, err *e)
     return true;
 }
 
+static bool flush_attributes(shard_writer *w, err *e)
+{
+    size_t n = w->waiting.len / sizeof(char *);
+    bool ok = n == 0 || h5_series_add(w->attributes, w->waiting.s, n, e);
+    w->waiting.len = 0;
+    arena_reset(&w->texts);
+    return ok;
+}
+
+// Texts are written many at a time: for each write HDF5 clears a MiB.
+static bool add_attribute(shard_writer *w, const char *text, err *e)
+{
+    const char *copy = text ? arena_strdup(&w->texts, text) : "";
+    add_bytes(&w->waiting, &copy, sizeof copy);
+    return (w->waiting.len < WAITING * sizeof copy && w->texts.used < WAITING_BYTES) || flush_attributes(w, e);
+}
+
 // A dataset as soon as an item has some; those before it had none.
 static bool add_attributes(shard_writer *w, const char *text, err *e)
 {
-    const char *none = "";
     if (!text && !w->attributes)
         return true;
     CHECK(!text || strlen(text) <= ATTRIBUTES_BYTES);
@@ -170,10 +189,10 @@ static bool add_attributes(shard_writer *w, const char *text, err *e)
         if (!(w->attributes = h5_series_open(w->file, "attributes", (h5_shape){H5_TEXT, 0, {0}}, 0, e)))
             return false;
         for (int64_t i = 0; i < w->items; i++)
-            if (!h5_series_add(w->attributes, &none, 1, e))
+            if (!add_attribute(w, NULL, e))
                 return false;
     }
-    return h5_series_add(w->attributes, text ? &text : &none, 1, e);
+    return add_attribute(w, text, e);
 }
 
 bool shard_add(shard_writer *w, const shard_item *item, err *e)
@@ -247,13 +266,14 @@ static bool write_tables(shard_writer *w, err *e)
 
 static void writer_free(shard_writer *w)
 {
-    strbuf *all[] = {&w->label, &w->emotion, &w->seconds, &w->paths, &w->groups, &w->sources, &w->rejected};
+    strbuf *all[] = {&w->label, &w->emotion, &w->seconds, &w->paths, &w->groups, &w->sources, &w->rejected, &w->waiting};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         strbuf_free(all[i]);
     for (int k = 0; k < w->n_columns; k++) {
         strbuf_free(&w->columns[k].offsets);
         strbuf_free(&w->columns[k].checks);
     }
+    arena_free(&w->texts);
     arena_free(&w->memory);
     free(w);
 }
@@ -274,7 +294,7 @@ static bool close_columns(shard_writer *w, err *e)
 
 bool shard_finish(shard_writer *w, err *e)
 {
-    if (!close_columns(w, e) || !write_tables(w, e)) {
+    if (!flush_attributes(w, e) || !close_columns(w, e) || !write_tables(w, e)) {
         shard_abandon(w);
         return false;
     }

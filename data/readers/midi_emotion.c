@@ -92,7 +92,7 @@ static bool scan(state *s, err *e)
         const char *path, *label;
         if (step == ROWS_ONE && rows_need(s->rows, &a, PATHS, &path, e) && rows_text(s->rows, &a, LABELS, &label, e))
             remember(s, path, label);
-        arena_rewind(&a, (arena_mark){0});
+        arena_reset(&a);
     }
     bool ok = s->rows && e->code == ERR_NONE;
     rows_close(s->rows);
@@ -282,7 +282,7 @@ static reader_step next_file(reader *r, reader_item *item, err *e)
             err_set(e, ERR_MISSING, "'%s' is an emotion without its MIDI file", item->path);
             return READER_BAD;
         }
-        arena_rewind(&r->item, (arena_mark){0});
+        arena_reset(&r->item);
     }
 }
 

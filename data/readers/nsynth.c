@@ -73,7 +73,7 @@ static const char *split_of(arena *a, const char *folder)
 static bool open_entries(reader *r, const char *path, err *e)
 {
     state *s = r->state;
-    arena_rewind(&s->part, (arena_mark){0});
+    arena_reset(&s->part);
     s->index = path_join(&s->part, r->options.root, path);
     s->folder = strchr(path, '/') ? path_dir(&s->part, path) : "";
     s->split = split_of(&s->part, path_dir(&s->part, s->index));

@@ -120,3 +120,18 @@ TEST(pages_are_zero_aligned_and_given_back)
     EXPECT(base_pages(SIZE_MAX - 5) == NULL);
     EXPECT(base_pages(SIZE_MAX / 2) == NULL);
 }
+
+TEST(arena_reset_keeps_a_block_and_its_zeros)
+{
+    arena a = {.name = "items"};
+    char *first = memset(arena_alloc(&a, 1, 1000), 7, 1000);
+    arena_alloc(&a, 1, 1 << 20); // a block of its own, which goes
+    arena_reset(&a);
+    EXPECT_INT(a.used, 0);
+    char *again = arena_alloc(&a, 1, 1000);
+    EXPECT(again == first);
+    for (int i = 0; i < 1000; i++)
+        EXPECT_INT(again[i], 0);
+    arena_free(&a);
+    EXPECT(a.last == NULL);
+}
