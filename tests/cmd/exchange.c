@@ -80,6 +80,8 @@ TEST(exchange_refusals)
     const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)), *k = test_kmidi(), *d = test_dir();
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onyx -o '%s/x'", k, path, d), 2);
     EXPECT_HAS(out, "--format takes onnx, safetensors or adapter, not 'onyx'");
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d), 1);
+    EXPECT_HAS(out, "model emotion_recognizer keeps no past");
     EXPECT_INT(test_shell(&out, "%s export '%s/none.h5' --format onnx -o '%s/x'", k, d, d), 1);
     EXPECT_HAS(out, "none.h5");
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s/no/such/folder/x.onnx'", k, path, d), 1);
