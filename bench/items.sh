@@ -8,7 +8,7 @@
 # One line a COUNT: seconds, items a second, peak of the sum of all processes' proportional memory (PSS, sampled ten times a second), and
 # whether the killed runs ended with the same bytes. Linux only (/proc). WORK names the folder for it, KMIDI the program, JOBS the jobs.
 set -eu
-kind=$1 folder=$2
+kind=${1:?midi or audio} folder=${2:?a folder of files}
 shift 2
 [ $# -gt 0 ] || set -- 10000 100000
 kmidi=${KMIDI:-./kmidi} jobs=${JOBS:-2} work=${WORK:-$(mktemp -d)}
