@@ -26,7 +26,7 @@ struct graph {
 static const struct {
     size_t size;
     const char *name;
-} dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"}, [DT_BF16] = {2, "bf16"}, [DT_I32] = {4, "i32"}};
+} dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"}, [DT_BF16] = {2, "bf16"}, [DT_BF16X2] = {4, "bf16x2"}, [DT_I32] = {4, "i32"}};
 
 size_t dtype_size(dtype t)
 {
@@ -230,6 +230,24 @@ tensor *graph_repeat(graph *g, const tensor *t)
     for (int i = 0; i < n->n_out; i++)
         made->out[i]->type = n->out[i]->type, made->out[i]->shape = n->out[i]->shape;
     return append(g, made);
+}
+
+void graph_rewire(graph *g, const node *n, int k, tensor *t)
+{
+    CHECK(g->nodes[n->id] == n && k < n->n_in && !tensor_poisoned(t));
+    g->nodes[n->id]->in[k] = t;
+}
+
+void graph_order(graph *g, const node *const order[], int n)
+{
+    node **nodes = NEW(g->arena, node *, (size_t)n + 1);
+    for (int i = 0; i < n; i++) {
+        nodes[i] = g->nodes[order[i]->id];
+        CHECK(nodes[i] == order[i]);
+    }
+    for (int i = 0; i < n; i++)
+        nodes[i]->id = i;
+    g->nodes = nodes, g->n_nodes = g->cap_nodes = n;
 }
 
 int graph_nodes(const graph *g)

@@ -25,7 +25,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-typedef enum dtype { DT_F32, DT_BF16, DT_I32, DT_COUNT } dtype;
+// bf16x2: a number as the sum of two of bf16; all first ones lie in front of all second ones (ops/cast.c).
+typedef enum dtype { DT_F32, DT_BF16, DT_BF16X2, DT_I32, DT_COUNT } dtype;
 size_t dtype_size(dtype t);
 const char *dtype_name(dtype t);
 
@@ -91,6 +92,11 @@ tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
 // Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first
 // output; the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
 tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[]);
+
+// For passes over a whole graph, gradients included, before a plan is made from it. Input k of a node of `g` becomes `t`.
+void graph_rewire(graph *g, const node *n, int k, tensor *t);
+// The nodes in another order, which must be topological. Those left out are no longer of the graph.
+void graph_order(graph *g, const node *const order[], int n);
 
 // A second node like the one that computes `t`, on the same inputs: for gradients that would rather compute a cheap thing again than keep
 // it.

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "tests/test.h"
 
 eval *eval_open(const graph *g, arena *a)
@@ -60,9 +61,14 @@ void eval_fill(void *to, const op_sample_input *in, dtype type, int index)
     int low = in->type == DT_I32 ? in->low : -1000, below = in->type == DT_I32 ? in->below : 1000;
     for (int64_t k = 0; k < shape_count(in->shape); k++) {
         float u = test_fill((uint32_t)(100 + index), (uint32_t)k, 1.0f);
+        float x = in->offset + u * in->scale;
         if (type == DT_I32)
             ((int32_t *)to)[k] = low + (int32_t)floor((double)(u + 1) / 2 * (below - low));
+        else if (type == DT_F32)
+            ((float *)to)[k] = x;
         else
-            ((float *)to)[k] = in->offset + u * in->scale;
+            ((bf16 *)to)[k] = bf16_round(x);
+        if (type == DT_BF16X2)
+            ((bf16 *)to)[shape_count(in->shape) + k] = bf16_rest(x, bf16_round(x));
     }
 }
