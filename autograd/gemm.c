@@ -34,6 +34,8 @@ static gemm_backend faster_here(void)
 bool gemm_choose(err *e)
 {
     const char *name = getenv("KMIDI_GEMM");
+    if (!gemm_bf16_choose(e))
+        return false;
     if (!name || !*name) {
         atomic_store(&chosen, (int)faster_here());
         return true;

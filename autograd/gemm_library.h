@@ -4,6 +4,7 @@
 #define KMIDI_AUTOGRAD_GEMM_LIBRARY_H
 
 #include "autograd/gemm.h"
+#include "autograd/gemm_bf16.h"
 
 typedef struct gemm_library {
     const char *name;
@@ -13,5 +14,9 @@ typedef struct gemm_library {
 } gemm_library;
 
 extern const gemm_library gemm_library_openblas, gemm_library_onednn;
+
+// gemm_onednn.c's other product: of bf16 alone (a_low and b_low are not read).
+void gemm_onednn_bf16(const gemm_bf16 *p);
+bool gemm_onednn_has_bf16(void); // in hardware
 
 #endif

@@ -6,7 +6,9 @@
 // CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call and given
 // back at its end, the same sizes in every step: the only memory that a training step takes, and it does not grow.
 #include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/gemm_library.h"
@@ -67,3 +69,127 @@ static void onednn_describe(char *out, size_t size)
 
 // Its kernel of 48 x 8 is column-major: 48 of our columns, 8 of our rows.
 const gemm_library gemm_library_onednn = {"onednn", 8, 48, onednn_serial, onednn_describe};
+
+// --- bf16 -------------------------------------------------------------------------------------
+// oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the thread that made it, and it remembers how
+// many threads it had. A thread's list goes when the thread does.
+
+typedef struct matmul_shape {
+    dnnl_dims_t a, b, c; // sizes
+    dnnl_dims_t a_step, b_step, c_step;
+    bool add;
+} matmul_shape;
+
+typedef struct matmul_made {
+    matmul_shape shape;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, c; // of which only the addresses change
+    struct matmul_made *next;
+} matmul_made;
+
+typedef struct matmul_thread {
+    dnnl_stream_t stream;
+    matmul_made *first;
+} matmul_thread;
+
+static dnnl_engine_t engine;
+static pthread_key_t of_thread;
+
+static void must(dnnl_status_t s)
+{
+    CHECK(s == dnnl_success);
+}
+
+static void thread_ends(void *arg)
+{
+    matmul_thread *t = arg;
+    for (matmul_made *m = t->first, *next; m; m = next) {
+        next = m->next;
+        must(dnnl_primitive_destroy(m->primitive));
+        must(dnnl_memory_destroy(m->a)), must(dnnl_memory_destroy(m->b)), must(dnnl_memory_destroy(m->c));
+        free(m);
+    }
+    must(dnnl_stream_destroy(t->stream));
+    free(t);
+}
+
+static void bf16_begin(void)
+{
+    must(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    CHECK(!pthread_key_create(&of_thread, thread_ends));
+}
+
+static matmul_thread *this_thread(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, bf16_begin);
+    matmul_thread *t = pthread_getspecific(of_thread);
+    if (t)
+        return t;
+    t = calloc(1, sizeof *t);
+    CHECK(t && !pthread_setspecific(of_thread, t));
+    must(dnnl_stream_create(&t->stream, engine, dnnl_stream_default_flags));
+    return t;
+}
+
+static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step, dnnl_data_type_t type)
+{
+    dnnl_memory_desc_t d;
+    must(dnnl_memory_desc_init_by_strides(&d, 2, size, type, step));
+    return d;
+}
+
+static matmul_made *make_matmul(const matmul_shape *s)
+{
+    dnnl_memory_desc_t a = matrix(s->a, s->a_step, dnnl_bf16), b = matrix(s->b, s->b_step, dnnl_bf16),
+                       c = matrix(s->c, s->c_step, dnnl_f32);
+    dnnl_matmul_desc_t d;
+    dnnl_post_ops_t sum;
+    dnnl_primitive_attr_t attr;
+    dnnl_primitive_desc_t pd;
+    matmul_made *m = calloc(1, sizeof *m);
+    CHECK(m);
+    m->shape = *s;
+    must(dnnl_matmul_desc_init(&d, &a, &b, NULL, &c));
+    must(dnnl_primitive_attr_create(&attr)), must(dnnl_post_ops_create(&sum));
+    if (s->add)
+        must(dnnl_post_ops_append_sum(sum, 1.0f)), must(dnnl_primitive_attr_set_post_ops(attr, sum));
+    must(dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL));
+    must(dnnl_primitive_create(&m->primitive, pd));
+    must(dnnl_memory_create(&m->a, &a, engine, DNNL_MEMORY_NONE)), must(dnnl_memory_create(&m->b, &b, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&m->c, &c, engine, DNNL_MEMORY_NONE));
+    must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)), must(dnnl_primitive_attr_destroy(attr));
+    return m;
+}
+
+static matmul_made *find_matmul(matmul_thread *t, const matmul_shape *s)
+{
+    for (matmul_made *m = t->first; m; m = m->next)
+        if (!memcmp(&m->shape, s, sizeof *s))
+            return m;
+    matmul_made *m = make_matmul(s);
+    m->next = t->first;
+    return t->first = m;
+}
+
+void gemm_onednn_bf16(const gemm_bf16 *p)
+{
+    matmul_shape s;
+    memset(&s, 0, sizeof s); // compared byte by byte
+    s.a[0] = s.c[0] = p->m, s.a[1] = s.b[0] = p->k, s.b[1] = s.c[1] = p->n;
+    s.a_step[!p->ta] = s.b_step[!p->tb] = s.c_step[1] = 1;
+    s.a_step[p->ta] = p->lda, s.b_step[p->tb] = p->ldb, s.c_step[0] = p->ldc;
+    s.add = p->beta != 0;
+    omp_set_num_threads(1);
+    matmul_thread *t = this_thread();
+    const matmul_made *m = find_matmul(t, &s);
+    must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)), must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
+    must(dnnl_memory_set_data_handle(m->c, p->c));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}};
+    must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));
+}
+
+bool gemm_onednn_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}

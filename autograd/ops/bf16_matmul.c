@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// bf16_matmul: linear and matmul of matrices that are bf16 or bf16x2 (gemm_bf16.h): act(op(a) op(b) + bias) in f32, a's leading dimensions
+// folded into rows. precision.c puts it in their place behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
+// can be kept as bf16 for the way back without a loss.
+//
+// Where bf16 is widened, both matrices are first copied to f32 as a whole; tiles are then those of any product (product.h).
+#include "autograd/gemm_bf16.h"
+#include "autograd/ops/activation.h"
+#include "autograd/ops/product.h"
+
+typedef struct bf16_matmul_attrs {
+    bool ta, tb, rounded;
+    activation act;
+} bf16_matmul_attrs;
+
+static int64_t columns(shape s)
+{
+    return s.d[s.rank - 1];
+}
+
+// The product of this node; of f32 matrices, without their pointers.
+static gemm sizes_of(const node *n)
+{
+    const bf16_matmul_attrs *t = n->attrs;
+    shape a = n->in[0]->shape, b = n->in[1]->shape;
+    return (gemm){.ta = t->ta,
+                  .tb = t->tb,
+                  .m = t->ta ? columns(a) : shape_rows(a),
+                  .k = t->ta ? shape_rows(a) : columns(a),
+                  .n = t->tb ? shape_rows(b) : columns(b),
+                  .lda = columns(a),
+                  .ldb = columns(b),
+                  .ldc = t->tb ? shape_rows(b) : columns(b)};
+}
+
+static bool paired(const node *n)
+{
+    return n->in[0]->type == DT_BF16X2;
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    const bf16_matmul_attrs *t = n->attrs;
+    shape sa = n->in[0]->shape, sb = n->in[1]->shape;
+    dtype ta = n->in[0]->type, tb = n->in[1]->type;
+    if (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2))
+        return rule_fail(e, "%s and %s are not bf16 or bf16x2 both", dtype_name(ta), dtype_name(tb));
+    if (sa.rank < 2 || sb.rank < 2)
+        return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
+    gemm p = sizes_of(n);
+    int64_t inner = t->tb ? columns(sb) : shape_rows(sb);
+    if (p.k != inner || (n->n_in == 3 && shape_count(n->in[2]->shape) != p.n))
+        return rule_fail(e, "inner sizes %lld and %lld of %s and %s differ, or the bias is not of %lld", (long long)p.k, (long long)inner,
+                         shape_text(sa, a), shape_text(sb, b), (long long)p.n);
+    shape y = t->ta ? shape_of(2, p.m, p.n) : sa;
+    y.d[y.rank - 1] = p.n;
+    y.sym[y.rank - 1] = SYM_FIXED;
+    n->out[0]->type = DT_F32;
+    n->out[0]->shape = y;
+    return true;
+}
+
+static size_t workspace(const node *n, int count)
+{
+    (void)count;
+    size_t numbers = (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
+    return gemm_bf16_current() == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
+}
+
+static double cost(const node *n)
+{
+    gemm p = sizes_of(n);
+    return (paired(n) ? 3 : 1) * gemm_bf16_cost(p.m, p.n, p.k) + activation_cost(((const bf16_matmul_attrs *)n->attrs)->act);
+}
+
+// As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in f32.
+static tiles tiles_at(const gemm *p)
+{
+    gemm q = *p;
+    q.ta = true;
+    return tiles_of(&q, 0);
+}
+
+// Numbers of op(A) and op(B) as one array: element i of the first matrix, and behind it of the second.
+static void widen(const call *c, int64_t lo, int64_t hi)
+{
+    int64_t of_a = shape_count(c->n->in[0]->shape) * (paired(c->n) ? 2 : 1);
+    const bf16 *restrict a = c->in[0], *restrict b = (const bf16 *)c->in[1] - of_a;
+    float *restrict to = c->work;
+    for (int64_t i = lo; i < hi && i < of_a; i++)
+        to[i] = bf16_widen(a[i]);
+    for (int64_t i = lo > of_a ? lo : of_a; i < hi; i++)
+        to[i] = bf16_widen(b[i]);
+}
+
+static void widened_tile(const call *c, const gemm *tile)
+{
+    gemm p = *tile;
+    if (paired(c->n)) {
+        int64_t a_low = shape_count(c->n->in[0]->shape), b_low = shape_count(c->n->in[1]->shape);
+        p.a = tile->a + a_low;
+        gemm_serial(&p);
+        p.a = tile->a, p.b = tile->b + b_low, p.beta = 1;
+        gemm_serial(&p);
+        p.b = tile->b;
+    }
+    gemm_serial(&p);
+}
+
+static void onednn_tile(const call *c, const gemm *p, const tiles *t, int64_t index)
+{
+    int64_t row = index / t->across * t->rows, col = index % t->across * t->cols;
+    bool two = paired(c->n);
+    gemm_bf16 q = {.ta = p->ta,
+                   .tb = p->tb,
+                   .m = p->m,
+                   .n = p->n,
+                   .k = p->k,
+                   .lda = p->lda,
+                   .ldb = p->ldb,
+                   .a = (const bf16 *)c->in[0] + (p->ta ? row : row * p->lda),
+                   .b = (const bf16 *)c->in[1] + (p->tb ? col * p->ldb : col),
+                   .a_low = two ? shape_count(c->n->in[0]->shape) : 0,
+                   .b_low = two ? shape_count(c->n->in[1]->shape) : 0,
+                   .c = p->c,
+                   .ldc = p->ldc};
+    gemm_bf16_serial(&q);
+}
+
+// Bias, activation and rounding of a tile that has just been written.
+static void finish(const call *c, const gemm *p)
+{
+    const bf16_matmul_attrs *t = c->attrs;
+    const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
+    for (int64_t r = 0; r < p->m; r++) {
+        float *y = p->c + r * p->ldc;
+        if (bias || t->act != ACT_NONE)
+            activate[t->act](y, y, bias, p->n);
+        for (int64_t i = 0; t->rounded && i < p->n; i++)
+            y[i] = bf16_widen(bf16_round(y[i]));
+    }
+}
+
+static void part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm p = sizes_of(c->n);
+    tiles t = tiles_at(&p);
+    p.a = c->work, p.b = p.a + shape_count(c->n->in[0]->shape) * (paired(c->n) ? 2 : 1), p.c = c->out[0];
+    for (int64_t i = lo; i < hi; i++) {
+        gemm s = tile_at(&p, &t, i);
+        if (gemm_bf16_current() == GEMM_BF16_WIDEN)
+            widened_tile(c, &s);
+        else
+            onednn_tile(c, &s, &t, i);
+        finish(c, &s);
+    }
+}
+
+static void forward(const call *c)
+{
+    gemm p = sizes_of(c->n);
+    tiles t = tiles_at(&p);
+    if (gemm_bf16_current() == GEMM_BF16_WIDEN)
+        op_parallel(c, (int64_t)(workspace(c->n, 1) / sizeof(float)), GRAIN, widen);
+    op_parallel(c, t.down * t.across, 1, part);
+}
+
+// Element i of a bf16 or bf16x2 tensor of n elements.
+static double number(const bf16 *x, int64_t i, int64_t n, bool two)
+{
+    return (double)bf16_widen(x[i]) + (two ? (double)bf16_widen(x[n + i]) : 0);
+}
+
+static void reference(const call *c)
+{
+    gemm p = sizes_of(c->n);
+    const bf16_matmul_attrs *t = c->attrs;
+    int64_t of_a = shape_count(c->n->in[0]->shape), of_b = shape_count(c->n->in[1]->shape);
+    for (int64_t i = 0; i < p.m * p.n; i++) {
+        double y = c->n->n_in == 3 ? (double)((const float *)c->in[2])[i % p.n] : 0;
+        for (int64_t k = 0; k < p.k; k++) {
+            int64_t at_a = p.ta ? k * p.lda + i / p.n : i / p.n * p.lda + k, at_b = p.tb ? i % p.n * p.ldb + k : k * p.ldb + i % p.n;
+            y += number(c->in[0], at_a, of_a, paired(c->n)) * number(c->in[1], at_b, of_b, paired(c->n));
+        }
+        y = activation_exact(t->act, y);
+        ((float *)c->out[0])[i] = t->rounded ? bf16_widen(bf16_round((float)y)) : (float)y;
+    }
+}
+
+static tensor *build(graph *g, tensor *const in[], dtype type, tensor *bias, bf16_matmul_attrs t)
+{
+    return op_bf16_matmul(g, (tensor *[]){op_cast(g, in[0], type), op_cast(g, in[1], type), bias}, t.ta, t.tb, t.act, t.rounded);
+}
+static tensor *build_layer(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16, in[2], (bf16_matmul_attrs){.tb = true, .act = ACT_TANH});
+}
+static tensor *build_layer_two(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16X2, in[2], (bf16_matmul_attrs){.tb = true, .act = ACT_RELU});
+}
+static tensor *build_nn(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16, NULL, (bf16_matmul_attrs){0});
+}
+static tensor *build_nn_two(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16X2, NULL, (bf16_matmul_attrs){0});
+}
+static tensor *build_tn(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16, NULL, (bf16_matmul_attrs){.ta = true});
+}
+static tensor *build_tn_two(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16X2, NULL, (bf16_matmul_attrs){.ta = true});
+}
+static tensor *build_tt_two(graph *g, tensor *const in[])
+{
+    return build(g, in, DT_BF16X2, NULL, (bf16_matmul_attrs){.ta = true, .tb = true});
+}
+#define FIXED(r, ...)                                                                                                                      \
+    {                                                                                                                                      \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f, .no_gradient = true                                                  \
+    }
+static const op_sample samples[] = {
+    {.what = "a layer", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer},
+    {.what = "a layer of pairs", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer_two},
+    {.what = "A B, large enough to share", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn},
+    {.what = "A B of pairs", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn_two},
+    {.what = "A^T B, folded rows", .n = 2, .in = {FIXED(3, 2, 110, 95), FIXED(2, 220, 199)}, .build = build_tn},
+    {.what = "A^T B of pairs", .n = 2, .in = {FIXED(3, 2, 11, 5), FIXED(2, 22, 9)}, .build = build_tn_two},
+    {.what = "A^T B^T of pairs", .n = 2, .in = {FIXED(2, 6, 5), FIXED(2, 9, 6)}, .build = build_tt_two},
+};
+
+const op_def VARIANT(op_bf16_matmul) = {
+    .name = "bf16_matmul",
+    .n_in_min = 2,
+    .n_in_max = 3,
+    .n_out = 1,
+    .types = TYPE_BIT(DT_F32),
+    .shape = rule,
+    .workspace = workspace,
+    .cost = cost,
+    .forward = forward,
+    .reference = reference,
+    .no_gradient = "it takes the place of linear and matmul when gradients are there",
+    .no_portable = "made for training alone; what is exported is f32",
+    .samples = samples,
+    .n_samples = LENGTH(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_bf16_matmul(graph *g, tensor *const ab_bias[3], bool ta, bool tb, activation act, bool rounded)
+{
+    bf16_matmul_attrs t;
+    memset(&t, 0, sizeof t);
+    t.ta = ta, t.tb = tb, t.act = act, t.rounded = rounded;
+    return graph_add(g, OP_bf16_matmul, &t, sizeof t, ab_bias[2] ? 3 : 2, ab_bias);
+}
+#endif
