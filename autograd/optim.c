@@ -26,8 +26,9 @@ static const optim_passes *const passes[VARIANT_COUNT] = VARIANT_ROW(optim_passe
 enum {
     OPTIMISERS = sizeof table / sizeof *table,
     GRAIN = 1024,
-    LEAST = 160 << 10, // elements a thread must have to be worth waking: 20 us of AdamW
-    CHUNKS = 64        // of the norm at most, whatever the thread count
+    LEAST = 160 << 10,  // elements a thread must have to be worth waking: 20 us of AdamW
+    CHUNKS = 64,        // of the norm at most, whatever the thread count
+    THREADS_SHARED = 64 // threads that share out matrices at most
 };
 
 const optim_def *optim_at(int i)
@@ -51,11 +52,19 @@ struct pass {
     const optim_def *optim;
     const optim_hyper *hyper;
     float *shadow, decay;
+    bool by_matrix; // leave out what is updated as whole matrices
+    float *work;
 };
 
-static int next_trainable(const params *p, int i)
+// A matrix between two layers, not a table, a training-only head or an adapter's factor.
+static bool is_matrix(const param *q)
 {
-    while (i < p->n && !p->list[i].trainable)
+    return q->trainable && q->counted && !q->adapter && !q->table && q->shape.rank == 2;
+}
+
+static int next_in_pass(const pass *s, int i)
+{
+    while (i < s->p->n && (!s->p->list[i].trainable || (s->by_matrix && is_matrix(&s->p->list[i]))))
         i++;
     return i;
 }
@@ -66,15 +75,13 @@ static void pass_part(void *arg, int index, int count)
     const param *list = s->p->list;
     int64_t lo, hi;
     threads_part(s->p->grads_len, GRAIN, index, count, &lo, &hi);
-    for (int i = next_trainable(s->p, 0), next; lo < hi && i < s->p->n; i = next) {
-        int64_t gap = list[i].offset - list[i].goffset;
-        for (next = next_trainable(s->p, i + 1); next < s->p->n && list[next].offset - list[next].goffset == gap;)
-            next = next_trainable(s->p, next + 1);
-        int64_t end = next < s->p->n ? list[next].goffset : s->p->grads_len, n = (end < hi ? end : hi) - lo;
-        if (n > 0) {
-            s->run(s, lo + gap, lo, n);
-            lo += n;
-        }
+    for (int i = next_in_pass(s, 0); i < s->p->n; i = next_in_pass(s, i)) {
+        int64_t gap = list[i].offset - list[i].goffset, from = list[i].goffset, end = from;
+        for (; i < s->p->n && next_in_pass(s, i) == i && list[i].goffset == end && list[i].offset - end == gap; i++)
+            end += params_padded(list[i].count);
+        from = from > lo ? from : lo, end = end < hi ? end : hi;
+        if (from < end)
+            s->run(s, from + gap, from, end - from);
     }
 }
 
@@ -98,10 +105,65 @@ static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
     s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
-void optim_step(const optim_def *o, const optim_hyper *h, params *p, threads *pool, int count)
+// --- whole matrices: each is one thread's from its first to its last element ----------------------
+
+static int64_t most_work(const optim_def *o, const params *p)
+{
+    int64_t most = 0;
+    for (int i = 0; o->matrix && i < p->n; i++) {
+        const param *q = &p->list[i];
+        int64_t n = is_matrix(q) ? o->matrix_work(q->shape.d[0], q->shape.d[1]) : 0;
+        most = n > most ? n : most;
+    }
+    return (most + GRAIN - 1) / GRAIN * GRAIN;
+}
+
+int64_t optim_work(const optim_def *o, const params *p, int count)
+{
+    return most_work(o, p) * count;
+}
+
+static double matrix_cost(const param *q)
+{
+    double rows = (double)q->shape.d[0], cols = (double)q->shape.d[1];
+    return rows * cols * (rows < cols ? rows : cols);
+}
+
+// The next matrix goes to the thread that has the least to do so far; every thread counts alike, so all agree.
+static int lightest(const double *load, int count)
+{
+    int least = 0;
+    for (int i = 1; i < count; i++)
+        least = load[i] < load[least] ? i : least;
+    return least;
+}
+
+static void matrix_part(void *arg, int index, int count)
+{
+    const pass *s = arg;
+    double load[THREADS_SHARED] = {0};
+    float *work = s->work + most_work(s->optim, s->p) * index;
+    for (int i = 0; i < s->p->n; i++) {
+        const param *q = &s->p->list[i];
+        if (!is_matrix(q))
+            continue;
+        int owner = lightest(load, count);
+        load[owner] += matrix_cost(q);
+        float *moment[PARAMS_MOMENTS] = {0};
+        for (int k = 0; k < s->optim->moments; k++)
+            moment[k] = s->p->moment[k] + q->goffset;
+        if (owner == index)
+            s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment, q->shape.d[0], q->shape.d[1], work);
+    }
+}
+
+void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool, int count)
 {
     CHECK(p->n_moments >= o->moments && h->step >= 1);
-    pass_over((pass){.run = run_update, .p = p, .optim = o, .hyper = h}, pool, count);
+    pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work};
+    pass_over(s, pool, count);
+    if (o->matrix && work)
+        threads_run(pool, count < THREADS_SHARED ? count : THREADS_SHARED, matrix_part, &s);
 }
 
 static void run_blend(const pass *s, int64_t w, int64_t g, int64_t n)

@@ -10,7 +10,7 @@
 
 enum { ALIGN = 16 }; // elements: parameters start on 64-byte lines
 
-static int64_t padded(int64_t n)
+int64_t params_padded(int64_t n)
 {
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
@@ -81,7 +81,7 @@ static int64_t flat_length(const params *p, bool trainable_only)
     int64_t n = 0;
     for (int i = 0; i < p->n; i++)
         if (!trainable_only || p->list[i].trainable)
-            n += padded(p->list[i].count);
+            n += params_padded(p->list[i].count);
     return n;
 }
 
@@ -91,10 +91,10 @@ void params_layout(params *p)
     for (int i = 0; i < p->n; i++) {
         param *q = &p->list[i];
         q->offset = p->weights_len;
-        p->weights_len += padded(q->count);
+        p->weights_len += params_padded(q->count);
         q->goffset = q->trainable ? p->grads_len : -1;
         if (q->trainable)
-            p->grads_len += padded(q->count);
+            p->grads_len += params_padded(q->count);
     }
 }
 

@@ -26,6 +26,7 @@ typedef struct param {
     bool trainable;
     bool counted;    // false for training-only parts (the probe head): left out of the model's count and of exports
     bool adapter;    // of a low-rank adapter (never counted): checkpoints keep it apart
+    bool table;      // rows that are looked up, not a matrix between two layers
     int64_t count;   // elements
     int64_t offset;  // element offset in `weights` (a multiple of 16)
     int64_t goffset; // element offset in `grads` and moments; -1 when frozen
@@ -51,6 +52,7 @@ bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK; // lays out a
 void params_release(params *p);                                    // the buffers; the table goes with its arena
 void params_init(params *p, uint64_t seed);                        // as PyTorch draws them; each parameter from its own named stream
 uint64_t params_bytes(const params *p, int n_moments);             // of all buffers, known before they are allocated
+int64_t params_padded(int64_t count);                              // elements that a parameter of `count` takes in a buffer
 static inline float *params_at(const params *p, int i)
 {
     return p->weights + p->list[i].offset;

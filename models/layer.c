@@ -154,7 +154,10 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out)
 
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation)
 {
-    return declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
+    tensor *t = declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
+    if (!tensor_poisoned(t))
+        n->p->list[t->param].table = true;
+    return t;
 }
 
 tensor *layer_layer_norm(network *n, const char *name, tensor *x)

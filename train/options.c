@@ -60,14 +60,16 @@ static const config_key keys[] = {
     {"data.augment.drop", CONFIG_NUMBER, "0", 0, 0.9, .help = "songs: share of the notes that are left out of tokens"},
 
     {"optim", CONFIG_SECTION, .help = "The optimiser; names, formulas and defaults are those of torch.optim"},
-    {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
+    {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd|muon",
+     .help = "update rule; muon: orthogonal momentum for matrices, AdamW for the rest"},
     {"optim.lr", CONFIG_NUMBER, "1e-3", 0, 10, .alias = "optim.learning_rate", .help = "learning rate at the top of the schedule"},
     {"optim.betas", CONFIG_NUMBERS, "[0.9, 0.999]", 0, 0.999999, .least = 2, .most = 2,
-     .help = "adam, adamw: decay of the first and second moment"},
-    {"optim.eps", CONFIG_NUMBER, "1e-8", 0, 1, .help = "adam, adamw: added to the denominator"},
-    {"optim.weight_decay", CONFIG_NUMBER, NULL, 0, 1, .help = "by default the optimiser's own: 0.01 for adamw, 0 for adam and sgd"},
-    {"optim.momentum", CONFIG_NUMBER, "0", 0, 0.999999, .help = "sgd"},
-    {"optim.nesterov", CONFIG_BOOL, "false", .help = "sgd"},
+     .help = "adam, adamw, muon's AdamW: decay of the first and second moment"},
+    {"optim.eps", CONFIG_NUMBER, "1e-8", 0, 1, .help = "adam, adamw, muon's AdamW: added to the denominator"},
+    {"optim.weight_decay", CONFIG_NUMBER, NULL, 0, 1,
+     .help = "by default the optimiser's own: 0.01 for adamw, 0 for adam and sgd, 0.1 for muon"},
+    {"optim.momentum", CONFIG_NUMBER, NULL, 0, 0.999999, .help = "sgd, muon; by default 0 for sgd, 0.95 for muon"},
+    {"optim.nesterov", CONFIG_BOOL, NULL, .help = "sgd, muon; by default false for sgd, true for muon"},
 
     {"schedule", CONFIG_SECTION,
      .help = "The learning rate over the steps of a run; names and formulas are those of Hugging Face transformers"},
@@ -241,8 +243,10 @@ static bool read_optim(const config *c, train_options *o, err *e)
     o->hyper.eps = (float)config_num(c, "optim.eps");
     if (config_given(c, "optim.weight_decay"))
         o->hyper.weight_decay = (float)config_num(c, "optim.weight_decay");
-    o->hyper.momentum = (float)config_num(c, "optim.momentum");
-    o->hyper.nesterov = config_bool(c, "optim.nesterov");
+    if (config_given(c, "optim.momentum"))
+        o->hyper.momentum = (float)config_num(c, "optim.momentum");
+    if (config_given(c, "optim.nesterov"))
+        o->hyper.nesterov = config_bool(c, "optim.nesterov");
     if (o->hyper.nesterov && o->hyper.momentum <= 0)
         return err_set(e, ERR_CONFIG, "%s: 'optim.nesterov' needs an 'optim.momentum' above 0", config_where(c, "optim.nesterov"));
     return true;

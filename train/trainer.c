@@ -82,7 +82,7 @@ static bool update(trainer *t, const window *w, err *e)
     h.step = (uint64_t)t->state.step + 1;
     double clip = t->o->grad_clip > 0 ? (double)optim_clip_factor(t->norm, t->o->grad_clip) : 1.0;
     h.grad_scale = (float)(correction * clip);
-    optim_step(t->o->optim, &h, t->p, t->s.env->pool, t->threads);
+    optim_step(t->o->optim, &h, t->p, t->work, t->s.env->pool, t->threads);
     if (t->ema)
         optim_ema(t->ema, ema_decay(t), t->p, t->s.env->pool, t->threads);
     return true;
@@ -416,6 +416,8 @@ void trainer_close(trainer *t)
     evaluator_close(t->eval);
     if (t->ema)
         base_pages_free(t->ema, (size_t)t->p->grads_len * sizeof(float));
+    if (t->work)
+        base_pages_free(t->work, trainer_work_bytes(t));
     if (t->p)
         params_release(t->p);
 }

@@ -64,11 +64,16 @@ static uint64_t ema_bytes(const trainer *t)
     return t->o->ema > 0 ? n * sizeof(float) : 0;
 }
 
+size_t trainer_work_bytes(const trainer *t)
+{
+    return sizeof(float) * (size_t)optim_work(t->o->optim, t->p, t->threads);
+}
+
 static void predict(trainer *t)
 {
     trainer_memory *m = &t->memory;
     m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
-    m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t);
+    m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
     m->arena = plan_bytes(t->plan);
     m->eval = t->eval ? plan_bytes(t->eval->plan) : 0;
     m->loader = t->s.other_bytes;
@@ -105,6 +110,8 @@ static bool open_weights(trainer *t, err *e)
         return false;
     if (t->o->ema > 0 && !(t->ema = base_pages((size_t)t->p->grads_len * sizeof(float))))
         return err_set(e, ERR_MEMORY, "no memory for averaged weights; set train.ema=0");
+    if (trainer_work_bytes(t) && !(t->work = base_pages(trainer_work_bytes(t))))
+        return err_set(e, ERR_MEMORY, "no memory for the optimiser to work in; set optim.name=adamw");
     params_init(t->p, (uint64_t)t->o->seed);
     return true;
 }

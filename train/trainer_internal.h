@@ -16,6 +16,7 @@ struct trainer {
     model_meta meta;          // of the setup, and what there is to say about the adapters
     folder *folder;           // NULL: nothing is written
     float *ema;               // p->grads_len, or NULL
+    float *work;              // of the optimiser: optim_work elements, or NULL
     network *net;
     plan *plan;
     run *run;
@@ -43,6 +44,7 @@ struct trainer {
 // trainer_build.c
 bool trainer_build(trainer *t, err *e) MUST_CHECK;
 bool trainer_allocate(trainer *t, err *e) MUST_CHECK;
+size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
 
 // trainer_save.c
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;

@@ -74,7 +74,7 @@ static void check_case(const json *c, int64_t n)
             EXPECT_NEAR(norm, json_num(json_at(json_get(c, "norms"), k - 1), NAN), 1e-5);
         h.step = k;
         h.grad_scale = optim_clip_factor(norm, clip);
-        optim_step(o, &h, p, NULL, 1);
+        optim_step(o, &h, p, NULL, NULL, 1);
         optim_ema(shadow, (float)ema, p, NULL, 1);
         if ((uint64_t)json_int(json_at(steps, shown), 0) != k)
             continue;
@@ -100,13 +100,69 @@ TEST(optim_equals_pytorch)
     json_free(golden);
 }
 
+// A matrix beside a vector and a table of the same shape, which muon leaves to AdamW.
+static params *with_matrix(arena *a, int64_t rows, int64_t cols)
+{
+    err e = {0};
+    params *p = params_open(a);
+    params_declare(p, "bias", shape_of(1, 3), (init){INIT_ZERO, 0}, &e);
+    params_declare(p, "matrix", shape_of(2, rows, cols), (init){INIT_ZERO, 0}, &e);
+    p->list[params_declare(p, "table", shape_of(2, rows, cols), (init){INIT_ZERO, 0}, &e)].table = true;
+    EXPECT_OK(params_allocate(p, 2, &e), e);
+    return p;
+}
+
+static void fill_gradients(params *p, int64_t n, uint32_t k)
+{
+    for (int i = 1; i < 3; i++)
+        for (int64_t j = 0; j < n; j++)
+            p->grads[p->list[i].goffset + j] = test_fill(100 + k, (uint32_t)j, 2);
+}
+
+static void check_matrix(const json *c)
+{
+    arena a = {.name = "muon"};
+    int64_t rows = json_int(json_get(c, "rows"), 0), cols = json_int(json_get(c, "cols"), 0), n = rows * cols;
+    params *p = with_matrix(&a, rows, cols), *plain = with_matrix(&a, rows, cols);
+    const optim_def *o = optim_find("muon");
+    optim_hyper h = hyper_of(json_get(c, "attrs"));
+    h.beta1 = 0.9f, h.beta2 = 0.999f, h.eps = 1e-8f;
+    float *work = NEW(&a, float, (size_t)optim_work(o, p, 1));
+    size_t shown = 0;
+    for (int64_t j = 0; j < n; j++)
+        params_at(p, 1)[j] = params_at(p, 2)[j] = params_at(plain, 2)[j] = test_fill(1, (uint32_t)j, 1);
+    for (h.step = 1; h.step <= 20; h.step++) {
+        fill_gradients(p, n, (uint32_t)h.step), fill_gradients(plain, n, (uint32_t)h.step);
+        optim_step(o, &h, p, work, NULL, 1);
+        optim_step(optim_find("adamw"), &h, plain, NULL, NULL, 1);
+        if ((uint64_t)json_int(json_at(json_get(c, "steps"), shown), 0) != h.step)
+            continue;
+        for (int64_t j = 0; j < n; j++)
+            EXPECT_NEAR(params_at(p, 1)[j], json_num(json_at(json_at(json_get(c, "values"), shown), (size_t)j), NAN), 2e-5);
+        shown++;
+    }
+    EXPECT_INT(shown, 4);
+    EXPECT(!memcmp(params_at(p, 2), params_at(plain, 2), sizeof(float) * (size_t)n));
+    params_release(p), params_release(plain), arena_free(&a);
+}
+
+TEST(optim_muon_equals_pytorch)
+{
+    json *golden = test_golden("optim");
+    const json *cases = json_get(golden, "matrices");
+    EXPECT(json_len(cases) == 3);
+    for (size_t i = 0; i < json_len(cases); i++)
+        check_matrix(json_at(cases, i));
+    json_free(golden);
+}
+
 TEST(optim_table)
 {
     for (int i = 0; optim_at(i); i++) {
         EXPECT(optim_find(optim_at(i)->name) == optim_at(i));
         EXPECT(optim_at(i)->moments <= PARAMS_MOMENTS && optim_at(i)->summary && optim_at(i)->defaults.lr > 0);
     }
-    EXPECT(optim_find("adamw") && optim_find("adam") && optim_find("sgd"));
+    EXPECT(optim_find("adamw") && optim_find("adam") && optim_find("sgd") && optim_find("muon"));
     EXPECT(optim_find("lion") == NULL);
 }
 
@@ -129,12 +185,15 @@ static params *gapped(arena *a)
 
 static void step_many(params *p, const optim_def *o, float *shadow, threads *pool, int count)
 {
+    arena a = {.name = "work"};
+    float *work = NEW(&a, float, (size_t)optim_work(o, p, count) + 1);
     optim_hyper h = o->defaults;
     h.momentum = 0.9f, h.weight_decay = 0.1f, h.lr = 0.01f;
     for (h.step = 1; h.step <= 3; h.step++) {
-        optim_step(o, &h, p, pool, count);
+        optim_step(o, &h, p, work, pool, count);
         optim_ema(shadow, 0.9f, p, pool, count);
     }
+    arena_free(&a);
 }
 
 TEST(optim_same_bits_for_any_thread_count)

@@ -138,7 +138,7 @@ static void train_step(fixture *f, uint64_t step)
     const optim_def *o = optim_find("adamw");
     optim_hyper h = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .step = step + 1};
     h.grad_scale = optim_clip_factor(optim_grad_norm(f->p, f->pool, threads_count(f->pool)), 1.0);
-    optim_step(o, &h, f->p, f->pool, threads_count(f->pool));
+    optim_step(o, &h, f->p, NULL, f->pool, threads_count(f->pool));
 }
 
 static void check_case(const json *golden, const json *c)
