@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_midi.c: what a musician asks of a MIDI file: how long, how many notes, how fast, in which metre and key, by which instruments
-// (kinds.h).
+// kinds_midi.c: what a musician asks of a MIDI file: how long, how many notes, how fast, in which metre and key, by which instruments, and
+// what it sounds like (kinds.h).
 #include "cmd/kinds.h"
+#include "data/affect.h"
 #include "data/feature.h"
-#include "data/midi.h"
+#include "data/key.h"
+#include "data/midi_stats.h"
 #include "data/tokens.h"
 
 // By sharps from -7 on: the circle of fifths.
@@ -75,6 +77,28 @@ static void put_range(const midi_song *s, json *o)
     }
 }
 
+// Estimates from the notes, whatever the file says of itself.
+static void put_estimates(const midi_song *s, json *o, arena *a)
+{
+    static const char *const names[PITCH_CLASSES] = {"C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B"};
+    double w[PITCH_CLASSES];
+    float x[MIDI_STATS];
+    key_weights(s, w);
+    midi_stats(a, s, x);
+    key_estimate k = key_find(w);
+    song_affect f = affect_estimate(a, s);
+    json *to = json_object();
+    if (k.found)
+        json_set_str(to, "key", arena_printf(a, "%s %s", names[k.tonic], k.minor ? "minor" : "major"));
+    json_set_num(to, "major_less_minor", k.best_major - k.best_minor);
+    json_set_num(to, "velocity", 127 * (double)x[MIDI_STATS_VELOCITY]);
+    json_set_num(to, "notes_per_second", s->seconds > 0 ? (double)s->n_notes / s->seconds : 0);
+    json_set_num(to, "articulation", (double)x[MIDI_STATS_ARTICULATION]);
+    json_set_num(to, "valence", f.valence);
+    json_set_num(to, "arousal", f.arousal);
+    json_set(o, "estimates", to);
+}
+
 static bool put_tokens(const midi_song *s, json *o, arena *a, err *e)
 {
     const feature_def *d = feature_find("tokens", e);
@@ -102,6 +126,7 @@ static bool describe_midi(const char *path, json *o, arena *a, err *e)
     put_tempo(s, o);
     put_metres_and_keys(s, o, a);
     put_instruments(s, o, a);
+    put_estimates(s, o, a);
     return put_tokens(s, o, a, e);
 }
 

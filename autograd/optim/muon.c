@@ -7,8 +7,8 @@
 //
 // orthogonal(u) is u with all its singular values near 1: five steps of X = (a I + b A + c A A) X with A = X X^T (or X times the same of
 // X^T X where X is tall: the smaller square) from X = u / |u|, whose coefficients take any value in (0, 1] to [0.7, 1.2]. The factor makes
-// an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables of
-// embeddings, adapters' factors) is AdamW's here, with the same rate and decay.
+// an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables
+// of embeddings, adapters' factors) is AdamW's here, with the same rate and decay.
 //
 // Computed in f32; PyTorch rounds the iteration to bf16.
 #include <string.h>
@@ -68,7 +68,8 @@ static void iterate(const float *x, float *y, float *gram, float *square, int64_
 {
     bool wide = rows <= cols;
     int64_t side = wide ? rows : cols, along = wide ? cols : rows;
-    gemm_serial(&(gemm){.ta = !wide, .tb = wide, .m = side, .n = side, .k = along, .a = x, .lda = cols, .b = x, .ldb = cols, .c = gram, .ldc = side});
+    gemm_serial(&(gemm){
+        .ta = !wide, .tb = wide, .m = side, .n = side, .k = along, .a = x, .lda = cols, .b = x, .ldb = cols, .c = gram, .ldc = side});
     gemm_serial(&(gemm){.m = side, .n = side, .k = side, .a = gram, .lda = side, .b = gram, .ldb = side, .c = square, .ldc = side});
     combine(gram, square, side);
     gemm p = {.m = rows, .n = cols, .k = side, .a = gram, .lda = side, .b = x, .ldb = cols, .c = y, .ldc = cols};
@@ -98,7 +99,15 @@ const optim_def VARIANT(optim_muon) = {
     .name = "muon",
     .summary = "orthogonal momentum for matrices, AdamW for the rest",
     .moments = 2,
-    .defaults = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.1f, .momentum = 0.95f, .nesterov = true, .step = 1, .grad_scale = 1},
+    .defaults = {.lr = 1e-3f,
+                 .beta1 = 0.9f,
+                 .beta2 = 0.999f,
+                 .eps = 1e-8f,
+                 .weight_decay = 0.1f,
+                 .momentum = 0.95f,
+                 .nesterov = true,
+                 .step = 1,
+                 .grad_scale = 1},
     .update = update,
     .matrix = matrix,
     .matrix_work = matrix_work,

@@ -27,6 +27,12 @@ TEST(program_describes_midi)
     EXPECT_STR(json_str(json_at(json_get(j, "keys"), 0), NULL), "G minor");
     EXPECT_INT(json_int(json_get(json_get(j, "instruments"), "track 2, channel 1, program 41"), -1), 4);
     EXPECT_INT(json_int(json_get(j, "note-seq-388"), -1), 13); // a velocity, four on and off, a shift for each
+    const json *heard = json_get(j, "estimates");
+    EXPECT_STR(json_str(json_get(heard, "key"), NULL), "G minor");
+    EXPECT(json_num(json_get(heard, "major_less_minor"), 1) < 0);
+    EXPECT_NEAR(json_num(json_get(heard, "notes_per_second"), -1), 2, 1e-9);
+    EXPECT_NEAR(json_num(json_get(heard, "articulation"), -1), 1, 1e-6);
+    EXPECT(json_num(json_get(heard, "valence"), 1) < 0);
     json_free(j);
     EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), path), 0);
     EXPECT_HAS(out, "G minor");
