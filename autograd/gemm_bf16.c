@@ -17,11 +17,19 @@ bool gemm_bf16_native(void)
     return gemm_onednn_has_bf16();
 }
 
+bool gemm_bf16_emulated(void)
+{
+    return gemm_onednn_takes_bf16();
+}
+
 bool gemm_bf16_choose(err *e)
 {
     const char *name = getenv("KMIDI_BF16");
     if (!name || !*name)
         atomic_store(&chosen, gemm_bf16_native() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN);
+    else if (!strcmp(name, "onednn") && !gemm_bf16_emulated())
+        return err_set(e, ERR_USAGE,
+                       "KMIDI_BF16 is onednn, which multiplies bf16 on CPUs with AVX-512 alone; set it to widen, or leave it unset");
     else if (!strcmp(name, "onednn"))
         atomic_store(&chosen, GEMM_BF16_ONEDNN | FORCED);
     else if (!strcmp(name, "widen"))

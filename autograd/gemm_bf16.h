@@ -28,9 +28,10 @@ typedef struct gemm_bf16 {
 typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way;
 bool gemm_bf16_choose(err *e) MUST_CHECK; // reads KMIDI_BF16; called by gemm_choose
 gemm_bf16_way gemm_bf16_current(void);
-bool gemm_bf16_forced(void);                             // KMIDI_BF16 named it
-bool gemm_bf16_native(void);                             // this CPU multiplies bf16
-void gemm_bf16_serial(const gemm_bf16 *p);               // GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
-double gemm_bf16_cost(int64_t m, int64_t n, int64_t k);  // nanoseconds on one thread of one product, estimate
+bool gemm_bf16_forced(void);                            // KMIDI_BF16 named it
+bool gemm_bf16_emulated(void);                          // oneDNN can, if slowly: any CPU with AVX-512
+bool gemm_bf16_native(void);                            // this CPU multiplies bf16
+void gemm_bf16_serial(const gemm_bf16 *p);              // GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
+double gemm_bf16_cost(int64_t m, int64_t n, int64_t k); // nanoseconds on one thread of one product, estimate
 
 #endif

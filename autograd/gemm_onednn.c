@@ -189,7 +189,17 @@ void gemm_onednn_bf16(const gemm_bf16 *p)
     must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));
 }
 
+static bool has(dnnl_cpu_isa_t isa)
+{
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
 bool gemm_onednn_has_bf16(void)
 {
-    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    return has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
+bool gemm_onednn_takes_bf16(void)
+{
+    return has(dnnl_cpu_isa_avx512_core);
 }

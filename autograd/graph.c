@@ -238,6 +238,18 @@ void graph_rewire(graph *g, const node *n, int k, tensor *t)
     g->nodes[n->id]->in[k] = t;
 }
 
+void graph_become(graph *g, const node *n, const node *like)
+{
+    node *to = g->nodes[n->id];
+    CHECK(to == n && like->n_out == n->n_out && shape_same(like->out[0]->shape, n->out[0]->shape) && like->out[0]->type == n->out[0]->type);
+    to->op = like->op, to->attrs = like->attrs, to->in = like->in, to->n_in = like->n_in;
+}
+
+void graph_append_to(graph *g, bool backward)
+{
+    g->backward = backward;
+}
+
 void graph_order(graph *g, const node *const order[], int n)
 {
     node **nodes = NEW(g->arena, node *, (size_t)n + 1);

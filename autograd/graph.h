@@ -95,6 +95,10 @@ tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
 
 // For passes over a whole graph, gradients included, before a plan is made from it. Input k of a node of `g` becomes `t`.
 void graph_rewire(graph *g, const node *n, int k, tensor *t);
+// Node `n` computes its output as `like` does, a node that was just appended; `like` itself is to be left out by graph_order.
+void graph_become(graph *g, const node *n, const node *like);
+// Whether nodes that are appended from here on belong to the backward pass.
+void graph_append_to(graph *g, bool backward);
 // The nodes in another order, which must be topological. Those left out are no longer of the graph.
 void graph_order(graph *g, const node *const order[], int n);
 

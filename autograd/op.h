@@ -37,7 +37,8 @@ typedef enum op_flags {
     OP_INPLACE1 = 4,    // ... of input 1
     OP_INPLACE_ANY = 8, // ... of any input of the output's size
     OP_RANDOM = 16,     // draws from seed and step
-    OP_AGAIN = 32       // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy of the node
+    OP_AGAIN = 32,      // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy of the node
+    OP_EXACT = 64       // neither what it reads nor what it makes is kept in fewer bits (precision.h)
 } op_flags;
 
 // A small case for the tests: inputs are filled from (seed, scale), integers below `below`.
@@ -71,6 +72,8 @@ struct op_def {
     void (*reference)(const call *c);                // plain loops, one thread, f64 sums; NULL: forward is plain already
     // Appends nodes for the gradients of inputs i with want[i] into din[i]; dout[j] is NULL where output j does not matter.
     void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[]);
+    // The same product of inputs 0 and 1 in bf16 or bf16x2 (ops/bf16_matmul.c); NULL: it is none, or has kernels of its own.
+    tensor *(*narrow)(graph *g, const node *n, tensor *const in[2], bool rounded);
     const char *no_gradient; // the reason, where gradient is NULL
     void (*portable)(const node *n, emitter *m);
     const char *no_portable; // the reason, where portable is NULL

@@ -113,6 +113,12 @@ static int choose_threads(double cost_ns, const plan_options *o)
     return n < 1 ? 1 : n > most ? most : n;
 }
 
+// Where gradients are added up over several runs, weights in another format outlive a run.
+static bool is_once(const planner *q, const node *n)
+{
+    return q->o->grad_mode == GRAD_ADD && q->o->grads && n->op == op_get(OP_cast) && n->in[0]->kind == TENSOR_PARAM;
+}
+
 static void make_steps(planner *q)
 {
     int most = graph_nodes(q->g) + (q->o->grads ? q->o->params->n : 0);
@@ -124,7 +130,8 @@ static void make_steps(planner *q)
         if (!node_needed(q, n))
             continue;
         double cost = node_cost(n);
-        q->p->steps[q->p->n_steps++] = (plan_step){.node = n, .threads = choose_threads(cost, q->o), .cost_ns = cost};
+        q->p->steps[q->p->n_steps++] =
+            (plan_step){.node = n, .threads = choose_threads(cost, q->o), .once = is_once(q, n), .cost_ns = cost};
         add_moves(q, n);
     }
 }
@@ -207,7 +214,8 @@ static void place_output(planner *q, const node *n, int k, int s)
         join_root(q, t, place_of(q, n->in[from])->root);
         return;
     }
-    *w = (place){.kind = PLACE_ARENA, .first = s, .root = t->id};
+    *w = (place){.kind = PLACE_ARENA, .first = q->p->steps[s].once ? 0 : s, .root = t->id};
+    q->kept[t->id] = q->kept[t->id] || q->p->steps[s].once;
     q->ends[t->id] = q->used[t->id] > s ? q->used[t->id] : s;
     if (q->bound[t->id] >= 0)
         w->kind = PLACE_GRADS, w->offset = sizeof(float) * (uint64_t)q->o->params->list[q->bound[t->id]].goffset;

@@ -26,6 +26,7 @@ typedef struct plan_step {
     const tensor *grad;
     int param; // index into params of `grad`
     int threads;
+    bool once;      // casts a weight and is kept: skipped while the weights stay (GRAD_ADD, run_step_again)
     double cost_ns; // estimate on one thread
 } plan_step;
 

@@ -17,6 +17,7 @@ typedef struct slot {
     void (*forward)(const call *c); // NULL: a gradient's move
     call c;
     move m;
+    bool once; // of plan_step
 } slot;
 
 struct run {
@@ -50,7 +51,7 @@ static void *locate(const run *r, const tensor *t)
 
 static slot node_slot(const run *r, const plan_step *st, threads *pool)
 {
-    slot s = {.forward = st->node->op->forward};
+    slot s = {.forward = st->node->op->forward, .once = st->once};
     s.c = (call){.n = st->node, .attrs = st->node->attrs, .work = r->memory + r->plan->arena_bytes, .pool = pool, .threads = st->threads};
     for (int k = 0; k < st->node->n_in; k++)
         s.c.in[k] = locate(r, st->node->in[k]);
@@ -134,6 +135,13 @@ void run_step(run *r, uint64_t seed, uint64_t step, bool training)
 {
     for (int i = 0; i < r->n; i++)
         run_slot(r, &r->slots[i], seed, step, training);
+}
+
+void run_step_again(run *r, uint64_t seed, uint64_t step, bool training)
+{
+    for (int i = 0; i < r->n; i++)
+        if (!r->slots[i].once)
+            run_slot(r, &r->slots[i], seed, step, training);
 }
 
 void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, double *seconds)

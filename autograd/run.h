@@ -20,6 +20,8 @@ void run_close(run *r);                    // accepts NULL
 void *run_input(run *r, const char *name); // NULL when the graph has none of that name
 void *run_data(run *r, const tensor *t);   // where t lies; meaningful for inputs and plan outputs
 void run_step(run *r, uint64_t seed, uint64_t step, bool training);
+// The same, when no weight has changed since the last run_step: what was made of weights alone is still there.
+void run_step_again(run *r, uint64_t seed, uint64_t step, bool training);
 // For --profile: seconds spent in each plan step by the last run_step_timed.
 void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, double *seconds);
 

@@ -20,7 +20,7 @@ static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
     {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
-    {"precision", 0, OPT_TEXT, "P", "fp32", false},
+    {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32)", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {0},
@@ -62,15 +62,15 @@ static bool measure(trainer *t, double seconds, double *rate, err *e)
 
 static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
 {
-    const char *precision = option_text(c, "precision", "fp32");
+    const char *name = option_text(c, "precision", "fp32");
     o->model = model_find(c->args[0]);
     if (!o->model)
         return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
     o->model = model_configure(o->model, option_text(c, "sizes", NULL), c->arena, e);
     if (!o->model)
         return false;
-    if (strcmp(precision, "fp32"))
-        return err_set(e, ERR_USAGE, "--precision takes fp32, not '%s'", precision);
+    if (!precision_find(name, &o->precision))
+        return err_set(e, ERR_USAGE, "--precision takes " PRECISION_CHOICES ", not '%s'", name);
     o->batch_size = option_int(c, "batch", 16);
     *length = option_int(c, "length", 128);
     if (o->batch_size < 1 || o->batch_size > 65536 || *length < 1 || *length > 65536)
@@ -115,7 +115,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_str(j, "model", o->model->name);
     json_set_int(j, "batch", d->batch);
     json_set_int(j, "length", d->time);
-    json_set_str(j, "precision", "fp32");
+    json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));

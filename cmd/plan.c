@@ -29,6 +29,7 @@ static void plan_people(cmd *c, const job *j, const trainer_memory *m)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", o->budget_from);
+    cmd_print(c, "%-28s %12s", "precision", precision_describe(o->precision));
     cmd_print(c, "%-28s %5lld x %lld", "batch x accumulation", (long long)o->batch_size, (long long)o->grad_accum);
     if (option_given(c, "nodes")) {
         strbuf table = {0};
@@ -50,6 +51,7 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "budget_bytes", (int64_t)j->options.budget);
     json_set_int(o, "micro_batch", j->options.batch_size);
     json_set_int(o, "grad_accum", j->options.grad_accum);
+    json_set_str(o, "precision", precision_name(j->options.precision));
     json_set_str(o, "recompute", "none");
     return o;
 }

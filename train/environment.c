@@ -71,6 +71,7 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "revision", version_revision());
     json_set_str(o, "compiler", __VERSION__);
     json_set_str(o, "gemm", gemm_describe(blas));
+    json_set_str(o, "precision", precision_describe(j->options.precision));
     json_set_str(o, "started", stamp);
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);

@@ -245,8 +245,8 @@ static void say_start(const job *j)
             (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
     log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
             o->budget_from);
-    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
-            gemm_describe(blas));
+    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
+            gemm_describe(blas), precision_describe(o->precision));
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
                 path_base(j->resume));

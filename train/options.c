@@ -110,7 +110,9 @@ static const config_key keys[] = {
      .help = "stop, resumable, before this time of this command is over; by default what the scheduler says (SLURM_JOB_END_TIME)"},
     {"train.threads", CONFIG_INT, NULL, 1, 1024, .help = "by default as many as this process may use"},
 
-    {"precision", CONFIG_ENUM, "fp32", .choices = "fp32", .help = "number format of weights and arithmetic"},
+    {"precision", CONFIG_ENUM, "fp32", .choices = PRECISION_CHOICES,
+     .help = "of products in training (docs/precision.md): f32; f32 from three products in bf16 where that is faster; or bf16, with what "
+             "is kept for the way back. Weights, and all that comes after training, are f32"},
 
     {"memory", CONFIG_SECTION, .help = "What training may use, all told; a run that needs more is refused before it starts"},
     {"memory.profile", CONFIG_ENUM, "auto", .choices = "auto|16gb|24gb|48gb",
@@ -359,6 +361,7 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
     read_data(c, o);
     read_loop(c, o);
     read_budget(c, memory_limit, o);
+    o->precision = (precision)config_choice(c, "precision");
     if (o->patience && !o->data.n_val)
         return err_set(e, ERR_CONFIG, "%s: early stopping needs 'data.val' to look at", config_where(c, "train.early_stopping.patience"));
     if (o->run_name && (strchr(o->run_name, '/') || *o->run_name == '.'))

@@ -6,6 +6,7 @@
 #define KMIDI_TRAIN_OPTIONS_H
 
 #include "autograd/optim.h"
+#include "autograd/precision.h"
 #include "base/config.h"
 #include "data/augment_midi.h"
 #include "lora/lora.h"
@@ -48,8 +49,9 @@ typedef struct train_options {
     const char *monitor;
     double grad_clip; // 0: none
     float label_smoothing, affect_weight, ema;
-    double time_limit;       // seconds, 0: none
-    int threads;             // 0: all that this process may use
+    double time_limit; // seconds, 0: none
+    int threads;       // 0: all that this process may use
+    precision precision;
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages
     int64_t log_every;

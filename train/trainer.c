@@ -48,7 +48,7 @@ static bool run_window(trainer *t, window *w, err *e)
         if (!b || !feed_copy(t->net, t->run, b, e))
             return false;
         uint64_t at = (uint64_t)st->epoch * t->s.train.batches + (uint64_t)(st->batch + w->batches);
-        run_step(t->run, (uint64_t)t->o->seed, at, true);
+        (w->batches ? run_step_again : run_step)(t->run, (uint64_t)t->o->seed, at, true);
         w->last = b;
         if (!isfinite(*loss))
             return not_finite(t, "loss", (double)*loss, b, e);

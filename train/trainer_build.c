@@ -32,6 +32,9 @@ static bool build_train(trainer *t, err *e)
     t->net = model_build(t->o->model, t->p, &d, t->a, e);
     if (!t->net)
         return false;
+    precision_products(t->net->g, t->o->precision);
+    if (t->o->precision == PRECISION_BF16)
+        precision_store(t->net->g);
     params_layout(t->p);
     tensor **outputs = NEW(t->a, tensor *, 1);
     outputs[0] = t->net->loss_sum;

@@ -71,7 +71,8 @@ static size_t workspace(const node *n, int count)
 static double cost(const node *n)
 {
     gemm p = sizes_of(n);
-    return (paired(n) ? 3 : 1) * gemm_bf16_cost(p.m, p.n, p.k) + activation_cost(((const bf16_matmul_attrs *)n->attrs)->act);
+    return (paired(n) ? 3 : 1) * gemm_bf16_cost(p.m, p.n, p.k) +
+           activation_cost(((const bf16_matmul_attrs *)n->attrs)->act) * (double)(p.m * p.n);
 }
 
 // As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in f32.

@@ -129,6 +129,7 @@ const op_def VARIANT(op_cross_entropy) = {
     .n_in_min = 3,
     .n_in_max = 3,
     .n_out = 1,
+    .flags = OP_EXACT,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .workspace = workspace,

@@ -176,6 +176,11 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
         din[2] = op_sum(g, p, (1u << (p->shape.rank - 1)) - 1, false);
 }
 
+static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+{
+    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], n->n_in == 3 ? n->in[2] : NULL}, false, true, act_of(n), rounded);
+}
+
 // Gemm where x is a matrix; otherwise MatMul by w^T (a constant that runtimes fold) and Add.
 static const char *emit_product(const node *n, emitter *m, const char *out)
 {
@@ -254,6 +259,7 @@ const op_def VARIANT(op_linear) = {
     .forward = forward,
     .reference = reference,
     .gradient = gradient,
+    .narrow = narrow,
     .portable = portable,
     .samples = samples,
     .n_samples = LENGTH(samples),

@@ -107,6 +107,12 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
         din[1] = shaped(g, t->tb ? op_matmul(g, d, flat, true, t->ta) : op_matmul(g, flat, d, !t->ta, false), b->shape);
 }
 
+static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+{
+    const matmul_attrs *t = n->attrs;
+    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], NULL}, t->ta, t->tb, ACT_NONE, rounded);
+}
+
 // A transposed operand, in 2-D where its rows are folded.
 static const char *turned(const node *n, emitter *m, int i, bool fold)
 {
@@ -172,6 +178,7 @@ const op_def VARIANT(op_matmul) = {
     .forward = forward,
     .reference = reference,
     .gradient = gradient,
+    .narrow = narrow,
     .portable = portable,
     .samples = samples,
     .n_samples = LENGTH(samples),

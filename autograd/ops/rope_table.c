@@ -111,6 +111,7 @@ const op_def VARIANT(op_rope_table) = {
     .n_in_min = 1,
     .n_in_max = 2,
     .n_out = 1,
+    .flags = OP_EXACT,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm_bf16.h"
 #include "base/file.h"
 #include "tests/train/small.h"
 #include "train/trainer_internal.h"
@@ -101,18 +102,19 @@ static bool stop_countdown(void *user)
     return --*left < 0;
 }
 
-TEST(trainer_resumes_bit_for_bit)
+static void resumes_in(precision how)
 {
     small_run s;
     arena keep = {0};
     small_open(&s, "emotion_recognizer", 4, 5);
     small_validate(&s, 2);
+    s.o.precision = how;
     s.o.grad_accum = 2, s.o.epochs = 4, s.o.log_every = 2, s.o.eval_every = 1, s.o.save_every = 1, s.o.keep_top_k = 2, s.o.ema = 0.9f;
     s.o.schedule = (schedule_options){.curve = schedule_find("cosine"), .warmup_steps = 3};
-    outcome whole = finish(&s, test_path("whole"), NULL, &keep);
+    outcome whole = finish(&s, test_path(precision_name(how)), NULL, &keep);
     EXPECT_INT(whole.state.step, 12);
     char dir[1024];
-    snprintf(dir, sizeof dir, "%s", test_path("parts"));
+    snprintf(dir, sizeof dir, "%s-parts", test_path(precision_name(how)));
     int parts = 0;
     outcome last = {0};
     for (bool done = false; !done && parts < 40; parts++) { // stopped again and again, now between steps, now during evaluation
@@ -138,6 +140,18 @@ TEST(trainer_resumes_bit_for_bit)
         0);
     small_close(&s);
     arena_free(&keep);
+}
+
+TEST(trainer_resumes_bit_for_bit)
+{
+    err e = {0};
+    setenv("KMIDI_BF16", "widen", 1); // so that bf16x3 is not fp32 on machines where that is faster
+    EXPECT_OK(gemm_bf16_choose(&e), e);
+    resumes_in(PRECISION_FP32);
+    resumes_in(PRECISION_BF16X3);
+    resumes_in(PRECISION_BF16);
+    unsetenv("KMIDI_BF16");
+    EXPECT_OK(gemm_bf16_choose(&e), e);
 }
 
 // Ends
