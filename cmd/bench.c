@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench.c: training steps a second of one model on one batch in memory, through the same trainer as `kmidi train`; or, for `mel`, seconds
-// of audio that become mel spectrograms in a second (ten minutes of noise in memory, as data_speed.py gives its peers).
+// of audio that become mel spectrograms in a second (ten minutes of noise in memory, as data_speed.py gives its peers); or what bench.h
+// names.
 //
 // The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight decay 0.01, on random values; three steps
 // to warm up, then the median of five slices.
@@ -9,12 +10,12 @@
 
 #include "autograd/gemm.h"
 #include "base/hw.h"
-#include "cmd/cmd.h"
+#include "cmd/bench.h"
 #include "data/mel_bench.h"
 #include "train/sample.h"
 #include "train/trainer.h"
 
-enum { SLICES = 5, WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
+enum { WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
 
 static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
@@ -23,6 +24,8 @@ static const option options[] = {
     {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32)", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
+    {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
+    {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)", false},
     {0},
 };
 
@@ -30,6 +33,12 @@ static int by_value(const void *x, const void *y)
 {
     double a = *(const double *)x, b = *(const double *)y;
     return a < b ? -1 : a > b ? 1 : 0;
+}
+
+double bench_median(double *rates, int n)
+{
+    qsort(rates, (size_t)n, sizeof *rates, by_value);
+    return rates[n / 2];
 }
 
 // Steps a second over `seconds`; a negative number when a step failed.
@@ -48,15 +57,14 @@ static double slice(trainer *t, double seconds, err *e)
 
 static bool measure(trainer *t, double seconds, double *rate, err *e)
 {
-    double rates[SLICES];
+    double rates[BENCH_SLICES];
     for (int i = 0; i < WARM_UP; i++)
         if (!trainer_step(t, e))
             return false;
-    for (int i = 0; i < SLICES; i++)
-        if ((rates[i] = slice(t, seconds / SLICES, e)) < 0)
+    for (int i = 0; i < BENCH_SLICES; i++)
+        if ((rates[i] = slice(t, seconds / BENCH_SLICES, e)) < 0)
             return false;
-    qsort(rates, SLICES, sizeof *rates, by_value);
-    *rate = rates[SLICES / 2];
+    *rate = bench_median(rates, BENCH_SLICES);
     return true;
 }
 
@@ -134,7 +142,7 @@ static bool bench_mel(cmd *c, err *e)
 {
     if (!cmd_threads(c, 0, e))
         return false;
-    double rate = mel_bench(c->env.pool, MEL_SECONDS, SLICES, e);
+    double rate = mel_bench(c->env.pool, MEL_SECONDS, BENCH_SLICES, e);
     if (rate <= 0)
         return false;
     json *j = json_object();
@@ -151,6 +159,10 @@ static bool bench_run(cmd *c, err *e)
 {
     if (!strcmp(c->args[0], "mel"))
         return bench_mel(c, e);
+    if (!strcmp(c->args[0], "attention"))
+        return bench_attention(c, e);
+    if (option_given(c, "generate"))
+        return bench_generate(c, e);
     train_options o = reference_step();
     int64_t length = 0;
     double rate = 0;
@@ -171,11 +183,12 @@ static bool bench_run(cmd *c, err *e)
 
 const command cmd_bench = {
     .name = "bench",
-    .summary = "Measures training steps a second of a model, or mel spectrograms",
-    .usage = "MODEL|mel [--batch N] [--length T] [--lora R]",
+    .summary = "Measures the speed of a model, of attention or of mel spectrograms",
+    .usage = "MODEL|attention|mel [--batch N] [--length T] [--lora R] [--generate]",
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .example = "kmidi bench emotion_recognizer --batch 64 --length 64 --threads 2 --json",
+    .example = "kmidi bench emotion_recognizer --batch 64 --length 64 --threads 2 --json\n"
+               "kmidi bench emotion_midi_transformer --generate --context 512 --threads 2",
     .run = bench_run,
 };

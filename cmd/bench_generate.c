@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// bench_generate.c: how long a token takes, of a model with random weights: a prompt of --context tokens is heard, then tokens are drawn
+// by the loop of `kmidi generate` with its sampler, on a context that grows by them. Each token reads the weights of a step once, so with
+// them goes the rate at which memory gave them.
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "base/hw.h"
+#include "base/rng.h"
+#include "cmd/bench.h"
+#include "models/generate.h"
+
+enum { SLICE_TOKENS = 64, WARM_UP = 4, CONTEXT = 512, CONTEXT_MOST = 65536 };
+enum { TOKENS = WARM_UP + BENCH_SLICES * SLICE_TOKENS };
+
+typedef struct clock_of {
+    double at[TOKENS]; // when each token was there
+    int n;
+} clock_of;
+
+static bool look(void *user, const int *tokens, int n)
+{
+    clock_of *k = user;
+    (void)tokens, (void)n;
+    k->at[k->n++] = hw_seconds();
+    return false;
+}
+
+// Weights that every token needs: not those through which the emotion is heard once.
+static int64_t bytes_a_token(const params *p)
+{
+    int64_t n = 0;
+    for (int i = 0; i < p->n; i++) {
+        const char *name = p->list[i].name;
+        bool once = !strncmp(name, "emotion_fc", 10) || strstr(name, "cross_attn.k_proj") || strstr(name, "cross_attn.v_proj");
+        n += once ? 0 : p->list[i].count;
+    }
+    return n * (int64_t)sizeof(float);
+}
+
+static generator *open_generator(const model_def *m, params *p, int context, threads *pool, arena *a, err *e)
+{
+    const float emotion[64] = {0.5f, -0.5f, 0.7f};
+    if (!strcmp(m->name, "melody_transformer"))
+        return melody_generator(p, emotion, pool, a, e);
+    if (m->section && !strcmp(m->section, "transformer"))
+        return transformer_generator(p, m, emotion, context + TOKENS, pool, a, e);
+    err_set(e, ERR_USAGE, "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do", m->name);
+    return NULL;
+}
+
+static bool draw(cmd *c, const model_def *m, params *p, int context, clock_of *k, err *e)
+{
+    arena *a = c->arena;
+    sampler_options o = {.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1};
+    int *prompt = NEW(a, int, (size_t)context + 1);
+    generate_job job = {.prompt = prompt, .n_prompt = context, .n = TOKENS, .done = look, .user = k};
+    job.tokens = NEW(a, int, (size_t)context + TOKENS);
+    generator *g = open_generator(m, p, context, c->env.pool, a, e);
+    rng r = rng_stream(1, "prompt", 0);
+    for (int i = 0; g && i < context; i++)
+        prompt[i] = (int)rng_below(r, 0, (uint32_t)i, (uint32_t)g->count);
+    bool ok = g && generate(g, sampler_open(&o, g->count, a), &job, &c->env, e);
+    generator_close(g);
+    return ok;
+}
+
+static double tokens_a_second(const clock_of *k)
+{
+    double rates[BENCH_SLICES];
+    for (int i = 0; i < BENCH_SLICES; i++) {
+        const double *from = k->at + WARM_UP - 1 + i * SLICE_TOKENS;
+        rates[i] = SLICE_TOKENS / (from[SLICE_TOKENS] - from[0]);
+    }
+    return bench_median(rates, BENCH_SLICES);
+}
+
+static void report(cmd *c, const model_def *m, const params *p, int context, double rate)
+{
+    double gb = (double)bytes_a_token(p) * rate * 1e-9;
+    json *j = json_object();
+    json_set_str(j, "model", m->name);
+    json_set_int(j, "context", context);
+    json_set_int(j, "threads", threads_count(c->env.pool));
+    json_set_num(j, "tokens_per_s", rate);
+    json_set_num(j, "ms_per_token", 1000 / rate);
+    json_set_int(j, "weight_bytes", bytes_a_token(p));
+    json_set_num(j, "weight_gb_per_s", gb);
+    json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
+    cmd_json(c, j);
+    cmd_print(c, "%s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of weights", m->name, context,
+              threads_count(c->env.pool), rate, 1000 / rate, gb);
+}
+
+bool bench_generate(cmd *c, err *e)
+{
+    const model_def *m = model_find(c->args[0]);
+    int64_t context = option_int(c, "context", CONTEXT);
+    clock_of k = {.n = 0};
+    if (!m)
+        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    if (context < 0 || context > CONTEXT_MOST)
+        return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
+    if (!(m = model_configure(m, option_text(c, "sizes", NULL), c->arena, e)) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+        return false;
+    params *p = params_open(c->arena);
+    bool ok = model_build(m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);
+    if (ok)
+        params_init(p, 1);
+    ok = ok && draw(c, m, p, (int)context, &k, e);
+    if (ok)
+        report(c, m, p, (int)context, tokens_a_second(&k));
+    params_release(p);
+    return ok;
+}
