@@ -35,6 +35,18 @@ static const char *find_font(const char *named)
     return NULL;
 }
 
+// RIFF of SoundFont 2 or 3, or of DLS. fluidsynth plays silence, and is content, where it is given anything else.
+static bool is_font(const char *path)
+{
+    char head[12] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && !memcmp(head, "RIFF", 4) &&
+              (!memcmp(head + 8, "sfbk", 4) || !memcmp(head + 8, "DLS ", 4));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 // Its exit status; 127: the command is not there.
 static int run_quietly(char *const argv[])
 {
@@ -95,6 +107,8 @@ bool render(const render_request *r, const char **by, err *e)
     bool there = false;
     if (font && !file_exists(font))
         return err_set(e, ERR_MISSING, "there is no sound font '%s'; check the name", font);
+    if (font && !is_font(font))
+        return err_set(e, ERR_FORMAT, "'%s' is no sound font; name an .sf2, .sf3 or .dls file", font);
     *by = "fluidsynth";
     if (font && by_fluidsynth(r, font, &there, e))
         return true;

@@ -250,6 +250,8 @@ TEST(generate_plays)
     clip_free(&c);
     EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/none.sf2"), 1);
     EXPECT_HAS(out, "there is no sound font");
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/a.mid"), 1);
+    EXPECT_HAS(out, "a.mid' is no sound font");
     EXPECT(!file_exists(test_path("b.wav")));
     // whoever plays where the system decides
     EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --json"), 0);
@@ -257,6 +259,26 @@ TEST(generate_plays)
     EXPECT_OK(clip_read(test_path("b.wav"), 0, 0, 0, &c, &e), e);
     clip_free(&c);
     arena_free(&a);
+}
+
+// A fluidsynth that writes what it was called with behind the header of a file.
+TEST(generate_asks_fluidsynth)
+{
+    const char *out;
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(test_shell(&out,
+                          "D=%s; printf 'RIFF1234sfbk' > $D/gm.sf2; mkdir $D/bin; cat > $D/bin/fluidsynth <<'END' && chmod +x "
+                          "$D/bin/fluidsynth\n#!/bin/sh\nall=$*; while [ \"$1\" != -F ]; do shift; done\nprintf '%%44s%%s' RIFF \"$all\" > "
+                          "\"$2\"\nEND",
+                          test_dir()),
+               0);
+    EXPECT_INT(test_shell(&out, "D=%s; PATH=$D/bin:$PATH %s generate $D/melody.h5 -e joy -o $D/a.mid -w $D/a.wav --soundfont $D/gm.sf2",
+                          test_dir(), test_kmidi()),
+               0);
+    EXPECT_HAS(out, "played by fluidsynth");
+    EXPECT_INT(test_shell(&out, "cat %s", test_path("a.wav")), 0);
+    EXPECT_HAS(out, "gm.sf2");
+    EXPECT_HAS(out, "a.mid");
 }
 
 TEST(generate_says_what_is_wrong)
