@@ -74,6 +74,10 @@ static void reference(const call *c)
 
 static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
 {
+    if (!want[1] && !want[2]) {
+        din[0] = op_layer_norm_input(g, dout[0], n->in[0], n->in[1], n->out[1]);
+        return;
+    }
     tensor *back = op_layer_norm_back(g, dout[0], n->in[0], n->in[1], n->out[1]);
     if (tensor_poisoned(back))
         return;

@@ -3,7 +3,7 @@
 // native_layer_norm_backward):
 //     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z        db = sum over rows of d
 // Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r). The two sums go through blocks of rows, each with sums of its own that are
-// then added in order: the same for any number of threads.
+// then added in order: the same for any number of threads. Where only dx is wanted, layer_norm_input stands in its place.
 #include <math.h>
 #include <string.h>
 
@@ -13,12 +13,8 @@ enum { BLOCK_ROWS = 64, IN_D = 0, IN_X, IN_W, IN_STATS };
 
 static bool rule(const node *n, err *e)
 {
-    char a[64], b[64];
-    shape d = n->in[IN_D]->shape, s = n->in[IN_STATS]->shape;
-    if (!layer_norm_fits(n->in[IN_X], n->in[IN_W], NULL, e))
+    if (!norm_back_fits(n->in[IN_D], n->in[IN_X], n->in[IN_W], n->in[IN_STATS], e))
         return false;
-    if (!shape_same(d, n->in[IN_X]->shape) || s.rank != 2 || s.d[0] != shape_rows(d) || s.d[1] != 2)
-        return rule_fail(e, "gradient %s does not fit its input and its rows' mean and deviation %s", shape_text(d, a), shape_text(s, b));
     for (int i = 1; i < 3; i++)
         n->out[i]->type = DT_F32, n->out[i]->shape = n->in[IN_W]->shape;
     return rule_same(n, e);
@@ -40,32 +36,12 @@ static double cost(const node *n)
     return 0.8 * (double)shape_count(n->in[IN_D]->shape);
 }
 
-typedef struct row_sums {
-    float p, pz;
-} row_sums;
-
-static inline row_sums sums_of(const float *d, const float *x, const float *w, int64_t n, float mean, float r)
-{
-    float p[LANES] = {0}, pz[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++) {
-            float v = d[i + k] * w[i + k];
-            p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
-        }
-    for (int64_t k = 0; k < n - i; k++) {
-        float v = d[i + k] * w[i + k];
-        p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
-    }
-    return (row_sums){lanes_sum(p, LANES), lanes_sum(pz, LANES)};
-}
-
 // dx may be d or x.
 static void row(const float *d, const float *x, const float *w, const float *stats, float *dx, float *restrict dw, float *restrict db,
                 int64_t n)
 {
     float mean = stats[0], r = stats[1];
-    row_sums s = sums_of(d, x, w, n, mean, r);
+    norm_sums s = norm_sums_of(d, x, w, n, mean, r);
     float mean_p = s.p / (float)n, mean_pz = s.pz / (float)n;
     INDEPENDENT
     for (int64_t i = 0; i < n; i++) {
@@ -116,15 +92,8 @@ static void reference(const call *c)
         }
         dw[i] = (float)sum_z, db[i] = (float)sum;
     }
-    for (int64_t q = 0; q < rows; q++) {
-        double mean = (double)stats[2 * q], r = (double)stats[2 * q + 1], p = 0, pz = 0;
-        for (int64_t i = 0; i < n; i++) {
-            double v = (double)d[q * n + i] * (double)w[i];
-            p += v / (double)n, pz += v * ((double)x[q * n + i] - mean) * r / (double)n;
-        }
-        for (int64_t i = 0; i < n; i++)
-            dx[q * n + i] = (float)(r * ((double)d[q * n + i] * (double)w[i] - p - ((double)x[q * n + i] - mean) * r * pz));
-    }
+    for (int64_t q = 0; q < rows; q++)
+        norm_exact(d + q * n, x + q * n, w, stats + 2 * q, dx + q * n, n);
 }
 
 static tensor *build(graph *g, tensor *const in[])

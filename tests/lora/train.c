@@ -99,6 +99,29 @@ TEST(lora_does_no_backward_work_for_frozen_weights)
     small_close(&s), small_close(&whole);
 }
 
+// Of the transformer, too: a product for each factor and each way back, none for a frozen matrix; no sum of a bias, norm or embedding.
+TEST(lora_does_no_backward_work_for_frozen_weights_of_the_transformer)
+{
+    static const char *const names[] = {"q_proj", "v_proj"};
+    lora_config c = {.r = 4, .alpha = 8, .together = true, .targets.names = {names, 2}};
+    arena a = {0};
+    err e = {0};
+    const model_def *m =
+        model_configure(model_find("emotion_midi_transformer"), "layers=2 dim=16 heads=2 ffn=24 cross=0 emotion_tokens=3", &a, &e);
+    model_dims d = {.batch = 2, .time = 5, .training = true, .adapters = m ? lora_match(&c, m, true, &a, &e) : NULL};
+    params *p = params_open(&a);
+    network *n = d.adapters ? model_build(m, p, &d, &a, &e) : NULL;
+    EXPECT_OK(n != NULL, e);
+    for (int i = 0; n && i < graph_nodes(n->g); i++) {
+        const node *k = graph_node(n->g, i);
+        for (int j = 0; k->backward && j < p->n; j++) // whatever has a frozen parameter's shape
+            test_expect(p->list[j].trainable || !shape_same(k->out[0]->shape, p->list[j].shape), __FILE__, __LINE__, "%s for %s",
+                        k->op->name, p->list[j].name);
+        EXPECT(strcmp(k->op->name, "layer_norm_back") && strcmp(k->op->name, "embedding_back"));
+    }
+    arena_free(&a);
+}
+
 // ---- A network by itself
 
 typedef struct net {
