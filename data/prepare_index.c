@@ -157,12 +157,13 @@ static bool first_pass(prepare *p, names *l, err *e)
         else if (!p->bad_lines++)
             p->first_reject = *e;
     }
-    ok = ok && e->code == ERR_NONE;
+    ok = ok && (e->code == ERR_NONE || (e->code == ERR_EMPTY && p->bad_lines)); // then what was wrong with those says more
     reader_close(r);
     if (ok && p->n_entries == 0)
         return p->bad_lines ? err_set(e, ERR_EMPTY, "none of the %llu entries can be used; the first: %s", (unsigned long long)p->bad_lines,
                                       p->first_reject.text)
-                            : err_set(e, ERR_EMPTY, "the index has no entries; there is nothing to prepare");
+                            : err_set(e, ERR_EMPTY, "no entries of the layout '%s' were found in '%s'; check `root` and `index`",
+                                      p->reader->name, p->options.root ? p->options.root : "");
     return ok;
 }
 

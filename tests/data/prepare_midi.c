@@ -2,6 +2,7 @@
 // MIDI to shards: the same whoever makes them, a name and a reason for what cannot be read, splits by notes.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "data/dataset.h"
@@ -294,6 +295,20 @@ TEST(prepare_midi_names_every_file_that_it_cannot_use)
     shard_close(s);
     strbuf_free(&text);
     arena_free(&a);
+}
+
+TEST(prepare_midi_says_why_there_is_nothing)
+{
+    const char *out;
+    EXPECT_OK(file_make_dirs(test_path("in"), &(err){0}), (err){0});
+    EXPECT_INT(test_shell(&out, "%s prepare configs/data/midi_emotion.yaml --out %s root=%s 2>&1", test_kmidi(), test_path("out"),
+                          test_path("in")),
+               1);
+    EXPECT_HAS(out, "no entries of the layout 'midi_emotion' were found in");
+    EXPECT(symlink("self", test_path("in/self")) == 0);
+    EXPECT_INT(test_shell(&out, "%s prepare configs/data/lakh.yaml --out %s root=%s 2>&1", test_kmidi(), test_path("out"), test_path("in")),
+               1);
+    EXPECT_HAS(out, "none of the 1 entries can be used; the first: '");
 }
 
 // The same notes in other bytes: another file, another split.
