@@ -146,22 +146,30 @@ const clip *clip_stream_info(const clip_stream *s)
     return &s->info;
 }
 
+static inline void average(float *restrict mono, const float *restrict x, int64_t n, int channels)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int c = 0; c < channels; c++)
+            sum += x[i * channels + c];
+        mono[i] = sum / (float)channels;
+    }
+}
+
 // Decodes up to BLOCK samples of whole frames and averages their channels. 0 at the end.
 static bool decode(clip_stream *s, int64_t most, int64_t *got, err *e)
 {
     int channels = s->info.source_channels, room = BLOCK / channels;
-    *got = sf_readf_float(s->file, s->raw, most < room ? most : room);
+    *got = sf_readf_float(s->file, channels == 1 ? s->mono : s->raw, most < room ? most : room);
     if (*got <= 0 && sf_error(s->file) != SF_ERR_NO_ERROR) {
         const char *why = sf_strerror(s->file);
         return err_set(e, ERR_DAMAGED, "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it", s->path,
                        (double)(s->first + s->done) / s->info.source_rate, (int)strcspn(why, ".\n"), why);
     }
-    for (int64_t i = 0; i < *got; i++) {
-        float sum = 0;
-        for (int c = 0; c < channels; c++)
-            sum += s->raw[i * channels + c];
-        s->mono[i] = sum / (float)channels;
-    }
+    if (channels == 2) // a constant, so that the loop becomes vectors
+        average(s->mono, s->raw, *got, 2);
+    else if (channels > 2)
+        average(s->mono, s->raw, *got, channels);
     return true;
 }
 
