@@ -31,6 +31,10 @@ const char *gemm_describe(char out[128]);               // "onednn 2.6.3 (avx512
 void gemm_run(const gemm *p, threads *pool, int count); // split over `count` threads
 void gemm_serial(const gemm *p);                        // on the calling thread
 double gemm_cost(int64_t m, int64_t n, int64_t k);      // nanoseconds on one thread, estimate
+static inline double gemm_flops(int64_t m, int64_t n, int64_t k)
+{
+    return 2.0 * (double)m * (double)n * (double)k;
+}
 // What this machine reaches at 2048^3 with `count` threads, GFLOP/s (about 0.3 s).
 double gemm_peak(threads *pool, int count);
 

@@ -68,6 +68,7 @@ struct op_def {
     bool (*shape)(const node *n, err *e);
     size_t (*workspace)(const node *n, int threads); // NULL: none
     double (*cost)(const node *n);                   // about how many nanoseconds one thread takes; NULL: from bytes moved
+    double (*flops)(const node *n);                  // of its matrix products, 2 M N K each; NULL: it has none
     void (*forward)(const call *c);                  // NULL for OP_VIEW
     void (*reference)(const call *c);                // plain loops, one thread, f64 sums; NULL: forward is plain already
     // Appends nodes for the gradients of inputs i with want[i] into din[i]; dout[j] is NULL where output j does not matter.

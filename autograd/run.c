@@ -144,12 +144,14 @@ void run_step_again(run *r, uint64_t seed, uint64_t step, bool training)
             run_slot(r, &r->slots[i], seed, step, training);
 }
 
-void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, double *seconds)
+void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, run_span *spans)
 {
-    memset(seconds, 0, sizeof *seconds * (size_t)r->plan->n_steps);
+    memset(spans, 0, sizeof *spans * (size_t)r->plan->n_steps);
+    double now = hw_seconds();
     for (int i = 0; i < r->n; i++) {
-        double begin = hw_seconds();
+        double begin = now;
         run_slot(r, &r->slots[i], seed, step, training);
-        seconds[r->step[i]] = hw_seconds() - begin;
+        now = hw_seconds();
+        spans[r->step[i]] = (run_span){begin, now};
     }
 }

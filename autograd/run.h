@@ -22,7 +22,10 @@ void *run_data(run *r, const tensor *t);   // where t lies; meaningful for input
 void run_step(run *r, uint64_t seed, uint64_t step, bool training);
 // The same, when no weight has changed since the last run_step: what was made of weights alone is still there.
 void run_step_again(run *r, uint64_t seed, uint64_t step, bool training);
-// For --profile: seconds spent in each plan step by the last run_step_timed.
-void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, double *seconds);
+// The same for --profile (profile.h), with hw_seconds before and after each plan step; zeros for views, which do nothing.
+typedef struct run_span {
+    double begin, end;
+} run_span;
+void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, run_span *spans);
 
 #endif

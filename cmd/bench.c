@@ -12,6 +12,7 @@
 #include "base/hw.h"
 #include "cmd/bench.h"
 #include "data/mel_bench.h"
+#include "train/profile_files.h"
 #include "train/sample.h"
 #include "train/trainer.h"
 
@@ -26,6 +27,8 @@ static const option options[] = {
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
     {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)", false},
+    {"profile", 0, OPT_COUNT, "N", "where the time of a step goes instead, the mean of N (10)", false},
+    {"out", 'o', OPT_TEXT, "DIR", "of --profile: the folder of profile.txt, profile.jsonl, trace.json (default: runs/MODEL-TIME)", false},
     {0},
 };
 
@@ -155,6 +158,38 @@ static bool bench_mel(cmd *c, err *e)
     return true;
 }
 
+static bool bench_profile(cmd *c, trainer *t, err *e)
+{
+    const profile *f = trainer_profile(t);
+    const char *dir = option_text(c, "out", NULL);
+    strbuf text = {0};
+    while (!profile_complete(f))
+        if (!trainer_step(t, e))
+            return false;
+    if (!dir)
+        dir = folder_name(c->args[0], c->arena);
+    if (!profile_write(f, dir, e))
+        return false;
+    profile_ops(f, &text);
+    json *j = json_object();
+    json_set_str(j, "profile", dir);
+    cmd_json(c, j);
+    cmd_print(c, "%s\nEvery node: %s/profile.txt; trace.json beside it opens in ui.perfetto.dev", text.s, dir);
+    strbuf_free(&text);
+    return true;
+}
+
+static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_dims *d, err *e)
+{
+    double rate = 0;
+    if (trainer_profile(t))
+        return bench_profile(c, t, e);
+    if (!measure(t, option_num(c, "seconds", 5), &rate, e))
+        return false;
+    bench_report(c, t, o, d, rate);
+    return true;
+}
+
 static bool bench_run(cmd *c, err *e)
 {
     if (!strcmp(c->args[0], "mel"))
@@ -164,19 +199,22 @@ static bool bench_run(cmd *c, err *e)
     if (option_given(c, "generate"))
         return bench_generate(c, e);
     train_options o = reference_step();
-    int64_t length = 0;
-    double rate = 0;
-    int64_t rank = option_int(c, "lora", 0);
+    int64_t length = 0, rank = option_int(c, "lora", 0);
+    if (option_given(c, "out") && !option_given(c, "profile"))
+        return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
     if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !gemm_choose(e) || !cmd_threads(c, 0, e))
         return false;
     model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
     batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
     sample_set set = {.list = &b, .n = 1};
-    trainer_setup s = {.o = &o, .env = &c->env, .train = sample_source(&set), .classes = d.classes, .time = length};
+    trainer_setup s = {.o = &o,
+                       .env = &c->env,
+                       .train = sample_source(&set),
+                       .classes = d.classes,
+                       .time = length,
+                       .profile_steps = option_count(c, "profile", PROFILE_STEPS)};
     trainer *t = trainer_open(&s, c->arena, e);
-    bool ok = t && measure(t, option_num(c, "seconds", 5), &rate, e);
-    if (ok)
-        bench_report(c, t, &o, &d, rate);
+    bool ok = t && bench_model(c, t, &o, &d, e);
     trainer_close(t);
     return ok;
 }
@@ -184,7 +222,7 @@ static bool bench_run(cmd *c, err *e)
 const command cmd_bench = {
     .name = "bench",
     .summary = "Measures the speed of a model, of attention or of mel spectrograms",
-    .usage = "MODEL|attention|mel [--batch N] [--length T] [--lora R] [--generate]",
+    .usage = "MODEL|attention|mel [--batch N] [--length T] [--lora R] [--generate] [--profile]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

@@ -44,6 +44,7 @@ typedef enum option_type {
     OPT_TEXT,  // any text
     OPT_TEXTS, // the same, as often as it is given (option_each)
     OPT_INT,   // a whole number
+    OPT_COUNT, // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
     OPT_NUM,   // a number
     OPT_BYTES, // "6GiB", "512MB", bytes
     OPT_TYPES
@@ -100,6 +101,7 @@ extern const option options_common[];
 bool option_given(const cmd *c, const char *name);
 const char *option_text(const cmd *c, const char *name, const char *fallback);
 int64_t option_int(const cmd *c, const char *name, int64_t fallback); // OPT_INT and OPT_BYTES
+int option_count(const cmd *c, const char *name, int fallback);       // OPT_COUNT: 0 when not given, `fallback` when given without a number
 double option_num(const cmd *c, const char *name, double fallback);
 const char *option_each(const cmd *c, const char *name, int i); // value i of OPT_TEXTS in their order; NULL behind the last
 

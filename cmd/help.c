@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // help.c: the table of commands and the texts that follow from it.
+#include <stdio.h>
 #include <string.h>
 
 #include "base/version.h"
@@ -66,13 +67,10 @@ static void help_options(const option *o, strbuf *out)
         char left[64], letter[8] = "    ";
         if (o->letter)
             letter[0] = '-', letter[1] = o->letter, letter[2] = ',';
-        size_t n = strlen(o->name), m = o->arg ? strlen(o->arg) + 1 : 0;
-        CHECK(n + m + 8 < sizeof left);
-        strcpy(left, letter);
-        strcat(left, "--");
-        strcat(left, o->name);
-        if (o->arg)
-            strcat(strcat(left, " "), o->arg);
+        const char *arg = o->arg ? o->arg : "";
+        const char *before = o->type == OPT_COUNT ? "[=" : *arg ? " " : "", *behind = o->type == OPT_COUNT ? "]" : "";
+        int n = snprintf(left, sizeof left, "%s--%s%s%s%s", letter, o->name, before, arg, behind);
+        CHECK(n < (int)sizeof left);
         strbuf_printf(out, "  %-24s %s\n", left, o->help);
     }
 }

@@ -12,6 +12,8 @@
 #include "base/config.h"
 #include "cmd/cmd.h"
 
+enum { COUNT_MOST = 1000000 };
+
 const option options_common[] = {
     {"json", 0, OPT_FLAG, NULL, "one JSON object a line on stdout, for scripts", false},
     {"quiet", 'q', OPT_FLAG, NULL, "no progress and no notes on stderr", false},
@@ -93,6 +95,14 @@ static bool value_int(option_value *v, err *e)
     return true;
 }
 
+static bool value_count(option_value *v, err *e)
+{
+    if (!*v->text)
+        return true;
+    return value_int(v, e) && ((v->i >= 1 && v->i <= COUNT_MOST) ||
+                               err_set(e, ERR_USAGE, "--%s takes a number from 1 to %d, not %s", v->option->name, COUNT_MOST, v->text));
+}
+
 static bool value_num(option_value *v, err *e)
 {
     char *end;
@@ -119,9 +129,9 @@ static bool value_any(option_value *v, err *e)
     return true;
 }
 
-static bool (*const value_of[OPT_TYPES])(option_value *v,
-                                         err *e) = {[OPT_FLAG] = value_any, [OPT_TEXT] = value_any, [OPT_TEXTS] = value_any,
-                                                    [OPT_INT] = value_int,  [OPT_NUM] = value_num,  [OPT_BYTES] = value_bytes};
+static bool (*const value_of[OPT_TYPES])(option_value *v, err *e) = {
+    [OPT_FLAG] = value_any,    [OPT_TEXT] = value_any, [OPT_TEXTS] = value_any,  [OPT_INT] = value_int,
+    [OPT_COUNT] = value_count, [OPT_NUM] = value_num,  [OPT_BYTES] = value_bytes};
 
 // A later value replaces an earlier one, unless the option takes several.
 static bool add_value(cmd *c, const option *o, const char *text, err *e)
@@ -146,6 +156,8 @@ static bool take_option(cmd *c, int argc, char **argv, int *i, err *e)
         return fail_unknown(c, argv[*i], e);
     if (o->type == OPT_FLAG)
         return attached ? err_set(e, ERR_USAGE, "--%s takes no value, but '%s' gives it one", o->name, argv[*i]) : add_value(c, o, "", e);
+    if (o->type == OPT_COUNT)
+        return add_value(c, o, attached ? attached : "", e);
     if (!attached && *i + 1 < argc && !spelled(c->self, argv[*i + 1], &ignored))
         attached = argv[++*i];
     if (!attached)
@@ -215,6 +227,12 @@ int64_t option_int(const cmd *c, const char *name, int64_t fallback)
 {
     const option_value *v = value_find(c, name);
     return v ? v->i : fallback;
+}
+
+int option_count(const cmd *c, const char *name, int fallback)
+{
+    const option_value *v = value_find(c, name);
+    return !v ? 0 : v->i ? (int)v->i : fallback;
 }
 
 double option_num(const cmd *c, const char *name, double fallback)

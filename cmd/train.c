@@ -12,6 +12,7 @@ static const option options[] = {
     {"run-dir", 0, OPT_TEXT, "DIR", "the run folder (default: runs/NAME-TIME)", false},
     {"resume", 0, OPT_TEXT, "RUN", "go on with this run (or with one of its checkpoints) exactly where it was saved", false},
     {"overwrite", 0, OPT_FLAG, NULL, "replace the run that --run-dir holds", false},
+    {"profile", 0, OPT_COUNT, "N", "where the time of a step goes, the mean of N (10): profile.txt, trace.json in the run folder", false},
     {0},
 };
 
@@ -83,8 +84,10 @@ static const char *command_line(cmd *c)
     strbuf_printf(&s, "kmidi train");
     for (int i = 0; i < c->n_args; i++)
         strbuf_printf(&s, " %s", c->args[i]);
-    for (int i = 0; i < c->n_values; i++)
-        strbuf_printf(&s, " --%s%s%s", c->values[i].option->name, *c->values[i].text ? " " : "", c->values[i].text);
+    for (int i = 0; i < c->n_values; i++) {
+        const option_value *v = &c->values[i];
+        strbuf_printf(&s, " --%s%s%s", v->option->name, !*v->text ? "" : v->option->type == OPT_COUNT ? "=" : " ", v->text);
+    }
     for (int i = 0; i < c->n_overrides; i++)
         strbuf_printf(&s, " %s", c->overrides[i]);
     const char *text = arena_strdup(c->arena, s.s);
@@ -102,6 +105,7 @@ static bool train_run(cmd *c, err *e)
                      .resume = option_text(c, "resume", NULL),
                      .overwrite = option_given(c, "overwrite"),
                      .command = command_line(c),
+                     .profile_steps = option_count(c, "profile", PROFILE_STEPS),
                      .env = &c->env,
                      .tick = on_tick,
                      .save_asked = on_save_asked,

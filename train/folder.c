@@ -14,9 +14,9 @@
 #include "base/str.h"
 
 // What a run writes, with checkpoints/*.h5: all that `overwrite` may remove.
-static const char *const own[] = {"config.yaml", "environment.json", "log.txt", "metrics.jsonl", "events.out.tfevents.*",
-                                  "report.html", "curve.svg",        "DONE",    "STOPPED",       "FAILED",
-                                  "SAVE"};
+static const char *const own[] = {"config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
+                                  "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
+                                  "DONE",        "STOPPED",          "FAILED",      "SAVE"};
 static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
 
 char *folder_name(const char *name, arena *a)

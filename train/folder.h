@@ -8,6 +8,7 @@
 //     events.out.*       the same for TensorBoard
 //     checkpoints/       last, previous, best, epoch-0010
 //     report.html, curve.svg
+//     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes (profile_files.h)
 //     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
 //     SAVE               make this file to have a checkpoint saved now; it is removed
 //

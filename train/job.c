@@ -145,6 +145,7 @@ static trainer_setup setup_of(const job *j, uint64_t base)
                            .resume = j->resume,
                            .other_bytes = j->shards->bytes,
                            .base_bytes = base,
+                           .profile_steps = j->r.profile_steps,
                            .tick = j->r.tick,
                            .save_asked = j->r.save_asked,
                            .user = j->r.user};

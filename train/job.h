@@ -21,6 +21,7 @@ typedef struct job_request {
     const char *resume;  // run folder or checkpoint; NULL: a new run
     bool overwrite;
     uint64_t budget;     // instead of the configuration's; 0: as configured
+    int profile_steps;   // 0: no profile
     const char *command; // the command line, for environment.json
     env *env;
     void (*tick)(void *user, const trainer_tick *t);

@@ -34,6 +34,19 @@ typedef struct window {
     const batch *last;
 } window;
 
+// The next batch, in the run's inputs; NULL on failure.
+static const batch *take_batch(trainer *t, err *e)
+{
+    double at = profile_clock(t->profile);
+    const batch *b = t->s.train.next(t->s.train.self, e);
+    profile_part_end(t->profile, PROFILE_WAIT, at);
+    at = profile_clock(t->profile);
+    if (!b || !feed_copy(t->net, t->run, b, e))
+        return NULL;
+    profile_part_end(t->profile, PROFILE_FEED, at);
+    return b;
+}
+
 // Forward and backward of the batches of one step; gradients are left in p->grads, times `scale`.
 static bool run_window(trainer *t, window *w, err *e)
 {
@@ -44,11 +57,11 @@ static bool run_window(trainer *t, window *w, err *e)
     if (t->o->grad_accum > 1)
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
     for (; w->batches < n; w->batches++) {
-        const batch *b = t->s.train.next(t->s.train.self, e);
-        if (!b || !feed_copy(t->net, t->run, b, e))
+        const batch *b = take_batch(t, e);
+        if (!b)
             return false;
         uint64_t at = (uint64_t)st->epoch * t->s.train.batches + (uint64_t)(st->batch + w->batches);
-        (w->batches ? run_step_again : run_step)(t->run, (uint64_t)t->o->seed, at, true);
+        profile_run(t->profile, t->run, (uint64_t)t->o->seed, at, w->batches > 0);
         w->last = b;
         if (!isfinite(*loss))
             return not_finite(t, "loss", (double)*loss, b, e);
@@ -72,8 +85,9 @@ static bool update(trainer *t, const window *w, err *e)
 {
     if (w->weight <= 0) // not one label in the window: nothing to learn
         return true;
-    double correction = t->expected_weight / w->weight;
+    double correction = t->expected_weight / w->weight, at = profile_clock(t->profile);
     t->norm = optim_grad_norm(t->p, t->s.env->pool, t->threads) * correction;
+    profile_part_end(t->profile, PROFILE_NORM, at);
     if (!isfinite(t->norm))
         return not_finite(t, "gradient", t->norm, w->last, e);
     optim_hyper h = t->o->hyper;
@@ -82,9 +96,14 @@ static bool update(trainer *t, const window *w, err *e)
     h.step = (uint64_t)t->state.step + 1;
     double clip = t->o->grad_clip > 0 ? (double)optim_clip_factor(t->norm, t->o->grad_clip) : 1.0;
     h.grad_scale = (float)(correction * clip);
+    at = profile_clock(t->profile);
     optim_step(t->o->optim, &h, t->p, t->work, t->s.env->pool, t->threads);
+    profile_part_end(t->profile, PROFILE_OPTIM, at);
+    at = profile_clock(t->profile);
     if (t->ema)
         optim_ema(t->ema, ema_decay(t), t->p, t->s.env->pool, t->threads);
+    if (t->ema)
+        profile_part_end(t->profile, PROFILE_EMA, at);
     return true;
 }
 
@@ -126,8 +145,10 @@ bool trainer_step(trainer *t, err *e)
     if (!t->seeked)
         t->s.train.seek(t->s.train.self, (uint64_t)t->state.epoch, (uint64_t)t->state.batch);
     t->seeked = true;
+    profile_begin(t->profile);
     if (!run_window(t, &w, e) || !update(t, &w, e))
         return false;
+    profile_end(t->profile);
     advance(t, &w);
     double took = hw_seconds() - began;
     t->longest_step = fmax(t->longest_step, took);
@@ -292,6 +313,16 @@ static bool log_when_due(trainer *t, err *e)
     return !now || trainer_log_step(t, e);
 }
 
+// As soon as all its steps are timed, so that a long run need not end first.
+static bool step(trainer *t, err *e)
+{
+    if (!trainer_step(t, e))
+        return false;
+    if (profile_complete(t->profile))
+        trainer_write_profile(t);
+    return log_when_due(t, e);
+}
+
 static bool loop(trainer *t, err *e)
 {
     while (true) {
@@ -302,7 +333,7 @@ static bool loop(trainer *t, err *e)
             return true;
         if (must_stop(t))
             return !t->folder || t->saved == t->state.step || trainer_save(t, false, false, e);
-        if (!trainer_step(t, e) || !log_when_due(t, e))
+        if (!step(t, e))
             return false;
         tick(t);
     }
@@ -316,6 +347,7 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
     judge(t);
     if (!loop(t, e))
         return false;
+    trainer_write_profile(t);
     *r = (trainer_result){.steps = t->state.step,
                           .total = t->total,
                           .steps_per_s = per_second(t, t->timed_steps),
@@ -429,6 +461,10 @@ const params *trainer_params(const trainer *t)
 const checkpoint_state *trainer_state(const trainer *t)
 {
     return &t->state;
+}
+const profile *trainer_profile(const trainer *t)
+{
+    return t->profile;
 }
 trainer_memory trainer_predict(const trainer *t)
 {

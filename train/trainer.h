@@ -15,6 +15,7 @@
 #ifndef KMIDI_TRAIN_TRAINER_H
 #define KMIDI_TRAIN_TRAINER_H
 
+#include "autograd/profile.h"
 #include "base/env.h"
 #include "train/checkpoint.h"
 #include "train/feed.h"
@@ -43,6 +44,7 @@ typedef struct trainer_setup {
     const char *resume;                              // checkpoint to go on from, or NULL
     uint64_t other_bytes;                            // of loaders: counted into the prediction
     uint64_t base_bytes;                             // resident before loaders and all this were opened; 0: now
+    int profile_steps;                               // that a profile is the mean of; 0: none is made
     void (*tick)(void *user, const trainer_tick *t); // may be NULL
     bool (*save_asked)(void *user);                  // may be NULL
     void *user;
@@ -83,6 +85,7 @@ void trainer_close(trainer *t); // accepts NULL
 const plan *trainer_step_plan(const trainer *t);
 const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
+const profile *trainer_profile(const trainer *t); // NULL without profile_steps, and once a run has written it
 trainer_memory trainer_predict(const trainer *t);
 int64_t trainer_steps_per_epoch(const trainer *t);
 int64_t trainer_total(const trainer *t);

@@ -133,5 +133,9 @@ bool trainer_build(trainer *t, err *e)
 
 bool trainer_allocate(trainer *t, err *e)
 {
-    return open_weights(t, e) && open_runs(t, e);
+    if (!open_weights(t, e) || !open_runs(t, e))
+        return false;
+    if (t->s.profile_steps)
+        t->profile = profile_open(t->plan, t->s.profile_steps, t->o->grad_accum, t->a);
+    return true;
 }

@@ -22,6 +22,7 @@ struct trainer {
     run *run;
     evaluator *eval; // NULL: no validation data
     events *events;
+    profile *profile; // NULL: none is made, or it is written
     checkpoint_state state;
     trainer_memory memory;
     int64_t per_epoch, total, warmup; // steps
@@ -50,6 +51,7 @@ size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;
 bool trainer_log_step(trainer *t, err *e) MUST_CHECK;
 bool trainer_log_eval(trainer *t, const metrics_result *r, err *e) MUST_CHECK;
+void trainer_write_profile(trainer *t);             // what there is of it, once; a profile that cannot be written is no reason to stop
 bool trainer_resume(trainer *t, err *e) MUST_CHECK; // numbers; trainer_attach then does the files
 
 #endif

@@ -52,8 +52,14 @@ static size_t workspace(const node *n, int count)
 static double cost(const node *n)
 {
     attention_dims m = dims_of(n);
-    double pairs = (double)(m.b * m.h) * (double)m.t * (double)m.s * (((const attention_attrs *)n->attrs)->causal ? 0.5 : 1);
-    return pairs * ((double)m.d * 0.06 + 1);
+    return attention_pairs(&m) * ((double)m.d * 0.06 + 1);
+}
+
+// Scores and the sum over values.
+static double flops(const node *n)
+{
+    attention_dims m = dims_of(n);
+    return 2 * 2 * attention_pairs(&m) * (double)m.d;
 }
 
 // A row of scores of which the first n are seen becomes e^(score - top) over all `width`; what was gathered before is scaled down.
@@ -213,6 +219,7 @@ const op_def VARIANT(op_attention) = {
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .gradient = gradient,

@@ -41,6 +41,13 @@ static inline attention_dims attention_of(const tensor *q, const tensor *k, cons
     return m;
 }
 
+// Pairs of a query and a key that it sees, over all heads.
+static inline double attention_pairs(const attention_dims *m)
+{
+    double seen = m->behind < m->s ? (double)m->behind + 0.5 * (double)(m->t + 1) : (double)m->s;
+    return (double)(m->b * m->h) * (double)m->t * seen;
+}
+
 // q [B, T, H d], k and v [B, S, H d]; a table of angles (or NULL) [T, d] turns both queries and keys, so S = T.
 static inline bool attention_fits(const tensor *q, const tensor *k, const tensor *v, const tensor *table, const void *attrs, err *e)
 {

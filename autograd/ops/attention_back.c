@@ -61,8 +61,14 @@ static size_t workspace(const node *n, int count)
 static double cost(const node *n)
 {
     attention_dims m = dims_of(n);
-    double pairs = (double)(m.b * m.h) * (double)m.t * (double)m.s * (((const attention_attrs *)n->attrs)->causal ? 0.5 : 1);
-    return pairs * ((double)m.d * 0.15 + 1);
+    return attention_pairs(&m) * ((double)m.d * 0.15 + 1);
+}
+
+// Scores again, d v^T, dq, dk, dv.
+static double flops(const node *n)
+{
+    attention_dims m = dims_of(n);
+    return 5 * 2 * attention_pairs(&m) * (double)m.d;
 }
 
 // p, ds [n] from scores and d v^T of one row, of which the first `seen` are seen.
@@ -222,6 +228,7 @@ const op_def VARIANT(op_attention_back) = {
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .no_gradient = "it stands in backward passes only; second derivatives are not taken",

@@ -64,6 +64,12 @@ static double cost(const node *n)
     return (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * ((double)m.d * 0.1 + 5);
 }
 
+static double flops(const node *n)
+{
+    step_dims m = dims_of(n);
+    return 4 * (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * (double)m.d;
+}
+
 // Query times n rows that are m->width apart.
 static void score_rows(float *score, const float *q, const float *rows, int64_t n, const step_dims *m)
 {
@@ -222,6 +228,7 @@ const op_def VARIANT(op_attention_step) = {
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .no_gradient = "it serves generation, through which nothing is learnt",

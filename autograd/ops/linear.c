@@ -87,6 +87,12 @@ static double cost(const node *n)
     return gemm_cost(p.m, p.n, p.k) + activation_cost(act_of(n)) * (double)(p.m * p.n);
 }
 
+static double flops(const node *n)
+{
+    gemm p = gemm_at(&(call){.n = n});
+    return gemm_flops(p.m, p.n, p.k);
+}
+
 static void tile(const call *c, const gemm *p)
 {
     const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
@@ -257,6 +263,7 @@ const op_def VARIANT(op_linear) = {
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .gradient = gradient,

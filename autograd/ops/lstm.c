@@ -226,6 +226,12 @@ static double lstm_cost(const node *n)
     return gemm_cost(d.b * d.t, 4 * d.h, d.i + d.h) + 1.5 * (double)(d.b * d.t * d.h);
 }
 
+static double flops(const node *n)
+{
+    dims d = dims_of(n);
+    return gemm_flops(d.b * d.t, 4 * d.h, d.i + d.h);
+}
+
 static double exact_sigmoid(double x)
 {
     return 1 / (1 + exp(-x));
@@ -376,6 +382,7 @@ const op_def VARIANT(op_lstm) = {
     .shape = lstm_shape,
     .workspace = lstm_workspace,
     .cost = lstm_cost,
+    .flops = flops,
     .forward = lstm_forward,
     .reference = lstm_reference,
     .gradient = lstm_gradient,

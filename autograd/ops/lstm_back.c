@@ -73,6 +73,12 @@ static double cost(const node *n)
     return gemm_cost(d.b * d.t, d.h, 4 * d.h) + 1.0 * (double)(d.b * d.t * d.h);
 }
 
+static double flops(const node *n)
+{
+    dims d = dims_of(n);
+    return gemm_flops(d.b * d.t, d.h, 4 * d.h);
+}
+
 static void pack(void *arg, int index, int count)
 {
     const call *c = arg;
@@ -265,6 +271,7 @@ const op_def VARIANT(op_lstm_back) = {
     .shape = shape_rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",

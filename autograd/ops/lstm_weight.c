@@ -27,6 +27,12 @@ static double cost(const node *n)
     return gemm_cost(d.d[2], n->in[1]->shape.d[2], d.d[0] * d.d[1]);
 }
 
+static double flops(const node *n)
+{
+    shape d = n->in[0]->shape;
+    return gemm_flops(d.d[2], n->in[1]->shape.d[2], d.d[0] * (d.d[1] - 1));
+}
+
 // One product over the whole batch, had it no borders: what the tiles are cut by.
 static gemm whole_of(const node *n)
 {
@@ -99,6 +105,7 @@ const op_def VARIANT(op_lstm_weight) = {
     .types = 1u << DT_F32,
     .shape = shape_rule,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",

@@ -59,6 +59,12 @@ static double cost(const node *n)
     return gemm_cost(p.m, p.n, p.k);
 }
 
+static double flops(const node *n)
+{
+    gemm p = gemm_of(n);
+    return gemm_flops(p.m, p.n, p.k);
+}
+
 static gemm gemm_at(const call *c)
 {
     gemm p = gemm_of(c->n);
@@ -175,6 +181,7 @@ const op_def VARIANT(op_matmul) = {
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .gradient = gradient,

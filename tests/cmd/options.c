@@ -6,9 +6,13 @@
 #include "tests/test.h"
 
 static const option table[] = {
-    {"out", 'o', OPT_TEXT, "DIR", "where", true},     {"jobs", 'j', OPT_INT, "N", "how many", false},
-    {"rate", 0, OPT_NUM, "R", "how fast", false},     {"budget", 0, OPT_BYTES, "SIZE", "how much", false},
-    {"force", 'f', OPT_FLAG, NULL, "whether", false}, {0},
+    {"out", 'o', OPT_TEXT, "DIR", "where", true},
+    {"jobs", 'j', OPT_INT, "N", "how many", false},
+    {"rate", 0, OPT_NUM, "R", "how fast", false},
+    {"budget", 0, OPT_BYTES, "SIZE", "how much", false},
+    {"force", 'f', OPT_FLAG, NULL, "whether", false},
+    {"again", 0, OPT_COUNT, "N", "how often", false},
+    {0},
 };
 static const command self = {.name = "test", .usage = "A [B] --out DIR", .options = table, .args_min = 1, .args_max = 2, .overrides = true};
 
@@ -53,6 +57,11 @@ TEST(options_have_types_and_fallbacks)
     EXPECT_STR(c.overrides[1], "data.train=[a=b,c]");
     EXPECT_OK(parse(&c, &a, "a -o d", &e), e);
     EXPECT_INT(option_int(&c, "jobs", 7), 7);
+    EXPECT_INT(option_count(&c, "again", 10), 0);
+    EXPECT_OK(parse(&c, &a, "--again a -o d", &e), e); // only what "=" joins to it is its value
+    EXPECT_INT(option_count(&c, "again", 10), 10);
+    EXPECT_OK(parse(&c, &a, "--again=20 a -o d", &e), e);
+    EXPECT_INT(option_count(&c, "again", 10), 20);
     EXPECT_OK(parse(&c, &a, "a -o d -- --x=1", &e), e); // behind "--" all is positional
     EXPECT_INT(c.n_args, 2);
     EXPECT_OK(parse(&c, &a, "--help", &e), e); // asks for help: nothing else is required
@@ -76,6 +85,8 @@ TEST(options_say_what_is_wrong)
         {"a -o d -j x", "--jobs takes a whole number, not 'x'"},
         {"a -o d -j 1.5", "--jobs takes a whole number, not '1.5'"},
         {"a -o d -j 99999999999999999999", "--jobs takes a whole number"},
+        {"a -o d --again=0", "--again takes a number from 1 to 1000000, not 0"},
+        {"a -o d --again=x", "--again takes a whole number, not 'x'"},
         {"a -o d --rate nan", "--rate takes a number, not 'nan'"},
         {"a -o d --budget many", "--budget takes a size such as 6GiB or 512MB, not 'many'"},
         {"a -o d --force=yes", "--force takes no value"},

@@ -164,3 +164,30 @@ TEST(train_program_survives_a_full_disk)
     EXPECT_INT(test_shell(&out, "%s train --resume %s/run", k, dir), 0);
     EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
 }
+
+TEST(train_program_profiles_its_steps)
+{
+    const char *out, *yaml = corpus_make(test_path("data")), *dir = test_dir(), *k = test_kmidi();
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/run --profile=5", k, yaml, dir), 0);
+    EXPECT_HAS(out, "profile: the mean of 5 steps in");
+    EXPECT_INT(test_shell(&out, "cd %s/run && grep -c . profile.jsonl trace.json && cat profile.txt", dir), 0);
+    EXPECT_HAS(out, "trace.json:1");
+    EXPECT_HAS(out, "the mean of 5 (");
+    EXPECT_HAS(out, "waiting for data");
+    EXPECT_HAS(out, "fc1.weight");
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s/short --profile train.max_steps=2", k, yaml, dir), 0);
+    EXPECT_HAS(out, "no profile: the first 3 steps warm up");
+    EXPECT_INT(test_shell(&out, "test ! -e %s/short/trace.json && grep -q -- --profile=5 %s/run/environment.json", dir, dir), 0);
+}
+
+TEST(bench_program_profiles_a_model)
+{
+    const char *out, *dir = test_dir(), *k = test_kmidi();
+    EXPECT_INT(test_shell(&out, "%s bench groove_predictor --profile=3 --out %s/bench --json && ls %s/bench", k, dir, dir), 0);
+    EXPECT_HAS(out, "{\"profile\": ");
+    EXPECT_HAS(out, "profile.jsonl\nprofile.txt\ntrace.json");
+    EXPECT_INT(test_shell(&out, "%s bench groove_predictor --out %s/bench", k, dir), 2);
+    EXPECT_HAS(out, "--out is of --profile");
+    EXPECT_INT(test_shell(&out, "%s bench --help", k), 0);
+    EXPECT_HAS(out, "--profile[=N]");
+}

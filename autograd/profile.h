@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// profile.h: where the time of a training step goes: a row for each step of the plan, one for each thing around it, and one for the rest,
+// so that rows add up to the step.
+//
+//     profile *f = profile_open(plan, 10, 1, &arena);    // the mean of ten steps, one batch each
+//     profile_begin(f);                                  // a step; those of the warm-up and those behind the last are not timed
+//     double at = profile_clock(f);
+//     ... take a batch ...
+//     profile_part_end(f, PROFILE_WAIT, at);
+//     profile_run(f, run, seed, step, false);                 // run_step, timed node by node when this step is
+//     profile_end(f);
+//     profile_table(f, &text);                           // profile_print.c
+//
+// All of them accept NULL, which is how a run without a profile calls them: a comparison each, no clock is read.
+//
+// FLOP are those of matrix products as op.h has them, 2 M N K each; a node without products shows none. Bytes are those of a node's inputs
+// and outputs, each once: what it would move had it a perfect cache.
+#ifndef KMIDI_AUTOGRAD_PROFILE_H
+#define KMIDI_AUTOGRAD_PROFILE_H
+
+#include "autograd/run.h"
+
+enum { PROFILE_WARM_UP = 3, PROFILE_STEPS = 10 };
+
+typedef enum profile_phase { PHASE_DATA, PHASE_FORWARD, PHASE_BACKWARD, PHASE_OPTIMISER, PHASE_REST, PHASE_COUNT } profile_phase;
+const char *profile_phase_name(profile_phase p);
+
+// What stands around the plan.
+typedef enum profile_part { PROFILE_WAIT, PROFILE_FEED, PROFILE_NORM, PROFILE_OPTIM, PROFILE_EMA, PROFILE_PARTS } profile_part;
+
+typedef struct profile_row {
+    const char *op;    // "linear", "(copy gradient)", "waiting for data"
+    const char *what;  // the weight that it reads, or whose gradient it makes; "" where there is none
+    const tensor *out; // NULL for what stands around the plan
+    profile_phase phase;
+    int threads;
+    double flops, bytes; // of one call
+    double seconds;      // of all timed steps
+    int64_t calls;
+} profile_row;
+
+// Where a row was in the last timed step, in seconds from its begin.
+typedef struct profile_event {
+    int row;
+    double begin, end;
+} profile_event;
+
+typedef struct profile profile;
+
+// `steps` to take the mean of, `batches` in each at most. Owned by `a`; the plan's parameters are allocated.
+profile *profile_open(const plan *p, int steps, int64_t batches, arena *a);
+void profile_begin(profile *f);
+void profile_end(profile *f);
+double profile_clock(const profile *f); // 0 when this step is not timed
+void profile_part_end(profile *f, profile_part part, double began);
+// A batch of training; `again`: no weight has changed since the last (run_step_again).
+void profile_run(profile *f, run *r, uint64_t seed, uint64_t step, bool again);
+
+bool profile_complete(const profile *f);                               // all steps are timed
+int profile_steps(const profile *f);                                   // timed so far
+double profile_seconds(const profile *f, double *least, double *most); // of a step: the mean, and the ends
+const profile_row *profile_rows(const profile *f, int *n);             // in the order of the plan, then the parts, then the rest
+const profile_event *profile_events(const profile *f, int *n);
+
+// profile_print.c
+void profile_ops(const profile *f, strbuf *out);   // a line an op, the longest first
+void profile_table(const profile *f, strbuf *out); // the same, then a line a node
+void profile_lines(const profile *f, strbuf *out); // JSON, an object a line: {"kind": "step"|"op"|"node", ...}
+void profile_trace(const profile *f, strbuf *out); // the last step in the Trace Event Format, for ui.perfetto.dev and chrome://tracing
+
+#endif
