@@ -34,4 +34,7 @@ bool gemm_bf16_native(void);                            // this CPU multiplies b
 void gemm_bf16_serial(const gemm_bf16 *p);              // GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
 double gemm_bf16_cost(int64_t m, int64_t n, int64_t k); // nanoseconds on one thread of one product, estimate
 
+// Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k count. GEMM_BF16_ONEDNN.
+bool gemm_bf16x3_faster(const gemm *sizes);
+
 #endif

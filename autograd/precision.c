@@ -6,10 +6,12 @@
 #include "autograd/precision.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "autograd/gemm_bf16.h"
 #include "autograd/op.h"
+#include "base/str.h"
 
 enum {
     PRODUCT_LEAST = 1 << 20, // multiply-adds: smaller products stay f32, a cast costs more than it saves
@@ -55,6 +57,7 @@ typedef struct pass {
     tensor **narrow;     // in bf16 or bf16x2, for products of either pass, or kept
     tensor **narrow_own; // for products of the backward pass alone
     tensor **wide;       // what was kept, in f32 again
+    strbuf chosen;       // bf16x3
     int *last;           // the last node of the forward pass that makes or reads it, or a view of it
 } pass;
 
@@ -92,10 +95,39 @@ static bool large_enough(const node *n)
     return sqrt(mn * mk * nk) >= PRODUCT_LEAST && mn * mk >= 4 * nk; // two rows at least
 }
 
-static bool becomes_narrow(const pass *q, const node *n)
+static int64_t columns(const tensor *t)
+{
+    return t->shape.d[t->shape.rank - 1];
+}
+
+// Which matrix is read transposed shows in its columns, unless the sizes are equal.
+static gemm sizes_of(const node *n)
+{
+    int64_t mn = shape_count(n->out[0]->shape), mk = shape_count(n->in[0]->shape), nk = shape_count(n->in[1]->shape);
+    gemm p = {.n = columns(n->out[0]), .m = mn / columns(n->out[0]), .k = nk / columns(n->out[0])};
+    p.ta = columns(n->in[0]) != p.k && mk == p.m * p.k;
+    p.tb = columns(n->in[1]) != p.n;
+    return p;
+}
+
+// Whether three products are faster than one, as it was chosen before, or measured and written down.
+static bool three_are_faster(pass *q, const node *n)
+{
+    gemm p = sizes_of(n);
+    char key[80];
+    snprintf(key, sizeof key, " %lldx%lldx%lld%c%c=", (long long)p.m, (long long)p.n, (long long)p.k, p.ta ? 't' : 'n', p.tb ? 't' : 'n');
+    const char *known = q->chosen.s ? strstr(q->chosen.s, key) : NULL;
+    if (known)
+        return known[strlen(key)] == '3';
+    bool faster = gemm_bf16_forced() || (gemm_bf16_native() && gemm_bf16x3_faster(&p));
+    strbuf_printf(&q->chosen, "%s%d", key, faster ? 3 : 1);
+    return faster;
+}
+
+static bool becomes_narrow(pass *q, const node *n)
 {
     bool takes = n->op->narrow && n->in[0]->type == DT_F32 && n->in[1]->type == DT_F32 && large_enough(n);
-    return takes && (q->p == PRECISION_BF16 || (q->p == PRECISION_BF16X3 && (gemm_bf16_native() || gemm_bf16_forced())));
+    return takes && (q->p == PRECISION_BF16 || (q->p == PRECISION_BF16X3 && three_are_faster(q, n)));
 }
 
 // Who reads what, from the last node to the first, through views.
@@ -137,9 +169,10 @@ static void make_narrow(pass *q, const node *n)
         graph_become(q->g, n, made->from);
 }
 
-void precision_products(graph *g, precision p)
+const char *precision_products(graph *g, precision p, const char *chosen)
 {
     pass *q = pass_open(g, p);
+    strbuf_printf(&q->chosen, "%s", chosen ? chosen : "");
     find_readers(q);
     for (int i = 0; i < q->n_nodes; i++) {
         const node *n = graph_node(g, i);
@@ -149,6 +182,9 @@ void precision_products(graph *g, precision p)
     }
     graph_order(g, q->order, q->n);
     graph_append_to(g, false);
+    const char *text = arena_strdup(graph_arena(g), q->chosen.s ? q->chosen.s : "");
+    strbuf_free(&q->chosen);
+    return text;
 }
 
 // --- what is kept -----------------------------------------------------------------------------

@@ -19,7 +19,9 @@ const char *precision_describe(precision p);         // with how this machine do
 #define PRECISION_CHOICES "fp32|bf16x3|bf16"         // for options and configuration, in the order of the enumeration
 
 // Puts bf16_matmul in the place of linear and matmul where `p` says so. Both passes leave every tensor that a caller may hold where it is.
-void precision_products(graph *g, precision p);
+// bf16x3: returns what was chosen for each size of product (" 4096x384x384nt=3 ..."), owned by the graph's arena; given as `chosen` it is
+// chosen again, sizes that are not in it (NULL: all) are measured. A resumed run so computes as it began. Other precisions: "".
+const char *precision_products(graph *g, precision p, const char *chosen);
 // Keeps as bf16 what lives from forward to backward, but what must be exact (OP_EXACT), small or integer.
 void precision_store(graph *g);
 

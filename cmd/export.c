@@ -24,7 +24,8 @@ static model_meta copied_meta(cmd *c, const deploy *d)
 {
     model_meta meta = {.arena = c->arena};
     for (int i = 0; i < d->file->meta.n; i++)
-        meta_set(&meta, d->file->meta.keys[i], d->file->meta.values[i]);
+        if (strcmp(d->file->meta.keys[i], "bf16x3")) // of the run, not of the model
+            meta_set(&meta, d->file->meta.keys[i], d->file->meta.values[i]);
     return meta;
 }
 

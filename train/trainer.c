@@ -408,6 +408,8 @@ static bool start(trainer *t, err *e)
     t->meta.arena = t->a;
     for (int i = 0; t->s.meta && i < t->s.meta->n; i++)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
+    if (*t->products)
+        meta_set(&t->meta, "bf16x3", t->products);
     const char *from = t->adapters ? t->o->lora_base : t->o->init_from;
     if (from && !t->s.resume && !start_from(t, from, e))
         return err_trail(e, t->adapters ? "lora.base" : "init_from");

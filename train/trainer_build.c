@@ -26,13 +26,29 @@ static model_dims dims_of(const trainer *t, bool training)
                         .adapters = t->adapters};
 }
 
+// What a resumed run chose when it began (precision.h); NULL: nothing.
+static bool products_before(const trainer *t, const char **chosen, err *e)
+{
+    *chosen = NULL;
+    if (!t->s.resume || t->o->precision != PRECISION_BF16X3)
+        return true;
+    checkpoint *k = checkpoint_open(t->s.resume, t->a, e);
+    if (k && meta_get(&k->meta, "bf16x3"))
+        *chosen = arena_strdup(t->a, meta_get(&k->meta, "bf16x3"));
+    checkpoint_close(k);
+    return k != NULL;
+}
+
 static bool build_train(trainer *t, err *e)
 {
     model_dims d = dims_of(t, true);
+    const char *chosen;
+    if (!products_before(t, &chosen, e))
+        return false;
     t->net = model_build(t->o->model, t->p, &d, t->a, e);
     if (!t->net)
         return false;
-    precision_products(t->net->g, t->o->precision);
+    t->products = precision_products(t->net->g, t->o->precision, chosen);
     if (t->o->precision == PRECISION_BF16)
         precision_store(t->net->g);
     params_layout(t->p);

@@ -18,6 +18,7 @@ struct trainer {
     float *ema;               // p->grads_len, or NULL
     float *work;              // of the optimiser: optim_work elements, or NULL
     network *net;
+    const char *products; // bf16x3: which products are three (precision.h)
     plan *plan;
     run *run;
     evaluator *eval; // NULL: no validation data

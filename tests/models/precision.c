@@ -107,7 +107,7 @@ static network *transformer(arena *a, params *p, precision how)
     network *n = m ? model_build(m, p, &(model_dims){.batch = 16, .time = 128, .training = true}, a, &e) : NULL;
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
         return NULL;
-    precision_products(n->g, how);
+    (void)precision_products(n->g, how, NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
     params_layout(p);
@@ -133,6 +133,45 @@ TEST(precision_bf16_keeps_half_of_the_bytes)
     uint64_t narrow = arena_of(PRECISION_BF16), full = arena_of(PRECISION_FP32);
     EXPECT_BELOW((double)narrow / (double)full, 0.6);
     EXPECT_INT(arena_of(PRECISION_BF16X3), arena_of(PRECISION_FP32)); // no product is faster in three parts here, or all bytes are as many
+}
+
+static int products_of(const char *chosen, const char **said, arena *a)
+{
+    err e = {0};
+    int products = 0;
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=1 dim=64 heads=2 ffn=256 cross=0", a, &e);
+    network *n = m ? model_build(m, params_open(a), &(model_dims){.batch = 4, .time = 128, .training = true}, a, &e) : NULL;
+    if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
+        return -1;
+    *said = precision_products(n->g, PRECISION_BF16X3, chosen);
+    for (int i = 0; i < graph_nodes(n->g); i++)
+        products += graph_node(n->g, i)->op == op_get(OP_bf16_matmul);
+    return products;
+}
+
+// gate_proj and up_proj: [512, 64] by w [256, 64] transposed.
+TEST(precision_bf16x3_does_again_what_was_chosen)
+{
+    arena a = {.name = "precision"};
+    const char *said, *again;
+    EXPECT_INT(products_of(" 512x256x64nt=3", &said, &a), gemm_bf16_native() ? products_of(said, &again, &a) : 2);
+    EXPECT_HAS(said, " 512x256x64nt=3 ");
+    EXPECT_HAS(said, " 64x256x512tn=");
+    EXPECT_INT(products_of(said, &again, &a), products_of(again, &again, &a));
+    EXPECT_STR(again, said);
+    arena_free(&a);
+}
+
+// Emulated, three products cannot be faster than one.
+TEST(precision_bf16x3_is_measured)
+{
+    if (!gemm_bf16_emulated() || gemm_bf16_native()) {
+        test_skip("for CPUs with AVX-512 and without bf16");
+        return;
+    }
+    multiply_by("onednn");
+    EXPECT(!gemm_bf16x3_faster(&(gemm){.tb = true, .m = 512, .n = 384, .k = 384}));
+    multiply_by(NULL);
 }
 
 // How many casts of a matrix to bf16 there are.

@@ -30,7 +30,7 @@ float step_model(const model_def *m, params *p, threads *pool, int count, precis
         EXPECT_OK(params_allocate(p, 0, &e), e);
         params_init(p, 5);
     }
-    precision_products(n->g, how);
+    (void)precision_products(n->g, how, NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
     plan_options o = {.threads = count, .outputs = &n->loss, .n_outputs = 1, .params = p, .grads = n->grads};
