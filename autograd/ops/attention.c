@@ -62,15 +62,17 @@ static double flops(const node *n)
     return 2 * 2 * attention_pairs(&m) * (double)m.d;
 }
 
-// A row of scores of which the first n are seen becomes e^(score - top) over all `width`; what was gathered before is scaled down.
+// A row of scores of which the first n are seen becomes e^(score - top) over all `width`; what was gathered before is scaled down. Whole
+// lanes are computed: what lies behind n is some score, too, and is cleared after.
 static inline void row_softmax(float *s, int64_t n, int64_t width, float *top, float *total, float *out, int64_t dp)
 {
     if (n > 0) {
         float highest = lanes_max(s, n), old = *top;
         *top = highest > old ? highest : old;
-        float now = *top, down = vm_exp(old - now);
-        for (int64_t i = 0; i < n; i++)
-            s[i] = vm_exp(s[i] - now);
+        float now = *top, down = *total > 0 ? vm_exp(old - now) : 1.0f;
+        for (int64_t i = 0; i < n; i += LANES)
+            for (int k = 0; k < LANES; k++)
+                s[i + k] = vm_exp(s[i + k] - now);
         *total = *total * down + lanes_sum(s, n);
         if (down != 1.0f)
             for (int64_t i = 0; i < dp; i++)
@@ -87,8 +89,8 @@ static void meet_keys(const attention_dims *m, const buffers *w, int64_t i0, int
         int64_t seen = attention_limit(m, i0 + r) - j0;
         row_softmax(w->score + r * TILE_KEYS, seen < n ? seen : n, n, &w->top[r], &w->total[r], w->out + r * m->dp, m->dp);
     }
-    for (int64_t p = 0; p < m->dp / PANEL_WIDTH; p++)
-        panel_product(w->out + p * PANEL_WIDTH, m->dp, w->score, TILE_KEYS, 1, w->values + (p * m->s + j0) * PANEL_WIDTH, n, rows, true);
+    for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH)
+        panel_product(w->out + x, m->dp, w->score, TILE_KEYS, 1, w->values + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
 }
 
 static void head_forward(const call *c, float *work, int64_t item)

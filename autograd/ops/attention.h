@@ -167,7 +167,7 @@ static inline void head_pack(float *columns, float *turned, const head *h, int64
 static inline void tile_scores(float *c, const float *a, const float *turned, const attention_dims *m, int64_t rows, int64_t j0, int64_t n)
 {
     for (int64_t p = 0; p < n; p += PANEL_WIDTH)
-        panel_product(c + p, TILE_KEYS, a, m->dp, 1, turned + (j0 + p) * m->d, m->d, rows, false);
+        panel_product(c + p, TILE_KEYS, a, m->dp, 1, turned + (j0 + p) * m->d, m->d, rows, n - p, false);
 }
 
 // The next n floats of a thread's workspace, on a cache line of their own; with base NULL only counted.

@@ -71,14 +71,15 @@ static double flops(const node *n)
     return 5 * 2 * attention_pairs(&m) * (double)m.d;
 }
 
-// p, ds [n] from scores and d v^T of one row, of which the first `seen` are seen.
+// p, ds [n] from scores and d v^T of one row, of which the first `seen` are seen. Whole lanes are computed, and cleared behind those.
 static inline void row_slopes(float *restrict p, float *restrict ds, int64_t seen, int64_t n, float lse, float inner)
 {
-    for (int64_t i = 0; i < seen; i++) {
-        float v = vm_exp(p[i] - lse);
-        p[i] = v;
-        ds[i] = v * (ds[i] - inner);
-    }
+    for (int64_t i = 0; i < seen; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float v = vm_exp(p[i + k] - lse);
+            p[i + k] = v;
+            ds[i + k] = v * (ds[i + k] - inner);
+        }
     for (int64_t i = seen > 0 ? seen : 0; i < n; i++)
         p[i] = ds[i] = 0;
 }
@@ -92,9 +93,9 @@ static void meet_keys(const attention_dims *m, const buffers *w, const float *ls
         row_slopes(w->p + r * TILE_KEYS, w->ds + r * TILE_KEYS, seen < n ? seen : n, n, lse[r], w->inner[r]);
     }
     for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH) {
-        panel_product(w->dv + j0 * m->dp + x, m->dp, w->p, 1, TILE_KEYS, w->d_panels + x * TILE_ROWS, rows, n, true);
-        panel_product(w->dk + j0 * m->dp + x, m->dp, w->ds, 1, TILE_KEYS, w->q_panels + x * TILE_ROWS, rows, n, true);
-        panel_product(w->dq + x, m->dp, w->ds, TILE_KEYS, 1, w->keys + x * m->s + j0 * PANEL_WIDTH, n, rows, true);
+        panel_product(w->dv + j0 * m->dp + x, m->dp, w->p, 1, TILE_KEYS, w->d_panels + x * TILE_ROWS, rows, n, m->d - x, true);
+        panel_product(w->dk + j0 * m->dp + x, m->dp, w->ds, 1, TILE_KEYS, w->q_panels + x * TILE_ROWS, rows, n, m->d - x, true);
+        panel_product(w->dq + x, m->dp, w->ds, TILE_KEYS, 1, w->keys + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
     }
 }
 
