@@ -110,7 +110,7 @@ TEST(train_program_says_what_is_wrong)
         {"data.train=nowhere-*.h5", 1, "data.train: "},
         {"train.early_stopping.monitor=perplexity", 2, "emotion_recognizer has no 'perplexity' to monitor; it has loss accuracy macro_f1"},
         {"data.val=null train.early_stopping.patience=2", 2, "early stopping needs 'data.val'"},
-        {"precision=fp16", 2, "'precision' must be one of fp32|bf16x3|bf16"},
+        {"precision=fp16", 2, "'precision' must be one of fp32, bf16x3, bf16"},
         {"--resume nowhere", 1, "'nowhere' is neither a checkpoint nor a run folder"},
         {"init_from=nowhere.h5", 1, "nowhere.h5"},
         {"--run-dir /proc/none", 1, "/proc/none"},
