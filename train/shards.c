@@ -345,12 +345,13 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
 {
     static const char *const crops[] = {"first", "center", "last"};
     static const loader_crop values[] = {LOADER_FIRST, LOADER_CENTER, LOADER_LAST};
-    const char **labels, *crop = meta_get(&k->meta, "eval_crop");
-    size_t n_labels;
-    if (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e))
+    const char **labels = NULL, *crop = meta_get(&k->meta, "eval_crop");
+    size_t n_labels = 0;
+    bool knows = meta_get(&k->meta, "labels") || k->classes || s->val->n_mels; // of its data; imported weights of a model of songs need not
+    if (knows && (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e)))
         return false;
     int64_t views = meta_int(k, "eval_views", 1, 1, 64), windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
-    s->window = meta_int(k, "window", 0, 1, 1 << 20);
+    s->window = meta_int(k, "window", knows ? 0 : shards_window(s->val->example, 0, s->val->longest), 1, 1 << 20);
     if (s->window < 1 || views < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
         return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
     s->classes = k->classes;

@@ -93,6 +93,15 @@ TEST(train_program_learns_from_songs)
         test_expect(model < 0.98 * guess, __FILE__, __LINE__, "%s: %s %g, baseline %g", cases[i].model, cases[i].figure, model, guess);
         json_free(j);
     }
+    // weights that came from elsewhere say nothing of data; shards of songs do
+    EXPECT_INT(test_shell(&out, "%s export %s/dynamics_engine --format safetensors -o %s/d.safetensors", k, dir, dir), 0);
+    EXPECT_INT(test_shell(&out, "%s import %s/d.safetensors --model dynamics_engine -o %s/d.h5", k, dir, dir), 0);
+    EXPECT_INT(test_shell(&out, "%s eval %s/d.h5 --data '%s/songs/val-*.h5' --json", k, dir, dir), 0);
+    json *foreign = last_json(out);
+    EXPECT_INT(test_shell(&out, "%s eval %s/dynamics_engine --data '%s/songs/val-*.h5' --json", k, dir, dir), 0);
+    json *own = last_json(out);
+    EXPECT_NEAR(json_num(json_get(foreign, "mse"), -1), json_num(json_get(own, "mse"), -2), 1e-9);
+    json_free(foreign), json_free(own);
 }
 
 TEST(train_program_says_what_is_wrong)
