@@ -191,11 +191,16 @@ static node *node_new(graph *g, const op_def *op, const void *attrs, size_t attr
     return n;
 }
 
-static tensor *append(graph *g, node *made)
+static void push(graph *g, node *made)
 {
     GROW(g, g->nodes, g->n_nodes, g->cap_nodes, node *);
     made->id = g->n_nodes;
     g->nodes[g->n_nodes++] = made;
+}
+
+static tensor *append(graph *g, node *made)
+{
+    push(g, made);
     for (int i = 0; i < made->n_out; i++) {
         GROW(g, g->tensors, g->n_tensors, g->cap_tensors, tensor *);
         made->out[i]->id = g->n_tensors;
@@ -220,16 +225,47 @@ tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
     return append(g, made);
 }
 
-tensor *graph_repeat(graph *g, const tensor *t)
+// A node like `n` on other inputs of the same shapes.
+static node *node_like(graph *g, const node *n, tensor *const in[])
 {
-    const node *n = t->from;
-    if (g->error.code)
-        return g->poison;
-    node *made = node_new(g, n->op, NULL, 0, n->n_in, n->in);
+    node *made = node_new(g, n->op, NULL, 0, n->n_in, in);
     made->attrs = n->attrs;
     for (int i = 0; i < n->n_out; i++)
         made->out[i]->type = n->out[i]->type, made->out[i]->shape = n->out[i]->shape;
-    return append(g, made);
+    return made;
+}
+
+tensor *graph_repeat(graph *g, const tensor *t)
+{
+    return g->error.code ? g->poison : append(g, node_like(g, t->from, t->from->in));
+}
+
+graph *graph_rewrite(const graph *g, arena *a)
+{
+    graph *made = graph_open(a);
+    made->error = g->error;
+    for (int i = 0; i < g->n_tensors; i++) {
+        GROW(made, made->tensors, made->n_tensors, made->cap_tensors, tensor *);
+        made->tensors[made->n_tensors++] = g->tensors[i];
+    }
+    return made;
+}
+
+void graph_keep(graph *g, const node *n, tensor *const in[])
+{
+    node *made = NEW(g->arena, node, 1);
+    *made = *n;
+    made->in = NEW(g->arena, tensor *, (size_t)n->n_in + 1);
+    memcpy(made->in, in, sizeof *in * (size_t)n->n_in);
+    push(g, made);
+}
+
+const node *graph_again(graph *g, const node *n, tensor *const in[])
+{
+    node *made = node_like(g, n, in);
+    made->backward = made->again = true;
+    append(g, made);
+    return made;
 }
 
 void graph_rewire(graph *g, const node *n, int k, tensor *t)

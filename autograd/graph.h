@@ -77,6 +77,7 @@ struct node {
     int n_in, n_out;
     tensor **in, **out;
     bool backward; // appended by graph_gradient
+    bool again;    // makes a second time what a forward node made (recompute.h)
 };
 
 graph *graph_open(arena *a);
@@ -111,6 +112,12 @@ tensor *graph_repeat(graph *g, const tensor *t);
 void graph_gradient(graph *g, tensor *loss, tensor *const wrt[], int n, tensor *grads[]);
 // The same from a given upstream gradient of the shape of `y` (for tests).
 void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[]);
+
+// For passes (recompute.h): another graph over the tensors of `g`, which it must not outlive, without nodes yet. A pass then goes through
+// the nodes of `g` in order and appends each, on the inputs that it is to read now, and the second copies that it wants before it.
+graph *graph_rewrite(const graph *g, arena *a);
+void graph_keep(graph *g, const node *n, tensor *const in[]);         // makes the tensors that n made
+const node *graph_again(graph *g, const node *n, tensor *const in[]); // makes others like them
 
 int graph_nodes(const graph *g);
 const node *graph_node(const graph *g, int i); // in topological order

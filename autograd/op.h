@@ -28,6 +28,7 @@ typedef struct call {
     threads *pool;
     int threads;
     uint64_t seed, step; // of the run: dropout draws from (seed, stream, step, element)
+    uint64_t part;       // of a large batch that is run in parts: elements are counted through all of them
     bool training;       // dropout is the identity where false
 } call;
 

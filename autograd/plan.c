@@ -26,7 +26,7 @@ typedef struct planner {
     const int *bound; // by tensor id: parameter whose gradient is computed here, or -1
 } planner;
 
-static uint64_t tensor_bytes(const tensor *t)
+uint64_t plan_tensor_bytes(const tensor *t)
 {
     uint64_t n = (uint64_t)shape_count(t->shape) * dtype_size(t->type);
     return (n + LINE - 1) / LINE * LINE;
@@ -76,19 +76,27 @@ static void bind_gradients(planner *q)
     }
 }
 
-// Appends the moves of gradients that `n` made and that are not bound to their place.
+static bool makes(const node *n, const tensor *t)
+{
+    for (int k = 0; n && k < n->n_out; k++)
+        if (n->out[k] == t)
+            return true;
+    return !n && !t->from;
+}
+
+// Appends the moves of gradients that `n` made (NULL: no node did) and that are not bound to their place.
 static void add_moves(planner *q, const node *n)
 {
     for (int i = 0; q->o->grads && i < q->o->params->n; i++) {
         const tensor *t = q->o->grads[i];
-        if (!t || t->from != n || q->bound[t->id] == i)
+        if (!t || !makes(n, t) || q->bound[t->id] == i)
             continue;
-        double cost = (double)tensor_bytes(t) * 0.1;
+        double cost = (double)plan_tensor_bytes(t) * 0.1;
         q->p->steps[q->p->n_steps++] = (plan_step){.grad = t, .param = i, .threads = 1, .cost_ns = cost};
     }
 }
 
-static double node_cost(const node *n)
+double plan_node_cost(const node *n)
 {
     if (n->op->flags & OP_VIEW)
         return 0;
@@ -96,9 +104,9 @@ static double node_cost(const node *n)
         return n->op->cost(n);
     uint64_t bytes = 0;
     for (int k = 0; k < n->n_in; k++)
-        bytes += tensor_bytes(n->in[k]);
+        bytes += plan_tensor_bytes(n->in[k]);
     for (int k = 0; k < n->n_out; k++)
-        bytes += tensor_bytes(n->out[k]);
+        bytes += plan_tensor_bytes(n->out[k]);
     return 50 + (double)bytes * 0.05;
 }
 
@@ -129,7 +137,7 @@ static void make_steps(planner *q)
         const node *n = graph_node(q->g, i);
         if (!node_needed(q, n))
             continue;
-        double cost = node_cost(n);
+        double cost = plan_node_cost(n);
         q->p->steps[q->p->n_steps++] =
             (plan_step){.node = n, .threads = choose_threads(cost, q->o), .once = is_once(q, n), .cost_ns = cost};
         add_moves(q, n);
@@ -185,7 +193,7 @@ static int inplace_input(const planner *q, const node *n, int s)
         const place *w = place_of(q, n->in[k]);
         const tensor *root = graph_tensor(q->g, w->root);
         if (allowed && w->kind == PLACE_ARENA && root->kind == TENSOR_COMPUTED && !q->kept[w->root] && q->ends[w->root] <= s &&
-            tensor_bytes(root) == tensor_bytes(out) && shape_count(root->shape) == shape_count(out->shape))
+            plan_tensor_bytes(root) == plan_tensor_bytes(out) && shape_count(root->shape) == shape_count(out->shape))
             return k;
     }
     return -1;
@@ -299,7 +307,7 @@ static void find_offsets(planner *q)
     for (int i = 0; i < q->n_tensors; i++) {
         const place *w = &q->p->places[i];
         if (w->kind == PLACE_ARENA && w->root == i)
-            blocks[n++] = (block){tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
+            blocks[n++] = (block){plan_tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
     }
     qsort(blocks, (size_t)n, sizeof *blocks, larger_first);
     for (int i = 0; i < n; i++) {
@@ -367,7 +375,7 @@ static void print_place(const plan *p, const tensor *t, strbuf *out)
     const place *w = &p->places[t->id];
     char s[64];
     strbuf_printf(out, "%-5s%-20s %-7s %12llu %12llu", dtype_name(t->type), shape_text(t->shape, s), names[w->kind],
-                  (unsigned long long)w->offset, (unsigned long long)tensor_bytes(t));
+                  (unsigned long long)w->offset, (unsigned long long)plan_tensor_bytes(t));
     if (w->root != t->id)
         strbuf_printf(out, "  over t%d", w->root);
 }

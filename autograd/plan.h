@@ -59,5 +59,7 @@ typedef struct plan {
 plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e) MUST_CHECK;
 uint64_t plan_bytes(const plan *p);          // arena + workspace
 void plan_print(const plan *p, strbuf *out); // one line a step: name, shapes, place, threads, estimate
+double plan_node_cost(const node *n);        // estimate in nanoseconds on one thread
+uint64_t plan_tensor_bytes(const tensor *t); // what it takes in the arena
 
 #endif

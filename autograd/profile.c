@@ -150,13 +150,13 @@ void profile_part_end(profile *f, profile_part part, double began)
         add_span(f, f->plan->n_steps + (int)part, began, hw_seconds());
 }
 
-void profile_run(profile *f, run *r, uint64_t seed, uint64_t step, bool again)
+void profile_run(profile *f, run *r, uint64_t seed, uint64_t step, uint64_t part)
 {
     if (!f || !f->on) {
-        (again ? run_step_again : run_step)(r, seed, step, true);
+        run_part(r, seed, step, part, true);
         return;
     }
-    run_step_timed(r, seed, step, true, f->spans);
+    run_part_timed(r, seed, step, part, true, f->spans);
     for (int i = 0; i < f->plan->n_steps; i++)
         if (f->spans[i].end > 0)
             add_span(f, i, f->spans[i].begin, f->spans[i].end);

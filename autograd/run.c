@@ -119,7 +119,7 @@ static void run_move(const run *r, const move *m)
         m->to[i] += m->from[i];
 }
 
-static void run_slot(const run *r, slot *s, uint64_t seed, uint64_t step, bool training)
+static void run_slot(const run *r, slot *s, uint64_t seed, uint64_t step, uint64_t part, bool training)
 {
     if (!s->forward) {
         run_move(r, &s->m);
@@ -127,30 +127,37 @@ static void run_slot(const run *r, slot *s, uint64_t seed, uint64_t step, bool t
     }
     s->c.seed = seed;
     s->c.step = step;
+    s->c.part = part;
     s->c.training = training;
     s->forward(&s->c);
 }
 
-void run_step(run *r, uint64_t seed, uint64_t step, bool training)
+void run_part(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training)
 {
     for (int i = 0; i < r->n; i++)
-        run_slot(r, &r->slots[i], seed, step, training);
+        if (part == 0 || !r->slots[i].once)
+            run_slot(r, &r->slots[i], seed, step, part, training);
+}
+
+void run_step(run *r, uint64_t seed, uint64_t step, bool training)
+{
+    run_part(r, seed, step, 0, training);
 }
 
 void run_step_again(run *r, uint64_t seed, uint64_t step, bool training)
 {
     for (int i = 0; i < r->n; i++)
         if (!r->slots[i].once)
-            run_slot(r, &r->slots[i], seed, step, training);
+            run_slot(r, &r->slots[i], seed, step, 0, training);
 }
 
-void run_step_timed(run *r, uint64_t seed, uint64_t step, bool training, run_span *spans)
+void run_part_timed(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training, run_span *spans)
 {
     memset(spans, 0, sizeof *spans * (size_t)r->plan->n_steps);
     double now = hw_seconds();
     for (int i = 0; i < r->n; i++) {
         double begin = now;
-        run_slot(r, &r->slots[i], seed, step, training);
+        run_slot(r, &r->slots[i], seed, step, part, training);
         now = hw_seconds();
         spans[r->step[i]] = (run_span){begin, now};
     }

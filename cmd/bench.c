@@ -24,6 +24,7 @@ static const option options[] = {
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
     {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32)", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
+    {"recompute", 0, OPT_TEXT, "HOW", "none, all, or auto: what the machine's memory asks for (default none)", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
     {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)", false},
@@ -71,6 +72,20 @@ static bool measure(trainer *t, double seconds, double *rate, err *e)
     return true;
 }
 
+static bool read_recompute(const char *how, train_options *o, err *e)
+{
+    static const char *const names[] = {[RECOMPUTE_AUTO] = "auto", [RECOMPUTE_NONE] = "none", [RECOMPUTE_ALL] = "all"};
+    for (int i = RECOMPUTE_AUTO; i <= RECOMPUTE_ALL; i++)
+        if (!strcmp(how, names[i])) {
+            hw h;
+            hw_read(&h);
+            o->recompute = (train_recompute)i;
+            o->budget = i == RECOMPUTE_AUTO ? h.memory_limit : UINT64_MAX;
+            return true;
+        }
+    return err_set(e, ERR_USAGE, "--recompute takes none, auto or all, not '%s'", how);
+}
+
 static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
 {
     const char *name = option_text(c, "precision", "fp32");
@@ -82,6 +97,8 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
         return false;
     if (!precision_find(name, &o->precision))
         return err_set(e, ERR_USAGE, "--precision takes " PRECISION_CHOICES ", not '%s'", name);
+    if (!read_recompute(option_text(c, "recompute", "none"), o, e))
+        return false;
     o->batch_size = option_int(c, "batch", 16);
     *length = option_int(c, "length", 128);
     if (o->batch_size < 1 || o->batch_size > 65536 || *length < 1 || *length > 65536)
@@ -128,6 +145,8 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "length", d->time);
     json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
+    json_set_int(j, "recomputed", trainer_chosen(t).recomputed);
+    json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_num(j, "steps_per_s", rate);

@@ -23,9 +23,11 @@ static void put_state(json *o, const checkpoint_state *s)
     json *state = json_object();
 #define STATE_INT(name, help) json_set_int(state, #name, s->name);
 #define STATE_NUM(name, help) json_set_num(state, #name, s->name);
+#define STATE_LATER           STATE_INT
 #include "train/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
+#undef STATE_LATER
     json_set(o, "state", state);
 }
 

@@ -30,7 +30,9 @@ static void plan_people(cmd *c, const job *j, const trainer_memory *m)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", o->budget_from);
     cmd_print(c, "%-28s %12s", "precision", precision_describe(o->precision));
-    cmd_print(c, "%-28s %5lld x %lld", "batch x accumulation", (long long)o->batch_size, (long long)o->grad_accum);
+    trainer_choice t = trainer_chosen(j->trainer);
+    cmd_print(c, "%-28s %5lld x %lld", "batch x accumulation", (long long)t.micro_batch, (long long)t.grad_accum);
+    cmd_print(c, "%-28s %5d of %d", "segments computed twice", t.recomputed, t.segments);
     if (option_given(c, "nodes")) {
         strbuf table = {0};
         plan_print(trainer_step_plan(j->trainer), &table);
@@ -49,10 +51,12 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "loader_bytes", (int64_t)m->loader);
     json_set_int(o, "base_bytes", (int64_t)(m->base + m->libraries));
     json_set_int(o, "budget_bytes", (int64_t)j->options.budget);
-    json_set_int(o, "micro_batch", j->options.batch_size);
-    json_set_int(o, "grad_accum", j->options.grad_accum);
+    trainer_choice t = trainer_chosen(j->trainer);
+    json_set_int(o, "micro_batch", t.micro_batch);
+    json_set_int(o, "grad_accum", t.grad_accum);
+    json_set_str(o, "recompute", !t.recomputed ? "none" : t.recomputed == t.segments ? "all" : "some");
+    json_set_num(o, "step_seconds", t.seconds);
     json_set_str(o, "precision", precision_name(j->options.precision));
-    json_set_str(o, "recompute", "none");
     return o;
 }
 

@@ -23,7 +23,7 @@ typedef struct slot {
 
 struct loader {
     loader_rows rows;
-    uint64_t per_batch, batches; // examples of a batch, batches of an epoch
+    uint64_t per_batch, units, batches; // examples of a batch; examples and batches of an epoch
     slot *slots;
     size_t n_slots;
     pthread_t thread;
@@ -56,7 +56,7 @@ static void slot_open(slot *s, const loader_rows *r, arena *a)
 // Fills a slot with batch `index` of `epoch`; without the lock.
 static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
 {
-    uint64_t first = index * l->per_batch, left = l->rows.order.units - first, n = left < l->per_batch ? left : l->per_batch;
+    uint64_t first = index * l->per_batch, left = l->units - first, n = left < l->per_batch ? left : l->per_batch;
     s->b.epoch = epoch, s->b.index = index;
     s->b.items = (int64_t)n * l->rows.options.views;
     if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths, e))
@@ -102,6 +102,13 @@ static bool check(const dataset *d, const loader_options *o, err *e)
     return true;
 }
 
+static uint64_t epoch_units(const loader_rows *r)
+{
+    const loader_options *o = &r->options;
+    uint64_t all = r->order.units, whole = (uint64_t)(o->whole ? o->whole : o->batch / o->views);
+    return o->drop_last ? all / whole * whole : all;
+}
+
 static bool start(loader *l, err *e)
 {
     pthread_mutex_init(&l->lock, NULL);
@@ -119,10 +126,12 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e)
     bool ok = loader_rows_open(&l->rows, d, o, e);
     const loader_options *own = &l->rows.options;
     l->per_batch = (uint64_t)(own->batch / own->views);
-    l->batches = (l->rows.order.units + (o->drop_last ? 0 : l->per_batch - 1)) / l->per_batch;
+    l->units = ok ? epoch_units(&l->rows) : 0;
+    l->batches = (l->units + l->per_batch - 1) / l->per_batch;
     if (ok && l->batches == 0)
         ok = err_set(e, ERR_VALUE, "'%s' and what belongs to it have %llu items, fewer than one batch of %llu; use a smaller batch",
-                     d->paths[0], (unsigned long long)l->rows.order.units, (unsigned long long)l->per_batch);
+                     d->paths[0], (unsigned long long)l->rows.order.units,
+                     (unsigned long long)(own->whole ? (uint64_t)own->whole : l->per_batch));
     if (ok) {
         l->n_slots = (size_t)own->ahead + 1;
         l->slots = NEW(&l->rows.memory, slot, l->n_slots);

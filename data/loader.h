@@ -54,6 +54,7 @@ typedef struct loader_options {
     bool balanced; // audio: every label equally often; an epoch still has as many items as the set has labelled ones. Items without a label
                    // are left out.
     bool drop_last; // the last short batch of an epoch is left out (else padded with rows of weight 0)
+    int64_t whole;  // drop_last: an epoch is a multiple of so many items instead; 0: of a batch
     uint64_t seed;
     int freq_masks, freq_width, time_masks, time_width; // SpecAugment: how many, each up to so wide, set to the mean
     augment_mel mel;                                    // its octaves [n_mels], copied; all zeros: not

@@ -20,16 +20,18 @@ static const char SIZES[] = "sizes"; // what model_configure reads, of a model w
 
 typedef struct state_field {
     const char *name;
-    bool integer;
+    bool integer, later;
     size_t offset;
 } state_field;
 
 static const state_field fields[] = {
-#define STATE_INT(name, help) {#name, true, offsetof(checkpoint_state, name)},
-#define STATE_NUM(name, help) {#name, false, offsetof(checkpoint_state, name)},
+#define STATE_INT(name, help)   {#name, true, false, offsetof(checkpoint_state, name)},
+#define STATE_NUM(name, help)   {#name, false, false, offsetof(checkpoint_state, name)},
+#define STATE_LATER(name, help) {#name, true, true, offsetof(checkpoint_state, name)},
 #include "train/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
+#undef STATE_LATER
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
@@ -166,6 +168,8 @@ static bool read_state(checkpoint *k, err *e)
     for (int i = 0; k->has_state && i < N_FIELDS; i++) {
         char name[64];
         snprintf(name, sizeof name, "state/%s", fields[i].name);
+        if (fields[i].later && !h5_has(k->file, name))
+            continue;
         if (!h5_read(k->file, name, one(fields[i].integer ? H5_I64 : H5_F64), (char *)&k->state + fields[i].offset, e))
             return false;
     }

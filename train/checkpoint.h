@@ -43,9 +43,11 @@ enum { CHECKPOINT_VERSION = 1 };
 typedef struct checkpoint_state {
 #define STATE_INT(name, help) int64_t name;
 #define STATE_NUM(name, help) double name;
+#define STATE_LATER           STATE_INT
 #include "train/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
+#undef STATE_LATER
 } checkpoint_state;
 
 // Read

@@ -52,6 +52,7 @@ static bool configure_resumed(job *j, err *e)
     const config *own = read_config(&plain, k->config, name, e);
     if (!own || !compare_file(j, own, e))
         return false;
+    j->resume_micro = k->state.micro_batch;
     j->config = read_config(j, k->config, name, e);
     j->run_dir = path_dir(j->a, path_dir(j->a, j->resume));
     return j->config && train_options_resumable(own, j->config, e);
@@ -131,35 +132,65 @@ static bool check_data(job *j, err *e)
     return ok;
 }
 
-static trainer_setup setup_of(const job *j, uint64_t base)
+// `micro_batch` items at once. Called before the loaders are open, too.
+static trainer_setup setup_of(void *self, int64_t micro_batch)
 {
-    return (trainer_setup){.o = &j->options,
-                           .env = j->r.env,
-                           .train = j->shards->train_source,
-                           .val = j->shards->val_source,
-                           .classes = j->shards->classes,
-                           .time = j->shards->window,
-                           .eval_batch = j->shards->eval_batch,
-                           .meta = &j->shards->meta,
-                           .config = j->config_text,
-                           .resume = j->resume,
-                           .other_bytes = j->shards->bytes,
-                           .base_bytes = base,
-                           .profile_steps = j->r.profile_steps,
-                           .tick = j->r.tick,
-                           .save_asked = j->r.save_asked,
-                           .user = j->r.user};
+    job *j = self;
+    if (j->shards->train && !j->shards->train_loader)
+        shards_split(j->shards, micro_batch);
+    trainer_setup s = {.o = &j->options,
+                       .env = j->r.env,
+                       .micro_batch = micro_batch,
+                       .train = j->shards->train_source,
+                       .val = j->shards->val_source,
+                       .classes = j->shards->classes,
+                       .time = j->shards->window,
+                       .eval_batch = j->shards->eval_batch,
+                       .costs = &j->costs.ops,
+                       .update_seconds = j->costs.update,
+                       .meta = &j->shards->meta,
+                       .config = j->config_text,
+                       .resume = j->resume,
+                       .other_bytes = j->shards->bytes,
+                       .base_bytes = j->base,
+                       .profile_steps = j->r.profile_steps,
+                       .tick = j->r.tick,
+                       .save_asked = j->r.save_asked,
+                       .user = j->r.user};
+    if (j->shards->val && !j->shards->val_loader)
+        s.val.batches = 1;
+    return s;
+}
+
+// Items at once: as configured; as the run that goes on had it, so that it makes the same bits; or what the search finds.
+static bool split(job *j, bool search, int64_t *micro_batch, err *e)
+{
+    const train_options *o = &j->options;
+    *micro_batch = o->micro_batch ? o->micro_batch : j->resume ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size) : 0;
+    if (*micro_batch && !search)
+        return true;
+    if (!calibrate(o, setup_of, j, &j->costs, e) || !search_splits(o, setup_of, j, &j->search, e))
+        return false;
+    for (int i = 0; *micro_batch && i < j->search.n; i++)
+        if (j->search.list[i].choice.micro_batch == *micro_batch)
+            j->search.best = i;
+    *micro_batch = *micro_batch ? *micro_batch : j->search.list[j->search.best].choice.micro_batch;
+    return true;
 }
 
 bool job_open(job *j, err *e)
 {
-    uint64_t base = hw_rss();
+    int64_t micro_batch;
+    j->base = hw_rss();
     if (!gemm_choose(e))
         return false;
     j->shards = shards_open(&j->options, j->a, e);
-    if (!j->shards || !check_data(j, e) || !shards_baseline(j->shards, j->options.model, j->a, e) || !shards_start(j->shards, e))
+    if (!j->shards || !check_data(j, e) || !split(j, false, &micro_batch, e))
         return false;
-    trainer_setup s = setup_of(j, base);
+    shards_split(j->shards, micro_batch);
+    if (!shards_baseline(j->shards, j->options.model, j->a, e) || !shards_start(j->shards, e))
+        return false;
+    trainer_setup s = setup_of(j, micro_batch);
     j->trainer = trainer_open(&s, j->a, e);
     return j->trainer != NULL;
 }
@@ -186,16 +217,19 @@ static bool assume_shards(job *j, const err *missing, err *e)
 bool job_plan(job *j, err *e)
 {
     err missing = {0};
-    uint64_t base = hw_rss();
+    int64_t micro_batch;
+    j->base = hw_rss();
+    if (!gemm_choose(e))
+        return false;
     j->shards = shards_open(&j->options, j->a, &missing);
     if (!j->shards && missing.code != ERR_MISSING) {
         if (e)
             *e = missing;
         return false;
     }
-    if (j->shards ? !shards_start(j->shards, e) : !assume_shards(j, &missing, e))
+    if ((!j->shards && !assume_shards(j, &missing, e)) || !split(j, true, &micro_batch, e))
         return false;
-    trainer_setup s = setup_of(j, base);
+    trainer_setup s = setup_of(j, micro_batch);
     j->trainer = trainer_plan(&s, j->a, e);
     return j->trainer != NULL;
 }
@@ -241,11 +275,12 @@ static void say_start(const job *j)
     log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
             aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)aside) : "");
     say_data(j);
-    log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)o->batch_size,
-            (long long)o->grad_accum, (long long)(o->batch_size * o->grad_accum), (long long)trainer_steps_per_epoch(j->trainer),
+    trainer_choice t = trainer_chosen(j->trainer);
+    log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)t.micro_batch,
+            (long long)t.grad_accum, (long long)(t.micro_batch * t.grad_accum), (long long)trainer_steps_per_epoch(j->trainer),
             (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
-    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
-            o->budget_from);
+    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
+            o->budget_from, t.recomputed ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments) : "");
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
             gemm_describe(blas), precision_describe(o->precision));
     if (j->resume)

@@ -10,6 +10,7 @@
 #ifndef KMIDI_TRAIN_JOB_H
 #define KMIDI_TRAIN_JOB_H
 
+#include "train/calibrate.h"
 #include "train/shards.h"
 #include "train/trainer.h"
 
@@ -36,6 +37,10 @@ typedef struct job {
     train_options options;
     const char *config_text; // resolved
     const char *resume;      // path of the checkpoint
+    int64_t resume_micro;    // items that it computed at once
+    uint64_t base;           // bytes resident before data and networks
+    calibration costs;
+    search_result search; // n 0: the split was given
     const char *run_dir;
     shards *shards;
     trainer *trainer;

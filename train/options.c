@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GIB(n) ((uint64_t)(n) << 30)
@@ -81,9 +82,10 @@ static const config_key keys[] = {
     {"schedule.min_lr_ratio", CONFIG_NUMBER, "0", 0, 1, .help = "the curve ends at this part of optim.lr"},
 
     {"train", CONFIG_SECTION, .help = "The loop"},
-    {"train.batch_size", CONFIG_INT, "16", 1, 65536, .help = "items that are computed at once"},
+    {"train.batch_size", CONFIG_INT, "16", 1, 65536, .help = "items of a batch"},
     {"train.grad_accum", CONFIG_INT, "1", 1, 65536, .alias = "train.gradient_accumulation_steps",
-     .help = "batches a step: the effective batch is batch_size x grad_accum, weighed by the real number of items"},
+     .help = "batches a step: the effective batch is batch_size x grad_accum, weighed by the real number of items. How many of them are "
+             "computed at once is memory.micro_batch"},
     {"train.epochs", CONFIG_INT, "10", 1, 1e9, .help = "passes over the training data"},
     {"train.min_epochs", CONFIG_INT, "0", 0, 1e9, .help = "early stopping waits for these"},
     {"train.max_steps", CONFIG_INT, NULL, 1, 1e15, .help = "stop after so many steps, whatever the epochs say"},
@@ -118,6 +120,10 @@ static const config_key keys[] = {
     {"memory.profile", CONFIG_ENUM, "auto", .choices = "auto|16gb|24gb|48gb",
      .help = "budget of a machine of that size: 12, 18, 40 GiB; auto: the largest that fits this machine"},
     {"memory.budget", CONFIG_BYTES, NULL, 1 << 20, INFINITY, .help = "the budget itself, instead of a profile's"},
+    {"memory.micro_batch", CONFIG_TEXT, "auto",
+     .help = "items that are computed at once, a divisor of batch_size x grad_accum; auto: what is fastest within the budget"},
+    {"memory.recompute", CONFIG_ENUM, "auto", .choices = "auto|none|all",
+     .help = "drop activations and compute them again in the backward pass: as few as fit the budget, none, or all"},
     {"memory.beside_llm", CONFIG_BOOL, "false", .help = "a language model stays resident beside us: 7, 7, 2 GiB instead"},
 
     {"lora", CONFIG_SECTION,
@@ -186,6 +192,22 @@ static void read_budget(const config *c, uint64_t limit, train_options *o)
             return;
         }
     auto_budget(o, limit, beside);
+}
+
+static bool read_split(const config *c, train_options *o, err *e)
+{
+    static const train_recompute hows[] = {RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL};
+    const char *text = config_text(c, "memory.micro_batch");
+    int64_t whole = o->batch_size * o->grad_accum;
+    char *end = NULL;
+    o->recompute = hows[config_choice(c, "memory.recompute")];
+    if (!strcmp(text, "auto"))
+        return true;
+    o->micro_batch = strtoll(text, &end, 10);
+    if (o->micro_batch > 0 && !*end && whole % o->micro_batch == 0)
+        return true;
+    return err_set(e, ERR_CONFIG, "%s: 'memory.micro_batch' is auto or a divisor of the effective batch of %lld x %lld = %lld, not '%s'",
+                   config_where(c, "memory.micro_batch"), (long long)o->batch_size, (long long)o->grad_accum, (long long)whole, text);
 }
 
 static bool read_model(const config *c, train_options *o, err *e)
@@ -362,6 +384,8 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
     read_loop(c, o);
     read_budget(c, memory_limit, o);
     o->precision = (precision)config_choice(c, "precision");
+    if (!read_split(c, o, e))
+        return false;
     if (o->patience && !o->data.n_val)
         return err_set(e, ERR_CONFIG, "%s: early stopping needs 'data.val' to look at", config_where(c, "train.early_stopping.patience"));
     if (o->run_name && (strchr(o->run_name, '/') || *o->run_name == '.'))

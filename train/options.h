@@ -18,6 +18,9 @@ extern const config_table train_table;
 typedef enum train_balance { BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING } train_balance;
 typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } train_crop;
 
+// Which parts of the forward pass are made again in the backward pass (autograd/recompute.h): as few as fit the budget, none, or all.
+typedef enum train_recompute { RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL } train_recompute;
+
 typedef struct train_options {
     const model_def *model;
     bool sized;            // the configuration says something of the model's sizes
@@ -54,6 +57,8 @@ typedef struct train_options {
     precision precision;
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages
+    train_recompute recompute;
+    int64_t micro_batch; // 0: the planner's choice
     int64_t log_every;
     bool tensorboard;
 } train_options;

@@ -168,14 +168,12 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     if (o->data.balance == BALANCE_WEIGHTS)
         weigh_classes(s, a);
     s->window = shards_window(d->example, o->data.window, d->longest);
-    int64_t views = o->data.eval_views;
-    s->eval_batch = (o->batch_size + views - 1) / views * views;
-    s->train_options = (loader_options){.batch = o->batch_size,
-                                        .window = s->window,
+    s->train_options = (loader_options){.window = s->window,
                                         .crop = crop_of(o->data.crop),
                                         .shuffle = true,
                                         .balanced = o->data.balance == BALANCE_SAMPLING,
                                         .drop_last = o->data.drop_last,
+                                        .whole = o->batch_size,
                                         .seed = (uint64_t)o->seed,
                                         .freq_masks = o->data.freq_masks,
                                         .freq_width = o->data.freq_width,
@@ -190,15 +188,23 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
                                         .class_weight = s->class_weight,
                                         .ahead = o->data.ahead};
     s->val_options = s->train_options;
-    s->val_options.batch = s->eval_batch;
     s->val_options.crop = crop_of(o->data.eval_crop);
-    s->val_options.views = (int)views;
+    s->val_options.views = o->data.eval_views;
     s->val_options.eval_windows = o->data.eval_windows;
     s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
     s->val_options.freq_masks = s->val_options.time_masks = 0;
     s->val_options.mel = (augment_mel){0};
     s->val_options.midi = (augment_midi){0};
     s->val_options.class_weight = NULL;
+}
+
+void shards_split(shards *s, int64_t micro_batch)
+{
+    int64_t views = s->val_options.views;
+    s->eval_batch = (micro_batch + views - 1) / views * views;
+    s->train_options.batch = micro_batch;
+    s->val_options.batch = s->eval_batch;
+    s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
 }
 
 static void describe(shards *s, const train_options *o, arena *a)
@@ -271,7 +277,7 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     s->classes = o->model->probe ? (int)s->train->n_labels : 0;
     loader_choices(s, o, a);
     describe(s, o, a);
-    s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
+    shards_split(s, o->batch_size);
     return s;
 }
 

@@ -29,6 +29,9 @@ typedef struct shards {
 shards *shards_open(const train_options *o, arena *a, err *e) MUST_CHECK;
 // The data are those that the checkpoint was trained on (by digest); else ERR_MISMATCH.
 bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
+// How many items are computed at once: rows of a batch of training, and of evaluation rounded up to whole items. Before shards_start; from
+// the beginning it is train.batch_size.
+void shards_split(shards *s, int64_t micro_batch);
 // Frames, tokens or notes of a row: as asked, by the example, or the longest item's; 1 where examples are single rows.
 int64_t shards_window(const example_def *x, int64_t asked, int64_t longest);
 bool shards_baseline(shards *s, const model_def *m, arena *a, err *e) MUST_CHECK; // into the meta (baseline.h)

@@ -52,16 +52,15 @@ static bool run_window(trainer *t, window *w, err *e)
 {
     const checkpoint_state *st = &t->state;
     int64_t left = (int64_t)t->s.train.batches - st->batch;
-    int64_t n = left < t->o->grad_accum ? left : t->o->grad_accum;
+    int64_t n = left < t->choice.grad_accum ? left : t->choice.grad_accum;
     const float *loss = run_data(t->run, t->net->loss_sum);
-    if (t->o->grad_accum > 1)
+    if (t->choice.grad_accum > 1)
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
     for (; w->batches < n; w->batches++) {
         const batch *b = take_batch(t, e);
         if (!b)
             return false;
-        uint64_t at = (uint64_t)st->epoch * t->s.train.batches + (uint64_t)(st->batch + w->batches);
-        profile_run(t->profile, t->run, (uint64_t)t->o->seed, at, w->batches > 0);
+        profile_run(t->profile, t->run, (uint64_t)t->o->seed, (uint64_t)st->step, (uint64_t)w->batches);
         w->last = b;
         if (!isfinite(*loss))
             return not_finite(t, "loss", (double)*loss, b, e);
@@ -369,7 +368,10 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
 static void plan_steps(trainer *t)
 {
     int64_t batches = (int64_t)t->s.train.batches;
-    t->per_epoch = (batches + t->o->grad_accum - 1) / t->o->grad_accum;
+    int64_t whole = t->o->batch_size * t->o->grad_accum, micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
+    CHECK(whole % micro == 0);
+    t->choice = (trainer_choice){.micro_batch = micro, .grad_accum = whole / micro};
+    t->per_epoch = (batches + t->choice.grad_accum - 1) / t->choice.grad_accum;
     t->total = t->o->epochs * t->per_epoch;
     if (t->o->max_steps && t->o->max_steps < t->total)
         t->total = t->o->max_steps;
@@ -405,6 +407,7 @@ static bool start(trainer *t, err *e)
     t->state.evaluated = t->state.best_step = -1;
     t->state.value = NAN;
     t->state.seed = t->o->seed;
+    t->state.micro_batch = t->choice.micro_batch;
     t->meta.arena = t->a;
     for (int i = 0; t->s.meta && i < t->s.meta->n; i++)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
@@ -471,6 +474,10 @@ const profile *trainer_profile(const trainer *t)
 trainer_memory trainer_predict(const trainer *t)
 {
     return t->memory;
+}
+trainer_choice trainer_chosen(const trainer *t)
+{
+    return t->choice;
 }
 int64_t trainer_steps_per_epoch(const trainer *t)
 {

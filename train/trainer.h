@@ -6,15 +6,16 @@
 //     bool ok = trainer_run(t, &result, e);             // until the end, a stop, or an error
 //     trainer_close(t);
 //
-// A step: grad_accum batches (fewer at an epoch's end) forward and backward, gradients added up; one division by their real total weight,
-// clip by global norm, optimiser, EMA. So the step is that of one large batch, whatever the split. Between steps, in this order: evaluation
-// when due, saving when due, stopping when asked.
+// A step: a window of batches (fewer at an epoch's end) forward and backward, gradients added up; one division by their real total weight,
+// clip by global norm, optimiser, EMA. Random draws are counted through the window. So the step is that of one large batch, whatever the
+// split. Between steps, in this order: evaluation when due, saving when due, stopping when asked.
 //
 // Everything that a step depends on is in checkpoint_state, weights, moments and EMA: a run that is killed and resumed from its last
 // checkpoint makes the same numbers as one that was not.
 #ifndef KMIDI_TRAIN_TRAINER_H
 #define KMIDI_TRAIN_TRAINER_H
 
+#include "autograd/cost.h"
 #include "autograd/profile.h"
 #include "base/env.h"
 #include "train/checkpoint.h"
@@ -38,10 +39,13 @@ typedef struct trainer_setup {
     source train, val;                               // val.batches 0: none
     int classes;                                     // TASK_CLASSES with a probe
     int64_t time;                                    // frames or tokens of a row, 1 for models without
-    int64_t eval_batch;                              // rows of an evaluation batch; 0: train.batch_size
+    int64_t micro_batch;                             // rows of a batch of `train`, which divide the effective batch; 0: train.batch_size
+    int64_t eval_batch;                              // rows of an evaluation batch; 0: as many
     const model_meta *meta;                          // for checkpoints
     const char *config;                              // resolved, for checkpoints
     const char *resume;                              // checkpoint to go on from, or NULL
+    const cost_model *costs;                         // of this machine; NULL: estimates
+    double update_seconds;                           // of the optimiser
     uint64_t other_bytes;                            // of loaders: counted into the prediction
     uint64_t base_bytes;                             // resident before loaders and all this were opened; 0: now
     int profile_steps;                               // that a profile is the mean of; 0: none is made
@@ -57,6 +61,13 @@ typedef struct trainer_memory {
     uint64_t loader, libraries; // read-ahead and HDF5; scratch of BLAS and of saving
     uint64_t peak;              // all of it
 } trainer_memory;
+
+// How a step is computed. The effective batch is train.batch_size x train.grad_accum whatever the split.
+typedef struct trainer_choice {
+    int64_t micro_batch, grad_accum;
+    int recomputed, segments; // parts of the forward pass that are made again, of so many (autograd/recompute.h)
+    double seconds;           // of a step, predicted (autograd/cost.h)
+} trainer_choice;
 
 typedef struct trainer_result {
     int64_t steps, total;              // done in the whole run; planned
@@ -87,6 +98,7 @@ const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
 const profile *trainer_profile(const trainer *t); // NULL without profile_steps, and once a run has written it
 trainer_memory trainer_predict(const trainer *t);
+trainer_choice trainer_chosen(const trainer *t);
 int64_t trainer_steps_per_epoch(const trainer *t);
 int64_t trainer_total(const trainer *t);
 bool trainer_step(trainer *t, err *e) MUST_CHECK;                        // one optimiser step

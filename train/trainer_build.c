@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/recompute.h"
 #include "base/hw.h"
 #include "base/str.h"
 #include "train/trainer_internal.h"
@@ -17,7 +18,7 @@ enum { LIBRARY_BYTES = 12 << 20, LIBRARY_THREAD_BYTES = 4 << 20 };
 
 static model_dims dims_of(const trainer *t, bool training)
 {
-    return (model_dims){.batch = !training && t->s.eval_batch ? t->s.eval_batch : t->o->batch_size,
+    return (model_dims){.batch = !training && t->s.eval_batch ? t->s.eval_batch : t->choice.micro_batch,
                         .time = t->s.time,
                         .classes = t->s.classes,
                         .label_smoothing = training ? t->o->label_smoothing : 0,
@@ -52,17 +53,8 @@ static bool build_train(trainer *t, err *e)
     if (t->o->precision == PRECISION_BF16)
         precision_store(t->net->g);
     params_layout(t->p);
-    tensor **outputs = NEW(t->a, tensor *, 1);
-    outputs[0] = t->net->loss_sum;
-    plan_options po = {.threads = t->threads,
-                       .outputs = outputs,
-                       .n_outputs = 1,
-                       .params = t->p,
-                       .grads = t->net->grads,
-                       .grad_mode = t->o->grad_accum > 1 ? GRAD_ADD : GRAD_STORE};
-    t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->o->grad_accum;
-    t->plan = plan_make(t->net->g, &po, t->a, e);
-    return t->plan != NULL;
+    t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->choice.grad_accum;
+    return true;
 }
 
 static bool build_eval(trainer *t, err *e)
@@ -88,30 +80,78 @@ size_t trainer_work_bytes(const trainer *t)
     return sizeof(float) * (size_t)optim_work(t->o->optim, t->p, t->threads);
 }
 
-static void predict(trainer *t)
+// All but the activations of a step.
+static void predict_rest(trainer *t)
 {
     trainer_memory *m = &t->memory;
     m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
-    m->arena = plan_bytes(t->plan);
     m->eval = t->eval ? plan_bytes(t->eval->plan) : 0;
     m->loader = t->s.other_bytes;
     m->libraries = LIBRARY_BYTES + (uint64_t)t->threads * LIBRARY_THREAD_BYTES;
-    m->peak = m->base + m->params + m->arena + m->eval + m->loader + m->libraries;
+    m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
+}
+
+// The plan of a step that makes the first `n` of `order` again.
+static plan *plan_with(trainer *t, const segments *s, const int *order, int n, err *e)
+{
+    bool *chosen = NEW(t->a, bool, (size_t)s->n + 1);
+    tensor **outputs = NEW(t->a, tensor *, 1);
+    outputs[0] = t->net->loss_sum;
+    for (int i = 0; i < n; i++)
+        chosen[order[i]] = true;
+    plan_options po = {.threads = t->threads,
+                       .outputs = outputs,
+                       .n_outputs = 1,
+                       .params = t->p,
+                       .grads = t->net->grads,
+                       .grad_mode = t->choice.grad_accum > 1 ? GRAD_ADD : GRAD_STORE};
+    return plan_make(n ? recompute_graph(t->net->g, s, chosen, t->a) : t->net->g, &po, t->a, e);
+}
+
+// The fewest that must be made again for the step to fit: a search by halves, as each more makes the plan smaller, or hardly larger.
+static int fewest(trainer *t, const segments *s, const int *order)
+{
+    int lo = 0, hi = s->n;
+    while (lo < hi) {
+        int n = (lo + hi) / 2;
+        arena_mark m = arena_save(t->a);
+        const plan *p = plan_with(t, s, order, n, NULL);
+        if (p && t->memory.peak + plan_bytes(p) <= t->o->budget)
+            hi = n;
+        else
+            lo = n + 1;
+        arena_rewind(t->a, m);
+    }
+    return lo;
+}
+
+static bool make_plan(trainer *t, err *e)
+{
+    segments s = recompute_segments(t->net->g, t->a);
+    const int *order = recompute_order(&s, t->a);
+    int n = t->o->recompute == RECOMPUTE_NONE ? 0 : t->o->recompute == RECOMPUTE_ALL ? s.n : fewest(t, &s, order);
+    t->choice.recomputed = n, t->choice.segments = s.n;
+    t->plan = plan_with(t, &s, order, n, e);
+    if (!t->plan)
+        return false;
+    t->choice.seconds = (double)t->choice.grad_accum * cost_seconds(t->s.costs, t->plan) + t->s.update_seconds;
+    t->memory.arena = plan_bytes(t->plan);
+    t->memory.peak += t->memory.arena;
+    return true;
 }
 
 bool trainer_fits(const trainer *t, err *e)
 {
-    char need[32], have[32], least[32];
+    char need[32], have[32];
+    bool bound = t->o->micro_batch || t->o->recompute == RECOMPUTE_NONE;
     if (t->memory.peak <= t->o->budget)
         return true;
     uint64_t mib = (t->memory.peak + (1 << 20) - 1) >> 20;
     return err_set(e, ERR_BUDGET,
-                   "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB (%s of it "
-                   "activations: a "
-                   "smaller train.batch_size with more train.grad_accum needs less)",
+                   "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB%s",
                    str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have), t->o->budget_from, (unsigned long long)mib,
-                   str_human_bytes(t->memory.arena + t->memory.eval, least));
+                   bound ? " (memory.micro_batch=auto and memory.recompute=auto may need less)" : "");
 }
 
 static bool open_runs(trainer *t, err *e)
@@ -143,8 +183,8 @@ bool trainer_build(trainer *t, err *e)
         return err_trail(e, "lora");
     if (!build_train(t, e) || !build_eval(t, e))
         return false;
-    predict(t);
-    return true;
+    predict_rest(t);
+    return make_plan(t, e);
 }
 
 bool trainer_allocate(trainer *t, err *e)

@@ -26,6 +26,7 @@ struct trainer {
     profile *profile; // NULL: none is made, or it is written
     checkpoint_state state;
     trainer_memory memory;
+    trainer_choice choice;
     int64_t per_epoch, total, warmup; // steps
     double expected_weight;           // of a full window: 1 / it is the input `scale`
     int threads;                      // of the pool

@@ -133,6 +133,15 @@ bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e)
 
 // Going on
 
+// Checkpoints stand between windows, so their place is a whole number of batches in every split.
+static void resplit(trainer *t)
+{
+    checkpoint_state *st = &t->state;
+    int64_t was = st->micro_batch > 0 ? st->micro_batch : t->o->batch_size;
+    st->batch = st->batch * was / t->choice.micro_batch;
+    st->micro_batch = t->choice.micro_batch;
+}
+
 bool trainer_resume(trainer *t, err *e)
 {
     arena a = {.name = "resume"};
@@ -147,9 +156,10 @@ bool trainer_resume(trainer *t, err *e)
     if (ok) {
         t->state = k->state;
         t->saved = k->state.step;
-        if (k->state.batch < 0 || k->state.batch >= (int64_t)t->s.train.batches || k->state.epoch < 0 || k->state.step < 0)
+        resplit(t);
+        if (t->state.batch < 0 || t->state.batch >= (int64_t)t->s.train.batches || k->state.epoch < 0 || k->state.step < 0)
             ok = err_set(e, ERR_MISMATCH, "'%s' stands at batch %lld of an epoch; the training data now have %llu: they are not the same",
-                         t->s.resume, (long long)k->state.batch, (unsigned long long)t->s.train.batches);
+                         t->s.resume, (long long)t->state.batch, (unsigned long long)t->s.train.batches);
     }
     checkpoint_close(k);
     arena_free(&a);

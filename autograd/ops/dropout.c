@@ -9,7 +9,7 @@
 #include "autograd/ops/kernel.h"
 #include "base/philox.h"
 
-// Numbers drawn at a time: they stay in the first cache, and parts (multiples of GRAIN) begin with a block of Philox.
+// Numbers drawn at a time: they stay in the first cache.
 enum { DRAWN = 512 };
 
 typedef struct dropout_attrs {
@@ -45,17 +45,24 @@ static void block(const float *x, float *y, const uint32_t *u, int64_t n, uint32
         y[i] = u[i] >= limit ? x[i] * scale : 0.0f;
 }
 
+// Number of element i in the whole that this batch may be a part of.
+static uint64_t element(const call *c, int64_t i)
+{
+    return c->part * (uint64_t)shape_count(c->n->out[0]->shape) + (uint64_t)i;
+}
+
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     const dropout_attrs *a = c->attrs;
     const float *x = c->in[0];
     float *y = c->out[0];
     rng r = rng_stream(c->seed, a->stream, (uint32_t)a->index);
-    uint32_t u[DRAWN];
+    uint32_t u[DRAWN + 4];
     for (int64_t i = lo; i < hi; i += DRAWN) {
         int64_t n = hi - i < DRAWN ? hi - i : DRAWN;
-        rng_fill_blocks(r, c->step, (uint32_t)(i / 4), u, (uint32_t)((n + 3) / 4));
-        block(x + i, y + i, u, n, threshold(a->p), 1.0f / (1.0f - a->p));
+        uint64_t first = element(c, i), inside = first % 4;
+        rng_fill_blocks(r, c->step, (uint32_t)(first / 4), u, (uint32_t)((inside + (uint64_t)n + 3) / 4));
+        block(x + i, y + i, u + inside, n, threshold(a->p), 1.0f / (1.0f - a->p));
     }
 }
 
@@ -74,7 +81,7 @@ static void reference(const call *c)
     const float *x = c->in[0];
     rng r = rng_stream(c->seed, a->stream, (uint32_t)a->index);
     for (int64_t i = 0; i < shape_count(c->n->out[0]->shape); i++) {
-        bool kept = !c->training || rng_u32(r, c->step, (uint32_t)i) >= (double)a->p * 4294967296.0;
+        bool kept = !c->training || rng_u32(r, c->step, (uint32_t)element(c, i)) >= (double)a->p * 4294967296.0;
         double scale = c->training ? 1.0 / (1.0 - (double)a->p) : 1.0;
         ((float *)c->out[0])[i] = kept ? (float)(x[i] * scale) : 0.0f;
     }

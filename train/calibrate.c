@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// calibrate.c: the measurement, and the file that keeps it (calibrate.h).
+#include "train/calibrate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm.h"
+#include "autograd/op.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/hw.h"
+#include "base/json.h"
+#include "base/version.h"
+#include "train/trainer_internal.h"
+
+enum { FILE_MOST = 1 << 20, RUNS_LEAST = 2, RUNS_MOST = 20 };
+static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06; // of the batch, as estimated; of all its runs
+
+// --- the file ---------------------------------------------------------------------------------
+
+const char *calibrate_file(int n_threads, arena *a)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char products[128], hex[65];
+    hw h;
+    if ((!cache || *cache != '/') && !home)
+        return NULL;
+    hw_read(&h);
+    const char *key = arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa, n_threads, gemm_describe(products),
+                                   KMIDI_VERSION, version_revision());
+    digest_of(key, strlen(key), hex);
+    const char *dir = cache && *cache == '/' ? cache : arena_printf(a, "%s/.cache", home);
+    return arena_printf(a, "%s/kmidi/machine-%.16s.json", dir, hex);
+}
+
+// What the times of a step depend on beside the machine and the number of items.
+static const char *entry_of(const trainer *t, arena *a)
+{
+    return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s, %s%s", t->o->model->name, model_sizes(t->o->model, a),
+                        (long long)t->s.time, (long long)params_count(t->p, true), (long long)t->p->weights_len,
+                        precision_name(t->o->precision), t->o->optim->name, t->o->ema > 0 ? ", ema" : "");
+}
+
+// NULL where there is no such file, or none that makes sense.
+static json *read_file(const char *path, arena *a)
+{
+    size_t n;
+    char *text = path ? file_read(a, path, FILE_MOST, &n, NULL) : NULL;
+    json *j = text ? json_parse(text, n, NULL) : NULL;
+    if (json_type(j) == JSON_OBJECT)
+        return j;
+    json_free(j);
+    return NULL;
+}
+
+static bool sane(double ratio)
+{
+    return ratio > 1e-6 && ratio < 1e6;
+}
+
+static bool from_json(const json *entry, calibration *c)
+{
+    const json *ops = json_get(entry, "ops");
+    c->update = json_num(json_get(entry, "update_s"), -1);
+    for (int k = 0; k <= OP_COUNT; k++) {
+        c->ops.ratio[k] = json_num(json_get(ops, k < OP_COUNT ? op_get((op_id)k)->name : "move"), 0);
+        if (c->ops.ratio[k] != 0 && !sane(c->ops.ratio[k]))
+            return false;
+    }
+    return json_len(ops) > 0 && c->update >= 0 && c->update < 1e3;
+}
+
+static json *to_json(const calibration *c)
+{
+    json *entry = json_object(), *ops = json_object();
+    for (int k = 0; k <= OP_COUNT; k++)
+        if (sane(c->ops.ratio[k]))
+            json_set_num(ops, k < OP_COUNT ? op_get((op_id)k)->name : "move", c->ops.ratio[k]);
+    json_set(entry, "ops", ops);
+    json_set_num(entry, "update_s", c->update);
+    return entry;
+}
+
+static void keep(const char *path, json *all, arena *a)
+{
+    strbuf text = {0};
+    json_dump(all, 2, &text);
+    if (path && file_make_dirs(path_dir(a, path), NULL))
+        (void)!file_write(path, text.s, text.len, NULL);
+    strbuf_free(&text);
+}
+
+// --- the measurement --------------------------------------------------------------------------
+
+// When each step of the plan began and ended in the fastest of a few runs.
+static void time_steps(trainer *t, run *r, run_span *best, run_span *spans)
+{
+    double least = 0, all = 0;
+    run_step(r, 1, 0, true);
+    for (int n = 0; n < RUNS_LEAST || (n < RUNS_MOST && all < ENOUGH_SECONDS); n++) {
+        double sum = 0;
+        run_part_timed(r, 1, 0, 0, true, spans);
+        for (int i = 0; i < t->plan->n_steps; i++)
+            sum += spans[i].end - spans[i].begin;
+        all += sum;
+        if (n == 0 || sum < least)
+            least = sum, memcpy(best, spans, sizeof *best * (size_t)t->plan->n_steps);
+    }
+}
+
+static double time_update(trainer *t)
+{
+    double least = 0;
+    float *work = base_checked(malloc(trainer_work_bytes(t) + 1), 0);
+    optim_hyper h = t->o->hyper;
+    h.step = 1, h.grad_scale = 1;
+    for (int n = 0; n < 3; n++) {
+        double began = hw_seconds(), took;
+        optim_grad_norm(t->p, t->s.env->pool, t->threads);
+        optim_step(t->o->optim, &h, t->p, work, t->s.env->pool, t->threads);
+        took = hw_seconds() - began;
+        least = n == 0 || took < least ? took : least;
+    }
+    free(work);
+    return t->o->ema > 0 ? 1.3 * least : least;
+}
+
+// Weights are no zeros: those would all be one page of memory.
+static bool measure(trainer *t, calibration *c, err *e)
+{
+    bool ok = params_allocate(t->p, t->o->optim->moments, e);
+    for (int64_t i = 0; ok && i < t->p->weights_len; i++)
+        t->p->weights[i] = 0.01f;
+    run *r = ok ? run_open(t->plan, t->p, t->s.env->pool, t->a, e) : NULL;
+    if (r) {
+        run_span *best = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1), *spans = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1);
+        time_steps(t, r, best, spans);
+        cost_learn(&c->ops, t->plan, best);
+        c->update = time_update(t);
+        c->measured = true;
+    }
+    run_close(r);
+    params_release(t->p);
+    return r != NULL;
+}
+
+static int64_t divisor_below(int64_t n, double most)
+{
+    int64_t d = most < 1 ? 1 : most < (double)n ? (int64_t)most : n;
+    while (n % d)
+        d--;
+    return d;
+}
+
+// The trainer whose step is measured: of one item, or of so many as take BATCH_SECONDS.
+static trainer *probe(const train_options *all, search_setup setup, void *self, arena *a, err *e)
+{
+    trainer_setup s = setup(self, 1);
+    s.o = all;
+    trainer *t = trainer_plan(&s, a, e);
+    int64_t more = t ? divisor_below(all->batch_size * all->grad_accum, BATCH_SECONDS / cost_seconds(NULL, t->plan)) : 1;
+    if (more == 1)
+        return t;
+    s = setup(self, more);
+    s.o = all;
+    trainer *larger = trainer_plan(&s, a, e);
+    return larger && larger->memory.peak <= all->budget ? larger : t;
+}
+
+bool calibrate(const train_options *o, search_setup setup, void *self, calibration *c, err *e)
+{
+    arena a = {.name = "calibrate"};
+    train_options all = *o;
+    all.recompute = RECOMPUTE_ALL;
+    *c = (calibration){0};
+    trainer *t = probe(&all, setup, self, &a, e);
+    bool ok = t != NULL;
+    if (ok) {
+        const char *path = calibrate_file(t->threads, &a), *entry = entry_of(t, &a);
+        json *file = read_file(path, &a);
+        ok = from_json(json_get(file, entry), c);
+        if (!ok) {
+            *c = (calibration){0};
+            ok = measure(t, c, e);
+            file = file ? file : json_object();
+            json_set(file, entry, to_json(c));
+            keep(path, file, &a);
+        }
+        json_free(file);
+    }
+    arena_free(&a);
+    return ok;
+}

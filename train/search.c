@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// search.c: divisors, their plans, and which to take (search.h).
+#include "train/search.h"
+
+// Divisors of n from the largest on, each at most three quarters of the one before; n, 1 and `always` are among them.
+static int divisors(int64_t n, int64_t always, int64_t out[SEARCH_MOST])
+{
+    int count = 0;
+    int64_t root = 1;
+    while ((root + 1) * (root + 1) <= n)
+        root++;
+    for (int64_t i = 1; i <= 2 * root; i++) {
+        int64_t k = i <= root ? i : 2 * root + 1 - i, d = i <= root ? n / k : k;
+        bool next = n % k == 0 && (!count || d < out[count - 1]);
+        if (next && count < SEARCH_MOST && (!count || d == 1 || d == always || 4 * d <= 3 * out[count - 1]))
+            out[count++] = d;
+    }
+    return count;
+}
+
+static bool plan_one(const train_options *o, const trainer_setup *s, search_plan *p, err *e)
+{
+    arena a = {.name = "search"};
+    trainer *t = trainer_plan(s, &a, e);
+    if (t) {
+        p->choice = trainer_chosen(t);
+        p->memory = trainer_predict(t);
+        p->fits = p->memory.peak <= o->budget;
+    }
+    arena_free(&a);
+    return t != NULL;
+}
+
+static bool preferred(const train_options *o, const search_plan *p, const search_plan *than)
+{
+    bool own = p->choice.micro_batch == o->batch_size, other = than->choice.micro_batch == o->batch_size;
+    return own != other ? own : p->memory.peak < than->memory.peak;
+}
+
+static int choose(const train_options *o, const search_result *r)
+{
+    double fastest = 0;
+    int best = -1, least = 0;
+    for (int i = 0; i < r->n; i++) {
+        const search_plan *p = &r->list[i];
+        if (p->fits && (fastest <= 0 || p->choice.seconds < fastest))
+            fastest = p->choice.seconds;
+        if (p->memory.peak < r->list[least].memory.peak)
+            least = i;
+    }
+    for (int i = 0; i < r->n; i++) {
+        const search_plan *p = &r->list[i];
+        if (p->fits && p->choice.seconds <= SEARCH_CLOSE * fastest && (best < 0 || preferred(o, p, &r->list[best])))
+            best = i;
+    }
+    return best < 0 ? least : best;
+}
+
+bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r, err *e)
+{
+    int64_t micro[SEARCH_MOST];
+    int n = divisors(o->batch_size * o->grad_accum, o->batch_size, micro);
+    r->n = 0;
+    for (int i = 0; i < n; i++) {
+        trainer_setup s = setup(self, micro[i]);
+        if (plan_one(o, &s, &r->list[r->n], e))
+            r->n++; // a batch may be too large for any plan
+        else if (micro[i] == 1)
+            return false;
+    }
+    r->best = choose(o, r);
+    return true;
+}
