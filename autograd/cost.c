@@ -18,21 +18,24 @@ double cost_step(const cost_model *c, const plan_step *s)
     return estimate(s) * (ratio > 0 ? ratio : 1);
 }
 
+cost_phase cost_phase_of(const plan_step *s)
+{
+    const node *n = s->node;
+    return n && n->again ? COST_AGAIN : !n || n->backward ? COST_BACKWARD : COST_FORWARD;
+}
+
 cost_phases cost_of(const cost_model *c, const plan *p)
 {
     cost_phases sum = {0};
-    for (int i = 0; i < p->n_steps; i++) {
-        const node *n = p->steps[i].node;
-        double *phase = n && n->again ? &sum.again : !n || n->backward ? &sum.backward : &sum.forward;
-        *phase += cost_step(c, &p->steps[i]);
-    }
+    for (int i = 0; i < p->n_steps; i++)
+        sum.seconds[cost_phase_of(&p->steps[i])] += cost_step(c, &p->steps[i]);
     return sum;
 }
 
 double cost_seconds(const cost_model *c, const plan *p)
 {
     cost_phases sum = cost_of(c, p);
-    return sum.forward + sum.backward + sum.again;
+    return sum.seconds[COST_FORWARD] + sum.seconds[COST_AGAIN] + sum.seconds[COST_BACKWARD];
 }
 
 void cost_learn(cost_model *c, const plan *p, const run_span *spans)

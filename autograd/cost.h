@@ -12,9 +12,12 @@ typedef struct cost_model {
     double ratio[OP_COUNT + 1]; // measured over estimated; 0: not measured, taken as 1
 } cost_model;
 
+typedef enum cost_phase { COST_FORWARD, COST_AGAIN, COST_BACKWARD, COST_PHASES } cost_phase; // AGAIN: what is computed a second time
 typedef struct cost_phases {
-    double forward, backward, again; // seconds; again: what is computed a second time
+    double seconds[COST_PHASES];
 } cost_phases;
+
+cost_phase cost_phase_of(const plan_step *s);
 
 cost_phases cost_of(const cost_model *c, const plan *p); // c NULL: the estimates as they are
 double cost_seconds(const cost_model *c, const plan *p); // all of it

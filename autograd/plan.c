@@ -286,16 +286,28 @@ static uint64_t lowest_gap(const block *b, block *const *placed, int n, const bl
     return at;
 }
 
-static void find_live_peak(planner *q, const block *blocks, int n)
+// Differences first, then their sums.
+uint64_t *plan_live(const plan *p, arena *a)
 {
-    for (int s = 0; s <= q->p->n_steps; s++) {
-        uint64_t live = 0;
-        for (int i = 0; i < n; i++)
-            if (blocks[i].first <= s && s <= blocks[i].last)
-                live += blocks[i].bytes;
-        if (live > q->p->live_bytes)
-            q->p->live_bytes = live;
+    uint64_t *live = NEW(a, uint64_t, (size_t)p->n_steps + 2);
+    for (int i = 0; i < graph_tensors(p->graph); i++) {
+        const place *w = &p->places[i];
+        if (w->kind != PLACE_ARENA || w->root != i)
+            continue;
+        live[w->first] += plan_tensor_bytes(graph_tensor(p->graph, i));
+        live[w->last + 1] -= plan_tensor_bytes(graph_tensor(p->graph, i));
     }
+    for (int s = 1; s <= p->n_steps; s++)
+        live[s] += live[s - 1];
+    return live;
+}
+
+static void find_live_peak(planner *q)
+{
+    const uint64_t *live = plan_live(q->p, q->a);
+    for (int s = 0; s <= q->p->n_steps; s++)
+        if (live[s] > q->p->live_bytes)
+            q->p->live_bytes = live[s];
 }
 
 static void find_offsets(planner *q)
@@ -317,7 +329,7 @@ static void find_offsets(planner *q)
         if (blocks[i].offset + blocks[i].bytes > q->p->arena_bytes)
             q->p->arena_bytes = blocks[i].offset + blocks[i].bytes;
     }
-    find_live_peak(q, blocks, n);
+    find_live_peak(q);
     for (int i = 0; i < q->n_tensors; i++)
         if (q->p->places[i].kind == PLACE_ARENA)
             q->p->places[i].offset = q->p->places[q->p->places[i].root].offset;

@@ -57,9 +57,10 @@ typedef struct plan {
 
 // Owned by `a`, as is everything it points at.
 plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e) MUST_CHECK;
-uint64_t plan_bytes(const plan *p);          // arena + workspace
-void plan_print(const plan *p, strbuf *out); // one line a step: name, shapes, place, threads, estimate
-double plan_node_cost(const node *n);        // estimate in nanoseconds on one thread
-uint64_t plan_tensor_bytes(const tensor *t); // what it takes in the arena
+uint64_t plan_bytes(const plan *p);           // arena + workspace
+uint64_t *plan_live(const plan *p, arena *a); // [n_steps + 1] bytes of the arena that are alive in each step
+void plan_print(const plan *p, strbuf *out);  // one line a step: name, shapes, place, threads, estimate
+double plan_node_cost(const node *n);         // estimate in nanoseconds on one thread
+uint64_t plan_tensor_bytes(const tensor *t);  // what it takes in the arena
 
 #endif

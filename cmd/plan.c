@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// plan.c: the memory of a run, to the byte, before it starts.
+// plan.c: the memory and the time of a run, before it starts; what else it could be; and a picture.
 #include "autograd/plan.h"
+#include "base/file.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
 #include "train/job.h"
+#include "train/plan_svg.h"
 
 static const option options[] = {
     {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's", false},
+    {"svg", 0, OPT_TEXT, "FILE", "draw the memory over a step", false},
     {"nodes", 0, OPT_FLAG, NULL, "print every step of the plan", false},
     {0},
 };
 
-static void plan_people(cmd *c, const job *j, const trainer_memory *m)
+// ---- For people
+
+static void print_memory(cmd *c, const job *j, const trainer_memory *m)
 {
-    const train_options *o = &j->options;
     const struct {
         const char *what;
         uint64_t bytes;
@@ -24,26 +28,96 @@ static void plan_people(cmd *c, const job *j, const trainer_memory *m)
                 {"loader", m->loader},
                 {"scratch of libraries", m->libraries},
                 {"peak", m->peak},
-                {"budget", o->budget}};
+                {"budget", j->options.budget}};
     char text[32];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
-    cmd_print(c, "%-28s %12s", "budget from", o->budget_from);
-    cmd_print(c, "%-28s %12s", "precision", precision_describe(o->precision));
+    cmd_print(c, "%-28s %12s", "budget from", j->options.budget_from);
+    cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision));
+}
+
+// The most that a phase has alive at once.
+static uint64_t most_alive(const plan *p, cost_phase phase, arena *a)
+{
+    const uint64_t *live = plan_live(p, a);
+    uint64_t most = 0;
+    for (int s = 0; s < p->n_steps; s++)
+        if (cost_phase_of(&p->steps[s]) == phase && live[s] > most)
+            most = live[s];
+    return most;
+}
+
+static void print_phases(cmd *c, const job *j)
+{
+    static const char *const names[COST_PHASES] = {
+        [COST_FORWARD] = "forward", [COST_AGAIN] = "computed twice", [COST_BACKWARD] = "backward"};
+    const plan *p = trainer_step_plan(j->trainer), *eval = trainer_eval_plan(j->trainer);
     trainer_choice t = trainer_chosen(j->trainer);
-    cmd_print(c, "%-28s %5lld x %lld", "batch x accumulation", (long long)t.micro_batch, (long long)t.grad_accum);
-    cmd_print(c, "%-28s %5d of %d", "segments computed twice", t.recomputed, t.segments);
-    if (option_given(c, "nodes")) {
-        strbuf table = {0};
-        plan_print(trainer_step_plan(j->trainer), &table);
-        cmd_print(c, "\n%s", table.s);
-        strbuf_free(&table);
+    cost_phases sum = cost_of(&j->costs.ops, p);
+    char text[32];
+    cmd_print(c, "\n%-28s %12s %12s", "a step, as predicted", "seconds", "alive");
+    for (int i = 0; i < COST_PHASES; i++)
+        cmd_print(c, "%-28s %12.4g %12s", names[i], (double)t.grad_accum * sum.seconds[i],
+                  str_human_bytes(most_alive(p, (cost_phase)i, c->arena), text));
+    cmd_print(c, "%-28s %12.4g", "optimiser", j->costs.update);
+    cmd_print(c, "%-28s %12.4g", "all of it", t.seconds);
+    if (eval)
+        cmd_print(c, "%-28s %12.4g %12s", "a batch of evaluation", cost_seconds(&j->costs.ops, eval),
+                  str_human_bytes(plan_bytes(eval), text));
+}
+
+static void print_alternatives(cmd *c, const job *j)
+{
+    const search_result *r = &j->search;
+    int64_t taken = trainer_chosen(j->trainer).micro_batch;
+    char text[32];
+    cmd_print(c, "\n%-16s %16s %12s %12s", "batch x accum.", "computed twice", "seconds", "peak");
+    for (int i = 0; i < r->n; i++) {
+        const search_plan *p = &r->list[i];
+        cmd_print(c, "%6lld x %-7lld %7d of %-5d %12.4g %12s%s", (long long)p->choice.micro_batch, (long long)p->choice.grad_accum,
+                  p->choice.recomputed, p->choice.segments, p->choice.seconds, str_human_bytes(p->memory.peak, text),
+                  p->choice.micro_batch == taken ? "  taken"
+                  : p->fits                      ? ""
+                                                 : "  over the budget");
     }
+}
+
+static void print_nodes(cmd *c, const job *j)
+{
+    strbuf table = {0};
+    plan_print(trainer_step_plan(j->trainer), &table);
+    cmd_print(c, "\n%s", table.s);
+    strbuf_free(&table);
+}
+
+// ---- For scripts
+
+static const char *recomputed(const trainer_choice *t)
+{
+    return !t->recomputed ? "none" : t->recomputed == t->segments ? "all" : "some";
+}
+
+static json *alternatives_json(const job *j)
+{
+    json *list = json_array();
+    for (int i = 0; i < j->search.n; i++) {
+        const search_plan *p = &j->search.list[i];
+        json *o = json_object();
+        json_set_int(o, "micro_batch", p->choice.micro_batch);
+        json_set_int(o, "grad_accum", p->choice.grad_accum);
+        json_set_str(o, "recompute", recomputed(&p->choice));
+        json_set_num(o, "step_seconds", p->choice.seconds);
+        json_set_int(o, "peak_bytes", (int64_t)p->memory.peak);
+        json_set_bool(o, "fits", p->fits);
+        json_push(list, o);
+    }
+    return list;
 }
 
 static json *plan_json(const job *j, const trainer_memory *m)
 {
     json *o = json_object();
+    trainer_choice t = trainer_chosen(j->trainer);
     json_set_int(o, "peak_bytes", (int64_t)m->peak);
     json_set_int(o, "params_bytes", (int64_t)m->params);
     json_set_int(o, "arena_bytes", (int64_t)m->arena);
@@ -51,13 +125,45 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "loader_bytes", (int64_t)m->loader);
     json_set_int(o, "base_bytes", (int64_t)(m->base + m->libraries));
     json_set_int(o, "budget_bytes", (int64_t)j->options.budget);
-    trainer_choice t = trainer_chosen(j->trainer);
     json_set_int(o, "micro_batch", t.micro_batch);
     json_set_int(o, "grad_accum", t.grad_accum);
-    json_set_str(o, "recompute", !t.recomputed ? "none" : t.recomputed == t.segments ? "all" : "some");
+    json_set_str(o, "recompute", recomputed(&t));
+    json_set_int(o, "recomputed", t.recomputed);
+    json_set_int(o, "segments", t.segments);
     json_set_num(o, "step_seconds", t.seconds);
     json_set_str(o, "precision", precision_name(j->options.precision));
+    json_set(o, "alternatives", alternatives_json(j));
     return o;
+}
+
+// ---- The picture
+
+static bool draw(cmd *c, const job *j, const char *path, err *e)
+{
+    trainer_choice t = trainer_chosen(j->trainer);
+    plan_picture p = {.title =
+                          arena_printf(c->arena, "%s: %lld x %lld items a step, %d of %d segments computed twice", j->options.model->name,
+                                       (long long)t.micro_batch, (long long)t.grad_accum, t.recomputed, t.segments),
+                      .plan = trainer_step_plan(j->trainer),
+                      .costs = &j->costs.ops,
+                      .memory = trainer_predict(j->trainer),
+                      .budget = j->options.budget};
+    strbuf text = {0};
+    plan_svg(&p, &text);
+    bool ok = file_write(path, text.s, text.len, e);
+    strbuf_free(&text);
+    return ok;
+}
+
+static void report(cmd *c, const job *j)
+{
+    trainer_memory m = trainer_predict(j->trainer);
+    print_memory(c, j, &m);
+    print_phases(c, j);
+    print_alternatives(c, j);
+    if (option_given(c, "nodes"))
+        print_nodes(c, j);
+    cmd_json(c, plan_json(j, &m));
 }
 
 static bool plan_run(cmd *c, err *e)
@@ -67,13 +173,12 @@ static bool plan_run(cmd *c, err *e)
                      .n_overrides = c->n_overrides,
                      .budget = (uint64_t)option_int(c, "budget", 0),
                      .env = &c->env};
+    const char *svg = option_text(c, "svg", NULL);
     job *j = job_configure(&r, c->arena, e);
     bool ok = j && cmd_threads(c, j->options.threads, e) && job_plan(j, e);
     if (ok) {
-        trainer_memory m = trainer_predict(j->trainer);
-        plan_people(c, j, &m);
-        cmd_json(c, plan_json(j, &m));
-        ok = trainer_fits(j->trainer, e);
+        report(c, j);
+        ok = (!svg || draw(c, j, svg, e)) && trainer_fits(j->trainer, e);
     }
     job_close(j);
     return ok;
@@ -81,13 +186,15 @@ static bool plan_run(cmd *c, err *e)
 
 const command cmd_plan = {
     .name = "plan",
-    .summary = "Says what memory a training run will take",
-    .usage = "CONFIG [--budget SIZE] [key=value ...]",
+    .summary = "Says what memory and time a training run will take",
+    .usage = "CONFIG [--budget SIZE] [--svg FILE] [key=value ...]",
     .options = options,
     .args_min = 1,
     .args_max = 1,
     .overrides = true,
-    .details = "The run is not started and nothing is written. A run that does not fit is an error that names the smallest budget.",
-    .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB train.batch_size=64",
+    .details =
+        "The run is not started. A small batch is run a few times to see how fast this machine is, the first time (docs/memory.md). A run\n"
+        "that does not fit is an error that names the smallest budget.",
+    .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB --svg memory.svg train.batch_size=64",
     .run = plan_run,
 };

@@ -240,6 +240,7 @@ int main(int argc, char **argv)
 {
     bool verbose = false, list = false;
     int option;
+    char cache[4096];
     while ((option = getopt(argc, argv, "vl")) != -1) {
         if (option == '?') {
             fprintf(stderr, "usage: %s [-v] [-l] [NAME-PART...]\n", argv[0]);
@@ -251,6 +252,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
         signal(fatal[i], on_crash);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!getenv("XDG_CACHE_HOME") && getcwd(cache, sizeof cache - 16)) // nobody's own
+        setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
     hw_flush_denormals(); // as the program does
     tally sum = {0};
     for (const test_case *t = first_test; t; t = t->next)

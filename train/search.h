@@ -10,7 +10,7 @@
 
 #include "train/trainer.h"
 
-#define SEARCH_CLOSE 1.05
+#define SEARCH_CLOSE 1.02
 enum { SEARCH_MOST = 80 };
 
 typedef struct search_plan {

@@ -487,6 +487,10 @@ int64_t trainer_total(const trainer *t)
 {
     return t->total;
 }
+const plan *trainer_eval_plan(const trainer *t)
+{
+    return t->eval ? t->eval->plan : NULL;
+}
 const plan *trainer_step_plan(const trainer *t)
 {
     return t->plan;

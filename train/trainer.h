@@ -94,6 +94,7 @@ void trainer_close(trainer *t); // accepts NULL
 
 // For tests and start-up lines.
 const plan *trainer_step_plan(const trainer *t);
+const plan *trainer_eval_plan(const trainer *t); // NULL without validation data
 const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
 const profile *trainer_profile(const trainer *t); // NULL without profile_steps, and once a run has written it

@@ -155,6 +155,28 @@ TEST(plan_program_counts_bytes)
     EXPECT_HAS(out, "lstm");
 }
 
+// The measurement is made once; a damaged cache is made anew, none at all does no harm.
+TEST(plan_program_keeps_what_it_measured)
+{
+    const char *out, *yaml = corpus_make(test_path("data")), *k = test_kmidi();
+    char dir[1100];
+    double seconds[2];
+    snprintf(dir, sizeof dir, "%s", test_path("cache"));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_INT(test_shell(&out, "XDG_CACHE_HOME=%s %s plan %s --json --svg %s.svg train.grad_accum=2", dir, k, yaml, dir), 0);
+        json *j = last_json(out);
+        seconds[i] = json_num(json_get(j, "step_seconds"), 0);
+        EXPECT_INT(json_len(json_get(j, "alternatives")), 5); // 16, 8, 4, 2, 1
+        EXPECT_INT(json_int(json_get(j, "micro_batch"), 0) * json_int(json_get(j, "grad_accum"), 0), 16);
+        json_free(j);
+    }
+    EXPECT(seconds[0] > 0 && seconds[0] == seconds[1]);
+    EXPECT_INT(test_shell(&out, "head -c 4 %s.svg; cd %s/kmidi && for f in machine-*.json; do echo '{\"ops' > $f; done", dir, dir), 0);
+    EXPECT_STR(out, "<svg");
+    EXPECT_INT(test_shell(NULL, "XDG_CACHE_HOME=%s %s plan %s && grep -q update_s %s/kmidi/machine-*.json", dir, k, yaml, dir), 0);
+    EXPECT_INT(test_shell(NULL, "XDG_CACHE_HOME=/proc/none %s plan %s", k, yaml), 0);
+}
+
 TEST(train_program_survives_a_full_disk)
 {
     const char *out, *yaml = corpus_make(test_path("data")), *k = test_kmidi();

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// limits.c (tests): the 25M transformer trains under a limit of the system at its budget, one for each profile, and takes what was
+// predicted.
+//
+// The profiles' budgets (2, 7, 12, 18, 40 GiB) are scaled into the range that matters for a step that a test can wait for: from the least
+// that it can run in to what it takes when it may take all. The limit is that of private memory (RLIMIT_DATA), which counts what is
+// reserved and not used, too: stacks of threads, and what libraries set aside.
+#include <math.h>
+#include <string.h>
+
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+#include "tests/train/small.h"
+
+static const char STEP[] = "data.window=64 data.val=null train.batch_size=16 train.max_steps=2 train.threads=2 train.save_every=0";
+
+enum { RESERVED_KIB = 192 << 10 };
+
+static json *said(const char *out)
+{
+    const char *at = strstr(out, "{\"");
+    return at ? json_parse(at, strcspn(at, "\n"), NULL) : NULL;
+}
+
+static double planned(const char *yaml, const char *budget)
+{
+    const char *out;
+    (void)test_shell(&out, "%s plan %s --json --budget %s %s 2>/dev/null", test_kmidi(), yaml, budget, STEP);
+    json *j = said(out);
+    double peak = json_num(json_get(j, "peak_bytes"), 0);
+    EXPECT(peak > 0);
+    json_free(j);
+    return peak;
+}
+
+static void run_within(const char *yaml, const char *profile, double budget)
+{
+    const char *out;
+    long long kib = (long long)ceil(budget / 1024);
+    int status =
+        test_shell(&out, "ulimit -d %lld; %s train %s --json --run-dir %s memory.budget=%lldKiB %s 2>&1 | grep -F '{\"run' || echo killed",
+                   kib + RESERVED_KIB, test_kmidi(), yaml, test_path(profile), kib, STEP);
+    json *j = said(out);
+    double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
+    EXPECT_INT(status, 0);
+    test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__, "%s: %.0f of %.0f bytes: %s", profile, predicted, budget, out);
+    double off = fabs(measured - predicted);
+    test_expect(off < 0.05 * measured || off < 32 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", profile,
+                predicted / (1 << 20), measured / (1 << 20));
+    json_free(j);
+}
+
+TEST(limits_of_each_profile_are_kept)
+{
+    static const struct {
+        const char *name;
+        double gib;
+    } profiles[] = {{"48gb_beside", 2}, {"24gb_beside", 7}, {"16gb", 12}, {"24gb", 18}, {"48gb", 40}};
+    if (SANITIZED) {
+        test_skip("sanitizers take memory of their own");
+        return;
+    }
+    const char *yaml = corpus_make_songs(test_path("songs"), "emotion_midi_transformer");
+    double least = planned(yaml, "1MiB"), most = planned(yaml, "900GiB");
+    EXPECT_BELOW(least, most);
+    for (int i = 0; i < 5; i++)
+        run_within(yaml, profiles[i].name, least + (most - least) * profiles[i].gib / 40 + 1024);
+}
