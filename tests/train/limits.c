@@ -33,19 +33,19 @@ static double planned(const char *yaml, const char *budget)
     return peak;
 }
 
-static void run_within(const char *yaml, const char *profile, double budget)
+static void run_within(const char *yaml, const char *name, double budget)
 {
     const char *out;
     long long kib = (long long)ceil(budget / 1024);
     int status =
         test_shell(&out, "ulimit -d %lld; %s train %s --json --run-dir %s memory.budget=%lldKiB %s 2>&1 | grep -F '{\"run' || echo killed",
-                   kib + RESERVED_KIB, test_kmidi(), yaml, test_path(profile), kib, STEP);
+                   kib + RESERVED_KIB, test_kmidi(), yaml, test_path(name), kib, STEP);
     json *j = said(out);
     double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
     EXPECT_INT(status, 0);
-    test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__, "%s: %.0f of %.0f bytes: %s", profile, predicted, budget, out);
+    test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__, "%s: %.0f of %.0f bytes: %s", name, predicted, budget, out);
     double off = fabs(measured - predicted);
-    test_expect(off < 0.05 * measured || off < 32 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", profile,
+    test_expect(off < 0.05 * measured || off < 32 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", name,
                 predicted / (1 << 20), measured / (1 << 20));
     json_free(j);
 }
