@@ -15,7 +15,7 @@
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
-enum { TILE_ROWS = 48, TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH, HEAD_MOST = 512 };
+enum { TILE_ROWS = 48, TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH, HEAD_MOST = 512, LINE = 16, AHEAD = 6 };
 
 typedef struct attention_attrs {
     int heads;
@@ -120,10 +120,12 @@ typedef struct head {
     float scale;
 } head;
 
-// Rows lo .. lo + n -> to [n, dp], zeros behind d.
+// Rows lo .. lo + n -> to [n, dp], zeros behind d. They lie H d apart, further than the hardware looks ahead.
 static inline void head_rows(float *to, const head *h, int64_t lo, int64_t n)
 {
     for (int64_t r = 0; r < n; r++) {
+        for (int64_t i = 0; i < h->d; i += LINE)
+            __builtin_prefetch(h->x + (lo + r + AHEAD) * h->stride + i);
         head_turn(to + r * h->dp, h->x + (lo + r) * h->stride, h->table ? h->table + (lo + r) * h->d : NULL, h->d, h->scale, false);
         for (int64_t i = h->d; i < h->dp; i++)
             to[r * h->dp + i] = 0;

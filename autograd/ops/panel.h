@@ -79,12 +79,14 @@ enum { PANEL_MR = sizeof panel_tiles[0] / sizeof *panel_tiles[0] - 1 }; // 24 ac
 static inline void panel_product(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, int64_t rows,
                                  int64_t columns, bool add)
 {
-    int64_t tiles = (rows + PANEL_MR - 1) / PANEL_MR;
+    if (rows <= 0)
+        return;
+    unsigned tiles = ((unsigned)rows + PANEL_MR - 1) / PANEL_MR, least = (unsigned)rows / tiles, more = (unsigned)rows % tiles;
     panel_fn *const *tile = panel_tiles[columns <= PANEL_WIDTH / 2];
     for (int64_t k0 = 0; k0 < k; k0 += PANEL_KC) {
         int64_t kc = k - k0 < PANEL_KC ? k - k0 : PANEL_KC;
-        for (int64_t t = 0; t < tiles; t++) {
-            int64_t r = rows * t / tiles, mr = rows * (t + 1) / tiles - r;
+        for (unsigned t = 0, mr, r = 0; t < tiles; t++, r += mr) { // without a division for each tile: short ones would feel it
+            mr = least + (t < more);
             tile[mr](c + r * ldc, ldc, a + r * row + k0 * col, row, col, w + k0 * PANEL_WIDTH, kc, add || k0 > 0);
         }
     }
