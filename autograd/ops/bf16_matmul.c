@@ -13,24 +13,11 @@ typedef struct bf16_matmul_attrs {
     activation act;
 } bf16_matmul_attrs;
 
-static int64_t columns(shape s)
-{
-    return s.d[s.rank - 1];
-}
-
 // The product of this node; of f32 matrices, without their pointers.
 static gemm sizes_of(const node *n)
 {
     const bf16_matmul_attrs *t = n->attrs;
-    shape a = n->in[0]->shape, b = n->in[1]->shape;
-    return (gemm){.ta = t->ta,
-                  .tb = t->tb,
-                  .m = t->ta ? columns(a) : shape_rows(a),
-                  .k = t->ta ? shape_rows(a) : columns(a),
-                  .n = t->tb ? shape_rows(b) : columns(b),
-                  .lda = columns(a),
-                  .ldb = columns(b),
-                  .ldc = t->tb ? shape_rows(b) : columns(b)};
+    return product_of(n->in[0]->shape, n->in[1]->shape, t->ta, t->tb);
 }
 
 static bool paired(const node *n)
@@ -49,15 +36,12 @@ static bool rule(const node *n, err *e)
     if (sa.rank < 2 || sb.rank < 2)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = sizes_of(n);
-    int64_t inner = t->tb ? columns(sb) : shape_rows(sb);
+    int64_t inner = t->tb ? product_columns(sb) : shape_rows(sb);
     if (p.k != inner || (n->n_in == 3 && shape_count(n->in[2]->shape) != p.n))
         return rule_fail(e, "inner sizes %lld and %lld of %s and %s differ, or the bias is not of %lld", (long long)p.k, (long long)inner,
                          shape_text(sa, a), shape_text(sb, b), (long long)p.n);
-    shape y = t->ta ? shape_of(2, p.m, p.n) : sa;
-    y.d[y.rank - 1] = p.n;
-    y.sym[y.rank - 1] = SYM_FIXED;
     n->out[0]->type = DT_F32;
-    n->out[0]->shape = y;
+    n->out[0]->shape = product_shape(sa, &p);
     return true;
 }
 
@@ -66,6 +50,12 @@ static size_t workspace(const node *n, int count)
     (void)count;
     size_t numbers = (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
     return gemm_bf16_current() == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
+}
+
+static double flops(const node *n)
+{
+    gemm p = sizes_of(n);
+    return gemm_flops(p.m, p.n, p.k);
 }
 
 static double cost(const node *n)
@@ -244,6 +234,7 @@ const op_def VARIANT(op_bf16_matmul) = {
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
+    .flops = flops,
     .forward = forward,
     .reference = reference,
     .no_gradient = "it takes the place of linear and matmul when gradients are there",

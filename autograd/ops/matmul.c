@@ -12,24 +12,11 @@ typedef struct matmul_attrs {
     bool ta, tb;
 } matmul_attrs;
 
-static int64_t columns(shape s)
-{
-    return s.d[s.rank - 1];
-}
-
 // The product of this node, without its pointers.
 static gemm gemm_of(const node *n)
 {
     const matmul_attrs *t = n->attrs;
-    shape a = n->in[0]->shape, b = n->in[1]->shape;
-    return (gemm){.ta = t->ta,
-                  .tb = t->tb,
-                  .m = t->ta ? columns(a) : shape_rows(a),
-                  .k = t->ta ? shape_rows(a) : columns(a),
-                  .n = t->tb ? shape_rows(b) : columns(b),
-                  .lda = columns(a),
-                  .ldb = columns(b),
-                  .ldc = t->tb ? shape_rows(b) : columns(b)};
+    return product_of(n->in[0]->shape, n->in[1]->shape, t->ta, t->tb);
 }
 
 static bool rule(const node *n, err *e)
@@ -41,15 +28,12 @@ static bool rule(const node *n, err *e)
     if (sa.rank < 2 || sb.rank < 2 || (!folded && sb.rank != 2))
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = gemm_of(n);
-    int64_t inner = t->tb ? columns(sb) : shape_rows(sb);
+    int64_t inner = t->tb ? product_columns(sb) : shape_rows(sb);
     if (p.k != inner)
         return rule_fail(e, "inner sizes %lld and %lld of %s%s and %s%s differ", (long long)p.k, (long long)inner, shape_text(sa, a),
                          t->ta ? "^T" : "", shape_text(sb, b), t->tb ? "^T" : "");
-    shape y = t->ta ? shape_of(2, p.m, p.n) : sa;
-    y.d[y.rank - 1] = p.n;
-    y.sym[y.rank - 1] = SYM_FIXED;
     n->out[0]->type = DT_F32;
-    n->out[0]->shape = y;
+    n->out[0]->shape = product_shape(sa, &p);
     return true;
 }
 
@@ -106,7 +90,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 {
     const matmul_attrs *t = n->attrs;
     tensor *a = n->in[0], *b = n->in[1], *d = dout[0];
-    tensor *flat = t->ta ? op_reshape(g, a, shape_of(2, shape_rows(a->shape), columns(a->shape))) : a;
+    tensor *flat = t->ta ? op_reshape(g, a, shape_of(2, shape_rows(a->shape), product_columns(a->shape))) : a;
     if (want[0])
         din[0] = shaped(g, t->ta ? op_matmul(g, b, d, t->tb, true) : op_matmul(g, d, b, false, !t->tb), a->shape);
     if (want[1])
@@ -123,7 +107,7 @@ static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded
 static const char *turned(const node *n, emitter *m, int i, bool fold)
 {
     const char *in = emit_in(m, n, i), *out = emit_fresh(m, "matrix");
-    int64_t dims[] = {-1, columns(n->in[i]->shape)}, perm[] = {1, 0};
+    int64_t dims[] = {-1, product_columns(n->in[i]->shape)}, perm[] = {1, 0};
     emit_attr a = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
     if (fold && n->in[i]->shape.rank > 2) {
         const char *flat = emit_fresh(m, "rows");
@@ -140,7 +124,7 @@ static void portable(const node *n, emitter *m)
     const char *a = t->ta ? turned(n, m, 0, true) : emit_in(m, n, 0), *b = t->tb ? turned(n, m, 1, false) : emit_in(m, n, 1);
     if (n->in[1]->shape.rank > 2) {
         const char *flat = emit_fresh(m, "rows");
-        int64_t dims[] = {-1, columns(n->in[1]->shape)};
+        int64_t dims[] = {-1, product_columns(n->in[1]->shape)};
         emit_node(m, "Reshape", 2, (const char *[]){b, emit_i64(m, 2, dims)}, 1, &flat, 0, NULL);
         b = flat;
     }

@@ -79,6 +79,34 @@ static inline gemm tile_at(const gemm *p, const tiles *t, int64_t index)
     return s;
 }
 
+static inline int64_t product_columns(shape s)
+{
+    return s.d[s.rank - 1];
+}
+
+// The product of tensors whose leading dimensions are folded into rows, without pointers. The caller checks that inner sizes agree.
+static inline gemm product_of(shape a, shape b, bool ta, bool tb)
+{
+    int64_t n = tb ? shape_rows(b) : product_columns(b);
+    return (gemm){.ta = ta,
+                  .tb = tb,
+                  .m = ta ? product_columns(a) : shape_rows(a),
+                  .k = ta ? shape_rows(a) : product_columns(a),
+                  .n = n,
+                  .lda = product_columns(a),
+                  .ldb = product_columns(b),
+                  .ldc = n};
+}
+
+// [M, N] where a is read transposed, else a's own leading dimensions and N.
+static inline shape product_shape(shape a, const gemm *p)
+{
+    shape y = p->ta ? shape_of(2, p->m, p->n) : a;
+    y.d[y.rank - 1] = p->n;
+    y.sym[y.rank - 1] = SYM_FIXED;
+    return y;
+}
+
 // Element (i, j) of op(A) op(B) in f64.
 static inline double product_at(const gemm *p, int64_t i, int64_t j)
 {
