@@ -9,7 +9,7 @@
 #
 #   bench/performer.sh [DIR]     DIR keeps shards, runs and pieces (default /tmp/performer); what is there already is not made again
 #   MAESTRO=DIR EMOPIA=DIR       the datasets (default ../shared/data/maestro-v3.0.0, ../shared/data/emopia)
-#   SEEDS="1 2 3"     ADAPTER_STEPS=400     EMOTION_STEPS=600     PIECES=20 of each emotion     SET="key=value ..." for the base
+#   SEEDS="1 2 3"     ADAPTER_STEPS=250     EMOTION_STEPS=300     PIECES=10 of each emotion     SET="key=value ..." for the base
 #
 # docs/performer.md has the figures.
 set -eu
@@ -18,9 +18,9 @@ DIR=${1:-/tmp/performer}
 MAESTRO=${MAESTRO:-../shared/data/maestro-v3.0.0}
 EMOPIA=$(cd "${EMOPIA:-../shared/data/emopia}" && pwd)
 SEEDS=${SEEDS:-1 2 3}
-ADAPTER_STEPS=${ADAPTER_STEPS:-400}
-EMOTION_STEPS=${EMOTION_STEPS:-600}
-PIECES=${PIECES:-20}
+ADAPTER_STEPS=${ADAPTER_STEPS:-250}
+EMOTION_STEPS=${EMOTION_STEPS:-300}
+PIECES=${PIECES:-10}
 
 field() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" | tail -1; }
 loss() { ./kmidi eval "$@" --json | field loss; }
@@ -40,7 +40,11 @@ train() { # run config [key=value ...]
 }
 
 # "velocity notes_per_second major_less_minor" of a piece
-heard() { ./kmidi inspect "$1" --json | sed 's/.*"estimates": //' >"$DIR/heard"; for k in velocity notes_per_second major_less_minor; do field $k <"$DIR/heard"; done | tr '\n' ' '; echo; }
+heard() {
+    estimates=$(./kmidi inspect "$1" --json | sed 's/.*"estimates": //')
+    for k in velocity notes_per_second major_less_minor; do echo "$estimates" | field $k; done | tr '\n' ' '
+    echo
+}
 
 pieces() { # run emotion
     for i in $(seq "$PIECES"); do

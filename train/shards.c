@@ -374,7 +374,9 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
     for (int i = 0; crop && i < 3; i++)
         if (!strcmp(crop, crops[i]))
             s->val_options.crop = values[i];
-    return dataset_expect(s->val, labels, n_labels, meta_get(&k->meta, "settings"), arena_printf(a, "the checkpoint '%s'", k->path), e);
+    // a model without classes does not care what songs are called
+    return dataset_expect(s->val, k->classes ? labels : NULL, n_labels, meta_get(&k->meta, "settings"),
+                          arena_printf(a, "the checkpoint '%s'", k->path), e);
 }
 
 shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e)
