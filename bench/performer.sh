@@ -22,7 +22,7 @@ ADAPTER_STEPS=${ADAPTER_STEPS:-250}
 EMOTION_STEPS=${EMOTION_STEPS:-300}
 PIECES=${PIECES:-10}
 
-field() { sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" | tail -1; }
+field() { grep -o "\"$1\": *[-0-9.e+]*" | sed -n 's/.*: *//p;q'; } # the first; behind it stands the baseline's
 loss() { ./kmidi eval "$@" --json | field loss; }
 row() { printf '%-8s %4s %12s %12s %12s %12s\n' "$@"; }
 
@@ -59,7 +59,7 @@ for seed in $SEEDS; do
     # shellcheck disable=SC2086
     train "base-$seed" configs/emotion_midi_transformer_small.yaml "train.seed=$seed" ${SET:-}
     old="$DIR/base-$seed/checkpoints/last.h5"
-    seconds=$(field seconds <"$DIR/base-$seed/metrics.jsonl")
+    seconds=$(grep "\"train\"" "$DIR/base-$seed/metrics.jsonl" | tail -1 | field seconds)
     row base "$seed" "maestro" "$(loss "$old" -d "$DIR/maestro/val*-*.h5")" "seconds" "$seconds"
 
     SHARDS=$DIR/emopia
