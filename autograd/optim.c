@@ -97,11 +97,17 @@ static void pass_over(pass s, threads *pool, int count)
     threads_run(pool, worth(s.p, count), pass_part, &s);
 }
 
+// The optimiser's moments of the gradient's element g and those behind it.
+static void moments_at(const pass *s, int64_t g, float *moment[PARAMS_MOMENTS])
+{
+    for (int i = 0; i < PARAMS_MOMENTS; i++)
+        moment[i] = i < s->optim->moments ? s->p->moment[i] + g : NULL;
+}
+
 static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
 {
-    float *moment[PARAMS_MOMENTS] = {0};
-    for (int i = 0; i < s->optim->moments; i++)
-        moment[i] = s->p->moment[i] + g;
+    float *moment[PARAMS_MOMENTS];
+    moments_at(s, g, moment);
     s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
@@ -149,17 +155,17 @@ static void matrix_part(void *arg, int index, int count)
             continue;
         int owner = lightest(load, count);
         load[owner] += matrix_cost(q);
-        float *moment[PARAMS_MOMENTS] = {0};
-        for (int k = 0; k < s->optim->moments; k++)
-            moment[k] = s->p->moment[k] + q->goffset;
-        if (owner == index)
-            s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment, q->shape.d[0], q->shape.d[1], work);
+        if (owner != index)
+            continue;
+        float *moment[PARAMS_MOMENTS];
+        moments_at(s, q->goffset, moment);
+        s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment, q->shape.d[0], q->shape.d[1], work);
     }
 }
 
 void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool, int count)
 {
-    CHECK(p->n_moments >= o->moments && h->step >= 1);
+    CHECK(p->n_moments >= o->moments && h->step >= 1 && (work || !most_work(o, p)));
     pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work};
     pass_over(s, pool, count);
     if (o->matrix && work)
