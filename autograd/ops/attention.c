@@ -35,7 +35,7 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
     w->keys = workspace_take(base, &at, m->sp * m->d);
     w->values = workspace_take(base, &at, m->s * m->dp);
     w->q = workspace_take(base, &at, TILE_ROWS * m->dp);
-    w->score = workspace_take(base, &at, TILE_ROWS * TILE_KEYS);
+    w->score = workspace_take(base, &at, TILE_ROWS * SCORE_LD);
     w->out = workspace_take(base, &at, TILE_ROWS * m->dp);
     w->top = workspace_take(base, &at, TILE_ROWS);
     w->total = workspace_take(base, &at, TILE_ROWS);
@@ -87,10 +87,10 @@ static void meet_keys(const attention_dims *m, const buffers *w, int64_t i0, int
     tile_scores(w->score, w->q, w->keys, m, rows, j0, n);
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = attention_limit(m, i0 + r) - j0;
-        row_softmax(w->score + r * TILE_KEYS, seen < n ? seen : n, n, &w->top[r], &w->total[r], w->out + r * m->dp, m->dp);
+        row_softmax(w->score + r * SCORE_LD, seen < n ? seen : n, n, &w->top[r], &w->total[r], w->out + r * m->dp, m->dp);
     }
     for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH)
-        panel_product(w->out + x, m->dp, w->score, TILE_KEYS, 1, w->values + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
+        panel_product(w->out + x, m->dp, w->score, SCORE_LD, 1, w->values + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
 }
 
 static void head_forward(const call *c, float *work, int64_t item)

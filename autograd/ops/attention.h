@@ -15,7 +15,15 @@
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
-enum { TILE_ROWS = 48, TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH, HEAD_MOST = 512, LINE = 16, AHEAD = 6 };
+enum {
+    TILE_ROWS = 48,
+    TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH,
+    SCORE_LD =
+        TILE_KEYS + 16, // a row of scores: at 1 KiB their columns, read for dk and dv, would all fall into four sets of the first cache
+    HEAD_MOST = 512,
+    LINE = 16,
+    AHEAD = 6
+};
 
 typedef struct attention_attrs {
     int heads;
@@ -169,7 +177,7 @@ static inline void head_pack(float *columns, float *turned, const head *h, int64
 static inline void tile_scores(float *c, const float *a, const float *turned, const attention_dims *m, int64_t rows, int64_t j0, int64_t n)
 {
     for (int64_t p = 0; p < n; p += PANEL_WIDTH)
-        panel_product(c + p, TILE_KEYS, a, m->dp, 1, turned + (j0 + p) * m->d, m->d, rows, n - p, false);
+        panel_product(c + p, SCORE_LD, a, m->dp, 1, turned + (j0 + p) * m->d, m->d, rows, n - p, false);
 }
 
 // The next n floats of a thread's workspace, on a cache line of their own; with base NULL only counted.

@@ -45,8 +45,8 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
     w->dv = workspace_take(base, &at, m->s * m->dp);
     for (int i = 0; i < LENGTH(tiles); i++)
         *tiles[i] = workspace_take(base, &at, TILE_ROWS * m->dp);
-    w->p = workspace_take(base, &at, TILE_ROWS * TILE_KEYS);
-    w->ds = workspace_take(base, &at, TILE_ROWS * TILE_KEYS);
+    w->p = workspace_take(base, &at, TILE_ROWS * SCORE_LD);
+    w->ds = workspace_take(base, &at, TILE_ROWS * SCORE_LD);
     w->inner = workspace_take(base, &at, TILE_ROWS);
     return at;
 }
@@ -90,12 +90,12 @@ static void meet_keys(const attention_dims *m, const buffers *w, const float *ls
     tile_scores(w->ds, w->d, w->values_turned, m, rows, j0, n);
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = attention_limit(m, i0 + r) - j0;
-        row_slopes(w->p + r * TILE_KEYS, w->ds + r * TILE_KEYS, seen < n ? seen : n, n, lse[r], w->inner[r]);
+        row_slopes(w->p + r * SCORE_LD, w->ds + r * SCORE_LD, seen < n ? seen : n, n, lse[r], w->inner[r]);
     }
     for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH) {
-        panel_product(w->dv + j0 * m->dp + x, m->dp, w->p, 1, TILE_KEYS, w->d_panels + x * TILE_ROWS, rows, n, m->d - x, true);
-        panel_product(w->dk + j0 * m->dp + x, m->dp, w->ds, 1, TILE_KEYS, w->q_panels + x * TILE_ROWS, rows, n, m->d - x, true);
-        panel_product(w->dq + x, m->dp, w->ds, TILE_KEYS, 1, w->keys + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
+        panel_product(w->dv + j0 * m->dp + x, m->dp, w->p, 1, SCORE_LD, w->d_panels + x * TILE_ROWS, rows, n, m->d - x, true);
+        panel_product(w->dk + j0 * m->dp + x, m->dp, w->ds, 1, SCORE_LD, w->q_panels + x * TILE_ROWS, rows, n, m->d - x, true);
+        panel_product(w->dq + x, m->dp, w->ds, SCORE_LD, 1, w->keys + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
     }
 }
 
