@@ -74,11 +74,13 @@ static const config_key keys[] = {
 
     {"schedule", CONFIG_SECTION,
      .help = "The learning rate over the steps of a run; names and formulas are those of Hugging Face transformers"},
-    {"schedule.name", CONFIG_ENUM, "constant", .choices = "constant|cosine|cosine_with_restarts|linear",
+    {"schedule.name", CONFIG_ENUM, "constant", .choices = "constant|cosine|cosine_with_restarts|linear|warmup_stable_decay",
      .help = "the curve behind the warm-up"},
     {"schedule.warmup_steps", CONFIG_INT, "0", 0, 1e9, .help = "steps over which the rate rises from 0"},
     {"schedule.warmup_epochs", CONFIG_NUMBER, "0", 0, 1e6, .help = "the same in epochs; give one of the two"},
     {"schedule.cycles", CONFIG_INT, "1", 1, 1000, .help = "cosine_with_restarts: how many"},
+    {"schedule.decay_ratio", CONFIG_NUMBER, "0.2", 1e-3, 1,
+     .help = "warmup_stable_decay: the part of the steps behind the warm-up that goes down"},
     {"schedule.min_lr_ratio", CONFIG_NUMBER, "0", 0, 1, .help = "the curve ends at this part of optim.lr"},
 
     {"train", CONFIG_SECTION, .help = "The loop"},
@@ -283,6 +285,7 @@ static bool read_schedule(const config *c, train_options *o, err *e)
     o->schedule.warmup_steps = config_int(c, "schedule.warmup_steps");
     o->schedule.warmup_epochs = config_num(c, "schedule.warmup_epochs");
     o->schedule.cycles = config_num(c, "schedule.cycles");
+    o->schedule.decay_ratio = config_num(c, "schedule.decay_ratio");
     o->schedule.min_lr_ratio = config_num(c, "schedule.min_lr_ratio");
     if (o->schedule.warmup_steps && o->schedule.warmup_epochs > 0)
         return err_set(e, ERR_CONFIG, "%s: 'schedule.warmup_steps' and 'schedule.warmup_epochs' are both set; keep one",

@@ -9,9 +9,9 @@
 static const double PI = 3.14159265358979323846;
 
 #define SCHEDULE(name, summary, formula)                                                                                                   \
-    static double factor_##name(double p, double cycles)                                                                                   \
+    static double factor_##name(const schedule_options *o, double p)                                                                       \
     {                                                                                                                                      \
-        (void)p, (void)cycles, (void)PI;                                                                                                   \
+        (void)o, (void)p, (void)PI;                                                                                                        \
         return formula;                                                                                                                    \
     }
 #include "train/schedules.def"
@@ -42,5 +42,5 @@ double schedule_factor(const schedule_options *o, int64_t warmup, int64_t step, 
         return (double)step / (double)warmup;
     int64_t length = total - warmup;
     double p = length > 0 ? (double)(step - warmup) / (double)length : 1.0;
-    return o->min_lr_ratio + (1.0 - o->min_lr_ratio) * o->curve->factor(p < 1.0 ? p : 1.0, o->cycles);
+    return o->min_lr_ratio + (1.0 - o->min_lr_ratio) * o->curve->factor(o, p < 1.0 ? p : 1.0);
 }

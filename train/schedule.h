@@ -14,12 +14,13 @@ typedef struct schedule_options {
     int64_t warmup_steps;
     double warmup_epochs; // used where warmup_steps is 0
     double cycles;        // restarts
+    double decay_ratio;   // warmup_stable_decay: the part of the curve that goes down, in (0, 1]
     double min_lr_ratio;  // the curve ends at this factor instead of 0
 } schedule_options;
 
 typedef struct schedule_def {
     const char *name, *summary;
-    double (*factor)(double p, double cycles); // p in [0, 1] -> [0, 1]
+    double (*factor)(const schedule_options *o, double p); // p in [0, 1] -> [0, 1]
 } schedule_def;
 
 const schedule_def *schedule_find(const char *name); // NULL when there is none
