@@ -9,6 +9,8 @@
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_emit.h"
 
+enum { ROWS_AHEAD = 8, ROWS_AT_ONCE = 4 };
+
 typedef struct step_dims {
     int64_t b, t, c, h, d, width, length;
     float scale;
@@ -70,20 +72,40 @@ static double flops(const node *n)
     return 4 * (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * (double)m.d;
 }
 
+// A row of a head, ROWS_AHEAD rows before it is read: rows lie H d apart, further than the hardware looks ahead.
+static inline void row_ahead(const float *row, const step_dims *m)
+{
+    for (int64_t i = 0; i < m->d; i += LINE)
+        __builtin_prefetch(row + ROWS_AHEAD * m->width + i);
+}
+
 // Query times n rows that are m->width apart.
 static void score_rows(float *score, const float *q, const float *rows, int64_t n, const step_dims *m)
 {
-    for (int64_t j = 0; j < n; j++)
+    for (int64_t j = 0; j < n; j++) {
+        row_ahead(rows + j * m->width, m);
         score[j] = lanes_dot(q, rows + j * m->width, m->d);
+    }
+}
+
+// out += score[0 .. n] times as many rows, n a constant: a part of `out` is read and written once for all of them.
+static inline __attribute__((always_inline)) void add_some(float *restrict out, const float *score, const float *rows, int n,
+                                                           const step_dims *m)
+{
+    for (int r = 0; r < n; r++)
+        row_ahead(rows + r * m->width, m);
+    for (int64_t i = 0; i < m->d; i++)
+        for (int r = 0; r < n; r++)
+            out[i] += score[r] * rows[r * m->width + i];
 }
 
 static void add_rows(float *restrict out, const float *score, const float *rows, int64_t n, const step_dims *m)
 {
-    for (int64_t j = 0; j < n; j++) {
-        const float *restrict row = rows + j * m->width;
-        for (int64_t i = 0; i < m->d; i++)
-            out[i] += score[j] * row[i];
-    }
+    int64_t j = 0;
+    for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE)
+        add_some(out, score + j, rows + j * m->width, ROWS_AT_ONCE, m);
+    for (; j < n; j++)
+        add_some(out, score + j, rows + j * m->width, 1, m);
 }
 
 static void head_forward(const call *c, float *score, int64_t item)

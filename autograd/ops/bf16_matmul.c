@@ -3,10 +3,12 @@
 // folded into rows. precision.c puts it in their place behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
 // can be kept as bf16 for the way back without a loss.
 //
-// Where bf16 is widened, both matrices are first copied to f32 as a whole; tiles are then those of any product (product.h).
+// A single row of a may stay f32 (single_row.h): then b is widened in registers, on any CPU.
+// Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then those of any product (product.h).
 #include "autograd/gemm_bf16.h"
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
+#include "autograd/ops/single_row.h"
 
 typedef struct bf16_matmul_attrs {
     bool ta, tb, rounded;
@@ -25,14 +27,22 @@ static bool paired(const node *n)
     return n->in[0]->type == DT_BF16X2;
 }
 
+// A single row of f32 times the rows of B: for generation, where B is all that memory has to give (precision.h).
+static bool single(const node *n)
+{
+    const bf16_matmul_attrs *t = n->attrs;
+    return n->in[0]->type == DT_F32 && n->in[1]->type == DT_BF16 && !t->ta && t->tb && shape_rows(n->in[0]->shape) == 1;
+}
+
 static bool rule(const node *n, err *e)
 {
     char a[64], b[64];
     const bf16_matmul_attrs *t = n->attrs;
     shape sa = n->in[0]->shape, sb = n->in[1]->shape;
     dtype ta = n->in[0]->type, tb = n->in[1]->type;
-    if (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2))
-        return rule_fail(e, "%s and %s are not bf16 or bf16x2 both", dtype_name(ta), dtype_name(tb));
+    if (!single(n) && (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2)))
+        return rule_fail(e, "%s and %s are not bf16 or bf16x2 both, nor a row of f32 and a transposed bf16", dtype_name(ta),
+                         dtype_name(tb));
     if (sa.rank < 2 || sb.rank < 2)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = sizes_of(n);
@@ -48,6 +58,8 @@ static bool rule(const node *n, err *e)
 static size_t workspace(const node *n, int count)
 {
     (void)count;
+    if (single(n))
+        return 0;
     size_t numbers = (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
     return gemm_bf16_current() == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
 }
@@ -61,6 +73,8 @@ static double flops(const node *n)
 static double cost(const node *n)
 {
     gemm p = sizes_of(n);
+    if (single(n))
+        return single_row_cost(p.n, p.k, DT_BF16);
     return (paired(n) ? 3 : 1) * gemm_bf16_cost(p.m, p.n, p.k) +
            activation_cost(((const bf16_matmul_attrs *)n->attrs)->act) * (double)(p.m * p.n);
 }
@@ -148,19 +162,35 @@ static void part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
+static void single_part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm p = sizes_of(c->n);
+    float *y = c->out[0];
+    single_row_part(&(single_row){p.n, p.k, c->in[0], c->in[1], y}, lo, hi, DT_BF16);
+    p.m = 1, p.n = hi - lo, p.c = y + lo;
+    finish(c, &p);
+}
+
 static void forward(const call *c)
 {
     gemm p = sizes_of(c->n);
+    if (single(c->n)) {
+        op_parallel(c, p.n, ROW_GRAIN, single_part);
+        return;
+    }
     tiles t = tiles_at(&p);
     if (gemm_bf16_current() == GEMM_BF16_WIDEN)
         op_parallel(c, (int64_t)(workspace(c->n, 1) / sizeof(float)), GRAIN, widen);
     op_parallel(c, t.down * t.across, 1, part);
 }
 
-// Element i of a bf16 or bf16x2 tensor of n elements.
-static double number(const bf16 *x, int64_t i, int64_t n, bool two)
+// Element i of a tensor of n elements.
+static double number(const void *x, int64_t i, int64_t n, dtype type)
 {
-    return (double)bf16_widen(x[i]) + (two ? (double)bf16_widen(x[n + i]) : 0);
+    const bf16 *narrow = x;
+    if (type == DT_F32)
+        return (double)((const float *)x)[i];
+    return (double)bf16_widen(narrow[i]) + (type == DT_BF16X2 ? (double)bf16_widen(narrow[n + i]) : 0);
 }
 
 static void reference(const call *c)
@@ -172,7 +202,7 @@ static void reference(const call *c)
         double y = c->n->n_in == 3 ? (double)((const float *)c->in[2])[i % p.n] : 0;
         for (int64_t k = 0; k < p.k; k++) {
             int64_t at_a = p.ta ? k * p.lda + i / p.n : i / p.n * p.lda + k, at_b = p.tb ? i % p.n * p.ldb + k : k * p.ldb + i % p.n;
-            y += number(c->in[0], at_a, of_a, paired(c->n)) * number(c->in[1], at_b, of_b, paired(c->n));
+            y += number(c->in[0], at_a, of_a, c->n->in[0]->type) * number(c->in[1], at_b, of_b, c->n->in[1]->type);
         }
         y = activation_exact(t->act, y);
         ((float *)c->out[0])[i] = t->rounded ? bf16_widen(bf16_round((float)y)) : (float)y;
@@ -190,6 +220,10 @@ static tensor *build_layer(graph *g, tensor *const in[])
 static tensor *build_layer_two(graph *g, tensor *const in[])
 {
     return build(g, in, DT_BF16X2, in[2], (bf16_matmul_attrs){.tb = true, .act = ACT_RELU});
+}
+static tensor *build_row(graph *g, tensor *const in[])
+{
+    return op_bf16_matmul(g, (tensor *[]){in[0], op_cast(g, in[1], DT_BF16), in[2]}, false, true, ACT_TANH, false);
 }
 static tensor *build_nn(graph *g, tensor *const in[])
 {
@@ -218,6 +252,11 @@ static tensor *build_tt_two(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "a layer", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer},
     {.what = "a layer of pairs", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer_two},
+    {.what = "a row of f32", .n = 3, .in = {FIXED(3, 1, 1, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_row},
+    {.what = "a row of f32, large enough to share",
+     .n = 3,
+     .in = {FIXED(2, 1, 301), FIXED(2, 390, 301), FIXED(1, 390)},
+     .build = build_row},
     {.what = "A B, large enough to share", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn},
     {.what = "A B of pairs", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn_two},
     {.what = "A^T B, folded rows", .n = 2, .in = {FIXED(3, 2, 110, 95), FIXED(2, 220, 199)}, .build = build_tn},

@@ -3,17 +3,17 @@
 //     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p.
 // Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the second cache; each is one serial product,
 // then bias and activation while it is there, so that both cost almost nothing (as cuBLAS' epilogues).
-// A single row of x, as in generation, is a product of vectors.
+// A single row of x, as in generation, is a product of vectors (single_row.h).
 // gelu's derivative is not a function of y: the constructor then makes two nodes.
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
+#include "autograd/ops/single_row.h"
 
 enum {
     TILE_BYTES =
         1 << 20,        // of output, a second cache: in half of it, rows of 1792 are too few for what packing w costs (105 GFLOP/s of 117)
     ROWS_TURNED = 1024, // from this many rows of x on, w is transposed first: each tile is then a tenth faster
-    TURN_ROWS = 16,
-    STREAMS = 4 // places in w that a single row of x is multiplied at
+    TURN_ROWS = 16
 };
 
 static activation act_of(const node *n)
@@ -83,7 +83,7 @@ static double cost(const node *n)
 {
     gemm p = gemm_at(&(call){.n = n});
     if (p.m == 1)
-        return 100 + 0.2 * (double)(p.n * p.k); // 20 GB/s
+        return single_row_cost(p.n, p.k, DT_F32);
     return gemm_cost(p.m, p.n, p.k) + activation_cost(act_of(n)) * (double)(p.m * p.n);
 }
 
@@ -113,32 +113,10 @@ static void part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
-// y[s q] = x w[s q] for STREAMS rows of w that are q rows apart; each sum as lanes_dot has it.
-static inline void streams_dot(float *y, const float *x, const float *w, int64_t q, int64_t n)
-{
-    float lane[STREAMS][LANES] = {{0}};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int s = 0; s < STREAMS; s++)
-            for (int k = 0; k < LANES; k++)
-                lane[s][k] += x[i + k] * w[s * q * n + i + k];
-    for (int s = 0; s < STREAMS; s++) {
-        for (int64_t k = 0; k < n - i; k++)
-            lane[s][k] += x[i + k] * w[s * q * n + i + k];
-        y[s * q] = lanes_fold(lane[s]);
-    }
-}
-
-// One row of x. Each weight is used once, so memory is all that counts: a core that reads at four places at once gets 20 GB/s where one
-// place gives 12.
 static void single(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    int64_t q = (hi - lo) / STREAMS;
-    for (int64_t j = lo; j < lo + q; j++)
-        streams_dot(p.c + j, p.a, p.b + j * p.k, q, p.k);
-    for (int64_t j = lo + STREAMS * q; j < hi; j++)
-        p.c[j] = lanes_dot(p.a, p.b + j * p.k, p.k);
+    single_row_part(&(single_row){p.n, p.k, p.a, c->in[1], p.c}, lo, hi, DT_F32);
     activate[act_of(c->n)](p.c + lo, p.c + lo, c->n->n_in == 3 ? (const float *)c->in[2] + lo : NULL, hi - lo);
 }
 
@@ -147,7 +125,7 @@ static void forward(const call *c)
     gemm p = gemm_at(c);
     tiles t = tiles_at(&p);
     if (p.m == 1) {
-        op_parallel(c, p.n, TURN_ROWS, single);
+        op_parallel(c, p.n, ROW_GRAIN, single);
         return;
     }
     if (!p.tb)
@@ -249,6 +227,7 @@ static const op_sample samples[] = {
     {.what = "sigmoid", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_sigmoid},
     {.what = "gelu", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_gelu},
     {.what = "one row", .n = 3, .in = {VALUES(1, 7), LAYER(6, 7)}, .build = build_tanh},
+    {.what = "one row, large enough to share", .n = 3, .in = {VALUES(3, 1, 1, 301), LAYER(390, 301)}, .build = build_bias},
     {.what = "tiles of rows", .n = 3, .in = {VALUES(2, 530, 37), LAYER(129, 37)}, .build = build_sigmoid},
     {.what = "rows enough to transpose the weight", .n = 3, .in = {VALUES(2, 1030, 21), LAYER(50, 21)}, .build = build_tanh},
     {.what = "tiles of columns", .n = 3, .in = {VALUES(2, 20, 330), LAYER(330, 330)}, .build = build_bias},
