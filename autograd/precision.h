@@ -22,6 +22,9 @@ const char *precision_describe(precision p);         // with how this machine do
 // bf16x3: returns what was chosen for each size of product (" 4096x384x384nt=3 ..."), owned by the graph's arena; given as `chosen` it is
 // chosen again, sizes that are not in it (NULL: all) are measured. A resumed run so computes as it began. Other precisions: "".
 const char *precision_products(graph *g, precision p, const char *chosen);
+// For generation: the weights of products of a single row become bf16; activations, sums and results stay f32. A cast of each lies in the
+// plan, once where plan_options.weights_stay says so.
+void precision_weights(graph *g);
 // Keeps as bf16 what lives from forward to backward, but what must be exact (OP_EXACT), small or integer.
 void precision_store(graph *g);
 

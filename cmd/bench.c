@@ -22,7 +22,7 @@ static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
     {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
-    {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32)", false},
+    {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32); with --generate: fp32 or bf16 weights", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
     {"recompute", 0, OPT_TEXT, "HOW", "none, all, or auto: what the machine's memory asks for (default none)", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},

@@ -26,39 +26,50 @@ static bool look(void *user, const int *tokens, int n)
     return false;
 }
 
-// Weights that every token needs: not those through which the emotion is heard once.
-static int64_t bytes_a_token(const params *p)
+// Weights that every token needs: not those through which the emotion is heard once. In bf16 matrices are half as large; the table is one
+// of them, but for the one row that is looked up.
+static int64_t bytes_a_token(const params *p, precision how)
 {
-    int64_t n = 0;
+    int64_t bytes = 0;
     for (int i = 0; i < p->n; i++) {
-        const char *name = p->list[i].name;
-        bool once = !strncmp(name, "emotion_fc", 10) || strstr(name, "cross_attn.k_proj") || strstr(name, "cross_attn.v_proj");
-        n += once ? 0 : p->list[i].count;
+        const param *w = &p->list[i];
+        bool once = !strncmp(w->name, "emotion_fc", 10) || strstr(w->name, "cross_attn.k_proj") || strstr(w->name, "cross_attn.v_proj");
+        bool narrow = how == PRECISION_BF16 && w->shape.rank == 2;
+        bytes += once ? 0 : w->count * (int64_t)dtype_size(narrow ? DT_BF16 : DT_F32);
     }
-    return n * (int64_t)sizeof(float);
+    return bytes;
 }
 
-static generator *open_generator(const model_def *m, params *p, int context, threads *pool, arena *a, err *e)
+// What is measured.
+typedef struct subject {
+    const model_def *m;
+    params *p;
+    precision precision;
+    int context;
+} subject;
+
+static generator *open_generator(cmd *c, const subject *s, err *e)
 {
     const float emotion[64] = {0.5f, -0.5f, 0.7f};
-    if (!strcmp(m->name, "melody_transformer"))
-        return melody_generator(p, emotion, pool, a, e);
-    if (m->section && !strcmp(m->section, "transformer"))
-        return transformer_generator(p, m, emotion, context + TOKENS, pool, a, e);
-    err_set(e, ERR_USAGE, "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do", m->name);
+    generator_setup how = {.emotion = emotion, .context = s->context + TOKENS, .precision = s->precision, .pool = c->env.pool};
+    if (!strcmp(s->m->name, "melody_transformer"))
+        return melody_generator(s->p, &how, c->arena, e);
+    if (s->m->section && !strcmp(s->m->section, "transformer"))
+        return transformer_generator(s->p, s->m, &how, c->arena, e);
+    err_set(e, ERR_USAGE, "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do", s->m->name);
     return NULL;
 }
 
-static bool draw(cmd *c, const model_def *m, params *p, int context, clock_of *k, err *e)
+static bool draw(cmd *c, const subject *s, clock_of *k, err *e)
 {
     arena *a = c->arena;
     sampler_options o = {.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1};
-    int *prompt = NEW(a, int, (size_t)context + 1);
-    generate_job job = {.prompt = prompt, .n_prompt = context, .n = TOKENS, .done = look, .user = k};
-    job.tokens = NEW(a, int, (size_t)context + TOKENS);
-    generator *g = open_generator(m, p, context, c->env.pool, a, e);
+    int *prompt = NEW(a, int, (size_t)s->context + 1);
+    generate_job job = {.prompt = prompt, .n_prompt = s->context, .n = TOKENS, .done = look, .user = k};
+    job.tokens = NEW(a, int, (size_t)s->context + TOKENS);
+    generator *g = open_generator(c, s, e);
     rng r = rng_stream(1, "prompt", 0);
-    for (int i = 0; g && i < context; i++)
+    for (int i = 0; g && i < s->context; i++)
         prompt[i] = (int)rng_below(r, 0, (uint32_t)i, (uint32_t)g->count);
     bool ok = g && generate(g, sampler_open(&o, g->count, a), &job, &c->env, e);
     generator_close(g);
@@ -75,41 +86,54 @@ static double tokens_a_second(const clock_of *k)
     return bench_median(rates, BENCH_SLICES);
 }
 
-static void report(cmd *c, const model_def *m, const params *p, int context, double rate)
+static void report(cmd *c, const subject *s, double rate)
 {
-    double gb = (double)bytes_a_token(p) * rate * 1e-9;
+    int64_t bytes = bytes_a_token(s->p, s->precision);
+    double gb = (double)bytes * rate * 1e-9;
     json *j = json_object();
-    json_set_str(j, "model", m->name);
-    json_set_int(j, "context", context);
+    json_set_str(j, "model", s->m->name);
+    json_set_str(j, "precision", precision_name(s->precision));
+    json_set_int(j, "context", s->context);
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_num(j, "tokens_per_s", rate);
     json_set_num(j, "ms_per_token", 1000 / rate);
-    json_set_int(j, "weight_bytes", bytes_a_token(p));
+    json_set_int(j, "weight_bytes", bytes);
     json_set_num(j, "weight_gb_per_s", gb);
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
-    cmd_print(c, "%s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of weights", m->name, context,
-              threads_count(c->env.pool), rate, 1000 / rate, gb);
+    cmd_print(c, "%s in %s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of weights", s->m->name,
+              precision_name(s->precision), s->context, threads_count(c->env.pool), rate, 1000 / rate, gb);
+}
+
+static bool take_subject(cmd *c, subject *s, err *e)
+{
+    const char *name = option_text(c, "precision", "fp32");
+    int64_t context = option_int(c, "context", CONTEXT);
+    s->m = model_find(c->args[0]);
+    if (!s->m)
+        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    if (context < 0 || context > CONTEXT_MOST)
+        return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
+    if (!precision_find(name, &s->precision) || s->precision == PRECISION_BF16X3)
+        return err_set(e, ERR_USAGE, "--generate: --precision takes fp32 or bf16, not '%s'", name);
+    s->context = (int)context;
+    s->m = model_configure(s->m, option_text(c, "sizes", NULL), c->arena, e);
+    return s->m != NULL;
 }
 
 bool bench_generate(cmd *c, err *e)
 {
-    const model_def *m = model_find(c->args[0]);
-    int64_t context = option_int(c, "context", CONTEXT);
+    subject s = {0};
     clock_of k = {.n = 0};
-    if (!m)
-        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
-    if (context < 0 || context > CONTEXT_MOST)
-        return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
-    if (!(m = model_configure(m, option_text(c, "sizes", NULL), c->arena, e)) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+    if (!take_subject(c, &s, e) || !gemm_choose(e) || !cmd_threads(c, 0, e))
         return false;
-    params *p = params_open(c->arena);
-    bool ok = model_build(m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);
+    params *p = s.p = params_open(c->arena);
+    bool ok = model_build(s.m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);
     if (ok)
         params_init(p, 1);
-    ok = ok && draw(c, m, p, (int)context, &k, e);
+    ok = ok && draw(c, &s, &k, e);
     if (ok)
-        report(c, m, p, (int)context, tokens_a_second(&k));
+        report(c, &s, tokens_a_second(&k));
     params_release(p);
     return ok;
 }

@@ -46,6 +46,8 @@ static const option options[] = {
     {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
     {"program", 0, OPT_INT, "N", "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
     ADAPTER_OPTION,
+    {"precision", 0, OPT_TEXT, "P",
+     "fp32, or bf16: weights of half the size, so that a token takes little more than half the time (default fp32)", false},
     {"wav", 'w', OPT_TEXT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
     {"soundfont", 0, OPT_TEXT, "FILE", "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
@@ -61,6 +63,7 @@ typedef struct piece {
     double valence, arousal;
     arrange_style style;
     sampler_options sampling;
+    precision precision;
     midi_song *song; // what was made
     int bars, heard; // notes or events of the prompt that were heard
     int *chords;     // [bars]; NULL without harmony
@@ -123,6 +126,13 @@ static bool take_style(piece *p, err *e)
     return sampler_check(&p->sampling, e);
 }
 
+static bool take_precision(piece *p, err *e)
+{
+    const char *name = option_text(p->c, "precision", "fp32");
+    return (precision_find(name, &p->precision) && p->precision != PRECISION_BF16X3) ||
+           err_set(e, ERR_USAGE, "--precision takes fp32 or bf16, not '%s'", name);
+}
+
 static bool take_prompt(piece *p, err *e)
 {
     const char *path = option_text(p->c, "prompt", NULL);
@@ -162,7 +172,7 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
     generate_job job = {.prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
     job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
     double since = hw_seconds();
-    generator *g = melody_generator(p->d->p, p->vector, NULL, a, e);
+    generator *g = melody_generator(p->d->p, &(generator_setup){.emotion = p->vector, .precision = p->precision}, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
@@ -285,7 +295,8 @@ static bool perform(piece *p, const int *prompt, int context, double seconds, er
     job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
     job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
     double since = hw_seconds();
-    generator *g = transformer_generator(p->d->p, p->d->model, p->vector, context, p->c->env.pool, a, e);
+    generator_setup how = {.emotion = p->vector, .context = context, .precision = p->precision, .pool = p->c->env.pool};
+    generator *g = transformer_generator(p->d->p, p->d->model, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
@@ -365,7 +376,7 @@ static bool run(cmd *c, err *e)
 {
     piece p = {.c = c};
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
-    bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && gemm_choose(e) &&
+    bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && take_precision(&p, e) && gemm_choose(e) &&
               (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && write_song(&p, e) &&
               midi_write(out, p.song, e);
     render_request r = {

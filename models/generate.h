@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h) chooses, generate is the loop.
 //
-//     generator *g = melody_generator(params, emotion, pool, &a, e);
+//     generator *g = melody_generator(params, &(generator_setup){.emotion = vector}, &a, e);
 //     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64}, &env, e)
 //     generator_close(g);
 //
@@ -10,6 +10,7 @@
 #ifndef KMIDI_MODELS_GENERATE_H
 #define KMIDI_MODELS_GENERATE_H
 
+#include "autograd/precision.h"
 #include "base/env.h"
 #include "models/model.h"
 #include "models/sampler.h"
@@ -23,6 +24,14 @@ typedef struct generator {
 } generator;
 
 void generator_close(generator *g); // accepts NULL
+
+// BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no third way here.
+typedef struct generator_setup {
+    const float *emotion; // [64]
+    int context;          // of a transformer: 2 or more
+    precision precision;  // PRECISION_FP32 or PRECISION_BF16
+    threads *pool;        // NULL: one thread
+} generator_setup;
 
 typedef struct generate_job {
     const int *prompt;                                                   // [n_prompt], may be none
@@ -38,14 +47,13 @@ typedef struct generate_job {
 // ERR_STOPPED when env says so; what was drawn until then is there.
 bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e) MUST_CHECK;
 
-// ---- The melody model: pitches, under an emotion [64]. One step is a product of vectors; the recurrent state is carried on.
-generator *melody_generator(params *p, const float emotion[64], threads *pool, arena *a, err *e) MUST_CHECK;
+// ---- The melody model: pitches, under an emotion. One step is a product of vectors; the recurrent state is carried on.
+generator *melody_generator(params *p, const generator_setup *o, arena *a, err *e) MUST_CHECK;
 
-// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an emotion [64]. It keeps keys and values of
+// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an emotion. It keeps keys and values of
 // the last tokens, at most `context` of them, 2 or more: the length it was trained on. When they are full it goes on from the later half
 // of what it heard, read again from the first position on, so that it always is where it was in training. Nothing precedes a piece
 // in training, so before the first token every event is alike; give it a prompt. ERR_VALUE for a token that is none.
-generator *transformer_generator(params *p, const model_def *m, const float emotion[64], int context, threads *pool, arena *a,
-                                 err *e) MUST_CHECK;
+generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a, err *e) MUST_CHECK;
 
 #endif

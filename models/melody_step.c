@@ -13,6 +13,7 @@ typedef struct melody {
     generator base;
     arena memory;
     run *run;
+    bool began;             // weights are cast in the first step
     tensor *logits, *h, *c; // behind the step
     int32_t *note;
     float *h_in, *c_in;
@@ -38,7 +39,8 @@ static const float *next(generator *g, int token, err *e)
     melody *m = g->self;
     (void)e;
     *m->note = token;
-    run_step(m->run, 0, 0, false);
+    (m->began ? run_step_again : run_step)(m->run, 0, 0, false);
+    m->began = true;
     memcpy(m->h_in, run_data(m->run, m->h), HIDDEN * sizeof(float));
     memcpy(m->c_in, run_data(m->run, m->c), HIDDEN * sizeof(float));
     return run_data(m->run, m->logits);
@@ -52,16 +54,18 @@ static void close_melody(generator *g)
     arena_free(&memory);
 }
 
-generator *melody_generator(params *p, const float emotion[64], threads *pool, arena *a, err *e)
+generator *melody_generator(params *p, const generator_setup *how, arena *a, err *e)
 {
     melody *m = NEW(a, melody, 1);
     m->memory.name = "melody";
     m->base = (generator){.count = NOTES, .next = next, .close = close_melody, .self = m};
     network *n = open_network(m, p, e);
     tensor *outs[] = {m->logits, m->h, m->c};
-    plan_options o = {.threads = pool ? threads_count(pool) : 1, .outputs = outs, .n_outputs = 3, .params = p};
+    plan_options o = {.threads = threads_count(how->pool), .outputs = outs, .n_outputs = 3, .params = p, .weights_stay = true};
+    if (n && how->precision == PRECISION_BF16)
+        precision_weights(n->g);
     plan *pl = n ? plan_make(n->g, &o, &m->memory, e) : NULL;
-    m->run = pl ? run_open(pl, p, pool, &m->memory, e) : NULL;
+    m->run = pl ? run_open(pl, p, how->pool, &m->memory, e) : NULL;
     if (!m->run) {
         close_melody(&m->base);
         return NULL;
@@ -69,6 +73,6 @@ generator *melody_generator(params *p, const float emotion[64], threads *pool, a
     m->note = run_input(m->run, "prev_note");
     m->h_in = memset(run_input(m->run, "h"), 0, HIDDEN * sizeof(float));
     m->c_in = memset(run_input(m->run, "c"), 0, HIDDEN * sizeof(float));
-    memcpy(run_input(m->run, "emotion"), emotion, 64 * sizeof(float));
+    memcpy(run_input(m->run, "emotion"), how->emotion, 64 * sizeof(float));
     return &m->base;
 }

@@ -4,8 +4,8 @@
 //     emotion [1, 64]                     -> keys and values [1, E, D] of each layer that looks at it; once
 //     token [1, 1], cache 2 L x [1, C, D] -> logits [1, 1, 388], 2 L x [1, 1, D]; one plan for all steps
 //
-// A step reads each weight once, 100 MB of the full model, and as much of the cache as is filled: memory is what it waits for. The caches
-// are inputs of the step's graph, which lie where they are from step to step; what a step adds is copied behind their last row.
+// A step reads each weight once, 90 MB of the full model or 45 as bf16, and as much of the cache as is filled: memory is what it waits for.
+// The caches are inputs of the step's graph, which lie where they are from step to step; what a step adds is copied behind their last row.
 #include <string.h>
 
 #include "autograd/run.h"
@@ -14,7 +14,7 @@
 
 // Every product of a step waits for memory, of which two cores get twice as much as one; and a worker that is left out of a few nodes falls
 // asleep.
-enum { SHARE_NS = 8000 };
+enum { SHARE_NS = 4000 };
 
 typedef struct stepper {
     generator base;
@@ -23,6 +23,7 @@ typedef struct stepper {
     tensor *logits;
     transformer_past past[TRANSFORMER_LAYERS];
     int layers, context, length; // length: tokens in the cache
+    bool began;                  // weights are cast in the first step
     int64_t dim;
     int32_t *token, *at; // inputs of the step
     int32_t *heard;      // [context]: the tokens in the cache
@@ -39,14 +40,15 @@ static network *open_network(const model_def *m, params *p, arena *a)
 
 static run *open_run(network *n, tensor *const *outs, int n_outs, threads *pool, arena *a, err *e)
 {
-    plan_options o = {.threads = threads_count(pool), .share_ns = SHARE_NS, .outputs = outs, .n_outputs = n_outs, .params = n->p};
+    plan_options o = {
+        .threads = threads_count(pool), .share_ns = SHARE_NS, .outputs = outs, .n_outputs = n_outs, .params = n->p, .weights_stay = true};
     plan *pl = graph_ok(n->g, e) ? plan_make(n->g, &o, a, e) : NULL;
     return pl ? run_open(pl, n->p, pool, a, e) : NULL;
 }
 
 // ---- The emotion, once
 
-// Fills the step's inputs cross.keys.i, cross.values.i.
+// Fills the step's inputs cross.keys.i, cross.values.i; in f32, whatever the step does.
 static bool hear_emotion(stepper *s, const model_def *m, params *p, const float emotion[64], err *e)
 {
     arena a = {.name = "emotion"};
@@ -84,7 +86,7 @@ static tensor *cache_input(network *n, const char *what, int layer, int64_t rows
     return graph_input(n->g, layer_name(n, "%s.%d", what, layer), DT_F32, shape_of(3, 1, rows, model_size(n, "dim")));
 }
 
-static bool open_step(stepper *s, const model_def *m, params *p, threads *pool, err *e)
+static bool open_step(stepper *s, const model_def *m, params *p, const generator_setup *o, err *e)
 {
     network *n = open_network(m, p, &s->memory);
     tensor *outs[1 + 2 * TRANSFORMER_LAYERS], *token = graph_input(n->g, "tokens", DT_I32, shape_of(2, 1, 1));
@@ -102,7 +104,9 @@ static bool open_step(stepper *s, const model_def *m, params *p, threads *pool, 
     outs[0] = s->logits = transformer_logits(n, token, NULL, s->past);
     for (int i = 0; i < s->layers; i++)
         outs[1 + 2 * i] = s->past[i].new_keys, outs[2 + 2 * i] = s->past[i].new_values;
-    s->run = open_run(n, outs, 1 + 2 * s->layers, pool, &s->memory, e);
+    if (o->precision == PRECISION_BF16 && graph_ok(n->g, e))
+        precision_weights(n->g);
+    s->run = open_run(n, outs, 1 + 2 * s->layers, o->pool, &s->memory, e);
     if (!s->run)
         return false;
     s->token = run_data(s->run, token), s->at = run_data(s->run, length);
@@ -115,7 +119,8 @@ static void take(stepper *s, int token)
 {
     size_t row = (size_t)s->length * (size_t)s->dim, bytes = (size_t)s->dim * sizeof(float);
     *s->token = token, *s->at = s->length;
-    run_step(s->run, 0, 0, false);
+    (s->began ? run_step_again : run_step)(s->run, 0, 0, false);
+    s->began = true;
     for (int i = 0; i < s->layers; i++) {
         memcpy(s->keys[i] + row, run_data(s->run, s->past[i].new_keys), bytes);
         memcpy(s->values[i] + row, run_data(s->run, s->past[i].new_values), bytes);
@@ -155,15 +160,15 @@ static void close_stepper(generator *g)
     arena_free(&memory);
 }
 
-generator *transformer_generator(params *p, const model_def *m, const float emotion[64], int context, threads *pool, arena *a, err *e)
+generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a, err *e)
 {
-    CHECK(context >= 2);
+    CHECK(o->context >= 2);
     stepper *s = NEW(a, stepper, 1);
-    *s = (stepper){.memory = {.name = "transformer"}, .context = context};
+    *s = (stepper){.memory = {.name = "transformer"}, .context = o->context};
     s->base = (generator){.count = TRANSFORMER_TOKENS, .next = next, .close = close_stepper, .self = s};
-    s->heard = NEW(&s->memory, int32_t, (size_t)context);
+    s->heard = NEW(&s->memory, int32_t, (size_t)o->context);
     s->blank = NEW(&s->memory, float, TRANSFORMER_TOKENS);
-    if (open_step(s, m, p, pool, e) && hear_emotion(s, m, p, emotion, e))
+    if (open_step(s, m, p, o, e) && hear_emotion(s, m, p, o->emotion, e))
         return &s->base;
     close_stepper(&s->base);
     return NULL;

@@ -26,6 +26,12 @@ TEST(bench_generates_behind_a_context)
     // the table [388, 32] and a norm; a layer: attention, norms, feed-forward; the cross-attention's queries and outputs, and its norm
     int64_t linear = 32 * 32 + 32, norm = 2 * 32, layer = 4 * linear + 2 * norm + 3 * 32 * 48;
     EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0), 4 * (388 * 32 + norm + 2 * layer + 2 * linear + norm));
+    EXPECT_STR(json_str(json_get(j, "precision"), ""), "fp32");
+    json_free(j);
+    j = measured("emotion_midi_transformer --sizes 'layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3' --generate --context 4 "
+                 "--precision bf16");
+    EXPECT_STR(json_str(json_get(j, "precision"), ""), "bf16");
+    EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0), 2 * (388 * 32 + 10 * 32 * 32 + 2 * 3 * 32 * 48) + 4 * (10 * 32 + 6 * norm));
     json_free(j);
     j = measured("melody_transformer --generate --context 0 --threads 1");
     EXPECT(json_num(json_get(j, "tokens_per_s"), 0) > 0);
@@ -47,6 +53,8 @@ TEST(bench_refuses_what_it_cannot_measure)
     EXPECT_HAS(out, "makes no music");
     EXPECT_INT(test_shell(&out, "%s bench emotion_midi_transformer --generate --context=-1", test_kmidi()), 2);
     EXPECT_HAS(out, "--context");
+    EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --precision bf16x3", test_kmidi()), 2);
+    EXPECT_HAS(out, "fp32 or bf16");
     EXPECT_INT(test_shell(&out, "%s bench attention --batch 99999999 --length 99999999", test_kmidi()), 2);
     EXPECT_HAS(out, "--length");
     EXPECT_INT(test_shell(&out, "%s bench nothing --generate", test_kmidi()), 2);

@@ -44,7 +44,7 @@ TEST(generate_melody_steps_equal_the_sequence)
     for (uint32_t t = 0; t < T; t++)
         notes[t] = t == 0 ? -1 : (int32_t)(test_fill_u32(9, t) % 128);
     run_step(r, 0, 0, false);
-    generator *g = melody_generator(p, emotion, NULL, &a, &e);
+    generator *g = melody_generator(p, &(generator_setup){.emotion = emotion}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < T; t++) {
         const float *logits = g->next(g, notes[t], &e);
@@ -78,6 +78,51 @@ static float *whole(const model_def *m, params *p, const float emotion[64], cons
     return out;
 }
 
+// Steps on 1, 2 and 3 threads give the same bits; rounded weights change the logits, by no more than `most` of the largest.
+static void check_precision(const model_def *m, params *p, const generator_setup *how, double most)
+{
+    enum { N = 50 };
+    arena a = {0};
+    err e = {0};
+    float *wide = NEW(&a, float, N * 388), *narrow = NEW(&a, float, N * 388);
+    for (int count = 0; count <= 3; count++) { // 0: fp32
+        generator_setup o = *how;
+        o.precision = count ? PRECISION_BF16 : PRECISION_FP32, o.pool = threads_open(count ? count : 1, &e);
+        bool melody = !strcmp(m->name, "melody_transformer");
+        generator *g = melody ? melody_generator(p, &o, &a, &e) : transformer_generator(p, m, &o, &a, &e);
+        EXPECT_OK(g != NULL, e);
+        for (int t = 0; g && t < N; t++) {
+            const float *logits = g->next(g, (int)(test_fill_u32(9, (uint32_t)t) % 128), &e);
+            float *kept = (count ? narrow : wide) + t * g->count;
+            if (count > 1)
+                EXPECT(memcmp(kept, logits, (size_t)g->count * sizeof *kept) == 0);
+            memcpy(kept, logits, (size_t)g->count * sizeof *kept);
+            if (count == 1)
+                EXPECT_BELOW(test_distance(kept, wide + t * g->count, g->count), most);
+        }
+        generator_close(g);
+        threads_close(o.pool);
+    }
+    EXPECT(test_distance(narrow, wide, N * 100) > 1e-4); // it is bf16
+    arena_free(&a);
+}
+
+TEST(generate_with_rounded_weights)
+{
+    arena a = {0}, b = {0};
+    err e = {0};
+    float emotion[64];
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=2 dim=192 heads=3 ffn=400 cross=0", &a, &e);
+    params *p = params_open(&a), *q = filled(model_find("melody_transformer"), &b);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    params_init(p, 3);
+    feeling(emotion);
+    check_precision(m, p, &(generator_setup){.emotion = emotion, .context = 30}, 2e-2);
+    check_precision(model_find("melody_transformer"), q, &(generator_setup){.emotion = emotion}, 2e-2);
+    params_release(p), params_release(q);
+    arena_free(&a), arena_free(&b);
+}
+
 static int likeliest(const float *logits)
 {
     int best = 0;
@@ -100,7 +145,7 @@ TEST(generate_transformer_steps_equal_the_sequence)
     for (uint32_t t = 0; t < N; t++)
         tokens[t] = (int)(test_fill_u32(9, t) % 388);
     const float *want = whole(m, p, emotion, tokens, N, &a);
-    generator *g = transformer_generator(p, m, emotion, N, pool, &a, &e);
+    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < N; t++)
         EXPECT_BELOW(test_distance(g->next(g, tokens[t], &e), want + t * 388, 388), 1e-4);
@@ -125,7 +170,7 @@ TEST(generate_transformer_continues_greedily)
     params *p = filled(m, &a);
     feeling(emotion);
     sampler_options o = {.temperature = 0, .top_p = 1, .penalty = 1};
-    generator *g = transformer_generator(p, m, emotion, 128, NULL, &a, &e);
+    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
     generate_job job = {.prompt = prompt, .n_prompt = 4, .tokens = tokens, .n = N};
     EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &(env){0}, &e), e);
     for (int n = 4; n < 4 + N; n++) {
@@ -149,7 +194,7 @@ TEST(generate_transformer_goes_on_behind_its_context)
     const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
     params *p = filled(m, &a);
     feeling(emotion);
-    generator *g = transformer_generator(p, m, emotion, CONTEXT, NULL, &a, &e);
+    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
     const float *blank = g->next(g, -1, &e);
     EXPECT(blank[0] == 0 && blank[387] == 0);
     for (int t = 0; t < N; t++) {
@@ -190,7 +235,7 @@ TEST(generate_is_a_function_of_the_seed)
     feeling(emotion);
     for (int k = 0; k < 4; k++) {
         sampler_options o = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = k == 2 ? 6 : 5};
-        generator *g = melody_generator(p, emotion, NULL, &a, &e);
+        generator *g = melody_generator(p, &(generator_setup){.emotion = emotion}, &a, &e);
         generate_job job = {.prompt = prompt, .n_prompt = 5, .tokens = tokens[k], .n = 40};
         job.done = k == 3 ? three : NULL, job.forbid = only_white;
         EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &v, &e), e);
