@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of the small models, and of the transformer at a small size, from their PyTorch definition: models_NAME.json.
+"""Goldens of the small models, and of the transformer at a small size (transformer.py: at its own), from their PyTorch definition:
+models_NAME.json.
 
     python tests/golden/models.py [FOLDER] [MODEL ...]       FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
 
@@ -9,6 +10,7 @@ the target the next one. Outputs and gradients are computed in float64 from thos
 implementation; `float32_distance` is how far PyTorch's own float32 lies from them (largest difference / largest element).
 Parameters above 300 elements are recorded by L2 norm, sum and 64 elements at even strides.
 The trajectories are the losses before each of 100 steps of: clip at global norm 1, AdamW (lr 1e-3, weight decay 0.01) on one batch.
+`smoothed` is the same with label smoothing, where the loss is a cross-entropy.
 """
 import math
 import os
@@ -44,6 +46,9 @@ DATA = {
     "dynamics_engine": lambda T: [fl("context", 32), fl("target", 16)],
     "emotion_midi_transformer": lambda T: [it("tokens", 388, T), fl("emotion", 64), it("target", 388, T)],
 }
+# Whose loss is a cross-entropy.
+SMOOTHED = ("emotion_recognizer", "melody_transformer", "harmony_predictor", "emotion_midi_transformer")
+SMOOTHING = 0.1
 # Of models whose sizes are options.
 SIZES = {"emotion_midi_transformer": dict(layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3)}
 
@@ -79,30 +84,53 @@ def build(name, dtype):
 
 def loss_of(name, out, target, probe, **kw):
     if name == "emotion_recognizer": return F.cross_entropy(probe(out), target, **kw)
+    if name in SMOOTHED: return F.cross_entropy(out.flatten(0, -2), target.flatten(), **kw)
     return R.loss_of(name, out, target)
 
 
-def trajectory(name, specs, dtype):
-    model, probe, named, _ = build(name, dtype)
-    *x, y = tensors(specs, dtype)
-    params, losses = [p for _, p in named], []
-    opt = torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01, betas=(0.9, 0.999), eps=1e-8)
-    for _ in range(100):
-        loss = loss_of(name, model(*x), y, probe)
+def optimizer(lr):
+    return {"name": "adamw", "lr": lr, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
+
+
+def descend(params, loss_now, steps, lr):
+    """The loss before each of `steps` steps."""
+    losses, o = [], optimizer(lr)
+    opt = torch.optim.AdamW(params, lr=lr, weight_decay=o["weight_decay"], betas=(o["beta1"], o["beta2"]), eps=o["eps"])
+    for _ in range(steps):
+        loss = loss_now()
         losses.append(loss.item())
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        torch.nn.utils.clip_grad_norm_(params, o["clip"])
         opt.step()
         opt.zero_grad()
     return losses
 
 
-def gradient(name, g):
+def trajectory(name, specs, dtype):
+    model, probe, named, _ = build(name, dtype)
+    *x, y = tensors(specs, dtype)
+    return descend([p for _, p in named], lambda: loss_of(name, model(*x), y, probe), 100, 1e-3)
+
+
+def smoothed(name, specs):
+    model, probe, named, _ = build(name, torch.float64)
+    *x, y = tensors(specs, torch.float64)
+    loss = loss_of(name, model(*x), y, probe, label_smoothing=SMOOTHING)
+    loss.backward()
+    return {"label_smoothing": SMOOTHING, "loss_f64": loss.item(), "grad_norm": norm_of(named),
+            "grads": [gradient(n, p.grad, 8) for n, p in named]}
+
+
+def norm_of(named):
+    return float(torch.stack([p.grad.norm() for _, p in named]).norm())
+
+
+def gradient(name, g, whole=300):
     g = g.double().flatten()
-    n = g.numel()
-    index = list(range(n)) if n <= 300 else [i * n // 64 for i in range(64)]
+    n, few = g.numel(), min(whole, 64)
+    index = list(range(n)) if n <= whole else [i * n // few for i in range(few)]
     out = {"name": name, "norm": float(g.norm()), "sum": float(g.sum())}
-    if n > 300: out["index"] = index
+    if n > whole: out["index"] = index
     return {**out, "value": f32(g[index].numpy())}
 
 
@@ -124,11 +152,11 @@ def case(name, T):
     if name == "emotion_recognizer":
         w = torch.tensor(CLASS_WEIGHTS, dtype=torch.float64)
         result["logits"] = f32(probe(out).detach().numpy())
-        result["loss_label_smoothing_0.1"] = loss_of(name, out, y, probe, label_smoothing=0.1).item()
         result["loss_class_weights"] = loss_of(name, out, y, probe, weight=w).item()
         result["loss_both"] = loss_of(name, out, y, probe, weight=w, label_smoothing=0.1).item()
-    result["grad_norm"] = float(torch.stack([p.grad.norm() for _, p in named]).norm())
+    result["grad_norm"] = norm_of(named)
     result["grads"] = [gradient(n, p.grad) for n, p in named]
+    if name in SMOOTHED: result["smoothed"] = smoothed(name, specs)
     result["trajectory_f32"] = [round(v, 8) for v in trajectory(name, specs, torch.float32)]
     result["trajectory_f64"] = [round(v, 10) for v in trajectory(name, specs, torch.float64)]
     return result
@@ -144,7 +172,7 @@ def main():
         if name in SIZES:
             text = lambda v: ",".join(map(str, v)) if isinstance(v, tuple) else str(v)
             golden["sizes"] = " ".join(k + "=" + text(v) for k, v in SIZES[name].items())
-        golden["optimizer"] = {"name": "adamw", "lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
+        golden["optimizer"] = optimizer(1e-3)
         golden["cases"] = [case(name, T) for T in lengths]
         write("models_" + name, golden)
         for c in golden["cases"]:
