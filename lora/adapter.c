@@ -103,6 +103,38 @@ static bool read_meta(lora_adapter *l, arena *a, err *e)
     return s != NULL;
 }
 
+static bool has_dialect(const char *name)
+{
+    for (int i = 0; i < model_count(); i++)
+        if (model_at(i)->dialect && !strcmp(model_at(i)->dialect, name))
+            return true;
+    return false;
+}
+
+static const char *all_dialects(arena *a)
+{
+    const char *list = "";
+    for (int i = 0; i < model_count(); i++)
+        if (model_at(i)->dialect)
+            list = arena_printf(a, "%s%s%s", list, *list ? ", " : "", model_at(i)->dialect);
+    return list;
+}
+
+// A base that was imported says nothing of its tokens, so this cannot wait until the two are compared.
+static bool read_dialect(lora_adapter *l, arena *a, err *e)
+{
+    const char *text = meta_get(&l->meta, "settings");
+    json *j = text ? json_parse(text, strlen(text), NULL) : NULL;
+    const char *said = json_str(json_get(json_get(j, "tokens"), "dialect"), NULL), *where = said ? TENSORS : CONFIG;
+    l->dialect = said ? arena_strdup(a, said) : l->config.dialect;
+    json_free(j);
+    return !l->dialect || has_dialect(l->dialect) ||
+           err_set(e, ERR_MISMATCH,
+                   "'%s': its %s says that its tokens are of the dialect '%s', and this kmidi has %s; train it anew on shards of "
+                   "`kmidi prepare`",
+                   l->folder, where, l->dialect, all_dialects(a));
+}
+
 static lora_adapter *open_folder(const char *folder, arena *a, err *e)
 {
     lora_adapter *l = NEW(a, lora_adapter, 1);
@@ -111,7 +143,7 @@ static lora_adapter *open_folder(const char *folder, arena *a, err *e)
         (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s", folder, CONFIG, TENSORS);
         return NULL;
     }
-    return read_config(l, a, e) && read_meta(l, a, e) ? l : NULL;
+    return read_config(l, a, e) && read_meta(l, a, e) && read_dialect(l, a, e) ? l : NULL;
 }
 
 static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)

@@ -10,8 +10,10 @@
 //     base_model.model.fc3.weight                       modules_to_save: whole parameters
 //
 // What PEFT has no place for stands in the metadata of the safetensors file, where it leaves it alone: model, sizes (of a model that has
-// some), base_fingerprint (SHA-256 of the base's weights, params.h), settings (how the base's input is made), dropout as trained. An
-// adapter of another base is refused; PEFT writes no fingerprint, so that its adapters are taken at the user's word.
+// some), base_fingerprint (SHA-256 of the base's weights, params.h), settings (how the base's input is made; of tokens, their dialect),
+// dropout as trained. An adapter of another base is refused; PEFT writes no fingerprint, so that its adapters are taken at the user's word.
+// Tokens of a dialect that no model here speaks are refused whatever the base; who trains with PEFT may name one as `dialect` in
+// adapter_config.json.
 //
 //     lora_adapter *l = lora_load("mine", model, &arena, e);
 //     lora_apply(p, model, &base_meta, uses, n, &arena, e);       // several, each with a weight, added to loaded weights
@@ -25,6 +27,7 @@ typedef struct lora_adapter {
     const model_def *model;
     lora_config config;
     model_meta meta;       // of the safetensors file
+    const char *dialect;   // of the tokens that it was trained on, one of ours; NULL: not said
     const adapters *sites; // on `model`
     params *p;             // A and B of site i are its parameters 2 i and 2 i + 1; then the whole ones, in the order of sites->whole
 } lora_adapter;

@@ -36,7 +36,9 @@ static bool check_settings(const lora_adapter *l, const char *base, err *e)
 {
     const char *mine = meta_get(&l->meta, "settings");
     json *x = mine ? json_parse(mine, strlen(mine), NULL) : NULL, *y = base ? json_parse(base, strlen(base), NULL) : NULL;
-    const char *differs = NULL;
+    const char *differs = NULL, *said = json_str(json_get(json_get(y, "tokens"), "dialect"), NULL);
+    if (l->dialect && said && strcmp(l->dialect, said))
+        differs = "tokens";
     for (void *it = json_type(x) == JSON_OBJECT ? json_first(x) : NULL; it && !differs; it = json_next(x, it)) {
         const json *other = json_get(y, json_key(it));
         if (json_type(other) != JSON_NONE && !same_json(json_value(it), other))

@@ -155,6 +155,14 @@ static bool read_layers(const reader *r, lora_config *c)
     return true;
 }
 
+// PEFT knows nothing of tokens, and lets nobody write metadata; but it leaves keys alone that it does not know.
+static bool read_dialect(const reader *r, lora_config *c)
+{
+    const json *v = json_get(r->root, "dialect");
+    c->dialect = json_type(v) == JSON_STRING ? arena_strdup(r->a, json_str(v, "")) : NULL;
+    return c->dialect || !is_set(v) || wrong(r, "dialect", "the name of a dialect of tokens");
+}
+
 static bool read_all(const reader *r, lora_config *c)
 {
     double rank;
@@ -163,7 +171,8 @@ static bool read_all(const reader *r, lora_config *c)
         !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) || !read_choice(r, "target_modules", &c->targets) ||
         !read_choice(r, "exclude_modules", &c->exclude) || !read_names(r, "target_parameters", &c->parameters) ||
         !read_names(r, "modules_to_save", &c->save) || !read_pattern(r, "rank_pattern", &c->ranks) ||
-        !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) || !read_names(r, "layers_pattern", &c->layers_pattern))
+        !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) || !read_names(r, "layers_pattern", &c->layers_pattern) ||
+        !read_dialect(r, c))
         return false;
     c->r = (int64_t)rank;
     c->all_linear = c->targets.regex && !strcasecmp(c->targets.regex, "all-linear");

@@ -44,6 +44,7 @@ typedef struct lora_config {
     lora_names layers_pattern; // layers_to_transform counts modules of a list of one of these names ("layers"); none: PEFT's own guess
     const double *layers;      // layers_to_transform: the indices; of names alone
     size_t n_layers;
+    const char *dialect; // a key of ours: which events tokens stand for; NULL: not said
 } lora_config;
 
 // The sites in the order of the model's layers. `strict`: each name of `targets` and `save` must fit something (a configuration that a

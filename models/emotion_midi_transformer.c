@@ -126,6 +126,7 @@ const model_def model_emotion_midi_transformer = {
     .params = 24984192,
     .task = TASK_TOKENS,
     .example = "tokens",
+    .dialect = "note-seq-388",
     .section = "transformer",
     .options = options,
     .n_options = sizeof options / sizeof *options,

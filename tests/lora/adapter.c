@@ -11,6 +11,7 @@
 
 #include "autograd/run.h"
 #include "base/file.h"
+#include "data/tokens.h"
 #include "export/safetensors.h"
 #include "tests/test.h"
 
@@ -402,16 +403,47 @@ TEST(adapter_of_another_base_or_dialect_is_refused)
     params_fingerprint(f.p, hex);
     const char *d = copied("base", "x", "x");
     model_meta base = {.arena = &a};
-    meta_set(&base, "settings", "{\"tokens\": {\"dialect\": \"kmidi-388\", \"bins\": 32}}");
+    meta_set(&base, "settings", "{\"tokens\": {\"dialect\": \"note-seq-388\", \"bins\": 32}}");
     rewrite(d, NULL, NULL, NULL, "base_fingerprint", hex);
     EXPECT_OK(lora_apply(f.p, m, &base, &(lora_use){d, 0}, 1, &e), e);
     rewrite(d, NULL, NULL, NULL, "base_fingerprint", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
                "adapts another base: the weights with the fingerprint 0123456789ab");
-    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 32, \"dialect\": \"kmidi-388\"}, \"mel\": {}}");
+    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 32, \"dialect\": \"note-seq-388\"}, \"mel\": {}}");
     EXPECT_OK(lora_apply(f.p, m, &base, &(lora_use){d, 0}, 1, &e), e);
-    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 16, \"dialect\": \"kmidi-388\"}}");
+    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 16, \"dialect\": \"note-seq-388\"}}");
     EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH, "another dialect of tokens than the base");
+    net_close(&f);
+    arena_free(&a);
+}
+
+// A base that was imported says nothing of its tokens: a dialect that no model has is refused all the same, whoever wrote it.
+TEST(adapter_of_a_dialect_that_is_not_there_is_refused)
+{
+    static const char type[] = "\"peft_type\"", other[] = "{\"tokens\": {\"dialect\": \"midi-neural-processor\", \"drums\": false}}";
+    err e = {0};
+    net f;
+    const model_def *m = model_find("dynamics_engine");
+    arena a = {0};
+    if (!net_open(&f, m->name, NULL))
+        return;
+    EXPECT_STR(model_find("emotion_midi_transformer")->dialect, TOKENS_DIALECT);
+    const char *d = copied("foreign", "x", "x");
+    rewrite(d, NULL, NULL, NULL, "settings", other);
+    EXPECT_ERR(lora_apply(f.p, m, NULL, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
+               "its adapter_model.safetensors says that its tokens are of the dialect 'midi-neural-processor', and this kmidi has "
+               "note-seq-388; train it anew");
+    EXPECT_HAS(e.text, d);
+    EXPECT_ERR(lora_load_any(d, &a, &e), e, ERR_MISMATCH, "midi-neural-processor");
+    d = copied("known", type, "\"dialect\": \"note-seq-388\", \"peft_type\"");
+    EXPECT_OK(lora_apply(f.p, m, NULL, &(lora_use){d, 0}, 1, &e), e);
+    model_meta base = {.arena = &a};
+    meta_set(&base, "settings", "{\"tokens\": {\"dialect\": \"another\"}}");
+    EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH, "another dialect of tokens than the base");
+    d = copied("named", type, "\"dialect\": \"remi\", \"peft_type\"");
+    EXPECT_ERR(loads(d, m->name, &e), e, ERR_MISMATCH, "its adapter_config.json says that its tokens are of the dialect 'remi'");
+    d = copied("number", type, "\"dialect\": 388, \"peft_type\"");
+    EXPECT_ERR(loads(d, m->name, &e), e, ERR_VALUE, "'dialect' is not the name of a dialect of tokens");
     net_close(&f);
     arena_free(&a);
 }
