@@ -76,6 +76,8 @@ static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, e
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (meta_get(&k->meta, kept[i][0]))
             meta_set(&meta, kept[i][1], meta_get(&k->meta, kept[i][0]));
+    if (d->classes && meta_get(&k->meta, "labels"))
+        meta_set(&meta, "labels", meta_get(&k->meta, "labels"));
     meta_set(&meta, "model", d->model->name);
     if (d->model->n_options)
         meta_set(&meta, "sizes", model_sizes(d->model, c->arena));

@@ -11,9 +11,9 @@
 //
 // What PEFT has no place for stands in the metadata of the safetensors file, where it leaves it alone: model, sizes (of a model that has
 // some), base_fingerprint (SHA-256 of the base's weights, params.h), settings (how the base's input is made; of tokens, their dialect),
-// dropout as trained. An adapter of another base is refused; PEFT writes no fingerprint, so that its adapters are taken at the user's word.
-// Tokens of a dialect that no model here speaks are refused whatever the base; who trains with PEFT may name one as `dialect` in
-// adapter_config.json.
+// dropout as trained, labels (of what it was trained on; the probe over them stays with the run). An adapter of another base is refused;
+// PEFT writes no fingerprint, so that its adapters are taken at the user's word. Tokens of a dialect that no model here speaks are refused
+// whatever the base; who trains with PEFT may name one as `dialect` in adapter_config.json.
 //
 //     lora_adapter *l = lora_load("mine", model, &arena, e);
 //     lora_apply(p, model, &base_meta, uses, n, &arena, e);       // several, each with a weight, added to loaded weights

@@ -127,7 +127,7 @@ static bool check_data(job *j, err *e)
     if (ok && !j->resume && meta_get(&k->meta, "settings"))
         ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"), arena_printf(j->a, "the checkpoint '%s'", path), e);
     if (ok && j->options.lora.r)
-        ok = take_base(j, k, e);
+        ok = take_base(j, k, e) && shards_hear_as(j->shards, k, j->a, e);
     checkpoint_close(k);
     return ok;
 }

@@ -302,6 +302,22 @@ bool shards_same(const shards *s, const checkpoint *k, err *e)
                    k->path, was ? was : "none", s->train->digest, k->path);
 }
 
+bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e)
+{
+    static const char *const keys[] = {"mean", "deviation"};
+    float *own[] = {s->mean, s->deviation}, *theirs;
+    size_t n, bands = (size_t)s->train->n_mels;
+    for (int i = 0; i < 2 && bands && meta_get(&k->meta, keys[i]); i++) {
+        if (!meta_floats(&k->meta, keys[i], a, &theirs, &n, e))
+            return false;
+        if (n != bands)
+            return err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands, and the data have %zu", k->path, n, bands);
+        memcpy(own[i], theirs, sizeof *theirs * n); // which the loaders' options point to
+        set_floats(&s->meta, keys[i], theirs, (int)n);
+    }
+    return true;
+}
+
 bool shards_start(shards *s, err *e)
 {
     if (s->train && !(s->train_loader = loader_open(s->train, &s->train_options, e)))

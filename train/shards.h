@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shards.h: the prepared data of a run: opened, checked against each other and against the model, as sources for the trainer.
 //
-// Labels, standardisation and window come from the training data and go into every checkpoint (checkpoint.h lists the keys).
+// Labels, standardisation (of adapters: the base's) and window come from the training data and go into every checkpoint (checkpoint.h lists
+// the keys).
 #ifndef KMIDI_TRAIN_SHARDS_H
 #define KMIDI_TRAIN_SHARDS_H
 
@@ -29,6 +30,9 @@ typedef struct shards {
 shards *shards_open(const train_options *o, arena *a, err *e) MUST_CHECK;
 // The data are those that the checkpoint was trained on (by digest); else ERR_MISMATCH.
 bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
+// Adapters hear what their base hears: mel frames standardised as the checkpoint has it, if it does, and not by the training data, which an
+// adapter does not carry with it. Before shards_start.
+bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e) MUST_CHECK;
 // How many items are computed at once: rows of a batch of training, and of evaluation rounded up to whole items. Before shards_start; from
 // the beginning it is train.batch_size.
 void shards_split(shards *s, int64_t micro_batch);

@@ -148,3 +148,54 @@ TEST(adapters_of_the_transformer_through_peft_and_back)
     }
     through_peft("emotion_midi_transformer", &lora);
 }
+
+// ---- Of audio
+
+// Valence and arousal of a file, as `kmidi predict ARGS FILE --json` says them.
+static void hear(const char *args, const char *file, double affect[2])
+{
+    const char *out;
+    err e = {0};
+    EXPECT_INT(test_shell(&out, "%s predict %s %s --json -q", test_kmidi(), args, file), 0);
+    json *j = json_parse(out, strlen(out), &e);
+    test_expect(j != NULL, __FILE__, __LINE__, "%s", out);
+    affect[0] = json_num(json_get(j, "valence"), NAN), affect[1] = json_num(json_get(j, "arousal"), NAN);
+    json_free(j);
+}
+
+static double apart(const double a[2], const double b[2])
+{
+    return fmax(fabs(a[0] - b[0]), fabs(a[1] - b[1]));
+}
+
+// As a person does it, from prepare to predict: a base of four emotions, an adapter from recordings of two of them, which are louder than
+// the base's as a whole. The run that made the adapter, base and adapter, and the merged model must hear the same.
+TEST(adapters_of_audio_hear_what_their_run_hears)
+{
+    const char *out, *k = test_kmidi(), *dir = test_dir();
+    static const char few[] = "data.window=60 train.threads=1 --quiet";
+    double base[2], own[2], adapted[2], merged[2], parts[2];
+    RUN(0, "%s synth %s/all -n 24 -s 2 && %s synth %s/two -n 24 -s 2 --seed 5", k, dir, k, dir);
+    RUN(0, "cd %s/two && grep -E '\"(joy|anger)\"' manifest.jsonl >some && mv some manifest.jsonl", dir);
+    RUN(0, "for s in all two; do %s prepare configs/data/audio_manifest.yaml --out %s/shards-$s root=%s/$s || exit 1; done", k, dir, dir);
+    RUN(0,
+        "%s train configs/emotion_recognizer.yaml --run-dir %s/base data.train='%s/shards-all/train-*.h5' data.val=null train.epochs=2 %s",
+        k, dir, dir, few);
+    RUN(0, "%s train configs/lora_audio.yaml --run-dir %s/run data.train='%s/shards-two/train-*.h5' lora.base=%s/base optim.lr=1e-2 %s", k,
+        dir, dir, dir, few);
+    RUN(0, "%s export %s/run --format adapter -o %s/a && %s merge %s/base %s/a -o %s/merged.h5", k, dir, dir, k, dir, dir, dir);
+    arena a = {0};
+    const char *file = arena_printf(&a, "%s/two/wav/00001.wav", dir), *added = arena_printf(&a, "%s/base --adapter %s/a", dir, dir);
+    hear(arena_printf(&a, "%s/base", dir), file, base);
+    hear(arena_printf(&a, "%s/run", dir), file, own);
+    hear(added, file, adapted);
+    hear(arena_printf(&a, "%s/merged.h5", dir), file, merged);
+    hear(arena_printf(&a, "%s:0.25 --adapter %s/a:0.75", added, dir), file, parts);
+    EXPECT(apart(base, own) > 1e-2);
+    EXPECT_BELOW(apart(adapted, own), 1e-5);
+    EXPECT_BELOW(apart(merged, own), 1e-5);
+    EXPECT_BELOW(apart(parts, own), 1e-5);
+    RUN(0, "%s predict %s %s", k, added, file); // whose labels those are
+    EXPECT_HAS(out, "a was trained on the labels [\"anger\", \"joy\"]; labels are said by the base, [\"anger\", \"calm\"");
+    arena_free(&a);
+}
