@@ -116,8 +116,9 @@ static void through_peft(const char *model, const lora_config *lora)
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     RUN(0, "%s merge '%s/base' '%s/back' -o '%s/back.h5' --json && %s export '%s/back.h5' --format safetensors -o '%s/back.safetensors'", k,
         dir, dir, dir, k, dir, dir);
-    RUN(0, "for f in back merged; do tail -c 2000000 '%s/'$f.safetensors > '%s/'$f.tail; done; cmp '%s/back.tail' '%s/merged.tail'", dir,
-        dir, dir, dir);
+    long long bytes = 4 * model_find(model)->params < 2000000 ? 4 * model_find(model)->params : 2000000; // of weights, no header among them
+    RUN(0, "for f in back merged; do tail -c %lld '%s/'$f.safetensors > '%s/'$f.tail; done; cmp '%s/back.tail' '%s/merged.tail'", bytes,
+        dir, dir, dir, dir);
 }
 
 TEST(adapters_through_peft_and_back)
@@ -136,6 +137,16 @@ TEST(adapters_of_several_matrices_through_peft_and_back)
         return;
     }
     through_peft("melody_transformer", &both_lora);
+}
+
+TEST(adapters_of_audio_through_peft_and_back)
+{
+    static const lora_config lora = {.r = 4, .alpha = 8, .dropout = 0.1, .together = true, .targets.names = {melody, 4}};
+    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
+        return;
+    }
+    through_peft("emotion_recognizer", &lora);
 }
 
 TEST(adapters_of_the_transformer_through_peft_and_back)
