@@ -199,6 +199,15 @@ TEST(generate_performs_the_same_for_a_seed)
     EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && !same("a.mid", "d.mid") && !same("a.mid", "e.mid"));
 }
 
+TEST(generate_performs_from_weights_of_bf16)
+{
+    const char *out;
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 -o $D/a.mid"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 1 -o $D/b.mid"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 2 -o $D/c.mid"), 0);
+    EXPECT(same("b.mid", "c.mid") && !same("a.mid", "b.mid"));
+}
+
 TEST(generate_performs_behind_a_prompt)
 {
     arena a = {0};
@@ -298,6 +307,7 @@ TEST(generate_says_what_is_wrong)
         {"-e joy --temperature -1 -o $D/x.mid", "temperature", 2},
         {"-e joy --top-p 0 -o $D/x.mid", "top-p", 2},
         {"-e joy --program 129 -o $D/x.mid", "--program", 2},
+        {"-e joy --precision bf16x3 -o $D/x.mid", "fp32 or bf16", 2},
         {"-e joy", "--out", 2},
         {"-e joy -o $D/no/x.mid", "no/x.mid", 1},
         {"-e joy --adapter $D/none -o $D/x.mid", "none", 1},
