@@ -24,6 +24,7 @@ static const option options[] = {
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
     {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32); with --generate: fp32 or bf16 weights", false},
     {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
+    {"activations", 0, OPT_TEXT, "P", "fp32, or bf16: how what the backward pass needs is kept (default fp32)", false},
     {"recompute", 0, OPT_TEXT, "HOW", "none, all, or auto: what the machine's memory asks for (default none)", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
@@ -97,6 +98,10 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
         return false;
     if (!precision_find(name, &o->precision))
         return err_set(e, ERR_USAGE, "--precision takes " PRECISION_CHOICES ", not '%s'", name);
+    const char *kept = option_text(c, "activations", "fp32");
+    if (strcmp(kept, "fp32") && strcmp(kept, "bf16"))
+        return err_set(e, ERR_USAGE, "--activations takes fp32 or bf16, not '%s'", kept);
+    o->activations = strcmp(kept, "bf16") ? ACTIVATIONS_FP32 : ACTIVATIONS_BF16;
     if (!read_recompute(option_text(c, "recompute", "none"), o, e))
         return false;
     o->batch_size = option_int(c, "batch", 16);
@@ -146,6 +151,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
     json_set_int(j, "recomputed", trainer_chosen(t).recomputed);
+    json_set_str(j, "activations", trainer_chosen(t).rounded ? "bf16" : "fp32");
     json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));

@@ -126,6 +126,10 @@ static const config_key keys[] = {
      .help = "items that are computed at once, a divisor of batch_size x grad_accum; auto: what is fastest within the budget"},
     {"memory.recompute", CONFIG_ENUM, "auto", .choices = "auto|none|all",
      .help = "drop activations and compute them again in the backward pass: as few as fit the budget, none, or all"},
+    {"memory.activations", CONFIG_ENUM, "fp32", .choices = "fp32|bf16|auto",
+     .help =
+         "what lives from the forward to the backward pass: as it was computed; rounded to bf16, in half the room (precision bf16 always "
+         "does); or rounded only where the budget would have parts computed twice"},
     {"memory.beside_llm", CONFIG_BOOL, "false", .help = "a language model stays resident beside us: 7, 7, 2 GiB instead"},
 
     {"lora", CONFIG_SECTION,
@@ -203,6 +207,7 @@ static bool read_split(const config *c, train_options *o, err *e)
     int64_t whole = o->batch_size * o->grad_accum;
     char *end = NULL;
     o->recompute = hows[config_choice(c, "memory.recompute")];
+    o->activations = (train_activations)config_choice(c, "memory.activations");
     if (!strcmp(text, "auto"))
         return true;
     o->micro_batch = strtoll(text, &end, 10);

@@ -21,6 +21,10 @@ typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } trai
 // Which parts of the forward pass are made again in the backward pass (autograd/recompute.h): as few as fit the budget, none, or all.
 typedef enum train_recompute { RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL } train_recompute;
 
+// What lives from the forward to the backward pass: as it was computed, rounded to bf16, or rounded only where parts would otherwise be
+// made again.
+typedef enum train_activations { ACTIVATIONS_FP32, ACTIVATIONS_BF16, ACTIVATIONS_AUTO } train_activations;
+
 typedef struct train_options {
     const model_def *model;
     bool sized;            // the configuration says something of the model's sizes
@@ -58,7 +62,8 @@ typedef struct train_options {
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages
     train_recompute recompute;
-    int64_t micro_batch; // 0: the planner's choice
+    train_activations activations; // precision bf16: always rounded
+    int64_t micro_batch;           // 0: the planner's choice
     int64_t log_every;
     bool tensorboard;
 } train_options;

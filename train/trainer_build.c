@@ -50,7 +50,7 @@ static bool build_train(trainer *t, err *e)
     if (!t->net)
         return false;
     t->products = precision_products(t->net->g, t->o->precision, chosen);
-    if (t->o->precision == PRECISION_BF16)
+    if (t->choice.rounded)
         precision_store(t->net->g);
     params_layout(t->p);
     t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->choice.grad_accum;
@@ -109,19 +109,28 @@ static plan *plan_with(trainer *t, const segments *s, const int *order, int n, e
     return plan_make(n ? recompute_graph(t->net->g, s, chosen, t->a) : t->net->g, &po, t->a, e);
 }
 
-// The fewest that must be made again for the step to fit: a search by halves, as each more makes the plan smaller, or hardly larger.
+static bool fits_with(trainer *t, const segments *s, const int *order, int n)
+{
+    arena_mark m = arena_save(t->a);
+    const plan *p = plan_with(t, s, order, n, NULL);
+    bool fits = p && t->memory.peak + plan_bytes(p) <= t->o->budget;
+    arena_rewind(t->a, m);
+    return fits;
+}
+
+// The fewest that must be made again for the step to fit: a search by halves, as each more makes the plan smaller, or hardly larger. None
+// is tried first: where activations are rounded, a few may well make it larger.
 static int fewest(trainer *t, const segments *s, const int *order)
 {
-    int lo = 0, hi = s->n;
+    int lo = 1, hi = s->n;
+    if (!s->n || fits_with(t, s, order, 0))
+        return 0;
     while (lo < hi) {
         int n = (lo + hi) / 2;
-        arena_mark m = arena_save(t->a);
-        const plan *p = plan_with(t, s, order, n, NULL);
-        if (p && t->memory.peak + plan_bytes(p) <= t->o->budget)
+        if (fits_with(t, s, order, n))
             hi = n;
         else
             lo = n + 1;
-        arena_rewind(t->a, m);
     }
     return lo;
 }
@@ -151,7 +160,9 @@ bool trainer_fits(const trainer *t, err *e)
     return err_set(e, ERR_BUDGET,
                    "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB%s",
                    str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have), t->o->budget_from, (unsigned long long)mib,
-                   bound ? " (memory.micro_batch=auto and memory.recompute=auto may need less)" : "");
+                   bound                ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
+                   : !t->choice.rounded ? " (memory.activations=auto may need less)"
+                                        : "");
 }
 
 static bool open_runs(trainer *t, err *e)
@@ -175,9 +186,8 @@ static bool open_weights(trainer *t, err *e)
     return true;
 }
 
-bool trainer_build(trainer *t, err *e)
+static bool build(trainer *t, err *e)
 {
-    t->threads = threads_count(t->s.env->pool);
     t->p = params_open(t->a);
     if (t->o->lora.r && !(t->adapters = lora_match(&t->o->lora, t->o->model, true, t->a, e)))
         return err_trail(e, "lora");
@@ -185,6 +195,19 @@ bool trainer_build(trainer *t, err *e)
         return false;
     predict_rest(t);
     return make_plan(t, e);
+}
+
+// ACTIVATIONS_AUTO goes by what fits, not by time: a run that is resumed chooses again as it did.
+bool trainer_build(trainer *t, err *e)
+{
+    t->threads = threads_count(t->s.env->pool);
+    t->choice.rounded = t->o->precision == PRECISION_BF16 || t->o->activations == ACTIVATIONS_BF16;
+    if (!build(t, e))
+        return false;
+    if (t->o->activations != ACTIVATIONS_AUTO || t->choice.rounded || !t->choice.recomputed)
+        return true;
+    t->choice.rounded = true;
+    return build(t, e);
 }
 
 bool trainer_allocate(trainer *t, err *e)

@@ -45,11 +45,12 @@ static void open_split(small_run *s, const char *model, int64_t micro)
     adapt(&s->o);
 }
 
-static void curve(const char *model, int64_t micro, double *loss)
+static void curve_kept(const char *model, int64_t micro, train_activations kept, double *loss)
 {
     small_run s;
     err e = {0};
     open_split(&s, model, micro);
+    s.o.activations = kept;
     trainer *t = trainer_open(&s.setup, &s.a, &e);
     EXPECT_OK(t != NULL, e);
     for (int i = 0; t && i < STEPS; i++) {
@@ -58,6 +59,11 @@ static void curve(const char *model, int64_t micro, double *loss)
     }
     trainer_close(t);
     small_close(&s);
+}
+
+static void curve(const char *model, int64_t micro, double *loss)
+{
+    curve_kept(model, micro, ACTIVATIONS_FP32, loss);
 }
 
 TEST(split_gives_one_loss_curve)
@@ -73,6 +79,21 @@ TEST(split_gives_one_loss_curve)
                 test_expect(fabs(parts[i] - whole[i]) <= 1e-5 * fabs(whole[i]), __FILE__, __LINE__,
                             "%s, %lld at once: step %d %.9g, not %.9g", models[k], (long long)micro, i, parts[i], whole[i]);
         }
+    }
+}
+
+TEST(split_learns_the_same_from_rounded_activations)
+{
+    static const char *const models[] = {"emotion_recognizer",
+                                         "melody_transformer"}; // the other's tensors are too small to be rounded here
+    for (int k = 0; k < 2; k++) {
+        double exact[STEPS], rounded[STEPS], most = 0;
+        curve(models[k], WHOLE, exact);
+        curve_kept(models[k], WHOLE, ACTIVATIONS_BF16, rounded);
+        EXPECT_NEAR(rounded[0], exact[0], 0); // the forward pass is as it was
+        for (int i = 1; i < STEPS; i++)
+            most = fmax(most, fabs(rounded[i] / exact[i] - 1));
+        test_expect(most > 0 && most < 5e-3, __FILE__, __LINE__, "%s: losses differ by at most %g", models[k], most);
     }
 }
 
@@ -141,5 +162,36 @@ TEST(split_search_keeps_the_effective_batch_and_the_budget)
             EXPECT_INT(r.list[r.best].choice.recomputed, r.list[r.best].choice.segments);
         }
     }
+    small_close(&s);
+}
+
+static trainer_choice chosen(small_run *s, train_activations kept, uint64_t budget, trainer_memory *m)
+{
+    arena a = {0};
+    err e = {0};
+    s->o.activations = kept, s->o.budget = budget;
+    trainer *t = trainer_plan(&s->setup, &a, &e);
+    EXPECT_OK(t != NULL, e);
+    trainer_choice c = trainer_chosen(t);
+    *m = trainer_predict(t);
+    arena_free(&a);
+    return c;
+}
+
+TEST(split_rounds_activations_where_they_would_be_made_again)
+{
+    small_run s;
+    trainer_memory exact, rounded, m;
+    small_open(&s, "emotion_midi_transformer", 12, 1);
+    s.setup.time = 64, s.setup.base_bytes = 1;
+    EXPECT(!chosen(&s, ACTIVATIONS_FP32, UINT64_MAX, &exact).rounded);
+    EXPECT(chosen(&s, ACTIVATIONS_BF16, UINT64_MAX, &rounded).rounded);
+    EXPECT_BELOW((double)rounded.arena, 0.7 * (double)exact.arena);
+
+    EXPECT(!chosen(&s, ACTIVATIONS_AUTO, exact.peak, &m).rounded);
+    EXPECT(m.peak == exact.peak);
+    trainer_choice c = chosen(&s, ACTIVATIONS_AUTO, rounded.peak, &m);
+    EXPECT(c.rounded && c.recomputed == 0 && m.peak == rounded.peak);
+    EXPECT(chosen(&s, ACTIVATIONS_FP32, rounded.peak, &m).recomputed > 0);
     small_close(&s);
 }
