@@ -215,6 +215,16 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
     return true;
 }
 
+// What is of training steps alone would be left unsaid.
+static bool generates(cmd *c, err *e)
+{
+    static const char *const of_steps[] = {"profile", "lora", "recompute", "activations", "batch", "length"};
+    for (int i = 0; i < (int)(sizeof of_steps / sizeof *of_steps); i++)
+        if (option_given(c, of_steps[i]))
+            return err_set(e, ERR_USAGE, "--%s is of training steps, and --generate measures none; leave one of them out", of_steps[i]);
+    return true;
+}
+
 static bool bench_run(cmd *c, err *e)
 {
     if (!strcmp(c->args[0], "mel"))
@@ -222,7 +232,7 @@ static bool bench_run(cmd *c, err *e)
     if (!strcmp(c->args[0], "attention"))
         return bench_attention(c, e);
     if (option_given(c, "generate"))
-        return bench_generate(c, e);
+        return generates(c, e) && bench_generate(c, e);
     train_options o = reference_step();
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))

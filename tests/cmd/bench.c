@@ -51,6 +51,10 @@ TEST(bench_refuses_what_it_cannot_measure)
     const char *out;
     EXPECT_INT(test_shell(&out, "%s bench groove_predictor --generate", test_kmidi()), 2);
     EXPECT_HAS(out, "makes no music");
+    EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --profile", test_kmidi()), 2);
+    EXPECT_HAS(out, "--profile is of training steps");
+    EXPECT_INT(test_shell(&out, "%s bench groove_predictor --activations fp8", test_kmidi()), 2);
+    EXPECT_HAS(out, "fp32 or bf16, not 'fp8'");
     EXPECT_INT(test_shell(&out, "%s bench emotion_midi_transformer --generate --context=-1", test_kmidi()), 2);
     EXPECT_HAS(out, "--context");
     EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --precision bf16x3", test_kmidi()), 2);
