@@ -84,13 +84,15 @@ static inline void row_softmax(float *s, int64_t n, int64_t width, float *top, f
 
 static void meet_keys(const attention_dims *m, const buffers *w, int64_t i0, int64_t rows, int64_t j0, int64_t n)
 {
-    tile_scores(w->score, w->q, w->keys, m, rows, j0, n);
+    tile_scores(w->score, w->q, w->keys, m, i0, rows, j0, n);
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = attention_limit(m, i0 + r) - j0;
         row_softmax(w->score + r * SCORE_LD, seen < n ? seen : n, n, &w->top[r], &w->total[r], w->out + r * m->dp, m->dp);
     }
-    for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH)
-        panel_product(w->out + x, m->dp, w->score, SCORE_LD, 1, w->values + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
+    for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
+        for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH)
+            panel_product(w->out + p.first * m->dp + x, m->dp, w->score + p.first * SCORE_LD + p.at, SCORE_LD, 1,
+                          w->values + x * m->s + (j0 + p.at) * PANEL_WIDTH, p.n, p.rows, m->d - x, true);
 }
 
 static void head_forward(const call *c, float *work, int64_t item)

@@ -173,11 +173,29 @@ static inline void head_pack(float *columns, float *turned, const head *h, int64
     }
 }
 
-// c [rows, keys] = a [rows, dp] times the turned panels of keys j0 .. j0 + n
-static inline void tile_scores(float *c, const float *a, const float *turned, const attention_dims *m, int64_t rows, int64_t j0, int64_t n)
+// A tile of queries beside a block of keys, taken a panel of keys at a time: queries before the first that sees any of them are left out.
+typedef struct key_panel {
+    int64_t at, n;       // keys of the block
+    int64_t first, rows; // queries of the tile
+} key_panel;
+
+// Queries i0 .. i0 + rows, keys j0 .. j0 + n. for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
+static inline bool next_panel(key_panel *p, const attention_dims *m, int64_t i0, int64_t rows, int64_t j0, int64_t n)
 {
-    for (int64_t p = 0; p < n; p += PANEL_WIDTH)
-        panel_product(c + p, SCORE_LD, a, m->dp, 1, turned + (j0 + p) * m->d, m->d, rows, n - p, false);
+    int64_t unseen = j0 + p->at - m->behind - i0;
+    p->n = n - p->at < PANEL_WIDTH ? n - p->at : PANEL_WIDTH;
+    p->first = unseen < 0 ? 0 : unseen;
+    p->rows = rows - p->first;
+    return p->n > 0 && p->rows > 0;
+}
+
+// c [rows, keys] = a [rows, dp] times the turned panels of keys j0 .. j0 + n; rows that see nothing of a panel are left as they are.
+static inline void tile_scores(float *c, const float *a, const float *turned, const attention_dims *m, int64_t i0, int64_t rows, int64_t j0,
+                               int64_t n)
+{
+    for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
+        panel_product(c + p.first * SCORE_LD + p.at, SCORE_LD, a + p.first * m->dp, m->dp, 1, turned + (j0 + p.at) * m->d, m->d, p.rows,
+                      p.n, false);
 }
 
 // The next n floats of a thread's workspace, on a cache line of their own; with base NULL only counted.

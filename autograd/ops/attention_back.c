@@ -84,19 +84,29 @@ static inline void row_slopes(float *restrict p, float *restrict ds, int64_t see
         p[i] = ds[i] = 0;
 }
 
+// dv, dk of a panel of keys from j on, and what it gives to dq.
+static void panel_back(const attention_dims *m, const buffers *w, const key_panel *k, int64_t j)
+{
+    const float *p = w->p + k->first * SCORE_LD + k->at, *ds = w->ds + k->first * SCORE_LD + k->at;
+    for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH) {
+        int64_t of_rows = x * TILE_ROWS + k->first * PANEL_WIDTH;
+        panel_product(w->dv + j * m->dp + x, m->dp, p, 1, SCORE_LD, w->d_panels + of_rows, k->rows, k->n, m->d - x, true);
+        panel_product(w->dk + j * m->dp + x, m->dp, ds, 1, SCORE_LD, w->q_panels + of_rows, k->rows, k->n, m->d - x, true);
+        panel_product(w->dq + k->first * m->dp + x, m->dp, ds, SCORE_LD, 1, w->keys + x * m->s + j * PANEL_WIDTH, k->n, k->rows, m->d - x,
+                      true);
+    }
+}
+
 static void meet_keys(const attention_dims *m, const buffers *w, const float *lse, int64_t i0, int64_t rows, int64_t j0, int64_t n)
 {
-    tile_scores(w->p, w->q, w->keys_turned, m, rows, j0, n);
-    tile_scores(w->ds, w->d, w->values_turned, m, rows, j0, n);
+    tile_scores(w->p, w->q, w->keys_turned, m, i0, rows, j0, n);
+    tile_scores(w->ds, w->d, w->values_turned, m, i0, rows, j0, n);
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = attention_limit(m, i0 + r) - j0;
         row_slopes(w->p + r * SCORE_LD, w->ds + r * SCORE_LD, seen < n ? seen : n, n, lse[r], w->inner[r]);
     }
-    for (int64_t x = 0; x < m->dp; x += PANEL_WIDTH) {
-        panel_product(w->dv + j0 * m->dp + x, m->dp, w->p, 1, SCORE_LD, w->d_panels + x * TILE_ROWS, rows, n, m->d - x, true);
-        panel_product(w->dk + j0 * m->dp + x, m->dp, w->ds, 1, SCORE_LD, w->q_panels + x * TILE_ROWS, rows, n, m->d - x, true);
-        panel_product(w->dq + x, m->dp, w->ds, SCORE_LD, 1, w->keys + x * m->s + j0 * PANEL_WIDTH, n, rows, m->d - x, true);
-    }
+    for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
+        panel_back(m, w, &p, j0 + p.at);
 }
 
 static void load_tile(const call *c, const attention_dims *m, const buffers *w, int64_t at, int64_t i0, int64_t rows)
