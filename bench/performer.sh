@@ -9,7 +9,7 @@
 #
 #   bench/performer.sh [DIR]     DIR keeps shards, runs and pieces (default /tmp/performer); what is there already is not made again
 #   MAESTRO=DIR EMOPIA=DIR       the datasets (default ../shared/data/maestro-v3.0.0, ../shared/data/emopia)
-#   SEEDS="1 2 3"     ADAPTER_STEPS=250     EMOTION_STEPS=300     PIECES=10 of each emotion     SET="key=value ..." for the base
+#   SEEDS="1 2 3"     ADAPTER_STEPS=200     EMOTION_STEPS=700     PIECES=24 of each emotion     SET="key=value ..." for the base
 #
 # docs/performer.md has the figures.
 set -eu
@@ -18,9 +18,9 @@ DIR=${1:-/tmp/performer}
 MAESTRO=${MAESTRO:-../shared/data/maestro-v3.0.0}
 EMOPIA=$(cd "${EMOPIA:-../shared/data/emopia}" && pwd)
 SEEDS=${SEEDS:-1 2 3}
-ADAPTER_STEPS=${ADAPTER_STEPS:-250}
-EMOTION_STEPS=${EMOTION_STEPS:-300}
-PIECES=${PIECES:-10}
+ADAPTER_STEPS=${ADAPTER_STEPS:-200}
+EMOTION_STEPS=${EMOTION_STEPS:-700}
+PIECES=${PIECES:-24}
 
 field() { grep -o "\"$1\": *[-0-9.e+]*" | sed -n 's/.*: *//p;q'; } # the first; behind it stands the baseline's
 loss() { ./kmidi eval "$@" --json | field loss; }
@@ -72,7 +72,7 @@ for seed in $SEEDS; do
     done
 
     train "emotion-$seed" configs/emotion_midi_transformer_small.yaml "init_from=$old" "train.seed=$seed" "train.max_steps=$EMOTION_STEPS" \
-        optim.lr=1e-3 train.epochs=100
+        optim.lr=3e-3 train.epochs=100
     new="$DIR/emotion-$seed/checkpoints/last.h5"
     row emotion "$seed" "true" "$(loss "$new" -d "$DIR/emopia/val*-*.h5")" "opposite" "$(loss "$new" -d "$DIR/opposite/val*-*.h5")"
     for e in joy grief; do
