@@ -25,7 +25,7 @@ const char *precision_products(graph *g, precision p, const char *chosen);
 // For generation: the weights of products of a single row become bf16; activations, sums and results stay f32. A cast of each lies in the
 // plan, once where plan_options.weights_stay says so.
 void precision_weights(graph *g);
-// Keeps as bf16 what lives from forward to backward, but what must be exact (OP_EXACT), small or integer.
+// Keeps as bf16 what lives from forward to backward, but what must be exact (OP_EXACT), small or integer. Of a graph of f32 products, too.
 void precision_store(graph *g);
 
 #endif
