@@ -15,14 +15,15 @@
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
+// A row of scores is a cache line longer than it need be: at 1 KiB their columns, read for dk and dv, would all fall into four sets of the
+// first cache.
 enum {
     TILE_ROWS = 48,
     TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH,
-    SCORE_LD =
-        TILE_KEYS + 16, // a row of scores: at 1 KiB their columns, read for dk and dv, would all fall into four sets of the first cache
+    SCORE_LD = TILE_KEYS + 16,
     HEAD_MOST = 512,
     LINE = 16,
-    AHEAD = 6
+    AHEAD = 6 // rows of a head
 };
 
 typedef struct attention_attrs {
@@ -128,12 +129,18 @@ typedef struct head {
     float scale;
 } head;
 
-// Rows lo .. lo + n -> to [n, dp], zeros behind d. They lie H d apart, further than the hardware looks ahead.
+// Asks for a row of a head some rows before it is read: they lie H d apart, further than the hardware looks ahead.
+static inline void row_ahead(const float *row, int64_t stride, int64_t d, int rows)
+{
+    for (int64_t i = 0; i < d; i += LINE)
+        __builtin_prefetch(row + rows * stride + i);
+}
+
+// Rows lo .. lo + n -> to [n, dp], zeros behind d.
 static inline void head_rows(float *to, const head *h, int64_t lo, int64_t n)
 {
     for (int64_t r = 0; r < n; r++) {
-        for (int64_t i = 0; i < h->d; i += LINE)
-            __builtin_prefetch(h->x + (lo + r + AHEAD) * h->stride + i);
+        row_ahead(h->x + (lo + r) * h->stride, h->stride, h->d, AHEAD);
         head_turn(to + r * h->dp, h->x + (lo + r) * h->stride, h->table ? h->table + (lo + r) * h->d : NULL, h->d, h->scale, false);
         for (int64_t i = h->d; i < h->dp; i++)
             to[r * h->dp + i] = 0;

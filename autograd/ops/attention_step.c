@@ -72,18 +72,11 @@ static double flops(const node *n)
     return 4 * (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * (double)m.d;
 }
 
-// A row of a head, ROWS_AHEAD rows before it is read: rows lie H d apart, further than the hardware looks ahead.
-static inline void row_ahead(const float *row, const step_dims *m)
-{
-    for (int64_t i = 0; i < m->d; i += LINE)
-        __builtin_prefetch(row + ROWS_AHEAD * m->width + i);
-}
-
 // Query times n rows that are m->width apart.
 static void score_rows(float *score, const float *q, const float *rows, int64_t n, const step_dims *m)
 {
     for (int64_t j = 0; j < n; j++) {
-        row_ahead(rows + j * m->width, m);
+        row_ahead(rows + j * m->width, m->width, m->d, ROWS_AHEAD);
         score[j] = lanes_dot(q, rows + j * m->width, m->d);
     }
 }
@@ -93,7 +86,7 @@ static inline __attribute__((always_inline)) void add_some(float *restrict out, 
                                                            const step_dims *m)
 {
     for (int r = 0; r < n; r++)
-        row_ahead(rows + r * m->width, m);
+        row_ahead(rows + r * m->width, m->width, m->d, ROWS_AHEAD);
     for (int64_t i = 0; i < m->d; i++)
         for (int r = 0; r < n; r++)
             out[i] += score[r] * rows[r * m->width + i];
