@@ -107,15 +107,14 @@ static void report(cmd *c, const subject *s, double rate)
 
 static bool take_subject(cmd *c, subject *s, err *e)
 {
-    const char *name = option_text(c, "precision", "fp32");
     int64_t context = option_int(c, "context", CONTEXT);
     s->m = model_find(c->args[0]);
     if (!s->m)
         return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
     if (context < 0 || context > CONTEXT_MOST)
         return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
-    if (!precision_find(name, &s->precision) || s->precision == PRECISION_BF16X3)
-        return err_set(e, ERR_USAGE, "--generate: --precision takes fp32 or bf16, not '%s'", name);
+    if (!cmd_narrow(c, "precision", &s->precision, e))
+        return false;
     s->context = (int)context;
     s->m = model_configure(s->m, option_text(c, "sizes", NULL), c->arena, e);
     return s->m != NULL;

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "autograd/precision.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/err.h"
@@ -129,6 +130,8 @@ void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
 void cmd_complain(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
+// An option that takes fp32 (when not given) or bf16; anything else is ERR_USAGE.
+bool cmd_narrow(cmd *c, const char *name, precision *p, err *e) MUST_CHECK;
 // SIGUSR1 came since the last call: save and go on.
 bool cmd_take_save(void);
 

@@ -90,6 +90,12 @@ void process_start(const command *k)
     handle(SIGUSR1, on_save);
 }
 
+bool cmd_narrow(cmd *c, const char *name, precision *p, err *e)
+{
+    const char *text = option_text(c, name, "fp32");
+    return (precision_find(text, p) && *p != PRECISION_BF16X3) || err_set(e, ERR_USAGE, "--%s takes fp32 or bf16, not '%s'", name, text);
+}
+
 bool cmd_threads(cmd *c, int count, err *e)
 {
     int64_t n = option_int(c, "threads", count > 0 ? count : hw_cores());
