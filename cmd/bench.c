@@ -98,10 +98,10 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
         return false;
     if (!precision_find(name, &o->precision))
         return err_set(e, ERR_USAGE, "--precision takes " PRECISION_CHOICES ", not '%s'", name);
-    const char *kept = option_text(c, "activations", "fp32");
-    if (strcmp(kept, "fp32") && strcmp(kept, "bf16"))
-        return err_set(e, ERR_USAGE, "--activations takes fp32 or bf16, not '%s'", kept);
-    o->activations = strcmp(kept, "bf16") ? ACTIVATIONS_FP32 : ACTIVATIONS_BF16;
+    precision kept;
+    if (!cmd_narrow(c, "activations", &kept, e))
+        return false;
+    o->activations = kept == PRECISION_BF16 ? ACTIVATIONS_BF16 : ACTIVATIONS_FP32;
     if (!read_recompute(option_text(c, "recompute", "none"), o, e))
         return false;
     o->batch_size = option_int(c, "batch", 16);
@@ -151,7 +151,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
     json_set_int(j, "recomputed", trainer_chosen(t).recomputed);
-    json_set_str(j, "activations", trainer_chosen(t).rounded ? "bf16" : "fp32");
+    json_set_str(j, "activations", precision_name(trainer_chosen(t).kept));
     json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));

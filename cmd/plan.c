@@ -75,7 +75,7 @@ static void print_alternatives(cmd *c, const job *j)
     for (int i = 0; i < r->n; i++) {
         const search_plan *p = &r->list[i];
         cmd_print(c, "%6lld x %-7lld %7d of %-5d %6s %12.4g %12s%s", (long long)p->choice.micro_batch, (long long)p->choice.grad_accum,
-                  p->choice.recomputed, p->choice.segments, p->choice.rounded ? "bf16" : "fp32", p->choice.seconds,
+                  p->choice.recomputed, p->choice.segments, precision_name(p->choice.kept), p->choice.seconds,
                   str_human_bytes(p->memory.peak, text),
                   p->choice.micro_batch == taken ? "  taken"
                   : p->fits                      ? ""
@@ -107,7 +107,7 @@ static json *alternatives_json(const job *j)
         json_set_int(o, "micro_batch", p->choice.micro_batch);
         json_set_int(o, "grad_accum", p->choice.grad_accum);
         json_set_str(o, "recompute", recomputed(&p->choice));
-        json_set_str(o, "activations", p->choice.rounded ? "bf16" : "fp32");
+        json_set_str(o, "activations", precision_name(p->choice.kept));
         json_set_num(o, "step_seconds", p->choice.seconds);
         json_set_int(o, "peak_bytes", (int64_t)p->memory.peak);
         json_set_bool(o, "fits", p->fits);
@@ -130,7 +130,7 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "micro_batch", t.micro_batch);
     json_set_int(o, "grad_accum", t.grad_accum);
     json_set_str(o, "recompute", recomputed(&t));
-    json_set_str(o, "activations", t.rounded ? "bf16" : "fp32");
+    json_set_str(o, "activations", precision_name(t.kept));
     json_set_int(o, "recomputed", t.recomputed);
     json_set_int(o, "segments", t.segments);
     json_set_num(o, "step_seconds", t.seconds);
@@ -146,7 +146,7 @@ static bool draw(cmd *c, const job *j, const char *path, err *e)
     trainer_choice t = trainer_chosen(j->trainer);
     plan_picture p = {.title = arena_printf(c->arena, "%s: %lld x %lld items a step, %d of %d segments computed twice%s",
                                             j->options.model->name, (long long)t.micro_batch, (long long)t.grad_accum, t.recomputed,
-                                            t.segments, t.rounded ? ", activations kept as bf16" : ""),
+                                            t.segments, t.kept == PRECISION_BF16 ? ", activations kept as bf16" : ""),
                       .plan = trainer_step_plan(j->trainer),
                       .costs = &j->costs.ops,
                       .memory = trainer_predict(j->trainer),

@@ -21,6 +21,7 @@
 //     labels      ["anger", ...]        the probe's classes in order
 //     settings    {"mel": {...}}        the settings of the feature that is learnt, canonical JSON
 //     mean, deviation                   [n_mels numbers] by which frames were standardised
+//     bf16x3, activations               what was chosen for each product (precision.h), and by memory.activations=auto
 //     baseline    [numbers]             what is said by one who looks at nothing (baseline.h)
 //     window      "150"                 frames, tokens or notes of a row in training
 //     eval_windows "16"                 windows of a song that evaluation takes, 0: all

@@ -281,7 +281,7 @@ static void say_start(const job *j)
             (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
     log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s%s", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
             o->budget_from, t.recomputed ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments) : "",
-            t.rounded ? "; activations kept as bf16" : "");
+            t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
             gemm_describe(blas), precision_describe(o->precision));
     if (j->resume)

@@ -9,6 +9,18 @@
 
 #define GIB(n) ((uint64_t)(n) << 30)
 
+// "|name|name...", a name for each line of a table.
+static const char optimisers[] =
+#define OPTIM(name) "|" #name
+#include "autograd/optim/optim.def"
+#undef OPTIM
+    ;
+static const char schedules[] =
+#define SCHEDULE(name, summary, formula) "|" #name
+#include "train/schedules.def"
+#undef SCHEDULE
+    ;
+
 // INT and NUMBER rows read: name, type, default, least, most.
 static const config_key keys[] = {
     {"model", CONFIG_TEXT, NULL, .required = true, .help = "the network to train: a name that `kmidi models` lists"},
@@ -61,7 +73,7 @@ static const config_key keys[] = {
     {"data.augment.drop", CONFIG_NUMBER, "0", 0, 0.9, .help = "songs: share of the notes that are left out of tokens"},
 
     {"optim", CONFIG_SECTION, .help = "The optimiser; names, formulas and defaults are those of torch.optim"},
-    {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd|muon",
+    {"optim.name", CONFIG_ENUM, "adamw", .choices = optimisers + 1,
      .help = "update rule; muon: orthogonal momentum for matrices, AdamW for the rest"},
     {"optim.lr", CONFIG_NUMBER, "1e-3", 0, 10, .alias = "optim.learning_rate", .help = "learning rate at the top of the schedule"},
     {"optim.betas", CONFIG_NUMBERS, "[0.9, 0.999]", 0, 0.999999, .least = 2, .most = 2,
@@ -74,8 +86,7 @@ static const config_key keys[] = {
 
     {"schedule", CONFIG_SECTION,
      .help = "The learning rate over the steps of a run; names and formulas are those of Hugging Face transformers"},
-    {"schedule.name", CONFIG_ENUM, "constant", .choices = "constant|cosine|cosine_with_restarts|linear|warmup_stable_decay",
-     .help = "the curve behind the warm-up"},
+    {"schedule.name", CONFIG_ENUM, "constant", .choices = schedules + 1, .help = "the curve behind the warm-up"},
     {"schedule.warmup_steps", CONFIG_INT, "0", 0, 1e9, .help = "steps over which the rate rises from 0"},
     {"schedule.warmup_epochs", CONFIG_NUMBER, "0", 0, 1e6, .help = "the same in epochs; give one of the two"},
     {"schedule.cycles", CONFIG_INT, "1", 1, 1000, .help = "cosine_with_restarts: how many"},
@@ -414,7 +425,11 @@ static const char *const changeable[] = {"run_name",
                                          "data.ahead",
                                          "data.train",
                                          "data.val",
-                                         "memory",
+                                         "memory.profile",
+                                         "memory.budget",
+                                         "memory.micro_batch",
+                                         "memory.recompute",
+                                         "memory.beside_llm",
                                          "logging.tensorboard"};
 
 static bool may_change(const char *name)

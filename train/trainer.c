@@ -413,6 +413,8 @@ static bool start(trainer *t, err *e)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
     if (*t->products)
         meta_set(&t->meta, "bf16x3", t->products);
+    if (t->o->activations == ACTIVATIONS_AUTO)
+        meta_set(&t->meta, "activations", precision_name(t->choice.kept));
     const char *from = t->adapters ? t->o->lora_base : t->o->init_from;
     if (from && !t->s.resume && !start_from(t, from, e))
         return err_trail(e, t->adapters ? "lora.base" : "init_from");

@@ -66,7 +66,7 @@ typedef struct trainer_memory {
 typedef struct trainer_choice {
     int64_t micro_batch, grad_accum;
     int recomputed, segments; // parts of the forward pass that are made again, of so many (autograd/recompute.h)
-    bool rounded;             // what lives from forward to backward is kept as bf16
+    precision kept;           // what lives from forward to backward: fp32 as it was computed, or bf16
     double seconds;           // of a step, predicted (autograd/cost.h)
 } trainer_choice;
 

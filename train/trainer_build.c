@@ -27,15 +27,15 @@ static model_dims dims_of(const trainer *t, bool training)
                         .adapters = t->adapters};
 }
 
-// What a resumed run chose when it began (precision.h); NULL: nothing.
-static bool products_before(const trainer *t, const char **chosen, err *e)
+// What a resumed run wrote down when it began; NULL: nothing, or it is a new run.
+static bool said_before(const trainer *t, const char *key, const char **said, err *e)
 {
-    *chosen = NULL;
-    if (!t->s.resume || t->o->precision != PRECISION_BF16X3)
+    *said = NULL;
+    if (!t->s.resume)
         return true;
     checkpoint *k = checkpoint_open(t->s.resume, t->a, e);
-    if (k && meta_get(&k->meta, "bf16x3"))
-        *chosen = arena_strdup(t->a, meta_get(&k->meta, "bf16x3"));
+    if (k && meta_get(&k->meta, key))
+        *said = arena_strdup(t->a, meta_get(&k->meta, key));
     checkpoint_close(k);
     return k != NULL;
 }
@@ -43,14 +43,14 @@ static bool products_before(const trainer *t, const char **chosen, err *e)
 static bool build_train(trainer *t, err *e)
 {
     model_dims d = dims_of(t, true);
-    const char *chosen;
-    if (!products_before(t, &chosen, e))
+    const char *chosen = NULL;
+    if (t->o->precision == PRECISION_BF16X3 && !said_before(t, "bf16x3", &chosen, e))
         return false;
     t->net = model_build(t->o->model, t->p, &d, t->a, e);
     if (!t->net)
         return false;
     t->products = precision_products(t->net->g, t->o->precision, chosen);
-    if (t->choice.rounded)
+    if (t->choice.kept == PRECISION_BF16)
         precision_store(t->net->g);
     params_layout(t->p);
     t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->choice.grad_accum;
@@ -160,9 +160,9 @@ bool trainer_fits(const trainer *t, err *e)
     return err_set(e, ERR_BUDGET,
                    "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB%s",
                    str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have), t->o->budget_from, (unsigned long long)mib,
-                   bound                ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
-                   : !t->choice.rounded ? " (memory.activations=auto may need less)"
-                                        : "");
+                   bound                              ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
+                   : t->choice.kept != PRECISION_BF16 ? " (memory.activations=auto may need less)"
+                                                      : "");
 }
 
 static bool open_runs(trainer *t, err *e)
@@ -194,20 +194,34 @@ static bool build(trainer *t, err *e)
     if (!build_train(t, e) || !build_eval(t, e))
         return false;
     predict_rest(t);
-    return make_plan(t, e);
+    return true;
 }
 
-// ACTIVATIONS_AUTO goes by what fits, not by time: a run that is resumed chooses again as it did.
+// How what lives from forward to backward is kept. open: it is rounded if it does not fit as it is. A resumed run does as it did, whatever
+// fits now: rounding is seen in its numbers.
+static bool choose_kept(trainer *t, bool *open, err *e)
+{
+    const char *before = NULL;
+    bool is_auto = t->o->activations == ACTIVATIONS_AUTO && t->o->precision != PRECISION_BF16;
+    t->choice.kept = t->o->precision == PRECISION_BF16 || t->o->activations == ACTIVATIONS_BF16 ? PRECISION_BF16 : PRECISION_FP32;
+    if (is_auto && !said_before(t, "activations", &before, e))
+        return false;
+    *open = is_auto && !(before && precision_find(before, &t->choice.kept));
+    return true;
+}
+
 bool trainer_build(trainer *t, err *e)
 {
+    bool open;
     t->threads = threads_count(t->s.env->pool);
-    t->choice.rounded = t->o->precision == PRECISION_BF16 || t->o->activations == ACTIVATIONS_BF16;
-    if (!build(t, e))
+    if (!choose_kept(t, &open, e) || !build(t, e))
         return false;
-    if (t->o->activations != ACTIVATIONS_AUTO || t->choice.rounded || !t->choice.recomputed)
-        return true;
-    t->choice.rounded = true;
-    return build(t, e);
+    if (open && !fits_with(t, &(segments){0}, NULL, 0)) {
+        t->choice.kept = PRECISION_BF16;
+        if (!build(t, e))
+            return false;
+    }
+    return make_plan(t, e);
 }
 
 bool trainer_allocate(trainer *t, err *e)

@@ -184,14 +184,50 @@ TEST(split_rounds_activations_where_they_would_be_made_again)
     trainer_memory exact, rounded, m;
     small_open(&s, "emotion_midi_transformer", 12, 1);
     s.setup.time = 64, s.setup.base_bytes = 1;
-    EXPECT(!chosen(&s, ACTIVATIONS_FP32, UINT64_MAX, &exact).rounded);
-    EXPECT(chosen(&s, ACTIVATIONS_BF16, UINT64_MAX, &rounded).rounded);
+    EXPECT_INT(chosen(&s, ACTIVATIONS_FP32, UINT64_MAX, &exact).kept, PRECISION_FP32);
+    EXPECT(chosen(&s, ACTIVATIONS_BF16, UINT64_MAX, &rounded).kept == PRECISION_BF16);
     EXPECT_BELOW((double)rounded.arena, 0.7 * (double)exact.arena);
 
-    EXPECT(!chosen(&s, ACTIVATIONS_AUTO, exact.peak, &m).rounded);
+    EXPECT_INT(chosen(&s, ACTIVATIONS_AUTO, exact.peak, &m).kept, PRECISION_FP32);
     EXPECT(m.peak == exact.peak);
     trainer_choice c = chosen(&s, ACTIVATIONS_AUTO, rounded.peak, &m);
-    EXPECT(c.rounded && c.recomputed == 0 && m.peak == rounded.peak);
+    EXPECT(c.kept == PRECISION_BF16 && c.recomputed == 0 && m.peak == rounded.peak);
     EXPECT(chosen(&s, ACTIVATIONS_FP32, rounded.peak, &m).recomputed > 0);
+    small_close(&s);
+}
+
+// Rounding shows in the numbers, so a run that began with it goes on with it, however much memory there is now.
+TEST(split_keeps_what_auto_chose_when_a_run_goes_on)
+{
+    small_run s;
+    trainer_memory rounded;
+    err e = {0};
+    small_open(&s, "emotion_recognizer", 64, 2);
+    s.setup.base_bytes = 1;
+    (void)chosen(&s, ACTIVATIONS_BF16, UINT64_MAX, &rounded);
+    s.o.activations = ACTIVATIONS_AUTO, s.o.budget = rounded.peak;
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    folder *f = t ? folder_create(test_path("auto"), false, NULL, &s.a, &e) : NULL;
+    EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_step(t, &e) && trainer_save(t, false, false, &e), e);
+    EXPECT_INT(trainer_chosen(t).kept, PRECISION_BF16);
+    trainer_close(t), folder_close(f);
+    s.o.budget = UINT64_MAX;
+    s.setup.resume = arena_printf(&s.a, "%s/checkpoints/last.h5", test_path("auto"));
+    t = trainer_open(&s.setup, &s.a, &e);
+    EXPECT_OK(t != NULL, e);
+    EXPECT_INT(trainer_chosen(t).kept, PRECISION_BF16);
+    trainer_close(t), small_close(&s);
+}
+
+// memory.recompute=none leaves rounding as the only way to fit.
+TEST(split_rounds_where_nothing_may_be_made_again)
+{
+    small_run s;
+    trainer_memory rounded, m;
+    small_open(&s, "emotion_midi_transformer", 12, 1);
+    s.setup.time = 64, s.setup.base_bytes = 1, s.o.recompute = RECOMPUTE_NONE;
+    (void)chosen(&s, ACTIVATIONS_BF16, UINT64_MAX, &rounded);
+    EXPECT_INT(chosen(&s, ACTIVATIONS_AUTO, rounded.peak, &m).kept, PRECISION_BF16);
+    EXPECT(m.peak == rounded.peak);
     small_close(&s);
 }
