@@ -214,6 +214,30 @@ TEST(ops_do_not_depend_on_threads)
     for_all(check_threads);
 }
 
+static tensor *build_linear(graph *g, tensor *const in[])
+{
+    return op_linear(g, in[0], in[1], NULL, ACT_NONE);
+}
+
+// Tiles that are cut by threads (ops/product.h): forward in the first, dx in the second; the third is of too long sums.
+TEST(ops_of_long_rows_do_not_depend_on_threads)
+{
+    static const int64_t layers[][2] = {{1040, 380}, {90, 1030}, {1040, 1030}}; // [out, in]
+    err e = {0};
+    threads *pool = threads_open(3, &e);
+    EXPECT_OK(pool != NULL, e);
+    for (int i = 0; pool && i < 3; i++) {
+        op_sample wide = {.what = "long rows", .n = 2, .build = build_linear};
+        wide.in[0] = (op_sample_input){.type = DT_F32, .shape = shape_of(2, 2100, layers[i][1]), .scale = 1};
+        wide.in[1] = (op_sample_input){.type = DT_F32, .shape = shape_of(2, layers[i][0], layers[i][1]), .scale = 1};
+        setup s;
+        if (build(&s, op_get(OP_linear), &wide, DT_F32))
+            check_threads(&s, pool);
+        arena_free(&s.arena);
+    }
+    threads_close(pool);
+}
+
 // --- plan ---------------------------------------------------------------------------------------
 
 static void compare_run(const setup *s, run *r, const eval *ev, const tensor *t, const char *what)
