@@ -76,6 +76,8 @@ struct op_def {
     void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[]);
     // The same product of inputs 0 and 1 in bf16 or bf16x2 (ops/bf16_matmul.c); NULL: it is none, or has kernels of its own.
     tensor *(*narrow)(graph *g, const node *n, tensor *const in[2], bool rounded);
+    // This node with x, as large as its output 0, added to that (fuse.h); NULL, also as an answer: it can't.
+    tensor *(*added)(graph *g, const node *n, tensor *x);
     const char *no_gradient; // the reason, where gradient is NULL
     void (*portable)(const node *n, emitter *m);
     const char *no_portable; // the reason, where portable is NULL

@@ -100,7 +100,7 @@ static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
     }
     tensor *y = op_linear(n->g, x, w, b, ACT_NONE);
     for (int i = 0; i < k; i++)
-        y = op_low_rank(n->g, y, low[i], up[i], true);
+        y = op_addmm(n->g, y, low[i], up[i], true);
     return y;
 }
 
@@ -111,7 +111,7 @@ static tensor *adapt_weight(network *n, tensor *w)
     for (const adapter_site *s = NULL; (s = next_site(n, own, s));) {
         tensor *a, *b;
         declare_factors(n, s, own, &a, &b);
-        w = op_low_rank(n->g, w, op_scale(n->g, b, s->scale), a, false);
+        w = op_addmm(n->g, w, op_scale(n->g, b, s->scale), a, false);
     }
     return w;
 }

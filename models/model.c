@@ -124,7 +124,7 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
 static int64_t weight_flops(const network *n, const node *q, const tensor *w)
 {
     bool own = w->kind == TENSOR_PARAM && n->p->list[w->param].trainable;
-    while (w->from && w->from->op == op_get(OP_low_rank))
+    while (w->from && w->from->op == op_get(OP_addmm))
         own = true, w = w->from->in[0];
     bool product = w->kind == TENSOR_PARAM && w->shape.rank == 2 && q->op != op_get(OP_scale);
     return product ? (own ? 6 : 4) * shape_rows(q->out[0]->shape) * shape_count(w->shape) : 0;
@@ -139,7 +139,7 @@ int64_t model_flops(const model_def *m, const model_dims *d)
     const network *n = model_build(m, params_open(&a), &one, &a, NULL);
     for (int i = 0; n && i < graph_nodes(n->g); i++) {
         const node *q = graph_node(n->g, i);
-        for (int k = q->op == op_get(OP_low_rank); k < q->n_in && q->op != op_get(OP_embedding); k++) // a look-up multiplies nothing
+        for (int k = q->op == op_get(OP_addmm); k < q->n_in && q->op != op_get(OP_embedding); k++) // a look-up multiplies nothing
             flops += weight_flops(n, q, q->in[k]);
     }
     arena_free(&a);

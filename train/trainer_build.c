@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/fuse.h"
 #include "autograd/recompute.h"
 #include "base/hw.h"
 #include "base/str.h"
@@ -40,6 +41,15 @@ static bool said_before(const trainer *t, const char *key, const char **said, er
     return k != NULL;
 }
 
+// What a step leaves behind: gradients and the loss.
+static void fuse(trainer *t)
+{
+    tensor **held = NEW(t->a, tensor *, (size_t)t->p->n + 1);
+    memcpy(held, t->net->grads, sizeof *held * (size_t)t->p->n);
+    held[t->p->n] = t->net->loss_sum;
+    fuse_additions(t->net->g, held, t->p->n + 1);
+}
+
 static bool build_train(trainer *t, err *e)
 {
     model_dims d = dims_of(t, true);
@@ -52,6 +62,7 @@ static bool build_train(trainer *t, err *e)
     t->products = precision_products(t->net->g, t->o->precision, chosen);
     if (t->choice.kept == PRECISION_BF16)
         precision_store(t->net->g);
+    fuse(t);
     params_layout(t->p);
     t->expected_weight = (double)shape_count(t->net->weight->shape) * (double)t->choice.grad_accum;
     return true;

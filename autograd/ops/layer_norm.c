@@ -74,11 +74,12 @@ static void reference(const call *c)
 
 static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
 {
+    tensor *in[] = {dout[0], n->in[0], n->in[1], n->out[1]};
     if (!want[1] && !want[2]) {
-        din[0] = op_layer_norm_input(g, dout[0], n->in[0], n->in[1], n->out[1]);
+        din[0] = op_layer_norm_input(g, in, NULL);
         return;
     }
-    tensor *back = op_layer_norm_back(g, dout[0], n->in[0], n->in[1], n->out[1]);
+    tensor *back = op_layer_norm_back(g, in, NULL);
     if (tensor_poisoned(back))
         return;
     for (int i = 0; i < 3; i++)

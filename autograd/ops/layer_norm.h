@@ -22,6 +22,14 @@ static inline bool layer_norm_fits(const tensor *x, const tensor *w, const tenso
     return true;
 }
 
+// A row of dx has just been written.
+static inline void norm_add(float *dx, const float *residual, int64_t n)
+{
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++)
+        dx[i] += residual[i];
+}
+
 // Of a row, with z and p as in layer_norm_back.c: sums of p and of p z.
 typedef struct norm_sums {
     float p, pz;
@@ -43,8 +51,9 @@ static inline norm_sums norm_sums_of(const float *d, const float *x, const float
     return (norm_sums){lanes_sum(p, LANES), lanes_sum(pz, LANES)};
 }
 
-// dx of a row, in f64.
-static inline void norm_exact(const float *d, const float *x, const float *w, const float stats[2], float *dx, int64_t n)
+// dx of a row, in f64, and the residual (or NULL).
+static inline void norm_exact(const float *d, const float *x, const float *w, const float stats[2], const float *residual, float *dx,
+                              int64_t n)
 {
     double mean = (double)stats[0], r = (double)stats[1], p = 0, pz = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -52,19 +61,30 @@ static inline void norm_exact(const float *d, const float *x, const float *w, co
         p += v / (double)n, pz += v * ((double)x[i] - mean) * r / (double)n;
     }
     for (int64_t i = 0; i < n; i++)
-        dx[i] = (float)(r * ((double)d[i] * (double)w[i] - p - ((double)x[i] - mean) * r * pz));
+        dx[i] = (float)(r * ((double)d[i] * (double)w[i] - p - ((double)x[i] - mean) * r * pz) + (residual ? (double)residual[i] : 0));
 }
 
-// d of layer_norm's output, its input x, and mean and 1 / deviation of each row.
-static inline bool norm_back_fits(const tensor *d, const tensor *x, const tensor *w, const tensor *stats, err *e)
+// Of the ways back: d of layer_norm's output, its input x, the weight, mean and 1 / deviation of each row; and what is added to dx: the
+// gradient that x has from the residual around the norm and what follows.
+enum { NORM_D = 0, NORM_X, NORM_W, NORM_STATS, NORM_RESIDUAL, NORM_INPUTS };
+
+static inline bool norm_back_fits(const node *n, err *e)
 {
     char a[64], b[64];
-    shape s = stats->shape;
-    if (!layer_norm_fits(x, w, NULL, e))
+    shape d = n->in[NORM_D]->shape, s = n->in[NORM_STATS]->shape;
+    if (!layer_norm_fits(n->in[NORM_X], n->in[NORM_W], NULL, e))
         return false;
-    return (shape_same(d->shape, x->shape) && s.rank == 2 && s.d[0] == shape_rows(d->shape) && s.d[1] == 2) ||
-           rule_fail(e, "gradient %s does not fit its input and its rows' mean and deviation %s", shape_text(d->shape, a),
-                     shape_text(s, b));
+    bool fits = shape_same(d, n->in[NORM_X]->shape) && s.rank == 2 && s.d[0] == shape_rows(d) && s.d[1] == 2;
+    if (!fits || (n->n_in > NORM_RESIDUAL && !shape_same(d, n->in[NORM_RESIDUAL]->shape)))
+        return rule_fail(e, "gradient %s does not fit its input, its residual or its rows' mean and deviation %s", shape_text(d, a),
+                         shape_text(s, b));
+    return true;
+}
+
+// A row of the residual, or NULL.
+static inline const float *norm_residual(const call *c, int64_t row, int64_t width)
+{
+    return c->n->n_in > NORM_RESIDUAL ? (const float *)c->in[NORM_RESIDUAL] + row * width : NULL;
 }
 
 #endif

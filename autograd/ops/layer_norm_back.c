@@ -2,38 +2,39 @@
 // layer_norm_back: the gradients of layer_norm, with z = (x - mean) r, r = 1 / sqrt(var + eps), p = d w (torch's
 // native_layer_norm_backward):
 //     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z        db = sum over rows of d
-// Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r). The two sums go through blocks of rows, each with sums of its own that are
-// then added in order: the same for any number of threads. Where only dx is wanted, layer_norm_input stands in its place.
+// Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual [.., D] that is added to dx]. The two sums go through blocks of
+// rows, each with sums of its own that are then added in order: the same for any number of threads. Where only dx is wanted,
+// layer_norm_input stands in its place.
 #include <math.h>
 #include <string.h>
 
 #include "autograd/ops/layer_norm.h"
 
-enum { BLOCK_ROWS = 64, IN_D = 0, IN_X, IN_W, IN_STATS };
+enum { BLOCK_ROWS = 64 };
 
 static bool rule(const node *n, err *e)
 {
-    if (!norm_back_fits(n->in[IN_D], n->in[IN_X], n->in[IN_W], n->in[IN_STATS], e))
+    if (!norm_back_fits(n, e))
         return false;
     for (int i = 1; i < 3; i++)
-        n->out[i]->type = DT_F32, n->out[i]->shape = n->in[IN_W]->shape;
+        n->out[i]->type = DT_F32, n->out[i]->shape = n->in[NORM_W]->shape;
     return rule_same(n, e);
 }
 
 static int64_t blocks_of(const node *n)
 {
-    return (shape_rows(n->in[IN_D]->shape) + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    return (shape_rows(n->in[NORM_D]->shape) + BLOCK_ROWS - 1) / BLOCK_ROWS;
 }
 
 static size_t workspace(const node *n, int count)
 {
     (void)count;
-    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[IN_D])) * sizeof(float); // dw and db of each block
+    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[NORM_D])) * sizeof(float); // dw and db of each block
 }
 
 static double cost(const node *n)
 {
-    return 0.8 * (double)shape_count(n->in[IN_D]->shape);
+    return 0.8 * (double)shape_count(n->in[NORM_D]->shape);
 }
 
 // dx may be d or x.
@@ -54,19 +55,23 @@ static void row(const float *d, const float *x, const float *w, const float *sta
 
 static void part(const call *c, int64_t lo, int64_t hi) // blocks of rows
 {
-    int64_t n = layer_norm_width(c->n->in[IN_D]), rows = shape_rows(c->n->in[IN_D]->shape);
+    int64_t n = layer_norm_width(c->n->in[NORM_D]), rows = shape_rows(c->n->in[NORM_D]->shape);
     for (int64_t k = lo; k < hi; k++) {
         float *dw = (float *)c->work + 2 * k * n;
         memset(dw, 0, (size_t)(2 * n) * sizeof *dw);
-        for (int64_t i = k * BLOCK_ROWS; i < rows && i < (k + 1) * BLOCK_ROWS; i++)
-            row((const float *)c->in[IN_D] + i * n, (const float *)c->in[IN_X] + i * n, c->in[IN_W], (const float *)c->in[IN_STATS] + 2 * i,
-                (float *)c->out[0] + i * n, dw, dw + n, n);
+        for (int64_t i = k * BLOCK_ROWS; i < rows && i < (k + 1) * BLOCK_ROWS; i++) {
+            float *dx = (float *)c->out[0] + i * n;
+            row((const float *)c->in[NORM_D] + i * n, (const float *)c->in[NORM_X] + i * n, c->in[NORM_W],
+                (const float *)c->in[NORM_STATS] + 2 * i, dx, dw, dw + n, n);
+            if (norm_residual(c, i, n))
+                norm_add(dx, norm_residual(c, i, n), n);
+        }
     }
 }
 
 static void forward(const call *c)
 {
-    int64_t n = layer_norm_width(c->n->in[IN_D]), blocks = blocks_of(c->n);
+    int64_t n = layer_norm_width(c->n->in[NORM_D]), blocks = blocks_of(c->n);
     op_parallel(c, blocks, 1, part);
     for (int k = 0; k < 2; k++) {
         float *restrict total = c->out[1 + k];
@@ -81,8 +86,8 @@ static void forward(const call *c)
 
 static void reference(const call *c)
 {
-    int64_t n = layer_norm_width(c->n->in[IN_D]), rows = shape_rows(c->n->in[IN_D]->shape);
-    const float *d = c->in[IN_D], *x = c->in[IN_X], *w = c->in[IN_W], *stats = c->in[IN_STATS];
+    int64_t n = layer_norm_width(c->n->in[NORM_D]), rows = shape_rows(c->n->in[NORM_D]->shape);
+    const float *d = c->in[NORM_D], *x = c->in[NORM_X], *w = c->in[NORM_W], *stats = c->in[NORM_STATS];
     float *dx = c->out[0], *dw = c->out[1], *db = c->out[2];
     for (int64_t i = 0; i < n; i++) {
         double sum = 0, sum_z = 0;
@@ -93,12 +98,21 @@ static void reference(const call *c)
         dw[i] = (float)sum_z, db[i] = (float)sum;
     }
     for (int64_t q = 0; q < rows; q++)
-        norm_exact(d + q * n, x + q * n, w, stats + 2 * q, dx + q * n, n);
+        norm_exact(d + q * n, x + q * n, w, stats + 2 * q, norm_residual(c, q, n), dx + q * n, n);
+}
+
+static tensor *added(graph *g, const node *n, tensor *x)
+{
+    return n->n_in > NORM_RESIDUAL ? NULL : op_layer_norm_back(g, n->in, x);
 }
 
 static tensor *build(graph *g, tensor *const in[])
 {
-    return op_layer_norm_back(g, in[0], in[1], in[2], in[3]);
+    return op_layer_norm_back(g, in, NULL);
+}
+static tensor *build_residual(graph *g, tensor *const in[])
+{
+    return op_layer_norm_back(g, in, in[NORM_RESIDUAL]);
 }
 static const op_sample samples[] = {
     {.what = "tokens", .n = 4, .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)}, .build = build},
@@ -106,12 +120,16 @@ static const op_sample samples[] = {
      .n = 4,
      .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)},
      .build = build},
+    {.what = "a residual",
+     .n = 5,
+     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2), VALUES(2, 90, 21)},
+     .build = build_residual},
 };
 
 const op_def VARIANT(op_layer_norm_back) = {
     .name = "layer_norm_back",
     .n_in_min = 4,
-    .n_in_max = 4,
+    .n_in_max = NORM_INPUTS,
     .n_out = 3,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
@@ -120,6 +138,7 @@ const op_def VARIANT(op_layer_norm_back) = {
     .cost = cost,
     .forward = forward,
     .reference = reference,
+    .added = added,
     .no_gradient = "it stands in backward passes only; second derivatives are not taken",
     .no_portable = "it stands in backward passes only; gradients are not exported",
     .samples = samples,
@@ -127,8 +146,9 @@ const op_def VARIANT(op_layer_norm_back) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_layer_norm_back(graph *g, tensor *d, tensor *x, tensor *w, tensor *stats)
+tensor *op_layer_norm_back(graph *g, tensor *const dxw_stats[4], tensor *residual)
 {
-    return graph_add(g, OP_layer_norm_back, NULL, 0, 4, (tensor *[]){d, x, w, stats});
+    tensor *in[] = {dxw_stats[0], dxw_stats[1], dxw_stats[2], dxw_stats[3], residual};
+    return graph_add(g, OP_layer_norm_back, NULL, 0, residual ? NORM_INPUTS : NORM_RESIDUAL, in);
 }
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// linear: y = act(x w^T + b) (torch.nn.functional.linear, then an activation).
-//     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p.
+// linear: y = act(x w^T + b) (torch.nn.functional.linear, then an activation), or y = x w^T + b + r with a residual r (fuse.h).
+//     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p, dr = d.
 // Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the second cache; each is one serial product,
 // then bias and activation while it is there, so that both cost almost nothing (as cuBLAS' epilogues).
 // A single row of x, as in generation, is a product of vectors (single_row.h).
@@ -16,9 +16,30 @@ enum {
     TURN_ROWS = 16
 };
 
+typedef struct linear_attrs {
+    activation act;
+    bool residual; // the last input
+} linear_attrs;
+
 static activation act_of(const node *n)
 {
-    return ((const activation_attrs *)n->attrs)->act;
+    return ((const linear_attrs *)n->attrs)->act;
+}
+
+static bool has_residual(const node *n)
+{
+    return ((const linear_attrs *)n->attrs)->residual;
+}
+
+static bool has_bias(const node *n)
+{
+    return n->n_in - has_residual(n) == 3;
+}
+
+// The product alone.
+static bool is_plain(const node *n)
+{
+    return n->n_in == 2 && act_of(n) == ACT_NONE;
 }
 
 static gemm gemm_at(const call *c)
@@ -62,7 +83,7 @@ static void turn(const call *c, int64_t lo, int64_t hi)
 static tiles tiles_at(const call *c, const gemm *p)
 {
     int64_t rows = TILE_BYTES / (int64_t)sizeof(float) / p->n;
-    return tiles_of(p, c->n->n_in < 3 && act_of(c->n) == ACT_NONE ? 0 : rows < 64 ? 64 : rows, c->threads);
+    return tiles_of(p, is_plain(c->n) ? 0 : rows < 64 ? 64 : rows, c->threads);
 }
 
 static bool rule(const node *n, err *e)
@@ -71,10 +92,13 @@ static bool rule(const node *n, err *e)
     shape x = n->in[0]->shape, w = n->in[1]->shape;
     if (w.rank != 2 || x.rank < 1 || x.d[x.rank - 1] != w.d[1])
         return rule_fail(e, "input %s does not fit weight %s", shape_text(x, a), shape_text(w, b));
-    if (n->n_in == 3 && (n->in[2]->shape.rank != 1 || n->in[2]->shape.d[0] != w.d[0]))
+    if (has_bias(n) && (n->in[2]->shape.rank != 1 || n->in[2]->shape.d[0] != w.d[0]))
         return rule_fail(e, "input %s, weight %s: bias is %s", shape_text(x, a), shape_text(w, b), shape_text(n->in[2]->shape, c));
     x.d[x.rank - 1] = w.d[0];
     x.sym[x.rank - 1] = SYM_FIXED;
+    if (has_residual(n) && (act_of(n) != ACT_NONE || !shape_same(n->in[n->n_in - 1]->shape, x)))
+        return rule_fail(e, "a residual %s on %s", shape_text(n->in[n->n_in - 1]->shape, a),
+                         act_of(n) == ACT_NONE ? shape_text(x, b) : "an activation");
     n->out[0]->type = DT_F32;
     n->out[0]->shape = x;
     return true;
@@ -94,14 +118,26 @@ static double flops(const node *n)
     return gemm_flops(p.m, p.n, p.k);
 }
 
+// Numbers `at` .. at + n of a row of products, `column` the first one's: bias and activation, or bias and residual.
+static void finish(const call *c, int64_t at, int64_t column, int64_t n)
+{
+    float *y = (float *)c->out[0] + at;
+    const float *bias = has_bias(c->n) ? (const float *)c->in[2] + column : NULL;
+    if (bias || act_of(c->n) != ACT_NONE)
+        activate[act_of(c->n)](y, y, bias, n);
+    if (!has_residual(c->n))
+        return;
+    const float *restrict r = (const float *)c->in[c->n->n_in - 1] + at;
+    for (int64_t i = 0; i < n; i++)
+        y[i] += r[i];
+}
+
 static void tile(const call *c, const gemm *p)
 {
-    const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
-    activation act = act_of(c->n);
+    int64_t at = p->c - (float *)c->out[0];
     gemm_serial(p);
-    if (bias || act != ACT_NONE)
-        for (int64_t r = 0; r < p->m; r++)
-            activate[act](p->c + r * p->ldc, p->c + r * p->ldc, bias, p->n);
+    for (int64_t r = 0; r < p->m && !is_plain(c->n); r++)
+        finish(c, at + r * p->ldc, at % p->ldc, p->n);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)
@@ -118,7 +154,7 @@ static void single(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
     single_row_part(&(single_row){p.n, p.k, p.a, c->in[1], p.c}, lo, hi, DT_F32);
-    activate[act_of(c->n)](p.c + lo, p.c + lo, c->n->n_in == 3 ? (const float *)c->in[2] + lo : NULL, hi - lo);
+    finish(c, lo, lo, hi - lo);
 }
 
 static void forward(const call *c)
@@ -140,8 +176,9 @@ static void reference(const call *c)
     p.tb = true, p.b = c->in[1], p.ldb = p.k;
     for (int64_t i = 0; i < p.m; i++)
         for (int64_t j = 0; j < p.n; j++) {
-            double v = product_at(&p, i, j) + (c->n->n_in == 3 ? (double)((const float *)c->in[2])[j] : 0.0);
-            p.c[i * p.n + j] = (float)activation_exact(act_of(c->n), v);
+            double v = product_at(&p, i, j) + (has_bias(c->n) ? (double)((const float *)c->in[2])[j] : 0.0);
+            double r = has_residual(c->n) ? (double)((const float *)c->in[c->n->n_in - 1])[i * p.n + j] : 0.0;
+            p.c[i * p.n + j] = (float)(activation_exact(act_of(c->n), v) + r);
         }
 }
 
@@ -158,30 +195,40 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
         din[0] = op_matmul(g, p, w, false, false);
     if (want[0] && n->in[0]->shape.rank == 1)
         din[0] = op_reshape(g, din[0], n->in[0]->shape);
-    if (n->n_in == 3 && want[2])
+    if (has_residual(n) && want[n->n_in - 1])
+        din[n->n_in - 1] = dout[0];
+    if (has_bias(n) && want[2])
         din[2] = op_sum(g, p, (1u << (p->shape.rank - 1)) - 1, false);
 }
 
+// (What has a residual was made behind this.)
 static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
 {
-    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], n->n_in == 3 ? n->in[2] : NULL}, false, true, act_of(n), rounded);
+    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], has_bias(n) ? n->in[2] : NULL}, false, true, act_of(n), rounded);
+}
+
+static tensor *added(graph *g, const node *n, tensor *x)
+{
+    linear_attrs a = {.residual = true};
+    tensor *in[] = {n->in[0], n->in[1], has_bias(n) ? n->in[2] : x, x};
+    return act_of(n) != ACT_NONE || has_residual(n) ? NULL : graph_add(g, OP_linear, &a, sizeof a, n->n_in + 1, in);
 }
 
 // Gemm where x is a matrix; otherwise MatMul by w^T (a constant that runtimes fold) and Add.
 static const char *emit_product(const node *n, emitter *m, const char *out)
 {
-    const char *in[] = {emit_in(m, n, 0), emit_in(m, n, 1), n->n_in == 3 ? emit_in(m, n, 2) : ""};
+    const char *in[] = {emit_in(m, n, 0), emit_in(m, n, 1), has_bias(n) ? emit_in(m, n, 2) : ""};
     if (n->in[0]->shape.rank == 2) {
         emit_attr transposed = {.name = "transB", .kind = EMIT_INT, .i = 1};
-        emit_node(m, "Gemm", n->n_in, in, 1, &out, 1, &transposed);
+        emit_node(m, "Gemm", has_bias(n) ? 3 : 2, in, 1, &out, 1, &transposed);
         return out;
     }
     int64_t perm[] = {1, 0};
     emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
-    const char *wt = emit_fresh(m, "weight"), *product = n->n_in == 3 ? emit_fresh(m, "product") : out;
+    const char *wt = emit_fresh(m, "weight"), *product = has_bias(n) ? emit_fresh(m, "product") : out;
     emit_node(m, "Transpose", 1, &in[1], 1, &wt, 1, &turn);
     emit_node(m, "MatMul", 2, (const char *[]){in[0], wt}, 1, &product, 0, NULL);
-    if (n->n_in == 3)
+    if (has_bias(n))
         emit_node(m, "Add", 2, (const char *[]){product, in[2]}, 1, &out, 0, NULL);
     return out;
 }
@@ -190,9 +237,11 @@ static void portable(const node *n, emitter *m)
 {
     static const char *const names[] = {[ACT_NONE] = NULL, [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid"};
     const char *name = names[act_of(n)], *out = emit_out(m, n, 0);
-    const char *product = emit_product(n, m, name ? emit_fresh(m, "linear") : out);
+    const char *product = emit_product(n, m, name || has_residual(n) ? emit_fresh(m, "linear") : out);
     if (name)
         emit_node(m, name, 1, &product, 1, &out, 0, NULL);
+    if (has_residual(n))
+        emit_node(m, "Add", 2, (const char *[]){product, emit_in(m, n, n->n_in - 1)}, 1, &out, 0, NULL);
 }
 
 static tensor *build_plain(graph *g, tensor *const in[])
@@ -219,6 +268,14 @@ static tensor *build_gelu(graph *g, tensor *const in[])
 {
     return op_linear(g, in[0], in[1], in[2], ACT_GELU);
 }
+static tensor *build_residual(graph *g, tensor *const in[])
+{
+    return added(g, op_linear(g, in[0], in[1], NULL, ACT_NONE)->from, in[2]);
+}
+static tensor *build_bias_and_residual(graph *g, tensor *const in[])
+{
+    return added(g, op_linear(g, in[0], in[1], in[2], ACT_NONE)->from, in[3]);
+}
 #define LAYER(o, i) VALUES(2, o, i), VALUES(1, o)
 static const op_sample samples[] = {
     {.what = "no bias", .n = 2, .in = {VALUES(2, 4, 19), VALUES(2, 33, 19)}, .build = build_plain},
@@ -231,13 +288,19 @@ static const op_sample samples[] = {
     {.what = "one row, large enough to share", .n = 3, .in = {VALUES(3, 1, 1, 301), LAYER(390, 301)}, .build = build_bias},
     {.what = "tiles of rows", .n = 3, .in = {VALUES(2, 530, 37), LAYER(129, 37)}, .build = build_sigmoid},
     {.what = "rows enough to transpose the weight", .n = 3, .in = {VALUES(2, 1030, 21), LAYER(50, 21)}, .build = build_tanh},
+    {.what = "residual", .n = 3, .in = {VALUES(3, 2, 3, 16), VALUES(2, 17, 16), VALUES(3, 2, 3, 17)}, .build = build_residual},
+    {.what = "bias and residual", .n = 4, .in = {VALUES(2, 300, 9), LAYER(65, 9), VALUES(2, 300, 65)}, .build = build_bias_and_residual},
+    {.what = "bias and residual, one row",
+     .n = 4,
+     .in = {VALUES(2, 1, 9), LAYER(65, 9), VALUES(2, 1, 65)},
+     .build = build_bias_and_residual},
     {.what = "tiles of columns", .n = 3, .in = {VALUES(2, 20, 330), LAYER(330, 330)}, .build = build_bias},
 };
 
 const op_def VARIANT(op_linear) = {
     .name = "linear",
     .n_in_min = 2,
-    .n_in_max = 3,
+    .n_in_max = 4,
     .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -248,6 +311,7 @@ const op_def VARIANT(op_linear) = {
     .reference = reference,
     .gradient = gradient,
     .narrow = narrow,
+    .added = added,
     .portable = portable,
     .samples = samples,
     .n_samples = LENGTH(samples),
@@ -256,7 +320,7 @@ const op_def VARIANT(op_linear) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_linear(graph *g, tensor *x, tensor *w, tensor *b, activation act)
 {
-    activation_attrs a = {act == ACT_GELU ? ACT_NONE : act};
+    linear_attrs a = {.act = act == ACT_GELU ? ACT_NONE : act};
     tensor *y = graph_add(g, OP_linear, &a, sizeof a, b ? 3 : 2, (tensor *[]){x, w, b});
     return act == ACT_GELU ? op_act(g, y, act) : y;
 }

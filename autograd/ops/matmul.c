@@ -103,6 +103,12 @@ static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded
     return op_bf16_matmul(g, (tensor *[]){in[0], in[1], NULL}, t->ta, t->tb, ACT_NONE, rounded);
 }
 
+static tensor *added(graph *g, const node *n, tensor *x)
+{
+    const matmul_attrs *t = n->attrs;
+    return t->ta ? NULL : op_addmm(g, x, n->in[0], n->in[1], t->tb);
+}
+
 // A transposed operand, in 2-D where its rows are folded.
 static const char *turned(const node *n, emitter *m, int i, bool fold)
 {
@@ -170,6 +176,7 @@ const op_def VARIANT(op_matmul) = {
     .reference = reference,
     .gradient = gradient,
     .narrow = narrow,
+    .added = added,
     .portable = portable,
     .samples = samples,
     .n_samples = LENGTH(samples),

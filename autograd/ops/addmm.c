@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// low_rank: y = t + u v, a product of small inner size added to what is there (LoRA, Hu et al. 2021, equation 3).
+// addmm: y = t + u v, a product added to what is there (torch.addmm): what an adapter adds (LoRA, Hu et al. 2021, equation 3), and what
+// fuse.c makes of a product and an addition.
 //     dt = d,  du = d v^T,  dv = u^T d                      v [K, N]
 //     with tb, y = t + u v^T: dt = d,  du = d v,  dv = d^T u      v [N, K]
-// Leading dimensions of t and u are folded into rows. With K of 8 to 64 the product costs little more than the pass over t that an
-// addition of its own would take, and where t ends here y takes its place.
+// Leading dimensions of t and u are folded into rows. The product begins at t instead of zero, and where t ends here y takes its place:
+// the passes over memory of an addition of its own are saved.
 #include <string.h>
 
 #include "autograd/ops/product.h"
 
-typedef struct low_rank_attrs {
+typedef struct addmm_attrs {
     bool tb;
-} low_rank_attrs;
+} addmm_attrs;
 
 static int64_t columns(shape s)
 {
@@ -19,7 +20,7 @@ static int64_t columns(shape s)
 
 static gemm gemm_of(const node *n)
 {
-    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    bool tb = ((const addmm_attrs *)n->attrs)->tb;
     shape t = n->in[0]->shape, u = n->in[1]->shape;
     return (gemm){.tb = tb,
                   .m = shape_rows(t),
@@ -34,7 +35,7 @@ static gemm gemm_of(const node *n)
 static bool rule(const node *n, err *e)
 {
     char a[64], b[64], c[64];
-    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    bool tb = ((const addmm_attrs *)n->attrs)->tb;
     shape t = n->in[0]->shape, u = n->in[1]->shape, v = n->in[2]->shape;
     if (t.rank < 1 || u.rank < 1 || v.rank != 2 || shape_rows(t) != shape_rows(u) || v.d[tb ? 0 : 1] != columns(t) ||
         v.d[tb ? 1 : 0] != columns(u))
@@ -91,7 +92,7 @@ static void reference(const call *c)
 
 static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
 {
-    bool tb = ((const low_rank_attrs *)n->attrs)->tb;
+    bool tb = ((const addmm_attrs *)n->attrs)->tb;
     tensor *u = n->in[1], *v = n->in[2], *d = dout[0];
     if (want[0])
         din[0] = d;
@@ -103,8 +104,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 
 static void portable(const node *n, emitter *m)
 {
-    const char *v = emit_in(m, n, 2), *product = emit_fresh(m, "low_rank");
-    if (((const low_rank_attrs *)n->attrs)->tb) {
+    const char *v = emit_in(m, n, 2), *product = emit_fresh(m, "addmm");
+    if (((const addmm_attrs *)n->attrs)->tb) {
         int64_t perm[] = {1, 0};
         emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
         const char *vt = emit_fresh(m, "factor");
@@ -117,11 +118,11 @@ static void portable(const node *n, emitter *m)
 
 static tensor *build_plain(graph *g, tensor *const in[])
 {
-    return op_low_rank(g, in[0], in[1], in[2], false);
+    return op_addmm(g, in[0], in[1], in[2], false);
 }
 static tensor *build_turned(graph *g, tensor *const in[])
 {
-    return op_low_rank(g, in[0], in[1], in[2], true);
+    return op_addmm(g, in[0], in[1], in[2], true);
 }
 static const op_sample samples[] = {
     {.what = "t + u v", .n = 3, .in = {VALUES(2, 33, 19), VALUES(2, 33, 3), VALUES(2, 3, 19)}, .build = build_plain},
@@ -132,8 +133,8 @@ static const op_sample samples[] = {
      .build = build_turned},
 };
 
-const op_def VARIANT(op_low_rank) = {
-    .name = "low_rank",
+const op_def VARIANT(op_addmm) = {
+    .name = "addmm",
     .n_in_min = 3,
     .n_in_max = 3,
     .n_out = 1,
@@ -151,8 +152,8 @@ const op_def VARIANT(op_low_rank) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_low_rank(graph *g, tensor *t, tensor *u, tensor *v, bool tb)
+tensor *op_addmm(graph *g, tensor *t, tensor *u, tensor *v, bool tb)
 {
-    return graph_add(g, OP_low_rank, &(low_rank_attrs){tb}, sizeof(low_rank_attrs), 3, (tensor *[]){t, u, v});
+    return graph_add(g, OP_addmm, &(addmm_attrs){tb}, sizeof(addmm_attrs), 3, (tensor *[]){t, u, v});
 }
 #endif
