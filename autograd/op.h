@@ -85,8 +85,8 @@ struct op_def {
     int n_samples;
 };
 
-// For kernels: part of n elements that belongs to thread `index`.
+// For kernels: fn over parts of [0, n), on c->threads threads (threads_share: no bit may depend on where the parts are cut).
 typedef void op_part_fn(const call *c, int64_t lo, int64_t hi);
-void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn); // fn over parts of [0, n), on c->threads threads
+void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn);
 
 #endif

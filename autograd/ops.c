@@ -44,17 +44,14 @@ const op_def *op_find(const char *name)
 
 typedef struct part_job {
     const call *c;
-    int64_t n, grain;
     op_part_fn *fn;
 } part_job;
 
-static void part_run(void *arg, int index, int count)
+static void part_run(void *arg, int index, int64_t lo, int64_t hi)
 {
     const part_job *j = arg;
-    int64_t lo, hi;
-    threads_part(j->n, j->grain, index, count, &lo, &hi);
-    if (lo < hi)
-        j->fn(j->c, lo, hi);
+    (void)index;
+    j->fn(j->c, lo, hi);
 }
 
 void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn)
@@ -64,6 +61,5 @@ void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn)
             fn(c, 0, n);
         return;
     }
-    part_job job = {c, n, grain, fn};
-    threads_run(c->pool, c->threads, part_run, &job);
+    threads_share(c->pool, c->threads, n, grain, part_run, &(part_job){c, fn});
 }

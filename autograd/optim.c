@@ -69,12 +69,11 @@ static int next_in_pass(const pass *s, int i)
     return i;
 }
 
-static void pass_part(void *arg, int index, int count)
+static void pass_part(void *arg, int index, int64_t lo, int64_t hi)
 {
     const pass *s = arg;
     const param *list = s->p->list;
-    int64_t lo, hi;
-    threads_part(s->p->grads_len, GRAIN, index, count, &lo, &hi);
+    (void)index;
     for (int i = next_in_pass(s, 0); i < s->p->n; i = next_in_pass(s, i)) {
         int64_t gap = list[i].offset - list[i].goffset, from = list[i].goffset, end = from;
         for (; i < s->p->n && next_in_pass(s, i) == i && list[i].goffset == end && list[i].offset - end == gap; i++)
@@ -94,7 +93,7 @@ static int worth(const params *p, int count)
 
 static void pass_over(pass s, threads *pool, int count)
 {
-    threads_run(pool, worth(s.p, count), pass_part, &s);
+    threads_share(pool, worth(s.p, count), s.p->grads_len, GRAIN, pass_part, &s);
 }
 
 // The optimiser's moments of the gradient's element g and those behind it.

@@ -29,8 +29,14 @@ typedef struct worker {
     int index;
 } worker;
 
+// What is left of a thread's share, in blocks: the first in the upper half, the one behind the last in the lower. A line each.
+typedef struct share {
+    _Alignas(LINE) atomic_uint_least64_t left;
+} share;
+
 struct threads {
     worker *workers; // [count - 1]; worker i has index i + 1
+    share *shares;   // [count]
     int count, started;
     bool spin;
     // The run: written by the caller before the tickets, read by those that hold one.
@@ -182,6 +188,7 @@ threads *threads_open(int count, err *e)
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->done, NULL);
     t->workers = aligned_zeroed((size_t)count * sizeof *t->workers);
+    t->shares = aligned_zeroed((size_t)count * sizeof *t->shares);
     if (!start_workers(t)) {
         err_set(e, ERR_MEMORY, "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)", t->started, count - 1);
         threads_close(t);
@@ -206,6 +213,7 @@ void threads_close(threads *t)
     pthread_cond_destroy(&t->done);
     pthread_mutex_destroy(&t->lock);
     free(t->workers);
+    free(t->shares);
     free(t);
 }
 
@@ -221,13 +229,15 @@ static void run_in_turn(int count, thread_fn *fn, void *arg)
         fn(arg, i, count);
 }
 
-void threads_run(threads *t, int count, thread_fn *fn, void *arg)
+// True: this call has the pool, until fork_join is done with it.
+static bool enter(threads *t, int count)
 {
     CHECK(count >= 1 && count <= threads_count(t));
-    if (count == 1 || atomic_exchange(&t->busy, true)) {
-        run_in_turn(count, fn, arg);
-        return;
-    }
+    return count > 1 && !atomic_exchange(&t->busy, true);
+}
+
+static void fork_join(threads *t, int count, thread_fn *fn, void *arg)
+{
     t->fn = fn, t->arg = arg, t->parts = count;
     t->number++;
     atomic_store(&t->pending, count - 1);
@@ -236,4 +246,66 @@ void threads_run(threads *t, int count, thread_fn *fn, void *arg)
     fn(arg, 0, count);
     wait_for_workers(t);
     atomic_store(&t->busy, false);
+}
+
+void threads_run(threads *t, int count, thread_fn *fn, void *arg)
+{
+    if (enter(t, count))
+        fork_join(t, count, fn, arg);
+    else
+        run_in_turn(count, fn, arg);
+}
+
+typedef struct share_job {
+    share *shares;
+    int64_t n, grain;
+    threads_part_fn *fn;
+    void *arg;
+} share_job;
+
+enum { PIECES = 4 }; // what is left of a share is taken by this part of it: large pieces first, single blocks at the end
+
+static uint64_t blocks_left(uint64_t first, uint64_t end)
+{
+    return first << 32 | end;
+}
+
+// A piece of a share: its owner's from the front, another's from the end.
+static bool take(share *s, bool own, int64_t *first, int64_t *end)
+{
+    uint64_t left = atomic_load(&s->left);
+    for (;;) {
+        uint64_t lo = left >> 32, hi = left & UINT32_MAX;
+        if (lo >= hi)
+            return false;
+        uint64_t n = (hi - lo + PIECES - 1) / PIECES;
+        if (atomic_compare_exchange_weak(&s->left, &left, own ? blocks_left(lo + n, hi) : blocks_left(lo, hi - n))) {
+            *first = (int64_t)(own ? lo : hi - n), *end = *first + (int64_t)n;
+            return true;
+        }
+    }
+}
+
+static void work_on_shares(void *arg, int index, int count)
+{
+    const share_job *j = arg;
+    int64_t first, end;
+    for (int k = 0; k < count; k++)
+        while (take(&j->shares[(index + k) % count], k == 0, &first, &end))
+            j->fn(j->arg, index, first * j->grain, end * j->grain < j->n ? end * j->grain : j->n);
+}
+
+void threads_share(threads *t, int count, int64_t n, int64_t grain, threads_part_fn *fn, void *arg)
+{
+    int64_t blocks = (n + grain - 1) / grain;
+    CHECK(blocks <= INT32_MAX);
+    if (n <= 0)
+        return;
+    if (!enter(t, count)) {
+        fn(arg, 0, 0, n);
+        return;
+    }
+    for (int i = 0; i < count; i++)
+        atomic_store(&t->shares[i].left, blocks_left((uint64_t)(blocks * i / count), (uint64_t)(blocks * (i + 1) / count)));
+    fork_join(t, count, work_on_shares, &(share_job){t->shares, n, grain, fn, arg});
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // threads.h: a pool for fork-join work. The caller is thread 0; workers spin for a moment, then sleep.
 //
-// Work is split by the callee from (index, count), never by who comes first, so results do not depend on timing.
+// threads_run splits by (index, count) alone, never by who comes first, so results do not depend on timing. threads_share splits by who
+// comes first, for parts whose results do not depend on who computes them or on where they are cut.
 #ifndef KMIDI_BASE_THREADS_H
 #define KMIDI_BASE_THREADS_H
 
@@ -18,6 +19,12 @@ void threads_close(threads *t);                      // accepts NULL
 int threads_count(const threads *t);                 // 1 for NULL
 // Runs fn(arg, i, count) for i in 0..count-1 and returns when all are done. count <= threads_count; 1 is a plain call.
 void threads_run(threads *t, int count, thread_fn *fn, void *arg);
+
+// fn(arg, index, lo, hi) over parts of [0, n) that begin at multiples of `grain`, each element once; index < count is the thread's. Every
+// thread begins with a share of its own, as threads_part cuts it, in order and in pieces; when that is done it takes pieces from the ends
+// of the others'. So cores of unlike speed, or one that was taken away for a moment, cost less than the slowest would.
+typedef void threads_part_fn(void *arg, int index, int64_t lo, int64_t hi);
+void threads_share(threads *t, int count, int64_t n, int64_t grain, threads_part_fn *fn, void *arg);
 
 // The half-open part [*lo, *hi) of n that belongs to `index` of `count`, in multiples of `grain`.
 static inline void threads_part(int64_t n, int64_t grain, int index, int count, int64_t *lo, int64_t *hi)

@@ -124,11 +124,7 @@ static void head_forward(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_job j = {c, head_forward, m.b * m.h, workspace(c->n, 1) / sizeof(float)};
-    if (c->threads > 1)
-        threads_run(c->pool, c->threads, head_job_run, &j);
-    else
-        head_job_run(&j, 0, 1);
+    head_jobs(c, head_forward, m.b * m.h, workspace(c->n, 1) / sizeof(float));
 }
 
 // One row of the T x S matrix at a time.

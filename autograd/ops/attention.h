@@ -217,15 +217,20 @@ typedef void head_fn(const call *c, float *work, int64_t item);
 typedef struct head_job {
     const call *c;
     head_fn *fn;
-    int64_t items;
     size_t work; // floats of a thread
 } head_job;
 
-static inline void head_job_run(void *arg, int index, int count)
+static inline void head_job_part(void *arg, int index, int64_t lo, int64_t hi)
 {
     const head_job *j = arg;
-    for (int64_t i = j->items * index / count; i < j->items * (index + 1) / count; i++)
+    for (int64_t i = lo; i < hi; i++)
         j->fn(j->c, (float *)j->c->work + (size_t)index * j->work, i);
+}
+
+// fn for each of `items` heads of sequences, with `work` floats of workspace for each thread.
+static inline void head_jobs(const call *c, head_fn *fn, int64_t items, size_t work)
+{
+    threads_share(c->pool, c->threads, items, 1, head_job_part, &(head_job){c, fn, work});
 }
 
 #endif

@@ -157,11 +157,7 @@ static void head_back(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_job j = {c, head_back, m.b * m.h, workspace(c->n, 1) / sizeof(float)};
-    if (c->threads > 1)
-        threads_run(c->pool, c->threads, head_job_run, &j);
-    else
-        head_job_run(&j, 0, 1);
+    head_jobs(c, head_back, m.b * m.h, workspace(c->n, 1) / sizeof(float));
 }
 
 // S and P of one row at a time, in f64; dk and dv are gathered over all rows.

@@ -127,11 +127,7 @@ static void head_forward(const call *c, float *score, int64_t item)
 static void forward(const call *c)
 {
     step_dims m = dims_of(c->n);
-    head_job j = {c, head_forward, m.b * m.h, (size_t)room(&m)};
-    if (c->threads > 1)
-        threads_run(c->pool, c->threads, head_job_run, &j);
-    else
-        head_job_run(&j, 0, 1);
+    head_jobs(c, head_forward, m.b * m.h, (size_t)room(&m));
 }
 
 // Row j of what a query sees, of the cache's array or of the new rows.

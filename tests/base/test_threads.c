@@ -102,6 +102,57 @@ TEST(threads_pool_may_be_used_from_two_threads)
     threads_close(n.pool);
 }
 
+typedef struct shared {
+    unsigned char times[1000]; // each element is one thread's alone: a race detector would see two
+    int of[4];                 // elements by thread
+    int64_t grain, n;
+    bool ragged, slow;
+} shared;
+
+static void count_elements(void *arg, int index, int64_t lo, int64_t hi)
+{
+    shared *s = arg;
+    if (lo % s->grain || (hi % s->grain && hi != s->n))
+        s->ragged = true;
+    for (int64_t i = lo; i < hi; i++)
+        s->times[i]++;
+    s->of[index] += (int)(hi - lo);
+    if (s->slow && index == 0)
+        usleep(20000);
+}
+
+TEST(threads_share_every_element_once)
+{
+    err e = {0};
+    threads *pool = threads_open(4, &e);
+    for (int64_t n = 0; n < 1000; n = 2 * n + 1)
+        for (int64_t grain = 1; grain <= 64; grain *= 8)
+            for (int count = 1; count <= 4; count++)
+                for (int k = 0; k < 30; k++) {
+                    shared s = {.grain = grain, .n = n};
+                    threads_share(pool, count, n, grain, count_elements, &s);
+                    int once = 0, more = 0;
+                    for (int i = 0; i < 1000; i++)
+                        once += s.times[i] == 1, more += s.times[i] > 1;
+                    EXPECT_INT(once, n);
+                    EXPECT_INT(more, 0);
+                    EXPECT(!s.ragged);
+                }
+    threads_close(pool);
+}
+
+// A thread that gets on slowly is left little of its own half.
+TEST(threads_share_takes_from_the_slow)
+{
+    err e = {0};
+    threads *pool = threads_open(2, &e);
+    shared s = {.grain = 1, .n = 200, .slow = true};
+    threads_share(pool, 2, 200, 1, count_elements, &s);
+    EXPECT_INT(s.of[0] + s.of[1], 200);
+    EXPECT(s.of[0] < 100);
+    threads_close(pool);
+}
+
 TEST(threads_null_is_one_thread)
 {
     tally t = {0};
