@@ -48,9 +48,10 @@ static const node *takes(const pass *p, const node *sum)
         return NULL;
     int late = made_at(sum->in[1]) > made_at(sum->in[0]);
     const tensor *t = sum->in[late];
+    tensor *x = sum->in[!late];
     const node *n = t->from;
     bool own = n && n->op->added && t == n->out[0] && n->backward == sum->backward && p->readers[t->id] == 1 && !p->held[t->id];
-    const tensor *made = own ? n->op->added(p->g, n, sum->in[!late]) : NULL;
+    const tensor *made = own && made_at(x) < n->id ? n->op->added(p->g, n, x) : NULL;
     if (!made || tensor_poisoned(made))
         return NULL;
     graph_become(p->g, n, made->from);

@@ -17,7 +17,7 @@ model_round() { # name batch length adapt
         ours "ours.$p" "$1" "$2" "$3" --precision "$p" $lora
         [ "$p" != bf16x3 ] || continue
         pytorch "eager.$p" "$1" "$2" "$3" --precision "$p" $lora
-        [ "$COMPILE" = 0 ] || pytorch "compiled.$p" "$1" "$2" "$3" --precision "$p" --compile $lora
+        [ "$COMPILE" != 1 ] && [ "$COMPILE" != "$4" ] || pytorch "compiled.$p" "$1" "$2" "$3" --precision "$p" --compile $lora
     done
 }
 
