@@ -5,31 +5,17 @@
 //     with tb, y = t + u v^T: dt = d,  du = d v,  dv = d^T u      v [N, K]
 // Leading dimensions of t and u are folded into rows. The product begins at t instead of zero, and where t ends here y takes its place:
 // the passes over memory of an addition of its own are saved.
-#include <string.h>
-
 #include "autograd/ops/product.h"
 
 typedef struct addmm_attrs {
     bool tb;
 } addmm_attrs;
 
-static int64_t columns(shape s)
-{
-    return s.d[s.rank - 1];
-}
-
 static gemm gemm_of(const node *n)
 {
-    bool tb = ((const addmm_attrs *)n->attrs)->tb;
-    shape t = n->in[0]->shape, u = n->in[1]->shape;
-    return (gemm){.tb = tb,
-                  .m = shape_rows(t),
-                  .n = columns(t),
-                  .k = columns(u),
-                  .lda = columns(u),
-                  .ldb = tb ? columns(u) : columns(t),
-                  .beta = 1.0f,
-                  .ldc = columns(t)};
+    gemm p = product_of(n->in[1]->shape, n->in[2]->shape, false, ((const addmm_attrs *)n->attrs)->tb);
+    p.beta = 1;
+    return p;
 }
 
 static bool rule(const node *n, err *e)
@@ -37,8 +23,8 @@ static bool rule(const node *n, err *e)
     char a[64], b[64], c[64];
     bool tb = ((const addmm_attrs *)n->attrs)->tb;
     shape t = n->in[0]->shape, u = n->in[1]->shape, v = n->in[2]->shape;
-    if (t.rank < 1 || u.rank < 1 || v.rank != 2 || shape_rows(t) != shape_rows(u) || v.d[tb ? 0 : 1] != columns(t) ||
-        v.d[tb ? 1 : 0] != columns(u))
+    if (t.rank < 1 || u.rank < 1 || v.rank != 2 || shape_rows(t) != shape_rows(u) || v.d[tb ? 0 : 1] != product_columns(t) ||
+        v.d[tb ? 1 : 0] != product_columns(u))
         return rule_fail(e, "%s and %s%s do not make %s", shape_text(u, a), shape_text(v, b), tb ? "^T" : "", shape_text(t, c));
     return rule_same(n, e);
 }
@@ -65,21 +51,13 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    tiles t = tiles_of(&p, 0, c->threads);
-    for (int64_t i = lo; i < hi; i++) {
-        gemm s = tile_at(&p, &t, i);
-        const float *from = (const float *)c->in[0] + (s.c - p.c);
-        for (int64_t r = 0; from != s.c && r < s.m; r++)
-            memcpy(s.c + r * s.ldc, from + r * s.ldc, sizeof(float) * (size_t)s.n);
-        gemm_serial(&s);
-    }
+    product_tiles(c, &p, c->in[0], lo, hi);
 }
 
 static void forward(const call *c)
 {
     gemm p = gemm_of(c->n);
-    tiles t = tiles_of(&p, 0, c->threads);
-    op_parallel(c, t.down * t.across, 1, part);
+    product_parallel(c, &p, part);
 }
 
 static void reference(const call *c)

@@ -59,18 +59,13 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    tiles t = tiles_of(&p, 0, c->threads);
-    for (int64_t i = lo; i < hi; i++) {
-        gemm s = tile_at(&p, &t, i);
-        gemm_serial(&s);
-    }
+    product_tiles(c, &p, NULL, lo, hi);
 }
 
 static void forward(const call *c)
 {
     gemm p = gemm_of(c->n);
-    tiles t = tiles_of(&p, 0, c->threads);
-    op_parallel(c, t.down * t.across, 1, part);
+    product_parallel(c, &p, part);
 }
 
 static void reference(const call *c)

@@ -8,6 +8,8 @@
 #ifndef KMIDI_AUTOGRAD_OPS_PRODUCT_H
 #define KMIDI_AUTOGRAD_OPS_PRODUCT_H
 
+#include <string.h>
+
 #include "autograd/gemm.h"
 #include "autograd/ops/kernel.h"
 
@@ -91,6 +93,25 @@ static inline gemm tile_at(const gemm *p, const tiles *t, int64_t index)
     s.b += p->tb ? col * p->ldb : col;
     s.c += row * p->ldc + col;
     return s;
+}
+
+// Tiles lo .. hi of a product. from: what C begins as, a matrix like it or C itself, where p->beta says so; else NULL.
+static inline void product_tiles(const call *c, const gemm *p, const float *from, int64_t lo, int64_t hi)
+{
+    tiles t = tiles_of(p, 0, c->threads);
+    for (int64_t i = lo; i < hi; i++) {
+        gemm s = tile_at(p, &t, i);
+        for (int64_t r = 0; from && from != p->c && r < s.m; r++)
+            memcpy(s.c + r * s.ldc, from + (s.c - p->c) + r * s.ldc, sizeof(float) * (size_t)s.n);
+        gemm_serial(&s);
+    }
+}
+
+// fn, which calls product_tiles, over all of them.
+static inline void product_parallel(const call *c, const gemm *p, op_part_fn *fn)
+{
+    tiles t = tiles_of(p, 0, c->threads);
+    op_parallel(c, t.down * t.across, 1, fn);
 }
 
 static inline int64_t product_columns(shape s)
