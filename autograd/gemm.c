@@ -69,11 +69,6 @@ const char *gemm_describe(char out[128])
     return out;
 }
 
-bool gemm_any_height(const gemm *p)
-{
-    return libraries[gemm_current()]->any_height(p);
-}
-
 static void scale(const gemm *p)
 {
     for (int64_t i = 0; i < p->m; i++)

@@ -27,7 +27,6 @@ typedef struct gemm {
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN } gemm_backend;
 bool gemm_choose(err *e) MUST_CHECK; // reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
 gemm_backend gemm_current(void);
-bool gemm_any_height(const gemm *p);                    // it may be cut into slabs of any height: no bit depends on it
 const char *gemm_describe(char out[128]);               // "onednn 2.6.3 (avx512), openblas 0.3.21 (Haswell)"
 void gemm_run(const gemm *p, threads *pool, int count); // split over `count` threads
 void gemm_serial(const gemm *p);                        // on the calling thread

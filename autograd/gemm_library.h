@@ -8,9 +8,8 @@
 
 typedef struct gemm_library {
     const char *name;
-    int tile_m, tile_n;                // of C in the library's micro-kernel: slabs are cut at multiples
-    bool (*any_height)(const gemm *p); // an element has the same bits in however many of p's rows it is asked for
-    void (*serial)(const gemm *p);     // m, n, k >= 1; the calling thread only
+    int tile_m, tile_n;            // of C in the library's micro-kernel: slabs are cut at multiples
+    void (*serial)(const gemm *p); // m, n, k >= 1; the calling thread only
     void (*describe)(char *out, size_t size);
 } gemm_library;
 

@@ -25,7 +25,7 @@ static void product(const gemm *p)
 // A transposed A is packed a few of our columns at a time. Where its rows are a multiple of 4 KiB apart, all those pieces fall into the
 // same cache set and every line is read several times: 195 GFLOP/s of 252 on a Zen 5 core. Copied first to rows that lie otherwise: 225. At
 // 2 KiB, of either side, it is as bad on a Cascade Lake core: 79 GFLOP/s, copied 110.
-enum { BAD_STRIDE = 512, COPY_M = 128, COPY_K = 512, COPY_LD = COPY_M + 16, BLOCK_K = 384 };
+enum { BAD_STRIDE = 512, COPY_M = 128, COPY_K = 512, COPY_LD = COPY_M + 16 };
 
 static void product_by_copies(const gemm *p)
 {
@@ -54,11 +54,6 @@ static void onednn_serial(const gemm *p)
         product(p);
 }
 
-static bool has(dnnl_cpu_isa_t isa)
-{
-    return (dnnl_get_effective_cpu_isa() & isa) == isa;
-}
-
 static const char *isa_name(void)
 {
     dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
@@ -73,15 +68,8 @@ static void onednn_describe(char *out, size_t size)
     snprintf(out, size, "onednn %d.%d.%d (%s)", v->major, v->minor, v->patch, isa_name());
 }
 
-// From about 1,000 rows on it packs, and then sums over K in other blocks: up to one block it is the same sum (tests/autograd/gemm.c).
-// Not so with AVX2.
-static bool onednn_any_height(const gemm *p)
-{
-    return has(dnnl_cpu_isa_avx512_core) && !p->ta && p->k <= BLOCK_K;
-}
-
 // Its kernel of 48 x 8 is column-major: 48 of our columns, 8 of our rows.
-const gemm_library gemm_library_onednn = {"onednn", 8, 48, onednn_any_height, onednn_serial, onednn_describe};
+const gemm_library gemm_library_onednn = {"onednn", 8, 48, onednn_serial, onednn_describe};
 
 // --- bf16 -------------------------------------------------------------------------------------
 // oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the thread that made it, and it remembers how
@@ -200,6 +188,11 @@ void gemm_onednn_bf16(const gemm_bf16 *p)
     must(dnnl_memory_set_data_handle(m->c, p->c));
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}};
     must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));
+}
+
+static bool has(dnnl_cpu_isa_t isa)
+{
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
 }
 
 bool gemm_onednn_has_bf16(void)

@@ -32,11 +32,4 @@ static void openblas_describe(char *out, size_t size)
     snprintf(out, size, "openblas %s (%s)", version, openblas_get_corename());
 }
 
-// Small products go by kernels of their own, and odd sizes sum in another order.
-static bool never(const gemm *p)
-{
-    (void)p;
-    return false;
-}
-
-const gemm_library gemm_library_openblas = {"openblas", 4, 16, never, openblas_serial, openblas_describe};
+const gemm_library gemm_library_openblas = {"openblas", 4, 16, openblas_serial, openblas_describe};

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <malloc.h>
 #include <sched.h>
 #endif
 #ifdef __APPLE__
@@ -34,15 +33,6 @@ double hw_seconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-// Left to itself glibc raises its limit to what it sees, and blocks that libraries pack into (3 MB a product) end up scattered over the
-// threads' heaps: 28 MB for the 7 in use.
-void hw_return_large_blocks(void)
-{
-#ifdef M_MMAP_THRESHOLD
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-#endif
 }
 
 void hw_flush_denormals(void)

@@ -23,7 +23,6 @@ int hw_cores(void);            // the cores alone, without hwloc, in microsecond
 double hw_seconds(void);       // monotonic clock
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now
-void hw_return_large_blocks(void); // this process: what free() gets back of 1 MiB or more goes to the system at once (glibc; else nothing)
 void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
 
 const char *hw_library(void); // the library's version, as it calls itself

@@ -62,7 +62,6 @@ static int run_command(const command *k, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    hw_return_large_blocks();
     hw_flush_denormals();
     if (argc < 2) {
         strbuf out = {0};

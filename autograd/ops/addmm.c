@@ -51,7 +51,7 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    product_tiles(c, &p, c->in[0], lo, hi);
+    product_tiles(&p, c->in[0], lo, hi);
 }
 
 static void forward(const call *c)

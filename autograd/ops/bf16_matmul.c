@@ -84,7 +84,7 @@ static tiles tiles_at(const gemm *p)
 {
     gemm q = *p;
     q.ta = true;
-    return tiles_of(&q, 0, 0);
+    return tiles_of(&q, 0);
 }
 
 // Numbers of op(A) and op(B) as one array: element i of the first matrix, and behind it of the second.

@@ -80,10 +80,10 @@ static void turn(const call *c, int64_t lo, int64_t hi)
 
 // Where more is to do with it than to store it: rows of output that stay in the second cache, and enough of them that w is not packed too
 // often.
-static tiles tiles_at(const call *c, const gemm *p)
+static tiles tiles_at(const node *n, const gemm *p)
 {
     int64_t rows = TILE_BYTES / (int64_t)sizeof(float) / p->n;
-    return tiles_of(p, is_plain(c->n) ? 0 : rows < 64 ? 64 : rows, c->threads);
+    return tiles_of(p, is_plain(n) ? 0 : rows < 64 ? 64 : rows);
 }
 
 static bool rule(const node *n, err *e)
@@ -143,7 +143,7 @@ static void tile(const call *c, const gemm *p)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    tiles t = tiles_at(c, &p);
+    tiles t = tiles_at(c->n, &p);
     for (int64_t i = lo; i < hi; i++) {
         gemm s = tile_at(&p, &t, i);
         tile(c, &s);
@@ -160,7 +160,7 @@ static void single(const call *c, int64_t lo, int64_t hi)
 static void forward(const call *c)
 {
     gemm p = gemm_at(c);
-    tiles t = tiles_at(c, &p);
+    tiles t = tiles_at(c->n, &p);
     if (p.m == 1) {
         op_parallel(c, p.n, ROW_GRAIN, single);
         return;

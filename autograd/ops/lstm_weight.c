@@ -46,7 +46,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
     shape d = c->n->in[0]->shape;
     int64_t batch = d.d[0], steps = d.d[1];
     gemm whole = whole_of(c->n);
-    tiles t = tiles_of(&whole, 0, 0);
+    tiles t = tiles_of(&whole, 0);
     for (int64_t i = lo; i < hi; i++)
         for (int64_t b = 0; b < batch; b++) {
             whole.a = (const float *)c->in[0] + (b * steps + 1) * whole.lda;
@@ -62,7 +62,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
 static void forward(const call *c)
 {
     gemm whole = whole_of(c->n);
-    tiles t = tiles_of(&whole, 0, 0);
+    tiles t = tiles_of(&whole, 0);
     op_parallel(c, t.down * t.across, 1, part);
 }
 

@@ -59,7 +59,7 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    product_tiles(c, &p, NULL, lo, hi);
+    product_tiles(&p, NULL, lo, hi);
 }
 
 static void forward(const call *c)

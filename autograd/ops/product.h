@@ -3,8 +3,9 @@
 //
 // Tiles depend on the shapes alone, not on the threads that share them out. A library may sum in another order where a
 // matrix has another shape (OpenBLAS' small-matrix kernels, products of one column), so this is what makes results bit-equal for any
-// number of threads. Tall tiles lose nothing where rows are short. Where they are long, and the library's bits do not depend on a tile's
-// height (gemm_any_height), a product is cut once for each thread instead: to pack B for each 256 rows costs a tenth (K 384, N 1792).
+// number of threads. Tall tiles lose nothing: on AVX-512 both libraries are as fast in 16 slabs as in one (215 GFLOP/s a core). Slabs of
+// 1,000 rows and more, which oneDNN packs, are an eighth faster for 384 x 1792, but only while what it packs into stays in the C library's
+// heaps (14 MB a thread there), and their bits are others where sums are longer than 384.
 #ifndef KMIDI_AUTOGRAD_OPS_PRODUCT_H
 #define KMIDI_AUTOGRAD_OPS_PRODUCT_H
 
@@ -18,8 +19,6 @@ enum {
     TILES_MOST = 16,
     TILES_MOST_TURNED = 8, // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
     TILE_ROWS_LEAST = 64,
-    TILE_COLS_LONG = 1024, // from here on tiles are cut by threads,
-    TILE_ROWS_MOST = 2048, // at most so high: taller ones ask the library for more room
     TILE_COLS_LEAST = 96,
     TILE_ROWS_TURNED = 96,  // of A transposed, where more than two tiles stand one above the other
     TILE_COLS_TURNED = 384, // a tile that is narrower reads A again sooner than it is done with it: 98 GFLOP/s of 116
@@ -54,17 +53,8 @@ static inline tiles tiles_of_turned(const gemm *p, int64_t parts)
     return (tiles){.down = down, .across = across};
 }
 
-// How many tiles of all columns, one or more for each of `count` threads; `parts` where the library's bits forbid it.
-static inline int64_t tiles_by_threads(const gemm *p, int64_t parts, int count)
-{
-    if (count < 1 || parts <= count || p->n < TILE_COLS_LONG || !gemm_any_height(p))
-        return parts;
-    int64_t turns = (p->m + (int64_t)count * TILE_ROWS_MOST - 1) / ((int64_t)count * TILE_ROWS_MOST);
-    return turns * count < parts ? turns * count : parts;
-}
-
-// With at most `most_rows` rows a tile (0: any). count: how many threads share the tiles, 0 where they may not depend on it.
-static inline tiles tiles_of(const gemm *p, int64_t most_rows, int count)
+// With at most `most_rows` rows a tile (0: any).
+static inline tiles tiles_of(const gemm *p, int64_t most_rows)
 {
     int64_t parts = 1, most = p->ta ? TILES_MOST_TURNED : TILES_MOST;
     while (parts < most && p->m * p->n * p->k / (2 * parts) >= TILE_PRODUCT)
@@ -73,8 +63,6 @@ static inline tiles tiles_of(const gemm *p, int64_t most_rows, int count)
     t.across = tile_parts(p->n, parts / t.down, TILE_COLS_LEAST);
     if (p->ta)
         t = tiles_of_turned(p, parts);
-    else if (!most_rows && t.across == 1)
-        t.down = tiles_by_threads(p, t.down, count);
     if (most_rows && p->m > most_rows * t.down)
         t.down = (p->m + most_rows - 1) / most_rows;
     t.rows = tile_length(p->m, t.down), t.cols = tile_length(p->n, t.across);
@@ -96,9 +84,9 @@ static inline gemm tile_at(const gemm *p, const tiles *t, int64_t index)
 }
 
 // Tiles lo .. hi of a product. from: what C begins as, a matrix like it or C itself, where p->beta says so; else NULL.
-static inline void product_tiles(const call *c, const gemm *p, const float *from, int64_t lo, int64_t hi)
+static inline void product_tiles(const gemm *p, const float *from, int64_t lo, int64_t hi)
 {
-    tiles t = tiles_of(p, 0, c->threads);
+    tiles t = tiles_of(p, 0);
     for (int64_t i = lo; i < hi; i++) {
         gemm s = tile_at(p, &t, i);
         for (int64_t r = 0; from && from != p->c && r < s.m; r++)
@@ -110,7 +98,7 @@ static inline void product_tiles(const call *c, const gemm *p, const float *from
 // fn, which calls product_tiles, over all of them.
 static inline void product_parallel(const call *c, const gemm *p, op_part_fn *fn)
 {
-    tiles t = tiles_of(p, 0, c->threads);
+    tiles t = tiles_of(p, 0);
     op_parallel(c, t.down * t.across, 1, fn);
 }
 

@@ -117,29 +117,6 @@ TEST(gemm_multiplies_with_both_libraries)
     arena_free(&a);
 }
 
-// What product.h may rely on: tiles of any height, whether oneDNN packs them (from about 1,000 rows on) or not.
-TEST(gemm_of_any_height_has_the_same_bits)
-{
-    enum { M = 2100, N = 1040, K = 384 };
-    static const int64_t heights[] = {1050, 700, 256, 48};
-    arena a = {0};
-    gemm p = {.m = M, .n = N, .k = K, .a = filled(&a, 1, M, K), .b = filled(&a, 2, K, N), .lda = K, .ldb = N, .ldc = N};
-    float *whole = NEW(&a, float, M *N), *cut = NEW(&a, float, M *N);
-    p.c = whole;
-    if (!gemm_any_height(&p))
-        test_skip("the library in use does not promise it");
-    gemm_serial(&p);
-    for (size_t h = 0; gemm_any_height(&p) && h < sizeof heights / sizeof *heights; h++) {
-        for (int64_t i = 0; i < M; i += heights[h]) {
-            gemm s = p;
-            s.m = M - i < heights[h] ? M - i : heights[h], s.a += i * K, s.c = cut + i * N;
-            gemm_serial(&s);
-        }
-        test_expect(!memcmp(whole, cut, sizeof(float) * M * N), __FILE__, __LINE__, "%lld rows at once differ", (long long)heights[h]);
-    }
-    arena_free(&a);
-}
-
 TEST(gemm_names_both_libraries)
 {
     char text[128];

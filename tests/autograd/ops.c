@@ -219,7 +219,7 @@ static tensor *build_linear(graph *g, tensor *const in[])
     return op_linear(g, in[0], in[1], NULL, ACT_NONE);
 }
 
-// Tiles that are cut by threads (ops/product.h): forward in the first, dx in the second; the third is of too long sums.
+// Products of several tiles, some of long sums.
 TEST(ops_of_long_rows_do_not_depend_on_threads)
 {
     static const int64_t layers[][2] = {{1040, 380}, {90, 1030}, {1040, 1030}}; // [out, in]
