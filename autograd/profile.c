@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// profile.c: sums of seconds by row, and the spans of the last timed step.
+// profile.c: sums of seconds by row, and the spans of the last timed step, by row and by thread.
 #include "autograd/profile.h"
 
 #include <math.h>
@@ -17,6 +17,10 @@ struct profile {
     run_span *spans; // of one batch, by plan step
     profile_event *events;
     int n_events, room;
+    threads *pool;
+    threads_span *parts; // of the threads in the step that is timed; what they are of is sought behind it
+    profile_event *work;
+    int64_t n_work, work_room;
 };
 
 const char *profile_phase_name(profile_phase p)
@@ -86,7 +90,9 @@ static void part_rows(const plan *p, profile_row *rows)
         rows[i].what = "";
 }
 
-profile *profile_open(const plan *p, int steps, int64_t batches, arena *a)
+enum { RUNS_OF_ROW = 4 }; // of the pool, on average at most: an LSTM packs first, an optimiser has passes
+
+profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, arena *a)
 {
     profile *f = NEW(a, profile, 1);
     f->plan = p;
@@ -99,6 +105,10 @@ profile *profile_open(const plan *p, int steps, int64_t batches, arena *a)
     f->room = (int)batches * (p->n_steps + 2) + PROFILE_PARTS;
     f->spans = NEW(a, run_span, (size_t)p->n_steps + 1);
     f->events = NEW(a, profile_event, (size_t)f->room);
+    f->pool = pool;
+    f->work_room = (int64_t)f->room * RUNS_OF_ROW * threads_count(pool);
+    f->parts = NEW(a, threads_span, (size_t)f->work_room);
+    f->work = NEW(a, profile_event, (size_t)f->work_room);
     return f;
 }
 
@@ -109,7 +119,7 @@ static void add_span(profile *f, int row, double begin, double end)
     f->rows[row].seconds += end - begin;
     f->rows[row].calls++;
     if (f->n_events < f->room)
-        f->events[f->n_events++] = (profile_event){row, begin - f->began, end - f->began};
+        f->events[f->n_events++] = (profile_event){row, 0, begin - f->began, end - f->began};
 }
 
 void profile_begin(profile *f)
@@ -120,7 +130,37 @@ void profile_begin(profile *f)
     if (!f->on)
         return;
     f->n_events = 0;
+    threads_watch(f->pool, f->parts, f->work_room);
     f->began = hw_seconds();
+}
+
+// The last event that begins at `at` or before it; NULL when it is over by then.
+static const profile_event *event_at(const profile *f, double at)
+{
+    int lo = 0, hi = f->n_events;
+    while (lo < hi) {
+        int mid = lo + (hi - lo) / 2;
+        if (f->events[mid].begin <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo > 0 && f->events[lo - 1].end >= at ? &f->events[lo - 1] : NULL;
+}
+
+// What the threads did goes to the rows in whose time it lies.
+static void give_work(profile *f)
+{
+    int64_t n = threads_watched(f->pool);
+    f->n_work = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const threads_span *s = &f->parts[i];
+        const profile_event *v = event_at(f, s->begin - f->began);
+        if (!v)
+            continue;
+        f->work[f->n_work++] = (profile_event){v->row, s->index, s->begin - f->began, s->end - f->began};
+        f->rows[v->row].busy += s->end - s->begin;
+    }
 }
 
 void profile_end(profile *f)
@@ -128,6 +168,8 @@ void profile_end(profile *f)
     if (!f || !f->on)
         return;
     double took = hw_seconds() - f->began, known = 0;
+    give_work(f);
+    threads_watch(f->pool, NULL, 0);
     for (int i = 0; i < f->n_events; i++)
         known += f->events[i].end - f->events[i].begin;
     f->least = f->done ? fmin(f->least, took) : took;
@@ -184,6 +226,18 @@ const profile_row *profile_rows(const profile *f, int *n)
 {
     *n = f->n_rows;
     return f->rows;
+}
+
+double profile_busy(const profile_row *r)
+{
+    double all = r->seconds * r->threads;
+    return all > 0 ? fmin((r->busy > 0 ? r->busy : r->seconds) / all, 1) : 0;
+}
+
+const profile_event *profile_work(const profile *f, int64_t *n)
+{
+    *n = f->n_work;
+    return f->work;
 }
 
 const profile_event *profile_events(const profile *f, int *n)

@@ -2,7 +2,7 @@
 // profile.h: where the time of a training step goes: a row for each step of the plan, one for each thing around it, and one for the rest,
 // so that rows add up to the step.
 //
-//     profile *f = profile_open(plan, 10, 1, &arena);    // the mean of ten steps, one batch each
+//     profile *f = profile_open(plan, pool, 10, 1, &arena);   // the mean of ten steps, one batch each
 //     profile_begin(f);                                  // a step; those of the warm-up and those behind the last are not timed
 //     double at = profile_clock(f);
 //     ... take a batch ...
@@ -36,19 +36,20 @@ typedef struct profile_row {
     int threads;
     double flops, bytes; // of one call
     double seconds;      // of all timed steps
+    double busy;         // of all threads: what they spent in their parts of it; 0 where none was asked to take part
     int64_t calls;
 } profile_row;
 
-// Where a row was in the last timed step, in seconds from its begin.
+// Where a row was in the last timed step, or a thread's part of it, in seconds from the step's begin.
 typedef struct profile_event {
-    int row;
+    int row, thread;
     double begin, end;
 } profile_event;
 
 typedef struct profile profile;
 
 // `steps` to take the mean of, `batches` in each at most. Owned by `a`; the plan's parameters are allocated.
-profile *profile_open(const plan *p, int steps, int64_t batches, arena *a);
+profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, arena *a);
 void profile_begin(profile *f);
 void profile_end(profile *f);
 double profile_clock(const profile *f); // 0 when this step is not timed
@@ -60,12 +61,15 @@ bool profile_complete(const profile *f);                               // all st
 int profile_steps(const profile *f);                                   // timed so far
 double profile_seconds(const profile *f, double *least, double *most); // of a step: the mean, and the ends
 const profile_row *profile_rows(const profile *f, int *n);             // in the order of the plan, then the parts, then the rest
-const profile_event *profile_events(const profile *f, int *n);
+double profile_busy(const profile_row *r);                             // the part of its threads' time that was not spent waiting
+const profile_event *profile_events(const profile *f, int *n);         // of rows, one behind the other
+const profile_event *profile_work(const profile *f, int64_t *n);       // of threads, each inside its row
 
 // profile_print.c
 void profile_ops(const profile *f, strbuf *out);   // a line an op, the longest first
 void profile_table(const profile *f, strbuf *out); // the same, then a line a node
 void profile_lines(const profile *f, strbuf *out); // JSON, an object a line: {"kind": "step"|"op"|"node", ...}
-void profile_trace(const profile *f, strbuf *out); // the last step in the Trace Event Format, for ui.perfetto.dev and chrome://tracing
+void profile_trace(const profile *f,
+                   strbuf *out); // the last step, each thread, in the Trace Event Format, for ui.perfetto.dev and chrome://tracing
 
 #endif

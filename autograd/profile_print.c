@@ -11,8 +11,8 @@
 typedef struct total {
     const char *op;
     profile_phase phase;
-    int nodes, threads; // the most of any node
-    double seconds, flops, bytes;
+    int nodes, threads;                 // the most of any node
+    double seconds, busy, flops, bytes; // busy: the part of them in which its threads did not wait
 } total;
 
 static int longest_first(const void *x, const void *y)
@@ -45,6 +45,7 @@ static total *totals_of(const profile *f, int *n)
         double calls = (double)r[i].calls / steps;
         t->nodes++;
         t->threads = r[i].threads > t->threads ? r[i].threads : t->threads;
+        t->busy += profile_busy(&r[i]) * r[i].seconds / steps;
         t->seconds += r[i].seconds / steps, t->flops += r[i].flops * calls, t->bytes += r[i].bytes * calls;
     }
     qsort(list, (size_t)*n, sizeof *list, longest_first);
@@ -61,6 +62,11 @@ static const char *rate_text(double amount, double seconds, char out[32])
     return out;
 }
 
+static double part_of(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
 static void print_head(const profile *f, strbuf *out)
 {
     double least, most, mean = profile_seconds(f, &least, &most);
@@ -73,13 +79,14 @@ void profile_ops(const profile *f, strbuf *out)
     double least, most, whole = profile_seconds(f, &least, &most);
     total *list = totals_of(f, &n);
     print_head(f, out);
-    strbuf_printf(out, "\n%-18s %-10s %5s %3s %10s %6s %9s %8s\n", "op", "phase", "nodes", "thr", "ms", "share", "GFLOP/s", "GB/s");
+    strbuf_printf(out, "\n%-18s %-10s %5s %3s %5s %10s %6s %9s %8s\n", "op", "phase", "nodes", "thr", "busy", "ms", "share", "GFLOP/s",
+                  "GB/s");
     for (int i = 0; i < n; i++) {
         const total *t = &list[i];
         char flops[32], bytes[32];
-        strbuf_printf(out, "%-18s %-10s %5d %3d %10.3f %5.1f%% %9s %8s\n", t->op, profile_phase_name(t->phase), t->nodes, t->threads,
-                      t->seconds * 1e3, 100 * t->seconds / whole, rate_text(t->flops, t->seconds, flops),
-                      rate_text(t->bytes, t->seconds, bytes));
+        strbuf_printf(out, "%-18s %-10s %5d %3d %4.0f%% %10.3f %5.1f%% %9s %8s\n", t->op, profile_phase_name(t->phase), t->nodes,
+                      t->threads, 100 * part_of(t->busy, t->seconds), t->seconds * 1e3, 100 * t->seconds / whole,
+                      rate_text(t->flops, t->seconds, flops), rate_text(t->bytes, t->seconds, bytes));
     }
     free(list);
 }
@@ -90,15 +97,16 @@ void profile_table(const profile *f, strbuf *out)
     double least, most, whole = profile_seconds(f, &least, &most);
     const profile_row *r = profile_rows(f, &n);
     profile_ops(f, out);
-    strbuf_printf(out, "\n%4s  %-18s %-10s %3s %10s %6s %9s %8s  %s\n", "step", "op", "phase", "thr", "ms", "share", "GFLOP/s", "GB/s",
-                  "output, weight");
+    strbuf_printf(out, "\n%4s  %-18s %-10s %3s %5s %10s %6s %9s %8s  %s\n", "step", "op", "phase", "thr", "busy", "ms", "share", "GFLOP/s",
+                  "GB/s", "output, weight");
     for (int i = 0; i < n; i++) {
         char flops[32], bytes[32], s[64];
         double calls = (double)r[i].calls, seconds = r[i].seconds;
         if (calls > 0)
-            strbuf_printf(out, "%4d  %-18s %-10s %3d %10.3f %5.1f%% %9s %8s  %s %s\n", i, r[i].op, profile_phase_name(r[i].phase),
-                          r[i].threads, seconds / steps * 1e3, 100 * seconds / steps / whole, rate_text(r[i].flops * calls, seconds, flops),
-                          rate_text(r[i].bytes * calls, seconds, bytes), r[i].out ? shape_text(r[i].out->shape, s) : "", r[i].what);
+            strbuf_printf(out, "%4d  %-18s %-10s %3d %4.0f%% %10.3f %5.1f%% %9s %8s  %s %s\n", i, r[i].op, profile_phase_name(r[i].phase),
+                          r[i].threads, 100 * profile_busy(&r[i]), seconds / steps * 1e3, 100 * seconds / steps / whole,
+                          rate_text(r[i].flops * calls, seconds, flops), rate_text(r[i].bytes * calls, seconds, bytes),
+                          r[i].out ? shape_text(r[i].out->shape, s) : "", r[i].what);
     }
 }
 
@@ -118,6 +126,7 @@ static json *figures(const char *kind, const total *t)
     json_set_str(j, "op", t->op);
     json_set_str(j, "phase", profile_phase_name(t->phase));
     json_set_int(j, "threads", t->threads);
+    json_set_num(j, "busy", part_of(t->busy, t->seconds));
     json_set_num(j, "ms", t->seconds * 1e3);
     json_set_num(j, "flops", t->flops);
     json_set_num(j, "bytes", t->bytes);
@@ -143,7 +152,7 @@ static void node_line(const profile *f, const profile_row *r, int index, strbuf 
     char s[64];
     double calls = (double)r->calls / profile_steps(f);
     total t = {.op = r->op, .phase = r->phase, .threads = r->threads, .seconds = r->seconds / profile_steps(f)};
-    t.flops = r->flops * calls, t.bytes = r->bytes * calls;
+    t.flops = r->flops * calls, t.bytes = r->bytes * calls, t.busy = profile_busy(r) * t.seconds;
     json *j = figures("node", &t);
     json_set_int(j, "step", index);
     json_set_str(j, "weight", r->what);
@@ -166,9 +175,12 @@ void profile_lines(const profile *f, strbuf *out)
             node_line(f, &r[i], i, out);
 }
 
-// The trace: complete events ("ph": "X") of one thread; a phase is an event that its nodes lie in, so a browser draws them below it.
+// The trace: complete events ("ph": "X"). On the main thread a phase is an event that its nodes lie in, so a browser draws them below it;
+// the threads of the pool, that one's own part among them, have a row each with what they did of a node.
 
-static void add_event(json *list, const char *name, const char *phase, double begin, double end, json *args)
+enum { MAIN_ROW = 1, POOL_ROW = 2 };
+
+static void add_event(json *list, int row, const char *name, const char *phase, double begin, double end, json *args)
 {
     json *j = json_object();
     json_set_str(j, "name", name);
@@ -177,7 +189,7 @@ static void add_event(json *list, const char *name, const char *phase, double be
     json_set_num(j, "ts", begin * 1e6);
     json_set_num(j, "dur", (end - begin) * 1e6);
     json_set_int(j, "pid", 1);
-    json_set_int(j, "tid", 1);
+    json_set_int(j, "tid", row);
     if (args)
         json_set(j, "args", args);
     json_push(list, j);
@@ -192,7 +204,7 @@ static void add_row_event(json *list, const profile_row *r, const profile_event 
     json_set_int(args, "threads", r->threads);
     json_set_str(args, "GFLOP/s", rate_text(r->flops, v->end - v->begin, flops));
     json_set_str(args, "GB/s", rate_text(r->bytes, v->end - v->begin, bytes));
-    add_event(list, r->op, profile_phase_name(r->phase), v->begin, v->end, args);
+    add_event(list, MAIN_ROW, r->op, profile_phase_name(r->phase), v->begin, v->end, args);
 }
 
 // Events of one phase that follow each other.
@@ -205,21 +217,36 @@ static void add_phases(json *list, const profile *f)
         profile_phase p = r[v[i].row].phase;
         if (i + 1 < n && r[v[i + 1].row].phase == p)
             continue;
-        add_event(list, profile_phase_name(p), profile_phase_name(p), v[first].begin, v[i].end, NULL);
+        add_event(list, MAIN_ROW, profile_phase_name(p), profile_phase_name(p), v[first].begin, v[i].end, NULL);
         first = i + 1;
     }
 }
 
-static void add_name(json *list, const char *what, const char *name)
+static void add_name(json *list, int row, const char *what, const char *name)
 {
     json *j = json_object(), *args = json_object();
     json_set_str(args, "name", name);
     json_set_str(j, "name", what);
     json_set_str(j, "ph", "M");
     json_set_int(j, "pid", 1);
-    json_set_int(j, "tid", 1);
+    json_set_int(j, "tid", row);
     json_set(j, "args", args);
     json_push(list, j);
+}
+
+static void add_work(json *list, const profile *f)
+{
+    int rows, named = 0;
+    int64_t n;
+    const profile_event *v = profile_work(f, &n);
+    const profile_row *r = profile_rows(f, &rows);
+    for (int64_t i = 0; i < n; i++) {
+        for (char name[32]; named <= v[i].thread; named++) {
+            snprintf(name, sizeof name, "thread %d of the pool", named);
+            add_name(list, POOL_ROW + named, "thread_name", name);
+        }
+        add_event(list, POOL_ROW + v[i].thread, r[v[i].row].op, profile_phase_name(r[v[i].row].phase), v[i].begin, v[i].end, NULL);
+    }
 }
 
 void profile_trace(const profile *f, strbuf *out)
@@ -228,11 +255,12 @@ void profile_trace(const profile *f, strbuf *out)
     const profile_event *v = profile_events(f, &n);
     const profile_row *r = profile_rows(f, &rows);
     json *j = json_object(), *list = json_array();
-    add_name(list, "process_name", "kmidi, a training step");
-    add_name(list, "thread_name", "main");
+    add_name(list, MAIN_ROW, "process_name", "kmidi, a training step");
+    add_name(list, MAIN_ROW, "thread_name", "main");
     add_phases(list, f);
     for (int i = 0; i < n; i++)
         add_row_event(list, &r[v[i].row], &v[i]);
+    add_work(list, f);
     json_set_str(j, "displayTimeUnit", "ms");
     json_set(j, "traceEvents", list);
     json_dump(j, 0, out);

@@ -156,6 +156,8 @@ void run_part_timed(run *r, uint64_t seed, uint64_t step, uint64_t part, bool tr
     memset(spans, 0, sizeof *spans * (size_t)r->plan->n_steps);
     double now = hw_seconds();
     for (int i = 0; i < r->n; i++) {
+        if (part > 0 && r->slots[i].once)
+            continue;
         double begin = now;
         run_slot(r, &r->slots[i], seed, step, part, training);
         now = hw_seconds();

@@ -25,7 +25,7 @@ void run_step_again(run *r, uint64_t seed, uint64_t step, bool training);
 // The same for part `part` of a batch that is split along its first dimension into parts of this plan's size: random draws are those that
 // these elements would have in the whole. The weights are those of part 0.
 void run_part(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training);
-// run_part with everything, for --profile (profile.h), with hw_seconds before and after each plan step; zeros for views, which do nothing.
+// The same, for --profile (profile.h), with hw_seconds before and after each plan step; zeros for those that do nothing.
 typedef struct run_span {
     double begin, end;
 } run_span;

@@ -45,6 +45,9 @@ struct threads {
     int parts;
     unsigned number;
     atomic_bool busy, stop;
+    threads_span *spans; // [room], or NULL
+    int64_t room;
+    atomic_llong written; // may go beyond room
     _Alignas(LINE) atomic_int pending;
     atomic_bool caller_asleep;
     pthread_mutex_t lock;
@@ -134,6 +137,17 @@ static void finish_part(threads *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+static void do_part(threads *t, int index)
+{
+    double began = t->spans ? hw_seconds() : 0;
+    t->fn(t->arg, index, t->parts);
+    if (!t->spans)
+        return;
+    int64_t at = atomic_fetch_add(&t->written, 1);
+    if (at < t->room)
+        t->spans[at] = (threads_span){index, began, hw_seconds()};
+}
+
 static void *work(void *arg)
 {
     worker *w = arg;
@@ -144,7 +158,7 @@ static void *work(void *arg)
         seen = atomic_load(&w->ticket);
         if (atomic_load(&t->stop))
             return NULL;
-        t->fn(t->arg, w->index, t->parts);
+        do_part(t, w->index);
         finish_part(t);
     }
 }
@@ -222,6 +236,20 @@ int threads_count(const threads *t)
     return t ? t->count : 1;
 }
 
+void threads_watch(threads *t, threads_span *spans, int64_t room)
+{
+    if (!t)
+        return;
+    t->spans = spans, t->room = room;
+    atomic_store(&t->written, 0);
+}
+
+int64_t threads_watched(const threads *t)
+{
+    int64_t n = t ? atomic_load(&t->written) : 0;
+    return n == 0 || n < t->room ? n : t->room;
+}
+
 // A run inside a run, or from a second thread, does its parts one after the other: same split, same result.
 static void run_in_turn(int count, thread_fn *fn, void *arg)
 {
@@ -243,7 +271,7 @@ static void fork_join(threads *t, int count, thread_fn *fn, void *arg)
     atomic_store(&t->pending, count - 1);
     for (int i = 0; i < count - 1; i++)
         give_ticket(&t->workers[i], t->number);
-    fn(arg, 0, count);
+    do_part(t, 0);
     wait_for_workers(t);
     atomic_store(&t->busy, false);
 }

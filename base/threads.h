@@ -26,6 +26,16 @@ void threads_run(threads *t, int count, thread_fn *fn, void *arg);
 typedef void threads_part_fn(void *arg, int index, int64_t lo, int64_t hi);
 void threads_share(threads *t, int count, int64_t n, int64_t grain, threads_part_fn *fn, void *arg);
 
+// What a thread did of one run, on the clock of hw_seconds.
+typedef struct threads_span {
+    int index;
+    double begin, end;
+} threads_span;
+// From now on each thread leaves a span for each run that it takes part in, in the order in which they end, while there is room for
+// `room` of them; NULL: no more. Not while the pool runs. A run that one thread does alone leaves none.
+void threads_watch(threads *t, threads_span *spans, int64_t room);
+int64_t threads_watched(const threads *t); // how many there are since threads_watch, 0 for NULL
+
 // The half-open part [*lo, *hi) of n that belongs to `index` of `count`, in multiples of `grain`.
 static inline void threads_part(int64_t n, int64_t grain, int index, int count, int64_t *lo, int64_t *hi)
 {

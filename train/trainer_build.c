@@ -240,6 +240,6 @@ bool trainer_allocate(trainer *t, err *e)
     if (!open_weights(t, e) || !open_runs(t, e))
         return false;
     if (t->s.profile_steps)
-        t->profile = profile_open(t->plan, t->s.profile_steps, t->o->grad_accum, t->a);
+        t->profile = profile_open(t->plan, t->s.env->pool, t->s.profile_steps, t->o->grad_accum, t->a);
     return true;
 }

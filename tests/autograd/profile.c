@@ -40,10 +40,11 @@ typedef struct profiled {
     const profile *f;
 } profiled;
 
-static void profiled_open(profiled *q, const char *model, int steps, int64_t accum)
+static void profiled_open_on(profiled *q, threads *pool, const char *model, int steps, int64_t accum)
 {
     err e = {0};
     small_open(&q->s, model, 16, 4);
+    q->s.env.pool = pool;
     q->s.o.grad_accum = accum;
     q->s.setup.profile_steps = steps;
     q->t = trainer_open(&q->s.setup, &q->s.a, &e);
@@ -51,6 +52,11 @@ static void profiled_open(profiled *q, const char *model, int steps, int64_t acc
     q->f = trainer_profile(q->t);
     for (int i = 0; i < PROFILE_WARM_UP + steps + 1; i++)
         EXPECT_OK(trainer_step(q->t, &e), e);
+}
+
+static void profiled_open(profiled *q, const char *model, int steps, int64_t accum)
+{
+    profiled_open_on(q, NULL, model, steps, accum);
 }
 
 static void profiled_close(profiled *q)
@@ -109,6 +115,47 @@ TEST(profile_rows_know_products_weights_and_calls)
     EXPECT_INT(find_row(q.f, "(add gradient)", "fc1.weight", PHASE_BACKWARD)->calls, 4);
     EXPECT(profile_complete(q.f));
     profiled_close(&q);
+}
+
+// Work of the step's threads lies inside the rows that asked for it, and one thread does one thing at a time.
+static void check_work(const profile *f, bool seen[2])
+{
+    int n, events;
+    int64_t parts;
+    double end[2] = {0};
+    const profile_row *r = profile_rows(f, &n);
+    const profile_event *v = profile_events(f, &events), *w = profile_work(f, &parts);
+    for (int64_t i = 0; i < parts; i++) {
+        int at = 0;
+        while (at < events && (v[at].row != w[i].row || v[at].end < w[i].begin))
+            at++;
+        if (!EXPECT(at < events && (w[i].thread == 0 || w[i].thread == 1)))
+            return;
+        EXPECT_INT(r[w[i].row].threads, 2);
+        EXPECT(w[i].begin >= v[at].begin && w[i].end <= v[at].end);
+        EXPECT(w[i].begin >= end[w[i].thread]);
+        end[w[i].thread] = w[i].end;
+        seen[w[i].thread] = true;
+    }
+}
+
+TEST(profile_gives_the_work_of_each_thread_to_its_row)
+{
+    profiled q;
+    err e = {0};
+    bool seen[2] = {0};
+    threads *pool = threads_open(2, &e);
+    profiled_open_on(&q, pool, "emotion_recognizer", 4, 2);
+    check_work(q.f, seen);
+    EXPECT(seen[0] && seen[1]);
+    const profile_row *fc1 = find_row(q.f, "linear", "fc1.weight", PHASE_FORWARD),
+                      *feed = find_row(q.f, "copying the batch", "", PHASE_DATA);
+    EXPECT(fc1->busy > 0 && fc1->busy <= 2 * fc1->seconds);
+    EXPECT_NEAR(profile_busy(fc1), fc1->busy / (2 * fc1->seconds), 1e-12);
+    EXPECT_NEAR(feed->busy, 0, 0);
+    EXPECT_NEAR(profile_busy(feed), 1, 1e-12);
+    profiled_close(&q);
+    threads_close(pool);
 }
 
 // Every event lies in the one of its phase before it, and none begins before the last one of its level ended.

@@ -153,6 +153,38 @@ TEST(threads_share_takes_from_the_slow)
     threads_close(pool);
 }
 
+TEST(threads_watched_leave_a_span_for_each_run)
+{
+    err e = {0};
+    threads *pool = threads_open(3, &e);
+    threads_span spans[10] = {0};
+    tally t = {0};
+    double began = hw_seconds();
+    threads_run(pool, 3, count_part, &t); // not watched yet
+    threads_watch(pool, spans, 9);
+    threads_run(pool, 3, count_part, &t);
+    threads_run(pool, 1, count_part, &t); // alone
+    threads_run(pool, 2, count_part, &t);
+    EXPECT_INT(threads_watched(pool), 5);
+    int seen[3] = {0};
+    for (int i = 0; i < 5; i++) {
+        seen[spans[i].index]++;
+        EXPECT(spans[i].begin >= began && spans[i].end >= spans[i].begin && spans[i].end <= hw_seconds());
+    }
+    EXPECT_INT(seen[0], 2);
+    EXPECT_INT(seen[1], 2);
+    EXPECT_INT(seen[2], 1);
+    for (int i = 0; i < 4; i++)
+        threads_run(pool, 3, count_part, &t);
+    EXPECT_INT(threads_watched(pool), 9); // no more than there is room for
+    EXPECT_NEAR(spans[9].end, 0, 0);
+    threads_watch(pool, NULL, 0);
+    threads_run(pool, 3, count_part, &t);
+    EXPECT_INT(threads_watched(pool), 0);
+    EXPECT_INT(threads_watched(NULL), 0);
+    threads_close(pool);
+}
+
 TEST(threads_null_is_one_thread)
 {
     tally t = {0};
