@@ -26,9 +26,8 @@ static const optim_passes *const passes[VARIANT_COUNT] = VARIANT_ROW(optim_passe
 enum {
     OPTIMISERS = sizeof table / sizeof *table,
     GRAIN = 1024,
-    LEAST = 160 << 10,  // elements a thread must have to be worth waking: 20 us of AdamW
-    CHUNKS = 64,        // of the norm at most, whatever the thread count
-    THREADS_SHARED = 64 // threads that share out matrices at most
+    LEAST = 160 << 10, // elements a thread must have to be worth waking: 20 us of AdamW
+    CHUNKS = 64        // of the norm at most, whatever the thread count
 };
 
 const optim_def *optim_at(int i)
@@ -128,33 +127,14 @@ int64_t optim_work(const optim_def *o, const params *p, int count)
     return most_work(o, p) * count;
 }
 
-static double matrix_cost(const param *q)
-{
-    double rows = (double)q->shape.d[0], cols = (double)q->shape.d[1];
-    return rows * cols * (rows < cols ? rows : cols);
-}
-
-// The next matrix goes to the thread that has the least to do so far; every thread counts alike, so all agree.
-static int lightest(const double *load, int count)
-{
-    int least = 0;
-    for (int i = 1; i < count; i++)
-        least = load[i] < load[least] ? i : least;
-    return least;
-}
-
-static void matrix_part(void *arg, int index, int count)
+// Parameters lo .. hi, those of them that are matrices.
+static void matrix_part(void *arg, int index, int64_t lo, int64_t hi)
 {
     const pass *s = arg;
-    double load[THREADS_SHARED] = {0};
     float *work = s->work + most_work(s->optim, s->p) * index;
-    for (int i = 0; i < s->p->n; i++) {
+    for (int64_t i = lo; i < hi; i++) {
         const param *q = &s->p->list[i];
         if (!is_matrix(q))
-            continue;
-        int owner = lightest(load, count);
-        load[owner] += matrix_cost(q);
-        if (owner != index)
             continue;
         float *moment[PARAMS_MOMENTS];
         moments_at(s, q->goffset, moment);
@@ -168,7 +148,7 @@ void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work
     pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work};
     pass_over(s, pool, count);
     if (o->matrix && work)
-        threads_run(pool, count < THREADS_SHARED ? count : THREADS_SHARED, matrix_part, &s);
+        threads_share(pool, count, p->n, 1, matrix_part, &s);
 }
 
 static void run_blend(const pass *s, int64_t w, int64_t g, int64_t n)

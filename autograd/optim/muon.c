@@ -10,7 +10,13 @@
 // an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables
 // of embeddings, adapters' factors) is AdamW's here, with the same rate and decay.
 //
-// Computed in f32; PyTorch rounds the iteration to bf16.
+// Where X is long, the steps are taken on its small square alone ("Gram Newton-Schulz"): with R = X X^T, P = a I + b R + c R R and all of
+// them commuting, X becomes P X and R becomes P R P; the product of all P meets X once, at the end: 44% fewer multiplications where X is
+// four times as long as it is wide. R has the squares of the singular values, so those below 1e-3 of the largest come out less exact: the
+// result is within 1e-3 of the iteration in f64 (2e-5 without the square) for singular values from all alike to 1 / k^2, where PyTorch's,
+// which is rounded to bf16, is off by 5e-3 to 2e-1.
+//
+// Computed in f32.
 #include <string.h>
 
 #include "autograd/gemm.h"
@@ -27,11 +33,30 @@ static void update(const optim_hyper *h, float *w, const float *g, float *const 
     adam_update(s, w, g, moment[0], moment[1], n);
 }
 
-// u, and what is needed to make it orthogonal: a second matrix of its size and two squares.
+// A matrix by its shorter and its longer side.
+typedef struct sides {
+    bool wide; // rows are the shorter
+    int64_t side, along;
+} sides;
+
+static sides sides_of(int64_t rows, int64_t cols)
+{
+    return rows <= cols ? (sides){true, rows, cols} : (sides){false, cols, rows};
+}
+
+// Multiplications over side^3, with r = along / side: five times (2 r + 1), or 17 products of squares and 2 r.
+static bool by_square(sides s)
+{
+    return 8 * s.along > 12 * s.side;
+}
+
+enum { SQUARES = 5 };
+
+// u, and what is needed to make it orthogonal: a second matrix of its size, and squares.
 static int64_t matrix_work(int64_t rows, int64_t cols)
 {
-    int64_t side = rows < cols ? rows : cols;
-    return 2 * rows * cols + 2 * side * side;
+    sides s = sides_of(rows, cols);
+    return 2 * rows * cols + (by_square(s) ? SQUARES : 2) * s.side * s.side;
 }
 
 static void gather(const optim_hyper *h, float *restrict u, const float *restrict g, float *restrict m, int64_t n)
@@ -54,41 +79,94 @@ static void normalise(float *x, int64_t n)
         x[i] *= factor;
 }
 
-// gram = b gram + c square + a I
-static void combine(float *restrict gram, const float *restrict square, int64_t side)
+// y = a b, all [side, side].
+static void multiply(const float *a, const float *b, float *y, int64_t side)
 {
-    for (int64_t i = 0; i < side * side; i++)
-        gram[i] = B * gram[i] + C * square[i];
-    for (int64_t i = 0; i < side; i++)
-        gram[i * side + i] += A;
+    gemm_serial(&(gemm){.m = side, .n = side, .k = side, .a = a, .lda = side, .b = b, .ldb = side, .c = y, .ldc = side});
 }
 
-// One step from x to y, both [rows, cols].
-static void iterate(const float *x, float *y, float *gram, float *square, int64_t rows, int64_t cols)
+// r = x x^T, or x^T x where x is tall.
+static void gram(const float *x, float *r, sides s)
 {
-    bool wide = rows <= cols;
-    int64_t side = wide ? rows : cols, along = wide ? cols : rows;
-    gemm_serial(&(gemm){
-        .ta = !wide, .tb = wide, .m = side, .n = side, .k = along, .a = x, .lda = cols, .b = x, .ldb = cols, .c = gram, .ldc = side});
-    gemm_serial(&(gemm){.m = side, .n = side, .k = side, .a = gram, .lda = side, .b = gram, .ldb = side, .c = square, .ldc = side});
-    combine(gram, square, side);
-    gemm p = {.m = rows, .n = cols, .k = side, .a = gram, .lda = side, .b = x, .ldb = cols, .c = y, .ldc = cols};
-    if (!wide)
-        p.a = x, p.lda = cols, p.b = gram, p.ldb = side;
-    gemm_serial(&p);
+    int64_t cols = s.wide ? s.along : s.side;
+    gemm_serial(&(gemm){.ta = !s.wide,
+                        .tb = s.wide,
+                        .m = s.side,
+                        .n = s.side,
+                        .k = s.along,
+                        .a = x,
+                        .lda = cols,
+                        .b = x,
+                        .ldb = cols,
+                        .c = r,
+                        .ldc = s.side});
+}
+
+// y = p x, or x p where x is tall.
+static void apply(const float *p, const float *x, float *y, sides s)
+{
+    if (s.wide)
+        gemm_serial(&(gemm){.m = s.side, .n = s.along, .k = s.side, .a = p, .lda = s.side, .b = x, .ldb = s.along, .c = y, .ldc = s.along});
+    else
+        gemm_serial(&(gemm){.m = s.along, .n = s.side, .k = s.side, .a = x, .lda = s.side, .b = p, .ldb = s.side, .c = y, .ldc = s.side});
+}
+
+// p = a I + b r + c r r; p may be r.
+static void polynomial(const float *r, float *p, float *restrict square, int64_t side)
+{
+    multiply(r, r, square, side);
+    for (int64_t i = 0; i < side * side; i++)
+        p[i] = B * r[i] + C * square[i];
+    for (int64_t i = 0; i < side; i++)
+        p[i * side + i] += A;
+}
+
+static void swap(float **a, float **b)
+{
+    float *was = *a;
+    *a = *b, *b = was;
+}
+
+// All steps on x itself; the result, in x or y.
+static float *iterate(float *x, float *y, float *squares, sides s)
+{
+    float *p = squares, *square = p + s.side * s.side;
+    for (int i = 0; i < STEPS; i++) {
+        gram(x, p, s);
+        polynomial(p, p, square, s.side);
+        apply(p, x, y, s);
+        swap(&x, &y);
+    }
+    return x;
+}
+
+// All steps on the square: q is the product of every p so far. The result, in y.
+static float *iterate_square(const float *x, float *y, float *squares, sides s)
+{
+    int64_t n = s.side * s.side;
+    float *r = squares, *p = r + n, *q = p + n, *next = q + n, *square = next + n;
+    gram(x, r, s);
+    polynomial(r, q, square, s.side);
+    memcpy(p, q, sizeof(float) * (size_t)n);
+    for (int i = 1; i < STEPS; i++) {
+        multiply(p, r, square, s.side);
+        multiply(square, p, r, s.side);
+        polynomial(r, p, square, s.side);
+        multiply(p, q, next, s.side);
+        swap(&q, &next);
+    }
+    apply(q, x, y, s);
+    return y;
 }
 
 static void matrix(const optim_hyper *h, float *restrict w, const float *g, float *const moment[], int64_t rows, int64_t cols, float *work)
 {
-    int64_t n = rows * cols, side = rows < cols ? rows : cols;
-    float *x = work, *y = x + n, *gram = y + n, *square = gram + side * side;
+    int64_t n = rows * cols;
+    sides s = sides_of(rows, cols);
+    float *x = work, *y = x + n, *squares = y + n;
     gather(h, x, g, moment[0], n);
     normalise(x, n);
-    for (int i = 0; i < STEPS; i++) {
-        iterate(x, y, gram, square, rows, cols);
-        float *swap = x;
-        x = y, y = swap;
-    }
+    x = by_square(s) ? iterate_square(x, y, squares, s) : iterate(x, y, squares, s);
     float keep = (float)(1 - (double)h->lr * (double)h->weight_decay);
     float size = h->lr * 0.2f * sqrtf((float)(rows > cols ? rows : cols));
     for (int64_t i = 0; i < n; i++)

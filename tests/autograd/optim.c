@@ -150,10 +150,84 @@ TEST(optim_muon_equals_pytorch)
 {
     json *golden = test_golden("optim");
     const json *cases = json_get(golden, "matrices");
-    EXPECT(json_len(cases) == 3);
+    EXPECT(json_len(cases) == 5);
     for (size_t i = 0; i < json_len(cases); i++)
         check_matrix(json_at(cases, i));
     json_free(golden);
+}
+
+enum { SHORT = 24, LONG = 96 };
+
+// Singular values that fall like 1 / k^2: momentum of a layer that has learnt most of what it will.
+static void fill_uneven(double *x)
+{
+    for (int k = 0; k < SHORT; k++)
+        for (int i = 0; i < SHORT; i++)
+            for (int j = 0; j < LONG; j++)
+                x[i * LONG + j] +=
+                    test_fill(1, (uint32_t)(k * SHORT + i), 1) * test_fill(2, (uint32_t)(k * LONG + j), 1) / ((k + 1) * (k + 1));
+}
+
+static void orthogonal_reference(double *x)
+{
+    double norm = 0, r[SHORT][SHORT], p[SHORT][SHORT], y[SHORT];
+    for (int i = 0; i < SHORT * LONG; i++)
+        norm += x[i] * x[i];
+    for (int i = 0; i < SHORT * LONG; i++)
+        x[i] /= sqrt(norm);
+    for (int step = 0; step < 5; step++) {
+        for (int i = 0; i < SHORT; i++)
+            for (int j = 0; j < SHORT; j++) {
+                r[i][j] = 0;
+                for (int k = 0; k < LONG; k++)
+                    r[i][j] += x[i * LONG + k] * x[j * LONG + k];
+            }
+        for (int i = 0; i < SHORT; i++)
+            for (int j = 0; j < SHORT; j++) {
+                p[i][j] = -4.7750 * r[i][j] + (i == j ? 3.4445 : 0);
+                for (int k = 0; k < SHORT; k++)
+                    p[i][j] += 2.0315 * r[i][k] * r[k][j];
+            }
+        for (int j = 0; j < LONG; j++) {
+            for (int i = 0; i < SHORT; i++) {
+                y[i] = 0;
+                for (int k = 0; k < SHORT; k++)
+                    y[i] += p[i][k] * x[k * LONG + j];
+            }
+            for (int i = 0; i < SHORT; i++)
+                x[i * LONG + j] = y[i];
+        }
+    }
+}
+
+// The update of a gradient, over its size, against the iteration on the whole matrix in f64.
+static void check_uneven(bool wide)
+{
+    arena a = {.name = "muon"};
+    double *u = NEW(&a, double, SHORT *LONG), off = 0, norm = 0;
+    params *p = with_matrix(&a, wide ? SHORT : LONG, wide ? LONG : SHORT);
+    const optim_def *o = optim_find("muon");
+    optim_hyper h = o->defaults;
+    h.lr = 1, h.momentum = 0, h.weight_decay = 0;
+    fill_uneven(u);
+    for (int i = 0; i < SHORT; i++)
+        for (int j = 0; j < LONG; j++)
+            p->grads[p->list[1].goffset + (wide ? i * LONG + j : j * SHORT + i)] = (float)u[i * LONG + j];
+    optim_step(o, &h, p, NEW(&a, float, (size_t)optim_work(o, p, 1)), NULL, 1);
+    orthogonal_reference(u);
+    for (int i = 0; i < SHORT; i++)
+        for (int j = 0; j < LONG; j++) {
+            double got = -(double)params_at(p, 1)[wide ? i * LONG + j : j * SHORT + i] / (0.2 * sqrt(LONG)), want = u[i * LONG + j];
+            off += (got - want) * (got - want), norm += want * want;
+        }
+    EXPECT_BELOW(sqrt(off / norm), 1e-3);
+    params_release(p), arena_free(&a);
+}
+
+TEST(optim_muon_by_the_small_square_is_close_where_singular_values_are_uneven)
+{
+    check_uneven(true);
+    check_uneven(false);
 }
 
 TEST(optim_table)

@@ -71,6 +71,8 @@ cases = [
 matrices = [
     run_matrix(5, 9, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.1),
     run_matrix(9, 5, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.0),
+    run_matrix(5, 6, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.1),
+    run_matrix(6, 5, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.0),
     run_matrix(6, 6, lr=0.02, momentum=0.9, nesterov=False, weight_decay=0.05),
 ]
 write("optim", {"made_by": "tests/golden/optim.py, PyTorch " + torch.__version__, "elements": N, "cases": cases, "matrices": matrices})
