@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer_internal.h: what trainer.c (the loop), trainer_build.c (networks and memory) and trainer_save.c (files) share.
+// trainer_internal.h: what trainer.c (a step), trainer_loop.c (what is due between two), trainer_build.c (networks and memory) and
+// trainer_save.c (files) share.
 #ifndef KMIDI_TRAIN_TRAINER_INTERNAL_H
 #define KMIDI_TRAIN_TRAINER_INTERNAL_H
 
