@@ -7,15 +7,27 @@
 #include <string.h>
 
 #include "autograd/fuse.h"
+#include "autograd/gemm.h"
 #include "autograd/recompute.h"
 #include "base/hw.h"
 #include "base/str.h"
 #include "train/trainer_internal.h"
 
-// Resident bytes that appear with the first step and the first save: kernels generated at run time and packing buffers, for each thread;
-// HDF5's buffers while a checkpoint is written. Chosen so that the measured peak (VmHWM) of runs of batch 4 to 256 on 1 and 2 threads lies
-// 3 to 9 MiB below the prediction with oneDNN, 9 to 15 MiB with OpenBLAS: never above it.
-enum { LIBRARY_BYTES = 12 << 20, LIBRARY_THREAD_BYTES = 4 << 20 };
+// Resident bytes that appear with the first step and the first save: kernels generated at run time and HDF5's buffers while a checkpoint is
+// written; and for each thread what it packs of a weight. Chosen so that the measured peak (VmHWM) of twelve runs, of 13,520 to 24,984,192
+// parameters and batches of 2 to 256, on 1 and 2 threads, lies below the prediction: 0 to 7 MiB with oneDNN, 0 to 9 with OpenBLAS.
+enum { PACKED_MOST = 4 << 20 };
+static const uint64_t library_bytes[] = {[GEMM_OPENBLAS] = 23 << 19, [GEMM_ONEDNN] = 29 << 19};
+
+static uint64_t packed_bytes(const params *p)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < p->n; i++) {
+        uint64_t bytes = sizeof(float) * (uint64_t)p->list[i].count;
+        most = bytes > most ? bytes : most;
+    }
+    return most < PACKED_MOST ? most : PACKED_MOST;
+}
 
 static model_dims dims_of(const trainer *t, bool training)
 {
@@ -99,7 +111,7 @@ static void predict_rest(trainer *t)
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
     m->eval = t->eval ? plan_bytes(t->eval->plan) : 0;
     m->loader = t->s.other_bytes;
-    m->libraries = LIBRARY_BYTES + (uint64_t)t->threads * LIBRARY_THREAD_BYTES;
+    m->libraries = library_bytes[gemm_current()] + (uint64_t)t->threads * packed_bytes(t->p);
     m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
 }
 

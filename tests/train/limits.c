@@ -45,7 +45,7 @@ static void run_within(const char *yaml, const char *name, double budget)
     EXPECT_INT(status, 0);
     test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__, "%s: %.0f of %.0f bytes: %s", name, predicted, budget, out);
     double off = fabs(measured - predicted);
-    test_expect(off < 0.05 * measured || off < 32 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", name,
+    test_expect(off < 0.05 * measured || off < 12 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", name,
                 predicted / (1 << 20), measured / (1 << 20));
     json_free(j);
 }

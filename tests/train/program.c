@@ -41,7 +41,7 @@ TEST(train_program_learns_and_leaves_a_record)
     double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
     EXPECT(predicted > 0 && measured > 0);
     if (!SANITIZED)
-        EXPECT_NEAR(predicted, measured, 32 << 20);
+        EXPECT_NEAR(predicted, measured, 12 << 20);
     json_free(j);
     EXPECT_INT(
         test_shell(&out,
