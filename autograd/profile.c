@@ -18,9 +18,8 @@ struct profile {
     profile_event *events;
     int n_events, room;
     threads *pool;
-    threads_span *parts; // of the threads in the step that is timed; what they are of is sought behind it
-    profile_event *work;
-    int64_t n_work, work_room;
+    threads_span *parts; // of the threads in the step that is timed, or was last
+    int64_t n_parts, parts_room;
 };
 
 const char *profile_phase_name(profile_phase p)
@@ -90,7 +89,7 @@ static void part_rows(const plan *p, profile_row *rows)
         rows[i].what = "";
 }
 
-enum { RUNS_OF_ROW = 4 }; // of the pool, on average at most: an LSTM packs first, an optimiser has passes
+enum { RUNS_OF_ROW = 3 }; // of the pool, on average at most: a layer may turn its weight first, an optimiser has passes
 
 profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, arena *a)
 {
@@ -106,9 +105,8 @@ profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, 
     f->spans = NEW(a, run_span, (size_t)p->n_steps + 1);
     f->events = NEW(a, profile_event, (size_t)f->room);
     f->pool = pool;
-    f->work_room = (int64_t)f->room * RUNS_OF_ROW * threads_count(pool);
-    f->parts = NEW(a, threads_span, (size_t)f->work_room);
-    f->work = NEW(a, profile_event, (size_t)f->work_room);
+    f->parts_room = (int64_t)f->room * RUNS_OF_ROW * threads_count(pool);
+    f->parts = NEW(a, threads_span, (size_t)f->parts_room);
     return f;
 }
 
@@ -130,7 +128,7 @@ void profile_begin(profile *f)
     if (!f->on)
         return;
     f->n_events = 0;
-    threads_watch(f->pool, f->parts, f->work_room);
+    threads_watch(f->pool, f->parts, f->parts_room);
     f->began = hw_seconds();
 }
 
@@ -148,19 +146,14 @@ static const profile_event *event_at(const profile *f, double at)
     return lo > 0 && f->events[lo - 1].end >= at ? &f->events[lo - 1] : NULL;
 }
 
-// What the threads did goes to the rows in whose time it lies.
 static void give_work(profile *f)
 {
-    int64_t n = threads_watched(f->pool);
-    f->n_work = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const threads_span *s = &f->parts[i];
-        const profile_event *v = event_at(f, s->begin - f->began);
-        if (!v)
-            continue;
-        f->work[f->n_work++] = (profile_event){v->row, s->index, s->begin - f->began, s->end - f->began};
-        f->rows[v->row].busy += s->end - s->begin;
-    }
+    profile_event w;
+    f->n_parts = threads_watched(f->pool);
+    threads_watch(f->pool, NULL, 0);
+    for (int64_t i = 0; i < f->n_parts; i++)
+        if (profile_work(f, i, &w))
+            f->rows[w.row].busy += w.end - w.begin;
 }
 
 void profile_end(profile *f)
@@ -169,7 +162,6 @@ void profile_end(profile *f)
         return;
     double took = hw_seconds() - f->began, known = 0;
     give_work(f);
-    threads_watch(f->pool, NULL, 0);
     for (int i = 0; i < f->n_events; i++)
         known += f->events[i].end - f->events[i].begin;
     f->least = f->done ? fmin(f->least, took) : took;
@@ -234,10 +226,19 @@ double profile_busy(const profile_row *r)
     return all > 0 ? fmin((r->busy > 0 ? r->busy : r->seconds) / all, 1) : 0;
 }
 
-const profile_event *profile_work(const profile *f, int64_t *n)
+int64_t profile_parts(const profile *f)
 {
-    *n = f->n_work;
-    return f->work;
+    return f->n_parts;
+}
+
+// A part is of the row in whose time it lies.
+bool profile_work(const profile *f, int64_t i, profile_event *w)
+{
+    const threads_span *s = &f->parts[i];
+    const profile_event *v = event_at(f, s->begin - f->began);
+    if (v)
+        *w = (profile_event){v->row, s->index, s->begin - f->began, s->end - f->began};
+    return v != NULL;
 }
 
 const profile_event *profile_events(const profile *f, int *n)

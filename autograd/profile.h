@@ -63,7 +63,8 @@ double profile_seconds(const profile *f, double *least, double *most); // of a s
 const profile_row *profile_rows(const profile *f, int *n);             // in the order of the plan, then the parts, then the rest
 double profile_busy(const profile_row *r);                             // the part of its threads' time that was not spent waiting
 const profile_event *profile_events(const profile *f, int *n);         // of rows, one behind the other
-const profile_event *profile_work(const profile *f, int64_t *n);       // of threads, each inside its row
+int64_t profile_parts(const profile *f);                               // what threads of the pool did in it
+bool profile_work(const profile *f, int64_t i, profile_event *w);      // such a part; false where it lies in no row
 
 // profile_print.c
 void profile_ops(const profile *f, strbuf *out);   // a line an op, the longest first

@@ -237,15 +237,16 @@ static void add_name(json *list, int row, const char *what, const char *name)
 static void add_work(json *list, const profile *f)
 {
     int rows, named = 0;
-    int64_t n;
-    const profile_event *v = profile_work(f, &n);
+    profile_event v;
     const profile_row *r = profile_rows(f, &rows);
-    for (int64_t i = 0; i < n; i++) {
-        for (char name[32]; named <= v[i].thread; named++) {
+    for (int64_t i = 0; i < profile_parts(f); i++) {
+        if (!profile_work(f, i, &v))
+            continue;
+        for (char name[32]; named <= v.thread; named++) {
             snprintf(name, sizeof name, "thread %d of the pool", named);
             add_name(list, POOL_ROW + named, "thread_name", name);
         }
-        add_event(list, POOL_ROW + v[i].thread, r[v[i].row].op, profile_phase_name(r[v[i].row].phase), v[i].begin, v[i].end, NULL);
+        add_event(list, POOL_ROW + v.thread, r[v.row].op, profile_phase_name(r[v.row].phase), v.begin, v.end, NULL);
     }
 }
 

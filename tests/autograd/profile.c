@@ -121,21 +121,23 @@ TEST(profile_rows_know_products_weights_and_calls)
 static void check_work(const profile *f, bool seen[2])
 {
     int n, events;
-    int64_t parts;
     double end[2] = {0};
+    profile_event w;
     const profile_row *r = profile_rows(f, &n);
-    const profile_event *v = profile_events(f, &events), *w = profile_work(f, &parts);
-    for (int64_t i = 0; i < parts; i++) {
+    const profile_event *v = profile_events(f, &events);
+    for (int64_t i = 0; i < profile_parts(f); i++) {
         int at = 0;
-        while (at < events && (v[at].row != w[i].row || v[at].end < w[i].begin))
-            at++;
-        if (!EXPECT(at < events && (w[i].thread == 0 || w[i].thread == 1)))
+        if (!EXPECT(profile_work(f, i, &w) && (w.thread == 0 || w.thread == 1)))
             return;
-        EXPECT_INT(r[w[i].row].threads, 2);
-        EXPECT(w[i].begin >= v[at].begin && w[i].end <= v[at].end);
-        EXPECT(w[i].begin >= end[w[i].thread]);
-        end[w[i].thread] = w[i].end;
-        seen[w[i].thread] = true;
+        while (at < events && (v[at].row != w.row || v[at].end < w.begin))
+            at++;
+        if (!EXPECT(at < events))
+            return;
+        EXPECT_INT(r[w.row].threads, 2);
+        EXPECT(w.begin >= v[at].begin && w.end <= v[at].end);
+        EXPECT(w.begin >= end[w.thread]);
+        end[w.thread] = w.end;
+        seen[w.thread] = true;
     }
 }
 
