@@ -53,6 +53,7 @@ struct pass {
     float *shadow, decay;
     bool by_matrix; // leave out what is updated as whole matrices
     float *work;
+    int64_t work_each; // of a thread
 };
 
 // A matrix between two layers, not a table, a training-only head or an adapter's factor.
@@ -131,7 +132,7 @@ int64_t optim_work(const optim_def *o, const params *p, int count)
 static void matrix_part(void *arg, int index, int64_t lo, int64_t hi)
 {
     const pass *s = arg;
-    float *work = s->work + most_work(s->optim, s->p) * index;
+    float *work = s->work + s->work_each * index;
     for (int64_t i = lo; i < hi; i++) {
         const param *q = &s->p->list[i];
         if (!is_matrix(q))
@@ -144,8 +145,9 @@ static void matrix_part(void *arg, int index, int64_t lo, int64_t hi)
 
 void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool, int count)
 {
-    CHECK(p->n_moments >= o->moments && h->step >= 1 && (work || !most_work(o, p)));
-    pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work};
+    int64_t each = most_work(o, p);
+    CHECK(p->n_moments >= o->moments && h->step >= 1 && (work || !each));
+    pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work, .work_each = each};
     pass_over(s, pool, count);
     if (o->matrix && work)
         threads_share(pool, count, p->n, 1, matrix_part, &s);

@@ -168,35 +168,30 @@ static void fill_uneven(double *x)
                     test_fill(1, (uint32_t)(k * SHORT + i), 1) * test_fill(2, (uint32_t)(k * LONG + j), 1) / ((k + 1) * (k + 1));
 }
 
+// y = x z, [m, k] and [k, n]; z is read transposed where tz.
+static void multiply(const double *x, const double *z, bool tz, double *y, int m, int n, int k)
+{
+    for (int i = 0; i < m * n; i++) {
+        y[i] = 0;
+        for (int c = 0; c < k; c++)
+            y[i] += x[i / n * k + c] * (tz ? z[i % n * k + c] : z[c * n + i % n]);
+    }
+}
+
 static void orthogonal_reference(double *x)
 {
-    double norm = 0, r[SHORT][SHORT], p[SHORT][SHORT], y[SHORT];
+    double norm = 0, r[SHORT * SHORT], p[SHORT * SHORT], y[SHORT * LONG];
     for (int i = 0; i < SHORT * LONG; i++)
         norm += x[i] * x[i];
     for (int i = 0; i < SHORT * LONG; i++)
         x[i] /= sqrt(norm);
     for (int step = 0; step < 5; step++) {
-        for (int i = 0; i < SHORT; i++)
-            for (int j = 0; j < SHORT; j++) {
-                r[i][j] = 0;
-                for (int k = 0; k < LONG; k++)
-                    r[i][j] += x[i * LONG + k] * x[j * LONG + k];
-            }
-        for (int i = 0; i < SHORT; i++)
-            for (int j = 0; j < SHORT; j++) {
-                p[i][j] = -4.7750 * r[i][j] + (i == j ? 3.4445 : 0);
-                for (int k = 0; k < SHORT; k++)
-                    p[i][j] += 2.0315 * r[i][k] * r[k][j];
-            }
-        for (int j = 0; j < LONG; j++) {
-            for (int i = 0; i < SHORT; i++) {
-                y[i] = 0;
-                for (int k = 0; k < SHORT; k++)
-                    y[i] += p[i][k] * x[k * LONG + j];
-            }
-            for (int i = 0; i < SHORT; i++)
-                x[i * LONG + j] = y[i];
-        }
+        multiply(x, x, true, r, SHORT, SHORT, LONG);
+        multiply(r, r, false, p, SHORT, SHORT, SHORT);
+        for (int i = 0; i < SHORT * SHORT; i++)
+            p[i] = (i % (SHORT + 1) ? 0 : 3.4445) - 4.7750 * r[i] + 2.0315 * p[i];
+        multiply(p, x, false, y, SHORT, LONG, SHORT);
+        memcpy(x, y, sizeof y);
     }
 }
 
