@@ -77,9 +77,9 @@ static void print_alternatives(cmd *c, const job *j)
         cmd_print(c, "%6lld x %-7lld %7d of %-5d %6s %12.4g %12s%s", (long long)p->choice.micro_batch, (long long)p->choice.grad_accum,
                   p->choice.recomputed, p->choice.segments, precision_name(p->choice.kept), p->choice.seconds,
                   str_human_bytes(p->memory.peak, text),
-                  p->choice.micro_batch == taken ? "  taken"
-                  : p->fits                      ? ""
-                                                 : "  over the budget");
+                  !p->fits                         ? "  over the budget"
+                  : p->choice.micro_batch == taken ? "  taken"
+                                                   : "");
     }
 }
 
