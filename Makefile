@@ -13,7 +13,9 @@ endif
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := openblas hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
+PKGS    := hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
+# Opened while the program runs (autograd/gemm_openblas.c).
+OPENED  := openblas
 
 # Rooms in the order in which they may know each other.
 ROOMS   := base data data/readers data/features data/examples autograd autograd/ops autograd/optim models export lora train cmd
@@ -64,7 +66,8 @@ endif
 $(BUILD)/libs.mk: deps.sh Makefile
 	@./deps.sh
 	@mkdir -p $(@D)
-	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS))"; echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -lgomp"; } >$@.new && mv $@.new $@
+	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
+	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -lgomp -ldl"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)

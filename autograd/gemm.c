@@ -14,6 +14,8 @@
 #include "autograd/gemm_library.h"
 #include "base/arena.h"
 #include "base/hw.h"
+#include "base/room.h"
+#include "base/str.h"
 
 static const gemm_library *const libraries[] = {[GEMM_OPENBLAS] = &gemm_library_openblas, [GEMM_ONEDNN] = &gemm_library_onednn};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
@@ -31,21 +33,81 @@ static gemm_backend faster_here(void)
 #endif
 }
 
-bool gemm_choose(err *e)
+static gemm_backend other_than(gemm_backend b)
+{
+    return b == GEMM_OPENBLAS ? GEMM_ONEDNN : GEMM_OPENBLAS;
+}
+
+static bool forced(void)
 {
     const char *name = getenv("KMIDI_GEMM");
-    if (!gemm_bf16_choose(e))
-        return false;
-    if (!name || !*name) {
-        atomic_store(&chosen, (int)faster_here());
-        return true;
-    }
+    return name && *name;
+}
+
+static bool choose_forced(err *e)
+{
+    const char *name = getenv("KMIDI_GEMM");
     for (int i = 0; i < LIBRARIES; i++)
         if (!strcmp(name, libraries[i]->name)) {
+            if (!libraries[i]->load(e))
+                return err_trail(e, "KMIDI_GEMM");
             atomic_store(&chosen, i);
             return true;
         }
     return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to openblas or onednn, or leave it unset", name);
+}
+
+bool gemm_choose(err *e)
+{
+    if (!gemm_bf16_choose(e))
+        return false;
+    if (forced())
+        return choose_forced(e);
+    gemm_backend b = faster_here();
+    b = libraries[b]->load(NULL) ? b : other_than(b);
+    atomic_store(&chosen, (int)b);
+    return libraries[b]->load(e);
+}
+
+static bool reserve(gemm_backend b, int count, err *e)
+{
+    const gemm_library *l = libraries[b];
+    if (!l->load(e))
+        return false;
+    atomic_store(&chosen, (int)b);
+    if (!room_for(l->need(count)))
+        return room_refuse(e, l->name, l->need(count));
+    if (!l->reserve(count) && room_read().name)
+        return err_set(e, ERR_MEMORY, "this build of %s cannot be kept within %s; unset that limit", l->name, room_read().name);
+    return true;
+}
+
+// The one that needs least of what little there is.
+static gemm_backend smaller(int count)
+{
+    gemm_backend least = GEMM_OPENBLAS;
+    for (int i = 1; i < LIBRARIES; i++)
+        if (libraries[i]->need(count) < libraries[least]->need(count))
+            least = (gemm_backend)i;
+    return least;
+}
+
+bool gemm_open(const env *v, err *e)
+{
+    int count = threads_count(v->pool);
+    if (!gemm_choose(e))
+        return false;
+    gemm_backend first = gemm_current(), least = smaller(count);
+    uint64_t need = libraries[first]->need(count), left = room_read().left;
+    if (forced() || first == least || (need <= left / 4 && room_for(need)))
+        return reserve(first, count, e);
+    if (!reserve(least, count, e))
+        return false;
+    char needed[32], leaves[32];
+    log_say(v->log, LOG_WARN, "products by %s: %s would set aside %s of the address space, of which %s leaves %s", libraries[least]->name,
+            libraries[first]->name, str_human_bytes(need, needed), room_read().name ? room_read().name : "the system",
+            left == UINT64_MAX ? "less" : str_human_bytes(left, leaves));
+    return true;
 }
 
 gemm_backend gemm_current(void)
@@ -53,8 +115,9 @@ gemm_backend gemm_current(void)
     int c = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (c < 0) {
         err e;
-        c = gemm_choose(&e) ? atomic_load(&chosen) : (int)faster_here();
-        atomic_store(&chosen, c);
+        if (!gemm_choose(&e))
+            CHECK(libraries[GEMM_ONEDNN]->load(NULL)), atomic_store(&chosen, GEMM_ONEDNN);
+        c = atomic_load(&chosen);
     }
     return (gemm_backend)c;
 }
@@ -64,7 +127,7 @@ const char *gemm_describe(char out[128])
     gemm_backend first = gemm_current();
     char a[64], b[62];
     libraries[first]->describe(a, sizeof a);
-    libraries[first == GEMM_OPENBLAS ? GEMM_ONEDNN : GEMM_OPENBLAS]->describe(b, sizeof b);
+    libraries[other_than(first)]->describe(b, sizeof b);
     snprintf(out, 128, "%s, %s", a, b);
     return out;
 }

@@ -4,12 +4,16 @@
 // Both libraries are called single-threaded, once for each slab of rows or columns of C, from our own pool: a node's thread count is the
 // planner's choice and no second pool competes. KMIDI_GEMM=openblas|onednn forces one; otherwise the one that is faster on
 // this CPU (oneDNN with AVX-512, OpenBLAS elsewhere).
+//
+// A library sets aside address space for each thread, OpenBLAS 128 MiB of it. Where the system limits that (base/room.h), one that would
+// take more than a quarter of what is left gives way to the one that takes least.
 #ifndef KMIDI_AUTOGRAD_GEMM_H
 #define KMIDI_AUTOGRAD_GEMM_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/env.h"
 #include "base/err.h"
 #include "base/threads.h"
 
@@ -26,6 +30,8 @@ typedef struct gemm {
 
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN } gemm_backend;
 bool gemm_choose(err *e) MUST_CHECK; // reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
+// gemm_choose, and all that the library takes for products on the threads of v->pool, now: or ERR_MEMORY with the limit that would do.
+bool gemm_open(const env *v, err *e) MUST_CHECK;
 gemm_backend gemm_current(void);
 const char *gemm_describe(char out[128]);               // "onednn 2.6.3 (avx512), openblas 0.3.21 (Haswell)"
 void gemm_run(const gemm *p, threads *pool, int count); // split over `count` threads

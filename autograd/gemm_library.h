@@ -9,6 +9,9 @@
 typedef struct gemm_library {
     const char *name;
     int tile_m, tile_n;            // of C in the library's micro-kernel: slabs are cut at multiples
+    bool (*load)(err *e);          // before all else, any number of times
+    uint64_t (*need)(int count);   // bytes of address space that products on `count` threads take beside their matrices, at most
+    bool (*reserve)(int count);    // takes what it would take in its first products; false: it cannot be made to
     void (*serial)(const gemm *p); // m, n, k >= 1; the calling thread only
     void (*describe)(char *out, size_t size);
 } gemm_library;

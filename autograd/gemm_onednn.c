@@ -12,13 +12,19 @@
 #include <string.h>
 
 #include "autograd/gemm_library.h"
+#include "base/arena.h"
 
 void omp_set_num_threads(int n); // of the OpenMP library that oneDNN is linked to; <omp.h> is not there with every compiler
+
+// Of address space: its generated code and tables; what a thread packs into, and the C library's heap for it.
+static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
 
 static void product(const gemm *p)
 {
     dnnl_status_t s =
         dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a, p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
+    if (s == dnnl_out_of_memory)
+        base_checked(NULL, THREAD_BYTES);
     CHECK(s == dnnl_success);
 }
 
@@ -54,6 +60,40 @@ static void onednn_serial(const gemm *p)
         product(p);
 }
 
+static bool onednn_load(err *e)
+{
+    (void)e;
+    return true;
+}
+
+static uint64_t onednn_need(int count)
+{
+    return CODE_BYTES + (uint64_t)count * THREAD_BYTES;
+}
+
+// Its code is made with the first products of each kind, and an exception out of that ends the process: so here, where there is room.
+static bool onednn_reserve(int count)
+{
+    enum { SIDE = 64 };
+    static const int rows[] = {SIDE, 1, SIDE}, cols[] = {SIDE, SIDE, 1};
+    static float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
+    (void)count;
+    for (int i = 0; i < 3 * 8; i++)
+        onednn_serial(&(gemm){.ta = i & 1,
+                              .tb = i & 2,
+                              .m = rows[i / 8],
+                              .n = cols[i / 8],
+                              .k = SIDE,
+                              .a = a,
+                              .b = b,
+                              .c = c,
+                              .lda = SIDE,
+                              .ldb = SIDE,
+                              .ldc = SIDE,
+                              .beta = i & 4 ? 1 : 0});
+    return true;
+}
+
 static const char *isa_name(void)
 {
     dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
@@ -69,7 +109,16 @@ static void onednn_describe(char *out, size_t size)
 }
 
 // Its kernel of 48 x 8 is column-major: 48 of our columns, 8 of our rows.
-const gemm_library gemm_library_onednn = {"onednn", 8, 48, onednn_serial, onednn_describe};
+const gemm_library gemm_library_onednn = {
+    .name = "onednn",
+    .tile_m = 8,
+    .tile_n = 48,
+    .load = onednn_load,
+    .need = onednn_need,
+    .reserve = onednn_reserve,
+    .serial = onednn_serial,
+    .describe = onednn_describe,
+};
 
 // --- bf16 -------------------------------------------------------------------------------------
 // oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the thread that made it, and it remembers how

@@ -237,7 +237,7 @@ static bool bench_run(cmd *c, err *e)
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))
         return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
-    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
         return false;
     model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
     batch *b = sample_batch(o.model, &d, 1, 0, c->arena);

@@ -124,7 +124,7 @@ bool bench_generate(cmd *c, err *e)
 {
     subject s = {0};
     clock_of k = {.n = 0};
-    if (!take_subject(c, &s, e) || !gemm_choose(e) || !cmd_threads(c, 0, e))
+    if (!take_subject(c, &s, e) || !cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
         return false;
     params *p = s.p = params_open(c->arena);
     bool ok = model_build(s.m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);

@@ -78,7 +78,7 @@ static bool eval_run(cmd *c, err *e)
     metrics_figure f;
     if (rows < 1 || rows > 65536)
         return err_set(e, ERR_USAGE, "--batch takes a number from 1 to 65536, not %lld", (long long)rows);
-    if (!gemm_choose(e) || !cmd_threads(c, 0, e))
+    if (!cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
         return false;
     const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
     evaluate_request r = {.checkpoint = path, .patterns = &pattern, .n_patterns = 1, .rows = rows};

@@ -38,7 +38,7 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err 
                       .probabilities = d->classes > 0 && !option_given(c, "no-probe"),
                       .past = option_given(c, "with-past"),
                       .meta = &meta};
-    if (!gemm_choose(e))
+    if (!gemm_open(&c->env, e))
         return false;
     if (!option_given(c, "front-end"))
         return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);

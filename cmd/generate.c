@@ -370,8 +370,8 @@ static bool run(cmd *c, err *e)
     piece p = {.c = c};
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
     bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && cmd_narrow(c, "precision", &p.precision, e) &&
-              gemm_choose(e) && (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && write_song(&p, e) &&
-              midi_write(out, p.song, e);
+              gemm_open(&c->env, e) && (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
+              write_song(&p, e) && midi_write(out, p.song, e);
     render_request r = {
         .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
     ok = ok && (!wav || render(&r, &by, e));

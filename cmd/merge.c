@@ -166,7 +166,7 @@ static bool merge_run(cmd *c, err *e)
     m.uses = NEW(c->arena, lora_use, (size_t)c->n_args);
     m.weight = NEW(c->arena, double, (size_t)c->n_args);
     m.list = NEW(c->arena, const lora_adapter *, (size_t)c->n_args);
-    m.base = gemm_choose(e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    m.base = gemm_open(&c->env, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
     bool ok = m.base != NULL;
     lora_adapter **opened = NEW(c->arena, lora_adapter *, (size_t)c->n_args);
     for (int i = 0; ok && i < m.n; i++) {

@@ -94,7 +94,7 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
 
 static bool predict_run(cmd *c, err *e)
 {
-    deploy *d = gemm_choose(e) && cmd_threads(c, 0, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    deploy *d = cmd_threads(c, 0, e) && gemm_open(&c->env, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
     bool ok = d && adapters_apply(c, d, e) && deploy_mel(d, e) && predict_all(c, d, e);
     deploy_close(d);
     return ok;

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test.c: the runner. Tests run in this process, in the order of files and lines; one that crashes is named on its way down.
+//
+// What a test starts through test_shell is a process group of its own. It dies with this program, however that ends: a guard, a small
+// process in a session of its own, waits for the end of a pipe that only this program writes to, and then kills the group.
 #include "tests/test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +30,8 @@ static const test_case *current;
 static int failures;
 static bool skipped;
 static char skip_reason[300], folder[300];
+static int guard_pipe = -1;
+static const char *self;
 
 void test_register(test_case *t)
 {
@@ -91,6 +100,18 @@ const char *test_kmidi(void)
     return named && *named ? named : "./kmidi";
 }
 
+const char *test_self(void)
+{
+    return self;
+}
+
+void test_mortal(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+}
+
 static int status_of(int status)
 {
     if (WIFSIGNALED(status))
@@ -98,28 +119,86 @@ static int status_of(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void guard(int from)
+{
+    pid_t group = 0;
+    setsid();
+    for (pid_t next; read(from, &next, sizeof next) == (ssize_t)sizeof next;)
+        group = next;
+    if (group > 0)
+        kill(-group, SIGKILL);
+    _exit(0);
+}
+
+static void close_on_exec(int fd)
+{
+    CHECK(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0);
+}
+
+static void start_guard(void)
+{
+    int fd[2];
+    CHECK(pipe(fd) == 0);
+    close_on_exec(fd[0]), close_on_exec(fd[1]);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        close(fd[1]);
+        guard(fd[0]);
+    }
+    close(fd[0]);
+    guard_pipe = fd[1];
+}
+
+// The group that is to die with this program; 0: none.
+static void tell_guard(pid_t group)
+{
+    CHECK(write(guard_pipe, &group, sizeof group) == (ssize_t)sizeof group);
+}
+
+static pid_t start_shell(const char *command, int *from)
+{
+    int fd[2];
+    CHECK(pipe(fd) == 0);
+    close_on_exec(fd[0]);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        setpgid(0, 0);
+        dup2(fd[1], STDOUT_FILENO), dup2(fd[1], STDERR_FILENO);
+        close(fd[1]);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    setpgid(child, child); // whoever comes first
+    close(fd[1]);
+    *from = fd[0];
+    return child;
+}
+
 int test_shell(const char **out, const char *fmt, ...)
 {
     static strbuf output;
-    strbuf command = {0};
     char piece[4096];
     va_list ap;
     va_start(ap, fmt);
     int n = vsnprintf(piece, sizeof piece, fmt, ap);
     va_end(ap);
     CHECK(n >= 0 && n < (int)sizeof piece);
-    strbuf_printf(&command, "{ %s\n} 2>&1", piece);
     fflush(stdout);
-    FILE *f = popen(command.s, "r");
-    strbuf_free(&command);
-    CHECK(f);
+    int from, status = -1;
+    pid_t shell = start_shell(piece, &from);
+    tell_guard(shell);
     output.len = 0;
     strbuf_add(&output, "", 0);
-    for (size_t k; (k = fread(piece, 1, sizeof piece, f)) > 0;)
-        strbuf_add(&output, piece, k);
+    for (ssize_t k; (k = read(from, piece, sizeof piece)) > 0;)
+        strbuf_add(&output, piece, (size_t)k);
+    close(from);
+    CHECK(waitpid(shell, &status, 0) == shell);
+    tell_guard(0);
     if (out)
         *out = output.s;
-    return status_of(pclose(f));
+    return status_of(status);
 }
 
 json *test_golden(const char *name)
@@ -239,6 +318,7 @@ static int print_counts(const tally *sum)
 int main(int argc, char **argv)
 {
     bool verbose = false, list = false;
+    self = argv[0];
     int option;
     char cache[4096];
     while ((option = getopt(argc, argv, "vl")) != -1) {
@@ -252,7 +332,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
         signal(fatal[i], on_crash);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!getenv("XDG_CACHE_HOME") && getcwd(cache, sizeof cache - 16)) // nobody's own
+    start_guard();
+    if (getcwd(cache, sizeof cache - 16)) // never the user's own
         setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
     hw_flush_denormals(); // as the program does
     tally sum = {0};

@@ -32,6 +32,8 @@ void test_skip(const char *why);         // what the test needs is not on this m
 const char *test_dir(void);              // an empty folder of this test, removed afterwards
 const char *test_path(const char *name); // a path inside it (static, eight in turn)
 const char *test_kmidi(void);            // the program under test: $KMIDI or ./kmidi
+const char *test_self(void);             // this program
+void test_mortal(void);                  // in a child that a test forks: it dies with this program, as what test_shell starts does
 // Runs a shell command; its exit status (128 + signal when killed); output of stdout and stderr together in *out (static), may be NULL.
 int test_shell(const char **out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 json *test_golden(const char *name); // tests/golden/NAME.json; the test fails when it is not there. json_free it.

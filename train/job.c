@@ -103,6 +103,19 @@ job *job_configure(const job_request *r, arena *a, err *e)
     return j;
 }
 
+// A limit on what is mapped (ulimit -v, -d) bounds the budget too. Called when the library of products has taken its own.
+static void bound_budget(job *j)
+{
+    enum { ASIDE = 32 << 20 }; // stacks and heaps of threads that are still to come
+    train_options *o = &j->options;
+    room r = room_read();
+    uint64_t most = r.left > ASIDE ? hw_rss() + r.left - ASIDE : 1;
+    if (!r.name || most >= o->budget)
+        return;
+    o->budget = most, o->budget_from = arena_printf(j->a, "%s %llu", r.name, (unsigned long long)r.limit >> 10);
+    o->room = r;
+}
+
 // Data and networks
 
 // What an adapter's base is decides the model's sizes too.
@@ -181,9 +194,10 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 bool job_open(job *j, err *e)
 {
     int64_t micro_batch;
-    j->base = hw_rss();
-    if (!gemm_choose(e))
+    if (!gemm_open(j->r.env, e))
         return false;
+    j->base = hw_rss();
+    bound_budget(j);
     j->shards = shards_open(&j->options, j->a, e);
     if (!j->shards || !check_data(j, e) || !split(j, false, &micro_batch, e))
         return false;
@@ -218,9 +232,10 @@ bool job_plan(job *j, err *e)
 {
     err missing = {0};
     int64_t micro_batch;
-    j->base = hw_rss();
-    if (!gemm_choose(e))
+    if (!gemm_open(j->r.env, e))
         return false;
+    j->base = hw_rss();
+    bound_budget(j);
     j->shards = shards_open(&j->options, j->a, &missing);
     if (!j->shards && missing.code != ERR_MISSING) {
         if (e)

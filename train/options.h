@@ -8,6 +8,7 @@
 #include "autograd/optim.h"
 #include "autograd/precision.h"
 #include "base/config.h"
+#include "base/room.h"
 #include "data/augment_midi.h"
 #include "lora/lora.h"
 #include "models/model.h"
@@ -61,6 +62,7 @@ typedef struct train_options {
     precision precision;
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages
+    room room;               // what a limit of the system leaves, where that is less than the budget; else without a name
     train_recompute recompute;
     train_activations activations; // precision bf16: always rounded
     int64_t micro_batch;           // 0: the planner's choice

@@ -6,6 +6,7 @@
 // that it can run in to what it takes when it may take all. The limit is that of private memory (RLIMIT_DATA), which counts what is
 // reserved and not used, too: stacks of threads, and what libraries set aside.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/test.h"
@@ -48,6 +49,63 @@ static void run_within(const char *yaml, const char *name, double budget)
     test_expect(off < 0.05 * measured || off < 12 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", name,
                 predicted / (1 << 20), measured / (1 << 20));
     json_free(j);
+}
+
+// Status of `kmidi ARGS` under a limit, or 124 after half a minute.
+static int limited(const char **out, const char *limit, const char *variables, const char *args)
+{
+    return test_shell(out, "ulimit %s; %s timeout 30 %s %s", limit, variables, test_kmidi(), args);
+}
+
+// As grid engines set them, and too narrow for the 128 MiB that OpenBLAS sets aside for a thread.
+TEST(limits_that_are_narrow_are_kept_or_refused)
+{
+    const char *out, *yaml = corpus_make(test_path("data")), *dir = test_dir();
+    arena a = {0};
+    if (SANITIZED) {
+        test_skip("sanitizers take memory of their own");
+        return;
+    }
+    const char *eval = arena_printf(&a, "eval %s/run --data '%s/data/val-*.h5' --threads 2", dir, dir);
+    const char *train = arena_printf(&a, "train %s --run-dir %s/run --overwrite train.max_steps=2 train.threads=2", yaml, dir);
+    const char *export = arena_printf(&a, "export %s/run --format onnx -o %s/x.onnx", dir, dir);
+    const char *const limits[] = {"-v 400000", "-d 150000"};
+    for (int i = 0; i < 2; i++) {
+        EXPECT_INT(limited(&out, limits[i], "KMIDI_GEMM=", train), 0);
+        EXPECT_INT(limited(&out, limits[i], "KMIDI_GEMM=onednn", train), 0);
+        EXPECT_INT(limited(&out, limits[i], "KMIDI_GEMM=", eval), 0);
+        EXPECT_INT(limited(&out, limits[i], "KMIDI_GEMM=", export), 0);
+    }
+    EXPECT_INT(limited(&out, "-v 250000", "", "help"), 0);
+    EXPECT_INT(limited(&out, "-d 60000", "", "info"), 0);
+    EXPECT_INT(limited(&out, "-v 200000", "KMIDI_GEMM=openblas", train), 1);
+    EXPECT_HAS(out, "openblas needs 272.0 MiB of address space, and ulimit -v 200000 leaves ");
+    // The limit that it names does.
+    const char *at = strstr(out, "set ulimit -v ");
+    EXPECT_INT(
+        limited(&out, arena_printf(&a, "-v %d", at ? atoi(at + strlen("set ulimit -v ")) + (64 << 10) : 0), "KMIDI_GEMM=openblas", train),
+        0);
+    EXPECT_INT(limited(&out, "-d 30000", "KMIDI_GEMM=onednn", eval), 1);
+    EXPECT_HAS(out, "set ulimit -d ");
+    arena_free(&a);
+}
+
+// What is planned keeps to the limit too, and a run that cannot says which would do.
+TEST(limits_bound_the_budget)
+{
+    const char *out, *yaml = corpus_make(test_path("data"));
+    arena a = {0};
+    if (SANITIZED) {
+        test_skip("sanitizers take memory of their own");
+        return;
+    }
+    const char *args = arena_printf(&a, "plan %s train.threads=2 train.batch_size=416", yaml);
+    EXPECT_INT(limited(&out, "-d 600000", "KMIDI_GEMM=onednn", args), 0);
+    EXPECT_HAS(out, "ulimit -d 600000");
+    EXPECT_INT(limited(&out, "-d 200000", "KMIDI_GEMM=onednn", arena_printf(&a, "%s memory.micro_batch=416", args)), 1);
+    EXPECT_HAS(out, "this run needs ");
+    EXPECT_HAS(out, "and ulimit -d 200000 leaves ");
+    arena_free(&a);
 }
 
 TEST(limits_of_each_profile_are_kept)

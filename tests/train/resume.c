@@ -23,6 +23,7 @@ static pid_t start(const char *const arguments[])
 {
     pid_t pid = fork();
     if (pid == 0) {
+        test_mortal();
         if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
             _exit(99);
         execv(test_kmidi(), (char *const *)(uintptr_t)arguments);
