@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,57 @@ void file_sweep(const char *dir)
     arena_free(&scratch);
 }
 
+static const char *kind_name(mode_t mode)
+{
+    return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+// Without waiting for a pipe's other end, and without making a terminal ours. A socket cannot be opened at all.
+static int open_any(const char *path, struct stat *st, err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENXIO && stat(path, st) == 0 && S_ISSOCK(st->st_mode)) {
+        (void)err_set(e, ERR_IO, "'%s' is a socket, a file is needed here", path);
+    } else if (fd < 0 || fstat(fd, st) != 0) {
+        (void)err_errno(e, "'%s' cannot be opened", path);
+    } else if (S_ISDIR(st->st_mode) || S_ISBLK(st->st_mode)) {
+        (void)err_set(e, ERR_IO, "'%s' is %s, a file is needed here", path, kind_name(st->st_mode));
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int file_open(const char *path, uint64_t *size, err *e)
+{
+    struct stat st;
+    int fd = open_any(path, &st, e);
+    if (fd >= 0 && !S_ISREG(st.st_mode)) {
+        (void)err_set(e, ERR_IO, "'%s' is %s, a file is needed here", path, kind_name(st.st_mode));
+        close(fd);
+        return -1;
+    }
+    *size = fd >= 0 ? (uint64_t)st.st_size : 0;
+    return fd;
+}
+
+// Like read(); of a pipe, what comes in time.
+static ssize_t read_some(int fd, char *p, size_t n)
+{
+    for (;;) {
+        ssize_t k = read(fd, p, n);
+        if (k >= 0 || (errno != EINTR && errno != EAGAIN))
+            return k;
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (errno == EAGAIN && poll(&wait, 1, FILE_PATIENCE * 1000) == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+    }
+}
+
 // Reads until the end or past the limit; what fstat said is only a hint, as the file may be a pipe or growing.
 static char *read_all(arena *a, int fd, size_t hint, size_t limit, size_t *n)
 {
@@ -176,9 +228,7 @@ static char *read_all(arena *a, int fd, size_t hint, size_t limit, size_t *n)
     char *s = arena_alloc(a, cap + 1, 1);
     *n = 0;
     for (;;) {
-        ssize_t k = read(fd, s + *n, cap - *n);
-        if (k < 0 && errno == EINTR)
-            continue;
+        ssize_t k = read_some(fd, s + *n, cap - *n);
         if (k < 0)
             return NULL;
         *n += (size_t)k;
@@ -194,27 +244,36 @@ static char *read_all(arena *a, int fd, size_t hint, size_t limit, size_t *n)
     return s;
 }
 
+// A pipe that nobody has opened for writing looks as if it had ended; somebody may be about to.
+static bool comes_late(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, 1000) == 0;
+}
+
 char *file_read(arena *a, const char *path, size_t limit, size_t *n, err *e)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_any(path, &st, e);
     char *s = NULL;
     char shown[32];
     *n = 0;
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_errno(e, "'%s' cannot be opened", path);
-    else if (S_ISDIR(st.st_mode))
-        err_set(e, ERR_IO, "'%s' is a folder, a file is needed here", path);
-    else if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > limit)
+    if (fd < 0)
+        return NULL;
+    bool late = S_ISFIFO(st.st_mode) && comes_late(fd);
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > limit)
         *n = limit + 1;
     else if (!(s = read_all(a, fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 4096, limit, n)))
-        err_errno(e, "'%s' cannot be read", path);
-    if (*n > limit) {
-        err_set(e, ERR_VALUE, "'%s' is larger than %s, the most that is read here", path, str_human_bytes(limit, shown));
+        (void)err_errno(e, "'%s' cannot be read", path);
+    if (late && s && *n == 0) {
+        (void)err_set(e, ERR_IO, "'%s' is a pipe that nobody writes into", path);
         s = NULL;
     }
-    if (fd >= 0)
-        close(fd);
+    if (*n > limit) {
+        (void)err_set(e, ERR_VALUE, "'%s' is larger than %s, the most that is read here", path, str_human_bytes(limit, shown));
+        s = NULL;
+    }
+    close(fd);
     return s;
 }
 

@@ -5,15 +5,13 @@
 // ours, a rank of ours, data inside this very file (not in another one, not virtual), and no more elements than the stored bytes can
 // hold. Texts, which HDF5 1.10 reads with too much trust, are read by hand in h5_text.c; files in the formats of before 2008, whose
 // metadata has no checksums, are refused. What remains is the library's own care: tests/base/test_h5_hostile.c mutates files to see.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/file.h"
 #include "base/h5.h"
 #include "base/h5_internal.h"
 
@@ -38,21 +36,13 @@ static bool superblock_ok(h5 *f, const unsigned char *head, ssize_t n, err *e)
 // Tells apart what HDF5 would call by one message. True when it is worth to let the library try.
 static bool look_at(h5 *f, err *e)
 {
-    struct stat st;
     unsigned char head[11];
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-    bool ok = false;
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_errno(e, "'%s' cannot be opened", f->path);
-    else if (!S_ISREG(st.st_mode))
-        err_set(e, ERR_IO, "'%s' is not a file; an HDF5 file is needed here", f->path);
-    else if (st.st_size == 0)
-        err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
-    else
-        ok = superblock_ok(f, head, pread(fd, head, sizeof head, 0), e);
-    f->size = ok ? (uint64_t)st.st_size : 0;
-    if (fd >= 0)
-        close(fd);
+    int fd = file_open(f->path, &f->size, e);
+    if (fd < 0)
+        return false;
+    bool ok = f->size ? superblock_ok(f, head, pread(fd, head, sizeof head, 0), e)
+                      : err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
+    close(fd);
     return ok;
 }
 

@@ -12,6 +12,7 @@
 #ifdef __linux__
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #endif
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -19,7 +20,8 @@
 #include <unistd.h>
 
 enum { KEPT = 8 << 20, PAD = 1 << 20 }; // bytes
-enum { BUFFER = 1 << 17 };              // what can be sent without waiting for the other side; macOS has 8 KiB by itself
+enum { FILES_MOST = 1 << 20 };
+enum { BUFFER = 1 << 17 }; // what can be sent without waiting for the other side; macOS has 8 KiB by itself
 
 #ifdef MSG_NOSIGNAL
 enum { SEND_FLAGS = MSG_NOSIGNAL };
@@ -46,7 +48,41 @@ ssize_t proc_send(int fd, const void *bytes, size_t n)
     return send(fd, bytes, n, SEND_FLAGS);
 }
 
-// /dev/fd lists the process's own descriptors on Linux and macOS.
+// Closes [first, last] in one call; false where the system has none for it.
+static bool close_between(unsigned first, unsigned last)
+{
+#ifdef SYS_close_range
+    return first > last || syscall(SYS_close_range, first, last, 0) == 0;
+#else
+    return first > last;
+#endif
+}
+
+// By the list of the process's own descriptors (Linux and macOS).
+static bool close_listed(int keep)
+{
+    DIR *d = opendir("/dev/fd");
+    if (!d)
+        return false;
+    for (struct dirent *entry; (entry = readdir(d));) {
+        int fd = atoi(entry->d_name);
+        if (fd > 2 && fd != keep && fd != dirfd(d))
+            close(fd);
+    }
+    closedir(d);
+    return true;
+}
+
+// One after the other, where /proc is hidden and the system is old.
+static void close_each(int keep)
+{
+    struct rlimit files;
+    long most = getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur > FILES_MOST ? FILES_MOST : (long)files.rlim_cur;
+    for (int fd = 3; fd < most; fd++)
+        if (fd != keep)
+            close(fd);
+}
+
 void proc_alone(int keep)
 {
 #ifdef __linux__
@@ -55,15 +91,10 @@ void proc_alone(int keep)
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2 && null >= 0; fd++)
         dup2(null, fd);
-    DIR *d = opendir("/dev/fd");
-    if (!d)
+    if (close_between(3, (unsigned)keep - 1) && close_between((unsigned)keep + 1, ~0u))
         return;
-    for (struct dirent *entry; (entry = readdir(d));) {
-        int fd = atoi(entry->d_name);
-        if (fd > 2 && fd != keep && fd != dirfd(d))
-            close(fd);
-    }
-    closedir(d);
+    if (!close_listed(keep))
+        close_each(keep);
 }
 
 // Address space in use; 0 where that is not known.

@@ -67,7 +67,8 @@ struct command {
     const option *options;     // may be NULL; --help, --json, --quiet and --threads are everywhere
     int args_min, args_max;    // positional arguments; args_max < 0: any number
     bool overrides;            // arguments of the form key=value are set aside in cmd.overrides
-    bool polls_stop;           // asks env_stop in its loops: the first SIGINT or SIGTERM then only asks, the second leaves at once
+    bool polls_stop;           // asks env_stop in its loops: SIGINT, SIGTERM and their like then only ask (process.c)
+    bool resumable;            // stopped, it ends with 75: the same command (or --resume) goes on; else as the signal has it
     const char *details;       // more for --help, or NULL
     void (*more)(strbuf *out); // the same, made from a table, or NULL
     const char *example;       // command lines that work, one a line
@@ -147,7 +148,8 @@ void progress_close(progress *p); // accepts NULL
 // ---- For main.c and tests ----
 
 void process_start(const command *k); // signals, SIGPIPE, out of memory
-bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or SIGHUP came
+bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or their like came
+_Noreturn void process_die(void);     // of the signal that came, as shells expect it; with 75 where the command is resumable
 
 struct console *console_open(arena *a, const char *name);
 void console_close(struct console *k); // flushes; puts the cursor on a fresh line

@@ -6,8 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/h5.h"
 #include "data/clip.h"
 #include "data/shard.h"
@@ -250,18 +251,15 @@ static bool is_midi(const unsigned char *head, size_t n, const char *path)
 
 static bool read_head(const char *path, unsigned char head[HEAD], size_t *n, err *e)
 {
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return err_errno(e, "cannot look at '%s'; check the name", path);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_FORMAT, "'%s' is not a file; name one of the files in it", path);
-    if (st.st_size == 0)
+    uint64_t size;
+    int fd = file_open(path, &size, e);
+    if (fd < 0)
+        return false;
+    ssize_t got = size ? pread(fd, head, HEAD, 0) : 1;
+    close(fd);
+    *n = got > 0 ? (size_t)got : 0;
+    if (!size)
         return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes)", path);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return err_errno(e, "cannot open '%s'", path);
-    *n = fread(head, 1, HEAD, f);
-    fclose(f);
     return *n > 0 || err_set(e, ERR_IO, "'%s' cannot be read", path);
 }
 

@@ -57,6 +57,8 @@ static int run_command(const command *k, int argc, char **argv)
     threads_close(c->env.pool);
     console_close(c->console);
     arena_free(&a);
+    if (!ok && e.code == ERR_STOPPED)
+        process_die();
     return ok ? 0 : err_status(e.code);
 }
 

@@ -137,6 +137,7 @@ const command cmd_prepare = {
     .args_max = 1,
     .overrides = true,
     .polls_stop = true,
+    .resumable = true,
     .details = "Reads the dataset that CONFIG names and writes DIR/SPLIT-00000.h5 and so on. A file that can't be read is named in "
                "DIR/rejected.jsonl.\n"
                "Shards that are there and were made from the same files and settings are kept, so the same command continues one that was "

@@ -1,26 +1,107 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // process.c: what belongs to the whole process: signals, the end of memory, threads.
 //
-// A command that polls env_stop is asked once to finish and save (SIGINT, SIGTERM, SIGHUP); the second time the process leaves at once.
-// Other commands keep the system's behaviour. SIGUSR1 asks for a save. The handlers only set flags: all work is done by whoever polls
-// them.
+// A command that polls env_stop is asked to finish and save by SIGINT, SIGTERM, SIGHUP and SIGXCPU, however many of them come: schedulers
+// send several at once, to a job and to its steps. "At once" is meant only by a second SIGINT that no machine sent, which is to say not in
+// the same instant. Asking is for work that could be lost, so a command that has not come to its first poll just ends; and one that does
+// not come to its next (a library loops, a disk hangs) ends after a time. Other commands keep the system's behaviour. SIGUSR1 asks for a
+// save. Handlers restart what they interrupt (SA_RESTART): libraries take EINTR for a failure, and the clock ends what waits.
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
 
+#define SECOND INT64_C(1000000000)
+enum { HUMAN_LEAST = 4 }; // two SIGINTs within 1/4 of a second are one
+// Nanoseconds without a poll after which a stop no longer waits for one: where work could be lost (or thrice the longest time between two
+// polls, a step, if that is more), and where none could.
+#define PATIENCE_WORK (30 * SECOND)
+#define PATIENCE_NONE (3 * SECOND)
+
 // The process's own: handlers get no argument through which these could come.
-static volatile sig_atomic_t stop_asked, save_asked;
-static const char *command_name = "";
+static const command *running;
+static volatile sig_atomic_t stop_signal, stop_seen, save_asked;
+static atomic_llong asked_at, interrupted_at, polled_at, longest; // nanoseconds; 0: not yet
+static atomic_int polls;
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+// Called by handlers.
+static void say(const char *text)
+{
+    char line[300] = "kmidi ";
+    strncat(line, running->name, 30);
+    strncat(line, ": ", 3);
+    strncat(line, text, 200);
+    strncat(line, "\n", 2);
+    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        return;
+}
+
+_Noreturn void process_die(void)
+{
+    int number = stop_signal;
+    sigset_t one;
+    if (running->resumable || !number)
+        _exit(err_status(ERR_STOPPED));
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+    raise(number);
+    _exit(128 + number);
+}
 
 static void on_stop(int number)
 {
+    int64_t t = now(), first = atomic_load(&interrupted_at);
+    if (!stop_signal) {
+        stop_signal = number;
+        atomic_store(&asked_at, t);
+        alarm(1);
+    }
+    if (!atomic_load(&polls)) {
+        if (running->resumable)
+            say("stopped before it began; the same command begins again");
+        process_die();
+    }
+    if (number != SIGINT)
+        return;
+    if (!first)
+        atomic_store(&interrupted_at, t);
+    else if (t - first > SECOND / HUMAN_LEAST)
+        process_die();
+}
+
+// Before the second poll nothing was done yet that a stop could save.
+static int64_t patience(void)
+{
+    int64_t most = 3 * atomic_load(&longest);
+    if (!running->resumable || atomic_load(&polls) < 2)
+        return PATIENCE_NONE;
+    return most > PATIENCE_WORK ? most : PATIENCE_WORK;
+}
+
+static void on_clock(int number)
+{
     (void)number;
-    if (stop_asked)
-        _exit(err_status(ERR_STOPPED));
-    stop_asked = 1;
+    if (stop_seen)
+        return;
+    if (now() - atomic_load(&asked_at) > patience()) {
+        say("stopped while it waited for what did not end; what was saved before is whole");
+        process_die();
+    }
+    alarm(1);
 }
 
 static void on_save(int number)
@@ -31,8 +112,14 @@ static void on_save(int number)
 
 bool process_stop(void *user)
 {
+    int64_t t = now(), before = atomic_exchange(&polled_at, t);
     (void)user;
-    return stop_asked;
+    if (before && t - before > atomic_load(&longest))
+        atomic_store(&longest, t - before);
+    atomic_fetch_add(&polls, 1);
+    if (stop_signal)
+        stop_seen = 1;
+    return stop_signal;
 }
 
 bool cmd_take_save(void)
@@ -70,7 +157,7 @@ static void on_oom(const char *owner, size_t bytes)
     int n = snprintf(text, sizeof text,
                      "kmidi %s: out of memory: %zu more bytes for '%s' were refused; lower the batch size or the memory budget, or close "
                      "other programs\n",
-                     command_name, bytes, owner ? owner : "buffers");
+                     running->name, bytes, owner ? owner : "buffers");
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(err_status(ERR_MEMORY));
     _exit(err_status(ERR_MEMORY));
@@ -78,13 +165,15 @@ static void on_oom(const char *owner, size_t bytes)
 
 void process_start(const command *k)
 {
-    command_name = k->name;
+    running = k;
     base_on_oom(on_oom);
     signal(SIGPIPE, SIG_IGN);
     if (!k->polls_stop)
         return;
     handle(SIGINT, on_stop);
     handle(SIGTERM, on_stop);
+    handle(SIGXCPU, on_stop);
+    handle(SIGALRM, on_clock);
     if (!is_ignored(SIGHUP))
         handle(SIGHUP, on_stop);
     handle(SIGUSR1, on_save);

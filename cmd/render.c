@@ -39,7 +39,8 @@ static const char *find_font(const char *named)
 static bool is_font(const char *path)
 {
     char head[12] = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint64_t size;
+    int fd = file_open(path, &size, NULL);
     bool ok = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && !memcmp(head, "RIFF", 4) &&
               (!memcmp(head + 8, "sfbk", 4) || !memcmp(head + 8, "DLS ", 4));
     if (fd >= 0)

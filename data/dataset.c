@@ -84,14 +84,13 @@ static const char *settings_of(const dataset *d, const shard *s, arena *a)
     const char *all = s->info.settings;
     json *j = json_parse(all, strlen(all), NULL);
     const json *own = json_get(j, d->example->column);
-    if (own) {
-        strbuf text = {0};
+    strbuf text = {0};
+    if (own)
         json_dump(own, 0, &text);
-        all = arena_printf(a, "{\"%s\":%s}", d->example->column, text.s);
-        strbuf_free(&text);
-    }
+    const char *settings = own ? arena_printf(a, "{\"%s\":%s}", d->example->column, text.s) : arena_strdup(a, all);
+    strbuf_free(&text);
     json_free(j);
-    return all;
+    return settings;
 }
 
 static bool compare(const builder *b, const shard *s, err *e)

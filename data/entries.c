@@ -2,15 +2,14 @@
 // entries.c: finding where one entry ends takes no more than counting brackets outside of strings; what is between is left to json_parse.
 #include "data/entries.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/str.h"
 
 struct entries {
@@ -25,13 +24,11 @@ struct entries {
 
 static FILE *open_file(const char *path, err *e)
 {
-    struct stat st;
+    uint64_t size;
     FILE *f = NULL;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_errno(e, "the index '%s' cannot be opened; check `root` and `index`", path);
-    else if (!S_ISREG(st.st_mode))
-        err_set(e, ERR_FORMAT, "the index '%s' is not a file; check `root` and `index`", path);
+    int fd = file_open(path, &size, e);
+    if (fd < 0)
+        err_trail(e, "the index (check `root` and `index`)");
     else if (!(f = fdopen(fd, "r")))
         err_errno(e, "the index '%s' cannot be read", path);
     if (fd >= 0 && !f)

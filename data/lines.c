@@ -3,14 +3,13 @@
 #include "data/lines.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 struct lines {
     FILE *f;
@@ -20,14 +19,12 @@ struct lines {
 
 static FILE *open_text(const char *path, err *e)
 {
-    struct stat st;
+    uint64_t size;
     FILE *f = NULL;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_errno(e, "the index '%s' cannot be opened; check `root` and `index`", path);
-    else if (!S_ISREG(st.st_mode))
-        err_set(e, ERR_FORMAT, "the index '%s' is not a file; check `root` and `index`", path);
-    else if (st.st_size == 0)
+    int fd = file_open(path, &size, e);
+    if (fd < 0)
+        err_trail(e, "the index (check `root` and `index`)");
+    else if (size == 0)
         err_set(e, ERR_EMPTY, "the index '%s' is empty (0 bytes); there is nothing to prepare", path);
     else if ((f = fdopen(fd, "r")) != NULL)
         return f;

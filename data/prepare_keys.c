@@ -105,10 +105,9 @@ static void add_item(digest *d, const prepare *p, const reader_item *item)
 static void end_key(prepare *p, digest *d, uint64_t ordinal)
 {
     arena a = {.name = "key"};
-    char there[65];
     prepare_shard *s = &p->shards[ordinal];
     digest_close(d, s->key);
-    bool kept = shard_key(prepare_shard_path(p, &a, ordinal), there) && !strcmp(there, s->key);
+    bool kept = shard_is(prepare_shard_path(p, &a, ordinal), s->key);
     s->make = !kept && ordinal % (uint64_t)p->job->parts == (uint64_t)p->job->part - 1;
     p->report->shards_kept += kept;
     p->report->shards_missing += !kept && !s->make;

@@ -83,8 +83,8 @@ static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
     const char *path = prepare_shard_path(p, &a, ordinal);
     char **lines;
     size_t n = 0;
-    shard *s = shard_peek(path, NULL);
-    bool ours = s && !strcmp(s->info.key, p->shards[ordinal].key) && shard_rejected(path, &a, &lines, &n, NULL);
+    shard *s = shard_is(path, p->shards[ordinal].key) ? shard_peek(path, NULL) : NULL;
+    bool ours = s && shard_rejected(path, &a, &lines, &n, NULL);
     if (ours) {
         ++*found;
         uint64_t each = 1 + (uint64_t)prepare_copies(p, s->info.split), items = (uint64_t)s->items / each;
@@ -130,8 +130,7 @@ static uint64_t count_shards(const prepare *p)
     uint64_t n = 0;
     for (uint64_t i = 0; i < p->n_shards; i++) {
         arena a = {.name = "report"};
-        char key[65];
-        n += shard_key(prepare_shard_path(p, &a, i), key) && !strcmp(key, p->shards[i].key);
+        n += shard_is(prepare_shard_path(p, &a, i), p->shards[i].key);
         arena_free(&a);
     }
     return n;
@@ -184,12 +183,13 @@ static bool judge(const prepare *p, err *e)
 
 bool prepare_finish(prepare *p, err *e)
 {
-    uint64_t found, now;
+    uint64_t found, now = 0, before;
     do {
+        before = now;
         if (!write_report(p, &found, e))
             return false;
         now = count_shards(p);
-    } while (now > found);
+    } while (now > found && now > before);
     p->report->shards_missing = p->n_shards - found;
     remove_old(p);
     return judge(p, e);

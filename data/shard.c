@@ -97,6 +97,11 @@ static bool read_dialect(shard *s, err *e)
 static bool read_mel_sizes(shard *s, err *e)
 {
     h5_shape mel;
+    json *all = json_parse(s->info.settings, strlen(s->info.settings), NULL);
+    bool said = json_type(json_get(all, "mel")) == JSON_OBJECT;
+    json_free(all);
+    if (!said)
+        return shard_damaged(s, e, "attribute 'settings' does not say how 'mel' was made");
     if (!h5_stat(s->file->h5, "mel", &mel, e))
         return false;
     if (mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS)
@@ -277,6 +282,19 @@ bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e
     *n = (size_t)count;
     h5_close(f);
     return ok;
+}
+
+bool shard_is(const char *path, const char *key)
+{
+    arena a = {.name = "shard"};
+    char **lines;
+    const char *const *attributes;
+    size_t n;
+    shard *s = shard_open(path, NULL);
+    bool is = s && !strcmp(s->info.key, key) && shard_attributes(s, &a, &attributes, NULL) && shard_rejected(path, &a, &lines, &n, NULL);
+    shard_close(s);
+    arena_free(&a);
+    return is;
 }
 
 bool shard_key(const char *path, char key[65])

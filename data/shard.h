@@ -143,6 +143,8 @@ int64_t shard_item_count(const shard *s, int column, int64_t i);
 bool shard_attributes(shard *s, arena *a, const char *const **out, err *e) MUST_CHECK;
 // The rejected lines, for the report; owned by `a`.
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e) MUST_CHECK;
+// Whether the shard of this key is there and whole, as far as can be told without reading its features (kmidi verify does).
+bool shard_is(const char *path, const char *key);
 // The key of the shard at `path`; false (and no error) when there is none that could be read.
 bool shard_key(const char *path, char key[65]);
 

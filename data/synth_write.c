@@ -127,11 +127,15 @@ static bool is_ours(const char *manifest, err *e)
 {
     arena a = {.name = "synth"};
     char line[512] = "";
-    FILE *f = fopen(manifest, "r");
+    uint64_t size;
     bool ok = true;
-    if (f) {
-        size_t n = fread(line, 1, sizeof line - 1, f);
-        fclose(f);
+    if (file_exists(manifest)) {
+        int fd = file_open(manifest, &size, e);
+        if (fd < 0)
+            return false;
+        ssize_t got = pread(fd, line, sizeof line - 1, 0);
+        close(fd);
+        size_t n = got > 0 ? (size_t)got : 0;
         n = (size_t)(memchr(line, '\n', n) ? (char *)memchr(line, '\n', n) - line : (long)n);
         json *j = json_parse(line, n, NULL);
         ok = json_bool(json_get(j, "synthetic"), false) ||

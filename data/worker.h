@@ -12,8 +12,8 @@
 //             r.ok ? use(r.bytes, r.n) : reject(r.e.code, r.e.text);        // err_name(r.e.code): "damaged", "crash", "timeout", "memory"
 //     workers_close(w);
 //
-// Workers are forked from the caller when the pool is opened and when one is replaced. They hold none of its files, ignore SIGINT (the
-// caller decides), print nothing, and end when the caller does: on Linux at once (with the thread that put the
+// Workers are forked from the caller when the pool is opened and when one is replaced. They hold none of its files, ignore SIGINT, SIGTERM
+// and SIGHUP (the caller decides), print nothing, and end when the caller does: on Linux at once (with the thread that put the
 // item), elsewhere when they are done with their item, or at its time limit. `fn` may use memory, files, and libraries that no other thread
 // of the caller is using while a worker is forked. Results that pile up behind a slow item are left in the workers beyond 32 MiB.
 #ifndef KMIDI_DATA_WORKER_H

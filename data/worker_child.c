@@ -34,11 +34,13 @@ static void set_signals(void)
     sigemptyset(&last.sa_mask);
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
         sigaction(deadly[i], &last, NULL);
-    signal(SIGINT, SIG_IGN); // ^C goes to all of the terminal's processes; the caller decides what becomes of it
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    // ^C goes to all of the terminal's processes, a scheduler's signals to all of a job's: the caller decides what becomes of them. A
+    // worker that ended by itself would have its item blamed.
+    static const int callers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
+    for (size_t i = 0; i < sizeof callers / sizeof *callers; i++)
+        signal(callers[i], SIG_IGN);
     signal(SIGALRM, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXCPU, SIG_DFL);
 }
 
 static bool read_all(int fd, void *bytes, size_t n)

@@ -3,14 +3,13 @@
 #include "export/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 
 // The format allows 100 MB; 16 MiB hold 100,000 tensors, and a parsed header takes many times its size in memory.
@@ -234,15 +233,9 @@ static bool read_header(safetensors *s, uint64_t size, arena *a, err *e)
 safetensors *safetensors_open(const char *path, arena *a, err *e)
 {
     safetensors *s = NEW(a, safetensors, 1);
-    struct stat st;
-    *s = (safetensors){.path = arena_strdup(a, path), .fd = open(path, O_RDONLY | O_CLOEXEC)};
-    bool ok = s->fd >= 0 && fstat(s->fd, &st) == 0;
-    if (!ok)
-        (void)err_errno(e, "cannot open '%s'", path);
-    else if (!S_ISREG(st.st_mode))
-        ok = err_set(e, ERR_FORMAT, "'%s' is not a file", path);
-    else
-        ok = read_header(s, (uint64_t)st.st_size, a, e);
+    uint64_t size;
+    *s = (safetensors){.path = arena_strdup(a, path), .fd = file_open(path, &size, e)};
+    bool ok = s->fd >= 0 && read_header(s, size, a, e);
     if (ok)
         return s;
     safetensors_close(s);

@@ -3,13 +3,17 @@
 #include "train/events.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/digest.h"
+#include "base/file.h"
+#include "base/str.h"
 
-enum { TAG_MAX = 200 }; // bytes of a tag; records then stay below EVENTS_RECORD
+enum { TAG_MAX = 200 };      // bytes of a tag; records then stay below EVENTS_RECORD
+#define TIME_MOST 9999999998 // of ten digits
 
 struct events {
     FILE *file;
@@ -140,6 +144,27 @@ static bool write_record(events *v, const uint8_t *bytes, size_t n, err *e)
     return err_errno(e, "cannot write '%s'; free some space, or set logging.tensorboard=false", v->path);
 }
 
+bool events_resume(events *v, int64_t step, err *e)
+{
+    uint8_t record[EVENTS_RECORD];
+    return write_record(v, record, events_session_record(wall_time(), step + 1, record), e);
+}
+
+// Seconds for the name of a new file. TensorBoard reads a folder's files in the order of their names, so it comes behind all that are
+// there, also of a run that went on within a second, or on a machine whose clock is behind.
+static long long name_time(const char *dir, double now, arena *a)
+{
+    long long time = (long long)now;
+    size_t n;
+    char **list = file_list(a, dir, "events.out.tfevents.*", &n);
+    for (size_t i = 0; i < n; i++) {
+        long long other = strtoll(strstr(path_base(list[i]), "tfevents.") + strlen("tfevents."), NULL, 10);
+        if (other >= time && other < TIME_MOST)
+            time = other + 1;
+    }
+    return time;
+}
+
 events *events_open(const char *dir, int64_t resumed_at, arena *a, err *e)
 {
     char host[256] = "localhost";
@@ -147,15 +172,15 @@ events *events_open(const char *dir, int64_t resumed_at, arena *a, err *e)
         snprintf(host, sizeof host, "localhost");
     double now = wall_time();
     events *v = NEW(a, events, 1);
-    v->path = arena_printf(a, "%s/events.out.tfevents.%010lld.%s.%ld.0", dir, (long long)now, host, (long)getpid());
+    v->path = arena_printf(a, "%s/events.out.tfevents.%010lld.%s.%ld.0", dir, name_time(dir, now, a), host, (long)getpid());
     v->file = fopen(v->path, "ab");
     if (!v->file) {
         (void)err_errno(e, "cannot write '%s'", v->path);
         return NULL;
     }
     uint8_t record[EVENTS_RECORD];
-    if (!write_record(v, record, events_version_record(now, record), e) ||
-        (resumed_at >= 0 && !write_record(v, record, events_session_record(now, resumed_at, record), e)) || !events_flush(v, e)) {
+    if (!write_record(v, record, events_version_record(now, record), e) || (resumed_at >= 0 && !events_resume(v, resumed_at, e)) ||
+        !events_flush(v, e)) {
         events_close(v);
         return NULL;
     }

@@ -3,8 +3,8 @@
 // format.
 //
 // Each record is `u64 length | u32 masked CRC-32C of the length | bytes | u32 masked CRC of the bytes`. A file starts with the version
-// record. A resumed run opens a new file with a SessionLog START at its step, so that TensorBoard discards what an interrupted run had
-// written beyond it. Nothing here allocates after events_open.
+// record. A resumed run opens a new file with a SessionLog START: TensorBoard discards what other files have from that step on, so it is
+// the step after the one that was saved. Nothing here allocates after events_open.
 #ifndef KMIDI_TRAIN_EVENTS_H
 #define KMIDI_TRAIN_EVENTS_H
 
@@ -16,8 +16,10 @@
 
 typedef struct events events;
 
-// "DIR/events.out.tfevents.TIME.HOST.PID.0". resumed_at < 0: a new run.
+// "DIR/events.out.tfevents.TIME.HOST.PID.0". resumed_at: the step that was saved last; < 0: a new run.
 events *events_open(const char *dir, int64_t resumed_at, arena *a, err *e) MUST_CHECK;
+// What was written of later steps than `step` does not count any more.
+bool events_resume(events *v, int64_t step, err *e) MUST_CHECK;
 bool events_scalar(events *v, int64_t step, const char *tag, double value, err *e) MUST_CHECK;
 bool events_flush(events *v, err *e) MUST_CHECK;
 void events_close(events *v); // accepts NULL

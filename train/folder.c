@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,12 +61,20 @@ static void log_line(void *user, log_level level, const char *line)
         f->inner->write(f->inner->user, level, line);
 }
 
+// What stands under the name may not be ours: a pipe is not waited for.
 static int open_append(const char *path, err *e)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    struct stat st;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return fd;
     if (fd < 0)
         (void)err_errno(e, "cannot write '%s'", path);
-    return fd;
+    else
+        (void)err_set(e, ERR_IO, "'%s' is not a file; remove it", path);
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 static bool take_lock(folder *f, arena *a, err *e)
@@ -170,6 +179,21 @@ bool folder_cut(folder *f, int64_t metrics_bytes, err *e)
         return err_errno(e, "cannot shorten '%s/metrics.jsonl'", f->path);
     f->metrics_bytes = lseek(f->metrics, 0, SEEK_END);
     return true;
+}
+
+char *folder_last_metric(const folder *f, arena *a)
+{
+    size_t room = sizeof f->line, n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
+    char *tail = arena_alloc(a, room + 1, 1), *end;
+    int fd = open(folder_file(f, "metrics.jsonl", a), O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : pread(fd, tail, n, (off_t)f->metrics_bytes - (off_t)n);
+    if (fd >= 0)
+        close(fd);
+    if (got != (ssize_t)n || n < 2 || tail[n - 1] != '\n')
+        return NULL;
+    tail[n - 1] = 0;
+    end = strrchr(tail, '\n');
+    return end ? end + 1 : n < room ? tail : NULL;
 }
 
 void folder_close(folder *f)

@@ -42,6 +42,7 @@ const char *folder_file(const folder *f, const char *name, arena *a);
 bool folder_write(const folder *f, const char *name, const char *text, size_t n, err *e) MUST_CHECK;
 void folder_note(folder *f, const char *line);                                // into log.txt alone
 bool folder_metric(folder *f, const char *line, size_t n, err *e) MUST_CHECK; // a line without newline; nothing is allocated
+char *folder_last_metric(const folder *f, arena *a);                          // its last line; NULL without one
 bool folder_sync(folder *f, err *e) MUST_CHECK;                               // metrics.jsonl is on the disk
 bool folder_take_save(const folder *f);                                       // a file SAVE was there; it is removed
 // Replaces DONE, STOPPED, FAILED by `state` with its reason; NULL removes them.

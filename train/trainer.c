@@ -49,6 +49,8 @@ static bool run_window(trainer *t, window *w, err *e)
     if (t->choice.grad_accum > 1)
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
     for (; w->batches < n; w->batches++) {
+        if (w->batches && env_stop(t->s.env)) // nothing of a step is kept before its end: it is done again
+            return err_set(e, ERR_STOPPED, "asked to stop during a step");
         const batch *b = take_batch(t, e);
         if (!b)
             return false;
@@ -137,8 +139,10 @@ bool trainer_step(trainer *t, err *e)
         t->s.train.seek(t->s.train.self, (uint64_t)t->state.epoch, (uint64_t)t->state.batch);
     t->seeked = true;
     profile_begin(t->profile);
-    if (!run_window(t, &w, e) || !update(t, &w, e))
+    if (!run_window(t, &w, e) || !update(t, &w, e)) {
+        t->seeked = false;
         return false;
+    }
     profile_end(t->profile);
     advance(t, &w);
     double took = hw_seconds() - began;

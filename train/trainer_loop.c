@@ -141,8 +141,12 @@ static bool log_when_due(trainer *t, err *e)
 // As soon as all its steps are timed, so that a long run need not end first.
 static bool step(trainer *t, err *e)
 {
-    if (!trainer_step(t, e))
-        return false;
+    err inner = {0};
+    if (!trainer_step(t, &inner)) {
+        if (inner.code != ERR_STOPPED && e)
+            *e = inner;
+        return inner.code == ERR_STOPPED; // seen by the loop
+    }
     if (profile_complete(t->profile))
         trainer_write_profile(t);
     return log_when_due(t, e);

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/hw.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "train/profile_files.h"
 #include "train/trainer_internal.h"
@@ -176,14 +177,35 @@ static bool repair_names(trainer *t, err *e)
     return ok;
 }
 
+static const char *const step_figures[] = {"loss", "lr", "grad_norm", "samples_per_s"};
+
+// The evaluation of the saved step is still to come, or came and was not saved: TensorBoard forgets the whole step, and is told of its
+// training once more.
+static bool repeat_events(trainer *t, err *e)
+{
+    arena a = {.name = "events"};
+    char tag[64], *line = folder_last_metric(t->folder, &a);
+    json *j = line ? json_parse(line, strlen(line), NULL) : NULL;
+    bool same = j && json_int(json_get(j, "step"), -1) == t->state.step && !strcmp(json_str(json_get(j, "kind"), ""), "train");
+    bool ok = !same || events_resume(t->events, t->state.step - 1, e);
+    for (size_t i = 0; ok && same && i < sizeof step_figures / sizeof *step_figures; i++) {
+        snprintf(tag, sizeof tag, "train/%s", step_figures[i]);
+        ok = events_scalar(t->events, t->state.step, tag, json_num(json_get(j, step_figures[i]), NAN), e);
+    }
+    json_free(j);
+    arena_free(&a);
+    return ok && (!same || events_resume(t->events, t->state.step, e)) && events_flush(t->events, e);
+}
+
 bool trainer_attach(trainer *t, folder *f, err *e)
 {
     t->folder = f;
     if (t->s.resume && (!folder_cut(f, t->state.metrics_bytes, e) || !repair_names(t, e)))
         return false;
-    if (t->o->tensorboard)
-        t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
-    return !t->o->tensorboard || t->events;
+    if (!t->o->tensorboard)
+        return true;
+    t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
+    return t->events && (!t->s.resume || t->state.evaluated == t->state.step || repeat_events(t, e));
 }
 
 // Metrics

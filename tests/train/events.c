@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "tests/test.h"
+#include "tests/train/small.h"
 #include "train/events.h"
 
 static const char *hex(const uint8_t *bytes, size_t n)
@@ -55,6 +59,116 @@ TEST(events_are_read_by_tensorboard)
     EXPECT_INT(status, 0);
     EXPECT_HAS(out, "[(10, 1.0), (20, 0.5), (30, 0.3333)]");
     arena_free(&a);
+}
+
+// A run of twelve steps in four processes
+
+enum { LAST = 12 };
+static int64_t stop_after, kill_after, step_now;
+
+static bool stop_there(void *user)
+{
+    (void)user;
+    return step_now >= stop_after;
+}
+
+static void note_step(void *user, const trainer_tick *t)
+{
+    (void)user;
+    step_now = t->step;
+    if (t->step >= kill_after)
+        _exit(0);
+}
+
+static void train_part(const char *dir, bool resume, int64_t stop, int64_t die)
+{
+    small_run s;
+    trainer_result r;
+    err e = {0};
+    small_open(&s, "dynamics_engine", 8, 10);
+    small_validate(&s, 2);
+    s.o.epochs = 1000, s.o.max_steps = LAST, s.o.eval_every_steps = 2, s.o.save_every_steps = 3, s.o.tensorboard = true;
+    s.env.stop = stop_there, s.setup.tick = note_step;
+    stop_after = stop, kill_after = die, step_now = 0;
+    s.setup.resume = resume ? arena_printf(&s.a, "%s/checkpoints/last.h5", dir) : NULL;
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    folder *f = !t ? NULL : resume ? folder_reopen(dir, NULL, &s.a, &e) : folder_create(dir, false, NULL, &s.a, &e);
+    bool ok = t && f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e);
+    if (!ok)
+        fprintf(stderr, "%s\n", e.text);
+    _exit(!ok);
+}
+
+static void run_process(const char *dir, bool resume, int64_t stop, int64_t die)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        train_part(dir, resume, stop, die);
+    waitpid(child, &status, 0);
+    EXPECT_INT(status, 0);
+}
+
+// What TensorBoard has of a tag: the steps in the order of the records, each START taking away what is not below it.
+static void steps_of(const char *dir, const char *tag, strbuf *out)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n_files, n, count = 0;
+    int64_t steps[200];
+    char **list = file_list(&a, dir, "events.out.*", &n_files);
+    for (size_t i = 0; i < n_files; i++) {
+        char *bytes = file_read(&a, list[i], 1 << 20, &n, &e);
+        for (size_t at = 0, size; bytes && at + 16 <= n; at += size + 16) {
+            memcpy(&size, bytes + at, 8);
+            const uint8_t *event = (const uint8_t *)bytes + at + 12;
+            if (size < 12 || event[9] != 0x10) // no step
+                continue;
+            int64_t step = event[10];
+            bool start = event[11] == 0x3a;
+            for (size_t k = 0; start && k < count;)
+                if (steps[k] >= step)
+                    memmove(steps + k, steps + k + 1, sizeof *steps * (--count - k));
+                else
+                    k++;
+            if (!start && memmem(event, size, tag, strlen(tag)))
+                steps[count++] = step;
+        }
+    }
+    strbuf_printf(out, "%s", tag);
+    for (size_t i = 0; i < count; i++)
+        strbuf_printf(out, " %lld", (long long)steps[i]);
+    strbuf_printf(out, "\n");
+    arena_free(&a);
+}
+
+TEST(events_have_every_point_once_after_stops_and_kills)
+{
+    const char *dir = test_path("run"), *out, *peers = getenv("PEERS_PYTHON");
+    static const char train[] = "train/loss 1 2 3 4 5 6 7 8 9 10 11 12\n", val[] = "val/loss 2 4 6 8 10 12\n";
+    strbuf seen = {0};
+    run_process(dir, false, 4, LAST + 1); // asked to stop before its evaluation of step 4, which is saved without
+    run_process(dir, true, LAST + 1, 5);  // killed with step 4 evaluated and step 5 done, nothing saved
+    run_process(dir, true, LAST + 1, 8);  // killed with step 6 saved
+    run_process(dir, true, 7, LAST + 1);  // stopped where nothing is due
+    run_process(dir, true, LAST + 1, LAST + 1);
+    steps_of(dir, "train/loss", &seen);
+    EXPECT_STR(seen.s, train);
+    seen.len = 0;
+    steps_of(dir, "val/loss", &seen);
+    EXPECT_STR(seen.s, val);
+    strbuf_free(&seen);
+    if (!peers)
+        return;
+    EXPECT_INT(test_shell(&out,
+                          "%s -c \"from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E; "
+                          "a = E('%s'); a.Reload(); "
+                          "[print(t, *[s.step for s in a.Scalars(t)]) for t in ('train/loss', 'val/loss')]\" 2>/dev/null",
+                          peers, dir),
+               0);
+    EXPECT_HAS(out, train);
+    EXPECT_HAS(out, val);
 }
 
 TEST(events_name_a_folder_that_cannot_be_written)
