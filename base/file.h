@@ -22,8 +22,8 @@ void file_sweep(const char *dir);
 // For reading; -1 with a sentence where `path` is no regular file. It never waits: a pipe, a terminal or a socket where a file belongs is
 // refused at once. What opens files by name (HDF5) asks here first.
 int file_open(const char *path, uint64_t *size, err *e) MUST_CHECK;
-// The whole file, terminated by a NUL behind its n bytes. A file over `limit` bytes is refused. Pipes are read too (a shell's <(command)), but
-// not waited for longer than FILE_PATIENCE seconds.
+// The whole file, terminated by a NUL behind its n bytes. A file over `limit` bytes is refused. Pipes are read too (a shell's <(command)),
+// but not waited for longer than FILE_PATIENCE seconds.
 enum { FILE_PATIENCE = 5 };
 char *file_read(arena *a, const char *path, size_t limit, size_t *n, err *e) MUST_CHECK;
 bool file_make_dirs(const char *path, err *e) MUST_CHECK; // like mkdir -p
