@@ -57,10 +57,17 @@ typedef struct config_key {
     const char *help;    // one line
 } config_key;
 
+// A key that people know from elsewhere and that means nothing here; `why` ends the sentence "'NAME' is no key here: ...".
+typedef struct config_other {
+    const char *name, *why;
+} config_other;
+
 typedef struct config_table {
     const char *what; // "training": for titles and errors
     const config_key *keys;
     size_t n;
+    const config_other *others;
+    size_t n_others;
 } config_table;
 
 typedef struct config config;

@@ -85,7 +85,7 @@ const config_table *prepare_table(arena *a)
         if (size[i])
             memcpy(keys + at, part[i], size[i] * sizeof *keys);
     config_table *t = NEW(a, config_table, 1);
-    *t = (config_table){"data", keys, n};
+    *t = (config_table){.what = "data", .keys = keys, .n = n};
     return t;
 }
 

@@ -87,6 +87,16 @@ static bool check_bijection(const safetensors *s, const params *p, bool probe, c
     return ok;
 }
 
+bool safetensors_check_params(const char *path, const params *p, err *e)
+{
+    arena a = {.name = "safetensors"};
+    safetensors *s = safetensors_open(path, &a, e);
+    bool ok = s && check_bijection(s, p, file_has_probe(s, p), path, e);
+    safetensors_close(s);
+    arena_free(&a);
+    return ok;
+}
+
 bool safetensors_load_params(const char *path, params *p, int *converted, err *e)
 {
     arena a = {.name = "safetensors"};

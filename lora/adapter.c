@@ -2,6 +2,7 @@
 // adapter.c: reading and writing the two files (adapter.h).
 #include "lora/adapter.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,12 +136,32 @@ static bool read_dialect(lora_adapter *l, arena *a, err *e)
                    l->folder, where, l->dialect, all_dialects(a));
 }
 
+// PEFT saves an adapter that is not called "default" to a folder of its name: those of `folder`, "" where there is none.
+static const char *named_adapters(const char *folder, arena *a)
+{
+    enum { SHOWN = 8 };
+    const char *list = "";
+    int n = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        const char *path = path_join(a, folder, entry->d_name);
+        if (*entry->d_name == '.' || !lora_is_adapter(path) || ++n > SHOWN)
+            continue;
+        list = arena_printf(a, "%s%s'%s'", list, *list ? ", " : "", path);
+    }
+    if (d)
+        closedir(d);
+    return n > SHOWN ? arena_printf(a, "%s and %d more", list, n - SHOWN) : list;
+}
+
 static lora_adapter *open_folder(const char *folder, arena *a, err *e)
 {
     lora_adapter *l = NEW(a, lora_adapter, 1);
     l->folder = arena_strdup(a, folder);
     if (!lora_is_adapter(folder)) {
-        (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s", folder, CONFIG, TENSORS);
+        const char *below = named_adapters(folder, a);
+        (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s%s%s", folder, CONFIG, TENSORS,
+                      *below ? "; it holds adapters by name, give one of them: " : "", below);
         return NULL;
     }
     return read_config(l, a, e) && read_meta(l, a, e) && read_dialect(l, a, e) ? l : NULL;
@@ -157,7 +178,8 @@ static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
     l->p = l->sites ? declare_tensors(l->sites, shapes, a, e) : NULL;
     if (!l->p)
         return err_trail(e, "'%s'", l->folder);
-    if (params_allocate(l->p, 0, e) && safetensors_load_params(path_join(a, l->folder, TENSORS), l->p, NULL, e))
+    const char *path = path_join(a, l->folder, TENSORS); // ranks are the configuration's word: the file first, then the memory
+    if (safetensors_check_params(path, l->p, e) && params_allocate(l->p, 0, e) && safetensors_load_params(path, l->p, NULL, e))
         return true;
     lora_unload(l);
     return false;

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lora/lora.h"
+#include "lora/match_internal.h"
 
 // ---- Reading
 
@@ -16,6 +16,11 @@ typedef struct reader {
     arena *a;
     err *e;
 } reader;
+
+static bool is_null(const json *v)
+{
+    return json_type(v) == JSON_NONE || json_type(v) == JSON_NULL;
+}
 
 static bool is_set(const json *v)
 {
@@ -33,50 +38,58 @@ static bool is_set(const json *v)
     }
 }
 
-// Keys that make it another method, and what that is called.
+// Keys that make it another method, and what that is called. Of a method with settings, {} is all of them at their defaults.
 static const struct {
     const char *key, *method;
+    bool settings;
 } methods[] = {
-    {"use_dora", "DoRA (use_dora)"},
-    {"use_qalora", "QALoRA (use_qalora)"},
-    {"alora_invocation_tokens", "activated LoRA (alora_invocation_tokens)"},
-    {"megatron_config", "Megatron layers (megatron_config)"},
-    {"layer_replication", "layer replication (layer_replication)"},
-    {"lora_bias", "LoRA with a bias of its own (lora_bias)"},
-    {"fan_in_fan_out", "transposed weights (fan_in_fan_out)"},
-    {"trainable_token_indices", "trained tokens (trainable_token_indices)"},
-    {"use_bdlora", "block-diagonal LoRA (use_bdlora)"},
-    {"velora_config", "VeLoRA (velora_config)"},
-    {"monteclora_config", "MonteCLoRA (monteclora_config)"},
-    {"kasa_config", "KaSA (kasa_config)"},
-    {"arrow_config", "Arrow routing (arrow_config)"},
+    {"use_dora", "DoRA (use_dora)", false},
+    {"use_qalora", "QALoRA (use_qalora)", false},
+    {"alora_invocation_tokens", "activated LoRA (alora_invocation_tokens)", false},
+    {"megatron_config", "Megatron layers (megatron_config)", false},
+    {"layer_replication", "layer replication (layer_replication)", false},
+    {"lora_bias", "LoRA with a bias of its own (lora_bias)", false},
+    {"trainable_token_indices", "trained tokens (trainable_token_indices)", false},
+    {"use_bdlora", "block-diagonal LoRA (use_bdlora)", true},
+    {"velora_config", "VeLoRA (velora_config)", true},
+    {"monteclora_config", "MonteCLoRA (monteclora_config)", true},
+    {"kasa_config", "KaSA (kasa_config)", true},
+    {"arrow_config", "Arrow routing (arrow_config)", true},
 };
 
-// Ways to begin that change the base's weights too: B A is then not what is to be added to the base as it was.
-static const char *const changing[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
+// Ways to begin that leave the base's weights and what an adapter computes alone. The others ("pissa", "olora", "corda", "loftq",
+// "lora_ga", "mica") change one of them: B A is then not what is to be added to the base as it was.
+static const char *const beginnings[] = {"gaussian", "eva", "orthogonal", "true", "false"};
 
 static bool refuse(const reader *r, const char *method)
 {
     return err_set(r->e, ERR_MISMATCH, "'%s' is of the method %s, which kmidi does not have: it takes plain LoRA", r->path, method);
 }
 
+static bool check_beginning(const reader *r)
+{
+    const char *begin = json_str(json_get(r->root, "init_lora_weights"), NULL);
+    bool known = !begin;
+    for (size_t i = 0; !known && i < sizeof beginnings / sizeof *beginnings; i++)
+        known = !strcasecmp(begin, beginnings[i]);
+    return known || refuse(r, arena_printf(r->a, "%s (init_lora_weights), whose base is another than before", begin));
+}
+
 static bool check_method(const reader *r)
 {
     const char *type = json_str(json_get(r->root, "peft_type"), NULL), *bias = json_str(json_get(r->root, "bias"), "none");
-    const char *begin = json_str(json_get(r->root, "init_lora_weights"), "");
     if (json_type(r->root) != JSON_OBJECT || !type)
         return err_set(r->e, ERR_FORMAT, "'%s' is no adapter configuration of PEFT: it has no 'peft_type'", r->path);
     if (strcmp(type, "LORA"))
         return refuse(r, type);
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (is_set(json_get(r->root, methods[i].key)))
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        const json *v = json_get(r->root, methods[i].key);
+        if (is_set(v) || (methods[i].settings && json_type(v) == JSON_OBJECT))
             return refuse(r, methods[i].method);
+    }
     if (strcmp(bias, "none"))
         return refuse(r, arena_printf(r->a, "trained biases (bias: %s)", bias));
-    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
-        if (str_starts(begin, changing[i]))
-            return refuse(r, arena_printf(r->a, "%s (init_lora_weights), whose base is another than before", begin));
-    return true;
+    return check_beginning(r);
 }
 
 static bool wrong(const reader *r, const char *key, const char *what)
@@ -87,8 +100,7 @@ static bool wrong(const reader *r, const char *key, const char *what)
 static bool read_number(const reader *r, const char *key, double fallback, double least, double below, double *out)
 {
     const json *v = json_get(r->root, key);
-    bool absent = json_type(v) == JSON_NONE || json_type(v) == JSON_NULL;
-    *out = absent ? fallback : json_num(v, NAN);
+    *out = is_null(v) ? fallback : json_num(v, NAN);
     return (*out >= least && *out < below) || wrong(r, key, "a number in its range");
 }
 
@@ -147,8 +159,8 @@ static bool read_layers(const reader *r, lora_config *c)
     if (!one && json_type(v) != JSON_ARRAY && is_set(v))
         return wrong(r, "layers_to_transform", "a list of numbers");
     for (size_t i = 0; i < n; i++) {
-        list[i] = json_num(one ? v : json_at(v, i), -1);
-        if (!(list[i] >= 0 && list[i] < 1e6 && list[i] == floor(list[i])))
+        list[i] = json_num(one ? v : json_at(v, i), NAN);
+        if (!(fabs(list[i]) < 1e6 && list[i] == floor(list[i]))) // PEFT counts nothing below 0, but takes it
             return wrong(r, "layers_to_transform", "a list of numbers");
     }
     c->layers = list, c->n_layers = n;
@@ -163,16 +175,32 @@ static bool read_dialect(const reader *r, lora_config *c)
     return c->dialect || !is_set(v) || wrong(r, "dialect", "the name of a dialect of tokens");
 }
 
+// What PEFT's LoraConfig refuses (__post_init__), and transposed weights, which it takes back at the first linear layer, not at a
+// parameter.
+static bool check_together(const reader *r, const lora_config *c)
+{
+    bool text = c->targets.regex != NULL, layers = !is_null(json_get(r->root, "layers_to_transform"));
+    const json *parameters = json_get(r->root, "target_parameters"), *pattern = json_get(r->root, "layers_pattern");
+    const char *why = text && layers                         ? "layers_to_transform does not go with a target_modules that is one text"
+                      : text && !is_null(pattern)            ? "layers_pattern does not go with a target_modules that is one text"
+                      : c->layers_pattern.n && !layers       ? "layers_pattern says nothing without layers_to_transform"
+                      : json_type(parameters) == JSON_STRING ? "target_parameters is a list of names, not one text"
+                      : c->parameters.n && !text && !c->targets.names.n && is_set(json_get(r->root, "fan_in_fan_out"))
+                          ? "fan_in_fan_out does not go with target_parameters"
+                          : NULL;
+    return !why || err_set(r->e, ERR_VALUE, "'%s': %s: PEFT refuses it too; write the names of the modules as a list", r->path, why);
+}
+
 static bool read_all(const reader *r, lora_config *c)
 {
     double rank;
     *c = (lora_config){.rslora = json_bool(json_get(r->root, "use_rslora"), false)};
-    if (!check_method(r) || !read_number(r, "r", 8, 1, 1 << 20, &rank) || !read_number(r, "lora_alpha", 8, -1e6, 1e6, &c->alpha) ||
-        !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) || !read_choice(r, "target_modules", &c->targets) ||
-        !read_choice(r, "exclude_modules", &c->exclude) || !read_names(r, "target_parameters", &c->parameters) ||
-        !read_names(r, "modules_to_save", &c->save) || !read_pattern(r, "rank_pattern", &c->ranks) ||
-        !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) || !read_names(r, "layers_pattern", &c->layers_pattern) ||
-        !read_dialect(r, c))
+    if (!check_method(r) || !read_number(r, "r", 8, 1, LORA_RANK_MOST + 1, &rank) ||
+        !read_number(r, "lora_alpha", 8, -1e6, 1e6, &c->alpha) || !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) ||
+        !read_choice(r, "target_modules", &c->targets) || !read_choice(r, "exclude_modules", &c->exclude) ||
+        !read_names(r, "target_parameters", &c->parameters) || !read_names(r, "modules_to_save", &c->save) ||
+        !read_pattern(r, "rank_pattern", &c->ranks) || !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) ||
+        !read_names(r, "layers_pattern", &c->layers_pattern) || !read_dialect(r, c) || !check_together(r, c))
         return false;
     c->r = (int64_t)rank;
     c->all_linear = c->targets.regex && !strcasecmp(c->targets.regex, "all-linear");
@@ -235,29 +263,47 @@ static bool is_linear(const adapter_site *s, arena *a)
     return !strcmp(arena_printf(a, "%s.weight", site_path(s, a)), s->weight);
 }
 
-// Names that the targets are found by: those of the configuration that fit one of this kind, or every path.
-static lora_names names_of(const lora_config *c, const adapters *l, bool linear, arena *a)
+static lora_names paths_of(const adapters *l, bool linear, arena *a)
 {
-    size_t n = 0, given = c->targets.names.n;
-    const char **list = NEW(a, const char *, (size_t)l->n + given + 1);
-    for (size_t i = 0; i < given; i++) {
-        bool any = false;
-        for (int k = 0; k < l->n; k++)
-            any = any || (is_linear(&l->site[k], a) == linear && (str_ends(site_path(&l->site[k], a), c->targets.names.list[i])));
-        if (any)
-            list[n++] = c->targets.names.list[i];
-    }
-    for (int k = 0; !given && k < l->n; k++)
+    const char **list = NEW(a, const char *, (size_t)l->n + 1);
+    size_t n = 0;
+    for (int k = 0; k < l->n; k++)
         if (is_linear(&l->site[k], a) == linear)
             list[n++] = site_path(&l->site[k], a);
     return (lora_names){list, n};
 }
 
-static void set_targets(json *o, const lora_config *c, const adapters *l, arena *a)
+// The names of the configuration that fit a linear layer.
+static lora_names names_of(const lora_config *c, const adapters *l, arena *a)
 {
-    lora_names found = names_of(c, l, true, a), modules = c->together || c->all_linear ? found : c->targets.names;
-    lora_names matrices = c->together ? names_of(c, l, false, a) : c->parameters;
-    if (c->targets.regex && !c->all_linear && found.n)
+    size_t n = 0;
+    const char **list = NEW(a, const char *, c->targets.names.n + 1);
+    for (size_t i = 0; i < c->targets.names.n; i++) {
+        bool any = false;
+        for (int k = 0; k < l->n; k++)
+            any = any || (is_linear(&l->site[k], a) && lora_fits_name(site_path(&l->site[k], a), c->targets.names.list[i]));
+        if (any)
+            list[n++] = c->targets.names.list[i];
+    }
+    return (lora_names){list, n};
+}
+
+// PEFT, too, would find these layers and nothing else by the expression: it tries it on all modules, and stops at those of other kinds.
+static bool regex_holds(const lora_config *c, const model_def *m, size_t linear, arena *a)
+{
+    lora_config theirs = *c;
+    theirs.together = false, theirs.parameters = (lora_names){0};
+    const adapters *k = c->targets.regex && !c->all_linear ? lora_match(&theirs, m, false, a, NULL) : NULL;
+    return k && (size_t)k->n == linear;
+}
+
+static void set_targets(json *o, const lora_config *c, const model_def *m, const adapters *l, arena *a)
+{
+    lora_names paths = paths_of(l, true, a), matrices = c->together ? paths_of(l, false, a) : c->parameters;
+    lora_names modules = c->together && c->targets.names.n ? names_of(c, l, a) : c->targets.names;
+    if (c->all_linear || (c->together && !c->targets.names.n))
+        modules = paths;
+    if (regex_holds(c, m, paths.n, a) || (c->targets.regex && !c->together && !c->all_linear))
         json_set_str(o, "target_modules", c->targets.regex);
     else
         json_set(o, "target_modules", modules.n ? names_json(&modules) : json_array());
@@ -271,7 +317,7 @@ static void set_patterns(json *o, const lora_config *c, const adapters *l, arena
     for (int i = 0; i < l->n; i++) {
         const adapter_site *s = &l->site[i];
         double rank = (double)s->rank, alpha = (double)s->scale * (c->rslora ? sqrt(rank) : rank);
-        const char *key = escaped(site_path(s, a), a);
+        const char *key = escaped(lora_by_parameter(c, s->weight) ? s->weight : site_path(s, a), a);
         if (s->rank != c->r)
             json_set_int(ranks, key, s->rank);
         if (fabs(alpha - c->alpha) > 1e-5 * fabs(c->alpha))
@@ -319,7 +365,7 @@ bool lora_config_write(const lora_config *c, const model_def *m, const char *bas
         json_set_int(o, "r", c->r);
         set_number(o, "lora_alpha", c->alpha);
         json_set_bool(o, "use_rslora", c->rslora);
-        set_targets(o, c, l, &a);
+        set_targets(o, c, m, l, &a);
         json_set(o, "modules_to_save", names_json(&c->save));
         if (c->exclude.regex)
             json_set_str(o, "exclude_modules", c->exclude.regex);

@@ -13,6 +13,8 @@
 #include "base/json.h"
 #include "models/model.h"
 
+enum { LORA_RANK_MOST = 4096 }; // also above the smaller side of a matrix, as in PEFT
+
 typedef struct lora_names {
     const char *const *list;
     size_t n;
@@ -47,15 +49,16 @@ typedef struct lora_config {
     const char *dialect; // a key of ours: which events tokens stand for; NULL: not said
 } lora_config;
 
-// The sites in the order of the model's layers. `strict`: each name of `targets` and `save` must fit something (a configuration that a
-// person wrote); else at least one must. ERR_VALUE lists what there is, and the nearest.
+// The sites in the order of the model's layers. `strict`: every name, number and pattern must change something (a configuration that a
+// person wrote); else one target must be found, and nothing asked for that PEFT refuses or that is no matrix of `m`. ERR_VALUE lists what
+// there is, and the nearest.
 const adapters *lora_match(const lora_config *c, const model_def *m, bool strict, arena *a, err *e) MUST_CHECK;
 
 // PEFT's adapter_config.json, keys sorted, indented by 2. What PEFT has other or no words for is put into names of `m`: matrices of LSTMs,
 // all-linear, and ranks and alphas that differ (one key a target). `base`: what base_model_name_or_path says; may be NULL.
 bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out, err *e) MUST_CHECK;
 // Reads one, from whichever program. Keys that are not known are ignored, as PEFT does; a method other than plain LoRA is ERR_MISMATCH and
-// named. `path` is for messages.
+// named; combinations that PEFT refuses are ERR_VALUE. `path` is for messages.
 bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c, err *e) MUST_CHECK;
 
 #endif

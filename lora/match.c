@@ -7,16 +7,17 @@
 //     layers_to_transform     counts only for names that are not whole paths: the number behind layers_pattern, or the first number that is
 //                             at least the third part of the path; a target without such a number is out
 //
-// Matrices of LSTMs are matched as PEFT matches parameters: by their own paths, nothing else counts.
+// Matrices named in `parameters` (target_parameters) are matched as PEFT matches parameters: by their own paths, nothing else counts. Where
+// names mean modules and matrices together (a configuration of ours), exclude_modules and modules_to_save keep either from being a target.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "autograd/op.h"
 #include "base/regex.h"
-#include "lora/lora.h"
+#include "lora/match_internal.h"
 
-static bool fits_name(const char *path, const char *name)
+bool lora_fits_name(const char *path, const char *name)
 {
     size_t n = strlen(path), m = strlen(name);
     return m && n >= m && !strcmp(path + n - m, name) && (n == m || path[n - m - 1] == '.');
@@ -25,12 +26,12 @@ static bool fits_name(const char *path, const char *name)
 static bool fits_names(const char *path, const lora_names *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (fits_name(path, l->list[i]))
+        if (lora_fits_name(path, l->list[i]))
             return true;
     return false;
 }
 
-static bool fits_choice(const lora_choice *c, const char *path, bool *fits, err *e)
+bool lora_fits_choice(const lora_choice *c, const char *path, bool *fits, err *e)
 {
     if (c->regex)
         return regex_test(c->regex, path, REGEX_WHOLE, fits, e);
@@ -51,15 +52,15 @@ static bool is_saved(const lora_names *save, const char *path, bool *saved, err 
 }
 
 // The index of the layer that a path lies in; -1: in none.
-static bool layer_index(const lora_config *c, const char *path, long *index, err *e)
+bool lora_layer_index(const lora_names *patterns, const char *path, long *index, err *e)
 {
     arena a = {.name = "patterns"};
     bool ok = true;
     *index = -1;
-    if (!c->layers_pattern.n)
+    if (!patterns->n)
         ok = regex_number(".*?\\.[^.]*\\.(\\d+)\\.", path, REGEX_BEGIN, index, e);
-    for (size_t i = 0; ok && *index < 0 && i < c->layers_pattern.n; i++)
-        ok = regex_number(arena_printf(&a, "(?:^|.*?\\.)%s\\.(\\d+)\\.", c->layers_pattern.list[i]), path, REGEX_BEGIN, index, e);
+    for (size_t i = 0; ok && *index < 0 && i < patterns->n; i++)
+        ok = regex_number(arena_printf(&a, "(?:^|.*?\\.)%s\\.(\\d+)\\.", patterns->list[i]), path, REGEX_BEGIN, index, e);
     arena_free(&a);
     return ok;
 }
@@ -70,10 +71,10 @@ static bool in_layers(const lora_config *c, const char *path, bool *in, err *e)
     bool whole = false;
     for (size_t i = 0; i < c->targets.names.n; i++)
         whole = whole || !strcmp(c->targets.names.list[i], path);
-    *in = !c->n_layers || c->targets.regex || c->all_linear || whole;
+    *in = !c->n_layers || whole;
     if (*in)
         return true;
-    if (!layer_index(c, path, &index, e))
+    if (!lora_layer_index(&c->layers_pattern, path, &index, e))
         return false;
     for (size_t i = 0; i < c->n_layers; i++)
         *in = *in || (index >= 0 && c->layers[i] == (double)index);
@@ -87,105 +88,86 @@ static const tensor *behind_views(const tensor *t)
     return t;
 }
 
-static bool is_target(const lora_config *c, const network *n, const layer_info *l, bool *is, err *e)
+// exclude_modules and modules_to_save leave `path` alone.
+static bool is_free(const lora_config *c, const char *path, bool *is, err *e)
 {
-    bool out = false, saved = false, in = false;
-    *is = false;
-    if (l->kind == LAYER_RECURRENT && c->together)
-        return c->all_linear || fits_choice(&c->targets, l->name, is, e);
-    if (l->kind == LAYER_RECURRENT) {
-        *is = fits_names(l->name, &c->parameters);
-        return true;
-    }
-    if ((c->exclude.regex || c->exclude.names.n) && !fits_choice(&c->exclude, l->name, &out, e))
+    bool out = false, saved = false;
+    if ((c->exclude.regex || c->exclude.names.n) && !lora_fits_choice(&c->exclude, path, &out, e))
         return false;
-    if (!is_saved(&c->save, l->name, &saved, e))
+    if (!is_saved(&c->save, path, &saved, e))
         return false;
-    if (c->all_linear)
-        *is = behind_views(n->out) != l->y;
-    else if (!fits_choice(&c->targets, l->name, is, e) || !in_layers(c, l->name, &in, e))
-        return false;
-    *is = *is && !out && !saved && (in || c->all_linear);
+    *is = !out && !saved;
     return true;
+}
+
+// As a module, or a matrix that is named like one.
+bool lora_is_named(const lora_config *c, const char *path, bool *is, err *e)
+{
+    bool in = false, may = false;
+    if (!lora_fits_choice(&c->targets, path, is, e) || !in_layers(c, path, &in, e) || !is_free(c, path, &may, e))
+        return false;
+    *is = *is && in && may;
+    return true;
+}
+
+// By all-linear we leave the model's output alone; of a bare network PEFT takes every linear layer.
+bool lora_is_module(const lora_config *c, const network *n, const layer_info *l, bool *is, err *e)
+{
+    *is = false;
+    if (l->kind == LAYER_RECURRENT && (!c->together || c->all_linear))
+        return true;
+    if (!c->all_linear)
+        return lora_is_named(c, l->name, is, e);
+    if (!is_free(c, l->name, is, e))
+        return false;
+    *is = *is && (!c->together || behind_views(n->out) != l->y);
+    return true;
+}
+
+bool lora_by_parameter(const lora_config *c, const char *weight)
+{
+    return !c->together && fits_names(weight, &c->parameters);
+}
+
+const char *lora_target_path(const lora_config *c, const layer_info *l)
+{
+    return lora_by_parameter(c, l->weight) ? l->weight : l->name;
+}
+
+bool lora_fits_pattern(const char *pattern, const char *path, bool *fits, err *e)
+{
+    arena a = {.name = "patterns"};
+    bool ok = regex_test(arena_printf(&a, "(.*\\.)?(%s)", pattern), path, REGEX_WHOLE, fits, e);
+    arena_free(&a);
+    return ok;
 }
 
 static bool pattern_value(const lora_pattern *p, const char *path, double fallback, double *value, err *e)
 {
-    arena a = {.name = "patterns"};
     bool ok = true, found = false;
     *value = fallback;
     for (size_t i = 0; ok && !found && i < p->n; i++) {
-        ok = regex_test(arena_printf(&a, "(.*\\.)?(%s)", p->keys[i]), path, REGEX_WHOLE, &found, e);
+        ok = lora_fits_pattern(p->keys[i], path, &found, e);
         if (found)
             *value = p->values[i];
     }
-    arena_free(&a);
     return ok;
 }
 
 static bool make_site(const lora_config *c, const layer_info *l, arena *a, adapter_site *s, err *e)
 {
     double rank, alpha;
-    if (!pattern_value(&c->ranks, l->name, (double)c->r, &rank, e) || !pattern_value(&c->alphas, l->name, c->alpha, &alpha, e))
+    const char *key = lora_target_path(c, l);
+    if (!pattern_value(&c->ranks, key, (double)c->r, &rank, e) || !pattern_value(&c->alphas, key, c->alpha, &alpha, e))
         return false;
-    if (rank < 1 || rank != floor(rank) || rank > (double)(l->in < l->out ? l->in : l->out))
-        return err_set(e, ERR_VALUE, "a rank of %g does not fit '%s', a matrix [%lld, %lld]: 1 to %lld is possible", rank, l->name,
-                       (long long)l->out, (long long)l->in, (long long)(l->in < l->out ? l->in : l->out));
+    if (rank < 1 || rank != floor(rank) || rank > LORA_RANK_MOST)
+        return err_set(e, ERR_VALUE, "a rank of %g does not fit '%s': whole numbers from 1 to %d do", rank, l->name, LORA_RANK_MOST);
     *s = (adapter_site){.weight = arena_strdup(a, l->weight),
                         .a = arena_printf(a, "%s.lora_A.weight", l->name),
                         .b = arena_printf(a, "%s.lora_B.weight", l->name),
                         .rank = (int64_t)rank,
                         .scale = (float)(alpha / (c->rslora ? sqrt(rank) : rank)),
-                        .dropout = l->kind == LAYER_LINEAR ? (float)c->dropout : 0};
-    return true;
-}
-
-// ---- What was asked for and is not there
-
-static void list_layers(const network *n, strbuf *out)
-{
-    enum { SHOWN = 24 };
-    for (int i = 0; i < n->n_layers && i < SHOWN; i++)
-        strbuf_printf(out, "%s%s", i ? ", " : "", n->layers[i].name);
-    if (n->n_layers > SHOWN)
-        strbuf_printf(out, " and %d more", n->n_layers - SHOWN);
-}
-
-static const char *last_part(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
-}
-
-static bool matches_nothing(const network *n, const char *what, const char *name, err *e)
-{
-    arena a = {.name = "names"};
-    strbuf there = {0};
-    const char **names = NEW(&a, const char *, 2 * MODEL_LAYERS);
-    size_t k = 0;
-    for (int i = 0; i < n->n_layers; i++) {
-        names[k++] = n->layers[i].name;
-        names[k++] = last_part(n->layers[i].name);
-    }
-    const char *near = name ? str_nearest(name, names, k) : NULL;
-    list_layers(n, &there);
-    (void)err_set(e, ERR_VALUE, "%s%s%s%s matches no layer of %s%s%s%s; there are %s", what, name ? " '" : "", name ? name : "",
-                  name ? "'" : "", n->model->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-                  there.s ? there.s : "none");
-    strbuf_free(&there);
-    arena_free(&a);
-    return false;
-}
-
-static bool check_names(const lora_config *c, const network *n, err *e)
-{
-    for (size_t i = 0; i < c->targets.names.n; i++) {
-        bool any = false;
-        for (int k = 0; k < n->n_layers; k++)
-            any = any || fits_name(n->layers[k].name, c->targets.names.list[i]);
-        if (!any)
-            return matches_nothing(n, "target_modules:", c->targets.names.list[i], e);
-    }
+                        .dropout = l->kind == LAYER_LINEAR && key == l->name ? (float)c->dropout : 0};
     return true;
 }
 
@@ -216,7 +198,7 @@ static bool find_whole(const lora_config *c, const network *n, bool strict, adap
     l->whole = whole;
     for (size_t k = 0; strict && k < c->save.n; k++)
         if (!used[k])
-            return matches_nothing(n, "modules_to_save:", c->save.list[k], e);
+            return lora_matches_nothing(n, "modules_to_save:", c->save.list[k], e);
     return true;
 }
 
@@ -224,15 +206,14 @@ static bool find_sites(const lora_config *c, const network *n, adapters *l, aren
 {
     adapter_site *sites = NEW(a, adapter_site, (size_t)n->n_layers + 1);
     for (int i = 0; i < n->n_layers; i++) {
-        bool is;
-        if (!is_target(c, n, &n->layers[i], &is, e))
+        bool is = lora_by_parameter(c, n->layers[i].weight);
+        if (!is && !lora_is_module(c, n, &n->layers[i], &is, e))
             return false;
         if (is && !make_site(c, &n->layers[i], a, &sites[l->n++], e))
             return false;
     }
     l->site = sites;
-    return l->n || matches_nothing(n, c->targets.regex ? "target_modules: the expression" : "target_modules with the other choices",
-                                   c->targets.regex, e);
+    return true;
 }
 
 const adapters *lora_match(const lora_config *c, const model_def *m, bool strict, arena *a, err *e)
@@ -240,7 +221,8 @@ const adapters *lora_match(const lora_config *c, const model_def *m, bool strict
     arena bare = {.name = "layers"};
     adapters *l = NEW(a, adapters, 1);
     const network *n = model_build(m, params_open(&bare), &(model_dims){.batch = 1, .time = 1}, &bare, e);
-    bool ok = n && (!strict || check_names(c, n, e)) && find_sites(c, n, l, a, e) && find_whole(c, n, strict, l, a, e);
+    bool ok = n && lora_check_read(c, n, e) && find_sites(c, n, l, a, e) && find_whole(c, n, strict, l, a, e) &&
+              (strict ? lora_check_written(c, n, l, e) : lora_check_found(c, n, l, e));
     arena_free(&bare);
     return ok ? l : NULL;
 }

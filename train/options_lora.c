@@ -44,6 +44,10 @@ static bool check_lora(const config *c, const train_options *o, const lora_confi
     if (o->init_from)
         return err_set(e, ERR_CONFIG, "%s: with adapters the weights come from 'lora.base'; leave 'init_from' out",
                        config_where(c, "init_from"));
+    bool numbered = l->layers_pattern.n != 1 || strcmp(l->layers_pattern.list[0], "layers");
+    if (numbered && !l->n_layers)
+        return err_set(e, ERR_CONFIG, "%s: 'lora.layers_pattern' says nothing without 'lora.layers_to_transform'; leave it out",
+                       config_where(c, "lora.layers_pattern"));
     arena a = {.name = "layers"};
     bool ok = lora_match(l, o->model, true, &a, e) != NULL;
     arena_free(&a);

@@ -22,7 +22,7 @@ static const config_key keys[] = {
     {"train.early_stopping.patience", CONFIG_INT, NULL, .max = INFINITY, .help = "evaluations without progress"},
     {"memory.budget", CONFIG_BYTES, NULL, .max = INFINITY, .help = "bytes"},
 };
-static const config_table table = {"testing", keys, sizeof keys / sizeof *keys};
+static const config_table table = {.what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys};
 
 static arena mem;
 

@@ -473,7 +473,7 @@ TEST(mel_settings_come_from_a_config)
     config_key *keys;
     const feature_def *d = feature_find("mel", &e);
     size_t n = feature_keys(d, &a, &keys);
-    config_table table = {"test", keys, n};
+    config_table table = {.what = "test", .keys = keys, .n = n};
     config *c = config_open(&table, &a);
     const char *text = "mel:\n  preset: librosa\n  sample_rate: 44100\n  top_db: none\n  power: 1\n  center: false\n  fmin: 30\n";
     mel_settings s = {0}, bad = {0};

@@ -86,7 +86,9 @@ TEST(adapter_configurations_of_other_methods_are_named_and_refused)
         {"{\"peft_type\": \"LORA\", \"layer_replication\": [[0, 2]]}", "layer replication"},
         {"{\"peft_type\": \"LORA\", \"lora_bias\": true}", "a bias of its own"},
         {"{\"peft_type\": \"LORA\", \"bias\": \"all\"}", "bias: all"},
-        {"{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true}", "transposed"},
+        {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"mica\"}", "mica"},
+        {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"something\"}", "something"},
+        {"{\"peft_type\": \"LORA\", \"arrow_config\": {}}", "Arrow"},
         {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"pissa_niter_4\"}", "pissa"},
         {"{\"peft_type\": \"LORA\", \"kasa_config\": {\"x\": 1}}", "KaSA"},
     };
@@ -95,6 +97,7 @@ TEST(adapter_configurations_of_other_methods_are_named_and_refused)
         EXPECT_ERR(reads(rows[i].text, &e), e, ERR_MISMATCH, rows[i].part);
     EXPECT_OK(
         reads("{\"peft_type\": \"LORA\", \"init_lora_weights\": \"gaussian\", \"something_new\": {\"x\": 1}, \"use_dora\": false}", &e), e);
+    EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true, \"loftq_config\": {}, \"eva_config\": {\"rho\": 2.0}}", &e), e);
 }
 
 TEST(adapter_configurations_that_are_damaged)
@@ -108,7 +111,25 @@ TEST(adapter_configurations_that_are_damaged)
     EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [1]}", &e), e, ERR_VALUE, "target_modules");
     EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": {\"a\": 1}}", &e), e, ERR_VALUE, "target_modules");
     EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"rank_pattern\": {\"a\": \"b\"}}", &e), e, ERR_VALUE, "rank_pattern");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"layers_to_transform\": [-1]}", &e), e, ERR_VALUE, "layers_to_transform");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"layers_to_transform\": [1.5]}", &e), e, ERR_VALUE, "layers_to_transform");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"r\": 4097}", &e), e, ERR_VALUE, "'r' is not a number in its range");
+}
+
+TEST(adapter_configurations_that_peft_refuses)
+{
+    err e = {0};
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"fc.\", \"layers_to_transform\": []}", &e), e, ERR_VALUE,
+               "layers_to_transform does not go with a target_modules that is one text");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\", \"layers_to_transform\": 0}", &e), e, ERR_VALUE,
+               "layers_to_transform does not go");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"fc.\", \"layers_pattern\": \"layers\"}", &e), e, ERR_VALUE,
+               "layers_pattern does not go");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [\"fc1\"], \"layers_pattern\": [\"layers\"]}", &e), e, ERR_VALUE,
+               "layers_pattern says nothing without layers_to_transform");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [], \"target_parameters\": \"fc1.weight\"}", &e), e, ERR_VALUE,
+               "target_parameters is a list");
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_parameters\": [\"fc1.weight\"], \"fan_in_fan_out\": true}", &e), e, ERR_VALUE,
+               "fan_in_fan_out does not go");
 }
 
 // ---- What PEFT saved
@@ -363,6 +384,10 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
     EXPECT_ERR(loads(copied("dora", "\"use_dora\": false", "\"use_dora\": true"), m, &e), e, ERR_MISMATCH, "DoRA");
     rewrite(copied("meant", "x", "x"), NULL, NULL, NULL, "model", "groove_predictor");
     EXPECT_ERR(loads(test_path("meant"), m, &e), e, ERR_MISMATCH, "adapts a groove_predictor, not a dynamics_engine");
+    d = copied("outer/mine", "x", "x");
+    EXPECT_ERR(loads(test_path("outer"), m, &e), e, ERR_MISSING, "it holds adapters by name, give one of them: '");
+    EXPECT_HAS(e.text, "outer/mine'");
+    EXPECT_OK(loads(d, m, &e), e);
     d = copied("pickle", "x", "x");
     EXPECT_INT(test_shell(NULL, "cd '%s' && mv adapter_model.safetensors adapter_model.bin", d), 0);
     EXPECT_ERR(loads(d, m, &e), e, ERR_FORMAT, "a pickle that could run anything");

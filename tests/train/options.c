@@ -117,3 +117,29 @@ TEST(options_of_all_shipped_configurations)
         arena_free(&a);
     }
 }
+
+static bool refuses(const char *lora, const char *part)
+{
+    err e = {0};
+    char text[600];
+    snprintf(text, sizeof text, "model: melody_transformer\ndata: {train: a.h5, val: b.h5}\nlora:\n  base: base.h5\n%s", lora);
+    train_options o;
+    bool ok = !read_text(text, GIB(8), &o, &e) && e.code == ERR_CONFIG && strstr(e.text, part);
+    if (!ok)
+        printf("%s instead of %s\n", e.text, part);
+    return ok;
+}
+
+TEST(options_of_other_adapters_are_refused_by_name)
+{
+    EXPECT(
+        refuses("  target_modules: [fc1]\n  use_dora: true\n", "x.yaml:6:3: 'lora.use_dora' is no key here: DoRA is a method that kmidi"));
+    EXPECT(refuses("  target_modules: [fc1]\n  bias: lora_only\n", "'lora.bias' is no key here: biases stay as they are"));
+    EXPECT(refuses("  target_modules: [fc1]\n  loftq_config: {bits: 4}\n", "'lora.loftq_config' is no key here: LoftQ is a method"));
+    EXPECT(refuses("  target_modules: [fc1]\n  target_parameters: [lstm.weight_ih_l0]\n", "are named in lora.target_modules"));
+    EXPECT(refuses("  target_modules: [fc1]\n  use_rsloraa: true\n", "unknown key 'lora.use_rsloraa'; did you mean"));
+    EXPECT(refuses("  target_modules: fc[12]\n  layers_to_transform: [0]\n", "x.yaml:5:3: lora: layers_to_transform counts for a list"));
+    EXPECT(refuses("  target_modules: [fc1]\n  layers_pattern: blocks\n", "'lora.layers_pattern' says nothing without"));
+    EXPECT(refuses("  target_modules: [fc1]\n  rank_pattern: {fc4: 2}\n", "rank_pattern: 'fc4' matches none of the targets"));
+    EXPECT(refuses("  target_modules: [fc1]\n  exclude_modules: [fc5]\n", "exclude_modules: 'fc5' matches no layer"));
+}
