@@ -50,9 +50,9 @@ static const char *meant(const config_table *t, const char *name, arena *a)
 
 bool config_unknown(const config_table *t, const char *name, const char *where, err *e)
 {
-    for (size_t i = 0; i < t->n_others; i++)
-        if (!strcmp(t->others[i].name, name))
-            return err_set(e, ERR_CONFIG, "%s: '%s' is no key here: %s", where, name, t->others[i].why);
+    for (const config_other *o = t->others; o && o->name; o++)
+        if (!strcmp(o->name, name))
+            return err_set(e, ERR_CONFIG, "%s: '%s' is no key here: %s", where, name, o->why);
     arena a = {.name = "config names"};
     const char *best = meant(t, name, &a);
     if (best) {

@@ -66,8 +66,7 @@ typedef struct config_table {
     const char *what; // "training": for titles and errors
     const config_key *keys;
     size_t n;
-    const config_other *others;
-    size_t n_others;
+    const config_other *others; // NULL, or ended by a NULL name
 } config_table;
 
 typedef struct config config;

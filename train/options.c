@@ -166,53 +166,7 @@ static const config_key keys[] = {
     {"logging.every", CONFIG_INT, "10", 1, 1e9, .help = "steps between two lines of metrics.jsonl"},
     {"logging.tensorboard", CONFIG_BOOL, "true", .help = "write TensorBoard event files into the run folder"},
 };
-#define METHOD(name, method)                                                                                                               \
-    {                                                                                                                                      \
-        "lora." name, method " is a method that kmidi does not have: it takes plain LoRA; leave it out"                                    \
-    }
-#define SETTING(name)                                                                                                                      \
-    {                                                                                                                                      \
-        "lora." name, "it says nothing without a method that kmidi does not have (docs/lora.md); leave it out"                             \
-    }
-#define FIXED(name, what)                                                                                                                  \
-    {                                                                                                                                      \
-        "lora." name, what "; leave it out"                                                                                                \
-    }
-
-// PEFT's other keys (LoraConfig, 0.21), in its order.
-static const config_other others[] = {
-    FIXED("fan_in_fan_out", "weights here are never transposed"),
-    FIXED("bias", "biases stay as they are; modules_to_save trains a module whole, its bias too"),
-    FIXED("init_lora_weights", "A begins as a linear layer of PyTorch does and B with zeros, as PEFT's true"),
-    METHOD("megatron_config", "Megatron"),
-    SETTING("megatron_core"),
-    METHOD("trainable_token_indices", "training single tokens"),
-    METHOD("loftq_config", "LoftQ"),
-    METHOD("eva_config", "EVA"),
-    METHOD("corda_config", "CorDA"),
-    METHOD("lora_ga_config", "LoRA-GA"),
-    METHOD("use_dora", "DoRA"),
-    METHOD("velora_config", "VeLoRA"),
-    METHOD("alora_invocation_tokens", "activated LoRA"),
-    METHOD("use_qalora", "QALoRA"),
-    SETTING("qalora_group_size"),
-    METHOD("monteclora_config", "MonteCLoRA"),
-    METHOD("layer_replication", "layer replication"),
-    SETTING("runtime_config"),
-    METHOD("lora_bias", "LoRA with a bias of its own"),
-    {"lora.target_parameters", "matrices of an LSTM are named in lora.target_modules, as lstm.weight_ih_l0"},
-    METHOD("use_bdlora", "block-diagonal LoRA"),
-    METHOD("arrow_config", "Arrow routing"),
-    METHOD("kasa_config", "KaSA"),
-    FIXED("ensure_weight_tying", "the head of the transformer is its embedding, which adapters leave alone"),
-    {"lora.base_model_name_or_path", "the model that is adapted is lora.base"},
-    FIXED("task_type", "the model says what it is for"),
-    FIXED("peft_type", "it is LORA"),
-    FIXED("inference_mode", "it is for loading"),
-};
-
-const config_table train_table = {"training", keys, sizeof keys / sizeof *keys, .others = others,
-                                  .n_others = sizeof others / sizeof *others};
+const config_table train_table = {.what = "training", .keys = keys, .n = sizeof keys / sizeof *keys, .others = train_lora_others};
 
 // Profiles: what is left for training on a machine of that size, alone or beside a resident language-model stack (design: memory).
 typedef struct profile {

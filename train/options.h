@@ -76,6 +76,7 @@ typedef struct train_options {
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e) MUST_CHECK;
 
 // The part of it that options_lora.c reads.
+extern const config_other train_lora_others[]; // PEFT's keys that are none of ours, ended by a NULL name
 bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;
 
 // A resumed run may be given other values only for keys that do not touch its numbers (how long, how often, how it is shown). The first key
