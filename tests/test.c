@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "tests/matrix.h"
 
 // A test program has one state: the list of tests, and the one that runs.
 static test_case *first_test, **next_test = &first_test;
@@ -282,10 +283,6 @@ static bool is_wanted(const test_case *t, char *const *parts, int n)
     return n == 0;
 }
 
-typedef struct tally {
-    int passed, failed, skipped;
-} tally;
-
 static void run_one(const test_case *t, bool verbose, tally *sum)
 {
     current = t, failures = 0, skipped = false;
@@ -344,5 +341,8 @@ int main(int argc, char **argv)
             else
                 run_one(t, verbose, &sum);
         }
+    static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
+    if (!list && is_wanted(&matrix, argv + optind, argc - optind))
+        matrix_run(verbose, &sum);
     return list ? 0 : print_counts(&sum);
 }
