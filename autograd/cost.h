@@ -22,7 +22,7 @@ cost_phase cost_phase_of(const plan_step *s);
 cost_phases cost_of(const cost_model *c, const plan *p); // c NULL: the estimates as they are
 double cost_seconds(const cost_model *c, const plan *p); // all of it
 double cost_step(const cost_model *c, const plan_step *s);
-// From when each step of `p` began and ended (run_part_timed).
+// From when each step of `p` began and ended (run_go).
 void cost_learn(cost_model *c, const plan *p, const run_span *spans);
 
 #endif

@@ -39,7 +39,8 @@ typedef enum op_flags {
     OP_INPLACE_ANY = 8, // ... of any input of the output's size
     OP_RANDOM = 16,     // draws from seed and step
     OP_AGAIN = 32,      // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy of the node
-    OP_EXACT = 64       // neither what it reads nor what it makes is kept in fewer bits (precision.h)
+    OP_EXACT = 64,      // neither what it reads nor what it makes is kept in fewer bits (precision.h)
+    OP_FORM = 128       // the same numbers in another form: of a weight it is made once for as long as that stays
 } op_flags;
 
 // A small case for the tests: inputs are filled from (seed, scale), integers below `below`.

@@ -121,11 +121,11 @@ static int choose_threads(double cost_ns, const plan_options *o)
     return n < 1 ? 1 : n > most ? most : n;
 }
 
-// Where gradients are added up over several runs, or no weight ever changes, weights in another format outlive a run.
+// Where gradients are added up over several runs, or no weight ever changes, other forms of weights outlive a run.
 static bool is_once(const planner *q, const node *n)
 {
     bool stay = q->o->weights_stay || (q->o->grad_mode == GRAD_ADD && q->o->grads);
-    return stay && n->op == op_get(OP_cast) && n->in[0]->kind == TENSOR_PARAM;
+    return stay && (n->op->flags & OP_FORM) && n->in[0]->kind == TENSOR_PARAM;
 }
 
 static void make_steps(planner *q)

@@ -26,7 +26,7 @@ typedef struct plan_step {
     const tensor *grad;
     int param; // index into params of `grad`
     int threads;
-    bool once;      // casts a weight and is kept: skipped while the weights stay (GRAD_ADD, weights_stay, run_step_again)
+    bool once;      // another form of a weight, kept: left out by a run_pass of the same_weights (GRAD_ADD, weights_stay)
     double cost_ns; // estimate on one thread
 } plan_step;
 
@@ -41,7 +41,7 @@ typedef struct plan_options {
     const params *params; // may be NULL: a graph without parameters
     tensor *const *grads; // gradient of params->list[i], NULL where it has none; bound to the flat gradient buffer
     grad_mode grad_mode;  // GRAD_ADD: each run adds to what is there (accumulation)
-    bool weights_stay;    // they are the same in every run but the first: casts of them are kept (run_step_again)
+    bool weights_stay;    // they are the same in every run but the first: other forms of them are kept
     bool no_inplace;      // for tests: every tensor its own place
 } plan_options;
 

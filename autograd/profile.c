@@ -184,14 +184,11 @@ void profile_part_end(profile *f, profile_part part, double began)
         add_span(f, f->plan->n_steps + (int)part, began, hw_seconds());
 }
 
-void profile_run(profile *f, run *r, uint64_t seed, uint64_t step, uint64_t part)
+void profile_run(profile *f, run *r, const run_pass *p)
 {
-    if (!f || !f->on) {
-        run_part(r, seed, step, part, true);
-        return;
-    }
-    run_part_timed(r, seed, step, part, true, f->spans);
-    for (int i = 0; i < f->plan->n_steps; i++)
+    bool timed = f && f->on;
+    run_go(r, p, timed ? f->spans : NULL);
+    for (int i = 0; timed && i < f->plan->n_steps; i++)
         if (f->spans[i].end > 0)
             add_span(f, i, f->spans[i].begin, f->spans[i].end);
 }

@@ -7,7 +7,7 @@
 //     double at = profile_clock(f);
 //     ... take a batch ...
 //     profile_part_end(f, PROFILE_WAIT, at);
-//     profile_run(f, run, seed, step, 0);                     // run_part, timed node by node when this step is
+//     profile_run(f, run, &pass);                        // run_go, timed node by node when this step is
 //     profile_end(f);
 //     profile_table(f, &text);                           // profile_print.c
 //
@@ -54,8 +54,7 @@ void profile_begin(profile *f);
 void profile_end(profile *f);
 double profile_clock(const profile *f); // 0 when this step is not timed
 void profile_part_end(profile *f, profile_part part, double began);
-// A batch of training: run_part.
-void profile_run(profile *f, run *r, uint64_t seed, uint64_t step, uint64_t part);
+void profile_run(profile *f, run *r, const run_pass *p); // a batch: run_go
 
 bool profile_complete(const profile *f);                               // all steps are timed
 int profile_steps(const profile *f);                                   // timed so far

@@ -119,48 +119,45 @@ static void run_move(const run *r, const move *m)
         m->to[i] += m->from[i];
 }
 
-static void run_slot(const run *r, slot *s, uint64_t seed, uint64_t step, uint64_t part, bool training)
+static void run_slot(const run *r, slot *s, const run_pass *p)
 {
     if (!s->forward) {
         run_move(r, &s->m);
         return;
     }
-    s->c.seed = seed;
-    s->c.step = step;
-    s->c.part = part;
-    s->c.training = training;
+    s->c.seed = p->seed;
+    s->c.step = p->step;
+    s->c.part = p->part;
+    s->c.training = p->training;
     s->forward(&s->c);
 }
 
-void run_part(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training)
-{
-    for (int i = 0; i < r->n; i++)
-        if (part == 0 || !r->slots[i].once)
-            run_slot(r, &r->slots[i], seed, step, part, training);
-}
-
-void run_step(run *r, uint64_t seed, uint64_t step, bool training)
-{
-    run_part(r, seed, step, 0, training);
-}
-
-void run_step_again(run *r, uint64_t seed, uint64_t step, bool training)
-{
-    for (int i = 0; i < r->n; i++)
-        if (!r->slots[i].once)
-            run_slot(r, &r->slots[i], seed, step, 0, training);
-}
-
-void run_part_timed(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training, run_span *spans)
+static void go_timed(run *r, const run_pass *p, run_span *spans)
 {
     memset(spans, 0, sizeof *spans * (size_t)r->plan->n_steps);
     double now = hw_seconds();
     for (int i = 0; i < r->n; i++) {
-        if (part > 0 && r->slots[i].once)
+        if (p->same_weights && r->slots[i].once)
             continue;
         double begin = now;
-        run_slot(r, &r->slots[i], seed, step, part, training);
+        run_slot(r, &r->slots[i], p);
         now = hw_seconds();
         spans[r->step[i]] = (run_span){begin, now};
     }
+}
+
+void run_go(run *r, const run_pass *p, run_span *spans)
+{
+    if (spans) {
+        go_timed(r, p, spans);
+        return;
+    }
+    for (int i = 0; i < r->n; i++)
+        if (!p->same_weights || !r->slots[i].once)
+            run_slot(r, &r->slots[i], p);
+}
+
+void run_step(run *r, uint64_t seed, uint64_t step, bool training)
+{
+    run_go(r, &(run_pass){.seed = seed, .step = step, .training = training}, NULL);
 }

@@ -19,16 +19,23 @@ run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e) 
 void run_close(run *r);                    // accepts NULL
 void *run_input(run *r, const char *name); // NULL when the graph has none of that name
 void *run_data(run *r, const tensor *t);   // where t lies; meaningful for inputs and plan outputs
-void run_step(run *r, uint64_t seed, uint64_t step, bool training);
-// The same, when no weight has changed since the last run_step: what was made of weights alone is still there.
-void run_step_again(run *r, uint64_t seed, uint64_t step, bool training);
-// The same for part `part` of a batch that is split along its first dimension into parts of this plan's size: random draws are those that
-// these elements would have in the whole. The weights are those of part 0.
-void run_part(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training);
-// The same, for --profile (profile.h), with hw_seconds before and after each plan step; zeros for those that do nothing.
+
+// One pass through the plan. Random draws are a function of (seed, step) and of an element's place in the batch.
+typedef struct run_pass {
+    uint64_t seed, step;
+    uint64_t part;     // of a batch that is split along its first dimension into parts of this plan's size: draws are those
+                       // that these elements would have in the whole
+    bool training;     // dropout is the identity where false
+    bool same_weights; // none has changed since the pass before: what was made of weights alone is still there
+} run_pass;
+
+// When a step of the plan began and ended, by hw_seconds; zeros for one that did nothing.
 typedef struct run_span {
     double begin, end;
 } run_span;
-void run_part_timed(run *r, uint64_t seed, uint64_t step, uint64_t part, bool training, run_span *spans);
+
+// `spans` is NULL, or [n_steps] to fill, for --profile (profile.h).
+void run_go(run *r, const run_pass *p, run_span *spans);
+void run_step(run *r, uint64_t seed, uint64_t step, bool training); // a whole batch, by new weights
 
 #endif

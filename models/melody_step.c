@@ -39,7 +39,7 @@ static const float *next(generator *g, int token, err *e)
     melody *m = g->self;
     (void)e;
     *m->note = token;
-    (m->began ? run_step_again : run_step)(m->run, 0, 0, false);
+    run_go(m->run, &(run_pass){.same_weights = m->began}, NULL);
     m->began = true;
     memcpy(m->h_in, run_data(m->run, m->h), HIDDEN * sizeof(float));
     memcpy(m->c_in, run_data(m->run, m->c), HIDDEN * sizeof(float));

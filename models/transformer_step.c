@@ -119,7 +119,7 @@ static void take(stepper *s, int token)
 {
     size_t row = (size_t)s->length * (size_t)s->dim, bytes = (size_t)s->dim * sizeof(float);
     *s->token = token, *s->at = s->length;
-    (s->began ? run_step_again : run_step)(s->run, 0, 0, false);
+    run_go(s->run, &(run_pass){.same_weights = s->began}, NULL);
     s->began = true;
     for (int i = 0; i < s->layers; i++) {
         memcpy(s->keys[i] + row, run_data(s->run, s->past[i].new_keys), bytes);

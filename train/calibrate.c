@@ -100,7 +100,7 @@ static void time_steps(trainer *t, run *r, run_span *best, run_span *spans)
     run_step(r, 1, 0, true);
     for (int n = 0; n < RUNS_LEAST || (n < RUNS_MOST && all < ENOUGH_SECONDS); n++) {
         double sum = 0;
-        run_part_timed(r, 1, 0, 0, true, spans);
+        run_go(r, &(run_pass){.seed = 1, .training = true}, spans);
         for (int i = 0; i < t->plan->n_steps; i++)
             sum += spans[i].end - spans[i].begin;
         all += sum;

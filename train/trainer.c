@@ -54,7 +54,12 @@ static bool run_window(trainer *t, window *w, err *e)
         const batch *b = take_batch(t, e);
         if (!b)
             return false;
-        profile_run(t->profile, t->run, (uint64_t)t->o->seed, (uint64_t)st->step, (uint64_t)w->batches);
+        profile_run(t->profile, t->run,
+                    &(run_pass){.seed = (uint64_t)t->o->seed,
+                                .step = (uint64_t)st->step,
+                                .part = (uint64_t)w->batches,
+                                .training = true,
+                                .same_weights = w->batches > 0});
         w->last = b;
         if (!isfinite(*loss))
             return not_finite(t, "loss", (double)*loss, b, e);

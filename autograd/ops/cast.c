@@ -90,6 +90,7 @@ const op_def VARIANT(op_cast) = {
     .n_in_min = 1,
     .n_in_max = 1,
     .n_out = 1,
+    .flags = OP_FORM,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_BF16) | TYPE_BIT(DT_BF16X2),
     .shape = rule,
     .forward = forward,

@@ -239,7 +239,7 @@ TEST(precision_casts_a_weight_once_for_several_batches)
     for (int i = 0; i < 3; i++) {
         for (int64_t k = 0; k < shape_count(n->weight->shape); k++)
             ((float *)run_data(r, n->weight))[k] = 1;
-        (i == 1 ? run_step_again : run_step)(r, 1, 1, true);
+        run_go(r, &(run_pass){.seed = 1, .step = 1, .training = true, .same_weights = i == 1}, NULL);
         losses[i] = *(const float *)run_data(r, n->loss_sum);
         if (i == 1) // other weights: the next step must see them
             params_init(p, 2);
