@@ -119,31 +119,19 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
     return n;
 }
 
-// Matrix products alone: a weight of k elements costs 2 k a row forward, 2 k for the gradient of the rows, 2 k for its own. A frozen one
-// has none of its own; one with an adapter in its place (recurrent ones) has, for the factors' gradients come from it.
-static int64_t weight_flops(const network *n, const node *q, const tensor *w)
-{
-    bool own = w->kind == TENSOR_PARAM && n->p->list[w->param].trainable;
-    while (w->from && w->from->op == op_get(OP_addmm))
-        own = true, w = w->from->in[0];
-    bool product = w->kind == TENSOR_PARAM && w->shape.rank == 2 && q->op != op_get(OP_scale);
-    return product ? (own ? 6 : 4) * shape_rows(q->out[0]->shape) * shape_count(w->shape) : 0;
-}
-
 int64_t model_flops(const model_def *m, const model_dims *d)
 {
     arena a = {.name = "flops"};
     model_dims one = *d;
-    one.training = false;
-    int64_t flops = 0;
+    one.training = true;
+    double flops = 0;
     const network *n = model_build(m, params_open(&a), &one, &a, NULL);
     for (int i = 0; n && i < graph_nodes(n->g); i++) {
         const node *q = graph_node(n->g, i);
-        for (int k = q->op == op_get(OP_addmm); k < q->n_in && q->op != op_get(OP_embedding); k++) // a look-up multiplies nothing
-            flops += weight_flops(n, q, q->in[k]);
+        flops += q->op->flops ? q->op->flops(q) : 0;
     }
     arena_free(&a);
-    return flops;
+    return (int64_t)flops;
 }
 
 void meta_set(model_meta *m, const char *key, const char *value)

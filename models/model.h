@@ -121,7 +121,7 @@ const model_def *model_at(int i);              // in the order of models.def; NU
 int model_count(void);
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;
-int64_t model_flops(const model_def *m, const model_dims *d); // of matrix products in one training step (6 x weights x rows; frozen: 4)
+int64_t model_flops(const model_def *m, const model_dims *d); // of one training step, as its ops count them (op.h)
 
 // `m` with other sizes: "layers=4 dim=128 cross=0", those left out as in `m`. NULL or "" gives `m`. ERR_VALUE for names, values or
 // combinations that make no network. Everything that takes a model_def takes the result; checkpoints keep model_sizes as meta "sizes".

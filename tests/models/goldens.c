@@ -294,6 +294,13 @@ TEST(model_counts_are_exact)
     }
 }
 
+// dynamics_engine, by hand: 13,312 elements of matrices, read forward and once for their own gradients; the 32 inputs have none.
+TEST(model_flops_are_those_of_its_ops)
+{
+    const int64_t first = 32 * 128, others = 128 * 64 + 64 * 16, rows = 64;
+    EXPECT_INT(model_flops(model_find("dynamics_engine"), &(model_dims){.batch = rows}), rows * (4 * first + 6 * others));
+}
+
 // PyTorch: U(-1/sqrt(fan_in), +), so the deviation is that over sqrt 3. Probe included.
 TEST(model_weights_start_as_in_pytorch)
 {
