@@ -95,6 +95,14 @@ $(OUT)/gen/revision.h: FORCE
 $(OUT)/base/version.o: $(OUT)/gen/revision.h
 FORCE:
 
+# The configurations of configs/, compiled in (base/shipped.h): a row {name, text} for each.
+CONFIGS := $(sort $(wildcard configs/*.yaml configs/*/*.yaml))
+$(OUT)/gen/shipped.inc: $(CONFIGS) Makefile
+	@mkdir -p $(@D)
+	@for f in $(CONFIGS); do n=$${f#configs/}; echo "{\"$${n%.yaml}\","; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; done >$@.new
+	@mv $@.new $@
+$(OUT)/base/shipped.o: $(OUT)/gen/shipped.inc
+
 # Generated code is not ours to warn about.
 $(OUT)/gen/onnx.pb-c.c $(OUT)/gen/onnx.pb-c.h &: $(ONNX_PROTO)
 	@mkdir -p $(OUT)/gen

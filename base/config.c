@@ -1,78 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config.c: layers of a configuration (defaults, parent, file, overrides), names, getters.
+// config.c: layers of a configuration (defaults, parent, file, overrides), getters.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/config_internal.h"
 #include "base/file.h"
-
-// Names
-
-int config_find(const config_table *t, const char *name)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (!strcmp(t->keys[i].name, name) || (t->keys[i].alias && !strcmp(t->keys[i].alias, name)))
-            return (int)i;
-    return -1;
-}
-
-bool config_is_group(const config_table *t, const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t i = 0; i < t->n; i++)
-        if (t->keys[i].type == CONFIG_SECTION ? !strcmp(t->keys[i].name, name)
-                                              : !strncmp(t->keys[i].name, name, len) && t->keys[i].name[len] == '.')
-            return true;
-    return false;
-}
-
-static const char *leaf(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
-}
-
-// The key that was meant: near by its full name, or of the same or nearly the same last part.
-static const char *meant(const config_table *t, const char *name, arena *a)
-{
-    const char **full = NEW(a, const char *, t->n), **last = NEW(a, const char *, t->n);
-    for (size_t i = 0; i < t->n; i++)
-        full[i] = t->keys[i].name, last[i] = leaf(t->keys[i].name);
-    const char *best = str_nearest(name, full, t->n);
-    if (best)
-        return best;
-    best = str_nearest(leaf(name), last, t->n);
-    for (size_t i = 0; best && i < t->n; i++)
-        if (!strcmp(last[i], best))
-            return full[i];
-    return NULL;
-}
-
-bool config_unknown(const config_table *t, const char *name, const char *where, err *e)
-{
-    for (const config_other *o = t->others; o && o->name; o++)
-        if (!strcmp(o->name, name))
-            return err_set(e, ERR_CONFIG, "%s: '%s' is no key here: %s", where, name, o->why);
-    arena a = {.name = "config names"};
-    const char *best = meant(t, name, &a);
-    if (best) {
-        err_set(e, ERR_CONFIG, "%s: unknown key '%s'; did you mean '%s'?", where, name, best);
-    } else {
-        strbuf names = {0}; // the keys of the same section, or the top ones
-        const char *dot = strrchr(name, '.');
-        size_t len = dot ? (size_t)(dot - name) + 1 : 0;
-        if (len && !config_is_group(t, arena_printf(&a, "%.*s", (int)len - 1, name)))
-            len = 0;
-        for (size_t i = 0; i < t->n; i++)
-            if (!strncmp(t->keys[i].name, name, len) && !strchr(t->keys[i].name + len, '.'))
-                strbuf_printf(&names, "%s%s", names.len ? ", " : "", t->keys[i].name + len);
-        err_set(e, ERR_CONFIG, "%s: unknown key '%s'; the keys %s%.*s are %s", where, name, len ? "of " : "here", len ? (int)len - 1 : 0,
-                name, names.s ? names.s : "none");
-        strbuf_free(&names);
-    }
-    arena_free(&a);
-    return false;
-}
+#include "base/shipped.h"
 
 // Files and overrides
 
@@ -115,6 +48,8 @@ static bool apply(config *c, const config_entries *list, err *e)
     return true;
 }
 
+static bool load_shipped(config *c, const shipped *s, err *e);
+
 static bool extend(config *c, const char *path, const config_entry *entry, err *e)
 {
     if (entry->list || config_is_null(&entry->items[0]))
@@ -122,9 +57,13 @@ static bool extend(config *c, const char *path, const config_entry *entry, err *
     if (!path)
         return err_set(e, ERR_CONFIG, "%s: 'extends' works in files only", entry->where);
     const char *parent = path_join(c->a, path_dir(c->a, path), entry->items[0].text);
-    if (!file_exists(parent))
-        return err_set(e, ERR_CONFIG, "%s: 'extends' names '%s', which is not there", entry->where, parent);
-    if (!config_load(c, parent, e))
+    const shipped *s = file_exists(parent) ? NULL : shipped_find(entry->items[0].text);
+    if (!s && !file_exists(parent)) {
+        const char *near = shipped_nearest(parent);
+        return err_set(e, ERR_CONFIG, "%s: 'extends' names '%s', which is not there%s%s%s", entry->where, parent,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "', which is shipped?" : "");
+    }
+    if (s ? !load_shipped(c, s, e) : !config_load(c, parent, e))
         return err_trail(e, "%s: extends", entry->where);
     return true;
 }
@@ -145,24 +84,58 @@ bool config_parse(config *c, const char *text, size_t n, const char *name, err *
     return parse_layer(c, text, n, name, NULL, e);
 }
 
-bool config_load(config *c, const char *path, err *e)
+// Reads a text that is known by `id`, one spelling a file, so that a cycle is seen.
+static bool load_once(config *c, const char *id, const char *text, size_t n, const char *path, err *e)
 {
-    char *real = realpath(path, NULL); // one spelling a file, so that a cycle is seen
-    const char *id = arena_strdup(c->a, real ? real : path);
-    free(real);
     for (int i = 0; i < c->parents; i++)
         if (!strcmp(c->parent[i], id))
             return err_set(e, ERR_CONFIG, "'%s' extends itself", path);
     if (c->parents == CONFIG_DEPTH)
         return err_set(e, ERR_CONFIG, "'%s': more than %d files extend one another", path, CONFIG_DEPTH);
-    size_t n;
-    char *text = file_read(c->a, path, CONFIG_FILE_LIMIT, &n, e);
-    if (!text)
-        return false;
     c->parent[c->parents++] = id;
     bool ok = parse_layer(c, text, n, arena_strdup(c->a, path), path, e);
     c->parents--;
     return ok;
+}
+
+static bool load_shipped(config *c, const shipped *s, err *e)
+{
+    const char *path = arena_printf(c->a, "configs/%s.yaml (shipped)", s->name);
+    return load_once(c, path, s->text, strlen(s->text), path, e);
+}
+
+// A file that is not there: what was meant may lie beside it, or be shipped.
+static bool fail_missing(config *c, const char *path, err *e)
+{
+    size_t n;
+    const char *dir = path_dir(c->a, path);
+    char **list = file_list(c->a, dir, "*.y*ml", &n);
+    const char **names = NEW(c->a, const char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        names[i] = path_base(list[i]);
+    const char *near = str_nearest(path_base(path), names, n);
+    if (near)
+        return err_set(e, ERR_MISSING, "there is no configuration '%s'; did you mean '%s'?", path,
+                       strchr(path, '/') ? path_join(c->a, dir, near) : near);
+    const shipped *s = shipped_find(path);
+    near = s ? s->name : shipped_nearest(path);
+    if (near)
+        return err_set(e, ERR_MISSING, "there is no configuration '%s'; did you mean '%s', which is shipped (kmidi configs)?", path, near);
+    return err_set(e, ERR_MISSING, "there is no configuration '%s'; name a YAML file, or one of those that `kmidi configs` lists", path);
+}
+
+bool config_load(config *c, const char *path, err *e)
+{
+    if (!file_exists(path)) {
+        const shipped *s = str_ends(path, ".yaml") ? NULL : shipped_find(path);
+        return s ? load_shipped(c, s, e) : fail_missing(c, path, e);
+    }
+    char *real = realpath(path, NULL);
+    const char *id = arena_strdup(c->a, real ? real : path);
+    free(real);
+    size_t n;
+    char *text = file_read(c->a, path, CONFIG_FILE_LIMIT, &n, e);
+    return text && load_once(c, id, text, n, path, e);
 }
 
 bool config_is_override(const char *arg)

@@ -14,7 +14,8 @@
 //     double lr = config_num(c, "optim.lr");
 //
 // A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names ("optim.lr") are keys of the table. Precedence:
-// defaults < the file that `extends:` names (relative to the file; one parent, any depth up to 8, no cycles) < the file < overrides.
+// defaults < the file that `extends:` names (relative to the file, or else a shipped one; one parent, any depth up to 8, no cycles) < the
+// file < overrides. Shipped configurations (shipped.h) are known by name, too: config_load(c, "emotion_recognizer", e).
 // `${VAR}` and
 // `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a section) back to its default. A wrong
 // name, type, value or range is ERR_CONFIG with file, line, column and the nearest right name; so are duplicate keys, anchors and aliases,
@@ -58,15 +59,22 @@ typedef struct config_key {
 } config_key;
 
 // A key that people know from elsewhere and that means nothing here; `why` ends the sentence "'NAME' is no key here: ...".
-typedef struct config_other {
+typedef struct config_nothing {
     const char *name, *why;
+} config_nothing;
+
+// A name that people bring from elsewhere, and what it is here: a key, or an option of the command ("--run-dir"). Names are compared
+// without regard to case, '-' and '_', with or without sections before them.
+typedef struct config_other {
+    const char *name, *here; // name NULL ends the list
 } config_other;
 
 typedef struct config_table {
     const char *what; // "training": for titles and errors
     const config_key *keys;
     size_t n;
-    const config_other *others; // NULL, or ended by a NULL name
+    const config_other *others;    // may be NULL
+    const config_nothing *nothing; // NULL, or ended by a NULL name
 } config_table;
 
 typedef struct config config;
@@ -102,6 +110,15 @@ int config_choice(const config *c, const char *name);
 void config_print(const config *c, strbuf *out);
 // One value as YAML, cut to `size` bytes.
 void config_show(const config *c, const char *name, char *out, size_t size);
+// Names. What was meant by `name`: a key of that name or alias, of that last part, or known by it elsewhere; with `near`, one that is
+// spelt nearly so. NULL: nothing is. Several keys may have one last part: `at` counts through them, 0 first.
+const char *config_meant(const config_table *t, const char *name, bool near, int at);
+const config_key *config_key_of(const config_table *t, const char *name); // by name or alias, sections too; NULL: none
+// All there is to know of a key, or of a section and its keys.
+void config_explain(const config_table *t, const config_key *k, strbuf *out);
+const char *config_describe(const config_key *k, char out[256]); // "a whole number from 1 to 4096"
+const char *config_default(const config_key *k);                 // "1e-3", "null", "(must be set)"
+
 // The table as Markdown (docs/config.md) and as plain text (--help).
 void config_markdown(const config_table *t, strbuf *out);
 void config_help(const config_table *t, strbuf *out);

@@ -127,7 +127,7 @@ void config_show(const config *c, const char *name, char *out, size_t size)
     strbuf_free(&text);
 }
 
-static const char *shown_default(const config_key *k)
+const char *config_default(const config_key *k)
 {
     return k->required ? "(must be set)" : k->value ? k->value : "null";
 }
@@ -155,7 +155,7 @@ void config_markdown(const config_table *t, strbuf *out)
         markdown_cell(out, config_describe(k, text));
         strbuf_printf(out, " | %s", k->required ? "must be set" : "`");
         if (!k->required)
-            strbuf_printf(out, "%s`", shown_default(k));
+            strbuf_printf(out, "%s`", config_default(k));
         strbuf_printf(out, " | ");
         markdown_cell(out, k->help);
         if (k->alias)
@@ -172,6 +172,47 @@ void config_help(const config_table *t, strbuf *out)
         if (k->type == CONFIG_SECTION)
             strbuf_printf(out, "\n%s: %s\n", k->name, k->help);
         else
-            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text), shown_default(k), 41, "", k->help);
+            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text), config_default(k), 41, "", k->help);
     }
+}
+
+// ---- One key, or a section
+
+static void explain_row(const char *what, const char *text, strbuf *out)
+{
+    strbuf_printf(out, "  %-9s %s\n", what, text);
+}
+
+// As it stands in a file: a line for each section, then the key.
+static void explain_yaml(const config_key *k, strbuf *out)
+{
+    const char *dot = strrchr(k->name, '.');
+    strbuf_printf(out, "\nIn a file\n");
+    int depth = 0;
+    for (const char *p = k->name, *end; (end = strchr(p, '.')); p = end + 1)
+        strbuf_printf(out, "  %*s%.*s:\n", 2 * depth++, "", (int)(end - p), p);
+    strbuf_printf(out, "  %*s%s: %s\n", 2 * depth, "", dot ? dot + 1 : k->name, k->value ? k->value : "...");
+}
+
+void config_explain(const config_table *t, const config_key *k, strbuf *out)
+{
+    char text[256];
+    size_t n = strlen(k->name);
+    strbuf_printf(out, "%s: %s\n", k->name, k->help);
+    if (k->type == CONFIG_SECTION) {
+        strbuf_printf(out, "\n");
+        for (size_t i = 0; i < t->n; i++)
+            if (!strncmp(t->keys[i].name, k->name, n) && t->keys[i].name[n] == '.')
+                strbuf_printf(out, "  %-34s %s [%s]\n", t->keys[i].name, t->keys[i].help, config_default(&t->keys[i]));
+        return;
+    }
+    explain_row("value", config_describe(k, text), out);
+    explain_row("default", config_default(k), out);
+    if (k->alias)
+        explain_row("also", k->alias, out);
+    for (const config_other *o = t->others; o && o->name; o++)
+        if (!strcmp(o->here, k->name))
+            explain_row("elsewhere", o->name, out);
+    explain_yaml(k, out);
+    strbuf_printf(out, "On the command line\n  %s=%s\n", k->name, k->value ? k->value : "...");
 }

@@ -63,7 +63,5 @@ bool config_yaml(config *c, const char *text, size_t n, const char *name, const 
 void config_reset(config *c, int i);                         // puts key i back to its default
 int config_choice_index(const char *choices, const char *s); // -1: none of them
 bool config_is_null(const config_scalar *s);
-// "a whole number from 1 to 4096"
-const char *config_describe(const config_key *k, char out[256]);
 
 #endif

@@ -99,6 +99,28 @@ const char *str_nearest(const char *name, const char *const *candidates, size_t 
     return best;
 }
 
+void strbuf_quote(strbuf *b, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-:=,@%^";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        strbuf_printf(b, "%s", word);
+        return;
+    }
+    strbuf_add(b, "'", 1);
+    for (; *word; word++)
+        strbuf_printf(b, *word == '\'' ? "'\\%c'" : "%c", *word);
+    strbuf_add(b, "'", 1);
+}
+
+char *str_quoted(arena *a, const char *word)
+{
+    strbuf b = {0};
+    strbuf_quote(&b, word);
+    char *text = arena_strdup(a, b.s);
+    strbuf_free(&b);
+    return text;
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;
@@ -110,7 +132,6 @@ bool str_ends(const char *s, const char *suffix)
     return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
-// Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool str_name(const char **names, char out[64])
 {
     size_t n = strcspn(*names, "|");
@@ -123,6 +144,7 @@ bool str_name(const char **names, char out[64])
     return true;
 }
 
+// Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool str_utf8(const char *s, size_t n)
 {
     static const struct {

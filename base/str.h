@@ -20,6 +20,9 @@ void strbuf_free(strbuf *b);
 
 // The candidate nearest to `name` by edit distance (transpositions count one), or NULL when none is near enough to suggest.
 const char *str_nearest(const char *name, const char *const *candidates, size_t n);
+// `word` as one word of a shell's command line: as it is where that is plain, else in single quotes.
+void strbuf_quote(strbuf *b, const char *word);
+char *str_quoted(arena *a, const char *word); // the same as a text of its own
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 // The next of the names "a|b|c", each shorter than 64, into `out`; moves *names behind it. False behind the last.

@@ -90,9 +90,8 @@ static bool read_recompute(const char *how, train_options *o, err *e)
 static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
 {
     const char *name = option_text(c, "precision", "fp32");
-    o->model = model_find(c->args[0]);
-    if (!o->model)
-        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    if (!(o->model = model_named(c->args[0], e)))
+        return false;
     o->model = model_configure(o->model, option_text(c, "sizes", NULL), c->arena, e);
     if (!o->model)
         return false;

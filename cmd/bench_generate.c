@@ -108,9 +108,8 @@ static void report(cmd *c, const subject *s, double rate)
 static bool take_subject(cmd *c, subject *s, err *e)
 {
     int64_t context = option_int(c, "context", CONTEXT);
-    s->m = model_find(c->args[0]);
-    if (!s->m)
-        return err_set(e, ERR_USAGE, "there is no model '%s'; see `kmidi models`", c->args[0]);
+    if (!(s->m = model_named(c->args[0], e)))
+        return false;
     if (context < 0 || context > CONTEXT_MOST)
         return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
     if (!cmd_narrow(c, "precision", &s->precision, e))

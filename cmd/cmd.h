@@ -12,7 +12,7 @@
 //         static bool run(cmd *c, err *e) { ... }
 //         const command cmd_X = {
 //             .name = "X", .summary = "Makes Y from Z", .usage = "CONFIG --out DIR [key=value ...]", .options = options,
-//             .args_min = 1, .args_max = 1, .overrides = true, .polls_stop = true,
+//             .args_min = 1, .args_max = 1, .keys = training_keys, .polls_stop = true,
 //             .example = "kmidi X configs/data/synth.yaml --out shards", .run = run,
 //         };
 //
@@ -30,6 +30,7 @@
 
 #include "autograd/precision.h"
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/env.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -62,11 +63,12 @@ typedef struct option {
 
 struct command {
     const char *name;
-    const char *summary;       // one line, a sentence without full stop
-    const char *usage;         // what stands behind "kmidi NAME"
-    const option *options;     // may be NULL; --help, --json, --quiet and --threads are everywhere
-    int args_min, args_max;    // positional arguments; args_max < 0: any number
-    bool overrides;            // arguments of the form key=value are set aside in cmd.overrides
+    const char *summary;    // one line, a sentence without full stop
+    const char *usage;      // what stands behind "kmidi NAME"
+    const option *options;  // may be NULL; --help, --json, --quiet and --threads are everywhere
+    int args_min, args_max; // positional arguments; args_max < 0: any number
+    // The keys that arguments of the form key=value may name, which are set aside in cmd.overrides; NULL: there are none.
+    const config_table *(*keys)(arena *a);
     bool polls_stop;           // asks env_stop in its loops: SIGINT, SIGTERM and their like then only ask (process.c)
     bool resumable;            // stopped, it ends with 75: the same command (or --resume) goes on; else as the signal has it
     const char *details;       // more for --help, or NULL
@@ -107,7 +109,7 @@ int option_count(const cmd *c, const char *name, int fallback);       // OPT_COU
 double option_num(const cmd *c, const char *name, double fallback);
 const char *option_each(const cmd *c, const char *name, int i); // value i of OPT_TEXTS in their order; NULL behind the last
 
-// ---- The table of commands (help.c) ----
+// ---- The table of commands (help.c, help_keys.c) ----
 
 #define CMD(name) extern const command cmd_##name;
 #define CMD_GROUP(title)
@@ -120,6 +122,8 @@ const command *command_find(const char *name); // NULL when there is none
 const char *command_nearest(const char *name); // NULL when none is near
 void help_overview(strbuf *out);
 void help_command(const command *k, strbuf *out);
+// `kmidi help optim.lr`: a key or section of any command's configuration. False with ERR_USAGE when there is none of that name.
+bool help_key(cmd *c, const char *name, err *e) MUST_CHECK;
 
 // ---- What a command uses (progress.c, process.c) ----
 
@@ -131,6 +135,7 @@ void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
 void cmd_complain(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
+const config_table *cmd_train_keys(arena *a);
 // An option that takes fp32 (when not given) or bf16; anything else is ERR_USAGE.
 bool cmd_narrow(cmd *c, const char *name, precision *p, err *e) MUST_CHECK;
 // SIGUSR1 came since the last call: save and go on.

@@ -57,8 +57,8 @@ void help_overview(strbuf *out)
             strbuf_printf(out, "\n%s\n", table[r].group);
         else
             strbuf_printf(out, "  %-9s %s\n", table[r].command->name, table[r].command->summary);
-    strbuf_printf(out, "\n'kmidi COMMAND --help' explains one and has an example. Exit status: 0 done, 1 failed, 2 wrong usage,\n"
-                       "75 stopped and resumable.\n");
+    strbuf_printf(out, "\n'kmidi COMMAND --help' explains one and has an example, 'kmidi help KEY' a key of a configuration.\n"
+                       "Exit status: 0 done, 1 failed, 2 wrong usage, 75 stopped and resumable.\n");
 }
 
 static void help_options(const option *o, strbuf *out)
@@ -101,38 +101,42 @@ void help_command(const command *k, strbuf *out)
 
 // ---- kmidi help ----
 
+static void tell_json(cmd *c)
+{
+    for (int i = 0; command_at(i); i++) {
+        const command *k = command_at(i);
+        json *j = json_object();
+        json_set_str(j, "name", k->name);
+        json_set_str(j, "summary", k->summary);
+        json_set_str(j, "usage", k->usage);
+        cmd_json(c, j);
+    }
+}
+
 static bool run(cmd *c, err *e)
 {
-    if (c->json)
-        for (int i = 0; command_at(i); i++) {
-            const command *k = command_at(i);
-            json *j = json_object();
-            json_set_str(j, "name", k->name);
-            json_set_str(j, "summary", k->summary);
-            json_set_str(j, "usage", k->usage);
-            cmd_json(c, j);
-        }
     const command *k = c->n_args ? command_find(c->args[0]) : NULL;
-    const char *near = c->n_args ? command_nearest(c->args[0]) : NULL;
     if (c->n_args && !k)
-        return err_set(e, ERR_USAGE, "there is no command '%s'%s%s%s", c->args[0], near ? "; did you mean '" : "; see 'kmidi help'",
-                       near ? near : "", near ? "'?" : "");
+        return help_key(c, c->args[0], e);
+    if (c->json) {
+        tell_json(c);
+        return true;
+    }
     strbuf out = {0};
     if (k)
         help_command(k, &out);
     else
         help_overview(&out);
-    if (!c->json)
-        cmd_text(c, out.s, out.len);
+    cmd_text(c, out.s, out.len);
     strbuf_free(&out);
     return true;
 }
 
 const command cmd_help = {
     .name = "help",
-    .summary = "Lists the commands, or explains one",
-    .usage = "[COMMAND]",
+    .summary = "Lists the commands, or explains one, or a key of a configuration",
+    .usage = "[COMMAND | KEY]",
     .args_max = 1,
-    .example = "kmidi help export",
+    .example = "kmidi help export\nkmidi help optim.lr\nkmidi help mel",
     .run = run,
 };

@@ -14,19 +14,6 @@ static const option options[] = {
     {0},
 };
 
-static const model_def *model_of(const char *name, err *e)
-{
-    const char *names[64];
-    size_t n = 0;
-    for (int i = 0; model_at(i) && n < 64; i++)
-        names[n++] = model_at(i)->name;
-    const char *near = str_nearest(name, names, n);
-    if (!model_find(name))
-        (void)err_set(e, ERR_USAGE, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "; see 'kmidi models'",
-                      near ? near : "", near ? "'?" : "");
-    return model_find(name);
-}
-
 // Rows of the file's probe, 0 when it has none.
 static int probe_classes(const safetensors *s)
 {
@@ -83,7 +70,7 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
 
 static bool import_run(cmd *c, err *e)
 {
-    const model_def *m = model_of(option_text(c, "model", ""), e);
+    const model_def *m = model_named(option_text(c, "model", ""), e);
     safetensors *s = m ? safetensors_open(c->args[0], c->arena, e) : NULL;
     bool ok = s && import_file(c, m, s, c->args[0], option_text(c, "out", ""), e);
     safetensors_close(s);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "cmd/cmd.h"
 
 enum { COUNT_MOST = 1000000 };
@@ -66,16 +65,31 @@ static const char *nearest_option(const command *k, const char *name)
     return str_nearest(name, names, n);
 }
 
-static bool fail_unknown(const cmd *c, const char *arg, err *e)
+// The key that is called so, here or elsewhere; NULL where the command has no keys or none of that name.
+static const char *key_called(const cmd *c, const char *name, bool near)
 {
-    char name[64];
-    size_t n = strcspn(arg, "=");
-    const char *text = arg + strspn(arg, "-");
-    n -= (size_t)(text - arg);
-    n = n < sizeof name ? n : sizeof name - 1;
-    memcpy(name, text, n);
-    name[n] = 0;
-    const char *near = nearest_option(c->self, name);
+    return c->self->keys ? config_meant(c->self->keys(c->arena), name, near, 0) : NULL;
+}
+
+// "--epochs 5" means train.epochs=5: the key that `name` is, with the value that was given.
+static bool fail_key(const char *arg, const char *key, const char *value, err *e)
+{
+    if (str_starts(key, "--"))
+        return err_set(e, ERR_USAGE, "there is no option '%s'; did you mean '%s'?", arg, key);
+    return err_set(e, ERR_USAGE, "there is no option '%s'; '%s' is a key of the configuration: write %s=%s", arg, key, key,
+                   value ? value : "VALUE");
+}
+
+static bool fail_unknown(const cmd *c, const char *arg, const char *next, err *e)
+{
+    const char *text = arg + strspn(arg, "-"), *equals = strchr(text, '=');
+    const char *name = equals ? arena_printf(c->arena, "%.*s", (int)(equals - text), text) : text;
+    const char *value = equals ? equals + 1 : next && next[0] != '-' && !config_is_override(next) ? next : NULL;
+    const char *near = nearest_option(c->self, name), *key = name[0] && name[1] ? key_called(c, name, false) : NULL;
+    if (!near && !key && name[0] && name[1])
+        key = key_called(c, name, true);
+    if (key)
+        return fail_key(arg, key, value, e);
     if (near)
         return err_set(e, ERR_USAGE, "there is no option '%s'; did you mean '--%s'?", arg, near);
     return err_set(e, ERR_USAGE, "there is no option '%s'; see 'kmidi %s --help'", arg, c->self->name);
@@ -153,7 +167,7 @@ static bool take_option(cmd *c, int argc, char **argv, int *i, err *e)
     const char *attached, *ignored;
     const option *o = spelled(c->self, argv[*i], &attached);
     if (!o)
-        return fail_unknown(c, argv[*i], e);
+        return fail_unknown(c, argv[*i], *i + 1 < argc ? argv[*i + 1] : NULL, e);
     if (o->type == OPT_FLAG)
         return attached ? err_set(e, ERR_USAGE, "--%s takes no value, but '%s' gives it one", o->name, argv[*i]) : add_value(c, o, "", e);
     if (o->type == OPT_COUNT)
@@ -175,8 +189,12 @@ static bool check_complete(const cmd *c, err *e)
             return err_set(e, ERR_USAGE, "--%s %s is missing; usage: kmidi %s %s", o->name, o->arg, k->name, k->usage);
     if (c->n_args < k->args_min)
         return err_set(e, ERR_USAGE, "too few arguments; usage: kmidi %s %s", k->name, k->usage);
-    if (k->args_max >= 0 && c->n_args > k->args_max)
-        return err_set(e, ERR_USAGE, "'%s' is one argument too many; usage: kmidi %s %s", c->args[k->args_max], k->name, k->usage);
+    const char *extra = k->args_max >= 0 && c->n_args > k->args_max ? c->args[k->args_max] : NULL, *key;
+    if (extra && (key = key_called(c, extra, false)) && !str_starts(key, "--"))
+        return err_set(e, ERR_USAGE, "'%s' is one argument too many; to set the key '%s' write %s=%s", extra, key, key,
+                       c->n_args > k->args_max + 1 ? c->args[k->args_max + 1] : "VALUE");
+    if (extra)
+        return err_set(e, ERR_USAGE, "'%s' is one argument too many; usage: kmidi %s %s", extra, k->name, k->usage);
     return true;
 }
 
@@ -192,7 +210,7 @@ bool options_parse(cmd *c, const command *self, int argc, char **argv, err *e)
         else if (!only_args && argv[i][0] == '-' && argv[i][1]) {
             if (!take_option(c, argc, argv, &i, e))
                 return false;
-        } else if (!only_args && self->overrides && config_is_override(argv[i]))
+        } else if (!only_args && self->keys && config_is_override(argv[i]))
             c->overrides[c->n_overrides++] = argv[i];
         else
             c->args[c->n_args++] = argv[i];

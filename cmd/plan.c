@@ -194,7 +194,7 @@ const command cmd_plan = {
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .overrides = true,
+    .keys = cmd_train_keys,
     .details =
         "The run is not started. A small batch is run a few times to see how fast this machine is, the first time (docs/memory.md). A run\n"
         "that does not fit is an error that names the smallest budget.",

@@ -74,22 +74,33 @@ static bool train_through(cmd *c, job *j, view *v, err *e)
         return false;
     train_report(c, j, &r);
     if (r.stopped)
-        return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s", r.why, (long long)r.steps, j->run_dir);
+        return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s", r.why, (long long)r.steps,
+                       str_quoted(c->arena, j->run_dir));
     return true;
 }
 
+static void add_word(strbuf *s, const char *before, const char *word)
+{
+    strbuf_printf(s, "%s", before);
+    strbuf_quote(s, word);
+}
+
+// For environment.json: what a person would type into a shell to have the same.
 static const char *command_line(cmd *c)
 {
     strbuf s = {0};
     strbuf_printf(&s, "kmidi train");
     for (int i = 0; i < c->n_args; i++)
-        strbuf_printf(&s, " %s", c->args[i]);
+        add_word(&s, " ", c->args[i]);
     for (int i = 0; i < c->n_values; i++) {
         const option_value *v = &c->values[i];
-        strbuf_printf(&s, " --%s%s%s", v->option->name, !*v->text ? "" : v->option->type == OPT_COUNT ? "=" : " ", v->text);
+        bool flag = v->option->type == OPT_FLAG || (v->option->type == OPT_COUNT && !*v->text);
+        strbuf_printf(&s, " --%s", v->option->name);
+        if (!flag)
+            add_word(&s, v->option->type == OPT_COUNT ? "=" : " ", v->text);
     }
     for (int i = 0; i < c->n_overrides; i++)
-        strbuf_printf(&s, " %s", c->overrides[i]);
+        add_word(&s, " ", c->overrides[i]);
     const char *text = arena_strdup(c->arena, s.s);
     strbuf_free(&s);
     return text;
@@ -112,13 +123,19 @@ static bool train_run(cmd *c, err *e)
                      .user = &v};
     if (r.resume && r.run_dir && strcmp(r.resume, r.run_dir))
         return err_set(e, ERR_USAGE, "--resume goes on in the run's own folder; leave --run-dir out, or begin a new run with init_from=%s",
-                       r.resume);
+                       str_quoted(c->arena, r.resume));
     if (r.resume && r.overwrite)
         return err_set(e, ERR_USAGE, "--resume and --overwrite do not go together");
     job *j = job_configure(&r, c->arena, e);
     bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
     job_close(j);
     return ok;
+}
+
+const config_table *cmd_train_keys(arena *a)
+{
+    (void)a;
+    return &train_table;
 }
 
 static void train_keys(strbuf *out)
@@ -133,7 +150,7 @@ const command cmd_train = {
     .usage = "CONFIG [--run-dir DIR] [key=value ...] | --resume RUN",
     .options = options,
     .args_max = 1,
-    .overrides = true,
+    .keys = cmd_train_keys,
     .polls_stop = true,
     .resumable = true,
     .details =

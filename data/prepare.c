@@ -51,6 +51,33 @@ static const config_key keys_before[] = {
     {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "another seed, another corpus"},
 };
 
+// How librosa, torchaudio and others call what is a key here.
+static const config_other others[] = {
+    {"data_dir", "root"},
+    {"path", "root"},
+    {"input", "root"},
+    {"manifest", "index"},
+    {"csv", "index"},
+    {"classes", "labels"},
+    {"num_workers", "jobs"},
+    {"workers", "jobs"},
+    {"val_split", "split.val"},
+    {"test_split", "split.test"},
+    {"sr", "mel.sample_rate"},
+    {"rate", "mel.sample_rate"},
+    {"num_mels", "mel.n_mels"},
+    {"n_mel_channels", "mel.n_mels"},
+    {"fft_size", "mel.n_fft"},
+    {"hop_size", "mel.hop_length"},
+    {"hop", "mel.hop_length"},
+    {"window_length", "mel.win_length"},
+    {"win_size", "mel.win_length"},
+    {"output", "--out"},
+    {"output_dir", "--out"},
+    {"out_dir", "--out"},
+    {NULL, NULL},
+};
+
 static const char *reader_choices(arena *a)
 {
     const char *all = reader_at(0)->name;
@@ -85,7 +112,7 @@ const config_table *prepare_table(arena *a)
         if (size[i])
             memcpy(keys + at, part[i], size[i] * sizeof *keys);
     config_table *t = NEW(a, config_table, 1);
-    *t = (config_table){.what = "data", .keys = keys, .n = n};
+    *t = (config_table){.what = "data", .keys = keys, .n = n, .others = others};
     return t;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/op.h"
+#include "base/str.h"
 
 #define MODEL(name) extern const model_def model_##name;
 #include "models/models.def"
@@ -33,6 +34,19 @@ const model_def *model_find(const char *name)
         if (!strcmp(models[i]->name, name))
             return models[i];
     return NULL;
+}
+
+const model_def *model_named(const char *name, err *e)
+{
+    const model_def *found = model_find(name);
+    const char *names[N_MODELS];
+    for (int i = 0; i < N_MODELS; i++)
+        names[i] = models[i]->name;
+    const char *near = found ? NULL : str_nearest(name, names, N_MODELS);
+    if (!found)
+        (void)err_set(e, ERR_USAGE, "there is no model '%s'; %s%s%s", name, near ? "did you mean '" : "see 'kmidi models'",
+                      near ? near : "", near ? "'?" : "");
+    return found;
 }
 
 static shape port_shape(const port *q, const model_dims *d)

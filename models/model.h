@@ -116,8 +116,9 @@ struct model_def {
     arena *arena; // of a configured model
 };
 
-const model_def *model_find(const char *name); // NULL when there is none
-const model_def *model_at(int i);              // in the order of models.def; NULL behind the last
+const model_def *model_find(const char *name);                     // NULL when there is none
+const model_def *model_named(const char *name, err *e) MUST_CHECK; // ERR_USAGE with the nearest name when there is none
+const model_def *model_at(int i);                                  // in the order of models.def; NULL behind the last
 int model_count(void);
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;

@@ -17,7 +17,12 @@ static const char intro[] =
     "`key=value` arguments (`optim.lr=3e-4`, `data.train=[a.h5, b.h5]`; `~optim.lr` puts a key back to its default). `${VAR}` and\n"
     "`${VAR:-default}` are taken from the environment; an unset `${VAR}` is an error. An unknown key, a wrong type or a value out of range "
     "is\n"
-    "an error that names file, line, column and the nearest right name.\n\n";
+    "an error that names file, line, column and the nearest right name; so is one that other trainers use (`num_train_epochs`).\n\n"
+    "`kmidi help optim.lr` explains a key, `kmidi help optim` a section. The shipped configurations are inside the program: `kmidi "
+    "configs` "
+    "lists\n"
+    "them, `kmidi train emotion_recognizer` takes one by its name in any folder, `kmidi configs copy emotion_recognizer my.yaml` makes it "
+    "yours.\n\n";
 
 static void config_page(strbuf *out)
 {

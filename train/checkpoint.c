@@ -401,7 +401,8 @@ static bool read_trainable(checkpoint *k, const char *group, const params *p, fl
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
 {
     if (!k->has_state)
-        return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path, k->path);
+        return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path,
+                       str_quoted(k->meta.arena, k->path));
     if (!read_weights(k, p, (reading){0}, e))
         return false;
     for (int m = 0; m < p->n_moments; m++) {

@@ -142,7 +142,7 @@ folder *folder_create(const char *path, bool overwrite, const log_sink *inner, a
                           is_run
                               ? "'%s' already holds a run; go on with it by --resume %s, replace it by --overwrite, or name another folder"
                               : "'%s' holds files that are no run's; name an empty or a new folder",
-                          path, path);
+                          path, str_quoted(a, path));
             return NULL;
         }
     }

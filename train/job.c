@@ -47,7 +47,8 @@ static bool configure_resumed(job *j, err *e)
     if (!k)
         return err_trail(e, "--resume");
     if (!k->has_state)
-        return err_set(e, ERR_USAGE, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", j->resume, j->resume);
+        return err_set(e, ERR_USAGE, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", j->resume,
+                       str_quoted(j->a, j->resume));
     const char *name = arena_printf(j->a, "config of '%s'", j->resume);
     const config *own = read_config(&plain, k->config, name, e);
     if (!own || !compare_file(j, own, e))

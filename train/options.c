@@ -166,7 +166,8 @@ static const config_key keys[] = {
     {"logging.every", CONFIG_INT, "10", 1, 1e9, .help = "steps between two lines of metrics.jsonl"},
     {"logging.tensorboard", CONFIG_BOOL, "true", .help = "write TensorBoard event files into the run folder"},
 };
-const config_table train_table = {.what = "training", .keys = keys, .n = sizeof keys / sizeof *keys, .others = train_lora_others};
+const config_table train_table = {
+    .what = "training", .keys = keys, .n = sizeof keys / sizeof *keys, .others = train_others, .nothing = train_lora_nothing};
 
 // Profiles: what is left for training on a machine of that size, alone or beside a resident language-model stack (design: memory).
 typedef struct profile {
@@ -230,16 +231,10 @@ static bool read_split(const config *c, train_options *o, err *e)
 
 static bool read_model(const config *c, train_options *o, err *e)
 {
-    const char *name = config_text(c, "model"), *names[64];
-    o->model = model_find(name);
-    if (o->model)
-        return true;
-    size_t n = 0;
-    for (; n < 64 && model_at((int)n); n++)
-        names[n] = model_at((int)n)->name;
-    const char *near = str_nearest(name, names, n);
-    return err_set(e, ERR_CONFIG, "%s: there is no model '%s'; %s%s%s", config_where(c, "model"), name,
-                   near ? "did you mean '" : "see `kmidi models`", near ? near : "", near ? "'?" : "");
+    o->model = model_named(config_text(c, "model"), e);
+    if (!o->model && e)
+        e->code = ERR_CONFIG;
+    return o->model || err_trail(e, "%s", config_where(c, "model"));
 }
 
 // "layers=4 cross=0": what the configuration says of the model's options, as model_configure reads it.

@@ -15,6 +15,7 @@
 #include "train/schedule.h"
 
 extern const config_table train_table;
+extern const config_other train_others[]; // options_names.c
 
 typedef enum train_balance { BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING } train_balance;
 typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } train_crop;
@@ -76,7 +77,7 @@ typedef struct train_options {
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e) MUST_CHECK;
 
 // The part of it that options_lora.c reads.
-extern const config_other train_lora_others[]; // PEFT's keys that are none of ours, ended by a NULL name
+extern const config_nothing train_lora_nothing[]; // PEFT's keys that are none of ours, ended by a NULL name
 bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;
 
 // A resumed run may be given other values only for keys that do not touch its numbers (how long, how often, how it is shown). The first key

@@ -19,7 +19,7 @@
     }
 
 // PEFT's other keys (LoraConfig, 0.21), in its order.
-const config_other train_lora_others[] = {
+const config_nothing train_lora_nothing[] = {
     FIXED("fan_in_fan_out", "weights here are never transposed"),
     FIXED("bias", "biases stay as they are; modules_to_save trains a module whole, its bias too"),
     FIXED("init_lora_weights", "A begins as a linear layer of PyTorch does and B with zeros, as PEFT's true"),

@@ -299,7 +299,7 @@ bool shards_same(const shards *s, const checkpoint *k, err *e)
     return err_set(e, ERR_MISMATCH,
                    "'%s' was trained on other data (digest %.12s, now %.12s): a run goes on only with the same shards; begin a new one "
                    "with init_from=%s",
-                   k->path, was ? was : "none", s->train->digest, k->path);
+                   k->path, was ? was : "none", s->train->digest, str_quoted(s->meta.arena, k->path));
 }
 
 bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e)

@@ -123,3 +123,27 @@ TEST(path_parts)
     EXPECT(str_ends("a.h5", ".h5") && !str_ends("h5", ".h5"));
     arena_free(&a);
 }
+
+// What a shell makes of it is the word again.
+TEST(str_quotes_for_the_shell)
+{
+    static const struct {
+        const char *word, *quoted;
+    } cases[] = {{"runs/first", "runs/first"},
+                 {"optim.lr=3e-4", "optim.lr=3e-4"},
+                 {"", "''"},
+                 {"sh [1], \xc3\xa4", "'sh [1], \xc3\xa4'"},
+                 {"it's", "'it'\\''s'"},
+                 {"a;b $(c) `d` \"e\" *", "'a;b $(c) `d` \"e\" *'"},
+                 {"~/x", "'~/x'"},
+                 {"two\nlines", "'two\nlines'"}};
+    arena a = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *out;
+        char *quoted = str_quoted(&a, cases[i].word);
+        EXPECT_STR(quoted, cases[i].quoted);
+        EXPECT_INT(test_shell(&out, "printf %%s %s", quoted), 0);
+        EXPECT_STR(out, cases[i].word);
+    }
+    arena_free(&a);
+}

@@ -14,7 +14,25 @@ static const option table[] = {
     {"again", 0, OPT_COUNT, "N", "how often", false},
     {0},
 };
-static const command self = {.name = "test", .usage = "A [B] --out DIR", .options = table, .args_min = 1, .args_max = 2, .overrides = true};
+static const config_key keys[] = {
+    {"model", CONFIG_TEXT, NULL, .help = "which"},
+    {"train", CONFIG_SECTION, .help = "the loop"},
+    {"train.epochs", CONFIG_INT, "10", .help = "passes"},
+    {"train.batch_size", CONFIG_INT, "16", .help = "items"},
+    {"optim.lr", CONFIG_NUMBER, "1e-3", .alias = "optim.learning_rate", .help = "rate"},
+    {"optim.name", CONFIG_TEXT, "sgd", .help = "rule"},
+    {"schedule.name", CONFIG_TEXT, "flat", .help = "curve"},
+};
+static const config_other others[] = {{"num_train_epochs", "train.epochs"}, {"output_dir", "--out"}, {NULL, NULL}};
+static const config_table key_table = {"testing", keys, sizeof keys / sizeof *keys, others};
+
+static const config_table *keys_of(arena *a)
+{
+    (void)a;
+    return &key_table;
+}
+
+static const command self = {.name = "test", .usage = "A [B] --out DIR", .options = table, .args_min = 1, .args_max = 2, .keys = keys_of};
 
 // Parses a line split at blanks.
 static bool parse(cmd *c, arena *a, const char *line, err *e)
@@ -90,6 +108,16 @@ TEST(options_say_what_is_wrong)
         {"a -o d --rate nan", "--rate takes a number, not 'nan'"},
         {"a -o d --budget many", "--budget takes a size such as 6GiB or 512MB, not 'many'"},
         {"a -o d --force=yes", "--force takes no value"},
+        {"a -o d --epochs 5", "there is no option '--epochs'; 'train.epochs' is a key of the configuration: write train.epochs=5"},
+        {"a -o d --epochs", "write train.epochs=VALUE"},
+        {"a -o d --epochs model=x", "write train.epochs=VALUE"},
+        {"a -o d --batch-size=8", "write train.batch_size=8"},
+        {"a -o d --learning_rate 3e-4", "write optim.lr=3e-4"},
+        {"a -o d --train.epochs 5", "write train.epochs=5"},
+        {"a -o d --num_train_epochs 5", "write train.epochs=5"},
+        {"a -o d --output_dir x", "there is no option '--output_dir'; did you mean '--out'?"},
+        {"a -o d --epohcs 5", "write train.epochs=5"},
+        {"a b epochs 5 -o d", "'epochs' is one argument too many; to set the key 'train.epochs' write train.epochs=5"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena a = {0};
