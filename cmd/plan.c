@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // plan.c: the memory and the time of a run, before it starts; what else it could be; and a picture.
 #include "autograd/plan.h"
+
+#include <string.h>
+
 #include "base/file.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
@@ -33,7 +36,48 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", j->options.budget_from);
+    if (strstr(j->options.budget_from, "language model"))
+        cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)", "");
     cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision));
+}
+
+// The whole run.
+
+typedef struct course {
+    int64_t per_epoch, steps, evaluations, files;
+    double step, seconds; // of a step; of all steps and evaluations
+    uint64_t disk;        // of checkpoints, at most
+} course;
+
+// last, previous, one that is being written; best; and what is kept by epoch.
+static course course_of(const job *j)
+{
+    const trainer *t = j->trainer;
+    const plan *eval = trainer_eval_plan(t);
+    course c = {.per_epoch = trainer_steps_per_epoch(t), .steps = trainer_total(t), .evaluations = trainer_eval_count(t)};
+    c.step = trainer_chosen(t).seconds;
+    double looks = eval ? (double)c.evaluations * (double)trainer_eval_batches(t) * cost_seconds(&j->costs.ops, eval) : 0;
+    c.seconds = (double)c.steps * c.step + looks;
+    c.files = 3 + (eval != NULL) + (j->options.save_every ? j->options.keep_top_k : 0);
+    c.disk = (uint64_t)c.files * trainer_file_bytes(t);
+    return c;
+}
+
+static void print_course(cmd *c, const job *j)
+{
+    course k = course_of(j);
+    char text[32];
+    const char *most = j->options.patience ? ", unless it ends early" : "";
+    if (!j->shards->train) {
+        cmd_print(c, "\nsteps and hours in all: prepare the data first");
+        return;
+    }
+    cmd_print(c, "\n%-28s %12lld", "steps an epoch", (long long)k.per_epoch);
+    cmd_print(c, "%-28s %12lld%s", "steps in all", (long long)k.steps, most);
+    cmd_print(c, "%-28s %12lld", "evaluations", (long long)k.evaluations);
+    cmd_print(c, "%-28s %12s", "time of a step", str_human_time(k.step, text));
+    cmd_print(c, "%-28s %12s%s", "time in all", str_human_time(k.seconds, text), most);
+    cmd_print(c, "%-28s %12s at most, %lld files", "checkpoints on disk", str_human_bytes(k.disk, text), (long long)k.files);
 }
 
 // The most that a phase has alive at once.
@@ -116,6 +160,19 @@ static json *alternatives_json(const job *j)
     return list;
 }
 
+static void put_course(json *o, const job *j)
+{
+    course k = course_of(j);
+    if (!j->shards->train)
+        return;
+    json_set_int(o, "steps_per_epoch", k.per_epoch);
+    json_set_int(o, "steps", k.steps);
+    json_set_int(o, "evaluations", k.evaluations);
+    json_set_num(o, "total_seconds", k.seconds);
+    json_set_int(o, "checkpoint_bytes", (int64_t)k.disk);
+    json_set_int(o, "checkpoint_files", k.files);
+}
+
 static json *plan_json(const job *j, const trainer_memory *m)
 {
     json *o = json_object();
@@ -135,6 +192,7 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "segments", t.segments);
     json_set_num(o, "step_seconds", t.seconds);
     json_set_str(o, "precision", precision_name(j->options.precision));
+    put_course(o, j);
     json_set(o, "alternatives", alternatives_json(j));
     return o;
 }
@@ -162,6 +220,7 @@ static void report(cmd *c, const job *j)
 {
     trainer_memory m = trainer_predict(j->trainer);
     print_memory(c, j, &m);
+    print_course(c, j);
     print_phases(c, j);
     print_alternatives(c, j);
     if (option_given(c, "nodes"))
@@ -195,9 +254,9 @@ const command cmd_plan = {
     .args_min = 1,
     .args_max = 1,
     .keys = cmd_train_keys,
-    .details =
-        "The run is not started. A small batch is run a few times to see how fast this machine is, the first time (docs/memory.md). A run\n"
-        "that does not fit is an error that names the smallest budget.",
+    .details = "Also how many steps an epoch and the run have, how long they take in all, and the disk that checkpoints need. The run is "
+               "not started. A small batch is run a few times to see how fast this machine is, the first time (docs/memory.md). A run\n"
+               "that does not fit is an error that names the smallest budget.",
     .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB --svg memory.svg train.batch_size=64",
     .run = plan_run,
 };

@@ -109,6 +109,15 @@ static uint64_t epoch_units(const loader_rows *r)
     return o->drop_last ? all / whole * whole : all;
 }
 
+bool loader_count(const dataset *d, const loader_options *o, int64_t *items, err *e)
+{
+    loader_rows r = {0};
+    bool ok = check(d, o, e) && loader_rows_open(&r, d, o, e);
+    *items = ok ? (int64_t)epoch_units(&r) : 0;
+    loader_rows_close(&r);
+    return ok;
+}
+
 static bool start(loader *l, err *e)
 {
     pthread_mutex_init(&l->lock, NULL);

@@ -73,6 +73,8 @@ typedef struct loader loader;
 loader *loader_open(const dataset *d, const loader_options *o, err *e) MUST_CHECK;
 void loader_close(loader *l); // accepts NULL
 
+// How many examples an epoch of such a loader has, without a reader and its batches.
+bool loader_count(const dataset *d, const loader_options *o, int64_t *items, err *e) MUST_CHECK;
 uint64_t loader_batches(const loader *l); // of an epoch
 uint64_t loader_items(const loader *l);   // examples of an epoch, each once (balanced: drawn)
 // Continue with batch `index` (< loader_batches) of `epoch`. Batches that were read ahead are dropped.

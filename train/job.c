@@ -92,11 +92,13 @@ job *job_configure(const job_request *r, arena *a, err *e)
     }
     if (r->resume ? !configure_resumed(j, e) : !(j->config = read_config(j, NULL, r->config, e)))
         return NULL;
+    if (r->budget && !config_override(j->config, arena_printf(a, "memory.budget=%llu", (unsigned long long)r->budget), e))
+        return NULL;
     hw_read(&machine);
     if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) || (!j->resume && !adopt_sizes(j, e)))
         return NULL;
     if (r->budget)
-        j->options.budget = r->budget, j->options.budget_from = "--budget";
+        j->options.budget_from = "--budget";
     strbuf text = {0};
     config_print(j->config, &text);
     j->config_text = arena_strdup(a, text.s);
@@ -155,6 +157,7 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
     trainer_setup s = {.o = &j->options,
                        .env = j->r.env,
                        .micro_batch = micro_batch,
+                       .rows = j->shards->rows,
                        .train = j->shards->train_source,
                        .val = j->shards->val_source,
                        .classes = j->shards->classes,
@@ -171,8 +174,11 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
                        .tick = j->r.tick,
                        .save_asked = j->r.save_asked,
                        .user = j->r.user};
+    if (j->shards->train && !j->shards->train_loader)
+        s.train.batches = (uint64_t)((j->shards->rows + micro_batch - 1) / micro_batch);
     if (j->shards->val && !j->shards->val_loader)
-        s.val.batches = 1;
+        s.val.batches =
+            (uint64_t)((j->shards->val_rows * j->shards->val_options.views + j->shards->eval_batch - 1) / j->shards->eval_batch);
     return s;
 }
 
@@ -247,64 +253,9 @@ bool job_plan(job *j, err *e)
         return false;
     trainer_setup s = setup_of(j, micro_batch);
     j->trainer = trainer_plan(&s, j->a, e);
+    if (j->trainer)
+        job_say_doubts(j, j->r.env->log);
     return j->trainer != NULL;
-}
-
-// Start-up lines
-
-static const char *describe_rows(const job *j)
-{
-    const dataset *d = j->shards->train;
-    long long window = (long long)j->shards->window, units = (long long)j->shards->train_source.items;
-    if (d->n_mels)
-        return arena_printf(j->a, "%lld frames of %d bands a row", window, d->n_mels);
-    return d->example->windows
-               ? arena_printf(j->a, "%lld rows of %lld of their %lld %s", units, window, (long long)d->frames, d->column.name)
-               : arena_printf(j->a, "%lld rows of %s", units, d->column.name);
-}
-
-static void say_data(const job *j)
-{
-    const dataset *d = j->shards->train;
-    strbuf labels = {0};
-    for (size_t i = 0; i < d->n_labels; i++)
-        strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i], (long long)d->label_count[i]);
-    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s", (long long)d->items, d->name,
-            d->synthetic ? ", synthetic" : "", labels.s ? labels.s : "no labels", j->shards->val ? (long long)j->shards->val->items : 0LL,
-            describe_rows(j));
-    strbuf_free(&labels);
-}
-
-static void say_start(const job *j)
-{
-    const train_options *o = &j->options;
-    const params *p = trainer_params(j->trainer);
-    const log_sink *log = &j->folder->sink;
-    trainer_memory m = trainer_predict(j->trainer);
-    char peak[32], budget[32], blas[128];
-    int64_t all = params_count(p, false), trainable = 0, aside = 0;
-    for (int i = 0; i < p->n; i++) {
-        bool probe = !p->list[i].counted && !p->list[i].adapter;
-        trainable += p->list[i].trainable && !probe ? p->list[i].count : 0;
-        aside += probe ? p->list[i].count : 0;
-    }
-    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
-            aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)aside) : "");
-    say_data(j);
-    trainer_choice t = trainer_chosen(j->trainer);
-    log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)t.micro_batch,
-            (long long)t.grad_accum, (long long)(t.micro_batch * t.grad_accum), (long long)trainer_steps_per_epoch(j->trainer),
-            (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
-    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s%s", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
-            o->budget_from, t.recomputed ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments) : "",
-            t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
-    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
-            gemm_describe(blas), precision_describe(o->precision));
-    if (j->resume)
-        log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
-                path_base(j->resume));
-    else
-        log_say(log, LOG_INFO, "run: %s", j->run_dir);
 }
 
 // The folder
@@ -327,24 +278,9 @@ bool job_begin(job *j, err *e)
     j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e) : folder_create(j->run_dir, j->r.overwrite, log, j->a, e);
     if (!j->folder || !write_record(j, e) || !trainer_attach(j->trainer, j->folder, e))
         return false;
-    say_start(j);
+    job_say_start(j);
+    job_say_doubts(j, &j->folder->sink);
     return true;
-}
-
-static void say_end(const job *j, const trainer_result *r)
-{
-    const log_sink *log = &j->folder->sink;
-    char predicted[32], measured[32];
-    if (r->early)
-        log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations", (long long)trainer_state(j->trainer)->waited);
-    if (r->best_step >= 0)
-        log_say(log, LOG_INFO, "best %s %.4f at step %lld", j->options.monitor, r->best, (long long)r->best_step);
-    log_say(log, LOG_INFO,
-            "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s, %.1f%% of the time waiting for data; memory %s predicted, %s "
-            "measured",
-            r->stopped ? arena_printf(j->a, "stopped (%s)", r->why) : "done", (long long)r->steps, (long long)r->total, r->steps_per_s,
-            r->samples_per_s, 100 * r->wait_share, str_human_bytes(r->predicted_peak, predicted),
-            str_human_bytes(r->measured_peak, measured));
 }
 
 bool job_run(job *j, trainer_result *r, err *e)
@@ -357,7 +293,7 @@ bool job_run(job *j, trainer_result *r, err *e)
             *e = inner;
         return false;
     }
-    say_end(j, r);
+    job_say_end(j, r);
     if (!report_write(j->folder->path, &inner))
         log_say(&j->folder->sink, LOG_WARN, "no report: %s", inner.text);
     folder_mark(j->folder, r->stopped ? "STOPPED" : "DONE", r->stopped ? r->why : r->early ? "early stopping" : "all steps");

@@ -56,6 +56,10 @@ bool job_begin(job *j, err *e) MUST_CHECK;
 bool job_run(job *j, trainer_result *r, err *e) MUST_CHECK;
 void job_close(job *j); // accepts NULL
 
+// Lines for the log (job_say.c): how a run starts, what in it may not be meant so, how it ended.
+void job_say_start(const job *j);
+void job_say_doubts(const job *j, const log_sink *log);
+void job_say_end(const job *j, const trainer_result *r);
 // environment.json of a run.
 void job_environment(const job *j, strbuf *out);
 

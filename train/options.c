@@ -131,7 +131,8 @@ static const config_key keys[] = {
 
     {"memory", CONFIG_SECTION, .help = "What training may use, all told; a run that needs more is refused before it starts"},
     {"memory.profile", CONFIG_ENUM, "auto", .choices = "auto|16gb|24gb|48gb",
-     .help = "budget of a machine of that size: 12, 18, 40 GiB; auto: the largest that fits this machine"},
+     .help = "budget of a machine of that size: 12, 18, 40 GiB; auto: the largest that fits this machine; one that is larger than this "
+             "machine is refused"},
     {"memory.budget", CONFIG_BYTES, NULL, 1 << 20, INFINITY, .help = "the budget itself, instead of a profile's"},
     {"memory.micro_batch", CONFIG_TEXT, "auto",
      .help = "items that are computed at once, a divisor of batch_size x grad_accum; auto: what is fastest within the budget"},
@@ -141,7 +142,9 @@ static const config_key keys[] = {
      .help =
          "what lives from the forward to the backward pass: as it was computed; rounded to bf16, in half the room (precision bf16 always "
          "does); or rounded only where the budget would have parts computed twice"},
-    {"memory.beside_llm", CONFIG_BOOL, "false", .help = "a language model stays resident beside us: 7, 7, 2 GiB instead"},
+    {"memory.beside_llm", CONFIG_BOOL, "false",
+     .help = "a language model stays resident beside us: 7, 7, 2 GiB instead, since the model that one chooses grows with the machine "
+             "(8.5, 16.5, 45.5 GB)"},
 
     {"lora", CONFIG_SECTION,
      .help =
@@ -171,45 +174,62 @@ const config_table train_table = {
 
 // Profiles: what is left for training on a machine of that size, alone or beside a resident language-model stack (design: memory).
 typedef struct profile {
-    const char *name;
+    const char *name, *with; // "with": where the budget comes from beside a language model
     uint64_t machine, alone, beside;
 } profile;
 static const profile profiles[] = {
-    {"16gb", GIB(16), GIB(12), GIB(7)},
-    {"24gb", GIB(24), GIB(18), GIB(7)},
-    {"48gb", GIB(48), GIB(40), GIB(2)},
+    {"16gb", "16gb less 8.5 GB of a language model", GIB(16), GIB(12), GIB(7)},
+    {"24gb", "24gb less 16.5 GB of a language model", GIB(24), GIB(18), GIB(7)},
+    {"48gb", "48gb less 45.5 GB of a language model", GIB(48), GIB(40), GIB(2)},
 };
 enum { N_PROFILES = sizeof profiles / sizeof *profiles };
 
-// A machine smaller than the smallest profile gives three quarters of what it has. A "16 GB" machine reports a little less than 16 GiB.
+// A "16 GB" machine reports a little less than 16 GiB.
+static bool is_machine(const profile *p, uint64_t limit)
+{
+    return limit >= p->machine / 10 * 9;
+}
+
+// A machine smaller than the smallest profile gives three quarters of what it has.
 static void auto_budget(train_options *o, uint64_t limit, bool beside)
 {
     for (int i = N_PROFILES - 1; i >= 0; i--)
-        if (limit >= profiles[i].machine / 10 * 9) {
+        if (is_machine(&profiles[i], limit)) {
             o->budget = beside ? profiles[i].beside : profiles[i].alone;
-            o->budget_from = profiles[i].name;
+            o->budget_from = beside ? profiles[i].with : profiles[i].name;
             return;
         }
     o->budget = limit / 4 * 3;
     o->budget_from = "three quarters of this machine";
 }
 
-static void read_budget(const config *c, uint64_t limit, train_options *o)
+static bool refuse_profile(const config *c, const profile *p, uint64_t limit, bool beside, err *e)
+{
+    char has[32];
+    return err_set(e, ERR_CONFIG,
+                   "%s: memory.profile=%s is for a machine of %d GB, and this process may use %s; take memory.profile=auto, or set what it "
+                   "may use itself: memory.budget=%dGiB",
+                   config_where(c, "memory.profile"), p->name, (int)(p->machine >> 30), str_human_bytes(limit, has),
+                   (int)((beside ? p->beside : p->alone) >> 30));
+}
+
+static bool read_budget(const config *c, uint64_t limit, train_options *o, err *e)
 {
     bool beside = config_bool(c, "memory.beside_llm");
     const char *name = config_text(c, "memory.profile");
     if (config_given(c, "memory.budget")) {
         o->budget = config_bytes(c, "memory.budget");
         o->budget_from = "memory.budget";
-        return;
+        return true;
     }
     for (int i = 0; i < N_PROFILES; i++)
         if (!strcmp(profiles[i].name, name)) {
             o->budget = beside ? profiles[i].beside : profiles[i].alone;
-            o->budget_from = name;
-            return;
+            o->budget_from = beside ? profiles[i].with : name;
+            return is_machine(&profiles[i], limit) || refuse_profile(c, &profiles[i], limit, beside, e);
         }
     auto_budget(o, limit, beside);
+    return true;
 }
 
 static bool read_split(const config *c, train_options *o, err *e)
@@ -396,7 +416,8 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
         return false;
     read_data(c, o);
     read_loop(c, o);
-    read_budget(c, memory_limit, o);
+    if (!read_budget(c, memory_limit, o, e))
+        return false;
     o->precision = (precision)config_choice(c, "precision");
     if (!read_split(c, o, e))
         return false;

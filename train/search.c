@@ -31,13 +31,13 @@ static bool plan_one(const train_options *o, const trainer_setup *s, search_plan
     return t != NULL;
 }
 
-static bool preferred(const train_options *o, const search_plan *p, const search_plan *than)
+static bool preferred(const search_result *r, const search_plan *p, const search_plan *than)
 {
-    bool own = p->choice.micro_batch == o->batch_size, other = than->choice.micro_batch == o->batch_size;
+    bool own = p->choice.micro_batch == r->own, other = than->choice.micro_batch == r->own;
     return own != other ? own : p->memory.peak < than->memory.peak;
 }
 
-static int choose(const train_options *o, const search_result *r)
+static int choose(const search_result *r)
 {
     double fastest = 0;
     int best = -1, least = 0;
@@ -50,7 +50,7 @@ static int choose(const train_options *o, const search_result *r)
     }
     for (int i = 0; i < r->n; i++) {
         const search_plan *p = &r->list[i];
-        if (p->fits && p->choice.seconds <= SEARCH_CLOSE * fastest && (best < 0 || preferred(o, p, &r->list[best])))
+        if (p->fits && p->choice.seconds <= SEARCH_CLOSE * fastest && (best < 0 || preferred(r, p, &r->list[best])))
             best = i;
     }
     return best < 0 ? least : best;
@@ -58,16 +58,19 @@ static int choose(const train_options *o, const search_result *r)
 
 bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r, err *e)
 {
-    int64_t micro[SEARCH_MOST];
-    int n = divisors(o->batch_size * o->grad_accum, o->batch_size, micro);
+    int64_t micro[SEARCH_MOST], rows = setup(self, 1).rows, whole = trainer_whole(o, rows, 0);
+    r->own = whole < o->batch_size ? whole : o->batch_size;
+    int n = divisors(whole, r->own, micro);
     r->n = 0;
     for (int i = 0; i < n; i++) {
+        if (rows > 0 && micro[i] > rows) // they would never be filled
+            continue;
         trainer_setup s = setup(self, micro[i]);
         if (plan_one(o, &s, &r->list[r->n], e))
             r->n++; // a batch may be too large for any plan
         else if (micro[i] == 1)
             return false;
     }
-    r->best = choose(o, r);
+    r->best = choose(r);
     return true;
 }

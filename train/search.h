@@ -2,9 +2,9 @@
 // search.h: how to split a step. The effective batch stays what the configuration says; how many items are computed at once, and what is
 // computed twice, is free, as all plans of one configuration give the same numbers to rounding.
 //
-// Every divisor of the effective batch (thinned out where there are many) is planned with as little recomputation as fits. Of what fits the
-// fastest is taken; of those within SEARCH_CLOSE of it, the configuration's own batch_size, or else the one of least memory: predictions
-// are not better than that, and the same choice the next time is worth more.
+// Every divisor of the effective batch (thinned out where there are many; none is larger than the data) is planned with as little
+// recomputation as fits. Of what fits the fastest is taken; of those within SEARCH_CLOSE of it, the configuration's own batch_size, or else
+// the one of least memory: predictions are not better than that, and the same choice the next time is worth more.
 #ifndef KMIDI_TRAIN_SEARCH_H
 #define KMIDI_TRAIN_SEARCH_H
 
@@ -22,6 +22,7 @@ typedef struct search_plan {
 typedef struct search_result {
     search_plan list[SEARCH_MOST]; // the largest micro-batch first
     int n, best;                   // where none fits: the one of least memory
+    int64_t own;                   // train.batch_size, or all that there is where that is less
 } search_result;
 
 // What a trainer of that micro-batch would be given (trainer_plan).

@@ -200,8 +200,10 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
 
 void shards_split(shards *s, int64_t micro_batch)
 {
-    int64_t views = s->val_options.views;
+    int64_t views = s->val_options.views, all = s->val_rows * views;
     s->eval_batch = (micro_batch + views - 1) / views * views;
+    if (all > 0 && s->eval_batch > all)
+        s->eval_batch = all;
     s->train_options.batch = micro_batch;
     s->val_options.batch = s->eval_batch;
     s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
@@ -257,6 +259,14 @@ static bool fits_transposition(const dataset *d, const train_options *o, err *e)
                              d->paths[0]);
 }
 
+// A batch is never larger than what there is.
+static bool count_rows(shards *s, err *e)
+{
+    if (!loader_count(s->train, &s->train_options, &s->rows, e))
+        return err_trail(e, "data.train");
+    return !s->val || loader_count(s->val, &s->val_options, &s->val_rows, e) || err_trail(e, "data.val");
+}
+
 shards *shards_open(const train_options *o, arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
@@ -278,7 +288,12 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     loader_choices(s, o, a);
     describe(s, o, a);
     shards_split(s, o->batch_size);
-    return s;
+    if (count_rows(s, e)) {
+        shards_split(s, o->batch_size);
+        return s;
+    }
+    shards_close(s);
+    return NULL;
 }
 
 bool shards_baseline(shards *s, const model_def *m, arena *a, err *e)

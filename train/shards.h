@@ -22,7 +22,8 @@ typedef struct shards {
     loader_options train_options, val_options;
     int classes;
     int64_t window, eval_batch;
-    uint64_t bytes; // that loaders will hold
+    int64_t rows, val_rows; // examples of an epoch, of an evaluation (each with all its views); 0: not counted
+    uint64_t bytes;         // that loaders will hold
     model_meta meta;
 } shards;
 

@@ -184,10 +184,16 @@ bool trainer_evaluate(trainer *t, metrics_result *r, err *e)
 
 // Opening
 
+int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch)
+{
+    bool all = rows > 0 && rows < o->batch_size && (!micro_batch || rows % micro_batch == 0);
+    return all ? rows : o->batch_size * o->grad_accum;
+}
+
 static void plan_steps(trainer *t)
 {
-    int64_t batches = (int64_t)t->s.train.batches;
-    int64_t whole = t->o->batch_size * t->o->grad_accum, micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
+    int64_t batches = (int64_t)t->s.train.batches, micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
+    int64_t whole = trainer_whole(t->o, t->s.rows, micro);
     CHECK(whole % micro == 0);
     t->choice = (trainer_choice){.micro_batch = micro, .grad_accum = whole / micro};
     t->per_epoch = (batches + t->choice.grad_accum - 1) / t->choice.grad_accum;
@@ -307,6 +313,33 @@ int64_t trainer_steps_per_epoch(const trainer *t)
 int64_t trainer_total(const trainer *t)
 {
     return t->total;
+}
+int64_t trainer_warmup(const trainer *t)
+{
+    return t->warmup;
+}
+
+int64_t trainer_eval_batches(const trainer *t)
+{
+    return (int64_t)t->s.val.batches;
+}
+
+int64_t trainer_eval_count(const trainer *t)
+{
+    int64_t every = t->o->eval_every_steps ? t->o->eval_every_steps : t->o->eval_every * t->per_epoch;
+    bool last = !every || t->total % every; // the end is always looked at
+    return t->s.val.batches && t->total ? (every ? t->total / every : 0) + last : 0;
+}
+
+// Weights, averages of them, and moments; what HDF5 and the names add is small beside them.
+uint64_t trainer_file_bytes(const trainer *t)
+{
+    uint64_t trained = 0, all = 0;
+    for (int i = 0; i < t->p->n; i++) {
+        all += (uint64_t)t->p->list[i].count;
+        trained += t->p->list[i].trainable ? (uint64_t)t->p->list[i].count : 0;
+    }
+    return sizeof(float) * (all + trained * (uint64_t)(t->o->optim->moments + (t->o->ema > 0)));
 }
 const plan *trainer_eval_plan(const trainer *t)
 {

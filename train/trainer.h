@@ -40,6 +40,7 @@ typedef struct trainer_setup {
     int classes;                                     // TASK_CLASSES with a probe
     int64_t time;                                    // frames or tokens of a row, 1 for models without
     int64_t micro_batch;                             // rows of a batch of `train`, which divide the effective batch; 0: train.batch_size
+    int64_t rows;                                    // that an epoch has; 0: not known
     int64_t eval_batch;                              // rows of an evaluation batch; 0: as many
     const model_meta *meta;                          // for checkpoints
     const char *config;                              // resolved, for checkpoints
@@ -93,6 +94,10 @@ bool trainer_attach(trainer *t, folder *f, err *e) MUST_CHECK;
 bool trainer_run(trainer *t, trainer_result *r, err *e) MUST_CHECK;
 void trainer_close(trainer *t); // accepts NULL
 
+// Rows of a whole step: train.batch_size x train.grad_accum; or all that an epoch has, where a batch would be larger and `micro_batch` (0:
+// any) divides them.
+int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch);
+
 // For tests and start-up lines.
 const plan *trainer_step_plan(const trainer *t);
 const plan *trainer_eval_plan(const trainer *t); // NULL without validation data
@@ -103,6 +108,10 @@ trainer_memory trainer_predict(const trainer *t);
 trainer_choice trainer_chosen(const trainer *t);
 int64_t trainer_steps_per_epoch(const trainer *t);
 int64_t trainer_total(const trainer *t);
+int64_t trainer_warmup(const trainer *t);                                // steps
+int64_t trainer_eval_batches(const trainer *t);                          // of one evaluation
+int64_t trainer_eval_count(const trainer *t);                            // how often a whole run evaluates, unless it ends early
+uint64_t trainer_file_bytes(const trainer *t);                           // of a checkpoint, about
 bool trainer_step(trainer *t, err *e) MUST_CHECK;                        // one optimiser step
 bool trainer_evaluate(trainer *t, metrics_result *r, err *e) MUST_CHECK; // ERR_STOPPED when asked to stop meanwhile
 

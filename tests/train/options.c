@@ -32,8 +32,9 @@ TEST(options_budgets_of_profiles)
         {"", GIB(15), GIB(12)},
         {"", GIB(8), GIB(6)},
         {"memory: {profile: 16gb}\n", GIB(64), GIB(12)},
-        {"memory: {profile: 24gb, beside_llm: true}\n", GIB(4), GIB(7)},
-        {"memory: {profile: 48gb}\n", GIB(4), GIB(40)},
+        {"memory: {profile: 24gb, beside_llm: true}\n", GIB(24) - GIB(1), GIB(7)},
+        {"memory: {profile: 48gb}\n", GIB(47), GIB(40)},
+        {"memory: {profile: 48gb, budget: 40GiB}\n", GIB(4), GIB(40)},
         {"memory: {profile: 16gb, budget: 6GiB}\n", GIB(64), GIB(6)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -43,6 +44,19 @@ TEST(options_budgets_of_profiles)
         EXPECT_OK(read_text(strcat(text, cases[i].memory), cases[i].machine, &o, &e), e);
         EXPECT_INT(o.budget, cases[i].budget);
     }
+}
+
+TEST(options_refuse_profiles_beyond_the_machine)
+{
+    train_options o;
+    err e = {0};
+    EXPECT_ERR(
+        read_text(BASE "memory: {profile: 48gb}\n", GIB(23), &o, &e), e, ERR_CONFIG,
+        "x.yaml:3:10: memory.profile=48gb is for a machine of 48 GB, and this process may use 23.0 GiB; take memory.profile=auto, or "
+        "set what it may use itself: memory.budget=40GiB");
+    EXPECT_ERR(read_text(BASE "memory: {profile: 24gb, beside_llm: true}\n", GIB(16), &o, &e), e, ERR_CONFIG, "memory.budget=7GiB");
+    EXPECT_OK(read_text(BASE "memory: {profile: 16gb, beside_llm: true}\n", GIB(16), &o, &e), e);
+    EXPECT_STR(o.budget_from, "16gb less 8.5 GB of a language model");
 }
 
 TEST(options_refuse_what_contradicts)
