@@ -24,7 +24,7 @@ static const config_key keys[] = {
     {"schedule.name", CONFIG_TEXT, "flat", .help = "curve"},
 };
 static const config_other others[] = {{"num_train_epochs", "train.epochs"}, {"output_dir", "--out"}, {NULL, NULL}};
-static const config_table key_table = {"testing", keys, sizeof keys / sizeof *keys, others};
+static const config_table key_table = {.what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys, .others = others};
 
 static const config_table *keys_of(arena *a)
 {

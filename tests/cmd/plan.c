@@ -86,7 +86,7 @@ TEST(plan_computes_no_rows_that_never_exist)
     EXPECT_INT(whole(large, "steps_per_epoch"), 1);
     const json *list = json_get(large, "alternatives");
     EXPECT_INT(whole(json_at(list, 0), "micro_batch"), 26);
-    EXPECT_INT(whole(json_at(list, 0), "peak_bytes") / 1000000, whole(exact, "peak_bytes") / 1000000);
+    EXPECT_NEAR((double)whole(json_at(list, 0), "peak_bytes") / (double)whole(exact, "peak_bytes"), 1, 0.05);
     json_free(large);
     large = planned(yaml, "train.batch_size=8 train.grad_accum=64"); // 512 again: no part of it is larger than 26
     for (size_t i = 0; i < json_len(json_get(large, "alternatives")); i++)
