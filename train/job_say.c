@@ -76,9 +76,9 @@ static void doubt_warmup(const job *j, const log_sink *log)
     int64_t warmup = trainer_warmup(j->trainer), total = trainer_total(j->trainer);
     if (total > 0 && warmup >= total)
         log_say(log, LOG_WARN,
-                "the warm-up of %lld steps does not end within the run's %lld: the learning rate only gets to %.3g of %g; lower %s", (long long)warmup,
-                (long long)total, schedule_factor(s, warmup, total - 1, total) * (double)j->options.hyper.lr, (double)j->options.hyper.lr,
-                s->warmup_steps ? "schedule.warmup_steps" : "schedule.warmup_epochs");
+                "the warm-up of %lld steps does not end within the run's %lld: the learning rate only gets to %.3g of %g; lower %s",
+                (long long)warmup, (long long)total, schedule_factor(s, warmup, total - 1, total) * (double)j->options.hyper.lr,
+                (double)j->options.hyper.lr, s->warmup_steps ? "schedule.warmup_steps" : "schedule.warmup_epochs");
 }
 
 void job_say_doubts(const job *j, const log_sink *log)
