@@ -97,9 +97,14 @@ static uint32_t crc_fast(uint32_t crc, const unsigned char *p, size_t n)
 #define CRC_FAST false
 #endif
 
+uint32_t crc32c_more(uint32_t crc, const void *bytes, size_t n)
+{
+    return ~(CRC_FAST ? crc_fast(~crc, bytes, n) : crc_plain(~crc, bytes, n));
+}
+
 uint32_t crc32c(const void *bytes, size_t n)
 {
-    return ~(CRC_FAST ? crc_fast(0xffffffff, bytes, n) : crc_plain(0xffffffff, bytes, n));
+    return crc32c_more(0, bytes, n);
 }
 
 const char *digest_library(void)

@@ -14,6 +14,7 @@ void digest_add_str(digest *d, const char *s); // with its NUL, so that "ab","c"
 void digest_close(digest *d, char hex[65]);    // writes 64 hex digits and a NUL, frees d
 void digest_of(const void *bytes, size_t n, char hex[65]);
 uint32_t crc32c(const void *bytes, size_t n);
+uint32_t crc32c_more(uint32_t crc, const void *bytes, size_t n); // of what `crc` is of and these behind it; 0: of nothing
 
 const char *digest_library(void); // the library's version, as it calls itself
 

@@ -1,174 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// file.c: write beside, sync, rename, sync the folder.
-//
-// A temporary name carries host and process, so that file_sweep can tell a dead writer's leavings from the file that another
-// process, perhaps on another machine that shares the folder, is writing at this moment.
+// file.c: reading files whole, and folders (file.h). Writing is in file_write.c.
 #include "base/file.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <glob.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
-
-enum { HOST_MOST = 24, FOREIGN_AGE = 24 * 3600 };
-static const char TEMP_MARK[] = ".tmp-";
-
-// Letters and digits of the host's name.
-static void host_name(char out[HOST_MOST + 1])
-{
-    char name[256] = "";
-    gethostname(name, sizeof name - 1);
-    int n = 0;
-    for (const char *p = name; *p && n < HOST_MOST; p++)
-        if (isalnum((unsigned char)*p))
-            out[n++] = *p;
-    out[n] = 0;
-}
-
-char *file_temp(arena *a, const char *path)
-{
-    char host[HOST_MOST + 1];
-    host_name(host);
-    return arena_printf(a, "%s%s%s-%ld", path, TEMP_MARK, host, (long)getpid());
-}
-
-// To the medium itself: on macOS fsync stops at the drive's cache.
-static int sync_to_disk(int fd)
-{
-#ifdef F_FULLFSYNC
-    if (fcntl(fd, F_FULLFSYNC) == 0)
-        return 0;
-#endif
-    return fsync(fd);
-}
-
-static bool sync_path(const char *path, int flags)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-    if (fd < 0)
-        return false;
-    // Some file systems cannot sync a folder and say EINVAL; there is nothing better to do there.
-    bool ok = sync_to_disk(fd) == 0 || (flags && (errno == EINVAL || errno == ENOTSUP));
-    int number = errno;
-    close(fd);
-    errno = number;
-    return ok;
-}
-
-bool file_commit(const char *temp, const char *path, err *e)
-{
-    arena scratch = {0};
-    bool ok = true;
-    if (!sync_path(temp, 0)) {
-        ok = err_errno(e, "'%s' cannot be written to disk; nothing was saved under that name", path);
-        unlink(temp);
-    } else if (rename(temp, path) != 0) {
-        ok = err_errno(e, "'%s' cannot be put in place", path);
-        unlink(temp);
-    } else if (!sync_path(path_dir(&scratch, path), O_DIRECTORY)) {
-        ok = err_errno(e, "the folder of '%s' cannot be synced", path);
-    }
-    arena_free(&scratch);
-    return ok;
-}
-
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(fd, p, n);
-        if (k < 0 && errno != EINTR)
-            return false;
-        if (k > 0)
-            p += k, n -= (size_t)k;
-    }
-    return true;
-}
-
-bool file_write(const char *path, const void *bytes, size_t n, err *e)
-{
-    arena scratch = {0};
-    const char *temp = file_temp(&scratch, path);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && write_all(fd, bytes, n);
-    int number = errno;
-    if (fd >= 0 && close(fd) != 0 && ok)
-        ok = false, number = errno;
-    errno = number;
-    if (ok) {
-        ok = file_commit(temp, path, e);
-    } else {
-        ok = err_errno(e, "'%s' cannot be written", path);
-        unlink(temp);
-    }
-    arena_free(&scratch);
-    return ok;
-}
-
-// A process that was killed keeps its number until its parent asks for it: a container's first process may take its time.
-static bool is_dead(pid_t pid)
-{
-    if (kill(pid, 0) != 0)
-        return errno == ESRCH;
-#ifdef __linux__
-    char path[64], line[512] = "";
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(line, 1, sizeof line - 1, f) : 0;
-    if (f)
-        fclose(f);
-    const char *state = n ? strrchr(line, ')') : NULL; // "PID (name) S ..."
-    return state && strlen(state) > 2 && (state[2] == 'Z' || state[2] == 'X');
-#else
-    return false;
-#endif
-}
-
-// NAME.tmp-HOST-PID of a process that is gone. Another host's processes cannot be asked: theirs go after a day.
-static bool is_stale(const char *path, const char *name)
-{
-    const char *mark = NULL;
-    for (const char *p = strstr(name, TEMP_MARK); p; p = strstr(p + 1, TEMP_MARK))
-        mark = p + strlen(TEMP_MARK);
-    const char *dash = mark ? strchr(mark, '-') : NULL;
-    if (!dash || !isdigit((unsigned char)dash[1]))
-        return false;
-    char *end, host[HOST_MOST + 1];
-    long pid = strtol(dash + 1, &end, 10);
-    if (*end || pid <= 0)
-        return false;
-    host_name(host);
-    if (strlen(host) == (size_t)(dash - mark) && memcmp(host, mark, strlen(host)) == 0)
-        return is_dead((pid_t)pid);
-    struct stat st;
-    return stat(path, &st) == 0 && time(NULL) - st.st_mtime > FOREIGN_AGE;
-}
-
-void file_sweep(const char *dir)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return;
-    arena scratch = {0};
-    for (struct dirent *entry; (entry = readdir(d));) {
-        const char *path = path_join(&scratch, dir, entry->d_name);
-        if (is_stale(path, entry->d_name))
-            unlink(path);
-    }
-    closedir(d);
-    arena_free(&scratch);
-}
 
 static const char *kind_name(mode_t mode)
 {

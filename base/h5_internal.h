@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5_internal.h: what the four files of h5.h share; the only header that sees HDF5's. Everything here is
+// h5_internal.h: what the files of h5.h share; the only header that sees HDF5's. Everything here is
 // called with the lock held.
 #ifndef KMIDI_BASE_H5_INTERNAL_H
 #define KMIDI_BASE_H5_INTERNAL_H
@@ -20,7 +20,15 @@ typedef struct h5_set {
     h5_shape shape;
 } h5_set;
 
+// The file under the library (h5_driver.c).
+typedef struct h5_io {
+    int fd;
+    bool write;
+    int failed; // errno of the first call that the system refused; 0: none
+} h5_io;
+
 struct h5 {
+    h5_io io;
     hid_t id;
     char *path, *temp; // temp: the name it is written under, NULL when it is read
     uint64_t size;     // bytes of a file that is read
@@ -36,14 +44,27 @@ void h5_leave(void);
 // written remembers it. Returns false.
 bool h5_fail(h5 *f, err *e, err_code code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-hid_t h5_file_access(void);                       // a property list to be closed: no locks, format of HDF5 1.10
+hid_t h5_file_access(h5_io *io); // a property list to be closed: this file, no locks, format of HDF5 1.10
+bool h5_driver_set(hid_t access, h5_io *io);
 hid_t h5_type_make(h5_type t, bool file);         // a datatype to be closed
+hid_t h5_text_type(size_t size);                  // of a fixed length, or H5T_VARIABLE
 size_t h5_type_size(h5_type t);                   // bytes of an element in memory; a pointer for H5_TEXT
 bool h5_type_find(hid_t type, h5_type *t);        // false when it is none of ours
 uint64_t h5_count(h5_shape s);                    // elements
 const char *h5_shape_text(h5_shape s, char *out); // "f32 [64, 128]"; `out` holds H5_SHAPE_TEXT
 bool h5_link_exists(h5 *f, const char *name);
 
+// ---- Writing
+hid_t h5_creation(hid_t of); // properties by which an object is made, to be closed: no times, so that the same content gives the same bytes
+// A new dataset; `most` and `layout` for one that grows, NULL and a plain h5_creation else.
+hid_t h5_set_make(h5 *f, const char *name, h5_shape s, const hsize_t *most, hid_t layout, err *e);
+bool h5_text_on(h5 *f, hid_t object, const char *key, const char *value, err *e); // an attribute
+void h5_add_elements(digest *d, h5_type type, const void *data, uint64_t n);
+// The library never hears of a disk that fails, and goes on (h5_driver.c): every call that writes ends with this. False when not `ok`, or
+// when something was not written, with what was wrong first.
+bool h5_written(h5 *f, bool ok, err *e);
+
+// ---- Reading
 // The dataset `name`, opened and its claims checked; it stays the file's.
 const h5_set *h5_set_get(h5 *f, const char *name, err *e);
 bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);

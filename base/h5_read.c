@@ -37,25 +37,26 @@ static bool superblock_ok(h5 *f, const unsigned char *head, ssize_t n, err *e)
 static bool look_at(h5 *f, err *e)
 {
     unsigned char head[11];
-    int fd = file_open(f->path, &f->size, e);
+    int fd = f->io.fd = file_open(f->path, &f->size, e);
     if (fd < 0)
         return false;
     bool ok = f->size ? superblock_ok(f, head, pread(fd, head, sizeof head, 0), e)
                       : err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
-    close(fd);
     return ok;
 }
 
 static bool open_file(h5 *f, err *e)
 {
-    hid_t access = h5_file_access();
+    hid_t access = h5_file_access(&f->io);
     err why = {0};
-    f->id = H5Fopen(f->path, H5F_ACC_RDONLY, access);
+    f->id = access >= 0 ? H5Fopen(f->path, H5F_ACC_RDONLY, access) : -1;
     if (f->id < 0)
         h5_fail(f, &why, ERR_DAMAGED, "the HDF5 file cannot be opened");
     H5Pclose(access);
     if (f->id >= 0)
         return true;
+    if (why.code != ERR_DAMAGED)
+        return err_set(e, why.code, "%s", why.text);
     if (strstr(why.text, "truncated file"))
         return err_set(e, ERR_DAMAGED, "'%s' is truncated: it ends before its %llu bytes should; use a whole copy", f->path,
                        (unsigned long long)f->size);
@@ -66,7 +67,7 @@ h5 *h5_open(const char *path, err *e)
 {
     h5 *f = base_checked(calloc(1, sizeof *f), sizeof *f);
     f->path = base_checked(strdup(path), strlen(path));
-    f->id = -1;
+    f->id = f->io.fd = -1;
     bool ok = look_at(f, e);
     if (ok) {
         h5_enter();
@@ -95,9 +96,13 @@ void h5_close(h5 *f)
     for (int i = 0; i < H5_KEPT; i++)
         if (f->kept[i].name)
             set_close(&f->kept[i]);
-    if (f->id >= 0)
-        H5Fclose(f->id);
+    bool gone = f->id < 0 || H5Fclose(f->id) >= 0;
     h5_leave();
+    if (f->io.fd >= 0)
+        close(f->io.fd);
+    f->io.fd = -1;
+    if (!gone) // the library may look at it again
+        return;
     free(f->path);
     free(f);
 }

@@ -42,13 +42,15 @@ typedef struct command command;
 // ---- Options: data, from which parsing and help follow (options.c) ----
 
 typedef enum option_type {
-    OPT_FLAG,  // present or not
-    OPT_TEXT,  // any text
-    OPT_TEXTS, // the same, as often as it is given (option_each)
-    OPT_INT,   // a whole number
-    OPT_COUNT, // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
-    OPT_NUM,   // a number
-    OPT_BYTES, // "6GiB", "512MB", bytes
+    OPT_FLAG,   // present or not
+    OPT_TEXT,   // any text
+    OPT_TEXTS,  // the same, as often as it is given (option_each)
+    OPT_INT,    // a whole number
+    OPT_COUNT,  // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
+    OPT_NUM,    // a number
+    OPT_BYTES,  // "6GiB", "512MB", bytes
+    OPT_OUT,    // a file to be written; what cannot be written is refused before the command runs
+    OPT_OUT_H5, // the same, of a kind that needs a regular file
     OPT_TYPES
 } option_type;
 
@@ -133,6 +135,8 @@ void cmd_text(cmd *c, const char *s, size_t n); // stdout, bytes as they are (ta
 void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); // stderr; silent under --quiet
 // stderr, "kmidi NAME: <sentence>": for failures after which the command goes on (one file of many).
 void cmd_complain(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// Whether a file can be written there (file_ready); when it is stdout, results stay out of it. OPT_OUT has been asked already.
+bool cmd_output(cmd *c, const char *path, bool seek, err *e) MUST_CHECK;
 // Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
 const config_table *cmd_train_keys(arena *a);
@@ -152,7 +156,8 @@ void progress_close(progress *p); // accepts NULL
 
 // ---- For main.c and tests ----
 
-void process_start(const command *k); // signals, SIGPIPE, out of memory
+void process_begin(void);             // first of all: descriptors 0 to 2, signals that would kill where an error can be told
+void process_start(const command *k); // signals, out of memory
 bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or their like came
 _Noreturn void process_die(void);     // of the signal that came, as shells expect it; with 75 where the command is resumable
 
@@ -162,5 +167,6 @@ log_sink *console_log(struct console *k);
 // Flushes stdout. False with ERR_IO when results were lost (a full disk); a reader that went away (| head) is no error.
 bool console_flush(struct console *k, err *e) MUST_CHECK;
 void console_set(struct console *k, bool as_json, bool quiet);
+void console_cede(struct console *k); // stdout is the file that the command writes: results stay out of it
 
 #endif

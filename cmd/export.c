@@ -92,7 +92,8 @@ static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, e
 static const struct {
     const char *name;
     bool (*write)(cmd *c, deploy *d, const char *out, int64_t *count, err *e); // count: parameters written, where not the model's
-} formats[] = {{"onnx", export_onnx}, {"safetensors", export_safetensors}, {"adapter", export_adapter}};
+    bool file;                                                                 // or a folder
+} formats[] = {{"onnx", export_onnx, true}, {"safetensors", export_safetensors, true}, {"adapter", export_adapter, false}};
 
 static bool report(cmd *c, const deploy *d, const char *format, int64_t count, const char *out)
 {
@@ -115,6 +116,8 @@ static bool export_run(cmd *c, err *e)
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (strcmp(formats[i].name, format))
             continue;
+        if (formats[i].file && !cmd_output(c, out, false, e))
+            return err_trail(e, "--out");
         deploy *d = deploy_open(c->args[0], c->arena, e);
         int64_t count = 0;
         bool ok = d && formats[i].write(c, d, out, &count, e) && report(c, d, format, count ? count : params_count(d->p, false), out);

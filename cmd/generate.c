@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "autograd/gemm.h"
+#include "base/file.h"
 #include "base/hw.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
@@ -28,7 +29,7 @@
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
 
 static const option options[] = {
-    {"out", 'o', OPT_TEXT, "OUT.mid", "the MIDI file to write", true},
+    {"out", 'o', OPT_OUT, "OUT.mid", "the MIDI file to write", true},
     {"emotion", 'e', OPT_TEXT, "NAME|V,A", "a name (joy, grief, calm ...), or valence and arousal from -1 to 1; default: the prompt's",
      false},
     {"bars", 'b', OPT_INT, "N", "how many bars of 4/4 (default 8)", false},
@@ -48,7 +49,7 @@ static const option options[] = {
     ADAPTER_OPTION,
     {"precision", 0, OPT_TEXT, "P",
      "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time (default fp32)", false},
-    {"wav", 'w', OPT_TEXT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
+    {"wav", 'w', OPT_OUT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
     {"soundfont", 0, OPT_TEXT, "FILE", "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
     {0},
@@ -369,6 +370,8 @@ static bool run(cmd *c, err *e)
 {
     piece p = {.c = c};
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
+    if (wav && file_special(out))
+        return err_set(e, ERR_USAGE, "--wav plays the MIDI file, and '%s' is no regular file; name one by -o", out);
     bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && cmd_narrow(c, "precision", &p.precision, e) &&
               gemm_open(&c->env, e) && (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
               write_song(&p, e) && midi_write(out, p.song, e);

@@ -10,7 +10,7 @@ static const option options[] = {
     {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"; by default the file's, or the usual ones",
      false},
-    {"out", 'o', OPT_TEXT, "OUT.h5", "the checkpoint to write", true},
+    {"out", 'o', OPT_OUT_H5, "OUT.h5", "the checkpoint to write", true},
     {0},
 };
 

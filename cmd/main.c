@@ -19,6 +19,19 @@ static int unknown_command(const char *name)
     return STATUS_USAGE;
 }
 
+// What cannot be written is said before the work, not behind it.
+static bool outputs_ready(cmd *c, err *e)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < c->n_values; i++) {
+        option_type type = c->values[i].option->type;
+        if (type != OPT_OUT && type != OPT_OUT_H5)
+            continue;
+        ok = cmd_output(c, c->values[i].text, type == OPT_OUT_H5, e) || err_trail(e, "--%s", c->values[i].option->name);
+    }
+    return ok;
+}
+
 // Prints help where asked, else runs; false with the error.
 static bool perform(cmd *c, const command *k, int argc, char **argv, err *e)
 {
@@ -33,7 +46,7 @@ static bool perform(cmd *c, const command *k, int argc, char **argv, err *e)
         return true;
     }
     process_start(k);
-    return k->run(c, e);
+    return outputs_ready(c, e) && k->run(c, e);
 }
 
 static int run_command(const command *k, int argc, char **argv)
@@ -64,6 +77,7 @@ static int run_command(const command *k, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    process_begin();
     hw_flush_denormals();
     if (argc < 2) {
         strbuf out = {0};

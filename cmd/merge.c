@@ -12,7 +12,7 @@
 #include "train/sample.h"
 
 static const option options[] = {
-    {"out", 'o', OPT_TEXT, "OUT.h5", "the checkpoint to write", true},
+    {"out", 'o', OPT_OUT_H5, "OUT.h5", "the checkpoint to write", true},
     {"force", 0, OPT_FLAG, NULL, "write it although merged and unmerged disagree", false},
     {0},
 };

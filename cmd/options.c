@@ -144,8 +144,8 @@ static bool value_any(option_value *v, err *e)
 }
 
 static bool (*const value_of[OPT_TYPES])(option_value *v, err *e) = {
-    [OPT_FLAG] = value_any,    [OPT_TEXT] = value_any, [OPT_TEXTS] = value_any,  [OPT_INT] = value_int,
-    [OPT_COUNT] = value_count, [OPT_NUM] = value_num,  [OPT_BYTES] = value_bytes};
+    [OPT_FLAG] = value_any, [OPT_TEXT] = value_any,    [OPT_TEXTS] = value_any, [OPT_INT] = value_int,   [OPT_COUNT] = value_count,
+    [OPT_NUM] = value_num,  [OPT_BYTES] = value_bytes, [OPT_OUT] = value_any,   [OPT_OUT_H5] = value_any};
 
 // A later value replaces an earlier one, unless the option takes several.
 static bool add_value(cmd *c, const option *o, const char *text, err *e)

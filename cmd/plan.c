@@ -12,7 +12,7 @@
 
 static const option options[] = {
     {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's", false},
-    {"svg", 0, OPT_TEXT, "FILE", "draw the memory over a step", false},
+    {"svg", 0, OPT_OUT, "FILE", "draw the memory over a step", false},
     {"nodes", 0, OPT_FLAG, NULL, "print every step of the plan", false},
     {0},
 };

@@ -6,13 +6,16 @@
 // the same instant. Asking is for work that could be lost, so a command that has not come to its first poll just ends; and one that does
 // not come to its next (a library loops, a disk hangs) ends after a time. Other commands keep the system's behaviour. SIGUSR1 asks for a
 // save. Handlers restart what they interrupt (SA_RESTART): libraries take EINTR for a failure, and the clock ends what waits.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
 
@@ -52,6 +55,7 @@ _Noreturn void process_die(void)
 {
     int number = stop_signal;
     sigset_t one;
+    file_discard_all();
     if (running->resumable || !number)
         _exit(err_status(ERR_STOPPED));
     sigemptyset(&one);
@@ -153,6 +157,7 @@ static bool is_ignored(int number)
 
 static void on_oom(const char *owner, size_t bytes)
 {
+    file_discard_all();
     char text[300];
     int n = snprintf(text, sizeof text,
                      "kmidi %s: out of memory: %zu more bytes for '%s' were refused; lower the batch size or the memory budget, or close "
@@ -163,11 +168,21 @@ static void on_oom(const char *owner, size_t bytes)
     _exit(err_status(ERR_MEMORY));
 }
 
+// A program that was started with a standard descriptor closed would get that number for the next file that it opens, and write its log
+// there. A pipe without a reader and a file beyond its limit (ulimit -f) are errors of a write like others.
+void process_begin(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            break;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 void process_start(const command *k)
 {
     running = k;
     base_on_oom(on_oom);
-    signal(SIGPIPE, SIG_IGN);
     if (!k->polls_stop)
         return;
     handle(SIGINT, on_stop);
@@ -177,6 +192,22 @@ void process_start(const command *k)
     if (!is_ignored(SIGHUP))
         handle(SIGHUP, on_stop);
     handle(SIGUSR1, on_save);
+}
+
+static bool is_stdout(const char *path)
+{
+    struct stat a, b;
+    return file_special(path) && stat(path, &a) == 0 && fstat(STDOUT_FILENO, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
+           !isatty(STDOUT_FILENO);
+}
+
+bool cmd_output(cmd *c, const char *path, bool seek, err *e)
+{
+    if (!file_ready(path, seek, e))
+        return false;
+    if (is_stdout(path))
+        console_cede(c->console);
+    return true;
 }
 
 bool cmd_narrow(cmd *c, const char *name, precision *p, err *e)

@@ -88,6 +88,11 @@ void console_set(struct console *k, bool as_json, bool quiet)
     k->quiet = quiet;
 }
 
+void console_cede(struct console *k)
+{
+    k->lost = EPIPE;
+}
+
 bool console_flush(struct console *k, err *e)
 {
     if (fflush(stdout) && !k->lost)

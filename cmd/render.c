@@ -70,19 +70,31 @@ static bool is_wav(const char *path)
     return stat(path, &st) == 0 && st.st_size > WAV_HEADER;
 }
 
+// What fluidsynth wrote becomes `wav`; what is no regular file it cannot write into.
+static bool take_over(const char *temp, const char *wav, arena *a, err *e)
+{
+    size_t n;
+    if (!file_special(wav))
+        return file_commit(temp, wav, e);
+    const char *bytes = file_read(a, temp, (size_t)1 << 32, &n, e);
+    bool ok = bytes && file_write(wav, bytes, n, e);
+    file_discard(temp);
+    return ok;
+}
+
 // *there: fluidsynth is.
 static bool by_fluidsynth(const render_request *r, const char *font, bool *there, err *e)
 {
     arena a = {.name = "render"};
-    char *temp = file_temp(&a, r->wav);
+    char *temp = file_temp(&a, file_special(r->wav) ? r->midi : r->wav);
     char *const argv[] = {"fluidsynth", "-n", "-i", "-q", "-r", "44100", "-T", "wav", "-F", temp, (char *)font, (char *)r->midi, NULL};
     int status = run_quietly(argv);
     *there = status != 127;
     bool ok = status == 0 && is_wav(temp);
     if (ok)
-        ok = file_commit(temp, r->wav, e);
+        ok = take_over(temp, r->wav, &a, e);
     else {
-        unlink(temp);
+        file_discard(temp);
         err_set(e, ERR_IO, "fluidsynth could not play '%s' with '%s' to '%s' (exit status %d); try it by hand", r->midi, font, r->wav,
                 status);
     }

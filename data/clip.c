@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "data/clip_whole.h"
 #include "data/resample.h"
 
@@ -309,26 +310,57 @@ static bool write_samples(SNDFILE *f, const float *x, int64_t n)
     return true;
 }
 
+// A file in memory: libsndfile goes back to mend the header, which a pipe cannot, and forgets that a write failed.
+typedef struct memory {
+    strbuf bytes;
+    sf_count_t at;
+} memory;
+
+static sf_count_t memory_size(void *user)
+{
+    return (sf_count_t)((memory *)user)->bytes.len;
+}
+
+static sf_count_t memory_seek(sf_count_t offset, int whence, void *user)
+{
+    memory *m = user;
+    m->at = offset + (whence == SEEK_CUR ? m->at : whence == SEEK_END ? memory_size(m) : 0);
+    return m->at;
+}
+
+static sf_count_t memory_tell(void *user)
+{
+    return ((memory *)user)->at;
+}
+
+static sf_count_t memory_write(const void *bytes, sf_count_t n, void *user)
+{
+    memory *m = user;
+    CHECK(m->at >= 0 && m->at <= memory_size(m) && n >= 0);
+    sf_count_t over = memory_size(m) - m->at < n ? memory_size(m) - m->at : n;
+    if (over)
+        memcpy(m->bytes.s + m->at, bytes, (size_t)over);
+    strbuf_add(&m->bytes, (const char *)bytes + over, (size_t)(n - over));
+    m->at += n;
+    return n;
+}
+
+static sf_count_t memory_read(void *out, sf_count_t n, void *user)
+{
+    (void)out, (void)n, (void)user;
+    return 0; // it is only written
+}
+
 bool clip_write_wav(const char *path, const float *samples, int64_t frames, int rate, err *e)
 {
     SF_INFO info = {.samplerate = rate, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
-    arena a = {.name = "wav"};
-    char *temp = file_temp(&a, path);
-    errno = 0;
-    SNDFILE *f = sf_open(temp, SFM_WRITE, &info);
-    bool ok = f != NULL;
-    if (f) {
-        ok = write_samples(f, samples, frames);
-        ok = sf_close(f) == 0 && ok;
-    }
-    if (ok)
-        ok = file_commit(temp, path, e);
-    else {
-        errno = errno ? errno : EIO;
-        err_errno(e, "cannot write '%s'; check that its folder exists, may be written and has room", path);
-        unlink(temp);
-    }
-    arena_free(&a);
+    SF_VIRTUAL_IO io = {memory_size, memory_seek, memory_read, memory_write, memory_tell};
+    memory m = {0};
+    SNDFILE *f = sf_open_virtual(&io, SFM_WRITE, &info, &m);
+    bool ok = f && write_samples(f, samples, frames);
+    ok = f && sf_close(f) == 0 && ok;
+    ok = ok ? file_write(path, m.bytes.s, m.bytes.len, e) : err_set(e, ERR_MEMORY, "'%s' cannot be written: %s", path, sf_strerror(NULL));
+    strbuf_free(&m.bytes);
     return ok;
 }
 

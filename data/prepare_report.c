@@ -4,7 +4,6 @@
 // The report is made from the index and from all shards that are there, so it is the same whoever makes it. Jobs that share a folder may
 // end at the same moment: who finds more shards after writing than before writes again, so the last report is complete.
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +45,14 @@ static void count_reason(prepare *p, const char *line)
     json_free(j);
 }
 
+static void put_line(file_out *out, const char *line)
+{
+    file_put(out, line, strlen(line));
+    file_put(out, "\n", 1);
+}
+
 // Entries of the index that are no items, or not used.
-static bool put_index(prepare *p, FILE *out, err *e)
+static bool put_index(prepare *p, file_out *out, err *e)
 {
     reader_item item;
     reader_step step;
@@ -70,14 +75,14 @@ static bool put_index(prepare *p, FILE *out, err *e)
                                        "the same content is in another split; it was left out of this one");
         }
         if (line)
-            fprintf(out, "%s\n", line);
+            put_line(out, line);
     }
     reader_close(r);
     return true;
 }
 
 // A shard that is not there, or not of this set, belongs to another job: it is not counted.
-static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
+static bool put_shard(prepare *p, uint64_t ordinal, file_out *out, uint64_t *found)
 {
     arena a = {.name = "report"};
     const char *path = prepare_shard_path(p, &a, ordinal);
@@ -93,7 +98,7 @@ static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
         p->report->rejected += n;
         for (size_t i = 0; i < n; i++) {
             count_reason(p, lines[i]);
-            fprintf(out, "%s\n", lines[i]);
+            put_line(out, lines[i]);
         }
     }
     shard_close(s);
@@ -104,8 +109,7 @@ static bool put_shard(prepare *p, uint64_t ordinal, FILE *out, uint64_t *found)
 static bool write_report(prepare *p, uint64_t *found, err *e)
 {
     arena a = {.name = "report"};
-    const char *path = path_join(&a, p->job->out, "rejected.jsonl"), *temp = file_temp(&a, path);
-    FILE *out = fopen(temp, "we");
+    file_out *out = file_create(path_join(&a, p->job->out, "rejected.jsonl"), e);
     p->report->prepared = p->report->copies = 0;
     p->report->rejected = p->bad_lines + p->contradicted;
     memset(p->report->reasons, 0, sizeof p->report->reasons);
@@ -113,14 +117,10 @@ static bool write_report(prepare *p, uint64_t *found, err *e)
     bool ok = out && put_index(p, out, e);
     for (uint64_t i = 0; ok && i < p->n_shards; i++)
         put_shard(p, i, out, found);
-    bool written = out && !ferror(out);
-    written = out && fclose(out) == 0 && written;
-    if (!written)
-        ok = err_errno(e, "cannot write '%s'; make room on the disk", temp);
     if (ok)
-        ok = file_commit(temp, path, e);
+        ok = file_finish(out, e);
     else
-        unlink(temp);
+        file_abandon(out);
     arena_free(&a);
     return ok;
 }

@@ -78,7 +78,7 @@ static bool write_block(block *b, threads *pool, err *e)
     return ok;
 }
 
-static void put_line(FILE *f, const synth_options *o, uint64_t number)
+static void put_line(file_out *f, const synth_options *o, uint64_t number)
 {
     arena a = {.name = "synth"};
     synth_piece p;
@@ -94,7 +94,8 @@ static void put_line(FILE *f, const synth_options *o, uint64_t number)
     json_set_num(j, "duration", o->seconds);
     json_set_bool(j, "synthetic", true);
     json_dump(j, 0, &line);
-    fprintf(f, "%s\n", line.s);
+    strbuf_add(&line, "\n", 1);
+    file_put(f, line.s, line.len);
     json_free(j);
     strbuf_free(&line);
     arena_free(&a);
@@ -102,24 +103,10 @@ static void put_line(FILE *f, const synth_options *o, uint64_t number)
 
 static bool write_manifest(const char *path, const synth_options *o, err *e)
 {
-    arena a = {.name = "synth"};
-    char *temp = file_temp(&a, path);
-    FILE *f = fopen(temp, "w");
+    file_out *f = file_create(path, e);
     for (int64_t i = 0; f && i < o->items; i++)
         put_line(f, o, (uint64_t)i);
-    bool ok = f && !ferror(f) && fflush(f) == 0;
-    int why = errno;
-    if (f && fclose(f) != 0 && ok)
-        ok = false, why = errno;
-    if (ok)
-        ok = file_commit(temp, path, e);
-    else {
-        unlink(temp);
-        errno = why;
-        err_errno(e, "cannot write '%s'; check that its folder may be written and has room", path);
-    }
-    arena_free(&a);
-    return ok;
+    return f && file_finish(f, e);
 }
 
 // Is there a manifest that we did not write?
@@ -150,7 +137,10 @@ bool synth_write(const char *dir, const synth_options *o, const env *v, void (*t
 {
     arena a = {.name = "synth"};
     char *manifest = path_join(&a, dir, synth_index(o));
-    bool ok = synth_check(o, e) && is_ours(manifest, e) && file_make_dirs(path_join(&a, dir, o->midi ? "midi" : "wav"), e);
+    const char *items = path_join(&a, dir, o->midi ? "midi" : "wav");
+    bool ok = synth_check(o, e) && is_ours(manifest, e) && file_make_dirs(items, e);
+    if (ok)
+        file_sweep(dir), file_sweep(items);
     if (ok && file_exists(manifest) && unlink(manifest) != 0)
         ok = err_errno(e, "cannot replace '%s'", manifest);
     for (int64_t at = 0; ok && at < o->items; at += BLOCK) {

@@ -6,7 +6,6 @@
 // file from outside, wire_depth bounds the nesting, and its allocator is an arena with a ceiling.
 #include "export/onnx_file.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,37 +165,20 @@ static Onnx__ModelProto *model_message(arena *a, const onnx_model *m)
 
 typedef struct file_buffer {
     ProtobufCBuffer base;
-    FILE *file;
-    bool failed;
+    file_out *file;
 } file_buffer;
 
 static void file_append(ProtobufCBuffer *b, size_t n, const uint8_t *bytes)
 {
-    file_buffer *f = (file_buffer *)b;
-    if (n && !f->failed)
-        f->failed = fwrite(bytes, 1, n, f->file) < n;
+    file_put(((file_buffer *)b)->file, bytes, n);
 }
 
 static bool write_message(const Onnx__ModelProto *message, const char *path, err *e)
 {
-    arena a = {.name = "onnx path"};
-    const char *temp = file_temp(&a, path);
-    file_buffer b = {.base = {.append = file_append}, .file = fopen(temp, "wb")};
-    bool ok = b.file != NULL;
-    if (ok)
+    file_buffer b = {.base = {.append = file_append}, .file = file_create(path, e)};
+    if (b.file)
         onnx__model_proto__pack_to_buffer(message, &b.base);
-    int why = errno;
-    ok = ok && !b.failed;
-    if (b.file && fclose(b.file) && ok)
-        ok = false, why = errno;
-    if (!ok) {
-        errno = why;
-        (void)err_errno(e, "cannot write '%s'", path);
-        unlink(temp);
-    }
-    ok = ok && file_commit(temp, path, e);
-    arena_free(&a);
-    return ok;
+    return b.file && file_finish(b.file, e);
 }
 
 bool onnx_write(const onnx_model *m, const char *path, err *e)

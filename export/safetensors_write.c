@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // safetensors_write.c: writing, in the reference writer's order and padding, so that equal weights give equal files.
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -55,15 +52,15 @@ static void make_header(const safetensors_source *const *sorted, int n, const mo
         strbuf_add(out, " ", 1);
 }
 
-static bool write_all(FILE *f, const strbuf *header, const safetensors_source *const *sorted, int n)
+static void put_all(file_out *f, const strbuf *header, const safetensors_source *const *sorted, int n)
 {
     uint8_t prefix[8];
     for (int i = 0; i < 8; i++)
         prefix[i] = (uint8_t)((uint64_t)header->len >> 8 * i);
-    bool ok = fwrite(prefix, 1, sizeof prefix, f) == sizeof prefix && fwrite(header->s, 1, header->len, f) == header->len;
-    for (int i = 0; ok && i < n; i++)
-        ok = fwrite(sorted[i]->data, 1, (size_t)source_bytes(sorted[i]), f) == source_bytes(sorted[i]);
-    return ok;
+    file_put(f, prefix, sizeof prefix);
+    file_put(f, header->s, header->len);
+    for (int i = 0; i < n; i++)
+        file_put(f, sorted[i]->data, (size_t)source_bytes(sorted[i]));
 }
 
 bool safetensors_write(const char *path, const safetensors_source *list, int n, const model_meta *meta, err *e)
@@ -75,18 +72,10 @@ bool safetensors_write(const char *path, const safetensors_source *list, int n, 
     qsort(sorted, (size_t)n, sizeof *sorted, by_name);
     strbuf header = {0};
     make_header(sorted, n, meta, &header);
-    const char *temp = file_temp(&a, path);
-    FILE *f = fopen(temp, "wb");
-    bool ok = f && write_all(f, &header, sorted, n);
-    int saved = errno;
-    if (f && fclose(f) && ok)
-        ok = false, saved = errno;
-    errno = saved;
-    if (!ok) {
-        (void)err_errno(e, "cannot write '%s'", path);
-        unlink(temp);
-    }
-    ok = ok && file_commit(temp, path, e);
+    file_out *f = file_create(path, e);
+    if (f)
+        put_all(f, &header, sorted, n);
+    bool ok = f && file_finish(f, e);
     strbuf_free(&header);
     arena_free(&a);
     return ok;

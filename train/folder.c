@@ -83,9 +83,15 @@ static bool take_lock(folder *f, arena *a, err *e)
     f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (f->lock < 0)
         return err_errno(e, "cannot write into '%s'", f->path);
-    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR))
-        return true; // a file system without locks is used without them
-    return err_set(e, ERR_IO, "'%s' is in use by another kmidi; wait for it, or name another folder", f->path);
+    int status;
+    while ((status = flock(f->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
+        ;
+    if (status != 0 && errno == EWOULDBLOCK)
+        return err_set(e, ERR_IO, "'%s' is in use by another kmidi; wait for it, or name another folder", f->path);
+    if (status != 0) // a file system without locks is used without them
+        log_say(f->inner, LOG_WARN, "'%s' cannot be locked (%s): see to it that no other kmidi writes there at the same time", f->path,
+                strerror(errno));
+    return true;
 }
 
 static bool open_files(folder *f, arena *a, err *e)

@@ -41,14 +41,10 @@ static bool also_named(const char *from, const char *to, arena *a, err *e)
 {
     const char *temp = file_temp(a, to);
     unlink(temp);
-    if (link(from, temp))
-        return copy_file(from, to, a, e);
-    if (rename(temp, to) == 0) {
-        unlink(temp); // rename does nothing when both are names of one file already
-        return true;
-    }
-    unlink(temp);
-    return err_errno(e, "cannot rename '%s' to '%s'", temp, to);
+    bool linked = link(from, temp) == 0;
+    bool ok = linked ? rename(temp, to) == 0 || err_errno(e, "'%s' cannot be put in place", to) : copy_file(from, to, a, e);
+    file_discard(temp); // rename does nothing when both are names of one file already
+    return ok;
 }
 
 // Rotation: the keep_top_k best of the epoch files by the monitored value, which each holds as its own state (the newest without
@@ -104,6 +100,17 @@ static bool name_copies(const trainer *t, bool best, bool epoch_end, arena *a, e
     return true;
 }
 
+// A disk that failed once is asked once more (a network that came back, room that another job gave up), since days of work hang on it.
+static bool write_last(trainer *t, const char *last, err *e)
+{
+    checkpoint_content c = {t->o->model, t->s.config, &t->meta, t->p, &t->state, t->ema};
+    err first = {0};
+    if (checkpoint_save(last, &c, &first))
+        return true;
+    log_say(&t->folder->sink, LOG_WARN, "%s; it is tried once more", first.text);
+    return checkpoint_save(last, &c, e);
+}
+
 static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
 {
     const char *last = named(t, "last", a);
@@ -112,8 +119,7 @@ static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
     t->state.metrics_bytes = t->folder->metrics_bytes;
     if (file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
         return false;
-    checkpoint_content c = {t->o->model, t->s.config, &t->meta, t->p, &t->state, t->ema};
-    if (!checkpoint_save(last, &c, e))
+    if (!write_last(t, last, e))
         return false;
     t->saved = t->state.step;
     return name_copies(t, new_best, epoch_end, a, e);
