@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_emit.c: names, initialisers and nodes. Parameters keep their names; values in between are called after the op that makes them.
 //
-// A parameter becomes an initialiser when an op asks for its name; one that is only read by emit_param_values (LSTM gates, transposed
-// weights) goes into the file in its rearranged form alone. Rearranged copies belong to the arena, parameters are shared.
+// A parameter becomes an initialiser when an op asks for its name; one that is only read by emit_param_values (LSTM gates) or
+// emit_transposed (weights of linear layers over sequences) goes into the file in its rearranged form alone. Rearranged copies belong to
+// the arena, parameters are shared.
 #include "export/onnx_emit.h"
 
 #include <stdio.h>
@@ -17,8 +18,9 @@ struct emitter {
     const params *p;
     arena *arena;
     name_set taken;
-    const char **value; // by tensor id: its ONNX name, NULL while it has none
-    const char **call;  // by tensor id: the name it must get, NULL for any
+    const char **value;  // by tensor id: its ONNX name, NULL while it has none
+    const char **turned; // by tensor id: the initialiser that is its transpose
+    const char **call;   // by tensor id: the name it must get, NULL for any
 };
 
 emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a)
@@ -28,6 +30,7 @@ emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena 
     *m = (emitter){.model = model, .g = g, .p = p, .arena = a, .taken = {.arena = a}};
     m->value = NEW(a, const char *, n);
     m->call = NEW(a, const char *, n);
+    m->turned = NEW(a, const char *, n);
     // A parameter's name is spoken for even if it appears only later.
     for (int i = 0; p && i < p->n; i++)
         (void)name_set_add(&m->taken, p->list[i].name);
@@ -116,6 +119,36 @@ const char *emit_out(emitter *m, const node *n, int i)
 const float *emit_param_values(emitter *m, const node *n, int i)
 {
     return n->in[i]->type == DT_F32 ? tensor_bytes(m, n->in[i]) : NULL;
+}
+
+// [rows, columns] -> [columns, rows]
+static const float *turned_values(emitter *m, const float *w, int64_t rows, int64_t columns)
+{
+    float *out = NEW(m->arena, float, (size_t)(rows * columns) + 1);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++)
+            out[k * rows + i] = w[i * columns + k];
+    return out;
+}
+
+const char *emit_transposed(emitter *m, const node *n, int i)
+{
+    const tensor *t = n->in[i];
+    const float *w = emit_param_values(m, n, i);
+    CHECK(t->shape.rank == 2);
+    if (!w) {
+        const int64_t perm[] = {1, 0};
+        return emit_op(m, "Transpose", 1, (const char *[]){emit_in(m, n, i)}, 1,
+                       &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2});
+    }
+    if (m->turned[t->id])
+        return m->turned[t->id];
+    shape s = shape_of(2, t->shape.d[1], t->shape.d[0]);
+    const char *own = t->kind == TENSOR_PARAM ? m->p->list[t->param].name : "constant";
+    m->turned[t->id] = emit_fresh(m, arena_printf(m->arena, "%s.transposed", own));
+    add_initialiser(m, m->turned[t->id], ONNX_FLOAT, &s, turned_values(m, w, t->shape.d[0], t->shape.d[1]),
+                    (size_t)shape_count(s) * sizeof(float));
+    return m->turned[t->id];
 }
 
 // ---- Initialisers

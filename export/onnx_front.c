@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as data/features/mel.c.
 //
-//     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> MatMul bank^T [B, T, M] -> Log -> (x - mean) /
-//     deviation
+//     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M] -> Log -> (x
+//     - mean) / deviation
 //                     -> zeros in front up to the window, cropped to it (or to several, one behind the other along the batch)
 //
 // STFT has been an operator since opset 17. The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
@@ -50,17 +50,14 @@ static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
     return f->power == 1 ? unary(m, "Sqrt", x) : x;
 }
 
+// The bank is the first factor: tools that quantise products look for constants in the second place, and 8 bits of a power spectrum
+// leave nothing of its logarithm.
 static const char *emit_bands(emitter *m, const onnx_front *f, const char *x)
 {
-    int64_t bins = f->n_fft / 2 + 1, dims[] = {bins, f->n_mels};
-    arena a = {.name = "bank"};
-    float *turned = NEW(&a, float, (size_t)(bins * f->n_mels));
-    for (int64_t b = 0; b < f->n_mels; b++)
-        for (int64_t k = 0; k < bins; k++)
-            turned[k * f->n_mels + b] = f->bank[b * bins + k];
-    const char *bank = emit_f32(m, 2, dims, turned);
-    arena_free(&a);
-    return binary(m, "MatMul", x, bank);
+    int64_t dims[] = {f->n_mels, f->n_fft / 2 + 1}, perm[] = {0, 2, 1};
+    emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 3};
+    const char *bins = emit_op(m, "Transpose", 1, &x, 1, &turn), *bands = binary(m, "MatMul", emit_f32(m, 2, dims, f->bank), bins);
+    return emit_op(m, "Transpose", 1, &bands, 1, &turn);
 }
 
 static const char *emit_log(emitter *m, const onnx_front *f, const char *x)

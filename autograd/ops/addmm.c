@@ -82,14 +82,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 
 static void portable(const node *n, emitter *m)
 {
-    const char *v = emit_in(m, n, 2), *product = emit_fresh(m, "addmm");
-    if (((const addmm_attrs *)n->attrs)->tb) {
-        int64_t perm[] = {1, 0};
-        emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
-        const char *vt = emit_fresh(m, "factor");
-        emit_node(m, "Transpose", 1, &v, 1, &vt, 1, &turn);
-        v = vt;
-    }
+    const char *v = ((const addmm_attrs *)n->attrs)->tb ? emit_transposed(m, n, 2) : emit_in(m, n, 2), *product = emit_fresh(m, "addmm");
     emit_node(m, "MatMul", 2, (const char *[]){emit_in(m, n, 1), v}, 1, &product, 0, NULL);
     emit_node(m, "Add", 2, (const char *[]){emit_in(m, n, 0), product}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }

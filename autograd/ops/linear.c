@@ -214,22 +214,19 @@ static tensor *added(graph *g, const node *n, tensor *x)
     return act_of(n) != ACT_NONE || has_residual(n) ? NULL : graph_add(g, OP_linear, &a, sizeof a, n->n_in + 1, in);
 }
 
-// Gemm where x is a matrix; otherwise MatMul by w^T (a constant that runtimes fold) and Add.
+// Gemm where x is a matrix; otherwise MatMul by w^T, turned in the file, and Add.
 static const char *emit_product(const node *n, emitter *m, const char *out)
 {
-    const char *in[] = {emit_in(m, n, 0), emit_in(m, n, 1), has_bias(n) ? emit_in(m, n, 2) : ""};
+    const char *x = emit_in(m, n, 0), *bias = has_bias(n) ? emit_in(m, n, 2) : "";
     if (n->in[0]->shape.rank == 2) {
         emit_attr transposed = {.name = "transB", .kind = EMIT_INT, .i = 1};
-        emit_node(m, "Gemm", has_bias(n) ? 3 : 2, in, 1, &out, 1, &transposed);
+        emit_node(m, "Gemm", has_bias(n) ? 3 : 2, (const char *[]){x, emit_in(m, n, 1), bias}, 1, &out, 1, &transposed);
         return out;
     }
-    int64_t perm[] = {1, 0};
-    emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2};
-    const char *wt = emit_fresh(m, "weight"), *product = has_bias(n) ? emit_fresh(m, "product") : out;
-    emit_node(m, "Transpose", 1, &in[1], 1, &wt, 1, &turn);
-    emit_node(m, "MatMul", 2, (const char *[]){in[0], wt}, 1, &product, 0, NULL);
+    const char *product = has_bias(n) ? emit_fresh(m, "product") : out;
+    emit_node(m, "MatMul", 2, (const char *[]){x, emit_transposed(m, n, 1)}, 1, &product, 0, NULL);
     if (has_bias(n))
-        emit_node(m, "Add", 2, (const char *[]){product, in[2]}, 1, &out, 0, NULL);
+        emit_node(m, "Add", 2, (const char *[]){product, bias}, 1, &out, 0, NULL);
     return out;
 }
 
