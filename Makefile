@@ -6,6 +6,13 @@
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
+# CROSS=aarch64-linux-gnu SYSROOT=FOLDER: Debian's cross compiler, and the libraries of a system that is unpacked in FOLDER.
+ifdef CROSS
+CC      := $(filter ccache,$(CC)) $(CROSS)-gcc --sysroot=$(abspath $(SYSROOT))
+AR      := $(CROSS)-ar
+export PKG_CONFIG_SYSROOT_DIR := $(abspath $(SYSROOT))
+export PKG_CONFIG_LIBDIR := $(abspath $(SYSROOT))/usr/lib/$(CROSS)/pkgconfig:$(abspath $(SYSROOT))/usr/share/pkgconfig
+endif
 # As many jobs as cores, unless the command line says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
@@ -36,7 +43,8 @@ STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno -fno-trappi
 ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC) -pthread -MMD -MP $(CFLAGS)
 ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL) -lm -pthread $(LDFLAGS)
 
-ARCH    := $(shell uname -m)
+TARGET  := $(shell $(CC) -dumpmachine)
+ARCH    := $(firstword $(subst -, ,$(TARGET)))
 VARIANTS := base
 ifeq ($(ARCH),x86_64)
 VARIANTS := base v3 v4
@@ -64,7 +72,7 @@ ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
 $(BUILD)/libs.mk: deps.sh Makefile
-	@./deps.sh
+	@$(if $(CROSS),,./deps.sh)
 	@mkdir -p $(@D)
 	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
 	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -lgomp -ldl"; } >$@.new && mv $@.new $@
@@ -73,7 +81,7 @@ $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 $(OUT)/libkmidi.a: $(OBJ)
 	@rm -f $@
-	@ar rcs $@ $^
+	@$(AR) rcs $@ $^
 $(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 

@@ -47,5 +47,9 @@ enum { VLANES = 4 };
 #endif
 typedef float vf __attribute__((vector_size(VLANES * 4), aligned(4), may_alias));
 typedef int vi __attribute__((vector_size(VLANES * 4), aligned(4), may_alias));
+// A register of doubles, and as many floats.
+enum { DLANES = VLANES / 2 };
+typedef double vd __attribute__((vector_size(DLANES * 8), aligned(8), may_alias));
+typedef float vh __attribute__((vector_size(DLANES * 4), aligned(4), may_alias));
 
 #endif

@@ -77,11 +77,18 @@ static bool probe_unmerged(merging *m, const float *kept, err *e)
     return ok;
 }
 
+// The larger of two sizes; a NaN stays, where fmax would drop it and call a broken sum equal (and gcc 12 dies on a loop of fmax for
+// aarch64).
+static double larger(double most, double d)
+{
+    return d > most || isnan(d) ? d : most;
+}
+
 static double difference(const float *x, const float *y, int64_t n)
 {
     double worst = 0;
     for (int64_t i = 0; i < n; i++)
-        worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
+        worst = larger(worst, fabs((double)x[i] - (double)y[i]));
     return worst;
 }
 
@@ -89,7 +96,7 @@ static double largest(const float *x, int64_t n)
 {
     double most = 0;
     for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs((double)x[i]));
+        most = larger(most, fabs((double)x[i]));
     return most;
 }
 

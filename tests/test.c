@@ -240,12 +240,9 @@ double test_distance(const float *a, const float *b, size_t n)
     double most = 0, largest = 0;
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - (double)b[i]), size = fabs((double)b[i]);
-        if (!(d <= most)) // a NaN stays
-            most = d;
-        if (size > largest)
-            largest = size;
+        most = test_larger(most, d), largest = test_larger(largest, size);
     }
-    return largest > 0 ? most / largest : most;
+    return largest == 0 ? most : most / largest;
 }
 
 bool test_same(const char *a, const char *b)

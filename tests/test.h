@@ -40,8 +40,13 @@ json *test_golden(const char *name); // tests/golden/NAME.json; the test fails w
 // Numbers that the Python scripts of tests/golden make alike: element i of a tensor that belongs to `seed`, in [-scale, scale).
 float test_fill(uint32_t seed, uint32_t i, float scale);
 uint32_t test_fill_u32(uint32_t seed, uint32_t i); // the hash behind it
-// max |a - b| / max |b| over n elements
+// max |a - b| / max |b| over n elements; NaN where there is one
 double test_distance(const float *a, const float *b, size_t n);
+// The larger of the most so far and d; a NaN stays, where fmax would drop it (and gcc 12 dies on a loop of fmax for aarch64).
+static inline double test_larger(double most, double d)
+{
+    return d > most || d != d ? d : most;
+}
 
 #define TEST(name)                                                                                                                         \
     static void test_##name(void);                                                                                                         \

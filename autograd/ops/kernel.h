@@ -68,22 +68,44 @@ static inline float lanes_dot(const float *x, const float *y, int64_t n)
     return lanes_fold(lane);
 }
 
-// The largest of n > 0 numbers.
+static inline vf vf_load(const float *x)
+{
+    return *(const vf *)x;
+}
+
+// Lane by lane a where it is the larger, else b. gcc makes the loop an instruction where a vector has more than four lanes, and branches
+// where it has four; of the masks NEON makes two instructions.
+static inline vf vf_larger(vf a, vf b)
+{
+    if (VLANES == 4) {
+        vi take = a > b;
+        return (vf)((take & (vi)a) | (~take & (vi)b));
+    }
+    vf y = b;
+    for (int k = 0; k < VLANES; k++)
+        y[k] = a[k] > b[k] ? a[k] : b[k];
+    return y;
+}
+
+// The largest of n > 0 numbers. The last vector overlaps those before it.
 static inline float lanes_max(const float *x, int64_t n)
 {
-    float lane[LANES];
-    int64_t i = 0;
-    for (int k = 0; k < LANES; k++)
-        lane[k] = x[0];
-    for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-    for (int64_t k = 0; k < n - i; k++)
-        lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++)
-            lane[k] = lane[k + half] > lane[k] ? lane[k + half] : lane[k];
-    return lane[0];
+    float most = x[0];
+    if (n < VLANES) {
+        for (int64_t i = 1; i < n; i++)
+            most = x[i] > most ? x[i] : most;
+        return most;
+    }
+    int64_t last = n - VLANES;
+    vf a = most - (vf){0}, b = vf_larger(vf_load(x + last), a);
+    for (int64_t i = 0; i < last; i += LANES) {
+        a = vf_larger(vf_load(x + i), a);
+        b = vf_larger(vf_load(x + (i + VLANES < last ? i + VLANES : last)), b);
+    }
+    a = vf_larger(b, a);
+    for (int k = 0; k < VLANES; k++)
+        most = a[k] > most ? a[k] : most;
+    return most;
 }
 
 #endif

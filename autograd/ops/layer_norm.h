@@ -3,6 +3,8 @@
 #ifndef KMIDI_AUTOGRAD_OPS_LAYER_NORM_H
 #define KMIDI_AUTOGRAD_OPS_LAYER_NORM_H
 
+#include <string.h>
+
 #include "autograd/ops/kernel.h"
 
 #define LAYER_NORM_EPS 1e-5f
@@ -37,13 +39,16 @@ typedef struct norm_sums {
 
 static inline norm_sums norm_sums_of(const float *d, const float *x, const float *w, int64_t n, float mean, float r)
 {
-    float p[LANES] = {0}, pz[LANES] = {0};
+    vf sum[2] = {{0}}, sum_z[2] = {{0}};
+    float p[LANES], pz[LANES];
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++) {
-            float v = d[i + k] * w[i + k];
-            p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
+        for (int h = 0; h < 2; h++) {
+            int64_t at = i + h * VLANES;
+            vf v = vf_load(d + at) * vf_load(w + at);
+            sum[h] += v, sum_z[h] += v * ((vf_load(x + at) - mean) * r);
         }
+    memcpy(p, sum, sizeof p), memcpy(pz, sum_z, sizeof pz);
     for (int64_t k = 0; k < n - i; k++) {
         float v = d[i + k] * w[i + k];
         p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);

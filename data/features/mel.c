@@ -21,11 +21,6 @@
 #include "data/fft.h"
 #include "data/mel.h"
 
-// Vectors of doubles, and of as many floats.
-enum { DLANES = VLANES / 2 };
-typedef double vd __attribute__((vector_size(DLANES * 8), aligned(8), may_alias));
-typedef float vh __attribute__((vector_size(DLANES * 4), aligned(4), may_alias));
-
 // Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards (doubles), and one vector of floats
 // backwards.
 #if defined(__AVX512F__)

@@ -93,6 +93,10 @@ TEST(adapters_merge_with_weights)
     const char *out, *dir = make_all("melody_transformer", &both_lora), *k = test_kmidi();
     RUN(0, "%s merge '%s/base' '%s/adapter:0.5' '%s/adapter:0.5' -o '%s/halves.h5' --json", k, dir, dir, dir, dir);
     EXPECT_HAS(out, "\"fc3.bias\": ");
+    // A sum that overflows is not called equal.
+    RUN(1, "%s merge '%s/base' '%s/adapter:1e44' -o '%s/over.h5'", k, dir, dir, dir);
+    EXPECT_HAS(out, "the adapter's values are too large for f32");
+    EXPECT(!file_exists(test_path("over.h5")));
     RUN(0, "%s export '%s/halves.h5' --format safetensors -o '%s/halves.safetensors'", k, dir, dir);
     arena a = {0};
     err e = {0};
