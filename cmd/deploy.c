@@ -135,13 +135,11 @@ bool deploy_mel(deploy *d, err *e)
     return true;
 }
 
-bool deploy_front(const deploy *d, onnx_front *f, err *e)
+void deploy_front(const deploy *d, onnx_front *f)
 {
     static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST, [LOADER_CENTER] = ONNX_CROP_CENTER, [LOADER_FIRST] = ONNX_CROP_FIRST};
     const mel_settings *s = d->mel;
     float *window = NEW(d->arena, float, (size_t)s->n_fft), *bank = NEW(d->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
-    if (s->n_fft % 2)
-        return err_set(e, ERR_VALUE, "'%s' has an odd n_fft of %d, for which there is no front end in ONNX", d->path, s->n_fft);
     mel_window(s, window);
     mel_bank(s, bank);
     *f = (onnx_front){
@@ -165,5 +163,4 @@ bool deploy_front(const deploy *d, onnx_front *f, err *e)
         .crop = crops[d->crop],
         .views = d->views,
     };
-    return true;
 }

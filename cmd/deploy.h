@@ -39,6 +39,6 @@ bool deploy_mel(deploy *d, err *e) MUST_CHECK;
 // Tokens of the windows that a model of events was trained on; `fallback` where the checkpoint does not say (imported weights).
 int deploy_context(const deploy *d, int fallback);
 // The same settings as plain numbers for the ONNX front end; tables are owned by d's arena.
-bool deploy_front(const deploy *d, onnx_front *f, err *e) MUST_CHECK;
+void deploy_front(const deploy *d, onnx_front *f);
 
 #endif

@@ -43,8 +43,10 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err 
     if (!option_given(c, "front-end"))
         return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
     o.front = &front;
-    return deploy_mel(d, e) && deploy_front(d, &front, e) && selftest_front(d, o.probabilities, &meta, e) &&
-           onnx_export(out, d->model, d->p, &o, e);
+    if (!deploy_mel(d, e))
+        return false;
+    deploy_front(d, &front);
+    return selftest_front(d, o.probabilities, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
 }
 
 static bool export_safetensors(cmd *c, deploy *d, const char *out, int64_t *count, err *e)

@@ -60,6 +60,7 @@ typedef struct feature_def {
     size_t settings_size;
     bool (*set)(void *settings, const char *name, const char *value, err *e); // NULL: setting_parse
     bool (*resolve)(void *settings, err *e);                                  // NULL: nothing to do
+    void (*remark)(const void *settings, strbuf *out); // adds a line about effective settings that are likely a mistake; NULL: none
     // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too. NULL: nothing to do.
     bool (*open)(feature *f, err *e);
     void (*close)(feature *f); // may be NULL

@@ -126,9 +126,21 @@ json *feature_json(const feature_def *d, const void *settings)
     return j;
 }
 
-static void json_text(const json *v, char text[NAME_MOST])
+// The word for 0 where the setting `name` has one: what follows from other settings is stored as the number.
+static const char *word_for_zero(const feature_def *d, const char *name)
 {
-    if (json_type(v) == JSON_BOOL)
+    for (size_t i = 0; i < feature_settings_count(d); i++)
+        if (!strcmp(d->table[i].name, name))
+            return d->table[i].zero;
+    return NULL;
+}
+
+static void json_text(const feature_def *d, const char *name, const json *v, char text[NAME_MOST])
+{
+    const char *word = json_type(v) == JSON_NUMBER && json_num(v, 1) == 0 ? word_for_zero(d, name) : NULL;
+    if (word)
+        snprintf(text, NAME_MOST, "%s", word);
+    else if (json_type(v) == JSON_BOOL)
         snprintf(text, NAME_MOST, "%s", json_bool(v, false) ? "true" : "false");
     else if (json_type(v) == JSON_NUMBER)
         snprintf(text, NAME_MOST, "%.17g", json_num(v, 0));
@@ -140,7 +152,7 @@ bool feature_from_json(const feature_def *d, void *settings, const json *j, err 
 {
     for (void *it = json_first(j); it; it = json_next(j, it)) {
         char text[NAME_MOST];
-        json_text(json_value(it), text);
+        json_text(d, json_key(it), json_value(it), text);
         if (!feature_set(d, settings, json_key(it), text, e))
             return false;
     }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "data/resample.h"
 
 static const char *const presets[] = {"none", "librosa", "torchaudio", NULL};
@@ -159,9 +160,12 @@ void mel_line(const mel_settings *s, strbuf *out)
     setting_line(mel_table + 1, mel_table_n - 1, s, out);
 }
 
+// A window of one sample is that sample, as in librosa and torch: the formula would give 0.
 double mel_window_at(const mel_settings *s, int t)
 {
     int left = (s->n_fft - s->win_length) / 2;
+    if (s->win_length == 1)
+        return t == left;
     return t >= left && t < left + s->win_length ? 0.5 - 0.5 * cos(2 * M_PI * (t - left) / s->win_length) : 0;
 }
 
@@ -191,6 +195,18 @@ static double bin_hz(const mel_settings *s, int k)
     if (s->nyquist == MEL_NYQUIST_FLOOR)
         return (double)k * (s->sample_rate / 2) / (s->n_fft / 2);
     return (double)k * s->sample_rate / s->n_fft;
+}
+
+void mel_remark(const mel_settings *s, strbuf *out)
+{
+    arena a = {.name = "mel bank"};
+    int empty = mel_bank(s, NEW(&a, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1)));
+    arena_free(&a);
+    if (empty)
+        strbuf_printf(out,
+                      "%d of the %d mel bands are empty: no frequency of n_fft %d lies in them, and they will be the same in every frame; "
+                      "raise n_fft or lower n_mels",
+                      empty, s->n_mels, s->n_fft);
 }
 
 int mel_bank(const mel_settings *s, float *bank)

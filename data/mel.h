@@ -65,6 +65,8 @@ double mel_window_at(const mel_settings *s, int t);
 void mel_window(const mel_settings *s, float *window);
 // The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all (too many bands for n_fft).
 int mel_bank(const mel_settings *s, float *bank);
+// One line about settings that are allowed and likely a mistake (empty bands); adds nothing where there is nothing to say.
+void mel_remark(const mel_settings *s, strbuf *out);
 // Mel to Hz and back.
 double mel_from_hz(mel_scale scale, double hz);
 double mel_to_hz(mel_scale scale, double mel);

@@ -151,6 +151,12 @@ static feature *open_one(prepare *p, const char *name, json *all, err *e)
     if (!d || !feature_configure(d, settings, p->config, e))
         return NULL;
     json_set(all, d->name, feature_json(d, settings));
+    strbuf remark = {0};
+    if (d->remark)
+        d->remark(settings, &remark);
+    if (remark.len)
+        log_say(p->env->log, LOG_WARN, "%s: %s", d->name, remark.s);
+    strbuf_free(&remark);
     return feature_open(d, settings, e);
 }
 

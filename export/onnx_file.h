@@ -18,7 +18,7 @@
 enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_RANK = 8 };
 
 // Numbers of TensorProto.DataType and AttributeProto.AttributeType. Other numbers may occur in files that others wrote.
-typedef enum onnx_type { ONNX_NONE, ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9 } onnx_type;
+typedef enum onnx_type { ONNX_NONE, ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_DOUBLE = 11 } onnx_type;
 typedef enum onnx_attr_type { ONNX_ATTR_FLOAT = 1, ONNX_ATTR_INT = 2, ONNX_ATTR_STRING = 3, ONNX_ATTR_INTS = 7 } onnx_attr_type;
 
 // A named value with its type: an input, an output, or one in between. A dimension is a size, a symbol (sym set), or unknown (both empty:

@@ -37,14 +37,30 @@ static const char *emit_ends(emitter *m, const onnx_front *f, const char *x)
     return emit_op(m, "Pad", 2, (const char *[]){x, emit_i64(m, 4, pads)}, 1, &mode);
 }
 
+static const char *cast(emitter *m, const char *x, int type)
+{
+    emit_attr to = attr_int("to", type);
+    return emit_op(m, "Cast", 1, &x, 1, &to);
+}
+
+// Transforms of other sizes than powers of two are made of longer ones (Bluestein), where f32 loses two digits that a logarithm shows.
+static bool is_round(int n)
+{
+    return (n & (n - 1)) == 0;
+}
+
 static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t n = f->n_fft, last = -1;
     emit_attr onesided = attr_int("onesided", 1), drop = attr_int("keepdims", 0);
     // The specification wants a real signal as [batch, samples, 1].
     x = binary(m, "Unsqueeze", x, emit_i64(m, 1, &last));
-    const char *in[] = {x, emit_i64_scalar(m, f->hop), emit_f32(m, 1, &n, f->window)};
-    x = emit_op(m, "STFT", 3, in, 1, &onesided);
+    const char *window = emit_f32(m, 1, &n, f->window);
+    if (!is_round(f->n_fft))
+        x = cast(m, x, ONNX_DOUBLE), window = cast(m, window, ONNX_DOUBLE);
+    x = emit_op(m, "STFT", 3, (const char *[]){x, emit_i64_scalar(m, f->hop), window}, 1, &onesided);
+    if (!is_round(f->n_fft))
+        x = cast(m, x, ONNX_FLOAT);
     x = binary(m, "Mul", x, x);
     x = emit_op(m, "ReduceSum", 2, (const char *[]){x, emit_i64(m, 1, &last)}, 1, &drop);
     return f->power == 1 ? unary(m, "Sqrt", x) : x;

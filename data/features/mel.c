@@ -279,6 +279,11 @@ static bool resolve(void *settings, err *e)
     return mel_resolve(settings, e);
 }
 
+static void remark(const void *settings, strbuf *out)
+{
+    mel_remark(settings, out);
+}
+
 const feature_def VARIANT(feature_mel) = {
     .name = "mel",
     .help = "Mel spectrogram: energy in bands spaced as the ear hears them",
@@ -287,6 +292,7 @@ const feature_def VARIANT(feature_mel) = {
     .settings_size = sizeof(mel_settings),
     .set = set,
     .resolve = resolve,
+    .remark = remark,
     .open = mel_open,
     .close = mel_close,
     .frames = mel_frames,

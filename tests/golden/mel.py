@@ -95,6 +95,9 @@ def main():
                   case(by, x, 44100, {**LIBROSA, "scale": "slaney", "norm": "none", "center": False}),
                   case(by, x, 16000, {**LIBROSA, "n_fft": 512, "win": 400, "hop": 160, "bands": 80, "pad": "reflect", "fmin": 20.0, "fmax": 7600.0}, **DB)]
     cases += [case("torchaudio", x, 11025, TORCH), case("librosa", x, 11025, LIBROSA)]          # an odd rate: torchaudio's top edge is rate // 2
+    for by in ("librosa", "torchaudio"):                                                           # windows of hardly any samples, and of odd ones
+        cases += [case(by, x, 16000, {**RECIPE, "n_fft": n, "win": win, "bands": 20}, **DB) for n, win in ((64, 1), (64, 2), (64, 3), (65, 1), (513, 201))]
+        cases += [case(by, x, 16000, {**RECIPE, "n_fft": 256, "win": 256, "bands": 128})]          # more bands than bins
     write("mel", {"made_by": "tests/golden/mel.py, librosa %s, torchaudio %s" % (librosa.__version__, torchaudio.__version__),
                   "audio": "EmoDB " + os.path.basename(WAV) + ", first 0.5 s, CC0-1.0", "samples": samples.tolist(), "cases": cases,
                   "resample": [resample(x, 16000, 22050), resample(x, 44100, 16000), resample(x, 16000, 8000)]})
