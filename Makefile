@@ -45,6 +45,7 @@ ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL) -lm -pthread $(LDFLAGS)
 
 TARGET  := $(shell $(CC) -dumpmachine)
 ARCH    := $(firstword $(subst -, ,$(TARGET)))
+DARWIN  := $(or $(findstring darwin,$(TARGET)),$(findstring macos,$(TARGET)))
 VARIANTS := base
 ifeq ($(ARCH),x86_64)
 VARIANTS := base v3 v4
@@ -55,7 +56,7 @@ MARCH_v4   := -march=x86-64-v4 -mprefer-vector-width=512
 VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 
 SLOW    := $(filter-out $(FAST),$(ROOMS))
-SRC     := $(filter-out cmd/main.c,$(foreach r,$(SLOW),$(wildcard $(r)/*.c)))
+SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm_accelerate.c),$(foreach r,$(SLOW),$(wildcard $(r)/*.c)))
 FASTSRC := $(foreach r,$(FAST),$(wildcard $(r)/*.c))
 TESTSRC := $(wildcard tests/*.c tests/*/*.c)
 TESTSRC := $(filter-out tests/fuzz/%,$(TESTSRC))
@@ -67,6 +68,13 @@ ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/
 kmidi: $(OUT)/kmidi
 	@cp -f $< $@
 
+# Homebrew keeps what macOS has of its own (OpenSSL), and OpenBLAS, out of the way; and nothing of it is where Apple's compiler looks.
+ifneq ($(and $(DARWIN),$(shell command -v brew)),)
+BREW    := $(shell brew --prefix)
+export PKG_CONFIG_PATH := $(BREW)/opt/openblas/lib/pkgconfig:$(BREW)/opt/openssl@3/lib/pkgconfig:$(PKG_CONFIG_PATH)
+CFLAGS  += -isystem $(BREW)/include
+LDFLAGS += -L$(BREW)/lib
+endif
 # Where the libraries are: made once, after deps.sh has installed what was missing; make then starts again with it. dnnl and csv have no pkg-config file.
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
@@ -75,7 +83,7 @@ $(BUILD)/libs.mk: deps.sh Makefile
 	@$(if $(CROSS),,./deps.sh)
 	@mkdir -p $(@D)
 	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
-	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -lgomp -ldl"; } >$@.new && mv $@.new $@
+	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
@@ -137,6 +145,17 @@ fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.
 	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
+# For arm64 with a cross compiler, under qemu; for macOS as far as a compiler and the names in its system library go.
+check-arm64:
+	@tests/arm64/sysroot.sh $(BUILD)/arm64/sysroot
+	@$(MAKE) --no-print-directory CROSS=aarch64-linux-gnu SYSROOT=$(BUILD)/arm64/sysroot BUILD=$(BUILD)/arm64 cross-tests
+	@tests/arm64/check.sh $(BUILD)/arm64
+check-macos:
+	@tests/macos/setup.sh $(BUILD)/macos
+	@$(MAKE) --no-print-directory CC="tests/macos/cc $(BUILD)/macos" BUILD=$(BUILD)/macos CONFIG=debug cross-objects
+	@python3 tests/macos/symbols.py $(BUILD)/macos
+cross-tests: $(OUT)/kmidi $(OUT)/tests/all
+cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o)
 demo: kmidi
 	@./demo.sh
 bench: kmidi
@@ -153,9 +172,10 @@ clean:
 help:
 	@sed -n '2,5p' Makefile
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
+	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release"
 
-.PHONY: FORCE kmidi test asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -17,7 +17,18 @@
 #include "base/room.h"
 #include "base/str.h"
 
-static const gemm_library *const libraries[] = {[GEMM_OPENBLAS] = &gemm_library_openblas, [GEMM_ONEDNN] = &gemm_library_onednn};
+static const gemm_library *const libraries[] = {
+    [GEMM_OPENBLAS] = &gemm_library_openblas,
+    [GEMM_ONEDNN] = &gemm_library_onednn,
+#ifdef __APPLE__
+    [GEMM_ACCELERATE] = &gemm_library_accelerate,
+#endif
+};
+#ifdef __APPLE__
+static const char NAMES[] = "accelerate, openblas or onednn";
+#else
+static const char NAMES[] = "openblas or onednn";
+#endif
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 // Written once before the first product (or by it); a global because the libraries themselves are.
@@ -26,7 +37,9 @@ static atomic_int chosen = -1;
 // oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as good wherever it does.
 static gemm_backend faster_here(void)
 {
-#if defined(__x86_64__)
+#if defined(__APPLE__)
+    return GEMM_ACCELERATE;
+#elif defined(__x86_64__)
     return __builtin_cpu_supports("avx512f") ? GEMM_ONEDNN : GEMM_OPENBLAS;
 #else
     return GEMM_OPENBLAS;
@@ -54,7 +67,7 @@ static bool choose_forced(err *e)
             atomic_store(&chosen, i);
             return true;
         }
-    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to openblas or onednn, or leave it unset", name);
+    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to %s, or leave it unset", name, NAMES);
 }
 
 bool gemm_choose(err *e)

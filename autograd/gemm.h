@@ -2,8 +2,8 @@
 // gemm.h: matrix products through one interface, OpenBLAS or oneDNN behind it.
 //
 // Both libraries are called single-threaded, once for each slab of rows or columns of C, from our own pool: a node's thread count is the
-// planner's choice and no second pool competes. KMIDI_GEMM=openblas|onednn forces one; otherwise the one that is faster on
-// this CPU (oneDNN with AVX-512, OpenBLAS elsewhere).
+// planner's choice and no second pool competes. KMIDI_GEMM=openblas|onednn forces one (on macOS
+// accelerate, too); otherwise the one that is faster on this CPU (oneDNN with AVX-512, Accelerate on macOS, OpenBLAS elsewhere).
 //
 // A library sets aside address space for each thread, OpenBLAS 128 MiB of it. Where the system limits that (base/room.h), one that would
 // take more than a quarter of what is left gives way to the one that takes least.
@@ -28,7 +28,7 @@ typedef struct gemm {
     int64_t ldc;
 } gemm;
 
-typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN } gemm_backend;
+typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_ACCELERATE } gemm_backend; // the last on macOS alone
 bool gemm_choose(err *e) MUST_CHECK; // reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
 // gemm_choose, and all that the library takes for products on the threads of v->pool, now: or ERR_MEMORY with the limit that would do.
 bool gemm_open(const env *v, err *e) MUST_CHECK;

@@ -16,7 +16,7 @@ typedef struct gemm_library {
     void (*describe)(char *out, size_t size);
 } gemm_library;
 
-extern const gemm_library gemm_library_openblas, gemm_library_onednn;
+extern const gemm_library gemm_library_openblas, gemm_library_onednn, gemm_library_accelerate; // the last on macOS alone
 
 // gemm_onednn.c's other product: of bf16 alone (a_low and b_low are not read).
 void gemm_onednn_bf16(const gemm_bf16 *p);

@@ -5,6 +5,7 @@
 // caller, so each of our threads says "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this
 // CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call and given
 // back at its end, the same sizes in every step: the only memory that a training step takes, and it does not grow.
+#include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,8 +14,6 @@
 
 #include "autograd/gemm_library.h"
 #include "base/arena.h"
-
-void omp_set_num_threads(int n); // of the OpenMP library that oneDNN is linked to; <omp.h> is not there with every compiler
 
 // Of address space: its generated code and tables; what a thread packs into, and the C library's heap for it.
 static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
@@ -51,9 +50,27 @@ static void product_by_copies(const gemm *p)
         }
 }
 
+// Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name: <omp.h> is not there with every compiler,
+// and Homebrew's oneDNN is built without one.
+static void (*set_threads)(int n);
+
+static void find_openmp(void)
+{
+    void *found = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    memcpy(&set_threads, &found, sizeof found);
+}
+
+static void one_thread(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_openmp);
+    if (set_threads)
+        set_threads(1);
+}
+
 static void onednn_serial(const gemm *p)
 {
-    omp_set_num_threads(1);
+    one_thread();
     if (p->ta && (p->lda % BAD_STRIDE == 0 || p->ldb % BAD_STRIDE == 0) && p->n >= 64 && p->k >= 32)
         product_by_copies(p);
     else
@@ -230,7 +247,7 @@ void gemm_onednn_bf16(const gemm_bf16 *p)
     s.a_step[!p->ta] = s.b_step[!p->tb] = s.c_step[1] = 1;
     s.a_step[p->ta] = p->lda, s.b_step[p->tb] = p->ldb, s.c_step[0] = p->ldc;
     s.add = p->beta != 0;
-    omp_set_num_threads(1);
+    one_thread();
     matmul_thread *t = this_thread();
     const matmul_made *m = find_matmul(t, &s);
     must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)), must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));

@@ -16,11 +16,13 @@ static const char SET[] =
     "model_harmony model_groove model_dynamics models_do_not_depend_on_threads optim_ mel_ generate_with "
     "song_features_match trainer_accumulation variant_";
 
+#ifdef KMIDI_HAS_v4
 // What the libraries call the kernels for a CPU of that width: the oldest that they keep some for.
 static const struct {
     const char *openblas, *onednn;
 } kernels[VARIANT_COUNT] = {
     [VARIANT_BASE] = {"Prescott", "SSE41"}, [VARIANT_V3] = {"Haswell", "AVX2"}, [VARIANT_V4] = {"SkylakeX", "AVX512_CORE"}};
+#endif
 
 static const char *environment_of(variant v, bool openblas, arena *a)
 {

@@ -272,6 +272,21 @@ static void on_crash(int number)
     raise(number);
 }
 
+// -x NAME: all but that test. -s I/N: every N-th, from the I-th on, of all in their order.
+typedef struct choice {
+    const char * not [64];
+    int n_not, first, step, seen;
+} choice;
+
+static bool is_chosen(choice *c, const char *name)
+{
+    bool turn = c->seen++ % c->step == c->first;
+    for (int i = 0; i < c->n_not; i++)
+        if (!strcmp(c->not [i], name))
+            return false;
+    return turn;
+}
+
 static bool is_wanted(const test_case *t, char *const *parts, int n)
 {
     for (int i = 0; i < n; i++)
@@ -315,12 +330,16 @@ int main(int argc, char **argv)
     self = argv[0];
     int option;
     char cache[4096];
-    while ((option = getopt(argc, argv, "vl")) != -1) {
-        if (option == '?') {
-            fprintf(stderr, "usage: %s [-v] [-l] [NAME-PART...]\n", argv[0]);
+    choice chosen = {.step = 1};
+    while ((option = getopt(argc, argv, "vlx:s:")) != -1) {
+        if (option == 'x' && chosen.n_not < 128)
+            chosen.not [chosen.n_not++] = optarg;
+        else if (option == '?' || option == 'x' ||
+                 (option == 's' && (sscanf(optarg, "%d/%d", &chosen.first, &chosen.step) != 2 || chosen.step < 1))) {
+            fprintf(stderr, "usage: %s [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]\n", argv[0]);
             return 2;
         }
-        *(option == 'v' ? &verbose : &list) = true;
+        verbose |= option == 'v', list |= option == 'l';
     }
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
@@ -332,14 +351,14 @@ int main(int argc, char **argv)
     hw_flush_denormals(); // as the program does
     tally sum = {0};
     for (const test_case *t = first_test; t; t = t->next)
-        if (is_wanted(t, argv + optind, argc - optind)) {
+        if (is_wanted(t, argv + optind, argc - optind) && is_chosen(&chosen, t->name)) {
             if (list)
                 printf("%s %s\n", t->file, t->name);
             else
                 run_one(t, verbose, &sum);
         }
     static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
-    if (!list && is_wanted(&matrix, argv + optind, argc - optind))
+    if (!list && is_wanted(&matrix, argv + optind, argc - optind) && is_chosen(&chosen, matrix.name))
         matrix_run(verbose, &sum);
     return list ? 0 : print_counts(&sum);
 }
