@@ -7,6 +7,7 @@
 // the same bytes. Files are not locked: cluster file systems often cannot.
 #include "base/h5.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,17 +16,28 @@
 
 #include "base/digest.h"
 #include "base/h5_internal.h"
+#include "base/proc.h"
 #include "base/str.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "checksums are of little-endian bytes: this machine would have to swap them"
 #endif
 
+enum { ROOM = 2 << 20 };
+
 // The library is one for the process, and so is its lock.
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 
+// Out of memory within itself, version 1.10 crashes or leaves without a word (a null pointer in H5A__close, an exit(-1) in H5I_register).
+// So what it may want for a call is asked for before: then it is we who say so.
+static void ask_for_room(void)
+{
+    base_checked(proc_exhausted(ROOM) ? NULL : &library, ROOM);
+}
+
 void h5_enter(void)
 {
+    ask_for_room();
     pthread_mutex_lock(&library);
     H5dont_atexit(); // at exit it would trip over a file that could not be closed (a full disk); we close our files ourselves
     H5open();
@@ -69,6 +81,8 @@ bool h5_fail(h5 *f, err *e, err_code code, const char *fmt, ...)
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, &why);
     H5Eclear2(H5E_DEFAULT);
     err said = {0};
+    if (why.memory && !f->io.write && !f->io.failed)
+        f->io.failed = ENOMEM; // whoever takes no sentence asks h5_lost
     if (f->io.failed && !f->io.write)
         err_set(&said, ERR_IO, "'%s' cannot be read: %s", f->path, strerror(f->io.failed)); // so nothing is known of the file itself
     else
@@ -153,7 +167,10 @@ bool h5_link_exists(h5 *f, const char *name)
             continue;
         memcpy(part, name, i);
         part[i] = 0;
-        if (H5Lexists(f->id, part, H5P_DEFAULT) <= 0)
+        htri_t there = H5Lexists(f->id, part, H5P_DEFAULT);
+        if (there < 0)
+            h5_fail(f, NULL, ERR_DAMAGED, "'%s' cannot be looked for", name); // remembers when memory was the reason
+        if (there <= 0)
             return false;
     }
     return n > 0;
@@ -168,6 +185,15 @@ hid_t h5_file_access(h5_io *io)
         return p;
     H5Pclose(p);
     return -1;
+}
+
+bool h5_lost(h5 *f, err *e)
+{
+    if (!f->io.failed)
+        return false;
+    errno = f->io.failed;
+    (void)err_errno(e, "'%s' cannot be read", f->path);
+    return true;
 }
 
 const char *h5_library(void)

@@ -48,6 +48,8 @@ bool h5_series_close(h5_series *s, err *e) MUST_CHECK;
 h5 *h5_open(const char *path, err *e) MUST_CHECK; // no lock on the file; "not an HDF5 file" and "truncated" are told apart
 void h5_close(h5 *f);                             // accepts NULL
 bool h5_has(h5 *f, const char *name);
+// A call that reads was refused by the system (a disk, memory), with its sentence: what h5_has and others denied may be there.
+bool h5_lost(h5 *f, err *e);
 bool h5_stat(h5 *f, const char *name, h5_shape *s, err *e) MUST_CHECK;
 // The whole dataset into `out` of exactly shape s (else ERR_SHAPE naming both); checksum verified. Not for H5_TEXT.
 bool h5_read(h5 *f, const char *name, h5_shape s, void *out, err *e) MUST_CHECK;

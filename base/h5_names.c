@@ -21,9 +21,12 @@ static hid_t attribute_open(h5 *f, const char *object, const char *key, err *e)
 {
     bool root = strcmp(object, "/") == 0;
     hid_t o = root || h5_link_exists(f, object) ? H5Oopen(f->id, object, H5P_DEFAULT) : -1, a = -1;
+    htri_t there = o < 0 ? 0 : H5Aexists(o, key);
     if (o < 0)
         h5_fail(f, e, ERR_MISSING, "there is no '%s' in the file", object);
-    else if (H5Aexists(o, key) <= 0)
+    else if (there < 0)
+        h5_fail(f, e, ERR_DAMAGED, "the attributes of '%s' cannot be read", object);
+    else if (!there)
         h5_fail(f, e, ERR_MISSING, "'%s' has no attribute '%s'", object, key);
     else if ((a = H5Aopen(o, key, H5P_DEFAULT)) < 0)
         h5_fail(f, e, ERR_DAMAGED, "attribute '%s' of '%s' cannot be read", key, object);

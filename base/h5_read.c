@@ -188,7 +188,7 @@ const h5_set *h5_set_get(h5 *f, const char *name, err *e)
         if (f->kept[i].name && strcmp(f->kept[i].name, name) == 0)
             return &f->kept[i];
     h5_set fresh;
-    if (!set_open(f, name, &fresh, e))
+    if (h5_lost(f, e) || !set_open(f, name, &fresh, e))
         return NULL;
     h5_set *slot = &f->kept[f->turn++ % H5_KEPT];
     if (slot->name)

@@ -8,6 +8,7 @@
 //
 //     collection: "GCOL", version 1, 3 x 0, size (8), objects...        size counts these 16 bytes too
 //     object:     number (2), references (2), 0 (4), size (8), bytes, padded to 8; number 0 is the free space at the end
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,7 +51,11 @@ static bool read_at(const text_reader *r, void *out, uint64_t n, uint64_t at)
         return damaged(r, "a text lies outside the file");
     for (char *p = out; n > 0;) {
         ssize_t k = pread(r->fd, p, n, (off_t)at);
-        if (k <= 0)
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k == 0)
+            return damaged(r, "the file ends before a text does");
+        if (k < 0)
             return err_errno(r->e, "'%s' cannot be read", r->set->f->path);
         p += k, n -= (uint64_t)k, at += (uint64_t)k;
     }

@@ -264,7 +264,7 @@ bool shard_attributes(shard *s, arena *a, const char *const **out, err *e)
     uint64_t n;
     *out = NULL;
     if (!h5_has(s->file->h5, "attributes"))
-        return true;
+        return !h5_lost(s->file->h5, e);
     if (!h5_read_texts(s->file->h5, "attributes", a, &texts, &n, e))
         return false;
     bool ok = n == (uint64_t)s->items;

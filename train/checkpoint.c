@@ -182,7 +182,7 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     int64_t version;
     const char *model;
     if (!h5_get_text(k->file, "/", "format", a, &format, NULL) || strcmp(format, FORMAT))
-        return err_set(e, ERR_FORMAT, "'%s' is an HDF5 file but not a checkpoint of kmidi", k->path);
+        return !h5_lost(k->file, e) && err_set(e, ERR_FORMAT, "'%s' is an HDF5 file but not a checkpoint of kmidi", k->path);
     if (!h5_get_int(k->file, "/", "format_version", &version, e))
         return false;
     if (version != CHECKPOINT_VERSION)
@@ -212,7 +212,7 @@ static bool read_front(checkpoint *k, arena *a, err *e)
             return err_set(e, ERR_DAMAGED, "'%s': the probe's shape makes no sense", k->path);
         k->classes = (int)s.dim[0];
     }
-    return true;
+    return !h5_lost(k->file, e);
 }
 
 static bool is_damage(err_code code)
