@@ -124,6 +124,11 @@ double json_num(const json *j, double fallback)
     return is(j, JSON_REAL) || is(j, JSON_INTEGER) ? json_number_value(in(j)) : fallback;
 }
 
+bool json_is_whole(const json *j)
+{
+    return is(j, JSON_INTEGER);
+}
+
 int64_t json_int(const json *j, int64_t fallback)
 {
     if (is(j, JSON_INTEGER))

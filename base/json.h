@@ -30,6 +30,7 @@ const json *json_at(const json *array, size_t i);
 size_t json_len(const json *j);                            // elements of an array or object, else 0
 const char *json_str(const json *j, const char *fallback); // a text that holds U+0000 is no C string: fallback
 double json_num(const json *j, double fallback);
+bool json_is_whole(const json *j);                 // a number without point or exponent
 int64_t json_int(const json *j, int64_t fallback); // 3.0 is 3, 3.5 is not: fallback
 bool json_bool(const json *j, bool fallback);
 // Walks an object in file order: for (void *it = json_first(o); it; it = json_next(o, it)) json_key(it), json_value(it)

@@ -61,10 +61,13 @@ static bool check_names(const onnx_model *m, name_set *seen, const char *path, e
     for (int i = 0; i < m->n_tensors; i++)
         if (!define(seen, m->tensors[i].name, "tensor", path, e) || !check_tensor(&m->tensors[i], path, e))
             return false;
-    // Before IR 4 every initialiser is listed among the inputs too.
-    for (int i = 0; i < m->n_inputs; i++)
-        if (!(m->ir < 4 && name_set_has(seen, m->inputs[i].name)) && !define(seen, m->inputs[i].name, "input", path, e))
+    // An input that is an initialiser too has that as its default; before IR 4 all are both.
+    name_set inputs = {.arena = seen->arena};
+    for (int i = 0; i < m->n_inputs; i++) {
+        if (!define(&inputs, m->inputs[i].name, "input", path, e))
             return false;
+        (void)name_set_add(seen, m->inputs[i].name);
+    }
     for (int i = 0; i < m->n_nodes; i++)
         if (!check_node(&m->nodes[i], seen, path, e))
             return false;

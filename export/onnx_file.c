@@ -365,9 +365,11 @@ static void add_header(onnx_model *m, const Onnx__ModelProto *p)
 {
     m->ir = p->ir_version;
     m->opset = 0;
-    for (size_t i = 0; i < p->n_opset_import; i++)
-        if (!*text(p->opset_import[i]->domain))
+    for (size_t i = 0; i < p->n_opset_import; i++) { // ONNX's own set, else the first: a model may be of other operators alone
+        const char *domain = text(p->opset_import[i]->domain);
+        if (!m->opset || !*domain || !strcmp(domain, "ai.onnx"))
             m->opset = p->opset_import[i]->version;
+    }
     m->producer = text(p->producer_name);
     m->producer_version = text(p->producer_version);
     m->doc = text(p->doc_string);

@@ -58,14 +58,16 @@ static float from_f16(const uint8_t *b)
 
 typedef struct element {
     const char *name;
-    size_t size;
+    unsigned bits;
     float (*convert)(const uint8_t *b); // NULL: may stand in a file, but no weights of ours
 } element;
 
 static const element elements[] = {
-    {"F32", 4, from_f32}, {"F64", 8, from_f64}, {"F16", 2, from_f16}, {"BF16", 2, from_bf16}, {"BOOL", 1, NULL}, {"U8", 1, NULL},
-    {"I8", 1, NULL},      {"F8_E5M2", 1, NULL}, {"F8_E4M3", 1, NULL}, {"I16", 2, NULL},       {"U16", 2, NULL},  {"I32", 4, NULL},
-    {"U32", 4, NULL},     {"I64", 8, NULL},     {"U64", 8, NULL},     {"C64", 8, NULL},
+    {"F32", 32, from_f32}, {"F64", 64, from_f64}, {"F16", 16, from_f16},    {"BF16", 16, from_bf16},  {"BOOL", 8, NULL},
+    {"U8", 8, NULL},       {"I8", 8, NULL},       {"F8_E5M2", 8, NULL},     {"F8_E4M3", 8, NULL},     {"F8_E8M0", 8, NULL},
+    {"I16", 16, NULL},     {"U16", 16, NULL},     {"F8_E4M3FNUZ", 8, NULL}, {"F8_E5M2FNUZ", 8, NULL}, {"I32", 32, NULL},
+    {"U32", 32, NULL},     {"I64", 64, NULL},     {"U64", 64, NULL},        {"C64", 64, NULL},        {"F4", 4, NULL},
+    {"F6_E2M3", 6, NULL},  {"F6_E3M2", 6, NULL},
 };
 
 static const element *element_find(const char *name)
@@ -78,31 +80,27 @@ static const element *element_find(const char *name)
 
 // ---- The header ----
 
-// A whole number in [0, 2^53].
+// 8, and neither 8.0 nor 8e0.
 static bool whole(const json *j, uint64_t *out)
 {
-    double v = json_num(j, -1);
-    if (json_type(j) != JSON_NUMBER || !(v >= 0 && v <= 9007199254740992.0) || v != floor(v))
-        return false;
+    int64_t v = json_int(j, -1);
     *out = (uint64_t)v;
-    return true;
+    return json_is_whole(j) && v >= 0;
 }
 
-static bool entry_shape(const json *dims, safetensors_entry *t)
+static bool entry_shape(const json *dims, arena *a, safetensors_entry *t)
 {
     size_t rank = json_len(dims);
-    if (json_type(dims) != JSON_ARRAY || rank > SAFETENSORS_RANK)
-        return false;
-    t->rank = (int)rank;
-    t->count = 1;
-    for (int i = 0; i < t->rank; i++) {
+    int64_t *list = NEW(a, int64_t, rank + 1);
+    t->rank = (int)rank, t->dim = list, t->count = 1;
+    for (size_t i = 0; i < rank; i++) {
         uint64_t d;
-        if (!whole(json_at(dims, (size_t)i), &d) || (d && (uint64_t)t->count > (INT64_MAX >> 4) / d))
+        if (!whole(json_at(dims, i), &d) || (d && (uint64_t)t->count > (INT64_MAX >> 7) / d))
             return false;
-        t->dim[i] = (int64_t)d;
+        list[i] = (int64_t)d;
         t->count *= (int64_t)d;
     }
-    return true;
+    return json_type(dims) == JSON_ARRAY;
 }
 
 static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes, arena *a, safetensors_entry *t, err *e)
@@ -111,23 +109,28 @@ static bool parse_entry(const char *path, const char *name, const json *j, uint6
     const json *offsets = json_get(j, "data_offsets");
     if (!type)
         return err_set(e, ERR_FORMAT, "'%s': tensor '%s' has no element type that this program knows; write it anew as F32", path, name);
-    if (!entry_shape(json_get(j, "shape"), t))
-        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' has no valid shape (at most %d whole numbers); get the file again", path, name,
-                       SAFETENSORS_RANK);
-    if (json_len(offsets) != 2 || !whole(json_at(offsets, 0), &t->begin) || !whole(json_at(offsets, 1), &t->end) || t->begin > t->end ||
-        t->end > data_bytes)
+    if (!entry_shape(json_get(j, "shape"), a, t))
+        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' has no valid shape (a list of whole numbers); get the file again", path, name);
+    if (json_type(offsets) != JSON_ARRAY || json_len(offsets) != 2 || !whole(json_at(offsets, 0), &t->begin) ||
+        !whole(json_at(offsets, 1), &t->end))
+        return err_set(e, ERR_DAMAGED, "'%s': the data_offsets of tensor '%s' are not two whole numbers; get the file again", path, name);
+    if (t->begin > t->end || t->end > data_bytes)
         return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' lies outside the file's %" PRIu64 " bytes of data; get the file again", path,
                        name, data_bytes);
-    if (t->end - t->begin != (uint64_t)t->count * type->size)
-        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' takes %" PRIu64 " bytes, its shape needs %" PRIu64 "; get the file again", path,
-                       name, t->end - t->begin, (uint64_t)t->count * type->size);
+    uint64_t bits = (uint64_t)t->count * type->bits;
+    if (bits % 8 || t->end - t->begin != bits / 8)
+        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' takes %" PRIu64 " bytes, its shape needs %" PRIu64 " bits; get the file again",
+                       path, name, t->end - t->begin, bits);
     t->name = arena_strdup(a, name);
     t->dtype = type->name;
+    t->is_float = type->convert != NULL;
     return true;
 }
 
 static bool parse_metadata(const char *path, const json *j, model_meta *meta, err *e)
 {
+    if (json_type(j) == JSON_NULL)
+        return true;
     if (json_type(j) != JSON_OBJECT)
         return err_set(e, ERR_FORMAT, "'%s': __metadata__ is no object; get the file again", path);
     for (void *it = json_first(j); it; it = json_next(j, it)) {
@@ -176,7 +179,10 @@ static bool parse_object(const char *path, const json *root, uint64_t data_bytes
 
 bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out, err *e)
 {
-    if (!n || header[0] != '{')
+    size_t blank = 0;
+    while (blank < n && strchr(" \t\n\r", header[blank]) && header[blank])
+        blank++;
+    if (blank == n || header[blank] != '{')
         return err_set(e, ERR_FORMAT, "'%s' is no safetensors file: its header is no JSON object", path);
     json *root = json_parse(header, n, e);
     if (!root) {
@@ -263,23 +269,36 @@ int safetensors_find(const safetensors *s, const char *name)
     return -1;
 }
 
+enum { CHUNK = 64 << 10 };
+
 bool safetensors_read(safetensors *s, int i, float *out, err *e)
 {
-    enum { CHUNK = 64 << 10 };
     const safetensors_entry *t = &s->index.list[i];
     const element *type = element_find(t->dtype);
+    size_t size = type->bits / 8;
     uint8_t chunk[CHUNK];
     if (!type->convert)
         return err_set(e, ERR_VALUE, "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64", s->path, t->name, t->dtype);
     for (int64_t done = 0; done < t->count;) {
-        int64_t n = t->count - done < (int64_t)(CHUNK / type->size) ? t->count - done : (int64_t)(CHUNK / type->size);
-        if (!read_at(s, chunk, (size_t)n * type->size, s->data_at + t->begin + (uint64_t)done * type->size, e))
+        int64_t n = t->count - done < (int64_t)(CHUNK / size) ? t->count - done : (int64_t)(CHUNK / size);
+        if (!read_at(s, chunk, (size_t)n * size, s->data_at + t->begin + (uint64_t)done * size, e))
             return false;
         for (int64_t k = 0; k < n; k++, done++) {
-            out[done] = type->convert(chunk + (size_t)k * type->size);
+            out[done] = type->convert(chunk + (size_t)k * size);
             if (!isfinite(out[done]))
                 return err_set(e, ERR_VALUE, "'%s': element %" PRId64 " of tensor '%s' is no finite number", s->path, done, t->name);
         }
     }
+    return true;
+}
+
+bool safetensors_verify(safetensors *s, err *e)
+{
+    const safetensors_index *x = &s->index;
+    uint64_t end = x->n ? x->list[x->n - 1].end : 0;
+    uint8_t chunk[CHUNK];
+    for (uint64_t at = 0; at < end; at += CHUNK)
+        if (!read_at(s, chunk, (size_t)(end - at < CHUNK ? end - at : CHUNK), s->data_at + at, e))
+            return false;
     return true;
 }

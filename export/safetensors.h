@@ -8,7 +8,8 @@
 //     the rest  the arrays, row-major, little-endian; offsets count from here; no holes, no overlap, nothing behind
 //
 // Reading checks all of that before a byte of data is touched: the file may come from anywhere. Only the header and what is asked for are
-// ever in memory.
+// ever in memory. What is sound is what the reference library (safetensors 0.8) takes: white space before the header, `"__metadata__":
+// null`, keys of a tensor that are not known; but no name twice, which it passes over and the format forbids.
 //
 //     safetensors *s = safetensors_open("model.safetensors", &arena, e);
 //     int i = safetensors_find(s, "fc1.weight");
@@ -22,13 +23,14 @@
 
 #include "models/model.h"
 
-enum { SAFETENSORS_RANK = 8 };
+enum { SAFETENSORS_RANK = 8 }; // of what is written
 
 typedef struct safetensors_entry {
     const char *name;
     const char *dtype; // "F32", as written
+    bool is_float; // F32, F16, BF16 or F64: may be weights
     int rank;
-    int64_t dim[SAFETENSORS_RANK];
+    const int64_t *dim;
     int64_t count;       // elements; 1 for a scalar, 0 where a dimension is 0
     uint64_t begin, end; // bytes from the start of the data
 } safetensors_entry;
@@ -52,6 +54,8 @@ const safetensors_index *safetensors_listing(const safetensors *s);
 int safetensors_find(const safetensors *s, const char *name); // -1 when there is none
 // Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken; ERR_VALUE for other types and for values that are not finite f32.
 bool safetensors_read(safetensors *s, int i, float *out, err *e) MUST_CHECK;
+// Every byte of the data, whatever its type: what a file may hold is sound, though it may be no weights.
+bool safetensors_verify(safetensors *s, err *e) MUST_CHECK;
 // The header alone, for tests: n bytes of JSON, before `data_bytes` bytes of data. `path` is for messages.
 bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out,
                        err *e) MUST_CHECK;

@@ -310,3 +310,51 @@ TEST(onnx_check_names_what_is_wrong)
     EXPECT_ERR(onnx_check(m, "x.onnx", &e), e, ERR_DAMAGED, "'y' is assigned twice");
     arena_free(&a);
 }
+
+// An initialiser that is an input too is that input's default; a model may be of another domain's operators alone.
+TEST(onnx_models_of_others_are_sound)
+{
+    static const float data[2] = {1, 2};
+    arena a = {0};
+    err e = {0};
+    onnx_model *m = onnx_model_open(&a);
+    onnx_value x = {.name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}}, y = x;
+    y.name = "y";
+    onnx_add_input(m, x);
+    onnx_add_tensor(m, &(onnx_tensor){.name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}, .data = data, .bytes = sizeof data});
+    onnx_add_node(m, &(onnx_node){.op = "Relu", .n_in = 1, .in = (const char *[]){"x"}, .n_out = 1, .out = (const char *[]){"y"}});
+    onnx_add_output(m, y);
+    EXPECT_OK(onnx_check(m, "m.onnx", &e), e);
+    onnx_add_input(m, x);
+    EXPECT_ERR(onnx_check(m, "m.onnx", &e), e, ERR_DAMAGED, "'x' is assigned twice");
+    m->n_inputs--;
+    EXPECT_OK(onnx_write(m, test_path("own.onnx"), &e), e);
+    // The same file with its operator set (a domain of no letters) called by another name: as a tool of ai.onnx.ml writes it.
+    size_t n;
+    char *bytes = file_read(&a, test_path("own.onnx"), 1 << 20, &n, &e);
+    EXPECT(bytes && n > 8);
+    static const char own[] = {0x42, 4, 0x0a, 0, 0x10, 17}, other[] = {0x42, 6, 0x0a, 2, 'm', 'l', 0x10, 17};
+    for (size_t i = 0; bytes && i + sizeof own <= n; i++)
+        if (!memcmp(bytes + i, own, sizeof own)) {
+            char *moved = NEW(&a, char, n + 2);
+            memcpy(moved, bytes, i), memcpy(moved + i, other, sizeof other);
+            memcpy(moved + i + sizeof other, bytes + i + sizeof own, n - i - sizeof own);
+            const onnx_model *got = onnx_decode("other.onnx", moved, n + 2, &a, &e);
+            EXPECT_OK(got && onnx_check(got, "other.onnx", &e), e);
+            EXPECT_INT(got ? got->opset : 0, 17);
+            arena_free(&a);
+            return;
+        }
+    EXPECT(false);
+}
+
+TEST(onnx_models_of_its_own_tests_are_sound)
+{
+    const char *out;
+    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import onnx' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with onnx");
+        return;
+    }
+    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_models.py %s '%s'", test_kmidi(), test_dir());
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+}
