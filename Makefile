@@ -29,8 +29,13 @@ ROOMS   := base data data/readers data/features data/examples autograd autograd/
 # Rooms compiled once for each vector width; every file in them names its one public symbol through VARIANT() (base/variant.h).
 FAST    := data/features autograd/ops autograd/optim
 
-# V=1 shows whole commands.
-Q := $(if $(V),,@)
+# A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in SAID first has the line.
+Q    := $(if $(V),,@)
+SAID := $(OUT)/said
+ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
+$(shell rm -rf $(SAID); mkdir -p $(SAID))
+endif
+say   = $(if $(V),,if mkdir "$(SAID)/$(subst /,.,$(1))" 2>/dev/null; then echo "  CC   $(1)"; fi;)
 
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
@@ -95,11 +100,11 @@ $(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
 	@mkdir -p $(@D)
-	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) $(ALLC) $(VDEFS) -c -o $@ $<
+	$(Q)$(call say,$(<D)) $(CC) $(ALLC) $(VDEFS) -c -o $@ $<
 define variant_rule
 $(OUT)/%.$(1).o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$$(if $$(V),,echo "  CC   $$< ($(1))" &&) $$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) -DKMIDI_VARIANT_$(1)=1 $(MARCH_$(1)) -c -o $$@ $$<
+	$$(Q)$$(call say,$$(<D) ($(1))) $$(CC) $$(ALLC) -DKMIDI_VARIANT=$(1) -DKMIDI_VARIANT_$(1)=1 $(MARCH_$(1)) -c -o $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 
@@ -127,7 +132,7 @@ $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(OUT)/gen -I. $<
 $(OUT)/gen/%.pb-c.o: $(OUT)/gen/%.pb-c.c
-	$(Q)$(if $(V),,echo "  CC   $<" &&) $(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC) -c -o $@ $<
+	$(Q)$(call say,$(<D)) $(CC) -std=gnu17 -O2 -w -I$(OUT)/gen $(PKGC) -c -o $@ $<
 .PRECIOUS: $(OUT)/gen/%.pb-c.c $(OUT)/gen/%.pb-c.h
 
 test: kmidi $(OUT)/tests/all
@@ -175,7 +180,7 @@ help:
 	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
-	@echo "# make CC=clang, CONFIG=debug|asan|release"
+	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
 .PHONY: FORCE kmidi test check-arm64 check-macos cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -36,7 +36,7 @@ awk -F, -v dir="$EMOPIA" 'BEGIN {print "path,song_id,quadrant,valence,arousal,sp
 
 train() { # run config [key=value ...]
     run=$1; shift
-    [ -e "$DIR/$run/report.html" ] || ./kmidi train "$@" -q --overwrite --run-dir "$DIR/$run" >"$DIR/$run.log"
+    [ -e "$DIR/$run/DONE" ] || ./kmidi train "$@" -q --overwrite --run-dir "$DIR/$run" >"$DIR/$run.log"
 }
 
 # "velocity notes_per_second major_less_minor" of a piece

@@ -42,6 +42,15 @@ void inspect_fact(cmd *c, const char *key, const json *v, int *left)
     print_fact(c, 0, key, v, left);
 }
 
+void inspect_facts(cmd *c, json *o)
+{
+    int left = MOST_LINES;
+    print_facts(c, 0, o, &left);
+    if (left < 0)
+        cmd_print(c, "... and %d lines more; --json shows all", -left);
+    cmd_json(c, o);
+}
+
 static bool run_file(cmd *c, err *e)
 {
     const char *path = c->args[0];
@@ -49,29 +58,30 @@ static bool run_file(cmd *c, err *e)
     if (!kind)
         return false;
     json *o = json_object();
-    int left = MOST_LINES;
     json_set_str(o, "file", path);
     json_set_str(o, "kind", kind->name);
     if (!kind->describe(path, o, c->arena, e)) {
         json_free(o);
         return false;
     }
-    print_facts(c, 0, o, &left);
-    if (left < 0)
-        cmd_print(c, "... and %d lines more; --json shows all", -left);
-    cmd_json(c, o);
+    inspect_facts(c, o);
     return true;
 }
 
 static bool run(cmd *c, err *e)
 {
-    return c->n_args > 1 || inspect_is_set(c->args[0]) ? inspect_set(c, e) : run_file(c, e);
+    bool one = c->n_args == 1;
+    if (one && inspect_is_run(c->args[0]))
+        return inspect_run(c, e);
+    if (one && inspect_is_songs(c, c->args[0]))
+        return inspect_songs(c, e);
+    return !one || inspect_is_set(c->args[0]) ? inspect_set(c, e) : run_file(c, e);
 }
 
 const command cmd_inspect = {
     .name = "inspect",
-    .summary = "Shows what is in a file or a set of shards",
-    .usage = "FILE | SHARDS...",
+    .summary = "Shows what is in a file, a run, a folder of MIDI or a set of shards",
+    .usage = "FILE | RUN | FOLDER | SHARDS...",
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
@@ -79,7 +89,9 @@ const command cmd_inspect = {
         "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, MIDI, or audio. SHARDS "
         "are a\n"
         "folder, a pattern or several files: then what they hold together is told, by split: items, hours, labels, what was rejected, "
-        "tokens,\nchords.",
-    .example = "kmidi inspect shards/maestro",
+        "tokens,\nchords. RUN is the folder of a training run: how it stands, its best figures beside the baseline, its checkpoints. "
+        "FOLDER is one "
+        "of\nMIDI: songs, hours, notes, tempo, instruments, and which files cannot be read.",
+    .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first",
     .run = run,
 };

@@ -12,6 +12,14 @@ bool inspect_is_set(const char *argument); // a pattern or a folder, but not tha
 
 // One fact and what is below it, indented. `left`: lines that may still be printed.
 void inspect_fact(cmd *c, const char *key, const json *v, int *left);
+// All of it, for people or as JSON; frees `o`.
+void inspect_facts(cmd *c, json *o);
+// The folder of a training run (inspect_run.c).
+bool inspect_is_run(const char *argument);
+bool inspect_run(cmd *c, err *e) MUST_CHECK;
+// A folder of MIDI without shards (inspect_songs.c).
+bool inspect_is_songs(cmd *c, const char *argument);
+bool inspect_songs(cmd *c, err *e) MUST_CHECK;
 // Of a set of shards.
 bool inspect_set(cmd *c, err *e) MUST_CHECK;
 

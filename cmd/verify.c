@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// verify.c: are these files what they were when they were written? Every checksum and structure, every file, one line each.
+// verify.c: are these files what they were when they were written? Every checksum and structure, every file; of a folder a summary, and its
+// damaged files by name.
 #include <inttypes.h>
+#include <string.h>
 
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
@@ -8,7 +10,28 @@
 // Of a folder's files, those that are worth a look.
 static const char *const endings[] = {".h5", ".onnx", ".safetensors", ".mid", ".midi", ".wav", ".flac", ".ogg", ".aif", ".aiff", NULL};
 
-static bool verify(cmd *c, const char *path)
+enum { KINDS = 16 };
+
+// Sound files by kind, of all arguments together.
+typedef struct tally {
+    uint64_t seen, bad;
+    bool folders; // an argument was a folder or a pattern: then sums are told, not each sound file
+    struct {
+        const char *name;
+        uint64_t n;
+    } kind[KINDS];
+} tally;
+
+static void count(tally *t, const char *name)
+{
+    int k = 0;
+    while (k < KINDS - 1 && t->kind[k].name && strcmp(t->kind[k].name, name) != 0)
+        k++;
+    t->kind[k].name = name;
+    t->kind[k].n++;
+}
+
+static bool verify(cmd *c, const char *path, bool each, tally *t)
 {
     err e = {0};
     arena a = {.name = "verify"};
@@ -18,9 +41,11 @@ static bool verify(cmd *c, const char *path)
     json_set_str(o, "file", path);
     json_set_str(o, "kind", kind ? kind->name : "unknown");
     json_set_bool(o, "ok", ok);
-    if (ok)
-        cmd_print(c, "%s: ok (%s)", path, kind->name);
-    else {
+    if (ok) {
+        count(t, kind->name);
+        if (each)
+            cmd_print(c, "%s: ok (%s)", path, kind->name);
+    } else {
         json_set_str(o, "reason", err_name(e.code));
         json_set_str(o, "error", e.text);
         cmd_complain(c, "%s", e.text);
@@ -30,15 +55,13 @@ static bool verify(cmd *c, const char *path)
     return ok;
 }
 
-typedef struct tally {
-    uint64_t seen, bad;
-} tally;
-
 static bool verify_argument(cmd *c, const char *argument, tally *t, err *e)
 {
     arena a = {.name = "files"};
     char **paths;
     size_t n;
+    bool set = inspect_is_set(argument);
+    t->folders |= set;
     bool ok = inspect_files(&a, argument, endings, &paths, &n, e);
     for (size_t i = 0; ok && i < n; i++) {
         if (env_stop(&c->env)) {
@@ -46,10 +69,25 @@ static bool verify_argument(cmd *c, const char *argument, tally *t, err *e)
             break;
         }
         t->seen++;
-        t->bad += !verify(c, paths[i]);
+        t->bad += !verify(c, paths[i], !set, t);
     }
     arena_free(&a);
     return ok;
+}
+
+// "all 12 files are sound: 9 shard, 3 midi"; the damaged ones were named as they came.
+static void summarise(cmd *c, const tally *t)
+{
+    strbuf kinds = {0};
+    if (t->seen < 2 && !t->folders)
+        return;
+    for (int k = 0; k < KINDS && t->kind[k].name; k++)
+        strbuf_printf(&kinds, "%s %" PRIu64 " %s", k ? "," : ":", t->kind[k].n, t->kind[k].name);
+    if (t->bad)
+        cmd_print(c, "%" PRIu64 " of %" PRIu64 " files are sound%s", t->seen - t->bad, t->seen, kinds.s ? kinds.s : "");
+    else
+        cmd_print(c, "all %" PRIu64 " files are sound%s", t->seen, kinds.s ? kinds.s : "");
+    strbuf_free(&kinds);
 }
 
 static bool run(cmd *c, err *e)
@@ -58,8 +96,7 @@ static bool run(cmd *c, err *e)
     for (int i = 0; i < c->n_args; i++)
         if (!verify_argument(c, c->args[i], &t, e))
             return false;
-    if (t.seen > 1 && !t.bad)
-        cmd_print(c, "all %" PRIu64 " files passed", t.seen);
+    summarise(c, &t);
     return !t.bad || err_set(e, ERR_DAMAGED, "%" PRIu64 " of %" PRIu64 " files did not pass", t.bad, t.seen);
 }
 

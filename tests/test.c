@@ -315,6 +315,21 @@ static void run_one(const test_case *t, bool verbose, tally *sum)
     fflush(stdout);
 }
 
+// How far it is: on a terminal in place, elsewhere a line for each tenth. Not beside -v, which names each test.
+static void show_progress(const tally *sum, int all)
+{
+    enum { MANY = 100 }; // fewer need no lines
+    int done = sum->passed + sum->failed + sum->skipped;
+    bool terminal = isatty(STDOUT_FILENO);
+    if (terminal && done == all)
+        printf("\r\033[K");
+    else if (terminal)
+        printf("\r%d of %d tests%s", done, all, sum->failed ? ", some failed" : "");
+    else if (all >= MANY && done % (all / 10) == 0 && done < all)
+        printf("%d of %d tests%s\n", done, all, sum->failed ? ", some failed" : "");
+    fflush(stdout);
+}
+
 static int print_counts(const tally *sum)
 {
     printf("%d passed, %d failed", sum->passed, sum->failed);
@@ -350,12 +365,17 @@ int main(int argc, char **argv)
         setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
     hw_flush_denormals(); // as the program does
     tally sum = {0};
+    int all = 0;
+    for (const test_case *t = first_test; t; t = t->next)
+        all += is_wanted(t, argv + optind, argc - optind);
     for (const test_case *t = first_test; t; t = t->next)
         if (is_wanted(t, argv + optind, argc - optind) && is_chosen(&chosen, t->name)) {
             if (list)
                 printf("%s %s\n", t->file, t->name);
             else
                 run_one(t, verbose, &sum);
+            if (!list && !verbose)
+                show_progress(&sum, all);
         }
     static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
     if (!list && is_wanted(&matrix, argv + optind, argc - optind) && is_chosen(&chosen, matrix.name))

@@ -46,6 +46,16 @@ static json *data_json(const dataset *d)
     return m;
 }
 
+static json *model_json(const job *j)
+{
+    job_size size = job_count(j);
+    json *m = json_object();
+    json_set_str(m, "name", j->options.model->name);
+    json_set_int(m, "parameters", size.all);
+    json_set_int(m, "trainable", size.trainable);
+    return m;
+}
+
 static json *memory_json(const trainer_memory *m)
 {
     json *o = json_object();
@@ -76,6 +86,7 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);
     json_set(o, "machine", machine_json(j));
+    json_set(o, "model", model_json(j));
     json_set(o, "train", data_json(j->shards->train));
     json_set(o, "val", data_json(j->shards->val));
     trainer_memory m = trainer_predict(j->trainer);

@@ -15,7 +15,7 @@ typedef struct evaluator {
     run *run;
     metrics *metrics;
     metrics *constant; // of one who says the same to every row, `said` (baseline.h); NULL: not asked
-    float *said;       // [rows][width]
+    const float *said; // [width]
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.

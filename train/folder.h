@@ -7,7 +7,7 @@
 //     metrics.jsonl      one object a line: {"kind": "train"|"eval", "step", ...}; readable while the run goes on
 //     events.out.*       the same for TensorBoard
 //     checkpoints/       last, previous, best, epoch-0010
-//     report.html, curve.svg
+//     report.html, curve.svg    for people, written anew after each evaluation (report.h)
 //     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes (profile_files.h)
 //     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
 //     SAVE               make this file to have a checkpoint saved now; it is removed

@@ -148,6 +148,20 @@ static bool check_data(job *j, err *e)
     return ok;
 }
 
+// A report of what there is so far. Of a long run with many evaluations not each: it takes at most a fiftieth of the time.
+static void report_now(void *self)
+{
+    job *j = self;
+    double began = hw_seconds();
+    err e = {0};
+    if (!j->folder || began < j->next_report)
+        return;
+    if (!report_write(j->folder->path, "running", NULL, &e))
+        log_say(&j->folder->sink, LOG_WARN, "no report: %s", e.text);
+    double ended = hw_seconds();
+    j->next_report = ended + 50 * (ended - began);
+}
+
 // `micro_batch` items at once. Called before the loaders are open, too.
 static trainer_setup setup_of(void *self, int64_t micro_batch)
 {
@@ -173,6 +187,8 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
                        .profile_steps = j->r.profile_steps,
                        .tick = j->r.tick,
                        .save_asked = j->r.save_asked,
+                       .record = report_now,
+                       .owner = j,
                        .user = j->r.user};
     if (j->shards->train && !j->shards->train_loader)
         s.train.batches = (uint64_t)((j->shards->rows + micro_batch - 1) / micro_batch);
@@ -285,18 +301,21 @@ bool job_begin(job *j, err *e)
 
 bool job_run(job *j, trainer_result *r, err *e)
 {
-    err inner = {0};
+    err inner = {0}, report = {0};
     if (!trainer_run(j->trainer, r, &inner)) {
         folder_mark(j->folder, "FAILED", inner.text);
         folder_note(j->folder, inner.text);
+        if (!report_write(j->folder->path, "failed", inner.text, &report))
+            folder_note(j->folder, report.text);
         if (e)
             *e = inner;
         return false;
     }
     job_say_end(j, r);
-    if (!report_write(j->folder->path, &inner))
+    const char *why = r->stopped ? r->why : r->early ? "early stopping" : "all steps";
+    if (!report_write(j->folder->path, r->stopped ? "stopped" : "done", why, &inner))
         log_say(&j->folder->sink, LOG_WARN, "no report: %s", inner.text);
-    folder_mark(j->folder, r->stopped ? "STOPPED" : "DONE", r->stopped ? r->why : r->early ? "early stopping" : "all steps");
+    folder_mark(j->folder, r->stopped ? "STOPPED" : "DONE", why);
     return true;
 }
 

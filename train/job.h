@@ -42,6 +42,7 @@ typedef struct job {
     calibration costs;
     search_result search; // n 0: the split was given
     const char *run_dir;
+    double next_report; // hw_seconds, not before
     shards *shards;
     trainer *trainer;
     folder *folder;
@@ -60,6 +61,10 @@ void job_close(job *j); // accepts NULL
 void job_say_start(const job *j);
 void job_say_doubts(const job *j, const log_sink *log);
 void job_say_end(const job *j, const trainer_result *r);
+typedef struct job_size {
+    int64_t all, trainable, aside; // parameters; aside: of a probe for training only
+} job_size;
+job_size job_count(const job *j);
 // environment.json of a run.
 void job_environment(const job *j, strbuf *out);
 

@@ -27,21 +27,27 @@ static void say_data(const job *j)
     strbuf_free(&labels);
 }
 
+job_size job_count(const job *j)
+{
+    const params *p = trainer_params(j->trainer);
+    job_size s = {.all = params_count(p, false)};
+    for (int i = 0; i < p->n; i++) {
+        bool probe = !p->list[i].counted && !p->list[i].adapter;
+        s.trainable += p->list[i].trainable && !probe ? p->list[i].count : 0;
+        s.aside += probe ? p->list[i].count : 0;
+    }
+    return s;
+}
+
 void job_say_start(const job *j)
 {
     const train_options *o = &j->options;
-    const params *p = trainer_params(j->trainer);
     const log_sink *log = &j->folder->sink;
     trainer_memory m = trainer_predict(j->trainer);
     char peak[32], budget[32], blas[128];
-    int64_t all = params_count(p, false), trainable = 0, aside = 0;
-    for (int i = 0; i < p->n; i++) {
-        bool probe = !p->list[i].counted && !p->list[i].adapter;
-        trainable += p->list[i].trainable && !probe ? p->list[i].count : 0;
-        aside += probe ? p->list[i].count : 0;
-    }
-    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)all, (long long)trainable,
-            aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)aside) : "");
+    job_size size = job_count(j);
+    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)size.all, (long long)size.trainable,
+            size.aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)size.aside) : "");
     say_data(j);
     trainer_choice t = trainer_chosen(j->trainer);
     log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)t.micro_batch,

@@ -46,6 +46,11 @@ static double cross_entropy(const double *x, int64_t n, int32_t target, int64_t 
     return log(sum) + x[top] - x[target];
 }
 
+static const float *out_at(const metrics_rows *r, int64_t row)
+{
+    return r->same ? r->out : r->out + row * r->width;
+}
+
 static void add_class(metrics *m, const metrics_rows *r, int64_t row, int views)
 {
     double weight = 0;
@@ -53,7 +58,7 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row, int views)
     for (int v = 0; v < views; v++) {
         weight += r->weight[row + v];
         for (int64_t j = 0; j < r->width; j++)
-            m->mean[j] += r->out[(row + v) * r->width + j] / views;
+            m->mean[j] += out_at(r, row + v)[j] / views;
     }
     int32_t target = r->classes[row];
     if (weight <= 0 || target < 0 || target >= r->width)
@@ -72,8 +77,8 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
     double weight = r->weight[row], squares = 0, absolute = 0;
     if (weight <= 0)
         return;
-    for (int64_t j = row * r->width; j < (row + 1) * r->width; j++) {
-        double d = (double)r->out[j] - (double)r->values[j];
+    for (int64_t j = 0; j < r->width; j++) {
+        double d = (double)out_at(r, row)[j] - (double)r->values[row * r->width + j];
         squares += d * d;
         absolute += fabs(d);
     }

@@ -23,6 +23,7 @@ typedef struct metrics_rows {
     const float *values;    // [rows, width] target values (TASK_REGRESSION)
     const float *weight;    // [rows]; 0: left out
     int64_t rows, width;
+    bool same; // `out` is one row, [width], that stands for all
     int views; // TASK_CLASSES: that many rows in a row are one item; their logits are averaged. 0 or 1: one
 } metrics_rows;
 

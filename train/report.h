@@ -1,33 +1,106 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // report.h: what became of a run, for people: report.html (one file, pictures inside) and curve.svg, from the run folder's own records.
+//
+//     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML        (report_read.c, report_page.c, report_parts.c)
+//                                                          charts by svg_line_chart     (report_chart.c)
+//
+// It is written whenever a run has evaluated, and at its end, so nothing here grows with the length of a run: curves are means of at most
+// REPORT_POINTS stretches.
 #ifndef KMIDI_TRAIN_REPORT_H
 #define KMIDI_TRAIN_REPORT_H
 
+#include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/str.h"
 
-// Reads metrics.jsonl, config.yaml and environment.json of the folder; writes report.html and curve.svg beside them.
-bool report_write(const char *run, err *e) MUST_CHECK;
+// Reads metrics.jsonl, config.yaml and environment.json of the folder; writes report.html and curve.svg beside them, whole or not at all.
+// `state`: "running", "done", "stopped", "failed"; NULL: as the folder's marks say. `why` may be NULL.
+bool report_write(const char *run, const char *state, const char *why, err *e) MUST_CHECK;
 
-// Charts (report_svg.c)
+// The record (report_read.c)
+
+typedef enum report_figure {
+    REPORT_STEP,
+    REPORT_EPOCH,
+    REPORT_LOSS,
+    REPORT_ACCURACY,
+    REPORT_MACRO_F1,
+    REPORT_PERPLEXITY,
+    REPORT_MSE,
+    REPORT_MAE,
+    REPORT_ITEMS,
+    REPORT_LR,
+    REPORT_RATE,
+    REPORT_SECONDS,
+    REPORT_FIGURES
+} report_figure;
+
+extern const char *const report_names[REPORT_FIGURES]; // in metrics.jsonl
+
+enum { REPORT_POINTS = 512, REPORT_LAST = 20, REPORT_CLASSES = 128 };
+
+typedef struct report_row {
+    double v[REPORT_FIGURES]; // NAN: not measured
+} report_row;
+
+// A curve of at most REPORT_POINTS points, each the mean of `stride` lines.
+typedef struct report_curve {
+    report_row *at;
+    int (*count)[REPORT_FIGURES];
+    int n, stride, filling; // lines in the last point
+} report_curve;
+
+typedef struct report_record {
+    const char *run, *state, *why;
+    report_curve train, eval;
+    report_row last_train, best, baseline, last[REPORT_LAST]; // last: a ring of evaluations
+    int64_t evaluations;
+    bool has_best, has_baseline, flagged; // flagged: the lines say which is the best
+    long long *confusion;                 // of the best evaluation, [classes, classes]; NULL: none
+    int classes;
+    const char **labels;    // [classes], or NULL
+    const char *monitor;    // that decides what is best
+    double smoothing;       // train.label_smoothing
+    int64_t best_file_step; // of checkpoints/best.h5; -1: there is none
+    const char *model, *dataset;
+    int64_t parameters, trainable, train_items, val_items; // -1: not written down
+    bool synthetic;
+} report_record;
+
+bool report_read(const char *run, report_record *r, arena *a, err *e) MUST_CHECK;
+
+// The page
+
+void report_page(const report_record *r, arena *a, strbuf *out);
+void report_loss_chart(const report_record *r, bool alone, strbuf *out);
+// Its parts (report_parts.c).
+void report_headline(const report_record *r, strbuf *out);
+void report_confusion(const report_record *r, strbuf *out);
+void report_evaluations(const report_record *r, strbuf *out);
+void report_value(report_figure f, double v, strbuf *out); // "88.9%", "12.31"
+extern const char report_style[];                          // CSS (report_style.c)
+
+// Charts (report_chart.c)
 
 typedef struct svg_series {
-    const char *name, *colour;
-    const double *x, *y; // [n]; points that are not finite are left out
-    int n;
+    const char *name;
+    int colour; // of the style's --c0 to --c3
+    const report_curve *curve;
+    report_figure figure;
     bool dots; // few points: each is marked
 } svg_series;
 
 typedef struct svg_chart {
-    const char *title, *x_label;
+    const char *title;
     const svg_series *series;
     int n;
-    bool from_zero; // the y axis includes 0
+    double baseline; // a dashed line where it is near enough; NAN: none
+    double best_x;   // epoch of the best; NAN: none
+    bool alone;      // a file of its own, with its style
 } svg_chart;
 
 void svg_line_chart(const svg_chart *c, strbuf *out);
-// counts [n, n], row: true class; names may be NULL.
-void svg_confusion(const long long *counts, int n, const char *const *names, strbuf *out);
 // For texts inside HTML and SVG.
 void svg_escape(const char *s, strbuf *out);
 

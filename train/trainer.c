@@ -5,6 +5,7 @@
 
 #include "base/hw.h"
 #include "base/str.h"
+#include "train/shards.h"
 #include "train/trainer_internal.h"
 
 // One step
@@ -175,6 +176,7 @@ static void swap_ema(trainer *t)
 bool trainer_evaluate(trainer *t, metrics_result *r, err *e)
 {
     double began = hw_seconds();
+    t->eval->constant = t->state.evaluated < 0 ? t->guess : NULL;
     swap_ema(t);
     bool ok = evaluator_run(t->eval, &t->s.val, t->s.env, r, e);
     swap_ema(t);
@@ -226,6 +228,22 @@ static bool describe_adapter(trainer *t, err *e)
     return ok;
 }
 
+// What a model must beat, where the setup says it.
+static bool compare(trainer *t, err *e)
+{
+    float *row;
+    size_t n;
+    if (!t->eval || !meta_get(&t->meta, "baseline"))
+        return true;
+    if (!meta_floats(&t->meta, "baseline", t->a, &row, &n, e))
+        return false;
+    const shape s = t->eval->net->logits->shape;
+    if ((int64_t)n == s.d[s.rank - 1])
+        evaluator_compare(t->eval, row, t->a);
+    t->guess = t->eval->constant;
+    return true;
+}
+
 static bool start(trainer *t, err *e)
 {
     t->saved = -1;
@@ -236,6 +254,8 @@ static bool start(trainer *t, err *e)
     t->meta.arena = t->a;
     for (int i = 0; t->s.meta && i < t->s.meta->n; i++)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
+    if (!compare(t, e))
+        return false;
     if (*t->products)
         meta_set(&t->meta, "bf16x3", t->products);
     if (t->o->activations == ACTIVATIONS_AUTO)

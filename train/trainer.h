@@ -52,6 +52,8 @@ typedef struct trainer_setup {
     int profile_steps;                               // that a profile is the mean of; 0: none is made
     void (*tick)(void *user, const trainer_tick *t); // may be NULL
     bool (*save_asked)(void *user);                  // may be NULL
+    void (*record)(void *owner);                     // after an evaluation, when all of it is written; may be NULL
+    void *owner;
     void *user;
 } trainer_setup;
 

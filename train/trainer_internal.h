@@ -23,6 +23,7 @@ struct trainer {
     plan *plan;
     run *run;
     evaluator *eval; // NULL: no validation data
+    metrics *guess;  // of who looks at nothing (baseline.h), measured beside the first evaluation; NULL: unknown
     events *events;
     profile *profile; // NULL: none is made, or it is written
     checkpoint_state state;

@@ -156,8 +156,11 @@ static bool loop(trainer *t, err *e)
 {
     while (true) {
         bool new_best = false;
+        int64_t evaluated = t->state.evaluated;
         if (!evaluate_when_due(t, &new_best, e) || !save_when_due(t, new_best, e))
             return false;
+        if (t->s.record && t->state.evaluated != evaluated)
+            t->s.record(t->s.owner);
         if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
             return true;
         if (must_stop(t))

@@ -282,6 +282,25 @@ static int add_confusion(char *line, size_t size, int n, const metrics_result *r
     return n + snprintf(line + n, size - (size_t)n, "]]");
 }
 
+static int add_figures(char *line, size_t size, int n, const metrics_result *r)
+{
+    metrics_figure f;
+    for (int i = 0; (f = metrics_at(r, i)).name; i++)
+        n = add(line, size, n, f.name, f.value);
+    return n;
+}
+
+// Beside the first evaluation: what it takes to be better than nothing. An object of figures.
+static int add_baseline(const trainer *t, char *line, size_t size, int n)
+{
+    char figures[512] = "";
+    if (!t->eval->constant)
+        return n;
+    metrics_result r = metrics_close(t->eval->constant);
+    add_figures(figures, sizeof figures, 0, &r);
+    return n + snprintf(line + n, size - (size_t)n, ", \"baseline\": {%s}", figures + strspn(figures, ", "));
+}
+
 bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
 {
     metrics_figure f;
@@ -297,9 +316,11 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
     size_t size = sizeof t->folder->line;
     int n = snprintf(line, size, "{\"kind\": \"eval\", \"step\": %lld", (long long)t->state.step);
     n = add(line, size, n, "epoch", epochs_done(t));
-    for (int i = 0; (f = metrics_at(r, i)).name; i++)
-        n = add(line, size, n, f.name, f.value);
+    n = add_figures(line, size, n, r);
     n = add(line, size, n, "items", (double)r->items);
+    if (t->state.best_step == t->state.step)
+        n += snprintf(line + n, size - (size_t)n, ", \"best\": true");
+    n = add_baseline(t, line, size, n);
     n = add_confusion(line, size, n, r);
     line[n++] = '}';
     if (!folder_metric(t->folder, line, (size_t)n, e))

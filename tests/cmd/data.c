@@ -82,6 +82,28 @@ TEST(cmd_verify_tells_good_from_bad)
     EXPECT_HAS(out, "2 of 3 files did not pass");
 }
 
+// Of a folder: a summary, and the damaged by name; with --json a line for each.
+TEST(cmd_verify_sums_up_a_folder)
+{
+    const char *out;
+    make_corpus();
+    make_shards();
+    EXPECT_INT(test_shell(&out, "%s verify %s/s", test_kmidi(), test_dir()), 0);
+    EXPECT_STR(out, "all 3 files are sound: 3 shard\n");
+    EXPECT_INT(test_shell(&out, "rm %s/c/wav/0001*.wav %s/c/wav/0002*.wav %s/c/wav/0003*.wav; %s verify %s/s %s/c", test_dir(), test_dir(),
+                          test_dir(), test_kmidi(), test_dir(), test_dir()),
+               0);
+    EXPECT_STR(out, "all 13 files are sound: 3 shard, 10 audio\n");
+    test_shell(&out, "truncate -s 5000 %s/s/val-00000.h5", test_dir());
+    EXPECT_INT(test_shell(&out, "%s verify %s/s 2>/dev/null", test_kmidi(), test_dir()), 1);
+    EXPECT_STR(out, "2 of 3 files are sound: 2 shard\n");
+    EXPECT_INT(test_shell(&out, "%s verify %s/s >/dev/null", test_kmidi(), test_dir()), 1);
+    EXPECT_HAS(out, "val-00000.h5'");
+    EXPECT_HAS(out, "1 of 3 files did not pass");
+    EXPECT_INT(test_shell(&out, "%s verify %s/s --json 2>/dev/null | wc -l", test_kmidi(), test_dir()), 0);
+    EXPECT_HAS(out, "3\n");
+}
+
 TEST(cmd_prepare_counts_what_it_rejects_by_reason)
 {
     const char *out, *command = "prepare configs/data/audio_manifest.yaml max_reject_ratio=0.5";

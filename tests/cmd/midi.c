@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi.c: inspect and verify on MIDI files, as a user and a script see them.
 #include "tests/data/midi_bytes.h"
+#include <string.h>
+
 #include "tests/test.h"
 
 TEST(program_describes_midi)
@@ -42,4 +44,27 @@ TEST(program_describes_midi)
     EXPECT_HAS(out, "cut.mid': track 3 of 3");
     EXPECT_INT(test_shell(&out, "echo text > %s; %s inspect %s", test_path("no.mid"), test_kmidi(), test_path("no.mid")), 1);
     EXPECT_HAS(out, "is 5 bytes long, shorter than the header of a MIDI file");
+}
+
+// A folder without shards: sums, and what cannot be read by name.
+TEST(program_describes_a_folder_of_midi)
+{
+    const char *out, *k = test_kmidi(), *dir = test_dir();
+    err e = {0};
+    EXPECT_INT(test_shell(&out, "%s synth %s/m --midi --items 8 --seconds 5 -q && printf MThd >%s/m/broken.mid && touch %s/m/x.txt", k, dir,
+                          dir, dir),
+               0);
+    EXPECT_INT(test_shell(&out, "%s inspect %s/m --json 2>/dev/null", k, dir), 0);
+    json *j = json_parse(out, strlen(out), &e);
+    EXPECT_STR(json_str(json_get(j, "kind"), ""), "midi");
+    EXPECT_INT(json_int(json_get(j, "files"), 0), 9);
+    EXPECT_INT(json_int(json_get(j, "readable"), 0), 8);
+    EXPECT_INT(json_int(json_get(j, "damaged"), 0), 1);
+    EXPECT_HAS(json_str(json_at(json_get(j, "errors"), 0), ""), "broken.mid");
+    EXPECT(json_int(json_get(j, "notes"), 0) > 50);
+    EXPECT_NEAR(json_num(json_get(j, "hours"), 0) * 3600, 8 * json_num(json_get(j, "seconds_mean"), 0), 1e-6);
+    json_free(j);
+    EXPECT_INT(test_shell(&out, "%s inspect %s/m", k, dir), 0);
+    EXPECT_HAS(out, "broken.mid");
+    EXPECT_HAS(out, "readable             8");
 }

@@ -94,7 +94,7 @@ TEST(shard_set_is_shown_and_checked_by_the_program)
     EXPECT_HAS(out, "  Am                        1  25.0%  ##############\n");
     EXPECT_HAS(out, "C4 to B4                  4 100.0%  ########");
     EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_dir()), 0);
-    EXPECT_HAS(out, "all 2 files passed");
+    EXPECT_HAS(out, "all 2 files are sound: 2 shard");
     EXPECT_INT(test_shell(&out, "truncate -s 3000 %s; %s verify '%s/*.h5'", test_path("test-0.h5"), test_kmidi(), test_dir()), 1);
     EXPECT_HAS(out, "1 of 2 files did not pass");
     EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), test_dir()), 1);

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// report_parts.c: what a report says in words and tables: the headline with its baseline, the confusion matrix, the evaluations.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "train/report.h"
+
+// ---- Numbers as people read them
+
+void report_value(report_figure f, double v, strbuf *out)
+{
+    if (!isfinite(v))
+        strbuf_printf(out, "-");
+    else if (f == REPORT_ACCURACY)
+        strbuf_printf(out, "%.1f%%", 100 * v);
+    else if (f == REPORT_STEP || f == REPORT_ITEMS)
+        strbuf_printf(out, "%.0f", v);
+    else if (f == REPORT_EPOCH || fabs(v) >= 1000 || fabs(v) < 0.01)
+        strbuf_printf(out, "%.4g", v);
+    else
+        strbuf_printf(out, "%.*f", f == REPORT_MACRO_F1 ? 3 : fabs(v) >= 10 ? 2 : 4, v);
+}
+
+// 403264 -> "403,264"
+static void grouped(int64_t n, strbuf *out)
+{
+    char digits[32];
+    int len = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    for (int i = 0; i < len; i++)
+        strbuf_printf(out, "%s%c", i && (len - i) % 3 == 0 ? "," : "", digits[i]);
+}
+
+static void text(const char *s, strbuf *out)
+{
+    svg_escape(s ? s : "", out);
+}
+
+// ---- The headline
+
+static const struct {
+    const char *name;    // as it is shown
+    const char *guesser; // who reaches the baseline
+} figures[REPORT_FIGURES] = {
+    [REPORT_LOSS] = {"validation loss", "by counting alone"},   [REPORT_ACCURACY] = {"accuracy", "always the most common"},
+    [REPORT_MACRO_F1] = {"macro-F1", "always the most common"}, [REPORT_PERPLEXITY] = {"perplexity", "by counting alone"},
+    [REPORT_MSE] = {"mean squared error", "always the mean"},   [REPORT_MAE] = {"mean absolute error", "always the mean"}};
+
+// The monitored figure, unless that is the loss: then the one that people ask for.
+static report_figure main_figure(const report_record *r)
+{
+    static const report_figure asked[] = {REPORT_ACCURACY, REPORT_MSE};
+    for (report_figure f = REPORT_ACCURACY; f <= REPORT_MAE; f++)
+        if (!strcmp(report_names[f], r->monitor))
+            return f;
+    if (isfinite(r->best.v[REPORT_PERPLEXITY]))
+        return REPORT_PERPLEXITY;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        if (isfinite(r->best.v[asked[i]]))
+            return asked[i];
+    return REPORT_LOSS;
+}
+
+static void card_open(const char *more, strbuf *out)
+{
+    strbuf_printf(out, "<div class=\"card%s\"><b>", more);
+}
+static void card_end(strbuf *out)
+{
+    strbuf_printf(out, "</span></div>\n");
+}
+
+static void best_card(const report_record *r, strbuf *out)
+{
+    card_open(" main", out);
+    if (!r->has_best) {
+        report_value(REPORT_LOSS, r->last_train.v[REPORT_LOSS], out);
+        strbuf_printf(out, "</b><span>training loss; nothing is evaluated yet");
+        card_end(out);
+        return;
+    }
+    report_figure f = main_figure(r);
+    report_value(f, r->best.v[f], out);
+    strbuf_printf(out, "</b><span>best %s, at epoch %.4g", figures[f].name, r->best.v[REPORT_EPOCH]);
+    if (r->has_baseline && isfinite(r->baseline.v[f])) {
+        strbuf_printf(out, "; baseline, %s: ", figures[f].guesser);
+        report_value(f, r->baseline.v[f], out);
+    }
+    card_end(out);
+}
+
+static void data_card(const report_record *r, strbuf *out)
+{
+    if (r->train_items < 0)
+        return;
+    card_open("", out);
+    grouped(r->train_items, out);
+    strbuf_printf(out, "</b><span>items of ");
+    text(r->dataset, out);
+    strbuf_printf(out, "%s to learn from", r->synthetic ? " (synthetic)" : "");
+    if (r->val_items >= 0)
+        strbuf_printf(out, ", "), grouped(r->val_items, out), strbuf_printf(out, " to evaluate on");
+    card_end(out);
+}
+
+static void size_card(const report_record *r, strbuf *out)
+{
+    if (r->parameters < 0)
+        return;
+    card_open("", out);
+    grouped(r->parameters, out);
+    strbuf_printf(out, "</b><span>parameters");
+    if (r->trainable >= 0 && r->trainable != r->parameters)
+        strbuf_printf(out, ", "), grouped(r->trainable, out), strbuf_printf(out, " trained");
+    card_end(out);
+}
+
+static void time_card(const report_record *r, strbuf *out)
+{
+    char time[32];
+    const report_row *t = &r->last_train;
+    if (!r->train.n)
+        return;
+    card_open("", out);
+    strbuf_printf(out, "%s</b><span>of training: ", str_human_time(t->v[REPORT_SECONDS], time));
+    grouped((int64_t)t->v[REPORT_STEP], out);
+    strbuf_printf(out, " steps, %.4g epochs", t->v[REPORT_EPOCH]);
+    if (isfinite(t->v[REPORT_RATE]) && t->v[REPORT_RATE] < 1e15)
+        strbuf_printf(out, ", "), grouped((int64_t)(t->v[REPORT_RATE] + 0.5), out), strbuf_printf(out, " items/s");
+    card_end(out);
+}
+
+void report_headline(const report_record *r, strbuf *out)
+{
+    strbuf_printf(out, "<header><h1>");
+    text(path_base(r->run), out);
+    strbuf_printf(out, "</h1><span class=\"state %s\">%s</span><span class=\"dim\">", r->state, r->state);
+    text(r->model, out);
+    if (r->why && *r->why)
+        strbuf_printf(out, "; "), text(r->why, out);
+    strbuf_printf(out, "</span></header>\n<div class=\"cards\">\n");
+    best_card(r, out);
+    data_card(r, out);
+    size_card(r, out);
+    time_card(r, out);
+    strbuf_printf(out, "</div>\n");
+}
+
+// ---- The confusion matrix
+
+static void label(const report_record *r, int i, strbuf *out)
+{
+    if (r->labels)
+        text(r->labels[i], out);
+    else
+        strbuf_printf(out, "%d", i);
+}
+
+static void whose(const report_record *r, strbuf *out)
+{
+    strbuf_printf(out, "<p class=\"dim\">Of the best evaluation, at epoch %.4g, step %.0f: ", r->best.v[REPORT_EPOCH],
+                  r->best.v[REPORT_STEP]);
+    if (r->best_file_step == (int64_t)r->best.v[REPORT_STEP])
+        strbuf_printf(out, "the weights in checkpoints/best.h5. ");
+    else
+        strbuf_printf(out, "no checkpoint holds these weights. ");
+    strbuf_printf(out, "A row is a true class, a column what the model said.</p>\n");
+}
+
+static void matrix_row(const report_record *r, int i, strbuf *out)
+{
+    const long long *row = r->confusion + i * r->classes;
+    long long sum = 0;
+    for (int j = 0; j < r->classes; j++)
+        sum += row[j];
+    strbuf_printf(out, "<tr><th>");
+    label(r, i, out);
+    strbuf_printf(out, "</th>");
+    for (int j = 0; j < r->classes; j++) {
+        double share = sum ? (double)row[j] / (double)sum : 0;
+        strbuf_printf(out, "<td class=\"%s%s\" style=\"background:rgba(var(--heat),%.2f)\">%lld</td>", i == j ? "right" : "",
+                      share > 0.55 ? " hot" : "", share, row[j]);
+    }
+    if (sum)
+        strbuf_printf(out, "<td class=\"sum\">%.0f%%</td></tr>\n", 100.0 * (double)row[i] / (double)sum);
+    else
+        strbuf_printf(out, "<td class=\"sum\">none</td></tr>\n");
+}
+
+void report_confusion(const report_record *r, strbuf *out)
+{
+    if (!r->confusion || !r->has_best)
+        return;
+    strbuf_printf(out, "<h2>Confusion matrix of the best checkpoint</h2>\n");
+    whose(r, out);
+    strbuf_printf(out, "<div class=\"wide\"><table class=\"confusion\"><thead><tr><td></td>");
+    for (int j = 0; j < r->classes; j++) {
+        strbuf_printf(out, "<th>");
+        label(r, j, out);
+        strbuf_printf(out, "</th>");
+    }
+    strbuf_printf(out, "<th class=\"sum\">right</th></tr></thead><tbody>\n");
+    for (int i = 0; i < r->classes; i++)
+        matrix_row(r, i, out);
+    strbuf_printf(out, "</tbody></table></div>\n");
+}
+
+// ---- The evaluations
+
+static bool shown(const report_record *r, report_figure f)
+{
+    return f < REPORT_ITEMS && isfinite(r->last[(r->evaluations - 1) % REPORT_LAST].v[f]);
+}
+
+static void evaluation(const report_record *r, const report_row *row, bool best, strbuf *out)
+{
+    strbuf_printf(out, "<tr%s>", best ? " class=\"best\"" : "");
+    for (report_figure f = 0; f < REPORT_FIGURES; f++)
+        if (shown(r, f)) {
+            strbuf_printf(out, "<td>");
+            report_value(f, row->v[f], out);
+            strbuf_printf(out, "</td>");
+        }
+    strbuf_printf(out, "<td>%s</td></tr>\n", best ? "best" : "");
+}
+
+void report_evaluations(const report_record *r, strbuf *out)
+{
+    if (!r->evaluations)
+        return;
+    int64_t first = r->evaluations > REPORT_LAST ? r->evaluations - REPORT_LAST : 0;
+    strbuf_printf(out, "<h2>Evaluations%s</h2>\n<div class=\"wide\"><table><tr>", first ? ": the last 20" : "");
+    for (report_figure f = 0; f < REPORT_FIGURES; f++)
+        if (shown(r, f))
+            strbuf_printf(out, "<th>%s</th>", f == REPORT_MACRO_F1 ? "macro-F1" : report_names[f]);
+    strbuf_printf(out, "<th></th></tr>\n");
+    if (first && r->has_best && r->best.v[REPORT_STEP] < r->last[first % REPORT_LAST].v[REPORT_STEP])
+        evaluation(r, &r->best, true, out);
+    for (int64_t i = first; i < r->evaluations; i++) {
+        const report_row *row = &r->last[i % REPORT_LAST];
+        evaluation(r, row, r->has_best && row->v[REPORT_STEP] == r->best.v[REPORT_STEP], out);
+    }
+    strbuf_printf(out, "</table></div>\n");
+}
