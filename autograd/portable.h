@@ -37,8 +37,8 @@ void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[]
 const char *emit_i64(emitter *m, int n, const int64_t *values); // 1-D
 const char *emit_i64_scalar(emitter *m, int64_t value);
 const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *values);
-// The transpose of input i, a matrix: of a parameter or constant a copy that was turned when the file was made (tools that quantise look for
-// a product's second factor among the initialisers), else by a node.
+// The transpose of input i, a matrix: of a parameter or constant a copy that was turned when the file was made (tools that quantise look
+// for a product's second factor among the initialisers), else by a node.
 const char *emit_transposed(emitter *m, const node *n, int i);
 const float *emit_param_values(emitter *m, const node *n, int i); // bytes of input i when it is a parameter or constant, else NULL
 

@@ -28,7 +28,7 @@ enum { SAFETENSORS_RANK = 8 }; // of what is written
 typedef struct safetensors_entry {
     const char *name;
     const char *dtype; // "F32", as written
-    bool is_float; // F32, F16, BF16 or F64: may be weights
+    bool is_float;     // F32, F16, BF16 or F64: may be weights
     int rank;
     const int64_t *dim;
     int64_t count;       // elements; 1 for a scalar, 0 where a dimension is 0
