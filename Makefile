@@ -30,12 +30,13 @@ ROOMS   := base data data/readers data/features data/examples autograd autograd/
 FAST    := data/features autograd/ops autograd/optim
 
 # A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in SAID first has the line.
-Q    := $(if $(V),,@)
+LOUD := $(filter-out 0,$(V))
+Q    := $(if $(LOUD),,@)
 SAID := $(OUT)/said
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 $(shell rm -rf $(SAID); mkdir -p $(SAID))
 endif
-say   = $(if $(V),,if mkdir "$(SAID)/$(subst /,.,$(1))" 2>/dev/null; then echo "  CC   $(1)"; fi;)
+say   = $(if $(LOUD),,if mkdir "$(SAID)/$(subst /,.,$(1))" 2>/dev/null; then echo "  CC   $(1)"; fi;)
 
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
@@ -91,12 +92,12 @@ $(BUILD)/libs.mk: deps.sh Makefile
 	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
-	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 $(OUT)/libkmidi.a: $(OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 $(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
-	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
 	@mkdir -p $(@D)
@@ -149,7 +150,7 @@ fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.
 	@for f in $^; do mkdir -p $$f.corpus && LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(or $(SECONDS),20) -timeout=30 \
 	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
-	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 # For arm64 with a cross compiler, under qemu; for macOS as far as a compiler and the names in its system library go.
 check-arm64:
 	@tests/arm64/sysroot.sh $(BUILD)/arm64/sysroot

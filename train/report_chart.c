@@ -36,13 +36,30 @@ static double tick_step(double lo, double hi)
     return power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
 }
 
+// A line that does not rise or fall stands in the middle.
 static void open_up(range *r)
 {
     if (!isfinite(r->lo))
         *r = (range){0, 1, 0};
-    double least = fabs(r->hi) > 0 ? 1e-6 * fabs(r->hi) : 1e-6;
-    if (r->hi - r->lo < least)
-        r->lo -= fabs(r->lo) > 0 ? 0.05 * fabs(r->lo) : 0.5, r->hi += fabs(r->hi) > 0 ? 0.05 * fabs(r->hi) : 0.5;
+    if (r->hi - r->lo <= 1e-6 * fabs(r->hi)) {
+        double half = fabs(r->hi) > 0 ? fabs(r->hi) / 2 : 0.5;
+        r->lo -= half, r->hi += half;
+    }
+}
+
+// As short as it goes beside an axis: "0.0015", "3e-5".
+static const char *tick_text(double v, char out[32])
+{
+    snprintf(out, 32, "%.4g", v);
+    if (strlen(out) <= 6 && !strchr(out, 'e'))
+        return out;
+    snprintf(out, 32, "%.2e", v);
+    char *e = strchr(out, 'e'), *digits = e + 1 + (e[1] == '-' || e[1] == '+');
+    size_t zeros = strspn(digits, "0");
+    memmove(digits, digits + zeros, strlen(digits + zeros) + 1);
+    while (e > out && (e[-1] == '0' || e[-1] == '.') && memchr(out, '.', (size_t)(e - out)))
+        memmove(e - 1, e, strlen(e) + 1), e--;
+    return out;
 }
 
 // Epochs from 0 to the last; values from a tick below the least to one above the largest.
@@ -81,10 +98,11 @@ static void x_tick(range x, double v, strbuf *out)
 static void grid(range x, range y, strbuf *out)
 {
     for (double v = y.lo; v <= y.hi + y.step * 1e-6; v += y.step) {
-        double shown = fabs(v) < y.step * 1e-6 ? 0 : v;
+        char text[32];
+        tick_text(fabs(v) < y.step * 1e-6 ? 0 : v, text);
         strbuf_printf(out,
-                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text x=\"%d\" y=\"%.1f\" class=\"y\">%.4g</text>\n",
-                      LEFT, WIDTH - RIGHT, at_y(y, v), at_y(y, v), LEFT - 5, at_y(y, v) + 4, shown);
+                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text x=\"%d\" y=\"%.1f\" class=\"y\">%s</text>\n",
+                      LEFT, WIDTH - RIGHT, at_y(y, v), at_y(y, v), LEFT - 5, at_y(y, v) + 4, text);
     }
     for (double v = 0; v < x.hi - x.step / 2; v += x.step)
         x_tick(x, v, out);
@@ -111,7 +129,7 @@ static void legend(const svg_chart *c, strbuf *out)
 {
     int right = WIDTH - RIGHT;
     for (int s = c->n - 1; s >= 0; s--) {
-        right -= 6 * (int)strlen(c->series[s].name) + 20;
+        right -= 6 * (int)strlen(c->series[s].name) + 24;
         strbuf_printf(out, "<rect x=\"%d\" y=\"8\" width=\"9\" height=\"9\" class=\"f%d\"/><text x=\"%d\" y=\"16\">", right,
                       c->series[s].colour, right + 13);
         svg_escape(c->series[s].name, out);

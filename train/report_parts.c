@@ -221,7 +221,7 @@ static void evaluation(const report_record *r, const report_row *row, bool best,
             report_value(f, row->v[f], out);
             strbuf_printf(out, "</td>");
         }
-    strbuf_printf(out, "<td>%s</td></tr>\n", best ? "best" : "");
+    strbuf_printf(out, "<td>%s</td></tr>\n", best ? "<span title=\"the best\">&#9733;</span>" : "");
 }
 
 void report_evaluations(const report_record *r, strbuf *out)

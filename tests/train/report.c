@@ -57,7 +57,8 @@ static void check_best(const char *html)
     EXPECT_HAS(html, "Of the best evaluation, at epoch 2, step 20: no checkpoint holds these weights.");
     EXPECT_HAS(html, ">41</td>");
     EXPECT(!strstr(html, ">61</td>")); // the last one's
-    EXPECT_HAS(html, "<tr class=\"best\"><td>20</td><td>2</td><td>0.5123</td><td>87.5%</td><td>0.870</td><td>best</td>");
+    EXPECT_HAS(html, "<tr class=\"best\"><td>20</td><td>2</td><td>0.5123</td><td>87.5%</td><td>0.870</td><td><span title=\"the "
+                     "best\">&#9733;</span></td>");
     EXPECT_HAS(html, "<tr><td>30</td>");
 }
 
@@ -123,6 +124,12 @@ TEST(report_charts_have_ticks_at_their_edges)
     chart.baseline = 2.7;
     svg_line_chart(&chart, &out);
     EXPECT_HAS(out.s, "baseline");
+    for (int i = 0; i < 3; i++) // a line that stays, and small numbers
+        c.at[i].v[REPORT_LOSS] = 3.2e-5;
+    out.len = 0;
+    svg_line_chart(&chart, &out);
+    EXPECT_HAS(out.s, "class=\"y\">1.5e-5</text>");
+    EXPECT_HAS(out.s, "class=\"y\">5e-5</text>");
     strbuf_free(&out);
     arena_free(&a);
 }
