@@ -87,8 +87,22 @@ static void doubt_warmup(const job *j, const log_sink *log)
                 (double)j->options.hyper.lr, s->warmup_steps ? "schedule.warmup_steps" : "schedule.warmup_epochs");
 }
 
+static void doubt_labels(const job *j, const log_sink *log)
+{
+    const dataset *d = j->shards->train;
+    strbuf names = {0};
+    int n = 0;
+    for (size_t i = 0; d && d->example->labelled && i < d->n_labels; i++)
+        if (!d->label_count[i])
+            strbuf_printf(&names, "%s'%s'", n++ ? ", " : "", d->labels[i]);
+    if (n)
+        log_say(log, LOG_WARN, "no item of data.train is labelled %s: the model cannot learn %s", names.s, n > 1 ? "them" : "it");
+    strbuf_free(&names);
+}
+
 void job_say_doubts(const job *j, const log_sink *log)
 {
+    doubt_labels(j, log);
     doubt_batch(j, log);
     doubt_warmup(j, log);
 }

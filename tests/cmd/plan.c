@@ -131,6 +131,20 @@ TEST(train_says_that_the_warmup_does_not_end)
     EXPECT(!strstr(out, "warm-up"));
 }
 
+TEST(train_names_classes_without_items)
+{
+    const char *out, *k = test_kmidi(), *dir = test_dir();
+    EXPECT_INT(
+        test_shell(&out,
+                   "%s prepare synth --out %s/s synth.items=24 synth.seconds=0.5 'labels=[anger,calm,grief,joy,pride,rage]' -q && %s plan "
+                   "emotion_recognizer 'data.train=%s/s/train-*.h5' data.val=null",
+                   k, dir, k, dir),
+        0);
+    EXPECT_HAS(out, "no item of data.train is labelled 'pride', 'rage': the model cannot learn them");
+    EXPECT_INT(test_shell(&out, "%s plan %s", k, corpus_make(test_path("data"))), 0);
+    EXPECT(!strstr(out, "labelled"));
+}
+
 TEST(plan_refuses_a_profile_beyond_the_machine)
 {
     const char *out, *yaml = corpus_make(test_path("data"));
