@@ -20,7 +20,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
 # Opened while the program runs (autograd/gemm_openblas.c).
 OPENED  := openblas
 

@@ -168,7 +168,7 @@ static bool describe_h5(const char *path, json *o, arena *a, err *e)
 
 const file_kind kind_hdf5 = {"hdf5", describe_h5, verify_h5};
 
-// ---- Audio
+// ---- Audio. Decoded to its end, so that every checksum is compared.
 
 static bool describe_audio(const char *path, json *o, arena *a, err *e)
 {
@@ -188,6 +188,14 @@ static bool describe_audio(const char *path, json *o, arena *a, err *e)
     json_set_num(o, "seconds", c.seconds);
     json_set_num(o, "peak", peak);
     json_set_num(o, "rms", sqrt(sum / (double)c.frames));
+    json *remarks = json_array();
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (c.marks & 1u << k)
+            json_push_str(remarks, clip_mark_text((clip_mark)k));
+    if (json_len(remarks))
+        json_set(o, "remarks", remarks);
+    else
+        json_free(remarks);
     clip_free(&c);
     return true;
 }

@@ -108,7 +108,8 @@ const command cmd_predict = {
     .args_min = 2,
     .args_max = -1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, flac, ogg or aiff, of any rate and length.",
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, flac, mp3, ogg, opus or aiff, of any rate "
+               "and length.",
     .example = "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json",
     .run = predict_run,
 };

@@ -59,6 +59,9 @@ static void say(cmd *c, const prepare_report *r)
         cmd_print(c, "%llu augmented copies stand beside them in the training split", (unsigned long long)r->copies);
     if (r->rejected)
         cmd_print(c, "rejected: %s", reasons(c, r));
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (r->marks[k])
+            cmd_print(c, "%llu of the recordings: %s", (unsigned long long)r->marks[k], clip_mark_text((clip_mark)k));
     if (r->duplicates)
         cmd_print(c, "%llu items left out of a split: the same content is in another one", (unsigned long long)r->duplicates);
     if (r->shards_missing)
@@ -77,6 +80,10 @@ static void tell_json(cmd *c, const prepare_report *r)
     json_set_int(j, "copies", (int64_t)r->copies);
     json_set_int(j, "rejected", (int64_t)r->rejected);
     json_set(j, "reasons", reasons);
+    static const char *const marks[CLIP_MARKS] = {"unfinished", "cancelling", "silent", "brief"};
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (r->marks[k])
+            json_set_int(j, marks[k], (int64_t)r->marks[k]);
     json_set_num(j, "seconds", r->seconds);
     json_set_num(j, "items_per_s", r->seconds > 0 ? (double)r->made / r->seconds : 0);
     json_set_int(j, "duplicates", (int64_t)r->duplicates);

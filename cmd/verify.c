@@ -8,7 +8,8 @@
 #include "cmd/kinds.h"
 
 // Of a folder's files, those that are worth a look.
-static const char *const endings[] = {".h5", ".onnx", ".safetensors", ".mid", ".midi", ".wav", ".flac", ".ogg", ".aif", ".aiff", NULL};
+static const char *const endings[] = {".h5",  ".onnx", ".safetensors", ".mid",  ".midi", ".wav",  ".flac",
+                                      ".mp3", ".ogg",  ".oga",         ".opus", ".aif",  ".aiff", NULL};
 
 enum { KINDS = 16 };
 

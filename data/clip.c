@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip.c: audio files by libsndfile, the one file that knows it (clip.h).
+// clip.c: which decoder a file belongs to, its part, its channels averaged, its rate (clip.h; decoders: clip_source.h).
 //
-// A handle of libsndfile belongs to one thread; handles share nothing. It decodes what it can and repairs headers without a word, so what a
-// header says is only believed where reading to the end has confirmed it: samples are taken in blocks, memory follows what was decoded.
-// Files are opened here and not by libsndfile, because opening a FIFO waits for its writer.
+// What a header says is only believed where reading to the end has confirmed it: samples are taken in blocks, memory follows what was
+// decoded. Files are opened here and not by a library, because opening a FIFO waits for its writer.
 #include "data/clip.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <sndfile.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
-#include "base/str.h"
+#include "data/clip_source.h"
 #include "data/clip_whole.h"
 #include "data/resample.h"
 
 enum { BLOCK = 16384, RATE_LEAST = 1000, RATE_MOST = 768000, HOURS_MOST = 4, CHANNELS_MOST = 1024 };
+#define SILENT    1e-3                 // of full scale: 60 dB
+#define CANCELLED 1e-3                 // of the power: 30 dB
 static const float sample_most = 1e9f; // beyond any scale that files use, and far from overflow when squared
 
 struct clip_stream {
     const char *path;
-    SNDFILE *file;
-    int fd;
+    clip_source source;
     clip info;
-    int64_t total, first,
-        want;             // frames: of the file as its header says (INT64_MAX: not known), first one to read, how many (INT64_MAX: all)
+    int64_t first, want;  // frames: first one to read, how many (INT64_MAX: all to the end)
     int64_t done;         // frames read so far
+    double left, both;    // squares of the first channel, of what is left of it when all are averaged
     resampler *resampler; // NULL where the rate is kept
     float *raw, *mono;    // [BLOCK] samples of all channels; [BLOCK]
     clip_sink *sink;
@@ -39,10 +37,10 @@ struct clip_stream {
     arena memory;
 };
 
-static bool open_file(clip_stream *s, err *e)
+static bool open_file(clip_source *s, err *e)
 {
     struct stat st;
-    int64_t missing, stated;
+    clip_header h;
     s->fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (s->fd < 0)
         return err_errno(e, "cannot open '%s'; correct the path or its permissions", s->path);
@@ -53,38 +51,76 @@ static bool open_file(clip_stream *s, err *e)
                        S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
     if (st.st_size == 0)
         return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes); copy it again or remove it from the list", s->path);
-    if (!clip_whole(s->fd, st.st_size, &missing, &stated))
+    s->size = st.st_size;
+    if (!clip_whole(s->fd, s->size, &h))
         return err_set(e, ERR_DAMAGED,
                        "'%s' is cut short: %lld of the %lld bytes that its last part announces are missing; copy it again or remove it",
-                       s->path, (long long)missing, (long long)stated);
+                       s->path, (long long)h.missing, (long long)h.stated);
     return true;
 }
 
-static bool check_info(clip_stream *s, const SF_INFO *i, err *e)
+bool clip_source_damaged(const clip_source *s, const char *why, err *e)
 {
-    if (i->channels < 1 || i->channels > CHANNELS_MOST)
-        return err_set(e, ERR_FORMAT, "'%s' says that it has %d channels; convert it or remove it", s->path, i->channels);
-    if (i->samplerate < RATE_LEAST || i->samplerate > RATE_MOST)
+    return err_set(e, ERR_DAMAGED, "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it", s->path,
+                   (double)s->at / s->rate, (int)strcspn(why, ".\n"), why);
+}
+
+// ---- Which decoder
+
+// Where the file begins behind an ID3v2 tag, which may stand before anything.
+static int64_t behind_tags(int fd)
+{
+    unsigned char b[10];
+    int64_t at = 0;
+    while (pread(fd, b, sizeof b, at) == (ssize_t)sizeof b && !memcmp(b, "ID3", 3))
+        at += 10 + ((b[6] & 127) << 21 | (b[7] & 127) << 14 | (b[8] & 127) << 7 | (b[9] & 127)) + (b[5] & 16 ? 10 : 0);
+    return at;
+}
+
+static const clip_source_def *choose(const clip_source *s)
+{
+    unsigned char b[4] = {0};
+    if (pread(s->fd, b, 4, s->head) != 4)
+        return &clip_sndfile;
+    if (!memcmp(b, "OggS", 4))
+        return &clip_ogg;
+    if (!memcmp(b, "fLaC", 4))
+        return &clip_flac;
+    return s->head > 0 || (b[0] == 0xff && (b[1] & 0xe0) == 0xe0) ? &clip_mpeg : &clip_sndfile;
+}
+
+static bool try_decoder(clip_source *s, const clip_source_def *def, arena *a, err *e)
+{
+    s->def = def;
+    if (def->open(s, a, e))
+        return true;
+    def->close(s);
+    s->self = NULL, s->def = NULL;
+    return false;
+}
+
+// MPEG audio has no mark of its own, and may begin anywhere: whatever nobody knows is looked through for frames.
+static bool open_decoder(clip_source *s, arena *a, err *e)
+{
+    s->head = behind_tags(s->fd);
+    const clip_source_def *first = choose(s);
+    return try_decoder(s, first, a, e) ||
+           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(s->fd, 0) >= 0 && try_decoder(s, &clip_mpeg, a, e));
+}
+
+static bool check_info(clip_stream *s, err *e)
+{
+    const clip_source *o = &s->source;
+    if (o->channels < 1 || o->channels > CHANNELS_MOST)
+        return err_set(e, ERR_FORMAT, "'%s' says that it has %d channels; convert it or remove it", s->path, o->channels);
+    if (o->rate < RATE_LEAST || o->rate > RATE_MOST)
         return err_set(e, ERR_VALUE, "'%s' says that it has %d samples a second, outside %d to %d; convert it or remove it", s->path,
-                       i->samplerate, RATE_LEAST, RATE_MOST);
-    s->info.source_rate = i->samplerate;
-    s->info.source_channels = i->channels;
-    s->total = i->frames < 0 || i->frames >= SF_COUNT_MAX ? INT64_MAX : i->frames;
-    if (s->total == 0)
+                       o->rate, RATE_LEAST, RATE_MOST);
+    s->info.source_rate = o->rate;
+    s->info.source_channels = o->channels;
+    if (o->total == 0)
         return err_set(e, ERR_EMPTY, "'%s' holds no samples; record it again or remove it", s->path);
     return true;
-}
-
-static bool open_decoder(clip_stream *s, err *e)
-{
-    SF_INFO info = {0};
-    s->file = sf_open_fd(s->fd, SFM_READ, &info, SF_FALSE);
-    if (!s->file) {
-        const char *why = sf_strerror(NULL);
-        return err_set(e, ERR_FORMAT, "'%s' is not audio that can be read (%.*s); convert it to wav or flac, or remove it", s->path,
-                       (int)strcspn(why, ".\n"), why);
-    }
-    return check_info(s, &info, e);
 }
 
 // From seconds to frames, with the checks that the header allows.
@@ -97,12 +133,12 @@ static bool choose_part(clip_stream *s, double offset, double duration, err *e)
                        offset, duration);
     s->first = llrint(offset * rate);
     s->want = duration > 0 ? llrint(duration * rate) : INT64_MAX;
-    if (s->total != INT64_MAX && s->first >= s->total)
+    int64_t total = s->source.total;
+    if (total != INT64_MAX && s->first >= total)
         return err_set(e, ERR_EMPTY, "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset", s->path,
-                       (double)s->total / rate, offset);
-    if (s->total != INT64_MAX && s->want > s->total - s->first)
-        s->want = s->total - s->first;
-    if (s->want != INT64_MAX && (double)s->want / rate > limit)
+                       (double)total / rate, offset);
+    int64_t most = total != INT64_MAX && total - s->first < s->want ? total - s->first : s->want;
+    if (most != INT64_MAX && (double)most / rate > limit)
         return err_set(e, ERR_VALUE, "'%s' is longer than %d hours; cut it up, or name parts with offset and duration", s->path,
                        HOURS_MOST);
     return true;
@@ -113,8 +149,8 @@ clip_stream *clip_stream_open(const char *path, int rate, double offset, double 
     arena a = {.name = "clip"};
     clip_stream *s = NEW(&a, clip_stream, 1);
     s->path = arena_strdup(&a, path);
-    s->fd = -1;
-    bool ok = open_file(s, e) && open_decoder(s, e) && choose_part(s, offset, duration, e);
+    s->source = (clip_source){.path = s->path, .fd = -1};
+    bool ok = open_file(&s->source, e) && open_decoder(&s->source, &a, e) && check_info(s, e) && choose_part(s, offset, duration, e);
     if (ok) {
         s->info.rate = rate > 0 ? rate : s->info.source_rate;
         s->raw = NEW(&a, float, BLOCK);
@@ -133,10 +169,10 @@ void clip_stream_close(clip_stream *s)
 {
     if (!s)
         return;
-    if (s->file)
-        sf_close(s->file);
-    if (s->fd >= 0)
-        close(s->fd);
+    if (s->source.def)
+        s->source.def->close(&s->source);
+    if (s->source.fd >= 0)
+        close(s->source.fd);
     resampler_close(s->resampler);
     arena a = s->memory;
     arena_free(&a);
@@ -157,16 +193,25 @@ static inline void average(float *restrict mono, const float *restrict x, int64_
     }
 }
 
+// How much of the first channel the average keeps: channels of opposite sign cancel.
+static void compare(clip_stream *s, int64_t n)
+{
+    int channels = s->info.source_channels;
+    double left = 0, both = 0;
+    for (int64_t i = 0; i < n; i++) {
+        left += (double)s->raw[i * channels] * (double)s->raw[i * channels];
+        both += (double)s->mono[i] * (double)s->mono[i];
+    }
+    s->left += left, s->both += both;
+}
+
 // Decodes up to BLOCK samples of whole frames and averages their channels. 0 at the end.
 static bool decode(clip_stream *s, int64_t most, int64_t *got, err *e)
 {
     int channels = s->info.source_channels, room = BLOCK / channels;
-    *got = sf_readf_float(s->file, channels == 1 ? s->mono : s->raw, most < room ? most : room);
-    if (*got <= 0 && sf_error(s->file) != SF_ERR_NO_ERROR) {
-        const char *why = sf_strerror(s->file);
-        return err_set(e, ERR_DAMAGED, "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it", s->path,
-                       (double)(s->first + s->done) / s->info.source_rate, (int)strcspn(why, ".\n"), why);
-    }
+    if (!s->source.def->read(&s->source, channels == 1 ? s->mono : s->raw, most < room ? most : room, got, e))
+        return false;
+    s->source.at += *got;
     if (channels == 2) // a constant, so that the loop becomes vectors
         average(s->mono, s->raw, *got, 2);
     else if (channels > 2)
@@ -174,27 +219,43 @@ static bool decode(clip_stream *s, int64_t most, int64_t *got, err *e)
     return true;
 }
 
-// Formats that can seek do; where that fails the frames before the part are decoded and dropped.
+// The length is known now that the end was met.
+static bool beyond_end(const clip_stream *s, err *e)
+{
+    int rate = s->info.source_rate;
+    return err_set(e, ERR_EMPTY, "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset", s->path,
+                   (double)s->source.at / rate, (double)s->first / rate);
+}
+
+// Formats in which a frame has its place seek; else the frames before the part are decoded and dropped.
 static bool skip(clip_stream *s, err *e)
 {
-    if (s->first == 0 || sf_seek(s->file, s->first, SF_SEEK_SET) == s->first)
+    clip_source *o = &s->source;
+    if (s->first == 0)
         return true;
+    if (o->def->seek && o->def->seek(o, s->first)) {
+        o->at = s->first;
+        return true;
+    }
     for (int64_t left = s->first, got; left > 0; left -= got) {
         if (!decode(s, left, &got, e))
             return false;
         if (!got)
-            return err_set(e, ERR_DAMAGED,
-                           "'%s' ends after %.3f seconds, before the part that was asked for; copy it again or lower the offset", s->path,
-                           (double)(s->first - left) / s->info.source_rate);
+            return beyond_end(s, e);
     }
     return true;
 }
 
-static bool check_samples(const clip_stream *s, int64_t n, err *e)
+static bool check_samples(clip_stream *s, int64_t n, err *e)
 {
     bool bad = false;
-    for (int64_t i = 0; i < n; i++)
-        bad |= !(fabsf(s->mono[i]) <= sample_most);
+    float peak = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float x = fabsf(s->mono[i]);
+        bad |= !(x <= sample_most);
+        peak = x > peak ? x : peak;
+    }
+    s->info.peak = (double)peak > s->info.peak ? (double)peak : s->info.peak;
     if (!bad)
         return true;
     int64_t at = 0;
@@ -215,27 +276,52 @@ static bool pass_on(void *user, const float *x, size_t n, err *e)
     return s->sink(s->user, x, (int64_t)n, e);
 }
 
-static bool check_end(const clip_stream *s, err *e)
+static bool check_end(const clip_stream *s, bool all, err *e)
 {
     int rate = s->info.source_rate;
+    int64_t total = s->source.total;
+    if (!s->done && s->source.at && total == INT64_MAX)
+        return beyond_end(s, e);
     if (!s->done)
-        return err_set(e, s->total == INT64_MAX ? ERR_EMPTY : ERR_DAMAGED,
+        return err_set(e, total == INT64_MAX ? ERR_EMPTY : ERR_DAMAGED,
                        "'%s' holds no samples that can be decoded; record it again or remove it", s->path);
-    if (s->total != INT64_MAX && s->done < s->want)
-        return err_set(e, ERR_DAMAGED, "'%s' ends after %.3f of the %.3f seconds that its header announces; copy it again or remove it",
-                       s->path, (double)(s->first + s->done) / rate, (double)s->total / rate);
+    if (total != INT64_MAX && all && s->source.at != total)
+        return err_set(e, ERR_DAMAGED, "'%s' %s after %.3f of the %.3f seconds that its header announces; copy it again or remove it",
+                       s->path, s->source.at < total ? "ends" : "goes on", (double)(s->source.at < total ? s->source.at : total) / rate,
+                       (double)total / rate);
     return true;
+}
+
+const char *clip_mark_text(clip_mark m)
+{
+    static const char *const texts[CLIP_MARKS] = {
+        [CLIP_UNFINISHED] = "the header was never finished and says that there is nothing; read to the end of the file",
+        [CLIP_CANCELS] = "the channels cancel in their mean (R = -L), and hardly anything is heard; turn the sign of one of them",
+        [CLIP_SILENT] = "silence: no sample reaches 0.001 of full scale",
+        [CLIP_BRIEF] = "shorter than a second",
+    };
+    return texts[m];
+}
+
+// What the samples were, seen as a whole.
+static void judge(clip_stream *s)
+{
+    bool cancels = s->info.source_channels > 1 && s->left > 0 && s->both < s->left * CANCELLED;
+    s->info.marks = (unsigned)s->source.unfinished << CLIP_UNFINISHED | (unsigned)cancels << CLIP_CANCELS |
+                    (unsigned)(s->info.peak < SILENT && !cancels) << CLIP_SILENT | (unsigned)(s->info.seconds < 1) << CLIP_BRIEF;
 }
 
 bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
 {
-    int64_t limit = (int64_t)HOURS_MOST * 3600 * s->info.source_rate;
+    int64_t limit = (int64_t)HOURS_MOST * 3600 * s->info.source_rate, got = 1;
     s->sink = sink, s->user = user;
     if (!skip(s, e))
         return false;
-    for (int64_t got = 1; got > 0 && s->done < s->want;) {
+    while (got > 0 && s->done < s->want) {
         if (!decode(s, s->want - s->done, &got, e) || !check_samples(s, got, e))
             return false;
+        if (s->info.source_channels > 1)
+            compare(s, got);
         if (s->resampler ? !resampler_push(s->resampler, s->mono, (size_t)got, pass_on, s, e) : got > 0 && !sink(user, s->mono, got, e))
             return false;
         s->done += got;
@@ -244,7 +330,10 @@ bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
             return err_set(e, ERR_VALUE, "'%s' is longer than %d hours; cut it up, or name parts with offset and duration", s->path,
                            HOURS_MOST);
     }
-    return check_end(s, e) && (!s->resampler || resampler_finish(s->resampler, pass_on, s, e));
+    judge(s);
+    if (!check_end(s, got == 0, e) || (got == 0 && s->source.def->end && !s->source.def->end(&s->source, e)))
+        return false;
+    return !s->resampler || resampler_finish(s->resampler, pass_on, s, e);
 }
 
 // Doubles: what is copied over the life of a clip is less than twice its samples.
@@ -292,79 +381,4 @@ void clip_free(clip *c)
 {
     free(c->samples);
     *c = (clip){0};
-}
-
-static bool write_samples(SNDFILE *f, const float *x, int64_t n)
-{
-    short block[4096];
-    for (int64_t done = 0; done < n;) {
-        int64_t m = n - done < 4096 ? n - done : 4096;
-        for (int64_t i = 0; i < m; i++) {
-            float v = x[done + i] * 32768.0f;
-            block[i] = (short)lrintf(v > 32767 ? 32767 : v > -32768 ? v : -32768);
-        }
-        if (sf_write_short(f, block, m) != m)
-            return false;
-        done += m;
-    }
-    return true;
-}
-
-// A file in memory: libsndfile goes back to mend the header, which a pipe cannot, and forgets that a write failed.
-typedef struct memory {
-    strbuf bytes;
-    sf_count_t at;
-} memory;
-
-static sf_count_t memory_size(void *user)
-{
-    return (sf_count_t)((memory *)user)->bytes.len;
-}
-
-static sf_count_t memory_seek(sf_count_t offset, int whence, void *user)
-{
-    memory *m = user;
-    m->at = offset + (whence == SEEK_CUR ? m->at : whence == SEEK_END ? memory_size(m) : 0);
-    return m->at;
-}
-
-static sf_count_t memory_tell(void *user)
-{
-    return ((memory *)user)->at;
-}
-
-static sf_count_t memory_write(const void *bytes, sf_count_t n, void *user)
-{
-    memory *m = user;
-    CHECK(m->at >= 0 && m->at <= memory_size(m) && n >= 0);
-    sf_count_t over = memory_size(m) - m->at < n ? memory_size(m) - m->at : n;
-    if (over)
-        memcpy(m->bytes.s + m->at, bytes, (size_t)over);
-    strbuf_add(&m->bytes, (const char *)bytes + over, (size_t)(n - over));
-    m->at += n;
-    return n;
-}
-
-static sf_count_t memory_read(void *out, sf_count_t n, void *user)
-{
-    (void)out, (void)n, (void)user;
-    return 0; // it is only written
-}
-
-bool clip_write_wav(const char *path, const float *samples, int64_t frames, int rate, err *e)
-{
-    SF_INFO info = {.samplerate = rate, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
-    SF_VIRTUAL_IO io = {memory_size, memory_seek, memory_read, memory_write, memory_tell};
-    memory m = {0};
-    SNDFILE *f = sf_open_virtual(&io, SFM_WRITE, &info, &m);
-    bool ok = f && write_samples(f, samples, frames);
-    ok = f && sf_close(f) == 0 && ok;
-    ok = ok ? file_write(path, m.bytes.s, m.bytes.len, e) : err_set(e, ERR_MEMORY, "'%s' cannot be written: %s", path, sf_strerror(NULL));
-    strbuf_free(&m.bytes);
-    return ok;
-}
-
-const char *clip_library(void)
-{
-    return sf_version_string();
 }

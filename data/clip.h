@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip.h: audio as mono floating-point samples, decoded by libsndfile, resampled by libsoxr. (MIDI clips come with their reader.)
+// clip.h: audio as mono floating-point samples, decoded (clip_source.h), mixed down, resampled by libsoxr.
 //
 //     clip c;
 //     if (!clip_read("a.flac", 16000, 0, 0, &c, e)) ...    // "'a.flac' holds 12.500 of the 30.000 seconds that its header announces; ..."
@@ -20,13 +20,25 @@ typedef struct clip {
     int rate; // Hz
     int source_rate, source_channels;
     double seconds; // of the source part that was read
+    double peak;    // the largest sample, before the rate is changed
+    unsigned marks; // 1 << clip_mark: what a listener should know
 } clip;
 
-// Reads wav, flac, ogg or aiff (and what else libsndfile knows) of any rate and channel count (channels are averaged), the part [offset,
-// offset + duration) in seconds (duration 0: to the end), resampled to `rate` Hz (0: kept). Errors, each naming the file: ERR_MISSING,
-// ERR_IO (may not be read), ERR_EMPTY (no bytes, or no samples), ERR_FORMAT (not audio, not a file), ERR_DAMAGED (shorter than its header
-// says), ERR_VALUE (NaN, infinite or absurdly large samples; over the limit of 4 hours; a rate outside 1 to 768 kHz). On failure the clip
-// is empty.
+// What is allowed, and hardly meant.
+typedef enum clip_mark {
+    CLIP_UNFINISHED, // the header says that there is nothing; read to the end
+    CLIP_CANCELS,    // the channels cancel when they are averaged (30 dB or more are lost): stereo with R = -L
+    CLIP_SILENT,     // no sample reaches a thousandth of full scale
+    CLIP_BRIEF,      // shorter than a second
+    CLIP_MARKS
+} clip_mark;
+const char *clip_mark_text(clip_mark m); // "the header was never finished ...", behind "'a.wav': " or "3 of 100 recordings: "
+
+// Reads wav, flac, mp3, ogg (vorbis, opus) or aiff (and what else libsndfile knows) of any rate and channel count: a sample is the mean of
+// all channels. The part [offset, offset + duration) in seconds (duration 0: to the end), resampled to `rate` Hz (0: kept). Errors, each
+// naming the file: ERR_MISSING, ERR_IO (may not be read), ERR_EMPTY (no bytes, or no samples), ERR_FORMAT (not audio, not a file),
+// ERR_DAMAGED (shorter or longer than its header says, a checksum that does not fit, a rate that changes midway), ERR_VALUE (NaN, infinite
+// or absurdly large samples; over the limit of 4 hours; a rate outside 1 to 768 kHz). On failure the clip is empty.
 bool clip_read(const char *path, int rate, double offset, double duration, clip *c, err *e) MUST_CHECK;
 void clip_free(clip *c);
 

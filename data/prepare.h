@@ -26,9 +26,10 @@
 #include "base/config.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "data/clip.h"
 
 // To be raised whenever the same files and settings give other shards than before.
-enum { PREPARE_VERSION = 1 };
+enum { PREPARE_VERSION = 2 };
 
 typedef struct prepare_job {
     const char *out; // folder; made if it is not there
@@ -42,6 +43,7 @@ typedef struct prepare_report {
     uint64_t prepared, rejected; // of the whole set as far as its shards are there, those of earlier runs included
     uint64_t reasons[ERR_CODES]; // of those rejected, by err_code
     uint64_t copies;             // of prepared items, in the training split (augment_clip.h)
+    uint64_t marks[CLIP_MARKS];  // recordings that this run took, by what is to be known of them (clip.h)
     uint64_t duplicates;         // left out: the same content is in a split nearer to the verdict
     uint64_t made;               // items decoded by this run, rejected ones included
     uint64_t shards, shards_made, shards_kept, shards_removed, shards_missing; // missing: other jobs' parts

@@ -31,7 +31,7 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
     return true;
 }
 
-// ---- In a worker. Its answer: the number of frames, then the frames; the same for each copy.
+// ---- In a worker. Its answer: the clip's marks; the number of frames, then the frames; the same for each copy.
 
 typedef struct decoding {
     const prepare *p;
@@ -39,7 +39,8 @@ typedef struct decoding {
     feature_stream *stream;
     int64_t samples, frames;
     strbuf *out;
-    strbuf *whole; // all samples, where copies are made; else NULL
+    strbuf *whole;  // all samples, where copies are made; else NULL
+    uint64_t marks; // of the clip
 } decoding;
 
 static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
@@ -68,6 +69,7 @@ static bool decode_file(decoding *d, const task *t, err *e)
 {
     clip_stream *c = clip_stream_open(d->file, d->p->feature->rate, t->offset, t->duration, e);
     bool ok = c && clip_stream_run(c, take_samples, d, e) && (feature_stream_finish(d->stream, e) || err_trail(e, "'%s'", d->file));
+    d->marks = c ? clip_stream_info(c)->marks : 0;
     clip_stream_close(c);
     return ok;
 }
@@ -113,13 +115,16 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     memcpy(&t, item, sizeof t);
     strbuf whole = {0};
     decoding d = {.p = p, .file = (const char *)item + sizeof t, .out = out, .whole = t.copies ? &whole : NULL};
+    strbuf_add(out, (const char *)&d.marks, sizeof d.marks);
     strbuf_add(out, (const char *)&d.frames, sizeof d.frames);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
     bool ok = d.stream && (p->reader->clip ? make_clip(&d, &t, e) : decode_file(&d, &t, e));
     if (ok && f->whole)
-        f->def->finish(f, (float *)(out->s + sizeof d.frames), d.frames * f->width, feature_stream_most(d.stream));
-    if (ok)
-        memcpy(out->s, &d.frames, sizeof d.frames);
+        f->def->finish(f, (float *)(out->s + sizeof d.marks + sizeof d.frames), d.frames * f->width, feature_stream_most(d.stream));
+    if (ok) {
+        memcpy(out->s, &d.marks, sizeof d.marks);
+        memcpy(out->s + sizeof d.marks, &d.frames, sizeof d.frames);
+    }
     for (int k = 1; ok && k <= t.copies; k++)
         ok = add_copy(&d, &t, k, e);
     strbuf_free(&whole);
@@ -159,6 +164,10 @@ static bool take(prepare_slot *s, const char *bytes, size_t n)
 {
     int copies = prepare_copies(s->p, s->p->split[s->split].name);
     prepare_copy own;
+    if (n < sizeof s->marks)
+        return false;
+    memcpy(&s->marks, bytes, sizeof s->marks);
+    bytes += sizeof s->marks, n -= sizeof s->marks;
     if (!take_frames(s, &bytes, &n, &own))
         return false;
     s->mel = own.mel, s->frames = own.frames;

@@ -83,6 +83,8 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     out.path = s->item.path, out.group = s->item.group, out.attributes = s->item.attributes;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);
+        for (int k = 0; k < CLIP_MARKS; k++)
+            p->report->marks[k] += s->marks >> k & 1;
         return shard_add(w, &out, e) && add_copies(s, &out, w, e);
     }
     d->rejected++;

@@ -29,6 +29,7 @@ typedef struct prepare_slot {
     bool estimated; // valence and arousal
     bool sent;      // to a worker
     int64_t frames; // of mel
+    uint64_t marks; // of the clip (clip.h)
     prepare_copy copies[AUGMENT_COPIES_MOST];
     int n_copies;
     bool ok;
