@@ -109,7 +109,6 @@ int deploy_context(const deploy *d, int fallback)
 
 bool deploy_mel(deploy *d, err *e)
 {
-    static const char *const crops[] = {[LOADER_LAST] = "last", [LOADER_CENTER] = "center", [LOADER_FIRST] = "first"};
     const port *in = &d->model->inputs[0];
     if (strcmp(in->name, "mel"))
         return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", d->path, d->model->name);
@@ -125,14 +124,7 @@ bool deploy_mel(deploy *d, err *e)
             return err_set(e, ERR_DAMAGED, "'%s': mean and deviation of its %d bands are not all there; take another checkpoint of the run",
                            d->path, d->mel->n_mels);
     }
-    d->window = read_count(d, "window", 0);
-    d->views = (int)read_count(d, "eval_views", 1);
-    d->views = d->views < 1 ? 1 : d->views;
-    const char *crop = meta_get(&d->file->meta, "eval_crop");
-    for (int i = 0; crop && i < 3; i++)
-        if (!strcmp(crop, crops[i]))
-            d->crop = (loader_crop)i;
-    return true;
+    return hear_read(&d->file->meta, d->path, &d->hear, e);
 }
 
 void deploy_front(const deploy *d, onnx_front *f)
@@ -159,8 +151,8 @@ void deploy_front(const deploy *d, onnx_front *f)
         .top_db = s->log == MEL_LOG_DB ? (float)s->top_db : 0,
         .mean = d->mean,
         .deviation = d->deviation,
-        .frames = d->window,
-        .crop = crops[d->crop],
-        .views = d->views,
+        .frames = d->hear.window,
+        .crop = crops[d->hear.crop],
+        .views = d->hear.views,
     };
 }

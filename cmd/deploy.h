@@ -13,6 +13,7 @@
 #include "data/mel.h"
 #include "export/onnx.h"
 #include "train/checkpoint.h"
+#include "train/hear.h"
 
 typedef struct deploy {
     arena *arena;
@@ -26,9 +27,7 @@ typedef struct deploy {
     const mel_settings *mel;
     const feature_def *feature;
     const float *mean, *deviation; // [n_mels]; NULL: frames go in as they are
-    int64_t window;                // frames of a row; 0: any
-    loader_crop crop;              // of an item longer than the window
-    int views;                     // windows that evaluation takes of an item, at least 1
+    hear_rule hear;                // windows
 } deploy;
 
 // `name` is a checkpoint or a run folder (its best, else its last).

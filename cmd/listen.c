@@ -75,22 +75,12 @@ static void standardise(const deploy *d, float *frames, int64_t n)
             frames[i * bands + b] = (frames[i * bands + b] - d->mean[b]) / d->deviation[b];
 }
 
-// How many windows of `time` frames an item of `frames` gives.
-static int count_windows(const deploy *d, int64_t frames, int64_t time)
-{
-    if (frames <= time)
-        return 1;
-    if (frames <= 2 * d->views * time)
-        return d->views;
-    return (int)((frames + time - 1) / time);
-}
-
 // First frame of window k of `count`. Negative: so many zeros stand in front.
 static int64_t window_start(const deploy *d, int64_t frames, int64_t time, int k, int count)
 {
     if (frames <= time)
         return frames - time;
-    return loader_begin(d->crop, k, count, frames, time);
+    return loader_begin(d->hear.crop, k, count, frames, time);
 }
 
 static void fill_window(float *row, const float *frames, int64_t start, int64_t time, int bands)
@@ -143,12 +133,12 @@ static void finish(listener *l, int count)
 
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e)
 {
-    int64_t frames = feature_frames(l->feature, n), time = l->d->window ? l->d->window : frames;
+    int64_t frames = feature_frames(l->feature, n), time = l->d->hear.window ? l->d->hear.window : frames;
     size_t bytes = (size_t)(frames > 0 ? frames : 1) * (size_t)l->d->mel->n_mels * sizeof(float);
     float *mel = base_pages(bytes);
     if (!mel)
         return err_set(e, ERR_MEMORY, "no memory for %lld frames; cut the file into parts", (long long)frames);
-    int count = count_windows(l->d, frames, time);
+    int count = (int)loader_windows(l->d->hear.views, frames, time);
     bool ok = feature_compute(l->feature, samples, n, mel, l->pool, e);
     memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
     if (ok)

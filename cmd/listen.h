@@ -5,8 +5,7 @@
 //     listener_hear(l, clip.samples, clip.frames, &out, e);
 //     listener_close(l);
 //
-// An item shorter than the window stands at its end, zeros (the mean) before it. A longer one gives the windows that evaluation takes; one
-// that is more than twice as long as those reach gives as many as cover it. Outputs are averaged over the windows.
+// Which windows, and what is averaged: train/hear.h.
 #ifndef KMIDI_CMD_LISTEN_H
 #define KMIDI_CMD_LISTEN_H
 

@@ -107,11 +107,10 @@ bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta,
     return r != NULL;
 }
 
-// Half as long again as the window, so that cropping is tried too (longer files give more windows than evaluation takes); a second where
-// that is unknown or long.
+// Half as long again as the window, so that several are heard; a second where that is unknown or long.
 static int64_t example_samples(const deploy *d)
 {
-    int64_t n = d->window * d->mel->hop_length * 3 / 2;
+    int64_t n = d->hear.window * d->mel->hop_length * 3 / 2;
     return n > d->mel->n_fft && n < 10 * (int64_t)d->mel->sample_rate ? n : d->mel->sample_rate;
 }
 

@@ -40,6 +40,7 @@ typedef struct example_piece {
     const float *emotion;     // [EXAMPLE_EMOTION]
     int32_t label;            // counted as the model does; 0 where there is none
     float weight;             // of the item's label
+    int64_t windows, more;    // that the item is heard in, of audio; that follow this one
     uint64_t epoch, position; // what random choices depend on
 } example_piece;
 

@@ -58,7 +58,7 @@ static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
 {
     uint64_t first = index * l->per_batch, left = l->units - first, n = left < l->per_batch ? left : l->per_batch;
     s->b.epoch = epoch, s->b.index = index;
-    s->b.items = (int64_t)n * l->rows.options.views;
+    s->b.items = (int64_t)n;
     if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths, e))
         return false;
     for (int64_t row = s->b.items; row < l->rows.options.batch; row++)
@@ -95,7 +95,7 @@ static void *reader(void *arg)
 
 static bool check(const dataset *d, const loader_options *o, err *e)
 {
-    CHECK(o->batch > 0 && o->window > 0 && o->views >= 0 && o->eval_windows >= 0 && o->batch % (o->views ? o->views : 1) == 0);
+    CHECK(o->batch > 0 && o->window > 0 && o->views >= 0 && o->eval_windows >= 0);
     CHECK((o->mean == NULL) == (o->deviation == NULL));
     if (o->balanced && d->label_count[d->n_labels] == d->items)
         return err_set(e, ERR_VALUE, "balanced sampling needs labels, and no item of '%s' has one", d->paths[0]);
@@ -105,7 +105,7 @@ static bool check(const dataset *d, const loader_options *o, err *e)
 static uint64_t epoch_units(const loader_rows *r)
 {
     const loader_options *o = &r->options;
-    uint64_t all = r->order.units, whole = (uint64_t)(o->whole ? o->whole : o->batch / o->views);
+    uint64_t all = r->order.units, whole = (uint64_t)(o->whole ? o->whole : o->batch);
     return o->drop_last ? all / whole * whole : all;
 }
 
@@ -134,7 +134,7 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e)
     loader *l = base_checked(calloc(1, sizeof *l), sizeof *l);
     bool ok = loader_rows_open(&l->rows, d, o, e);
     const loader_options *own = &l->rows.options;
-    l->per_batch = (uint64_t)(own->batch / own->views);
+    l->per_batch = (uint64_t)own->batch;
     l->units = ok ? epoch_units(&l->rows) : 0;
     l->batches = (l->units + l->per_batch - 1) / l->per_batch;
     if (ok && l->batches == 0)

@@ -47,8 +47,9 @@ typedef struct loader_options {
     int64_t batch;    // rows
     int64_t window;   // frames, tokens, notes of a row; ignored where an example is one row of its column
     loader_crop crop; // where an item is longer than the window
-    int views; // windows of an item, spread evenly over it, as that many rows in a row; their weights add up to the item's. 0 or 1: one, as
-               // `crop` says. `batch` must be a multiple of it; batch.items counts rows.
+    bool hear; // evaluation of audio: the windows of an item as loader_windows says, each a row, whose weights add up to the item's; an
+               // epoch's examples are windows then
+    int views; // with `hear`
     int64_t eval_windows; // without LOADER_RANDOM: so many windows of each song at most, its first; 0: all
     bool shuffle;
     bool balanced; // audio: every label equally often; an epoch still has as many items as the set has labelled ones. Items without a label
@@ -84,8 +85,12 @@ const batch *loader_next(loader *l, err *e) MUST_CHECK;
 double loader_waited(const loader *l); // seconds that loader_next has waited for the reader so far
 
 // ---- The same for one item in memory (predict): bit for bit what a loader puts into a row.
-// Where window `view` of `views` begins in an item of `frames`; not for LOADER_RANDOM.
-int64_t loader_begin(loader_crop crop, int view, int views, int64_t frames, int64_t window);
+// How a model hears an item: an item of up to a window is one; of up to 2 * views windows, `views`; a longer one, and every one where views
+// is 0, as many as cover it.
+int64_t loader_windows(int views, int64_t frames, int64_t window);
+// Where window `view` of `views` begins: they are spread evenly, from the first frame to the last; one alone stands as `crop` says. Not for
+// LOADER_RANDOM.
+int64_t loader_begin(loader_crop crop, int64_t view, int64_t views, int64_t frames, int64_t window);
 // One row [window, n_mels] from `item` [frames, n_mels]: cut at `begin`, standardised, zeros before a shorter one.
 void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels, const float *mean, const float *deviation,
                 float *row);

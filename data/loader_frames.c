@@ -24,11 +24,21 @@ static void list_by_label(loader_open_shard *o, size_t n_labels)
     }
 }
 
+static void count_windows(loader_open_shard *o, int views, int64_t window)
+{
+    const shard *s = o->s;
+    o->windows = base_checked(malloc((size_t)(s->items + 1) * sizeof *o->windows), 0);
+    o->windows[0] = 0;
+    for (int64_t i = 0; i < s->items; i++)
+        o->windows[i + 1] = o->windows[i] + loader_windows(views, s->offsets[i + 1] - s->offsets[i], window);
+}
+
 static void close_slot(loader_open_shard *o)
 {
     shard_close(o->s);
     free(o->by_label);
     free(o->first);
+    free(o->windows);
     *o = (loader_open_shard){0};
 }
 
@@ -64,6 +74,8 @@ static loader_open_shard *get_shard(loader_frames *f, size_t index, err *e)
     }
     if (f->options->balanced)
         list_by_label(oldest, f->d->n_labels);
+    if (f->options->hear)
+        count_windows(oldest, f->options->views, f->example->window);
     return oldest;
 }
 
@@ -112,12 +124,20 @@ void loader_frames_close(loader_frames *f)
         close_slot(&f->open[i]);
 }
 
-void loader_frames_counts(const dataset *d, const loader_options *options, int64_t *counts)
+bool loader_frames_counts(loader_frames *f, int64_t *counts, err *e)
 {
+    const dataset *d = f->d;
     for (size_t k = 0; k < d->n_shards; k++) {
         int64_t unlabelled = d->label_counts[k * (d->n_labels + 1) + d->n_labels];
-        counts[k] = d->first[k + 1] - d->first[k] - (options->balanced ? unlabelled : 0);
+        counts[k] = d->first[k + 1] - d->first[k] - (f->options->balanced ? unlabelled : 0);
+        if (!f->options->hear)
+            continue;
+        const loader_open_shard *o = get_shard(f, k, e);
+        if (!o)
+            return false;
+        counts[k] = o->windows[o->s->items];
     }
+    return true;
 }
 
 uint64_t loader_frames_bytes(const dataset *d, int64_t window)
@@ -138,26 +158,52 @@ static const float *read_part(loader_frames *f, shard *s, int64_t i, int64_t beg
     return shard_frames(s, i, 0, frames, f->whole, e) ? f->whole + begin * f->d->n_mels : NULL;
 }
 
-bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, int view, const batch_field *fields,
-                        int64_t row, double *weight, const char **path, err *e)
+// The item that has window `rank` of its shard.
+static int64_t item_of(const loader_open_shard *o, int64_t rank)
+{
+    int64_t lo = 0, hi = o->s->items;
+    while (hi - lo > 1) { // windows[lo] <= rank < windows[hi]
+        int64_t mid = (lo + hi) / 2;
+        if (o->windows[mid] <= rank)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+// Where the piece begins in its item, which it does not fill; with `hear` it is window `rank` of the shard.
+static void choose_part(loader_frames *f, const loader_open_shard *os, int64_t i, int64_t rank, example_piece *p)
+{
+    const loader_options *o = f->options;
+    int64_t window = f->example->window, k = 0, count = 1;
+    if (o->hear)
+        k = rank - os->windows[i], count = os->windows[i + 1] - os->windows[i];
+    p->windows = count;
+    p->more = count - 1 - k;
+    if (p->of > p->n)
+        p->first = o->crop == LOADER_RANDOM ? rng_below(f->crop, p->epoch, (uint32_t)p->position, (uint32_t)(p->of - p->n) + 1)
+                                            : loader_begin(o->crop, k, count, p->of, window);
+}
+
+bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, const batch_field *fields, int64_t row,
+                        double *weight, const char **path, err *e)
 {
     const loader_options *o = f->options;
     loader_open_shard *os = get_shard(f, place.shard, e);
     if (!os)
         return false;
     const shard *s = os->s;
-    int64_t i = place.label < 0 ? place.rank : os->by_label[os->first[place.label] + place.rank];
+    int64_t i = o->hear ? item_of(os, place.rank) : place.label < 0 ? place.rank : os->by_label[os->first[place.label] + place.rank];
     int64_t window = f->example->window, frames = s->offsets[i + 1] - s->offsets[i], n = frames < window ? frames : window;
     example_piece p = {.n = n, .of = frames, .emotion = s->emotion + i * SHARD_EMOTION, .epoch = epoch, .position = position};
-    if (frames > n)
-        p.first = o->crop == LOADER_RANDOM && o->views == 1 ? rng_below(f->crop, epoch, (uint32_t)position, (uint32_t)(frames - n) + 1)
-                                                            : loader_begin(o->crop, view, o->views, frames, window);
+    choose_part(f, os, i, place.rank, &p);
     p.rows = read_part(f, os->s, i, p.first, n, e);
     if (!p.rows)
         return false;
     if (s->label[i] >= 0) {
         p.label = f->target[s->label[i]];
-        p.weight = (o->class_weight ? o->class_weight[p.label] : 1) / (float)o->views;
+        p.weight = (o->class_weight ? o->class_weight[p.label] : 1) / (float)p.windows;
     }
     *weight += f->example->def->fill(f->example, &p, fields, row);
     *path = s->paths[i];

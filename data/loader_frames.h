@@ -17,6 +17,7 @@ typedef struct loader_open_shard {
     uint64_t used;     // when it was used last
     int32_t *by_label; // [items]
     int64_t *first;    // [n_labels + 1] where each label begins in by_label
+    int64_t *windows;  // [items + 1] windows before each item, where the options hear
 } loader_open_shard;
 
 typedef struct loader_frames {
@@ -34,10 +35,11 @@ typedef struct loader_frames {
 // `options` and `x` stay the caller's, memory is of `a`. On failure f is still to be closed.
 bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options *options, const example *x, arena *a, err *e) MUST_CHECK;
 void loader_frames_close(loader_frames *f);
-void loader_frames_counts(const dataset *d, const loader_options *options, int64_t *counts); // items of each shard that count
-// Row `row` of `fields`: view `view` of the item at `place`. *weight grows by the row's, *path is until the next call.
-bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, int view, const batch_field *fields,
-                        int64_t row, double *weight, const char **path, err *e) MUST_CHECK;
+// Examples of each shard: items that count, or their windows.
+bool loader_frames_counts(loader_frames *f, int64_t *counts, err *e) MUST_CHECK;
+// Row `row` of `fields`: the item, or window, at `place`. *weight grows by the row's, *path is until the next call.
+bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, const batch_field *fields, int64_t row,
+                        double *weight, const char **path, err *e) MUST_CHECK;
 uint64_t loader_frames_bytes(const dataset *d, int64_t window);
 
 #endif

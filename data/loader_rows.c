@@ -54,7 +54,7 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     a->name = "loader";
     r->d = d;
     r->options = *o;
-    r->options.views = o->views > 0 ? o->views : 1;
+    r->options.hear = o->hear && !of_songs(d);
     r->options.mean = copy_floats(a, o->mean, bands);
     r->options.deviation = copy_floats(a, o->deviation, bands);
     r->options.mel.octave = copy_floats(a, o->mel.octave, bands);
@@ -67,8 +67,8 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     if (of_songs(d) ? !loader_songs_open(&r->songs, d, &r->options, &r->example, a, counts, bytes, e)
                     : !loader_frames_open(&r->frames, d, &r->options, &r->example, a, e))
         return false;
-    if (!of_songs(d))
-        loader_frames_counts(d, o, counts);
+    if (!of_songs(d) && !loader_frames_counts(&r->frames, counts, e))
+        return false;
     r->options.labels = NULL;
     loader_order_open(&r->order, d, o, counts, of_songs(d) ? bytes : NULL, a);
     return true;
@@ -102,21 +102,27 @@ bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n
     *weight = 0;
     for (uint64_t position = first; position < first + n; position++) {
         loader_place place = loader_order_at(&r->order, epoch, position);
-        for (int view = 0; view < r->options.views; view++, row++) {
-            const char *path = "";
-            if (of_songs(r->d) ? !loader_songs_make(&r->songs, &r->order, place, epoch, position, fields, row, weight, &path, e)
-                               : !loader_frames_make(&r->frames, place, epoch, position, view, fields, row, weight, &path, e))
-                return false;
-            if (row < BATCH_PATHS)
-                copy_path(paths[row], path);
-        }
+        const char *path = "";
+        if (of_songs(r->d) ? !loader_songs_make(&r->songs, &r->order, place, epoch, position, fields, row, weight, &path, e)
+                           : !loader_frames_make(&r->frames, place, epoch, position, fields, row, weight, &path, e))
+            return false;
+        if (row < BATCH_PATHS)
+            copy_path(paths[row], path);
+        row++;
     }
     return true;
 }
 
 // ---- The same for one item in memory
 
-int64_t loader_begin(loader_crop crop, int view, int views, int64_t frames, int64_t window)
+int64_t loader_windows(int views, int64_t frames, int64_t window)
+{
+    if (frames <= window)
+        return 1;
+    return views > 0 && frames <= 2 * views * window ? views : (frames + window - 1) / window;
+}
+
+int64_t loader_begin(loader_crop crop, int64_t view, int64_t views, int64_t frames, int64_t window)
 {
     int64_t spare = frames - window;
     if (spare <= 0)

@@ -21,7 +21,7 @@ typedef struct loader_rows {
 // On failure r is still to be closed.
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e) MUST_CHECK;
 void loader_rows_close(loader_rows *r);
-// The rows at positions [first, first + n) of the epoch, each with all its views, into fields from row 0 on. *weight: their sum. paths: of
+// The rows at positions [first, first + n) of the epoch, into fields from row 0 on. *weight: their sum. paths: of
 // the first BATCH_PATHS rows, the end of a longer one.
 bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n, const batch_field *fields, double *weight,
                       char (*paths)[LOADER_PATH], err *e) MUST_CHECK;

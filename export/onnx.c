@@ -29,11 +29,11 @@ static void bind_input(emitter *m, onnx_model *model, const tensor *t)
 }
 
 // The waveform takes the place of the network's first input.
-static void bind_front(emitter *m, onnx_model *model, const tensor *t, const onnx_front *f)
+static void bind_front(emitter *m, onnx_model *model, const tensor *t, const onnx_front *f, const char **count)
 {
     CHECK(emitter_reserve(m, "waveform"));
     onnx_add_input(model, (onnx_value){.name = "waveform", .type = ONNX_FLOAT, .rank = 2, .sym = {"batch", "samples"}});
-    emitter_bind(m, t, onnx_front_emit(m, f, "waveform"));
+    emitter_bind(m, t, onnx_front_emit(m, f, "waveform", count));
 }
 
 static bool check_front(const network *n, const onnx_front *f, err *e)
@@ -125,13 +125,13 @@ static void drop_odd_infos(onnx_model *m)
 
 // ---- Building
 
-static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_front *f, err *e)
+static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_front *f, const char **count, err *e)
 {
     if (f && !check_front(n, f, e))
         return false;
     for (int i = 0; i < n->model->n_inputs; i++)
         if (f && i == 0)
-            bind_front(m, model, n->in[i], f);
+            bind_front(m, model, n->in[i], f, count);
         else
             bind_input(m, model, n->in[i]);
     if (n->dims.past)
@@ -141,16 +141,16 @@ static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_fr
 
 // The network's own output. With several windows a row it is averaged before anything else sees it (the probe is linear: averaging its
 // logits, as evaluation does, is the same).
-static bool emit_output(emitter *m, onnx_model *model, network *n, const onnx_front *f, err *e)
+static bool emit_output(emitter *m, onnx_model *model, network *n, const char *count, err *e)
 {
     const char *name = n->out->name;
-    bool several = f && f->frames && f->views > 1;
+    bool several = count != NULL;
     emitter_call(m, n->out, several ? "windows" : name);
     if (!emitter_reach(m, n->out, e))
         return false;
     if (several) {
         CHECK(emitter_reserve(m, name));
-        onnx_front_average(m, f, "windows", n->out->shape.d[1], name);
+        onnx_front_average(m, "windows", count, n->out->shape.d[1], name);
         emitter_bind(m, n->out, name);
         model->n_infos = 0; // inside, the batch is that of windows: no dimension would be true
     }
@@ -167,7 +167,8 @@ static bool emit_network(onnx_model *model, network *n, const onnx_options *o, e
     if (!graph_ok(n->g, e))
         return false;
     emitter *m = emitter_open(model, n->g, n->p, model->arena);
-    if (!emit_inputs(m, model, n, o->front, e) || !emit_output(m, model, n, o->front, e))
+    const char *count = NULL; // of windows, where the front end makes some
+    if (!emit_inputs(m, model, n, o->front, &count, e) || !emit_output(m, model, n, count, e))
         return false;
     if (probe) {
         emitter_call(m, probabilities, "probabilities");

@@ -31,9 +31,9 @@ typedef struct onnx_front {
     float floor;
     float top_db;                  // decibels below the item's largest value at which all is cut; 0: no limit
     const float *mean, *deviation; // [n_mels]; NULL: not standardised
-    int64_t frames; // of the network's window: shorter items are padded in front with zeros (the mean), longer ones cropped. 0: as they are
-    onnx_crop crop;
-    int views; // windows of a longer item, spread evenly over it, whose outputs are averaged; 0 or 1: one, as `crop` says
+    int64_t frames;                // of the network's window: shorter items are padded in front with zeros (the mean). 0: as they are
+    onnx_crop crop;                // of one window alone
+    int views; // of a longer item, spread evenly over it, whose outputs are averaged; 0, or beyond 2 * views windows: as many as cover it
 } onnx_front;
 
 typedef struct onnx_options {
@@ -56,9 +56,9 @@ void onnx_past_inputs(struct emitter *m, onnx_model *model, network *n);
 void onnx_past_outputs(struct emitter *m, onnx_model *model, network *n);
 
 // Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is returned,
-// [views * batch, frames, n_mels], window by window; and the average over windows behind the network, [views * batch, n] -> `out` [batch,
-// n].
-const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform);
-void onnx_front_average(struct emitter *m, const onnx_front *f, const char *windows, int64_t n, const char *out);
+// [batch * count, frames, n_mels], an item's windows one behind the other, with their number `count`, a tensor of one element; and the
+// average over windows behind the network, [batch * count, n] -> `out` [batch, n].
+const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform, const char **count);
+void onnx_front_average(struct emitter *m, const char *windows, const char *count, int64_t n, const char *out);
 
 #endif

@@ -3,7 +3,7 @@
 //
 //     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M] -> Log -> (x
 //     - mean) / deviation
-//                     -> zeros in front up to the window, cropped to it (or to several, one behind the other along the batch)
+//                     -> zeros in front up to the window -> Gather of all windows [B * C, T, M], C a function of the length
 //
 // STFT has been an operator since opset 17. The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
 // One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform needs more than n_fft / 2 samples.
@@ -108,73 +108,86 @@ static const char *emit_length(emitter *m, const char *x)
     return binary(m, "Gather", unary(m, "Shape", x), emit_i64(m, 1, &one));
 }
 
-static const char *slice_frames(emitter *m, const char *x, const char *from, const char *to)
+static const char *number(emitter *m, int64_t v)
 {
-    int64_t axis = 1;
-    return emit_op(m, "Slice", 4, (const char *[]){x, from, to, emit_i64(m, 1, &axis)}, 0, NULL);
+    return emit_i64(m, 1, &v);
 }
 
-// Window `view` of `views`: the first begins at the first frame, the last ends at the last.
-static const char *emit_view(emitter *m, const onnx_front *f, const char *x, int view)
+// How many windows cover x of `length` frames, or as many as f says (loader_windows in data/loader.h).
+static const char *emit_count(emitter *m, const onnx_front *f, const char *length)
 {
-    int64_t frames = f->frames, k = view, last = f->views - 1;
-    const char *window = emit_i64(m, 1, &frames);
-    const char *from = binary(m, "Mul", binary(m, "Sub", emit_length(m, x), window), emit_i64(m, 1, &k));
-    from = binary(m, "Div", from, emit_i64(m, 1, &last));
-    return slice_frames(m, x, from, binary(m, "Add", from, window));
+    const char *window = number(m, f->frames), *one = number(m, 1);
+    const char *cover = binary(m, "Div", binary(m, "Add", length, number(m, f->frames - 1)), window);
+    if (!f->views)
+        return cover;
+    const char *few = binary(m, "LessOrEqual", length, number(m, 2 * f->views * f->frames));
+    const char *fits = binary(m, "LessOrEqual", length, window);
+    const char *some = emit_op(m, "Where", 3, (const char *[]){few, number(m, f->views), cover}, 0, NULL);
+    return emit_op(m, "Where", 3, (const char *[]){fits, one, some}, 0, NULL);
 }
 
-static const char *emit_views(emitter *m, const onnx_front *f, const char *x)
+// Where one window alone begins, of what is `spare` longer than it.
+static const char *emit_alone(emitter *m, const onnx_front *f, const char *spare)
 {
-    emit_attr axis = attr_int("axis", 0);
-    arena a = {.name = "views"};
-    const char **views = NEW(&a, const char *, (size_t)f->views);
-    for (int k = 0; k < f->views; k++)
-        views[k] = emit_view(m, f, x, k);
-    x = emit_op(m, "Concat", f->views, views, 1, &axis);
-    arena_free(&a);
-    return x;
+    return f->crop == ONNX_CROP_LAST ? spare : f->crop == ONNX_CROP_FIRST ? number(m, 0) : binary(m, "Div", spare, number(m, 2));
 }
 
-static const char *emit_crop(emitter *m, const onnx_front *f, const char *x)
+static const char *range(emitter *m, const char *to)
 {
-    int64_t zero = 0, two = 2, frames = f->frames, back = -f->frames, end = INT64_MAX;
-    if (f->crop == ONNX_CROP_LAST)
-        return slice_frames(m, x, emit_i64(m, 1, &back), emit_i64(m, 1, &end));
-    if (f->crop == ONNX_CROP_FIRST)
-        return slice_frames(m, x, emit_i64(m, 1, &zero), emit_i64(m, 1, &frames));
-    const char *window = emit_i64(m, 1, &frames);
-    const char *from = binary(m, "Div", binary(m, "Sub", emit_length(m, x), window), emit_i64(m, 1, &two));
-    return slice_frames(m, x, from, binary(m, "Add", from, window));
+    return emit_op(m, "Range", 3, (const char *[]){emit_i64_scalar(m, 0), to, emit_i64_scalar(m, 1)}, 0, NULL);
 }
 
-static const char *emit_window(emitter *m, const onnx_front *f, const char *x)
+// First frames [count, 1] of the windows: spread evenly over the whole.
+static const char *emit_starts(emitter *m, const onnx_front *f, const char *length, const char *count)
 {
-    if (!f->frames)
-        return x;
-    int64_t zeros[4] = {0}, frames = f->frames;
+    int64_t zero = 0;
+    const char *one = number(m, 1), *spare = binary(m, "Sub", length, number(m, f->frames));
+    const char *k = range(m, binary(m, "Squeeze", count, emit_i64(m, 1, &zero)));
+    const char *from = binary(m, "Div", binary(m, "Mul", k, spare), binary(m, "Max", binary(m, "Sub", count, one), one));
+    if (f->views == 1)
+        from = emit_op(m, "Where", 3, (const char *[]){binary(m, "Equal", count, one), emit_alone(m, f, spare), from}, 0, NULL);
+    return binary(m, "Unsqueeze", from, one);
+}
+
+// Zeros in front up to the window.
+static const char *emit_padding(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t zeros[4] = {0};
     emit_attr axis = attr_int("axis", 0), mode = {.name = "mode", .kind = EMIT_STRING, .s = "constant"};
     const char *zero = emit_i64(m, 1, zeros);
-    const char *missing = binary(m, "Max", binary(m, "Sub", emit_i64(m, 1, &frames), emit_length(m, x)), zero);
+    const char *missing = binary(m, "Max", binary(m, "Sub", number(m, f->frames), emit_length(m, x)), zero);
     const char *pads = emit_op(m, "Concat", 3, (const char *[]){zero, missing, emit_i64(m, 4, zeros)}, 1, &axis);
-    x = emit_op(m, "Pad", 2, (const char *[]){x, pads}, 1, &mode);
-    return f->views > 1 ? emit_views(m, f, x) : emit_crop(m, f, x);
+    return emit_op(m, "Pad", 2, (const char *[]){x, pads}, 1, &mode);
 }
 
-const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform)
+// [batch, T, M] -> [batch * count, frames, M]: all windows, the item's one behind the other.
+static const char *emit_windows(emitter *m, const onnx_front *f, const char *x, const char **count)
+{
+    int64_t rows[] = {-1, f->frames, f->n_mels};
+    emit_attr axis = attr_int("axis", 1);
+    x = emit_padding(m, f, x);
+    const char *length = emit_length(m, x);
+    *count = emit_count(m, f, length);
+    const char *index = binary(m, "Add", emit_starts(m, f, length, *count), range(m, emit_i64_scalar(m, f->frames)));
+    x = emit_op(m, "Gather", 2, (const char *[]){x, index}, 1, &axis);
+    return binary(m, "Reshape", x, emit_i64(m, 3, rows));
+}
+
+const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform, const char **count)
 {
     const char *x = emit_ends(m, f, waveform);
     x = emit_spectrum(m, f, x);
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
     x = emit_standard(m, f, x);
-    return emit_window(m, f, x);
+    return f->frames ? emit_windows(m, f, x, count) : x;
 }
 
-void onnx_front_average(emitter *m, const onnx_front *f, const char *windows, int64_t n, const char *out)
+void onnx_front_average(emitter *m, const char *windows, const char *count, int64_t n, const char *out)
 {
-    int64_t dims[] = {f->views, -1, n}, axis = 0;
-    emit_attr attrs[] = {{.name = "axes", .kind = EMIT_INTS, .n = 1, .ints = &axis}, attr_int("keepdims", 0)};
-    const char *x = binary(m, "Reshape", windows, emit_i64(m, 3, dims));
+    int64_t axis = 1;
+    emit_attr first = attr_int("axis", 0), attrs[] = {{.name = "axes", .kind = EMIT_INTS, .n = 1, .ints = &axis}, attr_int("keepdims", 0)};
+    const char *to = emit_op(m, "Concat", 3, (const char *[]){number(m, -1), count, number(m, n)}, 1, &first);
+    const char *x = binary(m, "Reshape", windows, to);
     emit_node(m, "ReduceMean", 1, &x, 1, &out, 2, attrs);
 }

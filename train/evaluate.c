@@ -45,10 +45,10 @@ void evaluator_close(evaluator *v)
         run_close(v->run), v->run = NULL;
 }
 
-static bool add_batch(evaluator *v, const batch *b, int views, err *e)
+static bool add_batch(evaluator *v, const batch *b, err *e)
 {
     const tensor *logits = v->net->logits;
-    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight");
+    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight"), *more = feed_find(b, "more");
     if (!target || !weight)
         return err_set(e, ERR_SHAPE, "the data have no labels to compare with");
     if (!feed_copy(v->net, v->run, b, e))
@@ -60,7 +60,7 @@ static bool add_batch(evaluator *v, const batch *b, int views, err *e)
                          .weight = weight->data,
                          .rows = shape_rows(logits->shape),
                          .width = width_of(v),
-                         .views = views};
+                         .more = more ? more->data : NULL};
     metrics_add(v->metrics, &rows);
     if (v->constant) {
         rows.out = v->said, rows.same = true;
@@ -79,7 +79,7 @@ bool evaluator_run(evaluator *v, const source *s, const env *world, metrics_resu
         if (env_stop(world))
             return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
         const batch *b = s->next(s->self, e);
-        if (!b || !add_batch(v, b, s->views, e))
+        if (!b || !add_batch(v, b, e))
             return err_trail(e, "evaluation");
     }
     *r = metrics_close(v->metrics);

@@ -15,7 +15,6 @@ typedef struct source {
     double (*waited)(void *self); // seconds that `next` has waited for data so far; NULL: it never does
     uint64_t batches;             // of an epoch; 0: there is no source
     uint64_t items;               // examples of an epoch
-    int views;                    // rows that make up one item (evaluation)
 } source;
 
 // Copies each field of `b` that `n` has an input for ("mel", "target", "weight", ...). A missing field or another shape is ERR_SHAPE.

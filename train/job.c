@@ -193,8 +193,7 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
     if (j->shards->train && !j->shards->train_loader)
         s.train.batches = (uint64_t)((j->shards->rows + micro_batch - 1) / micro_batch);
     if (j->shards->val && !j->shards->val_loader)
-        s.val.batches =
-            (uint64_t)((j->shards->val_rows * j->shards->val_options.views + j->shards->eval_batch - 1) / j->shards->eval_batch);
+        s.val.batches = (uint64_t)((j->shards->val_rows + j->shards->eval_batch - 1) / j->shards->eval_batch);
     return s;
 }
 

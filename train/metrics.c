@@ -11,7 +11,9 @@ struct metrics {
     int64_t items, hits;
     double loss, weight, absolute;
     int64_t *confusion;
-    double *mean; // [width]: logits of an item's views
+    double *mean;  // [width]: logits of an item's rows, added up
+    int64_t heard; // rows in it
+    double heard_weight;
 };
 
 metrics *metrics_open(model_task task, int width, arena *a)
@@ -27,7 +29,7 @@ metrics *metrics_open(model_task task, int width, arena *a)
 
 void metrics_clear(metrics *m)
 {
-    m->items = m->hits = 0;
+    m->items = m->hits = m->heard = 0;
     m->loss = m->weight = m->absolute = 0;
     memset(m->confusion, 0, sizeof *m->confusion * (size_t)m->classes * (size_t)m->classes);
 }
@@ -51,15 +53,22 @@ static const float *out_at(const metrics_rows *r, int64_t row)
     return r->same ? r->out : r->out + row * r->width;
 }
 
-static void add_class(metrics *m, const metrics_rows *r, int64_t row, int views)
+static void add_class(metrics *m, const metrics_rows *r, int64_t row)
 {
-    double weight = 0;
-    memset(m->mean, 0, sizeof *m->mean * (size_t)r->width);
-    for (int v = 0; v < views; v++) {
-        weight += r->weight[row + v];
-        for (int64_t j = 0; j < r->width; j++)
-            m->mean[j] += out_at(r, row + v)[j] / views;
+    if (!m->heard) {
+        m->heard_weight = 0;
+        memset(m->mean, 0, sizeof *m->mean * (size_t)r->width);
     }
+    m->heard++;
+    m->heard_weight += (double)r->weight[row];
+    for (int64_t j = 0; j < r->width; j++)
+        m->mean[j] += (double)out_at(r, row)[j];
+    if (r->more && r->more[row] > 0)
+        return;
+    for (int64_t j = 0; j < r->width; j++)
+        m->mean[j] /= (double)m->heard;
+    m->heard = 0;
+    double weight = m->heard_weight;
     int32_t target = r->classes[row];
     if (weight <= 0 || target < 0 || target >= r->width)
         return;
@@ -90,10 +99,9 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 
 void metrics_add(metrics *m, const metrics_rows *r)
 {
-    int views = r->views > 1 ? r->views : 1;
     CHECK(r->width == m->width);
-    for (int64_t i = 0; i + views <= r->rows; i += views)
-        m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i, views);
+    for (int64_t i = 0; i < r->rows; i++)
+        m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i);
 }
 
 static double macro_f1(const metrics *m)

@@ -23,8 +23,9 @@ typedef struct metrics_rows {
     const float *values;    // [rows, width] target values (TASK_REGRESSION)
     const float *weight;    // [rows]; 0: left out
     int64_t rows, width;
-    bool same; // `out` is one row, [width], that stands for all
-    int views; // TASK_CLASSES: that many rows in a row are one item; their logits are averaged. 0 or 1: one
+    bool same;           // `out` is one row, [width], that stands for all
+    const int32_t *more; // [rows] TASK_CLASSES: how many rows of the same item follow, in the next call too; the logits of an item's rows
+                         // are averaged. NULL: none
 } metrics_rows;
 
 // What a task does not have is NAN.

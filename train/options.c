@@ -45,8 +45,11 @@ static const config_key keys[] = {
     {"data.crop", CONFIG_ENUM, "random", .choices = "first|center|last|random",
      .help =
          "which part of a longer item training takes; of songs `random` is windows from random places, all others one behind the other"},
-    {"data.eval_crop", CONFIG_ENUM, "last", .choices = "first|center|last", .help = "which part of a longer item evaluation takes"},
-    {"data.eval_views", CONFIG_INT, "1", 1, 64, .help = "windows of an item that evaluation averages, spread evenly over it"},
+    {"data.eval_crop", CONFIG_ENUM, "last", .choices = "first|center|last",
+     .help = "which part of a longer item evaluation takes, with one window"},
+    {"data.eval_views", CONFIG_INT, NULL, 1, 64,
+     .help = "windows of a longer item that evaluation and predict average, spread evenly over it; by default as many as cover it (1 where "
+             "eval_crop is given)"},
     {"data.eval_windows", CONFIG_INT, NULL, 1, 1e9,
      .help = "evaluation takes the first so many windows of each song, one behind the other; by default all"},
     {"data.balance", CONFIG_ENUM, "none", .choices = "none|class_weights|sampling",
@@ -361,7 +364,7 @@ static void read_data(const config *c, train_options *o)
     o->data.crop = crops[config_choice(c, "data.crop")];
     o->data.eval_crop = crops[config_choice(c, "data.eval_crop")];
     o->data.eval_windows = config_int(c, "data.eval_windows");
-    o->data.eval_views = (int)config_int(c, "data.eval_views");
+    o->data.eval_views = config_given(c, "data.eval_views") ? (int)config_int(c, "data.eval_views") : config_given(c, "data.eval_crop");
     o->data.balance = balances[config_choice(c, "data.balance")];
     o->data.drop_last = config_bool(c, "data.drop_last");
     o->data.ahead = (int)config_int(c, "data.ahead");

@@ -76,5 +76,5 @@ source sample_source(sample_set *s)
     uint64_t items = 0;
     for (uint64_t i = 0; i < s->n; i++)
         items += (uint64_t)s->list[i]->items;
-    return (source){.self = s, .next = next_batch, .seek = seek_batch, .batches = s->n, .items = items, .views = 1};
+    return (source){.self = s, .next = next_batch, .seek = seek_batch, .batches = s->n, .items = items};
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "data/feature.h"
 #include "train/baseline.h"
+#include "train/hear.h"
 
 // Lists in model_meta
 
@@ -84,15 +85,10 @@ static double waited(void *self)
     return loader_waited(self);
 }
 
-static source source_of(loader *l, int views)
+static source source_of(loader *l)
 {
-    return (source){.self = l,
-                    .next = next_batch,
-                    .seek = seek_batch,
-                    .waited = waited,
-                    .batches = loader_batches(l),
-                    .items = loader_items(l),
-                    .views = views};
+    return (source){
+        .self = l, .next = next_batch, .seek = seek_batch, .waited = waited, .batches = loader_batches(l), .items = loader_items(l)};
 }
 
 // Training data
@@ -189,6 +185,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
                                         .ahead = o->data.ahead};
     s->val_options = s->train_options;
     s->val_options.crop = crop_of(o->data.eval_crop);
+    s->val_options.hear = d->n_mels > 0;
     s->val_options.views = o->data.eval_views;
     s->val_options.eval_windows = o->data.eval_windows;
     s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
@@ -200,10 +197,9 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
 
 void shards_split(shards *s, int64_t micro_batch)
 {
-    int64_t views = s->val_options.views, all = s->val_rows * views;
-    s->eval_batch = (micro_batch + views - 1) / views * views;
-    if (all > 0 && s->eval_batch > all)
-        s->eval_batch = all;
+    s->eval_batch = micro_batch;
+    if (s->val_rows > 0 && s->eval_batch > s->val_rows)
+        s->eval_batch = s->val_rows;
     s->train_options.batch = micro_batch;
     s->val_options.batch = s->eval_batch;
     s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
@@ -211,7 +207,6 @@ void shards_split(shards *s, int64_t micro_batch)
 
 static void describe(shards *s, const train_options *o, arena *a)
 {
-    static const char *const crops[] = {[CROP_FIRST] = "first", [CROP_CENTER] = "center", [CROP_LAST] = "last", [CROP_RANDOM] = "random"};
     const dataset *d = s->train;
     json *labels = json_array();
     for (size_t i = 0; i < d->n_labels; i++)
@@ -222,9 +217,7 @@ static void describe(shards *s, const train_options *o, arena *a)
         set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
     }
     meta_set(&s->meta, "settings", d->settings);
-    meta_set(&s->meta, "window", arena_printf(a, "%lld", (long long)s->window));
-    meta_set(&s->meta, "eval_crop", crops[o->data.eval_crop]);
-    meta_set(&s->meta, "eval_views", arena_printf(a, "%d", o->data.eval_views));
+    hear_write(&(hear_rule){.window = s->window, .views = o->data.eval_views, .crop = crop_of(o->data.eval_crop)}, &s->meta);
     meta_set(&s->meta, "eval_windows", arena_printf(a, "%lld", (long long)o->data.eval_windows));
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
@@ -340,9 +333,9 @@ bool shards_start(shards *s, err *e)
     if (s->val && !(s->val_loader = loader_open(s->val, &s->val_options, e)))
         return err_trail(e, "data.val");
     if (s->train_loader)
-        s->train_source = source_of(s->train_loader, 1);
+        s->train_source = source_of(s->train_loader);
     if (s->val_loader)
-        s->val_source = source_of(s->val_loader, s->val_options.views);
+        s->val_source = source_of(s->val_loader);
     return true;
 }
 
@@ -380,31 +373,30 @@ static bool read_bands(shards *s, const checkpoint *k, arena *a, err *e)
 
 static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a, err *e)
 {
-    static const char *const crops[] = {"first", "center", "last"};
-    static const loader_crop values[] = {LOADER_FIRST, LOADER_CENTER, LOADER_LAST};
-    const char **labels = NULL, *crop = meta_get(&k->meta, "eval_crop");
+    const char **labels = NULL;
+    hear_rule h;
     size_t n_labels = 0;
     bool knows = meta_get(&k->meta, "labels") || k->classes || s->val->n_mels; // of its data; imported weights of a model of songs need not
     if (knows && (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e)))
         return false;
-    int64_t views = meta_int(k, "eval_views", 1, 1, 64), windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
-    s->window = meta_int(k, "window", knows ? 0 : shards_window(s->val->example, 0, s->val->longest), 1, 1 << 20);
-    if (s->window < 1 || views < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
+    if (!hear_read(&k->meta, k->path, &h, e))
+        return false;
+    int64_t windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
+    s->window = meta_get(&k->meta, "window") || knows ? h.window : shards_window(s->val->example, 0, s->val->longest);
+    if (s->window < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
         return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
     s->classes = k->classes;
-    s->eval_batch = (rows + views - 1) / views * views;
+    s->eval_batch = rows;
     s->val_options = (loader_options){.batch = s->eval_batch,
                                       .window = s->window,
-                                      .crop = LOADER_LAST,
-                                      .views = (int)views,
+                                      .crop = h.crop,
+                                      .hear = s->val->n_mels > 0,
+                                      .views = h.views,
                                       .eval_windows = windows,
                                       .mean = s->mean,
                                       .deviation = s->deviation,
                                       .labels = labels,
                                       .n_labels = n_labels};
-    for (int i = 0; crop && i < 3; i++)
-        if (!strcmp(crop, crops[i]))
-            s->val_options.crop = values[i];
     // a model without classes does not care what songs are called
     return dataset_expect(s->val, k->classes ? labels : NULL, n_labels, meta_get(&k->meta, "settings"),
                           arena_printf(a, "the checkpoint '%s'", k->path), e);

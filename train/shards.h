@@ -22,7 +22,7 @@ typedef struct shards {
     loader_options train_options, val_options;
     int classes;
     int64_t window, eval_batch;
-    int64_t rows, val_rows; // examples of an epoch, of an evaluation (each with all its views); 0: not counted
+    int64_t rows, val_rows; // examples of an epoch, of an evaluation (of audio: windows); 0: not counted
     uint64_t bytes;         // that loaders will hold
     model_meta meta;
 } shards;
@@ -34,7 +34,7 @@ bool shards_same(const shards *s, const checkpoint *k, err *e) MUST_CHECK;
 // Adapters hear what their base hears: mel frames standardised as the checkpoint has it, if it does, and not by the training data, which an
 // adapter does not carry with it. Before shards_start.
 bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e) MUST_CHECK;
-// How many items are computed at once: rows of a batch of training, and of evaluation rounded up to whole items. Before shards_start; from
+// How many items are computed at once: rows of a batch of training and of evaluation. Before shards_start; from
 // the beginning it is train.batch_size.
 void shards_split(shards *s, int64_t micro_batch);
 // Frames, tokens or notes of a row: as asked, by the example, or the longest item's; 1 where examples are single rows.

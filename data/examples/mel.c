@@ -6,12 +6,13 @@
 //     "weight"   f32 [B]                  class weight (1 without); 0 without a label and in padding rows
 //     "emotion"  f32 [B, 64]
 //     "length"   i32 [B]                  frames of `mel` that are the item's, at the end of the window
+//     "more"     i32 [B]                  windows of the same item in the rows behind this one (evaluation)
 #include <string.h>
 
 #include "data/example.h"
 #include "data/loader.h"
 
-enum { MEL, TARGET, WEIGHT, EMOTION, LENGTH };
+enum { MEL, TARGET, WEIGHT, EMOTION, LENGTH, MORE };
 
 // Where mask `r` lies on an axis of `size`: its width is uniform in 0..width, its place uniform in what remains.
 static int64_t mask(rng r, const example_piece *p, int width, int64_t size, int64_t *n)
@@ -45,6 +46,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
     memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion, EXAMPLE_EMOTION * sizeof(float));
     ((int32_t *)f[TARGET].data)[row] = p->label;
     ((int32_t *)f[LENGTH].data)[row] = (int32_t)p->n;
+    ((int32_t *)f[MORE].data)[row] = (int32_t)p->more;
     ((float *)f[WEIGHT].data)[row] = p->weight;
     return (double)p->weight;
 }
@@ -59,6 +61,7 @@ const example_def example_mel = {
                                     [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
                                     [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
                                     [LENGTH] = {"length", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
+                                    [MORE] = {"more", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
                                     {0}},
     .fill = fill,
 };

@@ -36,6 +36,7 @@ static const recogniser_setup setups[] = {
      "20",
      "last",
      "3"},
+    {"whole", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "20", "last", "0"},
 };
 
 // Every choice that training takes must leave as a front end, too.
@@ -54,10 +55,17 @@ static const recogniser_setup odd_ones[] = {
      "1"},
 };
 
+static int64_t windows_of(const hear_rule *h, int64_t frames)
+{
+    int64_t cover = (frames + h->window - 1) / h->window;
+    return cover <= 1 ? 1 : h->views && cover <= 2 * h->views ? h->views : cover;
+}
+
 static void check_setup(const recogniser_setup *u, arena *a)
 {
-    // Shorter than the window, about it, longer; and two of the last at once.
-    static const int64_t lengths[] = {3000, 6400, 9000};
+    // Shorter than the window, about it, longer, much longer; and two of the last at once.
+    static const int64_t lengths[] = {3000, 6400, 9000, 16000, 41000};
+    enum { LENGTHS = 5, MOST = 41000 };
     err e = {0};
     deploy *d = deploy_open(recogniser_checkpoint(u, "c.h5", a), a, &e);
     onnx_front front;
@@ -69,15 +77,15 @@ static void check_setup(const recogniser_setup *u, arena *a)
     onnx_options o = {.classes = 3, .probabilities = true, .front = &front, .meta = &d->file->meta};
     EXPECT_OK(onnx_export(arena_printf(a, "%s/%s.onnx", test_dir(), u->what), d->model, d->p, &o, &e), e);
     listener *l = listener_open(d, NULL, a, &e);
-    float *wave = NEW(a, float, 2 * 9000), embedding[128], probabilities[6];
-    for (int k = 0; k < 4; k++) {
-        int rows = k == 3 ? 2 : 1;
-        int64_t n = lengths[k < 3 ? k : 2];
+    float *wave = NEW(a, float, 2 * MOST), embedding[128], probabilities[6];
+    for (int k = 0; k <= LENGTHS; k++) {
+        int rows = k == LENGTHS ? 2 : 1;
+        int64_t n = lengths[k < LENGTHS ? k : LENGTHS - 1];
         for (int r = 0; r < rows; r++) {
             heard h;
             recogniser_sound(wave + r * n, n, 11 + (uint32_t)r);
             EXPECT_OK(listener_hear(l, wave + r * n, n, &h, &e), e);
-            EXPECT_INT(h.windows, h.frames > d->window ? d->views : 1);
+            EXPECT_INT(h.windows, windows_of(&d->hear, h.frames));
             EXPECT_NEAR((double)h.probabilities[0] + (double)h.probabilities[1] + (double)h.probabilities[2], 1, 1e-6);
             memcpy(embedding + 64 * r, h.embedding, 64 * sizeof(float));
             memcpy(probabilities + 3 * r, h.probabilities, 3 * sizeof(float));

@@ -40,15 +40,16 @@ static const float *mel_row(const batch *b, int64_t row)
 // The row is the item's frames [begin, begin + n) at the end of the window, zeros before. Returns begin.
 static int64_t check_row(const batch *b, int64_t row, const float *mean, const float *deviation)
 {
-    int64_t i = item_of(b, row), frames = shard_file_frames(i), n = frames < WINDOW ? frames : WINDOW;
-    const float *x = mel_row(b, row);
-    const float *last = x + (WINDOW - 1) * SHARD_BANDS;
+    const int64_t window = b->field[0].dim[1];
+    int64_t i = item_of(b, row), frames = shard_file_frames(i), n = frames < window ? frames : window;
+    const float *x = (const float *)b->field[0].data + row * window * SHARD_BANDS;
+    const float *last = x + (window - 1) * SHARD_BANDS;
     int64_t end = (int64_t)(last[0] * deviation[0] + mean[0] + 0.5f) - 100 * i, begin = end - (n - 1);
     EXPECT(begin >= 0 && begin + n <= frames);
     EXPECT_INT(((const int32_t *)b->field[4].data)[row], n);
-    for (int64_t t = 0; t < WINDOW; t++)
+    for (int64_t t = 0; t < window; t++)
         for (int c = 0; c < SHARD_BANDS; c++) {
-            double want = t < WINDOW - n ? 0 : (double)((shard_file_value(i, begin + t - (WINDOW - n), c) - mean[c]) / deviation[c]);
+            double want = t < window - n ? 0 : (double)((shard_file_value(i, begin + t - (window - n), c) - mean[c]) / deviation[c]);
             if (fabs((double)x[t * SHARD_BANDS + c] - want) > 1e-5) {
                 EXPECT_NEAR(x[t * SHARD_BANDS + c], want, 1e-5);
                 return begin;
@@ -232,25 +233,42 @@ TEST(loader_evaluates_in_order_and_at_the_asked_place)
     dataset_close(d);
 }
 
-TEST(loader_views_spread_over_the_item)
+// Every window of every item is a row, in order; an item's begin at its first frame and end at its last.
+enum { SMALL = 4 }; // so that an item of 5 to 11 frames has two or three
+
+static void check_windows(int views)
 {
     err e = {0};
     float mean[SHARD_BANDS] = {0}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
     dataset *d = open_two(20);
-    loader_options o = {.batch = 6, .window = WINDOW, .crop = LOADER_LAST, .views = 3};
+    loader_options o = {.batch = 5, .window = SMALL, .crop = LOADER_LAST, .hear = true, .views = views};
     loader *l = loader_open(d, &o, &e);
-    EXPECT_INT(loader_batches(l), 10);
-    for (int k = 0; k < 10; k++) {
-        const batch *b = loader_next(l, &e);
-        for (int64_t row = 0; row < 6; row++) {
-            int64_t i = item_of(b, row), spare = shard_file_frames(i) > WINDOW ? shard_file_frames(i) - WINDOW : 0;
-            EXPECT_INT(i, 2 * k + row / 3);
-            EXPECT_INT(check_row(b, row, mean, deviation), spare * (row % 3) / 2);
-            EXPECT_NEAR(((const float *)b->field[2].data)[row], shard_file_label(i) < 0 ? 0 : 1.0 / 3, 1e-6);
+    EXPECT(l != NULL);
+    const batch *b = NULL;
+    int64_t row = 5;
+    for (int64_t i = 0; l && i < 20; i++) {
+        int64_t frames = shard_file_frames(i), count = (frames + SMALL - 1) / SMALL, spare = frames > SMALL ? frames - SMALL : 0;
+        if (views && frames > SMALL && frames <= 2 * views * SMALL)
+            count = views;
+        for (int64_t k = 0; k < count; k++, row++) {
+            if (row == 5)
+                b = loader_next(l, &e), row = 0;
+            EXPECT_INT(item_of(b, row), i);
+            EXPECT_INT(check_row(b, row, mean, deviation), count > 1 ? spare * k / (count - 1) : spare);
+            EXPECT_NEAR(((const float *)b->field[2].data)[row], shard_file_label(i) < 0 ? 0 : 1.0 / (double)count, 1e-6);
+            EXPECT_INT(((const int32_t *)b->field[5].data)[row], count - 1 - k);
         }
     }
+    EXPECT_INT(b ? b->items : 0, row);
     loader_close(l);
     dataset_close(d);
+}
+
+TEST(loader_hears_all_of_an_item)
+{
+    check_windows(0);
+    check_windows(1);
+    check_windows(3);
 }
 
 TEST(loader_balances_labels)

@@ -34,15 +34,18 @@ TEST(metrics_of_classes)
     arena_free(&a);
 }
 
-TEST(metrics_average_views)
+TEST(metrics_average_the_windows_of_an_item)
 {
     // one item seen twice: (0, 1) and (3, 0) average to (1.5, 0.5): class 0
     static const float out[] = {0, 1, 3, 0};
     static const int32_t target[] = {0, 0};
     static const float weight[] = {0.5f, 0.5f};
+    static const int32_t more[] = {1, 0};
     arena a = {0};
     metrics *m = metrics_open(TASK_CLASSES, 2, &a);
-    metrics_add(m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 2, .views = 2});
+    for (int k = 0; k < 2; k++) // in two batches
+        metrics_add(m,
+                    &(metrics_rows){.out = out + 2 * k, .classes = target, .weight = weight + k, .more = more + k, .rows = 1, .width = 2});
     metrics_result r = metrics_close(m);
     EXPECT_INT(r.items, 1);
     EXPECT_NEAR(r.accuracy, 1, 0);
