@@ -147,15 +147,41 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool file_is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+// The part of a pattern that names what is there, as long as it can be, each character of it for itself; then the pattern.
+static const char *literal_first(arena *a, const char *pattern)
+{
+    char *out = NEW(a, char, 2 * strlen(pattern) + 1), *p = out;
+    size_t named = strlen(pattern);
+    char *head = arena_strdup(a, pattern);
+    while (named > 0 && !file_exists(head)) {
+        while (named > 0 && head[--named] != '/')
+            ;
+        head[named] = 0;
+    }
+    for (size_t i = 0; i < named; i++) {
+        if (strchr("*?[]\\", pattern[i]))
+            *p++ = '\\';
+        *p++ = pattern[i];
+    }
+    strcpy(p, pattern + named);
+    return out;
+}
+
 char **file_glob(arena *a, const char *pattern, size_t *n, err *e)
 {
     glob_t g = {0};
-    int status = glob(pattern, GLOB_NOSORT, NULL, &g);
+    int status = glob(literal_first(a, pattern), GLOB_NOSORT, NULL, &g);
     char **paths = NULL;
     *n = 0;
     if (status == GLOB_NOSPACE) {

@@ -46,7 +46,9 @@ enum { FILE_PATIENCE = 5 };
 char *file_read(arena *a, const char *path, size_t limit, size_t *n, err *e) MUST_CHECK;
 bool file_make_dirs(const char *path, err *e) MUST_CHECK; // like mkdir -p
 bool file_exists(const char *path);
-// Paths that match a shell pattern, sorted; no match is ERR_MISSING.
+bool file_is_folder(const char *path);
+// Paths that match a shell pattern, sorted; no match is ERR_MISSING. What is there under that very name, and the folders that a pattern
+// begins with, are meant as they are called, whatever characters they have: "sh [1]/train-*.h5" looks into the folder "sh [1]".
 char **file_glob(arena *a, const char *pattern, size_t *n, err *e) MUST_CHECK;
 // Paths of what lies in `dir` itself and whose name matches, sorted. `dir` is taken as it is, whatever characters it has. None: *n is 0.
 char **file_list(arena *a, const char *dir, const char *pattern, size_t *n);

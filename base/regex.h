@@ -11,6 +11,7 @@
 #define KMIDI_BASE_REGEX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -23,6 +24,16 @@ typedef enum regex_how {
 bool regex_test(const char *pattern, const char *text, regex_how how, bool *found, err *e) MUST_CHECK;
 // The same; group 1, a number, into *number (-1 where nothing was found, the group is empty, or it is no number below 2^31).
 bool regex_number(const char *pattern, const char *text, regex_how how, long *number, err *e) MUST_CHECK;
+
+// ---- A pattern with named groups, (?<speaker>\d+)_(?<label>\w+), for many texts
+typedef struct regex regex;
+regex *regex_open(const char *pattern, regex_how how, err *e) MUST_CHECK;
+// The text must be UTF-8 and live as long as its groups are asked for.
+bool regex_match(regex *r, const char *text, bool *found, err *e) MUST_CHECK;
+int regex_groups(const regex *r); // that have names, in the order of these
+const char *regex_group_name(const regex *r, int i);
+const char *regex_group(const regex *r, int i, size_t *n); // of the last match; NULL: none, or the group took no part in it
+void regex_close(regex *r);                                // accepts NULL
 
 const char *regex_library(void); // the library's version, as it calls itself
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 
@@ -132,6 +133,15 @@ bool str_ends(const char *s, const char *suffix)
     return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
+bool str_ends_any(const char *s, const char *const *endings)
+{
+    size_t n = strlen(s);
+    for (; *endings; endings++)
+        if (n >= strlen(*endings) && !strcasecmp(s + n - strlen(*endings), *endings))
+            return true;
+    return false;
+}
+
 bool str_name(const char **names, char out[64])
 {
     size_t n = strcspn(*names, "|");
@@ -185,6 +195,31 @@ static uint64_t unit_of(const char *s)
     for (const char *p = letters; p <= at; p++)
         unit *= decimal ? 1000 : 1024;
     return decimal || binary ? unit : 0;
+}
+
+// Bytes of the character that s begins with; 0: it is none.
+static size_t utf8_length(const char *s, size_t n)
+{
+    for (size_t k = 1; k <= 4 && k <= n; k++)
+        if (str_utf8(s, k))
+            return k;
+    return 0;
+}
+
+const char *str_utf8_escape(arena *a, const char *s)
+{
+    size_t n = strlen(s);
+    if (str_utf8(s, n))
+        return s;
+    char *out = NEW(a, char, 4 * n + 1), *p = out;
+    for (size_t k; n > 0; s += k, n -= k) {
+        if ((k = utf8_length(s, n)) > 0)
+            p = (char *)memcpy(p, s, k) + k;
+        else
+            p += sprintf(p, "\\x%02x", (unsigned char)*s), k = 1;
+    }
+    *p = 0;
+    return out;
 }
 
 bool str_bytes(const char *s, uint64_t *bytes)

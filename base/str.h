@@ -25,10 +25,13 @@ void strbuf_quote(strbuf *b, const char *word);
 char *str_quoted(arena *a, const char *word); // the same as a text of its own
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+bool str_ends_any(const char *s, const char *const *endings); // one of the list, which NULL ends; upper or lower case
 // The next of the names "a|b|c", each shorter than 64, into `out`; moves *names behind it. False behind the last.
 bool str_name(const char **names, char out[64]);
 // s[0..n) is well-formed UTF-8.
 bool str_utf8(const char *s, size_t n);
+// Itself where it is UTF-8; else each byte that is none becomes \xNN, as Python's backslashreplace has it.
+const char *str_utf8_escape(arena *a, const char *s);
 // "6GiB", "512 MiB", "1.5GB", "1048576" -> bytes; false when it is none of them.
 bool str_bytes(const char *s, uint64_t *bytes);
 // 1536 -> "1.5 KiB". `out` holds at least 32.

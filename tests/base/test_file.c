@@ -86,6 +86,32 @@ TEST(file_glob_sorts)
 }
 
 // A child rewrites a file without end; whenever it is killed, the file is one whole version.
+// Names of what is there are no patterns, whatever characters they have.
+TEST(file_glob_takes_names_as_they_are)
+{
+    static const char *const names[] = {"sh [1], ä/a-0.h5", "sh [1], ä/a-1.h5", "sh 1, ä/a-9.h5", "x*.h5", "xy.h5", "b?/c.h5", "w\\z/d.h5"};
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = arena_strdup(&a, test_path(names[i]));
+        EXPECT_OK(file_make_dirs(path_dir(&a, path), &e) && file_write(path, "x", 1, &e), e);
+    }
+    char **paths = file_glob(&a, test_path("sh [1], ä/a-*.h5"), &n, &e);
+    EXPECT_OK(paths && n == 2, e);
+    EXPECT(paths && n == 2 && str_ends(paths[0], "/sh [1], ä/a-0.h5") && str_ends(paths[1], "/sh [1], ä/a-1.h5"));
+    paths = file_glob(&a, test_path("x*.h5"), &n, &e); // the file of that name, not both
+    EXPECT(paths && n == 1 && str_ends(paths[0], "/x*.h5"));
+    paths = file_glob(&a, test_path("x[x-z].h5"), &n, &e); // none is called so: a pattern
+    EXPECT(paths && n == 1 && str_ends(paths[0], "/xy.h5"));
+    paths = file_glob(&a, test_path("b?/*.h5"), &n, &e);
+    EXPECT(paths && n == 1 && str_ends(paths[0], "/b?/c.h5"));
+    paths = file_glob(&a, test_path("w\\z/?.h5"), &n, &e);
+    EXPECT(paths && n == 1 && str_ends(paths[0], "/w\\z/d.h5"));
+    EXPECT_ERR(file_glob(&a, test_path("sh [1], ä/*.wav"), &n, &e) != NULL, e, ERR_MISSING, "sh [1], ä/*.wav");
+    arena_free(&a);
+}
+
 TEST(file_write_is_atomic_under_kill)
 {
     enum { SIZE = 300000, KILLS = 12 };

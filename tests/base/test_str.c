@@ -147,3 +147,22 @@ TEST(str_quotes_for_the_shell)
     }
     arena_free(&a);
 }
+
+TEST(str_ends_any_whatever_the_case)
+{
+    static const char *const endings[] = {".mid", ".kar", NULL};
+    EXPECT(str_ends_any("a.mid", endings) && str_ends_any("A.KAR", endings) && str_ends_any(".Mid", endings));
+    EXPECT(!str_ends_any("mid", endings) && !str_ends_any("a.midi", endings) && !str_ends_any("", endings));
+}
+
+TEST(str_utf8_escape_keeps_what_is_text)
+{
+    arena a = {0};
+    const char *fine = "größe \xf0\x9f\x8e\xb5";
+    EXPECT(str_utf8_escape(&a, fine) == fine);
+    EXPECT_STR(str_utf8_escape(&a, "gl\xfc"
+                                   "ck \xc3\xa4 \xc3"),
+               "gl\\xfcck \xc3\xa4 \\xc3");
+    EXPECT_STR(str_utf8_escape(&a, "\xed\xa0\x80"), "\\xed\\xa0\\x80"); // a surrogate
+    arena_free(&a);
+}
