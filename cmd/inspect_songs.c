@@ -10,8 +10,6 @@
 
 enum { PROGRAMS = 129, DRUMS = 128, MOST_BAD = 20, MOST_PROGRAMS = 12 };
 
-static const char *const endings[] = {".mid", ".midi", ".kar", ".rmi", ".smf", NULL};
-
 typedef struct folder_sum {
     int64_t files, bad, empty, notes, dropped, program[PROGRAMS], formats[3];
     double seconds, longest, slowest, fastest; // tempo: of each song's first
@@ -28,7 +26,7 @@ bool inspect_is_songs(cmd *c, const char *argument)
     size_t n;
     if (stat(argument, &st) != 0 || !inspect_is_set(argument) || inspect_files(c->arena, argument, shards, &paths, &n, &e))
         return false;
-    return inspect_files(c->arena, argument, endings, &paths, &n, &e);
+    return inspect_files(c->arena, argument, midi_endings, &paths, &n, &e);
 }
 
 static void add_song(folder_sum *t, const midi_song *s)
@@ -112,7 +110,7 @@ bool inspect_songs(cmd *c, err *e)
     folder_sum t = {.damaged = json_array()};
     char **paths;
     size_t n;
-    bool ok = inspect_files(c->arena, c->args[0], endings, &paths, &n, e);
+    bool ok = inspect_files(c->arena, c->args[0], midi_endings, &paths, &n, e);
     progress *line = ok ? progress_open(c, "inspect", n) : NULL;
     for (size_t i = 0; ok && i < n; i++) {
         ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped after %zu of %zu files", i, n);

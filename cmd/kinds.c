@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/h5.h"
 #include "data/clip.h"
+#include "data/midi.h"
 #include "data/shard.h"
 #include "lora/adapter.h"
 
@@ -148,7 +149,7 @@ static bool verify_shard(const char *path, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_shard = {"shard", describe_shard, verify_shard};
+const file_kind kind_shard = {.name = "shard", .describe = describe_shard, .verify = verify_shard};
 
 // ---- Other HDF5 files
 
@@ -166,7 +167,7 @@ static bool describe_h5(const char *path, json *o, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_hdf5 = {"hdf5", describe_h5, verify_h5};
+const file_kind kind_hdf5 = {.name = "hdf5", .describe = describe_h5, .verify = verify_h5};
 
 // ---- Audio. Decoded to its end, so that every checksum is compared.
 
@@ -209,7 +210,7 @@ static bool verify_audio(const char *path, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_audio = {"audio", describe_audio, verify_audio};
+const file_kind kind_audio = {.name = "audio", .describe = describe_audio, .verify = verify_audio};
 
 // ---- Which is it?
 
@@ -254,7 +255,7 @@ static bool is_onnx(const unsigned char *head, size_t n, const char *path)
 static bool is_midi(const unsigned char *head, size_t n, const char *path)
 {
     return (n >= 4 && !memcmp(head, "MThd", 4)) || (n >= 12 && !memcmp(head, "RIFF", 4) && !memcmp(head + 8, "RMID", 4)) ||
-           str_ends(path, ".mid") || str_ends(path, ".midi");
+           str_ends_any(path, midi_endings);
 }
 
 static bool read_head(const char *path, unsigned char head[HEAD], size_t *n, err *e)

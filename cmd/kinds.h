@@ -13,6 +13,8 @@ typedef struct file_kind {
     bool (*describe)(const char *path, json *o, arena *a, err *e);
     // Reads the whole file. The error names what is wrong.
     bool (*verify)(const char *path, arena *a, err *e);
+    // The same, where it may have to say more of a sound file than that: *remark is a sentence, or stays NULL. Then `verify` is NULL.
+    bool (*examine)(const char *path, const char **remark, arena *a, err *e);
 } file_kind;
 
 extern const file_kind kind_shard, kind_checkpoint, kind_hdf5, kind_onnx, kind_safetensors, kind_adapter, kind_midi, kind_audio;

@@ -45,4 +45,4 @@ static bool verify_adapter(const char *path, arena *a, err *e)
     return l != NULL;
 }
 
-const file_kind kind_adapter = {"adapter", describe_adapter, verify_adapter};
+const file_kind kind_adapter = {.name = "adapter", .describe = describe_adapter, .verify = verify_adapter};

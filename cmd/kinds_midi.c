@@ -122,6 +122,8 @@ static bool describe_midi(const char *path, json *o, arena *a, err *e)
     json_set_num(o, "seconds", s->seconds);
     json_set_int(o, "notes", (int64_t)s->n_notes);
     json_set_int(o, "dropped", s->dropped);
+    if (s->behind_end)
+        json_set_int(o, "notes_behind_end_of_track", s->behind_end);
     put_range(s, o);
     put_tempo(s, o);
     put_metres_and_keys(s, o, a);
@@ -130,9 +132,13 @@ static bool describe_midi(const char *path, json *o, arena *a, err *e)
     return put_tokens(s, o, a, e);
 }
 
-static bool verify_midi(const char *path, arena *a, err *e)
+static bool examine_midi(const char *path, const char **remark, arena *a, err *e)
 {
-    return midi_read(a, path, e) != NULL;
+    const midi_song *s = midi_read(a, path, e);
+    if (s && s->behind_end)
+        *remark = arena_printf(a, "%u note%s behind the end of a track %s not read", s->behind_end, s->behind_end > 1 ? "s" : "",
+                               s->behind_end > 1 ? "are" : "is");
+    return s != NULL;
 }
 
-const file_kind kind_midi = {"midi", describe_midi, verify_midi};
+const file_kind kind_midi = {.name = "midi", .describe = describe_midi, .examine = examine_midi};

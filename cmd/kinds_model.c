@@ -61,7 +61,7 @@ static bool verify_checkpoint(const char *path, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_checkpoint = {"checkpoint", describe_checkpoint, verify_checkpoint};
+const file_kind kind_checkpoint = {.name = "checkpoint", .describe = describe_checkpoint, .verify = verify_checkpoint};
 
 // ---- ONNX
 
@@ -110,7 +110,7 @@ static bool verify_onnx(const char *path, arena *a, err *e)
     return m && onnx_check(m, path, e);
 }
 
-const file_kind kind_onnx = {"onnx", describe_onnx, verify_onnx};
+const file_kind kind_onnx = {.name = "onnx", .describe = describe_onnx, .verify = verify_onnx};
 
 // ---- safetensors
 
@@ -150,4 +150,4 @@ static bool verify_safetensors(const char *path, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_safetensors = {"safetensors", describe_safetensors, verify_safetensors};
+const file_kind kind_safetensors = {.name = "safetensors", .describe = describe_safetensors, .verify = verify_safetensors};

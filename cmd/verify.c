@@ -6,10 +6,20 @@
 
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
+#include "data/clip.h"
+#include "data/midi.h"
 
 // Of a folder's files, those that are worth a look.
-static const char *const endings[] = {".h5",  ".onnx", ".safetensors", ".mid",  ".midi", ".wav",  ".flac",
-                                      ".mp3", ".ogg",  ".oga",         ".opus", ".aif",  ".aiff", NULL};
+static const char *const *worth(arena *a)
+{
+    static const char *const own[] = {".h5", ".onnx", ".safetensors", NULL}, *const *const lists[] = {own, midi_endings, clip_endings};
+    const char **all = NEW(a, const char *, 64);
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const char *const *x = lists[i]; *x && n < 63; x++)
+            all[n++] = *x;
+    return all;
+}
 
 enum { KINDS = 16 };
 
@@ -37,15 +47,18 @@ static bool verify(cmd *c, const char *path, bool each, tally *t)
     err e = {0};
     arena a = {.name = "verify"};
     const file_kind *kind = kind_of(path, &e);
-    bool ok = kind && kind->verify(path, &a, &e);
+    const char *remark = NULL;
+    bool ok = kind && (kind->verify ? kind->verify(path, &a, &e) : kind->examine(path, &remark, &a, &e));
     json *o = json_object();
     json_set_str(o, "file", path);
     json_set_str(o, "kind", kind ? kind->name : "unknown");
     json_set_bool(o, "ok", ok);
+    if (remark)
+        json_set_str(o, "remark", remark);
     if (ok) {
         count(t, kind->name);
-        if (each)
-            cmd_print(c, "%s: ok (%s)", path, kind->name);
+        if (each || remark)
+            cmd_print(c, "%s: ok (%s)%s%s", path, kind->name, remark ? "; " : "", remark ? remark : "");
     } else {
         json_set_str(o, "reason", err_name(e.code));
         json_set_str(o, "error", e.text);
@@ -63,7 +76,7 @@ static bool verify_argument(cmd *c, const char *argument, tally *t, err *e)
     size_t n;
     bool set = inspect_is_set(argument);
     t->folders |= set;
-    bool ok = inspect_files(&a, argument, endings, &paths, &n, e);
+    bool ok = inspect_files(&a, argument, worth(&a), &paths, &n, e);
     for (size_t i = 0; ok && i < n; i++) {
         if (env_stop(&c->env)) {
             ok = err_set(e, ERR_STOPPED, "stopped after %" PRIu64 " files", t->seen);

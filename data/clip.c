@@ -19,6 +19,8 @@
 #include "data/resample.h"
 
 enum { BLOCK = 16384, RATE_LEAST = 1000, RATE_MOST = 768000, HOURS_MOST = 4, CHANNELS_MOST = 1024 };
+const char *const clip_endings[] = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+                                    ".aif", ".aiff", ".aifc", ".au",  ".caf", ".w64",  NULL};
 #define SILENT    1e-3                 // of full scale: 60 dB
 #define CANCELLED 1e-3                 // of the power: 30 dB
 static const float sample_most = 1e9f; // beyond any scale that files use, and far from overflow when squared

@@ -14,6 +14,9 @@
 
 #include "base/err.h"
 
+// How names of audio files end, in whatever case: the one list, for readers and verify. NULL ends it.
+extern const char *const clip_endings[];
+
 typedef struct clip {
     float *samples; // [frames], -1..1, owned by the clip
     int64_t frames;

@@ -9,6 +9,8 @@
 #include "data/order.h"
 #include "data/worker.h"
 
+const char *const midi_endings[] = {".mid", ".midi", ".kar", ".smf", ".rmi", NULL};
+
 // ---- As bytes: the struct, then its lists. Both sides are the same program, but the other may have been overrun by what it read.
 
 typedef struct list {

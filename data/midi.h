@@ -11,15 +11,18 @@
 // The rules of notes are those of pretty_midi (Raffel and Ellis, 2014), through which note-seq and with it most published token sets were
 // read, so that counts and tokens agree with theirs:
 //
-//     - one tempo map for all tracks; 120 beats a minute before the first tempo event
+//     - one tempo map for all tracks; 120 beats a minute before the first tempo event. The tracks of format 2 are sequences, each with a
+//       map of its own: they are laid one behind the other, each where the last event of the one before is
 //     - a note-on of velocity 0 is a note-off; a note-off closes every open note of its channel and pitch in its track, except those that
-//       began on the same tick; a note that is never closed, or only on its own tick, is dropped
+//       began on the same tick; a note that is never closed, or only on its own tick, is dropped. But a drum hit that is closed on its own
+//       tick stays, and lasts a tick: its length says nothing (symusic keeps it too, with length 0; pretty_midi drops it)
 //     - an instrument is a (program, channel, track); the program is the one in force when the note ends; channel 10 plays drums
 //     - a pedal (controller 64) is down from 64 upwards and acts on its own instrument; of two events at one moment, down comes first
 //
-// Formats 0, 1 and 2 are read alike: tracks sound together. Division in ticks a quarter or in frames of time code (SMPTE). A RIFF (RMID)
-// wrapper is taken off. What can be salvaged without guessing is: chunks of unknown kind, wrong counts of tracks, bytes behind the last
-// track. What cannot be read is refused with one sentence; nothing is put in its place.
+// In formats 0 and 1 tracks sound together. What stands behind the end of a track is passed over, and notes there are counted. Division in
+// ticks a quarter or in frames of time code (SMPTE). A RIFF (RMID) wrapper is taken off. What can be salvaged without guessing is: chunks
+// of unknown kind, wrong counts of tracks, bytes behind the last track. What cannot be read is refused with one sentence; nothing is put in
+// its place.
 #ifndef KMIDI_DATA_MIDI_H
 #define KMIDI_DATA_MIDI_H
 
@@ -30,6 +33,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+
+// How names of MIDI files end, in whatever case: the one list, for readers, inspect and verify. NULL ends it.
+extern const char *const midi_endings[];
 
 // Limits of a file that is taken for music.
 enum { MIDI_BYTES = 64 << 20, MIDI_TRACKS = 65535, MIDI_CHANNELS = 16, MIDI_DRUMS = 9 };
@@ -92,10 +98,11 @@ typedef struct midi_song {
     int tracks;            // that were read
     int ticks_per_quarter; // SMPTE: ticks of a second (of 30 frames where it has 29.97)
     bool smpte;
-    double seconds;     // when the last note ends; 0 without notes
-    uint32_t last_tick; // of the last event of any kind
-    uint32_t note_ons;  // with a velocity
-    uint32_t dropped;   // of these never closed, or on their own tick
+    double seconds;      // when the last note ends; 0 without notes
+    uint32_t last_tick;  // of the last event of any kind
+    uint32_t note_ons;   // with a velocity
+    uint32_t dropped;    // of these never closed, or on their own tick
+    uint32_t behind_end; // notes struck behind the end of their track: not read, and not among note_ons
 } midi_song;
 
 // ---- Reading

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_build.c: from events to music, by the rules that midi.h states.
 //
-// Times are those of pretty_midi to the last bit, since note-seq rounds them to steps of 10 ms: a tempo of u microseconds gives ticks of
-//
-//     60 / ((6e7 / u) ticks_per_quarter) seconds,      seconds(tick) = seconds(change) + scale (tick - change)
-//
-// a tempo at tick 0 replaces those before, and one that repeats the last is no change. Products are rounded before they are added (no fused
-// operations). The difference: pretty_midi looks for tempo in the first track alone, this in all.
-//
 // Which pedal events belong to which instrument is pretty_midi's rule too: those before an instrument's first note wait in a list of their
 // channel and track, and every instrument that begins there later takes that list, with what is added to it afterwards.
 #include <string.h>
@@ -26,6 +19,7 @@ typedef struct open_note { // struck and not closed yet
 typedef struct pedal_event {
     uint32_t tick;
     int32_t list;
+    uint16_t track;
     bool down;
 } pedal_event;
 
@@ -49,115 +43,6 @@ typedef struct builder {
     pedal_event *pedals;
     size_t n_pedals, room_instruments;
 } builder;
-
-// ---- Time
-
-static double scale_of(const midi_song *s, const midi_tempo *t)
-{
-    return s->smpte ? t->us_per_quarter / 1e6 / s->ticks_per_quarter : 60.0 / (6e7 / t->us_per_quarter * s->ticks_per_quarter);
-}
-
-static const midi_tempo *tempo_at_tick(const midi_song *s, double tick)
-{
-    size_t lo = 0, hi = s->n_tempos;
-    while (hi - lo > 1) {
-        size_t mid = (lo + hi) / 2;
-        *(s->tempos[mid].tick <= tick ? &lo : &hi) = mid;
-    }
-    return &s->tempos[lo];
-}
-
-double midi_seconds(const midi_song *s, double tick)
-{
-    const midi_tempo *t = tempo_at_tick(s, tick);
-    volatile double past = scale_of(s, t) * (tick - t->tick); // rounded here, not fused with the sum
-    return t->seconds + past;
-}
-
-double midi_ticks(const midi_song *s, double seconds)
-{
-    size_t lo = 0, hi = s->n_tempos;
-    while (hi - lo > 1) {
-        size_t mid = (lo + hi) / 2;
-        *(s->tempos[mid].seconds <= seconds ? &lo : &hi) = mid;
-    }
-    return s->tempos[lo].tick + (seconds - s->tempos[lo].seconds) / scale_of(s, &s->tempos[lo]);
-}
-
-static size_t count_meta(const midi_track *tracks, int n_tracks, uint8_t kind)
-{
-    size_t n = 0;
-    for (int k = 0; k < n_tracks; k++)
-        for (size_t i = 0; i < tracks[k].n; i++)
-            n += tracks[k].events[i].byte[0] == 0xff && tracks[k].events[i].byte[1] == kind;
-    return n;
-}
-
-// The meta events of a kind in all tracks by tick, those of one tick by track.
-static const midi_event **gather(builder *b, const midi_track *tracks, uint8_t kind, size_t *n)
-{
-    *n = count_meta(tracks, b->frame->tracks, kind);
-    const midi_event **found = NEW(&b->work, const midi_event *, *n + 1), **sorted = NEW(&b->work, const midi_event *, *n + 1);
-    order_item *items = NEW(&b->work, order_item, 2 * *n + 1);
-    uint32_t at = 0;
-    for (int k = 0; k < b->frame->tracks && at < *n; k++)
-        for (size_t i = 0; i < tracks[k].n; i++) {
-            const midi_event *ev = &tracks[k].events[i];
-            if (ev->byte[0] != 0xff || ev->byte[1] != kind)
-                continue;
-            items[at] = (order_item){ev->tick, at};
-            found[at++] = ev;
-        }
-    order_items(items, items + *n, *n);
-    for (size_t i = 0; i < *n; i++)
-        sorted[i] = found[items[i].index];
-    return sorted;
-}
-
-static void add_tempo(midi_song *s, uint32_t tick, double us)
-{
-    midi_tempo *last = s->n_tempos ? &s->tempos[s->n_tempos - 1] : NULL;
-    midi_tempo t = {tick, last ? midi_seconds(s, tick) : 0, us};
-    if (last && last->tick == tick)
-        *last = t;
-    else if (!last || last->us_per_quarter != us)
-        s->tempos[s->n_tempos++] = t;
-}
-
-// A tempo of 0 says nothing and is passed over.
-static void build_tempos(builder *b, const midi_track *tracks)
-{
-    midi_song *s = b->s;
-    size_t n;
-    const midi_event **ev = gather(b, tracks, META_TEMPO, &n);
-    s->tempos = NEW(b->out, midi_tempo, n + 1);
-    add_tempo(s, 0, s->smpte ? b->frame->smpte_tick * s->ticks_per_quarter * 1e6 : 500000);
-    for (size_t i = 0; i < n && !s->smpte; i++) {
-        const uint8_t *d = ev[i]->byte + 2;
-        uint32_t us = (uint32_t)d[0] << 16 | (uint32_t)d[1] << 8 | d[2];
-        if (us)
-            add_tempo(s, ev[i]->tick, us);
-    }
-}
-
-// What no metre and no key can be is passed over: files have 18 flats and beats of 1/2^33.
-static void build_metres_and_keys(builder *b, const midi_track *tracks)
-{
-    midi_song *s = b->s;
-    size_t n;
-    const midi_event **ev = gather(b, tracks, META_METRE, &n);
-    s->metres = NEW(b->out, midi_metre, n);
-    for (size_t i = 0; i < n; i++)
-        if (ev[i]->byte[2] > 0 && ev[i]->byte[3] <= 6)
-            s->metres[s->n_metres++] = (midi_metre){ev[i]->tick, midi_seconds(s, ev[i]->tick), ev[i]->byte[2], 1 << ev[i]->byte[3]};
-    ev = gather(b, tracks, META_KEY, &n);
-    s->keys = NEW(b->out, midi_key, n);
-    for (size_t i = 0; i < n; i++) {
-        int sharps = (int8_t)ev[i]->byte[2];
-        if (sharps >= -7 && sharps <= 7 && ev[i]->byte[3] <= 1)
-            s->keys[s->n_keys++] = (midi_key){ev[i]->tick, midi_seconds(s, ev[i]->tick), sharps, ev[i]->byte[3] == 1};
-    }
-}
 
 // ---- Instruments
 
@@ -222,7 +107,8 @@ static void close_note(builder *b, const open_note *o, int channel, int pitch, u
         (midi_note){.start_tick = o->tick, .end_tick = tick, .instrument = (uint16_t)i, .pitch = (uint8_t)pitch, .velocity = o->velocity};
 }
 
-// Notes are in order of their ticks, so that those of this tick, which stay open, are the last.
+// Notes are in order of their ticks, so that those of this tick, which stay open, are the last. Where there are no others they are
+// dropped, but drum hits: these are moments, and last a tick.
 static void note_off(builder *b, int channel, int pitch, uint32_t tick)
 {
     int key = channel * 128 + pitch;
@@ -232,6 +118,8 @@ static void note_off(builder *b, int channel, int pitch, uint32_t tick)
         close_note(b, &b->open[i], channel, pitch, tick);
         closed = true;
     }
+    for (; !closed && channel == MIDI_DRUMS && i != NONE; i = b->open[i].next)
+        close_note(b, &b->open[i], channel, pitch, tick + 1);
     b->first[key] = closed ? i : NONE;
 }
 
@@ -246,7 +134,7 @@ static void channel_event(builder *b, const midi_event *ev)
     else if (kind == 0xc)
         b->program[channel] = x;
     else if (kind == 0xb && x == CONTROL_PEDAL)
-        b->pedals[b->n_pedals++] = (pedal_event){ev->tick, list_of(b, channel), y >= 64};
+        b->pedals[b->n_pedals++] = (pedal_event){ev->tick, list_of(b, channel), (uint16_t)b->track, y >= 64};
     else if (kind == 0xb || kind == 0xe)
         list_of(b, channel);
 }
@@ -292,18 +180,27 @@ static void sort_notes(builder *b)
 
 // ---- Pedals
 
-// The last moment that counts when a pedal is never lifted.
-static double last_moment(const builder *b, const uint8_t *used)
+// The last tick that counts when a pedal is never lifted, [tracks]: of each sequence of format 2, else the same for all.
+static const uint32_t *last_ticks(builder *b, const uint8_t *used)
 {
     const midi_song *s = b->s;
-    uint32_t tick = 0;
-    for (size_t i = 0; i < b->n_pedals; i++)
-        if (used[b->pedals[i].list] && b->pedals[i].tick > tick)
-            tick = b->pedals[i].tick;
-    for (size_t i = 0; i < s->n_notes; i++)
-        if (!s->instruments[s->notes[i].instrument].is_drum && s->notes[i].end_tick > tick)
-            tick = s->notes[i].end_tick;
-    return midi_seconds(s, tick);
+    bool apart = b->frame->begin != NULL;
+    uint32_t *last = NEW(&b->work, uint32_t, (size_t)b->frame->tracks);
+    for (size_t i = 0; i < b->n_pedals; i++) {
+        const pedal_event *x = &b->pedals[i];
+        uint32_t *at = &last[apart ? x->track : 0];
+        if (used[x->list] && x->tick > *at)
+            *at = x->tick;
+    }
+    for (size_t i = 0; i < s->n_notes; i++) {
+        const midi_instrument *x = &s->instruments[s->notes[i].instrument];
+        uint32_t *at = &last[apart ? x->track : 0];
+        if (!x->is_drum && s->notes[i].end_tick > *at)
+            *at = s->notes[i].end_tick;
+    }
+    for (int k = 1; !apart && k < b->frame->tracks; k++)
+        last[k] = last[0];
+    return last;
 }
 
 // Spans of one list; `ev` is by tick.
@@ -340,13 +237,13 @@ static void build_pedals(builder *b)
         from[i + 1] += from[i];
     for (size_t i = 0; i < b->n_pedals; i++)
         sorted[from[b->pedals[i].list]++] = b->pedals[i]; // from[i] is now the end of list i
-    double last = last_moment(b, used);
+    const uint32_t *last = last_ticks(b, used);
     s->pedals = NEW(b->out, midi_pedal, b->n_pedals + 1);
     for (size_t i = 0; i < lists; i++) {
         uint32_t begin = i ? from[i - 1] : 0;
         first[i] = (uint32_t)s->n_pedals;
-        if (used[i])
-            build_spans(s, sorted + begin, from[i] - begin, last);
+        if (used[i] && from[i] > begin)
+            build_spans(s, sorted + begin, from[i] - begin, midi_seconds(s, last[sorted[begin].track]));
     }
     first[lists] = (uint32_t)s->n_pedals;
     for (size_t i = 0; i < s->n_instruments; i++) {
@@ -382,9 +279,9 @@ static bool build(builder *b, const midi_track *tracks, err *e)
                      .tracks = b->frame->tracks,
                      .ticks_per_quarter = b->frame->ticks,
                      .smpte = b->frame->smpte,
-                     .last_tick = b->frame->last_tick};
-    build_tempos(b, tracks);
-    build_metres_and_keys(b, tracks);
+                     .last_tick = b->frame->last_tick,
+                     .behind_end = b->frame->behind_end};
+    midi_build_time(b->out, b->frame, tracks, s);
     count_events(b, tracks);
     for (b->track = 0; b->track < b->frame->tracks; b->track++)
         if (tracks[b->track].n && !build_track(b, &tracks[b->track], e))

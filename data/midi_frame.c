@@ -24,7 +24,10 @@ typedef struct place {
     int track, tracks;             // from 1; how many the header promises
     uint8_t *out;
     size_t events;
-    uint32_t tick, written, last_tick; // of the event being read; of the last one written
+    uint32_t tick, written, last_tick; // of the event being read; of the last one written; the last of all
+    uint32_t *begin;                   // of each track; format 2 alone
+    uint32_t behind_end;
+    bool behind; // the end of the track: nothing is written, notes are counted
     uint8_t running;
     uint16_t marked; // channels with a controller since their last program
 } place;
@@ -123,7 +126,9 @@ static bool channel_event(place *r, uint8_t status, err *e)
     if ((r->p[0] | r->p[n - 1]) & 0x80)
         return damaged(r, "a data byte is above 127", e);
     r->running = status;
-    if (wanted(r, status, r->p)) {
+    if (r->behind) {
+        r->behind_end += status >> 4 == 0x9 && r->p[1] > 0;
+    } else if (wanted(r, status, r->p)) {
         put_time(r);
         *r->out++ = status;
         put(r, r->p, n);
@@ -143,7 +148,7 @@ static bool meta_event(place *r, bool *ended, err *e)
         return false;
     *ended = kind == META_END;
     size_t least = kind == META_TEMPO ? 3 : 2;
-    if ((kind == META_TEMPO || kind == META_METRE || kind == META_KEY) && n >= least) {
+    if ((kind == META_TEMPO || kind == META_METRE || kind == META_KEY) && n >= least && !r->behind) {
         uint8_t head[] = {0xff, META_OWN, (uint8_t)(1 + least), kind};
         put_time(r);
         put(r, head, sizeof head);
@@ -172,7 +177,7 @@ static bool event(place *r, bool *ended, err *e)
     uint32_t delta;
     if (!number(r, &delta, e))
         return false;
-    if (delta > INT32_MAX - r->tick)
+    if (delta > INT32_MAX - r->tick - (r->begin ? r->begin[r->track - 1] : 0))
         return err_set(e, ERR_VALUE, "'%s': track %d of %d, byte %zu: more than %d ticks; the file is no music, leave it out", r->name,
                        r->track, r->tracks, (size_t)(r->p - r->file), INT32_MAX);
     r->tick += delta;
@@ -190,6 +195,18 @@ static bool event(place *r, bool *ended, err *e)
 
 // ---- Chunks
 
+// What stands behind the end of a track is none of its music. Notes there are counted, as far as they can be read.
+static void count_behind(place *r)
+{
+    err ignored = {0};
+    place q = *r;
+    bool ended;
+    q.behind = true;
+    while (q.p < q.end && event(&q, &ended, &ignored))
+        ;
+    r->behind_end = q.behind_end;
+}
+
 // The track of `n` bytes at r->p; *past: its length points beyond the file, then only an end event can say where it ends.
 static bool track(place *r, size_t n, bool past, err *e)
 {
@@ -199,6 +216,8 @@ static bool track(place *r, size_t n, bool past, err *e)
     bool ended = false;
     r->end = r->p + n;
     r->tick = r->written = r->running = r->marked = 0;
+    if (r->begin)
+        r->begin[r->track - 1] = r->last_tick;
     put(r, head, sizeof head);
     while (!ended && r->p < r->end)
         if (!event(r, &ended, e))
@@ -210,7 +229,10 @@ static bool track(place *r, size_t n, bool past, err *e)
     uint32_t bytes = (uint32_t)(r->out - begin - 8);
     for (int i = 0; i < 4; i++)
         begin[4 + i] = (uint8_t)(bytes >> (24 - 8 * i));
-    r->last_tick = r->tick > r->last_tick ? r->tick : r->last_tick;
+    uint32_t last = r->tick + (r->begin ? r->begin[r->track - 1] : 0);
+    r->last_tick = last > r->last_tick ? last : r->last_tick;
+    if (!past)
+        count_behind(r);
     r->p = past ? r->p : r->end;
     r->end = file_end;
     return true;
@@ -328,6 +350,7 @@ bool midi_frame_read(arena *a, const char *name, const void *bytes, size_t n, mi
         return false;
     uint8_t *out = NEW(a, uint8_t, room(n));
     r.out = out + 14;
+    r.begin = f->format == 2 ? NEW(a, uint32_t, n / 8 + 1) : NULL; // a track has 8 bytes or more
     if (!chunks(&r, &f->tracks, e))
         return false;
     if (f->tracks == 0)
@@ -336,5 +359,7 @@ bool midi_frame_read(arena *a, const char *name, const void *bytes, size_t n, mi
     f->bytes = out, f->n = (size_t)(r.out - out);
     f->events = r.events;
     f->last_tick = r.last_tick;
+    f->begin = r.begin;
+    f->behind_end = r.behind_end;
     return true;
 }

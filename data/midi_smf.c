@@ -75,6 +75,8 @@ static midi_track *copy_tracks(arena *a, const smf_t *smf, const midi_frame *f)
         for (unsigned i = 0; i < t->events_array->len; i++)
             out += copy_event(g_ptr_array_index(t->events_array, i), out);
         tracks[k].n = (size_t)(out - tracks[k].events);
+        for (midi_event *x = out - tracks[k].n; f->begin && x < out; x++)
+            x->tick += f->begin[k];
     }
     return events == f->events ? tracks : NULL;
 }

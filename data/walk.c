@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
@@ -41,15 +40,6 @@ struct walk {
 // How a name is taken: what is known without asking for more.
 enum { KIND_FILE = 'f', KIND_FOLDER = 'd', KIND_ASK = '?' };
 
-static bool fits(const walk *w, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *const *x = w->endings; *x; x++)
-        if (n >= strlen(*x) && !strcasecmp(name + n - strlen(*x), *x))
-            return true;
-    return false;
-}
-
 static char kind_of(const struct dirent *d)
 {
     return d->d_type == DT_DIR ? KIND_FOLDER : d->d_type == DT_LNK || d->d_type == DT_UNKNOWN ? KIND_ASK : KIND_FILE;
@@ -77,7 +67,7 @@ static bool read_names(const walk *w, folder *f, const char *full, err *e)
         return err_errno(e, "the folder '%s' cannot be read", full);
     while (errno = 0, (d = readdir(dir)) != NULL) {
         char kind = kind_of(d);
-        if (d->d_name[0] == '.' || (kind == KIND_FILE && !fits(w, d->d_name)))
+        if (d->d_name[0] == '.' || (kind == KIND_FILE && !str_ends_any(d->d_name, w->endings)))
             continue;
         strbuf_add(&f->bytes, &kind, 1);
         strbuf_add(&f->bytes, d->d_name, strlen(d->d_name) + 1);
@@ -161,7 +151,7 @@ static char find_kind(walk *w, const char *name, err *e)
     const char *full = full_path(w, &a, w->path.s);
     char kind = KIND_FILE;
     if (stat(full, &st) != 0) {
-        if (!fits(w, name)) { // one that fits is named by whoever opens it
+        if (!str_ends_any(name, w->endings)) { // one that fits is named by whoever opens it
             err_errno(e, "'%s' cannot be followed", full);
             kind = KIND_ASK;
         }
@@ -190,7 +180,7 @@ walk_step walk_next(walk *w, const char **path, err *e)
         *path = w->path.s;
         if (kind == KIND_ASK && (kind = find_kind(w, name, e)) == KIND_ASK)
             return WALK_BAD;
-        if (kind == KIND_FILE && fits(w, name))
+        if (kind == KIND_FILE && str_ends_any(name, w->endings))
             return WALK_FILE;
         if (kind == KIND_FOLDER && w->open < w->depth && !enter(w, w->path.s, e))
             return WALK_BAD;

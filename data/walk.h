@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // walk.h: the files of a folder and all below it, whose names end alike, always in the same order.
 //
-//     walk *w = walk_open("/data/lakh", NULL, (const char *const[]){".mid", ".midi", NULL}, WALK_DEPTH, e);
+//     walk *w = walk_open("/data/lakh", NULL, midi_endings, WALK_DEPTH, e);
 //     for (walk_step s; (s = walk_next(w, &path, e)) != WALK_END;) ...
 //     walk_close(w);
 //

@@ -7,11 +7,13 @@
 //     clean_midi/<Artist>/<Title>[.N].mid          the group is the artist
 //
 // `root` is the folder that holds them, or one of them; `index: lmd_matched` chooses one. The same file may lie under several ids: what has
-// the same content is never parted anyway. There are no labels and no splits. Files that are not called .mid or .midi are passed over.
+// the same content is never parted anyway. There are no labels and no splits. Files whose names do not
+// end as those of MIDI do (midi_endings) are passed over.
 #include <string.h>
 
 #include "base/file.h"
 #include "base/str.h"
+#include "data/midi.h"
 #include "data/reader.h"
 #include "data/walk.h"
 
@@ -35,14 +37,13 @@ static bool probe(const char *root)
 
 static bool open_folders(reader *r, err *e)
 {
-    static const char *const endings[] = {".mid", ".midi", NULL};
     state *s = r->state = NEW(&r->memory, state, 1);
     const char *below = r->options.index, *root = r->options.root;
     size_t n = strlen(root);
     while (n > 1 && root[n - 1] == '/')
         n--;
     s->clean = n >= 10 && !strncmp(root + n - 10, "clean_midi", 10);
-    s->walk = walk_open(root, below, endings, WALK_DEPTH, e);
+    s->walk = walk_open(root, below, midi_endings, WALK_DEPTH, e);
     return s->walk != NULL;
 }
 

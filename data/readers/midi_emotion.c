@@ -12,6 +12,7 @@
 // A file that the index gives two labels is refused in both rows, since neither is to be trusted; so is a quadrant that contradicts its
 // valence and arousal, as where Q2 (tense) and Q4 (calm) were swapped. A file without its partner is named.
 // Memory: 24 bytes a row of the index, to find the labels that differ.
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "data/emotions.h"
+#include "data/midi.h"
 #include "data/reader.h"
 #include "data/rows.h"
 #include "data/walk.h"
@@ -200,14 +202,21 @@ static char *sibling(arena *a, const char *path, const char *folder)
     return up ? arena_printf(a, "%s/%s/%s", up, folder, path_stem(a, path)) : arena_printf(a, "%s/%s", folder, path_stem(a, path));
 }
 
+static const char *upper_end(char *path, size_t n)
+{
+    for (char *p = path + strlen(path) - n; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    return path;
+}
+
 // The first of BESIDE.ending and SIBLING.ending that is there, or NULL.
 static const char *partner(const reader *r, arena *a, const char *path, const char *folder, const char *const *endings)
 {
     const char *stems[] = {arena_printf(a, "%s/%s", path_dir(a, path), path_stem(a, path)), sibling(a, path, folder)};
     for (size_t i = 0; i < 2; i++)
         for (const char *const *x = endings; *x; x++) {
-            const char *file = path_join(a, r->options.root, arena_printf(a, "%s%s", stems[i], *x));
-            if (file_exists(file))
+            char *file = path_join(a, r->options.root, arena_printf(a, "%s%s", stems[i], *x));
+            if (file_exists(file) || file_exists(upper_end(file, strlen(*x))))
                 return file;
         }
     return NULL;
@@ -253,10 +262,9 @@ static bool take_pair(reader *r, reader_item *item, err *e)
 // Is this an emotion without its music? Other JSON files are nobody's business.
 static bool is_widow(reader *r, const char *path)
 {
-    static const char *const endings[] = {".mid", ".midi", ".MID", NULL};
     err ignored = {0};
     size_t n;
-    if (partner(r, &r->item, path, "midis", endings))
+    if (partner(r, &r->item, path, "midis", midi_endings))
         return false;
     const char *text = file_read(&r->item, path_join(&r->item, r->options.root, path), VECTOR_BYTES, &n, &ignored);
     json *j = text ? json_parse(text, n, &ignored) : NULL;
@@ -276,7 +284,7 @@ static reader_step next_file(reader *r, reader_item *item, err *e)
         item->path = arena_strdup(&r->item, path);
         if (step == WALK_BAD)
             return READER_BAD;
-        if (!str_ends(path, ".json"))
+        if (str_ends_any(path, midi_endings))
             return take_pair(r, item, e) ? READER_ITEM : READER_BAD;
         if (is_widow(r, path)) {
             err_set(e, ERR_MISSING, "'%s' is an emotion without its MIDI file", item->path);
@@ -290,12 +298,12 @@ static reader_step next_file(reader *r, reader_item *item, err *e)
 
 static bool probe(const char *root)
 {
-    static const char *const endings[] = {".mid", ".midi", NULL}, *const vector[] = {".json", NULL};
+    static const char *const vector[] = {".json", NULL};
     arena a = {0};
     err e = {0};
     const char *path;
     bool found = find_index(&a, root) != NULL;
-    walk *w = found ? NULL : walk_open(root, NULL, endings, 2, &e);
+    walk *w = found ? NULL : walk_open(root, NULL, midi_endings, 2, &e);
     if (w && walk_next(w, &path, &e) == WALK_FILE) {
         reader r = {.options.root = root};
         found = partner(&r, &a, path, "emotion64", vector) != NULL;
@@ -305,13 +313,23 @@ static bool probe(const char *root)
     return found;
 }
 
+static const char *const *with_vectors(arena *a)
+{
+    size_t n = 0;
+    while (midi_endings[n])
+        n++;
+    const char **all = NEW(a, const char *, n + 2);
+    memcpy(all, midi_endings, n * sizeof *all);
+    all[n] = ".json";
+    return all;
+}
+
 static bool open_either(reader *r, err *e)
 {
-    static const char *const endings[] = {".mid", ".midi", ".json", NULL};
     state *s = r->state = NEW(&r->memory, state, 1);
     const char *index = r->options.index ? r->options.index : find_index(&r->memory, r->options.root);
     if (!index) {
-        s->walk = walk_open(r->options.root, NULL, endings, WALK_DEPTH, e);
+        s->walk = walk_open(r->options.root, NULL, with_vectors(&r->memory), WALK_DEPTH, e);
         return s->walk != NULL;
     }
     s->index = path_join(&r->memory, r->options.root, index);

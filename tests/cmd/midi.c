@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi.c: inspect and verify on MIDI files, as a user and a script see them.
+#include <stdio.h>
+
 #include "tests/data/midi_bytes.h"
 #include <string.h>
 
@@ -67,4 +69,27 @@ TEST(program_describes_a_folder_of_midi)
     EXPECT_INT(test_shell(&out, "%s inspect %s/m", k, dir), 0);
     EXPECT_HAS(out, "broken.mid");
     EXPECT_HAS(out, "readable             8");
+}
+
+// A note behind the end of a track is told by inspect and verify; the kinds of names that MIDI has are all found in a folder.
+TEST(program_tells_of_notes_behind_the_end)
+{
+    static const char *const names[] = {"a.mid", "b.MIDI", "c.kar", "d.SMF", "e.rmi", "f.Rmi"};
+    const char *out;
+    smf f = {.ticks = 96}, sound = {.ticks = 96};
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, 0xff, 0x2f, 0, 0, SMF_NOTE(62, 96));
+    SMF_TRACK(&sound, 0, SMF_NOTE(60, 96));
+    const char *path = smf_write(&f, test_path("behind.mid"));
+    EXPECT_INT(test_shell(&out, "%s inspect %s --json", test_kmidi(), path), 0);
+    EXPECT_HAS(out, "\"notes_behind_end_of_track\": 1");
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), path), 0);
+    EXPECT_HAS(out, "ok (midi); 1 note behind the end of a track is not read");
+    EXPECT_INT(test_shell(&out, "mkdir %s", test_path("all")), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char at[64];
+        snprintf(at, sizeof at, "all/%s", names[i]);
+        smf_write(&sound, test_path(at));
+    }
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_path("all")), 0);
+    EXPECT_HAS(out, "all 6 files are sound: 6 midi");
 }

@@ -190,6 +190,123 @@ TEST(midi_formats_wrappers_and_wrong_counts)
     arena_free(&a);
 }
 
+// Three sequences, a quarter long and more: in 3/4 at 60, at nothing that is said, and at 240 from its second quarter on. Each begins at
+// 120 and in 4/4, where the one before ends; the end of a track counts, too.
+TEST(midi_sequences_of_format_2_follow_each_other)
+{
+    arena a = {0};
+    smf f = {.format = 2, .ticks = 96};
+    SMF_TRACK(&f, 0, SMF_TEMPO(1000000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, SMF_NOTE(60, 96), 96, 0xff, 1, 0);
+    SMF_TRACK(&f, 0, SMF_NOTE(62, 96), 0, SMF_TEMPO(1000000));
+    SMF_TRACK(&f, 0, SMF_NOTE(64, 96), 0, SMF_TEMPO(250000), 0, SMF_NOTE(65, 96));
+    const midi_song *s = smf_song(&f, &a);
+    EXPECT_INT(s->n_notes, 4);
+    expect_note(s, 0, 0, 1, 60);
+    expect_note(s, 1, 2, 2.5, 62);
+    expect_note(s, 2, 2.5, 3, 64); // not at the tempo that ends the second
+    expect_note(s, 3, 3, 3.25, 65);
+    EXPECT_INT(s->notes[1].start_tick, 192);
+    EXPECT_INT(s->last_tick, 192 + 96 + 192);
+    EXPECT_INT(s->n_metres, 2);
+    EXPECT_INT(s->metres[1].tick, 192);
+    EXPECT_INT(s->metres[1].numerator, 4);
+    smf time = {.format = 2, .ticks = 0xe728}; // in milliseconds: no tempo counts
+    SMF_TRACK(&time, 0, SMF_TEMPO(250000), 0, SMF_NOTE(60, 96));
+    SMF_TRACK(&time, 0, SMF_NOTE(62, 96));
+    expect_note(smf_song(&time, &a), 1, 0.096, 0.192, 62);
+    arena_free(&a);
+}
+
+// A pedal that is never lifted comes up where its own sequence ends.
+TEST(midi_pedal_of_a_sequence_ends_with_it)
+{
+    arena a = {0};
+    smf f = {.format = 2, .ticks = 96};
+    SMF_TRACK(&f, 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(60, 96));
+    SMF_TRACK(&f, 0, SMF_NOTE(62, 96), 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(64, 96));
+    const midi_song *s = smf_song(&f, &a);
+    EXPECT_INT(s->n_pedals, 2);
+    EXPECT_NEAR(s->pedals[0].end, 0.5, 1e-12);
+    EXPECT_NEAR(s->pedals[1].start, 1, 1e-12);
+    EXPECT_NEAR(s->pedals[1].end, 1.5, 1e-12);
+    f.bytes[9] = 1; // the same tracks, together
+    s = smf_song(&f, &a);
+    EXPECT_NEAR(s->pedals[0].end, 1, 1e-12);
+    arena_free(&a);
+}
+
+TEST(midi_sequences_of_format_2_are_bounded)
+{
+    arena a = {0};
+    err e = {0};
+    smf f = {.format = 2, .ticks = 0x7fff};
+    for (int i = 0; i < 9; i++) // of 2^28 - 1 ticks each: the ninth goes beyond 2^31
+        SMF_TRACK(&f, 0xff, 0xff, 0xff, 0x7f, 0xff, 1, 0);
+    EXPECT_ERR(midi_parse(&a, "long.mid", f.bytes, f.n, &e) != NULL, e, ERR_VALUE, "track 9 of 9");
+    arena_free(&a);
+}
+
+TEST(midi_drum_hits_of_no_length_stay)
+{
+    arena a = {0};
+    smf f = {.ticks = 96};
+    // 36 on and off at once, by either kind of off; 38 struck again at the very tick where it ends; 40 never closed; a pitch of no length
+    SMF_TRACK(&f, 0, 0x99, 36, 90, 0, 0x89, 36, 0, 48, 0x99, 36, 80, 0, 36, 0, 0, 38, 70, 48, 38, 60, 0, 0x89, 38, 0, 48, 38, 0, 0, 0x99,
+              40, 50, 0, 0x90, 60, 64, 0, 0x80, 60, 0);
+    const midi_song *s = smf_song(&f, &a);
+    EXPECT_INT(s->n_notes, 4);
+    EXPECT_INT(s->note_ons, 6);
+    EXPECT_INT(s->dropped, 2); // 40, as it is dropped elsewhere, and the pitch of no length
+    EXPECT_INT(s->notes[0].end_tick, 1);
+    EXPECT_INT(s->notes[1].start_tick, 48);
+    EXPECT_INT(s->notes[1].end_tick, 49);
+    EXPECT_INT(s->notes[2].end_tick, 96);
+    EXPECT_INT(s->notes[3].start_tick, 96);
+    EXPECT_INT(s->notes[3].end_tick, 144);
+    arena_free(&a);
+}
+
+TEST(midi_notes_behind_the_end_of_a_track_are_counted)
+{
+    arena a = {0};
+    smf f = {.format = 1, .ticks = 96};
+    // behind the end: two notes, one by running status, a note of no velocity, a text; then an event that is none, and no more is counted
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, 0xff, 0x2f, 0, 0, SMF_NOTE(62, 96), 0, 0x90, 64, 64, 0, 64, 0, 0, 65, 1, 0, 0xff, 1, 1, 'x', 0,
+              0xf4, 0, 0x90, 70, 70);
+    SMF_TRACK(&f, 0, SMF_NOTE(67, 96));
+    const midi_song *s = smf_song(&f, &a);
+    EXPECT_INT(s->n_notes, 2);
+    EXPECT_INT(s->note_ons, 2);
+    EXPECT_INT(s->behind_end, 3);
+    arena_free(&a);
+}
+
+// The inputs of a folder that is not everywhere.
+TEST(midi_of_the_reports)
+{
+    static const struct {
+        const char *file;
+        size_t notes;
+        uint32_t behind;
+    } cases[] = {{"drums_zero_len.mid", 64, 0}, {"format2_two_tempi.mid", 8, 0}, {"notes_behind_end_of_track.mid", 2, 1}, {"k.kar", 29, 0}};
+    arena a = {0};
+    err e = {0};
+    if (!file_exists("../shared/data/reports")) {
+        test_skip("../shared/data/reports is not here");
+        return;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const midi_song *s = midi_read(&a, arena_printf(&a, "../shared/data/reports/%s", cases[i].file), &e);
+        EXPECT_OK(s != NULL, e);
+        EXPECT_INT(s ? s->n_notes : 0, cases[i].notes);
+        EXPECT_INT(s ? s->behind_end : 9, cases[i].behind);
+        for (size_t k = 0; s && i == 1 && k < s->n_notes; k++)
+            expect_note(s, k, k < 4 ? 0.5 * (double)k : 2 + (double)(k - 4), k < 4 ? 0.5 * (double)(k + 1) : 3 + (double)(k - 4),
+                        s->notes[k].pitch);
+    }
+    arena_free(&a);
+}
+
 TEST(midi_long_silence_is_bridged)
 {
     arena a = {0};
