@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/arrange.h), voiced by other models
-// (voice.h), or events one by one (data/performance.h), written as MIDI, played as sound (render.h). One function for each model that can;
+// (voice.h), or events one by one (generate_events.c), written as MIDI, played as sound (render.h). One function for each model that can;
 // a table says which.
 #include "models/generate.h"
 
@@ -11,22 +11,19 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "cmd/adapters.h"
-#include "cmd/cmd.h"
-#include "cmd/deploy.h"
+#include "cmd/generate_internal.h"
 #include "cmd/render.h"
 #include "cmd/voice.h"
 #include "data/affect.h"
-#include "data/arrange.h"
 #include "data/bars.h"
 #include "data/chords.h"
-#include "data/emotions.h"
-#include "data/feature.h"
+#include "data/clip.h"
 #include "data/groove.h"
 #include "data/melody.h"
 #include "data/midi_write.h"
-#include "data/performance.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
+enum { COUNT_MOST = 100000, LONG_NOTE = 10 };                      // pieces; seconds of a note that are told
 
 static const option options[] = {
     {"out", 'o', OPT_OUT, "OUT.mid", "the MIDI file to write", true},
@@ -42,6 +39,8 @@ static const option options[] = {
     {"penalty", 0, OPT_NUM, "X", "above 1: what was just heard becomes less likely (default 1)", false},
     {"penalty-notes", 0, OPT_INT, "N", "how far the penalty looks back; 0: to the beginning (default 8)", false},
     {"seed", 0, OPT_INT, "K", "another seed, another piece; the same seed, the same bytes (default 0)", false},
+    {"count", 'n', OPT_INT, "N", "so many pieces, OUT-1.mid, OUT-2.mid ..., of the seeds K, K + 1 ...", false},
+    {"max-note", 0, OPT_NUM, "S", "no note lasts longer than so many seconds (default: as long as the model likes)", false},
     {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: chords under the melody", false},
     {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: tempo, timing and accents", false},
     {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
@@ -54,24 +53,6 @@ static const option options[] = {
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
     {0},
 };
-
-typedef struct piece {
-    cmd *c;
-    deploy *d;
-    const midi_song *prompt; // NULL: none
-    const char *emotion;     // as it was given; "of the prompt"
-    float vector[EMOTION_SIZE];
-    double valence, arousal;
-    arrange_style style;
-    sampler_options sampling;
-    precision precision;
-    midi_song *song; // what was made
-    int bars, heard; // notes or events of the prompt that were heard
-    int *chords;     // [bars]; NULL without harmony
-    bool by_events;  // a model that plays, not a melody
-    size_t drawn;
-    double seconds; // in the model
-} piece;
 
 // ---- What is asked
 
@@ -108,9 +89,11 @@ static bool take_style(piece *p, err *e)
         return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
     if (!in_range(c, "tempo", tempo, 20, 400, e) || !in_range(c, "seconds", seconds, 0.1, 3600, e) ||
         !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) || !in_range(c, "program", (double)program, 1, 128, e) ||
-        !in_range(c, "top-k", (double)top_k, 0, 1e6, e) || !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
+        !in_range(c, "count", (double)option_int(c, "count", 1), 1, COUNT_MOST, e) ||
+        !in_range(c, "max-note", option_num(c, "max-note", 1), 0.05, 3600, e) || !in_range(c, "top-k", (double)top_k, 0, 1e6, e) ||
+        !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
         return false;
-    p->bars = (int)bars;
+    p->bars = (int)bars, p->longest = option_num(c, "max-note", 0);
     p->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
                                     .top_k = (int)top_k,
                                     .top_p = option_num(c, "top-p", 0.92),
@@ -200,122 +183,10 @@ static bool write_melody(piece *p, err *e)
     return !dynamics || voice_dynamics(dynamics, r, e);
 }
 
-// ---- The transformer: all parts, event by event
-
-enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 }; // where a checkpoint does not say; a dense passage has half as many
-
-typedef struct hearing {
-    performance now;
-    int taken;   // events that `now` knows
-    int64_t end; // the step at which the piece is long enough
-} hearing;
-
-static void hear(hearing *h, const int *tokens, int n)
-{
-    for (; h->taken < n; h->taken++)
-        performance_take(&h->now, tokens[h->taken]);
-}
-
-static void by_grammar(void *user, const int *tokens, int n, float *logits)
-{
-    hearing *h = user;
-    hear(h, tokens, n);
-    performance_forbid(&h->now, logits);
-}
-
-static bool long_enough(void *user, const int *tokens, int n)
-{
-    hearing *h = user;
-    hear(h, tokens, n);
-    return h->now.step >= h->end;
-}
-
-// The prompt as the shards of the checkpoint had it.
-static bool prompt_events(piece *p, feature_rows *rows, err *e)
-{
-    const feature_def *def = feature_find("tokens", e);
-    void *settings = def ? feature_settings(def, p->c->arena) : NULL;
-    const char *text = meta_get(&p->d->file->meta, "settings");
-    json *j = text ? json_parse(text, strlen(text), e) : NULL;
-    const json *own = json_get(j, "tokens");
-    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) && feature_resolve(def, settings, e);
-    json_free(j);
-    if (!ok)
-        return err_trail(e, "feature settings of '%s'", p->d->path);
-    feature *f = feature_open(def, settings, e);
-    ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
-    feature_close(f);
-    return ok;
-}
-
-// What is heard first: the end of the prompt, as much as the context holds; without one a loudness that fits the emotion.
-static int *opening(piece *p, int context, err *e)
-{
-    feature_rows rows = {0};
-    if (p->prompt && !prompt_events(p, &rows, e))
-        return NULL;
-    int64_t n = rows.n < context ? rows.n : context;
-    int *out = NEW(p->c->arena, int, (size_t)n + 1);
-    for (int64_t i = 0; i < n; i++)
-        out[i] = ((const uint16_t *)rows.data)[rows.n - n + i];
-    if (n < rows.n)
-        cmd_say(p->c, "of the prompt's %lld events the last %lld are heard, the context of the model", (long long)rows.n, (long long)n);
-    if (n == 0)
-        out[n++] = TOKENS_VELOCITY + ((int)arrange_velocity(&p->style) - 1) / TOKENS_BIN;
-    p->heard = (int)n;
-    return out;
-}
-
-// The events behind the prompt, in the loudness that was in force.
-static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double seconds, err *e)
-{
-    uint16_t *events = NEW(p->c->arena, uint16_t, (size_t)n + 1);
-    performance_style style = {.tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
-    events[0] = (uint16_t)velocity;
-    for (int i = 0; i < n; i++)
-        events[1 + i] = (uint16_t)tokens[i];
-    p->song = performance_song(p->c->arena, velocity ? events : events + 1, (size_t)n + (velocity ? 1 : 0), &style, e);
-    return p->song != NULL;
-}
-
-static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
-{
-    arena *a = p->c->arena;
-    hearing h = {0};
-    hear(&h, prompt, p->heard);
-    int velocity = h.now.velocity;
-    h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
-    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .forbid = by_grammar, .done = long_enough, .user = &h};
-    job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
-    job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
-    double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector, .context = context, .precision = p->precision, .pool = p->c->env.pool};
-    generator *g = transformer_generator(p->d->p, p->d->model, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
-    generator_close(g);
-    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
-    if (ok && h.now.step < h.end)
-        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events", EVENTS_A_SECOND, job.drawn);
-    return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
-}
-
-static bool write_performance(piece *p, err *e)
-{
-    static const char *const voices[] = {"harmony", "groove", "dynamics"};
-    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style), seconds = option_num(p->c, "seconds", p->bars * bar);
-    int context = deploy_context(p->d, CONTEXT);
-    for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
-        if (option_given(p->c, voices[i]))
-            return err_set(e, ERR_USAGE, "--%s is for a melody_transformer; a %s plays all parts itself", voices[i], p->d->model->name);
-    p->bars = (int)ceil(seconds / bar - 0.01), p->by_events = true;
-    const int *prompt = cmd_threads(p->c, 0, e) ? opening(p, context, e) : NULL;
-    return prompt && perform(p, prompt, context, seconds, e);
-}
-
 static const struct {
     const char *model;
     bool (*write)(piece *p, err *e);
-} writers[] = {{"melody_transformer", write_melody}, {"emotion_midi_transformer", write_performance}};
+} writers[] = {{"melody_transformer", write_melody}, {"emotion_midi_transformer", generate_events}};
 
 static bool write_song(piece *p, err *e)
 {
@@ -328,6 +199,37 @@ static bool write_song(piece *p, err *e)
 }
 
 // ---- What came of it
+
+static double longest_note(const midi_song *s)
+{
+    double most = 0;
+    for (size_t i = 0; i < s->n_notes; i++)
+        most = fmax(most, s->notes[i].end - s->notes[i].start);
+    return most;
+}
+
+// Ends notes that last longer than `most` seconds.
+static void cut_notes(midi_song *s, double most)
+{
+    double seconds = 0;
+    for (size_t i = 0; i < s->n_notes; i++) {
+        midi_note *x = &s->notes[i];
+        if (x->end - x->start > most) {
+            double tick = floor(midi_ticks(s, x->start + most) + 1e-6);
+            x->end_tick = tick > x->start_tick ? (uint32_t)tick : x->start_tick + 1;
+            x->end = midi_seconds(s, x->end_tick);
+        }
+        seconds = fmax(seconds, x->end);
+    }
+    s->seconds = seconds;
+}
+
+static void say_long(const piece *p)
+{
+    double most = longest_note(p->song);
+    if (p->longest == 0 && most >= LONG_NOTE)
+        cmd_say(p->c, "a note lasts %.1f of the %.1f s: the model never ended it; --max-note 8 ends such notes", most, p->song->seconds);
+}
 
 static json *chord_names(const piece *p)
 {
@@ -351,6 +253,7 @@ static void report(piece *p, const char *out, const char *wav, const char *by)
     json_set_int(j, "bars", p->bars);
     json_set_num(j, "seconds", s->seconds);
     json_set_int(j, "notes", (int64_t)s->n_notes);
+    json_set_num(j, "longest_note", longest_note(s));
     json_set_int(j, p->by_events ? "prompt_events" : "prompt_notes", p->prompt ? p->heard : 0);
     json_set_int(j, "tokens", (int64_t)p->drawn);
     json_set_int(j, "seed", (int64_t)p->sampling.seed);
@@ -366,20 +269,73 @@ static void report(piece *p, const char *out, const char *wav, const char *by)
         cmd_print(p->c, "%s: played by %s", wav, strcmp(by, "built-in") ? by : "simple tones (no fluidsynth with a sound font here)");
 }
 
+// "x/joy.mid" -> "x/joy-3.mid"
+static const char *numbered(arena *a, const char *path, int64_t k)
+{
+    const char *dot = strrchr(path_base(path), '.');
+    size_t n = dot ? (size_t)(dot - path) : strlen(path);
+    return arena_printf(a, "%.*s-%lld%s", (int)n, path, (long long)k, dot ? dot : "");
+}
+
+// The k-th piece, from 1; 0: the only one.
+static bool make_one(const piece *asked, int64_t k, err *e)
+{
+    piece p = *asked;
+    cmd *c = p.c;
+    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
+    if (k) {
+        p.sampling.seed += (uint64_t)k - 1, p.style.seed = p.sampling.seed;
+        out = numbered(c->arena, out, k), wav = wav ? numbered(c->arena, wav, k) : NULL;
+    }
+    if (!write_song(&p, e))
+        return false;
+    if (p.longest > 0)
+        cut_notes(p.song, p.longest);
+    render_request r = {
+        .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
+    if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)))
+        return false;
+    report(&p, out, wav, by);
+    say_long(&p);
+    return true;
+}
+
+static bool make_all(const piece *p, err *e)
+{
+    cmd *c = p->c;
+    bool many = option_given(c, "count"), ok = true;
+    for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k++) {
+        arena_mark m = arena_save(c->arena);
+        ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces", (long long)k - 1, (long long)n);
+        ok = ok && make_one(p, many ? k : 0, e);
+        arena_rewind(c->arena, m);
+    }
+    return ok;
+}
+
+// What is sound goes to --wav, what is MIDI to --out.
+static bool check_names(const cmd *c, err *e)
+{
+    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL);
+    if (str_ends_any(out, clip_endings)) {
+        const char *midi = arena_printf(c->arena, "%.*s.mid", (int)(strrchr(out, '.') - out), out);
+        return err_set(e, ERR_USAGE, "-o names the MIDI file, and '%s' is called as sound is; for both: -o %s --wav %s", out,
+                       str_quoted(c->arena, midi), str_quoted(c->arena, wav ? wav : out));
+    }
+    if (wav && file_special(out))
+        return err_set(e, ERR_USAGE, "--wav plays the MIDI file, and '%s' is no regular file; name one by -o", out);
+    if (wav && !str_ends_any(wav, (const char *const[]){".wav", ".wave", NULL}) &&
+        (str_ends_any(wav, midi_endings) || str_ends_any(wav, clip_endings)))
+        return err_set(e, ERR_USAGE, "--wav writes wav, and '%s' is called otherwise; name it NAME.wav", wav);
+    return true;
+}
+
 static bool run(cmd *c, err *e)
 {
     piece p = {.c = c};
-    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
-    if (wav && file_special(out))
-        return err_set(e, ERR_USAGE, "--wav plays the MIDI file, and '%s' is no regular file; name one by -o", out);
-    bool ok = take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) && cmd_narrow(c, "precision", &p.precision, e) &&
-              gemm_open(&c->env, e) && (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
-              write_song(&p, e) && midi_write(out, p.song, e);
-    render_request r = {
-        .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
-    ok = ok && (!wav || render(&r, &by, e));
-    if (ok)
-        report(&p, out, wav, by);
+    bool ok = check_names(c, e) && take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) &&
+              cmd_narrow(c, "precision", &p.precision, e) && gemm_open(&c->env, e) &&
+              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && make_all(&p, e);
     deploy_close(p.d);
     return ok;
 }
@@ -397,6 +353,7 @@ const command cmd_generate = {
                "rhythm, tempo and touch follow the emotion (docs/generate.md), or come from models of groove, harmony and dynamics.",
     .example = "kmidi generate runs/melody --emotion joy --bars 16 -o joy.mid --wav joy.wav\n"
                "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o sad.mid\n"
-               "kmidi generate runs/transformer --prompt begun.mid --seconds 30 -o goes_on.mid",
+               "kmidi generate runs/transformer --prompt begun.mid --seconds 30 -o goes_on.mid\n"
+               "kmidi generate runs/transformer --emotion calm --seconds 20 --count 5 --max-note 6 -o calm.mid",
     .run = run,
 };

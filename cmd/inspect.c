@@ -2,8 +2,10 @@
 // inspect.c: what is in a file, or in a set of shards. One list of facts, as JSON for scripts and as indented lines for people.
 #include <string.h>
 
+#include "base/file.h"
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
+#include "cmd/roll.h"
 
 enum { SHORT = 100, MOST_LINES = 400 };
 
@@ -51,6 +53,30 @@ void inspect_facts(cmd *c, json *o)
     cmd_json(c, o);
 }
 
+static const option options[] = {
+    {"svg", 0, OPT_TEXT, "FILE", "of MIDI: draw its piano roll", false},
+    {0},
+};
+
+static bool draw(cmd *c, const char *path, const file_kind *kind, json *o, err *e)
+{
+    const char *svg = option_text(c, "svg", NULL);
+    if (!svg)
+        return true;
+    if (kind != &kind_midi)
+        return err_set(e, ERR_USAGE, "--svg draws the notes of MIDI, and '%s' is %s", path, kind->name);
+    strbuf text = {0};
+    const midi_song *s = midi_read(c->arena, path, e);
+    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to draw", path));
+    if (ok) {
+        roll_svg(s, path_base(path), &text);
+        ok = file_write(svg, text.s, text.len, e);
+        json_set_str(o, "svg", svg);
+    }
+    strbuf_free(&text);
+    return ok;
+}
+
 static bool run_file(cmd *c, err *e)
 {
     const char *path = c->args[0];
@@ -60,7 +86,7 @@ static bool run_file(cmd *c, err *e)
     json *o = json_object();
     json_set_str(o, "file", path);
     json_set_str(o, "kind", kind->name);
-    if (!kind->describe(path, o, c->arena, e)) {
+    if (!kind->describe(path, o, c->arena, e) || !draw(c, path, kind, o, e)) {
         json_free(o);
         return false;
     }
@@ -71,6 +97,8 @@ static bool run_file(cmd *c, err *e)
 static bool run(cmd *c, err *e)
 {
     bool one = c->n_args == 1;
+    if (option_given(c, "svg") && (!one || inspect_is_run(c->args[0]) || inspect_is_set(c->args[0])))
+        return err_set(e, ERR_USAGE, "--svg draws one MIDI file; name that alone");
     if (one && inspect_is_run(c->args[0]))
         return inspect_run(c, e);
     if (one && inspect_is_songs(c, c->args[0]))
@@ -81,7 +109,8 @@ static bool run(cmd *c, err *e)
 const command cmd_inspect = {
     .name = "inspect",
     .summary = "Shows what is in a file, a run, a folder of MIDI or a set of shards",
-    .usage = "FILE | RUN | FOLDER | SHARDS...",
+    .usage = "FILE [--svg OUT.svg] | RUN | FOLDER | SHARDS...",
+    .options = options,
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
@@ -92,6 +121,6 @@ const command cmd_inspect = {
         "tokens,\nchords. RUN is the folder of a training run: how it stands, its best figures beside the baseline, its checkpoints. "
         "FOLDER is one "
         "of\nMIDI: songs, hours, notes, tempo, instruments, and which files cannot be read.",
-    .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first",
+    .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first\nkmidi inspect joy.mid --svg joy.svg",
     .run = run,
 };

@@ -22,17 +22,36 @@ void performance_take(performance *p, int token)
         p->sounds[token] = true, p->since[token] = p->step;
 }
 
+// Steps until a note has sounded as long as it may; at most TOKENS_STEPS.
+static int64_t steps_left(const performance *p)
+{
+    int64_t left = TOKENS_STEPS;
+    for (int pitch = 0; pitch < 128 && p->longest; pitch++)
+        if (p->sounds[pitch] && p->since[pitch] + p->longest - p->step < left)
+            left = p->since[pitch] + p->longest - p->step;
+    return left > 0 ? left : 0;
+}
+
+static bool may_end(const performance *p, int pitch, bool full, bool due)
+{
+    int64_t lasts = p->step - p->since[pitch];
+    return p->sounds[pitch] && (due ? lasts >= p->longest : !full && lasts > 0);
+}
+
 void performance_forbid(const performance *p, float *logits)
 {
-    bool full = p->crowded >= PERFORMANCE_MOMENT, loud = p->last >= TOKENS_VELOCITY;
+    int64_t left = steps_left(p);
+    bool full = p->crowded >= PERFORMANCE_MOMENT, loud = p->last >= TOKENS_VELOCITY, due = left == 0;
     for (int pitch = 0; pitch < 128; pitch++) {
-        if (full || p->sounds[pitch])
+        if (full || due || p->sounds[pitch])
             logits[TOKENS_ON + pitch] = -INFINITY;
-        if (full || !p->sounds[pitch] || p->since[pitch] == p->step)
+        if (!may_end(p, pitch, full, due))
             logits[TOKENS_OFF + pitch] = -INFINITY;
     }
+    for (int64_t i = left; i < TOKENS_STEPS; i++)
+        logits[TOKENS_SHIFT + i] = -INFINITY;
     for (int i = TOKENS_VELOCITY; i < TOKENS_COUNT; i++)
-        if (full || loud || i == p->velocity)
+        if (full || due || loud || i == p->velocity)
             logits[i] = -INFINITY;
 }
 

@@ -9,6 +9,7 @@
 // The grammar is that of data/features/tokens.c, for one instrument: what it never writes may not follow. A note-off ends a note that
 // sounds, and not one that began at this very step; what sounds is not struck again before its end; a velocity that is in force is not said
 // again, nor two behind each other; and behind PERFORMANCE_MOMENT events of one step time goes on, so that every piece comes to an end.
+// Where notes may last `longest` steps, time goes no further than the first that reaches it, and then nothing but such ends may follow.
 #ifndef KMIDI_DATA_PERFORMANCE_H
 #define KMIDI_DATA_PERFORMANCE_H
 
@@ -21,6 +22,7 @@ typedef struct performance {
     int64_t step;                // of 10 ms, since the first event
     bool sounds[128];            // the pitch
     int64_t since[128];          // the step at which it began
+    int64_t longest;             // steps that a note may last; 0: as many as it likes
     int velocity, last, crowded; // tokens: the velocity in force and the last event (0: none yet); events since time went on
 } performance;
 

@@ -290,6 +290,45 @@ TEST(generate_asks_fluidsynth)
     EXPECT_HAS(out, "a.mid");
 }
 
+// The k-th of many is the one that its seed makes alone.
+TEST(generate_makes_many)
+{
+    const char *out;
+    EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 7 --count 3 -o $D/m.mid --wav $D/m.wav --simple-tones --json"), 0);
+    EXPECT_HAS(out, "m-1.mid");
+    EXPECT_HAS(out, "\"seed\": 9");
+    EXPECT(file_exists(test_path("m-3.wav")) && !file_exists(test_path("m.mid")) && !file_exists(test_path("m-4.mid")));
+    int lines = 0;
+    for (const char *p = out; (p = strstr(p, "{\"file\"")) != NULL; p++)
+        lines++;
+    EXPECT_INT(lines, 3);
+    EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 8 -o $D/one.mid"), 0);
+    EXPECT(same("one.mid", "m-2.mid") && !same("one.mid", "m-1.mid"));
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/no.ending/t"), 1);
+    EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/t"), 0);
+    EXPECT(file_exists(test_path("t-1")) && file_exists(test_path("t-2")) && !same("t-1", "t-2"));
+}
+
+TEST(generate_ends_notes_that_last_too_long)
+{
+    arena a = {0};
+    const char *out;
+    EXPECT_INT(perform(&out, "-e calm --seconds 12 --max-note 0.5 -o $D/s.mid"), 0);
+    EXPECT(!strstr(out, "a note lasts"));
+    const midi_song *s = song_of(&a, "s.mid");
+    double most = 0;
+    for (size_t i = 0; i < s->n_notes; i++)
+        most = fmax(most, s->notes[i].end - s->notes[i].start);
+    EXPECT(s->n_notes > 20 && most <= 0.5 + 1e-9 && most > 0.3);
+    put_model("melody.h5", "melody_transformer");
+    EXPECT_INT(generate(&out, "-e calm --bars 4 --tempo 20 --max-note 1 -o $D/u.mid"), 0);
+    s = song_of(&a, "u.mid");
+    for (size_t i = 0; i < s->n_notes; i++)
+        EXPECT(s->notes[i].end - s->notes[i].start <= 1 + 1e-9);
+    arena_free(&a);
+}
+
 TEST(generate_says_what_is_wrong)
 {
     static const struct {
@@ -309,6 +348,11 @@ TEST(generate_says_what_is_wrong)
         {"-e joy --program 129 -o $D/x.mid", "--program", 2},
         {"-e joy --precision bf16x3 -o $D/x.mid", "fp32 or bf16", 2},
         {"-e joy", "--out", 2},
+        {"-e joy -o $D/x.wav", "x.mid --wav ", 2},
+        {"-e joy -o $D/x.FLAC", "names the MIDI file", 2},
+        {"-e joy -o $D/x.mid --wav $D/y.mid", "--wav writes wav", 2},
+        {"-e joy -o $D/x.mid --count 0", "--count", 2},
+        {"-e joy -o $D/x.mid --max-note 0", "--max-note", 2},
         {"-e joy -o $D/no/x.mid", "no/x.mid", 1},
         {"-e joy --adapter $D/none -o $D/x.mid", "none", 1},
         {"-e joy --prompt $D/none.mid -o $D/x.mid", "none.mid", 1},

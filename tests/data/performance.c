@@ -40,6 +40,29 @@ TEST(performance_always_goes_on)
     EXPECT(may(&p, 100) && may(&p, TOKENS_OFF));
 }
 
+// Drawn at random, with many notes that nobody ends: none lasts longer, and something may always follow.
+TEST(performance_notes_last_no_longer_than_they_may)
+{
+    performance p = {.longest = 130};
+    for (uint32_t i = 0; i < 20000; i++) {
+        float logits[TOKENS_COUNT] = {0};
+        int may_follow[TOKENS_COUNT], n = 0;
+        performance_forbid(&p, logits);
+        for (int k = 0; k < TOKENS_COUNT; k++)
+            if (logits[k] == 0 && (test_fill_u32(k, i) % 16 == 0 || k < TOKENS_OFF))
+                may_follow[n++] = k;
+        for (int k = 0; k < TOKENS_COUNT && !n; k++)
+            if (logits[k] == 0)
+                may_follow[n++] = k;
+        if (!test_expect(n > 0, __FILE__, __LINE__, "nothing may follow at event %u", i))
+            return;
+        performance_take(&p, may_follow[test_fill_u32(7, i) % (uint32_t)n]);
+        for (int pitch = 0; pitch < 128; pitch++)
+            EXPECT(!p.sounds[pitch] || p.step - p.since[pitch] <= 130);
+    }
+    EXPECT(p.step > 1000);
+}
+
 TEST(performance_is_a_song)
 {
     // velocity bin 16; 60 from 0 to 0.5 s; 64 from 0.25 s on, never released; 67 beyond the end

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// generate_events.c: the transformer's music, all parts, event by event (data/performance.h).
+#include <math.h>
+#include <string.h>
+
+#include "base/hw.h"
+#include "cmd/generate_internal.h"
+#include "data/feature.h"
+#include "data/performance.h"
+#include "models/generate.h"
+
+enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 }; // where a checkpoint does not say; a dense passage has half as many
+
+typedef struct hearing {
+    performance now;
+    int taken;   // events that `now` knows
+    int64_t end; // the step at which the piece is long enough
+} hearing;
+
+static void hear(hearing *h, const int *tokens, int n)
+{
+    for (; h->taken < n; h->taken++)
+        performance_take(&h->now, tokens[h->taken]);
+}
+
+static void by_grammar(void *user, const int *tokens, int n, float *logits)
+{
+    hearing *h = user;
+    hear(h, tokens, n);
+    performance_forbid(&h->now, logits);
+}
+
+static bool long_enough(void *user, const int *tokens, int n)
+{
+    hearing *h = user;
+    hear(h, tokens, n);
+    return h->now.step >= h->end;
+}
+
+// The prompt as the shards of the checkpoint had it.
+static bool prompt_events(piece *p, feature_rows *rows, err *e)
+{
+    const feature_def *def = feature_find("tokens", e);
+    void *settings = def ? feature_settings(def, p->c->arena) : NULL;
+    const char *text = meta_get(&p->d->file->meta, "settings");
+    json *j = text ? json_parse(text, strlen(text), e) : NULL;
+    const json *own = json_get(j, "tokens");
+    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) && feature_resolve(def, settings, e);
+    json_free(j);
+    if (!ok)
+        return err_trail(e, "feature settings of '%s'", p->d->path);
+    feature *f = feature_open(def, settings, e);
+    ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
+    feature_close(f);
+    return ok;
+}
+
+// What is heard first: the end of the prompt, as much as the context holds; without one a loudness that fits the emotion.
+static int *opening(piece *p, int context, err *e)
+{
+    feature_rows rows = {0};
+    if (p->prompt && !prompt_events(p, &rows, e))
+        return NULL;
+    int64_t n = rows.n < context ? rows.n : context;
+    int *out = NEW(p->c->arena, int, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = ((const uint16_t *)rows.data)[rows.n - n + i];
+    if (n < rows.n)
+        cmd_say(p->c, "of the prompt's %lld events the last %lld are heard, the context of the model", (long long)rows.n, (long long)n);
+    if (n == 0)
+        out[n++] = TOKENS_VELOCITY + ((int)arrange_velocity(&p->style) - 1) / TOKENS_BIN;
+    p->heard = (int)n;
+    return out;
+}
+
+// The events behind the prompt, in the loudness that was in force.
+static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double seconds, err *e)
+{
+    uint16_t *events = NEW(p->c->arena, uint16_t, (size_t)n + 1);
+    performance_style style = {.tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
+    events[0] = (uint16_t)velocity;
+    for (int i = 0; i < n; i++)
+        events[1 + i] = (uint16_t)tokens[i];
+    p->song = performance_song(p->c->arena, velocity ? events : events + 1, (size_t)n + (velocity ? 1 : 0), &style, e);
+    return p->song != NULL;
+}
+
+static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
+{
+    arena *a = p->c->arena;
+    hearing h = {.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9)};
+    hear(&h, prompt, p->heard);
+    int velocity = h.now.velocity;
+    h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
+    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .forbid = by_grammar, .done = long_enough, .user = &h};
+    job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
+    job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
+    double since = hw_seconds();
+    generator_setup how = {.emotion = p->vector, .context = context, .precision = p->precision, .pool = p->c->env.pool};
+    generator *g = transformer_generator(p->d->p, p->d->model, &how, a, e);
+    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
+    generator_close(g);
+    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
+    if (ok && h.now.step < h.end)
+        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events", EVENTS_A_SECOND, job.drawn);
+    return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
+}
+
+bool generate_events(piece *p, err *e)
+{
+    static const char *const voices[] = {"harmony", "groove", "dynamics"};
+    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style), seconds = option_num(p->c, "seconds", p->bars * bar);
+    int context = deploy_context(p->d, CONTEXT);
+    for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
+        if (option_given(p->c, voices[i]))
+            return err_set(e, ERR_USAGE, "--%s is for a melody_transformer; a %s plays all parts itself", voices[i], p->d->model->name);
+    p->bars = (int)ceil(seconds / bar - 0.01), p->by_events = true;
+    const int *prompt = cmd_threads(p->c, 0, e) ? opening(p, context, e) : NULL;
+    return prompt && perform(p, prompt, context, seconds, e);
+}
