@@ -64,6 +64,9 @@ static void say(cmd *c, const prepare_report *r)
             cmd_print(c, "%llu of the recordings: %s", (unsigned long long)r->marks[k], clip_mark_text((clip_mark)k));
     if (r->duplicates)
         cmd_print(c, "%llu items left out of a split: the same content is in another one", (unsigned long long)r->duplicates);
+    if (r->behind_end)
+        cmd_print(c, "%llu note%s of %llu file%s behind the end of a track: not read", (unsigned long long)r->behind_end,
+                  r->behind_end == 1 ? "" : "s", (unsigned long long)r->behind_end_files, r->behind_end_files == 1 ? "" : "s");
     if (r->shards_missing)
         cmd_print(c, "%llu shards are other parts' (--shard)", (unsigned long long)r->shards_missing);
     if (r->shards_removed)
@@ -87,6 +90,7 @@ static void tell_json(cmd *c, const prepare_report *r)
     json_set_num(j, "seconds", r->seconds);
     json_set_num(j, "items_per_s", r->seconds > 0 ? (double)r->made / r->seconds : 0);
     json_set_int(j, "duplicates", (int64_t)r->duplicates);
+    json_set_int(j, "notes_behind_end_of_track", (int64_t)r->behind_end);
     json_set_int(j, "labels", (int64_t)r->labels);
     json_set_int(j, "shards", (int64_t)r->shards);
     json_set_int(j, "shards_made", (int64_t)r->shards_made);
@@ -151,6 +155,7 @@ const command cmd_prepare = {
                "stopped.",
     .more = keys,
     .example = "kmidi prepare configs/data/emodb.yaml --out shards/emodb root=/data/emodb\n"
+               "kmidi prepare configs/data/folder.yaml --out shards/mine root=/my/music\n"
                "kmidi prepare configs/data/synth.yaml --out shards/synth synth.items=1000",
     .run = run,
 };

@@ -14,6 +14,7 @@
 struct csv {
     lines *lines;
     struct csv_parser parser;
+    char delimiter;         // between fields
     int64_t line;           // where the row begins
     size_t bytes;           // of the row so far
     strbuf text;            // all fields, each with its NUL
@@ -40,7 +41,39 @@ static bool parser_open(csv *c, err *e)
         return err_set(e, ERR_MEMORY, "no memory to read CSV");
     csv_set_space_func(&c->parser, no_space);
     csv_set_term_func(&c->parser, is_end);
+    csv_set_delim(&c->parser, (unsigned char)c->delimiter);
     return true;
+}
+
+// The one that occurs most often in the first line, outside of quotes; the comma where others are not more.
+static char delimiter_of(const char *text, size_t n)
+{
+    static const char all[] = ",;\t|";
+    size_t count[4] = {0}, best = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < n; i++) {
+        quoted ^= text[i] == '"';
+        const char *at = quoted || !text[i] ? NULL : strchr(all, text[i]);
+        if (at)
+            count[at - all]++;
+    }
+    for (size_t i = 1; i < 4; i++)
+        best = count[i] > count[best] ? i : best;
+    return all[best];
+}
+
+static bool find_delimiter(csv *c, err *e)
+{
+    char *text;
+    size_t n;
+    lines_step step;
+    int64_t place = lines_place(c->lines);
+    err ignored = {0};
+    do
+        step = lines_next(c->lines, &text, &n, &ignored);
+    while (step == LINES_ONE && n == 0);
+    c->delimiter = step == LINES_ONE ? delimiter_of(text, n) : ',';
+    return lines_return(c->lines, place, 0, e);
 }
 
 csv *csv_open(const char *path, err *e)
@@ -49,9 +82,11 @@ csv *csv_open(const char *path, err *e)
     if (!l)
         return NULL;
     csv *c = base_checked(calloc(1, sizeof *c), sizeof *c);
-    c->lines = l;
-    if (parser_open(c, e))
+    c->lines = l, c->delimiter = ',';
+    if (parser_open(c, e) && find_delimiter(c, e)) {
+        csv_set_delim(&c->parser, (unsigned char)c->delimiter);
         return c;
+    }
     csv_close(c);
     return NULL;
 }

@@ -7,6 +7,7 @@
 //         else ... e->text says what is wrong with the row; the next one may be well ...
 //     csv_close(c);
 //
+// Between fields stands what the first line has most of, comma, semicolon (as spreadsheets write where the comma is decimal), tab or bar.
 // Fields may be quoted and then hold commas, quotes (doubled) and line ends. Lines end with LF or CR LF, a byte order mark is skipped, and
 // so are blank lines. A row that is not well formed, as one with a quote that is never closed, costs itself and nothing else: reading goes
 // on with the line behind the one where it began.

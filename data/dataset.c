@@ -251,6 +251,23 @@ void dataset_close(dataset *d)
     free(d);
 }
 
+const char *const *dataset_patterns(arena *a, const char *const *patterns, size_t n, const char *splits)
+{
+    const char **out = NEW(a, const char *, n);
+    for (size_t i = 0; i < n; i++) {
+        const char *names = splits, *found = NULL, *first = NULL;
+        size_t there;
+        out[i] = patterns[i];
+        for (char name[64]; file_is_folder(patterns[i]) && !found && str_name(&names, name);) {
+            char *pattern = path_join(a, patterns[i], arena_printf(a, "%s-*.h5", name));
+            first = first ? first : pattern;
+            found = file_glob(a, pattern, &there, NULL) ? pattern : NULL;
+        }
+        out[i] = found ? found : first ? first : out[i];
+    }
+    return out;
+}
+
 // Names the first item with label `index`, for a message.
 static bool blame_label(const dataset *d, size_t index, const char *whose, err *e)
 {

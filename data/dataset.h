@@ -45,6 +45,12 @@ typedef struct dataset {
 // item, or row of the column, is ERR_EMPTY.
 dataset *dataset_open(const char *const *patterns, size_t n, const example_def *x, err *e) MUST_CHECK;
 void dataset_close(dataset *d); // accepts NULL
+// The same patterns, but in the place of each folder its shards of a split, "FOLDER/train-*.h5": the first of `splits`, "test|val", that it
+// has, else the first.
+const char *const *dataset_patterns(arena *a, const char *const *patterns, size_t n, const char *splits);
+// How many items of `b` have the very rows of one in `a`, by their checksums; *first: the path of the first of them, owned by `m`. What
+// cannot be read is not compared: opening says so.
+int64_t dataset_shared(const dataset *a, const dataset *b, arena *m, const char **first);
 
 // The data fits a model (or another set): its settings are equal (as values, not as text), and each of its label names that occurs is among
 // `labels`. NULL: not asked. `whose` names the other side: "the checkpoint 'runs/x/checkpoints/best.h5'". An unknown label is named with

@@ -17,10 +17,17 @@ static const config_key keys_before[] = {
     {"root", CONFIG_TEXT, .help = "the dataset's folder"},
     {"index", CONFIG_TEXT,
      .help = "manifest, csv or json, where the layout has one; relative to root or absolute; without it: the layout's own"},
+    {"pattern", CONFIG_TEXT,
+     .help = "dataset: folder. Labels, groups and splits by a regular expression with named groups, matched from the beginning of each "
+             "file's name: '(?<speaker>[0-9]+)_(?<label>[a-z]+)'; docs/data.md"},
+    {"folder_labels", CONFIG_ENUM, "first", .choices = "first|last|none",
+     .help = "dataset: folder. The folder below root that is a file's label: the first, or the last one, in which the file lies"},
     {"outside", CONFIG_BOOL, "false", .help = "relative paths of the index may climb out of root by .."},
     {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
     {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
-    {"features", CONFIG_TEXTS, "[mel]", .least = 1, .help = "what is computed and stored: mel of audio, or any of the others of MIDI"},
+    {"features", CONFIG_TEXTS, "[mel]", .least = 1,
+     .help = "what is computed and stored: mel of audio, or any of the others of MIDI; without it, dataset: folder takes what the folder "
+             "holds"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024, .help = "worker processes; 0: one a core. The shards do not depend on it"},
     {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, .help = "with a larger share of unusable items the command fails"},
@@ -118,12 +125,31 @@ const config_table *prepare_table(arena *a)
 
 static bool asked(const prepare *p, const char *name)
 {
-    const char *const *list;
-    size_t n = config_texts(p->config, "features", &list);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(list[i], name))
+    for (size_t i = 0; i < p->n_wanted; i++)
+        if (!strcmp(p->wanted[i], name))
             return true;
     return false;
+}
+
+// What the config asks for. Where it leaves that open, and the layout too: of MIDI all that there is, of audio mel; of both kinds in one
+// folder the one that has more files.
+static bool choose_features(prepare *p, err *e)
+{
+    static const char *const of_midi[] = {"tokens", "midi_stats", "melody", "harmony", "groove", "dynamics"};
+    uint64_t audio, midi;
+    p->n_wanted = config_texts(p->config, "features", &p->wanted);
+    if (p->reader->count && !strcmp(config_where(p->config, "features"), "default")) {
+        if (!p->reader->count(&p->options, &audio, &midi, e))
+            return false;
+        if (midi > audio)
+            p->wanted = of_midi, p->n_wanted = sizeof of_midi / sizeof *of_midi;
+        if (midi && audio)
+            log_say(p->env->log, LOG_INFO,
+                    "'%s' holds %" PRIu64 " files of audio and %" PRIu64 " of MIDI; the %s is taken, and features=[%s] takes the other",
+                    p->options.root, audio, midi, midi > audio ? "MIDI" : "audio", midi > audio ? "mel" : "tokens");
+    }
+    p->options.midi = p->reader->count && !asked(p, "mel");
+    return true;
 }
 
 static bool check_features(const prepare *p, err *e)
@@ -202,6 +228,8 @@ static bool take_settings(prepare *p, err *e)
     p->options = (reader_options){.root = config_text(c, "root"),
                                   .index = config_text(c, "index"),
                                   .outside = config_bool(c, "outside"),
+                                  .pattern = config_text(c, "pattern"),
+                                  .folder_labels = config_text(c, "folder_labels"),
                                   .items = config_int(c, "synth.items"),
                                   .seconds = config_num(c, "synth.seconds"),
                                   .seed = (uint64_t)config_int(c, "synth.seed")};
@@ -216,7 +244,7 @@ static bool take_settings(prepare *p, err *e)
         return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)
         return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
-    return check_features(p, e) && open_features(p, e) && prepare_augment_read(p, e);
+    return choose_features(p, e) && check_features(p, e) && open_features(p, e) && prepare_augment_read(p, e);
 }
 
 bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report, err *e)
@@ -230,6 +258,7 @@ bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_
     p.job = &own;
     bool ok = take_settings(&p, e) && prepare_scan(&p, e) && prepare_draw(&p, e) && file_make_dirs(job->out, e);
     if (ok) {
+        prepare_remarks(&p);
         file_sweep(job->out);
         ok = prepare_keys_make(&p, e) && prepare_decode(&p, e) && prepare_finish(&p, e);
     }

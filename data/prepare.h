@@ -40,12 +40,13 @@ typedef struct prepare_job {
 } prepare_job;
 
 typedef struct prepare_report {
-    uint64_t prepared, rejected; // of the whole set as far as its shards are there, those of earlier runs included
-    uint64_t reasons[ERR_CODES]; // of those rejected, by err_code
-    uint64_t copies;             // of prepared items, in the training split (augment_clip.h)
-    uint64_t marks[CLIP_MARKS];  // recordings that this run took, by what is to be known of them (clip.h)
-    uint64_t duplicates;         // left out: the same content is in a split nearer to the verdict
-    uint64_t made;               // items decoded by this run, rejected ones included
+    uint64_t prepared, rejected;           // of the whole set as far as its shards are there, those of earlier runs included
+    uint64_t reasons[ERR_CODES];           // of those rejected, by err_code
+    uint64_t copies;                       // of prepared items, in the training split (augment_clip.h)
+    uint64_t marks[CLIP_MARKS];            // recordings that this run took, by what is to be known of them (clip.h)
+    uint64_t duplicates;                   // left out: the same content is in a split nearer to the verdict
+    uint64_t made;                         // items decoded by this run, rejected ones included
+    uint64_t behind_end, behind_end_files; // of these: notes behind the end of a track, which are not read, and the files that have them
     uint64_t shards, shards_made, shards_kept, shards_removed, shards_missing; // missing: other jobs' parts
     size_t labels;
     double seconds;

@@ -81,6 +81,7 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     for (int k = 0; s->rows && k < p->info.n_columns; k++)
         out.column[k].rows = s->rows[k].data, out.column[k].n = s->rows[k].n;
     out.path = s->item.path, out.group = s->item.group, out.attributes = s->item.attributes;
+    p->report->behind_end += s->behind_end, p->report->behind_end_files += s->behind_end > 0;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);
         for (int k = 0; k < CLIP_MARKS; k++)

@@ -26,10 +26,11 @@ typedef struct prepare_slot {
     const float *mel;   // [frames][width] in the answer
     feature_rows *rows; // [info.n_columns] of MIDI; their data is in the answer
     double seconds, valence, arousal;
-    bool estimated; // valence and arousal
-    bool sent;      // to a worker
-    int64_t frames; // of mel
-    uint64_t marks; // of the clip (clip.h)
+    bool estimated;      // valence and arousal
+    bool sent;           // to a worker
+    int64_t frames;      // of mel
+    uint64_t marks;      // of the clip (clip.h)
+    uint32_t behind_end; // of MIDI: notes that were not read, behind the end of a track
     prepare_copy copies[AUGMENT_COPIES_MOST];
     int n_copies;
     bool ok;

@@ -95,6 +95,11 @@ uint64_t prepare_hash(uint64_t seed, const void *bytes, size_t n)
     return strtoull(word, NULL, 16);
 }
 
+uint32_t prepare_label(const char *label)
+{
+    return (uint32_t)prepare_hash(8, label, strlen(label)) | 1;
+}
+
 static bool find_split(prepare *p, const char *name, uint8_t *split, err *e)
 {
     int i = 0;
@@ -140,7 +145,8 @@ static bool add_entry(prepare *p, const reader_item *item, names *l, err *e)
     *x = (prepare_entry){.split = SPLIT_OPEN, .content = content_of_size(p, item)};
     x->group = prepare_hash(item->group ? 2 : 3, group, strlen(group));
     x->item = prepare_hash(prepare_hash(7, item->path, strlen(item->path)), (double[]){item->offset, item->duration}, 2 * sizeof(double));
-    x->label = item->label ? (uint32_t)prepare_hash(8, item->label, strlen(item->label)) | 1 : 0;
+    x->label = item->label ? prepare_label(item->label) : 0;
+    p->grouped += item->group != NULL;
     p->info.synthetic |= item->synthetic;
     return (!item->label || add_name(p, l, item->label, e)) && (!item->split || find_split(p, item->split, &x->split, e));
 }

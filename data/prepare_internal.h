@@ -40,6 +40,8 @@ typedef struct prepare {
     // settings
     const reader_def *reader;
     reader_options options;
+    const char *const *wanted; // [n_wanted] names of features
+    size_t n_wanted;
     feature *feature;              // mel; NULL where the shards are of MIDI
     feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column
     augment_clip_settings augment; // of the training split; copies 0: none
@@ -49,7 +51,7 @@ typedef struct prepare {
     double max_seconds, max_reject_ratio;
     // found
     prepare_entry *entries; // [n_entries]
-    uint64_t n_entries, room, bad_lines, contradicted;
+    uint64_t n_entries, room, bad_lines, contradicted, grouped;
     prepare_split split[PREPARE_SPLITS];
     int n_splits;
     prepare_shard *shards; // [n_shards]
@@ -66,6 +68,9 @@ const char *prepare_item_file(const prepare *p, const reader_item *item);
 bool prepare_draw(prepare *p, err *e) MUST_CHECK;
 // Digest of bytes, good enough to tell a few million things apart.
 uint64_t prepare_hash(uint64_t seed, const void *bytes, size_t n);
+uint32_t prepare_label(const char *label);
+// ---- prepare_remarks.c: lines about what will hurt later, though nothing is wrong
+void prepare_remarks(const prepare *p);
 // ---- prepare_augment.c
 // From the config, where p->feature is known.
 bool prepare_augment_read(prepare *p, err *e) MUST_CHECK;

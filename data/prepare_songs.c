@@ -24,6 +24,7 @@ typedef struct reply {
 typedef struct answer {
     double seconds, valence, arousal;
     int64_t rows[SHARD_COLUMNS];
+    uint32_t behind_end, zero; // notes that the file has behind the end of a track
 } answer;
 
 static size_t padded(size_t bytes)
@@ -48,7 +49,7 @@ static bool check_rows(const prepare *p, const feature_rows *rows, const char *p
 static bool measure(const prepare *p, const midi_song *s, const char *path, arena *a, strbuf *out, err *e)
 {
     song_affect affect = affect_estimate(a, s);
-    answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal};
+    answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal, .behind_end = s->behind_end};
     feature_rows rows[SHARD_COLUMNS] = {{0}};
     if (s->seconds > p->max_seconds)
         return err_set(e, ERR_VALUE, "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out", path,
@@ -160,7 +161,7 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     for (int k = 0; k < s->p->info.n_columns; k++)
         if (!take_rows(s, k, x.rows[k], &at, end))
             return false;
-    s->seconds = x.seconds;
+    s->seconds = x.seconds, s->behind_end = x.behind_end;
     s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;
     return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
 }

@@ -77,6 +77,8 @@ reader_step reader_next(reader *r, reader_item *item, err *e)
     e->code = ERR_NONE;
     reader_step step = r->def->next(r, item, e);
     r->line = item->line;
+    if (step == READER_ITEM && item->label)
+        item->label = str_utf8_escape(&r->item, item->label); // a name of a class is text
     r->entries += step == READER_ITEM;
     return step;
 }

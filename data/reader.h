@@ -47,10 +47,12 @@ typedef enum reader_step { READER_END, READER_ITEM, READER_BAD } reader_step;
 
 // From the config. Texts are owned by the caller and outlive the reader.
 typedef struct reader_options {
-    const char *root;  // the dataset's folder; NULL where the reader needs none
-    const char *index; // the index's file, relative to root or absolute; NULL: the reader's own name for it
-    bool outside;      // relative paths may climb out of the root
-    int64_t items;     // synth
+    const char *root;                    // the dataset's folder; NULL where the reader needs none
+    const char *index;                   // the index's file, relative to root or absolute; NULL: the reader's own name for it
+    bool outside;                        // relative paths may climb out of the root
+    bool midi;                           // folder: take its MIDI, else its audio
+    const char *pattern, *folder_labels; // folder; NULL: none, and "first"
+    int64_t items;                       // synth
     double seconds;
     uint64_t seed;
 } reader_options;
@@ -72,7 +74,10 @@ struct reader_def {
     const char *licence, *citation; // of the published dataset; "" where everybody has their own
     bool needs_root, synthetic;
     bool no_audio, no_midi;          // its items are MIDI alone, or audio alone
+    bool deals_singly;               // nothing but a pattern tells which files belong together
     bool (*probe)(const char *root); // does the folder look like this dataset?
+    // How many files of either kind there are, where the layout leaves that open; else NULL.
+    bool (*count)(const reader_options *o, uint64_t *audio, uint64_t *midi, err *e);
     bool (*open)(reader *r, err *e); // on failure close is called too
     reader_step (*next)(reader *r, reader_item *item, err *e);
     void (*close)(reader *r);

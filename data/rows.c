@@ -14,12 +14,16 @@
 #include "data/csv.h"
 #include "data/lines.h"
 
+enum { SHOWN = 20 }; // columns in a message
+
 struct rows {
-    arena memory;
+    arena memory, fields; // until the end; of the row
     const char *path;
     csv *csv;
     const char **column; // [columns] of the csv
+    const char **field;  // [columns] of the row where `spaced`
     size_t columns;
+    bool spaced;       // spaces around the names of columns: then they are none of the fields either
     lines *lines;      // jsonl
     json *all;         // json: the list, or the object of columns
     const json *first; // object of columns: the one that says which rows there are
@@ -50,12 +54,35 @@ static bool object_has(const rows *r, const char *names)
     return false;
 }
 
-static bool check_columns(const rows *r, const char *const *columns, bool (*has)(const rows *, const char *), err *e)
+// "'path', 'label'"
+static const char *all_columns(const rows *r, arena *a)
+{
+    const char *all = "";
+    if (r->csv)
+        for (size_t i = 0; i < r->columns && i < SHOWN; i++)
+            all = arena_printf(a, "%s%s'%.40s'", all, i ? ", " : "", r->column[i]);
+    for (void *it = r->all ? json_first(r->all) : NULL; it && strlen(all) < SHOWN * 40; it = json_next(r->all, it))
+        all = arena_printf(a, "%s%s'%.40s'", all, *all ? ", " : "", json_key(it));
+    return *all ? all : "none";
+}
+
+static bool check_columns(rows *r, const char *const *columns, bool (*has)(const rows *, const char *), err *e)
 {
     for (; *columns; columns++)
         if (!has(r, *columns))
-            return err_set(e, ERR_FORMAT, "the index '%s' has no column '%s'; check `root` and `index`", r->path, *columns);
+            return err_set(e, ERR_FORMAT, "the index '%s' has no column '%s'; it has %s; check `root` and `index`", r->path, *columns,
+                           all_columns(r, &r->memory));
     return true;
+}
+
+static const char *trimmed(arena *a, const char *s)
+{
+    static const char space[] = " \t";
+    s += strspn(s, space);
+    char *copy = arena_strdup(a, s);
+    for (size_t n = strlen(copy); n > 0 && strchr(space, copy[n - 1]); n--)
+        copy[n - 1] = 0;
+    return copy;
 }
 
 static bool open_csv(rows *r, const char *const *columns, err *e)
@@ -70,8 +97,11 @@ static bool open_csv(rows *r, const char *const *columns, err *e)
         return err_trail(e, "'%s' line %" PRId64, r->path, csv_line(r->csv));
     r->columns = csv_fields(r->csv);
     r->column = NEW(&r->memory, const char *, r->columns);
-    for (size_t i = 0; i < r->columns; i++)
-        r->column[i] = arena_strdup(&r->memory, csv_field(r->csv, i));
+    r->field = NEW(&r->memory, const char *, r->columns);
+    for (size_t i = 0; i < r->columns; i++) {
+        r->column[i] = trimmed(&r->memory, csv_field(r->csv, i));
+        r->spaced |= strcmp(r->column[i], csv_field(r->csv, i)) != 0;
+    }
     return check_columns(r, columns, csv_has, e);
 }
 
@@ -141,6 +171,9 @@ static rows_step next_csv(rows *r, err *e)
 {
     csv_step step = csv_next(r->csv, e);
     r->number = csv_line(r->csv);
+    arena_reset(&r->fields);
+    for (size_t i = 0; r->spaced && step == CSV_ROW && i < csv_fields(r->csv) && i < r->columns; i++)
+        r->field[i] = trimmed(&r->fields, csv_field(r->csv, i));
     if (step != CSV_ROW || csv_fields(r->csv) <= r->columns)
         return step == CSV_END ? ROWS_END : step == CSV_ROW ? ROWS_ONE : ROWS_BAD;
     err_set(e, ERR_FORMAT, "the row has %zu fields, but there are %zu columns; is a comma not quoted?", csv_fields(r->csv), r->columns);
@@ -207,17 +240,23 @@ void rows_close(rows *r)
     lines_close(r->lines);
     json_free(r->row);
     json_free(r->all);
+    arena_free(&r->fields);
     arena_free(&r->memory);
     free(r);
 }
 
 // ---- Fields
 
+static const char *field_at(const rows *r, size_t i)
+{
+    return r->spaced ? r->field[i] : csv_field(r->csv, i);
+}
+
 static const char *csv_value(const rows *r, const char *name)
 {
     for (size_t i = 0; i < r->columns && i < csv_fields(r->csv); i++)
         if (!strcmp(r->column[i], name))
-            return csv_field(r->csv, i);
+            return field_at(r, i);
     return NULL;
 }
 
@@ -293,10 +332,12 @@ bool rows_num(const rows *r, const char *names, double least, double most, doubl
 static json *csv_attributes(const rows *r, const char *const *taken)
 {
     json *o = json_object();
-    for (size_t i = 0; i < r->columns && i < csv_fields(r->csv); i++)
-        if (*csv_field(r->csv, i) && str_utf8(csv_field(r->csv, i), strlen(csv_field(r->csv, i))) &&
-            str_utf8(r->column[i], strlen(r->column[i])) && !attributes_taken(taken, r->column[i], has_field, r))
-            json_set_str(o, r->column[i], csv_field(r->csv, i));
+    for (size_t i = 0; i < r->columns && i < csv_fields(r->csv); i++) {
+        const char *x = field_at(r, i);
+        if (*x && str_utf8(x, strlen(x)) && str_utf8(r->column[i], strlen(r->column[i])) &&
+            !attributes_taken(taken, r->column[i], has_field, r))
+            json_set_str(o, r->column[i], x);
+    }
     return o;
 }
 

@@ -134,7 +134,7 @@ static void add_bytes(strbuf *b, const void *p, size_t n)
 
 static void add_text(shard_writer *w, strbuf *b, const char *s)
 {
-    const char *copy = arena_strdup(&w->memory, s ? s : "");
+    const char *copy = arena_strdup(&w->memory, str_utf8_escape(&w->memory, s ? s : "")); // HDF5 is told that it is UTF-8
     add_bytes(b, &copy, sizeof copy);
 }
 

@@ -100,8 +100,22 @@ static void doubt_labels(const job *j, const log_sink *log)
     strbuf_free(&names);
 }
 
+// What makes figures look better than they are.
+static void doubt_shared(const job *j, const log_sink *log)
+{
+    const dataset *d = j->shards->train, *val = j->shards->val;
+    const char *first;
+    int64_t n = d && val ? dataset_shared(d, val, j->a, &first) : 0;
+    if (n)
+        log_say(log, LOG_WARN,
+                "%lld of the %lld items of data.val are in data.train, too ('%s'%s): what is measured on them says nothing about new ones; "
+                "prepare both together, so that the splits part them",
+                (long long)n, (long long)val->items, first, n > 1 ? " and more" : "");
+}
+
 void job_say_doubts(const job *j, const log_sink *log)
 {
+    doubt_shared(j, log);
     doubt_labels(j, log);
     doubt_batch(j, log);
     doubt_warmup(j, log);

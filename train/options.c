@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/str.h"
+
 #define GIB(n) ((uint64_t)(n) << 30)
 
 // "|name|name...", a name for each line of a table.
@@ -37,8 +40,11 @@ static const config_key keys[] = {
     {"transformer.emotion_tokens", CONFIG_INT, NULL, 1, 256, .help = "8: vectors that the emotion becomes"},
 
     {"data", CONFIG_SECTION, .help = "What is learnt from"},
-    {"data.train", CONFIG_TEXTS, NULL, .required = true, .least = 1, .most = 4096, .help = "shards to train on: paths or patterns"},
-    {"data.val", CONFIG_TEXTS, NULL, .help = "shards to evaluate on; without them the training loss is all there is"},
+    {"data.train", CONFIG_TEXTS, NULL, .required = true, .least = 1, .most = 4096,
+     .help = "shards to train on: paths, patterns, or the folder of a set"},
+    {"data.val", CONFIG_TEXTS, NULL,
+     .help = "shards to evaluate on, in the same way; without them the training loss is all there is. `data.train=FOLDER` on the command "
+             "line sets both"},
     {"data.window", CONFIG_INT, NULL, 1, 1 << 20,
      .help =
          "frames, tokens or notes of an item that a row of a step sees; by default 1024 tokens, 128 notes, or the longest item's frames"},
@@ -354,12 +360,25 @@ static bool read_augment(const config *c, train_options *o, err *e)
     return true;
 }
 
+static bool has_val(const char *folder)
+{
+    arena a = {.name = "options"};
+    size_t n;
+    file_list(&a, folder, "val-*.h5", &n);
+    arena_free(&a);
+    return n > 0;
+}
+
+// A folder that is given on the command line brings its own shards to evaluate on, or none, where these are not given there too.
 static void read_data(const config *c, train_options *o)
 {
     static const train_crop crops[] = {CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM};
     static const train_balance balances[] = {BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING};
     o->data.n_train = config_texts(c, "data.train", &o->data.train);
     o->data.n_val = config_texts(c, "data.val", &o->data.val);
+    if (o->data.n_train == 1 && file_is_folder(o->data.train[0]) && str_starts(config_where(c, "data.train"), "override") &&
+        !str_starts(config_where(c, "data.val"), "override"))
+        o->data.val = o->data.train, o->data.n_val = has_val(o->data.train[0]);
     o->data.window = config_int(c, "data.window");
     o->data.crop = crops[config_choice(c, "data.crop")];
     o->data.eval_crop = crops[config_choice(c, "data.eval_crop")];

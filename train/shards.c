@@ -265,11 +265,11 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     shards *s = NEW(a, shards, 1);
     s->meta.arena = a;
     const example_def *x = example_of(o->model);
-    s->train = dataset_open(o->data.train, o->data.n_train, x, e);
+    s->train = dataset_open(dataset_patterns(a, o->data.train, o->data.n_train, "train"), o->data.n_train, x, e);
     bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e) &&
               fits_transposition(s->train, o, e) && read_mel(s, o, a, e);
     if (ok && o->data.n_val) {
-        s->val = dataset_open(o->data.val, o->data.n_val, x, e);
+        s->val = dataset_open(dataset_patterns(a, o->data.val, o->data.n_val, "val"), o->data.n_val, x, e);
         ok = (s->val || err_trail(e, "data.val")) &&
              dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings, "the training data", e);
     }
@@ -405,7 +405,7 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
 shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
-    s->val = dataset_open(patterns, n, example_of(k->model), e);
+    s->val = dataset_open(dataset_patterns(a, patterns, n, "test|val"), n, example_of(k->model), e);
     if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) && shards_start(s, e))
         return s;
     shards_close(s);

@@ -101,3 +101,19 @@ TEST(csv_reads_the_shared_spectrum)
         check_case(&a, paths[i]);
     arena_free(&a);
 }
+
+// Between fields stands what the first line has most of.
+TEST(csv_delimiters)
+{
+    static const struct {
+        const char *text, *rows;
+    } cases[] = {{"path;label\na.mid;joy\n", "path|label;a.mid|joy;"},
+                 {"path;label\n\"a;b,c\";1,5\n", "path|label;a;b,c|1,5;"},
+                 {"path\tlabel\na.mid\tjoy\n", "path|label;a.mid|joy;"},
+                 {"\xef\xbb\xbfpath;label\r\na;b\r\n", "path|label;a|b;"},
+                 {"a,b;c\n1,2;3\n", "a|b;c;1|2;3;"},
+                 {"\n\"x,y\";z\n1;2\n", "x,y|z;1|2;"},
+                 {"path\na;b\n", "path;a;b;"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        EXPECT_STR(rows_of(cases[i].text, strlen(cases[i].text)), cases[i].rows);
+}

@@ -177,6 +177,60 @@ TEST(prepare_midi_of_drums)
     arena_free(&a);
 }
 
+// Whatever ending the name of a MIDI file has, and however it is written; a wrapper is taken off.
+TEST(prepare_midi_finds_every_ending)
+{
+    static const char *const names[] = {"a.mid", "b.MID", "c.midi", "d.kar", "e.KAR", "f.smf", "g.rmi", "h.RMI"};
+    err e = {0};
+    prepare_report r;
+    make_folders();
+    for (int i = 0; i < 8; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "in/lmd_full/0/%s", names[i]);
+        put_song(name, 30 + i, 0);
+    }
+    smf f = {0};
+    SMF_TRACK(&f, 0, SMF_NOTE(90, 96), 0, SMF_NOTE(95, 96));
+    uint8_t riff[200] = {'R', 'I', 'F', 'F', 0, 0,   0,   0,   'R', 'M', 'I', 'D', 'L', 'I',         'S',
+                         'T', 3,   0,   0,   0, 'x', 'y', 'z', 0,   'd', 'a', 't', 'a', (uint8_t)f.n};
+    memcpy(riff + 32, f.bytes, f.n);
+    EXPECT_OK(file_write(test_path("in/lmd_full/0/h.RMI"), riff, 32 + f.n, &e), e);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 1, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 8);
+    for (int i = 0; i < 8; i++) { // X.json beside it, upper case or lower
+        char name[64];
+        snprintf(name, sizeof name, "in/lmd_full/0/%c.json", names[i][0]);
+        strbuf numbers = {0};
+        for (int k = 0; k < 64; k++)
+            strbuf_printf(&numbers, "%s0.5", k ? "," : "[");
+        strbuf_printf(&numbers, "]");
+        put_text(name, numbers.s);
+        strbuf_free(&numbers);
+    }
+    EXPECT_OK(prepare_into("pairs", "dataset: midi_emotion\n" SETTINGS, 1, 1, 1, &r, &e), e);
+    EXPECT_INT(r.prepared, 8);
+    EXPECT_INT(r.rejected, 0);
+}
+
+TEST(prepare_midi_counts_notes_behind_the_end)
+{
+    err e = {0};
+    prepare_report r;
+    make_folders();
+    smf f = {0};
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, 0xff, 0x2f, 0, 0, SMF_NOTE(62, 96), 0, SMF_NOTE(64, 96));
+    smf_write(&f, test_path("in/lmd_full/0/a.mid"));
+    put_song("in/lmd_full/0/b.mid", 40, 0);
+    EXPECT_OK(prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
+    EXPECT_INT(r.behind_end, 2);
+    EXPECT_INT(r.behind_end_files, 1);
+    const char *out;
+    EXPECT_INT(test_shell(&out, "%s prepare configs/data/lakh.yaml --out %s root=%s features=[tokens]", test_kmidi(), test_path("said"),
+                          test_path("in")),
+               0);
+    EXPECT_HAS(out, "2 notes of 1 file behind the end of a track: not read");
+}
+
 // A full disk in the middle of the shards: what is there is whole, nothing else is, and with more room the same command goes on.
 TEST(prepare_midi_survives_a_full_disk)
 {

@@ -404,6 +404,23 @@ TEST(readers_pair_midi_with_vectors)
     reader_close(r);
 }
 
+// As spreadsheets write them; and what there is where a column is missing.
+TEST(readers_take_semicolons_and_spaces)
+{
+    put("labels.csv", "path;label\nmidi/a.mid;joy\nmidi/b.mid;grief\n");
+    EXPECT_INT(run("midi_emotion", test_dir(), NULL).items, 2);
+    put("labels.csv", "path , label, valence ,arousal\nmidi/a.mid , joy, 0.5 ,0.5\n midi/b.mid,grief,,\n");
+    tally t = run("midi_emotion", test_dir(), NULL);
+    EXPECT_INT(t.items, 2);
+    EXPECT_STR(t.first_path, "midi/a.mid");
+    put("labels.csv", "name;label\nmidi/a.mid;joy\n");
+    t = run("midi_emotion", test_dir(), NULL);
+    EXPECT_HAS(t.end, "has no column 'path");
+    EXPECT_HAS(t.end, "it has 'name', 'label'");
+    if (file_exists("../shared/data/reports/labels_semicolon.csv"))
+        EXPECT_INT(run("midi_emotion", "../shared/data/reports", "labels_semicolon.csv").items, 2);
+}
+
 // ---- Through prepare
 
 TEST(readers_leave_a_report_that_is_json_whatever_the_names)
