@@ -65,6 +65,11 @@ void h5_add_elements(digest *d, h5_type type, const void *data, uint64_t n);
 bool h5_written(h5 *f, bool ok, err *e);
 
 // ---- Reading
+bool h5_tree_ok(h5 *f, err *e); // groups and datasets, not too many, nothing that leads elsewhere
+// Whether the bytes of a dataset lie in this file, in a way that is read here; before anything else is asked of it.
+bool h5_layout_ok(h5 *f, hid_t set, const char *name, bool *packed, err *e);
+bool h5_storage_ok(h5 *f, hid_t set, const char *name, h5_shape s, bool packed, err *e); // and that there are enough of them
+
 // The dataset `name`, opened and its claims checked; it stays the file's.
 const h5_set *h5_set_get(h5 *f, const char *name, err *e);
 bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);
@@ -76,6 +81,7 @@ void h5_text_sum(void *sum, const char *text); // an h5_text_fn that adds to a d
 bool h5_attr_text(h5 *f, const char *object, const char *key, arena *a, char **value, err *e);
 
 enum { H5_SHAPE_TEXT = 256, H5_REFERENCE = 16 }; // bytes that stand for one text in a dataset
+enum { H5_CHUNK_MOST = 16 << 20 };               // bytes of a piece that is unpacked at once
 #define H5_CHECKSUM "sha256"
 
 #endif

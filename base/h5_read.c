@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // h5_read.c: HDF5, part two: reading datasets. Attributes and names are in h5_names.c.
 //
-// A file from outside may claim anything. Before a byte of a dataset is read, its claims are held against each other: a type of
-// ours, a rank of ours, data inside this very file (not in another one, not virtual), and no more elements than the stored bytes can
-// hold. Texts, which HDF5 1.10 reads with too much trust, are read by hand in h5_text.c; files in the formats of before 2008, whose
-// metadata has no checksums, are refused. What remains is the library's own care: tests/base/test_h5_hostile.c mutates files to see.
+// A file from outside may claim anything. Before a byte of a dataset is read, its claims are held against each other (h5_check.c): a type
+// of ours, a rank of ours, data inside this very file, and no more elements than the stored bytes can hold. Texts, which HDF5 1.10 reads
+// with too much trust, are read by hand in h5_text.c; files in the formats of before 2008, whose metadata has no checksums, are refused.
+// What remains is the library's own care: tests/base/test_h5_hostile.c mutates files to see.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "base/h5.h"
 #include "base/h5_internal.h"
 
-enum { BLOCK_BYTES = 1 << 20, INFLATE_MOST = 1100 };
+enum { BLOCK_BYTES = 1 << 20 };
 
 // The signature, then the version of the superblock and the sizes of addresses and lengths, which are 8 everywhere.
 static bool superblock_ok(h5 *f, const unsigned char *head, ssize_t n, err *e)
@@ -71,7 +71,7 @@ h5 *h5_open(const char *path, err *e)
     bool ok = look_at(f, e);
     if (ok) {
         h5_enter();
-        ok = open_file(f, e);
+        ok = open_file(f, e) && h5_tree_ok(f, e);
         h5_leave();
     }
     if (ok)
@@ -130,52 +130,30 @@ static bool read_shape(h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
     return ok;
 }
 
-// The bytes that shape `s` needs in the file; false when that is more than 2^60.
-static bool bytes_needed(h5_shape s, uint64_t *bytes)
+// No cache of chunks where they are not packed, as ours: the system's pages serve, and a row alone can be read. A packed one is unpacked
+// whole for each row that is read of it.
+static hid_t open_with_cache(h5 *f, const char *name, size_t bytes)
 {
-    uint64_t n = s.type == H5_TEXT ? H5_REFERENCE : h5_type_size(s.type), most = (uint64_t)1 << 60;
-    bool none = false;
-    for (int i = 0; i < s.rank; i++)
-        none |= s.dim[i] == 0;
-    for (int i = 0; !none && i < s.rank; i++) {
-        if (n > most / s.dim[i])
-            return false;
-        n *= s.dim[i];
-    }
-    *bytes = none ? 0 : n;
-    return true;
-}
-
-static bool storage_ok(h5 *f, hid_t set, const char *name, h5_shape s, err *e)
-{
-    hid_t layout = H5Dget_create_plist(set);
-    bool inside = layout >= 0 && H5Pget_external_count(layout) == 0 && H5Pget_layout(layout) != H5D_VIRTUAL;
-    bool packed = layout >= 0 && H5Pget_layout(layout) == H5D_CHUNKED && H5Pget_nfilters(layout) > 0;
-    if (layout >= 0)
-        H5Pclose(layout);
-    if (!inside)
-        return h5_fail(f, e, ERR_FORMAT, "the data of '%s' does not lie in this file", name);
-    uint64_t need = 0, stored = H5Dget_storage_size(set);
-    bool fits = bytes_needed(s, &need) && stored <= f->size;
-    if (!fits || need > (packed ? stored * INFLATE_MOST : stored)) {
-        char shape[H5_SHAPE_TEXT];
-        return h5_fail(f, e, ERR_DAMAGED, "dataset '%s' claims to be %s, but only %llu bytes are stored", name, h5_shape_text(s, shape),
-                       (unsigned long long)stored);
-    }
-    return true;
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, bytes ? 521 : 0, bytes, H5D_CHUNK_CACHE_W0_DEFAULT);
+    hid_t id = H5Dopen2(f->id, name, access);
+    H5Pclose(access);
+    return id;
 }
 
 static bool set_open(h5 *f, const char *name, h5_set *set, err *e)
 {
     if (!h5_link_exists(f, name))
         return h5_fail(f, e, ERR_MISSING, "there is no dataset '%s'", name);
-    // No cache of chunks: ours are not packed, so that the system's pages serve, and a row alone can be read.
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access, 0, 0, H5D_CHUNK_CACHE_W0_DEFAULT);
-    *set = (h5_set){f, base_checked(strdup(name), strlen(name)), H5Dopen2(f->id, name, access), {0}};
-    bool ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
-    H5Pclose(access);
-    ok = ok && read_shape(f, set->id, name, &set->shape, e) && storage_ok(f, set->id, name, set->shape, e);
+    *set = (h5_set){f, base_checked(strdup(name), strlen(name)), open_with_cache(f, name, 0), {0}};
+    bool packed = false, ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
+    ok = ok && h5_layout_ok(f, set->id, name, &packed, e);
+    if (ok && packed) {
+        H5Dclose(set->id);
+        set->id = open_with_cache(f, name, H5_CHUNK_MOST);
+        ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
+    }
+    ok = ok && read_shape(f, set->id, name, &set->shape, e) && h5_storage_ok(f, set->id, name, set->shape, packed, e);
     if (!ok)
         set_close(set);
     return ok;

@@ -21,12 +21,14 @@ static void put_meta(json *o, const model_meta *m)
 static void put_state(json *o, const checkpoint_state *s)
 {
     json *state = json_object();
-#define STATE_INT(name, help) json_set_int(state, #name, s->name);
-#define STATE_NUM(name, help) json_set_num(state, #name, s->name);
-#define STATE_LATER           STATE_INT
+#define STATE_INT(name, least, most, help) json_set_int(state, #name, s->name);
+#define STATE_NUM(name, least, most, help) json_set_num(state, #name, s->name);
+#define STATE_ANY(name, help)              json_set_num(state, #name, s->name);
+#define STATE_LATER                        STATE_INT
 #include "train/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
+#undef STATE_ANY
 #undef STATE_LATER
     json_set(o, "state", state);
 }

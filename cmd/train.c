@@ -10,7 +10,8 @@
 
 static const option options[] = {
     {"run-dir", 0, OPT_TEXT, "DIR", "the run folder (default: runs/NAME-TIME)", false},
-    {"resume", 0, OPT_TEXT, "RUN", "go on with this run (or with one of its checkpoints) exactly where it was saved", false},
+    {"resume", 0, OPT_TEXT, "RUN",
+     "go on with this run (or one of its checkpoints) exactly where it was saved; auto: with --run-dir, or begin there", false},
     {"overwrite", 0, OPT_FLAG, NULL, "replace the run that --run-dir holds", false},
     {"profile", 0, OPT_COUNT, "N", "where the time of a step goes, the mean of N (10): profile.txt, trace.json in the run folder", false},
     {0},
@@ -121,12 +122,23 @@ static bool train_run(cmd *c, err *e)
                      .tick = on_tick,
                      .save_asked = on_save_asked,
                      .user = &v};
-    if (r.resume && r.run_dir && strcmp(r.resume, r.run_dir))
+    r.automatic = r.resume && !strcmp(r.resume, "auto");
+    if (r.automatic && !r.run_dir)
+        return err_set(e, ERR_USAGE,
+                       "--resume auto goes on in --run-dir DIR, or begins there; name it (a run called auto: --resume ./auto)");
+    if (r.resume && !r.automatic && r.run_dir && strcmp(r.resume, r.run_dir))
         return err_set(e, ERR_USAGE, "--resume goes on in the run's own folder; leave --run-dir out, or begin a new run with init_from=%s",
                        str_quoted(c->arena, r.resume));
     if (r.resume && r.overwrite)
         return err_set(e, ERR_USAGE, "--resume and --overwrite do not go together");
+    if (r.automatic)
+        r.resume = NULL;
     job *j = job_configure(&r, c->arena, e);
+    if (j && j->done) {
+        cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir, (long long)j->ended.steps);
+        train_report(c, j, &j->ended);
+        return true;
+    }
     bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
     job_close(j);
     return ok;
@@ -147,7 +159,7 @@ static void train_keys(strbuf *out)
 const command cmd_train = {
     .name = "train",
     .summary = "Trains a model as a configuration says",
-    .usage = "CONFIG [--run-dir DIR] [key=value ...] | --resume RUN",
+    .usage = "CONFIG [--run-dir DIR [--resume auto]] [key=value ...] | --resume RUN",
     .options = options,
     .args_max = 1,
     .keys = cmd_train_keys,
@@ -157,6 +169,7 @@ const command cmd_train = {
         "Ctrl-C (or SIGTERM) saves after the micro-batch under way, and prints how to go on; a second Ctrl-C leaves at once. SIGUSR1, "
         "or a\nfile named SAVE in the run folder, saves and goes on.",
     .more = train_keys,
-    .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir runs/first\nkmidi train --resume runs/first",
+    .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir runs/first\nkmidi train --resume runs/first\n"
+               "kmidi train configs/emotion_recognizer.yaml --run-dir runs/batch --resume auto",
     .run = train_run,
 };

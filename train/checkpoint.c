@@ -2,6 +2,7 @@
 // checkpoint.c: the HDF5 file of a run, written whole and read with suspicion.
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,10 @@
 #include "base/version.h"
 #include "lora/lora.h"
 #include "lora/merge.h"
+#include "train/checkpoint_internal.h"
 
 static const char FORMAT[] = "kmidi-checkpoint";
 static const char SIZES[] = "sizes"; // what model_configure reads, of a model whose sizes are options
-
-// The rows of /state
-
-typedef struct state_field {
-    const char *name;
-    bool integer, later;
-    size_t offset;
-} state_field;
-
-static const state_field fields[] = {
-#define STATE_INT(name, help)   {#name, true, false, offsetof(checkpoint_state, name)},
-#define STATE_NUM(name, help)   {#name, false, false, offsetof(checkpoint_state, name)},
-#define STATE_LATER(name, help) {#name, true, true, offsetof(checkpoint_state, name)},
-#include "train/checkpoint_state.def"
-#undef STATE_INT
-#undef STATE_NUM
-#undef STATE_LATER
-};
-enum { N_FIELDS = sizeof fields / sizeof *fields };
 
 static h5_shape one(h5_type type)
 {
@@ -95,17 +78,6 @@ static bool write_params(h5 *f, const char *group, const params *p, const float 
     return true;
 }
 
-static bool write_state(h5 *f, const checkpoint_state *s, err *e)
-{
-    for (int i = 0; i < N_FIELDS; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "state/%s", fields[i].name);
-        if (!h5_write(f, name, one(fields[i].integer ? H5_I64 : H5_F64), (const char *)s + fields[i].offset, e))
-            return false;
-    }
-    return true;
-}
-
 static bool write_all(h5 *f, const checkpoint_content *c, err *e)
 {
     char group[32];
@@ -118,7 +90,7 @@ static bool write_all(h5 *f, const checkpoint_content *c, err *e)
     }
     if (c->ema && !write_params(f, "ema", c->params, c->ema, true, e))
         return false;
-    return !c->state || write_state(f, c->state, e);
+    return !c->state || checkpoint_state_write(f, c->state, e);
 }
 
 bool checkpoint_save(const char *path, const checkpoint_content *c, err *e)
@@ -162,20 +134,6 @@ static bool read_about(checkpoint *k, arena *a, err *e)
     return true;
 }
 
-static bool read_state(checkpoint *k, err *e)
-{
-    k->has_state = h5_has(k->file, "state/step");
-    for (int i = 0; k->has_state && i < N_FIELDS; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "state/%s", fields[i].name);
-        if (fields[i].later && !h5_has(k->file, name))
-            continue;
-        if (!h5_read(k->file, name, one(fields[i].integer ? H5_I64 : H5_F64), (char *)&k->state + fields[i].offset, e))
-            return false;
-    }
-    return true;
-}
-
 static bool read_front(checkpoint *k, arena *a, err *e)
 {
     char *format;
@@ -189,7 +147,7 @@ static bool read_front(checkpoint *k, arena *a, err *e)
         return err_set(e, ERR_FORMAT, "'%s' is a checkpoint of format %lld, this kmidi reads %d; use the kmidi that wrote it", k->path,
                        (long long)version, CHECKPOINT_VERSION);
     if (!read_text(k->file, "meta/model", a, &model, e) || !read_text(k->file, "meta/config", a, &k->config, e) || !read_about(k, a, e) ||
-        !read_state(k, e))
+        !checkpoint_state_read(k, e))
         return false;
     k->model = model_find(model);
     if (!k->model)
@@ -388,10 +346,33 @@ bool checkpoint_start(checkpoint *k, params *p, err *e)
     return read_weights(k, p, (reading){.shadow = true, .begin = true}, e);
 }
 
+// Training ends where a number is not finite, so it saved none; nor a second moment, a mean of squares, below 0.
+static bool all_finite(const checkpoint *k, const char *group, const param *q, const float *x, err *e)
+{
+    float sum = 0, least = 0;
+    for (int64_t i = 0; i < q->count; i++)
+        sum += x[i] * 0, least = x[i] < least ? x[i] : least;
+    bool square = !strcmp(group, "optim/moment2");
+    return (sum == 0 && (!square || least >= 0)) || err_set(e, ERR_DAMAGED, "'%s': '%s/%s' holds numbers that are %s; no run wrote that",
+                                                            k->path, group, q->name, sum == 0 ? "below 0" : "not finite");
+}
+
 static bool read_trainable(checkpoint *k, const char *group, const params *p, float *to, err *e)
 {
+    for (int i = 0; i < p->n; i++) {
+        const param *q = &p->list[i];
+        if (q->goffset >= 0 && (!read_param(k, group, q, to + q->goffset, e) || !all_finite(k, group, q, to + q->goffset, e))) {
+            explain(k->path, e);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool weights_finite(checkpoint *k, const params *p, err *e)
+{
     for (int i = 0; i < p->n; i++)
-        if (p->list[i].goffset >= 0 && !read_param(k, group, &p->list[i], to + p->list[i].goffset, e)) {
+        if (!all_finite(k, group_of(&p->list[i]), &p->list[i], params_at(p, i), e)) {
             explain(k->path, e);
             return false;
         }
@@ -403,7 +384,7 @@ bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
     if (!k->has_state)
         return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path,
                        str_quoted(k->meta.arena, k->path));
-    if (!read_weights(k, p, (reading){0}, e))
+    if (!read_weights(k, p, (reading){0}, e) || !weights_finite(k, p, e))
         return false;
     for (int m = 0; m < p->n_moments; m++) {
         char group[32];

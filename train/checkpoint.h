@@ -39,16 +39,19 @@
 #include "models/model.h"
 
 enum { CHECKPOINT_VERSION = 1 };
+#define STATE_MOST INT64_C(1000000000000)
 
 // Where a run stands. One row a field in checkpoint_state.def: struct, writer, reader and comparison follow from it.
 typedef struct checkpoint_state {
-#define STATE_INT(name, help) int64_t name;
-#define STATE_NUM(name, help) double name;
-#define STATE_LATER           STATE_INT
+#define STATE_INT(name, least, most, help) int64_t name;
+#define STATE_NUM(name, least, most, help) double name;
+#define STATE_LATER                        STATE_INT
+#define STATE_ANY(name, help)              double name;
 #include "train/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
 #undef STATE_LATER
+#undef STATE_ANY
 } checkpoint_state;
 
 // Read

@@ -2,8 +2,10 @@
 // folder.c: making, locking and writing a run's folder.
 #include "train/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/str.h"
 
 // What a run writes, with checkpoints/*.h5: all that `overwrite` may remove.
 static const char *const own[] = {"config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
                                   "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
                                   "DONE",        "STOPPED",          "FAILED",      "SAVE"};
+enum { RECORD_MOST = 1 << 20 }; // bytes of an environment.json
 static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
 
 char *folder_name(const char *name, arena *a)
@@ -131,32 +135,123 @@ static void remove_own(const folder *f, arena *a)
     file_sweep(folder_file(f, "checkpoints", a));
 }
 
-static bool is_empty(const char *path, arena *a)
+// What a folder holds
+
+static bool is_folder(const char *path)
 {
-    size_t n;
-    file_list(a, path, "*", &n);
-    return !n;
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-folder *folder_create(const char *path, bool overwrite, const log_sink *inner, arena *a, err *e)
+static bool is_own(const char *name)
+{
+    bool own_name = !strcmp(name, ".lock");
+    for (size_t i = 0; !own_name && i < sizeof own / sizeof *own; i++)
+        own_name = fnmatch(own[i], name, 0) == 0;
+    return own_name;
+}
+
+static bool has_checkpoints(const char *path, arena *a)
+{
+    size_t n;
+    file_list(a, arena_printf(a, "%s/checkpoints", path), "*.h5", &n);
+    return n > 0;
+}
+
+// Names alone prove little (a config.yaml is in many a folder): kmidi's own record does, or its lock beside its folder of checkpoints.
+static bool is_run(const char *path, arena *a)
+{
+    size_t n;
+    struct stat st;
+    bool locked = lstat(arena_printf(a, "%s/.lock", path), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    if (locked && is_folder(arena_printf(a, "%s/checkpoints", path)))
+        return true;
+    char *text = file_read(a, arena_printf(a, "%s/environment.json", path), RECORD_MOST, &n, NULL);
+    json *j = text ? json_parse(text, n, NULL) : NULL;
+    bool own_record = json_str(json_get(j, "kmidi"), NULL) && json_get(j, "machine");
+    json_free(j);
+    return own_record;
+}
+
+// Nothing that could be lost: empty files of a run's names, and an empty folder of checkpoints.
+static bool is_hollow(const char *path, bool *empty, arena *a)
+{
+    DIR *d = opendir(path);
+    bool hollow = d != NULL;
+    *empty = true;
+    for (const struct dirent *f; hollow && (f = readdir(d));) {
+        struct stat st;
+        const char *name = f->d_name, *full = path_join(a, path, name);
+        bool none;
+        if (!strcmp(name, ".") || !strcmp(name, ".."))
+            continue;
+        *empty = false;
+        if (!strcmp(name, "checkpoints"))
+            hollow = lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && is_hollow(full, &none, a) && none;
+        else
+            hollow = is_own(name) && lstat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    }
+    if (d)
+        closedir(d);
+    return hollow;
+}
+
+folder_state folder_look(const char *path)
+{
+    arena a = {.name = "folder"};
+    bool empty = true;
+    folder_state is = FOLDER_FREE;
+    if (file_exists(path) && (!is_hollow(path, &empty, &a) || !empty))
+        is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN : has_checkpoints(path, &a) ? FOLDER_SAVED : FOLDER_BEGUN;
+    arena_free(&a);
+    return is;
+}
+
+static bool allowed(const char *path, const char *quoted, folder_how how, err *e)
+{
+    switch (folder_look(path)) {
+    case FOLDER_FREE:
+        return true;
+    case FOLDER_FOREIGN:
+        return err_set(e, ERR_USAGE, "'%s' holds files that are no run's; name an empty or a new folder", path);
+    case FOLDER_BEGUN:
+        return how != FOLDER_NEW ||
+               err_set(e, ERR_USAGE,
+                       "'%s' already holds a run, which ended before its first checkpoint; begin it anew by --resume auto "
+                       "or --overwrite, or name another folder",
+                       path);
+    case FOLDER_SAVED:
+        break;
+    }
+    if (how == FOLDER_RESTART)
+        return err_set(e, ERR_IO, "another kmidi has trained in '%s' meanwhile; give the command again to go on from there", path);
+    return how == FOLDER_OVERWRITE ||
+           err_set(
+               e, ERR_USAGE,
+               "'%s' already holds a run; go on with it by --resume %s, replace it by --overwrite, or name another folder (--resume auto "
+               "goes on where there is a run, and begins where there is none)",
+               path, quoted);
+}
+
+bool folder_allows(const char *path, folder_how how, err *e)
+{
+    arena a = {.name = "folder"};
+    const char *quoted = str_quoted(&a, path);
+    bool ok = allowed(path, quoted, how, e);
+    arena_free(&a);
+    return ok;
+}
+
+// Asked again under the lock: somebody else may have been there since.
+folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a, err *e)
 {
     folder *f = folder_at(path, inner, a);
-    if (file_exists(path) && !is_empty(path, a)) {
-        bool is_run = file_exists(folder_file(f, "config.yaml", a)) || file_exists(folder_file(f, "log.txt", a));
-        if (!overwrite || !is_run) {
-            (void)err_set(e, ERR_USAGE,
-                          is_run
-                              ? "'%s' already holds a run; go on with it by --resume %s, replace it by --overwrite, or name another folder"
-                              : "'%s' holds files that are no run's; name an empty or a new folder",
-                          path, str_quoted(a, path));
-            return NULL;
-        }
-    }
-    if (!file_make_dirs(folder_file(f, "checkpoints", a), e) || !take_lock(f, a, e)) {
+    if (!folder_allows(path, how, e) || !file_make_dirs(folder_file(f, "checkpoints", a), e) || !take_lock(f, a, e) ||
+        (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
         folder_close(f);
         return NULL;
     }
-    if (overwrite)
+    if (how != FOLDER_NEW)
         remove_own(f, a);
     if (open_files(f, a, e))
         return f;

@@ -12,7 +12,8 @@
 //     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
 //     SAVE               make this file to have a checkpoint saved now; it is removed
 //
-// A folder that holds anything is not written into without `overwrite` (which removes what a run had written, nothing else) or resuming.
+// A folder that holds anything is not written into unless it is a run's and is to be replaced (what a run had written is removed, nothing
+// else) or gone on with.
 // One process at a time: the folder is locked.
 #ifndef KMIDI_TRAIN_FOLDER_H
 #define KMIDI_TRAIN_FOLDER_H
@@ -30,9 +31,26 @@ typedef struct folder {
     char line[1 << 14];    // a metrics line under construction
 } folder;
 
+// What a folder holds, for one who wants to begin or to go on there.
+typedef enum folder_state {
+    FOLDER_FREE,    // it is not there, or empty
+    FOLDER_BEGUN,   // a run that has no checkpoint, or as much of one as a kill left
+    FOLDER_SAVED,   // a run with checkpoints
+    FOLDER_FOREIGN, // files that are no run's
+} folder_state;
+folder_state folder_look(const char *path);
+
+typedef enum folder_how {
+    FOLDER_NEW,       // only where nothing is
+    FOLDER_OVERWRITE, // a run is replaced
+    FOLDER_RESTART,   // one without a checkpoint is
+} folder_how;
+// Whether a run may begin there; ERR_USAGE names the ways that work.
+bool folder_allows(const char *path, folder_how how, err *e) MUST_CHECK;
+
 // "runs/NAME-20260131-235959", with "-2" behind it when that is taken.
 char *folder_name(const char *name, arena *a);
-folder *folder_create(const char *path, bool overwrite, const log_sink *inner, arena *a, err *e) MUST_CHECK;
+folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a, err *e) MUST_CHECK;
 // For going on; stale temporary files are removed. metrics.jsonl is cut to what the checkpoint knows by folder_cut.
 folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e) MUST_CHECK;
 bool folder_cut(folder *f, int64_t metrics_bytes, err *e) MUST_CHECK;

@@ -12,99 +12,7 @@
 #include "base/str.h"
 #include "train/report.h"
 
-// Configuration
-
-static config *read_config(const job *j, const char *text, const char *name, err *e)
-{
-    config *c = config_open(&train_table, j->a);
-    bool ok = text ? config_parse(c, text, strlen(text), name, e) : config_load(c, name, e);
-    for (int i = 0; ok && i < j->r.n_overrides; i++)
-        ok = config_override(c, j->r.overrides[i], e);
-    return ok && config_finish(c, e) ? c : NULL;
-}
-
-// A configuration file beside --resume is not needed; where it differs from the run's own, the run's own is used, and this is said.
-static bool compare_file(const job *j, const config *own, err *e)
-{
-    err difference = {0};
-    if (!j->r.config)
-        return true;
-    config *file = read_config(j, NULL, j->r.config, e);
-    if (!file)
-        return false;
-    if (!train_options_resumable(own, file, &difference))
-        log_say(j->r.env->log, LOG_WARN, "the run goes on with its own configuration: %s", difference.text);
-    return true;
-}
-
-static bool configure_resumed(job *j, err *e)
-{
-    job plain = *j;
-    plain.r.n_overrides = 0;
-    j->resume = checkpoint_find(j->a, j->r.resume, "last", e);
-    checkpoint *k = j->resume ? checkpoint_open(j->resume, j->a, e) : NULL;
-    checkpoint_close(k); // texts stay
-    if (!k)
-        return err_trail(e, "--resume");
-    if (!k->has_state)
-        return err_set(e, ERR_USAGE, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", j->resume,
-                       str_quoted(j->a, j->resume));
-    const char *name = arena_printf(j->a, "config of '%s'", j->resume);
-    const config *own = read_config(&plain, k->config, name, e);
-    if (!own || !compare_file(j, own, e))
-        return false;
-    j->resume_micro = k->state.micro_batch;
-    j->config = read_config(j, k->config, name, e);
-    j->run_dir = path_dir(j->a, path_dir(j->a, j->resume));
-    return j->config && train_options_resumable(own, j->config, e);
-}
-
-// The checkpoint that a new run begins from; NULL without one.
-static const char *begins_from(const job *j)
-{
-    return j->options.lora.r ? j->options.lora_base : j->options.init_from;
-}
-
-// Sizes that the configuration leaves open are those of the model that the run begins from.
-static bool adopt_sizes(job *j, err *e)
-{
-    train_options *o = &j->options;
-    const char *from = begins_from(j), *path;
-    if (!from || o->sized || !o->model->n_options)
-        return true;
-    if (!(path = checkpoint_find(j->a, from, "best", e)))
-        return err_trail(e, o->lora.r ? "lora.base" : "init_from");
-    checkpoint *k = checkpoint_open(path, j->a, e);
-    if (k && !strcmp(k->model->name, o->model->name))
-        o->model = k->model;
-    checkpoint_close(k);
-    return k != NULL;
-}
-
-job *job_configure(const job_request *r, arena *a, err *e)
-{
-    job *j = NEW(a, job, 1);
-    hw machine;
-    j->r = *r, j->a = a;
-    if (!r->resume && !r->config) {
-        (void)err_set(e, ERR_USAGE, "name a configuration, or --resume a run");
-        return NULL;
-    }
-    if (r->resume ? !configure_resumed(j, e) : !(j->config = read_config(j, NULL, r->config, e)))
-        return NULL;
-    if (r->budget && !config_override(j->config, arena_printf(a, "memory.budget=%llu", (unsigned long long)r->budget), e))
-        return NULL;
-    hw_read(&machine);
-    if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) || (!j->resume && !adopt_sizes(j, e)))
-        return NULL;
-    if (r->budget)
-        j->options.budget_from = "--budget";
-    strbuf text = {0};
-    config_print(j->config, &text);
-    j->config_text = arena_strdup(a, text.s);
-    strbuf_free(&text);
-    return j;
-}
+// Data and networks
 
 // A limit on what is mapped (ulimit -v, -d) bounds the budget too. Called when the library of products has taken its own.
 static void bound_budget(job *j)
@@ -119,21 +27,10 @@ static void bound_budget(job *j)
     o->room = r;
 }
 
-// Data and networks
-
-// What an adapter's base is decides the model's sizes too.
-static bool take_base(job *j, const checkpoint *k, err *e)
-{
-    if (strcmp(k->model->name, j->options.model->name))
-        return err_set(e, ERR_MISMATCH, "'%s' is a %s, and 'model' says %s", k->path, k->model->name, j->options.model->name);
-    j->options.model = k->model;
-    return true;
-}
-
 static bool check_data(job *j, err *e)
 {
     const char *path = j->resume;
-    const char *from = begins_from(j);
+    const char *from = job_begins_from(j);
     if (!path && !from)
         return true;
     if (!path && !(path = checkpoint_find(j->a, from, "best", e)))
@@ -143,7 +40,7 @@ static bool check_data(job *j, err *e)
     if (ok && !j->resume && meta_get(&k->meta, "settings"))
         ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"), arena_printf(j->a, "the checkpoint '%s'", path), e);
     if (ok && j->options.lora.r)
-        ok = take_base(j, k, e) && shards_hear_as(j->shards, k, j->a, e);
+        ok = shards_hear_as(j->shards, k, j->a, e);
     checkpoint_close(k);
     return ok;
 }
@@ -202,6 +99,10 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 {
     const train_options *o = &j->options;
     *micro_batch = o->micro_batch ? o->micro_batch : j->resume ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size) : 0;
+    if (j->resume && j->resume_micro > 0 && (o->batch_size * o->grad_accum) % j->resume_micro)
+        return err_set(e, ERR_DAMAGED,
+                       "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of a step; no run wrote that", j->resume,
+                       (long long)j->resume_micro, (long long)(o->batch_size * o->grad_accum));
     if (*micro_batch && !search)
         return true;
     if (!calibrate(o, setup_of, j, &j->costs, e) || !search_splits(o, setup_of, j, &j->search, e))
@@ -290,7 +191,7 @@ bool job_begin(job *j, err *e)
     const log_sink *log = j->r.env->log;
     if (!j->run_dir)
         j->run_dir = j->r.run_dir ? j->r.run_dir : folder_name(j->options.run_name ? j->options.run_name : j->options.model->name, j->a);
-    j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e) : folder_create(j->run_dir, j->r.overwrite, log, j->a, e);
+    j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e) : folder_create(j->run_dir, job_how(j), log, j->a, e);
     if (!j->folder || !write_record(j, e) || !trainer_attach(j->trainer, j->folder, e))
         return false;
     job_say_start(j);

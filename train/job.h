@@ -20,6 +20,7 @@ typedef struct job_request {
     int n_overrides;
     const char *run_dir; // NULL: runs/NAME-TIME
     const char *resume;  // run folder or checkpoint; NULL: a new run
+    bool automatic;      // run_dir is gone on with where it has a checkpoint, and begun where it has none; resume is NULL
     bool overwrite;
     uint64_t budget;     // instead of the configuration's; 0: as configured
     int profile_steps;   // 0: no profile
@@ -38,6 +39,8 @@ typedef struct job {
     const char *config_text; // resolved
     const char *resume;      // path of the checkpoint
     int64_t resume_micro;    // items that it computed at once
+    bool done;               // automatic, and the run in that folder has ended: there is nothing to do
+    trainer_result ended;    // then: what came of it
     uint64_t base;           // bytes resident before data and networks
     calibration costs;
     search_result search; // n 0: the split was given
@@ -65,6 +68,8 @@ typedef struct job_size {
     int64_t all, trainable, aside; // parameters; aside: of a probe for training only
 } job_size;
 job_size job_count(const job *j);
+const char *job_begins_from(const job *j); // the checkpoint that a new run begins from; NULL without one
+folder_how job_how(const job *j);
 // environment.json of a run.
 void job_environment(const job *j, strbuf *out);
 

@@ -43,7 +43,8 @@ struct trainer {
     double lr, norm;              // of the last step
     double log_seconds, log_wait; // step_seconds, wait_seconds at the last log line
     int64_t log_samples, log_step;
-    int64_t saved; // step of the last save, -1 before the first
+    bool last_whole; // last.h5 is known to be: it may become previous.h5
+    int64_t saved;   // step of the last save, -1 before the first
 };
 
 // trainer_build.c

@@ -117,11 +117,13 @@ static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
     if (!folder_sync(t->folder, e) || (t->events && !events_flush(t->events, e)))
         return false;
     t->state.metrics_bytes = t->folder->metrics_bytes;
-    if (file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
+    // a damaged `last`, which the run could not go on from, must not take the place of the one that it went on from
+    if (t->last_whole && file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
         return false;
     if (!write_last(t, last, e))
         return false;
     t->saved = t->state.step;
+    t->last_whole = true;
     return name_copies(t, new_best, epoch_end, a, e);
 }
 
@@ -160,9 +162,13 @@ bool trainer_resume(trainer *t, err *e)
     for (int i = 0; ok && i < k->meta.n; i++)
         if (str_starts(k->meta.keys[i], "adapter"))
             meta_set(&t->meta, k->meta.keys[i], k->meta.values[i]);
+    if (ok && k->state.seed != t->o->seed)
+        ok = err_set(e, ERR_DAMAGED, "'%s' is of seed %lld, and its configuration says %lld; no run wrote that", t->s.resume,
+                     (long long)k->state.seed, (long long)t->o->seed);
     if (ok) {
         t->state = k->state;
         t->saved = k->state.step;
+        t->last_whole = !strcmp(path_base(t->s.resume), "last.h5");
         resplit(t);
         if (t->state.batch < 0 || t->state.batch >= (int64_t)t->s.train.batches || k->state.epoch < 0 || k->state.step < 0)
             ok = err_set(e, ERR_MISMATCH, "'%s' stands at batch %lld of an epoch; the training data now have %llu: they are not the same",

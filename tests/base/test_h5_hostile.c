@@ -88,7 +88,7 @@ TEST(h5_tells_apart_what_is_no_hdf5_file)
     char *bytes = sample_bytes(&a, &n);
     const char *path = test_path("x.h5");
     EXPECT_ERR(read_all(test_path("gone.h5"), &e), e, ERR_MISSING, "gone.h5");
-    EXPECT_ERR(read_all(test_dir(), &e), e, ERR_IO, "is not a file");
+    EXPECT_ERR(read_all(test_dir(), &e), e, ERR_IO, "a file is needed here");
     write_bytes(path, "", 0);
     EXPECT_ERR(read_all(path, &e), e, ERR_EMPTY, "is empty");
     write_bytes(path, "RIFF....WAVEfmt ", 16);

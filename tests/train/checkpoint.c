@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // checkpoint.c (tests): everything comes back bit for bit; every damaged bit is noticed; a full disk leaves the old file.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void make(sample *s)
     params_init(s->p, 5);
     s->ema = NEW(&s->a, float, (size_t)s->p->grads_len);
     for (int64_t i = 0; i < s->p->grads_len; i++)
-        s->p->moment[0][i] = test_fill(1, (uint32_t)i, 1), s->p->moment[1][i] = test_fill(2, (uint32_t)i, 1),
+        s->p->moment[0][i] = test_fill(1, (uint32_t)i, 1), s->p->moment[1][i] = 1 + test_fill(2, (uint32_t)i, 1),
         s->ema[i] = test_fill(3, (uint32_t)i, 1);
     s->state = (checkpoint_state){.step = 12, .epoch = 3, .batch = 1, .seed = 5, .best = 0.1 + 0.2, .best_step = 9, .seconds = 1.5};
     s->meta.arena = &s->a;
@@ -201,4 +202,80 @@ TEST(checkpoint_keeps_a_models_sizes)
     checkpoint_close(k);
     params_release(p);
     arena_free(&a);
+}
+
+// Numbers with right checksums that no run wrote: each field below and above its range, and a few together that cannot be.
+static void expect_refused(const checkpoint_state *state, const char *what)
+{
+    sample s;
+    arena a = {0};
+    err e = {0};
+    make(&s);
+    params_release(s.p);
+    s.p = params_open(&s.a); // the weights are not asked
+    s.state = *state;
+    EXPECT_OK(save(&s, test_path("f.h5"), NULL, &e), e);
+    checkpoint *k = checkpoint_open(test_path("f.h5"), &a, &e);
+    test_expect(!k && e.code == ERR_DAMAGED && test_has(e.text, "no run wrote that"), __FILE__, __LINE__, "%s: %s", what, e.text);
+    checkpoint_close(k);
+    params_release(s.p);
+    arena_free(&s.a), arena_free(&a);
+}
+
+TEST(checkpoint_refuses_a_state_that_no_run_wrote)
+{
+    const checkpoint_state good = {.step = 12, .epoch = 3, .batch = 1, .seed = 5, .best_step = 9};
+    const int64_t counts[] = {-2, INT64_MAX};
+    const double numbers[] = {(double)NAN, -1e300};
+#define STATE_INT(name, least, most, help)                                                                                                 \
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {                                                                          \
+        checkpoint_state s = good;                                                                                                         \
+        s.name = counts[i];                                                                                                                \
+        expect_refused(&s, #name);                                                                                                         \
+    }
+#define STATE_NUM(name, least, most, help)                                                                                                 \
+    for (size_t i = 0; i < (isinf((double)(least)) ? 1 : sizeof numbers / sizeof *numbers); i++) {                                         \
+        checkpoint_state s = good;                                                                                                         \
+        s.name = numbers[i];                                                                                                               \
+        expect_refused(&s, #name);                                                                                                         \
+    }
+#define STATE_LATER STATE_INT
+#define STATE_ANY(name, help)
+#include "train/checkpoint_state.def"
+#undef STATE_INT
+#undef STATE_NUM
+#undef STATE_LATER
+#undef STATE_ANY
+    checkpoint_state s = good;
+    s.micro_batch = (INT64_C(1) << 32) + 1;
+    expect_refused(&s, "micro_batch");
+    s = good, s.best_step = 13;
+    expect_refused(&s, "best_step after step");
+    s = good, s.evaluated = 13;
+    expect_refused(&s, "evaluated after step");
+}
+
+TEST(checkpoint_refuses_moments_that_no_run_wrote)
+{
+    static const struct {
+        int moment; // -1: weights, 2: averages
+        float value;
+    } wrong[] = {{0, NAN}, {0, INFINITY}, {1, NAN}, {1, -1}, {-1, NAN}, {2, -INFINITY}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sample s;
+        arena a = {0};
+        err e = {0};
+        make(&s);
+        float *at = wrong[i].moment < 0 ? s.p->weights : wrong[i].moment == 2 ? s.ema : s.p->moment[wrong[i].moment];
+        at[7] = wrong[i].value;
+        EXPECT_OK(save(&s, test_path("f.h5"), s.ema, &e), e);
+        checkpoint *k = checkpoint_open(test_path("f.h5"), &a, &e);
+        params *p = declared(&a, 4);
+        float *ema = NEW(&a, float, (size_t)p->grads_len);
+        EXPECT_OK(k != NULL, e);
+        EXPECT_ERR(k && checkpoint_resume(k, p, ema, &e), e, ERR_DAMAGED, "no run wrote that");
+        checkpoint_close(k);
+        params_release(s.p), params_release(p);
+        arena_free(&s.a), arena_free(&a);
+    }
 }

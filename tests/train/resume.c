@@ -10,13 +10,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/h5.h"
 #include "base/hw.h"
 #include "base/rng.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
 #include "tests/train/small.h"
-
-enum { STEPS = 40, KILLS = 16 };
 
 // Starts the program with its output thrown away.
 static pid_t start(const char *const arguments[])
@@ -46,104 +45,235 @@ static void sleep_for(double seconds)
     usleep((useconds_t)(seconds * 1e6));
 }
 
-typedef struct side {
-    checkpoint *k;
-    params *p;
-    char *metrics;
-} side;
-
-static side look(const char *dir, arena *a)
+// Two checkpoints, dataset by dataset: weights, adapters, averages, moments, state, all by the checksum of their bytes. What a clock says
+// differs.
+static int compare_group(h5 *x, h5 *y, const char *group, arena *a)
 {
-    err e = {0};
+    static const char *const others[] = {"state/seconds", "state/metrics_bytes", "meta/config"};
+    char **names, *one, *other;
     size_t n;
-    side s = {.k = checkpoint_open(arena_printf(a, "%s/checkpoints/last.h5", dir), a, &e), .p = params_open(a)};
-    EXPECT_OK(s.k != NULL, e);
-    model_dims d = {.batch = 1, .time = 2, .classes = 3};
-    EXPECT_OK(s.k && model_build(s.k->model, s.p, &d, a, &e) && params_allocate(s.p, 2, &e) && checkpoint_resume(s.k, s.p, NULL, &e), e);
-    char *text = file_read(a, arena_printf(a, "%s/metrics.jsonl", dir), 1 << 24, &n, &e);
-    EXPECT_OK(text != NULL, e);
-    s.metrics = text ? small_without_clock(text) : "";
-    return s;
+    err e = {0};
+    int datasets = 0;
+    EXPECT_OK(h5_list(x, group, a, &names, &n, &e), e);
+    for (size_t i = 0; names && i < n; i++) {
+        const char *name = !strcmp(group, "/") ? names[i] : arena_printf(a, "%s/%s", group, names[i]);
+        if (!h5_get_text(x, name, "sha256", a, &one, NULL)) {
+            datasets += compare_group(x, y, name, a);
+            continue;
+        }
+        bool same = h5_get_text(y, name, "sha256", a, &other, NULL) && !strcmp(one, other);
+        test_expect(same || !strcmp(name, others[0]) || !strcmp(name, others[1]) || !strcmp(name, others[2]), __FILE__, __LINE__,
+                    "'%s' differs", name);
+        datasets++;
+    }
+    return datasets;
 }
 
-// All of the state but what a clock says.
-static bool same_state(checkpoint_state x, checkpoint_state y)
+static char *metrics_of(const char *dir, arena *a)
 {
-    x.seconds = y.seconds = 0;
-    x.metrics_bytes = y.metrics_bytes = 0;
-    return !memcmp(&x, &y, sizeof x);
+    size_t n;
+    err e = {0};
+    char *text = file_read(a, arena_printf(a, "%s/metrics.jsonl", dir), 1 << 24, &n, &e);
+    return text ? small_without_clock(text) : NULL;
+}
+
+static int64_t saved_step(const char *dir, arena *a)
+{
+    checkpoint *k = checkpoint_open(arena_printf(a, "%s/checkpoints/last.h5", dir), a, NULL);
+    int64_t step = k ? k->state.step : -1;
+    checkpoint_close(k);
+    return step;
 }
 
 static void expect_same(const char *one, const char *other, int64_t steps)
 {
     arena a = {0};
-    side x = look(one, &a), y = look(other, &a);
-    if (x.k && y.k) {
-        EXPECT(same_state(x.k->state, y.k->state));
-        EXPECT_INT(x.k->state.step, steps);
-        EXPECT(!memcmp(x.p->weights, y.p->weights, sizeof(float) * (size_t)x.p->weights_len));
-        for (int m = 0; m < 2; m++)
-            EXPECT(!memcmp(x.p->moment[m], y.p->moment[m], sizeof(float) * (size_t)x.p->grads_len));
-        EXPECT(!strcmp(x.metrics, y.metrics));
-    }
-    params_release(x.p), params_release(y.p);
-    checkpoint_close(x.k), checkpoint_close(y.k);
+    err e = {0};
+    size_t n;
+    h5 *x = h5_open(arena_printf(&a, "%s/checkpoints/last.h5", one), &e),
+       *y = h5_open(arena_printf(&a, "%s/checkpoints/last.h5", other), &e);
+    EXPECT_OK(x && y && h5_verify(x, &n, &e) && h5_verify(y, &n, &e), e);
+    if (x && y)
+        EXPECT(compare_group(x, y, "/", &a) > 30 && compare_group(y, x, "/", &a) > 30);
+    h5_close(x), h5_close(y);
+    EXPECT_INT(saved_step(other, &a), steps);
+    EXPECT_STR(metrics_of(other, &a), metrics_of(one, &a));
+    EXPECT_INT(test_shell(NULL, "find %s -name '*.tmp-*' | grep .", other), 1);
     arena_free(&a);
 }
 
-static int run_killed(const char *const fresh[], const char *const resume[], double whole)
+// A way of training, and the command that begins it and goes on with it alike.
+typedef struct way {
+    const char *name, *model; // of songs; NULL: the small corpus of sounds
+    const char *more[6];
+    int64_t steps;
+} way;
+
+static const way ways[] = {
+    {"plain", NULL, {"train.epochs=10", "data.balance=class_weights"}, 40},
+    {"ema", "harmony_predictor", {"train.epochs=3", "train.grad_accum=2", "train.ema=0.9", "optim.name=muon"}, 45},
+    {"lora", NULL, {"train.epochs=10", "lora.r=2", "lora.target_modules=[fc1]", "train.ema=0.5"}, 40},
+    {"augmented",
+     "melody_transformer",
+     {"train.epochs=3", "data.augment.transpose=[-3, 3]", "data.augment.stretch=[0.9, 1.1]", "data.augment.drop=0.1"},
+     0},
+};
+
+enum { SAVES = 5 }; // place in the command
+
+typedef struct trial {
+    char yaml[1100], whole[1100], parts[1100], base[1200];
+    const char *command[20];
+    int64_t steps;
+    double seconds; // of the whole
+    rng draws;
+    uint32_t drawn;
+} trial;
+
+static void put(trial *t, const char *argument)
 {
-    rng r = rng_stream(4711, "kills", 0);
-    int kills = 0, status = -1;
-    bool begun = false;
-    for (int attempt = 0; status != 0 && attempt < 200; attempt++) {
-        pid_t pid = start(begun ? resume : fresh);
-        double delay = kills < KILLS ? whole * (double)(0.03f + 0.25f * rng_uniform(r, 0, (uint32_t)attempt)) : 60;
-        for (double began = hw_seconds(); (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
-            sleep_for(0.001);
-        if (status < 0) {
-            kill(pid, SIGKILL);
-            kills++;
-            status = ended(pid, true);
-        }
-        EXPECT(status == 0 || status == 128 + SIGKILL || (!begun && status == 1));
-        begun = file_exists(resume[3]) && test_shell(NULL, "ls %s/checkpoints/last.h5", resume[3]) == 0;
+    size_t n = 0;
+    while (t->command[n])
+        n++;
+    t->command[n] = argument;
+}
+
+// The run that is left alone, and the command for the other.
+static void trial_open(trial *t, const way *w)
+{
+    strbuf line = {0};
+    arena a = {0};
+    *t = (trial){.draws = rng_stream(4711, w->name, 0)};
+    const char *data = test_path(arena_printf(&a, "%s-data", w->name));
+    snprintf(t->yaml, sizeof t->yaml, "%s", w->model ? corpus_make_songs(data, w->model) : corpus_make(data));
+    snprintf(t->whole, sizeof t->whole, "%s-whole", test_path(w->name));
+    snprintf(t->parts, sizeof t->parts, "%s-parts", test_path(w->name));
+    put(t, "kmidi"), put(t, "train"), put(t, t->yaml), put(t, "--resume"), put(t, "auto"), put(t, "train.save_every_steps=1");
+    for (int i = 0; i < 6 && w->more[i]; i++)
+        put(t, w->more[i]);
+    if (!strcmp(w->name, "lora")) {
+        EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/base train.epochs=1", test_kmidi(), t->yaml, test_dir()), 0);
+        snprintf(t->base, sizeof t->base, "lora.base=%s/base", test_dir());
+        put(t, t->base);
     }
-    EXPECT_INT(status, 0);
+    for (int i = 1; t->command[i]; i++)
+        strbuf_printf(&line, " '%s'", t->command[i]);
+    double began = hw_seconds();
+    EXPECT_INT(test_shell(NULL, "%s%s --run-dir %s", test_kmidi(), line.s, t->whole), 0);
+    t->seconds = hw_seconds() - began;
+    t->steps = saved_step(t->whole, &a);
+    EXPECT(!w->steps || t->steps == w->steps);
+    put(t, "--run-dir"), put(t, t->parts);
+    strbuf_free(&line);
+    arena_free(&a);
+}
+
+static double draw(trial *t)
+{
+    return (double)rng_uniform(t->draws, 0, t->drawn++);
+}
+
+// Killed at any instant until it is done, again from the beginning when that was too soon: ends with the same bits every time.
+static int kill_at_random(trial *t, int most)
+{
+    int kills = 0;
+    while (kills < most) {
+        int status = -1;
+        EXPECT_INT(test_shell(NULL, "rm -rf %s", t->parts), 0);
+        while (status != 0) {
+            pid_t pid = start(t->command);
+            double delay = kills < most ? t->seconds * (0.03 + 0.25 * draw(t)) : 60;
+            for (double began = hw_seconds(); (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
+                sleep_for(0.001);
+            if (status < 0) {
+                kill(pid, SIGKILL);
+                kills++;
+                status = ended(pid, true);
+            }
+            if (!EXPECT(status == 0 || status == 128 + SIGKILL))
+                return kills;
+        }
+        expect_same(t->whole, t->parts, t->steps);
+    }
+    EXPECT_INT(test_shell(NULL, "%s verify %s/checkpoints/*.h5", test_kmidi(), t->parts), 0);
     return kills;
 }
 
-// The run of `yaml` left alone, and one that is killed again and again, end with the same bits.
-static void kill_and_go_on(const char *yaml, const char *epochs, const char *more, int64_t steps)
+// What was computed is saved: the last line of metrics.jsonl is of the checkpoint's step.
+static void expect_nothing_lost(trial *t)
 {
-    char whole[1100], parts[1100];
-    snprintf(whole, sizeof whole, "%s", test_path("whole"));
-    snprintf(parts, sizeof parts, "%s", test_path("parts"));
-    double began = hw_seconds();
-    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s --overwrite train.save_every_steps=1 train.ema=0.5 %s %s", test_kmidi(), yaml,
-                          whole, epochs, more),
-               0);
-    double seconds = hw_seconds() - began;
-    const char *fresh[] = {"kmidi",         "train", yaml, "--run-dir", parts, "--overwrite", "train.save_every_steps=1",
-                           "train.ema=0.5", epochs,  more, NULL};
-    const char *resume[] = {"kmidi", "train", "--resume", parts, NULL};
-    EXPECT(run_killed(fresh, resume, seconds) >= 4);
-    expect_same(whole, parts, steps);
-    EXPECT_INT(test_shell(NULL, "test -z \"$(ls %s/checkpoints | grep tmp)\"", parts), 0);
-    EXPECT_INT(test_shell(NULL, "%s verify %s/checkpoints/*.h5 || test $? = 2", test_kmidi(), parts), 0);
-    // what is done stays done
-    EXPECT_INT(test_shell(NULL, "%s train --resume %s", test_kmidi(), parts), 0);
-    expect_same(whole, parts, steps);
+    arena a = {0};
+    const char *text = metrics_of(t->parts, &a), *last = text;
+    for (const char *p = text; p && (p = strstr(p, "\"step\": "));)
+        last = p += strlen("\"step\": ");
+    if (text && *text)
+        EXPECT_INT(saved_step(t->parts, &a), atoll(last));
+    arena_free(&a);
 }
 
-TEST(resume_after_kill_is_bit_exact)
+static int stop_by_pairs(trial *t, int most)
 {
-    kill_and_go_on(corpus_make(test_path("data")), "train.epochs=10", "data.balance=class_weights", STEPS);
+    int pairs = 0;
+    while (pairs < most) {
+        int status = -1;
+        EXPECT_INT(test_shell(NULL, "rm -rf %s", t->parts), 0);
+        while (status != 0) {
+            pid_t pid = start(t->command);
+            double delay = pairs < most ? t->seconds * (0.1 + 0.5 * draw(t)) : 60, gap = 0.05 * draw(t);
+            for (double began = hw_seconds(); (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
+                sleep_for(0.001);
+            if (status < 0) {
+                kill(pid, SIGTERM);
+                sleep_for(gap);
+                kill(pid, SIGTERM);
+                pairs++;
+                status = ended(pid, true);
+                expect_nothing_lost(t);
+            }
+            if (!EXPECT(status == 0 || status == 75 || status == 128 + SIGTERM)) // the last: before main had begun
+                return pairs;
+        }
+        expect_same(t->whole, t->parts, t->steps);
+    }
+    return pairs;
 }
 
-TEST(resume_after_kill_is_bit_exact_on_songs)
+// KMIDI_KILLS=300 and KMIDI_PAIRS=100 are the figures of the documents.
+static int asked(const char *name, int usual)
 {
-    kill_and_go_on(corpus_make_songs(test_path("songs"), "harmony_predictor"), "train.epochs=3", "train.grad_accum=2", 45);
+    const char *text = getenv(name);
+    return text ? (atoi(text) + 3) / 4 : usual;
+}
+
+static void try_way(int i)
+{
+    trial t;
+    trial_open(&t, &ways[i]);
+    int kills = kill_at_random(&t, asked("KMIDI_KILLS", 4));
+    t.command[SAVES] = "train.save_every=0"; // then a stop is what saves
+    int pairs = stop_by_pairs(&t, asked("KMIDI_PAIRS", 2));
+    if (getenv("KMIDI_KILLS"))
+        printf("%s: %d times killed, %d pairs of SIGTERM: the same bits\n", ways[i].name, kills, pairs);
+}
+
+TEST(resume_after_kills_and_pairs_plain)
+{
+    try_way(0);
+}
+
+TEST(resume_after_kills_and_pairs_with_averages)
+{
+    try_way(1);
+}
+
+TEST(resume_after_kills_and_pairs_of_adapters)
+{
+    try_way(2);
+}
+
+TEST(resume_after_kills_and_pairs_with_augmentation)
+{
+    try_way(3);
 }
 
 TEST(resume_after_signals)
