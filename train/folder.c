@@ -201,7 +201,7 @@ folder_state folder_look(const char *path)
     arena a = {.name = "folder"};
     bool empty = true;
     folder_state is = FOLDER_FREE;
-    if (file_exists(path) && (!is_hollow(path, &empty, &a) || !empty))
+    if (is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
         is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN : has_checkpoints(path, &a) ? FOLDER_SAVED : FOLDER_BEGUN;
     arena_free(&a);
     return is;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
+#include "train/checkpoint.h"
 
 static char yaml[1100], dir[1024], program[5000];
 
@@ -194,4 +195,58 @@ TEST(begin_from_a_model_of_other_sizes)
     EXPECT_INT(test_shell(&out, "cd %s; %s train %s --run-dir v init_from=t transformer.layers=2 train.epochs=1", dir, program, songs), 1);
     EXPECT_HAS(out, "layers=1");
     EXPECT_HAS(out, "layers=2");
+}
+
+// Rewrites the run's last checkpoint with another state, checksums and all.
+static void forge(const char *run, const checkpoint_state *state)
+{
+    arena a = {0};
+    err e = {0};
+    const char *path = arena_printf(&a, "%s/checkpoints/last.h5", test_path(run));
+    checkpoint *k = checkpoint_open(path, &a, &e);
+    params *p = params_open(&a);
+    model_dims d = {.batch = 1, .time = 2, .classes = 3};
+    EXPECT_OK(k && model_build(k->model, p, &d, &a, &e) && params_allocate(p, 2, &e) && checkpoint_resume(k, p, NULL, &e), e);
+    checkpoint_content c = {k->model, k->config, &k->meta, p, state, NULL};
+    checkpoint_close(k);
+    EXPECT_OK(checkpoint_save(path, &c, &e), e);
+    params_release(p);
+    arena_free(&a);
+}
+
+static checkpoint_state state_of(const char *run)
+{
+    arena a = {0};
+    err e = {0};
+    checkpoint *k = checkpoint_open(arena_printf(&a, "%s/checkpoints/last.h5", test_path(run)), &a, &e);
+    EXPECT_OK(k != NULL, e);
+    checkpoint_state s = k ? k->state : (checkpoint_state){0};
+    checkpoint_close(k);
+    arena_free(&a);
+    return s;
+}
+
+TEST(begin_never_from_a_forged_state)
+{
+    const char *out;
+    open_corpus();
+    EXPECT_INT(train(&out, "$Y --run-dir x train.epochs=1"), 0);
+    checkpoint_state good = state_of("x"), s = good;
+    s.micro_batch = 5000000;
+    forge("x", &s);
+    EXPECT_INT(train(&out, "--resume x train.epochs=2"), 1);
+    EXPECT_HAS(out, "'state/micro_batch' is 5000000, which does not divide the 8 items of a step");
+    EXPECT_INT(train(&out, "--resume x train.epochs=2 memory.micro_batch=4"), 1);
+    EXPECT_HAS(out, "does not divide");
+    s = good, s.batch = 2000000000;
+    forge("x", &s);
+    EXPECT_INT(train(&out, "--resume x train.epochs=2"), 1);
+    EXPECT_HAS(out, "they are not the same");
+    s = good, s.seed++;
+    forge("x", &s);
+    EXPECT_INT(train(&out, "--resume x train.epochs=2"), 1);
+    EXPECT_HAS(out, "is of seed 12, and its configuration says 11");
+    s = good, s.metrics_bytes = INT64_C(1) << 40; // longer than the file: said, and gone on
+    forge("x", &s);
+    EXPECT_INT(train(&out, "--resume x train.epochs=2"), 0);
 }
