@@ -65,7 +65,7 @@ SLOW    := $(filter-out $(FAST),$(ROOMS))
 SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm_accelerate.c),$(foreach r,$(SLOW),$(wildcard $(r)/*.c)))
 FASTSRC := $(foreach r,$(FAST),$(wildcard $(r)/*.c))
 TESTSRC := $(wildcard tests/*.c tests/*/*.c)
-TESTSRC := $(filter-out tests/fuzz/%,$(TESTSRC))
+TESTSRC := $(filter-out tests/fuzz/% tests/faults/shim.c,$(TESTSRC))
 PROTO   := $(wildcard train/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
@@ -96,7 +96,12 @@ $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
 $(OUT)/libkmidi.a: $(OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
-$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a
+# Preloaded by the tests of faults; it replaces functions of glibc.
+SHIM    := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release,$(CONFIG)),$(OUT)/tests/faults/shim.so))
+$(OUT)/tests/faults/shim.so: tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -std=gnu17 -Wall -Wextra -Werror -O2 -g -shared -fPIC -fvisibility=hidden -o $@ $< -ldl
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a | $(SHIM)
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)

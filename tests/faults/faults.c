@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// faults.c (tests): any call of the system may fail. Whichever does, a command ends in one sentence and exit status 1, or goes on and gives
+// what it gives without the fault; no file under a final name is damaged, and no temporary one is left.
+//
+// tests/faults/shim.c lets the n-th call of a kind fail. `make test` takes a sample; KMIDI_FAULTS=N takes up to N places of each kind in
+// each command, and KMIDI_FAULT_ONLY=train,malloc one command or kind of them; both print a table.
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/h5.h"
+#include "base/str.h"
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+#include "tests/train/small.h"
+
+// What is run: %1$s is the fixture's folder, %2$s that of what is written.
+static const struct {
+    const char *name, *line;
+} commands[] = {
+    {"train", "train %1$s/dynamics_engine.yaml --run-dir %2$s/run train.epochs=1"},
+    {"resume", "train --resume %2$s/run train.epochs=2"},
+    {"prepare", "prepare configs/data/synth.yaml --out %2$s/shards --jobs 1 features=[groove,tokens] synth.items=6 synth.seconds=4"},
+    {"prepare", "prepare configs/data/audio_manifest.yaml --out %2$s/mel --jobs 1 root=%1$s/corpus index=%1$s/corpus/manifest.jsonl"},
+    {"synth", "synth %2$s/c --items 3 --seconds 1 --threads 1"},
+    {"export", "export %1$s/run --format onnx -o %2$s/x.onnx"},
+    {"export", "export %1$s/run --format safetensors -o %2$s/x.safetensors"},
+    {"export", "export %1$s/adapted --format adapter -o %2$s/adapter"},
+    {"import", "import %1$s/x.safetensors --model dynamics_engine -o %2$s/x.h5"},
+    {"merge", "merge %1$s/run %1$s/adapter -o %2$s/merged.h5"},
+    {"generate", "generate %1$s/melody --emotion joy --bars 2 --seed 3 -o %2$s/x.mid -w %2$s/x.wav --simple-tones"},
+    {"eval", "eval %1$s/run --data '%1$s/val-*.h5' --json"},
+    {"predict", "predict %1$s/ears %1$s/corpus/wav/00000.wav --json"},
+    {"verify", "verify %1$s/run/checkpoints/last.h5 %1$s/x.onnx %1$s/x.safetensors %1$s/corpus/wav/00000.wav %1$s/adapter"},
+    {"inspect", "inspect %1$s/run/checkpoints/last.h5"},
+    {"plan", "plan %1$s/dynamics_engine.yaml --svg %2$s/x.svg"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct {
+    const char *kind;
+    int number[2]; // errno in turn; 0: a short write
+} kinds[] = {
+    {"write", {5, 28}},  {"write", {0, 4}},  {"stdio", {5, 28}},   {"fsync", {5, 28}},  {"ftruncate", {5, 27}},      {"rename", {5, 13}},
+    {"link", {5, 1}},    {"unlink", {5, 1}}, {"mkdir", {28, 13}},  {"close", {5, 122}}, {"open", {5, 24}},           {"read", {5, 4}},
+    {"flock", {37, 95}}, {"fork", {11, 12}}, {"malloc", {12, 12}}, {"mmap", {12, 12}},  {"pthread_create", {11, 11}}};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+// Libraries that crash or leave when a small piece of memory of their own is refused: called by them, whatever comes of it. Files under
+// final names are whole all the same.
+static const struct {
+    const char *kind, *library, *why;
+} listed[] = {
+    {"malloc", "libhdf5",
+     "1.10 follows a null pointer (H5A__close) or calls exit(-1) (H5I_register); we ask for room before we enter it (h5.c)"},
+    {"malloc", "libfftw3", "asserts that it gets memory for its plans"},
+    {"malloc", "libgomp", "leaves by exit(1) with a line of its own"},
+    {"pthread_create", "libgomp", "the same"},
+};
+
+typedef enum outcome { SAID, WENT_ON, LISTED, NOT_REACHED, OUTCOMES } outcome;
+
+typedef struct faults {
+    char base[300], out[320], shim[PATH_MAX];
+    int count[COMMANDS][KINDS][OUTCOMES];
+    char *reference[2], *before; // the outputs without a fault, twice; what lay there at first
+} faults;
+
+// ---- What a command left
+
+static strbuf *walked; // nftw hands nothing through
+
+static void add_sums(h5 *f, const char *group, int depth, strbuf *out)
+{
+    arena a = {0};
+    char **names, *sum;
+    size_t n;
+    if (!h5_list(f, group, &a, &names, &n, NULL))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = strcmp(group, "/") ? arena_printf(&a, "%s/%s", group, names[i]) : names[i];
+        if (!strcmp(path, "meta") || !strcmp(path, "state/seconds") || !strcmp(path, "state/metrics_bytes"))
+            continue;
+        if (h5_get_text(f, path, "sha256", &a, &sum, NULL))
+            strbuf_printf(out, " %s=%.12s", path, sum);
+        else if (depth < 3)
+            add_sums(f, path, depth + 1, out);
+    }
+    arena_free(&a);
+}
+
+// A line for each file: its name, and what it holds, as far as that is the same every time.
+static int add_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    static const char *const logs[] = {"log.txt", "environment.json", ".lock", "report.html", "curve.svg", "DONE", "FAILED", "STOPPED"};
+    const char *name = path + where->base;
+    (void)st;
+    if (type != FTW_F || str_starts(name, "events.out") || str_starts(name, "metrics.jsonl"))
+        return 0;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
+        if (!strcmp(name, logs[i]))
+            return 0;
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    strbuf_printf(walked, "%s", name);
+    if (str_ends(name, ".h5")) {
+        h5 *f = h5_open(path, &e);
+        if (f && h5_verify(f, &n, &e))
+            add_sums(f, "/", 0, walked);
+        else
+            strbuf_printf(walked, " DAMAGED: %s", e.text);
+        h5_close(f);
+    } else {
+        const char *bytes = file_read(&a, path, 1 << 28, &n, &e);
+        strbuf_printf(walked, " %zu %08x", n, bytes ? crc32c(bytes, n) : 0);
+    }
+    strbuf_add(walked, "\n", 1);
+    arena_free(&a);
+    return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// Sorted lines of what lies in `dir`.
+static char *contents(const char *dir, arena *a)
+{
+    strbuf found = {0}, sorted = {0};
+    walked = &found;
+    strbuf_add(&found, "", 0);
+    nftw(dir, add_file, 16, FTW_PHYS);
+    char *lines[400], *rest = found.s;
+    size_t n = 0;
+    for (char *line; n < 400 && (line = strsep(&rest, "\n")) && *line;)
+        lines[n++] = line;
+    qsort(lines, n, sizeof *lines, by_text);
+    strbuf_add(&sorted, "", 0);
+    for (size_t i = 0; i < n; i++)
+        strbuf_printf(&sorted, "%s\n", lines[i]);
+    char *text = arena_strdup(a, sorted.s);
+    strbuf_free(&found);
+    strbuf_free(&sorted);
+    return text;
+}
+
+// Line `name` of `text`; NULL when there is none.
+static const char *line_of(const char *text, const char *name, size_t n)
+{
+    for (const char *p = text; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+        if (!strncmp(p, name, n) && p[n] == ' ')
+            return p;
+    return NULL;
+}
+
+static bool same_line(const char *a, const char *b)
+{
+    size_t n = strcspn(a, "\n");
+    return n == strcspn(b, "\n") && !strncmp(a, b, n);
+}
+
+// What is wrong with a file that lies there: a temporary one, a damaged one, one that is neither as it would be without the fault nor as it
+// was before; NULL: nothing. `whole`: all of them must be there.
+static const char *wrong_file(const faults *f, const char *now, bool whole, bool swept, arena *a)
+{
+    for (const char *p = now; *p; p = strchr(p, '\n') + 1) {
+        size_t n = strcspn(p, " ");
+        const char *was = line_of(f->reference[0], p, n), *again = line_of(f->reference[1], p, n);
+        bool temp = strstr(p, ".tmp-") && strstr(p, ".tmp-") < strchr(p, '\n');
+        bool damaged = strstr(p, "DAMAGED") && strstr(p, "DAMAGED") < strchr(p, '\n');
+        if (temp && !swept)
+            continue;
+        if (temp || damaged)
+            return arena_printf(a, "%.*s", (int)strcspn(p, "\n"), p);
+        bool steady = was && again && same_line(was, again) && (whole || !str_ends(arena_printf(a, "%.*s", (int)n, p), ".h5"));
+        const char *before = line_of(f->before, p, n);
+        if (steady && !same_line(p, was) && (whole || !before || !same_line(p, before)))
+            return arena_printf(a, "'%.*s' instead of '%.*s'", (int)strcspn(p, "\n"), p, (int)strcspn(was, "\n"), was);
+    }
+    for (const char *p = f->reference[0]; whole && *p; p = strchr(p, '\n') + 1)
+        if (*p != '.' && !line_of(now, p, strcspn(p, " ")))
+            return arena_printf(a, "'%.*s' is not there", (int)strcspn(p, "\n"), p);
+    return NULL;
+}
+
+// ---- One run
+
+// Runs command k with `fault` set ("" for none); its output, by which it is judged, in *said.
+static int run_command(const faults *f, int k, const char *fault, const char **said)
+{
+    char line[2000];
+    bool resumes = !strcmp(commands[k].name, "resume");
+    snprintf(line, sizeof line, commands[k].line, f->base, f->out);
+    return test_shell(
+        said,
+        "rm -rf %s %s/told; mkdir -p %s; %s%s%s%s; timeout -s KILL 100 env KMIDI_FAULT=%s KMIDI_FAULT_TOLD=%s/told LD_PRELOAD=%s "
+        "%s %s >%s.stdout",
+        f->out, f->base, f->out, resumes ? "cp -a " : ":", resumes ? f->base : "", resumes ? "/run " : "", resumes ? f->out : "",
+        *fault ? fault : "count:0:0", f->base, f->shim, test_kmidi(), line, f->out);
+}
+
+static int count_sentences(const char *said, const char *name)
+{
+    arena a = {0};
+    const char *mark = arena_printf(&a, "kmidi %s: ", strcmp(name, "resume") ? name : "train");
+    int n = 0;
+    for (const char *p = said; (p = strstr(p, mark)); p += strlen(mark)) {
+        const char *sum = strstr(p, "files did not pass"), *end = strchr(p, '\n'); // of many files there is one sentence each
+        n += (p == said || p[-1] == '\n') && !str_starts(p + strlen(mark), "warning:") && !(sum && end && sum < end);
+    }
+    arena_free(&a);
+    return n;
+}
+
+// The library that made the call is listed.
+static bool is_listed(const char *kind, const char *from)
+{
+    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
+        if (!strcmp(listed[i].kind, kind) && strstr(from, listed[i].library))
+            return true;
+    return false;
+}
+
+static void judge(faults *f, int k, int kind, const char *fault)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    const char *said, *name = kinds[kind].kind;
+    int status = run_command(f, k, fault, &said);
+    const char *from = file_read(&a, arena_printf(&a, "%s/told", f->base), 4096, &n, &e);
+    bool good = status == 0 || (status == 1 && count_sentences(said, commands[k].name) == 1);
+    bool is = !good && from && is_listed(name, from);
+    const char *wrong = wrong_file(f, contents(f->out, &a), status == 0, !is && strcmp(name, "unlink"), &a);
+    f->count[k][kind][!from ? NOT_REACHED : is ? LISTED : status == 0 ? WENT_ON : SAID]++;
+    test_expect((good || is) && !wrong, __FILE__, __LINE__, "KMIDI_FAULT=%s kmidi %s (command %d): exit status %d, %s, called from %s: %s",
+                fault, commands[k].name, k, status, wrong ? wrong : "files are well", from ? from : "nowhere", said);
+    arena_free(&a);
+}
+
+// How often command k made calls of this kind when it was last counted.
+static long count_calls(const faults *f, const char *kind)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    const char *text = file_read(&a, arena_printf(&a, "%s/told", f->base), 4096, &n, &e);
+    const char *line = text ? strstr(text, arena_printf(&a, "%s ", kind)) : NULL;
+    long calls = line ? atol(line + strlen(kind) + 1) : 0;
+    arena_free(&a);
+    return calls;
+}
+
+// ---- All
+
+static bool find_shim(char out[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    out[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(out, '/');
+    if (slash)
+        snprintf(slash, (size_t)(PATH_MAX - (slash - out)), "/faults/shim.so");
+    return slash && file_exists(out) && !SANITIZED;
+}
+
+#define MAKE(...) EXPECT_INT(test_shell(&out, __VA_ARGS__), 0)
+
+static void make_fixture(faults *f)
+{
+    const char *out, *k = test_kmidi(), *b = f->base;
+    snprintf(f->base, sizeof f->base, "%s", test_path("base"));
+    snprintf(f->out, sizeof f->out, "%s", test_path("out"));
+    corpus_make_songs(b, "melody_transformer");
+    corpus_make_songs(b, "dynamics_engine");
+    MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/run train.epochs=1", k, b, b);
+    MAKE("%s train %s/melody_transformer.yaml --run-dir %s/melody train.epochs=1 train.batch_size=24 data.window=4", k, b, b);
+    MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/adapted train.epochs=1 lora.base=%s/run lora.r=2 lora.target_modules=all-linear", k,
+         b, b, b);
+    MAKE("%s export %s/adapted --format adapter -o %s/adapter", k, b, b);
+    MAKE("%s export %s/run --format onnx -o %s/x.onnx && %s export %s/run --format safetensors -o %s/x.safetensors", k, b, b, k, b, b);
+    MAKE("%s synth %s/corpus --items 4 --seconds 1", k, b);
+    MAKE("%s generate %s/melody --emotion joy --bars 2 -o %s/x.mid", k, b, b);
+    MAKE("%s train %s --run-dir %s/ears train.epochs=1 train.batch_size=26", k, corpus_make(test_path("base/ears-data")), b);
+}
+
+static void print_table(const faults *f)
+{
+    long all = 0;
+    for (int k = 0; k < COMMANDS; k++)
+        for (int i = 0; i < KINDS; i++) {
+            const int *n = f->count[k][i];
+            if (n[SAID] + n[WENT_ON] + n[LISTED])
+                printf("%-9s %2d %-15s %4d faults: %4d one sentence, %4d went on, %d listed\n", commands[k].name, k, kinds[i].kind,
+                       n[SAID] + n[WENT_ON] + n[LISTED], n[SAID], n[WENT_ON], n[LISTED]);
+            all += n[SAID] + n[WENT_ON] + n[LISTED];
+        }
+    printf("%ld faults\n", all);
+}
+
+static bool wanted(int k, int kind)
+{
+    const char *only = getenv("KMIDI_FAULT_ONLY");
+    arena a = {0};
+    const char *list = only ? arena_printf(&a, ",%s,", only) : NULL;
+    bool command = false, any_command = false, call = false, any_call = false;
+    for (int i = 0; only && i < COMMANDS; i++)
+        if (strstr(list, arena_printf(&a, ",%s,", commands[i].name)))
+            any_command = true, command |= !strcmp(commands[i].name, commands[k].name);
+    for (int i = 0; only && i < KINDS; i++)
+        if (strstr(list, arena_printf(&a, ",%s,", kinds[i].kind)))
+            any_call = true, call |= !strcmp(kinds[i].kind, kinds[kind].kind);
+    arena_free(&a);
+    return (!any_command || command) && (!any_call || call);
+}
+
+// Of `calls` places `most`, spread; in a sample another one for each cell.
+static void try_kind(faults *f, int k, int kind, long calls, long most)
+{
+    long tries = calls < most ? calls : most;
+    for (long i = 0; i < tries; i++) {
+        char fault[64];
+        long n = tries == 1 ? 1 + (long)(test_fill_u32((uint32_t)k, (uint32_t)kind) % (uint32_t)calls) : 1 + i * calls / tries;
+        int number = kinds[kind].number[(i + k) % 2];
+        snprintf(fault, sizeof fault, "%s:%ld:%d%s", kinds[kind].kind, n, number, number && i % 3 == 2 ? "+" : "");
+        judge(f, k, kind, fault);
+    }
+}
+
+static void try_command(faults *f, int k, const char *many)
+{
+    arena a = {0};
+    const char *said;
+    long calls[KINDS];
+    f->before = strcmp(commands[k].name, "resume") ? "" : contents(arena_printf(&a, "%s/run", f->base), &a);
+    for (int i = 0; i < 2; i++) {
+        int status = run_command(f, k, "", &said);
+        test_expect(status == 0, __FILE__, __LINE__, "kmidi %s (command %d): %s", commands[k].name, k, said);
+        f->reference[i] = contents(f->out, &a);
+    }
+    for (int i = 0; i < KINDS; i++)
+        calls[i] = count_calls(f, kinds[i].kind);
+    for (int i = 0; i < KINDS; i++)
+        if (wanted(k, i) && (many || (i + k) % 2 == 0))
+            try_kind(f, k, i, calls[i], many ? atol(many) : 1);
+    arena_free(&a);
+}
+
+TEST(faults_end_in_a_sentence_or_change_nothing)
+{
+    static faults f;
+    const char *many = getenv("KMIDI_FAULTS");
+    if (!find_shim(f.shim)) {
+        test_skip("needs tests/faults/shim.so, which Linux and a build without sanitizers have");
+        return;
+    }
+    make_fixture(&f);
+    for (int k = 0; k < COMMANDS; k++) {
+        bool any = false;
+        for (int i = 0; i < KINDS; i++)
+            any |= wanted(k, i);
+        if (any)
+            try_command(&f, k, many);
+    }
+    if (many)
+        print_table(&f);
+}
