@@ -22,7 +22,7 @@ digest *digest_open(void)
 {
     digest *d = base_checked(malloc(sizeof *d), sizeof *d);
     d->ctx = base_checked(EVP_MD_CTX_new(), 64);
-    CHECK(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
+    base_checked(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) ? d : NULL, 64); // nothing else can be wrong
     return d;
 }
 
@@ -39,7 +39,7 @@ void digest_add_str(digest *d, const char *s)
 void digest_close(digest *d, char hex[65])
 {
     unsigned char raw[EVP_MAX_MD_SIZE];
-    CHECK(EVP_DigestFinal_ex(d->ctx, raw, NULL));
+    base_checked(EVP_DigestFinal_ex(d->ctx, raw, NULL) ? d : NULL, 64);
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[raw[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[raw[i] & 15];

@@ -72,6 +72,8 @@ json *json_parse(const char *text, size_t n, err *e)
     if (!depth_ok(text, n, e))
         return NULL;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
+    if (!j && json_error_code(&bad) == json_error_out_of_memory)
+        base_checked(NULL, n);
     if (!j)
         err_set(e, ERR_FORMAT, "line %d column %d: not valid JSON: %s", bad.line, bad.column, bad.text);
     return out(j);
@@ -84,7 +86,7 @@ void json_free(json *j)
 
 json *json_clone(const json *j)
 {
-    return out(json_deep_copy(in(j)));
+    return j ? base_checked(out(json_deep_copy(in(j))), 64) : NULL;
 }
 
 json_kind json_type(const json *j)
@@ -201,14 +203,14 @@ static json_t *number_value(double v)
 
 static void set(json *object, const char *key, json_t *value)
 {
-    CHECK(is(object, JANSSON_OBJECT) && str_utf8(key, strlen(key)));
-    CHECK(json_object_set_new(in(object), key, value) == 0);
+    CHECK(value && is(object, JANSSON_OBJECT) && str_utf8(key, strlen(key)));
+    base_checked(json_object_set_new(in(object), key, value) == 0 ? object : NULL, 64);
 }
 
 static void push(json *array, json_t *value)
 {
-    CHECK(is(array, JANSSON_ARRAY));
-    CHECK(json_array_append_new(in(array), value) == 0);
+    CHECK(value && is(array, JANSSON_ARRAY));
+    base_checked(json_array_append_new(in(array), value) == 0 ? array : NULL, 64);
 }
 
 void json_set(json *object, const char *key, json *value)

@@ -160,9 +160,9 @@ static void on_oom(const char *owner, size_t bytes)
     file_discard_all();
     char text[300];
     int n = snprintf(text, sizeof text,
-                     "kmidi %s: out of memory: %zu more bytes for '%s' were refused; lower the batch size or the memory budget, or close "
+                     "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused; lower the batch size or the memory budget, or close "
                      "other programs\n",
-                     running->name, bytes, owner ? owner : "buffers");
+                     running ? " " : "", running ? running->name : "", bytes, owner ? owner : "buffers");
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(err_status(ERR_MEMORY));
     _exit(err_status(ERR_MEMORY));
@@ -177,12 +177,12 @@ void process_begin(void)
             break;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    base_on_oom(on_oom);
 }
 
 void process_start(const command *k)
 {
     running = k;
-    base_on_oom(on_oom);
     if (!k->polls_stop)
         return;
     handle(SIGINT, on_stop);

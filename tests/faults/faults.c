@@ -215,6 +215,7 @@ static int count_sentences(const char *said, const char *name)
         const char *sum = strstr(p, "files did not pass"), *end = strchr(p, '\n'); // of many files there is one sentence each
         n += (p == said || p[-1] == '\n') && !str_starts(p + strlen(mark), "warning:") && !(sum && end && sum < end);
     }
+    n += str_starts(said, "kmidi: out of memory"); // before it was known which command
     arena_free(&a);
     return n;
 }
@@ -328,7 +329,7 @@ static void try_kind(faults *f, int k, int kind, long calls, long most)
         char fault[64];
         long n = tries == 1 ? 1 + (long)(test_fill_u32((uint32_t)k, (uint32_t)kind) % (uint32_t)calls) : 1 + i * calls / tries;
         int number = kinds[kind].number[(i + k) % 2];
-        snprintf(fault, sizeof fault, "%s:%ld:%d%s", kinds[kind].kind, n, number, number && i % 3 == 2 ? "+" : "");
+        snprintf(fault, sizeof fault, "%s:%ld:%d%s", kinds[kind].kind, n, number, number && number != 4 && i % 3 == 2 ? "+" : "");
         judge(f, k, kind, fault);
     }
 }
