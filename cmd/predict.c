@@ -54,15 +54,41 @@ static void say(cmd *c, const deploy *d, const char *file, const heard *h)
     cmd_json(c, describe(d, file, h, label));
 }
 
-static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file, err *e)
+// Files by what is to be known of them: clip.h's marks, and shorter than a window.
+typedef struct remarks {
+    int marks[CLIP_MARKS], brief;
+} remarks;
+
+static void count(remarks *n, const clip *sound, const deploy *d, const heard *h)
+{
+    for (int k = 0; k < CLIP_MARKS; k++)
+        n->marks[k] += (int)(sound->marks >> k & 1);
+    n->brief += h->frames < d->hear.window;
+}
+
+// A line a kind, not one a file.
+static void say_remarks(const cmd *c, const deploy *d, const remarks *n, int files)
+{
+    double window = (double)d->hear.window * d->mel->hop_length / d->mel->sample_rate;
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (n->marks[k] && k != CLIP_BRIEF)
+            log_say(c->env.log, LOG_WARN, "%d of %d files: %s", n->marks[k], files, clip_mark_text((clip_mark)k));
+    if (n->brief)
+        log_say(c->env.log, LOG_WARN, "%d of %d files: shorter than the window of %.2f s that the model learnt from", n->brief, files,
+                window);
+}
+
+static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file, remarks *n, err *e)
 {
     clip sound = {0};
     heard h;
     bool ok = clip_read(file, d->mel->sample_rate, 0, 0, &sound, e) &&
               (listener_hear(l, sound.samples, sound.frames, &h, e) || err_trail(e, "'%s'", file));
-    clip_free(&sound);
-    if (ok)
+    if (ok) {
+        count(n, &sound, d, &h);
         say(c, d, file, &h);
+    }
+    clip_free(&sound);
     return ok;
 }
 
@@ -72,10 +98,11 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
     if (!l)
         return false;
     err first = {0};
+    remarks n = {0};
     int failed = 0, i = 1;
     for (; i < c->n_args && !env_stop(&c->env); i++) {
         err one = {0};
-        if (predict_file(c, d, l, c->args[i], &one))
+        if (predict_file(c, d, l, c->args[i], &n, &one))
             continue;
         if (!failed++)
             first = one;
@@ -83,6 +110,7 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
             cmd_complain(c, "%s", one.text);
     }
     listener_close(l);
+    say_remarks(c, d, &n, i - 1);
     if (i < c->n_args)
         return err_set(e, ERR_STOPPED, "stopped before '%s'", c->args[i]);
     if (failed && c->n_args == 2) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/clip.h"
 #include "export/safetensors.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/test.h"
@@ -119,6 +120,22 @@ TEST(listen_and_the_onnx_front_end_agree)
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     if (getenv("PEERS_SHOW"))
         fprintf(stderr, "%s", out);
+}
+
+// What is wrong with the files themselves is said in a line a kind.
+TEST(predict_remarks_on_files_that_are_hardly_meant)
+{
+    arena a = {0};
+    err e = {0};
+    const char *out, *from = recogniser_checkpoint(&setups[0], "c.h5", &a);
+    float *silence = NEW(&a, float, 3200), *sound = NEW(&a, float, 48000);
+    recogniser_sound(sound, 48000, 1);
+    EXPECT_OK(clip_write_wav(test_path("silence.wav"), silence, 3200, 16000, &e), e);
+    EXPECT_OK(clip_write_wav(test_path("sound.wav"), sound, 48000, 16000, &e), e);
+    EXPECT_INT(test_shell(&out, "%s predict %s %s %s 2>&1", test_kmidi(), from, test_path("silence.wav"), test_path("sound.wav")), 0);
+    EXPECT_HAS(out, "1 of 2 files: silence: no sample reaches 0.001 of full scale");
+    EXPECT_HAS(out, "1 of 2 files: shorter than the window of 0.40 s");
+    arena_free(&a);
 }
 
 // More than twice what evaluation looks at: windows that cover the whole.
