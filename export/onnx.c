@@ -109,20 +109,6 @@ static bool check_free(const onnx_model *m, err *e)
     return true;
 }
 
-// Shapes in between that a symbol does not describe (a product of free dimensions) are left to shape inference.
-static void drop_odd_infos(onnx_model *m)
-{
-    int kept = 0;
-    for (int i = 0; i < m->n_infos; i++) {
-        bool odd = false;
-        for (int k = 0; k < m->infos[i].rank; k++)
-            odd = odd || (!m->infos[i].sym[k] && is_size(m->infos[i].dim[k]));
-        if (!odd)
-            m->infos[kept++] = m->infos[i];
-    }
-    m->n_infos = kept;
-}
-
 // ---- Building
 
 static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_front *f, const char **count, err *e)
@@ -152,7 +138,6 @@ static bool emit_output(emitter *m, onnx_model *model, network *n, const char *c
         CHECK(emitter_reserve(m, name));
         onnx_front_average(m, "windows", count, n->out->shape.d[1], name);
         emitter_bind(m, n->out, name);
-        model->n_infos = 0; // inside, the batch is that of windows: no dimension would be true
     }
     onnx_add_output(model, emitter_value(name, ONNX_FLOAT, &n->out->shape));
     if (n->dims.past)
@@ -176,8 +161,7 @@ static bool emit_network(onnx_model *model, network *n, const onnx_options *o, e
             return false;
         onnx_add_output(model, emitter_value("probabilities", ONNX_FLOAT, &probabilities->shape));
     }
-    drop_odd_infos(model);
-    return check_free(model, e);
+    return check_free(model, e) && onnx_shapes(model, e);
 }
 
 onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, arena *a, err *e)

@@ -49,6 +49,9 @@ onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, are
 // onnx_build, onnx_check, onnx_write, and the file read back and compared.
 bool onnx_export(const char *path, const model_def *m, params *p, const onnx_options *o, err *e) MUST_CHECK;
 
+// Gives every value between inputs and outputs its type and shape (onnx_shapes.c). ERR_INTERNAL: an output is not what it is said to be.
+bool onnx_shapes(onnx_model *m, err *e) MUST_CHECK;
+
 // ---- For onnx.c. The cache's inputs `past_key_values.N.key` and `.value`, bound to the tensors of n->dims.past; and what a step leaves,
 // `present.N.key` and `.value`, once the output is emitted.
 struct emitter;

@@ -241,15 +241,6 @@ static const bool *needed_nodes(emitter *m, const tensor *t)
     return needed;
 }
 
-static void add_infos(emitter *m, const node *n)
-{
-    for (int i = 0; i < n->n_out; i++) {
-        const tensor *t = n->out[i];
-        if (m->value[t->id] && !m->call[t->id])
-            onnx_add_info(m->model, emitter_value(m->value[t->id], onnx_type_of(t->type), &t->shape));
-    }
-}
-
 void emitter_call(emitter *m, const tensor *t, const char *name)
 {
     CHECK(emitter_reserve(m, name));
@@ -267,7 +258,6 @@ bool emitter_reach(emitter *m, const tensor *t, err *e)
             return err_set(e, ERR_VALUE, "the operation '%s' has no ONNX form: %s", q->op->name,
                            q->op->no_portable ? q->op->no_portable : "none is written");
         q->op->portable(q, m);
-        add_infos(m, q);
     }
     return true;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as data/features/mel.c.
 //
-//     waveform [B, N] -> Pad -> STFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M] -> Log -> (x
+//     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] ->
+//     [B, T, M] -> Log -> (x
 //     - mean) / deviation
 //                     -> zeros in front up to the window -> Gather of all windows [B * C, T, M], C a function of the length
 //
-// STFT has been an operator since opset 17. The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
+// The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
 // One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform needs more than n_fft / 2 samples.
 #include <math.h>
 #include <stdint.h>
@@ -49,16 +50,30 @@ static bool is_round(int n)
     return (n & (n - 1)) == 0;
 }
 
+// Frames [B, T, n_fft] of a signal [B, N]: sample hop t + i at i of frame t.
+static const char *emit_frames(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t n = f->n_fft, one = 1;
+    emit_attr axis0 = attr_int("axis", 0), axis1 = attr_int("axis", 1);
+    const char *samples = emit_op(m, "Gather", 2, (const char *[]){unary(m, "Shape", x), emit_i64_scalar(m, 1)}, 1, &axis0);
+    const char *end = binary(m, "Sub", samples, emit_i64_scalar(m, n - 1));
+    const char *begin = emit_op(m, "Range", 3, (const char *[]){emit_i64_scalar(m, 0), end, emit_i64_scalar(m, f->hop)}, 0, NULL);
+    const char *within[] = {emit_i64_scalar(m, 0), emit_i64_scalar(m, n), emit_i64_scalar(m, 1)};
+    const char *places = binary(m, "Add", binary(m, "Unsqueeze", begin, emit_i64(m, 1, &one)), emit_op(m, "Range", 3, within, 0, NULL));
+    return emit_op(m, "Gather", 2, (const char *[]){x, places}, 1, &axis1);
+}
+
+// The same bits as an STFT node gives, whose shape tools cannot tell from its inputs (ONNX Runtime's symbolic shape inference stops at it).
 static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t n = f->n_fft, last = -1;
-    emit_attr onesided = attr_int("onesided", 1), drop = attr_int("keepdims", 0);
-    // The specification wants a real signal as [batch, samples, 1].
-    x = binary(m, "Unsqueeze", x, emit_i64(m, 1, &last));
+    emit_attr over[] = {attr_int("axis", 2), attr_int("onesided", 1)}, drop = attr_int("keepdims", 0);
+    x = emit_frames(m, f, x);
     const char *window = emit_f32(m, 1, &n, f->window);
     if (!is_round(f->n_fft))
         x = cast(m, x, ONNX_DOUBLE), window = cast(m, window, ONNX_DOUBLE);
-    x = emit_op(m, "STFT", 3, (const char *[]){x, emit_i64_scalar(m, f->hop), window}, 1, &onesided);
+    x = binary(m, "Unsqueeze", binary(m, "Mul", x, window), emit_i64(m, 1, &last));
+    x = emit_op(m, "DFT", 1, &x, 2, over);
     if (!is_round(f->n_fft))
         x = cast(m, x, ONNX_FLOAT);
     x = binary(m, "Mul", x, x);

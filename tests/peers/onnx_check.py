@@ -4,16 +4,23 @@
     python tests/peers/onnx_check.py FOLDER      needs onnx, onnxruntime, numpy
 
 FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size; a `selftest` in a model's metadata is judged
-too. Called by tests/export/onnx.c, tests/cmd/listen.c and tests/cmd/exchange.c.
+too. With PEERS_QUANTISE=1, shapes of all values and what quantisation makes of a file as well. Called by tests/export/onnx.c, tests/cmd/listen.c and tests/cmd/exchange.c.
 """
 import glob
 import json
+import logging
 import os
+import shutil
 import struct
 import sys
+import tempfile
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+logging.disable(logging.WARNING)
 
 TOLERANCE = 1e-5
 VALUES = {"sin(0.37 * i)": lambda i: np.sin(0.37 * i), "0.5 * sin(1e-5 * i * i)": lambda i: 0.5 * np.sin(1e-5 * i * i)}
@@ -46,9 +53,46 @@ def selftest(session):
     return worst
 
 
+def check_shapes(model):
+    """Type and shape of every value are given, and are what onnx's own inference finds, where that finds something."""
+    given = {v.name: v.type.tensor_type for v in [*model.graph.value_info, *model.graph.output]}
+    missing = [o for n in model.graph.node for o in n.output if o and o not in given]
+    assert not missing, f"no shape is given for {missing[:4]}"
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.value_info[:]
+    for v in onnx.shape_inference.infer_shapes(bare, data_prop=True).graph.value_info:
+        mine, theirs = given[v.name], v.type.tensor_type
+        assert mine.elem_type == theirs.elem_type, v.name
+        if not theirs.HasField("shape"): continue
+        assert len(mine.shape.dim) == len(theirs.shape.dim), v.name
+        for a, b in zip(mine.shape.dim, theirs.shape.dim):
+            assert not (a.dim_value and b.dim_value) or a.dim_value == b.dim_value, (v.name, a, b)
+
+
+def check_quantised(path):
+    """ONNX Runtime's pre-processing takes the file, and quantize_dynamic finds its matrices: a large file becomes a quarter."""
+    folder = tempfile.mkdtemp()
+    pre, small = os.path.join(folder, "pre.onnx"), os.path.join(folder, "small.onnx")
+    try:
+        quant_pre_process(path, pre, skip_symbolic_shape=False)
+        sizes = [os.path.getsize(path)]
+        for source in (path, pre):
+            quantize_dynamic(source, small, weight_type=QuantType.QInt8)
+            sizes.append(os.path.getsize(small))
+        return sizes
+    finally:
+        shutil.rmtree(folder)
+
+
 def check(path):
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
+    if os.environ.get("PEERS_QUANTISE"):
+        check_shapes(model)
+        whole, *small = check_quantised(path)
+        print(f"{os.path.basename(path):28s} {whole} bytes, quantised {small}")
+        assert whole < 1 << 20 or max(small) < 0.4 * whole
     assert model.ir_version == 8 and [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
     options = ort.SessionOptions()
     options.log_severity_level = 3
