@@ -84,7 +84,7 @@ static void save_cache(comparing *c, bool whole)
 {
     arena a = {.name = "notes"};
     strbuf out = {0};
-    cache_head head = {.magic = "kmidinot", .version = PREPARE_VERSION};
+    cache_head head = {.magic = {'k', 'm', 'i', 'd', 'i', 'n', 'o', 't'}, .version = PREPARE_VERSION};
     strbuf_add(&out, (const char *)&head, sizeof head);
     for (uint64_t i = 0; i < c->p->n_entries; i++)
         if (c->all[i].stamp)

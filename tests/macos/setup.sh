@@ -14,15 +14,15 @@ mkdir -p "$BUILD"
 H=$BUILD/include U=/usr/include M=/usr/include/$(gcc -print-multiarch)
 rm -rf "$H"
 mkdir -p "$H/openssl" "$H/hwloc/autogen"
-for p in sndfile.h smf.h soxr.h rubberband yaml.h protobuf-c hwloc.h jansson.h jansson_config.h fftw3.h pcre2.h oneapi csv.h onnx; do
+for p in FLAC ogg sndfile.h smf.h soxr.h rubberband yaml.h protobuf-c hwloc.h jansson.h jansson_config.h fftw3.h pcre2.h oneapi csv.h onnx; do
     ln -s "$U/$p" "$H"
 done
-ln -s "$U"/dnnl*.h "$M/openblas-pthread/cblas.h" "$U"/hdf5/serial/*.h "$H"
+ln -s "$U"/dnnl*.h "$M"/*123.h "$M/openblas-pthread/cblas.h" "$U"/hdf5/serial/*.h "$H"
 ln -s "$U"/openssl/*.h "$M"/openssl/*.h "$H/openssl"
 ln -s "$U"/hwloc/*.h "$H/hwloc"
 ln -s "$M/hwloc/autogen/config.h" "$H/hwloc/autogen"
 # Of their settings, which are this system's, two are not those of macOS.
-sed '/OPENBLAS_OS_LINUX/d' "$M/openblas-pthread/openblas_config.h" >"$H/openblas_config.h"
+sed '/^#define OPENBLAS_OS_LINUX/d' "$M/openblas-pthread/openblas_config.h" >"$H/openblas_config.h"
 echo '/* of the C library of Linux */' >"$H/features.h"
 {
     echo "PKGC := -I$H $(pkg-config --cflags-only-I glib-2.0) -DKMIDI_OPENBLAS='\"/opt/homebrew/opt/openblas/lib\"'"
