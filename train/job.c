@@ -99,10 +99,11 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 {
     const train_options *o = &j->options;
     *micro_batch = o->micro_batch ? o->micro_batch : j->resume ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size) : 0;
-    if (j->resume && j->resume_micro > 0 && (o->batch_size * o->grad_accum) % j->resume_micro)
+    int64_t whole = trainer_whole(o, j->shards->rows, j->resume_micro);
+    if (j->resume && j->resume_micro > 0 && whole % j->resume_micro)
         return err_set(e, ERR_DAMAGED,
                        "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of a step; no run wrote that", j->resume,
-                       (long long)j->resume_micro, (long long)(o->batch_size * o->grad_accum));
+                       (long long)j->resume_micro, (long long)whole);
     if (*micro_batch && !search)
         return true;
     if (!calibrate(o, setup_of, j, &j->costs, e) || !search_splits(o, setup_of, j, &j->search, e))

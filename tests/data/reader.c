@@ -150,7 +150,7 @@ TEST(reader_refuses_an_index_that_is_none)
     const reader_def *d = reader_find("audio_manifest", &e);
     EXPECT_ERR(reader_open(d, &o, &e), e, ERR_MISSING, "gone.jsonl");
     o.index = ".";
-    EXPECT_ERR(reader_open(d, &o, &e), e, ERR_FORMAT, "not a file");
+    EXPECT_ERR(reader_open(d, &o, &e), e, ERR_IO, "is a folder, a file is needed here");
     EXPECT_OK(file_write(test_path("empty.jsonl"), "", 0, &e), e);
     o.index = "empty.jsonl";
     EXPECT_ERR(reader_open(d, &o, &e), e, ERR_EMPTY, "empty.jsonl");
