@@ -275,9 +275,11 @@ static void on_crash(int number)
     raise(number);
 }
 
+enum { MOST_NOT = 256 };
+
 // -x NAME: all but that test. -s I/N: every N-th, from the I-th on, of all in their order.
 typedef struct choice {
-    const char * not [64];
+    const char * not [MOST_NOT];
     int n_not, first, step, seen;
 } choice;
 
@@ -350,7 +352,7 @@ int main(int argc, char **argv)
     char cache[4096];
     choice chosen = {.step = 1};
     while ((option = getopt(argc, argv, "vlx:s:")) != -1) {
-        if (option == 'x' && chosen.n_not < 128)
+        if (option == 'x' && chosen.n_not < MOST_NOT)
             chosen.not [chosen.n_not++] = optarg;
         else if (option == '?' || option == 'x' ||
                  (option == 's' && (sscanf(optarg, "%d/%d", &chosen.first, &chosen.step) != 2 || chosen.step < 1))) {
