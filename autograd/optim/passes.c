@@ -3,21 +3,15 @@
 // same for any thread count, and no f32 gradient overflows its square.
 #include "autograd/optim/passes.h"
 
-#include <string.h>
-
 enum { LANES = 16 };
 
 static double squares(const float *g, int64_t n)
 {
-    vd sum[LANES / DLANES] = {{0}};
-    double lane[LANES], total = 0;
+    double lane[LANES] = {0}, total = 0;
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int v = 0; v < LANES / DLANES; v++) {
-            vd x = __builtin_convertvector(*(const vh *)(g + i + v * DLANES), vd);
-            sum[v] += x * x;
-        }
-    memcpy(lane, sum, sizeof lane);
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)g[i + k] * (double)g[i + k];
     for (; i < n; i++)
         total += (double)g[i] * (double)g[i];
     for (int k = 0; k < LANES; k++)
