@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "autograd/gemm.h"
 #include "autograd/gemm_library.h"
+#include "autograd/gemm_ways.h"
 #include "base/arena.h"
 #include "base/hw.h"
 #include "base/room.h"
@@ -33,6 +35,9 @@ enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 // Written once before the first product (or by it); a global because the libraries themselves are.
 static atomic_int chosen = -1;
+static gemm_ways ways;
+static bool mixed; // some kinds go by `ways`
+static gemm_times *watched;
 
 // oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as good wherever it does.
 static gemm_backend faster_here(void)
@@ -72,6 +77,7 @@ static bool choose_forced(err *e)
 
 bool gemm_choose(err *e)
 {
+    mixed = false;
     if (!gemm_bf16_choose(e))
         return false;
     if (forced())
@@ -87,7 +93,6 @@ static bool reserve(gemm_backend b, int count, err *e)
     const gemm_library *l = libraries[b];
     if (!l->load(e))
         return false;
-    atomic_store(&chosen, (int)b);
     if (!room_for(l->need(count)))
         return room_refuse(e, l->name, l->need(count));
     if (!l->reserve(count) && room_read().name)
@@ -116,10 +121,104 @@ bool gemm_open(const env *v, err *e)
         return reserve(first, count, e);
     if (!reserve(least, count, e))
         return false;
+    atomic_store(&chosen, (int)least);
     char needed[32], leaves[32];
     log_say(v->log, LOG_WARN, "products by %s: %s would set aside %s of the address space, of which %s leaves %s", libraries[least]->name,
             libraries[first]->name, str_human_bytes(need, needed), room_read().name ? room_read().name : "the system",
             left == UINT64_MAX ? "less" : str_human_bytes(left, leaves));
+    return true;
+}
+
+bool gemm_open_both(const env *v)
+{
+    int count = threads_count(v->pool);
+    if (gemm_current() > GEMM_ONEDNN) // Accelerate has the matrix unit to itself
+        return false;
+    gemm_backend other = other_than(gemm_current());
+    uint64_t need = libraries[other]->need(count);
+    return !forced() && need <= room_read().left / 4 && room_for(need) && reserve(other, count, NULL);
+}
+
+void gemm_use(const gemm_ways *w)
+{
+    ways = *w, mixed = true;
+}
+
+const gemm_ways *gemm_used(void)
+{
+    if (!mixed)
+        ways = gemm_ways_none();
+    return &ways;
+}
+
+void gemm_watch(gemm_times *t)
+{
+    watched = t;
+}
+
+const char *gemm_backend_name(gemm_backend b)
+{
+    return libraries[b]->name;
+}
+
+static int backend_find(const char *name)
+{
+    for (int i = 0; i < LIBRARIES; i++)
+        if (!strcmp(name, libraries[i]->name))
+            return i;
+    return -1;
+}
+
+// One word of what gemm_said says: "nt320=onednn".
+static bool read_word(char *word, gemm_ways *w)
+{
+    char *equals = strchr(word, '=');
+    if (!equals)
+        return false;
+    *equals = 0;
+    int kind = gemm_kind_find(word), b = backend_find(equals + 1);
+    if (kind < 0 || b < 0)
+        return false;
+    w->of[kind] = (signed char)b;
+    return true;
+}
+
+static bool read_said(const char *said, gemm_backend *first, gemm_ways *w, bool *both)
+{
+    char text[4096], *rest, *word;
+    *w = gemm_ways_none(), *both = false;
+    snprintf(text, sizeof text, "%s", said);
+    word = strtok_r(text, " ", &rest);
+    int b = word ? backend_find(word) : -1;
+    *first = b < 0 ? GEMM_OPENBLAS : (gemm_backend)b;
+    for (; b >= 0 && (word = strtok_r(NULL, " ", &rest)); *both = true)
+        if (!read_word(word, w))
+            return false;
+    return b >= 0 && strlen(said) < sizeof text;
+}
+
+bool gemm_open_said(const env *v, const char *said, err *e)
+{
+    gemm_backend first;
+    gemm_ways w;
+    bool both;
+    if (!read_said(said, &first, &w, &both))
+        return err_set(e, ERR_DAMAGED, "the libraries of its products are '%.200s', which no run says; set KMIDI_GEMM to go on", said);
+    if (!gemm_choose(e))
+        return false;
+    if (forced()) {
+        if (both || first != gemm_current())
+            log_say(v->log, LOG_WARN, "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to rounding", said,
+                    libraries[gemm_current()]->name);
+        return gemm_open(v, e);
+    }
+    atomic_store(&chosen, (int)first);
+    int count = threads_count(v->pool);
+    if (!reserve(first, count, e) || (both && !reserve(other_than(first), count, e)))
+        return err_trail(e, "the run multiplied by %.60s; to go on by the other library, with the same numbers to rounding, set KMIDI_GEMM",
+                         said);
+    if (both)
+        gemm_use(&w);
     return true;
 }
 
@@ -152,14 +251,32 @@ static void scale(const gemm *p)
             p->c[i * p->ldc + j] = p->beta == 0 ? 0 : p->beta * p->c[i * p->ldc + j];
 }
 
+static const gemm_library *library_of(const gemm *p)
+{
+    int b = mixed ? ways.of[gemm_kind(p)] : GEMM_OPEN;
+    return libraries[b == GEMM_OPEN ? gemm_current() : (gemm_backend)b];
+}
+
+// Of this thread: what other processes take of a busy machine does not count.
+static uint64_t thread_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 void gemm_serial(const gemm *p)
 {
     if (p->m <= 0 || p->n <= 0)
         return;
-    if (p->k <= 0)
+    if (p->k <= 0) {
         scale(p);
-    else
-        libraries[gemm_current()]->serial(p);
+        return;
+    }
+    uint64_t began = watched ? thread_ns() : 0;
+    library_of(p)->serial(p);
+    if (watched)
+        atomic_fetch_add(&watched->ns[gemm_kind(p)], thread_ns() - began);
 }
 
 typedef struct grid {

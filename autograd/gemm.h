@@ -2,8 +2,9 @@
 // gemm.h: matrix products through one interface, OpenBLAS or oneDNN behind it.
 //
 // Both libraries are called single-threaded, once for each slab of rows or columns of C, from our own pool: a node's thread count is the
-// planner's choice and no second pool competes. KMIDI_GEMM=openblas|onednn forces one (on macOS
-// accelerate, too); otherwise the one that is faster on this CPU (oneDNN with AVX-512, Accelerate on macOS, OpenBLAS elsewhere).
+// planner's choice and no second pool competes. KMIDI_GEMM=openblas|onednn forces one (on macOS accelerate, too); otherwise it is the
+// one that is mostly faster on such a CPU (oneDNN with AVX-512, Accelerate on macOS, OpenBLAS elsewhere), but for the kinds of products
+// of which another was measured (gemm_ways.h).
 //
 // A library sets aside address space for each thread, OpenBLAS 128 MiB of it. Where the system limits that (base/room.h), one that would
 // take more than a quarter of what is left gives way to the one that takes least.

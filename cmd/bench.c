@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm_ways.h"
 #include "base/hw.h"
 #include "cmd/bench.h"
 #include "data/mel_bench.h"
+#include "train/products.h"
 #include "train/profile_files.h"
 #include "train/sample.h"
 #include "train/trainer.h"
@@ -154,6 +155,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
+    json_set_str(j, "products", gemm_said(c->arena));
     json_set_num(j, "steps_per_s", rate);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
     json_set_int(j, "arena_bytes", (int64_t)m.arena);
@@ -236,7 +238,8 @@ static bool bench_run(cmd *c, err *e)
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))
         return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
-    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
+    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !cmd_threads(c, 0, e) ||
+        !products_open(&c->env, c->arena, e))
         return false;
     model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
     batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
@@ -248,6 +251,8 @@ static bool bench_run(cmd *c, err *e)
                        .time = length,
                        .profile_steps = option_count(c, "profile", PROFILE_STEPS)};
     trainer *t = trainer_open(&s, c->arena, e);
+    if (t)
+        trainer_learn_products(t);
     bool ok = t && bench_model(c, t, &o, &d, e);
     trainer_close(t);
     return ok;

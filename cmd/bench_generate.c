@@ -4,11 +4,11 @@
 // them goes the rate at which memory gave them.
 #include <string.h>
 
-#include "autograd/gemm.h"
 #include "base/hw.h"
 #include "base/rng.h"
 #include "cmd/bench.h"
 #include "models/generate.h"
+#include "train/products.h"
 
 enum { SLICE_TOKENS = 64, WARM_UP = 4, CONTEXT = 512, CONTEXT_MOST = 65536 };
 enum { TOKENS = WARM_UP + BENCH_SLICES * SLICE_TOKENS };
@@ -123,7 +123,7 @@ bool bench_generate(cmd *c, err *e)
 {
     subject s = {0};
     clock_of k = {.n = 0};
-    if (!take_subject(c, &s, e) || !cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
+    if (!take_subject(c, &s, e) || !cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
     params *p = s.p = params_open(c->arena);
     bool ok = model_build(s.m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);

@@ -2,10 +2,10 @@
 // eval.c: how good a checkpoint is on prepared data.
 #include <math.h>
 
-#include "autograd/gemm.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
 #include "train/evaluate.h"
+#include "train/products.h"
 
 static const option options[] = {
     {"data", 'd', OPT_TEXT, "GLOB", "shards: a path or a quoted pattern", true},
@@ -78,7 +78,7 @@ static bool eval_run(cmd *c, err *e)
     metrics_figure f;
     if (rows < 1 || rows > 65536)
         return err_set(e, ERR_USAGE, "--batch takes a number from 1 to 65536, not %lld", (long long)rows);
-    if (!cmd_threads(c, 0, e) || !gemm_open(&c->env, e))
+    if (!cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
     const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
     evaluate_request r = {.checkpoint = path, .patterns = &pattern, .n_patterns = 1, .rows = rows};

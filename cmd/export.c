@@ -2,13 +2,13 @@
 // export.c: a checkpoint as a file for other programs.
 #include <string.h>
 
-#include "autograd/gemm.h"
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
 #include "cmd/selftest.h"
 #include "data/emotions.h"
 #include "export/safetensors.h"
 #include "lora/adapter.h"
+#include "train/products.h"
 
 static const option options[] = {
     {"format", 'f', OPT_TEXT, "FORMAT", "onnx, safetensors or adapter", true},
@@ -78,7 +78,7 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err 
                       .probabilities = d->classes > 0 && !option_given(c, "no-probe"),
                       .past = option_given(c, "with-past"),
                       .meta = &meta};
-    if (!gemm_open(&c->env, e))
+    if (!products_open(&c->env, c->arena, e))
         return false;
     if (!option_given(c, "front-end"))
         return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);

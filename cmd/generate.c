@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
 #include "base/file.h"
 #include "base/hw.h"
 #include "cmd/adapters.h"
@@ -21,6 +20,7 @@
 #include "data/groove.h"
 #include "data/melody.h"
 #include "data/midi_write.h"
+#include "train/products.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
 enum { COUNT_MOST = 100000, LONG_NOTE = 10 };                      // pieces; seconds of a note that are told
@@ -334,7 +334,7 @@ static bool run(cmd *c, err *e)
 {
     piece p = {.c = c};
     bool ok = check_names(c, e) && take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) &&
-              cmd_narrow(c, "precision", &p.precision, e) && gemm_open(&c->env, e) &&
+              cmd_narrow(c, "precision", &p.precision, e) && products_open(&c->env, c->arena, e) &&
               (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && make_all(&p, e);
     deploy_close(p.d);
     return ok;

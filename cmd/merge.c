@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
 #include "autograd/run.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
+#include "train/products.h"
 #include "train/sample.h"
 
 static const option options[] = {
@@ -173,7 +173,7 @@ static bool merge_run(cmd *c, err *e)
     m.uses = NEW(c->arena, lora_use, (size_t)c->n_args);
     m.weight = NEW(c->arena, double, (size_t)c->n_args);
     m.list = NEW(c->arena, const lora_adapter *, (size_t)c->n_args);
-    m.base = gemm_open(&c->env, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    m.base = products_open(&c->env, c->arena, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
     bool ok = m.base != NULL;
     lora_adapter **opened = NEW(c->arena, lora_adapter *, (size_t)c->n_args);
     for (int i = 0; ok && i < m.n; i++) {

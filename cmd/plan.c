@@ -13,6 +13,7 @@
 static const option options[] = {
     {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's", false},
     {"svg", 0, OPT_OUT, "FILE", "draw the memory over a step", false},
+    {"measure", 0, OPT_FLAG, NULL, "measure this machine anew, whatever is known of it", false},
     {"nodes", 0, OPT_FLAG, NULL, "print every step of the plan", false},
     {0},
 };
@@ -234,6 +235,7 @@ static bool plan_run(cmd *c, err *e)
                      .overrides = c->overrides,
                      .n_overrides = c->n_overrides,
                      .budget = (uint64_t)option_int(c, "budget", 0),
+                     .measure = option_given(c, "measure"),
                      .env = &c->env};
     const char *svg = option_text(c, "svg", NULL);
     job *j = job_configure(&r, c->arena, e);
@@ -249,7 +251,7 @@ static bool plan_run(cmd *c, err *e)
 const command cmd_plan = {
     .name = "plan",
     .summary = "Says what memory and time a training run will take",
-    .usage = "CONFIG [--budget SIZE] [--svg FILE] [key=value ...]",
+    .usage = "CONFIG [--budget SIZE] [--svg FILE] [--measure] [key=value ...]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
-#include "autograd/gemm.h"
 #include "cmd/adapters.h"
 #include "cmd/listen.h"
 #include "data/clip.h"
 
 #include "cmd/cmd.h"
+#include "train/products.h"
 
 static const option options[] = {
     ADAPTER_OPTION,
@@ -122,7 +122,7 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
 
 static bool predict_run(cmd *c, err *e)
 {
-    deploy *d = cmd_threads(c, 0, e) && gemm_open(&c->env, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    deploy *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
     bool ok = d && adapters_apply(c, d, e) && deploy_mel(d, e) && predict_all(c, d, e);
     deploy_close(d);
     return ok;

@@ -7,31 +7,26 @@
 
 #include "autograd/gemm.h"
 #include "autograd/op.h"
-#include "base/digest.h"
-#include "base/file.h"
 #include "base/hw.h"
-#include "base/json.h"
 #include "base/version.h"
+#include "train/machine.h"
+#include "train/products.h"
 #include "train/trainer_internal.h"
 
-enum { FILE_MOST = 1 << 20, RUNS_LEAST = 2, RUNS_MOST = 20 };
+enum { RUNS_LEAST = 2, RUNS_MOST = 20 };
 static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06; // of the batch, as estimated; of all its runs
 
 // --- the file ---------------------------------------------------------------------------------
 
-const char *calibrate_file(int n_threads, arena *a)
+static const char *file_of(int n_threads, arena *a)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char products[128], hex[65];
+    char products[128];
     hw h;
-    if ((!cache || *cache != '/') && !home)
-        return NULL;
     hw_read(&h);
-    const char *key = arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa, n_threads, gemm_describe(products),
-                                   KMIDI_VERSION, version_revision());
-    digest_of(key, strlen(key), hex);
-    const char *dir = cache && *cache == '/' ? cache : arena_printf(a, "%s/.cache", home);
-    return arena_printf(a, "%s/kmidi/machine-%.16s.json", dir, hex);
+    return machine_file("machine",
+                        arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa, n_threads, gemm_describe(products),
+                                     KMIDI_VERSION, version_revision()),
+                        a);
 }
 
 // What the times of a step depend on beside the machine and the number of items.
@@ -40,18 +35,6 @@ static const char *entry_of(const trainer *t, arena *a)
     return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s, %s%s", t->o->model->name, model_sizes(t->o->model, a),
                         (long long)t->s.time, (long long)params_count(t->p, true), (long long)t->p->weights_len,
                         precision_name(t->o->precision), t->o->optim->name, t->o->ema > 0 ? ", ema" : "");
-}
-
-// NULL where there is no such file, or none that makes sense.
-static json *read_file(const char *path, arena *a)
-{
-    size_t n;
-    char *text = path ? file_read(a, path, FILE_MOST, &n, NULL) : NULL;
-    json *j = text ? json_parse(text, n, NULL) : NULL;
-    if (json_type(j) == JSON_OBJECT)
-        return j;
-    json_free(j);
-    return NULL;
 }
 
 static bool sane(double ratio)
@@ -68,7 +51,7 @@ static bool from_json(const json *entry, calibration *c)
         if (c->ops.ratio[k] != 0 && !sane(c->ops.ratio[k]))
             return false;
     }
-    return json_len(ops) > 0 && c->update >= 0 && c->update < 1e3;
+    return machine_stands(entry) && json_len(ops) > 0 && c->update >= 0 && c->update < 1e3;
 }
 
 static json *to_json(const calibration *c)
@@ -79,16 +62,8 @@ static json *to_json(const calibration *c)
             json_set_num(ops, k < OP_COUNT ? op_get((op_id)k)->name : "move", c->ops.ratio[k]);
     json_set(entry, "ops", ops);
     json_set_num(entry, "update_s", c->update);
+    machine_stamp(entry);
     return entry;
-}
-
-static void keep(const char *path, json *all, arena *a)
-{
-    strbuf text = {0};
-    json_dump(all, 2, &text);
-    if (path && file_make_dirs(path_dir(a, path), NULL))
-        (void)!file_write(path, text.s, text.len, NULL);
-    strbuf_free(&text);
 }
 
 // --- the measurement --------------------------------------------------------------------------
@@ -127,7 +102,7 @@ static double time_update(trainer *t)
 }
 
 // Weights are no zeros: those would all be one page of memory.
-static bool measure(trainer *t, calibration *c, err *e)
+static bool measure(trainer *t, bool anew, calibration *c, err *e)
 {
     bool ok = params_allocate(t->p, t->o->optim->moments, e);
     for (int64_t i = 0; ok && i < t->p->weights_len; i++)
@@ -135,6 +110,7 @@ static bool measure(trainer *t, calibration *c, err *e)
     run *r = ok ? run_open(t->plan, t->p, t->s.env->pool, t->a, e) : NULL;
     if (r) {
         run_span *best = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1), *spans = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1);
+        products_learn(t->s.env, r, anew, t->a);
         time_steps(t, r, best, spans);
         cost_learn(&c->ops, t->plan, best);
         c->update = time_update(t);
@@ -168,7 +144,25 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
     return larger && larger->memory.peak <= all->budget ? larger : t;
 }
 
-bool calibrate(const train_options *o, search_setup setup, void *self, calibration *c, err *e)
+// What the cache has of this step, or else a measurement.
+static bool find(trainer *t, bool anew, calibration *c, err *e)
+{
+    json *file = machine_read(c->file, t->a);
+    bool ok = !anew && products_known(t->a) && from_json(json_get(file, c->entry), c);
+    if (!ok) {
+        *c = (calibration){.file = c->file, .entry = c->entry};
+        ok = measure(t, anew, c, e);
+        json_free(file); // another process may have written meanwhile
+        file = machine_read(c->file, t->a);
+        file = file ? file : json_object();
+        if (ok)
+            json_set(file, c->entry, to_json(c)), machine_keep(c->file, file, t->a);
+    }
+    json_free(file);
+    return ok;
+}
+
+bool calibrate(const train_options *o, search_setup setup, void *self, bool anew, calibration *c, arena *keep, err *e)
 {
     arena a = {.name = "calibrate"};
     train_options all = *o;
@@ -177,18 +171,19 @@ bool calibrate(const train_options *o, search_setup setup, void *self, calibrati
     trainer *t = probe(&all, setup, self, &a, e);
     bool ok = t != NULL;
     if (ok) {
-        const char *path = calibrate_file(t->threads, &a), *entry = entry_of(t, &a);
-        json *file = read_file(path, &a);
-        ok = from_json(json_get(file, entry), c);
-        if (!ok) {
-            *c = (calibration){0};
-            ok = measure(t, c, e);
-            file = file ? file : json_object();
-            json_set(file, entry, to_json(c));
-            keep(path, file, &a);
-        }
-        json_free(file);
+        c->file = file_of(t->threads, keep), c->entry = entry_of(t, keep);
+        ok = find(t, anew, c, e);
     }
     arena_free(&a);
     return ok;
+}
+
+void calibrate_forget(const calibration *c, arena *a)
+{
+    json *file = c->entry ? machine_read(c->file, a) : NULL;
+    if (file) {
+        json_set(file, c->entry, json_object());
+        machine_keep(c->file, file, a);
+    }
+    json_free(file);
 }

@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm_ways.h"
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "train/products.h"
 #include "train/report.h"
+
+// Of steps until a prediction is judged by them; how far off it may be.
+enum { TIMED_LEAST = 4 };
+static const double OFF_MOST = 1.6;
 
 // Data and networks
 
@@ -106,7 +111,7 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
                        (long long)j->resume_micro, (long long)whole);
     if (*micro_batch && !search)
         return true;
-    if (!calibrate(o, setup_of, j, &j->costs, e) || !search_splits(o, setup_of, j, &j->search, e))
+    if (!calibrate(o, setup_of, j, j->r.measure, &j->costs, j->a, e) || !search_splits(o, setup_of, j, &j->search, e))
         return false;
     for (int i = 0; *micro_batch && i < j->search.n; i++)
         if (j->search.list[i].choice.micro_batch == *micro_batch)
@@ -115,10 +120,16 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
     return true;
 }
 
+// As the run that goes on had it, so that it makes the same bits.
+static bool open_products(const job *j, err *e)
+{
+    return j->resume_products ? gemm_open_said(j->r.env, j->resume_products, e) : products_open(j->r.env, j->a, e);
+}
+
 bool job_open(job *j, err *e)
 {
     int64_t micro_batch;
-    if (!gemm_open(j->r.env, e))
+    if (!open_products(j, e))
         return false;
     j->base = hw_rss();
     bound_budget(j);
@@ -156,7 +167,7 @@ bool job_plan(job *j, err *e)
 {
     err missing = {0};
     int64_t micro_batch;
-    if (!gemm_open(j->r.env, e))
+    if (!open_products(j, e))
         return false;
     j->base = hw_rss();
     bound_budget(j);
@@ -200,6 +211,17 @@ bool job_begin(job *j, err *e)
     return true;
 }
 
+// A prediction that a run has found wrong is not kept. Short steps and few of them say nothing.
+static void judge_prediction(job *j, const trainer_result *r)
+{
+    double predicted = trainer_chosen(j->trainer).seconds, measured = r->steps_per_s > 0 ? (1 - r->wait_share) / r->steps_per_s : 0;
+    bool enough = j->search.n && r->timed_steps >= TIMED_LEAST && fabs(measured - predicted) > 2e-3;
+    if (!enough || (measured < OFF_MOST * predicted && predicted < OFF_MOST * measured))
+        return;
+    calibrate_forget(&j->costs, j->a);
+    log_say(&j->folder->sink, LOG_INFO, "a step took %.3g s and %.3g s was predicted: the next plan measures anew", measured, predicted);
+}
+
 bool job_run(job *j, trainer_result *r, err *e)
 {
     err inner = {0}, report = {0};
@@ -213,6 +235,7 @@ bool job_run(job *j, trainer_result *r, err *e)
         return false;
     }
     job_say_end(j, r);
+    judge_prediction(j, r);
     const char *why = r->stopped ? r->why : r->early ? "early stopping" : "all steps";
     if (!report_write(j->folder->path, r->stopped ? "stopped" : "done", why, &inner))
         log_say(&j->folder->sink, LOG_WARN, "no report: %s", inner.text);

@@ -24,6 +24,7 @@ typedef struct job_request {
     bool overwrite;
     uint64_t budget;     // instead of the configuration's; 0: as configured
     int profile_steps;   // 0: no profile
+    bool measure;        // this machine's speed anew, whatever the cache says
     const char *command; // the command line, for environment.json
     env *env;
     void (*tick)(void *user, const trainer_tick *t);
@@ -36,12 +37,13 @@ typedef struct job {
     arena *a;
     config *config;
     train_options options;
-    const char *config_text; // resolved
-    const char *resume;      // path of the checkpoint
-    int64_t resume_micro;    // items that it computed at once
-    bool done;               // automatic, and the run in that folder has ended: there is nothing to do
-    trainer_result ended;    // then: what came of it
-    uint64_t base;           // bytes resident before data and networks
+    const char *config_text;     // resolved
+    const char *resume;          // path of the checkpoint
+    int64_t resume_micro;        // items that it computed at once
+    const char *resume_products; // the libraries of its products (gemm_ways.h); NULL: it does not say
+    bool done;                   // automatic, and the run in that folder has ended: there is nothing to do
+    trainer_result ended;        // then: what came of it
+    uint64_t base;               // bytes resident before data and networks
     calibration costs;
     search_result search; // n 0: the split was given
     const char *run_dir;

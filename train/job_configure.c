@@ -83,6 +83,7 @@ static bool configure_resumed(job *j, const char *from, err *e)
     const config *own = read_config(&plain, k->config, name, e);
     j->config = own ? choose_config(j, own, k->config, name, e) : NULL;
     j->resume_micro = k->state.micro_batch;
+    j->resume_products = meta_get(&k->meta, "products") ? arena_strdup(j->a, meta_get(&k->meta, "products")) : NULL;
     j->run_dir = path_dir(j->a, path_dir(j->a, j->resume));
     if (!j->config || !train_options_resumable(own, j->config, e))
         return false;

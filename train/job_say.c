@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // job_say.c: what a run says of itself: when it starts, what may not be meant so, and how it ended.
-#include "autograd/gemm.h"
+#include <string.h>
+
+#include "autograd/gemm_ways.h"
 #include "base/str.h"
 #include "train/job.h"
 
@@ -58,6 +60,8 @@ void job_say_start(const job *j)
             t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
             gemm_describe(blas), precision_describe(o->precision));
+    if (strchr(gemm_said(j->a), '='))
+        log_say(log, LOG_INFO, "products: %s", gemm_said(j->a));
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
                 path_base(j->resume));

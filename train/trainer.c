@@ -3,8 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/gemm_ways.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "train/products.h"
 #include "train/shards.h"
 #include "train/trainer_internal.h"
 
@@ -256,6 +258,7 @@ static bool start(trainer *t, err *e)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
     if (!compare(t, e))
         return false;
+    meta_set(&t->meta, "products", gemm_said(t->a));
     if (*t->products)
         meta_set(&t->meta, "bf16x3", t->products);
     if (t->o->activations == ACTIVATIONS_AUTO)
@@ -304,6 +307,11 @@ void trainer_close(trainer *t)
         base_pages_free(t->work, trainer_work_bytes(t));
     if (t->p)
         params_release(t->p);
+}
+
+void trainer_learn_products(trainer *t)
+{
+    products_learn(t->s.env, t->run, false, t->a);
 }
 
 const params *trainer_params(const trainer *t)

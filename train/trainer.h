@@ -77,6 +77,7 @@ typedef struct trainer_result {
     int64_t steps, total;              // done in the whole run; planned
     double steps_per_s, samples_per_s; // of this process, evaluation and saving not counted
     double wait_share;                 // of that time, spent waiting for data
+    int64_t timed_steps;               // that these rates are of
     double best, last_loss;            // best: of the monitored metric, NAN without evaluation
     int64_t best_step;
     bool stopped;    // asked to stop, or out of time: resumable
@@ -114,6 +115,7 @@ int64_t trainer_warmup(const trainer *t);                                // step
 int64_t trainer_eval_batches(const trainer *t);                          // of one evaluation
 int64_t trainer_eval_count(const trainer *t);                            // how often a whole run evaluates, unless it ends early
 uint64_t trainer_file_bytes(const trainer *t);                           // of a checkpoint, about
+void trainer_learn_products(trainer *t);                                 // products.h, by steps that change nothing; before the first
 bool trainer_step(trainer *t, err *e) MUST_CHECK;                        // one optimiser step
 bool trainer_evaluate(trainer *t, metrics_result *r, err *e) MUST_CHECK; // ERR_STOPPED when asked to stop meanwhile
 

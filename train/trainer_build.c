@@ -13,12 +13,11 @@
 #include "base/str.h"
 #include "train/trainer_internal.h"
 
-// Resident bytes that appear with the first step and the first save: kernels generated at run time and HDF5's buffers while a checkpoint is
-// written; and for each thread what it packs of a weight. Chosen so that the measured peak (VmHWM) of twelve runs, of 13,520 to 24,984,192
-// parameters and batches of 2 to 256, on 1 and 2 threads, lies 0 to 7 MiB below the prediction with oneDNN (once 0.1 above), 0 to 9 with
-// OpenBLAS.
+// Resident bytes that appear with the first step and the first save, after the libraries were opened: their buffers, HDF5's while a
+// checkpoint is written; and for each thread what it packs of a weight. Chosen so that the measured peak (VmHWM) of runs of 13,520 to
+// 24,984,192 parameters and batches of 2 to 256, on 1 and 2 threads, by either library or both, lies 0 to 9 MiB below the prediction.
 enum { PACKED_MOST = 4 << 20 };
-static const uint64_t library_bytes[] = {[GEMM_OPENBLAS] = 23 << 19, [GEMM_ONEDNN] = 29 << 19};
+static const uint64_t library_bytes[] = {[GEMM_OPENBLAS] = 19 << 19, [GEMM_ONEDNN] = 25 << 19};
 
 static uint64_t packed_bytes(const params *p)
 {

@@ -185,6 +185,7 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
                           .steps_per_s = per_second(t, t->timed_steps),
                           .samples_per_s = per_second(t, t->timed_samples),
                           .wait_share = wait_share(t),
+                          .timed_steps = t->timed_steps,
                           .best = t->state.best_step >= 0 ? t->state.best : NAN,
                           .best_step = t->state.best_step,
                           .last_loss = t->state.last_loss,

@@ -149,6 +149,7 @@ static void trial_open(trial *t, const way *w)
     snprintf(t->whole, sizeof t->whole, "%s-whole", test_path(w->name));
     snprintf(t->parts, sizeof t->parts, "%s-parts", test_path(w->name));
     put(t, "kmidi"), put(t, "train"), put(t, t->yaml), put(t, "--resume"), put(t, "auto"), put(t, "train.save_every_steps=1");
+    put(t, "memory.micro_batch=8"); // one that is killed before its first checkpoint chooses anew, by what it measures
     for (int i = 0; i < 6 && w->more[i]; i++)
         put(t, w->more[i]);
     if (!strcmp(w->name, "lora")) {
