@@ -161,11 +161,7 @@ static bool emit_network(onnx_model *model, network *n, const onnx_options *o, e
             return false;
         onnx_add_output(model, emitter_value("probabilities", ONNX_FLOAT, &probabilities->shape));
     }
-    if (!check_free(model, e) || !onnx_shapes(model, e))
-        return false;
-    if (o->front)
-        model->n_infos = 0; // how many windows there are depends on the length, and no three lengths show it: left to the runtime
-    return true;
+    return check_free(model, e) && onnx_shapes(model, e);
 }
 
 onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, arena *a, err *e)

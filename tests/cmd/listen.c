@@ -116,7 +116,7 @@ TEST(listen_and_the_onnx_front_end_agree)
         return;
     }
     const char *out;
-    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
+    int status = test_shell(&out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     if (getenv("PEERS_SHOW"))
         fprintf(stderr, "%s", out);
