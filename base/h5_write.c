@@ -255,10 +255,26 @@ hid_t h5_set_make(h5 *f, const char *name, h5_shape s, const hsize_t *most, hid_
     return set;
 }
 
+// What holds nothing is in pieces of one element and may grow: of anything else without elements, h5repack makes pieces without any,
+// which the library refuses. `most` is filled then.
+static bool lay_out(h5_shape s, hid_t create, hsize_t *most)
+{
+    hsize_t piece[H5_RANK];
+    for (int i = 0; i < s.rank; i++) {
+        piece[i] = 1;
+        most[i] = s.dim[i] ? s.dim[i] : H5S_UNLIMITED;
+    }
+    return h5_count(s) > 0 || H5Pset_chunk(create, s.rank, piece) >= 0;
+}
+
 static bool write_whole(h5 *f, const char *name, h5_shape s, const void *data, const char *checksum, err *e)
 {
-    hid_t create = h5_creation(H5P_DATASET_CREATE), type = h5_type_make(s.type, false);
-    hid_t set = h5_set_make(f, name, s, NULL, create, e);
+    hsize_t most[H5_RANK];
+    hid_t create = h5_creation(H5P_DATASET_CREATE), type = h5_type_make(s.type, false), set = -1;
+    if (!lay_out(s, create, most))
+        h5_fail(f, e, ERR_IO, "dataset '%s' cannot be made", name);
+    else
+        set = h5_set_make(f, name, s, h5_count(s) ? NULL : most, create, e);
     bool ok = set >= 0;
     if (ok && h5_count(s) > 0 && H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         ok = h5_fail(f, e, ERR_IO, "dataset '%s' cannot be written", name);
