@@ -63,8 +63,17 @@ bool h5_get_num(h5 *f, const char *object, const char *key, double *value, err *
 bool h5_list(h5 *f, const char *group, arena *a, char ***names, size_t *n, err *e) MUST_CHECK;
 // Names of an object's attributes, sorted.
 bool h5_attributes(h5 *f, const char *object, arena *a, char ***names, size_t *n, err *e) MUST_CHECK;
-// Checks the checksum of every dataset in constant memory. On the first that differs: false, ERR_DAMAGED, its name.
+// What a dataset, or attribute `key` of an object where that is not NULL, is in words: "f32 [64, 128]", also of types that are not read
+// here;
+// "" of a group.
+bool h5_about(h5 *f, const char *object, const char *key, arena *a, const char **about, err *e) MUST_CHECK;
+// Checks the checksum of every dataset in constant memory. On the first that differs, or has none: false, ERR_DAMAGED, its name.
 bool h5_verify(h5 *f, size_t *datasets, err *e) MUST_CHECK;
+// The same of a file that others may have written: datasets without a checksum are read to their end where they can be.
+typedef struct h5_found {
+    size_t datasets, unsummed, unread; // all; without a checksum; of those, of a type or a layout that is not read here
+} h5_found;
+bool h5_survey(h5 *f, h5_found *found, err *e) MUST_CHECK;
 
 const char *h5_library(void); // the library's version, as it calls itself
 

@@ -70,6 +70,11 @@ bool h5_tree_ok(h5 *f, err *e); // groups and datasets, not too many, nothing th
 bool h5_layout_ok(h5 *f, hid_t set, const char *name, bool *packed, err *e);
 bool h5_storage_ok(h5 *f, hid_t set, const char *name, h5_shape s, bool packed, err *e); // and that there are enough of them
 
+// A dataset opened, its claims checked.
+bool h5_set_open(h5 *f, const char *name, h5_set *set, err *e);
+void h5_set_close(h5_set *set);
+// Elements of the box [start, start + count) into `out`, one after the other.
+bool h5_read_box(const h5_set *set, hid_t type, const hsize_t *start, const hsize_t *count, void *out, err *e);
 // The dataset `name`, opened and its claims checked; it stays the file's.
 const h5_set *h5_set_get(h5 *f, const char *name, err *e);
 bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e);
@@ -77,6 +82,8 @@ bool h5_checksum_ok(h5 *f, const char *name, const char *actual, err *e);
 // Calls `fn` with each text of a dataset in order.
 typedef void h5_text_fn(void *user, const char *text);
 bool h5_texts_each(const h5_set *set, h5_text_fn *fn, void *user, err *e);
+// `n` references from row `first`, a whole piece that takes `bytes` in the file (h5_unpack.c). False when they cannot be had.
+bool h5_unpack(hid_t set, uint64_t first, uint64_t n, uint64_t bytes, void *out);
 void h5_text_sum(void *sum, const char *text); // an h5_text_fn that adds to a digest
 bool h5_attr_text(h5 *f, const char *object, const char *key, arena *a, char **value, err *e);
 

@@ -120,6 +120,14 @@ static bool read_text(text_reader *r, const unsigned char *reference)
     return true;
 }
 
+static bool read_references(text_reader *r, const unsigned char *block, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        if (!read_text(r, block + i * H5_REFERENCE))
+            return false;
+    return true;
+}
+
 // `n` references that lie one after the other.
 static bool read_run(text_reader *r, uint64_t at, uint64_t n)
 {
@@ -128,25 +136,37 @@ static bool read_run(text_reader *r, uint64_t at, uint64_t n)
         uint64_t k = n < AT_ONCE ? n : AT_ONCE;
         if (!read_at(r, block, k * H5_REFERENCE, at))
             return false;
-        for (uint64_t i = 0; i < k; i++)
-            if (!read_text(r, block + i * H5_REFERENCE))
-                return false;
+        if (!read_references(r, block, k))
+            return false;
         at += k * H5_REFERENCE, n -= k;
     }
     return true;
 }
 
+// The first `n` references of a packed chunk of `rows` from row `first` on.
+static bool read_packed(text_reader *r, uint64_t first, uint64_t rows, uint64_t bytes, uint64_t n)
+{
+    uint64_t room = rows * H5_REFERENCE;
+    unsigned char *block = base_checked(malloc(room), room);
+    bool ok =
+        h5_unpack(r->set->id, first, rows, bytes, block) ? read_references(r, block, n) : damaged(r, "a part of it cannot be unpacked");
+    free(block);
+    return ok;
+}
+
 // References in chunks of `rows`, each somewhere in the file.
-static bool read_chunks(text_reader *r, uint64_t rows)
+static bool read_chunks(text_reader *r, uint64_t rows, bool packed)
 {
     uint64_t n = r->set->shape.dim[0];
     for (hsize_t first = 0; first < n; first += rows) {
         unsigned mask;
         haddr_t at;
         hsize_t bytes;
-        if (H5Dget_chunk_info_by_coord(r->set->id, &first, &mask, &at, &bytes) < 0 || at == HADDR_UNDEF || bytes < rows * H5_REFERENCE)
+        uint64_t here = n - first < rows ? n - first : rows;
+        if (H5Dget_chunk_info_by_coord(r->set->id, &first, &mask, &at, &bytes) < 0 || at == HADDR_UNDEF ||
+            (!packed && bytes < rows * H5_REFERENCE))
             return damaged(r, "a part of it is not in the file");
-        if (!read_run(r, at, n - first < rows ? n - first : rows))
+        if (!(packed ? read_packed(r, first, rows, bytes, here) : read_run(r, at, here)))
             return false;
     }
     return true;
@@ -156,16 +176,16 @@ static bool read_set(text_reader *r)
 {
     hid_t layout = H5Dget_create_plist(r->set->id);
     H5D_layout_t kind = H5Pget_layout(layout);
-    bool plain = kind == H5D_CONTIGUOUS || (kind == H5D_CHUNKED && r->set->shape.rank == 1 && H5Pget_nfilters(layout) == 0);
+    bool plain = kind == H5D_CONTIGUOUS || (kind == H5D_CHUNKED && r->set->shape.rank == 1), packed = H5Pget_nfilters(layout) != 0;
     hsize_t rows = 0;
     if (plain && kind == H5D_CHUNKED)
         plain = H5Pget_chunk(layout, 1, &rows) == 1 && rows > 0;
     H5Pclose(layout);
     if (!plain)
-        return err_set(r->e, ERR_FORMAT, "'%s': dataset '%s' keeps its texts in a way that is not read here", r->set->f->path,
-                       r->set->name);
+        return err_set(r->e, ERR_FORMAT, "'%s': dataset '%s' keeps its texts in a way that is not read here; h5repack -l CONTI rewrites it",
+                       r->set->f->path, r->set->name);
     if (rows)
-        return read_chunks(r, rows);
+        return read_chunks(r, rows, packed);
     haddr_t at = H5Dget_offset(r->set->id);
     return at == HADDR_UNDEF ? damaged(r, "its data is not in the file") : read_run(r, at, h5_count(r->set->shape));
 }

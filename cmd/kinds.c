@@ -151,24 +151,6 @@ static bool verify_shard(const char *path, arena *a, err *e)
 
 const file_kind kind_shard = {.name = "shard", .describe = describe_shard, .verify = verify_shard};
 
-// ---- Other HDF5 files
-
-static bool describe_h5(const char *path, json *o, arena *a, err *e)
-{
-    char **names;
-    size_t n;
-    h5 *f = h5_open(path, e);
-    bool ok = f && h5_list(f, "/", a, &names, &n, e);
-    json *sets = json_array();
-    for (size_t i = 0; ok && i < n; i++)
-        json_push_str(sets, names[i]);
-    json_set(o, "holds", sets);
-    h5_close(f);
-    return ok;
-}
-
-const file_kind kind_hdf5 = {.name = "hdf5", .describe = describe_h5, .verify = verify_h5};
-
 // ---- Audio. Decoded to its end, so that every checksum is compared.
 
 static bool describe_audio(const char *path, json *o, arena *a, err *e)

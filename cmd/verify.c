@@ -121,7 +121,7 @@ const command cmd_verify = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file that kmidi wrote, an ONNX or safetensors model, an adapter's folder, "
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, "
                "MIDI, or audio.\n"
                "Of another FOLDER, or a pattern in quotes, all such files are checked, those below it too.",
     .example = "kmidi verify shards runs/melody/checkpoints/best.h5",

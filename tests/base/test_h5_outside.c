@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/h5.h"
 #include "base/hw.h"
@@ -13,13 +14,18 @@
 
 enum { ROWS = 64 };
 
-static hid_t create(const char *path)
+static hid_t create_in(const char *path, H5F_libver_t format)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    H5Pset_libver_bounds(access, format, H5F_LIBVER_V110);
     hid_t f = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     return f;
+}
+
+static hid_t create(const char *path)
+{
+    return create_in(path, H5F_LIBVER_V110);
 }
 
 static hid_t space_of(hsize_t rows)
@@ -210,9 +216,11 @@ TEST(h5_from_outside_reaches_no_further_than_itself)
     put(other, "secret", H5P_DEFAULT, ROWS);
     H5Fclose(other);
     EXPECT_OK(file_write(test_path("secret.bin"), "secret", 6, &e), e);
-    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+    size_t n = sizeof outside / sizeof *outside;
+    for (size_t k = 0; k < 2 * n; k++) { // the second time in the format of before HDF5 1.8
+        size_t i = k % n;
         const char *path = test_path(outside[i].name);
-        hid_t f = create(path);
+        hid_t f = create_in(path, k < n ? H5F_LIBVER_V110 : H5F_LIBVER_EARLIEST);
         outside[i].make(f);
         H5Fclose(f);
         double began = hw_seconds();
@@ -244,4 +252,135 @@ TEST(h5_from_outside_reads_what_is_packed)
     EXPECT_OK(h5_read_rows(x, "a", H5_F32, 0, ROWS, whole, &e), e);
     EXPECT_ERR(h5_read(x, "a", (h5_shape){H5_F32, 1, {ROWS}}, whole, &e), e, ERR_DAMAGED, "no readable checksum");
     h5_close(x);
+}
+
+static const char *const words[] = {"one", "", "a longer one", "four", "five"};
+enum { WORDS = sizeof words / sizeof *words };
+
+// Texts in pieces of two, packed as `filters` says: s shuffles, d deflates.
+static void put_words(hid_t f, const char *name, const char *filters)
+{
+    hsize_t piece = 2;
+    hid_t how = H5Pcreate(H5P_DATASET_CREATE), type = H5Tcopy(H5T_C_S1), space = space_of(WORDS);
+    H5Tset_size(type, H5T_VARIABLE);
+    if (*filters)
+        H5Pset_chunk(how, 1, &piece);
+    for (const char *p = filters; *p; p++)
+        *p == 's' ? H5Pset_shuffle(how) : H5Pset_deflate(how, 4);
+    hid_t d = H5Dcreate2(f, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, words);
+    H5Dclose(d), H5Sclose(space), H5Tclose(type), H5Pclose(how);
+}
+
+// The checksum of what is ours goes with it: it is put beside by the library's own attribute.
+static void put_checksum(hid_t f, const char *name)
+{
+    char hex[65];
+    digest *sum = digest_open();
+    for (int i = 0; i < WORDS; i++)
+        digest_add_str(sum, words[i]);
+    digest_close(sum, hex);
+    hid_t d = H5Dopen2(f, name, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, sizeof hex);
+    hid_t a = H5Acreate2(d, "sha256", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(a, type, hex);
+    H5Aclose(a), H5Sclose(space), H5Tclose(type), H5Dclose(d);
+}
+
+// As h5repack -f leaves them, in either format.
+TEST(h5_from_outside_reads_packed_texts)
+{
+    static const char *const ways[] = {"", "d", "sd", "s"};
+    for (int k = 0; k < 2 * (int)(sizeof ways / sizeof *ways); k++) {
+        err e = {0};
+        arena a = {0};
+        char **got;
+        uint64_t n = 0;
+        hid_t f = create_in(test_path("words.h5"), k % 2 ? H5F_LIBVER_V110 : H5F_LIBVER_EARLIEST);
+        put_words(f, "a", ways[k / 2]), put_checksum(f, "a");
+        H5Fclose(f);
+        h5 *x = h5_open(test_path("words.h5"), &e);
+        EXPECT_OK(x && h5_read_texts(x, "a", &a, &got, &n, &e), e);
+        EXPECT_INT(n, WORDS);
+        for (uint64_t i = 0; i < n; i++)
+            EXPECT_STR(got[i], words[i]);
+        h5_close(x);
+        arena_free(&a);
+    }
+}
+
+// A piece that unpacks to less than it stands for.
+TEST(h5_from_outside_refuses_a_piece_that_is_short)
+{
+    static const unsigned char nothing[] = {0x78, 0x9c, 0x03, 0, 0, 0, 0, 1}; // deflated: no bytes at all
+    err e = {0};
+    hsize_t zero = 0;
+    hid_t f = create(test_path("short.h5"));
+    put_words(f, "a", "d"), put_checksum(f, "a");
+    hid_t d = H5Dopen2(f, "a", H5P_DEFAULT);
+    EXPECT(H5Dwrite_chunk(d, H5P_DEFAULT, 0, &zero, sizeof nothing, nothing) >= 0);
+    H5Dclose(d), H5Fclose(f);
+    EXPECT(!verify(test_path("short.h5"), &e));
+    EXPECT_INT(e.code, ERR_DAMAGED);
+}
+
+// What h5py writes by default: the format of before HDF5 1.8, no checksums of ours, types of all kinds.
+TEST(h5_from_outside_says_what_h5py_wrote)
+{
+    err e = {0};
+    arena a = {0};
+    const char *about;
+    h5_found found;
+    size_t n;
+    hid_t f = create_in(test_path("plain.h5"), H5F_LIBVER_EARLIEST), g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put(g, "rows", H5P_DEFAULT, ROWS), put_words(f, "names", "");
+    hid_t space = space_of(3), d = H5Dcreate2(f, "short", H5T_STD_I16BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dclose(d), H5Sclose(space), H5Gclose(g), H5Fclose(f);
+    h5 *x = h5_open(test_path("plain.h5"), &e);
+    EXPECT_OK(x && h5_about(x, "g/rows", NULL, &a, &about, &e), e);
+    EXPECT_STR(about, "f32 [64]");
+    EXPECT_OK(h5_about(x, "names", NULL, &a, &about, &e), e);
+    EXPECT_STR(about, "text [5]");
+    EXPECT_OK(h5_about(x, "short", NULL, &a, &about, &e), e);
+    EXPECT_STR(about, "i16 big-endian [3]");
+    EXPECT_OK(h5_about(x, "g", NULL, &a, &about, &e), e);
+    EXPECT_STR(about, "");
+    EXPECT_OK(h5_survey(x, &found, &e), e);
+    EXPECT_INT(found.datasets, 3);
+    EXPECT_INT(found.unsummed, 3);
+    EXPECT_INT(found.unread, 1);
+    EXPECT_ERR(h5_verify(x, &n, &e), e, ERR_DAMAGED, "no readable checksum");
+    h5_close(x);
+    arena_free(&a);
+}
+
+// h5repack makes pieces of the shape of what it packs, and the library has none without elements: so ours has pieces of its own.
+TEST(h5_empty_datasets_are_in_pieces)
+{
+    err e = {0};
+    hsize_t piece[2] = {0};
+    h5 *f = h5_create(test_path("empty.h5"), &e);
+    EXPECT_OK(h5_write(f, "a", (h5_shape){H5_F32, 2, {0, 5}}, NULL, &e) && h5_commit(f, &e), e);
+    hid_t x = H5Fopen(test_path("empty.h5"), H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(x, "a", H5P_DEFAULT), how = H5Dget_create_plist(d);
+    EXPECT_INT(H5Pget_layout(how), H5D_CHUNKED);
+    EXPECT_INT(H5Pget_chunk(how, 2, piece), 2);
+    EXPECT(piece[0] > 0 && piece[1] > 0);
+    H5Pclose(how), H5Dclose(d), H5Fclose(x);
+}
+
+TEST(h5_from_outside_is_inspected_and_verified)
+{
+    const char *out;
+    hsize_t one = 1;
+    hid_t f = create_in(test_path("told.h5"), H5F_LIBVER_EARLIEST), g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put(g, "rows", H5P_DEFAULT, ROWS), put_words(f, "names", "d");
+    int seven = 7;
+    hid_t space = H5Screate_simple(1, &one, NULL), a = H5Acreate2(g, "n\033", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(a, H5T_NATIVE_INT, &seven);
+    H5Aclose(a), H5Sclose(space), H5Gclose(g), H5Fclose(f);
+    EXPECT_INT(test_shell(&out, "%s inspect --json %s", test_kmidi(), test_path("told.h5")), 0);
+    EXPECT(test_has(out, "\"g/rows\": \"f32 [64]\"") || test_has(out, "\"g/rows\":\"f32 [64]\""));
+    EXPECT(test_has(out, "text [5]") && test_has(out, "n?"));
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_path("told.h5")), 0);
+    EXPECT(test_has(out, "its datasets have no checksum of kmidi"));
 }
