@@ -23,11 +23,13 @@ while read -r object instruction least; do
     neon=$((neon + 1))
 done <$HERE/neon.txt
 
-# The program as tests run it; no handler of foreign binaries (binfmt) is needed.
-printf '#!/bin/sh\nexec qemu-aarch64-static -L "%s" "%s" "$@"\n' "$ROOT" "$PWD/$BUILD/release/kmidi" >"$BUILD/kmidi"
-chmod +x "$BUILD/kmidi"
+# The program as tests run it, and the tests as they run themselves, by argv[0]; no handler of
+# foreign binaries (binfmt) is needed.
+wrap() { printf '#!/bin/sh\nexec qemu-aarch64-static -0 "$0" -L "%s" "%s" "$@"\n' "$ROOT" "$PWD/$BUILD/release/$1" >"$2" && chmod +x "$2"; }
+wrap kmidi "$BUILD/kmidi"
+wrap tests/all "$BUILD/tests"
 not=$(sed -n 's/^\([a-z0-9_A-Z]*\) .*/-x \1/p' $HERE/left-out.txt)
-half() { KMIDI="$PWD/$BUILD/kmidi" qemu-aarch64-static -L "$ROOT" "$BUILD/release/tests/all" $not -s "$1/2" >"$BUILD/half-$1.txt" 2>&1 || true; }
+half() { KMIDI="$PWD/$BUILD/kmidi" "$PWD/$BUILD/tests" $not -s "$1/2" >"$BUILD/half-$1.txt" 2>&1 || true; }
 half 0 &
 half 1
 wait
