@@ -51,8 +51,8 @@ static const struct {
     {"flock", {37, 95}}, {"fork", {11, 12}}, {"malloc", {12, 12}}, {"mmap", {12, 12}},  {"pthread_create", {11, 11}}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-// Libraries that crash or leave when a small piece of memory of their own is refused: called by them, whatever comes of it. Files under
-// final names are whole all the same.
+// Libraries that crash or leave when a small piece of memory of their own is refused: it was they who asked, and they in whose code the
+// program ended (a crash of ours over what they returned is none of these). Files under final names are whole all the same.
 static const struct {
     const char *kind, *library, *why;
 } listed[] = {
@@ -220,12 +220,15 @@ static int count_sentences(const char *said, const char *name)
     return n;
 }
 
-// The library that made the call is listed.
-static bool is_listed(const char *kind, const char *from)
+// The library that made the call, in the first line of what the shim told, is listed; it ended the program, by the second.
+static bool is_listed(const char *kind, const char *told)
 {
-    for (size_t i = 0; i < sizeof listed / sizeof *listed; i++)
-        if (!strcmp(listed[i].kind, kind) && strstr(from, listed[i].library))
+    const char *end = strchr(told, '\n');
+    for (size_t i = 0; end && i < sizeof listed / sizeof *listed; i++) {
+        const char *asked = strstr(told, listed[i].library);
+        if (!strcmp(listed[i].kind, kind) && asked && asked < end && strstr(end, listed[i].library))
             return true;
+    }
     return false;
 }
 

@@ -5,7 +5,8 @@
 //     KMIDI_FAULT=write:17:5+     and every one behind it
 //     KMIDI_FAULT=write:17:0      it writes half of what it should (a short write, which is no error)
 //     KMIDI_FAULT=count:0:0       none does; calls of each kind are counted
-//     KMIDI_FAULT_TOLD=FILE       made when the fault happens, with the library that made the call; of a count, lines "write 17" at the end
+//     KMIDI_FAULT_TOLD=FILE       made when the fault happens, with the library that made the call and, on a second line, the one that
+//                                 crashed or called exit thereafter; of a count, lines "write 17" at the end
 //
 // Kinds: write (pwrite, writev), stdio (fwrite, fflush, fclose), fsync, ftruncate, rename, link, unlink, mkdir, close, open (fopen,
 // opendir), read (pread), flock, fork, malloc (calloc, realloc, aligned ones), mmap, pthread_create. Counted from main on, since the
@@ -14,8 +15,10 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,19 +41,35 @@ static struct {
     bool on;
     const char *told;
 } fault;
-static atomic_bool armed;
+static atomic_bool armed, happened;
 static const char *const kinds[] = {"write", "stdio", "fsync", "ftruncate", "rename", "link",   "unlink", "mkdir",
                                     "close", "open",  "read",  "flock",     "fork",   "malloc", "mmap",   "pthread_create"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 static atomic_long calls[KINDS];
 
-static void tell(const char *text, size_t n)
+static void tell_text(const char *text, size_t n)
 {
     long fd = fault.told ? syscall(SYS_openat, AT_FDCWD, fault.told, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
     if (fd < 0)
         return;
     (void)!syscall(SYS_write, fd, text, n);
     syscall(SYS_close, fd);
+}
+
+// The file that the code at `at` is of.
+static const char *file_of(void *at)
+{
+    Dl_info who = {0};
+    return at && dladdr(at, &who) && who.dli_fname ? who.dli_fname : "?";
+}
+
+static void tell(const char *what, void *at)
+{
+    bool was = armed;
+    armed = false; // dladdr may ask for memory
+    tell_text(what, strlen(what));
+    tell_text(file_of(at), strlen(file_of(at)));
+    armed = was;
 }
 
 // Whether this call, which `from` made, is to fail; errno is set.
@@ -65,11 +84,8 @@ static bool fails_from(const char *kind, void *from)
     if (!fault.n || k < fault.n || (k > fault.n && !fault.on))
         return false;
     if (k == fault.n) {
-        Dl_info who = {0};
-        armed = false; // dladdr may ask for memory
-        const char *name = from && dladdr(from, &who) && who.dli_fname ? who.dli_fname : "?";
-        tell(name, strlen(name));
-        armed = true;
+        happened = true;
+        tell("", from);
     }
     errno = fault.number;
     return true;
@@ -82,15 +98,55 @@ static bool fails_from(const char *kind, void *from)
     if (!real)                                                                                                                             \
     real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
+// A function that fails or does what it does.
+#define MAY_FAIL(type, name, kind, failed, parameters, arguments)                                                                          \
+    SEEN type name parameters                                                                                                              \
+    {                                                                                                                                      \
+        REAL(name);                                                                                                                        \
+        return fails(kind) ? failed : real arguments;                                                                                      \
+    }
+
 // ---- Begin and end
 
 static int (*true_main)(int, char **, char **);
+
+// Who called what crashed: the first that is neither glibc nor this.
+static void crash(int number)
+{
+    void *at[64];
+    armed = false;
+    for (int i = 0, n = backtrace(at, 64); i < n; i++)
+        if (!strstr(file_of(at[i]), "/libc.so") && !strstr(file_of(at[i]), "/shim.so")) {
+            if (happened)
+                tell("\nended by ", at[i]);
+            break;
+        }
+    raise(number); // SA_RESETHAND: as it would have ended
+}
+
+static void watch_crashes(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    void *first[1];
+    (void)backtrace(first, 1); // loads what it needs
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = crash, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)}, NULL);
+}
+
+SEEN void exit(int status)
+{
+    void (*real)(int) __attribute__((noreturn)) = (__typeof__(real))dlsym(RTLD_NEXT, "exit");
+    if (happened)
+        tell("\nended by ", __builtin_return_address(0));
+    real(status);
+}
 
 static int begin(int argc, char **argv, char **env)
 {
     const char *text = getenv("KMIDI_FAULT");
     char plus = 0;
     fault.told = getenv("KMIDI_FAULT_TOLD");
+    watch_crashes();
     if (text && sscanf(text, "%23[a-z_]:%ld:%d%c", fault.kind, &fault.n, &fault.number, &plus) >= 3)
         fault.on = plus == '+', armed = true;
     return true_main(argc, argv, env);
@@ -110,7 +166,7 @@ __attribute__((destructor)) static void end(void)
     char text[64];
     armed = false;
     for (int i = 0; i < KINDS && !fault.n && fault.kind[0]; i++)
-        tell(text, (size_t)snprintf(text, sizeof text, "%s %ld\n", kinds[i], (long)calls[i]));
+        tell_text(text, (size_t)snprintf(text, sizeof text, "%s %ld\n", kinds[i], (long)calls[i]));
 }
 
 // ---- Writing
@@ -146,11 +202,7 @@ SEEN ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
     return cut(&n, &error, __builtin_return_address(0)) ? -1 : real(fd, p, n, at);
 }
 
-SEEN ssize_t writev(int fd, const struct iovec *v, int n)
-{
-    REAL(writev);
-    return fails("write") ? -1 : real(fd, v, n);
-}
+MAY_FAIL(ssize_t, writev, "write", -1, (int fd, const struct iovec *v, int n), (fd, v, n))
 
 SEEN size_t fwrite(const void *p, size_t size, size_t n, FILE *f)
 {
@@ -172,55 +224,17 @@ SEEN int fclose(FILE *f)
     return fails("stdio") ? EOF : done;
 }
 
-SEEN int fsync(int fd)
-{
-    REAL(fsync);
-    return fails("fsync") ? -1 : real(fd);
-}
-
-SEEN int fdatasync(int fd)
-{
-    REAL(fdatasync);
-    return fails("fsync") ? -1 : real(fd);
-}
-
-SEEN int ftruncate(int fd, off_t n)
-{
-    REAL(ftruncate);
-    return fails("ftruncate") ? -1 : real(fd, n);
-}
-
-SEEN int ftruncate64(int fd, off64_t n)
-{
-    REAL(ftruncate64);
-    return fails("ftruncate") ? -1 : real(fd, n);
-}
+MAY_FAIL(int, fsync, "fsync", -1, (int fd), (fd))
+MAY_FAIL(int, fdatasync, "fsync", -1, (int fd), (fd))
+MAY_FAIL(int, ftruncate, "ftruncate", -1, (int fd, off_t n), (fd, n))
+MAY_FAIL(int, ftruncate64, "ftruncate", -1, (int fd, off64_t n), (fd, n))
 
 // ---- Names
 
-SEEN int rename(const char *from, const char *to)
-{
-    REAL(rename);
-    return fails("rename") ? -1 : real(from, to);
-}
-
-SEEN int link(const char *from, const char *to)
-{
-    REAL(link);
-    return fails("link") ? -1 : real(from, to);
-}
-
-SEEN int unlink(const char *path)
-{
-    REAL(unlink);
-    return fails("unlink") ? -1 : real(path);
-}
-
-SEEN int mkdir(const char *path, mode_t mode)
-{
-    REAL(mkdir);
-    return fails("mkdir") ? -1 : real(path, mode);
-}
+MAY_FAIL(int, rename, "rename", -1, (const char *from, const char *to), (from, to))
+MAY_FAIL(int, link, "link", -1, (const char *from, const char *to), (from, to))
+MAY_FAIL(int, unlink, "unlink", -1, (const char *path), (path))
+MAY_FAIL(int, mkdir, "mkdir", -1, (const char *path, mode_t mode), (path, mode))
 
 // The descriptor is gone all the same, as with Linux.
 SEEN int close(int fd)
@@ -265,49 +279,16 @@ SEEN int openat(int dir, const char *path, int flags, ...)
     return fails("open") ? -1 : real(dir, path, flags, mode);
 }
 
-SEEN FILE *fopen(const char *path, const char *mode)
-{
-    REAL(fopen);
-    return fails("open") ? NULL : real(path, mode);
-}
-
-SEEN FILE *fopen64(const char *path, const char *mode)
-{
-    REAL(fopen64);
-    return fails("open") ? NULL : real(path, mode);
-}
-
-SEEN DIR *opendir(const char *path)
-{
-    REAL(opendir);
-    return fails("open") ? NULL : real(path);
-}
+MAY_FAIL(FILE *, fopen, "open", NULL, (const char *path, const char *mode), (path, mode))
+MAY_FAIL(FILE *, fopen64, "open", NULL, (const char *path, const char *mode), (path, mode))
+MAY_FAIL(DIR *, opendir, "open", NULL, (const char *path), (path))
 
 // ---- Reading
 
-SEEN ssize_t read(int fd, void *p, size_t n)
-{
-    REAL(read);
-    return fails("read") ? -1 : real(fd, p, n);
-}
-
-SEEN ssize_t pread(int fd, void *p, size_t n, off_t at)
-{
-    REAL(pread);
-    return fails("read") ? -1 : real(fd, p, n, at);
-}
-
-SEEN ssize_t pread64(int fd, void *p, size_t n, off64_t at)
-{
-    REAL(pread64);
-    return fails("read") ? -1 : real(fd, p, n, at);
-}
-
-SEEN int flock(int fd, int how)
-{
-    REAL(flock);
-    return fails("flock") ? -1 : real(fd, how);
-}
+MAY_FAIL(ssize_t, read, "read", -1, (int fd, void *p, size_t n), (fd, p, n))
+MAY_FAIL(ssize_t, pread, "read", -1, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+MAY_FAIL(ssize_t, pread64, "read", -1, (int fd, void *p, size_t n, off64_t at), (fd, p, n, at))
+MAY_FAIL(int, flock, "flock", -1, (int fd, int how), (fd, how))
 
 // ---- Memory and threads. dlsym itself takes memory, so glibc's own names stand behind these.
 
