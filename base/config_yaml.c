@@ -34,6 +34,8 @@ static const char *here(reader *r)
 static bool bad_yaml(reader *r)
 {
     const yaml_parser_t *p = &r->parser;
+    if (p->error == YAML_MEMORY_ERROR)
+        base_checked(NULL, 64);
     yaml_mark_t m = p->error == YAML_READER_ERROR ? p->mark : p->problem_mark;
     const char *hint =
         p->problem && strstr(p->problem, "start any token") ? " (a tab? YAML indents with spaces; quote texts that begin with @ or `)" : "";
@@ -246,8 +248,7 @@ static bool read_document(reader *r, const char *prefix)
 bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix, config_entries *out, err *e)
 {
     reader r = {.c = c, .name = name, .file = !*prefix, .out = out, .e = e};
-    if (!yaml_parser_initialize(&r.parser))
-        return err_set(e, ERR_MEMORY, "'%s': no memory to read it", name);
+    base_checked(yaml_parser_initialize(&r.parser) ? &r : NULL, sizeof r); // nothing else can be wrong
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, n);
     bool ok = read_document(&r, prefix);
     if (r.have)

@@ -51,6 +51,22 @@ int file_open(const char *path, uint64_t *size, err *e)
     return fd;
 }
 
+int64_t file_read_at(int fd, void *out, size_t n, int64_t at)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t k = pread(fd, (char *)out + done, n - done, (off_t)at + (off_t)done);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0)
+            return -1;
+        if (k == 0)
+            break;
+        done += (size_t)k;
+    }
+    return (int64_t)done;
+}
+
 // Like read(); of a pipe, what comes in time.
 static ssize_t read_some(int fd, char *p, size_t n)
 {

@@ -26,6 +26,8 @@ bool file_write(const char *path, const void *bytes, size_t n, err *e) MUST_CHEC
 // For libraries that write a file themselves: the name to write under before file_commit, "PATH.tmp-HOST-PID", or a shorter one where that
 // would be too long. A link is followed, so that its target is replaced and the link stays.
 char *file_temp(arena *a, const char *path);
+int file_begin(
+    const char *temp); // opened to be written and read, new: what has the name loses it, since that may be another name of a file
 bool file_commit(const char *temp, const char *path, err *e) MUST_CHECK; // sync, rename, sync folder; on failure removes temp
 void file_discard(const char *temp);                                     // removes it
 void file_discard_all(void);                                             // of this process; may be called in a signal handler
@@ -40,6 +42,8 @@ bool file_unwritten(const char *path, err *e);
 // For reading; -1 with a sentence where `path` is no regular file. It never waits: a pipe, a terminal or a socket where a file belongs is
 // refused at once. What opens files by name (HDF5) asks here first.
 int file_open(const char *path, uint64_t *size, err *e) MUST_CHECK;
+// Up to n bytes from byte `at` on, past what interrupts; fewer only at the end of the file. -1: errno says why they cannot be read.
+int64_t file_read_at(int fd, void *out, size_t n, int64_t at);
 // The whole file, terminated by a NUL behind its n bytes. A file over `limit` bytes is refused. Pipes are read too (a shell's <(command)),
 // but not waited for longer than FILE_PATIENCE seconds.
 enum { FILE_PATIENCE = 5 };

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -131,6 +132,12 @@ char *file_temp(arena *a, const char *path)
     char *temp = path_join(a, path_dir(a, target ? target : path), arena_printf(a, "%s%s", base, mark));
     remember(temp);
     return temp;
+}
+
+int file_begin(const char *temp)
+{
+    unlink(temp);
+    return open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
 void file_discard(const char *temp)

@@ -116,9 +116,7 @@ file_out *file_create(const char *path, err *e)
     f->temp = temp ? base_checked(strdup(temp), strlen(temp)) : NULL;
     arena_free(&scratch);
     int there = file_descriptor(path); // opened anew it would begin at the front
-    f->fd = there >= 0 ? dup(there)
-            : special  ? open(path, O_WRONLY | O_CLOEXEC)
-                       : open(f->temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    f->fd = there >= 0 ? dup(there) : special ? open(path, O_WRONLY | O_CLOEXEC) : file_begin(f->temp);
     if (f->fd >= 0)
         return f;
     file_unwritten(path, e);

@@ -19,9 +19,11 @@ enum { SUPERBLOCK = 15 }; // the bytes of it that are looked at
 
 // The signature, then the version of the superblock and the sizes of addresses and lengths, which are 8 everywhere; before HDF5 1.8 four
 // other versions lay between.
-static bool superblock_ok(h5 *f, const unsigned char *head, ssize_t n, err *e)
+static bool superblock_ok(h5 *f, const unsigned char *head, int64_t n, err *e)
 {
     static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    if (n < 0)
+        return err_errno(e, "'%s' cannot be read; check the disk and try again", f->path);
     if (n < 8 || memcmp(head, signature, 8) != 0)
         return err_set(e, ERR_FORMAT, "'%s' is not an HDF5 file", f->path);
     if (n < SUPERBLOCK || head[8] > 3)
@@ -39,7 +41,7 @@ static bool look_at(h5 *f, err *e)
     int fd = f->io.fd = file_open(f->path, &f->size, e);
     if (fd < 0)
         return false;
-    bool ok = f->size ? superblock_ok(f, head, pread(fd, head, sizeof head, 0), e)
+    bool ok = f->size ? superblock_ok(f, head, file_read_at(fd, head, sizeof head, 0), e)
                       : err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
     return ok;
 }

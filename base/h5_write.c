@@ -78,7 +78,7 @@ h5 *h5_create(const char *path, err *e)
     f->path = base_checked(strdup(path), strlen(path));
     f->temp = base_checked(strdup(file_temp(&scratch, path)), strlen(path));
     arena_free(&scratch);
-    f->io = (h5_io){.fd = open(f->temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), .write = true};
+    f->io = (h5_io){.fd = file_begin(f->temp), .write = true};
     bool ok = f->io.fd >= 0 || file_unwritten(path, e);
     h5_enter();
     ok = ok && h5_written(f, library_create(f, e), e);

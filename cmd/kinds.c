@@ -246,12 +246,16 @@ static bool read_head(const char *path, unsigned char head[HEAD], size_t *n, err
     int fd = file_open(path, &size, e);
     if (fd < 0)
         return false;
-    ssize_t got = size ? pread(fd, head, HEAD, 0) : 1;
+    int64_t got = size ? file_read_at(fd, head, HEAD, 0) : 1;
+    int why = errno;
     close(fd);
+    errno = why;
     *n = got > 0 ? (size_t)got : 0;
     if (!size)
         return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes)", path);
-    return *n > 0 || err_set(e, ERR_IO, "'%s' cannot be read", path);
+    if (got < 0)
+        return err_errno(e, "'%s' cannot be read; check the disk and try again", path);
+    return *n > 0 || err_set(e, ERR_IO, "'%s' became empty while it was read; try again", path);
 }
 
 const file_kind *kind_of(const char *path, err *e)

@@ -41,7 +41,7 @@ static bool is_font(const char *path)
     char head[12] = {0};
     uint64_t size;
     int fd = file_open(path, &size, NULL);
-    bool ok = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && !memcmp(head, "RIFF", 4) &&
+    bool ok = fd >= 0 && file_read_at(fd, head, sizeof head, 0) == (int64_t)sizeof head && !memcmp(head, "RIFF", 4) &&
               (!memcmp(head + 8, "sfbk", 4) || !memcmp(head + 8, "DLS ", 4));
     if (fd >= 0)
         close(fd);

@@ -43,10 +43,10 @@ static bool open_file(clip_source *s, err *e)
 {
     struct stat st;
     clip_header h;
-    s->fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (s->fd < 0)
+    s->file.fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (s->file.fd < 0)
         return err_errno(e, "cannot open '%s'; correct the path or its permissions", s->path);
-    if (fstat(s->fd, &st))
+    if (fstat(s->file.fd, &st))
         return err_errno(e, "cannot look at '%s'; check the disk", s->path);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_FORMAT, "'%s' is %s, not an audio file; name a file", s->path,
@@ -54,7 +54,7 @@ static bool open_file(clip_source *s, err *e)
     if (st.st_size == 0)
         return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes); copy it again or remove it from the list", s->path);
     s->size = st.st_size;
-    if (!clip_whole(s->fd, s->size, &h))
+    if (!clip_whole(&s->file, s->size, &h))
         return err_set(e, ERR_DAMAGED,
                        "'%s' is cut short: %lld of the %lld bytes that its last part announces are missing; copy it again or remove it",
                        s->path, (long long)h.missing, (long long)h.stated);
@@ -70,19 +70,19 @@ bool clip_source_damaged(const clip_source *s, const char *why, err *e)
 // ---- Which decoder
 
 // Where the file begins behind an ID3v2 tag, which may stand before anything.
-static int64_t behind_tags(int fd)
+static int64_t behind_tags(clip_file *f)
 {
     unsigned char b[10];
     int64_t at = 0;
-    while (pread(fd, b, sizeof b, at) == (ssize_t)sizeof b && !memcmp(b, "ID3", 3))
+    while (clip_file_read(f, b, sizeof b, at) == (int64_t)sizeof b && !memcmp(b, "ID3", 3))
         at += 10 + ((b[6] & 127) << 21 | (b[7] & 127) << 14 | (b[8] & 127) << 7 | (b[9] & 127)) + (b[5] & 16 ? 10 : 0);
     return at;
 }
 
-static const clip_source_def *choose(const clip_source *s)
+static const clip_source_def *choose(clip_source *s)
 {
     unsigned char b[4] = {0};
-    if (pread(s->fd, b, 4, s->head) != 4)
+    if (clip_file_read(&s->file, b, 4, s->head) != 4)
         return &clip_sndfile;
     if (!memcmp(b, "OggS", 4))
         return &clip_ogg;
@@ -104,10 +104,10 @@ static bool try_decoder(clip_source *s, const clip_source_def *def, arena *a, er
 // MPEG audio has no mark of its own, and may begin anywhere: whatever nobody knows is looked through for frames.
 static bool open_decoder(clip_source *s, arena *a, err *e)
 {
-    s->head = behind_tags(s->fd);
+    s->head = behind_tags(&s->file);
     const clip_source_def *first = choose(s);
     return try_decoder(s, first, a, e) ||
-           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(s->fd, 0) >= 0 && try_decoder(s, &clip_mpeg, a, e));
+           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(&s->file, 0) >= 0 && try_decoder(s, &clip_mpeg, a, e));
 }
 
 static bool check_info(clip_stream *s, err *e)
@@ -146,12 +146,19 @@ static bool choose_part(clip_stream *s, double offset, double duration, err *e)
     return true;
 }
 
+// Where bytes could not be read, nothing that was found out holds.
+static bool all_was_read(const clip_source *s, bool ok, err *e)
+{
+    errno = s->file.failure;
+    return s->file.failure ? err_errno(e, "cannot read '%s'; check the disk and try again", s->path) : ok;
+}
+
 clip_stream *clip_stream_open(const char *path, int rate, double offset, double duration, err *e)
 {
     arena a = {.name = "clip"};
     clip_stream *s = NEW(&a, clip_stream, 1);
     s->path = arena_strdup(&a, path);
-    s->source = (clip_source){.path = s->path, .fd = -1};
+    s->source = (clip_source){.path = s->path, .file.fd = -1};
     bool ok = open_file(&s->source, e) && open_decoder(&s->source, &a, e) && check_info(s, e) && choose_part(s, offset, duration, e);
     if (ok) {
         s->info.rate = rate > 0 ? rate : s->info.source_rate;
@@ -161,7 +168,7 @@ clip_stream *clip_stream_open(const char *path, int rate, double offset, double 
             ok = (s->resampler = resampler_open(s->info.source_rate, s->info.rate, e)) != NULL;
     }
     s->memory = a;
-    if (ok)
+    if (all_was_read(&s->source, ok, e))
         return s;
     clip_stream_close(s);
     return NULL;
@@ -173,8 +180,8 @@ void clip_stream_close(clip_stream *s)
         return;
     if (s->source.def)
         s->source.def->close(&s->source);
-    if (s->source.fd >= 0)
-        close(s->source.fd);
+    if (s->source.file.fd >= 0)
+        close(s->source.file.fd);
     resampler_close(s->resampler);
     arena a = s->memory;
     arena_free(&a);
@@ -313,7 +320,7 @@ static void judge(clip_stream *s)
                     (unsigned)(s->info.peak < SILENT && !cancels) << CLIP_SILENT | (unsigned)(s->info.seconds < 1) << CLIP_BRIEF;
 }
 
-bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
+static bool run(clip_stream *s, clip_sink *sink, void *user, err *e)
 {
     int64_t limit = (int64_t)HOURS_MOST * 3600 * s->info.source_rate, got = 1;
     s->sink = sink, s->user = user;
@@ -336,6 +343,11 @@ bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
     if (!check_end(s, got == 0, e) || (got == 0 && s->source.def->end && !s->source.def->end(&s->source, e)))
         return false;
     return !s->resampler || resampler_finish(s->resampler, pass_on, s, e);
+}
+
+bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
+{
+    return all_was_read(&s->source, run(s, sink, user, e), e);
 }
 
 // Doubles: what is copied over the life of a clip is less than twice its samples.

@@ -29,7 +29,7 @@ static FLAC__StreamDecoderReadStatus on_read(const FLAC__StreamDecoder *d, FLAC_
 {
     flac *f = user;
     (void)d;
-    ssize_t got = pread(f->s->fd, out, *n, f->byte);
+    int64_t got = clip_file_read(&f->s->file, out, (int64_t)*n, f->byte);
     *n = got > 0 ? (size_t)got : 0;
     f->byte += got > 0 ? got : 0;
     return got > 0    ? FLAC__STREAM_DECODER_READ_STATUS_CONTINUE

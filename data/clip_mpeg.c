@@ -15,6 +15,8 @@ enum { HEADER = 4, AHEAD = 65536, MISSING_MOST = 2 }; // MISSING_MOST: encoders 
 
 typedef struct mpeg {
     mpg123_handle *h;
+    clip_source *s;
+    int64_t at;     // of the file, which byte is read next
     int64_t stated; // frames by the encoder's count; 0: there is none
 } mpeg;
 
@@ -46,31 +48,31 @@ static bool parse(const unsigned char *b, frame *f)
     return true;
 }
 
-static bool follows(int fd, int64_t at, const frame *before)
+static bool follows(clip_file *bytes, int64_t at, const frame *before)
 {
     unsigned char b[HEADER];
     frame f;
-    return pread(fd, b, HEADER, at) == HEADER && parse(b, &f) && f.version == before->version && f.layer == before->layer &&
+    return clip_file_read(bytes, b, HEADER, at) == HEADER && parse(b, &f) && f.version == before->version && f.layer == before->layer &&
            f.rate == before->rate;
 }
 
 // Three frames in a row; a file of fewer has its end behind them.
-static bool begins_here(int fd, int64_t at, const unsigned char *b)
+static bool begins_here(clip_file *bytes, int64_t at, const unsigned char *b)
 {
     frame f, second;
     unsigned char next[HEADER];
-    if (!parse(b, &f) || !f.bytes || !follows(fd, at + f.bytes, &f))
+    if (!parse(b, &f) || !f.bytes || !follows(bytes, at + f.bytes, &f))
         return false;
-    bool there = pread(fd, next, HEADER, at + f.bytes) == HEADER && parse(next, &second) && second.bytes > 0;
-    return there && follows(fd, at + f.bytes + second.bytes, &f);
+    bool there = clip_file_read(bytes, next, HEADER, at + f.bytes) == HEADER && parse(next, &second) && second.bytes > 0;
+    return there && follows(bytes, at + f.bytes + second.bytes, &f);
 }
 
-int64_t clip_mpeg_find(int fd, int64_t from)
+int64_t clip_mpeg_find(clip_file *bytes, int64_t from)
 {
     unsigned char b[AHEAD];
-    ssize_t n = pread(fd, b, sizeof b, from);
+    int64_t n = clip_file_read(bytes, b, sizeof b, from);
     for (int64_t i = 0; i + HEADER <= n; i++)
-        if (b[i] == 0xff && begins_here(fd, from + i, b + i))
+        if (b[i] == 0xff && begins_here(bytes, from + i, b + i))
             return from + i;
     return -1;
 }
@@ -82,11 +84,11 @@ static int64_t u32(const unsigned char *b)
     return (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
 }
 
-static int64_t counted_frames(int fd, int64_t first)
+static int64_t counted_frames(clip_file *bytes, int64_t first)
 {
     unsigned char b[64];
     frame f;
-    if (first < 0 || pread(fd, b, sizeof b, first) != (ssize_t)sizeof b || !parse(b, &f) || f.layer != 3)
+    if (first < 0 || clip_file_read(bytes, b, sizeof b, first) != (int64_t)sizeof b || !parse(b, &f) || f.layer != 3)
         return 0;
     int side = HEADER + (f.version == 3 ? (f.mono ? 17 : 32) : f.mono ? 9 : 17);
     if ((!memcmp(b + side, "Xing", 4) || !memcmp(b + side, "Info", 4)) && (b[side + 7] & 1))
@@ -96,11 +98,28 @@ static int64_t counted_frames(int fd, int64_t first)
 
 // ---- Decoding
 
-static bool set_up(mpeg *m, const clip_source *s)
+static ssize_t on_read(void *user, void *out, size_t n)
+{
+    mpeg *m = user;
+    int64_t got = clip_file_read(&m->s->file, out, (int64_t)n, m->at);
+    m->at += got > 0 ? got : 0;
+    return (ssize_t)got;
+}
+
+static off_t on_seek(void *user, off_t offset, int whence)
+{
+    mpeg *m = user;
+    int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? m->at : m->s->size;
+    if (offset < -base || offset > ((int64_t)1 << 62) - base)
+        return -1;
+    return (off_t)(m->at = base + offset);
+}
+
+static bool set_up(mpeg *m)
 {
     return m->h && mpg123_param(m->h, MPG123_ADD_FLAGS, MPG123_QUIET | MPG123_FORCE_FLOAT | MPG123_SKIP_ID3V2, 0) == MPG123_OK &&
-           mpg123_param(m->h, MPG123_RESYNC_LIMIT, -1, 0) == MPG123_OK && lseek(s->fd, 0, SEEK_SET) == 0 &&
-           mpg123_open_fd(m->h, s->fd) == MPG123_OK;
+           mpg123_param(m->h, MPG123_RESYNC_LIMIT, -1, 0) == MPG123_OK &&
+           mpg123_replace_reader_handle(m->h, on_read, on_seek, NULL) == MPG123_OK && mpg123_open_handle(m->h, m) == MPG123_OK;
 }
 
 static bool open(clip_source *s, arena *a, err *e)
@@ -109,9 +128,10 @@ static bool open(clip_source *s, arena *a, err *e)
     long rate = 0;
     int channels = 0, encoding = 0;
     mpg123_init(); // does nothing from 1.27 on
+    m->s = s;
     m->h = mpg123_new(NULL, NULL);
-    m->stated = counted_frames(s->fd, clip_mpeg_find(s->fd, s->head));
-    if (!set_up(m, s) || mpg123_getformat(m->h, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32)
+    m->stated = counted_frames(&s->file, clip_mpeg_find(&s->file, s->head));
+    if (!set_up(m) || mpg123_getformat(m->h, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32)
         return err_set(e, ERR_FORMAT, "'%s' is not audio that can be read (no MPEG frames); convert it to wav or flac, or remove it",
                        s->path);
     s->rate = (int)rate, s->channels = channels, s->total = INT64_MAX;

@@ -23,7 +23,7 @@ typedef struct chain {
 // ---- Pages
 
 typedef struct scan {
-    const clip_source *s;
+    clip_source *s;
     chain *c;
     int64_t at, audio; // byte of the page, frames of the links so far
     bool headers;      // only pages of headers have been seen in this link
@@ -69,7 +69,7 @@ static bool passed_over(const scan *n, int64_t bytes, err *e)
 {
     unsigned char b[4];
     (void)bytes;
-    if (pread(n->s->fd, b, 4, n->at) == 4 && !memcmp(b, "OggS", 4))
+    if (clip_file_read(&n->s->file, b, 4, n->at) == 4 && !memcmp(b, "OggS", 4))
         return err_set(e, ERR_DAMAGED, "'%s' is damaged: its Ogg page at byte %lld does not fit its checksum; copy it again or remove it",
                        n->s->path, (long long)n->at);
     return true;
@@ -87,7 +87,7 @@ static bool scan_pages(scan *n, ogg_sync_state *sync, err *e)
         if (bytes != 0)
             continue;
         char *to = ogg_sync_buffer(sync, PIECE);
-        ssize_t got = to ? pread(n->s->fd, to, PIECE, read) : -1;
+        int64_t got = to ? clip_file_read(&n->s->file, to, PIECE, read) : -1;
         if (got <= 0)
             return true;
         ogg_sync_wrote(sync, (long)got);

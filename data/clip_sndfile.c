@@ -18,7 +18,7 @@
 struct clip_sndfile_part {
     SNDFILE *file;
     SF_INFO info;
-    int fd;
+    clip_file *bytes;
     int64_t from, length, at; // bytes
     clip_header header;
 };
@@ -51,13 +51,9 @@ static void put_right(const clip_sndfile_part *p, char *bytes, int64_t n)
 static sf_count_t vio_read(void *out, sf_count_t count, void *user)
 {
     clip_sndfile_part *p = user;
-    int64_t left = p->length - p->at, n = count < left ? count : left, done = 0;
-    while (done < n) {
-        ssize_t got = pread(p->fd, (char *)out + done, (size_t)(n - done), p->from + p->at + done);
-        if (got <= 0)
-            break;
-        done += got;
-    }
+    int64_t left = p->length - p->at, done = clip_file_read(p->bytes, out, count < left ? count : left, p->from + p->at);
+    if (done < 0)
+        return 0;
     put_right(p, out, done);
     p->at += done;
     return done;
@@ -80,9 +76,9 @@ clip_sndfile_part *clip_sndfile_open(clip_source *s, int64_t from, int64_t lengt
 {
     static SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     clip_sndfile_part *p = NEW(a, clip_sndfile_part, 1);
-    *p = (clip_sndfile_part){.fd = s->fd, .from = from, .length = length};
+    *p = (clip_sndfile_part){.bytes = &s->file, .from = from, .length = length};
     if (!from)
-        (void)clip_whole(s->fd, s->size, &p->header);
+        (void)clip_whole(&s->file, s->size, &p->header);
     p->file = sf_open_virtual(&io, SFM_READ, &p->info, p);
     if (p->file) {
         s->rate = p->info.samplerate, s->channels = p->info.channels;

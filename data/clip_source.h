@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/clip_file.h"
 
 typedef struct clip_source clip_source;
 
@@ -32,7 +33,7 @@ struct clip_source {
     const clip_source_def *def;
     void *self;
     const char *path;
-    int fd;
+    clip_file file;
     int64_t size, head; // bytes of the file; where what is decoded begins (behind an ID3 tag)
     int rate, channels;
     int64_t total;   // frames that the header announces; INT64_MAX: it does not say, or only estimates
@@ -45,7 +46,7 @@ extern const clip_source_def clip_sndfile, clip_flac, clip_mpeg, clip_ogg;
 // "'a.flac' cannot be decoded after 0.288 seconds (why); copy it again or remove it"; false. `why` ends at its first full stop.
 bool clip_source_damaged(const clip_source *s, const char *why, err *e);
 
-// ---- clip_sndfile.c, for Ogg: bytes [from, from + length) of s->fd as a file of their own.
+// ---- clip_sndfile.c, for Ogg: bytes [from, from + length) of s->file as a file of their own.
 typedef struct clip_sndfile_part clip_sndfile_part;
 clip_sndfile_part *clip_sndfile_open(clip_source *s, int64_t from, int64_t length, arena *a, err *e) MUST_CHECK;
 bool clip_sndfile_read(clip_sndfile_part *p, const clip_source *s, float *out, int64_t frames, int64_t *got, err *e);
@@ -53,6 +54,6 @@ void clip_sndfile_close(clip_sndfile_part *p); // accepts NULL
 
 // ---- clip_mpeg.c: the first of three frame headers that follow each other, from `from` on within a few KiB of what is none; -1: there are
 // none.
-int64_t clip_mpeg_find(int fd, int64_t from);
+int64_t clip_mpeg_find(clip_file *f, int64_t from);
 
 #endif

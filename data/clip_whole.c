@@ -37,21 +37,21 @@ static void put(clip_header *h, int64_t at, int bytes, bool big, int64_t value)
 }
 
 // The length of the samples that RF64's first chunk holds in place of the 32 bits of `data`; -1: none that says anything.
-static int64_t long_length(int fd)
+static int64_t long_length(clip_file *f)
 {
     unsigned char ds64[24];
-    if (pread(fd, ds64, sizeof ds64, 12) != (ssize_t)sizeof ds64 || memcmp(ds64, "ds64", 4) != 0)
+    if (clip_file_read(f, ds64, sizeof ds64, 12) != (int64_t)sizeof ds64 || memcmp(ds64, "ds64", 4) != 0)
         return -1;
     uint64_t n = u32(ds64 + 16, false) | (uint64_t)u32(ds64 + 20, false) << 32;
     return n > 0 && n < (uint64_t)1 << 60 ? (int64_t)n : -1;
 }
 
 // Whether chunks, one behind the other, lead from `at` to the end exactly: then no samples are there.
-static bool only_chunks(int fd, int64_t at, int64_t size, bool big)
+static bool only_chunks(clip_file *f, int64_t at, int64_t size, bool big)
 {
     unsigned char head[8];
     for (int i = 0; i < CHUNKS_MOST && at < size; i++) {
-        if (pread(fd, head, 8, at) != 8)
+        if (clip_file_read(f, head, 8, at) != 8)
             return false;
         for (int k = 0; k < 4; k++)
             if (head[k] < 32 || head[k] > 126)
@@ -63,15 +63,15 @@ static bool only_chunks(int fd, int64_t at, int64_t size, bool big)
 }
 
 // The chunk with the samples, whose bytes begin at `at`.
-static bool samples_whole(int fd, int64_t size, const container *c, int64_t at, int64_t length, clip_header *h)
+static bool samples_whole(clip_file *f, int64_t size, const container *c, int64_t at, int64_t length, clip_header *h)
 {
     bool known = length < length_unknown;
     h->stated = length;
-    if (c->rf64 && !known && (h->stated = long_length(fd)) < 0) {
+    if (c->rf64 && !known && (h->stated = long_length(f)) < 0) {
         put(h, 12 + 16, 8, false, size - at);
         return true;
     }
-    if (length == 0 && c->form[0] == 'W' && at < size && !only_chunks(fd, at, size, c->big)) {
+    if (length == 0 && c->form[0] == 'W' && at < size && !only_chunks(f, at, size, c->big)) {
         h->unfinished = true;
         put(h, at - 4, 4, c->big, size - at < length_unknown ? size - at : length_unknown - 1);
         return true;
@@ -81,15 +81,15 @@ static bool samples_whole(int fd, int64_t size, const container *c, int64_t at, 
 }
 
 // Walks the chunks of RIFF or FORM to the one with the samples.
-static bool chunks_whole(int fd, int64_t size, const container *c, clip_header *h)
+static bool chunks_whole(clip_file *f, int64_t size, const container *c, clip_header *h)
 {
     unsigned char head[8];
     int64_t at = 12;
-    for (int i = 0; i < CHUNKS_MOST && pread(fd, head, 8, at) == 8; i++) {
+    for (int i = 0; i < CHUNKS_MOST && clip_file_read(f, head, 8, at) == 8; i++) {
         int64_t length = u32(head + 4, c->big);
         at += 8;
         if (!memcmp(head, c->samples, 4))
-            return samples_whole(fd, size, c, at, length, h);
+            return samples_whole(f, size, c, at, length, h);
         at += length + (length & 1);
     }
     return true;
@@ -106,11 +106,11 @@ static void look_at_au(const unsigned char *head, int64_t size, bool big, clip_h
 }
 
 // Apple's caf: chunks with lengths of 64 bits; -1 for the samples is "to the end", which libsndfile refuses where chunks follow.
-static void look_at_caf(int fd, int64_t size, clip_header *h)
+static void look_at_caf(clip_file *f, int64_t size, clip_header *h)
 {
     unsigned char head[12];
     int64_t at = 8;
-    for (int i = 0; i < CHUNKS_MOST && pread(fd, head, 12, at) == 12; i++) {
+    for (int i = 0; i < CHUNKS_MOST && clip_file_read(f, head, 12, at) == 12; i++) {
         int64_t length = (int64_t)((uint64_t)u32(head + 4, true) << 32 | u32(head + 8, true));
         at += 12;
         if (!memcmp(head, "data", 4) && (length == -1 || length == 0) && at < size) {
@@ -124,11 +124,11 @@ static void look_at_caf(int fd, int64_t size, clip_header *h)
 }
 
 // The last page's table of segments says how long the page is.
-static bool ogg_whole(int fd, int64_t size, clip_header *h)
+static bool ogg_whole(clip_file *f, int64_t size, clip_header *h)
 {
     unsigned char tail[OGG_PAGE_MOST + OGG_HEADER];
     int64_t from = size > (int64_t)sizeof tail ? size - (int64_t)sizeof tail : 0;
-    int64_t n = pread(fd, tail, sizeof tail, from), at = n - 4;
+    int64_t n = clip_file_read(f, tail, sizeof tail, from), at = n - 4;
     while (at >= 0 && memcmp(tail + at, "OggS", 4) != 0)
         at--;
     if (at < 0)
@@ -141,20 +141,20 @@ static bool ogg_whole(int fd, int64_t size, clip_header *h)
     return end <= n;
 }
 
-bool clip_whole(int fd, int64_t size, clip_header *h)
+bool clip_whole(clip_file *f, int64_t size, clip_header *h)
 {
     unsigned char head[12];
     *h = (clip_header){0};
-    if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head)
+    if (clip_file_read(f, head, sizeof head, 0) != (int64_t)sizeof head)
         return true;
     for (size_t i = 0; i < sizeof containers / sizeof *containers; i++)
         if (!memcmp(head, containers[i].magic, 4) && !memcmp(head + 8, containers[i].form, 4))
-            return chunks_whole(fd, size, &containers[i], h);
+            return chunks_whole(f, size, &containers[i], h);
     if (!memcmp(head, "OggS", 4))
-        return ogg_whole(fd, size, h);
+        return ogg_whole(f, size, h);
     if (!memcmp(head, ".snd", 4) || !memcmp(head, "dns.", 4))
         look_at_au(head, size, head[0] == '.', h);
     if (!memcmp(head, "caff", 4))
-        look_at_caf(fd, size, h);
+        look_at_caf(f, size, h);
     return true;
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "data/clip_file.h"
+
 typedef struct clip_header {
     int64_t missing, stated; // bytes that are not there, of so many in the part that is cut
     bool unfinished;         // the samples' length is 0, and bytes that are nothing else follow
@@ -19,7 +21,7 @@ typedef struct clip_header {
     unsigned char patch[8];
 } clip_header;
 
-// False when the file of `size` bytes is certainly cut short. Anything unknown is whole. The place of `fd` is not moved.
-bool clip_whole(int fd, int64_t size, clip_header *h);
+// False when the file of `size` bytes is certainly cut short. Anything unknown is whole.
+bool clip_whole(clip_file *f, int64_t size, clip_header *h);
 
 #endif

@@ -180,16 +180,17 @@ static uint64_t content_of_file(const char *file, bool whole, uint64_t seed)
     char block[1 << 16];
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
-    ssize_t n;
+    int64_t n;
     uint64_t h = seed;
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         h = prepare_hash(seed, file, strlen(file));
     else if (whole)
-        while ((n = read(fd, block, sizeof block)) > 0)
+        for (int64_t at = 0; (n = file_read_at(fd, block, sizeof block, at)) > 0; at += n)
             h = prepare_hash(h, block, (size_t)n);
     else
         for (int i = 0; i < 3; i++)
-            if ((n = pread(fd, block, SAMPLE, (off_t)((double)i / 2 * (double)(st.st_size > SAMPLE ? st.st_size - SAMPLE : 0)))) > 0)
+            if ((n = file_read_at(fd, block, SAMPLE, (int64_t)((double)i / 2 * (double)(st.st_size > SAMPLE ? st.st_size - SAMPLE : 0)))) >
+                0)
                 h = prepare_hash(h, block, (size_t)n);
     if (fd >= 0)
         close(fd);

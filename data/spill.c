@@ -77,7 +77,7 @@ void spill_put(spill *s, uint64_t number, uint64_t stamp, const worker_result *r
 
 static bool read_at(const spill *s, int64_t at, void *out, uint64_t n)
 {
-    return pread(fileno(s->file), out, (size_t)n, (off_t)at) == (ssize_t)n;
+    return file_read_at(fileno(s->file), out, (size_t)n, at) == (int64_t)n;
 }
 
 bool spill_take(spill *s, uint64_t number, uint64_t stamp, arena *a, worker_result *r)

@@ -120,7 +120,7 @@ static bool is_ours(const char *manifest, err *e)
         int fd = file_open(manifest, &size, e);
         if (fd < 0)
             return false;
-        ssize_t got = pread(fd, line, sizeof line - 1, 0);
+        int64_t got = file_read_at(fd, line, sizeof line - 1, 0);
         close(fd);
         size_t n = got > 0 ? (size_t)got : 0;
         n = (size_t)(memchr(line, '\n', n) ? (char *)memchr(line, '\n', n) - line : (long)n);

@@ -287,10 +287,10 @@ char *folder_last_metric(const folder *f, arena *a)
     size_t room = sizeof f->line, n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
     char *tail = arena_alloc(a, room + 1, 1), *end;
     int fd = open(folder_file(f, "metrics.jsonl", a), O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : pread(fd, tail, n, (off_t)f->metrics_bytes - (off_t)n);
+    int64_t got = fd < 0 ? -1 : file_read_at(fd, tail, n, f->metrics_bytes - (int64_t)n);
     if (fd >= 0)
         close(fd);
-    if (got != (ssize_t)n || n < 2 || tail[n - 1] != '\n')
+    if (got != (int64_t)n || n < 2 || tail[n - 1] != '\n')
         return NULL;
     tail[n - 1] = 0;
     end = strrchr(tail, '\n');

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -39,11 +40,14 @@ static bool copy_file(const char *from, const char *to, arena *a, err *e)
 // `to` becomes another name of `from`, in one instant.
 static bool also_named(const char *from, const char *to, arena *a, err *e)
 {
+    struct stat one, other;
+    if (stat(from, &one) == 0 && stat(to, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+        return true; // already; rename would do nothing then, and leave `temp`
     const char *temp = file_temp(a, to);
     unlink(temp);
     bool linked = link(from, temp) == 0;
     bool ok = linked ? rename(temp, to) == 0 || err_errno(e, "'%s' cannot be put in place", to) : copy_file(from, to, a, e);
-    file_discard(temp); // rename does nothing when both are names of one file already
+    file_discard(temp);
     return ok;
 }
 

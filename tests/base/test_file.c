@@ -189,3 +189,18 @@ TEST(file_write_on_a_full_disk_keeps_the_old_file)
     EXPECT_INT(test_shell(&out, "umount %s", dir), 0);
     arena_free(&a);
 }
+
+// A temporary name that could not be removed may still be another name of a file that is kept.
+TEST(file_is_never_written_through_a_name_that_was_there)
+{
+    arena a = {0};
+    size_t n;
+    const char *kept = test_path("kept"), *out = test_path("out"), *temp = file_temp(&a, out);
+    EXPECT(file_write(kept, "kept", 4, NULL));
+    EXPECT_INT(link(kept, temp), 0);
+    EXPECT(file_write(out, "new", 3, NULL));
+    EXPECT_STR(file_read(&a, kept, 100, &n, NULL), "kept");
+    EXPECT_STR(file_read(&a, out, 100, &n, NULL), "new");
+    EXPECT(!file_exists(temp));
+    arena_free(&a);
+}

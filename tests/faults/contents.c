@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// contents.c (tests): the files below a folder, a line each (contents.h).
+#include "tests/faults/contents.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/h5.h"
+#include "base/str.h"
+
+static strbuf *walked; // nftw hands nothing through
+
+static void add_sums(h5 *f, const char *group, int depth, strbuf *out)
+{
+    arena a = {0};
+    char **names, *sum;
+    size_t n;
+    if (!h5_list(f, group, &a, &names, &n, NULL))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = strcmp(group, "/") ? arena_printf(&a, "%s/%s", group, names[i]) : names[i];
+        if (!strcmp(path, "meta") || !strcmp(path, "state/seconds") || !strcmp(path, "state/metrics_bytes"))
+            continue;
+        if (h5_get_text(f, path, "sha256", &a, &sum, NULL))
+            strbuf_printf(out, " %s=%.12s", path, sum);
+        else if (depth < 3)
+            add_sums(f, path, depth + 1, out);
+    }
+    arena_free(&a);
+}
+
+// A line for each file: its name, and what it holds, as far as that is the same every time.
+static int add_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    static const char *const logs[] = {"log.txt", "environment.json", ".lock", "report.html", "curve.svg", "DONE", "FAILED", "STOPPED"};
+    const char *name = path + where->base;
+    (void)st;
+    if (type != FTW_F || str_starts(name, "events.out") || str_starts(name, "metrics.jsonl"))
+        return 0;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
+        if (!strcmp(name, logs[i]))
+            return 0;
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    strbuf_printf(walked, "%s", name);
+    if (str_ends(name, ".h5")) {
+        h5 *f = h5_open(path, &e);
+        if (f && h5_verify(f, &n, &e))
+            add_sums(f, "/", 0, walked);
+        else
+            strbuf_printf(walked, " DAMAGED: %s", e.text);
+        h5_close(f);
+    } else {
+        const char *bytes = file_read(&a, path, 1 << 28, &n, &e);
+        strbuf_printf(walked, " %zu %08x", n, bytes ? crc32c(bytes, n) : 0);
+    }
+    strbuf_add(walked, "\n", 1);
+    arena_free(&a);
+    return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *faults_contents(const char *dir, arena *a)
+{
+    strbuf found = {0}, sorted = {0};
+    walked = &found;
+    strbuf_add(&found, "", 0);
+    nftw(dir, add_file, 16, FTW_PHYS);
+    char *lines[400], *rest = found.s;
+    size_t n = 0;
+    for (char *line; n < 400 && (line = strsep(&rest, "\n")) && *line;)
+        lines[n++] = line;
+    qsort(lines, n, sizeof *lines, by_text);
+    strbuf_add(&sorted, "", 0);
+    for (size_t i = 0; i < n; i++)
+        strbuf_printf(&sorted, "%s\n", lines[i]);
+    char *text = arena_strdup(a, sorted.s);
+    strbuf_free(&found);
+    strbuf_free(&sorted);
+    return text;
+}
