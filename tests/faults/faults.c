@@ -59,6 +59,7 @@ static const struct {
     {"malloc", "libcrypto", "3.0 follows a null pointer where it looks for a digest"},
     {"malloc", "libfftw3", "asserts that it gets memory for its plans"},
     {"malloc", "libgomp", "leaves by exit(1) with a line of its own"},
+    {"malloc", "libstdc++", "oneDNN makes its code with new, and no caller in C can catch what that throws"},
     {"pthread_create", "libgomp", "the same"},
 };
 
