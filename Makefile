@@ -21,13 +21,11 @@ CONFIG  ?= release
 BUILD   ?= build
 OUT     := $(BUILD)/$(CONFIG)
 PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
-# Opened while the program runs (autograd/gemm_openblas.c).
+# Opened while the program runs (autograd/gemm/gemm_openblas.c).
 OPENED  := openblas
 
-# Rooms in the order in which they may know each other.
-ROOMS   := base data data/readers data/features data/examples autograd autograd/ops autograd/optim models export lora train cmd
-# Rooms compiled once for each vector width; every file in them names its one public symbol through VARIANT() (base/variant.h).
-FAST    := data/features autograd/ops autograd/optim
+# Folders of sources.
+ROOMS   := $(shell sed -n 's/^ROOM(\([^,]*\),.*/\1/p' rooms.def)
 
 # A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in SAID first has the line.
 LOUD := $(filter-out 0,$(V))
@@ -61,11 +59,11 @@ MARCH_v3   := -march=x86-64-v3
 MARCH_v4   := -march=x86-64-v4 -mprefer-vector-width=512
 VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 
-SLOW    := $(filter-out $(FAST),$(ROOMS))
-SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm_accelerate.c),$(foreach r,$(SLOW),$(wildcard $(r)/*.c)))
-FASTSRC := $(foreach r,$(FAST),$(wildcard $(r)/*.c))
-TESTSRC := $(wildcard tests/*.c tests/*/*.c)
-TESTSRC := $(filter-out tests/fuzz/% tests/faults/shim.c,$(TESTSRC))
+# A file that names its one public symbol through VARIANT() is compiled once for each vector width (base/variant.h).
+ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
+FASTSRC := $(shell grep -l 'VARIANT(' $(ALLSRC))
+SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(FASTSRC),$(ALLSRC))
+TESTSRC := $(filter-out tests/fuzz/% tests/faults/shim.c,$(shell find tests -name '*.c'))
 PROTO   := $(wildcard train/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)

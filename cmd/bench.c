@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "base/hw.h"
 #include "cmd/bench.h"
-#include "data/mel_bench.h"
+#include "data/features/mel_bench.h"
 #include "train/products.h"
 #include "train/profile_files.h"
 #include "train/sample.h"

@@ -28,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "autograd/precision.h"
+#include "autograd/passes/precision.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/env.h"

@@ -8,9 +8,9 @@
 #ifndef KMIDI_CMD_DEPLOY_H
 #define KMIDI_CMD_DEPLOY_H
 
-#include "data/feature.h"
-#include "data/loader.h"
-#include "data/mel.h"
+#include "data/audio/mel.h"
+#include "data/features/feature.h"
+#include "data/loader/loader.h"
 #include "export/onnx.h"
 #include "train/checkpoint.h"
 #include "train/hear.h"

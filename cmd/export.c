@@ -5,7 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
 #include "cmd/selftest.h"
-#include "data/emotions.h"
+#include "data/music/emotions.h"
 #include "export/safetensors.h"
 #include "lora/adapter.h"
 #include "train/products.h"

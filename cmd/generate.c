@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/arrange.h), voiced by other models
+// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/music/arrange.h), voiced by other models
 // (voice.h), or events one by one (generate_events.c), written as MIDI, played as sound (render.h). One function for each model that can;
 // a table says which.
 #include "models/generate.h"
@@ -13,13 +13,13 @@
 #include "cmd/generate_internal.h"
 #include "cmd/render.h"
 #include "cmd/voice.h"
-#include "data/affect.h"
-#include "data/bars.h"
-#include "data/chords.h"
-#include "data/clip.h"
-#include "data/groove.h"
-#include "data/melody.h"
-#include "data/midi_write.h"
+#include "data/audio/clip.h"
+#include "data/midi/midi_write.h"
+#include "data/music/affect.h"
+#include "data/music/bars.h"
+#include "data/music/chords.h"
+#include "data/music/groove.h"
+#include "data/music/melody.h"
 #include "train/products.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate_events.c: the transformer's music, all parts, event by event (data/performance.h).
+// generate_events.c: the transformer's music, all parts, event by event (data/music/performance.h).
 #include <math.h>
 #include <string.h>
 
 #include "base/hw.h"
 #include "cmd/generate_internal.h"
-#include "data/feature.h"
-#include "data/performance.h"
+#include "data/features/feature.h"
+#include "data/music/performance.h"
 #include "models/generate.h"
 
 enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 }; // where a checkpoint does not say; a dense passage has half as many

@@ -6,8 +6,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/deploy.h"
-#include "data/arrange.h"
-#include "data/emotions.h"
+#include "data/music/arrange.h"
+#include "data/music/emotions.h"
 #include "models/sampler.h"
 
 typedef struct piece {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // info.c: what this program was built with and what it found on this machine: the first thing to attach to a bug report.
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "base/config.h"
 #include "base/digest.h"
 #include "base/h5.h"
@@ -9,11 +9,11 @@
 #include "base/variant.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
-#include "data/clip.h"
-#include "data/fft.h"
-#include "data/midi.h"
-#include "data/resample.h"
-#include "data/stretch.h"
+#include "data/audio/clip.h"
+#include "data/audio/fft.h"
+#include "data/audio/resample.h"
+#include "data/audio/stretch.h"
+#include "data/midi/midi.h"
 #include "export/onnx_file.h"
 
 // Every library but those of the matrix products (gemm.h), as it calls itself.

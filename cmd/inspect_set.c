@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect_set.c: a set of shards as a person wants to see it: sums, and small pictures of tokens, pitches and chords (data/shard_set.h).
+// inspect_set.c: a set of shards as a person wants to see it: sums, and small pictures of tokens, pitches and chords
+// (data/shards/shard_set.h).
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "cmd/inspect.h"
-#include "data/shard_set.h"
-#include "data/tokens.h"
-#include "data/walk.h"
+#include "data/music/tokens.h"
+#include "data/readers/walk.h"
+#include "data/shards/shard_set.h"
 #include "lora/adapter.h"
 
 enum { BAR = 40, MOST_LINES = 400, MOST_CHORDS = 12, OCTAVE = 12 };

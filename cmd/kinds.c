@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "base/h5.h"
-#include "data/clip.h"
-#include "data/midi.h"
-#include "data/shard.h"
+#include "data/audio/clip.h"
+#include "data/midi/midi.h"
+#include "data/shards/shard.h"
 #include "lora/adapter.h"
 
 enum { HEAD = 64, MOST_FIELDS = 100 };

@@ -2,11 +2,11 @@
 // kinds_midi.c: what a musician asks of a MIDI file: how long, how many notes, how fast, in which metre and key, by which instruments, and
 // what it sounds like (kinds.h).
 #include "cmd/kinds.h"
-#include "data/affect.h"
-#include "data/feature.h"
-#include "data/key.h"
-#include "data/midi_stats.h"
-#include "data/tokens.h"
+#include "data/features/feature.h"
+#include "data/music/affect.h"
+#include "data/music/key.h"
+#include "data/music/midi_stats.h"
+#include "data/music/tokens.h"
 
 // By sharps from -7 on: the circle of fifths.
 static const char *const majors[] = {"C flat", "G flat", "D flat", "A flat", "E flat", "B flat",  "F",      "C",

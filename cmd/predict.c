@@ -2,7 +2,7 @@
 // predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
 #include "cmd/adapters.h"
 #include "cmd/listen.h"
-#include "data/clip.h"
+#include "data/audio/clip.h"
 
 #include "cmd/cmd.h"
 #include "train/products.h"

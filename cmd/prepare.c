@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare.c: makes shards of a dataset; what it left undone, the next call does.
-#include "data/prepare.h"
+#include "data/prepare/prepare.h"
 
 #include <stdio.h>
 #include <string.h>

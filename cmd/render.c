@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "data/additive.h"
-#include "data/clip.h"
+#include "data/audio/clip.h"
+#include "data/music/additive.h"
 
 extern char **environ;
 enum { WAV_HEADER = 44 };

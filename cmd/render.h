@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // render.h: a MIDI file as sound: by fluidsynth, where that command and a General MIDI sound font are installed, else by the built-in
-// synthesiser (data/additive.h).
+// synthesiser (data/music/additive.h).
 #ifndef KMIDI_CMD_RENDER_H
 #define KMIDI_CMD_RENDER_H
 
-#include "data/midi.h"
+#include "data/midi/midi.h"
 
 typedef struct render_request {
     const char *midi, *wav; // what is there, what is made

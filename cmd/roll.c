@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/bars.h"
+#include "data/music/bars.h"
 #include "train/report.h"
 
 enum { LEFT = 64, RIGHT = 16, TOP = 62, ROW = 6, GAP = 14, PEDAL = 8, LEAST_WIDTH = 720, PER_SECOND = 40, LOUDNESS = 8, COLOURS = 10 };

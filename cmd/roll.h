@@ -11,7 +11,7 @@
 #define KMIDI_CMD_ROLL_H
 
 #include "base/str.h"
-#include "data/midi.h"
+#include "data/midi/midi.h"
 
 enum { ROLL_WIDTH = 4000, ROLL_NOTES = 100000 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // synth.c: writes a small labelled corpus, so that everything can be tried where no data is at hand.
-#include "data/synth.h"
+#include "data/music/synth.h"
 
 #include <math.h>
 

@@ -6,8 +6,8 @@
 
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
-#include "data/clip.h"
-#include "data/midi.h"
+#include "data/audio/clip.h"
+#include "data/midi/midi.h"
 
 // Of a folder's files, those that are worth a look.
 static const char *const *worth(arena *a)

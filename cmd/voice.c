@@ -7,11 +7,11 @@
 
 #include "autograd/run.h"
 #include "cmd/deploy.h"
-#include "data/chords.h"
-#include "data/groove.h"
-#include "data/harmony.h"
-#include "data/midi_cut.h"
-#include "data/midi_stats.h"
+#include "data/midi/midi_cut.h"
+#include "data/music/chords.h"
+#include "data/music/groove.h"
+#include "data/music/harmony.h"
+#include "data/music/midi_stats.h"
 
 enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
 

@@ -3,10 +3,10 @@
 #ifndef KMIDI_CMD_VOICE_H
 #define KMIDI_CMD_VOICE_H
 
-#include "data/arrange.h"
+#include "data/music/arrange.h"
 #include "models/sampler.h"
 
-// groove_predictor: groove[GROOVE] (data/groove.h) of an emotion vector.
+// groove_predictor: groove[GROOVE] (data/music/groove.h) of an emotion vector.
 bool voice_groove(const char *from, const float *emotion, float *groove, err *e) MUST_CHECK;
 // harmony_predictor: a chord under every bar in which the melody sounds, drawn as `o` says from what the model makes of the melody alone,
 // and played. "No chord" is not drawn. Ids (CHORD_NONE where the bar is silent) in *chords [r->bars].

@@ -128,7 +128,7 @@ static const char *number(emitter *m, int64_t v)
     return emit_i64(m, 1, &v);
 }
 
-// How many windows cover x of `length` frames, or as many as f says (loader_windows in data/loader.h).
+// How many windows cover x of `length` frames, or as many as f says (loader_windows in data/loader/loader.h).
 static const char *emit_count(emitter *m, const onnx_front *f, const char *length)
 {
     const char *window = number(m, f->frames), *one = number(m, 1);

@@ -10,7 +10,7 @@
 #ifndef KMIDI_MODELS_GENERATE_H
 #define KMIDI_MODELS_GENERATE_H
 
-#include "autograd/precision.h"
+#include "autograd/passes/precision.h"
 #include "base/env.h"
 #include "models/model.h"
 #include "models/sampler.h"

@@ -99,7 +99,7 @@ struct model_def {
     const char *summary;
     int64_t params; // exact count, checked by a test and at build; 0: whatever is built
     model_task task;
-    const char *example; // what it is trained on (data/example.h)
+    const char *example; // what it is trained on (data/loader/example.h)
     const char *dialect; // which events its tokens stand for (docs/tokens.md); NULL: it takes none
     bool affect;         // elements 0 and 1 of the output are valence and arousal
     bool probe;          // a training-only Linear(output, classes) stands between output and loss

@@ -5,13 +5,13 @@
 
 #include "base/file.h"
 #include "cmd/cmd.h"
-#include "data/prepare.h"
+#include "data/prepare/prepare.h"
 #include "tests/test.h"
 #include "train/options.h"
 
 static const char intro[] =
     "# Configuration\n\n"
-    "Made from the tables of keys in `train/options.c` and `data/prepare.c` by `make docs`; edit those.\n\n"
+    "Made from the tables of keys in `train/options.c` and `data/prepare/prepare.c` by `make docs`; edit those.\n\n"
     "A configuration is YAML. Values come from, later ones winning: the defaults below, the file that `extends:` names, the file itself, "
     "and\n"
     "`key=value` arguments (`optim.lr=3e-4`, `data.train=[a.h5, b.h5]`; `~optim.lr` puts a key back to its default). `${VAR}` and\n"

@@ -8,8 +8,8 @@
 #ifndef KMIDI_TRAIN_BASELINE_H
 #define KMIDI_TRAIN_BASELINE_H
 
-#include "data/dataset.h"
-#include "data/loader.h"
+#include "data/loader/dataset.h"
+#include "data/loader/loader.h"
 #include "models/model.h"
 
 // Targets that are looked at, at most; of larger sets those of the first pool, in the order of `seed`.

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "autograd/op.h"
 #include "base/hw.h"
 #include "base/version.h"

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "base/hw.h"
 #include "base/json.h"
 #include "base/version.h"

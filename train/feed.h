@@ -4,7 +4,7 @@
 #define KMIDI_TRAIN_FEED_H
 
 #include "autograd/run.h"
-#include "data/batch.h"
+#include "data/loader/batch.h"
 #include "models/model.h"
 
 // Batches, from shards (shards.h) or from memory (tests). Epochs follow each other without end.

@@ -12,7 +12,7 @@
 #ifndef KMIDI_TRAIN_HEAR_H
 #define KMIDI_TRAIN_HEAR_H
 
-#include "data/loader.h"
+#include "data/loader/loader.h"
 #include "models/model.h"
 
 enum { HEAR_VIEWS_MOST = 64 };

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"

@@ -2,7 +2,7 @@
 // job_say.c: what a run says of itself: when it starts, what may not be meant so, and how it ended.
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "base/str.h"
 #include "train/job.h"
 

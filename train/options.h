@@ -6,10 +6,10 @@
 #define KMIDI_TRAIN_OPTIONS_H
 
 #include "autograd/optim.h"
-#include "autograd/precision.h"
+#include "autograd/passes/precision.h"
 #include "base/config.h"
 #include "base/room.h"
-#include "data/augment_midi.h"
+#include "data/loader/augment_midi.h"
 #include "lora/lora.h"
 #include "models/model.h"
 #include "train/schedule.h"
@@ -20,7 +20,8 @@ extern const config_other train_others[]; // options_names.c
 typedef enum train_balance { BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING } train_balance;
 typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } train_crop;
 
-// Which parts of the forward pass are made again in the backward pass (autograd/recompute.h): as few as fit the budget, none, or all.
+// Which parts of the forward pass are made again in the backward pass (autograd/passes/recompute.h): as few as fit the budget, none, or
+// all.
 typedef enum train_recompute { RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL } train_recompute;
 
 // What lives from the forward to the backward pass: as it was computed, rounded to bf16, or rounded only where parts would otherwise be

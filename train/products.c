@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "autograd/run.h"
 #include "base/hw.h"
 #include "train/machine.h"

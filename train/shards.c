@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "data/feature.h"
+#include "data/features/feature.h"
 #include "train/baseline.h"
 #include "train/hear.h"
 

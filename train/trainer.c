@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "base/hw.h"
 #include "base/str.h"
 #include "train/products.h"

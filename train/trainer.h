@@ -68,7 +68,7 @@ typedef struct trainer_memory {
 // How a step is computed. The effective batch is train.batch_size x train.grad_accum whatever the split.
 typedef struct trainer_choice {
     int64_t micro_batch, grad_accum;
-    int recomputed, segments; // parts of the forward pass that are made again, of so many (autograd/recompute.h)
+    int recomputed, segments; // parts of the forward pass that are made again, of so many (autograd/passes/recompute.h)
     precision kept;           // what lives from forward to backward: fp32 as it was computed, or bf16
     double seconds;           // of a step, predicted (autograd/cost.h)
 } trainer_choice;

@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/fuse.h"
-#include "autograd/gemm.h"
-#include "autograd/recompute.h"
+#include "autograd/gemm/gemm.h"
+#include "autograd/passes/fuse.h"
+#include "autograd/passes/recompute.h"
 #include "base/hw.h"
 #include "base/str.h"
 #include "train/trainer_internal.h"

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "autograd/ops/kernel.h"
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"

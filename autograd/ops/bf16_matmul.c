@@ -5,7 +5,7 @@
 //
 // A single row of a may stay f32 (single_row.h): then b is widened in registers, on any CPU.
 // Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then those of any product (product.h).
-#include "autograd/gemm_bf16.h"
+#include "autograd/gemm/gemm_bf16.h"
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
 #include "autograd/ops/single_row.h"

@@ -20,7 +20,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "autograd/op.h"
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"

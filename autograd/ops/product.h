@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "autograd/ops/kernel.h"
 
 enum {

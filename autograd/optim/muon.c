@@ -19,7 +19,7 @@
 // Computed in f32.
 #include <string.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "autograd/optim/adam.h"
 
 enum { STEPS = 5 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// groove.c: the 32 numbers of data/groove.h as a feature: one row a song. What groove_predictor learns.
-#include "data/groove.h"
+// groove.c: the 32 numbers of data/music/groove.h as a feature: one row a song. What groove_predictor learns.
+#include "data/music/groove.h"
 #include "base/variant.h"
-#include "data/feature.h"
+#include "data/features/feature.h"
 
 static bool measure(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// harmony.c: the chords of data/harmony.h as a feature: a row for each bar or beat in which something sounds, its context and then its
-// chord (a whole number, chords.h). What harmony_predictor learns.
-#include "data/harmony.h"
+// harmony.c: the chords of data/music/harmony.h as a feature: a row for each bar or beat in which something sounds, its context and then
+// its chord (a whole number, chords.h). What harmony_predictor learns.
+#include "data/music/harmony.h"
 #include "base/variant.h"
-#include "data/feature.h"
+#include "data/features/feature.h"
 
 enum { WIDTH = HARMONY_CONTEXT + 1 };
 

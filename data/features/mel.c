@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// mel.c: frames of a mel spectrogram (settings, window and bank: data/mel.h).
+// mel.c: frames of a mel spectrogram (settings, window and bank: data/audio/mel.h).
 //
 //     window * samples -> FFT -> |X|^power -> filter bank -> logarithm
 //
@@ -17,9 +17,9 @@
 
 #include "base/variant.h"
 #include "base/vmath.h"
-#include "data/feature.h"
-#include "data/fft.h"
-#include "data/mel.h"
+#include "data/audio/fft.h"
+#include "data/audio/mel.h"
+#include "data/features/feature.h"
 
 // Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards (doubles), and one vector of floats
 // backwards.

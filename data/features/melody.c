@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// melody.c: the top line of data/melody.h as a feature: the pitch of each of its notes, in order. What melody_transformer learns.
-#include "data/melody.h"
+// melody.c: the top line of data/music/melody.h as a feature: the pitch of each of its notes, in order. What melody_transformer learns.
+#include "data/music/melody.h"
 #include "base/variant.h"
-#include "data/feature.h"
+#include "data/features/feature.h"
 
 static bool measure(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_stats.c: the 32 statistics of data/midi_stats.h as a feature: one row a song. It has no settings.
-#include "data/midi_stats.h"
+// midi_stats.c: the 32 statistics of data/music/midi_stats.h as a feature: one row a song. It has no settings.
+#include "data/music/midi_stats.h"
 #include "base/variant.h"
-#include "data/feature.h"
+#include "data/features/feature.h"
 
 static bool measure(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e)
 {

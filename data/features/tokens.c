@@ -10,10 +10,10 @@
 // step = floor(100 t + 1/2), the product rounded before the sum: a fused operation would now and then give another step than note-seq has.
 #include <string.h>
 
+#include "base/order.h"
 #include "base/variant.h"
-#include "data/feature.h"
-#include "data/order.h"
-#include "data/tokens.h"
+#include "data/features/feature.h"
+#include "data/music/tokens.h"
 
 enum { NONE = -1, GONE = -1 };
 

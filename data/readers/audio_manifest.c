@@ -18,9 +18,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "data/attributes.h"
-#include "data/lines.h"
-#include "data/reader.h"
+#include "data/readers/attributes.h"
+#include "data/readers/lines.h"
+#include "data/readers/reader.h"
 
 #define DEFAULT_INDEX "manifest.jsonl"
 #define PATHS         "path|audio_filepath|wav|audio"

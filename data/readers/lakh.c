@@ -13,9 +13,9 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "data/midi.h"
-#include "data/reader.h"
-#include "data/walk.h"
+#include "data/midi/midi.h"
+#include "data/readers/reader.h"
+#include "data/readers/walk.h"
 
 enum { ID = 18 }; // characters of a track's id
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "data/reader.h"
-#include "data/rows.h"
-#include "data/walk.h"
+#include "data/readers/reader.h"
+#include "data/readers/rows.h"
+#include "data/readers/walk.h"
 
 typedef struct state {
     rows *rows;

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "data/attributes.h"
-#include "data/entries.h"
-#include "data/reader.h"
-#include "data/walk.h"
+#include "data/readers/attributes.h"
+#include "data/readers/entries.h"
+#include "data/readers/reader.h"
+#include "data/readers/walk.h"
 
 static const char *const families[] = {"bass",  "brass", "flute",  "guitar",     "keyboard", "mallet",
                                        "organ", "reed",  "string", "synth_lead", "vocal"};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth.c: the synthetic corpus of data/synth.h as a dataset that needs no files: each clip or song is made when it is asked for.
+// synth.c: the synthetic corpus of data/music/synth.h as a dataset that needs no files: each clip or song is made when it is asked for.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/midi_write.h"
-#include "data/reader.h"
-#include "data/synth.h"
+#include "data/midi/midi_write.h"
+#include "data/music/synth.h"
+#include "data/readers/reader.h"
 
 #define FOLDER "synth/"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/clip.h"
+#include "data/audio/clip.h"
 #include "export/onnx_file.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/test.h"

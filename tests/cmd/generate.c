@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/clip.h"
-#include "data/midi_stats.h"
-#include "data/midi_write.h"
-#include "tests/data/songs.h"
+#include "data/audio/clip.h"
+#include "data/midi/midi_write.h"
+#include "data/music/midi_stats.h"
+#include "tests/data/music/songs.h"
 #include "tests/test.h"
 #include "train/checkpoint.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/clip.h"
+#include "data/audio/clip.h"
 #include "export/safetensors.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/test.h"

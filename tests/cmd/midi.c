@@ -2,7 +2,7 @@
 // midi.c: inspect and verify on MIDI files, as a user and a script see them.
 #include <stdio.h>
 
-#include "tests/data/midi_bytes.h"
+#include "tests/data/midi/midi_bytes.h"
 #include <string.h>
 
 #include "tests/test.h"

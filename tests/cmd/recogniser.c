@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "data/feature.h"
+#include "data/features/feature.h"
 #include "tests/test.h"
 #include "train/checkpoint.h"
 

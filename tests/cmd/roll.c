@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/data/midi_bytes.h"
-#include "tests/data/songs.h"
+#include "tests/data/midi/midi_bytes.h"
+#include "tests/data/music/songs.h"
 #include "tests/test.h"
 
 static int count(const char *text, const char *part)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "data/clip.h"
+#include "data/audio/clip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

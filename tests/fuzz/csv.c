@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // csv.c: fuzz target (`make fuzz`): any bytes as a CSV file. Each row is one of bounded fields or one sentence, lines are counted upwards,
 // and a second reading gives the same.
-#include "data/csv.h"
+#include "data/readers/csv.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "data/reader.h"
+#include "data/readers/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

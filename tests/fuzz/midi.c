@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "data/feature.h"
-#include "data/tokens.h"
+#include "data/features/feature.h"
+#include "data/music/tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

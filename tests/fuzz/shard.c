@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shard.c: fuzz target (`make fuzz`): a good shard, of audio or of MIDI, with some bytes changed: one byte of input for which, then four
 // each (place, place, place, value). It is read or refused; what is read fits together, so a loader may trust it.
-#include "data/shard.h"
+#include "data/shards/shard.h"
 
 #include <math.h>
 #include <stdio.h>

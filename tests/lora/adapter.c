@@ -11,7 +11,7 @@
 
 #include "autograd/run.h"
 #include "base/file.h"
-#include "data/tokens.h"
+#include "data/music/tokens.h"
 #include "export/safetensors.h"
 #include "tests/test.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm_bf16.h"
+#include "autograd/gemm/gemm_bf16.h"
 #include "autograd/op.h"
 #include "autograd/run.h"
 #include "tests/models/small_model.h"

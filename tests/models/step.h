@@ -3,7 +3,7 @@
 #ifndef KMIDI_TESTS_MODELS_STEP_H
 #define KMIDI_TESTS_MODELS_STEP_H
 
-#include "autograd/precision.h"
+#include "autograd/passes/precision.h"
 #include "base/threads.h"
 #include "models/model.h"
 

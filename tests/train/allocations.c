@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "autograd/gemm.h"
+#include "autograd/gemm/gemm.h"
 #include "base/hw.h"
 #include "tests/train/small.h"
 

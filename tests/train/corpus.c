@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/shard.h"
+#include "data/shards/shard.h"
 #include "tests/test.h"
 
 enum { BANDS = 128, LABELS = 3 };

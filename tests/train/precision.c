@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "autograd/gemm_bf16.h"
+#include "autograd/gemm/gemm_bf16.h"
 #include "tests/train/small.h"
 
 enum { STEPS = 120 };

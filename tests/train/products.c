@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm_ways.h"
+#include "autograd/gemm/gemm_ways.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "tests/test.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm_bf16.h"
+#include "autograd/gemm/gemm_bf16.h"
 #include "base/file.h"
 #include "tests/train/small.h"
 #include "train/trainer_internal.h"

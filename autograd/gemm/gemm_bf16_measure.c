@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_bf16_measure.c: whether three products of bf16 halves take less time here than one of f32.
+#include <string.h>
+
+#include "autograd/gemm/gemm_bf16.h"
+#include "base/arena.h"
+#include "base/hw.h"
+
+enum {
+    MEASURED_MOST = 1 << 26, // multiply-adds: a larger product is measured on a part of it, a millisecond or two
+    TIMES = 3
+};
+
+// The share of f32's time that three products may take: what is left goes into splitting both matrices.
+#define SHARE_MOST 0.8
+
+typedef void product_fn(const void *p);
+
+static void in_f32(const void *p)
+{
+    gemm_serial(p);
+}
+
+static void in_three(const void *p)
+{
+    gemm_bf16_serial(p);
+}
+
+static double fastest(product_fn *fn, const void *p)
+{
+    double best = 1e30;
+    for (int i = 0; i < TIMES; i++) {
+        double began = hw_seconds(), took;
+        fn(p);
+        took = hw_seconds() - began;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static void cut(int64_t mnk[3])
+{
+    while (mnk[0] * mnk[1] * mnk[2] > MEASURED_MOST) {
+        int largest = mnk[0] >= mnk[1] && mnk[0] >= mnk[2] ? 0 : mnk[1] >= mnk[2] ? 1 : 2;
+        mnk[largest] = (mnk[largest] + 1) / 2;
+    }
+}
+
+// One buffer of zeros serves as every matrix that is read: their speed does not depend on what is in them.
+bool gemm_bf16x3_faster(const gemm *sizes)
+{
+    int64_t mnk[3] = {sizes->m, sizes->n, sizes->k};
+    cut(mnk);
+    int64_t m = mnk[0], n = mnk[1], k = mnk[2], read = m * k > k * n ? m * k : k * n;
+    size_t bytes = (size_t)(2 * read + m * n) * sizeof(float);
+    float *a = base_pages(bytes);
+    if (!a)
+        return false;
+    memset(a, 0, bytes); // pages that no one has written are all one page
+    gemm one = {.ta = sizes->ta, .tb = sizes->tb, .m = m, .n = n, .k = k, .a = a, .b = a + read, .c = a + 2 * read};
+    one.lda = one.ta ? m : k, one.ldb = one.tb ? k : n, one.ldc = n;
+    gemm_bf16 three = {.ta = one.ta, .tb = one.tb, .m = m, .n = n, .k = k, .lda = one.lda, .ldb = one.ldb, .c = one.c, .ldc = n};
+    three.a = (const bf16 *)one.a, three.b = (const bf16 *)one.b, three.a_low = m * k, three.b_low = k * n;
+    bool faster = fastest(in_three, &three) < SHARE_MOST * fastest(in_f32, &one);
+    base_pages_free(a, bytes);
+    return faster;
+}

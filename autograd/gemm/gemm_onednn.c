@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_onednn.c: oneDNN's sgemm (https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html, dnnl_sgemm of dnnl.h).
+//
+// The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP would give to a parallel region of the
+// caller, so each of our threads says "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this
+// CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call and given
+// back at its end, the same sizes in every step: the only memory that a training step takes, and it does not grow.
+#include <dlfcn.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm/gemm_library.h"
+#include "base/arena.h"
+
+// Of address space: its generated code and tables; what a thread packs into, and the C library's heap for it.
+static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
+
+static void product(const gemm *p)
+{
+    dnnl_status_t s =
+        dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a, p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
+    if (s == dnnl_out_of_memory)
+        base_checked(NULL, THREAD_BYTES);
+    CHECK(s == dnnl_success);
+}
+
+// A transposed A is packed a few of our columns at a time. Where its rows are a multiple of 4 KiB apart, all those pieces fall into the
+// same cache set and every line is read several times: 195 GFLOP/s of 252 on a Zen 5 core. Copied first to rows that lie otherwise: 225. At
+// 2 KiB, of either side, it is as bad on a Cascade Lake core: 79 GFLOP/s, copied 110.
+enum { BAD_STRIDE = 512, COPY_M = 128, COPY_K = 512, COPY_LD = COPY_M + 16 };
+
+static void product_by_copies(const gemm *p)
+{
+    _Alignas(64) float copy[COPY_K * COPY_LD];
+    for (int64_t k = 0; k < p->k; k += COPY_K)
+        for (int64_t m = 0; m < p->m; m += COPY_M) {
+            gemm q = *p;
+            q.m = p->m - m < COPY_M ? p->m - m : COPY_M;
+            q.k = p->k - k < COPY_K ? p->k - k : COPY_K;
+            for (int64_t i = 0; i < q.k; i++)
+                memcpy(copy + i * COPY_LD, p->a + (k + i) * p->lda + m, (size_t)q.m * sizeof *copy);
+            q.a = copy, q.lda = COPY_LD;
+            q.b += k * (p->tb ? 1 : p->ldb);
+            q.c += m * p->ldc;
+            q.beta = k > 0 ? 1.0f : p->beta;
+            product(&q);
+        }
+}
+
+// Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name: <omp.h> is not there with every compiler,
+// and Homebrew's oneDNN is built without one.
+static void (*set_threads)(int n);
+
+static void find_openmp(void)
+{
+    void *found = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    memcpy(&set_threads, &found, sizeof found);
+}
+
+static void one_thread(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_openmp);
+    if (set_threads)
+        set_threads(1);
+}
+
+static void onednn_serial(const gemm *p)
+{
+    one_thread();
+    if (p->ta && (p->lda % BAD_STRIDE == 0 || p->ldb % BAD_STRIDE == 0) && p->n >= 64 && p->k >= 32)
+        product_by_copies(p);
+    else
+        product(p);
+}
+
+static bool onednn_load(err *e)
+{
+    (void)e;
+    return true;
+}
+
+static uint64_t onednn_need(int count)
+{
+    return CODE_BYTES + (uint64_t)count * THREAD_BYTES;
+}
+
+// Its code is made with the first products of each kind, and an exception out of that ends the process: so here, where there is room.
+static bool onednn_reserve(int count)
+{
+    enum { SIDE = 64 };
+    static const int rows[] = {SIDE, 1, SIDE}, cols[] = {SIDE, SIDE, 1};
+    static float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
+    (void)count;
+    for (int i = 0; i < 3 * 8; i++)
+        onednn_serial(&(gemm){.ta = i & 1,
+                              .tb = i & 2,
+                              .m = rows[i / 8],
+                              .n = cols[i / 8],
+                              .k = SIDE,
+                              .a = a,
+                              .b = b,
+                              .c = c,
+                              .lda = SIDE,
+                              .ldb = SIDE,
+                              .ldc = SIDE,
+                              .beta = i & 4 ? 1 : 0});
+    return true;
+}
+
+static const char *isa_name(void)
+{
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    if (isa & (dnnl_cpu_isa_avx512_core & ~dnnl_cpu_isa_avx2))
+        return "avx512";
+    return isa == dnnl_cpu_isa_avx2 ? "avx2" : "other";
+}
+
+static void onednn_describe(char *out, size_t size)
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(out, size, "onednn %d.%d.%d (%s)", v->major, v->minor, v->patch, isa_name());
+}
+
+// Its kernel of 48 x 8 is column-major: 48 of our columns, 8 of our rows.
+const gemm_library gemm_library_onednn = {
+    .name = "onednn",
+    .tile_m = 8,
+    .tile_n = 48,
+    .load = onednn_load,
+    .need = onednn_need,
+    .reserve = onednn_reserve,
+    .serial = onednn_serial,
+    .describe = onednn_describe,
+};
+
+// --- bf16 -------------------------------------------------------------------------------------
+// oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the thread that made it, and it remembers how
+// many threads it had. A thread's list goes when the thread does.
+
+typedef struct matmul_shape {
+    dnnl_dims_t a, b, c; // sizes
+    dnnl_dims_t a_step, b_step, c_step;
+    bool add;
+} matmul_shape;
+
+typedef struct matmul_made {
+    matmul_shape shape;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, c; // of which only the addresses change
+    struct matmul_made *next;
+} matmul_made;
+
+typedef struct matmul_thread {
+    dnnl_stream_t stream;
+    matmul_made *first;
+} matmul_thread;
+
+static dnnl_engine_t engine;
+static pthread_key_t of_thread;
+
+static void must(dnnl_status_t s)
+{
+    CHECK(s == dnnl_success);
+}
+
+static void thread_ends(void *arg)
+{
+    matmul_thread *t = arg;
+    for (matmul_made *m = t->first, *next; m; m = next) {
+        next = m->next;
+        must(dnnl_primitive_destroy(m->primitive));
+        must(dnnl_memory_destroy(m->a)), must(dnnl_memory_destroy(m->b)), must(dnnl_memory_destroy(m->c));
+        free(m);
+    }
+    must(dnnl_stream_destroy(t->stream));
+    free(t);
+}
+
+static void bf16_begin(void)
+{
+    must(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    CHECK(!pthread_key_create(&of_thread, thread_ends));
+}
+
+static matmul_thread *this_thread(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, bf16_begin);
+    matmul_thread *t = pthread_getspecific(of_thread);
+    if (t)
+        return t;
+    t = calloc(1, sizeof *t);
+    CHECK(t && !pthread_setspecific(of_thread, t));
+    must(dnnl_stream_create(&t->stream, engine, dnnl_stream_default_flags));
+    return t;
+}
+
+static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step, dnnl_data_type_t type)
+{
+    dnnl_memory_desc_t d;
+    must(dnnl_memory_desc_init_by_strides(&d, 2, size, type, step));
+    return d;
+}
+
+static matmul_made *make_matmul(const matmul_shape *s)
+{
+    dnnl_memory_desc_t a = matrix(s->a, s->a_step, dnnl_bf16), b = matrix(s->b, s->b_step, dnnl_bf16),
+                       c = matrix(s->c, s->c_step, dnnl_f32);
+    dnnl_matmul_desc_t d;
+    dnnl_post_ops_t sum;
+    dnnl_primitive_attr_t attr;
+    dnnl_primitive_desc_t pd;
+    matmul_made *m = calloc(1, sizeof *m);
+    CHECK(m);
+    m->shape = *s;
+    must(dnnl_matmul_desc_init(&d, &a, &b, NULL, &c));
+    must(dnnl_primitive_attr_create(&attr)), must(dnnl_post_ops_create(&sum));
+    if (s->add)
+        must(dnnl_post_ops_append_sum(sum, 1.0f)), must(dnnl_primitive_attr_set_post_ops(attr, sum));
+    must(dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL));
+    must(dnnl_primitive_create(&m->primitive, pd));
+    must(dnnl_memory_create(&m->a, &a, engine, DNNL_MEMORY_NONE)), must(dnnl_memory_create(&m->b, &b, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&m->c, &c, engine, DNNL_MEMORY_NONE));
+    must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)), must(dnnl_primitive_attr_destroy(attr));
+    return m;
+}
+
+static matmul_made *find_matmul(matmul_thread *t, const matmul_shape *s)
+{
+    for (matmul_made *m = t->first; m; m = m->next)
+        if (!memcmp(&m->shape, s, sizeof *s))
+            return m;
+    matmul_made *m = make_matmul(s);
+    m->next = t->first;
+    return t->first = m;
+}
+
+void gemm_onednn_bf16(const gemm_bf16 *p)
+{
+    matmul_shape s;
+    memset(&s, 0, sizeof s); // compared byte by byte
+    s.a[0] = s.c[0] = p->m, s.a[1] = s.b[0] = p->k, s.b[1] = s.c[1] = p->n;
+    s.a_step[!p->ta] = s.b_step[!p->tb] = s.c_step[1] = 1;
+    s.a_step[p->ta] = p->lda, s.b_step[p->tb] = p->ldb, s.c_step[0] = p->ldc;
+    s.add = p->beta != 0;
+    one_thread();
+    matmul_thread *t = this_thread();
+    const matmul_made *m = find_matmul(t, &s);
+    must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)), must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
+    must(dnnl_memory_set_data_handle(m->c, p->c));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}};
+    must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));
+}
+
+static bool has(dnnl_cpu_isa_t isa)
+{
+    return (dnnl_get_effective_cpu_isa() & isa) == isa;
+}
+
+bool gemm_onednn_has_bf16(void)
+{
+    return has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
+bool gemm_onednn_takes_bf16(void)
+{
+    return has(dnnl_cpu_isa_avx512_core);
+}

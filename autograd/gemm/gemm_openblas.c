@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_openblas.c: OpenBLAS' sgemm (https://github.com/OpenMathLib/OpenBLAS/wiki/Faq, "multi-threaded applications").
+//
+// The only file that knows OpenBLAS. It is opened when it is wanted, not linked: as it is loaded it starts a thread for each core but one,
+// each with 128 MiB to pack into, and where a limit (ulimit -v, -d) refuses those it asks again for ever, in `kmidi help` too. Told before
+// that there is one thread, it starts none. Then each thread of ours that is in a product takes one such buffer, of which it touches what
+// it packs; they stay mapped for the life of the process. So all are taken when the library is chosen (openblas_reserve), after it was
+// seen that there is room. It chooses its kernels when it is loaded, from a list of CPUs as old as the library: one that it does not know
+// gets those of an older one (OPENBLAS_CORETYPE in the environment overrides).
+#include <cblas.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm/gemm_library.h"
+
+// BUFFER_SIZE of its common_*.h, and what is lost beside it.
+static const uint64_t BUFFER_BYTES = (uint64_t)128 << 20, MARGIN_BYTES = (uint64_t)16 << 20;
+
+static struct {
+    __typeof__(cblas_sgemm) *sgemm;
+    __typeof__(openblas_set_num_threads) *set_num_threads;
+    __typeof__(openblas_get_config) *get_config;
+    __typeof__(openblas_get_corename) *get_corename;
+    void *(*take)(int where); // blas_memory_alloc and _free, of no header
+    void (*give)(void *buffer);
+    char missing[300]; // why it is not here
+} lib;
+
+// As the linker would find it, then where it was when this program was built.
+static void *open_library(void)
+{
+    static const char *const names[] = {
+#ifdef __APPLE__
+        "libopenblas.dylib", KMIDI_OPENBLAS "/libopenblas.dylib"
+#else
+        "libopenblas.so.0", "libopenblas.so", KMIDI_OPENBLAS "/libopenblas.so.0", KMIDI_OPENBLAS "/libopenblas.so"
+#endif
+    };
+    void *found = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
+        found = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        if (!found && !*lib.missing)
+            snprintf(lib.missing, sizeof lib.missing, "%s", dlerror());
+    }
+    return found;
+}
+
+static bool find(void *library, const char *name, void *function)
+{
+    void *at = dlsym(library, name);
+    memcpy(function, &at, sizeof at);
+    if (!at)
+        snprintf(lib.missing, sizeof lib.missing, "it has no %s", name);
+    return at != NULL;
+}
+
+static void load(void)
+{
+    static const char variable[] = "OPENBLAS_NUM_THREADS";
+    const char *set = getenv(variable);
+    char *before = set ? strdup(set) : NULL;
+    setenv(variable, "1", 1);
+    void *library = open_library();
+    if (before)
+        setenv(variable, before, 1);
+    else
+        unsetenv(variable);
+    free(before);
+    if (!library || !find(library, "openblas_set_num_threads", &lib.set_num_threads) ||
+        !find(library, "openblas_get_config", &lib.get_config) || !find(library, "openblas_get_corename", &lib.get_corename))
+        return;
+    if (!find(library, "blas_memory_alloc", &lib.take) || !find(library, "blas_memory_free", &lib.give))
+        lib.take = NULL;
+    lib.set_num_threads(1); // of one that was loaded before
+    find(library, "cblas_sgemm", &lib.sgemm);
+}
+
+static bool openblas_load(err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return lib.sgemm || err_set(e, ERR_MISSING, "openblas cannot be loaded: %s", lib.missing);
+}
+
+static uint64_t openblas_need(int count)
+{
+    return (uint64_t)count * BUFFER_BYTES + MARGIN_BYTES;
+}
+
+// All buffers at once, as in products at the same time.
+static bool openblas_reserve(int count)
+{
+    void **buffers = calloc((size_t)count, sizeof *buffers);
+    for (int i = 0; buffers && lib.take && i < count; i++)
+        buffers[i] = lib.take(0);
+    for (int i = 0; buffers && lib.take && i < count; i++)
+        lib.give(buffers[i]);
+    free(buffers);
+    return lib.take != NULL;
+}
+
+static void openblas_serial(const gemm *p)
+{
+    CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX && p->ldb <= INT_MAX && p->ldc <= INT_MAX);
+    lib.sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
+              (blasint)p->k, 1.0f, p->a, (blasint)p->lda, p->b, (blasint)p->ldb, p->beta, p->c, (blasint)p->ldc);
+}
+
+static void openblas_describe(char *out, size_t size)
+{
+    char version[24] = "?"; // the second word of "OpenBLAS 0.3.21 NO_LAPACKE ..."
+    if (!openblas_load(NULL)) {
+        snprintf(out, size, "no openblas");
+        return;
+    }
+    sscanf(lib.get_config(), "%*s %23s", version);
+    snprintf(out, size, "openblas %s (%s)", version, lib.get_corename());
+}
+
+const gemm_library gemm_library_openblas = {
+    .name = "openblas",
+    .tile_m = 4,
+    .tile_n = 16,
+    .load = openblas_load,
+    .need = openblas_need,
+    .reserve = openblas_reserve,
+    .serial = openblas_serial,
+    .describe = openblas_describe,
+};

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_ways.c: kinds of products, and the table as text (gemm_ways.h).
+#include "autograd/gemm/gemm_ways.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+// Skinny, small, middling, large: below 16, 64, 256, and more. Packing dominates the first, the inner kernel the last.
+static int range_of(int64_t n)
+{
+    return n < 16 ? 0 : n < 64 ? 1 : n < 256 ? 2 : 3;
+}
+
+int gemm_kind(const gemm *p)
+{
+    int turned = 2 * p->ta + p->tb;
+    return ((turned * GEMM_RANGES + range_of(p->m)) * GEMM_RANGES + range_of(p->n)) * GEMM_RANGES + range_of(p->k);
+}
+
+const char *gemm_kind_name(int kind, char out[16])
+{
+    int turned = kind / (GEMM_RANGES * GEMM_RANGES * GEMM_RANGES);
+    snprintf(out, 16, "%c%c%d%d%d", turned & 2 ? 't' : 'n', turned & 1 ? 't' : 'n', kind / (GEMM_RANGES * GEMM_RANGES) % GEMM_RANGES,
+             kind / GEMM_RANGES % GEMM_RANGES, kind % GEMM_RANGES);
+    return out;
+}
+
+int gemm_kind_find(const char *name)
+{
+    char text[16];
+    for (int i = 0; i < GEMM_KINDS; i++)
+        if (!strcmp(gemm_kind_name(i, text), name))
+            return i;
+    return -1;
+}
+
+gemm_ways gemm_ways_none(void)
+{
+    gemm_ways w;
+    memset(w.of, GEMM_OPEN, sizeof w.of);
+    return w;
+}
+
+gemm_ways gemm_ways_all(gemm_backend b)
+{
+    gemm_ways w;
+    memset(w.of, (int)b, sizeof w.of);
+    return w;
+}
+
+const char *gemm_said(arena *a)
+{
+    strbuf text = {0};
+    char kind[16];
+    const gemm_ways *w = gemm_used();
+    strbuf_printf(&text, "%s", gemm_backend_name(gemm_current()));
+    for (int i = 0; i < GEMM_KINDS; i++)
+        if (w->of[i] != GEMM_OPEN && w->of[i] != (signed char)gemm_current())
+            strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind), gemm_backend_name((gemm_backend)w->of[i]));
+    const char *said = arena_strdup(a, text.s);
+    strbuf_free(&text);
+    return said;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// fuse.c: finds additions of which one side was made for them alone, and gives the other to the node that made it.
+//
+// Nodes stay in their order. Of the two sides the one made later takes the other, which is there by then; readers of the sum read that node
+// instead, and the addition is left out.
+#include "autograd/passes/fuse.h"
+
+#include "autograd/op.h"
+
+typedef struct pass {
+    graph *g;
+    int n_nodes;
+    int *readers;     // by tensor id
+    bool *held;       // by tensor id: the caller's
+    tensor **instead; // by tensor id: what is read in place of a sum
+} pass;
+
+static pass pass_open(graph *g, tensor *const held[], int n)
+{
+    arena *a = graph_arena(g);
+    size_t tensors = (size_t)graph_tensors(g) + 1;
+    pass p = {g, graph_nodes(g), NEW(a, int, tensors), NEW(a, bool, tensors), NEW(a, tensor *, tensors)};
+    for (int i = 0; i < p.n_nodes; i++)
+        for (int k = 0; k < graph_node(g, i)->n_in; k++)
+            p.readers[graph_node(g, i)->in[k]->id]++;
+    for (int i = 0; i < n; i++)
+        if (held[i])
+            p.held[held[i]->id] = true;
+    return p;
+}
+
+static int made_at(const tensor *t)
+{
+    return t->from ? t->from->id : -1;
+}
+
+// Both sides whole, in f32, on the same way through the graph.
+static bool is_plain(const node *n)
+{
+    const tensor *a = n->in[0], *b = n->in[1];
+    return n->op == op_get(OP_add) && shape_same(a->shape, b->shape) && a->type == DT_F32 && b->type == DT_F32 && a != b;
+}
+
+// The node that takes over, or NULL.
+static const node *takes(const pass *p, const node *sum)
+{
+    if (!is_plain(sum) || p->held[sum->out[0]->id])
+        return NULL;
+    int late = made_at(sum->in[1]) > made_at(sum->in[0]);
+    const tensor *t = sum->in[late];
+    tensor *x = sum->in[!late];
+    const node *n = t->from;
+    bool own = n && n->op->added && t == n->out[0] && n->backward == sum->backward && p->readers[t->id] == 1 && !p->held[t->id];
+    const tensor *made = own && made_at(x) < n->id ? n->op->added(p->g, n, x) : NULL;
+    if (!made || tensor_poisoned(made))
+        return NULL;
+    graph_become(p->g, n, made->from);
+    return n;
+}
+
+void fuse_additions(graph *g, tensor *const held[], int n)
+{
+    pass p = pass_open(g, held, n);
+    const node **order = NEW(graph_arena(g), const node *, (size_t)p.n_nodes + 1);
+    int kept = 0;
+    for (int i = 0; i < p.n_nodes; i++) {
+        const node *at = graph_node(g, i);
+        for (int k = 0; k < at->n_in; k++)
+            if (p.instead[at->in[k]->id])
+                graph_rewire(g, at, k, p.instead[at->in[k]->id]);
+        const node *by = takes(&p, at);
+        if (by) {
+            p.instead[at->out[0]->id] = by->out[0];
+            p.readers[by->out[0]->id] = p.readers[at->out[0]->id];
+        } else
+            order[kept++] = at;
+    }
+    graph_order(g, order, kept);
+}

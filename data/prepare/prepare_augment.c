@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare_augment.c: which copies of recordings a config asks for (augment_clip.h), checked and as text for keys and shards.
+#include <string.h>
+
+#include "base/json.h"
+#include "data/audio/stretch.h"
+#include "data/prepare/prepare_internal.h"
+
+// A range of two numbers in order. True with *asked false where there is none.
+static bool read_range(const config *c, const char *key, double out[2], bool *asked, err *e)
+{
+    const double *list;
+    *asked = config_nums(c, key, &list) == 2;
+    if (!*asked)
+        return true;
+    out[0] = list[0], out[1] = list[1];
+    return out[0] <= out[1] ||
+           err_set(e, ERR_CONFIG, "%s: %s is [lowest, highest], not [%g, %g]", config_where(c, key), key, out[0], out[1]);
+}
+
+static void set_range(json *j, const char *name, const double range[2])
+{
+    json *list = json_array();
+    json_push_num(list, range[0]);
+    json_push_num(list, range[1]);
+    json_set(j, name, list);
+}
+
+static const char *as_text(arena *a, const augment_clip_settings *s, bool stretched, bool shifted)
+{
+    strbuf text = {0};
+    json *j = json_object();
+    json_set_int(j, "copies", s->copies);
+    if (stretched)
+        set_range(j, "stretch", s->stretch);
+    if (shifted)
+        set_range(j, "pitch", s->pitch);
+    if (s->tilt > 0)
+        json_set_num(j, "tilt", s->tilt);
+    if (s->noisy)
+        set_range(j, "noise", s->noise);
+    json_set_int(j, "seed", (int64_t)s->seed);
+    json_dump(j, 0, &text);
+    const char *kept = arena_strdup(a, text.s);
+    json_free(j);
+    strbuf_free(&text);
+    return kept;
+}
+
+bool prepare_augment_read(prepare *p, err *e)
+{
+    const config *c = p->config;
+    bool stretched, shifted;
+    augment_clip_settings s = {.copies = (int)config_int(c, "augment.copies"),
+                               .stretch = {1, 1},
+                               .tilt = config_num(c, "augment.tilt"),
+                               .seed = (uint64_t)config_int(c, "augment.seed")};
+    if (!read_range(c, "augment.stretch", s.stretch, &stretched, e) || !read_range(c, "augment.pitch", s.pitch, &shifted, e) ||
+        !read_range(c, "augment.noise", s.noise, &s.noisy, e))
+        return false;
+    if (s.copies == 0 || !(stretched || shifted || s.tilt > 0 || s.noisy))
+        return true;
+    if (!p->feature)
+        return err_set(e, ERR_CONFIG,
+                       "augment makes copies of audio; MIDI is varied while it is learnt from (data.augment of a training "
+                       "config): take augment out");
+    if ((stretched || shifted) && (p->feature->rate < STRETCH_RATE_LEAST || p->feature->rate > STRETCH_RATE_MOST))
+        return err_set(e, ERR_CONFIG, "%s: sound of %d Hz cannot be stretched or shifted, only of %d to %d Hz; set mel.sample_rate to one",
+                       config_where(c, stretched ? "augment.stretch" : "augment.pitch"), p->feature->rate, STRETCH_RATE_LEAST,
+                       STRETCH_RATE_MOST);
+    p->augment = s;
+    p->augment_text = as_text(&p->memory, &s, stretched, shifted);
+    return true;
+}
+
+int prepare_copies(const prepare *p, const char *split)
+{
+    return reader_split_rank(split) == 1 ? p->augment.copies : 0;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// prepare_decode.h: items on their way into shards.
+//
+// Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and costs itself alone. What a worker is sent
+// for an item, what it does, and what its answer says is one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
+#ifndef KMIDI_DATA_PREPARE_DECODE_H
+#define KMIDI_DATA_PREPARE_DECODE_H
+
+#include "base/worker.h"
+#include "data/prepare/prepare_internal.h"
+
+// A copy of an item (augment_clip.h).
+typedef struct prepare_copy {
+    const float *mel; // [frames][width] in the answer
+    int64_t frames;
+} prepare_copy;
+
+// One item, and what became of it.
+typedef struct prepare_slot {
+    const prepare *p;
+    reader_item item; // its texts are in `memory`
+    arena memory;
+    int split;
+    uint64_t ordinal;
+    bool last;          // of its shard
+    const float *mel;   // [frames][width] in the answer
+    feature_rows *rows; // [info.n_columns] of MIDI; their data is in the answer
+    double seconds, valence, arousal;
+    bool estimated;      // valence and arousal
+    bool sent;           // to a worker
+    int64_t frames;      // of mel
+    uint64_t marks;      // of the clip (clip.h)
+    uint32_t behind_end; // of MIDI: notes that were not read, behind the end of a track
+    prepare_copy copies[AUGMENT_COPIES_MOST];
+    int n_copies;
+    bool ok;
+    err e;
+} prepare_slot;
+
+typedef struct prepare_kind {
+    worker_fn *fn; // `user` is the prepare
+    // What fn is sent, at most WORKER_ITEM bytes; or why there is nothing to send.
+    bool (*pack)(const prepare *p, const reader_item *item, strbuf *out, err *e);
+    // fn's answer into the slot, which may point into it. It is checked as if it came from outside; false: it is none, or s->e says what is
+    // wrong with it.
+    bool (*take)(prepare_slot *s, const char *bytes, size_t n);
+    double (*seconds)(const prepare *p);  // that an item may take; NULL: WORKER_SECONDS
+    uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
+} prepare_kind;
+
+extern const prepare_kind prepare_audio, prepare_songs;
+
+// ---- prepare_songs.c: beside the kind's own fn one that tells no more than the digest of the notes; and that digest in what either
+// returned, PREPARE_NOTES characters, or NULL
+enum { PREPARE_NOTES = 64 };
+extern worker_fn *const prepare_song_digest;
+const char *prepare_song_notes(const worker_result *r);
+
+const prepare_kind *prepare_kind_of(const prepare *p);
+workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;
+
+#endif

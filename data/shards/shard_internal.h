@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// shard_internal.h: what the writer and the reader of shards agree on, and what shard.c and shard_columns.c share.
+#ifndef KMIDI_DATA_SHARD_INTERNAL_H
+#define KMIDI_DATA_SHARD_INTERNAL_H
+
+#include "base/h5.h"
+#include "data/shards/shard.h"
+
+#define SHARD_FORMAT "kmidi-shard"
+
+// Attributes of the root that are fields of shard_info.
+typedef struct shard_text {
+    const char *name; // NULL ends the list
+    size_t at;
+} shard_text;
+extern const shard_text shard_texts[];
+
+struct shard_file {
+    h5 *h5;
+    arena memory;
+    int64_t longest;  // attribute of the root: of the first column, where its dataset does not say
+    shard_column mel; // a column like others, but for its name
+};
+
+// In the file a column of single u16 numbers has one dimension, every other two.
+static inline bool shard_column_flat(const shard_column *c)
+{
+    return c->u16 && c->width == 1;
+}
+
+bool shard_damaged(const shard *s, err *e, const char *what);
+// A dataset of `n` rows of `m` elements (0: of one), in memory of the shard; NULL on failure.
+const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m, err *e) MUST_CHECK;
+
+// ---- shard_columns.c
+// info.columns, by the names in info.settings, with rows and longest. Needs `items`.
+bool shard_columns_find(shard *s, err *e) MUST_CHECK;
+// Rows and longest of a column whose other fields are known.
+bool shard_column_size(shard *s, shard_column *c, err *e) MUST_CHECK;
+// Its offsets and checks. Every item has `least` rows or more.
+bool shard_column_tables(shard *s, shard_column *c, int64_t least, err *e) MUST_CHECK;
+// Both for all of info.columns.
+bool shard_columns_tables(shard *s, err *e) MUST_CHECK;
+// shard_rows of a column. `shape` NULL: numbers are not checked.
+bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first, int64_t n, void *out, err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_bf16.c: bf16 and bf16x2 against sums in f64, over transposes, leading dimensions and both ways; what bf16x3 loses of an f32 product.
+#include "autograd/gemm/gemm_bf16.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "tests/test.h"
+
+enum { PAD = 3 }; // columns that belong to no matrix
+
+typedef struct operands {
+    gemm exact; // of f32 matrices
+    gemm_bf16 p;
+} operands;
+
+// rows x cols of f32 in [-1, 1), and its two halves in one array.
+static const float *matrix(arena *a, uint32_t key, int64_t rows, int64_t cols, const bf16 **halves)
+{
+    int64_t n = rows * (cols + PAD);
+    float *x = NEW(a, float, (size_t)n);
+    bf16 *h = NEW(a, bf16, (size_t)(2 * n));
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = test_fill(key, (uint32_t)i, 1);
+        h[i] = bf16_round(x[i]), h[n + i] = bf16_rest(x[i], h[i]);
+    }
+    *halves = h;
+    return x;
+}
+
+static operands prepare(arena *a, const int64_t mnk[3], bool ta, bool tb, float beta)
+{
+    int64_t m = mnk[0], n = mnk[1], k = mnk[2];
+    operands o = {
+        {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = (ta ? m : k) + PAD, .ldb = (tb ? k : n) + PAD, .ldc = n},
+        {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = (ta ? m : k) + PAD, .ldb = (tb ? k : n) + PAD, .ldc = n, .beta = beta}};
+    o.exact.a = matrix(a, 1, ta ? k : m, ta ? m : k, &o.p.a);
+    o.exact.b = matrix(a, 2, tb ? n : k, tb ? k : n, &o.p.b);
+    o.p.c = NEW(a, float, (size_t)(m * n));
+    return o;
+}
+
+static double number(const float *x, const bf16 *h, int64_t at)
+{
+    return x ? (double)x[at] : (double)bf16_widen(h[at]);
+}
+
+// Element (i, j) of the product of the f32 matrices, or of their high halves.
+static double element(const operands *o, bool high, int64_t i, int64_t j)
+{
+    const gemm *p = &o->exact;
+    double total = 0;
+    for (int64_t k = 0; k < p->k; k++)
+        total += number(high ? NULL : p->a, o->p.a, p->ta ? k * p->lda + i : i * p->lda + k) *
+                 number(high ? NULL : p->b, o->p.b, p->tb ? j * p->ldb + k : k * p->ldb + j);
+    return total;
+}
+
+// The largest difference against the largest element.
+static double error_of(const operands *o, bool high, double above)
+{
+    double most = 0, top = 0;
+    for (int64_t i = 0; i < o->p.m; i++)
+        for (int64_t j = 0; j < o->p.n; j++) {
+            double want = element(o, high, i, j);
+            most = test_larger(most, fabs((double)o->p.c[i * o->p.ldc + j] - above - want));
+            top = test_larger(top, fabs(want));
+        }
+    return most / top;
+}
+
+static void check_form(const int64_t mnk[3], int form)
+{
+    arena a = {.name = "gemm"};
+    float beta = form & 4 ? 1 : 0;
+    operands o = prepare(&a, mnk, form & 1, form & 2, beta);
+    for (int64_t i = 0; i < mnk[0] * mnk[1]; i++)
+        o.p.c[i] = form & 4 ? 0.5f : NAN;
+    gemm_bf16_serial(&o.p);
+    EXPECT_BELOW(error_of(&o, true, form & 4 ? 0.5 : 0), 2e-6);
+    for (int64_t i = 0; i < mnk[0] * mnk[1]; i++)
+        o.p.c[i] = 0;
+    o.p.a_low = (form & 1 ? mnk[2] : mnk[0]) * o.p.lda, o.p.b_low = (form & 2 ? mnk[1] : mnk[2]) * o.p.ldb;
+    gemm_bf16_serial(&o.p);
+    EXPECT_BELOW(error_of(&o, false, 0), ldexp(1, -16));
+    arena_free(&a);
+}
+
+// The very code that CPUs with bf16 run, emulated here; the other way is tested by ops.c and models/precision.c.
+TEST(gemm_bf16_multiplies_with_onednn)
+{
+    static const int64_t shapes[][3] = {{1, 7, 5}, {33, 65, 130}, {64, 48, 512}, {200, 17, 96}};
+    if (!gemm_bf16_emulated()) {
+        test_skip("this CPU has no AVX-512");
+        return;
+    }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int form = 0; form < 8; form++)
+            check_form(shapes[i], form);
+}
+
+// bf16 loses 2^-8 of a number at most, bf16x3 2^-16 and what f32 sums lose: a hundredth of it at least.
+TEST(gemm_bf16x3_is_near_f32)
+{
+    arena a = {.name = "gemm"};
+    if (!gemm_bf16_emulated()) {
+        test_skip("this CPU has no AVX-512");
+        return;
+    }
+    operands o = prepare(&a, (const int64_t[]){96, 80, 700}, false, true, 0);
+    gemm_bf16_serial(&o.p);
+    double one = error_of(&o, false, 0);
+    o.p.a_low = 96 * o.p.lda, o.p.b_low = 80 * o.p.ldb;
+    gemm_bf16_serial(&o.p);
+    double three = error_of(&o, false, 0);
+    EXPECT(one > ldexp(1, -12) && one < ldexp(1, -8));
+    EXPECT(three < one / 100 && three < ldexp(1, -16));
+    arena_free(&a);
+}
+
+TEST(gemm_bf16_refuses_an_unknown_way)
+{
+    err e = {0};
+    setenv("KMIDI_BF16", "mkl", 1);
+    EXPECT_ERR(gemm_bf16_choose(&e), e, ERR_USAGE, "onednn or widen");
+    setenv("KMIDI_BF16", "widen", 1);
+    EXPECT(gemm_bf16_choose(&e) && gemm_bf16_current() == GEMM_BF16_WIDEN && gemm_bf16_forced());
+    unsetenv("KMIDI_BF16");
+    EXPECT(gemm_bf16_choose(&e) && !gemm_bf16_forced());
+    EXPECT(gemm_bf16_native() == (gemm_bf16_current() == GEMM_BF16_ONEDNN));
+}
