@@ -6,7 +6,8 @@
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
-# CROSS=aarch64-linux-gnu SYSROOT=FOLDER: Debian's cross compiler, and the libraries of a system that is unpacked in FOLDER.
+# CROSS=aarch64-linux-gnu SYSROOT=FOLDER: Debian's cross compiler, and the libraries of a system
+# that is unpacked in FOLDER.
 ifdef CROSS
 CC      := $(filter ccache,$(CC)) $(CROSS)-gcc --sysroot=$(abspath $(SYSROOT))
 AR      := $(CROSS)-ar
@@ -25,9 +26,10 @@ PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libproto
 OPENED  := openblas
 
 # Folders of sources.
-ROOMS   := $(shell sed -n 's/^ROOM(\([^,]*\),.*/\1/p' rooms.def)
+ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
 
-# A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in SAID first has the line.
+# A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in
+# SAID first has the line.
 LOUD := $(filter-out 0,$(V))
 Q    := $(if $(LOUD),,@)
 SAID := $(OUT)/said
@@ -59,9 +61,10 @@ MARCH_v3   := -march=x86-64-v3
 MARCH_v4   := -march=x86-64-v4 -mprefer-vector-width=512
 VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 
-# A file that names its one public symbol through VARIANT() is compiled once for each vector width (base/variant.h).
+# A file that names its one public symbol through VARIANT() is compiled once for each vector width
+# (base/variant.h).
 ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
-FASTSRC := $(shell grep -l 'VARIANT(' $(ALLSRC))
+FASTSRC := $(shell grep -lw VARIANT $(ALLSRC))
 SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(FASTSRC),$(ALLSRC))
 TESTSRC := $(filter-out tests/fuzz/% tests/faults/shim.c,$(shell find tests -name '*.c'))
 PROTO   := $(wildcard train/*.proto)
@@ -72,14 +75,16 @@ ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/
 kmidi: $(OUT)/kmidi
 	@cp -f $< $@
 
-# Homebrew keeps what macOS has of its own (OpenSSL), and OpenBLAS, out of the way; and nothing of it is where Apple's compiler looks.
+# Homebrew keeps what macOS has of its own (OpenSSL), and OpenBLAS, out of the way; and nothing of
+# it is where Apple's compiler looks.
 ifneq ($(and $(DARWIN),$(shell command -v brew)),)
 BREW    := $(shell brew --prefix)
 export PKG_CONFIG_PATH := $(BREW)/opt/openblas/lib/pkgconfig:$(BREW)/opt/openssl@3/lib/pkgconfig:$(PKG_CONFIG_PATH)
 CFLAGS  += -isystem $(BREW)/include
 LDFLAGS += -L$(BREW)/lib
 endif
-# Where the libraries are: made once, after deps.sh has installed what was missing; make then starts again with it. dnnl and csv have no pkg-config file.
+# Where the libraries are: made once, after deps.sh has installed what was missing; make then starts
+# again with it. dnnl and csv have no pkg-config file.
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
@@ -144,8 +149,8 @@ test: kmidi $(OUT)/tests/all
 asan:
 	@$(MAKE) --no-print-directory CONFIG=asan build/asan/tests/all build/asan/kmidi
 	@KMIDI=build/asan/kmidi ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 build/asan/tests/all
-# Every reader of outside files against random ones, SECONDS each, from the seeds in tests/fuzz/seeds where there are any; needs clang. What crashes
-# is kept in build/fuzz/.
+# Every reader of outside files against random ones, SECONDS each, from the seeds in
+# tests/fuzz/seeds where there are any; needs clang. What crashes is kept in build/fuzz/.
 fuzz:
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and its libFuzzer: apt install clang" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzz-all
@@ -154,7 +159,8 @@ fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.
 	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
-# For arm64 with a cross compiler, under qemu; for macOS as far as a compiler and the names in its system library go.
+# For arm64 with a cross compiler, under qemu; for macOS as far as a compiler and the names in its
+# system library go.
 check-arm64:
 	@tests/arm64/sysroot.sh $(BUILD)/arm64/sysroot
 	@$(MAKE) --no-print-directory CROSS=aarch64-linux-gnu SYSROOT=$(BUILD)/arm64/sysroot BUILD=$(BUILD)/arm64 cross-tests

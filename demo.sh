@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# demo.sh: the main job, end to end, on a corpus made on the spot: audio files -> shards -> training -> test -> ONNX -> prediction.
-# `make demo` runs it. Everything goes to demo/ (or the folder given), which is made anew.
+# demo.sh: the main job, end to end, on a corpus made on the spot: audio files -> shards -> training
+# -> test -> ONNX -> prediction. `make demo` runs it. Everything goes to demo/ (or the folder
+# given), which is made anew.
 set -eu
 cd "$(dirname "$0")"
 D=${1:-demo}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cost.h: how long a plan takes here. Every op estimates its nodes in nanoseconds of a machine that no one has; a cost model holds, for
-// each kind of op, how many times longer it was found to take on this one, with its threads.
+// cost.h: how long a plan takes here. Every op estimates its nodes in nanoseconds of a machine that
+// no one has; a cost model holds, for each kind of op, how many times longer it was found to take
+// on this one, with its threads.
 #ifndef KMIDI_AUTOGRAD_COST_H
 #define KMIDI_AUTOGRAD_COST_H
 
@@ -12,7 +13,8 @@ typedef struct cost_model {
     double ratio[OP_COUNT + 1]; // measured over estimated; 0: not measured, taken as 1
 } cost_model;
 
-typedef enum cost_phase { COST_FORWARD, COST_AGAIN, COST_BACKWARD, COST_PHASES } cost_phase; // AGAIN: what is computed a second time
+// AGAIN: what is computed a second time
+typedef enum cost_phase { COST_FORWARD, COST_AGAIN, COST_BACKWARD, COST_PHASES } cost_phase;
 typedef struct cost_phases {
     double seconds[COST_PHASES];
 } cost_phases;

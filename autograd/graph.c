@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// graph.c: growing lists of tensors and nodes in one arena, and reverse-mode differentiation as graph rewriting.
+// graph.c: growing lists of tensors and nodes in one arena, and reverse-mode differentiation as
+// graph rewriting.
 //
-// graph_gradient walks the nodes backwards. A tensor is "reached" when it depends on one of wrt; only reached inputs are wanted, so a
-// frozen layer's weight gradients are never built, and neither is anything below the first trainable layer. Several gradients of one tensor
-// are added in the order in which they arise, which makes the sum deterministic.
+// graph_gradient walks the nodes backwards. A tensor is "reached" when it depends on one of wrt;
+// only reached inputs are wanted, so a frozen layer's weight gradients are never built, and neither
+// is anything below the first trainable layer. Several gradients of one tensor are added in the
+// order in which they arise, which makes the sum deterministic.
 #include "autograd/graph.h"
 
 #include <stdarg.h>
@@ -26,7 +28,10 @@ struct graph {
 static const struct {
     size_t size;
     const char *name;
-} dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"}, [DT_BF16] = {2, "bf16"}, [DT_BF16X2] = {4, "bf16x2"}, [DT_I32] = {4, "i32"}};
+} dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"},
+                      [DT_BF16] = {2, "bf16"},
+                      [DT_BF16X2] = {4, "bf16x2"},
+                      [DT_I32] = {4, "i32"}};
 
 size_t dtype_size(dtype t)
 {
@@ -86,16 +91,16 @@ const char *shape_text(shape s, char out[64])
 // --- building ---------------------------------------------------------------------------------
 
 // A list that doubles; the old copy stays in the arena, which at most doubles what the lists cost.
-#define GROW(g, list, n, cap, T)                                                                                                           \
-    do {                                                                                                                                   \
-        if ((n) == (cap)) {                                                                                                                \
-            int wider = (cap) ? 2 * (cap) : 64;                                                                                            \
-            T *copy = NEW((g)->arena, T, (size_t)wider);                                                                                   \
-            if (n)                                                                                                                         \
-                memcpy(copy, (list), sizeof(T) * (size_t)(n));                                                                             \
-            (list) = copy;                                                                                                                 \
-            (cap) = wider;                                                                                                                 \
-        }                                                                                                                                  \
+#define GROW(g, list, n, cap, T)                                                                   \
+    do {                                                                                           \
+        if ((n) == (cap)) {                                                                        \
+            int wider = (cap) ? 2 * (cap) : 64;                                                    \
+            T *copy = NEW((g)->arena, T, (size_t)wider);                                           \
+            if (n)                                                                                 \
+                memcpy(copy, (list), sizeof(T) * (size_t)(n));                                     \
+            (list) = copy;                                                                         \
+            (cap) = wider;                                                                         \
+        }                                                                                          \
     } while (0)
 
 static tensor *tensor_new(graph *g, tensor_kind kind, dtype type, shape s)
@@ -171,7 +176,8 @@ tensor *graph_const(graph *g, dtype type, shape s, const void *bytes)
     return t;
 }
 
-static node *node_new(graph *g, const op_def *op, const void *attrs, size_t attrs_size, int n_in, tensor *const in[])
+static node *node_new(graph *g, const op_def *op, const void *attrs, size_t attrs_size, int n_in,
+                      tensor *const in[])
 {
     node *n = NEW(g->arena, node, 1);
     *n = (node){.op = op, .n_in = n_in, .backward = g->backward};
@@ -277,7 +283,8 @@ void graph_rewire(graph *g, const node *n, int k, tensor *t)
 void graph_become(graph *g, const node *n, const node *like)
 {
     node *to = g->nodes[n->id];
-    CHECK(to == n && like->n_out == n->n_out && shape_same(like->out[0]->shape, n->out[0]->shape) && like->out[0]->type == n->out[0]->type);
+    CHECK(to == n && like->n_out == n->n_out && shape_same(like->out[0]->shape, n->out[0]->shape) &&
+          like->out[0]->type == n->out[0]->type);
     to->op = like->op, to->attrs = like->attrs, to->in = like->in, to->n_in = like->n_in;
 }
 
@@ -356,8 +363,8 @@ static void collect(backward *b, const tensor *t, tensor *d)
     *slot = *slot ? op_add(b->g, *slot, d) : d;
 }
 
-// t, or the output 0 of a second copy of its OP_AGAIN node: what lies between the two uses is then free for others. A copy that no gradient
-// reads is never run (plan.h).
+// t, or the output 0 of a second copy of its OP_AGAIN node: what lies between the two uses is then
+// free for others. A copy that no gradient reads is never run (plan.h).
 static tensor *again(backward *b, tensor *t)
 {
     const node *n = t->from;
@@ -386,7 +393,8 @@ static void step_back(backward *b, const node *forward)
     if (!any_out || !any_in)
         return;
     if (!n->op->gradient) {
-        graph_fail(b->g, "%s has no gradient: %s", n->op->name, n->op->no_gradient ? n->op->no_gradient : "");
+        graph_fail(b->g, "%s has no gradient: %s", n->op->name,
+                   n->op->no_gradient ? n->op->no_gradient : "");
         return;
     }
     for (int i = 0; i < n->n_in; i++)
@@ -398,15 +406,18 @@ static void step_back(backward *b, const node *forward)
             collect(b, forward->in[i], din[i]);
 }
 
-void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[])
+void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n,
+                         tensor *grads[])
 {
     for (int i = 0; i < n; i++)
         grads[i] = NULL;
     if (g->error.code)
         return;
-    // Tensors made from here on belong to the backward pass and are never differentiated again, so the lists' lengths are fixed now.
+    // Tensors made from here on belong to the backward pass and are never differentiated again, so
+    // the lists' lengths are fixed now.
     int n_tensors = g->n_tensors, n_nodes = g->n_nodes;
-    backward b = {g, NEW(g->arena, bool, (size_t)n_tensors), NEW(g->arena, tensor *, (size_t)n_tensors),
+    backward b = {g, NEW(g->arena, bool, (size_t)n_tensors),
+                  NEW(g->arena, tensor *, (size_t)n_tensors),
                   NEW(g->arena, tensor *, (size_t)n_tensors)};
     for (int i = 0; i < n; i++)
         b.reached[wrt[i]->id] = true;

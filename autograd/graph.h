@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // graph.h: what is to be computed. Tensors and the nodes between them, with static shapes.
 //
-// A graph is built once by calling op constructors (ops.h), extended by graph_gradient, and never changed after a plan was
-// made from it. It computes nothing itself: plan.h decides order and memory, run.h executes.
+// A graph is built once by calling op constructors (ops.h), extended by graph_gradient, and never
+// changed after a plan was made from it. It computes nothing itself: plan.h decides order and
+// memory, run.h executes.
 //
 //     graph *g = graph_open(&arena);
 //     tensor *x = graph_input(g, "mel", DT_F32, shape_of(3, B, T, 128));
@@ -11,10 +12,12 @@
 //     graph_gradient(g, loss, params, n, grads);        // appends the backward nodes
 //     if (!graph_ok(g, e)) return false;
 //
-// Errors are sticky: a constructor that is given shapes that do not fit records the first error and returns a poisoned tensor, so a network
-// reads like its paper and is checked once at the end. Everything is owned by the graph's arena.
+// Errors are sticky: a constructor that is given shapes that do not fit records the first error and
+// returns a poisoned tensor, so a network reads like its paper and is checked once at the end.
+// Everything is owned by the graph's arena.
 //
-// Dimension letters: B batch, T time (frames or tokens), I and O a layer's inputs and outputs, H hidden, C classes, M N K a matrix product.
+// Dimension letters: B batch, T time (frames or tokens), I and O a layer's inputs and outputs, H
+// hidden, C classes, M N K a matrix product.
 #ifndef KMIDI_AUTOGRAD_GRAPH_H
 #define KMIDI_AUTOGRAD_GRAPH_H
 
@@ -25,12 +28,14 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-// bf16x2: a number as the sum of two of bf16; all first ones lie in front of all second ones (ops/cast.c).
+// bf16x2: a number as the sum of two of bf16; all first ones lie in front of all second ones
+// (ops/cast.c).
 typedef enum dtype { DT_F32, DT_BF16, DT_BF16X2, DT_I32, DT_COUNT } dtype;
 size_t dtype_size(dtype t);
 const char *dtype_name(dtype t);
 
-// Row-major, last dimension fastest. `sym` says which dimensions a deployed model leaves free; shape rules carry it along.
+// Row-major, last dimension fastest. `sym` says which dimensions a deployed model leaves free;
+// shape rules carry it along.
 enum { RANK_MAX = 4 };
 typedef enum dim_symbol { SYM_FIXED, SYM_BATCH, SYM_TIME } dim_symbol;
 typedef struct shape {
@@ -40,7 +45,9 @@ typedef struct shape {
 } shape;
 
 // shape_of(2, B, I); any integer type will do. shape_of(0) is a scalar.
-#define shape_of(...) shape_make(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t) - 1, (const int64_t[]){__VA_ARGS__})
+#define shape_of(...)                                                                              \
+    shape_make(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t) - 1,                       \
+               (const int64_t[]){__VA_ARGS__})
 shape shape_make(size_t n, const int64_t *rank_and_dims);
 int64_t shape_count(shape s);                  // elements; 1 for a scalar
 int64_t shape_rows(shape s);                   // elements of all dimensions but the last
@@ -90,33 +97,41 @@ bool tensor_poisoned(const tensor *t);
 tensor *graph_input(graph *g, const char *name, dtype type, shape s);
 tensor *graph_param(graph *g, const char *name, int index, shape s);
 tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
-// Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first
-// output; the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
-tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n, tensor *const in[]);
+// Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the
+// op's shape rule. Returns its first output; the others are n->out[1..]. Used by constructors in
+// ops/*.c, not by models.
+tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
+                  tensor *const in[]);
 
-// For passes over a whole graph, gradients included, before a plan is made from it. Input k of a node of `g` becomes `t`.
+// For passes over a whole graph, gradients included, before a plan is made from it. Input k of a
+// node of `g` becomes `t`.
 void graph_rewire(graph *g, const node *n, int k, tensor *t);
-// Node `n` computes its output as `like` does, a node that was just appended; `like` itself is to be left out by graph_order.
+// Node `n` computes its output as `like` does, a node that was just appended; `like` itself is to
+// be left out by graph_order.
 void graph_become(graph *g, const node *n, const node *like);
 // Whether nodes that are appended from here on belong to the backward pass.
 void graph_append_to(graph *g, bool backward);
 // The nodes in another order, which must be topological. Those left out are no longer of the graph.
 void graph_order(graph *g, const node *const order[], int n);
 
-// A second node like the one that computes `t`, on the same inputs: for gradients that would rather compute a cheap thing again than keep
-// it.
+// A second node like the one that computes `t`, on the same inputs: for gradients that would rather
+// compute a cheap thing again than keep it.
 tensor *graph_repeat(graph *g, const tensor *t);
 
-// d(loss)/d(wrt[i]) as new nodes of the same graph, into grads[i] (NULL where loss does not depend on wrt[i]). `loss` must be a
-// scalar. Only nodes between wrt and loss get a backward: what only frozen weights would need is never built.
+// d(loss)/d(wrt[i]) as new nodes of the same graph, into grads[i] (NULL where loss does not depend
+// on wrt[i]). `loss` must be a scalar. Only nodes between wrt and loss get a backward: what only
+// frozen weights would need is never built.
 void graph_gradient(graph *g, tensor *loss, tensor *const wrt[], int n, tensor *grads[]);
 // The same from a given upstream gradient of the shape of `y` (for tests).
-void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n, tensor *grads[]);
+void graph_gradient_from(graph *g, tensor *y, tensor *dy, tensor *const wrt[], int n,
+                         tensor *grads[]);
 
-// For passes (recompute.h): another graph over the tensors of `g`, which it must not outlive, without nodes yet. A pass then goes through
-// the nodes of `g` in order and appends each, on the inputs that it is to read now, and the second copies that it wants before it.
+// For passes (recompute.h): another graph over the tensors of `g`, which it must not outlive,
+// without nodes yet. A pass then goes through the nodes of `g` in order and appends each, on the
+// inputs that it is to read now, and the second copies that it wants before it.
 graph *graph_rewrite(const graph *g, arena *a);
-void graph_keep(graph *g, const node *n, tensor *const in[]);         // makes the tensors that n made
+// makes the tensors that n made
+void graph_keep(graph *g, const node *n, tensor *const in[]);
 const node *graph_again(graph *g, const node *n, tensor *const in[]); // makes others like them
 
 int graph_nodes(const graph *g);

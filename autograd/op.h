@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// op.h: what an operation is. One file in ops/ fills one op_def; tests, planner, run and export read it.
+// op.h: what an operation is. One file in ops/ fills one op_def; tests, planner, run and export
+// read it.
 //
-// How to add an op: write ops/X.c in the order of this struct (essay, attributes, shape rule, forward, gradient, portable form, samples,
-// definition), add its line to ops.def. Tests then come by themselves: shapes, reference against forward, finite differences in several
-// directions, one thread against many, in-place against not, ONNX round trip.
+// How to add an op: write ops/X.c in the order of this struct (essay, attributes, shape rule,
+// forward, gradient, portable form, samples, definition), add its line to ops.def. Tests then come
+// by themselves: shapes, reference against forward, finite differences in several directions, one
+// thread against many, in-place against not, ONNX round trip.
 //
-// Files in ops/ are compiled once for each vector width (base/variant.h): all is static but the definition, VARIANT(op_X), and the
-// constructor, which stands under #ifdef KMIDI_VARIANT_base.
+// Files in ops/ are compiled once for each vector width (base/variant.h): all is static but the
+// definition, VARIANT(op_X), and the constructor, which stands under #ifdef KMIDI_VARIANT_base.
 #ifndef KMIDI_AUTOGRAD_OP_H
 #define KMIDI_AUTOGRAD_OP_H
 
@@ -19,17 +21,20 @@
 
 enum { OP_IN_MAX = 12, OP_OUT_MAX = 6, OP_SAMPLES = 16 };
 
-// What a kernel gets. Pointers are aligned to 64 bytes. `threads` was chosen by the planner; a kernel uses at most as many.
+// What a kernel gets. Pointers are aligned to 64 bytes. `threads` was chosen by the planner; a
+// kernel uses at most as many.
 typedef struct call {
     const node *n;
     const void *attrs;
-    void *in[OP_IN_MAX], *out[OP_OUT_MAX]; // in[i] may equal out[0] where the planner used OP_INPLACE
-    void *work;                            // op->workspace bytes, not kept between calls
+    // in[i] may equal out[0] where the planner used OP_INPLACE
+    void *in[OP_IN_MAX], *out[OP_OUT_MAX];
+    void *work; // op->workspace bytes, not kept between calls
     threads *pool;
     int threads;
     uint64_t seed, step; // of the run: dropout draws from (seed, stream, step, element)
-    uint64_t part;       // of a large batch that is run in parts: elements are counted through all of them
-    bool training;       // dropout is the identity where false
+    // of a large batch that is run in parts: elements are counted through all of them
+    uint64_t part;
+    bool training; // dropout is the identity where false
 } call;
 
 typedef enum op_flags {
@@ -38,9 +43,13 @@ typedef enum op_flags {
     OP_INPLACE1 = 4,    // ... of input 1
     OP_INPLACE_ANY = 8, // ... of any input of the output's size
     OP_RANDOM = 16,     // draws from seed and step
-    OP_AGAIN = 32,      // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy of the node
-    OP_EXACT = 64,      // neither what it reads nor what it makes is kept in fewer bits (precision.h)
-    OP_FORM = 128       // the same numbers in another form: of a weight it is made once for as long as that stays
+    // cheaper to compute again than to keep: gradients of what reads its output 0 use a second copy
+    // of the node
+    OP_AGAIN = 32,
+    // neither what it reads nor what it makes is kept in fewer bits (precision.h)
+    OP_EXACT = 64,
+    // the same numbers in another form: of a weight it is made once for as long as that stays
+    OP_FORM = 128
 } op_flags;
 
 // A small case for the tests: inputs are filled from (seed, scale), integers below `below`.
@@ -57,8 +66,10 @@ typedef struct op_sample {
     const char *what; // "T 5, H not a multiple of 16"
     int n;
     op_sample_input in[OP_IN_MAX];
-    tensor *(*build)(graph *g, tensor *const in[]); // calls the constructor with this sample's attributes
-    float step, tolerance;                          // finite differences; 0: the harness's defaults (1e-2, 2e-3 relative)
+    // calls the constructor with this sample's attributes
+    tensor *(*build)(graph *g, tensor *const in[]);
+    // finite differences; 0: the harness's defaults (1e-2, 2e-3 relative)
+    float step, tolerance;
 } op_sample;
 
 struct op_def {
@@ -66,18 +77,26 @@ struct op_def {
     int n_in_min, n_in_max, n_out;
     unsigned flags;
     unsigned types; // bit DT_x: dtypes of output 0 that the kernels take
-    // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence that has the numbers in it.
+    // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence
+    // that has the numbers in it.
     bool (*shape)(const node *n, err *e);
     size_t (*workspace)(const node *n, int threads); // NULL: none
-    double (*cost)(const node *n);                   // about how many nanoseconds one thread takes; NULL: from bytes moved
-    double (*flops)(const node *n);                  // of its matrix products, 2 M N K each; NULL: it has none
-    void (*forward)(const call *c);                  // NULL for OP_VIEW
-    void (*reference)(const call *c);                // plain loops, one thread, f64 sums; NULL: forward is plain already
-    // Appends nodes for the gradients of inputs i with want[i] into din[i]; dout[j] is NULL where output j does not matter.
-    void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[]);
-    // The same product of inputs 0 and 1 in bf16 or bf16x2 (ops/bf16_matmul.c); NULL: it is none, or has kernels of its own.
+    // about how many nanoseconds one thread takes; NULL: from bytes moved
+    double (*cost)(const node *n);
+    // of its matrix products, 2 M N K each; NULL: it has none
+    double (*flops)(const node *n);
+    void (*forward)(const call *c); // NULL for OP_VIEW
+    // plain loops, one thread, f64 sums; NULL: forward is plain already
+    void (*reference)(const call *c);
+    // Appends nodes for the gradients of inputs i with want[i] into din[i]; dout[j] is NULL where
+    // output j does not matter.
+    void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[]);
+    // The same product of inputs 0 and 1 in bf16 or bf16x2 (ops/bf16_matmul.c); NULL: it is none,
+    // or has kernels of its own.
     tensor *(*narrow)(graph *g, const node *n, tensor *const in[2], bool rounded);
-    // This node with x, as large as its output 0, added to that (fuse.h); NULL, also as an answer: it can't.
+    // This node with x, as large as its output 0, added to that (fuse.h); NULL, also as an answer:
+    // it can't.
     tensor *(*added)(graph *g, const node *n, tensor *x);
     const char *no_gradient; // the reason, where gradient is NULL
     void (*portable)(const node *n, emitter *m);
@@ -86,7 +105,8 @@ struct op_def {
     int n_samples;
 };
 
-// For kernels: fn over parts of [0, n), on c->threads threads (threads_share: no bit may depend on where the parts are cut).
+// For kernels: fn over parts of [0, n), on c->threads threads (threads_share: no bit may depend on
+// where the parts are cut).
 typedef void op_part_fn(const call *c, int64_t lo, int64_t hi);
 void op_parallel(const call *c, int64_t n, int64_t grain, op_part_fn *fn);
 

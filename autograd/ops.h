@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// ops.h: the constructors of all ops, from ops.def (read that file for their formulas), and the table.
+// ops.h: the constructors of all ops, from ops.def (read that file for their formulas), and the
+// table.
 #ifndef KMIDI_AUTOGRAD_OPS_H
 #define KMIDI_AUTOGRAD_OPS_H
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // optim.c: the table of optimisers, and passes over all trainable parameters.
 //
-// Weights and gradients have the same layout but for the gaps that frozen parameters leave in the weights, so a part of the gradient buffer
-// is walked in runs between such gaps; a model with nothing frozen is one run. Threads take parts in multiples of a fixed grain and each
-// element's update depends on nothing else: the result has the same bits for any number of them.
+// Weights and gradients have the same layout but for the gaps that frozen parameters leave in the
+// weights, so a part of the gradient buffer is walked in runs between such gaps; a model with
+// nothing frozen is one run. Threads take parts in multiples of a fixed grain and each element's
+// update depends on nothing else: the result has the same bits for any number of them.
 #include "autograd/optim.h"
 
 #include <math.h>
@@ -76,7 +77,9 @@ static void pass_part(void *arg, int index, int64_t lo, int64_t hi)
     (void)index;
     for (int i = next_in_pass(s, 0); i < s->p->n; i = next_in_pass(s, i)) {
         int64_t gap = list[i].offset - list[i].goffset, from = list[i].goffset, end = from;
-        for (; i < s->p->n && next_in_pass(s, i) == i && list[i].goffset == end && list[i].offset - end == gap; i++)
+        for (; i < s->p->n && next_in_pass(s, i) == i && list[i].goffset == end &&
+               list[i].offset - end == gap;
+             i++)
             end += params_padded(list[i].count);
         from = from > lo ? from : lo, end = end < hi ? end : hi;
         if (from < end)
@@ -110,7 +113,8 @@ static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
     s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
-// --- whole matrices: each is one thread's from its first to its last element ----------------------
+// --- whole matrices: each is one thread's from its first to its last element
+// ----------------------
 
 static int64_t most_work(const optim_def *o, const params *p)
 {
@@ -139,15 +143,23 @@ static void matrix_part(void *arg, int index, int64_t lo, int64_t hi)
             continue;
         float *moment[PARAMS_MOMENTS];
         moments_at(s, q->goffset, moment);
-        s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment, q->shape.d[0], q->shape.d[1], work);
+        s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment,
+                         q->shape.d[0], q->shape.d[1], work);
     }
 }
 
-void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool, int count)
+void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool,
+                int count)
 {
     int64_t each = most_work(o, p);
     CHECK(p->n_moments >= o->moments && h->step >= 1 && (work || !each));
-    pass s = {.run = run_update, .p = p, .optim = o, .hyper = h, .by_matrix = o->matrix != NULL, .work = work, .work_each = each};
+    pass s = {.run = run_update,
+              .p = p,
+              .optim = o,
+              .hyper = h,
+              .by_matrix = o->matrix != NULL,
+              .work = work,
+              .work_each = each};
     pass_over(s, pool, count);
     if (o->matrix && work)
         threads_share(pool, count, p->n, 1, matrix_part, &s);
@@ -160,7 +172,9 @@ static void run_blend(const pass *s, int64_t w, int64_t g, int64_t n)
 
 void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count)
 {
-    pass_over((pass){.run = run_blend, .p = (params *)(uintptr_t)p, .shadow = shadow, .decay = decay}, pool, count);
+    pass_over(
+        (pass){.run = run_blend, .p = (params *)(uintptr_t)p, .shadow = shadow, .decay = decay},
+        pool, count);
 }
 
 typedef struct squares {

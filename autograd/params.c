@@ -47,7 +47,8 @@ int params_declare(params *p, const char *name, shape s, init how, err *e)
         char a[64], b[64];
         if (shape_same(p->list[i].shape, s))
             return i;
-        (void)err_set(e, ERR_SHAPE, "parameter '%s' is declared as %s and as %s", name, shape_text(p->list[i].shape, a), shape_text(s, b));
+        (void)err_set(e, ERR_SHAPE, "parameter '%s' is declared as %s and as %s", name,
+                      shape_text(p->list[i].shape, a), shape_text(s, b));
         return -1;
     }
     if (p->weights) {
@@ -100,7 +101,8 @@ void params_layout(params *p)
 
 uint64_t params_bytes(const params *p, int n_moments)
 {
-    return sizeof(float) * (uint64_t)(flat_length(p, false) + (1 + n_moments) * flat_length(p, true));
+    return sizeof(float) *
+           (uint64_t)(flat_length(p, false) + (1 + n_moments) * flat_length(p, true));
 }
 
 bool params_allocate(params *p, int n_moments, err *e)
@@ -119,7 +121,9 @@ bool params_allocate(params *p, int n_moments, err *e)
         return true;
     uint64_t bytes = params_bytes(p, n_moments);
     params_release(p);
-    return err_set(e, ERR_MEMORY, "no memory for %llu bytes of parameters and moments; close other programs or take a smaller model",
+    return err_set(e, ERR_MEMORY,
+                   "no memory for %llu bytes of parameters and moments; close other programs or "
+                   "take a smaller model",
                    (unsigned long long)bytes);
 }
 
@@ -168,7 +172,8 @@ static int by_name(const void *a, const void *b)
 
 void params_fingerprint(const params *p, char hex[65])
 {
-    const param **sorted = base_checked(malloc(sizeof *sorted * (size_t)(p->n + 1)), sizeof *sorted * (size_t)(p->n + 1));
+    const param **sorted = base_checked(malloc(sizeof *sorted * (size_t)(p->n + 1)),
+                                        sizeof *sorted * (size_t)(p->n + 1));
     int n = 0;
     for (int i = 0; i < p->n; i++)
         if (p->list[i].counted)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// params.h: a model's weights. One table of names, shapes and offsets; one flat f32 buffer for the weights, and one each for gradients
-// and optimiser moments that hold the trainable parameters only: a frozen parameter costs neither.
+// params.h: a model's weights. One table of names, shapes and offsets; one flat f32 buffer for the
+// weights, and one each for gradients and optimiser moments that hold the trainable parameters
+// only: a frozen parameter costs neither.
 //
-// The optimiser, clipping, EMA, checkpoints and fingerprints are loops over a flat buffer and this table.
+// The optimiser, clipping, EMA, checkpoints and fingerprints are loops over a flat buffer and this
+// table.
 //
 //     int w = params_declare(p, "fc1.weight", shape_of(2, 512, 128), (init){INIT_UNIFORM, 1 / sqrt(128)}, e);
 //     params_freeze(p, ...);                  // before params_allocate
@@ -24,7 +26,8 @@ typedef struct param {
     shape shape;
     init init;
     bool trainable;
-    bool counted;    // false for training-only parts (the probe head): left out of the model's count and of exports
+    // false for training-only parts (the probe head): left out of the model's count and of exports
+    bool counted;
     bool adapter;    // of a low-rank adapter (never counted): checkpoints keep it apart
     bool table;      // rows that are looked up, not a matrix between two layers
     int64_t count;   // elements
@@ -45,19 +48,27 @@ typedef struct params {
 params *params_open(arena *a);
 // The index of `name`, declared now or before (then with the same shape, else -1 and ERR_SHAPE).
 int params_declare(params *p, const char *name, shape s, init how, err *e);
-int params_find(const params *p, const char *name);         // -1 when there is none
-int64_t params_count(const params *p, bool trainable_only); // elements of counted parameters (all trainable ones where trainable_only)
-void params_layout(params *p);                              // offsets of all that was declared; a plan is made from them
-bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK; // lays out and zeroes the buffers
-void params_release(params *p);                                    // the buffers; the table goes with its arena
-void params_init(params *p, uint64_t seed);                        // as PyTorch draws them; each parameter from its own named stream
-uint64_t params_bytes(const params *p, int n_moments);             // of all buffers, known before they are allocated
-int64_t params_padded(int64_t count);                              // elements that a parameter of `count` takes in a buffer
+int params_find(const params *p, const char *name); // -1 when there is none
+// elements of counted parameters (all trainable ones where trainable_only)
+int64_t params_count(const params *p, bool trainable_only);
+// offsets of all that was declared; a plan is made from them
+void params_layout(params *p);
+// lays out and zeroes the buffers
+bool params_allocate(params *p, int n_moments, err *e) MUST_CHECK;
+// the buffers; the table goes with its arena
+void params_release(params *p);
+// as PyTorch draws them; each parameter from its own named stream
+void params_init(params *p, uint64_t seed);
+// of all buffers, known before they are allocated
+uint64_t params_bytes(const params *p, int n_moments);
+// elements that a parameter of `count` takes in a buffer
+int64_t params_padded(int64_t count);
 static inline float *params_at(const params *p, int i)
 {
     return p->weights + p->list[i].offset;
 }
-// SHA-256 over sorted name, shape, dtype, bytes of the counted parameters: what adapters and exports call the fingerprint.
+// SHA-256 over sorted name, shape, dtype, bytes of the counted parameters: what adapters and
+// exports call the fingerprint.
 void params_fingerprint(const params *p, char hex[65]);
 
 #endif

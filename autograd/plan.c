@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // plan.c: from a graph to an order, lifetimes and byte offsets.
 //
-// Passes, each over what the one before left: which nodes are needed; steps in the graph's own order (which is topological, and in the
-// backward part puts a weight's gradient right behind the activation's that it needs); last uses; roots (views and in-place outputs share
-// their source's bytes); lifetimes of roots; offsets.
+// Passes, each over what the one before left: which nodes are needed; steps in the graph's own
+// order (which is topological, and in the backward part puts a weight's gradient right behind the
+// activation's that it needs); last uses; roots (views and in-place outputs share their source's
+// bytes); lifetimes of roots; offsets.
 #include "autograd/plan.h"
 
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static bool node_needed(const planner *q, const node *n)
     return false;
 }
 
-// One gradient can be computed in place in the flat buffer: a plain computed tensor that is nothing else's gradient.
+// One gradient can be computed in place in the flat buffer: a plain computed tensor that is nothing
+// else's gradient.
 static void bind_gradients(planner *q)
 {
     int *bound = NEW(q->a, int, (size_t)q->n_tensors + 1);
@@ -71,7 +73,8 @@ static void bind_gradients(planner *q)
         return;
     for (int i = 0; i < q->o->params->n; i++) {
         const tensor *t = q->o->grads[i];
-        if (t && t->from && !(t->from->op->flags & OP_VIEW) && bound[t->id] < 0 && q->o->params->list[i].goffset >= 0)
+        if (t && t->from && !(t->from->op->flags & OP_VIEW) && bound[t->id] < 0 &&
+            q->o->params->list[i].goffset >= 0)
             bound[t->id] = i;
     }
 }
@@ -84,7 +87,8 @@ static bool makes(const node *n, const tensor *t)
     return !n && !t->from;
 }
 
-// Appends the moves of gradients that `n` made (NULL: no node did) and that are not bound to their place.
+// Appends the moves of gradients that `n` made (NULL: no node did) and that are not bound to their
+// place.
 static void add_moves(planner *q, const node *n)
 {
     for (int i = 0; q->o->grads && i < q->o->params->n; i++) {
@@ -92,7 +96,8 @@ static void add_moves(planner *q, const node *n)
         if (!t || !makes(n, t) || q->bound[t->id] == i)
             continue;
         double cost = (double)plan_tensor_bytes(t) * 0.1;
-        q->p->steps[q->p->n_steps++] = (plan_step){.grad = t, .param = i, .threads = 1, .cost_ns = cost};
+        q->p->steps[q->p->n_steps++] =
+            (plan_step){.grad = t, .param = i, .threads = 1, .cost_ns = cost};
     }
 }
 
@@ -110,10 +115,11 @@ double plan_node_cost(const node *n)
     return 50 + (double)bytes * 0.05;
 }
 
-// A fork and join costs a microsecond where every thread has a core to itself, but a time slice of the scheduler where one has not, and a
-// small model forks at every node. Splitting products of 17 us made harmony_predictor 1.4 times faster on two idle cores (11,700 steps a
-// second against 8,000), and 4.5 times slower when the host took one away (1,600 against 7,200): each thread's share must be worth the
-// risk.
+// A fork and join costs a microsecond where every thread has a core to itself, but a time slice of
+// the scheduler where one has not, and a small model forks at every node. Splitting products of 17
+// us made harmony_predictor 1.4 times faster on two idle cores (11,700 steps a second against
+// 8,000), and 4.5 times slower when the host took one away (1,600 against 7,200): each thread's
+// share must be worth the risk.
 static int choose_threads(double cost_ns, const plan_options *o)
 {
     const double least_share_ns = o->share_ns > 0 ? o->share_ns : 20000;
@@ -121,7 +127,8 @@ static int choose_threads(double cost_ns, const plan_options *o)
     return n < 1 ? 1 : n > most ? most : n;
 }
 
-// Where gradients are added up over several runs, or no weight ever changes, other forms of weights outlive a run.
+// Where gradients are added up over several runs, or no weight ever changes, other forms of weights
+// outlive a run.
 static bool is_once(const planner *q, const node *n)
 {
     bool stay = q->o->weights_stay || (q->o->grad_mode == GRAD_ADD && q->o->grads);
@@ -139,8 +146,10 @@ static void make_steps(planner *q)
         if (!node_needed(q, n))
             continue;
         double cost = plan_node_cost(n);
-        q->p->steps[q->p->n_steps++] =
-            (plan_step){.node = n, .threads = choose_threads(cost, q->o), .once = is_once(q, n), .cost_ns = cost};
+        q->p->steps[q->p->n_steps++] = (plan_step){.node = n,
+                                                   .threads = choose_threads(cost, q->o),
+                                                   .once = is_once(q, n),
+                                                   .cost_ns = cost};
         add_moves(q, n);
     }
 }
@@ -174,7 +183,8 @@ static void place_leaves(planner *q)
         place *w = &q->p->places[i];
         *w = (place){.root = i, .first = 0, .last = -1};
         if (t->kind == TENSOR_PARAM)
-            w->kind = PLACE_WEIGHTS, w->offset = sizeof(float) * (uint64_t)q->o->params->list[t->param].offset;
+            w->kind = PLACE_WEIGHTS,
+            w->offset = sizeof(float) * (uint64_t)q->o->params->list[t->param].offset;
         else if (t->kind == TENSOR_CONST)
             w->kind = PLACE_CONST;
         else if (t->kind == TENSOR_INPUT)
@@ -193,8 +203,10 @@ static int inplace_input(const planner *q, const node *n, int s)
         bool allowed = (n->op->flags & OP_INPLACE_ANY) || (k < 2 && (n->op->flags & flag[k]));
         const place *w = place_of(q, n->in[k]);
         const tensor *root = graph_tensor(q->g, w->root);
-        if (allowed && w->kind == PLACE_ARENA && root->kind == TENSOR_COMPUTED && !q->kept[w->root] && q->ends[w->root] <= s &&
-            plan_tensor_bytes(root) == plan_tensor_bytes(out) && shape_count(root->shape) == shape_count(out->shape))
+        if (allowed && w->kind == PLACE_ARENA && root->kind == TENSOR_COMPUTED &&
+            !q->kept[w->root] && q->ends[w->root] <= s &&
+            plan_tensor_bytes(root) == plan_tensor_bytes(out) &&
+            shape_count(root->shape) == shape_count(out->shape))
             return k;
     }
     return -1;
@@ -227,7 +239,8 @@ static void place_output(planner *q, const node *n, int k, int s)
     q->kept[t->id] = q->kept[t->id] || q->p->steps[s].once;
     q->ends[t->id] = q->used[t->id] > s ? q->used[t->id] : s;
     if (q->bound[t->id] >= 0)
-        w->kind = PLACE_GRADS, w->offset = sizeof(float) * (uint64_t)q->o->params->list[q->bound[t->id]].goffset;
+        w->kind = PLACE_GRADS,
+        w->offset = sizeof(float) * (uint64_t)q->o->params->list[q->bound[t->id]].goffset;
 }
 
 static void place_computed(planner *q)
@@ -320,7 +333,8 @@ static void find_offsets(planner *q)
     for (int i = 0; i < q->n_tensors; i++) {
         const place *w = &q->p->places[i];
         if (w->kind == PLACE_ARENA && w->root == i)
-            blocks[n++] = (block){plan_tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
+            blocks[n++] =
+                (block){plan_tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
     }
     qsort(blocks, (size_t)n, sizeof *blocks, larger_first);
     for (int i = 0; i < n; i++) {
@@ -358,7 +372,8 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
             (void)err_set(e, ERR_INTERNAL, "output %d of the plan is not a tensor of the graph", i);
             return NULL;
         }
-    CHECK(!o->params || !o->params->n || o->params->weights_len); // params_layout or params_allocate came first
+    // params_layout or params_allocate came first
+    CHECK(!o->params || !o->params->n || o->params->weights_len);
     plan *p = NEW(a, plan, 1);
     p->graph = g;
     p->options = *o;
@@ -387,20 +402,25 @@ static void print_place(const plan *p, const tensor *t, strbuf *out)
     static const char *const names[] = {"-", "arena", "weights", "grads", "const"};
     const place *w = &p->places[t->id];
     char s[64];
-    strbuf_printf(out, "%-5s%-20s %-7s %12llu %12llu", dtype_name(t->type), shape_text(t->shape, s), names[w->kind],
-                  (unsigned long long)w->offset, (unsigned long long)plan_tensor_bytes(t));
+    strbuf_printf(out, "%-5s%-20s %-7s %12llu %12llu", dtype_name(t->type), shape_text(t->shape, s),
+                  names[w->kind], (unsigned long long)w->offset,
+                  (unsigned long long)plan_tensor_bytes(t));
     if (w->root != t->id)
         strbuf_printf(out, "  over t%d", w->root);
 }
 
 void plan_print(const plan *p, strbuf *out)
 {
-    strbuf_printf(out, "%4s  %-20s %3s %10s  %s\n", "step", "op", "thr", "est. us", "output: type shape, buffer, offset, bytes");
+    strbuf_printf(out, "%4s  %-20s %3s %10s  %s\n", "step", "op", "thr", "est. us",
+                  "output: type shape, buffer, offset, bytes");
     for (int s = 0; s < p->n_steps; s++) {
         const plan_step *st = &p->steps[s];
         const tensor *t = st->node ? st->node->out[0] : st->grad;
-        const char *name = st->node ? st->node->op->name : p->options.grad_mode == GRAD_ADD ? "(add gradient)" : "(copy gradient)";
-        strbuf_printf(out, "%4d%c %-20s %3d %10.1f  ", s, st->node && st->node->backward ? '<' : ' ', name, st->threads,
+        const char *name = st->node                           ? st->node->op->name
+                           : p->options.grad_mode == GRAD_ADD ? "(add gradient)"
+                                                              : "(copy gradient)";
+        strbuf_printf(out, "%4d%c %-20s %3d %10.1f  ", s,
+                      st->node && st->node->backward ? '<' : ' ', name, st->threads,
                       st->cost_ns * 1e-3);
         print_place(p, t, out);
         if (!st->node)
@@ -409,6 +429,7 @@ void plan_print(const plan *p, strbuf *out)
             strbuf_printf(out, "  %s", t->name);
         strbuf_printf(out, "\n");
     }
-    strbuf_printf(out, "arena %llu bytes (%llu alive at once), workspace %llu\n", (unsigned long long)p->arena_bytes,
-                  (unsigned long long)p->live_bytes, (unsigned long long)p->work_bytes);
+    strbuf_printf(out, "arena %llu bytes (%llu alive at once), workspace %llu\n",
+                  (unsigned long long)p->arena_bytes, (unsigned long long)p->live_bytes,
+                  (unsigned long long)p->work_bytes);
 }

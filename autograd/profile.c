@@ -24,7 +24,8 @@ struct profile {
 
 const char *profile_phase_name(profile_phase p)
 {
-    static const char *const names[PHASE_COUNT] = {"data", "forward", "backward", "optimiser", "rest"};
+    static const char *const names[PHASE_COUNT] = {"data", "forward", "backward", "optimiser",
+                                                   "rest"};
     return names[p];
 }
 
@@ -51,7 +52,8 @@ static const char *weight_of(const plan *p, const node *n)
 static profile_row node_row(const plan *p, const plan_step *st)
 {
     const node *n = st->node;
-    profile_row r = {.op = n->op->name, .what = weight_of(p, n), .out = n->out[0], .threads = st->threads};
+    profile_row r = {
+        .op = n->op->name, .what = weight_of(p, n), .out = n->out[0], .threads = st->threads};
     r.phase = n->backward ? PHASE_BACKWARD : PHASE_FORWARD;
     r.flops = n->op->flops ? n->op->flops(n) : 0;
     for (int k = 0; k < n->n_in; k++)
@@ -72,24 +74,33 @@ static profile_row move_row(const plan *p, const plan_step *st)
                          .bytes = tensor_bytes(st->grad) * (add ? 3 : 2)};
 }
 
-// An optimiser reads the gradient, and reads and writes weights and moments; an average reads weights, and reads and writes itself.
+// An optimiser reads the gradient, and reads and writes weights and moments; an average reads
+// weights, and reads and writes itself.
 static void part_rows(const plan *p, profile_row *rows)
 {
     const params *w = p->options.params;
     double trained = w ? (double)w->grads_len * sizeof(float) : 0;
     int most = p->options.threads;
     rows[PROFILE_WAIT] = (profile_row){.op = "waiting for data", .phase = PHASE_DATA, .threads = 1};
-    rows[PROFILE_FEED] = (profile_row){.op = "copying the batch", .phase = PHASE_DATA, .threads = 1};
-    rows[PROFILE_NORM] = (profile_row){.op = "gradient norm", .phase = PHASE_OPTIMISER, .threads = most, .bytes = trained};
-    rows[PROFILE_OPTIM] =
-        (profile_row){.op = "optimiser", .phase = PHASE_OPTIMISER, .threads = most, .bytes = trained * (3 + 2 * (w ? w->n_moments : 0))};
-    rows[PROFILE_EMA] = (profile_row){.op = "average of weights", .phase = PHASE_OPTIMISER, .threads = most, .bytes = 3 * trained};
+    rows[PROFILE_FEED] =
+        (profile_row){.op = "copying the batch", .phase = PHASE_DATA, .threads = 1};
+    rows[PROFILE_NORM] = (profile_row){
+        .op = "gradient norm", .phase = PHASE_OPTIMISER, .threads = most, .bytes = trained};
+    rows[PROFILE_OPTIM] = (profile_row){.op = "optimiser",
+                                        .phase = PHASE_OPTIMISER,
+                                        .threads = most,
+                                        .bytes = trained * (3 + 2 * (w ? w->n_moments : 0))};
+    rows[PROFILE_EMA] = (profile_row){.op = "average of weights",
+                                      .phase = PHASE_OPTIMISER,
+                                      .threads = most,
+                                      .bytes = 3 * trained};
     rows[PROFILE_PARTS] = (profile_row){.op = "(between rows)", .phase = PHASE_REST, .threads = 1};
     for (int i = 0; i <= PROFILE_PARTS; i++)
         rows[i].what = "";
 }
 
-enum { RUNS_OF_ROW = 3 }; // of the pool, on average at most: a layer may turn its weight first, an optimiser has passes
+// of the pool, on average at most: a layer may turn its weight first, an optimiser has passes
+enum { RUNS_OF_ROW = 3 };
 
 profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, arena *a)
 {

@@ -46,7 +46,8 @@ static total *totals_of(const profile *f, int *n)
         t->nodes++;
         t->threads = r[i].threads > t->threads ? r[i].threads : t->threads;
         t->busy += profile_busy(&r[i]) * r[i].seconds / steps;
-        t->seconds += r[i].seconds / steps, t->flops += r[i].flops * calls, t->bytes += r[i].bytes * calls;
+        t->seconds += r[i].seconds / steps, t->flops += r[i].flops * calls,
+            t->bytes += r[i].bytes * calls;
     }
     qsort(list, (size_t)*n, sizeof *list, longest_first);
     return list;
@@ -70,7 +71,8 @@ static double part_of(double part, double whole)
 static void print_head(const profile *f, strbuf *out)
 {
     double least, most, mean = profile_seconds(f, &least, &most);
-    strbuf_printf(out, "a step takes %.3f ms, the mean of %d (%.3f to %.3f)\n", mean * 1e3, profile_steps(f), least * 1e3, most * 1e3);
+    strbuf_printf(out, "a step takes %.3f ms, the mean of %d (%.3f to %.3f)\n", mean * 1e3,
+                  profile_steps(f), least * 1e3, most * 1e3);
 }
 
 void profile_ops(const profile *f, strbuf *out)
@@ -79,14 +81,16 @@ void profile_ops(const profile *f, strbuf *out)
     double least, most, whole = profile_seconds(f, &least, &most);
     total *list = totals_of(f, &n);
     print_head(f, out);
-    strbuf_printf(out, "\n%-18s %-10s %5s %3s %5s %10s %6s %9s %8s\n", "op", "phase", "nodes", "thr", "busy", "ms", "share", "GFLOP/s",
-                  "GB/s");
+    strbuf_printf(out, "\n%-18s %-10s %5s %3s %5s %10s %6s %9s %8s\n", "op", "phase", "nodes",
+                  "thr", "busy", "ms", "share", "GFLOP/s", "GB/s");
     for (int i = 0; i < n; i++) {
         const total *t = &list[i];
         char flops[32], bytes[32];
-        strbuf_printf(out, "%-18s %-10s %5d %3d %4.0f%% %10.3f %5.1f%% %9s %8s\n", t->op, profile_phase_name(t->phase), t->nodes,
-                      t->threads, 100 * part_of(t->busy, t->seconds), t->seconds * 1e3, 100 * t->seconds / whole,
-                      rate_text(t->flops, t->seconds, flops), rate_text(t->bytes, t->seconds, bytes));
+        strbuf_printf(out, "%-18s %-10s %5d %3d %4.0f%% %10.3f %5.1f%% %9s %8s\n", t->op,
+                      profile_phase_name(t->phase), t->nodes, t->threads,
+                      100 * part_of(t->busy, t->seconds), t->seconds * 1e3,
+                      100 * t->seconds / whole, rate_text(t->flops, t->seconds, flops),
+                      rate_text(t->bytes, t->seconds, bytes));
     }
     free(list);
 }
@@ -97,15 +101,18 @@ void profile_table(const profile *f, strbuf *out)
     double least, most, whole = profile_seconds(f, &least, &most);
     const profile_row *r = profile_rows(f, &n);
     profile_ops(f, out);
-    strbuf_printf(out, "\n%4s  %-18s %-10s %3s %5s %10s %6s %9s %8s  %s\n", "step", "op", "phase", "thr", "busy", "ms", "share", "GFLOP/s",
-                  "GB/s", "output, weight");
+    strbuf_printf(out, "\n%4s  %-18s %-10s %3s %5s %10s %6s %9s %8s  %s\n", "step", "op", "phase",
+                  "thr", "busy", "ms", "share", "GFLOP/s", "GB/s", "output, weight");
     for (int i = 0; i < n; i++) {
         char flops[32], bytes[32], s[64];
         double calls = (double)r[i].calls, seconds = r[i].seconds;
         if (calls > 0)
-            strbuf_printf(out, "%4d  %-18s %-10s %3d %4.0f%% %10.3f %5.1f%% %9s %8s  %s %s\n", i, r[i].op, profile_phase_name(r[i].phase),
-                          r[i].threads, 100 * profile_busy(&r[i]), seconds / steps * 1e3, 100 * seconds / steps / whole,
-                          rate_text(r[i].flops * calls, seconds, flops), rate_text(r[i].bytes * calls, seconds, bytes),
+            strbuf_printf(out, "%4d  %-18s %-10s %3d %4.0f%% %10.3f %5.1f%% %9s %8s  %s %s\n", i,
+                          r[i].op, profile_phase_name(r[i].phase), r[i].threads,
+                          100 * profile_busy(&r[i]), seconds / steps * 1e3,
+                          100 * seconds / steps / whole,
+                          rate_text(r[i].flops * calls, seconds, flops),
+                          rate_text(r[i].bytes * calls, seconds, bytes),
                           r[i].out ? shape_text(r[i].out->shape, s) : "", r[i].what);
     }
 }
@@ -151,7 +158,10 @@ static void node_line(const profile *f, const profile_row *r, int index, strbuf 
 {
     char s[64];
     double calls = (double)r->calls / profile_steps(f);
-    total t = {.op = r->op, .phase = r->phase, .threads = r->threads, .seconds = r->seconds / profile_steps(f)};
+    total t = {.op = r->op,
+               .phase = r->phase,
+               .threads = r->threads,
+               .seconds = r->seconds / profile_steps(f)};
     t.flops = r->flops * calls, t.bytes = r->bytes * calls, t.busy = profile_busy(r) * t.seconds;
     json *j = figures("node", &t);
     json_set_int(j, "step", index);
@@ -175,12 +185,14 @@ void profile_lines(const profile *f, strbuf *out)
             node_line(f, &r[i], i, out);
 }
 
-// The trace: complete events ("ph": "X"). On the main thread a phase is an event that its nodes lie in, so a browser draws them below it;
-// the threads of the pool, that one's own part among them, have a row each with what they did of a node.
+// The trace: complete events ("ph": "X"). On the main thread a phase is an event that its nodes lie
+// in, so a browser draws them below it; the threads of the pool, that one's own part among them,
+// have a row each with what they did of a node.
 
 enum { MAIN_ROW = 1, POOL_ROW = 2 };
 
-static void add_event(json *list, int row, const char *name, const char *phase, double begin, double end, json *args)
+static void add_event(json *list, int row, const char *name, const char *phase, double begin,
+                      double end, json *args)
 {
     json *j = json_object();
     json_set_str(j, "name", name);
@@ -217,7 +229,8 @@ static void add_phases(json *list, const profile *f)
         profile_phase p = r[v[i].row].phase;
         if (i + 1 < n && r[v[i + 1].row].phase == p)
             continue;
-        add_event(list, MAIN_ROW, profile_phase_name(p), profile_phase_name(p), v[first].begin, v[i].end, NULL);
+        add_event(list, MAIN_ROW, profile_phase_name(p), profile_phase_name(p), v[first].begin,
+                  v[i].end, NULL);
         first = i + 1;
     }
 }
@@ -246,7 +259,8 @@ static void add_work(json *list, const profile *f)
             snprintf(name, sizeof name, "thread %d of the pool", named);
             add_name(list, POOL_ROW + named, "thread_name", name);
         }
-        add_event(list, POOL_ROW + v.thread, r[v.row].op, profile_phase_name(r[v.row].phase), v.begin, v.end, NULL);
+        add_event(list, POOL_ROW + v.thread, r[v.row].op, profile_phase_name(r[v.row].phase),
+                  v.begin, v.end, NULL);
     }
 }
 

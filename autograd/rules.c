@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// rules.c: shape and gradient rules shared by ops. See NumPy's "General broadcasting rules" for shape_broadcast.
+// rules.c: shape and gradient rules shared by ops. See NumPy's "General broadcasting rules" for
+// shape_broadcast.
 #include "autograd/rules.h"
 
 #include <stdarg.h>
@@ -33,7 +34,8 @@ bool rule_same_pair(const node *n, err *e)
     char a[64], b[64];
     like_first(n);
     if (!shape_same(n->in[0]->shape, n->in[1]->shape))
-        return rule_fail(e, "shapes %s and %s differ", shape_text(n->in[0]->shape, a), shape_text(n->in[1]->shape, b));
+        return rule_fail(e, "shapes %s and %s differ", shape_text(n->in[0]->shape, a),
+                         shape_text(n->in[1]->shape, b));
     return true;
 }
 
@@ -58,9 +60,11 @@ bool rule_broadcast(const node *n, err *e)
     char a[64], b[64];
     n->out[0]->type = n->in[0]->type;
     if (n->in[0]->type != n->in[1]->type)
-        return rule_fail(e, "types %s and %s differ", dtype_name(n->in[0]->type), dtype_name(n->in[1]->type));
+        return rule_fail(e, "types %s and %s differ", dtype_name(n->in[0]->type),
+                         dtype_name(n->in[1]->type));
     if (!shape_broadcast(n->in[0]->shape, n->in[1]->shape, &n->out[0]->shape))
-        return rule_fail(e, "shapes %s and %s do not broadcast", shape_text(n->in[0]->shape, a), shape_text(n->in[1]->shape, b));
+        return rule_fail(e, "shapes %s and %s do not broadcast", shape_text(n->in[0]->shape, a),
+                         shape_text(n->in[1]->shape, b));
     return true;
 }
 
@@ -71,16 +75,20 @@ bool rule_row_loss(const node *n, bool back, err *e)
     n->out[0]->type = n->in[0]->type;
     n->out[0]->shape = back ? x : (shape){.rank = 0};
     if (!shape_same(x, t))
-        return rule_fail(e, "output %s and target %s differ in shape", shape_text(x, a), shape_text(t, b));
+        return rule_fail(e, "output %s and target %s differ in shape", shape_text(x, a),
+                         shape_text(t, b));
     if (x.rank < 1 || w.rank != 1 || w.d[0] != x.d[0])
-        return rule_fail(e, "output %s needs one weight a row, not %s", shape_text(x, a), shape_text(w, b));
+        return rule_fail(e, "output %s needs one weight a row, not %s", shape_text(x, a),
+                         shape_text(w, b));
     if (back && shape_count(n->in[3]->shape) != 1)
-        return rule_fail(e, "the gradient of a scalar is a scalar, not %s", shape_text(n->in[3]->shape, a));
+        return rule_fail(e, "the gradient of a scalar is a scalar, not %s",
+                         shape_text(n->in[3]->shape, a));
     return true;
 }
 
-// Walks both shapes from the left in groups of equal size ([B, T, H] -> [B * T, H] has the groups BT and H). A dimension alone
-// in its group keeps its symbol; where free dimensions are folded into one, that one is free.
+// Walks both shapes from the left in groups of equal size ([B, T, H] -> [B * T, H] has the groups
+// BT and H). A dimension alone in its group keeps its symbol; where free dimensions are folded into
+// one, that one is free.
 void shape_carry_symbols(shape in, shape *out)
 {
     int i = 0, j = 0;

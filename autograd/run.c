@@ -52,7 +52,11 @@ static void *locate(const run *r, const tensor *t)
 static slot node_slot(const run *r, const plan_step *st, threads *pool)
 {
     slot s = {.forward = st->node->op->forward, .once = st->once};
-    s.c = (call){.n = st->node, .attrs = st->node->attrs, .work = r->memory + r->plan->arena_bytes, .pool = pool, .threads = st->threads};
+    s.c = (call){.n = st->node,
+                 .attrs = st->node->attrs,
+                 .work = r->memory + r->plan->arena_bytes,
+                 .pool = pool,
+                 .threads = st->threads};
     for (int k = 0; k < st->node->n_in; k++)
         s.c.in[k] = locate(r, st->node->in[k]);
     for (int k = 0; k < st->node->n_out; k++)
@@ -74,7 +78,10 @@ run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e)
     r->bytes = (size_t)plan_bytes(pl) + 64;
     r->memory = base_pages(r->bytes);
     if (!r->memory) {
-        (void)err_set(e, ERR_MEMORY, "no memory for %zu bytes of activations; take a smaller batch or more accumulation", r->bytes);
+        (void)err_set(
+            e, ERR_MEMORY,
+            "no memory for %zu bytes of activations; take a smaller batch or more accumulation",
+            r->bytes);
         return NULL;
     }
     r->slots = NEW(a, slot, (size_t)pl->n_steps + 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// run.h: a plan with memory under it. run_step is a loop over the plan: no allocation, no hidden state.
+// run.h: a plan with memory under it. run_step is a loop over the plan: no allocation, no hidden
+// state.
 //
 //     run *r = run_open(plan, params, pool, &arena, e);
 //     float *mel = run_input(r, "mel");               // fill it
@@ -14,19 +15,23 @@
 
 typedef struct run run;
 
-// The table of calls is owned by `a`; the buffer is released by run_close. `p` must be allocated (params.h) and outlive the run.
+// The table of calls is owned by `a`; the buffer is released by run_close. `p` must be allocated
+// (params.h) and outlive the run.
 run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e) MUST_CHECK;
 void run_close(run *r);                    // accepts NULL
 void *run_input(run *r, const char *name); // NULL when the graph has none of that name
 void *run_data(run *r, const tensor *t);   // where t lies; meaningful for inputs and plan outputs
 
-// One pass through the plan. Random draws are a function of (seed, step) and of an element's place in the batch.
+// One pass through the plan. Random draws are a function of (seed, step) and of an element's place
+// in the batch.
 typedef struct run_pass {
     uint64_t seed, step;
-    uint64_t part;     // of a batch that is split along its first dimension into parts of this plan's size: draws are those
-                       // that these elements would have in the whole
-    bool training;     // dropout is the identity where false
-    bool same_weights; // none has changed since the pass before: what was made of weights alone is still there
+    // of a batch that is split along its first dimension into parts of this plan's size: draws are
+    // those that these elements would have in the whole
+    uint64_t part;
+    bool training; // dropout is the identity where false
+    // none has changed since the pass before: what was made of weights alone is still there
+    bool same_weights;
 } run_pass;
 
 // When a step of the plan began and ended, by hw_seconds; zeros for one that did nothing.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// arena.c: blocks from calloc, each larger than the one before; a request that does not fit a quarter of a block gets
-// its own, linked behind the newest so that the newest goes on being filled.
+// arena.c: blocks from calloc, each larger than the one before; a request that does not fit a
+// quarter of a block gets its own, linked behind the newest so that the newest goes on being
+// filled.
 //
-// Memory that was never handed out is still zero from calloc, so only what lies below a block's `dirty` mark is cleared
+// Memory that was never handed out is still zero from calloc, so only what lies below a block's
+// `dirty` mark is cleared
 // again: a large fresh request costs no memory traffic and no resident page until it is used.
 #include "base/arena.h"
 
@@ -25,7 +27,8 @@ struct arena_block {
     size_t start; // arena.used when the block was made: tells what a rewind frees
 };
 
-// Set once by main before any thread runs; a parameter through every allocation would be the alternative.
+// Set once by main before any thread runs; a parameter through every allocation would be the
+// alternative.
 static void (*oom_handler)(const char *arena, size_t bytes);
 
 static _Noreturn void out_of_memory(const char *name, size_t bytes)
@@ -126,7 +129,8 @@ arena_mark arena_save(const arena *a)
     return (arena_mark){a->last, a->last ? a->last->used : 0, a->used};
 }
 
-// Blocks made since the mark lie before m.block, and, when they are single requests, right behind it.
+// Blocks made since the mark lie before m.block, and, when they are single requests, right behind
+// it.
 void arena_rewind(arena *a, arena_mark m)
 {
     while (a->last != m.block) {
@@ -173,7 +177,8 @@ static size_t whole_pages(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
-// Maps a huge page more than asked for, and gives back what lies before and behind the aligned part.
+// Maps a huge page more than asked for, and gives back what lies before and behind the aligned
+// part.
 static void *map_huge(size_t bytes)
 {
     size_t size = whole_pages(bytes), total = size + HUGE_PAGE;
@@ -182,7 +187,8 @@ static void *map_huge(size_t bytes)
     char *p = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE, behind = total - before - size;
+    size_t before = (HUGE_PAGE - (uintptr_t)p % HUGE_PAGE) % HUGE_PAGE,
+           behind = total - before - size;
     if (before)
         munmap(p, before);
     if (behind)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // arena.h: memory by lifetime.
 //
-// An arena hands out zeroed memory and takes it all back at once. Three lifetimes cover the program:
-// a model's (parameters' table, graph, plan), a command's (configuration, paths), and scratch that is
-// rewound after use. Nothing that an arena handed out is ever freed by itself.
+// An arena hands out zeroed memory and takes it all back at once. Three lifetimes cover the
+// program: a model's (parameters' table, graph, plan), a command's (configuration, paths), and
+// scratch that is rewound after use. Nothing that an arena handed out is ever freed by itself.
 //
 //     arena a = {.name = "model"};
 //     node *n = NEW(&a, node, 1);          // zeroed, aligned for any type
@@ -12,8 +12,9 @@
 //     arena_rewind(&a, m);                 //   and given back
 //     arena_free(&a);
 //
-// Running out of memory does not return: the handler that cmd/ installs (base_on_oom) says so in one
-// sentence and leaves; files that matter are written beside their names, so nothing saved is lost.
+// Running out of memory does not return: the handler that cmd/ installs (base_on_oom) says so in
+// one sentence and leaves; files that matter are written beside their names, so nothing saved is
+// lost.
 #ifndef KMIDI_BASE_ARENA_H
 #define KMIDI_BASE_ARENA_H
 
@@ -34,7 +35,8 @@ typedef struct arena_mark {
     size_t block_used, used;
 } arena_mark;
 
-// `count` objects of `size` bytes, zeroed, aligned to 64. Never NULL (see above). count * size may not overflow.
+// `count` objects of `size` bytes, zeroed, aligned to 64. Never NULL (see above). count * size may
+// not overflow.
 void *arena_alloc(arena *a, size_t count, size_t size);
 char *arena_strdup(arena *a, const char *s);
 char *arena_printf(arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -46,8 +48,8 @@ void arena_free(arena *a);  // accepts an arena that was never used
 
 #define NEW(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T)))
 
-// Large buffers outside any arena: zeroed lazily by the system, aligned to 64 (2 MiB and huge pages when that
-// large). NULL when there is no memory: the caller turns it into an error.
+// Large buffers outside any arena: zeroed lazily by the system, aligned to 64 (2 MiB and huge pages
+// when that large). NULL when there is no memory: the caller turns it into an error.
 void *base_pages(size_t bytes);
 void base_pages_free(void *p, size_t bytes);
 

@@ -60,15 +60,17 @@ static bool extend(config *c, const char *path, const config_entry *entry, err *
     const shipped *s = file_exists(parent) ? NULL : shipped_find(entry->items[0].text);
     if (!s && !file_exists(parent)) {
         const char *near = shipped_nearest(parent);
-        return err_set(e, ERR_CONFIG, "%s: 'extends' names '%s', which is not there%s%s%s", entry->where, parent,
-                       near ? "; did you mean '" : "", near ? near : "", near ? "', which is shipped?" : "");
+        return err_set(e, ERR_CONFIG, "%s: 'extends' names '%s', which is not there%s%s%s",
+                       entry->where, parent, near ? "; did you mean '" : "", near ? near : "",
+                       near ? "', which is shipped?" : "");
     }
     if (s ? !load_shipped(c, s, e) : !config_load(c, parent, e))
         return err_trail(e, "%s: extends", entry->where);
     return true;
 }
 
-static bool parse_layer(config *c, const char *text, size_t n, const char *name, const char *path, err *e)
+static bool parse_layer(config *c, const char *text, size_t n, const char *name, const char *path,
+                        err *e)
 {
     config_entries list = {0};
     if (!config_yaml(c, text, n, name, "", &list, e))
@@ -85,13 +87,15 @@ bool config_parse(config *c, const char *text, size_t n, const char *name, err *
 }
 
 // Reads a text that is known by `id`, one spelling a file, so that a cycle is seen.
-static bool load_once(config *c, const char *id, const char *text, size_t n, const char *path, err *e)
+static bool load_once(config *c, const char *id, const char *text, size_t n, const char *path,
+                      err *e)
 {
     for (int i = 0; i < c->parents; i++)
         if (!strcmp(c->parent[i], id))
             return err_set(e, ERR_CONFIG, "'%s' extends itself", path);
     if (c->parents == CONFIG_DEPTH)
-        return err_set(e, ERR_CONFIG, "'%s': more than %d files extend one another", path, CONFIG_DEPTH);
+        return err_set(e, ERR_CONFIG, "'%s': more than %d files extend one another", path,
+                       CONFIG_DEPTH);
     c->parent[c->parents++] = id;
     bool ok = parse_layer(c, text, n, arena_strdup(c->a, path), path, e);
     c->parents--;
@@ -120,8 +124,14 @@ static bool fail_missing(config *c, const char *path, err *e)
     const shipped *s = shipped_find(path);
     near = s ? s->name : shipped_nearest(path);
     if (near)
-        return err_set(e, ERR_MISSING, "there is no configuration '%s'; did you mean '%s', which is shipped (kmidi configs)?", path, near);
-    return err_set(e, ERR_MISSING, "there is no configuration '%s'; name a YAML file, or one of those that `kmidi configs` lists", path);
+        return err_set(
+            e, ERR_MISSING,
+            "there is no configuration '%s'; did you mean '%s', which is shipped (kmidi configs)?",
+            path, near);
+    return err_set(e, ERR_MISSING,
+                   "there is no configuration '%s'; name a YAML file, or one of those that `kmidi "
+                   "configs` lists",
+                   path);
 }
 
 bool config_load(config *c, const char *path, err *e)
@@ -143,7 +153,9 @@ bool config_is_override(const char *arg)
     if (*arg == '~' || *arg == '+')
         return true;
     size_t n = strcspn(arg, "=");
-    return n && arg[n] == '=' && strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n && *arg != '-';
+    return n && arg[n] == '=' &&
+           strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n &&
+           *arg != '-';
 }
 
 bool config_override(config *c, const char *arg, err *e)
@@ -167,8 +179,10 @@ bool config_finish(config *c, err *e)
 {
     for (size_t i = 0; i < c->t->n; i++)
         if (c->t->keys[i].required && !c->values[i].given)
-            return err_set(e, ERR_CONFIG, "'%s' is not set: %s; write it into the file, or %s=... on the command line", c->t->keys[i].name,
-                           c->t->keys[i].help, c->t->keys[i].name);
+            return err_set(
+                e, ERR_CONFIG,
+                "'%s' is not set: %s; write it into the file, or %s=... on the command line",
+                c->t->keys[i].name, c->t->keys[i].help, c->t->keys[i].name);
     return true;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config.h: strict configuration. A table of keys is the whole truth: parsing, errors, help and documentation come from it.
+// config.h: strict configuration. A table of keys is the whole truth: parsing, errors, help and
+// documentation come from it.
 //
 //     static const config_key keys[] = {
 //         {"optim", CONFIG_SECTION, .help = "The optimiser"},
@@ -13,13 +14,14 @@
 //     config_load(c, "configs/x.yaml", e) && config_override(c, "optim.lr=3e-4", e) && config_finish(c, e)
 //     double lr = config_num(c, "optim.lr");
 //
-// A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names ("optim.lr") are keys of the table. Precedence:
-// defaults < the file that `extends:` names (relative to the file, or else a shipped one; one parent, any depth up to 8, no cycles) < the
-// file < overrides. Shipped configurations (shipped.h) are known by name, too: config_load(c, "emotion_recognizer", e).
-// `${VAR}` and
-// `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a section) back to its default. A wrong
-// name, type, value or range is ERR_CONFIG with file, line, column and the nearest right name; so are duplicate keys, anchors and aliases,
-// and yes/no/on/off.
+// A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names
+// ("optim.lr") are keys of the table. Precedence: defaults < the file that `extends:` names
+// (relative to the file, or else a shipped one; one parent, any depth up to 8, no cycles) < the
+// file < overrides. Shipped configurations (shipped.h) are known by name, too: config_load(c,
+// "emotion_recognizer", e). `${VAR}` and
+// `${VAR:-default}` in a value are replaced; an unset ${VAR} is refused. `null` puts a key (or a
+// section) back to its default. A wrong name, type, value or range is ERR_CONFIG with file, line,
+// column and the nearest right name; so are duplicate keys, anchors and aliases, and yes/no/on/off.
 #ifndef KMIDI_BASE_CONFIG_H
 #define KMIDI_BASE_CONFIG_H
 
@@ -42,15 +44,20 @@ typedef enum config_type {
     CONFIG_SECONDS, // 90, 90s, 30m, 3h30m, 2d, 01:30:00
     CONFIG_TEXTS,   // [a, b]; a single text is a list of one (config_is_list tells)
     CONFIG_NUMBERS, // [0.9, 0.999]
-    CONFIG_MAP,     // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the file
+    // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the
+    // file
+    CONFIG_MAP,
     CONFIG_TYPES
 } config_type;
 
 typedef struct config_key {
     const char *name; // "train.early_stopping.patience"; keys of one section stand together
     config_type type;
-    const char *value; // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0, NULL or an empty list)
-    double min, max;   // INT, NUMBER, NUMBERS and MAP (each), BYTES, SECONDS: the range; min == max: any
+    // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0,
+    // NULL or an empty list)
+    const char *value;
+    // INT, NUMBER, NUMBERS and MAP (each), BYTES, SECONDS: the range; min == max: any
+    double min, max;
     const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
     int least, most;     // TEXTS, NUMBERS, MAP: how many; most 0: any
     const char *alias;   // another full name that is understood, or NULL
@@ -58,13 +65,15 @@ typedef struct config_key {
     const char *help;    // one line
 } config_key;
 
-// A key that people know from elsewhere and that means nothing here; `why` ends the sentence "'NAME' is no key here: ...".
+// A key that people know from elsewhere and that means nothing here; `why` ends the sentence
+// "'NAME' is no key here: ...".
 typedef struct config_nothing {
     const char *name, *why;
 } config_nothing;
 
-// A name that people bring from elsewhere, and what it is here: a key, or an option of the command ("--run-dir"). Names are compared
-// without regard to case, '-' and '_', with or without sections before them.
+// A name that people bring from elsewhere, and what it is here: a key, or an option of the command
+// ("--run-dir"). Names are compared without regard to case, '-' and '_', with or without sections
+// before them.
 typedef struct config_other {
     const char *name, *here; // name NULL ends the list
 } config_other;
@@ -91,8 +100,9 @@ bool config_is_override(const char *arg);
 bool config_finish(config *c, err *e) MUST_CHECK; // required keys are there
 
 // Getters. A name that is not in the table, or of another type, is our own mistake (CHECK).
-bool config_given(const config *c, const char *name); // has a value: from a default, file or override
-bool config_set(const config *c, const char *name);   // from a file or override
+// has a value: from a default, file or override
+bool config_given(const config *c, const char *name);
+bool config_set(const config *c, const char *name); // from a file or override
 bool config_bool(const config *c, const char *name);
 int64_t config_int(const config *c, const char *name);
 double config_num(const config *c, const char *name);       // NUMBER, SECONDS; INT too
@@ -100,9 +110,12 @@ const char *config_text(const config *c, const char *name); // TEXT, ENUM
 uint64_t config_bytes(const config *c, const char *name);
 size_t config_texts(const config *c, const char *name, const char *const **list);
 size_t config_nums(const config *c, const char *name, const double **list);
-size_t config_map(const config *c, const char *name, const char *const **names, const double **nums);
-bool config_is_list(const config *c, const char *name);      // TEXTS: written in brackets, not as a single text
-const char *config_where(const config *c, const char *name); // "configs/x.yaml:7:3", "default": for errors found later
+size_t config_map(const config *c, const char *name, const char *const **names,
+                  const double **nums);
+// TEXTS: written in brackets, not as a single text
+bool config_is_list(const config *c, const char *name);
+// "configs/x.yaml:7:3", "default": for errors found later
+const char *config_where(const config *c, const char *name);
 // Index of an ENUM's value among its choices.
 int config_choice(const config *c, const char *name);
 
@@ -110,10 +123,12 @@ int config_choice(const config *c, const char *name);
 void config_print(const config *c, strbuf *out);
 // One value as YAML, cut to `size` bytes.
 void config_show(const config *c, const char *name, char *out, size_t size);
-// Names. What was meant by `name`: a key of that name or alias, of that last part, or known by it elsewhere; with `near`, one that is
-// spelt nearly so. NULL: nothing is. Several keys may have one last part: `at` counts through them, 0 first.
+// Names. What was meant by `name`: a key of that name or alias, of that last part, or known by it
+// elsewhere; with `near`, one that is spelt nearly so. NULL: nothing is. Several keys may have one
+// last part: `at` counts through them, 0 first.
 const char *config_meant(const config_table *t, const char *name, bool near, int at);
-const config_key *config_key_of(const config_table *t, const char *name); // by name or alias, sections too; NULL: none
+// by name or alias, sections too; NULL: none
+const config_key *config_key_of(const config_table *t, const char *name);
 // All there is to know of a key, or of a section and its keys.
 void config_explain(const config_table *t, const config_key *k, strbuf *out);
 const char *config_describe(const config_key *k, char out[256]); // "a whole number from 1 to 4096"

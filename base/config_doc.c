@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config_doc.c: a configuration written out: resolved values as YAML, the table as Markdown and as help text.
+// config_doc.c: a configuration written out: resolved values as YAML, the table as Markdown and as
+// help text.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,11 @@ static void print_number(strbuf *out, double d)
 
 static bool needs_quotes(const char *s)
 {
-    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
-    if (!*s || strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-") != strlen(s) ||
+    static const char *const words[] = {"null", "true", "false", "yes", "no",
+                                        "on",   "off",  "y",     "n"};
+    if (!*s ||
+        strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-") !=
+            strlen(s) ||
         strspn(s, "0123456789.+-") || !strncmp(s, "-", 1))
         return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -87,7 +91,8 @@ static void print_value(strbuf *out, const config_key *k, const config_value *v)
         print_text(out, v->s);
 }
 
-// Opens the sections of `name` that `last` was not in: "train.early_stopping.patience" behind "train.seed" prints "  early_stopping:".
+// Opens the sections of `name` that `last` was not in: "train.early_stopping.patience" behind
+// "train.seed" prints "  early_stopping:".
 static int open_sections(strbuf *out, const char *name, const char *last)
 {
     int depth = 0;
@@ -172,7 +177,8 @@ void config_help(const config_table *t, strbuf *out)
         if (k->type == CONFIG_SECTION)
             strbuf_printf(out, "\n%s: %s\n", k->name, k->help);
         else
-            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text), config_default(k), 41, "", k->help);
+            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text),
+                          config_default(k), 41, "", k->help);
     }
 }
 
@@ -191,7 +197,8 @@ static void explain_yaml(const config_key *k, strbuf *out)
     int depth = 0;
     for (const char *p = k->name, *end; (end = strchr(p, '.')); p = end + 1)
         strbuf_printf(out, "  %*s%.*s:\n", 2 * depth++, "", (int)(end - p), p);
-    strbuf_printf(out, "  %*s%s: %s\n", 2 * depth, "", dot ? dot + 1 : k->name, k->value ? k->value : "...");
+    strbuf_printf(out, "  %*s%s: %s\n", 2 * depth, "", dot ? dot + 1 : k->name,
+                  k->value ? k->value : "...");
 }
 
 void config_explain(const config_table *t, const config_key *k, strbuf *out)
@@ -203,7 +210,8 @@ void config_explain(const config_table *t, const config_key *k, strbuf *out)
         strbuf_printf(out, "\n");
         for (size_t i = 0; i < t->n; i++)
             if (!strncmp(t->keys[i].name, k->name, n) && t->keys[i].name[n] == '.')
-                strbuf_printf(out, "  %-34s %s [%s]\n", t->keys[i].name, t->keys[i].help, config_default(&t->keys[i]));
+                strbuf_printf(out, "  %-34s %s [%s]\n", t->keys[i].name, t->keys[i].help,
+                              config_default(&t->keys[i]));
         return;
     }
     explain_row("value", config_describe(k, text), out);

@@ -55,11 +55,13 @@ typedef struct config_entries {
 int config_find(const config_table *t, const char *name);
 // True where `name` is a section or a prefix of keys.
 bool config_is_group(const config_table *t, const char *name);
-bool config_unknown(const config_table *t, const char *name, const char *where, err *e); // always false: says what would be right
+// always false: says what would be right
+bool config_unknown(const config_table *t, const char *name, const char *where, err *e);
 bool config_assign(config *c, const config_entry *entry, err *e) MUST_CHECK;
-// Parses `text` into entries; names get `prefix` in front. `name` for errors: "configs/x.yaml" (then with line and column) or "override
-// '...'".
-bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix, config_entries *out, err *e) MUST_CHECK;
+// Parses `text` into entries; names get `prefix` in front. `name` for errors: "configs/x.yaml"
+// (then with line and column) or "override '...'".
+bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix,
+                 config_entries *out, err *e) MUST_CHECK;
 void config_reset(config *c, int i);                         // puts key i back to its default
 int config_choice_index(const char *choices, const char *s); // -1: none of them
 bool config_is_null(const config_scalar *s);

@@ -23,8 +23,9 @@ bool config_is_group(const config_table *t, const char *name)
 {
     size_t len = strlen(name);
     for (size_t i = 0; i < t->n; i++)
-        if (t->keys[i].type == CONFIG_SECTION ? !strcmp(t->keys[i].name, name)
-                                              : !strncmp(t->keys[i].name, name, len) && t->keys[i].name[len] == '.')
+        if (t->keys[i].type == CONFIG_SECTION
+                ? !strcmp(t->keys[i].name, name)
+                : !strncmp(t->keys[i].name, name, len) && t->keys[i].name[len] == '.')
             return true;
     return false;
 }
@@ -143,7 +144,8 @@ bool config_unknown(const config_table *t, const char *name, const char *where, 
     for (int i = 0; i < SHOWN && (meant = config_meant(t, name, true, i)); i++)
         strbuf_printf(&names, "%s'%s'", i ? " or " : "", meant);
     if (names.len) {
-        (void)err_set(e, ERR_CONFIG, "%s: unknown key '%s'; did you mean %s?", where, name, names.s);
+        (void)err_set(e, ERR_CONFIG, "%s: unknown key '%s'; did you mean %s?", where, name,
+                      names.s);
     } else {
         arena a = {.name = "config names"};
         const char *dot = strrchr(name, '.');
@@ -151,8 +153,9 @@ bool config_unknown(const config_table *t, const char *name, const char *where, 
         if (len && !config_is_group(t, arena_printf(&a, "%.*s", (int)len - 1, name)))
             len = 0;
         list_keys(t, name, len, &names);
-        (void)err_set(e, ERR_CONFIG, "%s: unknown key '%s'; the keys %s%.*s are %s", where, name, len ? "of " : "here",
-                      len ? (int)len - 1 : 0, name, names.s ? names.s : "none");
+        (void)err_set(e, ERR_CONFIG, "%s: unknown key '%s'; the keys %s%.*s are %s", where, name,
+                      len ? "of " : "here", len ? (int)len - 1 : 0, name,
+                      names.s ? names.s : "none");
         arena_free(&a);
     }
     strbuf_free(&names);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // config_value.c: from text to a typed value in range, or a sentence that says what was expected.
 //
-// YAML's own typing is not used at all: a scalar stays text until its key's row says what it must be. That is why 3e-4 is a number here
-// and `no` is never a boolean by accident.
+// YAML's own typing is not used at all: a scalar stays text until its key's row says what it must
+// be. That is why 3e-4 is a number here and `no` is never a boolean by accident.
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -14,8 +14,8 @@
 
 bool config_is_null(const config_scalar *s)
 {
-    return s->plain &&
-           (!*s->text || !strcmp(s->text, "~") || !strcmp(s->text, "null") || !strcmp(s->text, "Null") || !strcmp(s->text, "NULL"));
+    return s->plain && (!*s->text || !strcmp(s->text, "~") || !strcmp(s->text, "null") ||
+                        !strcmp(s->text, "Null") || !strcmp(s->text, "NULL"));
 }
 
 static bool bounded(const config_key *k)
@@ -25,22 +25,24 @@ static bool bounded(const config_key *k)
 
 const char *config_describe(const config_key *k, char out[256])
 {
-    static const char *const what[CONFIG_TYPES] = {[CONFIG_SECTION] = "a section with keys of its own",
-                                                   [CONFIG_BOOL] = "true or false",
-                                                   [CONFIG_INT] = "a whole number",
-                                                   [CONFIG_NUMBER] = "a number",
-                                                   [CONFIG_TEXT] = "a text",
-                                                   [CONFIG_ENUM] = "one of",
-                                                   [CONFIG_BYTES] = "a size such as 6GiB",
-                                                   [CONFIG_SECONDS] = "a time such as 90s, 30m or 3h30m",
-                                                   [CONFIG_TEXTS] = "a list of texts",
-                                                   [CONFIG_NUMBERS] = "a list of numbers",
-                                                   [CONFIG_MAP] = "a map of names to numbers"};
+    static const char *const what[CONFIG_TYPES] = {
+        [CONFIG_SECTION] = "a section with keys of its own",
+        [CONFIG_BOOL] = "true or false",
+        [CONFIG_INT] = "a whole number",
+        [CONFIG_NUMBER] = "a number",
+        [CONFIG_TEXT] = "a text",
+        [CONFIG_ENUM] = "one of",
+        [CONFIG_BYTES] = "a size such as 6GiB",
+        [CONFIG_SECONDS] = "a time such as 90s, 30m or 3h30m",
+        [CONFIG_TEXTS] = "a list of texts",
+        [CONFIG_NUMBERS] = "a list of numbers",
+        [CONFIG_MAP] = "a map of names to numbers"};
     int n = snprintf(out, 256, "%s", what[k->type]);
     if (k->type == CONFIG_TEXTS && k->choices)
         n = snprintf(out, 256, "a list of");
     if (k->most && k->least == k->most)
-        n = snprintf(out, 256, "a list of %d %s", k->most, k->type == CONFIG_TEXTS ? "texts" : "numbers");
+        n = snprintf(out, 256, "a list of %d %s", k->most,
+                     k->type == CONFIG_TEXTS ? "texts" : "numbers");
     if (k->choices) {
         n += snprintf(out + n, (size_t)(256 - n), " ");
         for (const char *p = k->choices; *p && n < 250; p++)
@@ -83,7 +85,8 @@ static bool to_seconds(const char *s, double *out)
     double total = 0, part;
     if (strchr(s, ':')) {
         int h, m, sec, used = 0;
-        if (sscanf(s, "%d:%2d:%2d%n", &h, &m, &sec, &used) != 3 || s[used] || h < 0 || m < 0 || m > 59 || sec < 0 || sec > 59)
+        if (sscanf(s, "%d:%2d:%2d%n", &h, &m, &sec, &used) != 3 || s[used] || h < 0 || m < 0 ||
+            m > 59 || sec < 0 || sec > 59)
             return false;
         *out = h * 3600.0 + m * 60.0 + sec;
         return true;
@@ -95,7 +98,8 @@ static bool to_seconds(const char *s, double *out)
         char number[32];
         static const char units[] = "smhd";
         static const double seconds[] = {1, 60, 3600, 86400};
-        const char *unit = digits && digits < sizeof number && s[digits] ? strchr(units, s[digits]) : NULL;
+        const char *unit =
+            digits && digits < sizeof number && s[digits] ? strchr(units, s[digits]) : NULL;
         if (!unit)
             return false;
         memcpy(number, s, digits), number[digits] = 0;
@@ -128,7 +132,8 @@ static const char *choice_meant(const char *choices, const char *s, arena *a)
     const char *list[64];
     size_t n = 0;
     char *copy = arena_strdup(a, choices);
-    for (char *save = NULL, *p = strtok_r(copy, "|", &save); p && n < 64; p = strtok_r(NULL, "|", &save))
+    for (char *save = NULL, *p = strtok_r(copy, "|", &save); p && n < 64;
+         p = strtok_r(NULL, "|", &save))
         list[n++] = p;
     return str_nearest(s, list, n);
 }
@@ -147,15 +152,21 @@ static bool wrong(const config_key *k, const config_scalar *s, arena *a, err *e)
     if (k->type == CONFIG_BOOL)
         for (size_t i = 0; i < sizeof yaml11 / sizeof *yaml11; i++)
             if (!strcmp(s->text, yaml11[i]))
-                return err_set(e, ERR_CONFIG, "%s: '%s' must be true or false; '%s' means neither here, write %s", s->where, k->name,
-                               s->text, strchr("yYtT", *s->text) || !strcasecmp(s->text, "on") ? "true" : "false");
+                return err_set(e, ERR_CONFIG,
+                               "%s: '%s' must be true or false; '%s' means neither here, write %s",
+                               s->where, k->name, s->text,
+                               strchr("yYtT", *s->text) || !strcasecmp(s->text, "on") ? "true"
+                                                                                      : "false");
     const char *best = k->choices ? choice_meant(k->choices, s->text, a) : NULL;
     if (best)
-        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not '%s'; did you mean '%s'?", s->where, k->name, text, s->text, best);
-    return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not '%s'", s->where, k->name, text, s->text);
+        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not '%s'; did you mean '%s'?", s->where,
+                       k->name, text, s->text, best);
+    return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not '%s'", s->where, k->name, text,
+                   s->text);
 }
 
-static bool set_scalar(const config_key *k, config_value *v, const config_scalar *s, arena *a, err *e)
+static bool set_scalar(const config_key *k, config_value *v, const config_scalar *s, arena *a,
+                       err *e)
 {
     bool ok = true;
     switch (k->type) {
@@ -185,11 +196,13 @@ static bool set_scalar(const config_key *k, config_value *v, const config_scalar
     return ok || wrong(k, s, a, e);
 }
 
-static bool set_list(const config_key *k, config_value *v, const config_entry *entry, arena *a, err *e)
+static bool set_list(const config_key *k, config_value *v, const config_entry *entry, arena *a,
+                     err *e)
 {
     char text[256];
     if (k->most && (entry->n < (size_t)k->least || entry->n > (size_t)k->most))
-        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list of %zu", entry->where, k->name, config_describe(k, text), entry->n);
+        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list of %zu", entry->where,
+                       k->name, config_describe(k, text), entry->n);
     v->n = entry->n;
     v->list = entry->list;
     v->texts = NEW(a, const char *, entry->n + 1);
@@ -197,15 +210,17 @@ static bool set_list(const config_key *k, config_value *v, const config_entry *e
     for (size_t i = 0; i < entry->n; i++) {
         const config_scalar *s = &entry->items[i];
         v->texts[i] = s->text;
-        if (k->type == CONFIG_NUMBERS ? !to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i])
-                                      : config_is_null(s) || (k->choices && config_choice_index(k->choices, s->text) < 0))
+        if (k->type == CONFIG_NUMBERS
+                ? !to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i])
+                : config_is_null(s) || (k->choices && config_choice_index(k->choices, s->text) < 0))
             return wrong(k, s, a, e);
     }
     return true;
 }
 
 // Names are kept in order: the first that fits may be the one that counts.
-static bool set_map(const config_key *k, config_value *v, const config_entry *entry, arena *a, err *e)
+static bool set_map(const config_key *k, config_value *v, const config_entry *entry, arena *a,
+                    err *e)
 {
     v->n = entry->n / 2;
     v->texts = NEW(a, const char *, v->n + 1);
@@ -215,19 +230,22 @@ static bool set_map(const config_key *k, config_value *v, const config_entry *en
         v->texts[i] = entry->items[2 * i].text;
         for (size_t j = 0; j < i; j++)
             if (!strcmp(v->texts[j], v->texts[i]))
-                return err_set(e, ERR_CONFIG, "%s: '%s' is given twice in '%s'; keep one", s->where, v->texts[i], k->name);
+                return err_set(e, ERR_CONFIG, "%s: '%s' is given twice in '%s'; keep one", s->where,
+                               v->texts[i], k->name);
         if (!to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i]))
             return wrong(k, s, a, e);
     }
     return true;
 }
 
-static bool set_value(const config_key *k, config_value *v, const config_entry *entry, arena *a, err *e)
+static bool set_value(const config_key *k, config_value *v, const config_entry *entry, arena *a,
+                      err *e)
 {
     char text[256];
     bool takes_list = k->type == CONFIG_TEXTS || k->type == CONFIG_NUMBERS;
     if (entry->list && !takes_list)
-        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list", entry->where, k->name, config_describe(k, text));
+        return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list", entry->where, k->name,
+                       config_describe(k, text));
     if (k->type == CONFIG_MAP)
         return entry->map ? set_map(k, v, entry, a, e) : wrong(k, &entry->items[0], a, e);
     return takes_list ? set_list(k, v, entry, a, e) : set_scalar(k, v, &entry->items[0], a, e);
@@ -249,7 +267,9 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     bool null = !entry->list && !entry->map && config_is_null(&entry->items[0]);
     if (config_is_group(c->t, entry->name)) {
         if (!null)
-            return err_set(e, ERR_CONFIG, "%s: '%s' is a section: it holds keys, not a value of its own", entry->where, entry->name);
+            return err_set(e, ERR_CONFIG,
+                           "%s: '%s' is a section: it holds keys, not a value of its own",
+                           entry->where, entry->name);
         reset_group(c, entry->name, entry->where);
         return true;
     }
@@ -258,7 +278,8 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     const config_key *k = &c->t->keys[i];
     config_value *v = &c->values[i];
     if (c->layer && v->layer == c->layer)
-        return err_set(e, ERR_CONFIG, "%s: '%s' is given twice, first at %s; keep one", entry->where, k->name, v->where);
+        return err_set(e, ERR_CONFIG, "%s: '%s' is given twice, first at %s; keep one",
+                       entry->where, k->name, v->where);
     if (null) {
         config_reset(c, i);
     } else {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config_yaml.c: YAML through libyaml, the one file that knows it. Events become a flat list of (joined name, scalars, place).
+// config_yaml.c: YAML through libyaml, the one file that knows it. Events become a flat list of
+// (joined name, scalars, place).
 //
-// A file is hostile until shown otherwise: size, depth and number of entries are bounded; anchors and aliases (with them a few hundred
-// bytes can expand to gigabytes) and tags are refused, for `extends:` does what they would be good for.
+// A file is hostile until shown otherwise: size, depth and number of entries are bounded; anchors
+// and aliases (with them a few hundred bytes can expand to gigabytes) and tags are refused, for
+// `extends:` does what they would be good for.
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -23,7 +25,8 @@ typedef struct reader {
 
 static const char *place(reader *r, yaml_mark_t m)
 {
-    return r->file ? arena_printf(r->c->a, "%s:%zu:%zu", r->name, m.line + 1, m.column + 1) : r->name;
+    return r->file ? arena_printf(r->c->a, "%s:%zu:%zu", r->name, m.line + 1, m.column + 1)
+                   : r->name;
 }
 
 static const char *here(reader *r)
@@ -38,9 +41,12 @@ static bool bad_yaml(reader *r)
         base_checked(NULL, 64);
     yaml_mark_t m = p->error == YAML_READER_ERROR ? p->mark : p->problem_mark;
     const char *hint =
-        p->problem && strstr(p->problem, "start any token") ? " (a tab? YAML indents with spaces; quote texts that begin with @ or `)" : "";
-    return err_set(r->e, ERR_CONFIG, "%s: not well-formed YAML: %s%s%s%s", place(r, m), p->problem ? p->problem : "unreadable",
-                   p->context ? " " : "", p->context ? p->context : "", hint);
+        p->problem && strstr(p->problem, "start any token")
+            ? " (a tab? YAML indents with spaces; quote texts that begin with @ or `)"
+            : "";
+    return err_set(r->e, ERR_CONFIG, "%s: not well-formed YAML: %s%s%s%s", place(r, m),
+                   p->problem ? p->problem : "unreadable", p->context ? " " : "",
+                   p->context ? p->context : "", hint);
 }
 
 static bool anchored(const yaml_event_t *v)
@@ -52,7 +58,8 @@ static bool anchored(const yaml_event_t *v)
 
 static bool tagged(const yaml_event_t *v)
 {
-    return (v->type == YAML_SCALAR_EVENT && v->data.scalar.tag) || (v->type == YAML_SEQUENCE_START_EVENT && v->data.sequence_start.tag) ||
+    return (v->type == YAML_SCALAR_EVENT && v->data.scalar.tag) ||
+           (v->type == YAML_SEQUENCE_START_EVENT && v->data.sequence_start.tag) ||
            (v->type == YAML_MAPPING_START_EVENT && v->data.mapping_start.tag);
 }
 
@@ -66,10 +73,13 @@ static bool next(reader *r)
     r->have = true;
     if (anchored(&r->event))
         return err_set(r->e, ERR_CONFIG,
-                       "%s: anchors and aliases are not allowed here; write the value out, or put it into a file that others extend",
+                       "%s: anchors and aliases are not allowed here; write the value out, or put "
+                       "it into a file that others extend",
                        here(r));
     if (tagged(&r->event))
-        return err_set(r->e, ERR_CONFIG, "%s: tags (!...) are not allowed here; the key alone decides a value's type", here(r));
+        return err_set(r->e, ERR_CONFIG,
+                       "%s: tags (!...) are not allowed here; the key alone decides a value's type",
+                       here(r));
     return true;
 }
 
@@ -92,9 +102,13 @@ static const char *expand(reader *r, const char *s)
             const char *value = n ? getenv(var) : NULL;
             const char *rest = s + 2 + n; // "}" or ":-default}"
             if (!end || !n || (*rest == ':' && rest[1] != '-'))
-                ok = err_set(r->e, ERR_CONFIG, "%s: '%s' is not a reference; write ${VAR} or ${VAR:-default}", here(r), s);
+                ok = err_set(r->e, ERR_CONFIG,
+                             "%s: '%s' is not a reference; write ${VAR} or ${VAR:-default}",
+                             here(r), s);
             else if (*rest == '}' && !value)
-                ok = err_set(r->e, ERR_CONFIG, "%s: the environment has no %s; export it, or write ${%s:-default}", here(r), var, var);
+                ok = err_set(r->e, ERR_CONFIG,
+                             "%s: the environment has no %s; export it, or write ${%s:-default}",
+                             here(r), var, var);
             else if (value && (*value || *rest == '}'))
                 strbuf_add(&out, value, strlen(value));
             else if (*rest == ':')
@@ -145,9 +159,11 @@ static bool read_items(reader *r, config_entry *entry)
         if (r->event.type == YAML_SEQUENCE_END_EVENT || r->event.type == YAML_MAPPING_END_EVENT)
             return true;
         if (r->event.type != YAML_SCALAR_EVENT)
-            return err_set(r->e, ERR_CONFIG, "%s: a %s here holds plain values only", here(r), what);
+            return err_set(r->e, ERR_CONFIG, "%s: a %s here holds plain values only", here(r),
+                           what);
         if (entry->n == CONFIG_ENTRIES)
-            return err_set(r->e, ERR_CONFIG, "%s: a %s of more than %d values", here(r), what, CONFIG_ENTRIES);
+            return err_set(r->e, ERR_CONFIG, "%s: a %s of more than %d values", here(r), what,
+                           CONFIG_ENTRIES);
         if (entry->n == cap) {
             config_scalar *grown = NEW(r->c->a, config_scalar, cap ? 2 * cap : 8);
             if (cap)
@@ -165,11 +181,13 @@ static bool read_map(reader *r, const char *prefix, int depth);
 static bool read_value(reader *r, const char *name, const char *where, int depth)
 {
     int key = config_find(r->c->t, name);
-    bool map = r->event.type == YAML_MAPPING_START_EVENT && key >= 0 && r->c->t->keys[key].type == CONFIG_MAP;
+    bool map = r->event.type == YAML_MAPPING_START_EVENT && key >= 0 &&
+               r->c->t->keys[key].type == CONFIG_MAP;
     if (r->event.type == YAML_MAPPING_START_EVENT && !map) {
         if (*name && !config_is_group(r->c->t, name))
             return key < 0 ? config_unknown(r->c->t, name, where, r->e)
-                           : err_set(r->e, ERR_CONFIG, "%s: '%s' takes a value, not keys of its own", where, name);
+                           : err_set(r->e, ERR_CONFIG,
+                                     "%s: '%s' takes a value, not keys of its own", where, name);
         if (depth == CONFIG_DEPTH)
             return err_set(r->e, ERR_CONFIG, "%s: nested deeper than %d", where, CONFIG_DEPTH);
         return read_map(r, name, depth + 1);
@@ -207,13 +225,16 @@ static bool read_map(reader *r, const char *prefix, int depth)
         const char *key = (const char *)r->event.data.scalar.value, *where = here(r);
         if (strlen(key) != r->event.data.scalar.length || !*key)
             return err_set(r->e, ERR_CONFIG, "%s: a key must be a plain name", where);
-        const char *name = *prefix ? arena_printf(r->c->a, "%s.%s", prefix, key) : arena_strdup(r->c->a, key);
+        const char *name =
+            *prefix ? arena_printf(r->c->a, "%s.%s", prefix, key) : arena_strdup(r->c->a, key);
         if (!next(r))
             return false;
-        if (config_find(r->c->t, name) < 0 && !config_is_group(r->c->t, name) && strcmp(name, "extends"))
+        if (config_find(r->c->t, name) < 0 && !config_is_group(r->c->t, name) &&
+            strcmp(name, "extends"))
             return config_unknown(r->c->t, name, where, r->e);
         if (seen(r, name))
-            return err_set(r->e, ERR_CONFIG, "%s: '%s' is given twice in this file; keep one", where, name);
+            return err_set(r->e, ERR_CONFIG, "%s: '%s' is given twice in this file; keep one",
+                           where, name);
         if (!read_value(r, name, where, depth))
             return false;
     }
@@ -236,19 +257,23 @@ static bool read_document(reader *r, const char *prefix)
         return false;
     bool empty = r->event.type == YAML_SCALAR_EVENT && !*prefix && !r->event.data.scalar.length;
     if (!*prefix && r->event.type != YAML_MAPPING_START_EVENT && !empty)
-        return err_set(r->e, ERR_CONFIG, "%s: a configuration is a map of keys ('optim: ...'), not a %s", here(r),
+        return err_set(r->e, ERR_CONFIG,
+                       "%s: a configuration is a map of keys ('optim: ...'), not a %s", here(r),
                        r->event.type == YAML_SCALAR_EVENT ? "single value" : "list");
     if (!empty && !read_value(r, prefix, *prefix ? r->name : here(r), 0))
         return false;
     if (!next(r) || !next(r))
         return false;
-    return r->event.type == YAML_STREAM_END_EVENT || err_set(r->e, ERR_CONFIG, "%s: a second document in one file", here(r));
+    return r->event.type == YAML_STREAM_END_EVENT ||
+           err_set(r->e, ERR_CONFIG, "%s: a second document in one file", here(r));
 }
 
-bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix, config_entries *out, err *e)
+bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix,
+                 config_entries *out, err *e)
 {
     reader r = {.c = c, .name = name, .file = !*prefix, .out = out, .e = e};
-    base_checked(yaml_parser_initialize(&r.parser) ? &r : NULL, sizeof r); // nothing else can be wrong
+    // nothing else can be wrong
+    base_checked(yaml_parser_initialize(&r.parser) ? &r : NULL, sizeof r);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, n);
     bool ok = read_document(&r, prefix);
     if (r.have)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// digest.c: SHA-256 by libcrypto's EVP interface (the one file that knows it), CRC-32C by the processor's
-// instruction or a table of 16.
+// digest.c: SHA-256 by libcrypto's EVP interface (the one file that knows it), CRC-32C by the
+// processor's instruction or a table of 16.
 #include "base/digest.h"
 
 #include <openssl/crypto.h>
@@ -22,7 +22,8 @@ digest *digest_open(void)
 {
     digest *d = base_checked(malloc(sizeof *d), sizeof *d);
     d->ctx = base_checked(EVP_MD_CTX_new(), 64);
-    base_checked(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) ? d : NULL, 64); // nothing else can be wrong
+    // nothing else can be wrong
+    base_checked(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) ? d : NULL, 64);
     return d;
 }
 
@@ -60,8 +61,10 @@ void digest_of(const void *bytes, size_t n, char hex[65])
 // One nibble at a time: the definition.
 static uint32_t crc_plain(uint32_t crc, const unsigned char *p, size_t n)
 {
-    static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-                                       0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
+    static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+                                       0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+                                       0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+                                       0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
     for (size_t i = 0; i < n; i++) {
         crc = crc >> 4 ^ table[(crc ^ p[i]) & 15];
         crc = crc >> 4 ^ table[(crc ^ p[i] >> 4) & 15];
@@ -69,9 +72,11 @@ static uint32_t crc_plain(uint32_t crc, const unsigned char *p, size_t n)
     return crc;
 }
 
-// Eight bytes at a time where the processor has an instruction for this very polynomial: 30 times as fast.
+// Eight bytes at a time where the processor has an instruction for this very polynomial: 30 times
+// as fast.
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc_fast(uint32_t crc, const unsigned char *p, size_t n)
+__attribute__((target("sse4.2"))) static uint32_t crc_fast(uint32_t crc, const unsigned char *p,
+                                                           size_t n)
 {
     uint64_t wide = crc, word;
     for (; n >= 8; n -= 8, p += 8) {

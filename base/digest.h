@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// digest.h: SHA-256 (libcrypto) for fingerprints, cache keys and dataset checksums; CRC-32C for event files.
+// digest.h: SHA-256 (libcrypto) for fingerprints, cache keys and dataset checksums; CRC-32C for
+// event files.
 #ifndef KMIDI_BASE_DIGEST_H
 #define KMIDI_BASE_DIGEST_H
 
@@ -14,7 +15,8 @@ void digest_add_str(digest *d, const char *s); // with its NUL, so that "ab","c"
 void digest_close(digest *d, char hex[65]);    // writes 64 hex digits and a NUL, frees d
 void digest_of(const void *bytes, size_t n, char hex[65]);
 uint32_t crc32c(const void *bytes, size_t n);
-uint32_t crc32c_more(uint32_t crc, const void *bytes, size_t n); // of what `crc` is of and these behind it; 0: of nothing
+// of what `crc` is of and these behind it; 0: of nothing
+uint32_t crc32c_more(uint32_t crc, const void *bytes, size_t n);
 
 const char *digest_library(void); // the library's version, as it calls itself
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// err.c: sentences are built in a local buffer first, so that a caller may pass the text it already has as an argument.
+// err.c: sentences are built in a local buffer first, so that a caller may pass the text it already
+// has as an argument.
 //
-// Names of files come from outside: control characters in them become '?', so that a sentence stays one line and cannot
-// steer a terminal.
+// Names of files come from outside: control characters in them become '?', so that a sentence stays
+// one line and cannot steer a terminal.
 #include "base/err.h"
 
 #include <errno.h>
@@ -94,6 +95,7 @@ const char *err_name(err_code code)
 _Noreturn void err_broken(const char *cond, const char *file, int line)
 {
     // The one place outside cmd/ that prints: there is nobody left to hand this to.
-    fprintf(stderr, "kmidi: internal error: %s does not hold at %s:%d; please report this\n", cond, file, line);
+    fprintf(stderr, "kmidi: internal error: %s does not hold at %s:%d; please report this\n", cond,
+            file, line);
     abort();
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // err.h: errors as values with a sentence and a trail.
 //
-// A function that can fail takes `err *e` last and returns false (or NULL). The lowest level sets the code and
-// a sentence that names file, place and remedy; each level above may put its context in front. Nothing is
-// allocated, nothing is printed: cmd/ prints the text and turns the code into an exit status.
+// A function that can fail takes `err *e` last and returns false (or NULL). The lowest level sets
+// the code and a sentence that names file, place and remedy; each level above may put its context
+// in front. Nothing is allocated, nothing is printed: cmd/ prints the text and turns the code into
+// an exit status.
 //
 //     if (n < 44)
 //         return err_set(e, ERR_FORMAT, "'%s' is %zu bytes long, too short for audio; remove it from the manifest", path, n);
@@ -17,24 +18,24 @@
 #include <stdbool.h>
 
 // code, exit status, reason code in rejected.jsonl and --json
-#define ERR_LIST(X)                                                                                                                        \
-    X(ERR_NONE, 0, "none")                                                                                                                 \
-    X(ERR_USAGE, 2, "usage")                                                                                                               \
-    X(ERR_CONFIG, 2, "config")                                                                                                             \
-    X(ERR_IO, 1, "io")                                                                                                                     \
-    X(ERR_MISSING, 1, "missing")                                                                                                           \
-    X(ERR_EMPTY, 1, "empty")                                                                                                               \
-    X(ERR_FORMAT, 1, "format")                                                                                                             \
-    X(ERR_DAMAGED, 1, "damaged")                                                                                                           \
-    X(ERR_VALUE, 1, "value")                                                                                                               \
-    X(ERR_SHAPE, 1, "shape")                                                                                                               \
-    X(ERR_MISMATCH, 1, "mismatch")                                                                                                         \
-    X(ERR_BUDGET, 1, "budget")                                                                                                             \
-    X(ERR_MEMORY, 1, "memory")                                                                                                             \
-    X(ERR_CRASH, 1, "crash")                                                                                                               \
-    X(ERR_TIMEOUT, 1, "timeout")                                                                                                           \
-    X(ERR_NUMERIC, 1, "numeric")                                                                                                           \
-    X(ERR_STOPPED, 75, "stopped")                                                                                                          \
+#define ERR_LIST(X)                                                                                \
+    X(ERR_NONE, 0, "none")                                                                         \
+    X(ERR_USAGE, 2, "usage")                                                                       \
+    X(ERR_CONFIG, 2, "config")                                                                     \
+    X(ERR_IO, 1, "io")                                                                             \
+    X(ERR_MISSING, 1, "missing")                                                                   \
+    X(ERR_EMPTY, 1, "empty")                                                                       \
+    X(ERR_FORMAT, 1, "format")                                                                     \
+    X(ERR_DAMAGED, 1, "damaged")                                                                   \
+    X(ERR_VALUE, 1, "value")                                                                       \
+    X(ERR_SHAPE, 1, "shape")                                                                       \
+    X(ERR_MISMATCH, 1, "mismatch")                                                                 \
+    X(ERR_BUDGET, 1, "budget")                                                                     \
+    X(ERR_MEMORY, 1, "memory")                                                                     \
+    X(ERR_CRASH, 1, "crash")                                                                       \
+    X(ERR_TIMEOUT, 1, "timeout")                                                                   \
+    X(ERR_NUMERIC, 1, "numeric")                                                                   \
+    X(ERR_STOPPED, 75, "stopped")                                                                  \
     X(ERR_INTERNAL, 1, "internal")
 
 typedef enum err_code {
@@ -51,7 +52,8 @@ typedef struct err {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-// Both return false, so that `return err_set(...)` reads as one line. `e` may be NULL: then nothing is recorded.
+// Both return false, so that `return err_set(...)` reads as one line. `e` may be NULL: then nothing
+// is recorded.
 bool err_set(err *e, err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool err_trail(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The same with ": strerror(errno)" behind the sentence; code ERR_IO (ERR_MISSING for ENOENT).

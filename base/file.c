@@ -17,10 +17,14 @@
 
 static const char *kind_name(mode_t mode)
 {
-    return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+    return S_ISDIR(mode)    ? "a folder"
+           : S_ISFIFO(mode) ? "a pipe"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
 }
 
-// Without waiting for a pipe's other end, and without making a terminal ours. A socket cannot be opened at all.
+// Without waiting for a pipe's other end, and without making a terminal ours. A socket cannot be
+// opened at all.
 static int open_any(const char *path, struct stat *st, err *e)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -82,7 +86,8 @@ static ssize_t read_some(int fd, char *p, size_t n)
     }
 }
 
-// Reads until the end or past the limit; what fstat said is only a hint, as the file may be a pipe or growing.
+// Reads until the end or past the limit; what fstat said is only a hint, as the file may be a pipe
+// or growing.
 static char *read_all(arena *a, int fd, size_t hint, size_t limit, size_t *n)
 {
     size_t cap = hint + 1;
@@ -131,7 +136,8 @@ char *file_read(arena *a, const char *path, size_t limit, size_t *n, err *e)
         s = NULL;
     }
     if (*n > limit) {
-        (void)err_set(e, ERR_VALUE, "'%s' is larger than %s, the most that is read here", path, str_human_bytes(limit, shown));
+        (void)err_set(e, ERR_VALUE, "'%s' is larger than %s, the most that is read here", path,
+                      str_human_bytes(limit, shown));
         s = NULL;
     }
     close(fd);
@@ -150,7 +156,8 @@ bool file_make_dirs(const char *path, err *e)
         p[1] = 0;
         struct stat st;
         if (mkdir(s, 0777) != 0 && (errno != EEXIST || stat(s, &st) != 0 || !S_ISDIR(st.st_mode)))
-            ok = (errno = errno == EEXIST ? ENOTDIR : errno, err_errno(e, "folder '%s' cannot be made", s));
+            ok = (errno = errno == EEXIST ? ENOTDIR : errno,
+                  err_errno(e, "folder '%s' cannot be made", s));
         p[1] = end;
     }
     arena_free(&scratch);
@@ -174,7 +181,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-// The part of a pattern that names what is there, as long as it can be, each character of it for itself; then the pattern.
+// The part of a pattern that names what is there, as long as it can be, each character of it for
+// itself; then the pattern.
 static const char *literal_first(arena *a, const char *pattern)
 {
     char *out = NEW(a, char, 2 * strlen(pattern) + 1), *p = out;
@@ -203,7 +211,9 @@ char **file_glob(arena *a, const char *pattern, size_t *n, err *e)
     if (status == GLOB_NOSPACE) {
         err_set(e, ERR_MEMORY, "'%s' matches more files than memory holds", pattern);
     } else if (status != 0 || g.gl_pathc == 0) {
-        err_set(e, ERR_MISSING, "'%s' matches no file; check the path, and quote the pattern in the shell", pattern);
+        err_set(e, ERR_MISSING,
+                "'%s' matches no file; check the path, and quote the pattern in the shell",
+                pattern);
     } else {
         *n = g.gl_pathc;
         paths = NEW(a, char *, *n);

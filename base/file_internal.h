@@ -7,9 +7,11 @@
 
 #include "base/arena.h"
 
-// What `path` leads to: links are followed, also one whose target is not there yet. NULL and ELOOP when they go in a circle.
+// What `path` leads to: links are followed, also one whose target is not there yet. NULL and ELOOP
+// when they go in a circle.
 const char *file_follow(arena *a, const char *path);
-int file_descriptor(const char *path); // that /dev/stdout, /dev/fd/3 and the like stand for; -1: none
-void file_forget(const char *temp);    // it is in place or gone
+// that /dev/stdout, /dev/fd/3 and the like stand for; -1: none
+int file_descriptor(const char *path);
+void file_forget(const char *temp); // it is in place or gone
 
 #endif

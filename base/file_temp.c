@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// file_temp.c: the names of files under way: where they lie, who removes them, and whether they may be made.
+// file_temp.c: the names of files under way: where they lie, who removes them, and whether they may
+// be made.
 //
-// A temporary name carries host and process, so that file_sweep can tell a dead writer's leavings from the file that another
-// process, perhaps on another machine that shares the folder, is writing at this moment.
+// A temporary name carries host and process, so that file_sweep can tell a dead writer's leavings
+// from the file that another process, perhaps on another machine that shares the folder, is writing
+// at this moment.
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +43,8 @@ static void host_name(char out[HOST_MOST + 1])
     out[n] = 0;
 }
 
-// What `path` leads to: links are followed, also one whose target is not there yet. NULL and ELOOP when they go in a circle.
+// What `path` leads to: links are followed, also one whose target is not there yet. NULL and ELOOP
+// when they go in a circle.
 const char *file_follow(arena *a, const char *path)
 {
     char to[PATH_MAX];
@@ -58,7 +61,8 @@ const char *file_follow(arena *a, const char *path)
 
 int file_descriptor(const char *path)
 {
-    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"}, *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    static const char *const names[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"},
+                             *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
     for (int fd = 0; fd < 3; fd++)
         if (!strcmp(path, names[fd]))
             return fd;
@@ -71,10 +75,12 @@ int file_descriptor(const char *path)
 bool file_special(const char *path)
 {
     struct stat st;
-    return file_descriptor(path) >= 0 || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+    return file_descriptor(path) >= 0 ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
-// The names under way, for file_discard_all: whoever leaves in the midst of things (memory has run out) knows none of them.
+// The names under way, for file_discard_all: whoever leaves in the midst of things (memory has run
+// out) knows none of them.
 static _Atomic(char *) under_way[UNDER_WAY];
 static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool leaving; // from then on nothing is freed that file_discard_all may look at
@@ -129,7 +135,8 @@ char *file_temp(arena *a, const char *path)
             room--;
         base = arena_printf(a, "%.*s~%08x", room, base, crc32c(base, strlen(base)));
     }
-    char *temp = path_join(a, path_dir(a, target ? target : path), arena_printf(a, "%s%s", base, mark));
+    char *temp =
+        path_join(a, path_dir(a, target ? target : path), arena_printf(a, "%s%s", base, mark));
     remember(temp);
     return temp;
 }
@@ -148,7 +155,8 @@ void file_discard(const char *temp)
 
 // ---- What the dead left
 
-// A process that was killed keeps its number until its parent asks for it: a container's first process may take its time.
+// A process that was killed keeps its number until its parent asks for it: a container's first
+// process may take its time.
 static bool is_dead(pid_t pid)
 {
     if (kill(pid, 0) != 0)
@@ -167,7 +175,8 @@ static bool is_dead(pid_t pid)
 #endif
 }
 
-// NAME.tmp-HOST-PID of a process that is gone. Another host's processes cannot be asked: theirs go after a day.
+// NAME.tmp-HOST-PID of a process that is gone. Another host's processes cannot be asked: theirs go
+// after a day.
 static bool is_stale(const char *path, const char *name)
 {
     const char *mark = NULL;
@@ -197,7 +206,8 @@ static void sweep(const char *dir, const char *base)
     size_t n = base ? strlen(base) : 0;
     for (struct dirent *entry; (entry = readdir(d));) {
         const char *path = path_join(&scratch, dir, entry->d_name);
-        bool ours = !base || (strncmp(entry->d_name, base, n) == 0 && str_starts(entry->d_name + n, TEMP_MARK));
+        bool ours = !base || (strncmp(entry->d_name, base, n) == 0 &&
+                              str_starts(entry->d_name + n, TEMP_MARK));
         if (ours && is_stale(path, entry->d_name))
             unlink(path);
     }
@@ -236,7 +246,8 @@ bool file_ready(const char *path, bool seek, err *e)
     if (!*path)
         ok = err_set(e, ERR_USAGE, "the name of the file to write is empty; name one");
     else if (special && seek)
-        ok = err_set(e, ERR_USAGE, "'%s' is no regular file, which this kind of file needs; name one", path);
+        ok = err_set(e, ERR_USAGE,
+                     "'%s' is no regular file, which this kind of file needs; name one", path);
     else if (!target)
         ok = file_unwritten(path, e);
     else if (!special)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // file_write.c: write beside, sync, read back, rename, sync the folder.
 //
-// What is read back comes from the system's memory, not from the medium: it shows what a library or a call lost on the way (a short write,
-// an error that nobody looked at), and costs a checksum; the medium is asked by fsync.
+// What is read back comes from the system's memory, not from the medium: it shows what a library or
+// a call lost on the way (a short write, an error that nobody looked at), and costs a checksum; the
+// medium is asked by fsync.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,11 +24,13 @@ bool file_unwritten(const char *path, err *e)
 {
     int number = errno;
     (void)err_errno(e, "'%s' cannot be written", path);
-    const char *remedy = number == ENOSPC || number == EDQUOT                     ? "make room there, or name another place"
-                         : number == EFBIG                                        ? "raise the limit of file sizes (ulimit -f)"
-                         : number == EACCES || number == EPERM || number == EROFS ? "check the folder's rights, or name another place"
-                         : number == ENOENT || number == ENOTDIR                  ? "make its folder first"
-                                                                                  : NULL;
+    const char *remedy = number == ENOSPC || number == EDQUOT
+                             ? "make room there, or name another place"
+                         : number == EFBIG ? "raise the limit of file sizes (ulimit -f)"
+                         : number == EACCES || number == EPERM || number == EROFS
+                             ? "check the folder's rights, or name another place"
+                         : number == ENOENT || number == ENOTDIR ? "make its folder first"
+                                                                 : NULL;
     errno = number;
     return e && remedy ? err_set(e, e->code, "%s; %s", e->text, remedy) : false;
 }
@@ -116,7 +119,9 @@ file_out *file_create(const char *path, err *e)
     f->temp = temp ? base_checked(strdup(temp), strlen(temp)) : NULL;
     arena_free(&scratch);
     int there = file_descriptor(path); // opened anew it would begin at the front
-    f->fd = there >= 0 ? dup(there) : special ? open(path, O_WRONLY | O_CLOEXEC) : file_begin(f->temp);
+    f->fd = there >= 0 ? dup(there)
+            : special  ? open(path, O_WRONLY | O_CLOEXEC)
+                       : file_begin(f->temp);
     if (f->fd >= 0)
         return f;
     file_unwritten(path, e);

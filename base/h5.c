@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5.c: HDF5, part one: what both sides need. Writing is in h5_write.c and h5_series.c, reading in h5_read.c, h5_names.c and h5_text.c.
+// h5.c: HDF5, part one: what both sides need. Writing is in h5_write.c and h5_series.c, reading in
+// h5_read.c, h5_names.c and h5_text.c.
 //
-// Format: that of HDF5 1.10 (superblock 3), because there every piece of metadata carries a checksum that the library
-// verifies itself; with our own over the data of each dataset, no bit of a file goes unwatched. Attributes that are text have a fixed
-// length, since variable-length text lies in the global heap, which has no checksum. Times are not stored: the same content gives
-// the same bytes. Files are not locked: cluster file systems often cannot.
+// Format: that of HDF5 1.10 (superblock 3), because there every piece of metadata carries a
+// checksum that the library verifies itself; with our own over the data of each dataset, no bit of
+// a file goes unwatched. Attributes that are text have a fixed length, since variable-length text
+// lies in the global heap, which has no checksum. Times are not stored: the same content gives the
+// same bytes. Files are not locked: cluster file systems often cannot.
 #include "base/h5.h"
 
 #include <errno.h>
@@ -28,8 +30,9 @@ enum { ROOM = 2 << 20 };
 // The library is one for the process, and so is its lock.
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 
-// Out of memory within itself, version 1.10 crashes or leaves without a word (a null pointer in H5A__close, an exit(-1) in H5I_register).
-// So what it may want for a call is asked for before: then it is we who say so.
+// Out of memory within itself, version 1.10 crashes or leaves without a word (a null pointer in
+// H5A__close, an exit(-1) in H5I_register). So what it may want for a call is asked for before:
+// then it is we who say so.
 static void ask_for_room(void)
 {
     base_checked(proc_exhausted(ROOM) ? NULL : &library, ROOM);
@@ -39,7 +42,9 @@ void h5_enter(void)
 {
     ask_for_room();
     pthread_mutex_lock(&library);
-    H5dont_atexit(); // at exit it would trip over a file that could not be closed (a full disk); we close our files ourselves
+    // at exit it would trip over a file that could not be closed (a full disk); we close our files
+    // ourselves
+    H5dont_atexit();
     H5open();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5Eclear2(H5E_DEFAULT);
@@ -51,7 +56,8 @@ void h5_leave(void)
     pthread_mutex_unlock(&library);
 }
 
-// The most specific message comes first. Those about system calls are long and hold the system's own words in quotes.
+// The most specific message comes first. Those about system calls are long and hold the system's
+// own words in quotes.
 typedef struct reason {
     char text[300];
     bool memory; // has run out
@@ -64,7 +70,8 @@ static herr_t take_reason(unsigned n, const H5E_error2_t *message, void *out)
     const char *s = message->desc ? message->desc : "", *from = strstr(s, mark);
     why->memory |= message->maj_num == H5E_RESOURCE;
     if (n == 0 && from)
-        snprintf(why->text, sizeof why->text, "%.*s", (int)strcspn(from + strlen(mark), "'"), from + strlen(mark));
+        snprintf(why->text, sizeof why->text, "%.*s", (int)strcspn(from + strlen(mark), "'"),
+                 from + strlen(mark));
     else if (n == 0)
         snprintf(why->text, sizeof why->text, "%s", s);
     return 0;
@@ -84,9 +91,11 @@ bool h5_fail(h5 *f, err *e, err_code code, const char *fmt, ...)
     if (why.memory && !f->io.write && !f->io.failed)
         f->io.failed = ENOMEM; // whoever takes no sentence asks h5_lost
     if (f->io.failed && !f->io.write)
-        err_set(&said, ERR_IO, "'%s' cannot be read: %s", f->path, strerror(f->io.failed)); // so nothing is known of the file itself
+        // so nothing is known of the file itself
+        err_set(&said, ERR_IO, "'%s' cannot be read: %s", f->path, strerror(f->io.failed));
     else
-        err_set(&said, why.memory ? ERR_MEMORY : code, "'%s': %s%s%s", f->path, what, why.text[0] ? ": " : "", why.text);
+        err_set(&said, why.memory ? ERR_MEMORY : code, "'%s': %s%s%s", f->path, what,
+                why.text[0] ? ": " : "", why.text);
     if (f->temp && !f->first.code)
         f->first = said;
     if (e)
@@ -100,10 +109,14 @@ static const struct {
     size_t size;
     const hid_t *file, *memory;
 } types[] = {
-    {"f32", 4, &H5T_IEEE_F32LE_g, &H5T_NATIVE_FLOAT_g}, {"f64", 8, &H5T_IEEE_F64LE_g, &H5T_NATIVE_DOUBLE_g},
-    {"u8", 1, &H5T_STD_U8LE_g, &H5T_NATIVE_UINT8_g},    {"u16", 2, &H5T_STD_U16LE_g, &H5T_NATIVE_UINT16_g},
-    {"i32", 4, &H5T_STD_I32LE_g, &H5T_NATIVE_INT32_g},  {"i64", 8, &H5T_STD_I64LE_g, &H5T_NATIVE_INT64_g},
-    {"u64", 8, &H5T_STD_U64LE_g, &H5T_NATIVE_UINT64_g}, {"text", sizeof(char *), NULL, NULL},
+    {"f32", 4, &H5T_IEEE_F32LE_g, &H5T_NATIVE_FLOAT_g},
+    {"f64", 8, &H5T_IEEE_F64LE_g, &H5T_NATIVE_DOUBLE_g},
+    {"u8", 1, &H5T_STD_U8LE_g, &H5T_NATIVE_UINT8_g},
+    {"u16", 2, &H5T_STD_U16LE_g, &H5T_NATIVE_UINT16_g},
+    {"i32", 4, &H5T_STD_I32LE_g, &H5T_NATIVE_INT32_g},
+    {"i64", 8, &H5T_STD_I64LE_g, &H5T_NATIVE_INT64_g},
+    {"u64", 8, &H5T_STD_U64LE_g, &H5T_NATIVE_UINT64_g},
+    {"text", sizeof(char *), NULL, NULL},
 };
 
 hid_t h5_text_type(size_t size)
@@ -150,7 +163,8 @@ const char *h5_shape_text(h5_shape s, char *out)
 {
     int n = snprintf(out, H5_SHAPE_TEXT, "%s [", types[s.type].name);
     for (int i = 0; i < s.rank; i++)
-        n += snprintf(out + n, H5_SHAPE_TEXT - (size_t)n, "%s%llu", i ? ", " : "", (unsigned long long)s.dim[i]);
+        n += snprintf(out + n, H5_SHAPE_TEXT - (size_t)n, "%s%llu", i ? ", " : "",
+                      (unsigned long long)s.dim[i]);
     snprintf(out + n, H5_SHAPE_TEXT - (size_t)n, "]");
     return out;
 }
@@ -169,7 +183,8 @@ bool h5_link_exists(h5 *f, const char *name)
         part[i] = 0;
         htri_t there = H5Lexists(f->id, part, H5P_DEFAULT);
         if (there < 0)
-            h5_fail(f, NULL, ERR_DAMAGED, "'%s' cannot be looked for", name); // remembers when memory was the reason
+            // remembers when memory was the reason
+            h5_fail(f, NULL, ERR_DAMAGED, "'%s' cannot be looked for", name);
         if (there <= 0)
             return false;
     }
@@ -179,8 +194,8 @@ bool h5_link_exists(h5 *f, const char *name)
 hid_t h5_file_access(h5_io *io)
 {
     hid_t p = H5Pcreate(H5P_FILE_ACCESS);
-    bool ok = p >= 0 && H5Pset_libver_bounds(p, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 && H5Pset_fclose_degree(p, H5F_CLOSE_STRONG) >= 0 &&
-              h5_driver_set(p, io);
+    bool ok = p >= 0 && H5Pset_libver_bounds(p, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
+              H5Pset_fclose_degree(p, H5F_CLOSE_STRONG) >= 0 && h5_driver_set(p, io);
     if (ok || p < 0)
         return p;
     H5Pclose(p);

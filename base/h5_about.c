@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5_about.c: HDF5: what a file of anyone holds, in words. Nothing of the data is read, so any type has a name here.
+// h5_about.c: HDF5: what a file of anyone holds, in words. Nothing of the data is read, so any type
+// has a name here.
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +18,16 @@ static const char *number_name(hid_t type, H5T_class_t class, arena *a)
 static const char *type_name(hid_t type, arena *a)
 {
     static const char *const others[] = {
-        [H5T_TIME] = "time", [H5T_BITFIELD] = "bits", [H5T_OPAQUE] = "opaque", [H5T_REFERENCE] = "reference",
-        [H5T_ENUM] = "enum", [H5T_VLEN] = "list",     [H5T_ARRAY] = "array"};
+        [H5T_TIME] = "time",           [H5T_BITFIELD] = "bits", [H5T_OPAQUE] = "opaque",
+        [H5T_REFERENCE] = "reference", [H5T_ENUM] = "enum",     [H5T_VLEN] = "list",
+        [H5T_ARRAY] = "array"};
     H5T_class_t class = H5Tget_class(type);
     if (class == H5T_INTEGER || class == H5T_FLOAT)
         return number_name(type, class, a);
     if (class == H5T_STRING)
-        return H5Tis_variable_str(type) > 0 ? "text" : arena_printf(a, "text of %zu bytes", H5Tget_size(type));
+        return H5Tis_variable_str(type) > 0
+                   ? "text"
+                   : arena_printf(a, "text of %zu bytes", H5Tget_size(type));
     if (class == H5T_COMPOUND)
         return arena_printf(a, "record of %d fields", H5Tget_nmembers(type));
     return class > 0 && class < H5T_NCLASSES && others[class] ? others[class] : "unknown";
@@ -58,7 +62,8 @@ static const char *object_words(hid_t o, arena *a)
 {
     if (H5Iget_type(o) == H5I_GROUP)
         return "";
-    return H5Iget_type(o) == H5I_DATASET ? words_and_close(H5Dget_type(o), H5Dget_space(o), a) : NULL;
+    return H5Iget_type(o) == H5I_DATASET ? words_and_close(H5Dget_type(o), H5Dget_space(o), a)
+                                         : NULL;
 }
 
 static const char *attribute_words(hid_t o, const char *key, arena *a)

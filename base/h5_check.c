@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // h5_check.c: HDF5, part five: what a file from outside may not have.
 //
-// Our files are trees: groups, datasets, nothing else. HDF5 can do more, and each of it would make a stranger's file reach beyond itself or
-// cost more than its size: links to other files and other names, arrays whose bytes lie elsewhere, filters that load code, groups that hold
-// themselves, thousands of levels, names that a terminal obeys. So the whole tree is walked once when a file is opened, and a dataset's
-// layout is looked at before anything else of it. Of filters, those are read that every HDF5 has, for files that h5repack or h5py packed.
+// Our files are trees: groups, datasets, nothing else. HDF5 can do more, and each of it would make
+// a stranger's file reach beyond itself or cost more than its size: links to other files and other
+// names, arrays whose bytes lie elsewhere, filters that load code, groups that hold themselves,
+// thousands of levels, names that a terminal obeys. So the whole tree is walked once when a file is
+// opened, and a dataset's layout is looked at before anything else of it. Of filters, those are
+// read that every HDF5 has, for files that h5repack or h5py packed.
 #include <stdio.h>
 #include <string.h>
 
@@ -32,12 +34,18 @@ static bool link_ok(const walking *w, const char *name, const H5L_info_t *info)
 {
     const char *path = w->f->path;
     if (w->links > LINKS_MOST)
-        return err_set(w->e, ERR_FORMAT, "'%s' has more than %d objects, or one under that many names; kmidi did not write it", path,
-                       LINKS_MOST);
+        return err_set(
+            w->e, ERR_FORMAT,
+            "'%s' has more than %d objects, or one under that many names; kmidi did not write it",
+            path, LINKS_MOST);
     if (!is_plain(name))
-        return err_set(w->e, ERR_FORMAT, "'%s' has a name with control characters in it; kmidi did not write it", path);
+        return err_set(w->e, ERR_FORMAT,
+                       "'%s' has a name with control characters in it; kmidi did not write it",
+                       path);
     if (info->type != H5L_TYPE_HARD)
-        return err_set(w->e, ERR_FORMAT, "'%s': '%s' is a link to another %s, which is not followed; take a file that holds all its data",
+        return err_set(w->e, ERR_FORMAT,
+                       "'%s': '%s' is a link to another %s, which is not followed; take a file "
+                       "that holds all its data",
                        path, name, info->type == H5L_TYPE_SOFT ? "name" : "file");
     return true;
 }
@@ -47,7 +55,9 @@ static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *info, v
 static bool walk_group(walking *w, hid_t group)
 {
     if (w->depth == DEPTH_MOST)
-        return err_set(w->e, ERR_FORMAT, "'%s' has groups nested more than %d deep; kmidi did not write it", w->f->path, DEPTH_MOST);
+        return err_set(w->e, ERR_FORMAT,
+                       "'%s' has groups nested more than %d deep; kmidi did not write it",
+                       w->f->path, DEPTH_MOST);
     w->depth++;
     herr_t status = H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, walk_link, w);
     w->depth--;
@@ -59,12 +69,15 @@ static herr_t walk_link(hid_t group, const char *name, const H5L_info_t *info, v
     walking *w = user;
     H5O_info_t object;
     w->links++;
-    if (!link_ok(w, name, info) || H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+    if (!link_ok(w, name, info) ||
+        H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
         return -1;
     if (object.type == H5O_TYPE_DATASET)
         return 0;
     if (object.type != H5O_TYPE_GROUP) {
-        err_set(w->e, ERR_FORMAT, "'%s': '%s' is neither a group nor a dataset; kmidi did not write it", w->f->path, name);
+        err_set(w->e, ERR_FORMAT,
+                "'%s': '%s' is neither a group nor a dataset; kmidi did not write it", w->f->path,
+                name);
         return -1;
     }
     hid_t inner = H5Gopen2(group, name, H5P_DEFAULT);
@@ -114,10 +127,13 @@ static bool filters_ok(h5 *f, hid_t layout, const char *name, err *e)
         char filter[40] = "";
         unsigned flags, config;
         size_t values = 0;
-        H5Z_filter_t id = H5Pget_filter2(layout, (unsigned)i, &flags, &values, NULL, sizeof filter - 1, filter, &config);
+        H5Z_filter_t id = H5Pget_filter2(layout, (unsigned)i, &flags, &values, NULL,
+                                         sizeof filter - 1, filter, &config);
         if (id == H5Z_FILTER_DEFLATE || id == H5Z_FILTER_SHUFFLE || id == H5Z_FILTER_FLETCHER32)
             continue;
-        return h5_fail(f, e, ERR_FORMAT, "dataset '%s' is packed by filter %d (%s), which is not read here; h5repack -f GZIP=4 repacks it",
+        return h5_fail(f, e, ERR_FORMAT,
+                       "dataset '%s' is packed by filter %d (%s), which is not read here; h5repack "
+                       "-f GZIP=4 repacks it",
                        name, (int)id, is_plain(filter) && *filter ? filter : "no name");
     }
     return true;
@@ -135,8 +151,10 @@ static bool chunk_ok(h5 *f, hid_t layout, const char *name, hid_t set, err *e)
     if (type >= 0)
         H5Tclose(type);
     return (rank > 0 && bytes <= H5_CHUNK_MOST) ||
-           h5_fail(f, e, ERR_FORMAT, "dataset '%s' is packed in pieces of more than %d MiB; h5repack -l makes smaller ones", name,
-                   H5_CHUNK_MOST >> 20);
+           h5_fail(f, e, ERR_FORMAT,
+                   "dataset '%s' is packed in pieces of more than %d MiB; h5repack -l makes "
+                   "smaller ones",
+                   name, H5_CHUNK_MOST >> 20);
 }
 
 bool h5_layout_ok(h5 *f, hid_t set, const char *name, bool *packed, err *e)
@@ -145,7 +163,9 @@ bool h5_layout_ok(h5 *f, hid_t set, const char *name, bool *packed, err *e)
     H5D_layout_t kind = layout >= 0 ? H5Pget_layout(layout) : H5D_LAYOUT_ERROR;
     bool ok = kind == H5D_CONTIGUOUS || kind == H5D_CHUNKED || kind == H5D_COMPACT;
     if (!ok || H5Pget_external_count(layout) != 0)
-        ok = h5_fail(f, e, ERR_FORMAT, "the data of '%s' does not lie in this file; take one that holds all its data", name);
+        ok = h5_fail(f, e, ERR_FORMAT,
+                     "the data of '%s' does not lie in this file; take one that holds all its data",
+                     name);
     ok = ok && filters_ok(f, layout, name, e);
     *packed = ok && kind == H5D_CHUNKED && H5Pget_nfilters(layout) > 0;
     ok = ok && (!*packed || chunk_ok(f, layout, name, set, e));
@@ -160,8 +180,9 @@ bool h5_storage_ok(h5 *f, hid_t set, const char *name, h5_shape s, bool packed, 
     bool fits = bytes_needed(s, &need) && stored <= f->size;
     if (!fits || need > (packed ? stored * INFLATE_MOST : stored)) {
         char shape[H5_SHAPE_TEXT];
-        return h5_fail(f, e, ERR_DAMAGED, "dataset '%s' claims to be %s, but only %llu bytes are stored", name, h5_shape_text(s, shape),
-                       (unsigned long long)stored);
+        return h5_fail(f, e, ERR_DAMAGED,
+                       "dataset '%s' claims to be %s, but only %llu bytes are stored", name,
+                       h5_shape_text(s, shape), (unsigned long long)stored);
     }
     return true;
 }

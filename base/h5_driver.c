@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // h5_driver.c: the file under HDF5, as a driver of our own (the library's "virtual file layer").
 //
-// The library's driver reports a write that failed to whichever call happened to flush, often a close, and the library then neither retries
-// nor forgets: what it could not write stays half done inside it, files cannot be closed any more, and the next call may report
-// success. This one keeps the first failure for h5_written and h5_commit, drops what comes after, and tells the library that all is well,
-// so that it can tidy up and close. Of reading, a disk's error is kept likewise: it is not the same as damage.
+// The library's driver reports a write that failed to whichever call happened to flush, often a
+// close, and the library then neither retries nor forgets: what it could not write stays half done
+// inside it, files cannot be closed any more, and the next call may report success. This one keeps
+// the first failure for h5_written and h5_commit, drops what comes after, and tells the library
+// that all is well, so that it can tidy up and close. Of reading, a disk's error is kept likewise:
+// it is not the same as damage.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +48,9 @@ static herr_t driver_close(H5FD_t *file)
 static herr_t driver_query(const H5FD_t *file, unsigned long *flags)
 {
     (void)file;
-    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA |
-             H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_POSIX_COMPAT_HANDLE |
+             H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
 }
 
@@ -83,7 +86,8 @@ static herr_t driver_handle(H5FD_t *file, hid_t access, void **handle)
 }
 
 // Behind the end there are zeros.
-static herr_t driver_read(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t at, size_t n, void *out)
+static herr_t driver_read(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t at, size_t n,
+                          void *out)
 {
     (void)kind, (void)transfer;
     h5_io *io = ((driven *)file)->io;
@@ -102,7 +106,8 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t
     return 0;
 }
 
-static herr_t driver_write(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t at, size_t n, const void *bytes)
+static herr_t driver_write(H5FD_t *file, H5FD_mem_t kind, hid_t transfer, haddr_t at, size_t n,
+                           const void *bytes)
 {
     (void)kind, (void)transfer;
     h5_io *io = ((driven *)file)->io;

@@ -44,7 +44,8 @@ static bool is_single(hid_t a)
     return one;
 }
 
-// Ours have a fixed length. A variable one lies in the heap that the library reads with too much trust (h5_text.c): refused.
+// Ours have a fixed length. A variable one lies in the heap that the library reads with too much
+// trust (h5_text.c): refused.
 static bool read_text(h5 *f, hid_t a, hid_t type, arena *out, char **value)
 {
     size_t size = H5Tget_size(type);
@@ -64,7 +65,8 @@ bool h5_attr_text(h5 *f, const char *object, const char *key, arena *out, char *
     if (type < 0 || !is_single(a) || H5Tget_class(type) != H5T_STRING)
         h5_fail(f, e, ERR_FORMAT, "attribute '%s' of '%s' is not a text", key, object);
     else
-        ok = read_text(f, a, type, out, value) || h5_fail(f, e, ERR_DAMAGED, "attribute '%s' of '%s' cannot be read", key, object);
+        ok = read_text(f, a, type, out, value) ||
+             h5_fail(f, e, ERR_DAMAGED, "attribute '%s' of '%s' cannot be read", key, object);
     if (type >= 0)
         H5Tclose(type);
     H5Aclose(a);
@@ -72,7 +74,8 @@ bool h5_attr_text(h5 *f, const char *object, const char *key, arena *out, char *
 }
 
 // A number of class `only`, or of either class when that is H5T_NO_CLASS, as `as`.
-static bool attr_number(h5 *f, const char *object, const char *key, H5T_class_t only, hid_t as, void *value, err *e)
+static bool attr_number(h5 *f, const char *object, const char *key, H5T_class_t only, hid_t as,
+                        void *value, err *e)
 {
     hid_t a = attribute_open(f, object, key, e);
     if (a < 0)
@@ -81,9 +84,11 @@ static bool attr_number(h5 *f, const char *object, const char *key, H5T_class_t 
     H5T_class_t is = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;
     bool ok = false;
     if (!is_single(a) || (is != H5T_INTEGER && (is != H5T_FLOAT || only == H5T_INTEGER)))
-        h5_fail(f, e, ERR_FORMAT, "attribute '%s' of '%s' is not %s", key, object, only == H5T_INTEGER ? "a whole number" : "a number");
+        h5_fail(f, e, ERR_FORMAT, "attribute '%s' of '%s' is not %s", key, object,
+                only == H5T_INTEGER ? "a whole number" : "a number");
     else
-        ok = H5Aread(a, as, value) >= 0 || h5_fail(f, e, ERR_DAMAGED, "attribute '%s' of '%s' cannot be read", key, object);
+        ok = H5Aread(a, as, value) >= 0 ||
+             h5_fail(f, e, ERR_DAMAGED, "attribute '%s' of '%s' cannot be read", key, object);
     if (type >= 0)
         H5Tclose(type);
     H5Aclose(a);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // h5_read.c: HDF5, part two: reading datasets. Attributes and names are in h5_names.c.
 //
-// A file from outside may claim anything. Before a byte of a dataset is read, its claims are held against each other (h5_check.c): a type
-// of ours, a rank of ours, data inside this very file, and no more elements than the stored bytes can hold. Texts, which HDF5 1.10 reads
-// with too much trust, are read by hand in h5_text.c. What remains is the library's own care: tests/base/test_h5_hostile.c mutates files to
-// see. The formats of before 2008, which h5py and h5repack still write by default, have no checksums over their metadata.
+// A file from outside may claim anything. Before a byte of a dataset is read, its claims are held
+// against each other (h5_check.c): a type of ours, a rank of ours, data inside this very file, and
+// no more elements than the stored bytes can hold. Texts, which HDF5 1.10 reads with too much
+// trust, are read by hand in h5_text.c. What remains is the library's own care:
+// tests/base/test_h5_hostile.c mutates files to see. The formats of before 2008, which h5py and
+// h5repack still write by default, have no checksums over their metadata.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,8 @@
 
 enum { SUPERBLOCK = 15 }; // the bytes of it that are looked at
 
-// The signature, then the version of the superblock and the sizes of addresses and lengths, which are 8 everywhere; before HDF5 1.8 four
-// other versions lay between.
+// The signature, then the version of the superblock and the sizes of addresses and lengths, which
+// are 8 everywhere; before HDF5 1.8 four other versions lay between.
 static bool superblock_ok(h5 *f, const unsigned char *head, int64_t n, err *e)
 {
     static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
@@ -27,10 +29,12 @@ static bool superblock_ok(h5 *f, const unsigned char *head, int64_t n, err *e)
     if (n < 8 || memcmp(head, signature, 8) != 0)
         return err_set(e, ERR_FORMAT, "'%s' is not an HDF5 file", f->path);
     if (n < SUPERBLOCK || head[8] > 3)
-        return err_set(e, ERR_DAMAGED, "'%s' is damaged: its first bytes are not those of an HDF5 file", f->path);
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' is damaged: its first bytes are not those of an HDF5 file", f->path);
     const unsigned char *sizes = head + (head[8] < 2 ? 13 : 9);
     if (sizes[0] != 8 || sizes[1] != 8)
-        return err_set(e, ERR_DAMAGED, "'%s' is damaged: its addresses are not 8 bytes long", f->path);
+        return err_set(e, ERR_DAMAGED, "'%s' is damaged: its addresses are not 8 bytes long",
+                       f->path);
     return true;
 }
 
@@ -41,8 +45,9 @@ static bool look_at(h5 *f, err *e)
     int fd = f->io.fd = file_open(f->path, &f->size, e);
     if (fd < 0)
         return false;
-    bool ok = f->size ? superblock_ok(f, head, file_read_at(fd, head, sizeof head, 0), e)
-                      : err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
+    bool ok = f->size
+                  ? superblock_ok(f, head, file_read_at(fd, head, sizeof head, 0), e)
+                  : err_set(e, ERR_EMPTY, "'%s' is empty; an HDF5 file is needed here", f->path);
     return ok;
 }
 
@@ -59,8 +64,9 @@ static bool open_file(h5 *f, err *e)
     if (why.code != ERR_DAMAGED)
         return err_set(e, why.code, "%s", why.text);
     if (strstr(why.text, "truncated file"))
-        return err_set(e, ERR_DAMAGED, "'%s' is truncated: it ends before its %llu bytes should; use a whole copy", f->path,
-                       (unsigned long long)f->size);
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' is truncated: it ends before its %llu bytes should; use a whole copy",
+                       f->path, (unsigned long long)f->size);
     return err_set(e, ERR_DAMAGED, "%s; it is damaged", why.text);
 }
 
@@ -118,9 +124,12 @@ static bool read_shape(h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
     if (rank < 0 || type < 0)
         ok = h5_fail(f, e, ERR_DAMAGED, "the shape of dataset '%s' cannot be read", name);
     else if (rank > H5_RANK)
-        ok = h5_fail(f, e, ERR_FORMAT, "dataset '%s' has %d dimensions, more than %d", name, rank, H5_RANK);
+        ok = h5_fail(f, e, ERR_FORMAT, "dataset '%s' has %d dimensions, more than %d", name, rank,
+                     H5_RANK);
     else if (!h5_type_find(type, &s->type))
-        ok = h5_fail(f, e, ERR_FORMAT, "dataset '%s' has a type that is not read here (f32, f64, u8, u16, i32, i64, u64 and text are)",
+        ok = h5_fail(f, e, ERR_FORMAT,
+                     "dataset '%s' has a type that is not read here (f32, f64, u8, u16, i32, i64, "
+                     "u64 and text are)",
                      name);
     for (int i = 0; ok && i < rank; i++)
         s->dim[i] = dims[i];
@@ -131,8 +140,8 @@ static bool read_shape(h5 *f, hid_t set, const char *name, h5_shape *s, err *e)
     return ok;
 }
 
-// No cache of chunks where they are not packed, as ours: the system's pages serve, and a row alone can be read. A packed one is unpacked
-// whole for each row that is read of it.
+// No cache of chunks where they are not packed, as ours: the system's pages serve, and a row alone
+// can be read. A packed one is unpacked whole for each row that is read of it.
 static hid_t open_with_cache(h5 *f, const char *name, size_t bytes)
 {
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
@@ -147,14 +156,16 @@ bool h5_set_open(h5 *f, const char *name, h5_set *set, err *e)
     if (!h5_link_exists(f, name))
         return h5_fail(f, e, ERR_MISSING, "there is no dataset '%s'", name);
     *set = (h5_set){f, base_checked(strdup(name), strlen(name)), open_with_cache(f, name, 0), {0}};
-    bool packed = false, ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
+    bool packed = false, ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED,
+                                                      "'%s' cannot be opened as a dataset", name);
     ok = ok && h5_layout_ok(f, set->id, name, &packed, e);
     if (ok && packed) {
         H5Dclose(set->id);
         set->id = open_with_cache(f, name, H5_CHUNK_MOST);
         ok = set->id >= 0 || h5_fail(f, e, ERR_DAMAGED, "'%s' cannot be opened as a dataset", name);
     }
-    ok = ok && read_shape(f, set->id, name, &set->shape, e) && h5_storage_ok(f, set->id, name, set->shape, packed, e);
+    ok = ok && read_shape(f, set->id, name, &set->shape, e) &&
+         h5_storage_ok(f, set->id, name, set->shape, packed, e);
     if (!ok)
         h5_set_close(set);
     return ok;
@@ -192,11 +203,13 @@ static bool unreadable(const h5_set *set, err *e)
 }
 
 // Elements of the box [start, start + count) into `out`, one after the other.
-bool h5_read_box(const h5_set *set, hid_t type, const hsize_t *start, const hsize_t *count, void *out, err *e)
+bool h5_read_box(const h5_set *set, hid_t type, const hsize_t *start, const hsize_t *count,
+                 void *out, err *e)
 {
     // Memory of the same shape: between shapes that differ the library goes element by element.
     int rank = set->shape.rank;
-    hid_t space = H5Dget_space(set->id), memory = rank ? H5Screate_simple(rank, count, NULL) : H5Screate(H5S_SCALAR);
+    hid_t space = H5Dget_space(set->id),
+          memory = rank ? H5Screate_simple(rank, count, NULL) : H5Screate(H5S_SCALAR);
     bool ok = space >= 0 && memory >= 0;
     if (ok && rank)
         ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
@@ -217,22 +230,29 @@ bool h5_checksum_ok(h5 *f, const char *name, const char *actual, err *e)
     char *stored = NULL;
     bool ok = h5_attr_text(f, name, H5_CHECKSUM, &scratch, &stored, NULL);
     if (!ok)
-        h5_fail(f, e, ERR_DAMAGED, "dataset '%s' has no readable checksum; the file is damaged or not written by kmidi", name);
+        h5_fail(
+            f, e, ERR_DAMAGED,
+            "dataset '%s' has no readable checksum; the file is damaged or not written by kmidi",
+            name);
     else if (strcmp(stored, actual) != 0)
-        ok = err_set(e, ERR_DAMAGED, "'%s': dataset '%s' is damaged: its bytes do not match its checksum", f->path, name);
+        ok = err_set(e, ERR_DAMAGED,
+                     "'%s': dataset '%s' is damaged: its bytes do not match its checksum", f->path,
+                     name);
     arena_free(&scratch);
     return ok;
 }
 
 static bool same_shape(h5_shape a, h5_shape b)
 {
-    return a.type == b.type && a.rank == b.rank && memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim) == 0;
+    return a.type == b.type && a.rank == b.rank &&
+           memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim) == 0;
 }
 
 bool h5_wrong_shape(h5 *f, const char *name, h5_shape is, h5_shape wanted, err *e)
 {
     char a[H5_SHAPE_TEXT], b[H5_SHAPE_TEXT];
-    return err_set(e, ERR_SHAPE, "'%s': dataset '%s' is %s, expected %s", f->path, name, h5_shape_text(is, a), h5_shape_text(wanted, b));
+    return err_set(e, ERR_SHAPE, "'%s': dataset '%s' is %s, expected %s", f->path, name,
+                   h5_shape_text(is, a), h5_shape_text(wanted, b));
 }
 
 static bool read_whole(h5 *f, const char *name, h5_shape s, void *out, err *e)
@@ -259,14 +279,16 @@ bool h5_read(h5 *f, const char *name, h5_shape s, void *out, err *e)
     h5_leave();
     if (!ok)
         return false;
-    digest_of(out, h5_count(s) * h5_type_size(s.type), actual); // other threads may use the library meanwhile
+    // other threads may use the library meanwhile
+    digest_of(out, h5_count(s) * h5_type_size(s.type), actual);
     h5_enter();
     ok = h5_checksum_ok(f, name, actual, e);
     h5_leave();
     return ok;
 }
 
-static bool read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out, err *e)
+static bool read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out,
+                      err *e)
 {
     const h5_set *set = h5_set_get(f, name, e);
     if (!set)
@@ -278,8 +300,10 @@ static bool read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uin
         return h5_wrong_shape(f, name, s, wanted, e);
     }
     if (first > s.dim[0] || n > s.dim[0] - first)
-        return err_set(e, ERR_VALUE, "'%s': dataset '%s' has %llu rows; %llu from row %llu on were asked for", f->path, name,
-                       (unsigned long long)s.dim[0], (unsigned long long)n, (unsigned long long)first);
+        return err_set(e, ERR_VALUE,
+                       "'%s': dataset '%s' has %llu rows; %llu from row %llu on were asked for",
+                       f->path, name, (unsigned long long)s.dim[0], (unsigned long long)n,
+                       (unsigned long long)first);
     hsize_t start[H5_RANK] = {first}, count[H5_RANK] = {n};
     for (int i = 1; i < s.rank; i++)
         count[i] = s.dim[i];
@@ -292,7 +316,8 @@ static bool read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uin
     return ok;
 }
 
-bool h5_read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out, err *e)
+bool h5_read_rows(h5 *f, const char *name, h5_type type, uint64_t first, uint64_t n, void *out,
+                  err *e)
 {
     CHECK(type != H5_TEXT);
     h5_enter();

@@ -21,7 +21,8 @@ static hid_t series_make(const h5_series *s, uint64_t chunk_rows, err *e)
     h5_shape row = s->shape;
     hsize_t chunk[H5_RANK], most[H5_RANK] = {H5S_UNLIMITED};
     row.dim[0] = 1;
-    uint64_t row_bytes = h5_count(row) * h5_type_size(row.type), room = (uint64_t)1 << (row.type == H5_TEXT ? 15 : 20);
+    uint64_t row_bytes = h5_count(row) * h5_type_size(row.type),
+             room = (uint64_t)1 << (row.type == H5_TEXT ? 15 : 20);
     if (!chunk_rows)
         chunk_rows = row_bytes && row_bytes < room ? room / row_bytes : 1;
     for (int i = 0; i < row.rank; i++) {
@@ -67,7 +68,8 @@ static bool series_write(h5_series *s, const void *rows, uint64_t n, err *e)
     }
     if (H5Dset_extent(s->set, total) < 0)
         return h5_fail(s->f, e, ERR_IO, "dataset '%s' cannot be written", s->name);
-    hid_t space = H5Dget_space(s->set), memory = H5Screate_simple(s->shape.rank, count, NULL), type = h5_type_make(s->shape.type, false);
+    hid_t space = H5Dget_space(s->set), memory = H5Screate_simple(s->shape.rank, count, NULL),
+          type = h5_type_make(s->shape.type, false);
     bool ok = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
               H5Dwrite(s->set, type, memory, space, H5P_DEFAULT, rows) >= 0;
     if (!ok)

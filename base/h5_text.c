@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // h5_text.c: HDF5, part four: variable-length texts, read by hand.
 //
-// A dataset of texts holds 16 bytes an element: length (4), address of a "global heap collection" (8), number of an object in it
-// (4). The library follows these without care: of the bytes of a small file's references and heaps, one in four made version 1.10 crash or
-// loop when a bit of it was flipped. And the checksum over the texts is known only after they are read. So the references and heaps are
-// read here, every step against its bounds (HDF5 file format specification 3.0, III.E "Global Heap"):
+// A dataset of texts holds 16 bytes an element: length (4), address of a "global heap collection"
+// (8), number of an object in it (4). The library follows these without care: of the bytes of a
+// small file's references and heaps, one in four made version 1.10 crash or loop when a bit of it
+// was flipped. And the checksum over the texts is known only after they are read. So the references
+// and heaps are read here, every step against its bounds (HDF5 file format specification 3.0, III.E
+// "Global Heap"):
 //
 //     collection: "GCOL", version 1, 3 x 0, size (8), objects...        size counts these 16 bytes too
 //     object:     number (2), references (2), 0 (4), size (8), bytes, padded to 8; number 0 is the free space at the end
@@ -41,7 +43,8 @@ static uint64_t little(const unsigned char *p, int bytes)
 
 static bool damaged(const text_reader *r, const char *what)
 {
-    return err_set(r->e, ERR_DAMAGED, "'%s': dataset '%s' is damaged: %s", r->set->f->path, r->set->name, what);
+    return err_set(r->e, ERR_DAMAGED, "'%s': dataset '%s' is damaged: %s", r->set->f->path,
+                   r->set->name, what);
 }
 
 static bool read_at(const text_reader *r, void *out, uint64_t n, uint64_t at)
@@ -84,7 +87,8 @@ static const char *heap_find(const text_reader *r, uint64_t number, uint64_t len
 {
     for (uint64_t at = HEAD; r->heap_size - at >= HEAD;) {
         const unsigned char *object = (const unsigned char *)r->heap + at;
-        uint64_t is = little(object, 2), size = little(object + 8, 8), left = r->heap_size - at - HEAD;
+        uint64_t is = little(object, 2), size = little(object + 8, 8),
+                 left = r->heap_size - at - HEAD;
         if (is == 0 || size > left)
             return NULL;
         if (is == number)
@@ -148,8 +152,9 @@ static bool read_packed(text_reader *r, uint64_t first, uint64_t rows, uint64_t 
 {
     uint64_t room = rows * H5_REFERENCE;
     unsigned char *block = base_checked(malloc(room), room);
-    bool ok =
-        h5_unpack(r->set->id, first, rows, bytes, block) ? read_references(r, block, n) : damaged(r, "a part of it cannot be unpacked");
+    bool ok = h5_unpack(r->set->id, first, rows, bytes, block)
+                  ? read_references(r, block, n)
+                  : damaged(r, "a part of it cannot be unpacked");
     free(block);
     return ok;
 }
@@ -163,8 +168,8 @@ static bool read_chunks(text_reader *r, uint64_t rows, bool packed)
         haddr_t at;
         hsize_t bytes;
         uint64_t here = n - first < rows ? n - first : rows;
-        if (H5Dget_chunk_info_by_coord(r->set->id, &first, &mask, &at, &bytes) < 0 || at == HADDR_UNDEF ||
-            (!packed && bytes < rows * H5_REFERENCE))
+        if (H5Dget_chunk_info_by_coord(r->set->id, &first, &mask, &at, &bytes) < 0 ||
+            at == HADDR_UNDEF || (!packed && bytes < rows * H5_REFERENCE))
             return damaged(r, "a part of it is not in the file");
         if (!(packed ? read_packed(r, first, rows, bytes, here) : read_run(r, at, here)))
             return false;
@@ -176,18 +181,22 @@ static bool read_set(text_reader *r)
 {
     hid_t layout = H5Dget_create_plist(r->set->id);
     H5D_layout_t kind = H5Pget_layout(layout);
-    bool plain = kind == H5D_CONTIGUOUS || (kind == H5D_CHUNKED && r->set->shape.rank == 1), packed = H5Pget_nfilters(layout) != 0;
+    bool plain = kind == H5D_CONTIGUOUS || (kind == H5D_CHUNKED && r->set->shape.rank == 1),
+         packed = H5Pget_nfilters(layout) != 0;
     hsize_t rows = 0;
     if (plain && kind == H5D_CHUNKED)
         plain = H5Pget_chunk(layout, 1, &rows) == 1 && rows > 0;
     H5Pclose(layout);
     if (!plain)
-        return err_set(r->e, ERR_FORMAT, "'%s': dataset '%s' keeps its texts in a way that is not read here; h5repack -l CONTI rewrites it",
+        return err_set(r->e, ERR_FORMAT,
+                       "'%s': dataset '%s' keeps its texts in a way that is not read here; "
+                       "h5repack -l CONTI rewrites it",
                        r->set->f->path, r->set->name);
     if (rows)
         return read_chunks(r, rows, packed);
     haddr_t at = H5Dget_offset(r->set->id);
-    return at == HADDR_UNDEF ? damaged(r, "its data is not in the file") : read_run(r, at, h5_count(r->set->shape));
+    return at == HADDR_UNDEF ? damaged(r, "its data is not in the file")
+                             : read_run(r, at, h5_count(r->set->shape));
 }
 
 bool h5_texts_each(const h5_set *set, h5_text_fn *fn, void *user, err *e)

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5_unpack.c: HDF5: the references of texts out of a packed piece of a dataset, without the library following them (h5_text.c).
+// h5_unpack.c: HDF5: the references of texts out of a packed piece of a dataset, without the
+// library following them (h5_text.c).
 //
-// The library undoes its filters only where it also follows what they packed. So the packed bytes are put, as they are, into a file in
-// memory whose elements are bytes of nothing in particular, packed by the same filters; what is read there are the references.
+// The library undoes its filters only where it also follows what they packed. So the packed bytes
+// are put, as they are, into a file in memory whose elements are bytes of nothing in particular,
+// packed by the same filters; what is read there are the references.
 #include <stdlib.h>
 
 #include "base/h5_internal.h"
 
 enum { FILTER_VALUES = 20 };
 
-// Copies the filters that a piece went through: where `mask` has a bit, one was left out, as shuffling is for texts. One of them,
-// shuffling, is set by the size of an element, which for texts may be that of a pointer: *size is that.
+// Copies the filters that a piece went through: where `mask` has a bit, one was left out, as
+// shuffling is for texts. One of them, shuffling, is set by the size of an element, which for texts
+// may be that of a pointer: *size is that.
 static bool same_filters(hid_t from, uint32_t mask, hid_t to, size_t *size)
 {
     int n = H5Pget_nfilters(from);
@@ -20,7 +23,8 @@ static bool same_filters(hid_t from, uint32_t mask, hid_t to, size_t *size)
             continue;
         unsigned flags, config, value[FILTER_VALUES];
         size_t values = FILTER_VALUES;
-        H5Z_filter_t id = H5Pget_filter2(from, (unsigned)i, &flags, &values, value, 0, NULL, &config);
+        H5Z_filter_t id =
+            H5Pget_filter2(from, (unsigned)i, &flags, &values, value, 0, NULL, &config);
         ok = id >= 0 && values <= FILTER_VALUES && H5Pset_filter(to, id, flags, values, value) >= 0;
         if (ok && id == H5Z_FILTER_SHUFFLE && values > 0)
             *size = value[0];
@@ -28,7 +32,8 @@ static bool same_filters(hid_t from, uint32_t mask, hid_t to, size_t *size)
     return ok && *size > 0 && H5_REFERENCE % *size == 0;
 }
 
-// A dataset of `n` references in one piece, packed as that of `set`, in `file`; *type is that of its elements.
+// A dataset of `n` references in one piece, packed as that of `set`, in `file`; *type is that of
+// its elements.
 static hid_t like(hid_t file, hid_t set, uint32_t mask, hsize_t n, hid_t *type)
 {
     size_t size = H5_REFERENCE;
@@ -45,7 +50,8 @@ static hid_t like(hid_t file, hid_t set, uint32_t mask, hsize_t n, hid_t *type)
     return made;
 }
 
-static bool unpack(hid_t file, hid_t set, hsize_t first, hsize_t n, void *packed, uint64_t bytes, void *out)
+static bool unpack(hid_t file, hid_t set, hsize_t first, hsize_t n, void *packed, uint64_t bytes,
+                   void *out)
 {
     uint32_t mask;
     hsize_t zero = 0;
@@ -63,7 +69,8 @@ static bool unpack(hid_t file, hid_t set, hsize_t first, hsize_t n, void *packed
 
 bool h5_unpack(hid_t set, uint64_t first, uint64_t n, uint64_t bytes, void *out)
 {
-    if (n * H5_REFERENCE > H5_CHUNK_MOST || bytes > H5_CHUNK_MOST + H5_CHUNK_MOST / 64) // packing adds a little at most
+    // packing adds a little at most
+    if (n * H5_REFERENCE > H5_CHUNK_MOST || bytes > H5_CHUNK_MOST + H5_CHUNK_MOST / 64)
         return false;
     hid_t memory = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     if (memory >= 0 && H5Pset_fapl_core(memory, 1 << 16, 0) >= 0)

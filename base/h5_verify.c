@@ -7,8 +7,8 @@
 
 enum { BLOCK_BYTES = 1 << 20 };
 
-// Adds up a dataset of numbers in row-major order in boxes of at most a megabyte: whole planes below dimension `d`, a run along
-// it, and an odometer over the dimensions above.
+// Adds up a dataset of numbers in row-major order in boxes of at most a megabyte: whole planes
+// below dimension `d`, a run along it, and an odometer over the dimensions above.
 static bool sum_numbers(const h5_set *set, digest *sum, err *e)
 {
     h5_shape s = set->shape;
@@ -25,7 +25,10 @@ static bool sum_numbers(const h5_set *set, digest *sum, err *e)
     bool ok = true, more = true;
     while (ok && more) {
         for (int i = 0; i < s.rank; i++)
-            count[i] = i < d ? 1 : i > d ? s.dim[i] : s.dim[i] - start[i] < run ? s.dim[i] - start[i] : run;
+            count[i] = i < d                       ? 1
+                       : i > d                     ? s.dim[i]
+                       : s.dim[i] - start[i] < run ? s.dim[i] - start[i]
+                                                   : run;
         ok = h5_read_box(set, type, start, count, block, e);
         if (ok)
             digest_add(sum, block, (s.rank ? count[d] * inner : 1) * h5_type_size(s.type));
@@ -45,7 +48,8 @@ static bool sum_numbers(const h5_set *set, digest *sum, err *e)
 static bool sum_set(const h5_set *set, char hex[65], err *e)
 {
     digest *sum = digest_open();
-    bool ok = set->shape.type == H5_TEXT ? h5_texts_each(set, h5_text_sum, sum, e) : sum_numbers(set, sum, e);
+    bool ok = set->shape.type == H5_TEXT ? h5_texts_each(set, h5_text_sum, sum, e)
+                                         : sum_numbers(set, sum, e);
     digest_close(sum, hex);
     return ok;
 }
@@ -68,7 +72,8 @@ typedef struct verifying {
     err *e;
 } verifying;
 
-// Whether what has no checksum can be read. What is not read here, or was never written in full, may well be as its writer meant it.
+// Whether what has no checksum can be read. What is not read here, or was never written in full,
+// may well be as its writer meant it.
 static bool read_unsummed(verifying *v, const char *name)
 {
     h5_set set = {0};

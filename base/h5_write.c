@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5_write.c: HDF5: files, groups, attributes and whole datasets are written. Those that grow are in h5_series.c.
+// h5_write.c: HDF5: files, groups, attributes and whole datasets are written. Those that grow are
+// in h5_series.c.
 //
-// A file that was written is opened again and every checksum compared before it gets its name: for 100 MB that takes some 0.1 s.
+// A file that was written is opened again and every checksum compared before it gets its name: for
+// 100 MB that takes some 0.1 s.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +14,8 @@
 #include "base/file.h"
 #include "base/h5_internal.h"
 
-// A list of properties by which an object is made: without times, so that the same content gives the same bytes.
+// A list of properties by which an object is made: without times, so that the same content gives
+// the same bytes.
 hid_t h5_creation(hid_t of)
 {
     hid_t p = H5Pcreate(of);
@@ -28,7 +31,8 @@ static bool closed(h5 *f, herr_t status, const char *what, err *e)
     return status >= 0 || h5_fail(f, e, ERR_IO, "'%s' cannot be written", what);
 }
 
-// The library never hears of a disk that fails, and goes on (h5_driver.c): every call that writes ends with this.
+// The library never hears of a disk that fails, and goes on (h5_driver.c): every call that writes
+// ends with this.
 bool h5_written(h5 *f, bool ok, err *e)
 {
     if (f->io.failed && !f->first.code) {
@@ -47,7 +51,8 @@ static void file_free(h5 *f)
     free(f);
 }
 
-// What the library cannot close it keeps, and may look at again: then this stays too, without a descriptor.
+// What the library cannot close it keeps, and may look at again: then this stays too, without a
+// descriptor.
 static bool file_close(h5 *f)
 {
     bool gone = f->id < 0 || H5Fclose(f->id) >= 0;
@@ -97,10 +102,12 @@ static bool reads_back(const char *temp, const char *path, err *e)
     h5 *f = h5_open(temp, &why);
     bool ok = f && h5_verify(f, &n, &why);
     h5_close(f);
-    return ok || err_set(e, ERR_IO, "'%s' cannot be written: it does not read back (%s)", path, why.text);
+    return ok ||
+           err_set(e, ERR_IO, "'%s' cannot be written: it does not read back (%s)", path, why.text);
 }
 
-// After a failure the library may well go on, and report success for what it writes into the holes: one failure is final.
+// After a failure the library may well go on, and report success for what it writes into the holes:
+// one failure is final.
 bool h5_commit(h5 *f, err *e)
 {
     h5_enter();
@@ -142,7 +149,8 @@ static bool make_groups(h5 *f, const char *name, bool all, err *e)
     char part[1024];
     size_t n = strlen(name);
     if (n == 0 || n >= sizeof part)
-        return err_set(e, ERR_VALUE, "'%s': a name of %zu bytes cannot be written; use 1 to %zu", f->path, n, sizeof part - 1);
+        return err_set(e, ERR_VALUE, "'%s': a name of %zu bytes cannot be written; use 1 to %zu",
+                       f->path, n, sizeof part - 1);
     bool ok = true;
     hid_t create = h5_creation(H5P_GROUP_CREATE);
     for (size_t i = 1; ok && i <= n; i++) {
@@ -160,7 +168,8 @@ static bool make_groups(h5 *f, const char *name, bool all, err *e)
     return ok;
 }
 
-static bool set_attribute(h5 *f, hid_t object, const char *key, hid_t file_type, hid_t memory_type, const void *value, err *e)
+static bool set_attribute(h5 *f, hid_t object, const char *key, hid_t file_type, hid_t memory_type,
+                          const void *value, err *e)
 {
     if (H5Aexists(object, key) > 0 && H5Adelete(object, key) < 0)
         return h5_fail(f, e, ERR_IO, "attribute '%s' cannot be replaced", key);
@@ -194,10 +203,12 @@ static hid_t object_make(h5 *f, const char *name, err *e)
     return object;
 }
 
-static bool set_on(h5 *f, const char *object, const char *key, hid_t file_type, hid_t memory_type, const void *value, err *e)
+static bool set_on(h5 *f, const char *object, const char *key, hid_t file_type, hid_t memory_type,
+                   const void *value, err *e)
 {
     hid_t o = object_make(f, object, e);
-    bool ok = o >= 0 && (file_type >= 0 ? set_attribute(f, o, key, file_type, memory_type, value, e) : h5_text_on(f, o, key, value, e));
+    bool ok = o >= 0 && (file_type >= 0 ? set_attribute(f, o, key, file_type, memory_type, value, e)
+                                        : h5_text_on(f, o, key, value, e));
     if (o >= 0)
         ok = closed(f, H5Oclose(o), object, e) && ok;
     return h5_written(f, ok, e);
@@ -255,8 +266,8 @@ hid_t h5_set_make(h5 *f, const char *name, h5_shape s, const hsize_t *most, hid_
     return set;
 }
 
-// What holds nothing is in pieces of one element and may grow: of anything else without elements, h5repack makes pieces without any,
-// which the library refuses. `most` is filled then.
+// What holds nothing is in pieces of one element and may grow: of anything else without elements,
+// h5repack makes pieces without any, which the library refuses. `most` is filled then.
 static bool lay_out(h5_shape s, hid_t create, hsize_t *most)
 {
     hsize_t piece[H5_RANK];
@@ -267,7 +278,8 @@ static bool lay_out(h5_shape s, hid_t create, hsize_t *most)
     return h5_count(s) > 0 || H5Pset_chunk(create, s.rank, piece) >= 0;
 }
 
-static bool write_whole(h5 *f, const char *name, h5_shape s, const void *data, const char *checksum, err *e)
+static bool write_whole(h5 *f, const char *name, h5_shape s, const void *data, const char *checksum,
+                        err *e)
 {
     hsize_t most[H5_RANK];
     hid_t create = h5_creation(H5P_DATASET_CREATE), type = h5_type_make(s.type, false), set = -1;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// hw.c: hwloc (the one file that knows it) for caches, sockets and memory nodes; the system itself for what this process
-// may use: its CPU set and, in containers and batch jobs, the limits of its control groups, version 1 or 2.
+// hw.c: hwloc (the one file that knows it) for caches, sockets and memory nodes; the system itself
+// for what this process may use: its CPU set and, in containers and batch jobs, the limits of its
+// control groups, version 1 or 2.
 //
-// A limit may sit on any group above ours, so every level up to the root is read and the least counts. In a container
-// the path in /proc/self/cgroup may be the host's, of which only the root exists here: walking up finds it.
+// A limit may sit on any group above ours, so every level up to the root is read and the least
+// counts. In a container the path in /proc/self/cgroup may be the host's, of which only the root
+// exists here: walking up finds it.
 #include "base/hw.h"
 
 #include <hwloc.h>
@@ -90,10 +92,12 @@ static void read_group(const char *dir, bool v2, group_limits *least)
     }
 }
 
-// One line of /proc/self/cgroup: "0::/path" (v2) or "N:controllers:/path" (v1). Reads its group and all above.
+// One line of /proc/self/cgroup: "0::/path" (v2) or "N:controllers:/path" (v1). Reads its group and
+// all above.
 static void read_hierarchy(char *line, group_limits *least)
 {
-    char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    char *controllers = strchr(line, ':'),
+         *path = controllers ? strchr(controllers + 1, ':') : NULL;
     if (!path)
         return;
     *controllers++ = 0, *path++ = 0;
@@ -130,7 +134,8 @@ static group_limits read_limits(void)
 static int allowed_cpus(void)
 {
     int n = 0;
-    for (int most = 1024; most <= 65536 && n == 0; most *= 4) { // the kernel refuses a set smaller than its own
+    // the kernel refuses a set smaller than its own
+    for (int most = 1024; most <= 65536 && n == 0; most *= 4) {
         cpu_set_t *set = CPU_ALLOC(most);
         if (set && sched_getaffinity(0, CPU_ALLOC_SIZE(most), set) == 0)
             n = CPU_COUNT_S(CPU_ALLOC_SIZE(most), set);
@@ -165,8 +170,8 @@ uint64_t hw_rss(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-// VmHWM and not ru_maxrss: the latter counts what the process was before exec, so that a small program started by a large
-// one would seem large.
+// VmHWM and not ru_maxrss: the latter counts what the process was before exec, so that a small
+// program started by a large one would seem large.
 uint64_t hw_peak_rss(void)
 {
     FILE *f = fopen("/proc/self/status", "re");
@@ -207,7 +212,8 @@ uint64_t hw_rss(void)
 {
     struct mach_task_basic_info info;
     mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
-    if (task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) != KERN_SUCCESS)
+    if (task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) !=
+        KERN_SUCCESS)
         return 0;
     return info.resident_size;
 }
@@ -215,7 +221,8 @@ uint64_t hw_rss(void)
 uint64_t hw_peak_rss(void)
 {
     struct rusage use;
-    return getrusage(RUSAGE_SELF, &use) == 0 ? (uint64_t)use.ru_maxrss : 0; // bytes here, KiB elsewhere
+    // bytes here, KiB elsewhere
+    return getrusage(RUSAGE_SELF, &use) == 0 ? (uint64_t)use.ru_maxrss : 0;
 }
 #endif
 
@@ -224,7 +231,8 @@ uint64_t hw_peak_rss(void)
 static void read_bf16(hw *h)
 {
     unsigned a, b, c, d, low = 0, high = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) ||
+        !__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     h->amx_bf16 = d >> 22 & 1 && (low >> 17 & 3) == 3;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// hw.h: what this machine has, as far as this process may use it: hwloc, plus cgroup limits and the cpuset.
+// hw.h: what this machine has, as far as this process may use it: hwloc, plus cgroup limits and the
+// cpuset.
 #ifndef KMIDI_BASE_HW_H
 #define KMIDI_BASE_HW_H
 

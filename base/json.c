@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // json.c: jansson (the one file that knows it), made as strict as the header says.
 //
-// What jansson leaves to us: nesting (it allows 2,048 levels; here 256) is looked at before it parses, so that the place can be
-// named. Where it differs from RFC 8259: an object's key cannot hold U+0000, and integers beyond 64 bits and reals beyond
-// double are errors. Reals are written with the first of 15, 16 or 17 digits that reads back to the same double; jansson's own dump would
-// write 0.1 as 0.10000000000000001. Some of its names are also ours: they are set aside while its header is read, and its
-// json_is_...() macros, which would then mix the two, are not used here.
+// What jansson leaves to us: nesting (it allows 2,048 levels; here 256) is looked at before it
+// parses, so that the place can be named. Where it differs from RFC 8259: an object's key cannot
+// hold U+0000, and integers beyond 64 bits and reals beyond double are errors. Reals are written
+// with the first of 15, 16 or 17 digits that reads back to the same double; jansson's own dump
+// would write 0.1 as 0.10000000000000001. Some of its names are also ours: they are set aside while
+// its header is read, and its json_is_...() macros, which would then mix the two, are not used
+// here.
 #define json_type   jansson_type
 #define JSON_OBJECT JANSSON_OBJECT
 #define JSON_ARRAY  JANSSON_ARRAY
@@ -59,7 +61,8 @@ static bool depth_ok(const char *text, size_t n, err *e)
         else if (c == '"')
             quoted = !quoted;
         else if (!quoted && (c == '[' || c == '{') && ++depth > DEPTH_MOST)
-            return err_set(e, ERR_FORMAT, "line %d column %d: JSON is nested deeper than %d levels", line, column, DEPTH_MOST);
+            return err_set(e, ERR_FORMAT, "line %d column %d: JSON is nested deeper than %d levels",
+                           line, column, DEPTH_MOST);
         else if (!quoted && (c == ']' || c == '}'))
             depth--;
     }
@@ -71,11 +74,13 @@ json *json_parse(const char *text, size_t n, err *e)
     json_error_t bad;
     if (!depth_ok(text, n, e))
         return NULL;
-    json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
+    json_t *j =
+        json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
     if (!j && json_error_code(&bad) == json_error_out_of_memory)
         base_checked(NULL, n);
     if (!j)
-        err_set(e, ERR_FORMAT, "line %d column %d: not valid JSON: %s", bad.line, bad.column, bad.text);
+        err_set(e, ERR_FORMAT, "line %d column %d: not valid JSON: %s", bad.line, bad.column,
+                bad.text);
     return out(j);
 }
 
@@ -92,8 +97,10 @@ json *json_clone(const json *j)
 json_kind json_type(const json *j)
 {
     static const json_kind kinds[] = {
-        [JANSSON_OBJECT] = JSON_OBJECT, [JANSSON_ARRAY] = JSON_ARRAY, [JANSSON_STRING] = JSON_STRING, [JSON_INTEGER] = JSON_NUMBER,
-        [JSON_REAL] = JSON_NUMBER,      [JSON_TRUE] = JSON_BOOL,      [JSON_FALSE] = JSON_BOOL,       [JANSSON_NULL] = JSON_NULL,
+        [JANSSON_OBJECT] = JSON_OBJECT, [JANSSON_ARRAY] = JSON_ARRAY,
+        [JANSSON_STRING] = JSON_STRING, [JSON_INTEGER] = JSON_NUMBER,
+        [JSON_REAL] = JSON_NUMBER,      [JSON_TRUE] = JSON_BOOL,
+        [JSON_FALSE] = JSON_BOOL,       [JANSSON_NULL] = JSON_NULL,
     };
     return j ? kinds[json_typeof(in(j))] : JSON_NONE;
 }
@@ -174,7 +181,8 @@ json *json_new_array(void)
     return base_checked(json_array(), 64);
 }
 
-// Text from outside, such as a file's name, may not be UTF-8: each byte that cannot be shown becomes U+FFFD.
+// Text from outside, such as a file's name, may not be UTF-8: each byte that cannot be shown
+// becomes U+FFFD.
 static json_t *text_value(const char *s)
 {
     if (!s)
@@ -265,7 +273,8 @@ static void dump_number(double v, strbuf *b)
     do
         snprintf(s, sizeof s, "%.*g", digits, v);
     while (strtod(s, NULL) != v && digits++ < 17);
-    strbuf_printf(b, strpbrk(s, ".e") ? "%s" : "%s.0", s); // a real stays a real when it is read again
+    // a real stays a real when it is read again
+    strbuf_printf(b, strpbrk(s, ".e") ? "%s" : "%s.0", s);
 }
 
 static void dump_scalar(json_t *j, strbuf *b)

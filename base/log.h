@@ -8,12 +8,14 @@
 typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN } log_level;
 
 typedef struct log_sink {
-    log_level least;                                              // what lies below is dropped
-    void (*write)(void *user, log_level level, const char *line); // one line, without newline; any thread
+    log_level least; // what lies below is dropped
+    // one line, without newline; any thread
+    void (*write)(void *user, log_level level, const char *line);
     void *user;
 } log_sink;
 
 // `s` may be NULL: silence.
-void log_say(const log_sink *s, log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_say(const log_sink *s, log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// order.c: radix sort (Knuth, "The Art of Computer Programming" 3, 5.2.5), with insertion for the few.
+// order.c: radix sort (Knuth, "The Art of Computer Programming" 3, 5.2.5), with insertion for the
+// few.
 #include "base/order.h"
 
 #include <stdbool.h>

@@ -11,7 +11,8 @@ typedef struct order_item {
     uint32_t index; // the caller's
 } order_item;
 
-// Sorts items[n] by key; `spare` has room for n more. Least significant digit first; digits in which all keys agree cost one look.
+// Sorts items[n] by key; `spare` has room for n more. Least significant digit first; digits in
+// which all keys agree cost one look.
 void order_items(order_item *items, order_item *spare, size_t n);
 
 #endif

@@ -21,7 +21,8 @@
 
 enum { KEPT = 8 << 20, PAD = 1 << 20 }; // bytes
 enum { FILES_MOST = 1 << 20 };
-enum { BUFFER = 1 << 17 }; // what can be sent without waiting for the other side; macOS has 8 KiB by itself
+// what can be sent without waiting for the other side; macOS has 8 KiB by itself
+enum { BUFFER = 1 << 17 };
 
 #ifdef MSG_NOSIGNAL
 enum { SEND_FLAGS = MSG_NOSIGNAL };
@@ -32,7 +33,8 @@ enum { SEND_FLAGS = 0 }; // macOS: the socket itself is told (SO_NOSIGPIPE)
 bool proc_pair(int fd[2], err *e)
 {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))
-        return err_errno(e, "cannot connect to a worker process; raise the limit of open files (ulimit -n)");
+        return err_errno(
+            e, "cannot connect to a worker process; raise the limit of open files (ulimit -n)");
     for (int i = 0; i < 2; i++) {
         fcntl(fd[i], F_SETFD, FD_CLOEXEC);
         setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &(int){BUFFER}, sizeof(int));
@@ -77,7 +79,9 @@ static bool close_listed(int keep)
 static void close_each(int keep)
 {
     struct rlimit files;
-    long most = getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur > FILES_MOST ? FILES_MOST : (long)files.rlim_cur;
+    long most = getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur > FILES_MOST
+                    ? FILES_MOST
+                    : (long)files.rlim_cur;
     for (int fd = 3; fd < most; fd++)
         if (fd != keep)
             close(fd);

@@ -18,15 +18,20 @@ static pcre2_code *compile(const char *pattern, regex_how how, err *e)
     PCRE2_SIZE at;
     PCRE2_UCHAR text[200];
     if (strlen(pattern) > PATTERN_MOST) {
-        (void)err_set(e, ERR_VALUE, "a pattern of %zu characters is longer than the %d that are taken", strlen(pattern), PATTERN_MOST);
+        (void)err_set(e, ERR_VALUE,
+                      "a pattern of %zu characters is longer than the %d that are taken",
+                      strlen(pattern), PATTERN_MOST);
         return NULL;
     }
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | (how == REGEX_WHOLE ? PCRE2_ENDANCHORED : 0);
-    pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
+    uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | (how == REGEX_WHOLE ? PCRE2_ENDANCHORED : 0);
+    pcre2_code *c =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
     if (c)
         return c;
     pcre2_get_error_message(code, text, sizeof text);
-    (void)err_set(e, ERR_VALUE, "'%s' is no regular expression: %s at character %zu", pattern, (const char *)text, (size_t)at + 1);
+    (void)err_set(e, ERR_VALUE, "'%s' is no regular expression: %s at character %zu", pattern,
+                  (const char *)text, (size_t)at + 1);
     return NULL;
 }
 
@@ -65,12 +70,15 @@ regex *regex_open(const char *pattern, regex_how how, err *e)
 
 bool regex_match(regex *r, const char *text, bool *found, err *e)
 {
-    int n = pcre2_match(r->code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, r->match, r->limits);
+    int n =
+        pcre2_match(r->code, (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, 0, r->match, r->limits);
     *found = n >= 0;
     r->text = n >= 0 ? text : NULL;
     return n >= 0 || n == PCRE2_ERROR_NOMATCH ||
-           err_set(e, ERR_VALUE, "'%s' cannot be matched against '%s' in reasonable time; write it without nested repetition", r->pattern,
-                   text);
+           err_set(e, ERR_VALUE,
+                   "'%s' cannot be matched against '%s' in reasonable time; write it without "
+                   "nested repetition",
+                   r->pattern, text);
 }
 
 void regex_close(regex *r)
@@ -84,7 +92,8 @@ void regex_close(regex *r)
     free(r);
 }
 
-// ---- Named groups: PCRE2's table has entries of one size, two bytes of the group's number and its name.
+// ---- Named groups: PCRE2's table has entries of one size, two bytes of the group's number and its
+// name.
 
 int regex_groups(const regex *r)
 {
@@ -119,11 +128,14 @@ const char *regex_group(const regex *r, int i, size_t *n)
 
 // ---- Once
 
-static bool run(const char *pattern, const char *text, regex_how how, bool *found, long *number, err *e)
+static bool run(const char *pattern, const char *text, regex_how how, bool *found, long *number,
+                err *e)
 {
     regex *r = regex_open(pattern, how, e);
     bool ok = r && regex_match(r, text, found, e);
-    *number = ok && *found ? group_number(text, pcre2_get_ovector_pointer(r->match), pcre2_get_ovector_count(r->match)) : -1;
+    *number = ok && *found ? group_number(text, pcre2_get_ovector_pointer(r->match),
+                                          pcre2_get_ovector_count(r->match))
+                           : -1;
     regex_close(r);
     return ok;
 }

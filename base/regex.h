@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// regex.h: regular expressions through PCRE2, known to base/regex.c alone. Its dialect is the one nearest to Python's `re`, in which PEFT
-// writes patterns; what Python spells otherwise is refused or means the same: (?P<name>..) and (?P=name) are understood, \Z is the end of
-// the text or before its last newline (Python: the end alone), and PCRE2's recursion and \K have no Python counterpart.
+// regex.h: regular expressions through PCRE2, known to base/regex.c alone. Its dialect is the one
+// nearest to Python's `re`, in which PEFT writes patterns; what Python spells otherwise is refused
+// or means the same: (?P<name>..) and (?P=name) are understood, \Z is the end of the text or before
+// its last newline (Python: the end alone), and PCRE2's recursion and \K have no Python
+// counterpart.
 //
 //     bool found;
 //     if (!regex_test("layers\\.[0-3]\\..*_proj", name, REGEX_WHOLE, &found, e)) ...     // the pattern itself is wrong
 //
-// Patterns come from files: a match that would take exponential time is ended and reported, as is a pattern that is too large.
+// Patterns come from files: a match that would take exponential time is ended and reported, as is a
+// pattern that is too large.
 #ifndef KMIDI_BASE_REGEX_H
 #define KMIDI_BASE_REGEX_H
 
@@ -21,9 +24,12 @@ typedef enum regex_how {
 } regex_how;
 
 // ERR_VALUE with the pattern and the place in it where it is wrong.
-bool regex_test(const char *pattern, const char *text, regex_how how, bool *found, err *e) MUST_CHECK;
-// The same; group 1, a number, into *number (-1 where nothing was found, the group is empty, or it is no number below 2^31).
-bool regex_number(const char *pattern, const char *text, regex_how how, long *number, err *e) MUST_CHECK;
+bool regex_test(const char *pattern, const char *text, regex_how how, bool *found,
+                err *e) MUST_CHECK;
+// The same; group 1, a number, into *number (-1 where nothing was found, the group is empty, or it
+// is no number below 2^31).
+bool regex_number(const char *pattern, const char *text, regex_how how, long *number,
+                  err *e) MUST_CHECK;
 
 // ---- A pattern with named groups, (?<speaker>\d+)_(?<label>\w+), for many texts
 typedef struct regex regex;
@@ -32,8 +38,9 @@ regex *regex_open(const char *pattern, regex_how how, err *e) MUST_CHECK;
 bool regex_match(regex *r, const char *text, bool *found, err *e) MUST_CHECK;
 int regex_groups(const regex *r); // that have names, in the order of these
 const char *regex_group_name(const regex *r, int i);
-const char *regex_group(const regex *r, int i, size_t *n); // of the last match; NULL: none, or the group took no part in it
-void regex_close(regex *r);                                // accepts NULL
+// of the last match; NULL: none, or the group took no part in it
+const char *regex_group(const regex *r, int i, size_t *n);
+void regex_close(regex *r); // accepts NULL
 
 const char *regex_library(void); // the library's version, as it calls itself
 

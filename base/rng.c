@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// rng.c: Philox4x32-10 (Salmon et al. 2011, section 3.4 and table 2), and what is made of its words.
+// rng.c: Philox4x32-10 (Salmon et al. 2011, section 3.4 and table 2), and what is made of its
+// words.
 //
-// How a number finds its words: the key is the seed mixed with a hash of the stream's name; the counter is
-// (element / 4, step low, step high, stream index), and element % 4 picks one of the four words, so that filling
-// a mask costs a quarter of a Philox a number. Normals and bounded integers need more bits an element: they take a counter of
-// their own, set apart by the upper bits of the fourth word. Permutations are drawn for every row that is learnt from: their
-// rounds are a finaliser each, a tenth of a Philox.
+// How a number finds its words: the key is the seed mixed with a hash of the stream's name; the
+// counter is (element / 4, step low, step high, stream index), and element % 4 picks one of the
+// four words, so that filling a mask costs a quarter of a Philox a number. Normals and bounded
+// integers need more bits an element: they take a counter of their own, set apart by the upper bits
+// of the fourth word. Permutations are drawn for every row that is learnt from: their rounds are a
+// finaliser each, a tenth of a Philox.
 #include "base/rng.h"
 
 #include <math.h>
@@ -92,8 +94,9 @@ static uint64_t feistel(uint64_t key, uint64_t x, int half)
     return left << half | right;
 }
 
-// The network's domain is the power of four above n; walking on until the value lies below n keeps it a bijection
-// (Black and Rogaway 2002). Domains below 256 would have too few permutations, so small n walk a little more.
+// The network's domain is the power of four above n; walking on until the value lies below n keeps
+// it a bijection (Black and Rogaway 2002). Domains below 256 would have too few permutations, so
+// small n walk a little more.
 uint64_t rng_permute(rng r, uint64_t step, uint64_t i, uint64_t n)
 {
     CHECK(i < n);

@@ -14,7 +14,8 @@
 static const struct {
     int which;
     const char *name, *counted;
-} limits[] = {{RLIMIT_AS, "ulimit -v", "VmSize: %" SCNu64}, {RLIMIT_DATA, "ulimit -d", "VmData: %" SCNu64}};
+} limits[] = {{RLIMIT_AS, "ulimit -v", "VmSize: %" SCNu64},
+              {RLIMIT_DATA, "ulimit -d", "VmData: %" SCNu64}};
 enum { LIMITS = sizeof limits / sizeof *limits };
 
 // A line of /proc/self/status, in bytes; false where there is none.
@@ -37,7 +38,8 @@ room room_read(void)
     for (int i = 0; i < LIMITS; i++) {
         struct rlimit l;
         uint64_t used = 0;
-        if (getrlimit(limits[i].which, &l) || l.rlim_cur == RLIM_INFINITY || !in_use(limits[i].counted, &used))
+        if (getrlimit(limits[i].which, &l) || l.rlim_cur == RLIM_INFINITY ||
+            !in_use(limits[i].counted, &used))
             continue;
         uint64_t limit = (uint64_t)l.rlim_cur, left = limit > used ? limit - used : 0;
         if (left < r.left)
@@ -61,10 +63,15 @@ bool room_refuse(err *e, const char *what, uint64_t bytes)
     char need[32], left[32];
     str_human_bytes(bytes, need);
     if (!r.name)
-        return err_set(e, ERR_MEMORY, "%s needs %s of address space, which the system refuses; close other programs, or allow more of it",
+        return err_set(e, ERR_MEMORY,
+                       "%s needs %s of address space, which the system refuses; close other "
+                       "programs, or allow more of it",
                        what, need);
     // In the unit of the shell's command, a little more than is missing.
     uint64_t enough = (r.limit - r.left + bytes + ((uint64_t)8 << 20)) >> 10;
-    return err_set(e, ERR_MEMORY, "%s needs %s of address space, and %s %" PRIu64 " leaves %s; set %s %" PRIu64 " or more", what, need,
-                   r.name, r.limit >> 10, str_human_bytes(r.left, left), r.name, (enough + 999) / 1000 * 1000);
+    return err_set(e, ERR_MEMORY,
+                   "%s needs %s of address space, and %s %" PRIu64 " leaves %s; set %s %" PRIu64
+                   " or more",
+                   what, need, r.name, r.limit >> 10, str_human_bytes(r.left, left), r.name,
+                   (enough + 999) / 1000 * 1000);
 }

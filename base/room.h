@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// room.h: how much memory the limits of the system leave this process (ulimit -v, ulimit -d), as grid engines and shells set them. They
-// count what is mapped, touched or not: a process of 60 MiB may need 400 MB of them.
+// room.h: how much memory the limits of the system leave this process (ulimit -v, ulimit -d), as
+// grid engines and shells set them. They count what is mapped, touched or not: a process of 60 MiB
+// may need 400 MB of them.
 #ifndef KMIDI_BASE_ROOM_H
 #define KMIDI_BASE_ROOM_H
 
@@ -10,16 +11,18 @@
 #include "base/err.h"
 
 typedef struct room {
-    uint64_t left;    // bytes that may still be mapped; UINT64_MAX: no limit, or a system that keeps none
+    // bytes that may still be mapped; UINT64_MAX: no limit, or a system that keeps none
+    uint64_t left;
     uint64_t limit;   // of which that is what is left
     const char *name; // "ulimit -v", "ulimit -d"; NULL: no limit
 } room;
 
 room room_read(void);
-// Whether the system would give `bytes` more right now: tried and given back, so that any reason to refuse them is seen.
+// Whether the system would give `bytes` more right now: tried and given back, so that any reason to
+// refuse them is seen.
 bool room_for(uint64_t bytes);
-// ERR_MEMORY with the limit that would do: "WHAT needs 256 MiB of address space, and ulimit -v 400000 leaves 97 MiB; set ulimit -v 563000
-// or more". Returns false.
+// ERR_MEMORY with the limit that would do: "WHAT needs 256 MiB of address space, and ulimit -v
+// 400000 leaves 97 MiB; set ulimit -v 563000 or more". Returns false.
 bool room_refuse(err *e, const char *what, uint64_t bytes);
 
 #endif

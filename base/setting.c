@@ -37,8 +37,9 @@ const setting_def *setting_find(const setting_def *table, size_t n, const char *
     const char *near = str_nearest(name, names, n);
     strbuf all = {0};
     list_names(names, n, &all);
-    err_set(e, ERR_CONFIG, "unknown setting '%s'%s%s%s; it may be %s", name, near ? ", did you mean '" : "", near ? near : "",
-            near ? "'?" : "", all.s ? all.s : "none");
+    err_set(e, ERR_CONFIG, "unknown setting '%s'%s%s%s; it may be %s", name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "",
+            all.s ? all.s : "none");
     strbuf_free(&all);
     return NULL;
 }
@@ -54,8 +55,9 @@ static bool parse_choice(const setting_def *d, int *v, const char *text, err *e)
     const char *near = str_nearest(text, d->choices, n);
     strbuf all = {0};
     list_names(d->choices, n, &all);
-    err_set(e, ERR_CONFIG, "%s: '%s'%s%s%s; it may be %s", d->name, text, near ? ", did you mean '" : " is not one of its values",
-            near ? near : "", near ? "'?" : "", all.s);
+    err_set(e, ERR_CONFIG, "%s: '%s'%s%s%s; it may be %s", d->name, text,
+            near ? ", did you mean '" : " is not one of its values", near ? near : "",
+            near ? "'?" : "", all.s);
     strbuf_free(&all);
     return false;
 }
@@ -70,9 +72,11 @@ static bool parse_number(const setting_def *d, double *v, const char *text, err 
     double x = strtod(text, &end);
     bool whole = d->kind != SETTING_INT || x == floor(x);
     bool word_only = d->zero && x == 0 && d->least <= 0; // 0 itself stands for the word
-    if (end == text || *end || !whole || !isfinite(x) || ((x < d->least || x > d->most) && !word_only))
-        return err_set(e, ERR_CONFIG, "%s: '%s' is not a%s number from %g to %g%s%s", d->name, text, d->kind == SETTING_INT ? " whole" : "",
-                       d->least, d->most, d->zero ? " or " : "", d->zero ? d->zero : "");
+    if (end == text || *end || !whole || !isfinite(x) ||
+        ((x < d->least || x > d->most) && !word_only))
+        return err_set(e, ERR_CONFIG, "%s: '%s' is not a%s number from %g to %g%s%s", d->name, text,
+                       d->kind == SETTING_INT ? " whole" : "", d->least, d->most,
+                       d->zero ? " or " : "", d->zero ? d->zero : "");
     *v = x;
     return true;
 }
@@ -98,7 +102,8 @@ bool setting_parse(const setting_def *d, void *s, const char *text, err *e)
     return true;
 }
 
-// The shortest decimal that reads back as the same double (17 digits always do); settings are finite and below 10^20.
+// The shortest decimal that reads back as the same double (17 digits always do); settings are
+// finite and below 10^20.
 static void print_number(double v, strbuf *out)
 {
     char text[40];

@@ -73,7 +73,8 @@ static int distance(const char *a, int na, const char *b, int nb)
             int d = up[j - 1] + (folded(a[i - 1]) != folded(b[j - 1]));
             d = up[j] + 1 < d ? up[j] + 1 : d;
             d = row[j - 1] + 1 < d ? row[j - 1] + 1 : d;
-            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) && folded(a[i - 2]) == folded(b[j - 1]) && before[j - 2] + 1 < d)
+            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
+                folded(a[i - 2]) == folded(b[j - 1]) && before[j - 2] + 1 < d)
                 d = before[j - 2] + 1;
             row[j] = d;
         }
@@ -102,7 +103,8 @@ const char *str_nearest(const char *name, const char *const *candidates, size_t 
 
 void strbuf_quote(strbuf *b, const char *word)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-:=,@%^";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-:=,@%^";
     if (*word && strspn(word, plain) == strlen(word)) {
         strbuf_printf(b, "%s", word);
         return;
@@ -160,9 +162,10 @@ bool str_utf8(const char *s, size_t n)
     static const struct {
         unsigned char lo, hi, second_lo, second_hi;
         int more;
-    } forms[] = {{0x00, 0x7f, 0, 0, 0},       {0xc2, 0xdf, 0x80, 0xbf, 1}, {0xe0, 0xe0, 0xa0, 0xbf, 2},
-                 {0xe1, 0xec, 0x80, 0xbf, 2}, {0xed, 0xed, 0x80, 0x9f, 2}, {0xee, 0xef, 0x80, 0xbf, 2},
-                 {0xf0, 0xf0, 0x90, 0xbf, 3}, {0xf1, 0xf3, 0x80, 0xbf, 3}, {0xf4, 0xf4, 0x80, 0x8f, 3}};
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 0},       {0xc2, 0xdf, 0x80, 0xbf, 1}, {0xe0, 0xe0, 0xa0, 0xbf, 2},
+        {0xe1, 0xec, 0x80, 0xbf, 2}, {0xed, 0xed, 0x80, 0x9f, 2}, {0xee, 0xef, 0x80, 0xbf, 2},
+        {0xf0, 0xf0, 0x90, 0xbf, 3}, {0xf1, 0xf3, 0x80, 0xbf, 3}, {0xf4, 0xf4, 0x80, 0x8f, 3}};
     const unsigned char *p = (const unsigned char *)s;
     for (size_t i = 0; i < n;) {
         size_t f = 0, count = sizeof forms / sizeof *forms;
@@ -172,7 +175,8 @@ bool str_utf8(const char *s, size_t n)
             return false;
         for (int k = 1; k <= forms[f].more; k++) {
             unsigned char c = p[i + (size_t)k];
-            if (c < (k == 1 ? forms[f].second_lo : 0x80) || c > (k == 1 ? forms[f].second_hi : 0xbf))
+            if (c < (k == 1 ? forms[f].second_lo : 0x80) ||
+                c > (k == 1 ? forms[f].second_hi : 0xbf))
                 return false;
         }
         i += (size_t)forms[f].more + 1;
@@ -180,7 +184,8 @@ bool str_utf8(const char *s, size_t n)
     return true;
 }
 
-// Behind a number: "", "B", or K M G T with "", "B" (decimal then, as disks are sold) or "iB". 0 for anything else.
+// Behind a number: "", "B", or K M G T with "", "B" (decimal then, as disks are sold) or "iB". 0
+// for anything else.
 static uint64_t unit_of(const char *s)
 {
     if (!*s || ((*s == 'b' || *s == 'B') && !s[1]))
@@ -190,7 +195,8 @@ static uint64_t unit_of(const char *s)
         return 0;
     const char *rest = s + 1;
     bool decimal = (rest[0] == 'b' || rest[0] == 'B') && !rest[1];
-    bool binary = !*rest || ((rest[0] == 'i' || rest[0] == 'I') && (!rest[1] || ((rest[1] == 'b' || rest[1] == 'B') && !rest[2])));
+    bool binary = !*rest || ((rest[0] == 'i' || rest[0] == 'I') &&
+                             (!rest[1] || ((rest[1] == 'b' || rest[1] == 'B') && !rest[2])));
     uint64_t unit = 1;
     for (const char *p = letters; p <= at; p++)
         unit *= decimal ? 1000 : 1024;

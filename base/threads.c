@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// threads.c: each worker has a ticket of its own. The caller writes a new number into the tickets of those it needs, so
-// that a run on two threads leaves the others asleep; a worker spins on its ticket for some tens of microseconds, which covers
-// the gap between two nodes of a graph, and then sleeps on its condition variable.
+// threads.c: each worker has a ticket of its own. The caller writes a new number into the tickets
+// of those it needs, so that a run on two threads leaves the others asleep; a worker spins on its
+// ticket for some tens of microseconds, which covers the gap between two nodes of a graph, and then
+// sleeps on its condition variable.
 //
-// Sleeping cannot miss a ticket: the worker says `asleep` before it looks at the ticket a last time, the caller writes the
-// ticket before it looks at `asleep` (all sequentially consistent), so at least one of them sees the other.
+// Sleeping cannot miss a ticket: the worker says `asleep` before it looks at the ticket a last
+// time, the caller writes the ticket before it looks at `asleep` (all sequentially consistent), so
+// at least one of them sees the other.
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -29,7 +31,8 @@ typedef struct worker {
     int index;
 } worker;
 
-// What is left of a thread's share, in blocks: the first in the upper half, the one behind the last in the lower. A line each.
+// What is left of a thread's share, in blocks: the first in the upper half, the one behind the last
+// in the lower. A line each.
 typedef struct share {
     _Alignas(LINE) atomic_uint_least64_t left;
 } share;
@@ -198,13 +201,17 @@ threads *threads_open(int count, err *e)
     }
     threads *t = aligned_zeroed(sizeof *t);
     t->count = count;
-    t->spin = count <= hw_cores(); // with more threads than cores, spinning takes the core from the one waited for
+    // with more threads than cores, spinning takes the core from the one waited for
+    t->spin = count <= hw_cores();
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->done, NULL);
     t->workers = aligned_zeroed((size_t)count * sizeof *t->workers);
     t->shares = aligned_zeroed((size_t)count * sizeof *t->shares);
     if (!start_workers(t)) {
-        err_set(e, ERR_MEMORY, "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)", t->started, count - 1);
+        err_set(
+            e, ERR_MEMORY,
+            "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)",
+            t->started, count - 1);
         threads_close(t);
         return NULL;
     }
@@ -250,7 +257,8 @@ int64_t threads_watched(const threads *t)
     return n == 0 || n < t->room ? n : t->room;
 }
 
-// A run inside a run, or from a second thread, does its parts one after the other: same split, same result.
+// A run inside a run, or from a second thread, does its parts one after the other: same split, same
+// result.
 static void run_in_turn(int count, thread_fn *fn, void *arg)
 {
     for (int i = 0; i < count; i++)
@@ -291,7 +299,8 @@ typedef struct share_job {
     void *arg;
 } share_job;
 
-enum { PIECES = 4 }; // what is left of a share is taken by this part of it: large pieces first, single blocks at the end
+// what is left of a share is taken by this part of it: large pieces first, single blocks at the end
+enum { PIECES = 4 };
 
 static uint64_t blocks_left(uint64_t first, uint64_t end)
 {
@@ -307,7 +316,8 @@ static bool take(share *s, bool own, int64_t *first, int64_t *end)
         if (lo >= hi)
             return false;
         uint64_t n = (hi - lo + PIECES - 1) / PIECES;
-        if (atomic_compare_exchange_weak(&s->left, &left, own ? blocks_left(lo + n, hi) : blocks_left(lo, hi - n))) {
+        if (atomic_compare_exchange_weak(&s->left, &left,
+                                         own ? blocks_left(lo + n, hi) : blocks_left(lo, hi - n))) {
             *first = (int64_t)(own ? lo : hi - n), *end = *first + (int64_t)n;
             return true;
         }
@@ -334,6 +344,7 @@ void threads_share(threads *t, int count, int64_t n, int64_t grain, threads_part
         return;
     }
     for (int i = 0; i < count; i++)
-        atomic_store(&t->shares[i].left, blocks_left((uint64_t)(blocks * i / count), (uint64_t)(blocks * (i + 1) / count)));
+        atomic_store(&t->shares[i].left, blocks_left((uint64_t)(blocks * i / count),
+                                                     (uint64_t)(blocks * (i + 1) / count)));
     fork_join(t, count, work_on_shares, &(share_job){t->shares, n, grain, fn, arg});
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // variant.h: one source, several vector widths.
 //
-// A file with VARIANT() in it (most of autograd/ops, autograd/optim and data/features) is compiled once
-// for each width: v4 (AVX-512), v3 (AVX2 and FMA) and base (what every machine of the family has; the
-// only one outside x86). Everything in such a file is static but for its one definition, whose name
-// goes through VARIANT():
+// A file with VARIANT() in it (most of autograd/ops, autograd/optim and data/features) is compiled
+// once for each width: v4 (AVX-512), v3 (AVX2 and FMA) and base (what every machine of the family
+// has; the only one outside x86). Everything in such a file is static but for its one definition,
+// whose name goes through VARIANT():
 //
 //     const op_def VARIANT(op_relu) = { ... };          // op_relu_v4, op_relu_v3, op_relu_base
 //
-// The room's table (ops.c, optim.c, features.c) lists all of them and picks a column by variant_best(). KMIDI_ISA=v3 forces one.
+// The room's table (ops.c, optim.c, features.c) lists all of them and picks a column by
+// variant_best(). KMIDI_ISA=v3 forces one.
 #ifndef KMIDI_BASE_VARIANT_H
 #define KMIDI_BASE_VARIANT_H
 
@@ -23,18 +24,19 @@ typedef enum variant { VARIANT_BASE, VARIANT_V3, VARIANT_V4, VARIANT_COUNT } var
 variant variant_best(void);          // what this CPU has, or what KMIDI_ISA names
 const char *variant_name(variant v); // "base", "v3", "v4"
 
-// For tables: VARIANT_ROW(op_relu) is {&op_relu_base, &op_relu_v3, &op_relu_v4}, as far as they were built.
+// For tables: VARIANT_ROW(op_relu) is {&op_relu_base, &op_relu_v3, &op_relu_v4}, as far as they
+// were built.
 #ifdef KMIDI_HAS_v4
 #define VARIANT_EXTERN(T, name) extern const T name##_base, name##_v3, name##_v4;
-#define VARIANT_ROW(name)                                                                                                                  \
-    {                                                                                                                                      \
-        &name##_base, &name##_v3, &name##_v4                                                                                               \
+#define VARIANT_ROW(name)                                                                          \
+    {                                                                                              \
+        &name##_base, &name##_v3, &name##_v4                                                       \
     }
 #else
 #define VARIANT_EXTERN(T, name) extern const T name##_base;
-#define VARIANT_ROW(name)                                                                                                                  \
-    {                                                                                                                                      \
-        &name##_base, &name##_base, &name##_base                                                                                           \
+#define VARIANT_ROW(name)                                                                          \
+    {                                                                                              \
+        &name##_base, &name##_base, &name##_base                                                   \
     }
 #endif
 

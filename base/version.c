@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// version.c: the git revision, from a header that the Makefile writes anew only when the revision changed.
+// version.c: the git revision, from a header that the Makefile writes anew only when the revision
+// changed.
 #include "base/version.h"
 
 #include "revision.h"

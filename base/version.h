@@ -5,6 +5,7 @@
 
 #define KMIDI_VERSION "0.1.0"
 
-const char *version_revision(void); // of git at build time, "-dirty" behind it where files were changed; "unknown" outside a repository
+// of git at build time, "-dirty" behind it where files were changed; "unknown" outside a repository
+const char *version_revision(void);
 
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// vmath.h: exp, log, tanh, sigmoid, erf in branch-free single precision, for the inside of loops that must vectorise.
+// vmath.h: exp, log, tanh, sigmoid, erf in branch-free single precision, for the inside of loops
+// that must vectorise.
 //
-// Looked at SLEEF (in Debian): its functions are calls on registers of one fixed width, chosen by intrinsics; inside a kernel that is
-// compiled for each width, inline polynomials vectorise by themselves and stay in registers. Cephes' coefficients (Moshier,
-// single precision); errors in units of the last place are measured in tests/base/vmath.c.
+// Looked at SLEEF (in Debian): its functions are calls on registers of one fixed width, chosen by
+// intrinsics; inside a kernel that is compiled for each width, inline polynomials vectorise by
+// themselves and stay in registers. Cephes' coefficients (Moshier, single precision); errors in
+// units of the last place are measured in tests/base/vmath.c.
 #ifndef KMIDI_BASE_VMATH_H
 #define KMIDI_BASE_VMATH_H
 
@@ -64,8 +66,9 @@ static inline float vm_log(float x)
     int32_t e = (int32_t)(bits >> 23) - 126;
     bits = (bits & 0x007fffffu) | 0x3f000000u;
     float m;
-    memcpy(&m, &bits, sizeof m);               // in [0.5, 1)
-    int32_t below = m < 0.707106781186547524f; // an integer: a choice of two constants would be made a branch, and not vectorise
+    memcpy(&m, &bits, sizeof m); // in [0.5, 1)
+    // an integer: a choice of two constants would be made a branch, and not vectorise
+    int32_t below = m < 0.707106781186547524f;
     float low = (float)below, ef = (float)(e - below);
     m = m + low * m - 1.0f;
     float z = m * m;
@@ -84,7 +87,8 @@ static inline float vm_log(float x)
     return m + y + ef * 0.693359375f;
 }
 
-// erf (Abramowitz and Stegun 7.1.26 refined is too coarse: this is the rational form of W. J. Cody as used by Eigen), |error| < 3e-7.
+// erf (Abramowitz and Stegun 7.1.26 refined is too coarse: this is the rational form of W. J. Cody
+// as used by Eigen), |error| < 3e-7.
 static inline float vm_erf(float x)
 {
     x = x < -4.0f ? -4.0f : x;

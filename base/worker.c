@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // worker.c: the caller's side of worker.h (the other: worker_child.c).
 //
-// Each worker has a queue of items that were sent to it and not answered, the first being the one it works on; a second lies ready in the
-// socket, so that it never waits for us. When a worker is lost, the first of its queue is the one to blame, and the rest is sent elsewhere.
-// Items are small enough to fit into a socket's buffer, so sending never waits; results are read as they come, so that no worker waits long
-// for a slow caller. Where results pile up behind a slow item, those that the caller does not wait for are left in their workers.
+// Each worker has a queue of items that were sent to it and not answered, the first being the one
+// it works on; a second lies ready in the socket, so that it never waits for us. When a worker is
+// lost, the first of its queue is the one to blame, and the rest is sent elsewhere. Items are small
+// enough to fit into a socket's buffer, so sending never waits; results are read as they come, so
+// that no worker waits long for a slow caller. Where results pile up behind a slow item, those that
+// the caller does not wait for are left in their workers.
 #include "base/worker.h"
 
 #include <errno.h>
@@ -20,8 +22,10 @@
 #include "base/proc.h"
 #include "base/worker_internal.h"
 
-enum { QUEUE = 2, WAIT_MOST = 500 };           // items; milliseconds until the caller's env is asked again
-enum { HELD_MOST = 32 << 20, KEPT = 1 << 16 }; // bytes of results that wait for the caller; of memory that an entry keeps
+// items; milliseconds until the caller's env is asked again
+enum { QUEUE = 2, WAIT_MOST = 500 };
+// bytes of results that wait for the caller; of memory that an entry keeps
+enum { HELD_MOST = 32 << 20, KEPT = 1 << 16 };
 #define NOTHING SIZE_MAX
 
 typedef enum entry_state { ENTRY_WAITS, ENTRY_SENT, ENTRY_DONE } entry_state;
@@ -42,7 +46,8 @@ typedef struct slot {
     int queued;
     double since;     // when it began with the first
     worker_head head; // of its answer
-    size_t got;       // bytes of the answer so far, its head included; the others are in the entry's result
+    // bytes of the answer so far, its head included; the others are in the entry's result
+    size_t got;
 } slot;
 
 struct workers {
@@ -82,7 +87,8 @@ static bool start(workers *w, slot *s, err *e)
     if (s->pid < 0) {
         s->pid = 0;
         close(fd[0]);
-        return err_errno(e, "cannot start a worker process; lower jobs or raise the limit of processes (ulimit -u)");
+        return err_errno(e, "cannot start a worker process; lower jobs or raise the limit of "
+                            "processes (ulimit -u)");
     }
     s->fd = fd[0];
     return true;
@@ -165,13 +171,19 @@ static void blame(workers *w, entry *x, err_code code, int status)
     strbuf *text = &x->result;
     text->len = 0;
     if (code == ERR_TIMEOUT)
-        strbuf_printf(text, "it took longer than %g seconds and was stopped; leave it out", w->o.seconds);
+        strbuf_printf(text, "it took longer than %g seconds and was stopped; leave it out",
+                      w->o.seconds);
     else if (code == ERR_MEMORY)
         strbuf_printf(text, "it takes more memory than a file may; leave it out");
     else if (WIFSIGNALED(status))
-        strbuf_printf(text, "the process that worked on it crashed (%s); it is likely damaged, leave it out", strsignal(WTERMSIG(status)));
+        strbuf_printf(
+            text, "the process that worked on it crashed (%s); it is likely damaged, leave it out",
+            strsignal(WTERMSIG(status)));
     else
-        strbuf_printf(text, "the process that worked on it ended (status %d); it is likely damaged, leave it out", WEXITSTATUS(status));
+        strbuf_printf(
+            text,
+            "the process that worked on it ended (status %d); it is likely damaged, leave it out",
+            WEXITSTATUS(status));
     x->state = ENTRY_DONE;
     x->ok = false, x->lost = true, x->code = code;
     w->held += text->len;
@@ -197,12 +209,14 @@ static void lose(workers *w, slot *s, bool late)
 
 // ---- Answers
 
-// Bytes of the answer as they are there: its head, then the result, each behind what came before. As read().
+// Bytes of the answer as they are there: its head, then the result, each behind what came before.
+// As read().
 static ssize_t receive(slot *s, entry *x)
 {
     if (s->got < sizeof s->head)
         return recv(s->fd, (char *)&s->head + s->got, sizeof s->head - s->got, MSG_DONTWAIT);
-    return recv(s->fd, x->result.s + x->result.len, (size_t)s->head.n - x->result.len, MSG_DONTWAIT);
+    return recv(s->fd, x->result.s + x->result.len, (size_t)s->head.n - x->result.len,
+                MSG_DONTWAIT);
 }
 
 static bool begin_result(const workers *w, const slot *s, entry *x)
@@ -271,8 +285,8 @@ static int patience(const workers *w)
     return least > 0 ? (int)(least * 1e3) + 1 : 0;
 }
 
-// Waits up to `wait` milliseconds for answers, and deals with what came. The time of a worker that is paused does not count; its own clock
-// ends it if it loops.
+// Waits up to `wait` milliseconds for answers, and deals with what came. The time of a worker that
+// is paused does not count; its own clock ends it if it loops.
 static bool pump(workers *w, int wait, err *e)
 {
     for (int i = 0; i < w->o.count; i++) {
@@ -346,7 +360,9 @@ bool workers_put(workers *w, const void *item, size_t n, err *e)
 {
     CHECK(workers_room(w) > 0);
     if (n > WORKER_ITEM)
-        return err_set(e, ERR_VALUE, "an item of %zu bytes is too long for a worker; %d is the most", n, WORKER_ITEM);
+        return err_set(e, ERR_VALUE,
+                       "an item of %zu bytes is too long for a worker; %d is the most", n,
+                       WORKER_ITEM);
     entry *x = entry_at(w, w->next++);
     free(x->item);
     x->item = base_checked(malloc(n + 1), n + 1);
@@ -362,7 +378,8 @@ bool workers_take(workers *w, worker_result *r, err *e)
     entry *x = entry_at(w, w->first);
     while (x->state != ENTRY_DONE) {
         if (w->o.env && env_stop(w->o.env))
-            return err_set(e, ERR_STOPPED, "stopped with %zu items under way", workers_under_way(w));
+            return err_set(e, ERR_STOPPED, "stopped with %zu items under way",
+                           workers_under_way(w));
         if (!pump(w, patience(w), e))
             return false;
     }
@@ -382,7 +399,8 @@ bool workers_take(workers *w, worker_result *r, err *e)
     return true;
 }
 
-bool worker_run(const worker_options *o, const char *name, const void *item, size_t n, strbuf *out, err *e)
+bool worker_run(const worker_options *o, const char *name, const void *item, size_t n, strbuf *out,
+                err *e)
 {
     worker_options one = *o;
     worker_result r;
@@ -392,7 +410,8 @@ bool worker_run(const worker_options *o, const char *name, const void *item, siz
     if (ok && r.ok)
         strbuf_add(out, r.bytes, r.n);
     else if (ok)
-        ok = err_set(e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? name : "", r.lost ? "': " : "", r.e.text);
+        ok = err_set(e, r.e.code, "%s%s%s%s", r.lost ? "'" : "", r.lost ? name : "",
+                     r.lost ? "': " : "", r.e.text);
     workers_close(w);
     return ok;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// worker_child.c: what a worker process does (worker.h): an item in, its result out, until the caller is gone.
+// worker_child.c: what a worker process does (worker.h): an item in, its result out, until the
+// caller is gone.
 //
-// Running out of memory must not look like a crash, but libraries abort over it. So a worker that is about to be killed by a signal looks
-// whether there is any memory left.
+// Running out of memory must not look like a crash, but libraries abort over it. So a worker that
+// is about to be killed by a signal looks whether there is any memory left.
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -34,8 +35,9 @@ static void set_signals(void)
     sigemptyset(&last.sa_mask);
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
         sigaction(deadly[i], &last, NULL);
-    // ^C goes to all of the terminal's processes, a scheduler's signals to all of a job's: the caller decides what becomes of them. A
-    // worker that ended by itself would have its item blamed.
+    // ^C goes to all of the terminal's processes, a scheduler's signals to all of a job's: the
+    // caller decides what becomes of them. A worker that ended by itself would have its item
+    // blamed.
     static const int callers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
     for (size_t i = 0; i < sizeof callers / sizeof *callers; i++)
         signal(callers[i], SIG_IGN);
@@ -70,12 +72,17 @@ static bool answer(int fd, bool ok, const err *e, const strbuf *out)
     size_t n = 0;
     while (!ok && e->text[n])
         n++;
-    worker_head head = {.magic = WORKER_MAGIC, .code = ok ? ERR_NONE : e->code ? (int32_t)e->code : ERR_INTERNAL, .n = ok ? out->len : n};
-    return write_all(fd, &head, sizeof head) && write_all(fd, ok ? out->s : e->text, (size_t)head.n);
+    worker_head head = {.magic = WORKER_MAGIC,
+                        .code = ok        ? ERR_NONE
+                                : e->code ? (int32_t)e->code
+                                          : ERR_INTERNAL,
+                        .n = ok ? out->len : n};
+    return write_all(fd, &head, sizeof head) &&
+           write_all(fd, ok ? out->s : e->text, (size_t)head.n);
 }
 
-// The alarm is for a caller that was killed while this loops for ever (where systems do not see to it), or that does not listen just now;
-// else the caller is quicker.
+// The alarm is for a caller that was killed while this loops for ever (where systems do not see to
+// it), or that does not listen just now; else the caller is quicker.
 _Noreturn void worker_child(const worker_options *o, int fd)
 {
     char item[WORKER_ITEM + 1];
@@ -85,7 +92,8 @@ _Noreturn void worker_child(const worker_options *o, int fd)
     proc_limit(o->memory);
     proc_keep_memory(); // a third more piano pieces a second
     base_on_oom(exhausted);
-    while (read_all(fd, &head, sizeof head) && head.n <= WORKER_ITEM && read_all(fd, item, (size_t)head.n)) {
+    while (read_all(fd, &head, sizeof head) && head.n <= WORKER_ITEM &&
+           read_all(fd, item, (size_t)head.n)) {
         err e = {0};
         strbuf out = {0};
         item[head.n] = 0;

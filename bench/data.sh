@@ -1,16 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# data.sh: the speed of kmidi prepare beside MidiTok's, in turns in the same minutes of the same machine; writes bench/DATA.md.
+# data.sh: the speed of kmidi prepare beside MidiTok's, in turns in the same minutes of the same
+# machine; writes bench/DATA.md.
 #
 #     PEERS=DIR bench/data.sh FOLDER      FOLDER holds lakh/, maestro-v3.0.0/ and emopia/; DIR/torch/bin/python has MidiTok and symusic
 #
 #   REFERENCE=DIR   folder of data_speed.py (default ../shared/reference)     ROUNDS=3   how often ours and the peer take turns
 #   JOBS=2          worker processes of ours; MidiTok has one                 WORK=DIR   folder for the files (default: a new one, removed)
 #
-# MIDI: from files to shards of tokens and midi_stats, the whole command: list, read, parse, split, write, sync. A small set would be over
-# in milliseconds, so its files are linked under new names until there are COPIES of each; MidiTok reads at most 60 of a set, one after the
-# other, and writes nothing. Audio: an hour of 16-bit noise at 44.1 kHz as 60 wav files, to mel of 2,048 samples, hop 512, 128 bands, at its
-# own rate and resampled to 16 and 22.05 kHz. CPU seconds are those of all processes: with both cores free, JOBS times the files a CPU second.
+# MIDI: from files to shards of tokens and midi_stats, the whole command: list, read, parse, split,
+# write, sync. A small set would be over in milliseconds, so its files are linked under new names
+# until there are COPIES of each; MidiTok reads at most 60 of a set, one after the other, and writes
+# nothing. Audio: an hour of 16-bit noise at 44.1 kHz as 60 wav files, to mel of 2,048 samples, hop
+# 512, 128 bands, at its own rate and resampled to 16 and 22.05 kHz. CPU seconds are those of all
+# processes: with both cores free, JOBS times the files a CPU second.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:?the folder of the datasets}

@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# emopia.sh: how well the emotion recogniser tells the four quadrants of EMOPIA by ear. Renders the MIDI with a General MIDI piano, prepares,
-# trains one run a seed, and judges the last weights of each on the official validation split (docs/emopia.md has the figures). Not one of
-# the tests: rendering takes five minutes, training one a seed.
+# emopia.sh: how well the emotion recogniser tells the four quadrants of EMOPIA by ear. Renders the
+# MIDI with a General MIDI piano, prepares, trains one run a seed, and judges the last weights of
+# each on the official validation split (docs/emopia.md has the figures). Not one of the tests:
+# rendering takes five minutes, training one a seed.
 #
 #   bench/emopia.sh [DIR]     DIR keeps audio, shards and runs (default /tmp/emopia); what is there already is not made again
 #   EMOPIA=DIR                midis/ and labels.csv (default ../shared/data/emopia)
 #   SOUNDFONT=FILE            default /usr/share/sounds/sf2/FluidR3_GM.sf2 (Debian: fluid-soundfont-gm); the command fluidsynth is needed too
 #   SEEDS="1 2 3"             THREADS=1       SET="key=value ..." for the training, MEL="mel.key=value ..." for the frames
 #
-# Q1 is high valence and arousal, Q2 tense (low valence, high arousal), Q3 low in both, Q4 calm (high valence, low arousal).
+# Q1 is high valence and arousal, Q2 tense (low valence, high arousal), Q3 low in both, Q4 calm
+# (high valence, low arousal).
 set -eu
 cd "$(dirname "$0")/.."
 DIR=${1:-/tmp/emopia}
@@ -31,7 +33,8 @@ render() { # id
     mv "$out.part" "$out"
 }
 
-# "items right arousal valence" of the confusion matrix in a line of `kmidi eval --json`; rows and columns Q1 to Q4.
+# "items right arousal valence" of the confusion matrix in a line of `kmidi eval --json`; rows and
+# columns Q1 to Q4.
 judge() {
     sed -n 's/.*"confusion": *\(\[\[.*\]\]\).*/\1/p' | tr -c '0-9\n' ' ' | awk '{
         for (i = 0; i < 4; i++) for (k = 0; k < 4; k++) {
@@ -44,7 +47,8 @@ judge() {
 }
 
 mkdir -p "$DIR/audio"
-# id,path,song_id,quadrant,label,valence,arousal,split; "extra" are clips that the official lists leave out
+# id,path,song_id,quadrant,label,valence,arousal,split; "extra" are clips that the official lists
+# leave out
 awk -F, 'NR > 1 && $8 != "extra" {printf "{\"path\": \"audio/%s.flac\", \"label\": \"%s\", \"valence\": %s, \"arousal\": %s, \"song\": \"%s\", \"split\": \"%s\"}\n", $1, $4, $6, $7, $3, $8}' \
     "$EMOPIA/labels.csv" >"$DIR/manifest.jsonl"
 awk -F, 'NR > 1 && $8 != "extra" {print $1}' "$EMOPIA/labels.csv" | while read -r id; do render "$id"; done

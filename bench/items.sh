@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# items.sh: kmidi prepare of very many items: does memory stay, and are the shards the same when it was killed three times on the way?
+# items.sh: kmidi prepare of very many items: does memory stay, and are the shards the same when it
+# was killed three times on the way?
 #
 #     bench/items.sh midi FOLDER [COUNT...]      MIDI files below FOLDER, hard-linked under new names; COUNT: 10000 100000
 #     bench/items.sh audio FOLDER [COUNT...]     wav files, by a manifest
 #
-# One line a COUNT: seconds, items a second, peak of the sum of all processes' proportional memory (PSS, sampled ten times a second), and
-# whether the killed runs ended with the same bytes. Linux only (/proc). WORK names the folder for it, KMIDI the program, JOBS the jobs.
+# One line a COUNT: seconds, items a second, peak of the sum of all processes' proportional memory
+# (PSS, sampled ten times a second), and whether the killed runs ended with the same bytes. Linux
+# only (/proc). WORK names the folder for it, KMIDI the program, JOBS the jobs.
 set -eu
 kind=${1:?midi or audio} folder=${2:?a folder of files}
 shift 2

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# lib.sh: what the tables have in common: settings (run.sh says what they mean), figures out of JSON lines, medians, and one measurement of
-# ours or of a peer. A figure is kept in $tmp/NAME, a line a round; a measurement that fails or takes too long leaves none and shows as "-".
+# lib.sh: what the tables have in common: settings (run.sh says what they mean), figures out of JSON
+# lines, medians, and one measurement of ours or of a peer. A figure is kept in $tmp/NAME, a line a
+# round; a measurement that fails or takes too long leaves none and shows as "-".
 REFERENCE=${REFERENCE:-../shared/reference}
 SECONDS_EACH=${SECONDS_EACH:-2}
 ROUNDS=${ROUNDS:-3}
@@ -47,7 +48,8 @@ keep() ( # prefix field...
 )
 figure() { median "m.$1.$2"; }
 
-# A model of a list of "name:batch:length". The small transformer is the one of configs/emotion_midi_transformer_small.yaml.
+# A model of a list of "name:batch:length". The small transformer is the one of
+# configs/emotion_midi_transformer_small.yaml.
 SMALL="layers=4 dim=128 heads=4 ffn=512 cross=0"
 model_of() { case $1 in transformer_small) echo emotion_midi_transformer ;; *) echo "$1" ;; esac; }
 sizes_of() { case $1 in transformer_small) echo "$SMALL" ;; esac; }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# run.sh: speed and memory beside the peers, as ratios from the same minutes of the same machine. `make bench` runs it and keeps bench/RESULTS.md.
+# run.sh: speed and memory beside the peers, as ratios from the same minutes of the same machine.
+# `make bench` runs it and keeps bench/RESULTS.md.
 #
 #   bench/run.sh [TABLE...]     models growth mel tokens generate startup; without a name all of them. RESULTS.md keeps the tables that were not made.
 #

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# table_generate.sh: tokens a second that emotion_midi_transformer draws behind its cache, beside PyTorch with a cache of keys and values and
-# ONNX Runtime with the step that `kmidi export --with-past` writes (ONNX=FILE).
+# table_generate.sh: tokens a second that emotion_midi_transformer draws behind its cache, beside
+# PyTorch with a cache of keys and values and ONNX Runtime with the step that `kmidi export
+# --with-past` writes (ONNX=FILE).
 heading "Generation"
 say "emotion_midi_transformer, one sequence; tokens a second behind a context. bf16: of ours, weights alone."
 say ""

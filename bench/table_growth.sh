@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# table_growth.sh: how the cost of a step grows with the batch, the length and the threads, and that of preparing with the items; against
-# the ideal, in which twice as much takes twice as long (and twice the threads half as long).
+# table_growth.sh: how the cost of a step grows with the batch, the length and the threads, and that
+# of preparing with the items; against the ideal, in which twice as much takes twice as long (and
+# twice the threads half as long).
 GROWTH=${GROWTH:-"emotion_recognizer transformer_small"}
 
 step_row() { # what model batch length threads times

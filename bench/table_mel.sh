@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# table_mel.sh: mel spectrograms of ten minutes of audio in memory, beside librosa and torchaudio (two threads each).
+# table_mel.sh: mel spectrograms of ten minutes of audio in memory, beside librosa and torchaudio
+# (two threads each).
 heading "Mel spectrogram"
 say "44.1 kHz, 2048/512, 128 bands, dB; ten minutes in memory; seconds of audio a second."
 say ""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# table_tokens.sh: MIDI files a second that become performance tokens. Ours is the whole of `kmidi prepare`: parsing in worker processes,
-# tokens, splits, checksums, shards on the disk. The peers parse, or parse and tokenise, in one process and throw the result away.
+# table_tokens.sh: MIDI files a second that become performance tokens. Ours is the whole of `kmidi
+# prepare`: parsing in worker processes, tokens, splits, checksums, shards on the disk. The peers
+# parse, or parse and tokenise, in one process and throw the result away.
 #   MAESTRO=DIR     its files; without it 400 synthetic ones of 30 s
 if [ -n "${MAESTRO:-}" ]; then
     what="MAESTRO, performances of minutes" midi=$MAESTRO config=configs/data/maestro.yaml

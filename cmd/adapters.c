@@ -13,13 +13,17 @@ const lora_use *adapters_asked(cmd *c, int *n)
     return list;
 }
 
-// An adapter has no probe over labels: classes that were learnt beside it are not among those that are said.
+// An adapter has no probe over labels: classes that were learnt beside it are not among those that
+// are said.
 static void tell_labels(cmd *c, const deploy *d, const char *folder)
 {
     lora_adapter *l = d->classes ? lora_load(folder, d->model, c->arena, NULL) : NULL;
-    const char *theirs = l ? meta_get(&l->meta, "labels") : NULL, *ours = meta_get(&d->file->meta, "labels");
+    const char *theirs = l ? meta_get(&l->meta, "labels") : NULL,
+               *ours = meta_get(&d->file->meta, "labels");
     if (theirs && ours && strcmp(theirs, ours))
-        cmd_say(c, "adapter %s was trained on the labels %s; labels are said by the base, %s: take the adapter's own run for others",
+        cmd_say(c,
+                "adapter %s was trained on the labels %s; labels are said by the base, %s: take "
+                "the adapter's own run for others",
                 folder, theirs, ours);
     lora_unload(l);
 }
@@ -31,6 +35,7 @@ bool adapters_apply(cmd *c, deploy *d, err *e)
     if (n && !lora_apply(d->p, d->model, &d->file->meta, uses, n, e))
         return err_trail(e, "--adapter");
     for (int i = 0; i < n; i++)
-        cmd_say(c, "adapter %s, weight %g", uses[i].folder, uses[i].weight), tell_labels(c, d, uses[i].folder);
+        cmd_say(c, "adapter %s, weight %g", uses[i].folder, uses[i].weight),
+            tell_labels(c, d, uses[i].folder);
     return true;
 }

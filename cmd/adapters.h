@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adapters.h: --adapter DIR[:WEIGHT], for every command that uses a trained model: adapters are added to the base's weights once, when it
-// is opened, so that using them costs nothing.
+// adapters.h: --adapter DIR[:WEIGHT], for every command that uses a trained model: adapters are
+// added to the base's weights once, when it is opened, so that using them costs nothing.
 #ifndef KMIDI_CMD_ADAPTERS_H
 #define KMIDI_CMD_ADAPTERS_H
 
@@ -8,9 +8,10 @@
 #include "cmd/deploy.h"
 #include "lora/adapter.h"
 
-#define ADAPTER_OPTION                                                                                                                     \
-    {                                                                                                                                      \
-        "adapter", 'a', OPT_TEXTS, "DIR[:W]", "add this adapter to the model, W times (1); again for another", false                       \
+#define ADAPTER_OPTION                                                                             \
+    {                                                                                              \
+        "adapter", 'a', OPT_TEXTS, "DIR[:W]",                                                      \
+            "add this adapter to the model, W times (1); again for another", false                 \
     }
 
 // What was asked for, in order; owned by the command's arena.

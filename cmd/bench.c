@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench.c: training steps a second of one model on one batch in memory, through the same trainer as `kmidi train`; or, for `mel`, seconds
-// of audio that become mel spectrograms in a second (ten minutes of noise in memory, as data_speed.py gives its peers); or what bench.h
-// names.
+// bench.c: training steps a second of one model on one batch in memory, through the same trainer as
+// `kmidi train`; or, for `mel`, seconds of audio that become mel spectrograms in a second (ten
+// minutes of noise in memory, as data_speed.py gives its peers); or what bench.h names.
 //
-// The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight decay 0.01, on random values; three steps
-// to warm up, then the median of five slices.
+// The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight
+// decay 0.01, on random values; three steps to warm up, then the median of five slices.
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +22,27 @@ enum { WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
 static const option options[] = {
     {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
     {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
-    {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"", false},
-    {"precision", 0, OPT_TEXT, "P", PRECISION_CHOICES " (default fp32); with --generate: fp32 or bf16 weights", false},
-    {"lora", 0, OPT_INT, "R", "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none", false},
-    {"activations", 0, OPT_TEXT, "P", "fp32, or bf16: how what the backward pass needs is kept (default fp32)", false},
-    {"recompute", 0, OPT_TEXT, "HOW", "none, all, or auto: what the machine's memory asks for (default none)", false},
+    {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"",
+     false},
+    {"precision", 0, OPT_TEXT, "P",
+     PRECISION_CHOICES " (default fp32); with --generate: fp32 or bf16 weights", false},
+    {"lora", 0, OPT_INT, "R",
+     "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none",
+     false},
+    {"activations", 0, OPT_TEXT, "P",
+     "fp32, or bf16: how what the backward pass needs is kept (default fp32)", false},
+    {"recompute", 0, OPT_TEXT, "HOW",
+     "none, all, or auto: what the machine's memory asks for (default none)", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
-    {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)", false},
-    {"profile", 0, OPT_COUNT, "N", "where the time of a step goes instead, the mean of N (10)", false},
-    {"out", 'o', OPT_TEXT, "DIR", "of --profile: the folder of profile.txt, profile.jsonl, trace.json (default: runs/MODEL-TIME)", false},
+    {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)",
+     false},
+    {"profile", 0, OPT_COUNT, "N", "where the time of a step goes instead, the mean of N (10)",
+     false},
+    {"out", 'o', OPT_TEXT, "DIR",
+     "of --profile: the folder of profile.txt, profile.jsonl, trace.json (default: "
+     "runs/MODEL-TIME)",
+     false},
     {0},
 };
 
@@ -76,7 +87,8 @@ static bool measure(trainer *t, double seconds, double *rate, err *e)
 
 static bool read_recompute(const char *how, train_options *o, err *e)
 {
-    static const char *const names[] = {[RECOMPUTE_AUTO] = "auto", [RECOMPUTE_NONE] = "none", [RECOMPUTE_ALL] = "all"};
+    static const char *const names[] = {
+        [RECOMPUTE_AUTO] = "auto", [RECOMPUTE_NONE] = "none", [RECOMPUTE_ALL] = "all"};
     for (int i = RECOMPUTE_AUTO; i <= RECOMPUTE_ALL; i++)
         if (!strcmp(how, names[i])) {
             hw h;
@@ -116,7 +128,8 @@ static bool choose_adapters(train_options *o, int64_t rank, err *e)
 {
     static const char *const names[] = {"q_proj", "v_proj", "fc1", "fc2", "fc3"};
     arena a = {.name = "layers"};
-    o->lora = (lora_config){.r = rank, .alpha = 2 * (double)rank, .together = true, .targets.names = {names, 2}};
+    o->lora = (lora_config){
+        .r = rank, .alpha = 2 * (double)rank, .together = true, .targets.names = {names, 2}};
     if (!lora_match(&o->lora, o->model, false, &a, NULL))
         o->lora.targets.names = (lora_names){names + 2, 3};
     bool ok = lora_match(&o->lora, o->model, false, &a, e) != NULL;
@@ -126,8 +139,13 @@ static bool choose_adapters(train_options *o, int64_t rank, err *e)
 
 static train_options reference_step(void)
 {
-    train_options o = {
-        .grad_accum = 1, .epochs = 1 << 30, .seed = 1, .grad_clip = 1.0, .monitor = "loss", .budget = UINT64_MAX, .budget_from = "bench"};
+    train_options o = {.grad_accum = 1,
+                       .epochs = 1 << 30,
+                       .seed = 1,
+                       .grad_clip = 1.0,
+                       .monitor = "loss",
+                       .budget = UINT64_MAX,
+                       .budget_from = "bench"};
     o.optim = optim_find("adamw");
     o.hyper = o.optim->defaults;
     o.hyper.lr = 1e-4f;
@@ -136,14 +154,16 @@ static train_options reference_step(void)
     return o;
 }
 
-static void bench_report(cmd *c, trainer *t, const train_options *o, const model_dims *d, double rate)
+static void bench_report(cmd *c, trainer *t, const train_options *o, const model_dims *d,
+                         double rate)
 {
     model_dims adapted = *d;
     if (o->lora.r)
         adapted.adapters = lora_match(&o->lora, o->model, false, c->arena, NULL);
     trainer_memory m = trainer_predict(t);
     uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
-    double gflops = rate * (double)model_flops(o->model, &adapted) * 1e-9, peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
+    double gflops = rate * (double)model_flops(o->model, &adapted) * 1e-9,
+           peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
     json *j = json_object();
     json_set_str(j, "model", o->model->name);
     json_set_int(j, "batch", d->batch);
@@ -162,9 +182,10 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_num(j, "gflops", gflops);
     json_set_num(j, "gemm_peak_gflops", peak);
     cmd_json(c, j);
-    cmd_print(c, "%s, batch %lld, length %lld, %d threads: %.4g steps/s, %.4g GFLOP/s of %.4g, %llu MiB", o->model->name,
-              (long long)d->batch, (long long)d->time, threads_count(c->env.pool), rate, gflops, peak,
-              (unsigned long long)(peak_rss >> 20));
+    cmd_print(
+        c, "%s, batch %lld, length %lld, %d threads: %.4g steps/s, %.4g GFLOP/s of %.4g, %llu MiB",
+        o->model->name, (long long)d->batch, (long long)d->time, threads_count(c->env.pool), rate,
+        gflops, peak, (unsigned long long)(peak_rss >> 20));
 }
 
 static bool bench_mel(cmd *c, err *e)
@@ -180,7 +201,9 @@ static bool bench_mel(cmd *c, err *e)
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
-    cmd_print(c, "mel, 44.1 kHz, 2048/512, 128 bands, dB, %d threads: %.0f seconds of audio a second", threads_count(c->env.pool), rate);
+    cmd_print(c,
+              "mel, 44.1 kHz, 2048/512, 128 bands, dB, %d threads: %.0f seconds of audio a second",
+              threads_count(c->env.pool), rate);
     return true;
 }
 
@@ -200,7 +223,8 @@ static bool bench_profile(cmd *c, trainer *t, err *e)
     json *j = json_object();
     json_set_str(j, "profile", dir);
     cmd_json(c, j);
-    cmd_print(c, "%s\nEvery node: %s/profile.txt; trace.json beside it opens in ui.perfetto.dev", text.s, dir);
+    cmd_print(c, "%s\nEvery node: %s/profile.txt; trace.json beside it opens in ui.perfetto.dev",
+              text.s, dir);
     strbuf_free(&text);
     return true;
 }
@@ -219,10 +243,14 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
 // What is of training steps alone would be left unsaid.
 static bool generates(cmd *c, err *e)
 {
-    static const char *const of_steps[] = {"profile", "lora", "recompute", "activations", "batch", "length"};
+    static const char *const of_steps[] = {"profile",     "lora",  "recompute",
+                                           "activations", "batch", "length"};
     for (int i = 0; i < (int)(sizeof of_steps / sizeof *of_steps); i++)
         if (option_given(c, of_steps[i]))
-            return err_set(e, ERR_USAGE, "--%s is of training steps, and --generate measures none; leave one of them out", of_steps[i]);
+            return err_set(
+                e, ERR_USAGE,
+                "--%s is of training steps, and --generate measures none; leave one of them out",
+                of_steps[i]);
     return true;
 }
 
@@ -238,10 +266,13 @@ static bool bench_run(cmd *c, err *e)
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))
         return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
-    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) || !cmd_threads(c, 0, e) ||
-        !products_open(&c->env, c->arena, e))
+    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) ||
+        !cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
-    model_dims d = {.batch = o.batch_size, .time = length, .classes = o.model->probe ? PROBE_CLASSES : 0, .training = true};
+    model_dims d = {.batch = o.batch_size,
+                    .time = length,
+                    .classes = o.model->probe ? PROBE_CLASSES : 0,
+                    .training = true};
     batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
     sample_set set = {.list = &b, .n = 1};
     trainer_setup s = {.o = &o,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench.h: what `kmidi bench` measures beside training steps (bench.c), a file each. Each reads the options of bench.c and reports a
-// median of BENCH_SLICES slices.
+// bench.h: what `kmidi bench` measures beside training steps (bench.c), a file each. Each reads the
+// options of bench.c and reports a median of BENCH_SLICES slices.
 #ifndef KMIDI_CMD_BENCH_H
 #define KMIDI_CMD_BENCH_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench_attention.c: causal attention by itself, forward and backward, on six heads of 64 as the transformer has them: passes a second,
-// for bench/attention_peer.py to stand beside. No rotary positions: the peer's function has none.
+// bench_attention.c: causal attention by itself, forward and backward, on six heads of 64 as the
+// transformer has them: passes a second, for bench/attention_peer.py to stand beside. No rotary
+// positions: the peer's function has none.
 //
 // Of the two products forward and the five backward, half is seen: 7 B H T^2 d FLOP a pass.
 #include "autograd/ops.h"
@@ -67,15 +68,19 @@ static void report(cmd *c, int64_t batch, int64_t length, const plan *pl, double
     json_set_int(j, "plan_bytes", (int64_t)plan_bytes(pl));
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
-    cmd_print(c, "attention forward and backward, batch %lld, length %lld, %d threads: %.4g a second, %.4g GFLOP/s", (long long)batch,
-              (long long)length, threads_count(c->env.pool), rate, gflops);
+    cmd_print(c,
+              "attention forward and backward, batch %lld, length %lld, %d threads: %.4g a second, "
+              "%.4g GFLOP/s",
+              (long long)batch, (long long)length, threads_count(c->env.pool), rate, gflops);
 }
 
 bool bench_attention(cmd *c, err *e)
 {
     int64_t batch = option_int(c, "batch", 8), length = option_int(c, "length", 512);
-    if (batch < 1 || length < 1 || batch > ELEMENTS_MOST || length > ELEMENTS_MOST / batch / (HEADS * HEAD))
-        return err_set(e, ERR_USAGE, "--batch and --length are 1 or more, and together at most %d", ELEMENTS_MOST / (HEADS * HEAD));
+    if (batch < 1 || length < 1 || batch > ELEMENTS_MOST ||
+        length > ELEMENTS_MOST / batch / (HEADS * HEAD))
+        return err_set(e, ERR_USAGE, "--batch and --length are 1 or more, and together at most %d",
+                       ELEMENTS_MOST / (HEADS * HEAD));
     if (!cmd_threads(c, 0, e))
         return false;
     pass p = build(batch, length, c->arena);

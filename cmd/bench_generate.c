@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench_generate.c: how long a token takes, of a model with random weights: a prompt of --context tokens is heard, then tokens are drawn
-// by the loop of `kmidi generate` with its sampler, on a context that grows by them. Each token reads the weights of a step once, so with
-// them goes the rate at which memory gave them.
+// bench_generate.c: how long a token takes, of a model with random weights: a prompt of --context
+// tokens is heard, then tokens are drawn by the loop of `kmidi generate` with its sampler, on a
+// context that grows by them. Each token reads the weights of a step once, so with them goes the
+// rate at which memory gave them.
 #include <string.h>
 
 #include "base/hw.h"
@@ -26,14 +27,15 @@ static bool look(void *user, const int *tokens, int n)
     return false;
 }
 
-// Weights that every token needs: not those through which the emotion is heard once. In bf16 matrices are half as large; the table is one
-// of them, but for the one row that is looked up.
+// Weights that every token needs: not those through which the emotion is heard once. In bf16
+// matrices are half as large; the table is one of them, but for the one row that is looked up.
 static int64_t bytes_a_token(const params *p, precision how)
 {
     int64_t bytes = 0;
     for (int i = 0; i < p->n; i++) {
         const param *w = &p->list[i];
-        bool once = !strncmp(w->name, "emotion_fc", 10) || strstr(w->name, "cross_attn.k_proj") || strstr(w->name, "cross_attn.v_proj");
+        bool once = !strncmp(w->name, "emotion_fc", 10) || strstr(w->name, "cross_attn.k_proj") ||
+                    strstr(w->name, "cross_attn.v_proj");
         bool narrow = how == PRECISION_BF16 && w->shape.rank == 2;
         bytes += once ? 0 : w->count * (int64_t)dtype_size(narrow ? DT_BF16 : DT_F32);
     }
@@ -51,12 +53,17 @@ typedef struct subject {
 static generator *open_generator(cmd *c, const subject *s, err *e)
 {
     const float emotion[64] = {0.5f, -0.5f, 0.7f};
-    generator_setup how = {.emotion = emotion, .context = s->context + TOKENS, .precision = s->precision, .pool = c->env.pool};
+    generator_setup how = {.emotion = emotion,
+                           .context = s->context + TOKENS,
+                           .precision = s->precision,
+                           .pool = c->env.pool};
     if (!strcmp(s->m->name, "melody_transformer"))
         return melody_generator(s->p, &how, c->arena, e);
     if (s->m->section && !strcmp(s->m->section, "transformer"))
         return transformer_generator(s->p, s->m, &how, c->arena, e);
-    err_set(e, ERR_USAGE, "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do", s->m->name);
+    err_set(e, ERR_USAGE,
+            "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do",
+            s->m->name);
     return NULL;
 }
 
@@ -65,7 +72,8 @@ static bool draw(cmd *c, const subject *s, clock_of *k, err *e)
     arena *a = c->arena;
     sampler_options o = {.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1};
     int *prompt = NEW(a, int, (size_t)s->context + 1);
-    generate_job job = {.prompt = prompt, .n_prompt = s->context, .n = TOKENS, .done = look, .user = k};
+    generate_job job = {
+        .prompt = prompt, .n_prompt = s->context, .n = TOKENS, .done = look, .user = k};
     job.tokens = NEW(a, int, (size_t)s->context + TOKENS);
     generator *g = open_generator(c, s, e);
     rng r = rng_stream(1, "prompt", 0);
@@ -101,8 +109,11 @@ static void report(cmd *c, const subject *s, double rate)
     json_set_num(j, "weight_gb_per_s", gb);
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
-    cmd_print(c, "%s in %s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of weights", s->m->name,
-              precision_name(s->precision), s->context, threads_count(c->env.pool), rate, 1000 / rate, gb);
+    cmd_print(c,
+              "%s in %s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of "
+              "weights",
+              s->m->name, precision_name(s->precision), s->context, threads_count(c->env.pool),
+              rate, 1000 / rate, gb);
 }
 
 static bool take_subject(cmd *c, subject *s, err *e)
@@ -111,7 +122,8 @@ static bool take_subject(cmd *c, subject *s, err *e)
     if (!(s->m = model_named(c->args[0], e)))
         return false;
     if (context < 0 || context > CONTEXT_MOST)
-        return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld", CONTEXT_MOST, (long long)context);
+        return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld",
+                       CONTEXT_MOST, (long long)context);
     if (!cmd_narrow(c, "precision", &s->precision, e))
         return false;
     s->context = (int)context;
@@ -126,7 +138,8 @@ bool bench_generate(cmd *c, err *e)
     if (!take_subject(c, &s, e) || !cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
     params *p = s.p = params_open(c->arena);
-    bool ok = model_build(s.m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) && params_allocate(p, 0, e);
+    bool ok = model_build(s.m, p, &(model_dims){.batch = 1, .time = 1}, c->arena, e) &&
+              params_allocate(p, 0, e);
     if (ok)
         params_init(p, 1);
     ok = ok && draw(c, &s, &k, e);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cmd.h: what a subcommand is, and what it may use. cmd/ is the only room that prints to the terminal or exits.
+// cmd.h: what a subcommand is, and what it may use. cmd/ is the only room that prints to the
+// terminal or exits.
 //
 // How to add a subcommand, three things:
 //  1. write cmd/X.c with one definition:
@@ -19,8 +20,9 @@
 //  2. add its line CMD(X) to cmds.def;
 //  3. add tests/cmd/X.c. Help, usage errors, suggestions and the check that the example parses come by themselves.
 //
-// run returns false with an error: main prints "kmidi X: <sentence>" on stderr and leaves with err_status(e->code). Results go to stdout by
-// cmd_print (for people) and cmd_json (for scripts, one object a line, only under --json); everything else goes to stderr.
+// run returns false with an error: main prints "kmidi X: <sentence>" on stderr and leaves with
+// err_status(e->code). Results go to stdout by cmd_print (for people) and cmd_json (for scripts,
+// one object a line, only under --json); everything else goes to stderr.
 #ifndef KMIDI_CMD_CMD_H
 #define KMIDI_CMD_CMD_H
 
@@ -42,11 +44,12 @@ typedef struct command command;
 // ---- Options: data, from which parsing and help follow (options.c) ----
 
 typedef enum option_type {
-    OPT_FLAG,   // present or not
-    OPT_TEXT,   // any text
-    OPT_TEXTS,  // the same, as often as it is given (option_each)
-    OPT_INT,    // a whole number
-    OPT_COUNT,  // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
+    OPT_FLAG,  // present or not
+    OPT_TEXT,  // any text
+    OPT_TEXTS, // the same, as often as it is given (option_each)
+    OPT_INT,   // a whole number
+    // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
+    OPT_COUNT,
     OPT_NUM,    // a number
     OPT_BYTES,  // "6GiB", "512MB", bytes
     OPT_OUT,    // a file to be written; what cannot be written is refused before the command runs
@@ -69,10 +72,13 @@ struct command {
     const char *usage;      // what stands behind "kmidi NAME"
     const option *options;  // may be NULL; --help, --json, --quiet and --threads are everywhere
     int args_min, args_max; // positional arguments; args_max < 0: any number
-    // The keys that arguments of the form key=value may name, which are set aside in cmd.overrides; NULL: there are none.
+    // The keys that arguments of the form key=value may name, which are set aside in cmd.overrides;
+    // NULL: there are none.
     const config_table *(*keys)(arena *a);
-    bool polls_stop;           // asks env_stop in its loops: SIGINT, SIGTERM and their like then only ask (process.c)
-    bool resumable;            // stopped, it ends with 75: the same command (or --resume) goes on; else as the signal has it
+    // asks env_stop in its loops: SIGINT, SIGTERM and their like then only ask (process.c)
+    bool polls_stop;
+    // stopped, it ends with 75: the same command (or --resume) goes on; else as the signal has it
+    bool resumable;
     const char *details;       // more for --help, or NULL
     void (*more)(strbuf *out); // the same, made from a table, or NULL
     const char *example;       // command lines that work, one a line
@@ -101,15 +107,18 @@ struct cmd {
     struct console *console; // progress.c
 };
 
-// Fills c from argv (behind the command's name). ERR_USAGE names the argument and the nearest right one.
+// Fills c from argv (behind the command's name). ERR_USAGE names the argument and the nearest right
+// one.
 bool options_parse(cmd *c, const command *self, int argc, char **argv, err *e) MUST_CHECK;
 extern const option options_common[];
 bool option_given(const cmd *c, const char *name);
 const char *option_text(const cmd *c, const char *name, const char *fallback);
 int64_t option_int(const cmd *c, const char *name, int64_t fallback); // OPT_INT and OPT_BYTES
-int option_count(const cmd *c, const char *name, int fallback);       // OPT_COUNT: 0 when not given, `fallback` when given without a number
+// OPT_COUNT: 0 when not given, `fallback` when given without a number
+int option_count(const cmd *c, const char *name, int fallback);
 double option_num(const cmd *c, const char *name, double fallback);
-const char *option_each(const cmd *c, const char *name, int i); // value i of OPT_TEXTS in their order; NULL behind the last
+// value i of OPT_TEXTS in their order; NULL behind the last
+const char *option_each(const cmd *c, const char *name, int i);
 
 // ---- The table of commands (help.c, help_keys.c) ----
 
@@ -124,20 +133,28 @@ const command *command_find(const char *name); // NULL when there is none
 const char *command_nearest(const char *name); // NULL when none is near
 void help_overview(strbuf *out);
 void help_command(const command *k, strbuf *out);
-// `kmidi help optim.lr`: a key or section of any command's configuration. False with ERR_USAGE when there is none of that name.
+// `kmidi help optim.lr`: a key or section of any command's configuration. False with ERR_USAGE when
+// there is none of that name.
 bool help_key(cmd *c, const char *name, err *e) MUST_CHECK;
 
 // ---- What a command uses (progress.c, process.c) ----
 
-void cmd_print(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); // stdout, for people; silent under --json
-void cmd_json(cmd *c, json *object);            // stdout, one line, only under --json; frees the object either way
-void cmd_text(cmd *c, const char *s, size_t n); // stdout, bytes as they are (tables made by a library room)
-void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); // stderr; silent under --quiet
-// stderr, "kmidi NAME: <sentence>": for failures after which the command goes on (one file of many).
+// stdout, for people; silent under --json
+void cmd_print(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// stdout, one line, only under --json; frees the object either way
+void cmd_json(cmd *c, json *object);
+// stdout, bytes as they are (tables made by a library room)
+void cmd_text(cmd *c, const char *s, size_t n);
+// stderr; silent under --quiet
+void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// stderr, "kmidi NAME: <sentence>": for failures after which the command goes on (one file of
+// many).
 void cmd_complain(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// Whether a file can be written there (file_ready); when it is stdout, results stay out of it. OPT_OUT has been asked already.
+// Whether a file can be written there (file_ready); when it is stdout, results stay out of it.
+// OPT_OUT has been asked already.
 bool cmd_output(cmd *c, const char *path, bool seek, err *e) MUST_CHECK;
-// Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for us.
+// Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for
+// us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
 const config_table *cmd_train_keys(arena *a);
 // An option that takes fp32 (when not given) or bf16; anything else is ERR_USAGE.
@@ -145,28 +162,34 @@ bool cmd_narrow(cmd *c, const char *name, precision *p, err *e) MUST_CHECK;
 // SIGUSR1 came since the last call: save and go on.
 bool cmd_take_save(void);
 
-// A line that tells how far a long job is: on a terminal rewritten in place, elsewhere a line now and then. Any thread may call
-// progress_at.
+// A line that tells how far a long job is: on a terminal rewritten in place, elsewhere a line now
+// and then. Any thread may call progress_at.
 typedef struct progress progress;
 progress *progress_open(cmd *c, const char *what, uint64_t total); // "prepare"; total 0: not known
-void progress_start_at(progress *p, uint64_t done);                // a resumed job: what was done before does not count for the time left
+// a resumed job: what was done before does not count for the time left
+void progress_start_at(progress *p, uint64_t done);
 // `fmt` is the rest of the line ("loss 1.234 lr 3.0e-4"); cheap when nothing is due.
-void progress_at(progress *p, uint64_t done, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void progress_at(progress *p, uint64_t done, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void progress_close(progress *p); // accepts NULL
 
 // ---- For main.c and tests ----
 
-void process_begin(void);             // first of all: descriptors 0 to 2, signals that would kill where an error can be told
+// first of all: descriptors 0 to 2, signals that would kill where an error can be told
+void process_begin(void);
 void process_start(const command *k); // signals, out of memory
 bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or their like came
-_Noreturn void process_die(void);     // of the signal that came, as shells expect it; with 75 where the command is resumable
+// of the signal that came, as shells expect it; with 75 where the command is resumable
+_Noreturn void process_die(void);
 
 struct console *console_open(arena *a, const char *name);
 void console_close(struct console *k); // flushes; puts the cursor on a fresh line
 log_sink *console_log(struct console *k);
-// Flushes stdout. False with ERR_IO when results were lost (a full disk); a reader that went away (| head) is no error.
+// Flushes stdout. False with ERR_IO when results were lost (a full disk); a reader that went away
+// (| head) is no error.
 bool console_flush(struct console *k, err *e) MUST_CHECK;
 void console_set(struct console *k, bool as_json, bool quiet);
-void console_cede(struct console *k); // stdout is the file that the command writes: results stay out of it
+// stdout is the file that the command writes: results stay out of it
+void console_cede(struct console *k);
 
 #endif

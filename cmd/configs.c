@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// configs.c: the configurations that this program comes with: listed, shown, copied (after torchtune's `tune ls`, `tune cat`, `tune cp`).
+// configs.c: the configurations that this program comes with: listed, shown, copied (after
+// torchtune's `tune ls`, `tune cat`, `tune cp`).
 #include <string.h>
 
 #include "base/file.h"
@@ -43,7 +44,8 @@ static void list(cmd *c)
             cmd_json(c, j);
         }
     }
-    cmd_print(c, "\n'kmidi configs copy NAME' makes one yours, 'kmidi configs show NAME' prints it.");
+    cmd_print(c,
+              "\n'kmidi configs copy NAME' makes one yours, 'kmidi configs show NAME' prints it.");
 }
 
 static const shipped *named(const char *name, err *e)
@@ -51,8 +53,9 @@ static const shipped *named(const char *name, err *e)
     const shipped *s = shipped_find(name);
     const char *near = s ? NULL : shipped_nearest(name);
     if (!s)
-        (void)err_set(e, ERR_USAGE, "there is no shipped configuration '%s'; %s%s%s", name, near ? "did you mean '" : "see 'kmidi configs'",
-                      near ? near : "", near ? "'?" : "");
+        (void)err_set(e, ERR_USAGE, "there is no shipped configuration '%s'; %s%s%s", name,
+                      near ? "did you mean '" : "see 'kmidi configs'", near ? near : "",
+                      near ? "'?" : "");
     return s;
 }
 
@@ -75,7 +78,9 @@ static bool copy(cmd *c, const shipped *s, const char *path, err *e)
     else if (str_ends(path, "/"))
         path = arena_printf(c->arena, "%s%s.yaml", path, path_base(s->name));
     if (file_exists(path) && !option_given(c, "overwrite"))
-        return err_set(e, ERR_USAGE, "'%s' is there already; name another file, or replace it by --overwrite", path);
+        return err_set(e, ERR_USAGE,
+                       "'%s' is there already; name another file, or replace it by --overwrite",
+                       path);
     if (!file_write(path, s->text, strlen(s->text), e))
         return false;
     json *j = json_object();
@@ -95,11 +100,13 @@ static bool run(cmd *c, err *e)
     while (v < VERBS && strcmp(verbs[v], verb) != 0)
         v++;
     if (v == VERBS)
-        return err_set(e, ERR_USAGE, "there is no 'configs %s'; %s%s%s", verb, near ? "did you mean 'configs " : "usage: kmidi configs ",
+        return err_set(e, ERR_USAGE, "there is no 'configs %s'; %s%s%s", verb,
+                       near ? "did you mean 'configs " : "usage: kmidi configs ",
                        near ? near : c->self->usage, near ? "'?" : "");
     int least = v / 2 ? 2 : 1, most = 1 + v / 2;
     if ((c->n_args && c->n_args < least) || c->n_args > most)
-        return err_set(e, ERR_USAGE, "too %s arguments; usage: kmidi configs %s", c->n_args > most ? "many" : "few", c->self->usage);
+        return err_set(e, ERR_USAGE, "too %s arguments; usage: kmidi configs %s",
+                       c->n_args > most ? "many" : "few", c->self->usage);
     if (v / 2 == 0) {
         list(c);
         return true;
@@ -114,9 +121,11 @@ const command cmd_configs = {
     .usage = "[show NAME | copy NAME [FILE]]",
     .options = options,
     .args_max = 3,
-    .details = "They are inside the program: 'kmidi train emotion_recognizer' and 'kmidi prepare data/emodb' work in any folder. To change "
+    .details = "They are inside the program: 'kmidi train emotion_recognizer' and 'kmidi prepare "
+               "data/emodb' work in any folder. To change "
                "one,\n"
-               "copy it (without FILE: into this folder, by its own name). Its extends: line goes on working, wherever the copy lies.",
+               "copy it (without FILE: into this folder, by its own name). Its extends: line goes "
+               "on working, wherever the copy lies.",
     .example = "kmidi configs\nkmidi configs copy emotion_recognizer my.yaml",
     .run = run,
 };

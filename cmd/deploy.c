@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// deploy.c: reading a checkpoint's metadata. The file may come from anywhere: every number is checked.
+// deploy.c: reading a checkpoint's metadata. The file may come from anywhere: every number is
+// checked.
 #include "cmd/deploy.h"
 
 #include <math.h>
@@ -22,8 +23,10 @@ static bool read_labels(deploy *d, err *e)
         d->labels[i] = arena_strdup(d->arena, label ? label : "");
     }
     json_free(j);
-    return ok || err_set(e, ERR_DAMAGED, "'%s': its label names do not fit its %d classes; take another checkpoint of the run", d->path,
-                         d->classes);
+    return ok || err_set(e, ERR_DAMAGED,
+                         "'%s': its label names do not fit its %d classes; take another checkpoint "
+                         "of the run",
+                         d->path, d->classes);
 }
 
 static bool build(deploy *d, err *e)
@@ -34,7 +37,8 @@ static bool build(deploy *d, err *e)
     d->model = d->file->model;
     d->classes = d->file->classes;
     d->p = params_open(d->arena);
-    return model_build(d->model, d->p, &(model_dims){.batch = 1, .time = 1, .classes = d->classes}, d->arena, e) &&
+    return model_build(d->model, d->p, &(model_dims){.batch = 1, .time = 1, .classes = d->classes},
+                       d->arena, e) &&
            params_allocate(d->p, 0, e) && checkpoint_weights(d->file, d->p, e) && read_labels(d, e);
 }
 
@@ -65,14 +69,17 @@ static bool read_settings(deploy *d, err *e)
 {
     const char *text = meta_get(&d->file->meta, "settings");
     if (!text)
-        return err_set(e, ERR_MISMATCH, "'%s' does not say how its input is made from audio (imported weights have no feature settings)",
+        return err_set(e, ERR_MISMATCH,
+                       "'%s' does not say how its input is made from audio (imported weights have "
+                       "no feature settings)",
                        d->path);
     json *j = json_parse(text, strlen(text), e);
     const json *mel = json_get(j, "mel");
     d->feature = feature_find("mel", e);
     void *s = d->feature ? feature_settings(d->feature, d->arena) : NULL;
-    bool ok =
-        s && (mel || err_set(e, ERR_MISMATCH, "'%s' was not trained on mel frames", d->path)) && feature_from_json(d->feature, s, mel, e);
+    bool ok = s &&
+              (mel || err_set(e, ERR_MISMATCH, "'%s' was not trained on mel frames", d->path)) &&
+              feature_from_json(d->feature, s, mel, e);
     d->mel = s;
     json_free(j);
     return ok || err_trail(e, "feature settings of '%s'", d->path);
@@ -104,24 +111,29 @@ static int64_t read_count(const deploy *d, const char *key, int64_t fallback)
 int deploy_context(const deploy *d, int fallback)
 {
     int64_t window = read_count(d, "window", fallback);
-    return window >= 2 && window <= CONTEXT_MOST ? (int)window : window > CONTEXT_MOST ? CONTEXT_MOST : fallback;
+    return window >= 2 && window <= CONTEXT_MOST ? (int)window
+           : window > CONTEXT_MOST               ? CONTEXT_MOST
+                                                 : fallback;
 }
 
 bool deploy_mel(deploy *d, err *e)
 {
     const port *in = &d->model->inputs[0];
     if (strcmp(in->name, "mel"))
-        return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", d->path, d->model->name);
+        return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", d->path,
+                       d->model->name);
     if (!read_settings(d, e))
         return false;
     if (d->mel->n_mels != in->dim[in->rank - 1])
-        return err_set(e, ERR_MISMATCH, "'%s': its features have %d bands, the model takes %lld", d->path, d->mel->n_mels,
-                       (long long)in->dim[in->rank - 1]);
+        return err_set(e, ERR_MISMATCH, "'%s': its features have %d bands, the model takes %lld",
+                       d->path, d->mel->n_mels, (long long)in->dim[in->rank - 1]);
     if (meta_get(&d->file->meta, "mean")) {
         d->mean = read_numbers(d, "mean", d->mel->n_mels, -INFINITY);
         d->deviation = read_numbers(d, "deviation", d->mel->n_mels, 0);
         if (!d->mean || !d->deviation)
-            return err_set(e, ERR_DAMAGED, "'%s': mean and deviation of its %d bands are not all there; take another checkpoint of the run",
+            return err_set(e, ERR_DAMAGED,
+                           "'%s': mean and deviation of its %d bands are not all there; take "
+                           "another checkpoint of the run",
                            d->path, d->mel->n_mels);
     }
     return hear_read(&d->file->meta, d->path, &d->hear, e);
@@ -129,9 +141,12 @@ bool deploy_mel(deploy *d, err *e)
 
 void deploy_front(const deploy *d, onnx_front *f)
 {
-    static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST, [LOADER_CENTER] = ONNX_CROP_CENTER, [LOADER_FIRST] = ONNX_CROP_FIRST};
+    static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST,
+                                      [LOADER_CENTER] = ONNX_CROP_CENTER,
+                                      [LOADER_FIRST] = ONNX_CROP_FIRST};
     const mel_settings *s = d->mel;
-    float *window = NEW(d->arena, float, (size_t)s->n_fft), *bank = NEW(d->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
+    float *window = NEW(d->arena, float, (size_t)s->n_fft),
+          *bank = NEW(d->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
     mel_window(s, window);
     mel_bank(s, bank);
     *f = (onnx_front){

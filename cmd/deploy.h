@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// deploy.h: a checkpoint opened for use: weights, and what its metadata says about labels and about the way from a file to its input.
-// predict and export --front-end read the same struct, so that they cannot differ.
+// deploy.h: a checkpoint opened for use: weights, and what its metadata says about labels and about
+// the way from a file to its input. predict and export --front-end read the same struct, so that
+// they cannot differ.
 //
 //     deploy *d = deploy_open("runs/x/checkpoints/best.h5", &arena, e);
 //     if (!deploy_mel(d, e)) ...                     // only where features are needed
@@ -33,9 +34,11 @@ typedef struct deploy {
 // `name` is a checkpoint or a run folder (its best, else its last).
 deploy *deploy_open(const char *name, arena *a, err *e) MUST_CHECK;
 void deploy_close(deploy *d); // accepts NULL
-// Reads the feature settings. ERR_MISMATCH when the checkpoint has none (imported weights) or not those of a mel model.
+// Reads the feature settings. ERR_MISMATCH when the checkpoint has none (imported weights) or not
+// those of a mel model.
 bool deploy_mel(deploy *d, err *e) MUST_CHECK;
-// Tokens of the windows that a model of events was trained on; `fallback` where the checkpoint does not say (imported weights).
+// Tokens of the windows that a model of events was trained on; `fallback` where the checkpoint does
+// not say (imported weights).
 int deploy_context(const deploy *d, int fallback);
 // The same settings as plain numbers for the ONNX front end; tables are owned by d's arena.
 void deploy_front(const deploy *d, onnx_front *f);

@@ -77,7 +77,8 @@ static bool eval_run(cmd *c, err *e)
     evaluation v;
     metrics_figure f;
     if (rows < 1 || rows > 65536)
-        return err_set(e, ERR_USAGE, "--batch takes a number from 1 to 65536, not %lld", (long long)rows);
+        return err_set(e, ERR_USAGE, "--batch takes a number from 1 to 65536, not %lld",
+                       (long long)rows);
     if (!cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
     const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
@@ -88,7 +89,8 @@ static bool eval_run(cmd *c, err *e)
     cmd_print(c, "%s: %lld items", path, (long long)v.items);
     for (int i = 0; (f = metrics_at(&v.result, i)).name; i++)
         if (v.baseline.items)
-            cmd_print(c, "%-10s %.4f   baseline %.4f", f.name, f.value, metrics_find(&v.baseline, f.name).value);
+            cmd_print(c, "%-10s %.4f   baseline %.4f", f.name, f.value,
+                      metrics_find(&v.baseline, f.name).value);
         else
             cmd_print(c, "%-10s %.4f", f.name, f.value);
     print_confusion(c, &v);
@@ -104,9 +106,10 @@ const command cmd_eval = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details =
-        "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then). `baseline` is what one reaches who looks at nothing and "
-        "always\nsays what the training data say most: the frequency of each class or token, the mean of values.",
+    .details = "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then). `baseline` "
+               "is what one reaches who looks at nothing and "
+               "always\nsays what the training data say most: the frequency of each class or "
+               "token, the mean of values.",
     .example = "kmidi eval runs/first --data 'shards/valid-*.h5' --json",
     .run = eval_run,
 };

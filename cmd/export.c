@@ -13,8 +13,10 @@
 static const option options[] = {
     {"format", 'f', OPT_TEXT, "FORMAT", "onnx, safetensors or adapter", true},
     {"out", 'o', OPT_TEXT, "OUT", "the file to write; for an adapter, the folder", true},
-    {"front-end", 0, OPT_FLAG, NULL, "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
-    {"with-past", 0, OPT_FLAG, NULL, "onnx: for generation: a cache of keys and values goes in and comes out", false},
+    {"front-end", 0, OPT_FLAG, NULL,
+     "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
+    {"with-past", 0, OPT_FLAG, NULL,
+     "onnx: for generation: a cache of keys and values goes in and comes out", false},
     {"no-probe", 0, OPT_FLAG, NULL, "onnx: only the embedding, without 'probabilities'", false},
     {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
     {0},
@@ -50,7 +52,9 @@ static void put_emotion(const model_def *m, model_meta *meta)
     json *o = json_object(), *elements = json_array(), *presets = json_object();
     json_push_str(elements, "valence, -1 to 1");
     json_push_str(elements, "arousal, -1 to 1");
-    json_push_str(elements, "intensity, 0 to 1: sqrt((valence^2 + arousal^2) / 2) where nothing else is known");
+    json_push_str(
+        elements,
+        "intensity, 0 to 1: sqrt((valence^2 + arousal^2) / 2) where nothing else is known");
     json_push_str(elements, "the rest: zero, or what the emotion recogniser's embedding has there");
     for (size_t i = 0; i < emotion_count(); i++) {
         json *point = json_array();
@@ -100,21 +104,24 @@ static bool export_safetensors(cmd *c, deploy *d, const char *out, int64_t *coun
     return safetensors_save_params(out, d->p, option_given(c, "probe"), &meta, e);
 }
 
-// The factors by themselves, for Hugging Face PEFT or another base of the same weights. The checkpoint keeps them apart from the base, so
-// its network is built anew, adapted.
+// The factors by themselves, for Hugging Face PEFT or another base of the same weights. The
+// checkpoint keeps them apart from the base, so its network is built anew, adapted.
 static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
 {
     const checkpoint *k = d->file;
     lora_config lora;
     if (!k->adapter)
-        return err_set(e, ERR_MISMATCH, "'%s' has no adapter: it was not trained with lora.target_modules", d->path);
+        return err_set(e, ERR_MISMATCH,
+                       "'%s' has no adapter: it was not trained with lora.target_modules", d->path);
     model_dims dims = {.batch = 1, .time = 1, .classes = d->classes};
     if (!lora_config_read(d->path, k->adapter, strlen(k->adapter), c->arena, &lora, e) ||
         !(dims.adapters = lora_match(&lora, d->model, false, c->arena, e)))
         return false;
     params *p = params_open(c->arena);
     model_meta meta = {.arena = c->arena};
-    static const char *const kept[][2] = {{"adapter_base", "base_fingerprint"}, {"settings", "settings"}, {"adapter_dropout", "dropout"}};
+    static const char *const kept[][2] = {{"adapter_base", "base_fingerprint"},
+                                          {"settings", "settings"},
+                                          {"adapter_dropout", "dropout"}};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (meta_get(&k->meta, kept[i][0]))
             meta_set(&meta, kept[i][1], meta_get(&k->meta, kept[i][0]));
@@ -123,19 +130,25 @@ static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, e
     meta_set(&meta, "model", d->model->name);
     if (d->model->n_options)
         meta_set(&meta, "sizes", model_sizes(d->model, c->arena));
-    bool ok = model_build(d->model, p, &dims, c->arena, e) && params_allocate(p, 0, e) && checkpoint_weights(d->file, p, e) &&
+    bool ok = model_build(d->model, p, &dims, c->arena, e) && params_allocate(p, 0, e) &&
+              checkpoint_weights(d->file, p, e) &&
               lora_save(out, p, dims.adapters, k->adapter, &meta, e);
     for (int i = 0; i < p->n; i++)
-        *count += p->list[i].adapter || (p->list[i].counted && p->list[i].trainable) ? p->list[i].count : 0;
+        *count += p->list[i].adapter || (p->list[i].counted && p->list[i].trainable)
+                      ? p->list[i].count
+                      : 0;
     params_release(p);
     return ok;
 }
 
 static const struct {
     const char *name;
-    bool (*write)(cmd *c, deploy *d, const char *out, int64_t *count, err *e); // count: parameters written, where not the model's
-    bool file;                                                                 // or a folder
-} formats[] = {{"onnx", export_onnx, true}, {"safetensors", export_safetensors, true}, {"adapter", export_adapter, false}};
+    // count: parameters written, where not the model's
+    bool (*write)(cmd *c, deploy *d, const char *out, int64_t *count, err *e);
+    bool file; // or a folder
+} formats[] = {{"onnx", export_onnx, true},
+               {"safetensors", export_safetensors, true},
+               {"adapter", export_adapter, false}};
 
 static bool report(cmd *c, const deploy *d, const char *format, int64_t count, const char *out)
 {
@@ -162,7 +175,8 @@ static bool export_run(cmd *c, err *e)
             return err_trail(e, "--out");
         deploy *d = deploy_open(c->args[0], c->arena, e);
         int64_t count = 0;
-        bool ok = d && formats[i].write(c, d, out, &count, e) && report(c, d, format, count ? count : params_count(d->p, false), out);
+        bool ok = d && formats[i].write(c, d, out, &count, e) &&
+                  report(c, d, format, count ? count : params_count(d->p, false), out);
         deploy_close(d);
         return ok;
     }
@@ -176,13 +190,16 @@ const command cmd_export = {
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .details =
-        "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset 17, one file, with batch and length free;\n"
-        "its metadata carries labels, feature settings, mean and deviation, and the fingerprint of the weights. Without --front-end\n"
-        "the input 'mel' is log-mel frames standardised by (log_mel - mean) / deviation; with it, 'waveform' is audio.\n"
-        "With --with-past, for the transformer, 'past_key_values.N.key' and '.value' go in, of length 0 at first, and 'present.N' comes "
-        "out:\n"
-        "the past of the next step, which takes the tokens behind it alone.",
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset 17, "
+               "one file, with batch and length free;\n"
+               "its metadata carries labels, feature settings, mean and deviation, and the "
+               "fingerprint of the weights. Without --front-end\n"
+               "the input 'mel' is log-mel frames standardised by (log_mel - mean) / deviation; "
+               "with it, 'waveform' is audio.\n"
+               "With --with-past, for the transformer, 'past_key_values.N.key' and '.value' go in, "
+               "of length 0 at first, and 'present.N' comes "
+               "out:\n"
+               "the past of the next step, which takes the tokens behind it alone.",
     .example = "kmidi export runs/emotion/checkpoints/best.h5 --format onnx -o emotion.onnx",
     .run = export_run,
 };

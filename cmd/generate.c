@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged (data/music/arrange.h), voiced by other models
-// (voice.h), or events one by one (generate_events.c), written as MIDI, played as sound (render.h). One function for each model that can;
-// a table says which.
+// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged
+// (data/music/arrange.h), voiced by other models (voice.h), or events one by one
+// (generate_events.c), written as MIDI, played as sound (render.h). One function for each model
+// that can; a table says which.
 #include "models/generate.h"
 
 #include <math.h>
@@ -23,33 +24,48 @@
 #include "train/products.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
-enum { COUNT_MOST = 100000, LONG_NOTE = 10 };                      // pieces; seconds of a note that are told
+// pieces; seconds of a note that are told
+enum { COUNT_MOST = 100000, LONG_NOTE = 10 };
 
 static const option options[] = {
     {"out", 'o', OPT_OUT, "OUT.mid", "the MIDI file to write", true},
-    {"emotion", 'e', OPT_TEXT, "NAME|V,A", "a name (joy, grief, calm ...), or valence and arousal from -1 to 1; default: the prompt's",
+    {"emotion", 'e', OPT_TEXT, "NAME|V,A",
+     "a name (joy, grief, calm ...), or valence and arousal from -1 to 1; default: the prompt's",
      false},
     {"bars", 'b', OPT_INT, "N", "how many bars of 4/4 (default 8)", false},
     {"seconds", 's', OPT_NUM, "S", "how long instead (a melody: to the nearest bar)", false},
-    {"prompt", 'p', OPT_TEXT, "FILE.mid", "what came before: it is continued, in its tempo (a melody: its top line)", false},
-    {"tempo", 0, OPT_NUM, "BPM", "quarters a minute (default: from the groove, the prompt or the arousal)", false},
-    {"temperature", 0, OPT_NUM, "T", "above 1 wilder, below tamer, 0 always the likeliest (default 0.85)", false},
+    {"prompt", 'p', OPT_TEXT, "FILE.mid",
+     "what came before: it is continued, in its tempo (a melody: its top line)", false},
+    {"tempo", 0, OPT_NUM, "BPM",
+     "quarters a minute (default: from the groove, the prompt or the arousal)", false},
+    {"temperature", 0, OPT_NUM, "T",
+     "above 1 wilder, below tamer, 0 always the likeliest (default 0.85)", false},
     {"top-k", 0, OPT_INT, "K", "only the K likeliest; 0: all (default 40)", false},
     {"top-p", 0, OPT_NUM, "P", "only the likeliest that have P together (default 0.92)", false},
-    {"penalty", 0, OPT_NUM, "X", "above 1: what was just heard becomes less likely (default 1)", false},
-    {"penalty-notes", 0, OPT_INT, "N", "how far the penalty looks back; 0: to the beginning (default 8)", false},
-    {"seed", 0, OPT_INT, "K", "another seed, another piece; the same seed, the same bytes (default 0)", false},
-    {"count", 'n', OPT_INT, "N", "so many pieces, OUT-1.mid, OUT-2.mid ..., of the seeds K, K + 1 ...", false},
-    {"max-note", 0, OPT_NUM, "S", "no note lasts longer than so many seconds (default: as long as the model likes)", false},
+    {"penalty", 0, OPT_NUM, "X", "above 1: what was just heard becomes less likely (default 1)",
+     false},
+    {"penalty-notes", 0, OPT_INT, "N",
+     "how far the penalty looks back; 0: to the beginning (default 8)", false},
+    {"seed", 0, OPT_INT, "K",
+     "another seed, another piece; the same seed, the same bytes (default 0)", false},
+    {"count", 'n', OPT_INT, "N",
+     "so many pieces, OUT-1.mid, OUT-2.mid ..., of the seeds K, K + 1 ...", false},
+    {"max-note", 0, OPT_NUM, "S",
+     "no note lasts longer than so many seconds (default: as long as the model likes)", false},
     {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: chords under the melody", false},
     {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: tempo, timing and accents", false},
     {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
-    {"program", 0, OPT_INT, "N", "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
+    {"program", 0, OPT_INT, "N",
+     "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
     ADAPTER_OPTION,
     {"precision", 0, OPT_TEXT, "P",
-     "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time (default fp32)", false},
-    {"wav", 'w', OPT_OUT, "OUT.wav", "play it, too: by fluidsynth where it is installed, else by simple tones", false},
-    {"soundfont", 0, OPT_TEXT, "FILE", "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
+     "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time "
+     "(default fp32)",
+     false},
+    {"wav", 'w', OPT_OUT, "OUT.wav",
+     "play it, too: by fluidsynth where it is installed, else by simple tones", false},
+    {"soundfont", 0, OPT_TEXT, "FILE",
+     "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
     {0},
 };
@@ -63,7 +79,9 @@ static bool take_emotion(piece *p, err *e)
     if (text && !emotion_parse(text, &p->valence, &p->arousal, &intensity, e))
         return false;
     if (!text && !p->prompt)
-        return err_set(e, ERR_USAGE, "what should it feel like? Add --emotion joy, or --emotion VALENCE,AROUSAL, or a --prompt");
+        return err_set(e, ERR_USAGE,
+                       "what should it feel like? Add --emotion joy, or --emotion VALENCE,AROUSAL, "
+                       "or a --prompt");
     if (!text) {
         song_affect heard = affect_estimate(p->c->arena, p->prompt);
         p->valence = heard.valence, p->arousal = heard.arousal;
@@ -83,14 +101,18 @@ static bool take_style(piece *p, err *e)
 {
     const cmd *c = p->c;
     double tempo = option_num(c, "tempo", 0), seconds = option_num(c, "seconds", 1);
-    int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1), top_k = option_int(c, "top-k", 40);
+    int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1),
+            top_k = option_int(c, "top-k", 40);
     int64_t memory = option_int(c, "penalty-notes", 8);
     if (option_given(c, "bars") && option_given(c, "seconds"))
         return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
-    if (!in_range(c, "tempo", tempo, 20, 400, e) || !in_range(c, "seconds", seconds, 0.1, 3600, e) ||
-        !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) || !in_range(c, "program", (double)program, 1, 128, e) ||
+    if (!in_range(c, "tempo", tempo, 20, 400, e) ||
+        !in_range(c, "seconds", seconds, 0.1, 3600, e) ||
+        !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) ||
+        !in_range(c, "program", (double)program, 1, 128, e) ||
         !in_range(c, "count", (double)option_int(c, "count", 1), 1, COUNT_MOST, e) ||
-        !in_range(c, "max-note", option_num(c, "max-note", 1), 0.05, 3600, e) || !in_range(c, "top-k", (double)top_k, 0, 1e6, e) ||
+        !in_range(c, "max-note", option_num(c, "max-note", 1), 0.05, 3600, e) ||
+        !in_range(c, "top-k", (double)top_k, 0, 1e6, e) ||
         !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
         return false;
     p->bars = (int)bars, p->longest = option_num(c, "max-note", 0);
@@ -116,7 +138,8 @@ static bool take_prompt(piece *p, err *e)
     if (!path)
         return true;
     p->prompt = midi_read(p->c->arena, path, e);
-    return p->prompt && (p->prompt->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to continue", path));
+    return p->prompt &&
+           (p->prompt->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to continue", path));
 }
 
 // ---- The melody model
@@ -146,10 +169,12 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
 {
     arena *a = p->c->arena;
     const int *prompt = prompt_pitches(p);
-    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
+    generate_job job = {
+        .prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
     job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
     double since = hw_seconds();
-    generator *g = melody_generator(p->d->p, &(generator_setup){.emotion = p->vector, .precision = p->precision}, a, e);
+    generator *g = melody_generator(
+        p->d->p, &(generator_setup){.emotion = p->vector, .precision = p->precision}, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
@@ -159,7 +184,8 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
 
 static bool write_melody(piece *p, err *e)
 {
-    const char *groove = option_text(p->c, "groove", NULL), *harmony = option_text(p->c, "harmony", NULL);
+    const char *groove = option_text(p->c, "groove", NULL),
+               *harmony = option_text(p->c, "harmony", NULL);
     const char *dynamics = option_text(p->c, "dynamics", NULL);
     float timing[GROOVE];
     int *pitches;
@@ -168,9 +194,11 @@ static bool write_melody(piece *p, err *e)
     if (groove && p->style.tempo <= 0)
         p->style.tempo = fmin(fmax(200 * (double)timing[GROOVE_TEMPO], 40), 220);
     if (option_given(p->c, "seconds"))
-        p->bars = (int)fmax(1, round(option_num(p->c, "seconds", 0) * arrange_tempo(&p->style) / 60 / ARRANGE_BEATS));
+        p->bars = (int)fmax(1, round(option_num(p->c, "seconds", 0) * arrange_tempo(&p->style) /
+                                     60 / ARRANGE_BEATS));
     if (p->bars > ARRANGE_BARS)
-        return err_set(e, ERR_USAGE, "that are %d bars, and %d is the limit; give fewer seconds", p->bars, ARRANGE_BARS);
+        return err_set(e, ERR_USAGE, "that are %d bars, and %d is the limit; give fewer seconds",
+                       p->bars, ARRANGE_BARS);
     arrangement *r = arrange_open(p->c->arena, &p->style, p->bars);
     if (!draw_pitches(p, r, &pitches, e))
         return false;
@@ -194,8 +222,9 @@ static bool write_song(piece *p, err *e)
         if (!strcmp(writers[i].model, p->d->model->name))
             return writers[i].write(p, e);
     return err_set(e, ERR_MISMATCH,
-                   "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer or emotion_midi_transformer", p->d->path,
-                   p->d->model->name);
+                   "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer or "
+                   "emotion_midi_transformer",
+                   p->d->path, p->d->model->name);
 }
 
 // ---- What came of it
@@ -228,7 +257,10 @@ static void say_long(const piece *p)
 {
     double most = longest_note(p->song);
     if (p->longest == 0 && most >= LONG_NOTE)
-        cmd_say(p->c, "a note lasts %.1f of the %.1f s: the model never ended it; --max-note 8 ends such notes", most, p->song->seconds);
+        cmd_say(p->c,
+                "a note lasts %.1f of the %.1f s: the model never ended it; --max-note 8 ends such "
+                "notes",
+                most, p->song->seconds);
 }
 
 static json *chord_names(const piece *p)
@@ -257,16 +289,21 @@ static void report(piece *p, const char *out, const char *wav, const char *by)
     json_set_int(j, p->by_events ? "prompt_events" : "prompt_notes", p->prompt ? p->heard : 0);
     json_set_int(j, "tokens", (int64_t)p->drawn);
     json_set_int(j, "seed", (int64_t)p->sampling.seed);
-    json_set_num(j, "ms_a_token", p->drawn ? 1000 * p->seconds / (double)(p->drawn + (size_t)p->heard) : 0);
+    json_set_num(j, "ms_a_token",
+                 p->drawn ? 1000 * p->seconds / (double)(p->drawn + (size_t)p->heard) : 0);
     if (p->chords)
         json_set(j, "chords", chord_names(p));
     if (wav)
         json_set_str(j, "wav", wav), json_set_str(j, "played_by", by);
     cmd_json(p->c, j);
-    cmd_print(p->c, "%s: %zu notes in %d bars, %.1f s at %.0f quarters a minute, for %s (valence %+.2f, arousal %+.2f)", out, s->n_notes,
-              p->bars, s->seconds, tempo, p->emotion, p->valence, p->arousal);
+    cmd_print(p->c,
+              "%s: %zu notes in %d bars, %.1f s at %.0f quarters a minute, for %s (valence %+.2f, "
+              "arousal %+.2f)",
+              out, s->n_notes, p->bars, s->seconds, tempo, p->emotion, p->valence, p->arousal);
     if (wav)
-        cmd_print(p->c, "%s: played by %s", wav, strcmp(by, "built-in") ? by : "simple tones (no fluidsynth with a sound font here)");
+        cmd_print(p->c, "%s: played by %s", wav,
+                  strcmp(by, "built-in") ? by
+                                         : "simple tones (no fluidsynth with a sound font here)");
 }
 
 // "x/joy.mid" -> "x/joy-3.mid"
@@ -291,8 +328,10 @@ static bool make_one(const piece *asked, int64_t k, err *e)
         return false;
     if (p.longest > 0)
         cut_notes(p.song, p.longest);
-    render_request r = {
-        .midi = out, .wav = wav, .sound_font = option_text(c, "soundfont", NULL), .built_in = option_given(c, "simple-tones")};
+    render_request r = {.midi = out,
+                        .wav = wav,
+                        .sound_font = option_text(c, "soundfont", NULL),
+                        .built_in = option_given(c, "simple-tones")};
     if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)))
         return false;
     report(&p, out, wav, by);
@@ -306,7 +345,8 @@ static bool make_all(const piece *p, err *e)
     bool many = option_given(c, "count"), ok = true;
     for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k++) {
         arena_mark m = arena_save(c->arena);
-        ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces", (long long)k - 1, (long long)n);
+        ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces",
+                                           (long long)k - 1, (long long)n);
         ok = ok && make_one(p, many ? k : 0, e);
         arena_rewind(c->arena, m);
     }
@@ -319,14 +359,19 @@ static bool check_names(const cmd *c, err *e)
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL);
     if (str_ends_any(out, clip_endings)) {
         const char *midi = arena_printf(c->arena, "%.*s.mid", (int)(strrchr(out, '.') - out), out);
-        return err_set(e, ERR_USAGE, "-o names the MIDI file, and '%s' is called as sound is; for both: -o %s --wav %s", out,
-                       str_quoted(c->arena, midi), str_quoted(c->arena, wav ? wav : out));
+        return err_set(
+            e, ERR_USAGE,
+            "-o names the MIDI file, and '%s' is called as sound is; for both: -o %s --wav %s", out,
+            str_quoted(c->arena, midi), str_quoted(c->arena, wav ? wav : out));
     }
     if (wav && file_special(out))
-        return err_set(e, ERR_USAGE, "--wav plays the MIDI file, and '%s' is no regular file; name one by -o", out);
+        return err_set(e, ERR_USAGE,
+                       "--wav plays the MIDI file, and '%s' is no regular file; name one by -o",
+                       out);
     if (wav && !str_ends_any(wav, (const char *const[]){".wav", ".wave", NULL}) &&
         (str_ends_any(wav, midi_endings) || str_ends_any(wav, clip_endings)))
-        return err_set(e, ERR_USAGE, "--wav writes wav, and '%s' is called otherwise; name it NAME.wav", wav);
+        return err_set(e, ERR_USAGE,
+                       "--wav writes wav, and '%s' is called otherwise; name it NAME.wav", wav);
     return true;
 }
 
@@ -335,7 +380,8 @@ static bool run(cmd *c, err *e)
     piece p = {.c = c};
     bool ok = check_names(c, e) && take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) &&
               cmd_narrow(c, "precision", &p.precision, e) && products_open(&c->env, c->arena, e) &&
-              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) && make_all(&p, e);
+              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
+              make_all(&p, e);
     deploy_close(p.d);
     return ok;
 }
@@ -348,12 +394,16 @@ const command cmd_generate = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). An emotion_midi_transformer plays, event by event. A "
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). An "
+               "emotion_midi_transformer plays, event by event. A "
                "melody_transformer gives pitches;\n"
-               "rhythm, tempo and touch follow the emotion (docs/generate.md), or come from models of groove, harmony and dynamics.",
+               "rhythm, tempo and touch follow the emotion (docs/generate.md), or come from models "
+               "of groove, harmony and dynamics.",
     .example = "kmidi generate runs/melody --emotion joy --bars 16 -o joy.mid --wav joy.wav\n"
-               "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o sad.mid\n"
+               "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o "
+               "sad.mid\n"
                "kmidi generate runs/transformer --prompt begun.mid --seconds 30 -o goes_on.mid\n"
-               "kmidi generate runs/transformer --emotion calm --seconds 20 --count 5 --max-note 6 -o calm.mid",
+               "kmidi generate runs/transformer --emotion calm --seconds 20 --count 5 --max-note 6 "
+               "-o calm.mid",
     .run = run,
 };

@@ -9,7 +9,8 @@
 #include "data/music/performance.h"
 #include "models/generate.h"
 
-enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 }; // where a checkpoint does not say; a dense passage has half as many
+// where a checkpoint does not say; a dense passage has half as many
+enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 };
 
 typedef struct hearing {
     performance now;
@@ -45,7 +46,8 @@ static bool prompt_events(piece *p, feature_rows *rows, err *e)
     const char *text = meta_get(&p->d->file->meta, "settings");
     json *j = text ? json_parse(text, strlen(text), e) : NULL;
     const json *own = json_get(j, "tokens");
-    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) && feature_resolve(def, settings, e);
+    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) &&
+              feature_resolve(def, settings, e);
     json_free(j);
     if (!ok)
         return err_trail(e, "feature settings of '%s'", p->d->path);
@@ -55,7 +57,8 @@ static bool prompt_events(piece *p, feature_rows *rows, err *e)
     return ok;
 }
 
-// What is heard first: the end of the prompt, as much as the context holds; without one a loudness that fits the emotion.
+// What is heard first: the end of the prompt, as much as the context holds; without one a loudness
+// that fits the emotion.
 static int *opening(piece *p, int context, err *e)
 {
     feature_rows rows = {0};
@@ -66,7 +69,9 @@ static int *opening(piece *p, int context, err *e)
     for (int64_t i = 0; i < n; i++)
         out[i] = ((const uint16_t *)rows.data)[rows.n - n + i];
     if (n < rows.n)
-        cmd_say(p->c, "of the prompt's %lld events the last %lld are heard, the context of the model", (long long)rows.n, (long long)n);
+        cmd_say(p->c,
+                "of the prompt's %lld events the last %lld are heard, the context of the model",
+                (long long)rows.n, (long long)n);
     if (n == 0)
         out[n++] = TOKENS_VELOCITY + ((int)arrange_velocity(&p->style) - 1) / TOKENS_BIN;
     p->heard = (int)n;
@@ -77,11 +82,13 @@ static int *opening(piece *p, int context, err *e)
 static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double seconds, err *e)
 {
     uint16_t *events = NEW(p->c->arena, uint16_t, (size_t)n + 1);
-    performance_style style = {.tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
+    performance_style style = {
+        .tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
     events[0] = (uint16_t)velocity;
     for (int i = 0; i < n; i++)
         events[1 + i] = (uint16_t)tokens[i];
-    p->song = performance_song(p->c->arena, velocity ? events : events + 1, (size_t)n + (velocity ? 1 : 0), &style, e);
+    p->song = performance_song(p->c->arena, velocity ? events : events + 1,
+                               (size_t)n + (velocity ? 1 : 0), &style, e);
     return p->song != NULL;
 }
 
@@ -92,28 +99,39 @@ static bool perform(piece *p, const int *prompt, int context, double seconds, er
     hear(&h, prompt, p->heard);
     int velocity = h.now.velocity;
     h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
-    generate_job job = {.prompt = prompt, .n_prompt = p->heard, .forbid = by_grammar, .done = long_enough, .user = &h};
+    generate_job job = {.prompt = prompt,
+                        .n_prompt = p->heard,
+                        .forbid = by_grammar,
+                        .done = long_enough,
+                        .user = &h};
     job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
     job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
     double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector, .context = context, .precision = p->precision, .pool = p->c->env.pool};
+    generator_setup how = {.emotion = p->vector,
+                           .context = context,
+                           .precision = p->precision,
+                           .pool = p->c->env.pool};
     generator *g = transformer_generator(p->d->p, p->d->model, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
     if (ok && h.now.step < h.end)
-        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events", EVENTS_A_SECOND, job.drawn);
+        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events",
+                EVENTS_A_SECOND, job.drawn);
     return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
 }
 
 bool generate_events(piece *p, err *e)
 {
     static const char *const voices[] = {"harmony", "groove", "dynamics"};
-    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style), seconds = option_num(p->c, "seconds", p->bars * bar);
+    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style),
+           seconds = option_num(p->c, "seconds", p->bars * bar);
     int context = deploy_context(p->d, CONTEXT);
     for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
         if (option_given(p->c, voices[i]))
-            return err_set(e, ERR_USAGE, "--%s is for a melody_transformer; a %s plays all parts itself", voices[i], p->d->model->name);
+            return err_set(e, ERR_USAGE,
+                           "--%s is for a melody_transformer; a %s plays all parts itself",
+                           voices[i], p->d->model->name);
     p->bars = (int)ceil(seconds / bar - 0.01), p->by_events = true;
     const int *prompt = cmd_threads(p->c, 0, e) ? opening(p, context, e) : NULL;
     return prompt && perform(p, prompt, context, seconds, e);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate_internal.h: a piece of music on its way, between the parts of `kmidi generate`: generate.c asks and tells, generate_events.c is
-// the transformer's.
+// generate_internal.h: a piece of music on its way, between the parts of `kmidi generate`:
+// generate.c asks and tells, generate_events.c is the transformer's.
 #ifndef KMIDI_CMD_GENERATE_INTERNAL_H
 #define KMIDI_CMD_GENERATE_INTERNAL_H
 

@@ -49,7 +49,8 @@ const char *command_nearest(const char *name)
 void help_overview(strbuf *out)
 {
     strbuf_printf(out,
-                  "kmidi %s: trains small networks of emotion and music, from raw files to deployable models.\n\n"
+                  "kmidi %s: trains small networks of emotion and music, from raw files to "
+                  "deployable models.\n\n"
                   "usage: kmidi COMMAND [ARGUMENTS]\n",
                   KMIDI_VERSION);
     for (int r = 0; r < ROWS; r++)
@@ -57,7 +58,8 @@ void help_overview(strbuf *out)
             strbuf_printf(out, "\n%s\n", table[r].group);
         else
             strbuf_printf(out, "  %-9s %s\n", table[r].command->name, table[r].command->summary);
-    strbuf_printf(out, "\n'kmidi COMMAND --help' explains one and has an example, 'kmidi help KEY' a key of a configuration.\n"
+    strbuf_printf(out, "\n'kmidi COMMAND --help' explains one and has an example, 'kmidi help KEY' "
+                       "a key of a configuration.\n"
                        "Exit status: 0 done, 1 failed, 2 wrong usage, 75 stopped and resumable.\n");
 }
 
@@ -68,7 +70,10 @@ static void help_options(const option *o, strbuf *out)
         if (o->letter)
             letter[0] = '-', letter[1] = o->letter, letter[2] = ',';
         const char *arg = o->arg ? o->arg : "";
-        const char *before = o->type == OPT_COUNT ? "[=" : *arg ? " " : "", *behind = o->type == OPT_COUNT ? "]" : "";
+        const char *before = o->type == OPT_COUNT ? "[="
+                             : *arg               ? " "
+                                                  : "",
+                   *behind = o->type == OPT_COUNT ? "]" : "";
         int n = snprintf(left, sizeof left, "%s--%s%s%s%s", letter, o->name, before, arg, behind);
         CHECK(n < (int)sizeof left);
         strbuf_printf(out, "  %-24s %s\n", left, o->help);
@@ -87,7 +92,8 @@ static void help_lines(const char *text, strbuf *out)
 
 void help_command(const command *k, strbuf *out)
 {
-    strbuf_printf(out, "usage: kmidi %s%s%s\n\n%s.\n", k->name, *k->usage ? " " : "", k->usage, k->summary);
+    strbuf_printf(out, "usage: kmidi %s%s%s\n\n%s.\n", k->name, *k->usage ? " " : "", k->usage,
+                  k->summary);
     if (k->details)
         strbuf_printf(out, "%s\n", k->details);
     strbuf_printf(out, "\nOptions\n");

@@ -10,7 +10,8 @@ typedef struct found {
     const command *of; // the first command that has it
 } found;
 
-// The key that is called so in the tables of all commands: by its very name, else as it is known elsewhere or by its last part.
+// The key that is called so in the tables of all commands: by its very name, else as it is known
+// elsewhere or by its last part.
 static bool find(cmd *c, const char *name, bool exact, found *f)
 {
     const char *meant;
@@ -78,8 +79,9 @@ bool help_key(cmd *c, const char *name, err *e)
     found f;
     if (!find(c, name, true, &f) && !find(c, name, false, &f)) {
         const char *near = nearest(c, name);
-        return err_set(e, ERR_USAGE, "there is no command and no key '%s'%s%s%s", name, near ? "; did you mean '" : "; see 'kmidi help'",
-                       near ? near : "", near ? "'?" : "");
+        return err_set(e, ERR_USAGE, "there is no command and no key '%s'%s%s%s", name,
+                       near ? "; did you mean '" : "; see 'kmidi help'", near ? near : "",
+                       near ? "'?" : "");
     }
     const char *commands = commands_with(c, f.key->name);
     strbuf out = {0};

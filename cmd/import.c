@@ -8,7 +8,9 @@
 
 static const option options[] = {
     {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},
-    {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"; by default the file's, or the usual ones",
+    {"sizes", 0, OPT_TEXT, "TEXT",
+     "of a model whose sizes are options, as \"layers=4 dim=128\"; by default the file's, or the "
+     "usual ones",
      false},
     {"out", 'o', OPT_OUT_H5, "OUT.h5", "the checkpoint to write", true},
     {0},
@@ -28,7 +30,8 @@ static model_meta kept_meta(const safetensors *s, arena *a)
     model_meta meta = {.arena = a};
     const model_meta *had = &safetensors_listing(s)->meta;
     for (int i = 0; i < had->n; i++)
-        if (strcmp(had->keys[i], "format") && strcmp(had->keys[i], "fingerprint") && strcmp(had->keys[i], "model"))
+        if (strcmp(had->keys[i], "format") && strcmp(had->keys[i], "fingerprint") &&
+            strcmp(had->keys[i], "model"))
             meta_set(&meta, had->keys[i], had->values[i]);
     return meta;
 }
@@ -36,10 +39,12 @@ static model_meta kept_meta(const safetensors *s, arena *a)
 static bool check_meant(const safetensors *s, const model_def *m, const char *path, err *e)
 {
     const char *meant = meta_get(&safetensors_listing(s)->meta, "model");
-    return !meant || !strcmp(meant, m->name) || err_set(e, ERR_MISMATCH, "'%s' holds a model called %s, not %s", path, meant, m->name);
+    return !meant || !strcmp(meant, m->name) ||
+           err_set(e, ERR_MISMATCH, "'%s' holds a model called %s, not %s", path, meant, m->name);
 }
 
-static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *path, const char *out, err *e)
+static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *path,
+                        const char *out, err *e)
 {
     params *p = params_open(c->arena);
     int converted = 0, classes = m->probe ? probe_classes(s) : 0;
@@ -48,8 +53,11 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
     if (!m)
         return false;
     checkpoint_content content = {.model = m, .meta = &meta, .params = p};
-    bool ok = check_meant(s, m, path, e) && model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = classes}, c->arena, e) &&
-              params_allocate(p, 0, e) && safetensors_load_params(path, p, &converted, e) && checkpoint_save(out, &content, e);
+    bool ok =
+        check_meant(s, m, path, e) &&
+        model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = classes}, c->arena, e) &&
+        params_allocate(p, 0, e) && safetensors_load_params(path, p, &converted, e) &&
+        checkpoint_save(out, &content, e);
     if (ok && converted)
         cmd_say(c, "%d tensors were converted to f32", converted);
     if (ok) {
@@ -62,7 +70,8 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
         json_set_int(j, "converted", converted);
         json_set_str(j, "fingerprint", hex);
         cmd_json(c, j);
-        cmd_print(c, "%s: %s, %lld parameters from '%s'", out, m->name, (long long)params_count(p, false), path);
+        cmd_print(c, "%s: %s, %lld parameters from '%s'", out, m->name,
+                  (long long)params_count(p, false), path);
     }
     params_release(p);
     return ok;
@@ -84,7 +93,8 @@ const command cmd_import = {
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .details = "Names and shapes must be those of the PyTorch model, one to one; F16, BF16 and F64 become f32.",
+    .details = "Names and shapes must be those of the PyTorch model, one to one; F16, BF16 and F64 "
+               "become f32.",
     .example = "kmidi import weights.safetensors --model emotion_recognizer -o weights.h5",
     .run = import_run,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// info.c: what this program was built with and what it found on this machine: the first thing to attach to a bug report.
+// info.c: what this program was built with and what it found on this machine: the first thing to
+// attach to a bug report.
 #include "autograd/gemm/gemm.h"
 #include "base/config.h"
 #include "base/digest.h"
@@ -20,10 +21,18 @@
 static const struct {
     const char *name;
     const char *(*version)(void);
-} libraries[] = {{"hdf5", h5_library},       {"sndfile", clip_library},       {"smf", midi_library},
-                 {"soxr", resample_library}, {"rubberband", stretch_library}, {"fftw", fft_library},
-                 {"yaml", config_library},   {"jansson", json_library},       {"protobuf-c", onnx_protobuf_version},
-                 {"hwloc", hw_library},      {"openssl", digest_library},     {"pcre2", regex_library}};
+} libraries[] = {{"hdf5", h5_library},
+                 {"sndfile", clip_library},
+                 {"smf", midi_library},
+                 {"soxr", resample_library},
+                 {"rubberband", stretch_library},
+                 {"fftw", fft_library},
+                 {"yaml", config_library},
+                 {"jansson", json_library},
+                 {"protobuf-c", onnx_protobuf_version},
+                 {"hwloc", hw_library},
+                 {"openssl", digest_library},
+                 {"pcre2", regex_library}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 static void say_people(cmd *c, const hw *h, const char *products)
@@ -31,9 +40,10 @@ static void say_people(cmd *c, const hw *h, const char *products)
     char ram[32], limit[32], l2[32], l3[32];
     cmd_print(c, "kmidi      %s (%s)", KMIDI_VERSION, version_revision());
     cmd_print(c, "processor  %s", h->cpu);
-    cmd_print(c, "cores      %d usable, %d package(s), %d memory node(s)", h->cores, h->packages, h->numa);
-    cmd_print(c, "vectors    %s; kernels of width '%s'%s%s", h->isa, variant_name(variant_best()), h->avx512_bf16 ? "; AVX-512 bf16" : "",
-              h->amx_bf16 ? "; AMX bf16" : "");
+    cmd_print(c, "cores      %d usable, %d package(s), %d memory node(s)", h->cores, h->packages,
+              h->numa);
+    cmd_print(c, "vectors    %s; kernels of width '%s'%s%s", h->isa, variant_name(variant_best()),
+              h->avx512_bf16 ? "; AVX-512 bf16" : "", h->amx_bf16 ? "; AMX bf16" : "");
     cmd_print(c, "caches     L2 %s, L3 %s", str_human_bytes(h->l2, l2), str_human_bytes(h->l3, l3));
     cmd_print(c, "memory     %s, of which this process may use %s", str_human_bytes(h->memory, ram),
               str_human_bytes(h->memory_limit, limit));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect.c: what is in a file, or in a set of shards. One list of facts, as JSON for scripts and as indented lines for people.
+// inspect.c: what is in a file, or in a set of shards. One list of facts, as JSON for scripts and
+// as indented lines for people.
 #include <string.h>
 
 #include "base/file.h"
@@ -35,7 +36,8 @@ static void print_fact(cmd *c, int depth, const char *key, const json *v, int *l
     bool cut = text.len > SHORT;
     for (size_t i = 0; i < text.len; i++)
         text.s[i] = text.s[i] == '\n' ? ' ' : text.s[i];
-    cmd_print(c, "%*s%-*s %.*s%s", 2 * depth, "", 20 - 2 * depth, key, cut ? SHORT : (int)text.len, text.s ? text.s : "", cut ? "..." : "");
+    cmd_print(c, "%*s%-*s %.*s%s", 2 * depth, "", 20 - 2 * depth, key, cut ? SHORT : (int)text.len,
+              text.s ? text.s : "", cut ? "..." : "");
     strbuf_free(&text);
 }
 
@@ -64,7 +66,8 @@ static bool draw(cmd *c, const char *path, const file_kind *kind, json *o, err *
     if (!svg)
         return true;
     if (kind != &kind_midi)
-        return err_set(e, ERR_USAGE, "--svg draws the notes of MIDI, and '%s' is %s", path, kind->name);
+        return err_set(e, ERR_USAGE, "--svg draws the notes of MIDI, and '%s' is %s", path,
+                       kind->name);
     strbuf text = {0};
     const midi_song *s = midi_read(c->arena, path, e);
     bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to draw", path));
@@ -97,7 +100,8 @@ static bool run_file(cmd *c, err *e)
 static bool run(cmd *c, err *e)
 {
     bool one = c->n_args == 1;
-    if (option_given(c, "svg") && (!one || inspect_is_run(c->args[0]) || inspect_is_set(c->args[0])))
+    if (option_given(c, "svg") &&
+        (!one || inspect_is_run(c->args[0]) || inspect_is_set(c->args[0])))
         return err_set(e, ERR_USAGE, "--svg draws one MIDI file; name that alone");
     if (one && inspect_is_run(c->args[0]))
         return inspect_run(c, e);
@@ -114,13 +118,16 @@ const command cmd_inspect = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details =
-        "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, MIDI, or audio. SHARDS "
-        "are a\n"
-        "folder, a pattern or several files: then what they hold together is told, by split: items, hours, labels, what was rejected, "
-        "tokens,\nchords. RUN is the folder of a training run: how it stands, its best figures beside the baseline, its checkpoints. "
-        "FOLDER is one "
-        "of\nMIDI: songs, hours, notes, tempo, instruments, and which files cannot be read.",
-    .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first\nkmidi inspect joy.mid --svg joy.svg",
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an "
+               "adapter's folder, MIDI, or audio. SHARDS "
+               "are a\n"
+               "folder, a pattern or several files: then what they hold together is told, by "
+               "split: items, hours, labels, what was rejected, "
+               "tokens,\nchords. RUN is the folder of a training run: how it stands, its best "
+               "figures beside the baseline, its checkpoints. "
+               "FOLDER is one "
+               "of\nMIDI: songs, hours, notes, tempo, instruments, and which files cannot be read.",
+    .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first\nkmidi inspect joy.mid "
+               "--svg joy.svg",
     .run = run,
 };

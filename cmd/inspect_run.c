@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect_run.c: how a training run stands: its figures beside the baseline, how far it is, what it has saved.
+// inspect_run.c: how a training run stands: its figures beside the baseline, how far it is, what it
+// has saved.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 bool inspect_is_run(const char *argument)
 {
     arena a = {.name = "run"};
-    bool is = file_exists(arena_printf(&a, "%s/metrics.jsonl", argument)) && file_exists(arena_printf(&a, "%s/config.yaml", argument));
+    bool is = file_exists(arena_printf(&a, "%s/metrics.jsonl", argument)) &&
+              file_exists(arena_printf(&a, "%s/config.yaml", argument));
     arena_free(&a);
     return is;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect_set.c: a set of shards as a person wants to see it: sums, and small pictures of tokens, pitches and chords
-// (data/shards/shard_set.h).
+// inspect_set.c: a set of shards as a person wants to see it: sums, and small pictures of tokens,
+// pitches and chords (data/shards/shard_set.h).
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,10 +19,12 @@ bool inspect_is_set(const char *argument)
 {
     struct stat st;
     bool there = stat(argument, &st) == 0;
-    return there ? S_ISDIR(st.st_mode) && !lora_is_adapter(argument) : strpbrk(argument, "*?[") != NULL;
+    return there ? S_ISDIR(st.st_mode) && !lora_is_adapter(argument)
+                 : strpbrk(argument, "*?[") != NULL;
 }
 
-static bool walk_folder(arena *a, const char *root, const char *const *endings, char ***paths, size_t *n, err *e)
+static bool walk_folder(arena *a, const char *root, const char *const *endings, char ***paths,
+                        size_t *n, err *e)
 {
     size_t room = 0;
     const char *path;
@@ -43,7 +45,8 @@ static bool walk_folder(arena *a, const char *root, const char *const *endings, 
     return ok && e->code == ERR_NONE;
 }
 
-bool inspect_files(arena *a, const char *argument, const char *const *endings, char ***paths, size_t *n, err *e)
+bool inspect_files(arena *a, const char *argument, const char *const *endings, char ***paths,
+                   size_t *n, err *e)
 {
     struct stat st;
     *n = 0;
@@ -55,7 +58,10 @@ bool inspect_files(arena *a, const char *argument, const char *const *endings, c
     if (stat(argument, &st) != 0)
         return (*paths = file_glob(a, argument, n, e)) != NULL;
     return walk_folder(a, argument, endings, paths, n, e) &&
-           (*n > 0 || err_set(e, ERR_MISSING, "there is no file to look at in '%s'; name the folder that holds them", argument));
+           (*n > 0 ||
+            err_set(e, ERR_MISSING,
+                    "there is no file to look at in '%s'; name the folder that holds them",
+                    argument));
 }
 
 // ---- Pictures
@@ -64,11 +70,13 @@ static void bar(cmd *c, const char *name, int64_t x, int64_t most, int64_t total
 {
     static const char full[] = "########################################";
     int width = most > 0 ? (int)((x * BAR + most - 1) / most) : 0;
-    cmd_print(c, "  %-14s %12lld %5.1f%%  %.*s", name, (long long)x, total ? 100.0 * (double)x / (double)total : 0, width, full);
+    cmd_print(c, "  %-14s %12lld %5.1f%%  %.*s", name, (long long)x,
+              total ? 100.0 * (double)x / (double)total : 0, width, full);
 }
 
 // Sums of `count` numbers each, `step` at a time; `name` makes the line's name from the first.
-static void bars(cmd *c, const json *list, int first, int count, int step, const char *(*name)(arena *a, int first))
+static void bars(cmd *c, const json *list, int first, int count, int step,
+                 const char *(*name)(arena *a, int first))
 {
     int64_t sum[64] = {0}, most = 0, total = 0;
     int n = (count + step - 1) / step;
@@ -95,7 +103,8 @@ static const char *shift_name(arena *a, int step)
 
 static const char *velocity_name(arena *a, int bin)
 {
-    return arena_printf(a, "%d to %d", TOKENS_BIN * bin + 1, TOKENS_BIN * (bin + 4) - (bin + 4 == TOKENS_BINS));
+    return arena_printf(a, "%d to %d", TOKENS_BIN * bin + 1,
+                        TOKENS_BIN * (bin + 4) - (bin + 4 == TOKENS_BINS));
 }
 
 static void draw_tokens(cmd *c, const json *tokens)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// inspect_songs.c: a folder of MIDI as one would like to know it before preparing it: how much, how fast, by which instruments, what cannot
-// be read.
+// inspect_songs.c: a folder of MIDI as one would like to know it before preparing it: how much, how
+// fast, by which instruments, what cannot be read.
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +24,8 @@ bool inspect_is_songs(cmd *c, const char *argument)
     err e = {0};
     char **paths;
     size_t n;
-    if (stat(argument, &st) != 0 || !inspect_is_set(argument) || inspect_files(c->arena, argument, shards, &paths, &n, &e))
+    if (stat(argument, &st) != 0 || !inspect_is_set(argument) ||
+        inspect_files(c->arena, argument, shards, &paths, &n, &e))
         return false;
     return inspect_files(c->arena, argument, midi_endings, &paths, &n, &e);
 }
@@ -42,7 +43,8 @@ static void add_song(folder_sum *t, const midi_song *s)
     if (s->format >= 0 && s->format < 3)
         t->formats[s->format]++;
     for (size_t i = 0; i < s->n_instruments; i++)
-        t->program[s->instruments[i].is_drum ? DRUMS : s->instruments[i].program & 127] += s->instruments[i].notes;
+        t->program[s->instruments[i].is_drum ? DRUMS : s->instruments[i].program & 127] +=
+            s->instruments[i].notes;
 }
 
 static void add_file(cmd *c, folder_sum *t, const char *path)
@@ -74,7 +76,8 @@ static json *programs(const folder_sum *t, arena *a)
         if (most < 0)
             break;
         told[most] = true;
-        json_set_int(o, most == DRUMS ? "drums" : arena_printf(a, "program %d", most + 1), t->program[most]);
+        json_set_int(o, most == DRUMS ? "drums" : arena_printf(a, "program %d", most + 1),
+                     t->program[most]);
     }
     return o;
 }

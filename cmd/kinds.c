@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds.c: which kind of file a path is, and what there is to say about data: shards, other HDF5 files, audio (kinds.h).
+// kinds.c: which kind of file a path is, and what there is to say about data: shards, other HDF5
+// files, audio (kinds.h).
 #include "cmd/kinds.h"
 
 #include <errno.h>
@@ -224,19 +225,23 @@ static bool is_h5(const unsigned char *head, size_t n, const char *path)
 // The length of the header, then JSON.
 static bool is_safetensors(const unsigned char *head, size_t n, const char *path)
 {
-    return str_ends(path, ".safetensors") || (n > 9 && head[8] == '{' && head[5] == 0 && head[6] == 0 && head[7] == 0);
+    return str_ends(path, ".safetensors") ||
+           (n > 9 && head[8] == '{' && head[5] == 0 && head[6] == 0 && head[7] == 0);
 }
 
 // A ModelProto has no mark of its own; its first field is the IR version, a small number.
 static bool is_onnx(const unsigned char *head, size_t n, const char *path)
 {
-    return str_ends(path, ".onnx") || (n > 2 && head[0] == 8 && head[1] > 0 && head[1] < 32 && head[2] == 0x12);
+    return str_ends(path, ".onnx") ||
+           (n > 2 && head[0] == 8 && head[1] > 0 && head[1] < 32 && head[2] == 0x12);
 }
 
-// Whatever is called so is judged as MIDI: a damaged one has a better sentence from there than from audio.
+// Whatever is called so is judged as MIDI: a damaged one has a better sentence from there than from
+// audio.
 static bool is_midi(const unsigned char *head, size_t n, const char *path)
 {
-    return (n >= 4 && !memcmp(head, "MThd", 4)) || (n >= 12 && !memcmp(head, "RIFF", 4) && !memcmp(head + 8, "RMID", 4)) ||
+    return (n >= 4 && !memcmp(head, "MThd", 4)) ||
+           (n >= 12 && !memcmp(head, "RIFF", 4) && !memcmp(head + 8, "RMID", 4)) ||
            str_ends_any(path, midi_endings);
 }
 
@@ -263,7 +268,10 @@ const file_kind *kind_of(const char *path, err *e)
     static const struct {
         bool (*is)(const unsigned char *head, size_t n, const char *path);
         const file_kind *kind;
-    } kinds[] = {{is_h5, &kind_hdf5}, {is_safetensors, &kind_safetensors}, {is_onnx, &kind_onnx}, {is_midi, &kind_midi}};
+    } kinds[] = {{is_h5, &kind_hdf5},
+                 {is_safetensors, &kind_safetensors},
+                 {is_onnx, &kind_onnx},
+                 {is_midi, &kind_midi}};
     unsigned char head[HEAD];
     size_t n = 0;
     const file_kind *kind = &kind_audio;

@@ -45,4 +45,5 @@ static bool verify_adapter(const char *path, arena *a, err *e)
     return l != NULL;
 }
 
-const file_kind kind_adapter = {.name = "adapter", .describe = describe_adapter, .verify = verify_adapter};
+const file_kind kind_adapter = {
+    .name = "adapter", .describe = describe_adapter, .verify = verify_adapter};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_hdf5.c: what there is to say about HDF5 files that are neither shards nor checkpoints (kinds.h): those of h5py, most of all.
+// kinds_hdf5.c: what there is to say about HDF5 files that are neither shards nor checkpoints
+// (kinds.h): those of h5py, most of all.
 #include <string.h>
 
 #include "base/h5.h"
@@ -35,7 +36,8 @@ static bool put_attribute(const gathering *g, const char *object, const char *ke
     const char *about, *name = plain(g, key);
     if (h5_get_text(g->f, object, key, g->a, &text, NULL))
         json_set_str(o, name, plain(g, text));
-    else if (h5_get_int(g->f, object, key, &whole, NULL) && whole < INT64_MAX) // where the library cuts larger ones
+    // where the library cuts larger ones
+    else if (h5_get_int(g->f, object, key, &whole, NULL) && whole < INT64_MAX)
         json_set_int(o, name, whole);
     else if (h5_get_num(g->f, object, key, &number, NULL))
         json_set_num(o, name, number);
@@ -88,7 +90,12 @@ static bool put_group(const gathering *g, const char *group)
 
 static bool describe_h5(const char *path, json *o, arena *a, err *e)
 {
-    gathering g = {.f = h5_open(path, e), .groups = json_array(), .datasets = json_object(), .attributes = json_object(), .a = a, .e = e};
+    gathering g = {.f = h5_open(path, e),
+                   .groups = json_array(),
+                   .datasets = json_object(),
+                   .attributes = json_object(),
+                   .a = a,
+                   .e = e};
     json_set(o, "groups", g.groups);
     json_set(o, "datasets", g.datasets);
     json_set(o, "attributes", g.attributes);
@@ -101,10 +108,17 @@ static const char *remark_on(const h5_found *n, arena *a)
 {
     if (!n->unsummed)
         return n->datasets ? NULL : "it holds no data";
-    const char *some =
-        n->unsummed < n->datasets ? arena_printf(a, "%zu of its %zu datasets have", n->unsummed, n->datasets) : "its datasets have";
-    const char *unread = n->unread ? arena_printf(a, "; %zu of a type or a layout that is not read here were passed over", n->unread) : "";
-    return arena_printf(a, "%s no checksum of kmidi, so what they hold could be read but not compared%s", some, unread);
+    const char *some = n->unsummed < n->datasets ? arena_printf(a, "%zu of its %zu datasets have",
+                                                                n->unsummed, n->datasets)
+                                                 : "its datasets have";
+    const char *unread =
+        n->unread
+            ? arena_printf(a, "; %zu of a type or a layout that is not read here were passed over",
+                           n->unread)
+            : "";
+    return arena_printf(
+        a, "%s no checksum of kmidi, so what they hold could be read but not compared%s", some,
+        unread);
 }
 
 static bool examine_h5(const char *path, const char **remark, arena *a, err *e)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_midi.c: what a musician asks of a MIDI file: how long, how many notes, how fast, in which metre and key, by which instruments, and
-// what it sounds like (kinds.h).
+// kinds_midi.c: what a musician asks of a MIDI file: how long, how many notes, how fast, in which
+// metre and key, by which instruments, and what it sounds like (kinds.h).
 #include "cmd/kinds.h"
 #include "data/features/feature.h"
 #include "data/music/affect.h"
@@ -9,10 +9,12 @@
 #include "data/music/tokens.h"
 
 // By sharps from -7 on: the circle of fifths.
-static const char *const majors[] = {"C flat", "G flat", "D flat", "A flat", "E flat", "B flat",  "F",      "C",
-                                     "G",      "D",      "A",      "E",      "B",      "F sharp", "C sharp"};
-static const char *const minors[] = {"A flat", "E flat", "B flat",  "F",       "C",       "G",       "D",      "A",
-                                     "E",      "B",      "F sharp", "C sharp", "G sharp", "D sharp", "A sharp"};
+static const char *const majors[] = {"C flat", "G flat", "D flat", "A flat",  "E flat",
+                                     "B flat", "F",      "C",      "G",       "D",
+                                     "A",      "E",      "B",      "F sharp", "C sharp"};
+static const char *const minors[] = {"A flat",  "E flat",  "B flat",  "F",       "C",
+                                     "G",       "D",       "A",       "E",       "B",
+                                     "F sharp", "C sharp", "G sharp", "D sharp", "A sharp"};
 
 static void put_tempo(const midi_song *s, json *o)
 {
@@ -28,7 +30,9 @@ static void put_tempo(const midi_song *s, json *o)
     json_set_num(tempo, "first", 6e7 / s->tempos[0].us_per_quarter);
     json_set_num(tempo, "least", least);
     json_set_num(tempo, "most", most);
-    json_set_num(tempo, "mean", s->seconds > 0 ? 60 * end / s->ticks_per_quarter / s->seconds : 6e7 / s->tempos[0].us_per_quarter);
+    json_set_num(tempo, "mean",
+                 s->seconds > 0 ? 60 * end / s->ticks_per_quarter / s->seconds
+                                : 6e7 / s->tempos[0].us_per_quarter);
     json_set(o, "tempo", tempo);
 }
 
@@ -36,10 +40,12 @@ static void put_metres_and_keys(const midi_song *s, json *o, arena *a)
 {
     json *metres = json_array(), *keys = json_array();
     for (size_t i = 0; i < s->n_metres; i++)
-        json_push_str(metres, arena_printf(a, "%d/%d", s->metres[i].numerator, s->metres[i].denominator));
+        json_push_str(metres,
+                      arena_printf(a, "%d/%d", s->metres[i].numerator, s->metres[i].denominator));
     for (size_t i = 0; i < s->n_keys; i++) {
         const midi_key *k = &s->keys[i];
-        json_push_str(keys, arena_printf(a, "%s %s", (k->minor ? minors : majors)[k->sharps + 7], k->minor ? "minor" : "major"));
+        json_push_str(keys, arena_printf(a, "%s %s", (k->minor ? minors : majors)[k->sharps + 7],
+                                         k->minor ? "minor" : "major"));
     }
     json_set(o, "metres", metres);
     json_set(o, "keys", keys);
@@ -53,7 +59,9 @@ static void put_instruments(const midi_song *s, json *o, arena *a)
     for (size_t i = 0; i < s->n_instruments; i++) {
         const midi_instrument *x = &s->instruments[i];
         const char *name = x->is_drum ? "drums" : arena_printf(a, "channel %d", x->channel + 1);
-        json_set_int(list, arena_printf(a, "track %d, %s, program %d", x->track + 1, name, x->program + 1), x->notes);
+        json_set_int(
+            list, arena_printf(a, "track %d, %s, program %d", x->track + 1, name, x->program + 1),
+            x->notes);
         drums += x->is_drum ? x->notes : 0;
     }
     json_set_int(o, "drum_notes", drums);
@@ -80,7 +88,8 @@ static void put_range(const midi_song *s, json *o)
 // Estimates from the notes, whatever the file says of itself.
 static void put_estimates(const midi_song *s, json *o, arena *a)
 {
-    static const char *const names[PITCH_CLASSES] = {"C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B"};
+    static const char *const names[PITCH_CLASSES] = {
+        "C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B"};
     double w[PITCH_CLASSES];
     float x[MIDI_STATS];
     key_weights(s, w);
@@ -89,7 +98,8 @@ static void put_estimates(const midi_song *s, json *o, arena *a)
     song_affect f = affect_estimate(a, s);
     json *to = json_object();
     if (k.found)
-        json_set_str(to, "key", arena_printf(a, "%s %s", names[k.tonic], k.minor ? "minor" : "major"));
+        json_set_str(to, "key",
+                     arena_printf(a, "%s %s", names[k.tonic], k.minor ? "minor" : "major"));
     json_set_num(to, "major_less_minor", k.best_major - k.best_minor);
     json_set_num(to, "velocity", 127 * (double)x[MIDI_STATS_VELOCITY]);
     json_set_num(to, "notes_per_second", s->seconds > 0 ? (double)s->n_notes / s->seconds : 0);
@@ -136,8 +146,8 @@ static bool examine_midi(const char *path, const char **remark, arena *a, err *e
 {
     const midi_song *s = midi_read(a, path, e);
     if (s && s->behind_end)
-        *remark = arena_printf(a, "%u note%s behind the end of a track %s not read", s->behind_end, s->behind_end > 1 ? "s" : "",
-                               s->behind_end > 1 ? "are" : "is");
+        *remark = arena_printf(a, "%u note%s behind the end of a track %s not read", s->behind_end,
+                               s->behind_end > 1 ? "s" : "", s->behind_end > 1 ? "are" : "is");
     return s != NULL;
 }
 

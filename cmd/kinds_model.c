@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_model.c: what there is to say about models: checkpoints, ONNX and safetensors files (kinds.h).
+// kinds_model.c: what there is to say about models: checkpoints, ONNX and safetensors files
+// (kinds.h).
 #include <string.h>
 
 #include "cmd/kinds.h"
@@ -56,14 +57,17 @@ static bool verify_checkpoint(const char *path, arena *a, err *e)
     if (!k)
         return false;
     params *p = params_open(a);
-    bool ok = h5_verify(k->file, &n, e) && model_build(k->model, p, &(model_dims){.batch = 1, .time = 1, .classes = k->classes}, a, e) &&
+    bool ok = h5_verify(k->file, &n, e) &&
+              model_build(k->model, p, &(model_dims){.batch = 1, .time = 1, .classes = k->classes},
+                          a, e) &&
               params_allocate(p, 0, e) && checkpoint_weights(k, p, e);
     params_release(p);
     checkpoint_close(k);
     return ok;
 }
 
-const file_kind kind_checkpoint = {.name = "checkpoint", .describe = describe_checkpoint, .verify = verify_checkpoint};
+const file_kind kind_checkpoint = {
+    .name = "checkpoint", .describe = describe_checkpoint, .verify = verify_checkpoint};
 
 // ---- ONNX
 
@@ -136,7 +140,8 @@ static bool describe_safetensors(const char *path, json *o, arena *a, err *e)
     json_set_int(o, "parameters", numbers);
     json_set(o, "types", types);
     if (foreign)
-        json_set_str(o, "import", "no: weights are F32, F16, BF16 or F64, and other types are among these");
+        json_set_str(o, "import",
+                     "no: weights are F32, F16, BF16 or F64, and other types are among these");
     json_set(o, "arrays", arrays);
     put_meta(o, &x->meta);
     safetensors_close(s);
@@ -152,4 +157,5 @@ static bool verify_safetensors(const char *path, arena *a, err *e)
     return ok;
 }
 
-const file_kind kind_safetensors = {.name = "safetensors", .describe = describe_safetensors, .verify = verify_safetensors};
+const file_kind kind_safetensors = {
+    .name = "safetensors", .describe = describe_safetensors, .verify = verify_safetensors};

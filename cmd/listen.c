@@ -26,7 +26,10 @@ struct listener {
 listener *listener_open(const deploy *d, threads *pool, arena *a, err *e)
 {
     listener *l = NEW(a, listener, 1);
-    *l = (listener){.d = d, .pool = pool, .nets = {.name = "listener"}, .feature = feature_open(d->feature, d->mel, e)};
+    *l = (listener){.d = d,
+                    .pool = pool,
+                    .nets = {.name = "listener"},
+                    .feature = feature_open(d->feature, d->mel, e)};
     l->width = d->model->output.dim[1];
     l->sums = NEW(a, double, (size_t)(l->width + d->classes));
     l->means = NEW(a, float, (size_t)(l->width + d->classes));
@@ -57,9 +60,14 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
         return true;
     release_network(l);
     const deploy *d = l->d;
-    l->n = model_build(d->model, d->p, &(model_dims){.batch = chunk, .time = time, .classes = d->classes}, &l->nets, e);
+    l->n = model_build(d->model, d->p,
+                       &(model_dims){.batch = chunk, .time = time, .classes = d->classes}, &l->nets,
+                       e);
     tensor *outs[] = {l->n ? l->n->out : NULL, l->n ? l->n->logits : NULL};
-    plan_options o = {.threads = threads_count(l->pool), .outputs = outs, .n_outputs = 1 + (d->classes > 0), .params = d->p};
+    plan_options o = {.threads = threads_count(l->pool),
+                      .outputs = outs,
+                      .n_outputs = 1 + (d->classes > 0),
+                      .params = d->p};
     plan *p = l->n ? plan_make(l->n->g, &o, &l->nets, e) : NULL;
     l->run = p ? run_open(p, d->p, l->pool, &l->nets, e) : NULL;
     l->time = l->run ? time : 0;
@@ -87,7 +95,8 @@ static void fill_window(float *row, const float *frames, int64_t start, int64_t 
 {
     int64_t zeros = start < 0 ? -start : 0;
     memset(row, 0, (size_t)(zeros * bands) * sizeof *row);
-    memcpy(row + zeros * bands, frames + (start + zeros) * bands, (size_t)((time - zeros) * bands) * sizeof *row);
+    memcpy(row + zeros * bands, frames + (start + zeros) * bands,
+           (size_t)((time - zeros) * bands) * sizeof *row);
 }
 
 static void add_row(listener *l, int64_t row)
@@ -99,7 +108,8 @@ static void add_row(listener *l, int64_t row)
         l->sums[l->width + i] += (double)logits[row * l->d->classes + i];
 }
 
-static bool hear_windows(listener *l, const float *frames, int64_t n, int count, int64_t time, err *e)
+static bool hear_windows(listener *l, const float *frames, int64_t n, int count, int64_t time,
+                         err *e)
 {
     int bands = l->d->mel->n_mels;
     int64_t chunk = count < CHUNK ? count : CHUNK;
@@ -108,7 +118,8 @@ static bool hear_windows(listener *l, const float *frames, int64_t n, int count,
     float *in = run_input(l->run, l->d->model->inputs[0].name);
     for (int first = 0; first < count; first += CHUNK) {
         for (int64_t k = 0; k < chunk && first + k < count; k++)
-            fill_window(in + k * time * bands, frames, window_start(l->d, n, time, first + (int)k, count), time, bands);
+            fill_window(in + k * time * bands, frames,
+                        window_start(l->d, n, time, first + (int)k, count), time, bands);
         run_step(l->run, 0, 0, false);
         for (int64_t k = 0; k < chunk && first + k < count; k++)
             add_row(l, k);
@@ -133,11 +144,13 @@ static void finish(listener *l, int count)
 
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e)
 {
-    int64_t frames = feature_frames(l->feature, n), time = l->d->hear.window ? l->d->hear.window : frames;
+    int64_t frames = feature_frames(l->feature, n),
+            time = l->d->hear.window ? l->d->hear.window : frames;
     size_t bytes = (size_t)(frames > 0 ? frames : 1) * (size_t)l->d->mel->n_mels * sizeof(float);
     float *mel = base_pages(bytes);
     if (!mel)
-        return err_set(e, ERR_MEMORY, "no memory for %lld frames; cut the file into parts", (long long)frames);
+        return err_set(e, ERR_MEMORY, "no memory for %lld frames; cut the file into parts",
+                       (long long)frames);
     int count = (int)loader_windows(l->d->hear.views, frames, time);
     bool ok = feature_compute(l->feature, samples, n, mel, l->pool, e);
     memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// listen.h: from samples to what the recogniser says about them, exactly as evaluation does it: frames, standardisation, windows, average.
+// listen.h: from samples to what the recogniser says about them, exactly as evaluation does it:
+// frames, standardisation, windows, average.
 //
 //     listener *l = listener_open(d, pool, &arena, e);           // d: deploy.h, after deploy_mel
 //     listener_hear(l, clip.samples, clip.frames, &out, e);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// main.c: finds the command, gives it what it may use, and turns its error into a sentence and an exit status.
+// main.c: finds the command, gives it what it may use, and turns its error into a sentence and an
+// exit status.
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static bool outputs_ready(cmd *c, err *e)
         option_type type = c->values[i].option->type;
         if (type != OPT_OUT && type != OPT_OUT_H5)
             continue;
-        ok = cmd_output(c, c->values[i].text, type == OPT_OUT_H5, e) || err_trail(e, "--%s", c->values[i].option->name);
+        ok = cmd_output(c, c->values[i].text, type == OPT_OUT_H5, e) ||
+             err_trail(e, "--%s", c->values[i].option->name);
     }
     return ok;
 }

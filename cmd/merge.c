@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// merge.c: a base and its adapters as one checkpoint, with a report of what changed, and a check that the sum is what was trained: on a
-// probe batch the merged network and the network with adapters beside its weights must agree.
+// merge.c: a base and its adapters as one checkpoint, with a report of what changed, and a check
+// that the sum is what was trained: on a probe batch the merged network and the network with
+// adapters beside its weights must agree.
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ typedef struct merging {
     const char *where;
 } merging;
 
-// The output of the model on the probe batch with the weights of `p` (built with `l`) into a new array.
+// The output of the model on the probe batch with the weights of `p` (built with `l`) into a new
+// array.
 static float *probe(merging *m, const adapters *l, params *p, err *e)
 {
     arena *a = m->c->arena;
@@ -53,7 +55,8 @@ static float *probe(merging *m, const adapters *l, params *p, err *e)
     return out;
 }
 
-// The network as it was trained: weights of the base (`kept`, and whole ones as merged), factors beside them.
+// The network as it was trained: weights of the base (`kept`, and whole ones as merged), factors
+// beside them.
 static bool probe_unmerged(merging *m, const float *kept, err *e)
 {
     arena *a = m->c->arena;
@@ -66,7 +69,9 @@ static bool probe_unmerged(merging *m, const float *kept, err *e)
         bool adapted = false;
         for (int k = 0; k < l->n; k++)
             adapted = adapted || !strcmp(l->site[k].weight, p->list[i].name);
-        const float *w = at < 0 ? NULL : adapted ? kept + from->list[at].offset : params_at(from, at);
+        const float *w = at < 0    ? NULL
+                         : adapted ? kept + from->list[at].offset
+                                   : params_at(from, at);
         if (w)
             memcpy(params_at(p, i), w, sizeof *w * (size_t)p->list[i].count);
     }
@@ -77,8 +82,8 @@ static bool probe_unmerged(merging *m, const float *kept, err *e)
     return ok;
 }
 
-// The larger of two sizes; a NaN stays, where fmax would drop it and call a broken sum equal (and gcc 12 dies on a loop of fmax for
-// aarch64).
+// The larger of two sizes; a NaN stays, where fmax would drop it and call a broken sum equal (and
+// gcc 12 dies on a loop of fmax for aarch64).
 static double larger(double most, double d)
 {
     return d > most || isnan(d) ? d : most;
@@ -119,7 +124,8 @@ static json *report_weights(merging *m, const float *kept)
 
 static bool judge(merging *m, const float *kept, const char *out, err *e)
 {
-    double scale = largest(m->merged, m->outputs), change = difference(m->merged, m->before, m->outputs);
+    double scale = largest(m->merged, m->outputs),
+           change = difference(m->merged, m->before, m->outputs);
     double apart = difference(m->merged, m->apart, m->outputs) / (scale > 0 ? scale : 1);
     json *o = json_object();
     json_set_str(o, "file", out);
@@ -128,14 +134,16 @@ static bool judge(merging *m, const float *kept, const char *out, err *e)
     json_set_num(o, "largest_weight_change", m->weight_change);
     json_set_num(o, "largest_output_change", change);
     json_set_num(o, "unmerged_difference", apart);
-    cmd_print(m->c, "largest change of a weight %.3g (%s), of an output on a probe batch %.3g of %.3g", m->weight_change,
-              m->where ? m->where : "none", change, scale);
+    cmd_print(m->c,
+              "largest change of a weight %.3g (%s), of an output on a probe batch %.3g of %.3g",
+              m->weight_change, m->where ? m->where : "none", change, scale);
     cmd_print(m->c, "merged and unmerged differ by %.2g of the largest output", apart);
     cmd_json(m->c, o);
     if (apart <= TOLERANCE || option_given(m->c, "force"))
         return true;
     return err_set(e, ERR_NUMERIC,
-                   "merged and unmerged networks differ by %.2g of the largest output, more than %g: the adapter's values are "
+                   "merged and unmerged networks differ by %.2g of the largest output, more than "
+                   "%g: the adapter's values are "
                    "too large for f32; --force writes it all the same",
                    apart, TOLERANCE);
 }
@@ -153,7 +161,11 @@ static bool write_merged(const merging *m, const char *out, err *e)
         strbuf_printf(&names, "%s%s:%g", i ? " " : "", m->uses[i].folder, m->uses[i].weight);
     meta_set(&meta, "merged", names.s);
     strbuf_free(&names);
-    return checkpoint_save(out, &(checkpoint_content){.model = k->model, .config = k->config, .meta = &meta, .params = m->base->p}, e);
+    return checkpoint_save(
+        out,
+        &(checkpoint_content){
+            .model = k->model, .config = k->config, .meta = &meta, .params = m->base->p},
+        e);
 }
 
 static bool merge(merging *m, err *e)
@@ -163,8 +175,10 @@ static bool merge(merging *m, err *e)
     const char *out = option_text(c, "out", "");
     float *kept = NEW(c->arena, float, (size_t)p->weights_len + 1);
     memcpy(kept, p->weights, sizeof *kept * (size_t)p->weights_len);
-    return (m->before = probe(m, NULL, p, e)) && lora_apply(p, m->base->model, &m->base->file->meta, m->uses, m->n, e) &&
-           (m->merged = probe(m, NULL, p, e)) && probe_unmerged(m, kept, e) && judge(m, kept, out, e) && write_merged(m, out, e);
+    return (m->before = probe(m, NULL, p, e)) &&
+           lora_apply(p, m->base->model, &m->base->file->meta, m->uses, m->n, e) &&
+           (m->merged = probe(m, NULL, p, e)) && probe_unmerged(m, kept, e) &&
+           judge(m, kept, out, e) && write_merged(m, out, e);
 }
 
 static bool merge_run(cmd *c, err *e)
@@ -196,9 +210,10 @@ const command cmd_merge = {
     .options = options,
     .args_min = 2,
     .args_max = -1,
-    .details =
-        "BASE is a checkpoint or a run folder (its best checkpoint), ADAPTER a folder with adapter_config.json and\n"
-        "adapter_model.safetensors, from `kmidi export --format adapter` or from Hugging Face PEFT. The sum is made in f64, rounded once.",
+    .details = "BASE is a checkpoint or a run folder (its best checkpoint), ADAPTER a folder with "
+               "adapter_config.json and\n"
+               "adapter_model.safetensors, from `kmidi export --format adapter` or from Hugging "
+               "Face PEFT. The sum is made in f64, rounded once.",
     .example = "kmidi merge runs/melody adapters/mine -o melody-mine.h5",
     .run = merge_run,
 };

@@ -11,7 +11,8 @@
 #include "train/plan_svg.h"
 
 static const option options[] = {
-    {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's", false},
+    {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's",
+     false},
     {"svg", 0, OPT_OUT, "FILE", "draw the memory over a step", false},
     {"measure", 0, OPT_FLAG, NULL, "measure this machine anew, whatever is known of it", false},
     {"nodes", 0, OPT_FLAG, NULL, "print every step of the plan", false},
@@ -38,7 +39,8 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", j->options.budget_from);
     if (strstr(j->options.budget_from, "language model"))
-        cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)", "");
+        cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)",
+                  "");
     cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision));
 }
 
@@ -55,9 +57,13 @@ static course course_of(const job *j)
 {
     const trainer *t = j->trainer;
     const plan *eval = trainer_eval_plan(t);
-    course c = {.per_epoch = trainer_steps_per_epoch(t), .steps = trainer_total(t), .evaluations = trainer_eval_count(t)};
+    course c = {.per_epoch = trainer_steps_per_epoch(t),
+                .steps = trainer_total(t),
+                .evaluations = trainer_eval_count(t)};
     c.step = trainer_chosen(t).seconds;
-    double looks = eval ? (double)c.evaluations * (double)trainer_eval_batches(t) * cost_seconds(&j->costs.ops, eval) : 0;
+    double looks = eval ? (double)c.evaluations * (double)trainer_eval_batches(t) *
+                              cost_seconds(&j->costs.ops, eval)
+                        : 0;
     c.seconds = (double)c.steps * c.step + looks;
     c.files = 3 + (eval != NULL) + (j->options.save_every ? j->options.keep_top_k : 0);
     c.disk = (uint64_t)c.files * trainer_file_bytes(t);
@@ -78,7 +84,8 @@ static void print_course(cmd *c, const job *j)
     cmd_print(c, "%-28s %12lld", "evaluations", (long long)k.evaluations);
     cmd_print(c, "%-28s %12s", "time of a step", str_human_time(k.step, text));
     cmd_print(c, "%-28s %12s%s", "time in all", str_human_time(k.seconds, text), most);
-    cmd_print(c, "%-28s %12s at most, %lld files", "checkpoints on disk", str_human_bytes(k.disk, text), (long long)k.files);
+    cmd_print(c, "%-28s %12s at most, %lld files", "checkpoints on disk",
+              str_human_bytes(k.disk, text), (long long)k.files);
 }
 
 // The most that a phase has alive at once.
@@ -107,8 +114,8 @@ static void print_phases(cmd *c, const job *j)
     cmd_print(c, "%-28s %12.4g", "optimiser", j->costs.update);
     cmd_print(c, "%-28s %12.4g", "all of it", t.seconds);
     if (eval)
-        cmd_print(c, "%-28s %12.4g %12s", "a batch of evaluation", cost_seconds(&j->costs.ops, eval),
-                  str_human_bytes(plan_bytes(eval), text));
+        cmd_print(c, "%-28s %12.4g %12s", "a batch of evaluation",
+                  cost_seconds(&j->costs.ops, eval), str_human_bytes(plan_bytes(eval), text));
 }
 
 static void print_alternatives(cmd *c, const job *j)
@@ -116,12 +123,14 @@ static void print_alternatives(cmd *c, const job *j)
     const search_result *r = &j->search;
     int64_t taken = trainer_chosen(j->trainer).micro_batch;
     char text[32];
-    cmd_print(c, "\n%-16s %16s %6s %12s %12s", "batch x accum.", "computed twice", "kept", "seconds", "peak");
+    cmd_print(c, "\n%-16s %16s %6s %12s %12s", "batch x accum.", "computed twice", "kept",
+              "seconds", "peak");
     for (int i = 0; i < r->n; i++) {
         const search_plan *p = &r->list[i];
-        cmd_print(c, "%6lld x %-7lld %7d of %-5d %6s %12.4g %12s%s", (long long)p->choice.micro_batch, (long long)p->choice.grad_accum,
-                  p->choice.recomputed, p->choice.segments, precision_name(p->choice.kept), p->choice.seconds,
-                  str_human_bytes(p->memory.peak, text),
+        cmd_print(c, "%6lld x %-7lld %7d of %-5d %6s %12.4g %12s%s",
+                  (long long)p->choice.micro_batch, (long long)p->choice.grad_accum,
+                  p->choice.recomputed, p->choice.segments, precision_name(p->choice.kept),
+                  p->choice.seconds, str_human_bytes(p->memory.peak, text),
                   !p->fits                         ? "  over the budget"
                   : p->choice.micro_batch == taken ? "  taken"
                                                    : "");
@@ -203,13 +212,15 @@ static json *plan_json(const job *j, const trainer_memory *m)
 static bool draw(cmd *c, const job *j, const char *path, err *e)
 {
     trainer_choice t = trainer_chosen(j->trainer);
-    plan_picture p = {.title = arena_printf(c->arena, "%s: %lld x %lld items a step, %d of %d segments computed twice%s",
-                                            j->options.model->name, (long long)t.micro_batch, (long long)t.grad_accum, t.recomputed,
-                                            t.segments, t.kept == PRECISION_BF16 ? ", activations kept as bf16" : ""),
-                      .plan = trainer_step_plan(j->trainer),
-                      .costs = &j->costs.ops,
-                      .memory = trainer_predict(j->trainer),
-                      .budget = j->options.budget};
+    plan_picture p = {
+        .title = arena_printf(
+            c->arena, "%s: %lld x %lld items a step, %d of %d segments computed twice%s",
+            j->options.model->name, (long long)t.micro_batch, (long long)t.grad_accum, t.recomputed,
+            t.segments, t.kept == PRECISION_BF16 ? ", activations kept as bf16" : ""),
+        .plan = trainer_step_plan(j->trainer),
+        .costs = &j->costs.ops,
+        .memory = trainer_predict(j->trainer),
+        .budget = j->options.budget};
     strbuf text = {0};
     plan_svg(&p, &text);
     bool ok = file_write(path, text.s, text.len, e);
@@ -256,9 +267,12 @@ const command cmd_plan = {
     .args_min = 1,
     .args_max = 1,
     .keys = cmd_train_keys,
-    .details = "Also how many steps an epoch and the run have, how long they take in all, and the disk that checkpoints need. The run is "
-               "not started. A small batch is run a few times to see how fast this machine is, the first time (docs/memory.md). A run\n"
+    .details = "Also how many steps an epoch and the run have, how long they take in all, and the "
+               "disk that checkpoints need. The run is "
+               "not started. A small batch is run a few times to see how fast this machine is, the "
+               "first time (docs/memory.md). A run\n"
                "that does not fit is an error that names the smallest budget.",
-    .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB --svg memory.svg train.batch_size=64",
+    .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB --svg memory.svg "
+               "train.batch_size=64",
     .run = plan_run,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one sentence; the others are still judged.
+// predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one
+// sentence; the others are still judged.
 #include "cmd/adapters.h"
 #include "cmd/listen.h"
 #include "data/audio/clip.h"
@@ -47,10 +48,11 @@ static void say(cmd *c, const deploy *d, const char *file, const heard *h)
     double p;
     const char *label = best_label(d, h, &p);
     if (label)
-        cmd_print(c, "%s: %s (%.0f%%), valence %+.2f, arousal %+.2f", file, label, 100 * p, (double)h->embedding[0],
-                  (double)h->embedding[1]);
+        cmd_print(c, "%s: %s (%.0f%%), valence %+.2f, arousal %+.2f", file, label, 100 * p,
+                  (double)h->embedding[0], (double)h->embedding[1]);
     else
-        cmd_print(c, "%s: valence %+.2f, arousal %+.2f", file, (double)h->embedding[0], (double)h->embedding[1]);
+        cmd_print(c, "%s: valence %+.2f, arousal %+.2f", file, (double)h->embedding[0],
+                  (double)h->embedding[1]);
     cmd_json(c, describe(d, file, h, label));
 }
 
@@ -72,10 +74,12 @@ static void say_remarks(const cmd *c, const deploy *d, const remarks *n, int fil
     double window = (double)d->hear.window * d->mel->hop_length / d->mel->sample_rate;
     for (int k = 0; k < CLIP_MARKS; k++)
         if (n->marks[k] && k != CLIP_BRIEF)
-            log_say(c->env.log, LOG_WARN, "%d of %d files: %s", n->marks[k], files, clip_mark_text((clip_mark)k));
+            log_say(c->env.log, LOG_WARN, "%d of %d files: %s", n->marks[k], files,
+                    clip_mark_text((clip_mark)k));
     if (n->brief)
-        log_say(c->env.log, LOG_WARN, "%d of %d files: shorter than the window of %.2f s that the model learnt from", n->brief, files,
-                window);
+        log_say(c->env.log, LOG_WARN,
+                "%d of %d files: shorter than the window of %.2f s that the model learnt from",
+                n->brief, files, window);
 }
 
 static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file, remarks *n, err *e)
@@ -117,12 +121,15 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
         *e = first;
         return false;
     }
-    return !failed || err_set(e, first.code, "%d of %d files could not be judged", failed, c->n_args - 1);
+    return !failed ||
+           err_set(e, first.code, "%d of %d files could not be judged", failed, c->n_args - 1);
 }
 
 static bool predict_run(cmd *c, err *e)
 {
-    deploy *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    deploy *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e)
+                    ? deploy_open(c->args[0], c->arena, e)
+                    : NULL;
     bool ok = d && adapters_apply(c, d, e) && deploy_mel(d, e) && predict_all(c, d, e);
     deploy_close(d);
     return ok;
@@ -136,7 +143,8 @@ const command cmd_predict = {
     .args_min = 2,
     .args_max = -1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, flac, mp3, ogg, opus or aiff, of any rate "
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, "
+               "flac, mp3, ogg, opus or aiff, of any rate "
                "and length.",
     .example = "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json",
     .run = predict_run,

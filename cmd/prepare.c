@@ -10,16 +10,20 @@
 static const option options[] = {
     {"out", 'o', OPT_TEXT, "DIR", "where the shards and rejected.jsonl go", true},
     {"jobs", 'j', OPT_INT, "N", "worker processes (default: one a core)", false},
-    {"shard", 0, OPT_TEXT, "k/n", "make only the k-th of n parts of the shards, k from 1 to n: for n machines that share DIR", false},
+    {"shard", 0, OPT_TEXT, "k/n",
+     "make only the k-th of n parts of the shards, k from 1 to n: for n machines that share DIR",
+     false},
     {0},
 };
 
 static bool parse_part(const char *text, prepare_job *job, err *e)
 {
     char rest;
-    if (sscanf(text, "%d/%d%c", &job->part, &job->parts, &rest) == 2 && job->part >= 1 && job->part <= job->parts && job->parts <= 1000000)
+    if (sscanf(text, "%d/%d%c", &job->part, &job->parts, &rest) == 2 && job->part >= 1 &&
+        job->part <= job->parts && job->parts <= 1000000)
         return true;
-    return err_set(e, ERR_USAGE, "--shard takes k/n with k from 1 to n, such as 1/4, not '%s'", text);
+    return err_set(e, ERR_USAGE, "--shard takes k/n with k from 1 to n, such as 1/4, not '%s'",
+                   text);
 }
 
 // How much there is to do is known once the index was read.
@@ -46,31 +50,41 @@ static const char *reasons(cmd *c, const prepare_report *r)
     const char *all = "";
     for (int i = 0; i < ERR_CODES; i++)
         if (r->reasons[i])
-            all = arena_printf(c->arena, "%s%s%llu %s", all, *all ? ", " : "", (unsigned long long)r->reasons[i], err_name((err_code)i));
+            all = arena_printf(c->arena, "%s%s%llu %s", all, *all ? ", " : "",
+                               (unsigned long long)r->reasons[i], err_name((err_code)i));
     return all;
 }
 
 static void say(cmd *c, const prepare_report *r)
 {
-    cmd_print(c, "%llu items prepared, %llu rejected, %zu labels, in %llu shards (%llu made, %llu there already)",
+    cmd_print(c,
+              "%llu items prepared, %llu rejected, %zu labels, in %llu shards (%llu made, %llu "
+              "there already)",
               (unsigned long long)r->prepared, (unsigned long long)r->rejected, r->labels,
-              (unsigned long long)(r->shards - r->shards_missing), (unsigned long long)r->shards_made, (unsigned long long)r->shards_kept);
+              (unsigned long long)(r->shards - r->shards_missing),
+              (unsigned long long)r->shards_made, (unsigned long long)r->shards_kept);
     if (r->copies)
-        cmd_print(c, "%llu augmented copies stand beside them in the training split", (unsigned long long)r->copies);
+        cmd_print(c, "%llu augmented copies stand beside them in the training split",
+                  (unsigned long long)r->copies);
     if (r->rejected)
         cmd_print(c, "rejected: %s", reasons(c, r));
     for (int k = 0; k < CLIP_MARKS; k++)
         if (r->marks[k])
-            cmd_print(c, "%llu of the recordings: %s", (unsigned long long)r->marks[k], clip_mark_text((clip_mark)k));
+            cmd_print(c, "%llu of the recordings: %s", (unsigned long long)r->marks[k],
+                      clip_mark_text((clip_mark)k));
     if (r->duplicates)
-        cmd_print(c, "%llu items left out of a split: the same content is in another one", (unsigned long long)r->duplicates);
+        cmd_print(c, "%llu items left out of a split: the same content is in another one",
+                  (unsigned long long)r->duplicates);
     if (r->behind_end)
-        cmd_print(c, "%llu note%s of %llu file%s behind the end of a track: not read", (unsigned long long)r->behind_end,
-                  r->behind_end == 1 ? "" : "s", (unsigned long long)r->behind_end_files, r->behind_end_files == 1 ? "" : "s");
+        cmd_print(c, "%llu note%s of %llu file%s behind the end of a track: not read",
+                  (unsigned long long)r->behind_end, r->behind_end == 1 ? "" : "s",
+                  (unsigned long long)r->behind_end_files, r->behind_end_files == 1 ? "" : "s");
     if (r->shards_missing)
-        cmd_print(c, "%llu shards are other parts' (--shard)", (unsigned long long)r->shards_missing);
+        cmd_print(c, "%llu shards are other parts' (--shard)",
+                  (unsigned long long)r->shards_missing);
     if (r->shards_removed)
-        cmd_print(c, "%llu shards of an earlier run removed", (unsigned long long)r->shards_removed);
+        cmd_print(c, "%llu shards of an earlier run removed",
+                  (unsigned long long)r->shards_removed);
 }
 
 static void tell_json(cmd *c, const prepare_report *r)
@@ -116,7 +130,8 @@ static bool run(cmd *c, err *e)
     config *k;
     int64_t jobs = option_int(c, "jobs", option_int(c, "threads", 0));
     if (jobs < 0 || jobs > 1024)
-        return err_set(e, ERR_USAGE, "--jobs takes a number from 1 to 1024, not %lld", (long long)jobs);
+        return err_set(e, ERR_USAGE, "--jobs takes a number from 1 to 1024, not %lld",
+                       (long long)jobs);
     if (option_given(c, "shard") && !parse_part(option_text(c, "shard", ""), &job, e))
         return false;
     if (!load(c, &k, e))
@@ -149,9 +164,11 @@ const command cmd_prepare = {
     .keys = prepare_table,
     .polls_stop = true,
     .resumable = true,
-    .details = "Reads the dataset that CONFIG names and writes DIR/SPLIT-00000.h5 and so on. A file that can't be read is named in "
+    .details = "Reads the dataset that CONFIG names and writes DIR/SPLIT-00000.h5 and so on. A "
+               "file that can't be read is named in "
                "DIR/rejected.jsonl.\n"
-               "Shards that are there and were made from the same files and settings are kept, so the same command continues one that was "
+               "Shards that are there and were made from the same files and settings are kept, so "
+               "the same command continues one that was "
                "stopped.",
     .more = keys,
     .example = "kmidi prepare configs/data/emodb.yaml --out shards/emodb root=/data/emodb\n"

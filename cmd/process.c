@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // process.c: what belongs to the whole process: signals, the end of memory, threads.
 //
-// A command that polls env_stop is asked to finish and save by SIGINT, SIGTERM, SIGHUP and SIGXCPU, however many of them come: schedulers
-// send several at once, to a job and to its steps. "At once" is meant only by a second SIGINT that no machine sent, which is to say not in
-// the same instant. Asking is for work that could be lost, so a command that has not come to its first poll just ends; and one that does
-// not come to its next (a library loops, a disk hangs) ends after a time. Other commands keep the system's behaviour. SIGUSR1 asks for a
-// save. Handlers restart what they interrupt (SA_RESTART): libraries take EINTR for a failure, and the clock ends what waits.
+// A command that polls env_stop is asked to finish and save by SIGINT, SIGTERM, SIGHUP and SIGXCPU,
+// however many of them come: schedulers send several at once, to a job and to its steps. "At once"
+// is meant only by a second SIGINT that no machine sent, which is to say not in the same instant.
+// Asking is for work that could be lost, so a command that has not come to its first poll just
+// ends; and one that does not come to its next (a library loops, a disk hangs) ends after a time.
+// Other commands keep the system's behaviour. SIGUSR1 asks for a save. Handlers restart what they
+// interrupt (SA_RESTART): libraries take EINTR for a failure, and the clock ends what waits.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,8 +23,8 @@
 
 #define SECOND INT64_C(1000000000)
 enum { HUMAN_LEAST = 4 }; // two SIGINTs within 1/4 of a second are one
-// Nanoseconds without a poll after which a stop no longer waits for one: where work could be lost (or thrice the longest time between two
-// polls, a step, if that is more), and where none could.
+// Nanoseconds without a poll after which a stop no longer waits for one: where work could be lost
+// (or thrice the longest time between two polls, a step, if that is more), and where none could.
 #define PATIENCE_WORK (30 * SECOND)
 #define PATIENCE_NONE (3 * SECOND)
 
@@ -133,8 +135,9 @@ bool cmd_take_save(void)
     return asked;
 }
 
-// Handlers get a stack of their own: under repeated signals oneDNN 2.6.3 corrupted the heap in 8 of 20 runs, OpenBLAS in none, and with
-// this in none of 39. The likely cause, inferred from the cure alone: generated kernels use the stack pointer as one more register.
+// Handlers get a stack of their own: under repeated signals oneDNN 2.6.3 corrupted the heap in 8 of
+// 20 runs, OpenBLAS in none, and with this in none of 39. The likely cause, inferred from the cure
+// alone: generated kernels use the stack pointer as one more register.
 static bool own_stack(void)
 {
     static char stack[1 << 16]; // a frame holds all vector registers: 11 KiB with AMX
@@ -143,12 +146,14 @@ static bool own_stack(void)
 
 static void handle(int number, void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART | (own_stack() ? SA_ONSTACK : 0)};
+    struct sigaction action = {.sa_handler = handler,
+                               .sa_flags = SA_RESTART | (own_stack() ? SA_ONSTACK : 0)};
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }
 
-// A shell script starts its background jobs with SIGINT ignored; who sends one to such a job means it. Only nohup is respected.
+// A shell script starts its background jobs with SIGINT ignored; who sends one to such a job means
+// it. Only nohup is respected.
 static bool is_ignored(int number)
 {
     struct sigaction old;
@@ -160,16 +165,19 @@ static void on_oom(const char *owner, size_t bytes)
     file_discard_all();
     char text[300];
     int n = snprintf(text, sizeof text,
-                     "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused; lower the batch size or the memory budget, or close "
+                     "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused; lower the "
+                     "batch size or the memory budget, or close "
                      "other programs\n",
-                     running ? " " : "", running ? running->name : "", bytes, owner ? owner : "buffers");
+                     running ? " " : "", running ? running->name : "", bytes,
+                     owner ? owner : "buffers");
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(err_status(ERR_MEMORY));
     _exit(err_status(ERR_MEMORY));
 }
 
-// A program that was started with a standard descriptor closed would get that number for the next file that it opens, and write its log
-// there. A pipe without a reader and a file beyond its limit (ulimit -f) are errors of a write like others.
+// A program that was started with a standard descriptor closed would get that number for the next
+// file that it opens, and write its log there. A pipe without a reader and a file beyond its limit
+// (ulimit -f) are errors of a write like others.
 void process_begin(void)
 {
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
@@ -197,8 +205,8 @@ void process_start(const command *k)
 static bool is_stdout(const char *path)
 {
     struct stat a, b;
-    return file_special(path) && stat(path, &a) == 0 && fstat(STDOUT_FILENO, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
-           !isatty(STDOUT_FILENO);
+    return file_special(path) && stat(path, &a) == 0 && fstat(STDOUT_FILENO, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino && !isatty(STDOUT_FILENO);
 }
 
 bool cmd_output(cmd *c, const char *path, bool seek, err *e)
@@ -213,14 +221,16 @@ bool cmd_output(cmd *c, const char *path, bool seek, err *e)
 bool cmd_narrow(cmd *c, const char *name, precision *p, err *e)
 {
     const char *text = option_text(c, name, "fp32");
-    return (precision_find(text, p) && *p != PRECISION_BF16X3) || err_set(e, ERR_USAGE, "--%s takes fp32 or bf16, not '%s'", name, text);
+    return (precision_find(text, p) && *p != PRECISION_BF16X3) ||
+           err_set(e, ERR_USAGE, "--%s takes fp32 or bf16, not '%s'", name, text);
 }
 
 bool cmd_threads(cmd *c, int count, err *e)
 {
     int64_t n = option_int(c, "threads", count > 0 ? count : hw_cores());
     if (n < 1 || n > 1024)
-        return err_set(e, ERR_USAGE, "--threads takes a number from 1 to 1024, not %lld", (long long)n);
+        return err_set(e, ERR_USAGE, "--threads takes a number from 1 to 1024, not %lld",
+                       (long long)n);
     threads_close(c->env.pool);
     c->env.pool = threads_open((int)n, e);
     return c->env.pool != NULL;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// progress.c: the terminal. Everything that kmidi prints passes here, under one lock, so that log lines, results and the progress line
-// never cut into each other: the progress line is wiped before anything else is written and drawn again when next due.
+// progress.c: the terminal. Everything that kmidi prints passes here, under one lock, so that log
+// lines, results and the progress line never cut into each other: the progress line is wiped before
+// anything else is written and drawn again when next due.
 //
-// stdout carries results, stderr everything else. SIGPIPE is ignored (main.c): when the reader of stdout goes away, results stop and
-// the work goes on, since a training run is worth more than its listing.
+// stdout carries results, stderr everything else. SIGPIPE is ignored (main.c): when the reader of
+// stdout goes away, results stop and the work goes on, since a training run is worth more than its
+// listing.
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -52,7 +54,8 @@ static void log_write(void *user, log_level level, const char *line)
     pthread_mutex_lock(&k->lock);
     wipe(k);
     if (level == LOG_WARN)
-        fprintf(stderr, "kmidi %s: %swarning:%s %s\n", k->command, k->color ? "\033[33m" : "", k->color ? "\033[0m" : "", line);
+        fprintf(stderr, "kmidi %s: %swarning:%s %s\n", k->command, k->color ? "\033[33m" : "",
+                k->color ? "\033[0m" : "", line);
     else
         fprintf(stderr, "%s\n", line);
     pthread_mutex_unlock(&k->lock);
@@ -202,8 +205,10 @@ static int columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
-// "train 40/216, 18 s left  loss 1.2": what matters most stands where a narrow terminal does not cut it off. Nothing is allocated.
-static void progress_line(const progress *p, uint64_t done, double now, const char *rest, char out[LINE])
+// "train 40/216, 18 s left  loss 1.2": what matters most stands where a narrow terminal does not
+// cut it off. Nothing is allocated.
+static void progress_line(const progress *p, uint64_t done, double now, const char *rest,
+                          char out[LINE])
 {
     char total[32] = "", left[32], time[48] = "";
     if (p->total)
@@ -212,7 +217,8 @@ static void progress_line(const progress *p, uint64_t done, double now, const ch
         double seconds = (now - p->started) / (double)(done - p->first) * (double)(p->total - done);
         snprintf(time, sizeof time, ", %s left", str_human_time(seconds, left));
     }
-    snprintf(out, LINE, "%s %llu%s%s%s%s", p->what, (unsigned long long)done, total, time, *rest ? "  " : "", rest);
+    snprintf(out, LINE, "%s %llu%s%s%s%s", p->what, (unsigned long long)done, total, time,
+             *rest ? "  " : "", rest);
 }
 
 void progress_at(progress *p, uint64_t done, const char *fmt, ...)
@@ -235,7 +241,8 @@ void progress_at(progress *p, uint64_t done, const char *fmt, ...)
         k->drawn = true;
         p->next = now + 0.1;
     } else {
-        // 5, 10, 20, 40, then every 60 seconds: short jobs say something, long ones do not flood a log.
+        // 5, 10, 20, 40, then every 60 seconds: short jobs say something, long ones do not flood a
+        // log.
         fprintf(stderr, "%s\n", line);
         double gap = p->lines < 4 ? 5 << p->lines : 60;
         p->lines++;

@@ -19,10 +19,11 @@ extern char **environ;
 enum { WAV_HEADER = 44 };
 
 // Where Debian, Fedora, Arch and Homebrew put them.
-static const char *const places[] = {"/usr/share/sounds/sf2/FluidR3_GM.sf2",       "/usr/share/sounds/sf2/default-GM.sf2",
-                                     "/usr/share/sounds/sf2/TimGM6mb.sf2",         "/usr/share/soundfonts/FluidR3_GM.sf2",
-                                     "/usr/share/soundfonts/default.sf2",          "/opt/homebrew/share/fluidsynth/sf2/default.sf2",
-                                     "/usr/local/share/fluidsynth/sf2/default.sf2"};
+static const char *const places[] = {
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2",       "/usr/share/sounds/sf2/default-GM.sf2",
+    "/usr/share/sounds/sf2/TimGM6mb.sf2",         "/usr/share/soundfonts/FluidR3_GM.sf2",
+    "/usr/share/soundfonts/default.sf2",          "/opt/homebrew/share/fluidsynth/sf2/default.sf2",
+    "/usr/local/share/fluidsynth/sf2/default.sf2"};
 
 static const char *find_font(const char *named)
 {
@@ -35,13 +36,15 @@ static const char *find_font(const char *named)
     return NULL;
 }
 
-// RIFF of SoundFont 2 or 3, or of DLS. fluidsynth plays silence, and is content, where it is given anything else.
+// RIFF of SoundFont 2 or 3, or of DLS. fluidsynth plays silence, and is content, where it is given
+// anything else.
 static bool is_font(const char *path)
 {
     char head[12] = {0};
     uint64_t size;
     int fd = file_open(path, &size, NULL);
-    bool ok = fd >= 0 && file_read_at(fd, head, sizeof head, 0) == (int64_t)sizeof head && !memcmp(head, "RIFF", 4) &&
+    bool ok = fd >= 0 && file_read_at(fd, head, sizeof head, 0) == (int64_t)sizeof head &&
+              !memcmp(head, "RIFF", 4) &&
               (!memcmp(head + 8, "sfbk", 4) || !memcmp(head + 8, "DLS ", 4));
     if (fd >= 0)
         close(fd);
@@ -87,7 +90,9 @@ static bool by_fluidsynth(const render_request *r, const char *font, bool *there
 {
     arena a = {.name = "render"};
     char *temp = file_temp(&a, file_special(r->wav) ? r->midi : r->wav);
-    char *const argv[] = {"fluidsynth", "-n", "-i", "-q", "-r", "44100", "-T", "wav", "-F", temp, (char *)font, (char *)r->midi, NULL};
+    char *const argv[] = {"fluidsynth", "-n",  "-i", "-q", "-r",         "44100",
+                          "-T",         "wav", "-F", temp, (char *)font, (char *)r->midi,
+                          NULL};
     int status = run_quietly(argv);
     *there = status != 127;
     bool ok = status == 0 && is_wav(temp);
@@ -95,8 +100,9 @@ static bool by_fluidsynth(const render_request *r, const char *font, bool *there
         ok = take_over(temp, r->wav, &a, e);
     else {
         file_discard(temp);
-        err_set(e, ERR_IO, "fluidsynth could not play '%s' with '%s' to '%s' (exit status %d); try it by hand", r->midi, font, r->wav,
-                status);
+        err_set(e, ERR_IO,
+                "fluidsynth could not play '%s' with '%s' to '%s' (exit status %d); try it by hand",
+                r->midi, font, r->wav, status);
     }
     arena_free(&a);
     return ok;
@@ -108,7 +114,8 @@ static bool by_ourselves(const render_request *r, err *e)
     float *samples = NULL;
     int64_t frames;
     const midi_song *s = midi_read(&a, r->midi, e);
-    bool ok = s && additive_render(s, &samples, &frames, e) && clip_write_wav(r->wav, samples, frames, ADDITIVE_RATE, e);
+    bool ok = s && additive_render(s, &samples, &frames, e) &&
+              clip_write_wav(r->wav, samples, frames, ADDITIVE_RATE, e);
     free(samples);
     arena_free(&a);
     return ok;
@@ -121,12 +128,16 @@ bool render(const render_request *r, const char **by, err *e)
     if (font && !file_exists(font))
         return err_set(e, ERR_MISSING, "there is no sound font '%s'; check the name", font);
     if (font && !is_font(font))
-        return err_set(e, ERR_FORMAT, "'%s' is no sound font; name an .sf2, .sf3 or .dls file", font);
+        return err_set(e, ERR_FORMAT, "'%s' is no sound font; name an .sf2, .sf3 or .dls file",
+                       font);
     *by = "fluidsynth";
     if (font && by_fluidsynth(r, font, &there, e))
         return true;
     if (there || (font && r->sound_font))
-        return there ? false : err_set(e, ERR_MISSING, "fluidsynth is not installed, and plays '%s' alone; install it", font);
+        return there
+                   ? false
+                   : err_set(e, ERR_MISSING,
+                             "fluidsynth is not installed, and plays '%s' alone; install it", font);
     e->code = ERR_NONE;
     *by = "built-in";
     return by_ourselves(r, e);

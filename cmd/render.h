@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// render.h: a MIDI file as sound: by fluidsynth, where that command and a General MIDI sound font are installed, else by the built-in
-// synthesiser (data/music/additive.h).
+// render.h: a MIDI file as sound: by fluidsynth, where that command and a General MIDI sound font
+// are installed, else by the built-in synthesiser (data/music/additive.h).
 #ifndef KMIDI_CMD_RENDER_H
 #define KMIDI_CMD_RENDER_H
 
@@ -12,8 +12,8 @@ typedef struct render_request {
     bool built_in;          // not fluidsynth, whatever is installed
 } render_request;
 
-// Who played: "fluidsynth" or "built-in". A sound font that was named must be there, and then fluidsynth too. The file appears under its
-// name when it is whole.
+// Who played: "fluidsynth" or "built-in". A sound font that was named must be there, and then
+// fluidsynth too. The file appears under its name when it is whole.
 bool render(const render_request *r, const char **by, err *e) MUST_CHECK;
 
 #endif

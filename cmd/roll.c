@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// roll.c: lanes, then what lies in them (roll.h). Notes of one colour and loudness are one path of horizontal strokes, about 15 bytes each,
-// so that half an hour of piano is some hundred kilobytes.
+// roll.c: lanes, then what lies in them (roll.h). Notes of one colour and loudness are one path of
+// horizontal strokes, about 15 bytes each, so that half an hour of piano is some hundred kilobytes.
 #include "cmd/roll.h"
 
 #include <math.h>
@@ -9,15 +9,28 @@
 #include "data/music/bars.h"
 #include "train/report.h"
 
-enum { LEFT = 64, RIGHT = 16, TOP = 62, ROW = 6, GAP = 14, PEDAL = 8, LEAST_WIDTH = 720, PER_SECOND = 40, LOUDNESS = 8, COLOURS = 10 };
+enum {
+    LEFT = 64,
+    RIGHT = 16,
+    TOP = 62,
+    ROW = 6,
+    GAP = 14,
+    PEDAL = 8,
+    LEAST_WIDTH = 720,
+    PER_SECOND = 40,
+    LOUDNESS = 8,
+    COLOURS = 10
+};
 enum { OCTAVE = 12, LEAST_ROWS = 24, FAMILY = 8 };
 
-// Colour-blind safe, after Wong (Nature Methods 8, 2011) and ColorBrewer's Dark2; the last is for all further instruments.
+// Colour-blind safe, after Wong (Nature Methods 8, 2011) and ColorBrewer's Dark2; the last is for
+// all further instruments.
 static const char *const colours[COLOURS] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7570b3",
                                              "#b8860b", "#56b4e9", "#a6761d", "#e7298a", "#666666"};
 // General MIDI has eight programs of each.
-static const char *const families[16] = {"piano", "mallets", "organ", "guitar",    "bass",     "strings", "ensemble",   "brass",
-                                         "reed",  "pipe",    "lead",  "synth pad", "synth fx", "ethnic",  "percussive", "effects"};
+static const char *const families[16] = {
+    "piano", "mallets", "organ", "guitar",    "bass",     "strings", "ensemble",   "brass",
+    "reed",  "pipe",    "lead",  "synth pad", "synth fx", "ethnic",  "percussive", "effects"};
 
 typedef struct roll {
     arena memory;
@@ -51,9 +64,13 @@ static void choose_colours(roll *r)
     for (size_t i = 0; i < s->n_instruments; i++) {
         const midi_instrument *x = &s->instruments[i];
         size_t k = 0;
-        while (k < i && (s->instruments[k].program != x->program || s->instruments[k].channel != x->channel))
+        while (k < i &&
+               (s->instruments[k].program != x->program || s->instruments[k].channel != x->channel))
             k++;
-        r->colour[i] = x->is_drum ? -1 : k < i ? r->colour[k] : r->used < COLOURS - 1 ? r->used++ : COLOURS - 1;
+        r->colour[i] = x->is_drum              ? -1
+                       : k < i                 ? r->colour[k]
+                       : r->used < COLOURS - 1 ? r->used++
+                                               : COLOURS - 1;
     }
 }
 
@@ -92,7 +109,8 @@ static void lay(roll *r)
 
 static void text_at(roll *r, double x, double y, const char *class, const char *text)
 {
-    strbuf_printf(r->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>\n", x, y, class, text);
+    strbuf_printf(r->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>\n", x, y, class,
+                  text);
 }
 
 static bool is_black(int pitch)
@@ -104,12 +122,15 @@ static void draw_pitches(roll *r)
 {
     for (int p = r->low; p < r->low + r->rows; p++) {
         if (is_black(p))
-            strbuf_printf(r->out, "<rect x=\"%d\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#f3f3f3\"/>\n", LEFT, at_y(r, p),
-                          r->width - LEFT - RIGHT, ROW);
+            strbuf_printf(
+                r->out, "<rect x=\"%d\" y=\"%.0f\" width=\"%d\" height=\"%d\" fill=\"#f3f3f3\"/>\n",
+                LEFT, at_y(r, p), r->width - LEFT - RIGHT, ROW);
         if (p % OCTAVE || p < 0)
             continue;
-        strbuf_printf(r->out, "<path d=\"M%d %.0fH%d\" class=\"c\"/>\n", LEFT, at_y(r, p) + ROW, r->width - RIGHT);
-        text_at(r, LEFT - 6, at_y(r, p) + ROW, "y", arena_printf(&r->memory, "C%d", p / OCTAVE - 1));
+        strbuf_printf(r->out, "<path d=\"M%d %.0fH%d\" class=\"c\"/>\n", LEFT, at_y(r, p) + ROW,
+                      r->width - RIGHT);
+        text_at(r, LEFT - 6, at_y(r, p) + ROW, "y",
+                arena_printf(&r->memory, "C%d", p / OCTAVE - 1));
     }
 }
 
@@ -118,11 +139,13 @@ static const char *drum_name(arena *a, int pitch)
     static const struct {
         int pitch;
         const char *name;
-    } names[] = {{35, "kick 2"},    {36, "kick"},       {37, "rim"},     {38, "snare"},    {39, "clap"},      {40, "snare 2"},
-                 {41, "low tom 2"}, {42, "hi-hat"},     {43, "low tom"}, {44, "pedal hh"}, {45, "mid tom 2"}, {46, "open hh"},
-                 {47, "mid tom"},   {48, "high tom 2"}, {49, "crash"},   {50, "high tom"}, {51, "ride"},      {52, "china"},
-                 {53, "bell"},      {54, "tambour."},   {55, "splash"},  {56, "cowbell"},  {57, "crash 2"},   {59, "ride 2"},
-                 {69, "cabasa"},    {70, "maracas"},    {75, "claves"}};
+    } names[] = {{35, "kick 2"},  {36, "kick"},       {37, "rim"},       {38, "snare"},
+                 {39, "clap"},    {40, "snare 2"},    {41, "low tom 2"}, {42, "hi-hat"},
+                 {43, "low tom"}, {44, "pedal hh"},   {45, "mid tom 2"}, {46, "open hh"},
+                 {47, "mid tom"}, {48, "high tom 2"}, {49, "crash"},     {50, "high tom"},
+                 {51, "ride"},    {52, "china"},      {53, "bell"},      {54, "tambour."},
+                 {55, "splash"},  {56, "cowbell"},    {57, "crash 2"},   {59, "ride 2"},
+                 {69, "cabasa"},  {70, "maracas"},    {75, "claves"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].pitch == pitch)
             return names[i].name;
@@ -134,11 +157,14 @@ static void draw_lanes(roll *r)
     draw_pitches(r);
     for (int p = 0; p < 128; p++)
         if (r->drum_row[p] >= 0)
-            text_at(r, LEFT - 6, r->drum_top + ROW * (r->drum_row[p] + 1), "d", drum_name(&r->memory, p));
+            text_at(r, LEFT - 6, r->drum_top + ROW * (r->drum_row[p] + 1), "d",
+                    drum_name(&r->memory, p));
     if (r->pedal)
         text_at(r, LEFT - 6, r->bottom, "y", "pedal");
-    strbuf_printf(r->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#999\"/>\n", LEFT, TOP,
-                  r->width - LEFT - RIGHT, r->bottom - TOP);
+    strbuf_printf(
+        r->out,
+        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#999\"/>\n",
+        LEFT, TOP, r->width - LEFT - RIGHT, r->bottom - TOP);
 }
 
 // The first of 1, 2, 5, 10 ... (times `unit`) that is `least` units of the picture apart.
@@ -156,7 +182,8 @@ static void draw_seconds(roll *r)
     double step = step_of(r->scale, 56, steps, sizeof steps / sizeof *steps);
     for (double t = 0; t <= r->s->seconds + 1e-9; t += step) {
         strbuf_printf(r->out, "<path d=\"M%.1f %dv4\" class=\"t\"/>\n", at_x(r, t), r->bottom);
-        text_at(r, at_x(r, t), r->bottom + 16, "x", arena_printf(&r->memory, "%d:%02d", (int)t / 60, (int)t % 60));
+        text_at(r, at_x(r, t), r->bottom + 16, "x",
+                arena_printf(&r->memory, "%d:%02d", (int)t / 60, (int)t % 60));
     }
     text_at(r, LEFT - 18, r->bottom + 16, "y", "min:s");
 }
@@ -168,13 +195,16 @@ static void draw_bars(roll *r)
     song_bars b = bars_of(&r->memory, r->s);
     if (b.n == 0 || r->s->smpte)
         return;
-    double each = (r->width - LEFT - RIGHT) / (double)b.n, lines = step_of(each, 8, steps, 12), numbers = step_of(each, 36, steps, 12);
+    double each = (r->width - LEFT - RIGHT) / (double)b.n, lines = step_of(each, 8, steps, 12),
+           numbers = step_of(each, 36, steps, 12);
     strbuf_printf(r->out, "<path class=\"b\" d=\"");
     for (size_t i = 0; i < b.n; i += (size_t)lines)
-        strbuf_printf(r->out, "M%.1f %dV%d", at_x(r, midi_seconds(r->s, b.list[i].tick)), TOP, r->bottom);
+        strbuf_printf(r->out, "M%.1f %dV%d", at_x(r, midi_seconds(r->s, b.list[i].tick)), TOP,
+                      r->bottom);
     strbuf_printf(r->out, "\"/>\n");
     for (size_t i = 0; i < b.n; i += (size_t)numbers)
-        text_at(r, at_x(r, midi_seconds(r->s, b.list[i].tick)), TOP - 5, "x", arena_printf(&r->memory, "%zu", i + 1));
+        text_at(r, at_x(r, midi_seconds(r->s, b.list[i].tick)), TOP - 5, "x",
+                arena_printf(&r->memory, "%zu", i + 1));
     text_at(r, LEFT - 18, TOP - 5, "y", "bar");
 }
 
@@ -192,13 +222,16 @@ static size_t draw_strokes(roll *r, int colour, int loudness, size_t left)
         const midi_note *x = &s->notes[i];
         if (r->colour[x->instrument] != colour || x->velocity * LOUDNESS / 128 != loudness)
             continue;
-        double from = at_x(r, x->start), to = colour < 0 ? from + ROW * 0.6 : fmax(at_x(r, x->end) - 0.4, from + 0.6);
+        double from = at_x(r, x->start),
+               to = colour < 0 ? from + ROW * 0.6 : fmax(at_x(r, x->end) - 0.4, from + 0.6);
         if (to < drawn[x->pitch] + 0.3)
             continue;
         from = fmax(from, drawn[x->pitch]);
-        double y = colour < 0 ? r->drum_top + ROW * (r->drum_row[x->pitch] + 0.5) : at_y(r, x->pitch) + ROW * 0.5;
+        double y = colour < 0 ? r->drum_top + ROW * (r->drum_row[x->pitch] + 0.5)
+                              : at_y(r, x->pitch) + ROW * 0.5;
         if (n++ == 0)
-            strbuf_printf(r->out, "<path stroke=\"%s\" stroke-opacity=\"%.2f\" d=\"", colour < 0 ? "#333" : colours[colour],
+            strbuf_printf(r->out, "<path stroke=\"%s\" stroke-opacity=\"%.2f\" d=\"",
+                          colour < 0 ? "#333" : colours[colour],
                           0.3 + 0.7 * (loudness + 1) / LOUDNESS);
         strbuf_printf(r->out, "M%.1f %.0fh%.1f", from, y, to - from);
         drawn[x->pitch] = to;
@@ -226,10 +259,12 @@ static void draw_pedal(roll *r)
     strbuf_printf(r->out, "<path fill=\"none\" stroke=\"#888\" stroke-width=\"%d\" d=\"", PEDAL);
     for (size_t i = 0; i < r->s->n_pedals; i++) {
         const midi_pedal *p = &r->s->pedals[i];
-        double from = at_x(r, fmin(p->start, r->s->seconds)), to = at_x(r, fmin(p->end, r->s->seconds));
+        double from = at_x(r, fmin(p->start, r->s->seconds)),
+               to = at_x(r, fmin(p->end, r->s->seconds));
         if (to - from < 0.1 || (from >= drawn - 0.3 && to <= drawn + 0.3))
             continue;
-        strbuf_printf(r->out, "M%.1f %dh%.1f", from, r->bottom - PEDAL / 2, fmax(to - from - 0.4, 0.4));
+        strbuf_printf(r->out, "M%.1f %dh%.1f", from, r->bottom - PEDAL / 2,
+                      fmax(to - from - 0.4, 0.4));
         drawn = to;
     }
     strbuf_printf(r->out, "\"/>\n");
@@ -249,9 +284,12 @@ static void draw_legend(roll *r)
         done[k] = true;
         const midi_instrument *m = &s->instruments[i];
         const char *name = k == COLOURS - 1 ? "others"
-                                            : arena_printf(&r->memory, "%s %d (channel %d)", families[m->program / FAMILY], m->program + 1,
-                                                           m->channel + 1);
-        strbuf_printf(r->out, "<rect x=\"%.1f\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x, colours[k]);
+                                            : arena_printf(&r->memory, "%s %d (channel %d)",
+                                                           families[m->program / FAMILY],
+                                                           m->program + 1, m->channel + 1);
+        strbuf_printf(r->out,
+                      "<rect x=\"%.1f\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
+                      colours[k]);
         text_at(r, x + 14, 37, "l", name);
         x += 30 + 6.2 * (double)strlen(name);
     }
@@ -272,9 +310,11 @@ static void draw_title(roll *r, const char *title)
     strbuf name = {0};
     svg_escape(shown(&r->memory, title), &name);
     strbuf_printf(r->out,
-                  "<text x=\"%d\" y=\"18\"><tspan class=\"h\">%s</tspan><tspan dx=\"12\">%zu notes, %d:%02d, %.0f quarters a "
+                  "<text x=\"%d\" y=\"18\"><tspan class=\"h\">%s</tspan><tspan dx=\"12\">%zu "
+                  "notes, %d:%02d, %.0f quarters a "
                   "minute</tspan></text>\n",
-                  LEFT, name.s ? name.s : "", s->n_notes, (int)s->seconds / 60, (int)s->seconds % 60, bars_tempo(s).mean);
+                  LEFT, name.s ? name.s : "", s->n_notes, (int)s->seconds / 60,
+                  (int)s->seconds % 60, bars_tempo(s).mean);
     strbuf_free(&name);
 }
 
@@ -284,9 +324,12 @@ void roll_svg(const midi_song *s, const char *title, strbuf *out)
     lay(&r);
     int height = r.bottom + 26;
     strbuf_printf(out,
-                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\">\n"
-                  "<style>text{font-size:11px;fill:#444}.h{font-size:14px;font-weight:bold;fill:#111}.y,.d{text-anchor:end}"
-                  ".d{font-size:7px}.x{text-anchor:middle}.c{stroke:#bbb}.t{stroke:#999}.b{stroke:#e2e2e2}</style>\n"
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+                  "height=\"%d\" font-family=\"sans-serif\">\n"
+                  "<style>text{font-size:11px;fill:#444}.h{font-size:14px;font-weight:bold;fill:#"
+                  "111}.y,.d{text-anchor:end}"
+                  ".d{font-size:7px}.x{text-anchor:middle}.c{stroke:#bbb}.t{stroke:#999}.b{stroke:#"
+                  "e2e2e2}</style>\n"
                   "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
                   r.width, height, r.width, height, r.width, height);
     draw_lanes(&r);

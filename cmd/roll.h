@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// roll.h: a song as a picture, a piano roll in SVG: pitch upwards with a line and a name at every C, time to the right in seconds and bars,
-// a colour for each instrument, the louder the darker; drums and the pedal in lanes of their own.
+// roll.h: a song as a picture, a piano roll in SVG: pitch upwards with a line and a name at every
+// C, time to the right in seconds and bars, a colour for each instrument, the louder the darker;
+// drums and the pedal in lanes of their own.
 //
 //     strbuf text = {0};
 //     roll_svg(song, "piece.mid", &text);
 //
-// However long the song is, the picture is at most ROLL_WIDTH wide: notes of an instrument and pitch that lie closer than a third of a unit
-// become one, and of more than ROLL_NOTES the rest is left out, which the picture then says.
+// However long the song is, the picture is at most ROLL_WIDTH wide: notes of an instrument and
+// pitch that lie closer than a third of a unit become one, and of more than ROLL_NOTES the rest is
+// left out, which the picture then says.
 #ifndef KMIDI_CMD_ROLL_H
 #define KMIDI_CMD_ROLL_H
 

@@ -71,8 +71,10 @@ static void add_past(json *inputs, const network *n, arena *a)
     int64_t heads = model_size(n, "heads");
     shape empty = {.rank = 4, .d = {1, heads, 0, model_size(n, "dim") / heads}};
     for (int i = 0; i < model_size(n, "layers"); i++) {
-        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.key", i), &empty, "sin(0.37 * i)"));
-        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.value", i), &empty, "sin(0.37 * i)"));
+        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.key", i), &empty,
+                                     "sin(0.37 * i)"));
+        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.value", i), &empty,
+                                     "sin(0.37 * i)"));
     }
 }
 
@@ -83,7 +85,8 @@ bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta,
     model_dims dims = {.batch = 1, .time = FRAMES, .classes = probabilities ? d->classes : 0};
     network *n = model_build(d->model, d->p, &dims, &a, e);
     tensor *outs[] = {n ? n->out : NULL, n && probabilities ? op_softmax(n->g, n->logits) : NULL};
-    plan_options o = {.threads = 1, .outputs = outs, .n_outputs = 1 + probabilities, .params = d->p};
+    plan_options o = {
+        .threads = 1, .outputs = outs, .n_outputs = 1 + probabilities, .params = d->p};
     plan *p = n ? plan_make(n->g, &o, &a, e) : NULL;
     run *r = p ? run_open(p, d->p, NULL, &a, e) : NULL;
     if (r) {
@@ -91,8 +94,9 @@ bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta,
         for (int i = 0; i < d->model->n_inputs; i++) {
             const port *q = &d->model->inputs[i];
             fill(n->in[i], q, run_input(r, q->name));
-            json_push(in,
-                      input_json(q->name, &n->in[i]->shape, q->type == DT_I32 ? arena_printf(&a, "i mod %d", q->below) : "sin(0.37 * i)"));
+            json_push(in, input_json(q->name, &n->in[i]->shape,
+                                     q->type == DT_I32 ? arena_printf(&a, "i mod %d", q->below)
+                                                       : "sin(0.37 * i)"));
         }
         if (of->past && d->model->step)
             add_past(in, n, &a);
@@ -107,7 +111,8 @@ bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta,
     return r != NULL;
 }
 
-// Half as long again as the window, so that several are heard; a second where that is unknown or long.
+// Half as long again as the window, so that several are heard; a second where that is unknown or
+// long.
 static int64_t example_samples(const deploy *d)
 {
     int64_t n = d->hear.window * d->mel->hop_length * 3 / 2;
@@ -120,7 +125,8 @@ bool selftest_front(const deploy *d, bool probabilities, model_meta *meta, err *
     arena a = {.name = "selftest"};
     heard h;
     int64_t n = example_samples(d);
-    shape in = shape_of(2, 1, n), embedding = shape_of(2, 1, d->model->output.dim[1]), classes = shape_of(2, 1, d->classes);
+    shape in = shape_of(2, 1, n), embedding = shape_of(2, 1, d->model->output.dim[1]),
+          classes = shape_of(2, 1, d->classes);
     float *x = NEW(&a, float, (size_t)n);
     for (int64_t i = 0; i < n; i++)
         x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));

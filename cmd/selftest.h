@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// selftest.h: an example that travels inside an exported model: an input that a formula gives, and what our own run makes of it. Whoever
-// deploys the model can check in a minute that their runtime, their loading and their platform compute the same network.
+// selftest.h: an example that travels inside an exported model: an input that a formula gives, and
+// what our own run makes of it. Whoever deploys the model can check in a minute that their runtime,
+// their loading and their platform compute the same network.
 //
 // Metadata `selftest`, JSON; i counts the elements of an input in row-major order:
 //

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth.c: writes a small labelled corpus, so that everything can be tried where no data is at hand.
+// synth.c: writes a small labelled corpus, so that everything can be tried where no data is at
+// hand.
 #include "data/music/synth.h"
 
 #include <math.h>
@@ -35,8 +36,8 @@ static void report(cmd *c, const synth_options *o, double seconds)
     json_set_num(j, "seconds", seconds);
     json_set_bool(j, "synthetic", true);
     cmd_json(c, j);
-    cmd_print(c, "%s: %lld synthetic %s of %g seconds (grief, joy, calm, anger)", index, (long long)o->items,
-              o->midi ? "MIDI files" : "clips", o->seconds);
+    cmd_print(c, "%s: %lld synthetic %s of %g seconds (grief, joy, calm, anger)", index,
+              (long long)o->items, o->midi ? "MIDI files" : "clips", o->seconds);
 }
 
 static bool run(cmd *c, err *e)
@@ -64,10 +65,13 @@ const command cmd_synth = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details = "Writes DIR/wav/*.wav (16 kHz, 16 bit) and DIR/manifest.jsonl with labels, valence, arousal, groups and splits. Tempo, "
+    .details = "Writes DIR/wav/*.wav (16 kHz, 16 bit) and DIR/manifest.jsonl with labels, valence, "
+               "arousal, groups and splits. Tempo, "
                "mode, register,\n"
-               "articulation, loudness and brightness follow the emotion. Every line of the manifest says that it is synthetic.\n"
-               "With --midi the same music as DIR/midi/*.mid and DIR/labels.jsonl, for configs/data/midi_emotion.yaml.",
+               "articulation, loudness and brightness follow the emotion. Every line of the "
+               "manifest says that it is synthetic.\n"
+               "With --midi the same music as DIR/midi/*.mid and DIR/labels.jsonl, for "
+               "configs/data/midi_emotion.yaml.",
     .example = "kmidi synth corpus --items 400",
     .run = run,
 };

@@ -11,9 +11,13 @@
 static const option options[] = {
     {"run-dir", 0, OPT_TEXT, "DIR", "the run folder (default: runs/NAME-TIME)", false},
     {"resume", 0, OPT_TEXT, "RUN",
-     "go on with this run (or one of its checkpoints) exactly where it was saved; auto: with --run-dir, or begin there", false},
+     "go on with this run (or one of its checkpoints) exactly where it was saved; auto: with "
+     "--run-dir, or begin there",
+     false},
     {"overwrite", 0, OPT_FLAG, NULL, "replace the run that --run-dir holds", false},
-    {"profile", 0, OPT_COUNT, "N", "where the time of a step goes, the mean of N (10): profile.txt, trace.json in the run folder", false},
+    {"profile", 0, OPT_COUNT, "N",
+     "where the time of a step goes, the mean of N (10): profile.txt, trace.json in the run folder",
+     false},
     {0},
 };
 
@@ -34,8 +38,9 @@ static void on_tick(void *user, const trainer_tick *t)
         v->looked = now;
         str_human_bytes(hw_rss(), v->rss);
     }
-    progress_at(v->line, (uint64_t)t->step, "epoch %.2f  loss %.4f  lr %.2e  %.4g items/s  waiting %.1f%%  %s", t->epoch, t->loss, t->lr,
-                t->samples_per_s, 100 * t->wait_share, v->rss);
+    progress_at(v->line, (uint64_t)t->step,
+                "epoch %.2f  loss %.4f  lr %.2e  %.4g items/s  waiting %.1f%%  %s", t->epoch,
+                t->loss, t->lr, t->samples_per_s, 100 * t->wait_share, v->rss);
 }
 
 static bool on_save_asked(void *user)
@@ -75,8 +80,8 @@ static bool train_through(cmd *c, job *j, view *v, err *e)
         return false;
     train_report(c, j, &r);
     if (r.stopped)
-        return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s", r.why, (long long)r.steps,
-                       str_quoted(c->arena, j->run_dir));
+        return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s",
+                       r.why, (long long)r.steps, str_quoted(c->arena, j->run_dir));
     return true;
 }
 
@@ -125,9 +130,12 @@ static bool train_run(cmd *c, err *e)
     r.automatic = r.resume && !strcmp(r.resume, "auto");
     if (r.automatic && !r.run_dir)
         return err_set(e, ERR_USAGE,
-                       "--resume auto goes on in --run-dir DIR, or begins there; name it (a run called auto: --resume ./auto)");
+                       "--resume auto goes on in --run-dir DIR, or begins there; name it (a run "
+                       "called auto: --resume ./auto)");
     if (r.resume && !r.automatic && r.run_dir && strcmp(r.resume, r.run_dir))
-        return err_set(e, ERR_USAGE, "--resume goes on in the run's own folder; leave --run-dir out, or begin a new run with init_from=%s",
+        return err_set(e, ERR_USAGE,
+                       "--resume goes on in the run's own folder; leave --run-dir out, or begin a "
+                       "new run with init_from=%s",
                        str_quoted(c->arena, r.resume));
     if (r.resume && r.overwrite)
         return err_set(e, ERR_USAGE, "--resume and --overwrite do not go together");
@@ -135,7 +143,8 @@ static bool train_run(cmd *c, err *e)
         r.resume = NULL;
     job *j = job_configure(&r, c->arena, e);
     if (j && j->done) {
-        cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir, (long long)j->ended.steps);
+        cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir,
+                (long long)j->ended.steps);
         train_report(c, j, &j->ended);
         return true;
     }
@@ -165,11 +174,12 @@ const command cmd_train = {
     .keys = cmd_train_keys,
     .polls_stop = true,
     .resumable = true,
-    .details =
-        "Ctrl-C (or SIGTERM) saves after the micro-batch under way, and prints how to go on; a second Ctrl-C leaves at once. SIGUSR1, "
-        "or a\nfile named SAVE in the run folder, saves and goes on.",
+    .details = "Ctrl-C (or SIGTERM) saves after the micro-batch under way, and prints how to go "
+               "on; a second Ctrl-C leaves at once. SIGUSR1, "
+               "or a\nfile named SAVE in the run folder, saves and goes on.",
     .more = train_keys,
-    .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir runs/first\nkmidi train --resume runs/first\n"
+    .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir "
+               "runs/first\nkmidi train --resume runs/first\n"
                "kmidi train configs/emotion_recognizer.yaml --run-dir runs/batch --resume auto",
     .run = train_run,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// verify.c: are these files what they were when they were written? Every checksum and structure, every file; of a folder a summary, and its
-// damaged files by name.
+// verify.c: are these files what they were when they were written? Every checksum and structure,
+// every file; of a folder a summary, and its damaged files by name.
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@
 // Of a folder's files, those that are worth a look.
 static const char *const *worth(arena *a)
 {
-    static const char *const own[] = {".h5", ".onnx", ".safetensors", NULL}, *const *const lists[] = {own, midi_endings, clip_endings};
+    static const char *const own[] = {".h5", ".onnx", ".safetensors", NULL},
+                             *const *const lists[] = {own, midi_endings, clip_endings};
     const char **all = NEW(a, const char *, 64);
     size_t n = 0;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -48,7 +49,8 @@ static bool verify(cmd *c, const char *path, bool each, tally *t)
     arena a = {.name = "verify"};
     const file_kind *kind = kind_of(path, &e);
     const char *remark = NULL;
-    bool ok = kind && (kind->verify ? kind->verify(path, &a, &e) : kind->examine(path, &remark, &a, &e));
+    bool ok =
+        kind && (kind->verify ? kind->verify(path, &a, &e) : kind->examine(path, &remark, &a, &e));
     json *o = json_object();
     json_set_str(o, "file", path);
     json_set_str(o, "kind", kind ? kind->name : "unknown");
@@ -58,7 +60,8 @@ static bool verify(cmd *c, const char *path, bool each, tally *t)
     if (ok) {
         count(t, kind->name);
         if (each || remark)
-            cmd_print(c, "%s: ok (%s)%s%s", path, kind->name, remark ? "; " : "", remark ? remark : "");
+            cmd_print(c, "%s: ok (%s)%s%s", path, kind->name, remark ? "; " : "",
+                      remark ? remark : "");
     } else {
         json_set_str(o, "reason", err_name(e.code));
         json_set_str(o, "error", e.text);
@@ -98,7 +101,8 @@ static void summarise(cmd *c, const tally *t)
     for (int k = 0; k < KINDS && t->kind[k].name; k++)
         strbuf_printf(&kinds, "%s %" PRIu64 " %s", k ? "," : ":", t->kind[k].n, t->kind[k].name);
     if (t->bad)
-        cmd_print(c, "%" PRIu64 " of %" PRIu64 " files are sound%s", t->seen - t->bad, t->seen, kinds.s ? kinds.s : "");
+        cmd_print(c, "%" PRIu64 " of %" PRIu64 " files are sound%s", t->seen - t->bad, t->seen,
+                  kinds.s ? kinds.s : "");
     else
         cmd_print(c, "all %" PRIu64 " files are sound%s", t->seen, kinds.s ? kinds.s : "");
     strbuf_free(&kinds);
@@ -111,7 +115,8 @@ static bool run(cmd *c, err *e)
         if (!verify_argument(c, c->args[i], &t, e))
             return false;
     summarise(c, &t);
-    return !t.bad || err_set(e, ERR_DAMAGED, "%" PRIu64 " of %" PRIu64 " files did not pass", t.bad, t.seen);
+    return !t.bad ||
+           err_set(e, ERR_DAMAGED, "%" PRIu64 " of %" PRIu64 " files did not pass", t.bad, t.seen);
 }
 
 const command cmd_verify = {
@@ -121,9 +126,11 @@ const command cmd_verify = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an adapter's folder, "
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an "
+               "adapter's folder, "
                "MIDI, or audio.\n"
-               "Of another FOLDER, or a pattern in quotes, all such files are checked, those below it too.",
+               "Of another FOLDER, or a pattern in quotes, all such files are checked, those below "
+               "it too.",
     .example = "kmidi verify shards runs/melody/checkpoints/best.h5",
     .run = run,
 };

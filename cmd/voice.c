@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// voice.c: a checkpoint, some rows in, some rows out; and what they mean for an arrangement (voice.h).
+// voice.c: a checkpoint, some rows in, some rows out; and what they mean for an arrangement
+// (voice.h).
 #include "cmd/voice.h"
 
 #include <math.h>
@@ -19,7 +20,11 @@ enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
 static bool run_rows(const deploy *d, const float *in, int64_t rows, float *out, arena *a, err *e)
 {
     network *n = model_build(d->model, d->p, &(model_dims){.batch = rows, .time = 1}, a, e);
-    plan *pl = n ? plan_make(n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = d->p}, a, e) : NULL;
+    plan *pl = n ? plan_make(n->g,
+                             &(plan_options){
+                                 .threads = 1, .outputs = &n->out, .n_outputs = 1, .params = d->p},
+                             a, e)
+                 : NULL;
     run *r = pl ? run_open(pl, d->p, NULL, a, e) : NULL;
     float sum = 0;
     if (!r)
@@ -31,15 +36,20 @@ static bool run_rows(const deploy *d, const float *in, int64_t rows, float *out,
     run_close(r);
     for (int64_t i = 0; i < count; i++)
         sum += out[i] * 0;
-    return sum == 0 || err_set(e, ERR_NUMERIC, "'%s': what the network answers is not finite; take another checkpoint", d->path);
+    return sum == 0 ||
+           err_set(e, ERR_NUMERIC,
+                   "'%s': what the network answers is not finite; take another checkpoint",
+                   d->path);
 }
 
-static bool ask(const char *from, const char *model, const float *in, int64_t rows, float *out, err *e)
+static bool ask(const char *from, const char *model, const float *in, int64_t rows, float *out,
+                err *e)
 {
     arena a = {.name = "voice"};
     deploy *d = deploy_open(from, &a, e);
     bool ok = d && (!strcmp(d->model->name, model) ||
-                    err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path, d->model->name, model));
+                    err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
+                            d->model->name, model));
     ok = ok && run_rows(d, in, rows, out, &a, e);
     deploy_close(d);
     arena_free(&a);
@@ -60,10 +70,12 @@ static bool draw_chord(sampler *s, float *logits, int *chord, err *e)
     return sampler_draw(s, logits, NULL, 0, chord, e);
 }
 
-bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r, int **chords, err *e)
+bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r,
+                   int **chords, err *e)
 {
     song_harmony h = harmony_of(r->arena, r->song, HARMONY_BARS);
-    float *in = NEW(r->arena, float, (h.n + 1) * CONTEXT), *logits = NEW(r->arena, float, (h.n + 1) * CHORD_IDS);
+    float *in = NEW(r->arena, float, (h.n + 1) * CONTEXT),
+          *logits = NEW(r->arena, float, (h.n + 1) * CHORD_IDS);
     sampler_options own = *o;
     own.penalty = 1, own.top_k = 0, own.stream = HARMONY_STREAM;
     sampler *s = sampler_open(&own, CHORD_IDS, r->arena);
@@ -72,7 +84,8 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
         (*chords)[i] = CHORD_NONE;
     for (size_t i = 0; i < h.n; i++) {
         memcpy(in + i * CONTEXT, emotion, EMOTION * sizeof *in);
-        memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT, HARMONY_CONTEXT * sizeof *in);
+        memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT,
+               HARMONY_CONTEXT * sizeof *in);
     }
     bool ok = h.n == 0 || ask(from, "harmony_predictor", in, (int64_t)h.n, logits, e);
     for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
@@ -88,9 +101,13 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
 bool voice_dynamics(const char *from, arrangement *r, err *e)
 {
     song_dynamics d = dynamics_of(r->arena, r->song, DYNAMICS_BARS);
-    float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS), *curves = NEW(r->arena, float, (d.n + 1) * DYNAMICS);
+    float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS),
+          *curves = NEW(r->arena, float, (d.n + 1) * DYNAMICS);
     for (size_t i = 0; i < d.n; i++)
-        midi_stats(r->arena, midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks), in + i * MIDI_STATS);
+        midi_stats(
+            r->arena,
+            midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks),
+            in + i * MIDI_STATS);
     if (d.n && !ask(from, "dynamics_engine", in, (int64_t)d.n, curves, e))
         return false;
     for (size_t i = 0; i < d.n; i++)

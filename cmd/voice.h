@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// voice.h: the small models around a melody: groove, chords and dynamics, each from its checkpoint (or run folder), each run once.
+// voice.h: the small models around a melody: groove, chords and dynamics, each from its checkpoint
+// (or run folder), each run once.
 #ifndef KMIDI_CMD_VOICE_H
 #define KMIDI_CMD_VOICE_H
 
@@ -8,9 +9,11 @@
 
 // groove_predictor: groove[GROOVE] (data/music/groove.h) of an emotion vector.
 bool voice_groove(const char *from, const float *emotion, float *groove, err *e) MUST_CHECK;
-// harmony_predictor: a chord under every bar in which the melody sounds, drawn as `o` says from what the model makes of the melody alone,
-// and played. "No chord" is not drawn. Ids (CHORD_NONE where the bar is silent) in *chords [r->bars].
-bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r, int **chords, err *e) MUST_CHECK;
+// harmony_predictor: a chord under every bar in which the melody sounds, drawn as `o` says from
+// what the model makes of the melody alone, and played. "No chord" is not drawn. Ids (CHORD_NONE
+// where the bar is silent) in *chords [r->bars].
+bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r,
+                   int **chords, err *e) MUST_CHECK;
 // dynamics_engine: every phrase gets the curve that the model makes of its statistics.
 bool voice_dynamics(const char *from, arrangement *r, err *e) MUST_CHECK;
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_emit.c: names, initialisers and nodes. Parameters keep their names; values in between are called after the op that makes them.
+// onnx_emit.c: names, initialisers and nodes. Parameters keep their names; values in between are
+// called after the op that makes them.
 //
-// A parameter becomes an initialiser when an op asks for its name; one that is only read by emit_param_values (LSTM gates) or
-// emit_transposed (weights of linear layers over sequences) goes into the file in its rearranged form alone. Rearranged copies belong to
-// the arena, parameters are shared.
+// A parameter becomes an initialiser when an op asks for its name; one that is only read by
+// emit_param_values (LSTM gates) or emit_transposed (weights of linear layers over sequences) goes
+// into the file in its rearranged form alone. Rearranged copies belong to the arena, parameters are
+// shared.
 #include "export/onnx_emit.h"
 
 #include <stdio.h>
@@ -72,7 +74,8 @@ static int onnx_type_of(dtype t)
     return t == DT_I32 ? ONNX_INT32 : ONNX_FLOAT;
 }
 
-static void add_initialiser(emitter *m, const char *name, int type, const shape *s, const void *data, size_t bytes)
+static void add_initialiser(emitter *m, const char *name, int type, const shape *s,
+                            const void *data, size_t bytes)
 {
     onnx_tensor t = {.name = name, .type = type, .rank = s->rank, .data = data, .bytes = bytes};
     for (int i = 0; i < s->rank; i++)
@@ -82,7 +85,9 @@ static void add_initialiser(emitter *m, const char *name, int type, const shape 
 
 static const void *tensor_bytes(const emitter *m, const tensor *t)
 {
-    return t->kind == TENSOR_PARAM ? params_at(m->p, t->param) : t->kind == TENSOR_CONST ? t->data : NULL;
+    return t->kind == TENSOR_PARAM   ? params_at(m->p, t->param)
+           : t->kind == TENSOR_CONST ? t->data
+                                     : NULL;
 }
 
 const char *emit_fresh(emitter *m, const char *hint)
@@ -103,8 +108,10 @@ const char *emit_in(emitter *m, const node *n, int i)
         return m->value[t->id];
     const void *bytes = tensor_bytes(m, t);
     CHECK(bytes); // a computed value comes before its use, inputs are bound
-    m->value[t->id] = t->kind == TENSOR_PARAM ? m->p->list[t->param].name : emit_fresh(m, "constant");
-    add_initialiser(m, m->value[t->id], onnx_type_of(t->type), &t->shape, bytes, (size_t)shape_count(t->shape) * dtype_size(t->type));
+    m->value[t->id] =
+        t->kind == TENSOR_PARAM ? m->p->list[t->param].name : emit_fresh(m, "constant");
+    add_initialiser(m, m->value[t->id], onnx_type_of(t->type), &t->shape, bytes,
+                    (size_t)shape_count(t->shape) * dtype_size(t->type));
     return m->value[t->id];
 }
 
@@ -146,7 +153,8 @@ const char *emit_transposed(emitter *m, const node *n, int i)
     shape s = shape_of(2, t->shape.d[1], t->shape.d[0]);
     const char *own = t->kind == TENSOR_PARAM ? m->p->list[t->param].name : "constant";
     m->turned[t->id] = emit_fresh(m, arena_printf(m->arena, "%s.transposed", own));
-    add_initialiser(m, m->turned[t->id], ONNX_FLOAT, &s, turned_values(m, w, t->shape.d[0], t->shape.d[1]),
+    add_initialiser(m, m->turned[t->id], ONNX_FLOAT, &s,
+                    turned_values(m, w, t->shape.d[0], t->shape.d[1]),
                     (size_t)shape_count(s) * sizeof(float));
     return m->turned[t->id];
 }
@@ -190,13 +198,21 @@ const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *val
 
 static onnx_attr attr_struct(const emit_attr *t)
 {
-    static const int types[] = {
-        [EMIT_INT] = ONNX_ATTR_INT, [EMIT_FLOAT] = ONNX_ATTR_FLOAT, [EMIT_INTS] = ONNX_ATTR_INTS, [EMIT_STRING] = ONNX_ATTR_STRING};
-    return (onnx_attr){.name = t->name, .type = types[t->kind], .i = t->i, .f = t->f, .n = t->n, .ints = t->ints, .s = t->s};
+    static const int types[] = {[EMIT_INT] = ONNX_ATTR_INT,
+                                [EMIT_FLOAT] = ONNX_ATTR_FLOAT,
+                                [EMIT_INTS] = ONNX_ATTR_INTS,
+                                [EMIT_STRING] = ONNX_ATTR_STRING};
+    return (onnx_attr){.name = t->name,
+                       .type = types[t->kind],
+                       .i = t->i,
+                       .f = t->f,
+                       .n = t->n,
+                       .ints = t->ints,
+                       .s = t->s};
 }
 
-void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[], int n_out, const char *const out[], int n_attr,
-               const emit_attr *attrs)
+void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[], int n_out,
+               const char *const out[], int n_attr, const emit_attr *attrs)
 {
     onnx_attr list[16] = {0};
     CHECK(n_attr <= 16 && n_out >= 1);
@@ -215,7 +231,8 @@ void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[]
                                          .attrs = list});
 }
 
-const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[], int n_attr, const emit_attr *attrs)
+const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[], int n_attr,
+                    const emit_attr *attrs)
 {
     char hint[32];
     snprintf(hint, sizeof hint, "%s", op);
@@ -226,10 +243,12 @@ const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[]
 
 // ---- The graph
 
-// Marks the nodes that lead to t and have no value yet: from the last node to the first, since the order is topological.
+// Marks the nodes that lead to t and have no value yet: from the last node to the first, since the
+// order is topological.
 static const bool *needed_nodes(emitter *m, const tensor *t)
 {
-    bool *wanted = NEW(m->arena, bool, (size_t)graph_tensors(m->g) + 1), *needed = NEW(m->arena, bool, (size_t)graph_nodes(m->g) + 1);
+    bool *wanted = NEW(m->arena, bool, (size_t)graph_tensors(m->g) + 1),
+         *needed = NEW(m->arena, bool, (size_t)graph_nodes(m->g) + 1);
     wanted[t->id] = true;
     for (int i = graph_nodes(m->g) - 1; i >= 0; i--) {
         const node *q = graph_node(m->g, i);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_file.c: the one file that knows protobuf: structs to ModelProto and back, with protobuf-c and the messages of Debian's onnx.proto.
+// onnx_file.c: the one file that knows protobuf: structs to ModelProto and back, with protobuf-c
+// and the messages of Debian's onnx.proto.
 //
-// protobuf-c is thread-safe (no global state), copies what it reads with the allocator that it is given, and never frees what it writes.
-// It unpacks nested messages by recursion without a limit and takes about a hundred bytes of memory for two of the file: before it sees a
-// file from outside, wire_depth bounds the nesting, and its allocator is an arena with a ceiling.
+// protobuf-c is thread-safe (no global state), copies what it reads with the allocator that it is
+// given, and never frees what it writes. It unpacks nested messages by recursion without a limit
+// and takes about a hundred bytes of memory for two of the file: before it sees a file from
+// outside, wire_depth bounds the nesting, and its allocator is an arena with a ceiling.
 #include "export/onnx_file.h"
 
 #include <inttypes.h>
@@ -23,8 +25,8 @@ const char *onnx_protobuf_version(void)
 
 // ---- Structs to messages. All in an arena; strings and bytes are shared with the model.
 
-#define INIT(a, T, name, how)                                                                                                              \
-    T *name = NEW(a, T, 1);                                                                                                                \
+#define INIT(a, T, name, how)                                                                      \
+    T *name = NEW(a, T, 1);                                                                        \
     how(name)
 
 static Onnx__ValueInfoProto *value_message(arena *a, const onnx_value *v)
@@ -37,8 +39,8 @@ static Onnx__ValueInfoProto *value_message(arena *a, const onnx_value *v)
     dims->dim = NEW(a, Onnx__TensorShapeProto__Dimension *, (size_t)v->rank + 1);
     for (int i = 0; i < v->rank; i++) {
         INIT(a, Onnx__TensorShapeProto__Dimension, d, onnx__tensor_shape_proto__dimension__init);
-        d->value_case =
-            v->sym[i] ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        d->value_case = v->sym[i] ? ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                                  : ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         if (v->sym[i])
             d->dim_param = (char *)v->sym[i];
         else
@@ -185,9 +187,11 @@ bool onnx_write(const onnx_model *m, const char *path, err *e)
 {
     arena a = {.name = "onnx messages"};
     const Onnx__ModelProto *message = model_message(&a, m);
-    bool ok = onnx__model_proto__get_packed_size(message) <= FILE_MAX
-                  ? write_message(message, path, e)
-                  : err_set(e, ERR_VALUE, "'%s' would be larger than the 2 GiB that a protobuf file may have", path);
+    bool ok =
+        onnx__model_proto__get_packed_size(message) <= FILE_MAX
+            ? write_message(message, path, e)
+            : err_set(e, ERR_VALUE,
+                      "'%s' would be larger than the 2 GiB that a protobuf file may have", path);
     arena_free(&a);
     return ok;
 }
@@ -212,11 +216,16 @@ static const struct {
     unsigned field;
     wire_type to;
 } wire_edges[] = {
-    {WIRE_MODEL, 7, WIRE_GRAPH},     {WIRE_MODEL, 20, WIRE_TRAINING},  {WIRE_MODEL, 25, WIRE_FUNCTION}, {WIRE_TRAINING, 1, WIRE_GRAPH},
-    {WIRE_TRAINING, 2, WIRE_GRAPH},  {WIRE_FUNCTION, 7, WIRE_NODE},    {WIRE_GRAPH, 1, WIRE_NODE},      {WIRE_GRAPH, 11, WIRE_VALUE},
-    {WIRE_GRAPH, 12, WIRE_VALUE},    {WIRE_GRAPH, 13, WIRE_VALUE},     {WIRE_VALUE, 2, WIRE_TYPE},      {WIRE_NODE, 5, WIRE_ATTRIBUTE},
-    {WIRE_ATTRIBUTE, 6, WIRE_GRAPH}, {WIRE_ATTRIBUTE, 11, WIRE_GRAPH}, {WIRE_ATTRIBUTE, 14, WIRE_TYPE}, {WIRE_ATTRIBUTE, 15, WIRE_TYPE},
-    {WIRE_TYPE, 4, WIRE_SEQUENCE},   {WIRE_TYPE, 5, WIRE_SEQUENCE},    {WIRE_TYPE, 9, WIRE_SEQUENCE},   {WIRE_SEQUENCE, 1, WIRE_TYPE},
+    {WIRE_MODEL, 7, WIRE_GRAPH},     {WIRE_MODEL, 20, WIRE_TRAINING},
+    {WIRE_MODEL, 25, WIRE_FUNCTION}, {WIRE_TRAINING, 1, WIRE_GRAPH},
+    {WIRE_TRAINING, 2, WIRE_GRAPH},  {WIRE_FUNCTION, 7, WIRE_NODE},
+    {WIRE_GRAPH, 1, WIRE_NODE},      {WIRE_GRAPH, 11, WIRE_VALUE},
+    {WIRE_GRAPH, 12, WIRE_VALUE},    {WIRE_GRAPH, 13, WIRE_VALUE},
+    {WIRE_VALUE, 2, WIRE_TYPE},      {WIRE_NODE, 5, WIRE_ATTRIBUTE},
+    {WIRE_ATTRIBUTE, 6, WIRE_GRAPH}, {WIRE_ATTRIBUTE, 11, WIRE_GRAPH},
+    {WIRE_ATTRIBUTE, 14, WIRE_TYPE}, {WIRE_ATTRIBUTE, 15, WIRE_TYPE},
+    {WIRE_TYPE, 4, WIRE_SEQUENCE},   {WIRE_TYPE, 5, WIRE_SEQUENCE},
+    {WIRE_TYPE, 9, WIRE_SEQUENCE},   {WIRE_SEQUENCE, 1, WIRE_TYPE},
     {WIRE_SEQUENCE, 2, WIRE_TYPE},
 };
 
@@ -261,7 +270,8 @@ static bool wire_depth(const uint8_t *p, const uint8_t *end, wire_type type, int
         if (n > (uint64_t)(end - p))
             return false;
         for (size_t i = 0; (tag & 7) == 2 && i < sizeof wire_edges / sizeof *wire_edges; i++)
-            if (wire_edges[i].from == type && wire_edges[i].field == tag >> 3 && !wire_depth(p, p + n, wire_edges[i].to, depth - 1))
+            if (wire_edges[i].from == type && wire_edges[i].field == tag >> 3 &&
+                !wire_depth(p, p + n, wire_edges[i].to, depth - 1))
                 return false;
         p += n;
     }
@@ -307,8 +317,12 @@ static onnx_value value_struct(const Onnx__ValueInfoProto *v)
     out.rank = (int)t->shape->n_dim;
     for (int i = 0; i < out.rank; i++) {
         const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
-        out.dim[i] = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ? d->dim_value : -1;
-        out.sym[i] = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ? text(d->dim_param) : NULL;
+        out.dim[i] = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE
+                         ? d->dim_value
+                         : -1;
+        out.sym[i] = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM
+                         ? text(d->dim_param)
+                         : NULL;
     }
     return out;
 }
@@ -322,14 +336,19 @@ static bool add_tensor(onnx_model *m, const Onnx__TensorProto *t)
         out.dim[i] = t->dims[i];
     out.external = t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
     if (t->has_raw_data)
-        out.data = t->raw_data.len ? t->raw_data.data : (const uint8_t *)"", out.bytes = t->raw_data.len;
+        out.data = t->raw_data.len ? t->raw_data.data : (const uint8_t *)"",
+        out.bytes = t->raw_data.len;
     onnx_add_tensor(m, &out);
     return true;
 }
 
 static void add_node(onnx_model *m, const Onnx__NodeProto *n)
 {
-    onnx_node out = {.op = n->op_type, .name = n->name, .domain = n->domain, .n_in = (int)n->n_input, .n_out = (int)n->n_output};
+    onnx_node out = {.op = n->op_type,
+                     .name = n->name,
+                     .domain = n->domain,
+                     .n_in = (int)n->n_input,
+                     .n_out = (int)n->n_output};
     out.in = (const char **)n->input;
     out.out = (const char **)n->output;
     out.n_attr = (int)n->n_attribute;
@@ -337,7 +356,12 @@ static void add_node(onnx_model *m, const Onnx__NodeProto *n)
     for (size_t i = 0; i < n->n_attribute; i++) {
         const Onnx__AttributeProto *t = n->attribute[i];
         onnx_attr *o = &out.attrs[i];
-        *o = (onnx_attr){.name = t->name, .type = (int)t->type, .i = t->i, .f = t->f, .n = (int)t->n_ints, .ints = t->ints};
+        *o = (onnx_attr){.name = t->name,
+                         .type = (int)t->type,
+                         .i = t->i,
+                         .f = t->f,
+                         .n = (int)t->n_ints,
+                         .ints = t->ints};
         if (t->s.len)
             o->s = arena_printf(m->arena, "%.*s", (int)t->s.len, (const char *)t->s.data);
     }
@@ -365,7 +389,8 @@ static void add_header(onnx_model *m, const Onnx__ModelProto *p)
 {
     m->ir = p->ir_version;
     m->opset = 0;
-    for (size_t i = 0; i < p->n_opset_import; i++) { // ONNX's own set, else the first: a model may be of other operators alone
+    // ONNX's own set, else the first: a model may be of other operators alone
+    for (size_t i = 0; i < p->n_opset_import; i++) {
         const char *domain = text(p->opset_import[i]->domain);
         if (!m->opset || !*domain || !strcmp(domain, "ai.onnx"))
             m->opset = p->opset_import[i]->version;
@@ -384,10 +409,13 @@ onnx_model *onnx_decode(const char *path, const void *bytes, size_t n, arena *a,
     const uint8_t *b = bytes;
     ceiling c = {a, 8 * n + slack};
     ProtobufCAllocator allocator = {ceiling_alloc, ceiling_free, &c};
-    const Onnx__ModelProto *p = wire_depth(b, b + n, WIRE_MODEL, DEPTH) ? onnx__model_proto__unpack(&allocator, n, b) : NULL;
+    const Onnx__ModelProto *p = wire_depth(b, b + n, WIRE_MODEL, DEPTH)
+                                    ? onnx__model_proto__unpack(&allocator, n, b)
+                                    : NULL;
     if (!p || !p->graph) {
         (void)err_set(e, p ? ERR_FORMAT : ERR_DAMAGED, "'%s' is %s", path,
-                      p ? "no ONNX model: it has no graph" : "no ONNX model, or damaged; get the file again");
+                      p ? "no ONNX model: it has no graph"
+                        : "no ONNX model, or damaged; get the file again");
         return NULL;
     }
     onnx_model *m = onnx_model_open(a);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_file.h: an ONNX model as plain structs, and its file. https://github.com/onnx/onnx/blob/main/docs/IR.md
 //
-// onnx_file.c is the one file that knows protobuf: it turns these structs into a ModelProto and back. What stands above (emitter, front
-// end, check, inspect) sees only what is here.
+// onnx_file.c is the one file that knows protobuf: it turns these structs into a ModelProto and
+// back. What stands above (emitter, front end, check, inspect) sees only what is here.
 //
 //     onnx_model *m = onnx_model_open(&arena);
 //     onnx_add_input(m, (onnx_value){.name = "x", .type = ONNX_FLOAT, .rank = 2, .dim = {0, 64}, .sym = {"batch"}});
@@ -17,12 +17,25 @@
 
 enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_RANK = 8 };
 
-// Numbers of TensorProto.DataType and AttributeProto.AttributeType. Other numbers may occur in files that others wrote.
-typedef enum onnx_type { ONNX_NONE, ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9, ONNX_DOUBLE = 11 } onnx_type;
-typedef enum onnx_attr_type { ONNX_ATTR_FLOAT = 1, ONNX_ATTR_INT = 2, ONNX_ATTR_STRING = 3, ONNX_ATTR_INTS = 7 } onnx_attr_type;
+// Numbers of TensorProto.DataType and AttributeProto.AttributeType. Other numbers may occur in
+// files that others wrote.
+typedef enum onnx_type {
+    ONNX_NONE,
+    ONNX_FLOAT = 1,
+    ONNX_INT32 = 6,
+    ONNX_INT64 = 7,
+    ONNX_BOOL = 9,
+    ONNX_DOUBLE = 11
+} onnx_type;
+typedef enum onnx_attr_type {
+    ONNX_ATTR_FLOAT = 1,
+    ONNX_ATTR_INT = 2,
+    ONNX_ATTR_STRING = 3,
+    ONNX_ATTR_INTS = 7
+} onnx_attr_type;
 
-// A named value with its type: an input, an output, or one in between. A dimension is a size, a symbol (sym set), or unknown (both empty:
-// -1).
+// A named value with its type: an input, an output, or one in between. A dimension is a size, a
+// symbol (sym set), or unknown (both empty: -1).
 typedef struct onnx_value {
     const char *name;
     int type;
@@ -81,11 +94,14 @@ void onnx_add_info(onnx_model *m, onnx_value v);
 
 // ---- Files
 bool onnx_write(const onnx_model *m, const char *path, err *e) MUST_CHECK; // whole or not at all
-onnx_model *onnx_read(const char *path, arena *a, err *e) MUST_CHECK;      // owned by `a`; ERR_FORMAT, ERR_DAMAGED name the file
-onnx_model *onnx_decode(const char *path, const void *bytes, size_t n, arena *a, err *e) MUST_CHECK; // the same from memory
+// owned by `a`; ERR_FORMAT, ERR_DAMAGED name the file
+onnx_model *onnx_read(const char *path, arena *a, err *e) MUST_CHECK;
+// the same from memory
+onnx_model *onnx_decode(const char *path, const void *bytes, size_t n, arena *a, err *e) MUST_CHECK;
 const char *onnx_protobuf_version(void);
 
-// ---- Structure (onnx_check.c): names in order and assigned once, initialisers as long as their shapes say, outputs defined.
+// ---- Structure (onnx_check.c): names in order and assigned once, initialisers as long as their
+// shapes say, outputs defined.
 bool onnx_check(const onnx_model *m, const char *path, err *e) MUST_CHECK;
 
 #endif

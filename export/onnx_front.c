@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as data/features/mel.c.
+// onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as
+// data/features/mel.c.
 //
 //     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] ->
 //     [B, T, M] -> Log -> (x
@@ -7,7 +8,8 @@
 //                     -> zeros in front up to the window -> Gather of all windows [B * C, T, M], C a function of the length
 //
 // The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
-// One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform needs more than n_fft / 2 samples.
+// One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform
+// needs more than n_fft / 2 samples.
 #include <math.h>
 #include <stdint.h>
 
@@ -34,7 +36,8 @@ static const char *emit_ends(emitter *m, const onnx_front *f, const char *x)
     if (!f->center)
         return x;
     int64_t half = f->n_fft / 2, pads[] = {0, half, 0, half};
-    emit_attr mode = {.name = "mode", .kind = EMIT_STRING, .s = f->reflect ? "reflect" : "constant"};
+    emit_attr mode = {
+        .name = "mode", .kind = EMIT_STRING, .s = f->reflect ? "reflect" : "constant"};
     return emit_op(m, "Pad", 2, (const char *[]){x, emit_i64(m, 4, pads)}, 1, &mode);
 }
 
@@ -44,7 +47,8 @@ static const char *cast(emitter *m, const char *x, int type)
     return emit_op(m, "Cast", 1, &x, 1, &to);
 }
 
-// Transforms of other sizes than powers of two are made of longer ones (Bluestein), where f32 loses two digits that a logarithm shows.
+// Transforms of other sizes than powers of two are made of longer ones (Bluestein), where f32 loses
+// two digits that a logarithm shows.
 static bool is_round(int n)
 {
     return (n & (n - 1)) == 0;
@@ -55,19 +59,25 @@ static const char *emit_frames(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t n = f->n_fft, one = 1;
     emit_attr axis0 = attr_int("axis", 0), axis1 = attr_int("axis", 1);
-    const char *samples = emit_op(m, "Gather", 2, (const char *[]){unary(m, "Shape", x), emit_i64_scalar(m, 1)}, 1, &axis0);
+    const char *samples = emit_op(
+        m, "Gather", 2, (const char *[]){unary(m, "Shape", x), emit_i64_scalar(m, 1)}, 1, &axis0);
     const char *end = binary(m, "Sub", samples, emit_i64_scalar(m, n - 1));
-    const char *begin = emit_op(m, "Range", 3, (const char *[]){emit_i64_scalar(m, 0), end, emit_i64_scalar(m, f->hop)}, 0, NULL);
+    const char *begin =
+        emit_op(m, "Range", 3,
+                (const char *[]){emit_i64_scalar(m, 0), end, emit_i64_scalar(m, f->hop)}, 0, NULL);
     const char *within[] = {emit_i64_scalar(m, 0), emit_i64_scalar(m, n), emit_i64_scalar(m, 1)};
-    const char *places = binary(m, "Add", binary(m, "Unsqueeze", begin, emit_i64(m, 1, &one)), emit_op(m, "Range", 3, within, 0, NULL));
+    const char *places = binary(m, "Add", binary(m, "Unsqueeze", begin, emit_i64(m, 1, &one)),
+                                emit_op(m, "Range", 3, within, 0, NULL));
     return emit_op(m, "Gather", 2, (const char *[]){x, places}, 1, &axis1);
 }
 
-// The same bits as an STFT node gives, whose shape tools cannot tell from its inputs (ONNX Runtime's symbolic shape inference stops at it).
+// The same bits as an STFT node gives, whose shape tools cannot tell from its inputs (ONNX
+// Runtime's symbolic shape inference stops at it).
 static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t n = f->n_fft, last = -1;
-    emit_attr over[] = {attr_int("axis", 2), attr_int("onesided", 1)}, drop = attr_int("keepdims", 0);
+    emit_attr over[] = {attr_int("axis", 2), attr_int("onesided", 1)},
+              drop = attr_int("keepdims", 0);
     x = emit_frames(m, f, x);
     const char *window = emit_f32(m, 1, &n, f->window);
     if (!is_round(f->n_fft))
@@ -81,13 +91,14 @@ static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
     return f->power == 1 ? unary(m, "Sqrt", x) : x;
 }
 
-// The bank is the first factor: tools that quantise products look for constants in the second place, and 8 bits of a power spectrum
-// leave nothing of its logarithm.
+// The bank is the first factor: tools that quantise products look for constants in the second
+// place, and 8 bits of a power spectrum leave nothing of its logarithm.
 static const char *emit_bands(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t dims[] = {f->n_mels, f->n_fft / 2 + 1}, perm[] = {0, 2, 1};
     emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 3};
-    const char *bins = emit_op(m, "Transpose", 1, &x, 1, &turn), *bands = binary(m, "MatMul", emit_f32(m, 2, dims, f->bank), bins);
+    const char *bins = emit_op(m, "Transpose", 1, &x, 1, &turn),
+               *bands = binary(m, "MatMul", emit_f32(m, 2, dims, f->bank), bins);
     return emit_op(m, "Transpose", 1, &bands, 1, &turn);
 }
 
@@ -128,39 +139,50 @@ static const char *number(emitter *m, int64_t v)
     return emit_i64(m, 1, &v);
 }
 
-// How many windows cover x of `length` frames, or as many as f says (loader_windows in data/loader/loader.h).
+// How many windows cover x of `length` frames, or as many as f says (loader_windows in
+// data/loader/loader.h).
 static const char *emit_count(emitter *m, const onnx_front *f, const char *length)
 {
     const char *window = number(m, f->frames), *one = number(m, 1);
-    const char *cover = binary(m, "Div", binary(m, "Add", length, number(m, f->frames - 1)), window);
+    const char *cover =
+        binary(m, "Div", binary(m, "Add", length, number(m, f->frames - 1)), window);
     if (!f->views)
         return cover;
     const char *few = binary(m, "LessOrEqual", length, number(m, 2 * f->views * f->frames));
     const char *fits = binary(m, "LessOrEqual", length, window);
-    const char *some = emit_op(m, "Where", 3, (const char *[]){few, number(m, f->views), cover}, 0, NULL);
+    const char *some =
+        emit_op(m, "Where", 3, (const char *[]){few, number(m, f->views), cover}, 0, NULL);
     return emit_op(m, "Where", 3, (const char *[]){fits, one, some}, 0, NULL);
 }
 
 // Where one window alone begins, of what is `spare` longer than it.
 static const char *emit_alone(emitter *m, const onnx_front *f, const char *spare)
 {
-    return f->crop == ONNX_CROP_LAST ? spare : f->crop == ONNX_CROP_FIRST ? number(m, 0) : binary(m, "Div", spare, number(m, 2));
+    return f->crop == ONNX_CROP_LAST    ? spare
+           : f->crop == ONNX_CROP_FIRST ? number(m, 0)
+                                        : binary(m, "Div", spare, number(m, 2));
 }
 
 static const char *range(emitter *m, const char *to)
 {
-    return emit_op(m, "Range", 3, (const char *[]){emit_i64_scalar(m, 0), to, emit_i64_scalar(m, 1)}, 0, NULL);
+    return emit_op(m, "Range", 3,
+                   (const char *[]){emit_i64_scalar(m, 0), to, emit_i64_scalar(m, 1)}, 0, NULL);
 }
 
 // First frames [count, 1] of the windows: spread evenly over the whole.
-static const char *emit_starts(emitter *m, const onnx_front *f, const char *length, const char *count)
+static const char *emit_starts(emitter *m, const onnx_front *f, const char *length,
+                               const char *count)
 {
     int64_t zero = 0;
     const char *one = number(m, 1), *spare = binary(m, "Sub", length, number(m, f->frames));
     const char *k = range(m, binary(m, "Squeeze", count, emit_i64(m, 1, &zero)));
-    const char *from = binary(m, "Div", binary(m, "Mul", k, spare), binary(m, "Max", binary(m, "Sub", count, one), one));
+    const char *from = binary(m, "Div", binary(m, "Mul", k, spare),
+                              binary(m, "Max", binary(m, "Sub", count, one), one));
     if (f->views == 1)
-        from = emit_op(m, "Where", 3, (const char *[]){binary(m, "Equal", count, one), emit_alone(m, f, spare), from}, 0, NULL);
+        from =
+            emit_op(m, "Where", 3,
+                    (const char *[]){binary(m, "Equal", count, one), emit_alone(m, f, spare), from},
+                    0, NULL);
     return binary(m, "Unsqueeze", from, one);
 }
 
@@ -168,10 +190,13 @@ static const char *emit_starts(emitter *m, const onnx_front *f, const char *leng
 static const char *emit_padding(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t zeros[4] = {0};
-    emit_attr axis = attr_int("axis", 0), mode = {.name = "mode", .kind = EMIT_STRING, .s = "constant"};
+    emit_attr axis = attr_int("axis", 0),
+              mode = {.name = "mode", .kind = EMIT_STRING, .s = "constant"};
     const char *zero = emit_i64(m, 1, zeros);
-    const char *missing = binary(m, "Max", binary(m, "Sub", number(m, f->frames), emit_length(m, x)), zero);
-    const char *pads = emit_op(m, "Concat", 3, (const char *[]){zero, missing, emit_i64(m, 4, zeros)}, 1, &axis);
+    const char *missing =
+        binary(m, "Max", binary(m, "Sub", number(m, f->frames), emit_length(m, x)), zero);
+    const char *pads =
+        emit_op(m, "Concat", 3, (const char *[]){zero, missing, emit_i64(m, 4, zeros)}, 1, &axis);
     return emit_op(m, "Pad", 2, (const char *[]){x, pads}, 1, &mode);
 }
 
@@ -183,12 +208,14 @@ static const char *emit_windows(emitter *m, const onnx_front *f, const char *x, 
     x = emit_padding(m, f, x);
     const char *length = emit_length(m, x);
     *count = emit_count(m, f, length);
-    const char *index = binary(m, "Add", emit_starts(m, f, length, *count), range(m, emit_i64_scalar(m, f->frames)));
+    const char *index = binary(m, "Add", emit_starts(m, f, length, *count),
+                               range(m, emit_i64_scalar(m, f->frames)));
     x = emit_op(m, "Gather", 2, (const char *[]){x, index}, 1, &axis);
     return binary(m, "Reshape", x, emit_i64(m, 3, rows));
 }
 
-const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform, const char **count)
+const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform,
+                            const char **count)
 {
     const char *x = emit_ends(m, f, waveform);
     x = emit_spectrum(m, f, x);
@@ -198,11 +225,15 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     return f->frames ? emit_windows(m, f, x, count) : x;
 }
 
-void onnx_front_average(emitter *m, const char *windows, const char *count, int64_t n, const char *out)
+void onnx_front_average(emitter *m, const char *windows, const char *count, int64_t n,
+                        const char *out)
 {
     int64_t axis = 1;
-    emit_attr first = attr_int("axis", 0), attrs[] = {{.name = "axes", .kind = EMIT_INTS, .n = 1, .ints = &axis}, attr_int("keepdims", 0)};
-    const char *to = emit_op(m, "Concat", 3, (const char *[]){number(m, -1), count, number(m, n)}, 1, &first);
+    emit_attr first = attr_int("axis", 0),
+              attrs[] = {{.name = "axes", .kind = EMIT_INTS, .n = 1, .ints = &axis},
+                         attr_int("keepdims", 0)};
+    const char *to =
+        emit_op(m, "Concat", 3, (const char *[]){number(m, -1), count, number(m, n)}, 1, &first);
     const char *x = binary(m, "Reshape", windows, to);
     emit_node(m, "ReduceMean", 1, &x, 1, &out, 2, attrs);
 }

@@ -8,13 +8,19 @@
 onnx_model *onnx_model_open(arena *a)
 {
     onnx_model *m = NEW(a, onnx_model, 1);
-    *m = (onnx_model){
-        .arena = a, .ir = ONNX_IR, .opset = ONNX_OPSET, .producer = "kmidi", .producer_version = KMIDI_VERSION, .name = "", .doc = ""};
+    *m = (onnx_model){.arena = a,
+                      .ir = ONNX_IR,
+                      .opset = ONNX_OPSET,
+                      .producer = "kmidi",
+                      .producer_version = KMIDI_VERSION,
+                      .name = "",
+                      .doc = ""};
     m->meta.arena = a;
     return m;
 }
 
-// The place for one more element behind `n` elements of `size` bytes; moves the list where it is full.
+// The place for one more element behind `n` elements of `size` bytes; moves the list where it is
+// full.
 static void *grown(arena *a, void **list, int *n, int *cap, size_t size)
 {
     if (*n == *cap) {
@@ -28,7 +34,9 @@ static void *grown(arena *a, void **list, int *n, int *cap, size_t size)
     return (char *)*list + (size_t)(*n)++ * size;
 }
 
-#define APPEND(m, T, list, value) (*(T *)grown((m)->arena, (void **)&(m)->list, &(m)->n_##list, &(m)->cap_##list, sizeof(T)) = (value))
+#define APPEND(m, T, list, value)                                                                  \
+    (*(T *)grown((m)->arena, (void **)&(m)->list, &(m)->n_##list, &(m)->cap_##list, sizeof(T)) =   \
+         (value))
 
 static const char *copied(arena *a, const char *s)
 {

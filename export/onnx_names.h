@@ -13,7 +13,8 @@ typedef struct name_set {
     size_t n, cap;
 } name_set;
 
-bool name_set_add(name_set *s, const char *name); // false when it was there; the string is not copied
+// false when it was there; the string is not copied
+bool name_set_add(name_set *s, const char *name);
 bool name_set_has(const name_set *s, const char *name);
 
 #endif

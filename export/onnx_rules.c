@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_rules.c: what each operator that our files use makes of shapes, as the specification of opset 17 says. To add one: a rule, and its
-// line in the table at the end.
+// onnx_rules.c: what each operator that our files use makes of shapes, as the specification of
+// opset 17 says. To add one: a rule, and its line in the table at the end.
 #include <string.h>
 
 #include "export/onnx_rules.h"
@@ -54,7 +54,8 @@ static void broadcast(const rule_call *c)
     onnx_known *y = c->out[0];
     y->rank = a->rank > b->rank ? a->rank : b->rank;
     for (int k = 1; k <= y->rank; k++) {
-        int64_t x = k <= a->rank ? a->dim[a->rank - k] : 1, z = k <= b->rank ? b->dim[b->rank - k] : 1;
+        int64_t x = k <= a->rank ? a->dim[a->rank - k] : 1,
+                z = k <= b->rank ? b->dim[b->rank - k] : 1;
         y->dim[y->rank - k] = x == 1 ? z : x;
     }
     if (a->n < 0 || b->n < 0 || (a->n != b->n && a->n != 1 && b->n != 1))
@@ -75,7 +76,10 @@ static void where(const rule_call *c)
 
 static void gemm(const rule_call *c)
 {
-    *c->out[0] = (onnx_known){.rank = 2, .n = -1, .dim = {c->in[0]->dim[0], c->in[1]->dim[onnx_attr_value(c->node, "transB", 0) ? 0 : 1]}};
+    *c->out[0] = (onnx_known){
+        .rank = 2,
+        .n = -1,
+        .dim = {c->in[0]->dim[0], c->in[1]->dim[onnx_attr_value(c->node, "transB", 0) ? 0 : 1]}};
 }
 
 static void product(const rule_call *c)
@@ -170,7 +174,8 @@ static void slice(const rule_call *c)
     y->n = -1;
     for (int i = 0; i < axes->n && i < c->in[1]->n && i < c->in[2]->n; i++) {
         int k = axis_of(axes->data[i], x->rank);
-        int64_t from = clamped(c->in[1]->data[i], x->dim[k]), to = clamped(c->in[2]->data[i], x->dim[k]);
+        int64_t from = clamped(c->in[1]->data[i], x->dim[k]),
+                to = clamped(c->in[2]->data[i], x->dim[k]);
         y->dim[k] = to > from ? to - from : 0;
         if (x->rank != 1 || x->n < 0)
             continue;
@@ -234,7 +239,8 @@ static void range(const rule_call *c)
 {
     int64_t from = c->in[0]->data[0], to = c->in[1]->data[0], by = c->in[2]->data[0];
     if (c->in[0]->n == 1 && c->in[1]->n == 1 && c->in[2]->n == 1 && by > 0)
-        *c->out[0] = (onnx_known){.rank = 1, .dim = {to > from ? (to - from + by - 1) / by : 0}, .n = -1};
+        *c->out[0] =
+            (onnx_known){.rank = 1, .dim = {to > from ? (to - from + by - 1) / by : 0}, .n = -1};
 }
 
 static void expand(const rule_call *c)
@@ -248,7 +254,8 @@ static void expand(const rule_call *c)
 
 static void lstm(const rule_call *c)
 {
-    int64_t hidden = onnx_attr_value(c->node, "hidden_size", 0), time = c->in[0]->dim[0], batch = c->in[0]->dim[1];
+    int64_t hidden = onnx_attr_value(c->node, "hidden_size", 0), time = c->in[0]->dim[0],
+            batch = c->in[0]->dim[1];
     *c->out[0] = (onnx_known){.rank = 4, .dim = {time, 1, batch, hidden}, .n = -1};
 }
 

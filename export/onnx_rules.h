@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_rules.h: from the shapes of a node's inputs to those of its outputs, where all sizes are numbers.
+// onnx_rules.h: from the shapes of a node's inputs to those of its outputs, where all sizes are
+// numbers.
 #ifndef KMIDI_EXPORT_ONNX_RULES_H
 #define KMIDI_EXPORT_ONNX_RULES_H
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_shapes.c: the type and shape of every value in a model that is about to be written, for readers and tools that want them given.
+// onnx_shapes.c: the type and shape of every value in a model that is about to be written, for
+// readers and tools that want them given.
 //
-// Free dimensions have no size, and what becomes of them on the way (frames of samples, rows of a batch of windows) is arithmetic that the
-// nodes themselves do, on small vectors of integers. So the model is followed three times with sizes put in: twice with large primes that
-// are far apart, so that the windows of a waveform are not as many, once with small numbers, so that it is shorter than a window: else
-// frames and frames with zeros in front would seem the same. A dimension that is the same each time is fixed; one that is not is named by
-// what it is a multiple or a sum of, else "frames". What no rule knows is left out.
+// Free dimensions have no size, and what becomes of them on the way (frames of samples, rows of a
+// batch of windows) is arithmetic that the nodes themselves do, on small vectors of integers. So
+// the model is followed three times with sizes put in: twice with large primes that are far apart,
+// so that the windows of a waveform are not as many, once with small numbers, so that it is shorter
+// than a window: else frames and frames with zeros in front would seem the same. A dimension that
+// is the same each time is fixed; one that is not is named by what it is a multiple or a sum of,
+// else "frames". What no rule knows is left out.
 #include <stdio.h>
 #include <string.h>
 
@@ -71,10 +74,11 @@ static void apply(table *t, const onnx_node *n, int r)
 
 static void follow(table *t, const onnx_node *n)
 {
-    int type = !strcmp(n->op, "Cast")                                     ? (int)onnx_attr_value(n, "to", ONNX_FLOAT)
-               : !strcmp(n->op, "Shape")                                  ? ONNX_INT64
-               : !strcmp(n->op, "LessOrEqual") || !strcmp(n->op, "Equal") ? ONNX_BOOL
-                                                                          : look_up(t, n->in[!strcmp(n->op, "Where")])->type;
+    int type = !strcmp(n->op, "Cast")    ? (int)onnx_attr_value(n, "to", ONNX_FLOAT)
+               : !strcmp(n->op, "Shape") ? ONNX_INT64
+               : !strcmp(n->op, "LessOrEqual") || !strcmp(n->op, "Equal")
+                   ? ONNX_BOOL
+                   : look_up(t, n->in[!strcmp(n->op, "Where")])->type;
     for (int i = 0; i < n->n_out; i++)
         if (*n->out[i])
             look_up(t, n->out[i])->type = type;
@@ -99,7 +103,8 @@ static void add_tensor(table *t, const onnx_tensor *q)
 
 static const symbol *symbol_of(table *t, const char *name)
 {
-    static const int64_t sizes[][RUNS] = {{1009, 1013, 2}, {1000003, 3000017, 2003}, {10007, 10009, 3}, {5003, 5009, 5}};
+    static const int64_t sizes[][RUNS] = {
+        {1009, 1013, 2}, {1000003, 3000017, 2003}, {10007, 10009, 3}, {5003, 5009, 5}};
     for (int i = 0; i < t->n_symbols; i++)
         if (!strcmp(t->symbols[i].name, name))
             return &t->symbols[i];
@@ -147,8 +152,10 @@ static const char *composed(table *t, const int64_t size[RUNS])
                 sum = sum && size[r] - a->size[r] == plus;
             }
             if (times)
-                return k > 1 ? arena_printf(t->a, "%lld*%s%s%s", (long long)k, b ? b->name : "", b ? "*" : "", a->name)
-                             : arena_printf(t->a, "%s%s%s", b ? b->name : "", b ? "*" : "", a->name);
+                return k > 1
+                           ? arena_printf(t->a, "%lld*%s%s%s", (long long)k, b ? b->name : "",
+                                          b ? "*" : "", a->name)
+                           : arena_printf(t->a, "%s%s%s", b ? b->name : "", b ? "*" : "", a->name);
             if (sum)
                 return arena_printf(t->a, "%s%+lld", a->name, (long long)plus);
         }
@@ -184,7 +191,8 @@ static bool take_output(table *t, const onnx_value *q, err *e)
         sizes_at(found, k, size);
         bool fixed = size[0] == size[1] && size[1] == size[2];
         if (!q->sym[k] && (!fixed || size[0] != q->dim[k]))
-            return err_set(e, ERR_INTERNAL, "output '%s': dimension %d is not %lld", q->name, k, (long long)q->dim[k]);
+            return err_set(e, ERR_INTERNAL, "output '%s': dimension %d is not %lld", q->name, k,
+                           (long long)q->dim[k]);
         bool known = fixed;
         for (int i = 0; i < t->n_symbols; i++)
             known = known || !memcmp(t->symbols[i].size, size, sizeof size);
@@ -192,7 +200,8 @@ static bool take_output(table *t, const onnx_value *q, err *e)
             (void)add_symbol(t, q->sym[k], size);
     }
     return found->v[0].rank < 0 || found->v[0].rank == q->rank ||
-           err_set(e, ERR_INTERNAL, "output '%s' has %d dimensions, not %d", q->name, found->v[0].rank, q->rank);
+           err_set(e, ERR_INTERNAL, "output '%s' has %d dimensions, not %d", q->name,
+                   found->v[0].rank, q->rank);
 }
 
 static void put_info(table *t, onnx_model *m, const char *name)

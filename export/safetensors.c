@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// safetensors.c: reading, with every claim of the header checked against the file before it is used.
+// safetensors.c: reading, with every claim of the header checked against the file before it is
+// used.
 #include "export/safetensors.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@
 #include "base/file.h"
 #include "base/json.h"
 
-// The format allows 100 MB; 16 MiB hold 100,000 tensors, and a parsed header takes many times its size in memory.
+// The format allows 100 MB; 16 MiB hold 100,000 tensors, and a parsed header takes many times its
+// size in memory.
 enum { HEADER_MAX = 16 << 20, PREFIX = 8 };
 
 struct safetensors {
@@ -63,11 +65,14 @@ typedef struct element {
 } element;
 
 static const element elements[] = {
-    {"F32", 32, from_f32}, {"F64", 64, from_f64}, {"F16", 16, from_f16},    {"BF16", 16, from_bf16},  {"BOOL", 8, NULL},
-    {"U8", 8, NULL},       {"I8", 8, NULL},       {"F8_E5M2", 8, NULL},     {"F8_E4M3", 8, NULL},     {"F8_E8M0", 8, NULL},
-    {"I16", 16, NULL},     {"U16", 16, NULL},     {"F8_E4M3FNUZ", 8, NULL}, {"F8_E5M2FNUZ", 8, NULL}, {"I32", 32, NULL},
-    {"U32", 32, NULL},     {"I64", 64, NULL},     {"U64", 64, NULL},        {"C64", 64, NULL},        {"F4", 4, NULL},
-    {"F6_E2M3", 6, NULL},  {"F6_E3M2", 6, NULL},
+    {"F32", 32, from_f32},    {"F64", 64, from_f64},    {"F16", 16, from_f16},
+    {"BF16", 16, from_bf16},  {"BOOL", 8, NULL},        {"U8", 8, NULL},
+    {"I8", 8, NULL},          {"F8_E5M2", 8, NULL},     {"F8_E4M3", 8, NULL},
+    {"F8_E8M0", 8, NULL},     {"I16", 16, NULL},        {"U16", 16, NULL},
+    {"F8_E4M3FNUZ", 8, NULL}, {"F8_E5M2FNUZ", 8, NULL}, {"I32", 32, NULL},
+    {"U32", 32, NULL},        {"I64", 64, NULL},        {"U64", 64, NULL},
+    {"C64", 64, NULL},        {"F4", 4, NULL},          {"F6_E2M3", 6, NULL},
+    {"F6_E3M2", 6, NULL},
 };
 
 static const element *element_find(const char *name)
@@ -103,23 +108,37 @@ static bool entry_shape(const json *dims, arena *a, safetensors_entry *t)
     return json_type(dims) == JSON_ARRAY;
 }
 
-static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes, arena *a, safetensors_entry *t, err *e)
+static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes,
+                        arena *a, safetensors_entry *t, err *e)
 {
     const element *type = element_find(json_str(json_get(j, "dtype"), NULL));
     const json *offsets = json_get(j, "data_offsets");
     if (!type)
-        return err_set(e, ERR_FORMAT, "'%s': tensor '%s' has no element type that this program knows; write it anew as F32", path, name);
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s': tensor '%s' has no element type that this program knows; write it anew as F32",
+            path, name);
     if (!entry_shape(json_get(j, "shape"), a, t))
-        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' has no valid shape (a list of whole numbers); get the file again", path, name);
-    if (json_type(offsets) != JSON_ARRAY || json_len(offsets) != 2 || !whole(json_at(offsets, 0), &t->begin) ||
-        !whole(json_at(offsets, 1), &t->end))
-        return err_set(e, ERR_DAMAGED, "'%s': the data_offsets of tensor '%s' are not two whole numbers; get the file again", path, name);
+        return err_set(
+            e, ERR_DAMAGED,
+            "'%s': tensor '%s' has no valid shape (a list of whole numbers); get the file again",
+            path, name);
+    if (json_type(offsets) != JSON_ARRAY || json_len(offsets) != 2 ||
+        !whole(json_at(offsets, 0), &t->begin) || !whole(json_at(offsets, 1), &t->end))
+        return err_set(
+            e, ERR_DAMAGED,
+            "'%s': the data_offsets of tensor '%s' are not two whole numbers; get the file again",
+            path, name);
     if (t->begin > t->end || t->end > data_bytes)
-        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' lies outside the file's %" PRIu64 " bytes of data; get the file again", path,
-                       name, data_bytes);
+        return err_set(e, ERR_DAMAGED,
+                       "'%s': tensor '%s' lies outside the file's %" PRIu64
+                       " bytes of data; get the file again",
+                       path, name, data_bytes);
     uint64_t bits = (uint64_t)t->count * type->bits;
     if (bits % 8 || t->end - t->begin != bits / 8)
-        return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' takes %" PRIu64 " bytes, its shape needs %" PRIu64 " bits; get the file again",
+        return err_set(e, ERR_DAMAGED,
+                       "'%s': tensor '%s' takes %" PRIu64 " bytes, its shape needs %" PRIu64
+                       " bits; get the file again",
                        path, name, t->end - t->begin, bits);
     t->name = arena_strdup(a, name);
     t->dtype = type->name;
@@ -136,7 +155,8 @@ static bool parse_metadata(const char *path, const json *j, model_meta *meta, er
     for (void *it = json_first(j); it; it = json_next(j, it)) {
         const char *value = json_str(json_value(it), NULL);
         if (!value)
-            return err_set(e, ERR_FORMAT, "'%s': metadata '%s' is no text; get the file again", path, json_key(it));
+            return err_set(e, ERR_FORMAT, "'%s': metadata '%s' is no text; get the file again",
+                           path, json_key(it));
         meta_set(meta, json_key(it), value);
     }
     return true;
@@ -156,20 +176,27 @@ static bool check_cover(const char *path, const safetensors_index *x, uint64_t d
     uint64_t at = 0;
     for (int i = 0; i < x->n; at = x->list[i++].end)
         if (x->list[i].begin != at)
-            return err_set(e, ERR_DAMAGED, "'%s': tensor '%s' %s; get the file again", path, x->list[i].name,
-                           x->list[i].begin < at ? "overlaps another" : "follows a hole in the data");
+            return err_set(
+                e, ERR_DAMAGED, "'%s': tensor '%s' %s; get the file again", path, x->list[i].name,
+                x->list[i].begin < at ? "overlaps another" : "follows a hole in the data");
     if (at != data_bytes)
-        return err_set(e, ERR_DAMAGED, "'%s' has %" PRIu64 " bytes behind its last tensor; get the file again", path, data_bytes - at);
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' has %" PRIu64 " bytes behind its last tensor; get the file again",
+                       path, data_bytes - at);
     return true;
 }
 
-static bool parse_object(const char *path, const json *root, uint64_t data_bytes, arena *a, safetensors_index *out, err *e)
+static bool parse_object(const char *path, const json *root, uint64_t data_bytes, arena *a,
+                         safetensors_index *out, err *e)
 {
-    *out = (safetensors_index){.list = NEW(a, safetensors_entry, json_len(root) + 1), .meta = {.arena = a}};
+    *out = (safetensors_index){.list = NEW(a, safetensors_entry, json_len(root) + 1),
+                               .meta = {.arena = a}};
     for (void *it = json_first(root); it; it = json_next(root, it)) {
         const char *name = json_key(it);
-        bool ok = !strcmp(name, "__metadata__") ? parse_metadata(path, json_value(it), &out->meta, e)
-                                                : parse_entry(path, name, json_value(it), data_bytes, a, &out->list[out->n++], e);
+        bool ok =
+            !strcmp(name, "__metadata__")
+                ? parse_metadata(path, json_value(it), &out->meta, e)
+                : parse_entry(path, name, json_value(it), data_bytes, a, &out->list[out->n++], e);
         if (!ok)
             return false;
     }
@@ -177,13 +204,15 @@ static bool parse_object(const char *path, const json *root, uint64_t data_bytes
     return check_cover(path, out, data_bytes, e);
 }
 
-bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out, err *e)
+bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes,
+                       arena *a, safetensors_index *out, err *e)
 {
     size_t blank = 0;
     while (blank < n && strchr(" \t\n\r", header[blank]) && header[blank])
         blank++;
     if (blank == n || header[blank] != '{')
-        return err_set(e, ERR_FORMAT, "'%s' is no safetensors file: its header is no JSON object", path);
+        return err_set(e, ERR_FORMAT, "'%s' is no safetensors file: its header is no JSON object",
+                       path);
     json *root = json_parse(header, n, e);
     if (!root) {
         if (e)
@@ -217,19 +246,25 @@ static bool read_header(safetensors *s, uint64_t size, arena *a, err *e)
     uint8_t prefix[PREFIX];
     uint64_t n = 0;
     if (size < PREFIX + 2)
-        return err_set(e, size ? ERR_FORMAT : ERR_EMPTY, "'%s' is %" PRIu64 " bytes long, too short for a safetensors file", s->path, size);
+        return err_set(e, size ? ERR_FORMAT : ERR_EMPTY,
+                       "'%s' is %" PRIu64 " bytes long, too short for a safetensors file", s->path,
+                       size);
     if (!read_at(s, prefix, PREFIX, 0, e))
         return false;
     for (int i = 0; i < PREFIX; i++)
         n |= (uint64_t)prefix[i] << 8 * i;
     if (n > HEADER_MAX)
         return err_set(e, ERR_FORMAT,
-                       "'%s' is no safetensors file: it begins with a header length of %" PRIu64 " bytes, at most %d are taken", s->path, n,
-                       HEADER_MAX);
+                       "'%s' is no safetensors file: it begins with a header length of %" PRIu64
+                       " bytes, at most %d are taken",
+                       s->path, n, HEADER_MAX);
     if (n > size - PREFIX)
-        return err_set(e, ERR_DAMAGED, "'%s' ends inside its header of %" PRIu64 " bytes; get the file again", s->path, n);
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' ends inside its header of %" PRIu64 " bytes; get the file again",
+                       s->path, n);
     char *header = malloc((size_t)n + 1);
-    bool ok = header ? read_at(s, header, (size_t)n, PREFIX, e) : err_set(e, ERR_MEMORY, "no memory for the header of '%s'", s->path);
+    bool ok = header ? read_at(s, header, (size_t)n, PREFIX, e)
+                     : err_set(e, ERR_MEMORY, "no memory for the header of '%s'", s->path);
     s->data_at = PREFIX + n;
     ok = ok && safetensors_parse(s->path, header, (size_t)n, size - s->data_at, a, &s->index, e);
     free(header);
@@ -278,15 +313,20 @@ bool safetensors_read(safetensors *s, int i, float *out, err *e)
     size_t size = type->bits / 8;
     uint8_t chunk[CHUNK];
     if (!type->convert)
-        return err_set(e, ERR_VALUE, "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64", s->path, t->name, t->dtype);
+        return err_set(e, ERR_VALUE,
+                       "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64",
+                       s->path, t->name, t->dtype);
     for (int64_t done = 0; done < t->count;) {
-        int64_t n = t->count - done < (int64_t)(CHUNK / size) ? t->count - done : (int64_t)(CHUNK / size);
+        int64_t n =
+            t->count - done < (int64_t)(CHUNK / size) ? t->count - done : (int64_t)(CHUNK / size);
         if (!read_at(s, chunk, (size_t)n * size, s->data_at + t->begin + (uint64_t)done * size, e))
             return false;
         for (int64_t k = 0; k < n; k++, done++) {
             out[done] = type->convert(chunk + (size_t)k * size);
             if (!isfinite(out[done]))
-                return err_set(e, ERR_VALUE, "'%s': element %" PRId64 " of tensor '%s' is no finite number", s->path, done, t->name);
+                return err_set(e, ERR_VALUE,
+                               "'%s': element %" PRId64 " of tensor '%s' is no finite number",
+                               s->path, done, t->name);
         }
     }
     return true;

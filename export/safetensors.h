@@ -7,9 +7,10 @@
 //               padded with spaces on the right
 //     the rest  the arrays, row-major, little-endian; offsets count from here; no holes, no overlap, nothing behind
 //
-// Reading checks all of that before a byte of data is touched: the file may come from anywhere. Only the header and what is asked for are
-// ever in memory. What is sound is what the reference library (safetensors 0.8) takes: white space before the header, `"__metadata__":
-// null`, keys of a tensor that are not known; but no name twice, which it passes over and the format forbids.
+// Reading checks all of that before a byte of data is touched: the file may come from anywhere.
+// Only the header and what is asked for are ever in memory. What is sound is what the reference
+// library (safetensors 0.8) takes: white space before the header, `"__metadata__": null`, keys of a
+// tensor that are not known; but no name twice, which it passes over and the format forbids.
 //
 //     safetensors *s = safetensors_open("model.safetensors", &arena, e);
 //     int i = safetensors_find(s, "fc1.weight");
@@ -46,19 +47,22 @@ typedef struct safetensors_index {
 
 typedef struct safetensors safetensors;
 
-// Owned by `a`, but for the descriptor. ERR_MISSING, ERR_EMPTY, ERR_FORMAT (not safetensors), ERR_DAMAGED (offsets, sizes, trailing bytes):
-// one sentence with the file and the tensor.
+// Owned by `a`, but for the descriptor. ERR_MISSING, ERR_EMPTY, ERR_FORMAT (not safetensors),
+// ERR_DAMAGED (offsets, sizes, trailing bytes): one sentence with the file and the tensor.
 safetensors *safetensors_open(const char *path, arena *a, err *e) MUST_CHECK;
 void safetensors_close(safetensors *s); // accepts NULL
 const safetensors_index *safetensors_listing(const safetensors *s);
 int safetensors_find(const safetensors *s, const char *name); // -1 when there is none
-// Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken; ERR_VALUE for other types and for values that are not finite f32.
+// Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken; ERR_VALUE for other types and
+// for values that are not finite f32.
 bool safetensors_read(safetensors *s, int i, float *out, err *e) MUST_CHECK;
-// Every byte of the data, whatever its type: what a file may hold is sound, though it may be no weights.
+// Every byte of the data, whatever its type: what a file may hold is sound, though it may be no
+// weights.
 bool safetensors_verify(safetensors *s, err *e) MUST_CHECK;
-// The header alone, for tests: n bytes of JSON, before `data_bytes` bytes of data. `path` is for messages.
-bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes, arena *a, safetensors_index *out,
-                       err *e) MUST_CHECK;
+// The header alone, for tests: n bytes of JSON, before `data_bytes` bytes of data. `path` is for
+// messages.
+bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes,
+                       arena *a, safetensors_index *out, err *e) MUST_CHECK;
 
 // ---- Writing ----
 
@@ -69,19 +73,22 @@ typedef struct safetensors_source {
     const float *data;
 } safetensors_source;
 
-// Written whole or not at all (base/file.h), in the reference writer's order: by name, all being F32. The metadata always has "format":
-// "pt".
-bool safetensors_write(const char *path, const safetensors_source *list, int n, const model_meta *meta, err *e) MUST_CHECK;
+// Written whole or not at all (base/file.h), in the reference writer's order: by name, all being
+// F32. The metadata always has "format": "pt".
+bool safetensors_write(const char *path, const safetensors_source *list, int n,
+                       const model_meta *meta, err *e) MUST_CHECK;
 
 // ---- A model's parameters ----
 
-// Fills the allocated params from a file. Names and shapes must match one to one, else ERR_MISMATCH lists what is missing, unexpected and
-// misshapen; then nothing was changed. Uncounted parameters (the probe) may be in the file, all of them or none. `converted`: how many were
-// not F32; may be NULL.
+// Fills the allocated params from a file. Names and shapes must match one to one, else ERR_MISMATCH
+// lists what is missing, unexpected and misshapen; then nothing was changed. Uncounted parameters
+// (the probe) may be in the file, all of them or none. `converted`: how many were not F32; may be
+// NULL.
 bool safetensors_load_params(const char *path, params *p, int *converted, err *e) MUST_CHECK;
 // Names and shapes alone, before anything is allocated.
 bool safetensors_check_params(const char *path, const params *p, err *e) MUST_CHECK;
 // The counted parameters, or all of them (`probe`).
-bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta, err *e) MUST_CHECK;
+bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta,
+                             err *e) MUST_CHECK;
 
 #endif

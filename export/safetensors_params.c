@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // safetensors_params.c: between a file and a model's parameters: one to one, or not at all.
 //
-// A key that only one side has, or a shape that differs, means another network, another naming or a half-written file; loading what
-// fits and warning about the rest is how models end up silently untrained.
+// A key that only one side has, or a shape that differs, means another network, another naming or a
+// half-written file; loading what fits and warning about the rest is how models end up silently
+// untrained.
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +58,8 @@ static bool file_has_probe(const safetensors *s, const params *p)
     return false;
 }
 
-static bool check_bijection(const safetensors *s, const params *p, bool probe, const char *path, err *e)
+static bool check_bijection(const safetensors *s, const params *p, bool probe, const char *path,
+                            err *e)
 {
     name_list missing = {0}, unexpected = {0}, wrong = {0};
     const safetensors_index *x = safetensors_listing(s);
@@ -113,7 +115,8 @@ bool safetensors_load_params(const char *path, params *p, int *converted, err *e
     }
     for (int i = 0; ok && i < p->n; i++)
         if (p->list[i].counted || probe)
-            memcpy(params_at(p, i), staged + p->list[i].offset, sizeof(float) * (size_t)p->list[i].count);
+            memcpy(params_at(p, i), staged + p->list[i].offset,
+                   sizeof(float) * (size_t)p->list[i].count);
     if (staged)
         base_pages_free(staged, sizeof(float) * (size_t)(p->weights_len + 1));
     safetensors_close(s);
@@ -123,7 +126,8 @@ bool safetensors_load_params(const char *path, params *p, int *converted, err *e
     return ok;
 }
 
-bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta, err *e)
+bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta,
+                             err *e)
 {
     arena a = {.name = "safetensors"};
     safetensors_source *list = NEW(&a, safetensors_source, (size_t)p->n + 1);
@@ -132,7 +136,8 @@ bool safetensors_save_params(const char *path, const params *p, bool probe, cons
         const param *q = &p->list[i];
         if (!q->counted && !probe)
             continue;
-        list[n] = (safetensors_source){.name = q->name, .rank = q->shape.rank, .data = params_at(p, i)};
+        list[n] =
+            (safetensors_source){.name = q->name, .rank = q->shape.rank, .data = params_at(p, i)};
         for (int d = 0; d < q->shape.rank; d++)
             list[n].dim[d] = q->shape.d[d];
         n++;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// safetensors_write.c: writing, in the reference writer's order and padding, so that equal weights give equal files.
+// safetensors_write.c: writing, in the reference writer's order and padding, so that equal weights
+// give equal files.
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ enum { ALIGN = 8 };
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const safetensors_source *const *)a)->name, (*(const safetensors_source *const *)b)->name);
+    return strcmp((*(const safetensors_source *const *)a)->name,
+                  (*(const safetensors_source *const *)b)->name);
 }
 
 static uint64_t source_bytes(const safetensors_source *t)
@@ -35,7 +37,8 @@ static json *entry_json(const safetensors_source *t, uint64_t at)
     return j;
 }
 
-static void make_header(const safetensors_source *const *sorted, int n, const model_meta *meta, strbuf *out)
+static void make_header(const safetensors_source *const *sorted, int n, const model_meta *meta,
+                        strbuf *out)
 {
     json *root = json_object(), *m = json_object();
     json_set_str(m, "format", "pt");
@@ -52,7 +55,8 @@ static void make_header(const safetensors_source *const *sorted, int n, const mo
         strbuf_add(out, " ", 1);
 }
 
-static void put_all(file_out *f, const strbuf *header, const safetensors_source *const *sorted, int n)
+static void put_all(file_out *f, const strbuf *header, const safetensors_source *const *sorted,
+                    int n)
 {
     uint8_t prefix[8];
     for (int i = 0; i < 8; i++)
@@ -63,7 +67,8 @@ static void put_all(file_out *f, const strbuf *header, const safetensors_source 
         file_put(f, sorted[i]->data, (size_t)source_bytes(sorted[i]));
 }
 
-bool safetensors_write(const char *path, const safetensors_source *list, int n, const model_meta *meta, err *e)
+bool safetensors_write(const char *path, const safetensors_source *list, int n,
+                       const model_meta *meta, err *e)
 {
     arena a = {.name = "safetensors"};
     const safetensors_source **sorted = NEW(&a, const safetensors_source *, (size_t)n + 1);

@@ -12,7 +12,8 @@
 #include "base/file.h"
 #include "export/safetensors.h"
 
-static const char CONFIG[] = "adapter_config.json", TENSORS[] = "adapter_model.safetensors", PREFIX[] = "base_model.model.";
+static const char CONFIG[] = "adapter_config.json", TENSORS[] = "adapter_model.safetensors",
+                  PREFIX[] = "base_model.model.";
 enum { CONFIG_MOST = 1 << 20 };
 
 bool lora_is_adapter(const char *path)
@@ -42,7 +43,8 @@ static int depth_of(const adapters *l, int i, arena *a)
 {
     int n = 0;
     for (int k = i + 1; k < l->n; k++)
-        n += is_matrix(&l->site[k]) && !strcmp(before_last_dot(l->site[k].weight, a), before_last_dot(l->site[i].weight, a));
+        n += is_matrix(&l->site[k]) &&
+             !strcmp(before_last_dot(l->site[k].weight, a), before_last_dot(l->site[i].weight, a));
     return n;
 }
 
@@ -60,7 +62,8 @@ static bool declare(params *p, const char *name, shape s, err *e)
     return params_declare(p, name, s, (init){INIT_ZERO, 0}, e) >= 0;
 }
 
-// The tensors of an adapter as a table, under PEFT's names: A and B of each site, then whole parameters. `model` has the shapes.
+// The tensors of an adapter as a table, under PEFT's names: A and B of each site, then whole
+// parameters. `model` has the shapes.
 static params *declare_tensors(const adapters *l, const params *model, arena *a, err *e)
 {
     params *p = params_open(a);
@@ -72,7 +75,8 @@ static params *declare_tensors(const adapters *l, const params *model, arena *a,
              declare(p, key_of(l, i, 'B', a), shape_of(2, w.d[0], s->rank), e);
     }
     for (int i = 0; ok && i < l->n_whole; i++)
-        ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]), model->list[params_find(model, l->whole[i])].shape, e);
+        ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]),
+                     model->list[params_find(model, l->whole[i])].shape, e);
     return ok ? p : NULL;
 }
 
@@ -87,7 +91,8 @@ static params *model_shapes(const model_def *m, arena *a, err *e)
 static bool read_config(lora_adapter *l, arena *a, err *e)
 {
     size_t n;
-    const char *path = path_join(a, l->folder, CONFIG), *text = file_read(a, path, CONFIG_MOST, &n, e);
+    const char *path = path_join(a, l->folder, CONFIG),
+               *text = file_read(a, path, CONFIG_MOST, &n, e);
     return text && lora_config_read(path, text, n, a, &l->config, e);
 }
 
@@ -96,7 +101,9 @@ static bool read_meta(lora_adapter *l, arena *a, err *e)
     const char *path = path_join(a, l->folder, TENSORS);
     if (!file_exists(path) && file_exists(path_join(a, l->folder, "adapter_model.bin")))
         return err_set(e, ERR_FORMAT,
-                       "'%s' has its weights as adapter_model.bin, a pickle that could run anything; save it with safetensors", l->folder);
+                       "'%s' has its weights as adapter_model.bin, a pickle that could run "
+                       "anything; save it with safetensors",
+                       l->folder);
     safetensors *s = safetensors_open(path, a, e);
     if (s)
         l->meta = safetensors_listing(s)->meta;
@@ -121,22 +128,26 @@ static const char *all_dialects(arena *a)
     return list;
 }
 
-// A base that was imported says nothing of its tokens, so this cannot wait until the two are compared.
+// A base that was imported says nothing of its tokens, so this cannot wait until the two are
+// compared.
 static bool read_dialect(lora_adapter *l, arena *a, err *e)
 {
     const char *text = meta_get(&l->meta, "settings");
     json *j = text ? json_parse(text, strlen(text), NULL) : NULL;
-    const char *said = json_str(json_get(json_get(j, "tokens"), "dialect"), NULL), *where = said ? TENSORS : CONFIG;
+    const char *said = json_str(json_get(json_get(j, "tokens"), "dialect"), NULL),
+               *where = said ? TENSORS : CONFIG;
     l->dialect = said ? arena_strdup(a, said) : l->config.dialect;
     json_free(j);
     return !l->dialect || has_dialect(l->dialect) ||
            err_set(e, ERR_MISMATCH,
-                   "'%s': its %s says that its tokens are of the dialect '%s', and this kmidi has %s; train it anew on shards of "
+                   "'%s': its %s says that its tokens are of the dialect '%s', and this kmidi has "
+                   "%s; train it anew on shards of "
                    "`kmidi prepare`",
                    l->folder, where, l->dialect, all_dialects(a));
 }
 
-// PEFT saves an adapter that is not called "default" to a folder of its name: those of `folder`, "" where there is none.
+// PEFT saves an adapter that is not called "default" to a folder of its name: those of `folder`, ""
+// where there is none.
 static const char *named_adapters(const char *folder, arena *a)
 {
     enum { SHOWN = 8 };
@@ -160,7 +171,8 @@ static lora_adapter *open_folder(const char *folder, arena *a, err *e)
     l->folder = arena_strdup(a, folder);
     if (!lora_is_adapter(folder)) {
         const char *below = named_adapters(folder, a);
-        (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s%s%s", folder, CONFIG, TENSORS,
+        (void)err_set(e, ERR_MISSING, "'%s' is no adapter: a folder with %s and %s%s%s", folder,
+                      CONFIG, TENSORS,
                       *below ? "; it holds adapters by name, give one of them: " : "", below);
         return NULL;
     }
@@ -178,8 +190,10 @@ static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
     l->p = l->sites ? declare_tensors(l->sites, shapes, a, e) : NULL;
     if (!l->p)
         return err_trail(e, "'%s'", l->folder);
-    const char *path = path_join(a, l->folder, TENSORS); // ranks are the configuration's word: the file first, then the memory
-    if (safetensors_check_params(path, l->p, e) && params_allocate(l->p, 0, e) && safetensors_load_params(path, l->p, NULL, e))
+    // ranks are the configuration's word: the file first, then the memory
+    const char *path = path_join(a, l->folder, TENSORS);
+    if (safetensors_check_params(path, l->p, e) && params_allocate(l->p, 0, e) &&
+        safetensors_load_params(path, l->p, NULL, e))
         return true;
     lora_unload(l);
     return false;
@@ -197,7 +211,10 @@ lora_adapter *lora_load_any(const char *folder, arena *a, err *e)
     const char *meant = l ? meta_get(&l->meta, "model") : NULL;
     if (!l || (meant && !model_find(meant))) {
         if (l)
-            (void)err_set(e, ERR_MISMATCH, "'%s' adapts a model '%s' that this kmidi does not have; see `kmidi models`", folder, meant);
+            (void)err_set(
+                e, ERR_MISMATCH,
+                "'%s' adapts a model '%s' that this kmidi does not have; see `kmidi models`",
+                folder, meant);
         return NULL;
     }
     if (meant) {
@@ -229,17 +246,20 @@ static void copy_tensor(params *to, int k, const params *from, const char *name)
 }
 
 // The configuration goes first and comes back last: half an adapter is none.
-static bool write_files(const char *folder, const params *p, const char *config, const model_meta *meta, arena *a, err *e)
+static bool write_files(const char *folder, const params *p, const char *config,
+                        const model_meta *meta, arena *a, err *e)
 {
     const char *path = path_join(a, folder, CONFIG);
     if (!file_make_dirs(folder, e))
         return false;
     if (unlink(path) && file_exists(path))
         return err_errno(e, "cannot replace '%s'", path);
-    return safetensors_save_params(path_join(a, folder, TENSORS), p, false, meta, e) && file_write(path, config, strlen(config), e);
+    return safetensors_save_params(path_join(a, folder, TENSORS), p, false, meta, e) &&
+           file_write(path, config, strlen(config), e);
 }
 
-bool lora_save(const char *folder, const params *p, const adapters *sites, const char *config, const model_meta *meta, err *e)
+bool lora_save(const char *folder, const params *p, const adapters *sites, const char *config,
+               const model_meta *meta, err *e)
 {
     arena a = {.name = "adapter"};
     params *out = declare_tensors(sites, p, &a, e);

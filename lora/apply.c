@@ -35,28 +35,34 @@ static bool same_json(const json *x, const json *y)
 static bool check_settings(const lora_adapter *l, const char *base, err *e)
 {
     const char *mine = meta_get(&l->meta, "settings");
-    json *x = mine ? json_parse(mine, strlen(mine), NULL) : NULL, *y = base ? json_parse(base, strlen(base), NULL) : NULL;
+    json *x = mine ? json_parse(mine, strlen(mine), NULL) : NULL,
+         *y = base ? json_parse(base, strlen(base), NULL) : NULL;
     const char *differs = NULL, *said = json_str(json_get(json_get(y, "tokens"), "dialect"), NULL);
     if (l->dialect && said && strcmp(l->dialect, said))
         differs = "tokens";
-    for (void *it = json_type(x) == JSON_OBJECT ? json_first(x) : NULL; it && !differs; it = json_next(x, it)) {
+    for (void *it = json_type(x) == JSON_OBJECT ? json_first(x) : NULL; it && !differs;
+         it = json_next(x, it)) {
         const json *other = json_get(y, json_key(it));
         if (json_type(other) != JSON_NONE && !same_json(json_value(it), other))
             differs = json_key(it);
     }
-    bool ok = !differs ||
-              err_set(e, ERR_MISMATCH, "'%s' was trained on another dialect of %s than the base: its settings are not those of the base",
-                      l->folder, differs);
+    bool ok = !differs || err_set(e, ERR_MISMATCH,
+                                  "'%s' was trained on another dialect of %s than the base: its "
+                                  "settings are not those of the base",
+                                  l->folder, differs);
     json_free(x), json_free(y);
     return ok;
 }
 
-static bool check_base(const lora_adapter *l, const char *fingerprint, const model_meta *base, err *e)
+static bool check_base(const lora_adapter *l, const char *fingerprint, const model_meta *base,
+                       err *e)
 {
     const char *meant = meta_get(&l->meta, "base_fingerprint");
     if (meant && strcmp(meant, fingerprint))
-        return err_set(e, ERR_MISMATCH, "'%s' adapts another base: the weights with the fingerprint %.12s, not %.12s", l->folder, meant,
-                       fingerprint);
+        return err_set(
+            e, ERR_MISMATCH,
+            "'%s' adapts another base: the weights with the fingerprint %.12s, not %.12s",
+            l->folder, meant, fingerprint);
     return check_settings(l, base ? meta_get(base, "settings") : NULL, e);
 }
 
@@ -72,7 +78,8 @@ static void add_whole(params *p, lora_adapter *const *list, const lora_use *uses
         for (int k = 0; k < n; k++)
             for (int j = 0; j < list[k]->sites->n_whole; j++)
                 if (!strcmp(list[k]->sites->whole[j], q->name))
-                    sum += uses[k].weight * ((double)params_at(list[k]->p, 2 * list[k]->sites->n + j)[i] - base);
+                    sum += uses[k].weight *
+                           ((double)params_at(list[k]->p, 2 * list[k]->sites->n + j)[i] - base);
         *w = (float)sum;
     }
 }
@@ -95,7 +102,8 @@ static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, 
             for (int i = 0; i < list[k]->sites->n; i++) {
                 const adapter_site *s = &list[k]->sites->site[i];
                 if (!strcmp(s->weight, p->list[at].name))
-                    f[count++] = (lora_factors){params_at(list[k]->p, 2 * i), params_at(list[k]->p, 2 * i + 1), s->rank,
+                    f[count++] = (lora_factors){params_at(list[k]->p, 2 * i),
+                                                params_at(list[k]->p, 2 * i + 1), s->rank,
                                                 uses[k].weight * (double)s->scale};
             }
         if (is_whole(list, n, p->list[at].name))
@@ -105,7 +113,8 @@ static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, 
     }
 }
 
-bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses, int n, err *e)
+bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
+                int n, err *e)
 {
     arena a = {.name = "adapters"};
     lora_adapter **list = NEW(&a, lora_adapter *, (size_t)n + 1);
@@ -113,7 +122,8 @@ bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, cons
     bool ok = true;
     params_fingerprint(p, hex);
     for (int i = 0; ok && i < n; i++)
-        ok = (list[i] = lora_load(uses[i].folder, m, &a, e)) && check_base(list[i], hex, base_meta, e);
+        ok = (list[i] = lora_load(uses[i].folder, m, &a, e)) &&
+             check_base(list[i], hex, base_meta, e);
     if (ok)
         add_all(p, list, uses, n, &a);
     for (int i = 0; i < n; i++)
@@ -124,7 +134,8 @@ bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, cons
 
 // ---- Side by side
 
-const adapters *lora_unmerged(const lora_adapter *const *list, const double *weight, int n, arena *a)
+const adapters *lora_unmerged(const lora_adapter *const *list, const double *weight, int n,
+                              arena *a)
 {
     int total = 0;
     for (int k = 0; k < n; k++)
@@ -150,6 +161,7 @@ void lora_fill(params *p, const adapters *unmerged, const lora_adapter *const *l
             for (int f = 0; f < 2; f++) {
                 const params *from = list[k]->p;
                 int to = params_find(p, f ? unmerged->site[at].b : unmerged->site[at].a);
-                memcpy(params_at(p, to), params_at(from, 2 * i + f), sizeof(float) * (size_t)from->list[2 * i + f].count);
+                memcpy(params_at(p, to), params_at(from, 2 * i + f),
+                       sizeof(float) * (size_t)from->list[2 * i + f].count);
             }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config.c: adapter_config.json, as PEFT writes and reads it (peft/tuners/lora/config.py, version 0.21).
+// config.c: adapter_config.json, as PEFT writes and reads it (peft/tuners/lora/config.py, version
+// 0.21).
 //
-// PEFT drops keys that it does not know; so do we, except where a key says that the adapter is not plain LoRA: what it computes would then
-// be another thing, and a wrong model is worse than none.
+// PEFT drops keys that it does not know; so do we, except where a key says that the adapter is not
+// plain LoRA: what it computes would then be another thing, and a wrong model is worse than none.
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static bool is_set(const json *v)
     }
 }
 
-// Keys that make it another method, and what that is called. Of a method with settings, {} is all of them at their defaults.
+// Keys that make it another method, and what that is called. Of a method with settings, {} is all
+// of them at their defaults.
 static const struct {
     const char *key, *method;
     bool settings;
@@ -57,13 +59,16 @@ static const struct {
     {"arrow_config", "Arrow routing (arrow_config)", true},
 };
 
-// Ways to begin that leave the base's weights and what an adapter computes alone. The others ("pissa", "olora", "corda", "loftq",
-// "lora_ga", "mica") change one of them: B A is then not what is to be added to the base as it was.
+// Ways to begin that leave the base's weights and what an adapter computes alone. The others
+// ("pissa", "olora", "corda", "loftq", "lora_ga", "mica") change one of them: B A is then not what
+// is to be added to the base as it was.
 static const char *const beginnings[] = {"gaussian", "eva", "orthogonal", "true", "false"};
 
 static bool refuse(const reader *r, const char *method)
 {
-    return err_set(r->e, ERR_MISMATCH, "'%s' is of the method %s, which kmidi does not have: it takes plain LoRA", r->path, method);
+    return err_set(r->e, ERR_MISMATCH,
+                   "'%s' is of the method %s, which kmidi does not have: it takes plain LoRA",
+                   r->path, method);
 }
 
 static bool check_beginning(const reader *r)
@@ -72,14 +77,18 @@ static bool check_beginning(const reader *r)
     bool known = !begin;
     for (size_t i = 0; !known && i < sizeof beginnings / sizeof *beginnings; i++)
         known = !strcasecmp(begin, beginnings[i]);
-    return known || refuse(r, arena_printf(r->a, "%s (init_lora_weights), whose base is another than before", begin));
+    return known ||
+           refuse(r, arena_printf(r->a, "%s (init_lora_weights), whose base is another than before",
+                                  begin));
 }
 
 static bool check_method(const reader *r)
 {
-    const char *type = json_str(json_get(r->root, "peft_type"), NULL), *bias = json_str(json_get(r->root, "bias"), "none");
+    const char *type = json_str(json_get(r->root, "peft_type"), NULL),
+               *bias = json_str(json_get(r->root, "bias"), "none");
     if (json_type(r->root) != JSON_OBJECT || !type)
-        return err_set(r->e, ERR_FORMAT, "'%s' is no adapter configuration of PEFT: it has no 'peft_type'", r->path);
+        return err_set(r->e, ERR_FORMAT,
+                       "'%s' is no adapter configuration of PEFT: it has no 'peft_type'", r->path);
     if (strcmp(type, "LORA"))
         return refuse(r, type);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -94,10 +103,12 @@ static bool check_method(const reader *r)
 
 static bool wrong(const reader *r, const char *key, const char *what)
 {
-    return err_set(r->e, ERR_VALUE, "'%s': '%s' is not %s; correct it, or save the adapter again", r->path, key, what);
+    return err_set(r->e, ERR_VALUE, "'%s': '%s' is not %s; correct it, or save the adapter again",
+                   r->path, key, what);
 }
 
-static bool read_number(const reader *r, const char *key, double fallback, double least, double below, double *out)
+static bool read_number(const reader *r, const char *key, double fallback, double least,
+                        double below, double *out)
 {
     const json *v = json_get(r->root, key);
     *out = is_null(v) ? fallback : json_num(v, NAN);
@@ -140,7 +151,8 @@ static bool read_pattern(const reader *r, const char *key, lora_pattern *out)
     double *values = NEW(r->a, double, n + 1);
     if (is_set(v) && json_type(v) != JSON_OBJECT)
         return wrong(r, key, "a map of names to numbers");
-    for (void *it = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; it; it = json_next(v, it), i++) {
+    for (void *it = json_type(v) == JSON_OBJECT ? json_first(v) : NULL; it;
+         it = json_next(v, it), i++) {
         keys[i] = arena_strdup(r->a, json_key(it));
         values[i] = json_num(json_value(it), NAN);
         if (!(fabs(values[i]) < 1e9))
@@ -160,14 +172,16 @@ static bool read_layers(const reader *r, lora_config *c)
         return wrong(r, "layers_to_transform", "a list of numbers");
     for (size_t i = 0; i < n; i++) {
         list[i] = json_num(one ? v : json_at(v, i), NAN);
-        if (!(fabs(list[i]) < 1e6 && list[i] == floor(list[i]))) // PEFT counts nothing below 0, but takes it
+        // PEFT counts nothing below 0, but takes it
+        if (!(fabs(list[i]) < 1e6 && list[i] == floor(list[i])))
             return wrong(r, "layers_to_transform", "a list of numbers");
     }
     c->layers = list, c->n_layers = n;
     return true;
 }
 
-// PEFT knows nothing of tokens, and lets nobody write metadata; but it leaves keys alone that it does not know.
+// PEFT knows nothing of tokens, and lets nobody write metadata; but it leaves keys alone that it
+// does not know.
 static bool read_dialect(const reader *r, lora_config *c)
 {
     const json *v = json_get(r->root, "dialect");
@@ -175,20 +189,29 @@ static bool read_dialect(const reader *r, lora_config *c)
     return c->dialect || !is_set(v) || wrong(r, "dialect", "the name of a dialect of tokens");
 }
 
-// What PEFT's LoraConfig refuses (__post_init__), and transposed weights, which it takes back at the first linear layer, not at a
-// parameter.
+// What PEFT's LoraConfig refuses (__post_init__), and transposed weights, which it takes back at
+// the first linear layer, not at a parameter.
 static bool check_together(const reader *r, const lora_config *c)
 {
-    bool text = c->targets.regex != NULL, layers = !is_null(json_get(r->root, "layers_to_transform"));
-    const json *parameters = json_get(r->root, "target_parameters"), *pattern = json_get(r->root, "layers_pattern");
-    const char *why = text && layers                         ? "layers_to_transform does not go with a target_modules that is one text"
-                      : text && !is_null(pattern)            ? "layers_pattern does not go with a target_modules that is one text"
-                      : c->layers_pattern.n && !layers       ? "layers_pattern says nothing without layers_to_transform"
-                      : json_type(parameters) == JSON_STRING ? "target_parameters is a list of names, not one text"
-                      : c->parameters.n && !text && !c->targets.names.n && is_set(json_get(r->root, "fan_in_fan_out"))
-                          ? "fan_in_fan_out does not go with target_parameters"
-                          : NULL;
-    return !why || err_set(r->e, ERR_VALUE, "'%s': %s: PEFT refuses it too; write the names of the modules as a list", r->path, why);
+    bool text = c->targets.regex != NULL,
+         layers = !is_null(json_get(r->root, "layers_to_transform"));
+    const json *parameters = json_get(r->root, "target_parameters"),
+               *pattern = json_get(r->root, "layers_pattern");
+    const char *why =
+        text && layers ? "layers_to_transform does not go with a target_modules that is one text"
+        : text && !is_null(pattern)
+            ? "layers_pattern does not go with a target_modules that is one text"
+        : c->layers_pattern.n && !layers ? "layers_pattern says nothing without layers_to_transform"
+        : json_type(parameters) == JSON_STRING
+            ? "target_parameters is a list of names, not one text"
+        : c->parameters.n && !text && !c->targets.names.n &&
+                is_set(json_get(r->root, "fan_in_fan_out"))
+            ? "fan_in_fan_out does not go with target_parameters"
+            : NULL;
+    return !why ||
+           err_set(r->e, ERR_VALUE,
+                   "'%s': %s: PEFT refuses it too; write the names of the modules as a list",
+                   r->path, why);
 }
 
 static bool read_all(const reader *r, lora_config *c)
@@ -196,18 +219,24 @@ static bool read_all(const reader *r, lora_config *c)
     double rank;
     *c = (lora_config){.rslora = json_bool(json_get(r->root, "use_rslora"), false)};
     if (!check_method(r) || !read_number(r, "r", 8, 1, LORA_RANK_MOST + 1, &rank) ||
-        !read_number(r, "lora_alpha", 8, -1e6, 1e6, &c->alpha) || !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) ||
-        !read_choice(r, "target_modules", &c->targets) || !read_choice(r, "exclude_modules", &c->exclude) ||
-        !read_names(r, "target_parameters", &c->parameters) || !read_names(r, "modules_to_save", &c->save) ||
-        !read_pattern(r, "rank_pattern", &c->ranks) || !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) ||
-        !read_names(r, "layers_pattern", &c->layers_pattern) || !read_dialect(r, c) || !check_together(r, c))
+        !read_number(r, "lora_alpha", 8, -1e6, 1e6, &c->alpha) ||
+        !read_number(r, "lora_dropout", 0, 0, 1, &c->dropout) ||
+        !read_choice(r, "target_modules", &c->targets) ||
+        !read_choice(r, "exclude_modules", &c->exclude) ||
+        !read_names(r, "target_parameters", &c->parameters) ||
+        !read_names(r, "modules_to_save", &c->save) ||
+        !read_pattern(r, "rank_pattern", &c->ranks) ||
+        !read_pattern(r, "alpha_pattern", &c->alphas) || !read_layers(r, c) ||
+        !read_names(r, "layers_pattern", &c->layers_pattern) || !read_dialect(r, c) ||
+        !check_together(r, c))
         return false;
     c->r = (int64_t)rank;
     c->all_linear = c->targets.regex && !strcasecmp(c->targets.regex, "all-linear");
     return c->r == rank || wrong(r, "r", "a whole number");
 }
 
-bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c, err *e)
+bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c,
+                      err *e)
 {
     json *root = json_parse(text, n, e);
     if (!root) {
@@ -242,7 +271,8 @@ static void set_number(json *o, const char *key, double v)
 // A path as a regular expression.
 static const char *escaped(const char *path, arena *a)
 {
-    char *out = arena_printf(a, "%s%s", path, path), *to = out; // room for a backslash before each character
+    // room for a backslash before each character
+    char *out = arena_printf(a, "%s%s", path, path), *to = out;
     for (; *path; path++) {
         if (*path == '.')
             *to++ = '\\';
@@ -281,25 +311,30 @@ static lora_names names_of(const lora_config *c, const adapters *l, arena *a)
     for (size_t i = 0; i < c->targets.names.n; i++) {
         bool any = false;
         for (int k = 0; k < l->n; k++)
-            any = any || (is_linear(&l->site[k], a) && lora_fits_name(site_path(&l->site[k], a), c->targets.names.list[i]));
+            any = any || (is_linear(&l->site[k], a) &&
+                          lora_fits_name(site_path(&l->site[k], a), c->targets.names.list[i]));
         if (any)
             list[n++] = c->targets.names.list[i];
     }
     return (lora_names){list, n};
 }
 
-// PEFT, too, would find these layers and nothing else by the expression: it tries it on all modules, and stops at those of other kinds.
+// PEFT, too, would find these layers and nothing else by the expression: it tries it on all
+// modules, and stops at those of other kinds.
 static bool regex_holds(const lora_config *c, const model_def *m, size_t linear, arena *a)
 {
     lora_config theirs = *c;
     theirs.together = false, theirs.parameters = (lora_names){0};
-    const adapters *k = c->targets.regex && !c->all_linear ? lora_match(&theirs, m, false, a, NULL) : NULL;
+    const adapters *k =
+        c->targets.regex && !c->all_linear ? lora_match(&theirs, m, false, a, NULL) : NULL;
     return k && (size_t)k->n == linear;
 }
 
-static void set_targets(json *o, const lora_config *c, const model_def *m, const adapters *l, arena *a)
+static void set_targets(json *o, const lora_config *c, const model_def *m, const adapters *l,
+                        arena *a)
 {
-    lora_names paths = paths_of(l, true, a), matrices = c->together ? paths_of(l, false, a) : c->parameters;
+    lora_names paths = paths_of(l, true, a),
+               matrices = c->together ? paths_of(l, false, a) : c->parameters;
     lora_names modules = c->together && c->targets.names.n ? names_of(c, l, a) : c->targets.names;
     if (c->all_linear || (c->together && !c->targets.names.n))
         modules = paths;
@@ -308,7 +343,8 @@ static void set_targets(json *o, const lora_config *c, const model_def *m, const
     else
         json_set(o, "target_modules", modules.n ? names_json(&modules) : json_array());
     json_set(o, "target_parameters", names_json(&matrices));
-    json_set_num(o, "lora_dropout", matrices.n ? 0.0 : c->dropout); // PEFT refuses dropout beside target_parameters
+    // PEFT refuses dropout beside target_parameters
+    json_set_num(o, "lora_dropout", matrices.n ? 0.0 : c->dropout);
 }
 
 static void set_patterns(json *o, const lora_config *c, const adapters *l, arena *a)
@@ -321,7 +357,8 @@ static void set_patterns(json *o, const lora_config *c, const adapters *l, arena
         if (s->rank != c->r)
             json_set_int(ranks, key, s->rank);
         if (fabs(alpha - c->alpha) > 1e-5 * fabs(c->alpha))
-            set_number(alphas, key, fabs(alpha - round(alpha)) < 1e-5 * fabs(alpha) ? round(alpha) : alpha);
+            set_number(alphas, key,
+                       fabs(alpha - round(alpha)) < 1e-5 * fabs(alpha) ? round(alpha) : alpha);
     }
     json_set(o, "rank_pattern", ranks);
     json_set(o, "alpha_pattern", alphas);
@@ -339,8 +376,11 @@ static void set_layers(json *o, const lora_config *c)
 // What never differs here.
 static void set_fixed(json *o)
 {
-    static const char *const nulls[] = {"auto_mapping", "megatron_config", "layer_replication", "revision", "task_type"};
-    static const char *const falses[] = {"fan_in_fan_out", "use_dora"}, *const trues[] = {"inference_mode", "init_lora_weights"};
+    static const char *const nulls[] = {"auto_mapping", "megatron_config", "layer_replication",
+                                        "revision", "task_type"};
+    static const char *const falses[] = {"fan_in_fan_out", "use_dora"}, *const trues[] = {
+                                                                            "inference_mode",
+                                                                            "init_lora_weights"};
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
         json_set(o, nulls[i], NULL);
     for (size_t i = 0; i < sizeof falses / sizeof *falses; i++)
@@ -351,7 +391,8 @@ static void set_fixed(json *o)
     json_set(o, "loftq_config", json_object());
 }
 
-bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out, err *e)
+bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out,
+                       err *e)
 {
     arena a = {.name = "adapter_config"};
     const adapters *l = lora_match(c, m, false, &a, e);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lora.h: which weights of a model a low-rank adapter changes, and how much; as PEFT says it (Hugging Face PEFT 0.21, LoraConfig).
+// lora.h: which weights of a model a low-rank adapter changes, and how much; as PEFT says it
+// (Hugging Face PEFT 0.21, LoraConfig).
 //
-// LoRA (Hu et al. 2021) leaves a weight W [out, in] as it is and learns B [out, r] and A [r, in] beside it: W + scale B A, scale = alpha /
-// r (rslora: alpha / sqrt r). What is targeted are modules ("fc1", "layers.0.self_attn.q_proj": their weight) and the matrices of an LSTM
+// LoRA (Hu et al. 2021) leaves a weight W [out, in] as it is and learns B [out, r] and A [r, in]
+// beside it: W + scale B A, scale = alpha / r (rslora: alpha / sqrt r). What is targeted are
+// modules ("fc1", "layers.0.self_attn.q_proj": their weight) and the matrices of an LSTM
 // ("lstm.weight_ih_l0"), which PEFT keeps in a list of their own, `target_parameters`.
 //
 //     const adapters *l = lora_match(&config, model, true, &arena, e);        // names against the model's layers
@@ -20,14 +22,16 @@ typedef struct lora_names {
     size_t n;
 } lora_names;
 
-// Exponents by name: the first key that fits a target's path, as the regular expression (.*\.)?(key)$, decides.
+// Exponents by name: the first key that fits a target's path, as the regular expression
+// (.*\.)?(key)$, decides.
 typedef struct lora_pattern {
     const char *const *keys;
     const double *values;
     size_t n;
 } lora_pattern;
 
-// Names are full paths or ends of paths behind a dot; a regular expression must match the whole path (base/regex.h). One of the two.
+// Names are full paths or ends of paths behind a dot; a regular expression must match the whole
+// path (base/regex.h). One of the two.
 typedef struct lora_choice {
     lora_names names;
     const char *regex; // NULL: names
@@ -39,26 +43,36 @@ typedef struct lora_config {
     bool rslora;
     bool all_linear; // every linear layer but the one whose output is the model's
     lora_choice targets, exclude;
-    bool together;         // targets name the matrices of LSTMs too (as a configuration of ours does)
+    // targets name the matrices of LSTMs too (as a configuration of ours does)
+    bool together;
     lora_names parameters; // else these do (PEFT's target_parameters)
-    lora_names save;       // modules_to_save: modules trained whole; matched by the end of their path
+    // modules_to_save: modules trained whole; matched by the end of their path
+    lora_names save;
     lora_pattern ranks, alphas;
-    lora_names layers_pattern; // layers_to_transform counts modules of a list of one of these names ("layers"); none: PEFT's own guess
-    const double *layers;      // layers_to_transform: the indices; of names alone
+    // layers_to_transform counts modules of a list of one of these names ("layers"); none: PEFT's
+    // own guess
+    lora_names layers_pattern;
+    const double *layers; // layers_to_transform: the indices; of names alone
     size_t n_layers;
     const char *dialect; // a key of ours: which events tokens stand for; NULL: not said
 } lora_config;
 
-// The sites in the order of the model's layers. `strict`: every name, number and pattern must change something (a configuration that a
-// person wrote); else one target must be found, and nothing asked for that PEFT refuses or that is no matrix of `m`. ERR_VALUE lists what
-// there is, and the nearest.
-const adapters *lora_match(const lora_config *c, const model_def *m, bool strict, arena *a, err *e) MUST_CHECK;
+// The sites in the order of the model's layers. `strict`: every name, number and pattern must
+// change something (a configuration that a person wrote); else one target must be found, and
+// nothing asked for that PEFT refuses or that is no matrix of `m`. ERR_VALUE lists what there is,
+// and the nearest.
+const adapters *lora_match(const lora_config *c, const model_def *m, bool strict, arena *a,
+                           err *e) MUST_CHECK;
 
-// PEFT's adapter_config.json, keys sorted, indented by 2. What PEFT has other or no words for is put into names of `m`: matrices of LSTMs,
-// all-linear, and ranks and alphas that differ (one key a target). `base`: what base_model_name_or_path says; may be NULL.
-bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out, err *e) MUST_CHECK;
-// Reads one, from whichever program. Keys that are not known are ignored, as PEFT does; a method other than plain LoRA is ERR_MISMATCH and
-// named; combinations that PEFT refuses are ERR_VALUE. `path` is for messages.
-bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c, err *e) MUST_CHECK;
+// PEFT's adapter_config.json, keys sorted, indented by 2. What PEFT has other or no words for is
+// put into names of `m`: matrices of LSTMs, all-linear, and ranks and alphas that differ (one key a
+// target). `base`: what base_model_name_or_path says; may be NULL.
+bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out,
+                       err *e) MUST_CHECK;
+// Reads one, from whichever program. Keys that are not known are ignored, as PEFT does; a method
+// other than plain LoRA is ERR_MISMATCH and named; combinations that PEFT refuses are ERR_VALUE.
+// `path` is for messages.
+bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c,
+                      err *e) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// match.c: names against a model's layers, by PEFT's rules (peft/tuners/tuners_utils.py: check_target_module_exists, _inject_parameters;
+// match.c: names against a model's layers, by PEFT's rules (peft/tuners/tuners_utils.py:
+// check_target_module_exists, _inject_parameters;
 // peft/utils/other.py: get_pattern_key, _set_trainable), read in version 0.21.
 //
 //     a name fits a path      path = name, or path ends with "." + name
@@ -7,8 +8,9 @@
 //     layers_to_transform     counts only for names that are not whole paths: the number behind layers_pattern, or the first number that is
 //                             at least the third part of the path; a target without such a number is out
 //
-// Matrices named in `parameters` (target_parameters) are matched as PEFT matches parameters: by their own paths, nothing else counts. Where
-// names mean modules and matrices together (a configuration of ours), exclude_modules and modules_to_save keep either from being a target.
+// Matrices named in `parameters` (target_parameters) are matched as PEFT matches parameters: by
+// their own paths, nothing else counts. Where names mean modules and matrices together (a
+// configuration of ours), exclude_modules and modules_to_save keep either from being a target.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +48,8 @@ static bool is_saved(const lora_names *save, const char *path, bool *saved, err 
     bool ok = true;
     *saved = false;
     for (size_t i = 0; ok && !*saved && i < save->n; i++)
-        ok = regex_test(arena_printf(&a, "(^|.*\\.)%s($|\\..*)", save->list[i]), path, REGEX_BEGIN, saved, e);
+        ok = regex_test(arena_printf(&a, "(^|.*\\.)%s($|\\..*)", save->list[i]), path, REGEX_BEGIN,
+                        saved, e);
     arena_free(&a);
     return ok;
 }
@@ -60,7 +63,8 @@ bool lora_layer_index(const lora_names *patterns, const char *path, long *index,
     if (!patterns->n)
         ok = regex_number(".*?\\.[^.]*\\.(\\d+)\\.", path, REGEX_BEGIN, index, e);
     for (size_t i = 0; ok && *index < 0 && i < patterns->n; i++)
-        ok = regex_number(arena_printf(&a, "(?:^|.*?\\.)%s\\.(\\d+)\\.", patterns->list[i]), path, REGEX_BEGIN, index, e);
+        ok = regex_number(arena_printf(&a, "(?:^|.*?\\.)%s\\.(\\d+)\\.", patterns->list[i]), path,
+                          REGEX_BEGIN, index, e);
     arena_free(&a);
     return ok;
 }
@@ -104,7 +108,8 @@ static bool is_free(const lora_config *c, const char *path, bool *is, err *e)
 bool lora_is_named(const lora_config *c, const char *path, bool *is, err *e)
 {
     bool in = false, may = false;
-    if (!lora_fits_choice(&c->targets, path, is, e) || !in_layers(c, path, &in, e) || !is_free(c, path, &may, e))
+    if (!lora_fits_choice(&c->targets, path, is, e) || !in_layers(c, path, &in, e) ||
+        !is_free(c, path, &may, e))
         return false;
     *is = *is && in && may;
     return true;
@@ -142,7 +147,8 @@ bool lora_fits_pattern(const char *pattern, const char *path, bool *fits, err *e
     return ok;
 }
 
-static bool pattern_value(const lora_pattern *p, const char *path, double fallback, double *value, err *e)
+static bool pattern_value(const lora_pattern *p, const char *path, double fallback, double *value,
+                          err *e)
 {
     bool ok = true, found = false;
     *value = fallback;
@@ -158,16 +164,20 @@ static bool make_site(const lora_config *c, const layer_info *l, arena *a, adapt
 {
     double rank, alpha;
     const char *key = lora_target_path(c, l);
-    if (!pattern_value(&c->ranks, key, (double)c->r, &rank, e) || !pattern_value(&c->alphas, key, c->alpha, &alpha, e))
+    if (!pattern_value(&c->ranks, key, (double)c->r, &rank, e) ||
+        !pattern_value(&c->alphas, key, c->alpha, &alpha, e))
         return false;
     if (rank < 1 || rank != floor(rank) || rank > LORA_RANK_MOST)
-        return err_set(e, ERR_VALUE, "a rank of %g does not fit '%s': whole numbers from 1 to %d do", rank, l->name, LORA_RANK_MOST);
+        return err_set(e, ERR_VALUE,
+                       "a rank of %g does not fit '%s': whole numbers from 1 to %d do", rank,
+                       l->name, LORA_RANK_MOST);
     *s = (adapter_site){.weight = arena_strdup(a, l->weight),
                         .a = arena_printf(a, "%s.lora_A.weight", l->name),
                         .b = arena_printf(a, "%s.lora_B.weight", l->name),
                         .rank = (int64_t)rank,
                         .scale = (float)(alpha / (c->rslora ? sqrt(rank) : rank)),
-                        .dropout = l->kind == LAYER_LINEAR && key == l->name ? (float)c->dropout : 0};
+                        .dropout =
+                            l->kind == LAYER_LINEAR && key == l->name ? (float)c->dropout : 0};
     return true;
 }
 
@@ -183,7 +193,8 @@ static bool saves(const char *name, const char *path)
     return false;
 }
 
-static bool find_whole(const lora_config *c, const network *n, bool strict, adapters *l, arena *a, err *e)
+static bool find_whole(const lora_config *c, const network *n, bool strict, adapters *l, arena *a,
+                       err *e)
 {
     const char **whole = NEW(a, const char *, (size_t)n->p->n + 1);
     bool *used = NEW(a, bool, c->save.n + 1);
@@ -220,8 +231,10 @@ const adapters *lora_match(const lora_config *c, const model_def *m, bool strict
 {
     arena bare = {.name = "layers"};
     adapters *l = NEW(a, adapters, 1);
-    const network *n = model_build(m, params_open(&bare), &(model_dims){.batch = 1, .time = 1}, &bare, e);
-    bool ok = n && lora_check_read(c, n, e) && find_sites(c, n, l, a, e) && find_whole(c, n, strict, l, a, e) &&
+    const network *n =
+        model_build(m, params_open(&bare), &(model_dims){.batch = 1, .time = 1}, &bare, e);
+    bool ok = n && lora_check_read(c, n, e) && find_sites(c, n, l, a, e) &&
+              find_whole(c, n, strict, l, a, e) &&
               (strict ? lora_check_written(c, n, l, e) : lora_check_found(c, n, l, e));
     arena_free(&bare);
     return ok ? l : NULL;

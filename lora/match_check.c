@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // match_check.c: what a configuration asks for and the model has not.
 //
-// PEFT passes over most of it with a warning. Of a configuration that a person wrote, a choice that changes nothing is a mistake, and the
-// error says what there is. Of an adapter that was saved, what PEFT would refuse is refused, and what it would adapt and we cannot
-// (embeddings) is named.
+// PEFT passes over most of it with a warning. Of a configuration that a person wrote, a choice that
+// changes nothing is a mistake, and the error says what there is. Of an adapter that was saved,
+// what PEFT would refuse is refused, and what it would adapt and we cannot (embeddings) is named.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,8 +38,9 @@ bool lora_matches_nothing(const network *n, const char *what, const char *name, 
     }
     const char *near = name ? str_nearest(name, names, k) : NULL;
     list_layers(n, &there);
-    (void)err_set(e, ERR_VALUE, "%s%s%s%s matches no layer of %s%s%s%s; there are %s", what, name ? " '" : "", name ? name : "",
-                  name ? "'" : "", n->model->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+    (void)err_set(e, ERR_VALUE, "%s%s%s%s matches no layer of %s%s%s%s; there are %s", what,
+                  name ? " '" : "", name ? name : "", name ? "'" : "", n->model->name,
+                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
                   there.s ? there.s : "none");
     strbuf_free(&there);
     arena_free(&a);
@@ -81,7 +82,8 @@ static const layer_info *layer_of(const network *n, const adapter_site *s)
     return NULL;
 }
 
-static bool pattern_fits_none(const lora_config *c, const network *n, const adapters *l, const char *what, const char *key, err *e)
+static bool pattern_fits_none(const lora_config *c, const network *n, const adapters *l,
+                              const char *what, const char *key, err *e)
 {
     arena a = {.name = "names"};
     strbuf there = {0};
@@ -93,19 +95,22 @@ static bool pattern_fits_none(const lora_config *c, const network *n, const adap
             strbuf_printf(&there, "%s%s", i ? ", " : "", names[2 * i]);
     }
     const char *near = str_nearest(key, names, 2 * (size_t)l->n);
-    (void)err_set(e, ERR_VALUE, "%s: '%s' matches none of the targets%s%s%s; they are %s%s", what, key, near ? "; did you mean '" : "",
-                  near ? near : "", near ? "'?" : "", there.s, l->n > SHOWN ? " and more" : "");
+    (void)err_set(e, ERR_VALUE, "%s: '%s' matches none of the targets%s%s%s; they are %s%s", what,
+                  key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", there.s,
+                  l->n > SHOWN ? " and more" : "");
     strbuf_free(&there);
     arena_free(&a);
     return false;
 }
 
-static bool check_pattern(const lora_config *c, const network *n, const adapters *l, const char *what, const lora_pattern *p, err *e)
+static bool check_pattern(const lora_config *c, const network *n, const adapters *l,
+                          const char *what, const lora_pattern *p, err *e)
 {
     for (size_t k = 0; k < p->n; k++) {
         bool any = false;
         for (int i = 0; !any && i < l->n; i++)
-            if (!lora_fits_pattern(p->keys[k], lora_target_path(c, layer_of(n, &l->site[i])), &any, e))
+            if (!lora_fits_pattern(p->keys[k], lora_target_path(c, layer_of(n, &l->site[i])), &any,
+                                   e))
                 return false;
         if (!any)
             return pattern_fits_none(c, n, l, what, p->keys[k], e);
@@ -115,8 +120,10 @@ static bool check_pattern(const lora_config *c, const network *n, const adapters
 
 // ---- Numbered layers
 
-// The largest index by `patterns`, over all layers; -1: none is numbered. `used`: those of layers that hold a target, as bits below `most`.
-static bool find_indices(const lora_names *patterns, const network *n, const adapters *l, long *last, bool *used, long most, err *e)
+// The largest index by `patterns`, over all layers; -1: none is numbered. `used`: those of layers
+// that hold a target, as bits below `most`.
+static bool find_indices(const lora_names *patterns, const network *n, const adapters *l,
+                         long *last, bool *used, long most, err *e)
 {
     *last = -1;
     for (int i = 0; i < n->n_layers; i++) {
@@ -145,21 +152,29 @@ static bool check_layers(const lora_config *c, const network *n, const adapters 
     if (!find_indices(&c->layers_pattern, n, l, &last, used, MOST, e))
         return false;
     if (last < 0)
-        return err_set(e, ERR_VALUE, "layers_to_transform counts numbered layers, and %s has none; leave it out", n->model->name);
+        return err_set(e, ERR_VALUE,
+                       "layers_to_transform counts numbered layers, and %s has none; leave it out",
+                       n->model->name);
     for (size_t i = 0; i < c->n_layers; i++) {
         double k = c->layers[i];
         if (!(k >= 0 && k <= (double)last))
-            return err_set(e, ERR_VALUE, "layers_to_transform: %s has no layer %g; there are 0 to %ld", n->model->name, k, last);
+            return err_set(e, ERR_VALUE,
+                           "layers_to_transform: %s has no layer %g; there are 0 to %ld",
+                           n->model->name, k, last);
         if (k < MOST && !used[(int)k])
-            return err_set(e, ERR_VALUE, "layers_to_transform: layer %g of %s has none of the target_modules; leave it out", k,
-                           n->model->name);
+            return err_set(
+                e, ERR_VALUE,
+                "layers_to_transform: layer %g of %s has none of the target_modules; leave it out",
+                k, n->model->name);
     }
     return true;
 }
 
 bool lora_check_found(const lora_config *c, const network *n, const adapters *l, err *e)
 {
-    return l->n || lora_matches_nothing(n, c->targets.regex ? "target_modules: the expression" : "target_modules with the other choices",
+    return l->n || lora_matches_nothing(n,
+                                        c->targets.regex ? "target_modules: the expression"
+                                                         : "target_modules with the other choices",
                                         c->targets.regex, e);
 }
 
@@ -167,7 +182,8 @@ bool lora_check_written(const lora_config *c, const network *n, const adapters *
 {
     return check_names(&c->targets.names, "target_modules:", n, e) && check_excluded(c, n, e) &&
            (!c->n_layers || check_layers(c, n, l, e)) && lora_check_found(c, n, l, e) &&
-           check_pattern(c, n, l, "rank_pattern", &c->ranks, e) && check_pattern(c, n, l, "alpha_pattern", &c->alphas, e);
+           check_pattern(c, n, l, "rank_pattern", &c->ranks, e) &&
+           check_pattern(c, n, l, "alpha_pattern", &c->alphas, e);
 }
 
 // ---- What an adapter asks for that is no matrix of ours
@@ -175,12 +191,14 @@ bool lora_check_written(const lora_config *c, const network *n, const adapters *
 static bool is_layer(const network *n, const char *path, size_t length)
 {
     for (int i = 0; i < n->n_layers; i++)
-        if (n->layers[i].kind == LAYER_LINEAR && strlen(n->layers[i].name) == length && !strncmp(n->layers[i].name, path, length))
+        if (n->layers[i].kind == LAYER_LINEAR && strlen(n->layers[i].name) == length &&
+            !strncmp(n->layers[i].name, path, length))
             return true;
     return false;
 }
 
-// Each module on the way to a parameter: PEFT adapts linear layers and embeddings, and stops at all others.
+// Each module on the way to a parameter: PEFT adapts linear layers and embeddings, and stops at all
+// others.
 static bool check_modules(const lora_config *c, const network *n, const char *parameter, err *e)
 {
     arena a = {.name = "modules"};
@@ -193,7 +211,8 @@ static bool check_modules(const lora_config *c, const network *n, const char *pa
         ok = lora_is_named(c, path, &is, e);
         if (ok && is)
             ok = err_set(e, ERR_VALUE,
-                         "target_modules fit '%s' of %s, which is no linear layer: adapters change those, and matrices of an LSTM that "
+                         "target_modules fit '%s' of %s, which is no linear layer: adapters change "
+                         "those, and matrices of an LSTM that "
                          "target_parameters name",
                          path, n->model->name);
     }
@@ -213,23 +232,31 @@ static bool check_parameter(const lora_config *c, const network *n, const char *
         if (!lora_is_module(c, n, l, &named, e))
             return false;
         if (named)
-            return err_set(e, ERR_VALUE, "'%s' is named by target_modules and, as '%s', by target_parameters; one of them does", l->name,
-                           parameter);
-        return c->dropout <= 0 || err_set(e, ERR_VALUE, "there is no lora_dropout beside target_parameters ('%s'); set it to 0", parameter);
+            return err_set(e, ERR_VALUE,
+                           "'%s' is named by target_modules and, as '%s', by target_parameters; "
+                           "one of them does",
+                           l->name, parameter);
+        return c->dropout <= 0 ||
+               err_set(e, ERR_VALUE,
+                       "there is no lora_dropout beside target_parameters ('%s'); set it to 0",
+                       parameter);
     }
-    return err_set(e, ERR_VALUE, "target_parameters: '%s' of %s is no matrix of a linear layer or an LSTM", parameter, n->model->name);
+    return err_set(e, ERR_VALUE,
+                   "target_parameters: '%s' of %s is no matrix of a linear layer or an LSTM",
+                   parameter, n->model->name);
 }
 
 bool lora_check_read(const lora_config *c, const network *n, err *e)
 {
     if (c->n_layers && (c->targets.regex || c->all_linear))
-        return err_set(
-            e, ERR_VALUE,
-            "layers_to_transform counts for a list of names, and target_modules is one text ('%s'), where PEFT refuses it; write "
-            "the numbers into the expression, or the names as a list",
-            c->all_linear ? "all-linear" : c->targets.regex);
+        return err_set(e, ERR_VALUE,
+                       "layers_to_transform counts for a list of names, and target_modules is one "
+                       "text ('%s'), where PEFT refuses it; write "
+                       "the numbers into the expression, or the names as a list",
+                       c->all_linear ? "all-linear" : c->targets.regex);
     for (int i = 0; !c->together && i < n->p->n; i++)
-        if (!(c->all_linear || check_modules(c, n, n->p->list[i].name, e)) || !check_parameter(c, n, n->p->list[i].name, e))
+        if (!(c->all_linear || check_modules(c, n, n->p->list[i].name, e)) ||
+            !check_parameter(c, n, n->p->list[i].name, e))
             return false;
     return true;
 }

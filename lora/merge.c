@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// merge.c: W + sum of scale B A, accumulated in f64 and rounded once: the sum of the exact products is off by half a unit in the last place
-// of the result, whatever the number of adapters.
+// merge.c: W + sum of scale B A, accumulated in f64 and rounded once: the sum of the exact products
+// is off by half a unit in the last place of the result, whatever the number of adapters.
 #include "lora/merge.h"
 
 enum { COLUMNS = 256 };
 
 // Columns [from, from + n) of one row.
-static void add_row(float *w, int64_t row, int64_t in, int64_t from, int64_t n, const lora_factors *f, int count)
+static void add_row(float *w, int64_t row, int64_t in, int64_t from, int64_t n,
+                    const lora_factors *f, int count)
 {
     double sum[COLUMNS];
     float *to = w + row * in + from;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// configure.c: a model of other sizes: a model_def with other option values, and the text by which they travel.
+// configure.c: a model of other sizes: a model_def with other option values, and the text by which
+// they travel.
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,8 @@ const char *model_sizes(const model_def *m, arena *a)
 
 static bool bad(const model_def *m, const char *text, size_t n, err *e)
 {
-    return err_set(e, ERR_VALUE, "'%.*s' is not a size of %s; its sizes and their form are %s", (int)(n < 60 ? n : 60), text, m->name,
-                   model_sizes(m, m->arena));
+    return err_set(e, ERR_VALUE, "'%.*s' is not a size of %s; its sizes and their form are %s",
+                   (int)(n < 60 ? n : 60), text, m->name, model_sizes(m, m->arena));
 }
 
 // A whole number in [least, most].
@@ -101,7 +102,8 @@ const model_def *model_configure(const model_def *m, const char *sizes, arena *a
     made->options = list, made->params = 0, made->arena = a;
     arena scratch = {.name = "sizes"};
     params *p = params_open(&scratch);
-    bool ok = read_sizes(made, list, sizes, e) && model_build(made, p, &(model_dims){.batch = 1, .time = 1}, &scratch, e);
+    bool ok = read_sizes(made, list, sizes, e) &&
+              model_build(made, p, &(model_dims){.batch = 1, .time = 1}, &scratch, e);
     made->params = params_count(p, false);
     arena_free(&scratch);
     return ok ? made : NULL;

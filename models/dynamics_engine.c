@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dynamics_engine.c: MIDI statistics [B, 32] -> expression curve [B, 16]: mean velocity / 127 in sixteen equal spans of a phrase.
+// dynamics_engine.c: MIDI statistics [B, 32] -> expression curve [B, 16]: mean velocity / 127 in
+// sixteen equal spans of a phrase.
 #include "models/model.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -19,7 +20,8 @@ const model_def model_dynamics_engine = {
     .task = TASK_REGRESSION,
     .example = "dynamics",
     .n_inputs = 1,
-    .inputs = {{.name = "midi_stats", .type = DT_F32, .rank = 2, .dim = {0, 32}, .sym = {SYM_BATCH}}},
+    .inputs =
+        {{.name = "midi_stats", .type = DT_F32, .rank = 2, .dim = {0, 32}, .sym = {SYM_BATCH}}},
     .output = {.name = "dynamics", .type = DT_F32, .rank = 2, .dim = {0, 16}, .sym = {SYM_BATCH}},
     .target = {.name = "dynamics", .type = DT_F32, .rank = 2, .dim = {0, 16}, .sym = {SYM_BATCH}},
     .forward = forward,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// emotion_recognizer.c: log-mel frames [B, T, 128] -> emotion embedding [B, 64] in (-1, 1); element 0 is valence, element 1 arousal.
+// emotion_recognizer.c: log-mel frames [B, T, 128] -> emotion embedding [B, 64] in (-1, 1); element
+// 0 is valence, element 1 arousal.
 //
-// Frames are standardised per band and padded on the left, so that the LSTM's last state has seen all of a short clip. Training puts
-// a linear probe over the embedding (classes from the data); the probe is no part of the model. Labels alone would leave the first two
-// elements free, so training may add affect_weight times the squared error of valence and arousal, averaged over the two.
+// Frames are standardised per band and padded on the left, so that the LSTM's last state has seen
+// all of a short clip. Training puts a linear probe over the embedding (classes from the data); the
+// probe is no part of the model. Labels alone would leave the first two elements free, so training
+// may add affect_weight times the squared error of valence and arousal, averaged over the two.
 #include "models/model.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -22,7 +24,8 @@ static tensor *loss(network *n, tensor *logits)
     if (!n->affect)
         return classes;
     tensor *meant = op_slice(n->g, n->affect, 1, 0, 2), *said = op_slice(n->g, n->out, 1, 0, 2);
-    return op_add(n->g, classes, op_scale(n->g, op_mse(n->g, said, meant, n->weight), n->dims.affect_weight));
+    return op_add(n->g, classes,
+                  op_scale(n->g, op_mse(n->g, said, meant, n->weight), n->dims.affect_weight));
 }
 
 const model_def model_emotion_recognizer = {
@@ -34,7 +37,11 @@ const model_def model_emotion_recognizer = {
     .probe = true,
     .affect = true,
     .n_inputs = 1,
-    .inputs = {{.name = "mel", .type = DT_F32, .rank = 3, .dim = {0, 0, 128}, .sym = {SYM_BATCH, SYM_TIME}}},
+    .inputs = {{.name = "mel",
+                .type = DT_F32,
+                .rank = 3,
+                .dim = {0, 0, 128},
+                .sym = {SYM_BATCH, SYM_TIME}}},
     .output = {.name = "embedding", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},
     .target = {.name = "label", .type = DT_I32, .rank = 1, .sym = {SYM_BATCH}, .below = 8},
     .forward = forward,

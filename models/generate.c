@@ -19,7 +19,8 @@ static const float *listen(generator *g, const generate_job *job, err *e)
     return logits;
 }
 
-static bool step(generator *g, sampler *s, generate_job *job, const float **logits, float *own, err *e)
+static bool step(generator *g, sampler *s, generate_job *job, const float **logits, float *own,
+                 err *e)
 {
     int n = job->n_prompt + job->drawn, *token = &job->tokens[n];
     memcpy(own, *logits, (size_t)g->count * sizeof *own);

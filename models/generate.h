@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h) chooses, generate is the loop.
+// generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h)
+// chooses, generate is the loop.
 //
 //     generator *g = melody_generator(params, &(generator_setup){.emotion = vector}, &a, e);
 //     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64}, &env, e)
 //     generator_close(g);
 //
-// A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step costs the same, or nearly, however long
-// the piece is. To add one: a function that fills a generator, as models/melody_step.c does.
+// A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step
+// costs the same, or nearly, however long the piece is. To add one: a function that fills a
+// generator, as models/melody_step.c does.
 #ifndef KMIDI_MODELS_GENERATE_H
 #define KMIDI_MODELS_GENERATE_H
 
@@ -17,7 +19,8 @@
 
 typedef struct generator {
     int count; // of tokens
-    // Takes the token that came (-1: none yet, only at the beginning); logits [count] of the one that comes, until the next call.
+    // Takes the token that came (-1: none yet, only at the beginning); logits [count] of the one
+    // that comes, until the next call.
     const float *(*next)(struct generator *g, int token, err *e);
     void (*close)(struct generator *g);
     void *self;
@@ -25,7 +28,8 @@ typedef struct generator {
 
 void generator_close(generator *g); // accepts NULL
 
-// BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no third way here.
+// BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no
+// third way here.
 typedef struct generator_setup {
     const float *emotion; // [64]
     int context;          // of a transformer: 2 or more
@@ -34,12 +38,15 @@ typedef struct generator_setup {
 } generator_setup;
 
 typedef struct generate_job {
-    const int *prompt;                                                   // [n_prompt], may be none
-    int n_prompt;                                                        //
-    int *tokens;                                                         // [n_prompt + n]: the prompt, then what was drawn
-    int n;                                                               // to draw at most
-    void (*forbid)(void *user, const int *tokens, int n, float *logits); // sets logits of what may not follow to -INFINITY; may be NULL
-    bool (*done)(void *user, const int *tokens, int n);                  // asked behind each token; may be NULL
+    const int *prompt; // [n_prompt], may be none
+    int n_prompt;      //
+    // [n_prompt + n]: the prompt, then what was drawn
+    int *tokens;
+    int n; // to draw at most
+    // sets logits of what may not follow to -INFINITY; may be NULL
+    void (*forbid)(void *user, const int *tokens, int n, float *logits);
+    // asked behind each token; may be NULL
+    bool (*done)(void *user, const int *tokens, int n);
     void *user;
     int drawn; // set by generate
 } generate_job;
@@ -47,13 +54,17 @@ typedef struct generate_job {
 // ERR_STOPPED when env says so; what was drawn until then is there.
 bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e) MUST_CHECK;
 
-// ---- The melody model: pitches, under an emotion. One step is a product of vectors; the recurrent state is carried on.
+// ---- The melody model: pitches, under an emotion. One step is a product of vectors; the recurrent
+// state is carried on.
 generator *melody_generator(params *p, const generator_setup *o, arena *a, err *e) MUST_CHECK;
 
-// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an emotion. It keeps keys and values of
-// the last tokens, at most `context` of them, 2 or more: the length it was trained on. When they are full it goes on from the later half
-// of what it heard, read again from the first position on, so that it always is where it was in training. Nothing precedes a piece
-// in training, so before the first token every event is alike; give it a prompt. ERR_VALUE for a token that is none.
-generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a, err *e) MUST_CHECK;
+// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an
+// emotion. It keeps keys and values of the last tokens, at most `context` of them, 2 or more: the
+// length it was trained on. When they are full it goes on from the later half of what it heard,
+// read again from the first position on, so that it always is where it was in training. Nothing
+// precedes a piece in training, so before the first token every event is alike; give it a prompt.
+// ERR_VALUE for a token that is none.
+generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a,
+                                 err *e) MUST_CHECK;
 
 #endif

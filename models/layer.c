@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // layer.c: torch.nn layers: parameters of the same names, shapes and initial distributions.
 //
-// torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a = sqrt 5 comes to the same);
-// torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden); torch.nn.LayerNorm begins with ones and zeros.
+// torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a
+// = sqrt 5 comes to the same); torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden);
+// torch.nn.LayerNorm begins with ones and zeros.
 //
-// Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as torch.nn.Linear would draw it, B zero, so that
-// a network begins as what it was without them.
+// Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as
+// torch.nn.Linear would draw it, B zero, so that a network begins as what it was without them.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,15 +78,18 @@ static const adapter_site *next_site(const network *n, const tensor *w, const ad
 }
 
 // A [rank, in] and B [out, rank] of a weight [out, in].
-static void declare_factors(network *n, const adapter_site *s, const tensor *w, tensor **a, tensor **b)
+static void declare_factors(network *n, const adapter_site *s, const tensor *w, tensor **a,
+                            tensor **b)
 {
     int64_t in = w->shape.d[1];
-    *a = declare(n, s->a, shape_of(2, s->rank, in), (init){INIT_UNIFORM, 1.0f / sqrtf((float)in)}, true);
+    *a = declare(n, s->a, shape_of(2, s->rank, in), (init){INIT_UNIFORM, 1.0f / sqrtf((float)in)},
+                 true);
     *b = declare(n, s->b, shape_of(2, w->shape.d[0], s->rank), (init){INIT_ZERO, 0}, true);
 }
 
-// x W^T + b + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the smallest of them all. Those products come
-// first, so that going backward the base's own gradient is done with before theirs needs room.
+// x W^T + b + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the
+// smallest of them all. Those products come first, so that going backward the base's own gradient
+// is done with before theirs needs room.
 static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
 {
     tensor *low[ADAPTERS], *up[ADAPTERS];
@@ -95,7 +99,8 @@ static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
         if (k == ADAPTERS)
             return graph_fail(n->g, "'%s' has more than %d adapters", w->name, ADAPTERS);
         declare_factors(n, s, w, &a, &up[k]);
-        tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0), a, NULL, ACT_NONE);
+        tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0),
+                              a, NULL, ACT_NONE);
         low[k] = op_scale(n->g, u, s->scale);
     }
     tensor *y = op_linear(n->g, x, w, b, ACT_NONE);
@@ -122,7 +127,8 @@ static int64_t last_dim(const tensor *x)
 }
 
 // An activation stands in the product's own node where nothing comes between.
-static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, tensor *b, activation act)
+static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, tensor *b,
+                           activation act)
 {
     if (tensor_poisoned(w))
         return w;
@@ -148,13 +154,15 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out)
 {
     if (tensor_poisoned(x))
         return x;
-    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, last_dim(x)), 1.0f / sqrtf((float)last_dim(x)));
+    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, last_dim(x)),
+                                1.0f / sqrtf((float)last_dim(x)));
     return call_linear(n, name, x, w, NULL, ACT_NONE);
 }
 
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation)
 {
-    tensor *t = declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
+    tensor *t =
+        declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
     if (!tensor_poisoned(t))
         n->p->list[t->param].table = true;
     return t;
@@ -195,10 +203,13 @@ tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden)
     lstm_weights w;
     if (tensor_poisoned(x))
         return x;
-    return declare_lstm(n, name, last_dim(x), hidden, &w) ? op_lstm(n->g, x, w.w_ih, w.w_hh, w.b_ih, w.b_hh) : w.w_ih;
+    return declare_lstm(n, name, last_dim(x), hidden, &w)
+               ? op_lstm(n->g, x, w.w_ih, w.w_hh, w.b_ih, w.b_hh)
+               : w.w_ih;
 }
 
-tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next)
+tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c,
+                        tensor **c_next)
 {
     lstm_weights w;
     int64_t hidden = last_dim(h);
@@ -206,9 +217,12 @@ tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tens
         return *c_next = x;
     if (!declare_lstm(n, name, last_dim(x), hidden, &w))
         return *c_next = w.w_ih;
-    tensor *gates = op_add(n->g, op_linear(n->g, x, w.w_ih, w.b_ih, ACT_NONE), op_linear(n->g, h, w.w_hh, w.b_hh, ACT_NONE)), *g[4];
+    tensor *gates = op_add(n->g, op_linear(n->g, x, w.w_ih, w.b_ih, ACT_NONE),
+                           op_linear(n->g, h, w.w_hh, w.b_hh, ACT_NONE)),
+           *g[4];
     for (int i = 0; i < 4; i++)
-        g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden), i == 2 ? ACT_TANH : ACT_SIGMOID);
+        g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden),
+                      i == 2 ? ACT_TANH : ACT_SIGMOID);
     *c_next = op_add(n->g, op_mul(n->g, g[1], c), op_mul(n->g, g[0], g[2]));
     return op_mul(n->g, g[3], op_act(n->g, *c_next, ACT_TANH));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// melody_step.c: melody_transformer one note at a time, for generation: the same parameters, with the recurrent state as input and output.
+// melody_step.c: melody_transformer one note at a time, for generation: the same parameters, with
+// the recurrent state as input and output.
 //
 //     emotion [1, 64], prev_note [1], h [1, 256], c [1, 256]  ->  logits [1, 128], h', c'
 #include <string.h>
@@ -22,10 +23,14 @@ typedef struct melody {
 static network *open_network(melody *m, params *p, err *e)
 {
     network *n = NEW(&m->memory, network, 1);
-    *n = (network){.model = model_find("melody_transformer"), .dims = {.batch = 1, .time = 1}, .g = graph_open(&m->memory), .p = p};
+    *n = (network){.model = model_find("melody_transformer"),
+                   .dims = {.batch = 1, .time = 1},
+                   .g = graph_open(&m->memory),
+                   .p = p};
     tensor *emotion = graph_input(n->g, "emotion", DT_F32, shape_of(2, 1, 64));
     tensor *note = graph_input(n->g, "prev_note", DT_I32, shape_of(1, 1));
-    tensor *h = graph_input(n->g, "h", DT_F32, shape_of(2, 1, HIDDEN)), *c = graph_input(n->g, "c", DT_F32, shape_of(2, 1, HIDDEN));
+    tensor *h = graph_input(n->g, "h", DT_F32, shape_of(2, 1, HIDDEN)),
+           *c = graph_input(n->g, "c", DT_F32, shape_of(2, 1, HIDDEN));
     tensor *x = op_add(n->g, op_note_code(n->g, note, 64), emotion);
     x = layer_linear(n, "fc1", x, 256, ACT_RELU);
     m->h = layer_lstm_cell(n, "lstm", x, h, c, &m->c);
@@ -61,7 +66,11 @@ generator *melody_generator(params *p, const generator_setup *how, arena *a, err
     m->base = (generator){.count = NOTES, .next = next, .close = close_melody, .self = m};
     network *n = open_network(m, p, e);
     tensor *outs[] = {m->logits, m->h, m->c};
-    plan_options o = {.threads = threads_count(how->pool), .outputs = outs, .n_outputs = 3, .params = p, .weights_stay = true};
+    plan_options o = {.threads = threads_count(how->pool),
+                      .outputs = outs,
+                      .n_outputs = 3,
+                      .params = p,
+                      .weights_stay = true};
     if (n && how->precision == PRECISION_BF16)
         precision_weights(n->g);
     plan *pl = n ? plan_make(n->g, &o, &m->memory, e) : NULL;

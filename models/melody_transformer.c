@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// melody_transformer.c: emotion [B, 64] and the notes so far [B, T] (-1 before the first) -> logits of the next note [B, T, 128].
+// melody_transformer.c: emotion [B, 64] and the notes so far [B, T] (-1 before the first) -> logits
+// of the next note [B, T, 128].
 //
-// Step t sees notes < t: prev_note[t] is the note of step t - 1. Notes enter by a fixed sinusoidal code, to which the emotion is added.
-// (The name is the reference's; the recurrence is an LSTM.)
+// Step t sees notes < t: prev_note[t] is the note of step t - 1. Notes enter by a fixed sinusoidal
+// code, to which the emotion is added. (The name is the reference's; the recurrence is an LSTM.)
 #include "models/model.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -28,9 +29,19 @@ const model_def model_melody_transformer = {
     .example = "melody",
     .n_inputs = 2,
     .inputs = {{.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},
-               {.name = "prev_note", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .low = -1, .below = 128}},
-    .output = {.name = "note_logits", .type = DT_F32, .rank = 3, .dim = {0, 0, 128}, .sym = {SYM_BATCH, SYM_TIME}},
-    .target = {.name = "note", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = 128},
+               {.name = "prev_note",
+                .type = DT_I32,
+                .rank = 2,
+                .sym = {SYM_BATCH, SYM_TIME},
+                .low = -1,
+                .below = 128}},
+    .output = {.name = "note_logits",
+               .type = DT_F32,
+               .rank = 3,
+               .dim = {0, 0, 128},
+               .sym = {SYM_BATCH, SYM_TIME}},
+    .target =
+        {.name = "note", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = 128},
     .forward = forward,
     .loss = loss,
 };

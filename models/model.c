@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// model.c: from a model_def to a graph: inputs, forward, probe, loss, gradients; and the table of models.
+// model.c: from a model_def to a graph: inputs, forward, probe, loss, gradients; and the table of
+// models.
 #include "models/model.h"
 
 #include <string.h>
@@ -44,8 +45,9 @@ const model_def *model_named(const char *name, err *e)
         names[i] = models[i]->name;
     const char *near = found ? NULL : str_nearest(name, names, N_MODELS);
     if (!found)
-        (void)err_set(e, ERR_USAGE, "there is no model '%s'; %s%s%s", name, near ? "did you mean '" : "see 'kmidi models'",
-                      near ? near : "", near ? "'?" : "");
+        (void)err_set(e, ERR_USAGE, "there is no model '%s'; %s%s%s", name,
+                      near ? "did you mean '" : "see 'kmidi models'", near ? near : "",
+                      near ? "'?" : "");
     return found;
 }
 
@@ -59,7 +61,8 @@ static shape port_shape(const port *q, const model_dims *d)
     return s;
 }
 
-// The probe is a part of training alone: a checkpoint holds it, the model's count and exports do not.
+// The probe is a part of training alone: a checkpoint holds it, the model's count and exports do
+// not.
 static tensor *add_probe(network *n)
 {
     int before = n->p->n, layers = n->n_layers;
@@ -81,7 +84,8 @@ static shape weight_shape(const network *n)
 
 static void add_loss(network *n)
 {
-    n->target = graph_input(n->g, "target", n->model->target.type, port_shape(&n->model->target, &n->dims));
+    n->target =
+        graph_input(n->g, "target", n->model->target.type, port_shape(&n->model->target, &n->dims));
     n->weight = graph_input(n->g, "weight", DT_F32, weight_shape(n));
     if (n->model->affect && n->dims.affect_weight > 0)
         n->affect = graph_input(n->g, "emotion", DT_F32, shape_of(2, n->dims.batch, 64));
@@ -93,7 +97,8 @@ static void add_loss(network *n)
 static void add_gradients(network *n)
 {
     arena *a = graph_arena(n->g);
-    tensor **wrt = NEW(a, tensor *, (size_t)n->p->n + 1), **grads = NEW(a, tensor *, (size_t)n->p->n + 1);
+    tensor **wrt = NEW(a, tensor *, (size_t)n->p->n + 1),
+           **grads = NEW(a, tensor *, (size_t)n->p->n + 1);
     int *index = NEW(a, int, (size_t)n->p->n + 1), k = 0;
     for (int i = 0, end = graph_tensors(n->g); i < end; i++) {
         tensor *t = graph_tensor(n->g, i);
@@ -111,7 +116,8 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
     network *n = NEW(a, network, 1);
     *n = (network){.model = m, .dims = *d, .g = graph_open(a), .p = p};
     for (int i = 0; i < m->n_inputs; i++)
-        n->in[i] = graph_input(n->g, m->inputs[i].name, m->inputs[i].type, port_shape(&m->inputs[i], d));
+        n->in[i] =
+            graph_input(n->g, m->inputs[i].name, m->inputs[i].type, port_shape(&m->inputs[i], d));
     if (d->past && !m->step)
         (void)graph_fail(n->g, "it keeps no past, so there is no step behind one");
     n->out = d->past && m->step ? m->step(n, n->in) : m->forward(n, n->in);
@@ -122,12 +128,13 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
         add_gradients(n);
     }
     if (!graph_ok(n->g, e)) {
-        (void)err_trail(e, "model %s, batch %lld, length %lld", m->name, (long long)d->batch, (long long)d->time);
+        (void)err_trail(e, "model %s, batch %lld, length %lld", m->name, (long long)d->batch,
+                        (long long)d->time);
         return NULL;
     }
     if (m->params && params_count(p, false) != m->params) {
-        (void)err_set(e, ERR_INTERNAL, "model %s has %lld parameters, %lld were built", m->name, (long long)m->params,
-                      (long long)params_count(p, false));
+        (void)err_set(e, ERR_INTERNAL, "model %s has %lld parameters, %lld were built", m->name,
+                      (long long)m->params, (long long)params_count(p, false));
         return NULL;
     }
     return n;
@@ -157,7 +164,8 @@ void meta_set(model_meta *m, const char *key, const char *value)
         }
     if (m->n == m->cap) {
         int cap = m->cap ? 2 * m->cap : 32;
-        char **keys = NEW(m->arena, char *, (size_t)cap), **values = NEW(m->arena, char *, (size_t)cap);
+        char **keys = NEW(m->arena, char *, (size_t)cap),
+             **values = NEW(m->arena, char *, (size_t)cap);
         for (int i = 0; i < m->n; i++)
             keys[i] = m->keys[i], values[i] = m->values[i];
         m->keys = keys, m->values = values, m->cap = cap;

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// model.h: a network as a page of layer calls. One file in models/ fills one model_def; models.def lists them.
+// model.h: a network as a page of layer calls. One file in models/ fills one model_def; models.def
+// lists them.
 //
-// Parameters are declared where a layer is called, once, with PyTorch's names, shapes and initialisation; counts, checkpoints, adapters,
-// ONNX initialisers all follow from that. reference: the PyTorch definitions of the same names.
+// Parameters are declared where a layer is called, once, with PyTorch's names, shapes and
+// initialisation; counts, checkpoints, adapters, ONNX initialisers all follow from that. reference:
+// the PyTorch definitions of the same names.
 //
 //     params *p = params_open(&arena);
 //     network *n = model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 16, .time = 150, .classes = 4, .training =
 //     true}, &arena, e); params_allocate(p, 2, e), params_init(p, seed); plan_make(n->g, ...n->loss, n->grads...)
 //
-// Building again with the same params and other dimensions gives another graph over the same weights (evaluation, prediction).
+// Building again with the same params and other dimensions gives another graph over the same
+// weights (evaluation, prediction).
 #ifndef KMIDI_MODELS_MODEL_H
 #define KMIDI_MODELS_MODEL_H
 
@@ -18,7 +21,8 @@
 
 enum { MODEL_PORTS = 4, MODEL_LAYERS = 256 };
 
-// An input, output or target. A free dimension has size 0 and a symbol (SYM_BATCH "batch", SYM_TIME "time").
+// An input, output or target. A free dimension has size 0 and a symbol (SYM_BATCH "batch", SYM_TIME
+// "time").
 typedef struct port {
     const char *name;
     dtype type;
@@ -29,7 +33,8 @@ typedef struct port {
     int low;
 } port;
 
-// A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer is called, a linear one computes
+// A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer
+// is called, a linear one computes
 //     act(x W^T + b + scale (dropout(x) A^T) B^T)        A [rank, I], B [O, rank]
 // and a recurrent one takes W + scale B A in place of W [O, I].
 typedef struct adapter_site {
@@ -39,7 +44,8 @@ typedef struct adapter_site {
     float scale, dropout;
 } adapter_site;
 
-// With adapters, every parameter of the model is frozen but those that are trained whole beside them. The probe is always trained.
+// With adapters, every parameter of the model is frozen but those that are trained whole beside
+// them. The probe is always trained.
 typedef struct adapters {
     const adapter_site *site;
     const char *const *whole; // names of parameters
@@ -60,10 +66,13 @@ typedef struct model_dims {
     int64_t batch, time; // time: frames or tokens, 1 for models without
     int classes;         // of the training-only probe head; 0 for models that have none
     float label_smoothing;
-    float affect_weight;           // models with `affect`: weight of the squared error of valence and arousal in the loss
-    bool training;                 // with loss and gradients; else inputs to output (and probe logits where classes > 0)
-    const adapters *adapters;      // NULL: none
-    struct transformer_past *past; // NULL: whole sequences; else a step behind a cache of `time` rows: its tensors, by layer
+    // models with `affect`: weight of the squared error of valence and arousal in the loss
+    float affect_weight;
+    // with loss and gradients; else inputs to output (and probe logits where classes > 0)
+    bool training;
+    const adapters *adapters; // NULL: none
+    // NULL: whole sequences; else a step behind a cache of `time` rows: its tensors, by layer
+    struct transformer_past *past;
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
@@ -74,12 +83,15 @@ typedef struct network {
     model_dims dims;
     graph *g;
     params *p;
-    tensor *in[MODEL_PORTS];         // in the order of model->inputs
-    tensor *out;                     // the model's output: what is exported
-    tensor *logits;                  // what the loss sees: the probe's logits, or `out`
-    tensor *target, *weight;         // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
-    tensor *affect;                  // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
-    tensor *scale;                   // training: input "scale", a scalar: 1 / total weight of the accumulation window
+    tensor *in[MODEL_PORTS]; // in the order of model->inputs
+    tensor *out;             // the model's output: what is exported
+    tensor *logits;          // what the loss sees: the probe's logits, or `out`
+    // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
+    tensor *target, *weight;
+    // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
+    tensor *affect;
+    // training: input "scale", a scalar: 1 / total weight of the accumulation window
+    tensor *scale;
     tensor *loss_sum;                // training: sum of weight * loss over the rows of this batch
     tensor *loss;                    // loss_sum * scale: what is differentiated
     tensor **grads;                  // training: [p->n], NULL where frozen
@@ -108,42 +120,54 @@ struct model_def {
     port output;
     port target; // i32 class or token ids, or f32 vectors
     tensor *(*forward)(network *n, tensor *const in[]);
-    tensor *(*step)(network *n, tensor *const in[]); // as dims.past says, which it fills; NULL: the model has no cache
-    tensor *(*loss)(network *n, tensor *logits);     // from n->target, n->weight: a scalar sum
-    const char *section;                             // of the configuration keys of its options; NULL without any
+    // as dims.past says, which it fills; NULL: the model has no cache
+    tensor *(*step)(network *n, tensor *const in[]);
+    tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
+    // of the configuration keys of its options; NULL without any
+    const char *section;
     const model_option *options;
     int n_options;
     arena *arena; // of a configured model
 };
 
-const model_def *model_find(const char *name);                     // NULL when there is none
-const model_def *model_named(const char *name, err *e) MUST_CHECK; // ERR_USAGE with the nearest name when there is none
-const model_def *model_at(int i);                                  // in the order of models.def; NULL behind the last
+const model_def *model_find(const char *name); // NULL when there is none
+// ERR_USAGE with the nearest name when there is none
+const model_def *model_named(const char *name, err *e) MUST_CHECK;
+// in the order of models.def; NULL behind the last
+const model_def *model_at(int i);
 int model_count(void);
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
-network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e) MUST_CHECK;
-int64_t model_flops(const model_def *m, const model_dims *d); // of one training step, as its ops count them (op.h)
+network *model_build(const model_def *m, params *p, const model_dims *d, arena *a,
+                     err *e) MUST_CHECK;
+// of one training step, as its ops count them (op.h)
+int64_t model_flops(const model_def *m, const model_dims *d);
 
-// `m` with other sizes: "layers=4 dim=128 cross=0", those left out as in `m`. NULL or "" gives `m`. ERR_VALUE for names, values or
-// combinations that make no network. Everything that takes a model_def takes the result; checkpoints keep model_sizes as meta "sizes".
-const model_def *model_configure(const model_def *m, const char *sizes, arena *a, err *e) MUST_CHECK;
-const char *model_sizes(const model_def *m, arena *a); // all of them, as model_configure reads them; "" without options
+// `m` with other sizes: "layers=4 dim=128 cross=0", those left out as in `m`. NULL or "" gives `m`.
+// ERR_VALUE for names, values or combinations that make no network. Everything that takes a
+// model_def takes the result; checkpoints keep model_sizes as meta "sizes".
+const model_def *model_configure(const model_def *m, const char *sizes, arena *a,
+                                 err *e) MUST_CHECK;
+// all of them, as model_configure reads them; "" without options
+const char *model_sizes(const model_def *m, arena *a);
 int64_t model_size(const network *n, const char *option);
 
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);
-tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);                     // without bias
-tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation); // NAME.weight [rows, width], normal
+// without bias
+tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);
+// NAME.weight [rows, width], normal
+tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation);
 tensor *layer_layer_norm(network *n, const char *name, tensor *x);
 const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
 // One step of the same: x [B, I], h and c [B, H] -> h, and c behind the step. For generation.
-tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c, tensor **c_next);
+tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c,
+                        tensor **c_next);
 // Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
 
-// What a checkpoint and an exported model carry beside the weights: label names, mel settings, sample rate, dialect, fingerprint of the
-// data ... Text by key; owned by its arena.
+// What a checkpoint and an exported model carry beside the weights: label names, mel settings,
+// sample rate, dialect, fingerprint of the data ... Text by key; owned by its arena.
 typedef struct model_meta {
     arena *arena;
     int n, cap;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sampler.c: penalty, temperature, top-k, top-p, draw (sampler.h). In f64, over candidates sorted by logit: a few hundred of them.
+// sampler.c: penalty, temperature, top-k, top-p, draw (sampler.h). In f64, over candidates sorted
+// by logit: a few hundred of them.
 #include "models/sampler.h"
 
 #include <math.h>
@@ -24,14 +25,18 @@ struct sampler {
 bool sampler_check(const sampler_options *o, err *e)
 {
     if (!(o->temperature >= 0 && o->temperature <= 100))
-        return err_set(e, ERR_USAGE, "the temperature is a number from 0 to 100, not %g", o->temperature);
+        return err_set(e, ERR_USAGE, "the temperature is a number from 0 to 100, not %g",
+                       o->temperature);
     if (o->top_k < 0)
         return err_set(e, ERR_USAGE, "top-k is a count from 0 (all), not %d", o->top_k);
     if (!(o->top_p > 0 && o->top_p <= 1))
         return err_set(e, ERR_USAGE, "top-p lies above 0 and is at most 1, not %g", o->top_p);
     if (!(o->penalty > 0 && o->penalty <= 100))
-        return err_set(e, ERR_USAGE, "the repetition penalty lies above 0 and is at most 100 (1: none), not %g", o->penalty);
-    return o->memory >= 0 || err_set(e, ERR_USAGE, "a penalty looks back 0 (all) or more tokens, not %d", o->memory);
+        return err_set(e, ERR_USAGE,
+                       "the repetition penalty lies above 0 and is at most 100 (1: none), not %g",
+                       o->penalty);
+    return o->memory >= 0 ||
+           err_set(e, ERR_USAGE, "a penalty looks back 0 (all) or more tokens, not %d", o->memory);
 }
 
 sampler *sampler_open(const sampler_options *o, int count, arena *a)
@@ -56,7 +61,8 @@ static void listen(sampler *s, const int *history, int n)
 static int by_logit(const void *a, const void *b)
 {
     const candidate *x = a, *y = b;
-    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit) : (x->token > y->token) - (x->token < y->token);
+    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit)
+                                : (x->token > y->token) - (x->token < y->token);
 }
 
 // How many candidates there are, the likeliest first; -1 where a logit is no number.
@@ -140,7 +146,8 @@ bool sampler_draw(sampler *s, const float *logits, const int *history, int n, in
     return true;
 }
 
-bool sampler_distribution(sampler *s, const float *logits, const int *history, int n, double *p, err *e)
+bool sampler_distribution(sampler *s, const float *logits, const int *history, int n, double *p,
+                          err *e)
 {
     int left;
     if (!weigh(s, logits, history, n, &left, e))

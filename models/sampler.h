@@ -8,8 +8,9 @@
 //     top_p        of what stays, the fewest of the likeliest that have the probability p together (Holtzman et al., "The curious case of
 //                  neural text degeneration", ICLR 2020)
 //
-// and the token is drawn from the softmax of what is left. Draw i is a function of (seed, stream, i) and the logits: the same seed gives
-// the same tokens. A logit of -INFINITY is never drawn; that is how a caller forbids a token.
+// and the token is drawn from the softmax of what is left. Draw i is a function of (seed, stream,
+// i) and the logits: the same seed gives the same tokens. A logit of -INFINITY is never drawn; that
+// is how a caller forbids a token.
 //
 //     sampler *s = sampler_open(&(sampler_options){.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1, .seed = 1}, 128, &a);
 //     sampler_draw(s, logits, tokens, n, &token, e)
@@ -33,11 +34,14 @@ typedef struct sampler_options {
 
 typedef struct sampler sampler;
 
-bool sampler_check(const sampler_options *o, err *e) MUST_CHECK; // ERR_USAGE names the first that is out of range
+// ERR_USAGE names the first that is out of range
+bool sampler_check(const sampler_options *o, err *e) MUST_CHECK;
 sampler *sampler_open(const sampler_options *o, int count, arena *a);
 // The token behind history[n]. ERR_NUMERIC where logits are NaN or +INFINITY, or none can be drawn.
-bool sampler_draw(sampler *s, const float *logits, const int *history, int n, int *token, err *e) MUST_CHECK;
+bool sampler_draw(sampler *s, const float *logits, const int *history, int n, int *token,
+                  err *e) MUST_CHECK;
 // What it would draw from: p [count], sum 1, 0 for what was cut. Counts as no draw.
-bool sampler_distribution(sampler *s, const float *logits, const int *history, int n, double *p, err *e) MUST_CHECK;
+bool sampler_distribution(sampler *s, const float *logits, const int *history, int n, double *p,
+                          err *e) MUST_CHECK;
 
 #endif

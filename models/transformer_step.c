@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// transformer_step.c: emotion_midi_transformer one token at a time, for generation: the same layers (transformer.h) behind a cache.
+// transformer_step.c: emotion_midi_transformer one token at a time, for generation: the same layers
+// (transformer.h) behind a cache.
 //
 //     emotion [1, 64]                     -> keys and values [1, E, D] of each layer that looks at it; once
 //     token [1, 1], cache 2 L x [1, C, D] -> logits [1, 1, 388], 2 L x [1, 1, D]; one plan for all steps
 //
-// A step reads each weight once, 90 MB of the full model or 45 as bf16, and as much of the cache as is filled: memory is what it waits for.
-// The caches are inputs of the step's graph, which lie where they are from step to step; what a step adds is copied behind their last row.
+// A step reads each weight once, 90 MB of the full model or 45 as bf16, and as much of the cache as
+// is filled: memory is what it waits for. The caches are inputs of the step's graph, which lie
+// where they are from step to step; what a step adds is copied behind their last row.
 #include <string.h>
 
 #include "autograd/run.h"
 #include "models/generate.h"
 #include "models/transformer.h"
 
-// Every product of a step waits for memory, of which two cores get twice as much as one; and a worker that is left out of a few nodes falls
-// asleep.
+// Every product of a step waits for memory, of which two cores get twice as much as one; and a
+// worker that is left out of a few nodes falls asleep.
 enum { SHARE_NS = 4000 };
 
 typedef struct stepper {
@@ -40,8 +42,12 @@ static network *open_network(const model_def *m, params *p, arena *a)
 
 static run *open_run(network *n, tensor *const *outs, int n_outs, threads *pool, arena *a, err *e)
 {
-    plan_options o = {
-        .threads = threads_count(pool), .share_ns = SHARE_NS, .outputs = outs, .n_outputs = n_outs, .params = n->p, .weights_stay = true};
+    plan_options o = {.threads = threads_count(pool),
+                      .share_ns = SHARE_NS,
+                      .outputs = outs,
+                      .n_outputs = n_outs,
+                      .params = n->p,
+                      .weights_stay = true};
     plan *pl = graph_ok(n->g, e) ? plan_make(n->g, &o, a, e) : NULL;
     return pl ? run_open(pl, n->p, pool, a, e) : NULL;
 }
@@ -53,7 +59,8 @@ static bool hear_emotion(stepper *s, const model_def *m, params *p, const float 
 {
     arena a = {.name = "emotion"};
     network *n = open_network(m, p, &a);
-    tensor *in = graph_input(n->g, "emotion", DT_F32, shape_of(2, 1, 64)), *x = transformer_emotion(n, in);
+    tensor *in = graph_input(n->g, "emotion", DT_F32, shape_of(2, 1, 64)),
+           *x = transformer_emotion(n, in);
     tensor *outs[2 * TRANSFORMER_LAYERS];
     int layer[TRANSFORMER_LAYERS], k = 0;
     for (int i = 0; i < s->layers; i++)
@@ -83,23 +90,26 @@ static bool hear_emotion(stepper *s, const model_def *m, params *p, const float 
 
 static tensor *cache_input(network *n, const char *what, int layer, int64_t rows)
 {
-    return graph_input(n->g, layer_name(n, "%s.%d", what, layer), DT_F32, shape_of(3, 1, rows, model_size(n, "dim")));
+    return graph_input(n->g, layer_name(n, "%s.%d", what, layer), DT_F32,
+                       shape_of(3, 1, rows, model_size(n, "dim")));
 }
 
 static bool open_step(stepper *s, const model_def *m, params *p, const generator_setup *o, err *e)
 {
     network *n = open_network(m, p, &s->memory);
-    tensor *outs[1 + 2 * TRANSFORMER_LAYERS], *token = graph_input(n->g, "tokens", DT_I32, shape_of(2, 1, 1));
+    tensor *outs[1 + 2 * TRANSFORMER_LAYERS],
+        *token = graph_input(n->g, "tokens", DT_I32, shape_of(2, 1, 1));
     tensor *length = graph_input(n->g, "length", DT_I32, shape_of(1, 1));
     s->layers = (int)model_size(n, "layers"), s->dim = model_size(n, "dim");
     for (int i = 0; i < s->layers; i++) {
         bool crosses = transformer_crosses(n, i);
         int64_t vectors = model_size(n, "emotion_tokens");
-        s->past[i] = (transformer_past){.keys = cache_input(n, "keys", i, s->context),
-                                        .values = cache_input(n, "values", i, s->context),
-                                        .length = length,
-                                        .cross_keys = crosses ? cache_input(n, "cross.keys", i, vectors) : NULL,
-                                        .cross_values = crosses ? cache_input(n, "cross.values", i, vectors) : NULL};
+        s->past[i] = (transformer_past){
+            .keys = cache_input(n, "keys", i, s->context),
+            .values = cache_input(n, "values", i, s->context),
+            .length = length,
+            .cross_keys = crosses ? cache_input(n, "cross.keys", i, vectors) : NULL,
+            .cross_values = crosses ? cache_input(n, "cross.values", i, vectors) : NULL};
     }
     outs[0] = s->logits = transformer_logits(n, token, NULL, s->past);
     for (int i = 0; i < s->layers; i++)
@@ -111,7 +121,8 @@ static bool open_step(stepper *s, const model_def *m, params *p, const generator
         return false;
     s->token = run_data(s->run, token), s->at = run_data(s->run, length);
     for (int i = 0; i < s->layers; i++)
-        s->keys[i] = run_data(s->run, s->past[i].keys), s->values[i] = run_data(s->run, s->past[i].values);
+        s->keys[i] = run_data(s->run, s->past[i].keys),
+        s->values[i] = run_data(s->run, s->past[i].values);
     return true;
 }
 
@@ -143,7 +154,8 @@ static const float *next(generator *g, int token, err *e)
     if (token == -1 && s->length == 0)
         return s->blank;
     if (token < 0 || token >= TRANSFORMER_TOKENS) {
-        err_set(e, ERR_VALUE, "%d is no event; they are numbered from 0 to %d", token, TRANSFORMER_TOKENS - 1);
+        err_set(e, ERR_VALUE, "%d is no event; they are numbered from 0 to %d", token,
+                TRANSFORMER_TOKENS - 1);
         return NULL;
     }
     if (s->length == s->context)
@@ -160,12 +172,14 @@ static void close_stepper(generator *g)
     arena_free(&memory);
 }
 
-generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a, err *e)
+generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a,
+                                 err *e)
 {
     CHECK(o->context >= 2);
     stepper *s = NEW(a, stepper, 1);
     *s = (stepper){.memory = {.name = "transformer"}, .context = o->context};
-    s->base = (generator){.count = TRANSFORMER_TOKENS, .next = next, .close = close_stepper, .self = s};
+    s->base =
+        (generator){.count = TRANSFORMER_TOKENS, .next = next, .close = close_stepper, .self = s};
     s->heard = NEW(&s->memory, int32_t, (size_t)o->context);
     s->blank = NEW(&s->memory, float, TRANSFORMER_TOKENS);
     if (open_step(s, m, p, o, e) && hear_emotion(s, m, p, o->emotion, e))

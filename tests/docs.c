@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// docs.c: docs/config.md is what the tables of keys say. `make docs` writes it anew; this test notices when that was forgotten.
+// docs.c: docs/config.md is what the tables of keys say. `make docs` writes it anew; this test
+// notices when that was forgotten.
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +10,26 @@
 #include "tests/test.h"
 #include "train/options.h"
 
-static const char intro[] =
-    "# Configuration\n\n"
-    "Made from the tables of keys in `train/options.c` and `data/prepare/prepare.c` by `make docs`; edit those.\n\n"
-    "A configuration is YAML. Values come from, later ones winning: the defaults below, the file that `extends:` names, the file itself, "
-    "and\n"
-    "`key=value` arguments (`optim.lr=3e-4`, `data.train=[a.h5, b.h5]`; `~optim.lr` puts a key back to its default). `${VAR}` and\n"
-    "`${VAR:-default}` are taken from the environment; an unset `${VAR}` is an error. An unknown key, a wrong type or a value out of range "
-    "is\n"
-    "an error that names file, line, column and the nearest right name; so is one that other trainers use (`num_train_epochs`).\n\n"
-    "`kmidi help optim.lr` explains a key, `kmidi help optim` a section. The shipped configurations are inside the program: `kmidi "
-    "configs` "
-    "lists\n"
-    "them, `kmidi train emotion_recognizer` takes one by its name in any folder, `kmidi configs copy emotion_recognizer my.yaml` makes it "
-    "yours.\n\n";
+static const char intro[] = "# Configuration\n\n"
+                            "Made from the tables of keys in `train/options.c` and "
+                            "`data/prepare/prepare.c` by `make docs`; edit those.\n\n"
+                            "A configuration is YAML. Values come from, later ones winning: the "
+                            "defaults below, the file that `extends:` names, the file itself, "
+                            "and\n"
+                            "`key=value` arguments (`optim.lr=3e-4`, `data.train=[a.h5, b.h5]`; "
+                            "`~optim.lr` puts a key back to its default). `${VAR}` and\n"
+                            "`${VAR:-default}` are taken from the environment; an unset `${VAR}` "
+                            "is an error. An unknown key, a wrong type or a value out of range "
+                            "is\n"
+                            "an error that names file, line, column and the nearest right name; so "
+                            "is one that other trainers use (`num_train_epochs`).\n\n"
+                            "`kmidi help optim.lr` explains a key, `kmidi help optim` a section. "
+                            "The shipped configurations are inside the program: `kmidi "
+                            "configs` "
+                            "lists\n"
+                            "them, `kmidi train emotion_recognizer` takes one by its name in any "
+                            "folder, `kmidi configs copy emotion_recognizer my.yaml` makes it "
+                            "yours.\n\n";
 
 static void config_page(strbuf *out)
 {
@@ -46,8 +53,8 @@ TEST(docs_config_page_is_up_to_date)
     if (getenv("KMIDI_WRITE_DOCS"))
         EXPECT_OK(file_write(path, want.s, want.len, &e), e);
     const char *have = file_read(&a, path, 1 << 22, &n, &e);
-    test_expect(have && n == want.len && !memcmp(have, want.s, n), __FILE__, __LINE__, "%s is not what the tables say; run: make docs",
-                path);
+    test_expect(have && n == want.len && !memcmp(have, want.s, n), __FILE__, __LINE__,
+                "%s is not what the tables say; run: make docs", path);
     strbuf_free(&want);
     arena_free(&a);
 }
@@ -69,7 +76,8 @@ TEST(docs_readme_speaks_of_what_is_there)
         size_t m = strspn(p + 6, "abcdefghijklmnopqrstuvwxyz");
         const char *name = arena_printf(&a, "%.*s", (int)m, p + 6);
         if (m && (p[-1] == '/' || p[-1] == '`' || str_starts(p - 4, "    ")))
-            test_expect(command_find(name) != NULL, "README.md", 1, "there is no command '%s'", name);
+            test_expect(command_find(name) != NULL, "README.md", 1, "there is no command '%s'",
+                        name);
     }
     for (const char *p = strstr(text, "configs/"); p; p = strstr(p + 1, "configs/"))
         EXPECT(file_exists(arena_printf(&a, "%.*s", (int)strcspn(p, " `)\n"), p)));

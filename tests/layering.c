@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// layering.c: the house rules that a compiler does not know (docs/ARCHITECTURE.md): who may include whom, where foreign libraries enter,
-// who may print, and that tables and files agree. Runs over the sources in the current folder.
+// layering.c: the house rules that a compiler does not know (docs/ARCHITECTURE.md): who may include
+// whom, where foreign libraries enter, who may print, and that tables and files agree. Runs over
+// the sources in the current folder.
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "base/str.h"
 #include "tests/test.h"
 
-// Folders of sources and what their files may include besides themselves, what is in them, and base.
+// Folders of sources and what their files may include besides themselves, what is in them, and
+// base.
 static const struct {
     const char *name, *may;
 } rooms[] = {
@@ -96,7 +98,8 @@ static int room_of(const char *path)
 {
     int best = -1;
     for (int i = 0; i < ROOMS; i++)
-        if (is_in(path, rooms[i].name, strlen(rooms[i].name)) && (best < 0 || strlen(rooms[i].name) > strlen(rooms[best].name)))
+        if (is_in(path, rooms[i].name, strlen(rooms[i].name)) &&
+            (best < 0 || strlen(rooms[i].name) > strlen(rooms[best].name)))
             best = i;
     return best;
 }
@@ -124,7 +127,8 @@ TEST(layering_knowledge_points_one_way)
             char name[256];
             int from = room_of(t->list[i].path);
             if (included(p, name) && room_of(name) >= 0)
-                test_expect(may_know(from, name), t->list[i].path, 1, "%s may not include %s", rooms[from].name, name);
+                test_expect(may_know(from, name), t->list[i].path, 1, "%s may not include %s",
+                            rooms[from].name, name);
         }
     arena_free(&((tree *)t)->arena);
     arena_free(&a);
@@ -152,7 +156,8 @@ TEST(layering_foreign_libraries_enter_through_one_file)
                 char name[256];
                 if (!included(p, name) || strcmp(name, headers[h]))
                     continue;
-                test_expect(!first || !strcmp(first, t->list[i].path), t->list[i].path, 1, "%s is included by %s already", name, first);
+                test_expect(!first || !strcmp(first, t->list[i].path), t->list[i].path, 1,
+                            "%s is included by %s already", name, first);
                 first = t->list[i].path;
             }
     }
@@ -190,14 +195,16 @@ static bool calls(const char *line, const char *name)
     if (comment && comment < end)
         end = comment;
     for (const char *p = line; p + n < end; p++)
-        if (!strncmp(p, name, n) && p[n] == '(' && (p == line || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '"')))
+        if (!strncmp(p, name, n) && p[n] == '(' &&
+            (p == line || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '"')))
             return true;
     return false;
 }
 
 TEST(layering_only_cmd_prints_or_exits)
 {
-    static const char *const names[] = {"printf", "puts", "putchar", "vprintf", "perror", "exit", "_exit", "_Exit", "quick_exit", "abort"};
+    static const char *const names[] = {"printf", "puts",  "putchar", "vprintf",    "perror",
+                                        "exit",   "_exit", "_Exit",   "quick_exit", "abort"};
     arena a = {0};
     const tree *t = tree_open(&a);
     for (int i = 0; i < t->n; i++) {
@@ -205,11 +212,13 @@ TEST(layering_only_cmd_prints_or_exits)
         for (const char *p = t->list[i].text; !str_starts(path, "cmd/") && *p; p = next_line(p)) {
             for (size_t k = 0; k < sizeof names / sizeof *names; k++)
                 if (calls(p, names[k]))
-                    test_expect(is_allowed(path, names[k]), path, 1, "calls %s: only cmd/ prints or exits", names[k]);
+                    test_expect(is_allowed(path, names[k]), path, 1,
+                                "calls %s: only cmd/ prints or exits", names[k]);
             const char *end = p + strcspn(p, "\n"), *stream = strstr(p, "stderr");
             stream = stream ? stream : strstr(p, "stdout");
             if (stream && stream < end && calls(p, "fprintf"))
-                test_expect(is_allowed(path, "fprintf"), path, 1, "writes to the terminal: only cmd/ prints");
+                test_expect(is_allowed(path, "fprintf"), path, 1,
+                            "writes to the terminal: only cmd/ prints");
         }
     }
     arena_free(&((tree *)t)->arena);
@@ -224,8 +233,10 @@ static const struct {
 } tables[] = {
     {"autograd/ops/ops.def", "OP(", "autograd/ops", "const op_def VARIANT(op_", ")"},
     {"autograd/optim/optim.def", "OPTIM(", "autograd/optim", "const optim_def VARIANT(optim_", ")"},
-    {"data/features/features.def", "X(", "data/features", "const feature_def VARIANT(feature_", ")"},
-    {"data/loader/examples/examples.def", "X(", "data/loader/examples", "const example_def example_", " "},
+    {"data/features/features.def", "X(", "data/features", "const feature_def VARIANT(feature_",
+     ")"},
+    {"data/loader/examples/examples.def", "X(", "data/loader/examples",
+     "const example_def example_", " "},
     {"data/readers/readers.def", "X(", "data/readers", "const reader_def reader_", " "},
     {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
     {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},
@@ -249,9 +260,11 @@ static void check_lines(arena *a, size_t k, const char *def)
         if (!str_starts(p, tables[k].macro))
             continue;
         char *name = arena_printf(a, "%.*s", (int)strcspn(p + macro, ",)"), p + macro);
-        const char *path = arena_printf(a, "%s/%s.c", tables[k].folder, name), *text = file_read(a, path, 1 << 22, &n, &e);
+        const char *path = arena_printf(a, "%s/%s.c", tables[k].folder, name),
+                   *text = file_read(a, path, 1 << 22, &n, &e);
         if (test_expect(text != NULL, tables[k].def, 1, "'%s' has no file %s", name, path))
-            test_expect(text_has_name(text, tables[k].before, name, tables[k].after), path, 1, "does not define '%s'", name);
+            test_expect(text_has_name(text, tables[k].before, name, tables[k].after), path, 1,
+                        "does not define '%s'", name);
     }
 }
 
@@ -268,7 +281,8 @@ static void check_files(arena *a, size_t k, const char *def)
         if (*p == '#') // the table's own macro
             continue;
         const char *line = arena_printf(a, "%s%.*s", tables[k].macro, (int)strcspn(p, ") "), p);
-        test_expect(strstr(def, line) != NULL, t->list[i].path, 1, "no line %s) in %s", line, tables[k].def);
+        test_expect(strstr(def, line) != NULL, t->list[i].path, 1, "no line %s) in %s", line,
+                    tables[k].def);
     }
     arena_free(&t->arena);
 }
@@ -279,7 +293,8 @@ TEST(layering_tables_and_files_agree)
         arena a = {0};
         err e = {0};
         size_t n;
-        const char *def = file_exists(tables[k].def) ? file_read(&a, tables[k].def, 1 << 20, &n, &e) : NULL;
+        const char *def =
+            file_exists(tables[k].def) ? file_read(&a, tables[k].def, 1 << 20, &n, &e) : NULL;
         if (def) {
             check_lines(&a, k, def);
             check_files(&a, k, def);
@@ -301,9 +316,11 @@ TEST(layering_every_source_has_a_licence_an_essay_and_a_size)
         int lines = 0;
         for (const char *p = text; *p; p = next_line(p))
             lines++;
-        test_expect(str_starts(text, "// SPDX-License-Identifier: GPL-3.0-or-later\n"), path, 1, "has no SPDX line");
+        test_expect(str_starts(text, "// SPDX-License-Identifier: GPL-3.0-or-later\n"), path, 1,
+                    "has no SPDX line");
         test_expect(str_starts(next_line(text), "// "), path, 2, "does not say what it is");
-        test_expect(lines <= (str_ends(path, ".h") ? 250 : 500), path, lines, "is %d lines long", lines);
+        test_expect(lines <= (str_ends(path, ".h") ? 250 : 500), path, lines, "is %d lines long",
+                    lines);
     }
     arena_free(&((tree *)t)->arena);
     arena_free(&a);
@@ -311,8 +328,9 @@ TEST(layering_every_source_has_a_licence_an_essay_and_a_size)
 
 TEST(layering_scripts_have_a_licence)
 {
-    static const char *const patterns[] = {"Makefile",   "*.sh",   "tests/golden/*.py", "tests/peers/*.py", "bench/*.py",
-                                           "bench/*.sh", ".ci/run"};
+    static const char *const patterns[] = {"Makefile",         "*.sh",       "tests/golden/*.py",
+                                           "tests/peers/*.py", "bench/*.py", "bench/*.sh",
+                                           ".ci/run"};
     arena a = {0};
     tree *t = NEW(&a, tree, 1);
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
@@ -322,7 +340,8 @@ TEST(layering_scripts_have_a_licence)
         const char *line = t->list[i].text;
         if (str_starts(line, "#!"))
             line = next_line(line);
-        test_expect(str_starts(line, "# SPDX-License-Identifier: GPL-3.0-or-later\n"), t->list[i].path, 1, "has no SPDX line");
+        test_expect(str_starts(line, "# SPDX-License-Identifier: GPL-3.0-or-later\n"),
+                    t->list[i].path, 1, "has no SPDX line");
     }
     arena_free(&t->arena);
     arena_free(&a);

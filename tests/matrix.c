@@ -11,26 +11,30 @@
 #include "tests/test.h"
 
 // Parts of names of tests: of what is compiled for each width, and of what multiplies.
-static const char SET[] =
-    "gemm_ ops_forward_equals_reference ops_do_not_depend_on_threads model_emotion_recognizer model_melody_transformer "
-    "model_harmony model_groove model_dynamics models_do_not_depend_on_threads optim_ mel_ generate_with "
-    "song_features_match trainer_accumulation variant_";
+static const char SET[] = "gemm_ ops_forward_equals_reference ops_do_not_depend_on_threads "
+                          "model_emotion_recognizer model_melody_transformer "
+                          "model_harmony model_groove model_dynamics "
+                          "models_do_not_depend_on_threads optim_ mel_ generate_with "
+                          "song_features_match trainer_accumulation variant_";
 
 #ifdef KMIDI_HAS_v4
 // What the libraries call the kernels for a CPU of that width: the oldest that they keep some for.
 static const struct {
     const char *openblas, *onednn;
-} kernels[VARIANT_COUNT] = {
-    [VARIANT_BASE] = {"Prescott", "SSE41"}, [VARIANT_V3] = {"Haswell", "AVX2"}, [VARIANT_V4] = {"SkylakeX", "AVX512_CORE"}};
+} kernels[VARIANT_COUNT] = {[VARIANT_BASE] = {"Prescott", "SSE41"},
+                            [VARIANT_V3] = {"Haswell", "AVX2"},
+                            [VARIANT_V4] = {"SkylakeX", "AVX512_CORE"}};
 #endif
 
 static const char *environment_of(variant v, bool openblas, arena *a)
 {
 #ifdef KMIDI_HAS_v4
     if (openblas)
-        return arena_printf(a, "KMIDI_ISA=%s KMIDI_GEMM=openblas OPENBLAS_CORETYPE=%s", variant_name(v), kernels[v].openblas);
-    return arena_printf(a, "KMIDI_ISA=%s KMIDI_GEMM=onednn ONEDNN_MAX_CPU_ISA=%s DNNL_MAX_CPU_ISA=%s", variant_name(v), kernels[v].onednn,
-                        kernels[v].onednn);
+        return arena_printf(a, "KMIDI_ISA=%s KMIDI_GEMM=openblas OPENBLAS_CORETYPE=%s",
+                            variant_name(v), kernels[v].openblas);
+    return arena_printf(a,
+                        "KMIDI_ISA=%s KMIDI_GEMM=onednn ONEDNN_MAX_CPU_ISA=%s DNNL_MAX_CPU_ISA=%s",
+                        variant_name(v), kernels[v].onednn, kernels[v].onednn);
 #else
     (void)v;
     return arena_printf(a, "KMIDI_GEMM=%s", openblas ? "openblas" : "onednn");
@@ -40,7 +44,8 @@ static const char *environment_of(variant v, bool openblas, arena *a)
 // Failures as they were said, with what they belong to.
 static void say_failures(const char *out, const char *environment)
 {
-    for (const char *line = out; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+    for (const char *line = out; line && *line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
         if (!strncmp(line, "FAIL", 4))
             printf("%.*s [%s]\n", (int)strcspn(line, "\n"), line, environment);
 }
@@ -53,7 +58,8 @@ static bool read_counts(const char *out, tally *t)
         last = p;
     while (last && last > out && last[-1] != '\n')
         last--;
-    return last && sscanf(last, "%d passed, %d failed, %d skipped", &t->passed, &t->failed, &t->skipped) >= 2;
+    return last && sscanf(last, "%d passed, %d failed, %d skipped", &t->passed, &t->failed,
+                          &t->skipped) >= 2;
 }
 
 static void run_one(const char *environment, bool verbose, tally *sum)
@@ -68,7 +74,8 @@ static void run_one(const char *environment, bool verbose, tally *sum)
         t.failed++;
     }
     if (verbose)
-        printf("%s %s (%.3f s): %d tests\n", t.failed ? "FAIL" : "ok  ", environment, hw_seconds() - start, t.passed);
+        printf("%s %s (%.3f s): %d tests\n", t.failed ? "FAIL" : "ok  ", environment,
+               hw_seconds() - start, t.passed);
     sum->passed += t.passed, sum->failed += t.failed, sum->skipped += t.skipped;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // matrix.h: the short set of tests on every kind of processor that this one can stand for.
 //
-// Each vector width of our kernels (base/variant.h) up to this CPU's own, times each library of products, that one with the kernels that it
-// has for such a CPU: six runs of this program with AVX-512, four with AVX2, two elsewhere. `tests/all` runs them behind all else, and
-// `tests/all matrix` alone; -v names each.
+// Each vector width of our kernels (base/variant.h) up to this CPU's own, times each library of
+// products, that one with the kernels that it has for such a CPU: six runs of this program with
+// AVX-512, four with AVX2, two elsewhere. `tests/all` runs them behind all else, and `tests/all
+// matrix` alone; -v names each.
 #ifndef KMIDI_TESTS_MATRIX_H
 #define KMIDI_TESTS_MATRIX_H
 

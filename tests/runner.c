@@ -20,13 +20,13 @@ TEST(runner_leaves_no_child_behind)
         return;
     for (int i = 0; i < 4; i++) {
         const char *note = test_path(signals[i]);
-        EXPECT_INT(
-            test_shell(
-                NULL,
-                "KMIDI_RUNNER_PROBE=%s %s runner_leaves >/dev/null & p=$!; for i in $(seq 100); do [ -s %s ] && break; sleep 0.05; done; "
-                "[ -s %s ] && kill -0 $(cat %s) && kill -%s $p || exit 3; wait $p; "
-                "for i in $(seq 100); do kill -0 $(cat %s) 2>/dev/null || exit 0; sleep 0.05; done; kill $(cat %s); exit 4",
-                note, test_self(), note, note, note, signals[i], note, note),
-            0);
+        EXPECT_INT(test_shell(NULL,
+                              "KMIDI_RUNNER_PROBE=%s %s runner_leaves >/dev/null & p=$!; for i in "
+                              "$(seq 100); do [ -s %s ] && break; sleep 0.05; done; "
+                              "[ -s %s ] && kill -0 $(cat %s) && kill -%s $p || exit 3; wait $p; "
+                              "for i in $(seq 100); do kill -0 $(cat %s) 2>/dev/null || exit 0; "
+                              "sleep 0.05; done; kill $(cat %s); exit 4",
+                              note, test_self(), note, note, note, signals[i], note, note),
+                   0);
     }
 }

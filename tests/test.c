@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test.c: the runner. Tests run in this process, in the order of files and lines; one that crashes is named on its way down.
+// test.c: the runner. Tests run in this process, in the order of files and lines; one that crashes
+// is named on its way down.
 //
-// What a test starts through test_shell is a process group of its own. It dies with this program, however that ends: a guard, a small
-// process in a session of its own, waits for the end of a pipe that only this program writes to, and then kills the group.
+// What a test starts through test_shell is a process group of its own. It dies with this program,
+// however that ends: a guard, a small process in a session of its own, waits for the end of a pipe
+// that only this program writes to, and then kills the group.
 #include "tests/test.h"
 
 #include <dirent.h>
@@ -307,7 +309,8 @@ static void run_one(const test_case *t, bool verbose, tally *sum)
     t->run();
     const char *verdict = failures ? "FAIL" : skipped ? "skip" : "ok  ";
     if (verbose || (skipped && !failures))
-        printf("%s %s (%.3f s)%s%s\n", verdict, t->name, hw_seconds() - start, skipped ? ": " : "", skipped ? skip_reason : "");
+        printf("%s %s (%.3f s)%s%s\n", verdict, t->name, hw_seconds() - start, skipped ? ": " : "",
+               skipped ? skip_reason : "");
     if (failures)
         sum->failed++;
     else if (skipped)
@@ -320,7 +323,8 @@ static void run_one(const test_case *t, bool verbose, tally *sum)
     fflush(stdout);
 }
 
-// How far it is: on a terminal in place, elsewhere a line for each tenth. Not beside -v, which names each test.
+// How far it is: on a terminal in place, elsewhere a line for each tenth. Not beside -v, which
+// names each test.
 static void show_progress(const tally *sum, int all)
 {
     enum { MANY = 100 }; // fewer need no lines
@@ -355,8 +359,10 @@ int main(int argc, char **argv)
         if (option == 'x' && chosen.n_not < MOST_NOT)
             chosen.not [chosen.n_not++] = optarg;
         else if (option == '?' || option == 'x' ||
-                 (option == 's' && (sscanf(optarg, "%d/%d", &chosen.first, &chosen.step) != 2 || chosen.step < 1))) {
-            fprintf(stderr, "usage: %s [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]\n", argv[0]);
+                 (option == 's' &&
+                  (sscanf(optarg, "%d/%d", &chosen.first, &chosen.step) != 2 || chosen.step < 1))) {
+            fprintf(stderr, "usage: %s [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]\n",
+                    argv[0]);
             return 2;
         }
         verbose |= option == 'v', list |= option == 'l';
@@ -383,7 +389,8 @@ int main(int argc, char **argv)
                 show_progress(&sum, all);
         }
     static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
-    if (!list && is_wanted(&matrix, argv + optind, argc - optind) && is_chosen(&chosen, matrix.name))
+    if (!list && is_wanted(&matrix, argv + optind, argc - optind) &&
+        is_chosen(&chosen, matrix.name))
         matrix_run(verbose, &sum);
     return list ? 0 : print_counts(&sum);
 }

@@ -56,10 +56,13 @@ static void count_labels(tally *t, const dataset *d)
     }
 }
 
-float *baseline_measure(const dataset *d, const loader_options *o, const model_def *m, int classes, arena *a, int *width, err *e)
+float *baseline_measure(const dataset *d, const loader_options *o, const model_def *m, int classes,
+                        arena *a, int *width, err *e)
 {
     bool values = m->task == TASK_REGRESSION;
-    tally t = {.width = classes ? classes : values ? (int)m->target.dim[m->target.rank - 1] : m->target.below};
+    tally t = {.width = classes  ? classes
+                        : values ? (int)m->target.dim[m->target.rank - 1]
+                                 : m->target.below};
     t.sum = NEW(a, double, (size_t)t.width);
     if (d->example->labelled)
         count_labels(&t, d);
@@ -67,7 +70,8 @@ float *baseline_measure(const dataset *d, const loader_options *o, const model_d
         return NULL;
     float *out = NEW(a, float, (size_t)t.width);
     for (int k = 0; k < t.width; k++)
-        out[k] = (float)(values ? t.sum[k] / fmax(t.weight, 1) : log((t.sum[k] + 1) / (t.weight + t.width)));
+        out[k] = (float)(values ? t.sum[k] / fmax(t.weight, 1)
+                                : log((t.sum[k] + 1) / (t.weight + t.width)));
     *width = t.width;
     return out;
 }

@@ -14,7 +14,8 @@
 #include "train/trainer_internal.h"
 
 enum { RUNS_LEAST = 2, RUNS_MOST = 20 };
-static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06; // of the batch, as estimated; of all its runs
+// of the batch, as estimated; of all its runs
+static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06;
 
 // --- the file ---------------------------------------------------------------------------------
 
@@ -24,17 +25,20 @@ static const char *file_of(int n_threads, arena *a)
     hw h;
     hw_read(&h);
     return machine_file("machine",
-                        arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa, n_threads, gemm_describe(products),
-                                     KMIDI_VERSION, version_revision()),
+                        arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa,
+                                     n_threads, gemm_describe(products), KMIDI_VERSION,
+                                     version_revision()),
                         a);
 }
 
 // What the times of a step depend on beside the machine and the number of items.
 static const char *entry_of(const trainer *t, arena *a)
 {
-    return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s, %s%s", t->o->model->name, model_sizes(t->o->model, a),
-                        (long long)t->s.time, (long long)params_count(t->p, true), (long long)t->p->weights_len,
-                        precision_name(t->o->precision), t->o->optim->name, t->o->ema > 0 ? ", ema" : "");
+    return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s, %s%s", t->o->model->name,
+                        model_sizes(t->o->model, a), (long long)t->s.time,
+                        (long long)params_count(t->p, true), (long long)t->p->weights_len,
+                        precision_name(t->o->precision), t->o->optim->name,
+                        t->o->ema > 0 ? ", ema" : "");
 }
 
 static bool sane(double ratio)
@@ -47,7 +51,8 @@ static bool from_json(const json *entry, calibration *c)
     const json *ops = json_get(entry, "ops");
     c->update = json_num(json_get(entry, "update_s"), -1);
     for (int k = 0; k <= OP_COUNT; k++) {
-        c->ops.ratio[k] = json_num(json_get(ops, k < OP_COUNT ? op_get((op_id)k)->name : "move"), 0);
+        c->ops.ratio[k] =
+            json_num(json_get(ops, k < OP_COUNT ? op_get((op_id)k)->name : "move"), 0);
         if (c->ops.ratio[k] != 0 && !sane(c->ops.ratio[k]))
             return false;
     }
@@ -109,7 +114,8 @@ static bool measure(trainer *t, bool anew, calibration *c, err *e)
         t->p->weights[i] = 0.01f;
     run *r = ok ? run_open(t->plan, t->p, t->s.env->pool, t->a, e) : NULL;
     if (r) {
-        run_span *best = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1), *spans = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1);
+        run_span *best = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1),
+                 *spans = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1);
         products_learn(t->s.env, r, anew, t->a);
         time_steps(t, r, best, spans);
         cost_learn(&c->ops, t->plan, best);
@@ -135,7 +141,9 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
     trainer_setup s = setup(self, 1);
     s.o = all;
     trainer *t = trainer_plan(&s, a, e);
-    int64_t more = t ? divisor_below(trainer_whole(all, s.rows, 0), BATCH_SECONDS / cost_seconds(NULL, t->plan)) : 1;
+    int64_t more = t ? divisor_below(trainer_whole(all, s.rows, 0),
+                                     BATCH_SECONDS / cost_seconds(NULL, t->plan))
+                     : 1;
     if (more == 1)
         return t;
     s = setup(self, more);
@@ -162,7 +170,8 @@ static bool find(trainer *t, bool anew, calibration *c, err *e)
     return ok;
 }
 
-bool calibrate(const train_options *o, search_setup setup, void *self, bool anew, calibration *c, arena *keep, err *e)
+bool calibrate(const train_options *o, search_setup setup, void *self, bool anew, calibration *c,
+               arena *keep, err *e)
 {
     arena a = {.name = "calibrate"};
     train_options all = *o;

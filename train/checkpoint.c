@@ -16,7 +16,8 @@
 #include "train/checkpoint_internal.h"
 
 static const char FORMAT[] = "kmidi-checkpoint";
-static const char SIZES[] = "sizes"; // what model_configure reads, of a model whose sizes are options
+// what model_configure reads, of a model whose sizes are options
+static const char SIZES[] = "sizes";
 
 static h5_shape one(h5_type type)
 {
@@ -42,19 +43,23 @@ static bool write_text(h5 *f, const char *group, const char *key, const char *va
 
 static bool write_meta(h5 *f, const checkpoint_content *c, err *e)
 {
-    if (!h5_set_text(f, "/", "format", FORMAT, e) || !h5_set_int(f, "/", "format_version", CHECKPOINT_VERSION, e) ||
+    if (!h5_set_text(f, "/", "format", FORMAT, e) ||
+        !h5_set_int(f, "/", "format_version", CHECKPOINT_VERSION, e) ||
         !h5_set_text(f, "/", "model", c->model->name, e))
         return false;
-    if (!write_text(f, "meta", "model", c->model->name, e) || !write_text(f, "meta", "config", c->config ? c->config : "", e) ||
+    if (!write_text(f, "meta", "model", c->model->name, e) ||
+        !write_text(f, "meta", "config", c->config ? c->config : "", e) ||
         !write_text(f, "meta", "revision", version_revision(), e))
         return false;
     arena a = {.name = "sizes"};
-    bool ok = !c->model->n_options || write_text(f, "meta/about", SIZES, model_sizes(c->model, &a), e);
+    bool ok =
+        !c->model->n_options || write_text(f, "meta/about", SIZES, model_sizes(c->model, &a), e);
     arena_free(&a);
     if (!ok)
         return false;
     for (int i = 0; c->meta && i < c->meta->n; i++)
-        if (strcmp(c->meta->keys[i], SIZES) && !write_text(f, "meta/about", c->meta->keys[i], c->meta->values[i], e))
+        if (strcmp(c->meta->keys[i], SIZES) &&
+            !write_text(f, "meta/about", c->meta->keys[i], c->meta->values[i], e))
             return false;
     return true;
 }
@@ -64,8 +69,10 @@ static const char *group_of(const param *q)
     return q->adapter ? "lora" : "params";
 }
 
-// One dataset a parameter under `group` (NULL: its own): from the weights' layout, or the gradient's (trainable ones only).
-static bool write_params(h5 *f, const char *group, const params *p, const float *data, bool gradient_layout, err *e)
+// One dataset a parameter under `group` (NULL: its own): from the weights' layout, or the
+// gradient's (trainable ones only).
+static bool write_params(h5 *f, const char *group, const params *p, const float *data,
+                         bool gradient_layout, err *e)
 {
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
@@ -113,7 +120,8 @@ static bool read_text(h5 *f, const char *name, arena *a, const char **value, err
     if (!h5_read_texts(f, name, a, &list, &n, e))
         return false;
     *value = n ? list[0] : "";
-    return n == 1 || err_set(e, ERR_DAMAGED, "'%s' holds %llu texts where one belongs", name, (unsigned long long)n);
+    return n == 1 || err_set(e, ERR_DAMAGED, "'%s' holds %llu texts where one belongs", name,
+                             (unsigned long long)n);
 }
 
 static bool read_about(checkpoint *k, arena *a, err *e)
@@ -140,18 +148,25 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     int64_t version;
     const char *model;
     if (!h5_get_text(k->file, "/", "format", a, &format, NULL) || strcmp(format, FORMAT))
-        return !h5_lost(k->file, e) && err_set(e, ERR_FORMAT, "'%s' is an HDF5 file but not a checkpoint of kmidi", k->path);
+        return !h5_lost(k->file, e) &&
+               err_set(e, ERR_FORMAT, "'%s' is an HDF5 file but not a checkpoint of kmidi",
+                       k->path);
     if (!h5_get_int(k->file, "/", "format_version", &version, e))
         return false;
     if (version != CHECKPOINT_VERSION)
-        return err_set(e, ERR_FORMAT, "'%s' is a checkpoint of format %lld, this kmidi reads %d; use the kmidi that wrote it", k->path,
-                       (long long)version, CHECKPOINT_VERSION);
-    if (!read_text(k->file, "meta/model", a, &model, e) || !read_text(k->file, "meta/config", a, &k->config, e) || !read_about(k, a, e) ||
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s' is a checkpoint of format %lld, this kmidi reads %d; use the kmidi that wrote it",
+            k->path, (long long)version, CHECKPOINT_VERSION);
+    if (!read_text(k->file, "meta/model", a, &model, e) ||
+        !read_text(k->file, "meta/config", a, &k->config, e) || !read_about(k, a, e) ||
         !checkpoint_state_read(k, e))
         return false;
     k->model = model_find(model);
     if (!k->model)
-        return err_set(e, ERR_FORMAT, "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`", k->path, model);
+        return err_set(e, ERR_FORMAT,
+                       "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`",
+                       k->path, model);
     k->model = model_configure(k->model, meta_get(&k->meta, SIZES), a, e);
     if (!k->model) {
         if (e)
@@ -161,7 +176,8 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     k->has_ema = h5_has(k->file, "ema");
     k->adapter = h5_has(k->file, "lora") ? meta_get(&k->meta, "adapter") : NULL;
     if (h5_has(k->file, "lora") && !k->adapter)
-        return err_set(e, ERR_DAMAGED, "'%s' holds adapters but does not say what they adapt", k->path);
+        return err_set(e, ERR_DAMAGED, "'%s' holds adapters but does not say what they adapt",
+                       k->path);
     h5_shape s;
     if (h5_has(k->file, "params/probe.weight")) {
         if (!h5_stat(k->file, "params/probe.weight", &s, e))
@@ -214,8 +230,9 @@ static void explain(const char *path, err *e)
     const char *other = offer(path, &a);
     err inner = *e;
     err_set(e, inner.code, "%s; %s%s%s", inner.text,
-            other ? "the newest intact checkpoint beside it is '" : "there is no intact checkpoint beside it", other ? other : "",
-            other ? "'" : "");
+            other ? "the newest intact checkpoint beside it is '"
+                  : "there is no intact checkpoint beside it",
+            other ? other : "", other ? "'" : "");
     arena_free(&a);
 }
 
@@ -243,7 +260,8 @@ static bool read_param(checkpoint *k, const char *group, const param *q, float *
     char name[300];
     snprintf(name, sizeof name, "%s/%s", group, q->name);
     if (!h5_has(k->file, name))
-        return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which %s needs", k->path, name, k->model->name);
+        return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which %s needs", k->path, name,
+                       k->model->name);
     return h5_read(k->file, name, shape_of_param(q), to, e);
 }
 
@@ -255,11 +273,13 @@ static bool skippable(checkpoint *k, const param *q)
     snprintf(name, sizeof name, "params/%s", q->name);
     if (q->counted)
         return false;
-    return !h5_has(k->file, name) || !h5_stat(k->file, name, &have, NULL) || have.rank != want.rank ||
+    return !h5_has(k->file, name) || !h5_stat(k->file, name, &have, NULL) ||
+           have.rank != want.rank ||
            memcmp(have.dim, want.dim, sizeof *want.dim * (size_t)want.rank);
 }
 
-// The whole file is checked, moments too, although weights alone are wanted: a turned bit anywhere says that the disk or the copy is bad.
+// The whole file is checked, moments too, although weights alone are wanted: a turned bit anywhere
+// says that the disk or the copy is bad.
 static bool check_whole(checkpoint *k, err *e)
 {
     size_t n;
@@ -300,18 +320,24 @@ static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
     arena a = {.name = "adapters"};
     lora_config c;
     const char *text = k->adapter;
-    const adapters *l = lora_config_read(k->path, text, strlen(text), &a, &c, e) ? lora_match(&c, k->model, false, &a, e) : NULL;
+    const adapters *l = lora_config_read(k->path, text, strlen(text), &a, &c, e)
+                            ? lora_match(&c, k->model, false, &a, e)
+                            : NULL;
     bool ok = l != NULL;
     for (int i = 0; ok && i < l->n; i++) {
         const adapter_site *s = &l->site[i];
         int at = params_find(p, s->weight);
         const param *w = &p->list[at];
-        param qa = {.name = s->a, .shape = shape_of(2, s->rank, w->shape.d[1]), .adapter = true}, qb = qa;
+        param qa = {.name = s->a, .shape = shape_of(2, s->rank, w->shape.d[1]), .adapter = true},
+              qb = qa;
         qb.name = s->b, qb.shape = shape_of(2, w->shape.d[0], s->rank);
-        float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)), *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
-        ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) && read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
+        float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)),
+              *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
+        ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) &&
+             read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
         if (ok)
-            lora_add(params_at(p, at), w->shape.d[0], w->shape.d[1], &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
+            lora_add(params_at(p, at), w->shape.d[0], w->shape.d[1],
+                     &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
     }
     arena_free(&a);
     return ok;
@@ -346,22 +372,26 @@ bool checkpoint_start(checkpoint *k, params *p, err *e)
     return read_weights(k, p, (reading){.shadow = true, .begin = true}, e);
 }
 
-// Training ends where a number is not finite, so it saved none; nor a second moment, a mean of squares, below 0.
-static bool all_finite(const checkpoint *k, const char *group, const param *q, const float *x, err *e)
+// Training ends where a number is not finite, so it saved none; nor a second moment, a mean of
+// squares, below 0.
+static bool all_finite(const checkpoint *k, const char *group, const param *q, const float *x,
+                       err *e)
 {
     float sum = 0, least = 0;
     for (int64_t i = 0; i < q->count; i++)
         sum += x[i] * 0, least = x[i] < least ? x[i] : least;
     bool square = !strcmp(group, "optim/moment2");
-    return (sum == 0 && (!square || least >= 0)) || err_set(e, ERR_DAMAGED, "'%s': '%s/%s' holds numbers that are %s; no run wrote that",
-                                                            k->path, group, q->name, sum == 0 ? "below 0" : "not finite");
+    return (sum == 0 && (!square || least >= 0)) ||
+           err_set(e, ERR_DAMAGED, "'%s': '%s/%s' holds numbers that are %s; no run wrote that",
+                   k->path, group, q->name, sum == 0 ? "below 0" : "not finite");
 }
 
 static bool read_trainable(checkpoint *k, const char *group, const params *p, float *to, err *e)
 {
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
-        if (q->goffset >= 0 && (!read_param(k, group, q, to + q->goffset, e) || !all_finite(k, group, q, to + q->goffset, e))) {
+        if (q->goffset >= 0 && (!read_param(k, group, q, to + q->goffset, e) ||
+                                !all_finite(k, group, q, to + q->goffset, e))) {
             explain(k->path, e);
             return false;
         }
@@ -382,8 +412,10 @@ static bool weights_finite(checkpoint *k, const params *p, err *e)
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
 {
     if (!k->has_state)
-        return err_set(e, ERR_MISMATCH, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path,
-                       str_quoted(k->meta.arena, k->path));
+        return err_set(
+            e, ERR_MISMATCH,
+            "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path,
+            str_quoted(k->meta.arena, k->path));
     if (!read_weights(k, p, (reading){0}, e) || !weights_finite(k, p, e))
         return false;
     for (int m = 0; m < p->n_moments; m++) {
@@ -420,7 +452,8 @@ char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *
     char **list = file_list(a, path_join(a, run_or_file, "checkpoints"), "*.h5", &n);
     for (size_t i = 0; i < n; i++)
         strbuf_printf(&there, "%s%s", i ? ", " : "", path_base(list[i]));
-    (void)err_set(e, ERR_MISSING, "'%s' is not there; that folder has %s", path, there.s ? there.s : "no checkpoints");
+    (void)err_set(e, ERR_MISSING, "'%s' is not there; that folder has %s", path,
+                  there.s ? there.s : "no checkpoints");
     strbuf_free(&there);
     return NULL;
 }

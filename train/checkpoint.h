@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// checkpoint.h: a run at one instant, in one HDF5 file: everything that is needed to go on bit for bit, or to use the model.
+// checkpoint.h: a run at one instant, in one HDF5 file: everything that is needed to go on bit for
+// bit, or to use the model.
 //
 //     /meta/NAME      texts: model, config (resolved YAML), revision, and all of model_meta (below)
 //     /params/NAME    f32 weights, the training-only probe too ("probe.weight")
@@ -8,8 +9,9 @@
 //     /optim/M/NAME   f32 moment M ("moment1", "moment2") of each trainable parameter
 //     /state/NAME     numbers: step, epoch, loader position, seed, best, patience, offsets of the metric file (checkpoint_state.def)
 //
-// and attributes of the root: format "kmidi-checkpoint", format_version, model. Each dataset has its checksum, verified when it is read.
-// A file is written beside its name, synced and renamed (h5.h): it is whole or not there.
+// and attributes of the root: format "kmidi-checkpoint", format_version, model. Each dataset has
+// its checksum, verified when it is read. A file is written beside its name, synced and renamed
+// (h5.h): it is whole or not there.
 //
 //     checkpoint *k = checkpoint_open("runs/x/checkpoints/best.h5", &arena, e);
 //     params *p = params_open(&arena);
@@ -41,7 +43,8 @@
 enum { CHECKPOINT_VERSION = 1 };
 #define STATE_MOST INT64_C(1000000000000)
 
-// Where a run stands. One row a field in checkpoint_state.def: struct, writer, reader and comparison follow from it.
+// Where a run stands. One row a field in checkpoint_state.def: struct, writer, reader and
+// comparison follow from it.
 typedef struct checkpoint_state {
 #define STATE_INT(name, least, most, help) int64_t name;
 #define STATE_NUM(name, least, most, help) double name;
@@ -68,20 +71,21 @@ typedef struct checkpoint {
     h5 *file;
 } checkpoint;
 
-// Opens and checks what stands before the weights. Damage is ERR_DAMAGED: the sentence names the file, the dataset, and the newest intact
-// checkpoint of the same folder where there is one. Texts are owned by `a`.
+// Opens and checks what stands before the weights. Damage is ERR_DAMAGED: the sentence names the
+// file, the dataset, and the newest intact checkpoint of the same folder where there is one. Texts
+// are owned by `a`.
 checkpoint *checkpoint_open(const char *path, arena *a, err *e) MUST_CHECK;
 void checkpoint_close(checkpoint *k); // accepts NULL
-// The weights for use: EMA weights where the file has them, adapters added to what they adapt unless `p` has them too. Every parameter of
-// `p` must be there with its shape.
+// The weights for use: EMA weights where the file has them, adapters added to what they adapt
+// unless `p` has them too. Every parameter of `p` must be there with its shape.
 bool checkpoint_weights(checkpoint *k, params *p, err *e) MUST_CHECK;
-// The same for a new run (init_from, lora.base): parameters that are not the model's own stay as they are: adapters, and the probe where
-// the file has none of its shape.
+// The same for a new run (init_from, lora.base): parameters that are not the model's own stay as
+// they are: adapters, and the probe where the file has none of its shape.
 bool checkpoint_start(checkpoint *k, params *p, err *e) MUST_CHECK;
 // Everything for going on: weights, moments, and EMA (where `ema` is not NULL, of p->grads_len).
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;
-// Path of the file that a name stands for: a file itself; a run folder: its checkpoints/NAME.h5 ("last" for "best" in a run that was never
-// evaluated). ERR_MISSING names what is there.
+// Path of the file that a name stands for: a file itself; a run folder: its checkpoints/NAME.h5
+// ("last" for "best" in a run that was never evaluated). ERR_MISSING names what is there.
 char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *e) MUST_CHECK;
 
 // Write

@@ -6,6 +6,7 @@
 #include "train/checkpoint.h"
 
 bool checkpoint_state_write(h5 *f, const checkpoint_state *s, err *e) MUST_CHECK;
-bool checkpoint_state_read(checkpoint *k, err *e) MUST_CHECK; // sets has_state; ERR_DAMAGED where a number is out of its range
+// sets has_state; ERR_DAMAGED where a number is out of its range
+bool checkpoint_state_read(checkpoint *k, err *e) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// environment.c: environment.json, what one would ask about a run a year later: which program, libraries, machine, data, command.
+// environment.c: environment.json, what one would ask about a run a year later: which program,
+// libraries, machine, data, command.
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <time.h>

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e)
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads,
+                          arena *a, err *e)
 {
     evaluator *v = NEW(a, evaluator, 1);
     v->net = model_build(m, p, d, a, e);
@@ -48,7 +49,8 @@ void evaluator_close(evaluator *v)
 static bool add_batch(evaluator *v, const batch *b, err *e)
 {
     const tensor *logits = v->net->logits;
-    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight"), *more = feed_find(b, "more");
+    const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight"),
+                      *more = feed_find(b, "more");
     if (!target || !weight)
         return err_set(e, ERR_SHAPE, "the data have no labels to compare with");
     if (!feed_copy(v->net, v->run, b, e))

@@ -14,18 +14,22 @@ typedef struct evaluator {
     plan *plan;
     run *run;
     metrics *metrics;
-    metrics *constant; // of one who says the same to every row, `said` (baseline.h); NULL: not asked
+    // of one who says the same to every row, `said` (baseline.h); NULL: not asked
+    metrics *constant;
     const float *said; // [width]
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.
-evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads, arena *a, err *e) MUST_CHECK;
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads,
+                          arena *a, err *e) MUST_CHECK;
 bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e) MUST_CHECK;
-// Beside the network, measure one that says `row` [width] to everything; metrics_close(v->constant) after evaluator_run.
+// Beside the network, measure one that says `row` [width] to everything; metrics_close(v->constant)
+// after evaluator_run.
 void evaluator_compare(evaluator *v, const float *row, arena *a);
 void evaluator_close(evaluator *v); // accepts NULL
 // One pass over the source; allocates nothing. ERR_STOPPED when env_stop said so meanwhile.
-bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r, err *e) MUST_CHECK;
+bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r,
+                   err *e) MUST_CHECK;
 
 // All of it for a checkpoint and shards. `r->confusion` and labels are owned by `a`.
 typedef struct evaluation {
@@ -42,6 +46,7 @@ typedef struct evaluate_request {
     const lora_use *uses; // adapters over the checkpoint
     int n_uses;
 } evaluate_request;
-bool evaluate_checkpoint(const evaluate_request *r, const env *env, arena *a, evaluation *out, err *e) MUST_CHECK;
+bool evaluate_checkpoint(const evaluate_request *r, const env *env, arena *a, evaluation *out,
+                         err *e) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// events.c: the writer of TensorBoard event files. Field numbers: tensorflow/core/util/event.proto and framework/summary.proto.
+// events.c: the writer of TensorBoard event files. Field numbers: tensorflow/core/util/event.proto
+// and framework/summary.proto.
 #include "train/events.h"
 
 #include <stdio.h>
@@ -141,7 +142,8 @@ static bool write_record(events *v, const uint8_t *bytes, size_t n, err *e)
 {
     if (fwrite(bytes, 1, n, v->file) == n)
         return true;
-    return err_errno(e, "cannot write '%s'; free some space, or set logging.tensorboard=false", v->path);
+    return err_errno(e, "cannot write '%s'; free some space, or set logging.tensorboard=false",
+                     v->path);
 }
 
 bool events_resume(events *v, int64_t step, err *e)
@@ -150,15 +152,17 @@ bool events_resume(events *v, int64_t step, err *e)
     return write_record(v, record, events_session_record(wall_time(), step + 1, record), e);
 }
 
-// Seconds for the name of a new file. TensorBoard reads a folder's files in the order of their names, so it comes behind all that are
-// there, also of a run that went on within a second, or on a machine whose clock is behind.
+// Seconds for the name of a new file. TensorBoard reads a folder's files in the order of their
+// names, so it comes behind all that are there, also of a run that went on within a second, or on a
+// machine whose clock is behind.
 static long long name_time(const char *dir, double now, arena *a)
 {
     long long time = (long long)now;
     size_t n;
     char **list = file_list(a, dir, "events.out.tfevents.*", &n);
     for (size_t i = 0; i < n; i++) {
-        long long other = strtoll(strstr(path_base(list[i]), "tfevents.") + strlen("tfevents."), NULL, 10);
+        long long other =
+            strtoll(strstr(path_base(list[i]), "tfevents.") + strlen("tfevents."), NULL, 10);
         if (other >= time && other < TIME_MOST)
             time = other + 1;
     }
@@ -172,15 +176,16 @@ events *events_open(const char *dir, int64_t resumed_at, arena *a, err *e)
         snprintf(host, sizeof host, "localhost");
     double now = wall_time();
     events *v = NEW(a, events, 1);
-    v->path = arena_printf(a, "%s/events.out.tfevents.%010lld.%s.%ld.0", dir, name_time(dir, now, a), host, (long)getpid());
+    v->path = arena_printf(a, "%s/events.out.tfevents.%010lld.%s.%ld.0", dir,
+                           name_time(dir, now, a), host, (long)getpid());
     v->file = fopen(v->path, "ab");
     if (!v->file) {
         (void)err_errno(e, "cannot write '%s'", v->path);
         return NULL;
     }
     uint8_t record[EVENTS_RECORD];
-    if (!write_record(v, record, events_version_record(now, record), e) || (resumed_at >= 0 && !events_resume(v, resumed_at, e)) ||
-        !events_flush(v, e)) {
+    if (!write_record(v, record, events_version_record(now, record), e) ||
+        (resumed_at >= 0 && !events_resume(v, resumed_at, e)) || !events_flush(v, e)) {
         events_close(v);
         return NULL;
     }
@@ -190,14 +195,16 @@ events *events_open(const char *dir, int64_t resumed_at, arena *a, err *e)
 bool events_scalar(events *v, int64_t step, const char *tag, double value, err *e)
 {
     uint8_t record[EVENTS_RECORD];
-    return write_record(v, record, events_scalar_record(wall_time(), step, tag, (float)value, record), e);
+    return write_record(v, record,
+                        events_scalar_record(wall_time(), step, tag, (float)value, record), e);
 }
 
 bool events_flush(events *v, err *e)
 {
     if (fflush(v->file) == 0)
         return true;
-    return err_errno(e, "cannot write '%s'; free some space, or set logging.tensorboard=false", v->path);
+    return err_errno(e, "cannot write '%s'; free some space, or set logging.tensorboard=false",
+                     v->path);
 }
 
 void events_close(events *v)

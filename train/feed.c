@@ -30,14 +30,17 @@ static bool copy(const tensor *t, run *r, const batch *b, err *e)
         return true;
     const batch_field *f = feed_find(b, t->name);
     if (!f)
-        return err_set(e, ERR_SHAPE, "the data have no '%s', which the model takes; it comes from the `features` that were prepared",
+        return err_set(e, ERR_SHAPE,
+                       "the data have no '%s', which the model takes; it comes from the `features` "
+                       "that were prepared",
                        t->name);
     if (!fits(t, f)) {
         shape s = {.rank = f->rank};
         memcpy(s.d, f->dim, sizeof s.d);
         char have[64];
-        return err_set(e, ERR_SHAPE, "the data's '%s' is %s %s where the model takes %s", t->name, f->type == BATCH_I32 ? "i32" : "f32",
-                       shape_text(s, have), shape_text(t->shape, text));
+        return err_set(e, ERR_SHAPE, "the data's '%s' is %s %s where the model takes %s", t->name,
+                       f->type == BATCH_I32 ? "i32" : "f32", shape_text(s, have),
+                       shape_text(t->shape, text));
     }
     memcpy(run_data(r, t), f->data, (size_t)shape_count(t->shape) * dtype_size(t->type));
     return true;
@@ -60,7 +63,8 @@ const char *feed_paths(const batch *b, char out[512])
             snprintf(out + n, (size_t)(512 - n), " and %lld more", (long long)(b->items - i));
             break;
         }
-        int more = snprintf(out + n, (size_t)(512 - n), "%s'%s'", i ? ", " : "", b->paths[i] ? b->paths[i] : "");
+        int more = snprintf(out + n, (size_t)(512 - n), "%s'%s'", i ? ", " : "",
+                            b->paths[i] ? b->paths[i] : "");
         n = n + more < 511 ? n + more : 511;
     }
     return out;

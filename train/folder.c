@@ -18,9 +18,10 @@
 #include "base/str.h"
 
 // What a run writes, with checkpoints/*.h5: all that `overwrite` may remove.
-static const char *const own[] = {"config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
-                                  "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
-                                  "DONE",        "STOPPED",          "FAILED",      "SAVE"};
+static const char *const own[] = {
+    "config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
+    "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
+    "DONE",        "STOPPED",          "FAILED",      "SAVE"};
 enum { RECORD_MOST = 1 << 20 }; // bytes of an environment.json
 static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
 
@@ -91,10 +92,14 @@ static bool take_lock(folder *f, arena *a, err *e)
     while ((status = flock(f->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
         ;
     if (status != 0 && errno == EWOULDBLOCK)
-        return err_set(e, ERR_IO, "'%s' is in use by another kmidi; wait for it, or name another folder", f->path);
+        return err_set(e, ERR_IO,
+                       "'%s' is in use by another kmidi; wait for it, or name another folder",
+                       f->path);
     if (status != 0) // a file system without locks is used without them
-        log_say(f->inner, LOG_WARN, "'%s' cannot be locked (%s): see to it that no other kmidi writes there at the same time", f->path,
-                strerror(errno));
+        log_say(f->inner, LOG_WARN,
+                "'%s' cannot be locked (%s): see to it that no other kmidi writes there at the "
+                "same time",
+                f->path, strerror(errno));
     return true;
 }
 
@@ -158,12 +163,14 @@ static bool has_checkpoints(const char *path, arena *a)
     return n > 0;
 }
 
-// Names alone prove little (a config.yaml is in many a folder): kmidi's own record does, or its lock beside its folder of checkpoints.
+// Names alone prove little (a config.yaml is in many a folder): kmidi's own record does, or its
+// lock beside its folder of checkpoints.
 static bool is_run(const char *path, arena *a)
 {
     size_t n;
     struct stat st;
-    bool locked = lstat(arena_printf(a, "%s/.lock", path), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    bool locked = lstat(arena_printf(a, "%s/.lock", path), &st) == 0 && S_ISREG(st.st_mode) &&
+                  st.st_size == 0;
     if (locked && is_folder(arena_printf(a, "%s/checkpoints", path)))
         return true;
     char *text = file_read(a, arena_printf(a, "%s/environment.json", path), RECORD_MOST, &n, NULL);
@@ -187,9 +194,11 @@ static bool is_hollow(const char *path, bool *empty, arena *a)
             continue;
         *empty = false;
         if (!strcmp(name, "checkpoints"))
-            hollow = lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && is_hollow(full, &none, a) && none;
+            hollow =
+                lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && is_hollow(full, &none, a) && none;
         else
-            hollow = is_own(name) && lstat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+            hollow =
+                is_own(name) && lstat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
     }
     if (d)
         closedir(d);
@@ -202,7 +211,9 @@ folder_state folder_look(const char *path)
     bool empty = true;
     folder_state is = FOLDER_FREE;
     if (is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
-        is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN : has_checkpoints(path, &a) ? FOLDER_SAVED : FOLDER_BEGUN;
+        is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN
+             : has_checkpoints(path, &a)                       ? FOLDER_SAVED
+                                                               : FOLDER_BEGUN;
     arena_free(&a);
     return is;
 }
@@ -213,24 +224,28 @@ static bool allowed(const char *path, const char *quoted, folder_how how, err *e
     case FOLDER_FREE:
         return true;
     case FOLDER_FOREIGN:
-        return err_set(e, ERR_USAGE, "'%s' holds files that are no run's; name an empty or a new folder", path);
+        return err_set(e, ERR_USAGE,
+                       "'%s' holds files that are no run's; name an empty or a new folder", path);
     case FOLDER_BEGUN:
-        return how != FOLDER_NEW ||
-               err_set(e, ERR_USAGE,
-                       "'%s' already holds a run, which ended before its first checkpoint; begin it anew by --resume auto "
-                       "or --overwrite, or name another folder",
-                       path);
+        return how != FOLDER_NEW || err_set(e, ERR_USAGE,
+                                            "'%s' already holds a run, which ended before its "
+                                            "first checkpoint; begin it anew by --resume auto "
+                                            "or --overwrite, or name another folder",
+                                            path);
     case FOLDER_SAVED:
         break;
     }
     if (how == FOLDER_RESTART)
-        return err_set(e, ERR_IO, "another kmidi has trained in '%s' meanwhile; give the command again to go on from there", path);
+        return err_set(e, ERR_IO,
+                       "another kmidi has trained in '%s' meanwhile; give the command again to go "
+                       "on from there",
+                       path);
     return how == FOLDER_OVERWRITE ||
-           err_set(
-               e, ERR_USAGE,
-               "'%s' already holds a run; go on with it by --resume %s, replace it by --overwrite, or name another folder (--resume auto "
-               "goes on where there is a run, and begins where there is none)",
-               path, quoted);
+           err_set(e, ERR_USAGE,
+                   "'%s' already holds a run; go on with it by --resume %s, replace it by "
+                   "--overwrite, or name another folder (--resume auto "
+                   "goes on where there is a run, and begins where there is none)",
+                   path, quoted);
 }
 
 bool folder_allows(const char *path, folder_how how, err *e)
@@ -246,8 +261,8 @@ bool folder_allows(const char *path, folder_how how, err *e)
 folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a, err *e)
 {
     folder *f = folder_at(path, inner, a);
-    if (!folder_allows(path, how, e) || !file_make_dirs(folder_file(f, "checkpoints", a), e) || !take_lock(f, a, e) ||
-        (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
+    if (!folder_allows(path, how, e) || !file_make_dirs(folder_file(f, "checkpoints", a), e) ||
+        !take_lock(f, a, e) || (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
         folder_close(f);
         return NULL;
     }
@@ -275,7 +290,9 @@ folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e)
 bool folder_cut(folder *f, int64_t metrics_bytes, err *e)
 {
     if (f->metrics_bytes < metrics_bytes)
-        log_say(&f->sink, LOG_WARN, "%s/metrics.jsonl is shorter than its checkpoint knew it; lines are missing", f->path);
+        log_say(&f->sink, LOG_WARN,
+                "%s/metrics.jsonl is shorter than its checkpoint knew it; lines are missing",
+                f->path);
     else if (ftruncate(f->metrics, metrics_bytes))
         return err_errno(e, "cannot shorten '%s/metrics.jsonl'", f->path);
     f->metrics_bytes = lseek(f->metrics, 0, SEEK_END);
@@ -284,7 +301,8 @@ bool folder_cut(folder *f, int64_t metrics_bytes, err *e)
 
 char *folder_last_metric(const folder *f, arena *a)
 {
-    size_t room = sizeof f->line, n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
+    size_t room = sizeof f->line,
+           n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
     char *tail = arena_alloc(a, room + 1, 1), *end;
     int fd = open(folder_file(f, "metrics.jsonl", a), O_RDONLY | O_CLOEXEC);
     int64_t got = fd < 0 ? -1 : file_read_at(fd, tail, n, f->metrics_bytes - (int64_t)n);

@@ -12,8 +12,8 @@
 //     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
 //     SAVE               make this file to have a checkpoint saved now; it is removed
 //
-// A folder that holds anything is not written into unless it is a run's and is to be replaced (what a run had written is removed, nothing
-// else) or gone on with.
+// A folder that holds anything is not written into unless it is a run's and is to be replaced (what
+// a run had written is removed, nothing else) or gone on with.
 // One process at a time: the folder is locked.
 #ifndef KMIDI_TRAIN_FOLDER_H
 #define KMIDI_TRAIN_FOLDER_H
@@ -50,19 +50,25 @@ bool folder_allows(const char *path, folder_how how, err *e) MUST_CHECK;
 
 // "runs/NAME-20260131-235959", with "-2" behind it when that is taken.
 char *folder_name(const char *name, arena *a);
-folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a, err *e) MUST_CHECK;
-// For going on; stale temporary files are removed. metrics.jsonl is cut to what the checkpoint knows by folder_cut.
+folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a,
+                      err *e) MUST_CHECK;
+// For going on; stale temporary files are removed. metrics.jsonl is cut to what the checkpoint
+// knows by folder_cut.
 folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e) MUST_CHECK;
 bool folder_cut(folder *f, int64_t metrics_bytes, err *e) MUST_CHECK;
 void folder_close(folder *f); // accepts NULL
 
 const char *folder_file(const folder *f, const char *name, arena *a);
 bool folder_write(const folder *f, const char *name, const char *text, size_t n, err *e) MUST_CHECK;
-void folder_note(folder *f, const char *line);                                // into log.txt alone
-bool folder_metric(folder *f, const char *line, size_t n, err *e) MUST_CHECK; // a line without newline; nothing is allocated
-char *folder_last_metric(const folder *f, arena *a);                          // its last line; NULL without one
-bool folder_sync(folder *f, err *e) MUST_CHECK;                               // metrics.jsonl is on the disk
-bool folder_take_save(const folder *f);                                       // a file SAVE was there; it is removed
+void folder_note(folder *f, const char *line); // into log.txt alone
+// a line without newline; nothing is allocated
+bool folder_metric(folder *f, const char *line, size_t n, err *e) MUST_CHECK;
+// its last line; NULL without one
+char *folder_last_metric(const folder *f, arena *a);
+// metrics.jsonl is on the disk
+bool folder_sync(folder *f, err *e) MUST_CHECK;
+// a file SAVE was there; it is removed
+bool folder_take_save(const folder *f);
 // Replaces DONE, STOPPED, FAILED by `state` with its reason; NULL removes them.
 void folder_mark(const folder *f, const char *state, const char *reason);
 

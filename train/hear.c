@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const crops[] = {
-    [LOADER_LAST] = "last", [LOADER_CENTER] = "center", [LOADER_FIRST] = "first", [LOADER_RANDOM] = "random"};
+static const char *const crops[] = {[LOADER_LAST] = "last",
+                                    [LOADER_CENTER] = "center",
+                                    [LOADER_FIRST] = "first",
+                                    [LOADER_RANDOM] = "random"};
 
 void hear_write(const hear_rule *h, model_meta *meta)
 {
@@ -19,7 +21,8 @@ void hear_write(const hear_rule *h, model_meta *meta)
     meta_set(meta, "eval_crop", crops[h->crop]);
 }
 
-static bool read_number(const model_meta *meta, const char *key, int64_t missing, int64_t most, int64_t *out)
+static bool read_number(const model_meta *meta, const char *key, int64_t missing, int64_t most,
+                        int64_t *out)
 {
     const char *text = meta_get(meta, key);
     char *end = NULL;
@@ -36,8 +39,12 @@ bool hear_read(const model_meta *meta, const char *path, hear_rule *h, err *e)
     for (int i = 0; crop && i < LOADER_RANDOM; i++)
         if (!strcmp(crop, crops[i]))
             h->crop = (loader_crop)i;
-    if (!read_number(meta, "window", 0, 1 << 20, &h->window) || !read_number(meta, "eval_views", 1, HEAR_VIEWS_MOST, &views))
-        return err_set(e, ERR_DAMAGED, "'%s': what it says about its windows makes no sense; take another checkpoint of the run", path);
+    if (!read_number(meta, "window", 0, 1 << 20, &h->window) ||
+        !read_number(meta, "eval_views", 1, HEAR_VIEWS_MOST, &views))
+        return err_set(e, ERR_DAMAGED,
+                       "'%s': what it says about its windows makes no sense; take another "
+                       "checkpoint of the run",
+                       path);
     h->views = (int)views;
     return true;
 }

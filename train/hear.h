@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// hear.h: how a model of audio hears a recording, as its checkpoint says it. Written once, when training begins, and read by one function
-// for all who use the model: eval, predict, and the ONNX front end.
+// hear.h: how a model of audio hears a recording, as its checkpoint says it. Written once, when
+// training begins, and read by one function for all who use the model: eval, predict, and the ONNX
+// front end.
 //
 //     A recording of up to `window` frames is one window: it stands at the end, zeros (the mean) before it. A longer one is heard in
 //     windows that are spread evenly from its first frame to its last (loader_windows, loader_begin): as many as cover it where views is 0,
@@ -24,7 +25,8 @@ typedef struct hear_rule {
 } hear_rule;
 
 void hear_write(const hear_rule *h, model_meta *meta);
-// What is not there is what older checkpoints mean: any window, one view, the last part. ERR_DAMAGED where a number is out of range.
+// What is not there is what older checkpoints mean: any window, one view, the last part.
+// ERR_DAMAGED where a number is out of range.
 bool hear_read(const model_meta *meta, const char *path, hear_rule *h, err *e) MUST_CHECK;
 
 #endif

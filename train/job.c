@@ -19,7 +19,8 @@ static const double OFF_MOST = 1.6;
 
 // Data and networks
 
-// A limit on what is mapped (ulimit -v, -d) bounds the budget too. Called when the library of products has taken its own.
+// A limit on what is mapped (ulimit -v, -d) bounds the budget too. Called when the library of
+// products has taken its own.
 static void bound_budget(job *j)
 {
     enum { ASIDE = 32 << 20 }; // stacks and heaps of threads that are still to come
@@ -28,7 +29,8 @@ static void bound_budget(job *j)
     uint64_t most = r.left > ASIDE ? hw_rss() + r.left - ASIDE : 1;
     if (!r.name || most >= o->budget)
         return;
-    o->budget = most, o->budget_from = arena_printf(j->a, "%s %llu", r.name, (unsigned long long)r.limit >> 10);
+    o->budget = most,
+    o->budget_from = arena_printf(j->a, "%s %llu", r.name, (unsigned long long)r.limit >> 10);
     o->room = r;
 }
 
@@ -43,14 +45,16 @@ static bool check_data(job *j, err *e)
     checkpoint *k = checkpoint_open(path, j->a, e);
     bool ok = k && (!j->resume || shards_same(j->shards, k, e));
     if (ok && !j->resume && meta_get(&k->meta, "settings"))
-        ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"), arena_printf(j->a, "the checkpoint '%s'", path), e);
+        ok = dataset_expect(j->shards->train, NULL, 0, meta_get(&k->meta, "settings"),
+                            arena_printf(j->a, "the checkpoint '%s'", path), e);
     if (ok && j->options.lora.r)
         ok = shards_hear_as(j->shards, k, j->a, e);
     checkpoint_close(k);
     return ok;
 }
 
-// A report of what there is so far. Of a long run with many evaluations not each: it takes at most a fiftieth of the time.
+// A report of what there is so far. Of a long run with many evaluations not each: it takes at most
+// a fiftieth of the time.
 static void report_now(void *self)
 {
     job *j = self;
@@ -95,23 +99,29 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
     if (j->shards->train && !j->shards->train_loader)
         s.train.batches = (uint64_t)((j->shards->rows + micro_batch - 1) / micro_batch);
     if (j->shards->val && !j->shards->val_loader)
-        s.val.batches = (uint64_t)((j->shards->val_rows + j->shards->eval_batch - 1) / j->shards->eval_batch);
+        s.val.batches =
+            (uint64_t)((j->shards->val_rows + j->shards->eval_batch - 1) / j->shards->eval_batch);
     return s;
 }
 
-// Items at once: as configured; as the run that goes on had it, so that it makes the same bits; or what the search finds.
+// Items at once: as configured; as the run that goes on had it, so that it makes the same bits; or
+// what the search finds.
 static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 {
     const train_options *o = &j->options;
-    *micro_batch = o->micro_batch ? o->micro_batch : j->resume ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size) : 0;
+    *micro_batch = o->micro_batch ? o->micro_batch
+                   : j->resume    ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size)
+                                  : 0;
     int64_t whole = trainer_whole(o, j->shards->rows, j->resume_micro);
     if (j->resume && j->resume_micro > 0 && whole % j->resume_micro)
         return err_set(e, ERR_DAMAGED,
-                       "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of a step; no run wrote that", j->resume,
-                       (long long)j->resume_micro, (long long)whole);
+                       "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of "
+                       "a step; no run wrote that",
+                       j->resume, (long long)j->resume_micro, (long long)whole);
     if (*micro_batch && !search)
         return true;
-    if (!calibrate(o, setup_of, j, j->r.measure, &j->costs, j->a, e) || !search_splits(o, setup_of, j, &j->search, e))
+    if (!calibrate(o, setup_of, j, j->r.measure, &j->costs, j->a, e) ||
+        !search_splits(o, setup_of, j, &j->search, e))
         return false;
     for (int i = 0; *micro_batch && i < j->search.n; i++)
         if (j->search.list[i].choice.micro_batch == *micro_batch)
@@ -123,7 +133,8 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 // As the run that goes on had it, so that it makes the same bits.
 static bool open_products(const job *j, err *e)
 {
-    return j->resume_products ? gemm_open_said(j->r.env, j->resume_products, e) : products_open(j->r.env, j->a, e);
+    return j->resume_products ? gemm_open_said(j->r.env, j->resume_products, e)
+                              : products_open(j->r.env, j->a, e);
 }
 
 bool job_open(job *j, err *e)
@@ -154,7 +165,8 @@ static bool assume_shards(job *j, const err *missing, err *e)
             *e = *missing;
         return err_trail(e, "prepare the data, or set data.window");
     }
-    log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s", x->labelled ? ", for two classes" : "", missing->text);
+    log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s",
+            x->labelled ? ", for two classes" : "", missing->text);
     j->shards = NEW(j->a, shards, 1);
     j->shards->window = window;
     j->shards->classes = j->options.model->probe ? 2 : 0;
@@ -202,8 +214,12 @@ bool job_begin(job *j, err *e)
 {
     const log_sink *log = j->r.env->log;
     if (!j->run_dir)
-        j->run_dir = j->r.run_dir ? j->r.run_dir : folder_name(j->options.run_name ? j->options.run_name : j->options.model->name, j->a);
-    j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e) : folder_create(j->run_dir, job_how(j), log, j->a, e);
+        j->run_dir = j->r.run_dir ? j->r.run_dir
+                                  : folder_name(j->options.run_name ? j->options.run_name
+                                                                    : j->options.model->name,
+                                                j->a);
+    j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e)
+                          : folder_create(j->run_dir, job_how(j), log, j->a, e);
     if (!j->folder || !write_record(j, e) || !trainer_attach(j->trainer, j->folder, e))
         return false;
     job_say_start(j);
@@ -214,12 +230,15 @@ bool job_begin(job *j, err *e)
 // A prediction that a run has found wrong is not kept. Short steps and few of them say nothing.
 static void judge_prediction(job *j, const trainer_result *r)
 {
-    double predicted = trainer_chosen(j->trainer).seconds, measured = r->steps_per_s > 0 ? (1 - r->wait_share) / r->steps_per_s : 0;
+    double predicted = trainer_chosen(j->trainer).seconds,
+           measured = r->steps_per_s > 0 ? (1 - r->wait_share) / r->steps_per_s : 0;
     bool enough = j->search.n && r->timed_steps >= TIMED_LEAST && fabs(measured - predicted) > 2e-3;
     if (!enough || (measured < OFF_MOST * predicted && predicted < OFF_MOST * measured))
         return;
     calibrate_forget(&j->costs, j->a);
-    log_say(&j->folder->sink, LOG_INFO, "a step took %.3g s and %.3g s was predicted: the next plan measures anew", measured, predicted);
+    log_say(&j->folder->sink, LOG_INFO,
+            "a step took %.3g s and %.3g s was predicted: the next plan measures anew", measured,
+            predicted);
 }
 
 bool job_run(job *j, trainer_result *r, err *e)

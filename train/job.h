@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// job.h: a training command from configuration to result: options, data, trainer, folder. cmd/train.c and cmd/plan.c are thin over it.
+// job.h: a training command from configuration to result: options, data, trainer, folder.
+// cmd/train.c and cmd/plan.c are thin over it.
 //
 //     job *j = job_configure(&request, &arena, e);        // configuration, or the resumed run's
 //     ... open the thread pool with j->options.threads ...
@@ -20,7 +21,9 @@ typedef struct job_request {
     int n_overrides;
     const char *run_dir; // NULL: runs/NAME-TIME
     const char *resume;  // run folder or checkpoint; NULL: a new run
-    bool automatic;      // run_dir is gone on with where it has a checkpoint, and begun where it has none; resume is NULL
+    // run_dir is gone on with where it has a checkpoint, and begun where it has none; resume is
+    // NULL
+    bool automatic;
     bool overwrite;
     uint64_t budget;     // instead of the configuration's; 0: as configured
     int profile_steps;   // 0: no profile
@@ -37,13 +40,15 @@ typedef struct job {
     arena *a;
     config *config;
     train_options options;
-    const char *config_text;     // resolved
-    const char *resume;          // path of the checkpoint
-    int64_t resume_micro;        // items that it computed at once
-    const char *resume_products; // the libraries of its products (gemm_ways.h); NULL: it does not say
-    bool done;                   // automatic, and the run in that folder has ended: there is nothing to do
-    trainer_result ended;        // then: what came of it
-    uint64_t base;               // bytes resident before data and networks
+    const char *config_text; // resolved
+    const char *resume;      // path of the checkpoint
+    int64_t resume_micro;    // items that it computed at once
+    // the libraries of its products (gemm_ways.h); NULL: it does not say
+    const char *resume_products;
+    // automatic, and the run in that folder has ended: there is nothing to do
+    bool done;
+    trainer_result ended; // then: what came of it
+    uint64_t base;        // bytes resident before data and networks
     calibration costs;
     search_result search; // n 0: the split was given
     const char *run_dir;
@@ -55,8 +60,8 @@ typedef struct job {
 
 job *job_configure(const job_request *r, arena *a, err *e) MUST_CHECK;
 bool job_open(job *j, err *e) MUST_CHECK;
-// Networks and the memory prediction alone, for `kmidi plan`. Where the shards are not there yet, data.window stands for them (two
-// classes).
+// Networks and the memory prediction alone, for `kmidi plan`. Where the shards are not there yet,
+// data.window stands for them (two classes).
 bool job_plan(job *j, err *e) MUST_CHECK;
 bool job_begin(job *j, err *e) MUST_CHECK;
 bool job_run(job *j, trainer_result *r, err *e) MUST_CHECK;
@@ -70,7 +75,8 @@ typedef struct job_size {
     int64_t all, trainable, aside; // parameters; aside: of a probe for training only
 } job_size;
 job_size job_count(const job *j);
-const char *job_begins_from(const job *j); // the checkpoint that a new run begins from; NULL without one
+// the checkpoint that a new run begins from; NULL without one
+const char *job_begins_from(const job *j);
 folder_how job_how(const job *j);
 // environment.json of a run.
 void job_environment(const job *j, strbuf *out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// job_configure.c: which run a command means: a new one, one that goes on, or (--resume auto) whichever its folder asks for; and its keys.
+// job_configure.c: which run a command means: a new one, one that goes on, or (--resume auto)
+// whichever its folder asks for; and its keys.
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ static config *read_config(const job *j, const char *text, const char *name, err
     return ok && config_finish(c, e) ? c : NULL;
 }
 
-// A configuration file beside --resume is not needed; where it differs from the run's own, the run's own is used, and this is said.
+// A configuration file beside --resume is not needed; where it differs from the run's own, the
+// run's own is used, and this is said.
 static bool compare_file(const job *j, const config *own, err *e)
 {
     err difference = {0};
@@ -27,12 +29,15 @@ static bool compare_file(const job *j, const config *own, err *e)
     if (!file)
         return false;
     if (!train_options_resumable(own, file, &difference))
-        log_say(j->r.env->log, LOG_WARN, "the run goes on with its own configuration: %s", difference.text);
+        log_say(j->r.env->log, LOG_WARN, "the run goes on with its own configuration: %s",
+                difference.text);
     return true;
 }
 
-// The configuration beside --resume auto is that of the command that began the run: what a run may change, it may change.
-static config *choose_config(const job *j, const config *own, const char *text, const char *name, err *e)
+// The configuration beside --resume auto is that of the command that began the run: what a run may
+// change, it may change.
+static config *choose_config(const job *j, const config *own, const char *text, const char *name,
+                             err *e)
 {
     config *file = j->r.automatic && j->r.config ? read_config(j, NULL, j->r.config, e) : NULL;
     if (j->r.automatic && j->r.config && (!file || train_options_resumable(own, file, NULL)))
@@ -45,16 +50,22 @@ static bool nothing_there(const job *j, const char *from, err *e)
 {
     folder_state is = file_exists(from) ? folder_look(from) : FOLDER_FOREIGN;
     if (is == FOLDER_FREE || is == FOLDER_BEGUN)
-        return err_set(e, ERR_MISSING, "'%s' has no checkpoint to go on from; begin there with: kmidi train %s --run-dir %s --resume auto",
-                       from, j->r.config ? str_quoted(j->a, j->r.config) : "CONFIG", str_quoted(j->a, from));
+        return err_set(e, ERR_MISSING,
+                       "'%s' has no checkpoint to go on from; begin there with: kmidi train %s "
+                       "--run-dir %s --resume auto",
+                       from, j->r.config ? str_quoted(j->a, j->r.config) : "CONFIG",
+                       str_quoted(j->a, from));
     err inner = e ? *e : (err){0};
-    return is != FOLDER_SAVED ? err_trail(e, "--resume") : err_set(e, inner.code, "%s; go on from one of these by its path", inner.text);
+    return is != FOLDER_SAVED
+               ? err_trail(e, "--resume")
+               : err_set(e, inner.code, "%s; go on from one of these by its path", inner.text);
 }
 
 // A run that has ended goes on only where it is to be longer.
 static bool ends_there(const job *j, const config *own)
 {
-    static const char *const lengths[] = {"train.epochs", "train.max_steps", "train.early_stopping.patience", "train.min_epochs"};
+    static const char *const lengths[] = {"train.epochs", "train.max_steps",
+                                          "train.early_stopping.patience", "train.min_epochs"};
     bool same = file_exists(arena_printf(j->a, "%s/DONE", j->run_dir));
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         char was[200], is[200];
@@ -77,13 +88,16 @@ static bool configure_resumed(job *j, const char *from, err *e)
     if (!k)
         return err_trail(e, "--resume");
     if (!k->has_state)
-        return err_set(e, ERR_USAGE, "'%s' holds weights but no state of a run; begin a new run with init_from=%s", j->resume,
-                       str_quoted(j->a, j->resume));
+        return err_set(
+            e, ERR_USAGE,
+            "'%s' holds weights but no state of a run; begin a new run with init_from=%s",
+            j->resume, str_quoted(j->a, j->resume));
     const char *name = arena_printf(j->a, "config of '%s'", j->resume);
     const config *own = read_config(&plain, k->config, name, e);
     j->config = own ? choose_config(j, own, k->config, name, e) : NULL;
     j->resume_micro = k->state.micro_batch;
-    j->resume_products = meta_get(&k->meta, "products") ? arena_strdup(j->a, meta_get(&k->meta, "products")) : NULL;
+    j->resume_products =
+        meta_get(&k->meta, "products") ? arena_strdup(j->a, meta_get(&k->meta, "products")) : NULL;
     j->run_dir = path_dir(j->a, path_dir(j->a, j->resume));
     if (!j->config || !train_options_resumable(own, j->config, e))
         return false;
@@ -111,7 +125,8 @@ static bool configure(job *j, err *e)
         return configure_resumed(j, goes_on ? j->r.run_dir : j->r.resume, e);
     if (!j->r.config)
         return err_set(e, ERR_USAGE, "name a configuration, or --resume a run");
-    return (!j->r.run_dir || folder_allows(j->r.run_dir, job_how(j), e)) && (j->config = read_config(j, NULL, j->r.config, e));
+    return (!j->r.run_dir || folder_allows(j->r.run_dir, job_how(j), e)) &&
+           (j->config = read_config(j, NULL, j->r.config, e));
 }
 
 // The checkpoint that a new run begins from; NULL without one.
@@ -132,12 +147,15 @@ static bool fits_model(const job *j, const checkpoint *k, err *e)
     bool same = !strcmp(k->model->name, o->model->name);
     if (same && (!o->sized || !strcmp(model_sizes(k->model, j->a), model_sizes(o->model, j->a))))
         return true;
-    return err_set(e, ERR_MISMATCH, "'%s' holds a model %s, and the configuration says %s; set model: %s%s, or name a checkpoint of %s",
-                   k->path, described(k->model, j->a), described(o->model, j->a), k->model->name, same ? " of its sizes" : "",
-                   o->model->name);
+    return err_set(e, ERR_MISMATCH,
+                   "'%s' holds a model %s, and the configuration says %s; set model: %s%s, or name "
+                   "a checkpoint of %s",
+                   k->path, described(k->model, j->a), described(o->model, j->a), k->model->name,
+                   same ? " of its sizes" : "", o->model->name);
 }
 
-// A run is of the model that it goes on with or begins from. Sizes that the configuration leaves open are that model's.
+// A run is of the model that it goes on with or begins from. Sizes that the configuration leaves
+// open are that model's.
 static bool adopt_model(job *j, err *e)
 {
     const char *from = j->resume ? j->resume : job_begins_from(j), *path;
@@ -161,10 +179,13 @@ job *job_configure(const job_request *r, arena *a, err *e)
     j->r = *r, j->a = a;
     if (!configure(j, e))
         return NULL;
-    if (r->budget && !config_override(j->config, arena_printf(a, "memory.budget=%llu", (unsigned long long)r->budget), e))
+    if (r->budget &&
+        !config_override(j->config,
+                         arena_printf(a, "memory.budget=%llu", (unsigned long long)r->budget), e))
         return NULL;
     hw_read(&machine);
-    if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) || !adopt_model(j, e))
+    if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) ||
+        !adopt_model(j, e))
         return NULL;
     if (r->budget)
         j->options.budget_from = "--budget";

@@ -9,12 +9,13 @@
 static const char *describe_rows(const job *j)
 {
     const dataset *d = j->shards->train;
-    long long window = (long long)j->shards->window, units = (long long)j->shards->train_source.items;
+    long long window = (long long)j->shards->window,
+              units = (long long)j->shards->train_source.items;
     if (d->n_mels)
         return arena_printf(j->a, "%lld frames of %d bands a row", window, d->n_mels);
-    return d->example->windows
-               ? arena_printf(j->a, "%lld rows of %lld of their %lld %s", units, window, (long long)d->frames, d->column.name)
-               : arena_printf(j->a, "%lld rows of %s", units, d->column.name);
+    return d->example->windows ? arena_printf(j->a, "%lld rows of %lld of their %lld %s", units,
+                                              window, (long long)d->frames, d->column.name)
+                               : arena_printf(j->a, "%lld rows of %s", units, d->column.name);
 }
 
 static void say_data(const job *j)
@@ -22,10 +23,12 @@ static void say_data(const job *j)
     const dataset *d = j->shards->train;
     strbuf labels = {0};
     for (size_t i = 0; i < d->n_labels; i++)
-        strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i], (long long)d->label_count[i]);
-    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s", (long long)d->items, d->name,
-            d->synthetic ? ", synthetic" : "", labels.s ? labels.s : "no labels", j->shards->val ? (long long)j->shards->val->items : 0LL,
-            describe_rows(j));
+        strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i],
+                      (long long)d->label_count[i]);
+    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s",
+            (long long)d->items, d->name, d->synthetic ? ", synthetic" : "",
+            labels.s ? labels.s : "no labels",
+            j->shards->val ? (long long)j->shards->val->items : 0LL, describe_rows(j));
     strbuf_free(&labels);
 }
 
@@ -48,23 +51,33 @@ void job_say_start(const job *j)
     trainer_memory m = trainer_predict(j->trainer);
     char peak[32], budget[32], blas[128];
     job_size size = job_count(j);
-    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name, (long long)size.all, (long long)size.trainable,
-            size.aside ? arena_printf(j->a, "; %lld of a probe for training only", (long long)size.aside) : "");
+    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name,
+            (long long)size.all, (long long)size.trainable,
+            size.aside
+                ? arena_printf(j->a, "; %lld of a probe for training only", (long long)size.aside)
+                : "");
     say_data(j);
     trainer_choice t = trainer_chosen(j->trainer);
-    log_say(log, LOG_INFO, "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s", (long long)t.micro_batch,
-            (long long)t.grad_accum, (long long)(t.micro_batch * t.grad_accum), (long long)trainer_steps_per_epoch(j->trainer),
-            (long long)trainer_total(j->trainer), o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
-    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s%s", str_human_bytes(m.peak, peak), str_human_bytes(o->budget, budget),
-            o->budget_from, t.recomputed ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments) : "",
+    log_say(log, LOG_INFO,
+            "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s",
+            (long long)t.micro_batch, (long long)t.grad_accum,
+            (long long)(t.micro_batch * t.grad_accum),
+            (long long)trainer_steps_per_epoch(j->trainer), (long long)trainer_total(j->trainer),
+            o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
+    log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s%s", str_human_bytes(m.peak, peak),
+            str_human_bytes(o->budget, budget), o->budget_from,
+            t.recomputed
+                ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments)
+                : "",
             t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
-    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool), threads_count(j->r.env->pool) == 1 ? "" : "s",
-            gemm_describe(blas), precision_describe(o->precision));
+    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool),
+            threads_count(j->r.env->pool) == 1 ? "" : "s", gemm_describe(blas),
+            precision_describe(o->precision));
     if (strchr(gemm_said(j->a), '='))
         log_say(log, LOG_INFO, "products: %s", gemm_said(j->a));
     if (j->resume)
-        log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir, (long long)trainer_state(j->trainer)->step,
-                path_base(j->resume));
+        log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir,
+                (long long)trainer_state(j->trainer)->step, path_base(j->resume));
     else
         log_say(log, LOG_INFO, "run: %s", j->run_dir);
 }
@@ -76,7 +89,9 @@ static void doubt_batch(const job *j, const log_sink *log)
     const train_options *o = &j->options;
     long long rows = (long long)j->shards->rows, asked = (long long)(o->batch_size * o->grad_accum);
     if (rows > 0 && asked > rows)
-        log_say(log, LOG_WARN, "a step takes all %lld rows of data.train: %lld x %lld were asked for (train.batch_size x train.grad_accum)",
+        log_say(log, LOG_WARN,
+                "a step takes all %lld rows of data.train: %lld x %lld were asked for "
+                "(train.batch_size x train.grad_accum)",
                 rows, (long long)o->batch_size, (long long)o->grad_accum);
 }
 
@@ -86,9 +101,12 @@ static void doubt_warmup(const job *j, const log_sink *log)
     int64_t warmup = trainer_warmup(j->trainer), total = trainer_total(j->trainer);
     if (total > 0 && warmup >= total)
         log_say(log, LOG_WARN,
-                "the warm-up of %lld steps does not end within the run's %lld: the learning rate only gets to %.3g of %g; lower %s",
-                (long long)warmup, (long long)total, schedule_factor(s, warmup, total - 1, total) * (double)j->options.hyper.lr,
-                (double)j->options.hyper.lr, s->warmup_steps ? "schedule.warmup_steps" : "schedule.warmup_epochs");
+                "the warm-up of %lld steps does not end within the run's %lld: the learning rate "
+                "only gets to %.3g of %g; lower %s",
+                (long long)warmup, (long long)total,
+                schedule_factor(s, warmup, total - 1, total) * (double)j->options.hyper.lr,
+                (double)j->options.hyper.lr,
+                s->warmup_steps ? "schedule.warmup_steps" : "schedule.warmup_epochs");
 }
 
 static void doubt_labels(const job *j, const log_sink *log)
@@ -100,7 +118,8 @@ static void doubt_labels(const job *j, const log_sink *log)
         if (!d->label_count[i])
             strbuf_printf(&names, "%s'%s'", n++ ? ", " : "", d->labels[i]);
     if (n)
-        log_say(log, LOG_WARN, "no item of data.train is labelled %s: the model cannot learn %s", names.s, n > 1 ? "them" : "it");
+        log_say(log, LOG_WARN, "no item of data.train is labelled %s: the model cannot learn %s",
+                names.s, n > 1 ? "them" : "it");
     strbuf_free(&names);
 }
 
@@ -112,7 +131,8 @@ static void doubt_shared(const job *j, const log_sink *log)
     int64_t n = d && val ? dataset_shared(d, val, j->a, &first) : 0;
     if (n)
         log_say(log, LOG_WARN,
-                "%lld of the %lld items of data.val are in data.train, too ('%s'%s): what is measured on them says nothing about new ones; "
+                "%lld of the %lld items of data.val are in data.train, too ('%s'%s): what is "
+                "measured on them says nothing about new ones; "
                 "prepare both together, so that the splits part them",
                 (long long)n, (long long)val->items, first, n > 1 ? " and more" : "");
 }
@@ -130,13 +150,17 @@ void job_say_end(const job *j, const trainer_result *r)
     const log_sink *log = &j->folder->sink;
     char predicted[32], measured[32];
     if (r->early)
-        log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations", (long long)trainer_state(j->trainer)->waited);
+        log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations",
+                (long long)trainer_state(j->trainer)->waited);
     if (r->best_step >= 0)
-        log_say(log, LOG_INFO, "best %s %.4f at step %lld", j->options.monitor, r->best, (long long)r->best_step);
+        log_say(log, LOG_INFO, "best %s %.4f at step %lld", j->options.monitor, r->best,
+                (long long)r->best_step);
     log_say(log, LOG_INFO,
-            "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s, %.1f%% of the time waiting for data; memory %s predicted, %s "
+            "%s after %lld of %lld steps, %.4g steps/s, %.4g samples/s, %.1f%% of the time waiting "
+            "for data; memory %s predicted, %s "
             "measured",
-            r->stopped ? arena_printf(j->a, "stopped (%s)", r->why) : "done", (long long)r->steps, (long long)r->total, r->steps_per_s,
-            r->samples_per_s, 100 * r->wait_share, str_human_bytes(r->predicted_peak, predicted),
+            r->stopped ? arena_printf(j->a, "stopped (%s)", r->why) : "done", (long long)r->steps,
+            (long long)r->total, r->steps_per_s, r->samples_per_s, 100 * r->wait_share,
+            str_human_bytes(r->predicted_peak, predicted),
             str_human_bytes(r->measured_peak, measured));
 }

@@ -61,6 +61,7 @@ void machine_stamp(json *object)
 
 bool machine_stands(const json *object)
 {
-    double age = (double)time(NULL) - json_num(json_get(object, "measured_at"), 0), load = json_num(json_get(object, "load"), 1e9);
+    double age = (double)time(NULL) - json_num(json_get(object, "measured_at"), 0),
+           load = json_num(json_get(object, "load"), 1e9);
     return age >= -86400 && age < OLDEST_SECONDS && (load <= BUSY || load_now() > load / 2);
 }

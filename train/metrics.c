@@ -122,7 +122,12 @@ static double macro_f1(const metrics *m)
 
 metrics_result metrics_close(const metrics *m)
 {
-    metrics_result r = {.items = m->items, .accuracy = NAN, .macro_f1 = NAN, .perplexity = NAN, .mse = NAN, .mae = NAN};
+    metrics_result r = {.items = m->items,
+                        .accuracy = NAN,
+                        .macro_f1 = NAN,
+                        .perplexity = NAN,
+                        .mse = NAN,
+                        .mae = NAN};
     r.loss = m->weight > 0 ? m->loss / m->weight : NAN;
     if (m->task != TASK_REGRESSION)
         r.accuracy = m->items ? (double)m->hits / (double)m->items : NAN;
@@ -140,9 +145,12 @@ static const struct {
     size_t offset;
     bool higher;
 } figures[] = {
-    {"loss", offsetof(metrics_result, loss), false},        {"accuracy", offsetof(metrics_result, accuracy), true},
-    {"macro_f1", offsetof(metrics_result, macro_f1), true}, {"perplexity", offsetof(metrics_result, perplexity), false},
-    {"mse", offsetof(metrics_result, mse), false},          {"mae", offsetof(metrics_result, mae), false},
+    {"loss", offsetof(metrics_result, loss), false},
+    {"accuracy", offsetof(metrics_result, accuracy), true},
+    {"macro_f1", offsetof(metrics_result, macro_f1), true},
+    {"perplexity", offsetof(metrics_result, perplexity), false},
+    {"mse", offsetof(metrics_result, mse), false},
+    {"mae", offsetof(metrics_result, mae), false},
 };
 enum { N_FIGURES = sizeof figures / sizeof *figures };
 

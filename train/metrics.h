@@ -6,9 +6,10 @@
 //     for each batch: metrics_add(m, &(metrics_rows){logits, .classes = target, weight, rows, width});
 //     metrics_result r = metrics_close(m);
 //
-// The loss is the plain one (no label smoothing), weighted as in training: sum w_i l_i / sum w_i. Accuracy, macro-F1 and the confusion
-// matrix count every row of weight > 0 once. References: scikit-learn's accuracy_score, f1_score(average="macro") over the classes that
-// occur as target or prediction, and confusion_matrix (rows: true class).
+// The loss is the plain one (no label smoothing), weighted as in training: sum w_i l_i / sum w_i.
+// Accuracy, macro-F1 and the confusion matrix count every row of weight > 0 once. References:
+// scikit-learn's accuracy_score, f1_score(average="macro") over the classes that occur as target or
+// prediction, and confusion_matrix (rows: true class).
 #ifndef KMIDI_TRAIN_METRICS_H
 #define KMIDI_TRAIN_METRICS_H
 
@@ -23,9 +24,10 @@ typedef struct metrics_rows {
     const float *values;    // [rows, width] target values (TASK_REGRESSION)
     const float *weight;    // [rows]; 0: left out
     int64_t rows, width;
-    bool same;           // `out` is one row, [width], that stands for all
-    const int32_t *more; // [rows] TASK_CLASSES: how many rows of the same item follow, in the next call too; the logits of an item's rows
-                         // are averaged. NULL: none
+    bool same; // `out` is one row, [width], that stands for all
+    // [rows] TASK_CLASSES: how many rows of the same item follow, in the next call too; the logits
+    // of an item's rows are averaged. NULL: none
+    const int32_t *more;
 } metrics_rows;
 
 // What a task does not have is NAN.
@@ -41,15 +43,16 @@ void metrics_clear(metrics *m);
 void metrics_add(metrics *m, const metrics_rows *r); // allocates nothing
 metrics_result metrics_close(const metrics *m);
 
-// The figures of a result by name, in a fixed order: for (int i = 0; (f = metrics_figure(&r, i)).name; i++); those that a task lacks are
-// left out.
+// The figures of a result by name, in a fixed order: for (int i = 0; (f = metrics_figure(&r,
+// i)).name; i++); those that a task lacks are left out.
 typedef struct metrics_figure {
     const char *name;
     double value;
     bool higher; // higher is better
 } metrics_figure;
-metrics_figure metrics_at(const metrics_result *r, int i);              // name NULL behind the last
-metrics_figure metrics_find(const metrics_result *r, const char *name); // name NULL when there is none
+metrics_figure metrics_at(const metrics_result *r, int i); // name NULL behind the last
+// name NULL when there is none
+metrics_figure metrics_find(const metrics_result *r, const char *name);
 bool metrics_higher_is_better(const char *name);
 
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// options.h: every key of a training configuration, in one table; and the struct that training reads.
+// options.h: every key of a training configuration, in one table; and the struct that training
+// reads.
 //
-// docs/config.md, `kmidi train --help` and the resolved config.yaml of a run come from the same table.
+// docs/config.md, `kmidi train --help` and the resolved config.yaml of a run come from the same
+// table.
 #ifndef KMIDI_TRAIN_OPTIONS_H
 #define KMIDI_TRAIN_OPTIONS_H
 
@@ -20,21 +22,26 @@ extern const config_other train_others[]; // options_names.c
 typedef enum train_balance { BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING } train_balance;
 typedef enum train_crop { CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM } train_crop;
 
-// Which parts of the forward pass are made again in the backward pass (autograd/passes/recompute.h): as few as fit the budget, none, or
-// all.
+// Which parts of the forward pass are made again in the backward pass
+// (autograd/passes/recompute.h): as few as fit the budget, none, or all.
 typedef enum train_recompute { RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL } train_recompute;
 
-// What lives from the forward to the backward pass: as it was computed, rounded to bf16, or rounded only where parts would otherwise be
-// made again.
-typedef enum train_activations { ACTIVATIONS_FP32, ACTIVATIONS_BF16, ACTIVATIONS_AUTO } train_activations;
+// What lives from the forward to the backward pass: as it was computed, rounded to bf16, or rounded
+// only where parts would otherwise be made again.
+typedef enum train_activations {
+    ACTIVATIONS_FP32,
+    ACTIVATIONS_BF16,
+    ACTIVATIONS_AUTO
+} train_activations;
 
 typedef struct train_options {
     const model_def *model;
     bool sized;            // the configuration says something of the model's sizes
     const char *run_name;  // NULL: the model's name
     const char *init_from; // NULL: fresh weights
-    const char *lora_base; // checkpoint whose weights `lora` adapts; NULL: fresh ones (bench, tests)
-    lora_config lora;      // r 0: no adapters, the model itself is trained
+    // checkpoint whose weights `lora` adapts; NULL: fresh ones (bench, tests)
+    const char *lora_base;
+    lora_config lora; // r 0: no adapters, the model itself is trained
     struct {
         const char *const *train, *const *val;
         size_t n_train, n_val;
@@ -64,7 +71,8 @@ typedef struct train_options {
     precision precision;
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages
-    room room;               // what a limit of the system leaves, where that is less than the budget; else without a name
+    // what a limit of the system leaves, where that is less than the budget; else without a name
+    room room;
     train_recompute recompute;
     train_activations activations; // precision bf16: always rounded
     int64_t micro_batch;           // 0: the planner's choice
@@ -72,17 +80,20 @@ typedef struct train_options {
     bool tensorboard;
 } train_options;
 
-// Reads a finished configuration; texts stay the configuration's. What the table cannot say (an unknown model, warm-up in both units) is
-// refused here, with the place. `a` owns a model of other sizes. `memory_limit`: bytes that this process may use at all (hw.h), for
-// memory.profile auto.
-bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e) MUST_CHECK;
+// Reads a finished configuration; texts stay the configuration's. What the table cannot say (an
+// unknown model, warm-up in both units) is refused here, with the place. `a` owns a model of other
+// sizes. `memory_limit`: bytes that this process may use at all (hw.h), for memory.profile auto.
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a,
+                        err *e) MUST_CHECK;
 
 // The part of it that options_lora.c reads.
-extern const config_nothing train_lora_nothing[]; // PEFT's keys that are none of ours, ended by a NULL name
+// PEFT's keys that are none of ours, ended by a NULL name
+extern const config_nothing train_lora_nothing[];
 bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;
 
-// A resumed run may be given other values only for keys that do not touch its numbers (how long, how often, how it is shown). The first key
-// that differs otherwise: false, ERR_CONFIG with both values.
+// A resumed run may be given other values only for keys that do not touch its numbers (how long,
+// how often, how it is shown). The first key that differs otherwise: false, ERR_CONFIG with both
+// values.
 bool train_options_resumable(const config *old, const config *now, err *e) MUST_CHECK;
 
 #endif

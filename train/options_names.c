@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// options_names.c: how other trainers call what a key of ours does, so that a name from there leads to the one that is right here: Hugging
-// Face's TrainingArguments and PEFT, Lightning's Trainer, torchtune, Keras, ultralytics, llm.c.
+// options_names.c: how other trainers call what a key of ours does, so that a name from there leads
+// to the one that is right here: Hugging Face's TrainingArguments and PEFT, Lightning's Trainer,
+// torchtune, Keras, ultralytics, llm.c.
 #include "train/options.h"
 
 const config_other train_others[] = {

@@ -10,7 +10,8 @@
 #include "base/hw.h"
 #include "train/machine.h"
 
-// A kind goes to the other library when that takes less than this part of the time: what is within the noise stays where it is.
+// A kind goes to the other library when that takes less than this part of the time: what is within
+// the noise stays where it is.
 static const double WORTH = 0.95, ENOUGH_SECONDS = 0.6;
 enum { BACKENDS = 2, TURNS_LEAST = 2, TURNS_MOST = 20 };
 
@@ -23,7 +24,8 @@ static const char *file_of(arena *a)
     char products[128];
     hw h;
     hw_read(&h);
-    return machine_file("products", arena_printf(a, "%s, %s, %s", h.cpu, h.isa, gemm_describe(products)), a);
+    return machine_file("products",
+                        arena_printf(a, "%s, %s, %s", h.cpu, h.isa, gemm_describe(products)), a);
 }
 
 // Nothing where there is no file, or none that makes sense.
@@ -34,7 +36,9 @@ static void read_table(table *t, arena *a)
     const json *kinds = json_get(file, "kinds");
     for (int k = 0; k < GEMM_KINDS; k++)
         for (int b = 0; b < BACKENDS; b++) {
-            double ns = json_num(json_get(json_get(kinds, gemm_kind_name(k, name)), gemm_backend_name((gemm_backend)b)), 0);
+            double ns = json_num(json_get(json_get(kinds, gemm_kind_name(k, name)),
+                                          gemm_backend_name((gemm_backend)b)),
+                                 0);
             t->ns[b][k] = ns > 0 && ns < 1e15 ? ns : 0;
         }
     json_free(file);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// products.h: which library multiplies what on this machine: measured where models run, kept for the next time.
+// products.h: which library multiplies what on this machine: measured where models run, kept for
+// the next time.
 //
-// Steps of a model are run with each library in turns, and each kind of product (autograd/gemm/gemm_ways.h) goes to the one that took less
-// time for it, where that is worth it. What is found stands in $XDG_CACHE_HOME/kmidi (or ~/.cache/kmidi) as products-HASH.json, one file
-// for a processor and the two libraries, whatever the threads: results do not depend on those. A kind that was decided stays so, until
-// `kmidi plan --measure`. KMIDI_GEMM, and a limit that only one library fits in (gemm.h), leave nothing to choose.
+// Steps of a model are run with each library in turns, and each kind of product
+// (autograd/gemm/gemm_ways.h) goes to the one that took less time for it, where that is worth it.
+// What is found stands in $XDG_CACHE_HOME/kmidi (or ~/.cache/kmidi) as products-HASH.json, one file
+// for a processor and the two libraries, whatever the threads: results do not depend on those. A
+// kind that was decided stays so, until `kmidi plan --measure`. KMIDI_GEMM, and a limit that only
+// one library fits in (gemm.h), leave nothing to choose.
 #ifndef KMIDI_TRAIN_PRODUCTS_H
 #define KMIDI_TRAIN_PRODUCTS_H
 
@@ -16,8 +19,8 @@ struct run; // autograd/run.h
 // gemm_open, and what is known of this machine.
 bool products_open(const env *v, arena *a, err *e) MUST_CHECK;
 bool products_known(arena *a); // whether anything is
-// Decides the kinds of products that a step of `r` has and that are not decided; all of them with `anew`. Needs nothing of r but that
-// run_step works: its inputs and outputs mean nothing.
+// Decides the kinds of products that a step of `r` has and that are not decided; all of them with
+// `anew`. Needs nothing of r but that run_step works: its inputs and outputs mean nothing.
 void products_learn(const env *v, struct run *r, bool anew, arena *a);
 
 #endif

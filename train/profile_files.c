@@ -10,7 +10,9 @@ bool profile_write(const profile *f, const char *dir, err *e)
     static const struct {
         const char *name;
         void (*print)(const profile *f, strbuf *out);
-    } files[] = {{"profile.txt", profile_table}, {"profile.jsonl", profile_lines}, {"trace.json", profile_trace}};
+    } files[] = {{"profile.txt", profile_table},
+                 {"profile.jsonl", profile_lines},
+                 {"trace.json", profile_trace}};
     arena a = {.name = "profile"};
     bool ok = file_make_dirs(dir, e);
     for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// profile_files.h: a profile as the files that `--profile` leaves in a folder: profile.txt (tables), profile.jsonl, trace.json.
+// profile_files.h: a profile as the files that `--profile` leaves in a folder: profile.txt
+// (tables), profile.jsonl, trace.json.
 #ifndef KMIDI_TRAIN_PROFILE_FILES_H
 #define KMIDI_TRAIN_PROFILE_FILES_H
 

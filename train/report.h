@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report.h: what became of a run, for people: report.html (one file, pictures inside) and curve.svg, from the run folder's own records.
+// report.h: what became of a run, for people: report.html (one file, pictures inside) and
+// curve.svg, from the run folder's own records.
 //
 //     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML        (report_read.c, report_page.c, report_parts.c)
 //                                                          charts by svg_line_chart     (report_chart.c)
 //
-// It is written whenever a run has evaluated, and at its end, so nothing here grows with the length of a run: curves are means of at most
-// REPORT_POINTS stretches.
+// It is written whenever a run has evaluated, and at its end, so nothing here grows with the length
+// of a run: curves are means of at most REPORT_POINTS stretches.
 #ifndef KMIDI_TRAIN_REPORT_H
 #define KMIDI_TRAIN_REPORT_H
 
@@ -14,8 +15,10 @@
 #include "base/json.h"
 #include "base/str.h"
 
-// Reads metrics.jsonl, config.yaml and environment.json of the folder; writes report.html and curve.svg beside them, whole or not at all.
-// `state`: "running", "done", "stopped", "failed"; NULL: as the folder's marks say. `why` may be NULL.
+// Reads metrics.jsonl, config.yaml and environment.json of the folder; writes report.html and
+// curve.svg beside them, whole or not at all.
+// `state`: "running", "done", "stopped", "failed"; NULL: as the folder's marks say. `why` may be
+// NULL.
 bool report_write(const char *run, const char *state, const char *why, err *e) MUST_CHECK;
 
 // The record (report_read.c)

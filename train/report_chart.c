@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report_chart.c: line charts as SVG that needs nothing from outside. The vertical axis shows what varies, from tick to tick: zero is on it
-// only where the values are near.
+// report_chart.c: line charts as SVG that needs nothing from outside. The vertical axis shows what
+// varies, from tick to tick: zero is on it only where the values are near.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "train/report.h"
 
-enum { WIDTH = 400, HEIGHT = 240, LEFT = 46, RIGHT = 12, TOP = 32, BOTTOM = 34, TICKS = 5, DOTS = 200 };
+enum {
+    WIDTH = 400,
+    HEIGHT = 240,
+    LEFT = 46,
+    RIGHT = 12,
+    TOP = 32,
+    BOTTOM = 34,
+    TICKS = 5,
+    DOTS = 200
+};
 
 void svg_escape(const char *s, strbuf *out)
 {
     for (; *s; s++) {
-        const char *as = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : *s == '"' ? "&quot;" : NULL;
+        const char *as = *s == '<'   ? "&lt;"
+                         : *s == '>' ? "&gt;"
+                         : *s == '&' ? "&amp;"
+                         : *s == '"' ? "&quot;"
+                                     : NULL;
         strbuf_add(out, as ? as : s, as ? strlen(as) : 1);
     }
 }
@@ -91,8 +104,8 @@ static double at_y(range r, double v)
 
 static void x_tick(range x, double v, strbuf *out)
 {
-    strbuf_printf(out, "<text x=\"%.1f\" y=\"%d\" class=\"%s\">%.4g</text>\n", at_x(x, v), HEIGHT - BOTTOM + 14,
-                  v >= x.hi - x.step * 1e-6 ? "y" : "x", v);
+    strbuf_printf(out, "<text x=\"%.1f\" y=\"%d\" class=\"%s\">%.4g</text>\n", at_x(x, v),
+                  HEIGHT - BOTTOM + 14, v >= x.hi - x.step * 1e-6 ? "y" : "x", v);
 }
 
 static void grid(range x, range y, strbuf *out)
@@ -101,7 +114,8 @@ static void grid(range x, range y, strbuf *out)
         char text[32];
         tick_text(fabs(v) < y.step * 1e-6 ? 0 : v, text);
         strbuf_printf(out,
-                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text x=\"%d\" y=\"%.1f\" class=\"y\">%s</text>\n",
+                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text "
+                      "x=\"%d\" y=\"%.1f\" class=\"y\">%s</text>\n",
                       LEFT, WIDTH - RIGHT, at_y(y, v), at_y(y, v), LEFT - 5, at_y(y, v) + 4, text);
     }
     for (double v = 0; v < x.hi - x.step / 2; v += x.step)
@@ -115,13 +129,16 @@ static void line(const svg_series *s, range x, range y, strbuf *out)
     strbuf_printf(out, "<polyline class=\"s%d\" points=\"", s->colour);
     for (int i = 0; i < c->n; i++)
         if (isfinite(c->at[i].v[s->figure]))
-            strbuf_printf(out, "%.1f,%.1f ", at_x(x, c->at[i].v[REPORT_EPOCH]), at_y(y, c->at[i].v[s->figure]));
+            strbuf_printf(out, "%.1f,%.1f ", at_x(x, c->at[i].v[REPORT_EPOCH]),
+                          at_y(y, c->at[i].v[s->figure]));
     strbuf_printf(out, "\"/>\n");
     for (int i = 0; s->dots && i < c->n && c->n <= DOTS; i++)
         if (isfinite(c->at[i].v[s->figure]))
-            strbuf_printf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\" class=\"f%d\"><title>epoch %.4g: %.4g</title></circle>\n",
-                          at_x(x, c->at[i].v[REPORT_EPOCH]), at_y(y, c->at[i].v[s->figure]), s->colour, c->at[i].v[REPORT_EPOCH],
-                          c->at[i].v[s->figure]);
+            strbuf_printf(out,
+                          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\" class=\"f%d\"><title>epoch "
+                          "%.4g: %.4g</title></circle>\n",
+                          at_x(x, c->at[i].v[REPORT_EPOCH]), at_y(y, c->at[i].v[s->figure]),
+                          s->colour, c->at[i].v[REPORT_EPOCH], c->at[i].v[s->figure]);
 }
 
 // Names of the lines, from the right edge leftwards.
@@ -130,8 +147,10 @@ static void legend(const svg_chart *c, strbuf *out)
     int right = WIDTH - RIGHT;
     for (int s = c->n - 1; s >= 0; s--) {
         right -= 6 * (int)strlen(c->series[s].name) + 24;
-        strbuf_printf(out, "<rect x=\"%d\" y=\"8\" width=\"9\" height=\"9\" class=\"f%d\"/><text x=\"%d\" y=\"16\">", right,
-                      c->series[s].colour, right + 13);
+        strbuf_printf(out,
+                      "<rect x=\"%d\" y=\"8\" width=\"9\" height=\"9\" class=\"f%d\"/><text "
+                      "x=\"%d\" y=\"16\">",
+                      right, c->series[s].colour, right + 13);
         svg_escape(c->series[s].name, out);
         strbuf_printf(out, "</text>\n");
     }
@@ -141,13 +160,18 @@ static void legend(const svg_chart *c, strbuf *out)
 static void marks(const svg_chart *c, range x, range y, strbuf *out)
 {
     if (c->baseline >= y.lo && c->baseline <= y.hi)
-        strbuf_printf(out, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"b\"/><text x=\"%d\" y=\"%.1f\">baseline</text>\n",
-                      LEFT, WIDTH - RIGHT, at_y(y, c->baseline), at_y(y, c->baseline), LEFT + 4, at_y(y, c->baseline) - 4);
+        strbuf_printf(out,
+                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"b\"/><text "
+                      "x=\"%d\" y=\"%.1f\">baseline</text>\n",
+                      LEFT, WIDTH - RIGHT, at_y(y, c->baseline), at_y(y, c->baseline), LEFT + 4,
+                      at_y(y, c->baseline) - 4);
     const svg_series *s = &c->series[c->n - 1];
     for (int i = 0; i < s->curve->n && s->dots; i++) {
         const report_row *r = &s->curve->at[i];
         if (isfinite(r->v[s->figure]) && fabs(r->v[REPORT_EPOCH] - c->best_x) < 1e-9)
-            strbuf_printf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" class=\"o\"><title>the best</title></circle>\n",
+            strbuf_printf(out,
+                          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" class=\"o\"><title>the "
+                          "best</title></circle>\n",
                           at_x(x, r->v[REPORT_EPOCH]), at_y(y, r->v[s->figure]));
     }
 }
@@ -156,12 +180,15 @@ void svg_line_chart(const svg_chart *c, strbuf *out)
 {
     range x, y;
     ranges(c, &x, &y);
-    strbuf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\"%s role=\"img\" aria-label=\"", WIDTH, HEIGHT,
-                  c->alone ? " width=\"800\" height=\"480\"" : "");
+    strbuf_printf(out,
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\"%s role=\"img\" "
+                  "aria-label=\"",
+                  WIDTH, HEIGHT, c->alone ? " width=\"800\" height=\"480\"" : "");
     svg_escape(c->title, out);
     strbuf_printf(out, "\">\n");
     if (c->alone)
-        strbuf_printf(out, "<style>%s</style>\n<rect width=\"%d\" height=\"%d\" class=\"bg\"/>\n", report_style, WIDTH, HEIGHT);
+        strbuf_printf(out, "<style>%s</style>\n<rect width=\"%d\" height=\"%d\" class=\"bg\"/>\n",
+                      report_style, WIDTH, HEIGHT);
     strbuf_printf(out, "<text x=\"2\" y=\"17\" class=\"t\">");
     svg_escape(c->title, out);
     strbuf_printf(out, "</text>\n");
@@ -170,5 +197,6 @@ void svg_line_chart(const svg_chart *c, strbuf *out)
     for (int s = 0; s < c->n; s++)
         line(&c->series[s], x, y, out);
     marks(c, x, y, out);
-    strbuf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"x\">epoch</text>\n</svg>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5);
+    strbuf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"x\">epoch</text>\n</svg>\n",
+                  (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report_page.c: the page of a report: its headline, charts, tables and records, one under the other.
+// report_page.c: the page of a report: its headline, charts, tables and records, one under the
+// other.
 #include <math.h>
 #include <string.h>
 
@@ -19,12 +20,17 @@ static bool any(const report_curve *c, report_figure f)
 static svg_chart chart_of(const report_record *r, const char *title, const svg_series *s, int n)
 {
     double baseline = r->has_baseline && s[n - 1].dots ? r->baseline.v[s[n - 1].figure] : NAN;
-    return (svg_chart){.title = title, .series = s, .n = n, .baseline = baseline, .best_x = r->has_best ? r->best.v[REPORT_EPOCH] : NAN};
+    return (svg_chart){.title = title,
+                       .series = s,
+                       .n = n,
+                       .baseline = baseline,
+                       .best_x = r->has_best ? r->best.v[REPORT_EPOCH] : NAN};
 }
 
 void report_loss_chart(const report_record *r, bool alone, strbuf *out)
 {
-    svg_series s[] = {{"training", 0, &r->train, REPORT_LOSS, false}, {"validation", 1, &r->eval, REPORT_LOSS, true}};
+    svg_series s[] = {{"training", 0, &r->train, REPORT_LOSS, false},
+                      {"validation", 1, &r->eval, REPORT_LOSS, true}};
     svg_chart c = chart_of(r, "loss", s, any(&r->eval, REPORT_LOSS) ? 2 : 1);
     c.alone = alone;
     svg_line_chart(&c, out);
@@ -53,7 +59,8 @@ static void charts(const report_record *r, strbuf *out)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!any(&r->eval, all[i].figure) || (i == 1 && any(&r->eval, REPORT_MACRO_F1)))
             continue;
-        svg_series s[] = {{all[i].name, 3, &r->eval, all[i].figure, true}, {all[i].beside_name, 2, &r->eval, all[i].beside, true}};
+        svg_series s[] = {{all[i].name, 3, &r->eval, all[i].figure, true},
+                          {all[i].beside_name, 2, &r->eval, all[i].beside, true}};
         svg_chart c = chart_of(r, all[i].title, s, all[i].beside_name ? 2 : 1);
         figure(&c, out);
     }
@@ -75,12 +82,14 @@ static void notes(const report_record *r, strbuf *out)
     if (!(r->smoothing > 0) || !r->evaluations)
         return;
     strbuf_printf(out,
-                  "<p class=\"dim\">Why the training loss lies above: it counts with label smoothing %.3g (train.label_smoothing): a "
+                  "<p class=\"dim\">Why the training loss lies above: it counts with label "
+                  "smoothing %.3g (train.label_smoothing): a "
                   "part of every target is spread over all classes, ",
                   r->smoothing);
     if (r->classes > 1)
-        strbuf_printf(out, "so that of %d classes it cannot fall below %.3f, however good the model is", r->classes,
-                      least_loss(r->smoothing, r->classes));
+        strbuf_printf(out,
+                      "so that of %d classes it cannot fall below %.3f, however good the model is",
+                      r->classes, least_loss(r->smoothing, r->classes));
     else
         strbuf_printf(out, "so that it cannot fall to zero, however good the model is");
     strbuf_printf(out, ". The validation loss is the plain one.</p>\n");
@@ -100,8 +109,10 @@ static void include(const report_record *r, const char *name, arena *a, strbuf *
 
 static void head(const report_record *r, strbuf *out)
 {
-    strbuf_printf(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-                       "content=\"width=device-width,initial-scale=1\">");
+    strbuf_printf(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width,initial-scale=1\">");
     if (!strcmp(r->state, "running"))
         strbuf_printf(out, "<meta http-equiv=\"refresh\" content=\"30\">");
     strbuf_printf(out, "<title>");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report_parts.c: what a report says in words and tables: the headline with its baseline, the confusion matrix, the evaluations.
+// report_parts.c: what a report says in words and tables: the headline with its baseline, the
+// confusion matrix, the evaluations.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,10 +42,12 @@ static void text(const char *s, strbuf *out)
 static const struct {
     const char *name;    // as it is shown
     const char *guesser; // who reaches the baseline
-} figures[REPORT_FIGURES] = {
-    [REPORT_LOSS] = {"validation loss", "by counting alone"},   [REPORT_ACCURACY] = {"accuracy", "always the most common"},
-    [REPORT_MACRO_F1] = {"macro-F1", "always the most common"}, [REPORT_PERPLEXITY] = {"perplexity", "by counting alone"},
-    [REPORT_MSE] = {"mean squared error", "always the mean"},   [REPORT_MAE] = {"mean absolute error", "always the mean"}};
+} figures[REPORT_FIGURES] = {[REPORT_LOSS] = {"validation loss", "by counting alone"},
+                             [REPORT_ACCURACY] = {"accuracy", "always the most common"},
+                             [REPORT_MACRO_F1] = {"macro-F1", "always the most common"},
+                             [REPORT_PERPLEXITY] = {"perplexity", "by counting alone"},
+                             [REPORT_MSE] = {"mean squared error", "always the mean"},
+                             [REPORT_MAE] = {"mean absolute error", "always the mean"}};
 
 // The monitored figure, unless that is the loss: then the one that people ask for.
 static report_figure main_figure(const report_record *r)
@@ -81,7 +84,8 @@ static void best_card(const report_record *r, strbuf *out)
     }
     report_figure f = main_figure(r);
     report_value(f, r->best.v[f], out);
-    strbuf_printf(out, "</b><span>best %s, at epoch %.4g", figures[f].name, r->best.v[REPORT_EPOCH]);
+    strbuf_printf(out, "</b><span>best %s, at epoch %.4g", figures[f].name,
+                  r->best.v[REPORT_EPOCH]);
     if (r->has_baseline && isfinite(r->baseline.v[f])) {
         strbuf_printf(out, "; baseline, %s: ", figures[f].guesser);
         report_value(f, r->baseline.v[f], out);
@@ -126,7 +130,8 @@ static void time_card(const report_record *r, strbuf *out)
     grouped((int64_t)t->v[REPORT_STEP], out);
     strbuf_printf(out, " steps, %.4g epochs", t->v[REPORT_EPOCH]);
     if (isfinite(t->v[REPORT_RATE]) && t->v[REPORT_RATE] < 1e15)
-        strbuf_printf(out, ", "), grouped((int64_t)(t->v[REPORT_RATE] + 0.5), out), strbuf_printf(out, " items/s");
+        strbuf_printf(out, ", "), grouped((int64_t)(t->v[REPORT_RATE] + 0.5), out),
+            strbuf_printf(out, " items/s");
     card_end(out);
 }
 
@@ -134,7 +139,8 @@ void report_headline(const report_record *r, strbuf *out)
 {
     strbuf_printf(out, "<header><h1>");
     text(path_base(r->run), out);
-    strbuf_printf(out, "</h1><span class=\"state %s\">%s</span><span class=\"dim\">", r->state, r->state);
+    strbuf_printf(out, "</h1><span class=\"state %s\">%s</span><span class=\"dim\">", r->state,
+                  r->state);
     text(r->model, out);
     if (r->why && *r->why)
         strbuf_printf(out, "; "), text(r->why, out);
@@ -158,8 +164,8 @@ static void label(const report_record *r, int i, strbuf *out)
 
 static void whose(const report_record *r, strbuf *out)
 {
-    strbuf_printf(out, "<p class=\"dim\">Of the best evaluation, at epoch %.4g, step %.0f: ", r->best.v[REPORT_EPOCH],
-                  r->best.v[REPORT_STEP]);
+    strbuf_printf(out, "<p class=\"dim\">Of the best evaluation, at epoch %.4g, step %.0f: ",
+                  r->best.v[REPORT_EPOCH], r->best.v[REPORT_STEP]);
     if (r->best_file_step == (int64_t)r->best.v[REPORT_STEP])
         strbuf_printf(out, "the weights in checkpoints/best.h5. ");
     else
@@ -178,11 +184,13 @@ static void matrix_row(const report_record *r, int i, strbuf *out)
     strbuf_printf(out, "</th>");
     for (int j = 0; j < r->classes; j++) {
         double share = sum ? (double)row[j] / (double)sum : 0;
-        strbuf_printf(out, "<td class=\"%s%s\" style=\"background:rgba(var(--heat),%.2f)\">%lld</td>", i == j ? "right" : "",
-                      share > 0.55 ? " hot" : "", share, row[j]);
+        strbuf_printf(out,
+                      "<td class=\"%s%s\" style=\"background:rgba(var(--heat),%.2f)\">%lld</td>",
+                      i == j ? "right" : "", share > 0.55 ? " hot" : "", share, row[j]);
     }
     if (sum)
-        strbuf_printf(out, "<td class=\"sum\">%.0f%%</td></tr>\n", 100.0 * (double)row[i] / (double)sum);
+        strbuf_printf(out, "<td class=\"sum\">%.0f%%</td></tr>\n",
+                      100.0 * (double)row[i] / (double)sum);
     else
         strbuf_printf(out, "<td class=\"sum\">none</td></tr>\n");
 }
@@ -229,12 +237,14 @@ void report_evaluations(const report_record *r, strbuf *out)
     if (!r->evaluations)
         return;
     int64_t first = r->evaluations > REPORT_LAST ? r->evaluations - REPORT_LAST : 0;
-    strbuf_printf(out, "<h2>Evaluations%s</h2>\n<div class=\"wide\"><table><tr>", first ? ": the last 20" : "");
+    strbuf_printf(out, "<h2>Evaluations%s</h2>\n<div class=\"wide\"><table><tr>",
+                  first ? ": the last 20" : "");
     for (report_figure f = 0; f < REPORT_FIGURES; f++)
         if (shown(r, f))
             strbuf_printf(out, "<th>%s</th>", f == REPORT_MACRO_F1 ? "macro-F1" : report_names[f]);
     strbuf_printf(out, "<th></th></tr>\n");
-    if (first && r->has_best && r->best.v[REPORT_STEP] < r->last[first % REPORT_LAST].v[REPORT_STEP])
+    if (first && r->has_best &&
+        r->best.v[REPORT_STEP] < r->last[first % REPORT_LAST].v[REPORT_STEP])
         evaluation(r, &r->best, true, out);
     for (int64_t i = first; i < r->evaluations; i++) {
         const report_row *row = &r->last[i % REPORT_LAST];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report_read.c: the record of a run, read line by line into curves of a bounded number of points (report.h).
+// report_read.c: the record of a run, read line by line into curves of a bounded number of points
+// (report.h).
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,8 @@ static bool is_better(const report_record *r, const report_row *row)
     for (int f = 0; f < REPORT_FIGURES; f++)
         if (!strcmp(report_names[f], r->monitor)) {
             double now = row->v[f], was = r->has_best ? r->best.v[f] : NAN;
-            return !isnan(now) && (isnan(was) || (metrics_higher_is_better(r->monitor) ? now > was : now < was));
+            return !isnan(now) &&
+                   (isnan(was) || (metrics_higher_is_better(r->monitor) ? now > was : now < was));
         }
     return false;
 }
@@ -153,7 +155,8 @@ static bool read_metrics(const char *path, report_record *r, arena *a, err *e)
         if (n && line[n - 1] == '\n')
             ok = add_line(r, line, n - 1, a, e) || err_trail(e, "%s:%lld", path, number);
         else if (!feof(f))
-            ok = err_set(e, ERR_FORMAT, "%s:%lld: a line of more than %d bytes", path, number, LINE - 2);
+            ok = err_set(e, ERR_FORMAT, "%s:%lld: a line of more than %d bytes", path, number,
+                         LINE - 2);
     }
     fclose(f);
     return ok;
@@ -207,7 +210,8 @@ static void read_checkpoint(report_record *r, arena *a)
 
 static void read_mark(report_record *r, arena *a)
 {
-    static const char *const marks[][2] = {{"DONE", "done"}, {"STOPPED", "stopped"}, {"FAILED", "failed"}};
+    static const char *const marks[][2] = {
+        {"DONE", "done"}, {"STOPPED", "stopped"}, {"FAILED", "failed"}};
     r->state = "running";
     for (int i = 0; i < 3; i++) {
         const char *path = arena_printf(a, "%s/%s", r->run, marks[i][0]);

@@ -11,14 +11,16 @@ static void fill(const port *q, int below, rng r, uint64_t step, batch_field *f)
         n *= f->dim[i];
     for (int64_t i = 0; i < n; i++)
         if (f->type == BATCH_I32)
-            ((int32_t *)f->data)[i] = q->low + (int32_t)rng_below(r, step, (uint32_t)i, (uint32_t)(below - q->low));
+            ((int32_t *)f->data)[i] =
+                q->low + (int32_t)rng_below(r, step, (uint32_t)i, (uint32_t)(below - q->low));
         else
             ((float *)f->data)[i] = (float)rng_normal(r, step, (uint32_t)i);
 }
 
 static batch_field field_of(const port *q, const char *name, const model_dims *d, arena *a)
 {
-    batch_field f = {.name = name, .type = q->type == DT_I32 ? BATCH_I32 : BATCH_F32, .rank = q->rank};
+    batch_field f = {
+        .name = name, .type = q->type == DT_I32 ? BATCH_I32 : BATCH_F32, .rank = q->rank};
     size_t n = 1;
     for (int i = 0; i < q->rank; i++) {
         f.dim[i] = q->sym[i] == SYM_BATCH ? d->batch : q->sym[i] == SYM_TIME ? d->time : q->dim[i];
@@ -28,15 +30,18 @@ static batch_field field_of(const port *q, const char *name, const model_dims *d
     return f;
 }
 
-batch *sample_batch(const model_def *m, const model_dims *d, uint64_t seed, uint64_t index, arena *a)
+batch *sample_batch(const model_def *m, const model_dims *d, uint64_t seed, uint64_t index,
+                    arena *a)
 {
     batch *b = NEW(a, batch, 1);
     for (int i = 0; i < m->n_inputs; i++) {
         b->field[b->n_fields] = field_of(&m->inputs[i], m->inputs[i].name, d, a);
-        fill(&m->inputs[i], m->inputs[i].below, rng_stream(seed, m->inputs[i].name, 0), index, &b->field[b->n_fields++]);
+        fill(&m->inputs[i], m->inputs[i].below, rng_stream(seed, m->inputs[i].name, 0), index,
+             &b->field[b->n_fields++]);
     }
     batch_field target = field_of(&m->target, "target", d, a), weight = target;
-    fill(&m->target, m->probe && d->classes ? d->classes : m->target.below, rng_stream(seed, "target", 0), index, &target);
+    fill(&m->target, m->probe && d->classes ? d->classes : m->target.below,
+         rng_stream(seed, "target", 0), index, &target);
     weight.name = "weight", weight.type = BATCH_F32;
     if (m->task == TASK_REGRESSION)
         weight.rank = 1;
@@ -76,5 +81,6 @@ source sample_source(sample_set *s)
     uint64_t items = 0;
     for (uint64_t i = 0; i < s->n; i++)
         items += (uint64_t)s->list[i]->items;
-    return (source){.self = s, .next = next_batch, .seek = seek_batch, .batches = s->n, .items = items};
+    return (source){
+        .self = s, .next = next_batch, .seek = seek_batch, .batches = s->n, .items = items};
 }

@@ -8,11 +8,11 @@
 
 static const double PI = 3.14159265358979323846;
 
-#define SCHEDULE(name, summary, formula)                                                                                                   \
-    static double factor_##name(const schedule_options *o, double p)                                                                       \
-    {                                                                                                                                      \
-        (void)o, (void)p, (void)PI;                                                                                                        \
-        return formula;                                                                                                                    \
+#define SCHEDULE(name, summary, formula)                                                           \
+    static double factor_##name(const schedule_options *o, double p)                               \
+    {                                                                                              \
+        (void)o, (void)p, (void)PI;                                                                \
+        return formula;                                                                            \
     }
 #include "train/schedules.def"
 #undef SCHEDULE

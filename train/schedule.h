@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// schedule.h: the learning rate of a step, as a factor of optim.lr. One row a schedule in schedules.def.
+// schedule.h: the learning rate of a step, as a factor of optim.lr. One row a schedule in
+// schedules.def.
 //
-// Names and formulas are those of Hugging Face's get_*_schedule_with_warmup (torch.optim.lr_scheduler.LambdaLR): during the first W steps
-// the factor is step / W, then a curve over p = (step - W) / (total - W) in [0, 1]. `step` counts from 0: it is the number of steps already
-// done.
+// Names and formulas are those of Hugging Face's get_*_schedule_with_warmup
+// (torch.optim.lr_scheduler.LambdaLR): during the first W steps the factor is step / W, then a
+// curve over p = (step - W) / (total - W) in [0, 1]. `step` counts from 0: it is the number of
+// steps already done.
 #ifndef KMIDI_TRAIN_SCHEDULE_H
 #define KMIDI_TRAIN_SCHEDULE_H
 

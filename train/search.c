@@ -2,7 +2,8 @@
 // search.c: divisors, their plans, and which to take (search.h).
 #include "train/search.h"
 
-// Divisors of n from the largest on, each at most three quarters of the one before; n, 1 and `always` are among them.
+// Divisors of n from the largest on, each at most three quarters of the one before; n, 1 and
+// `always` are among them.
 static int divisors(int64_t n, int64_t always, int64_t out[SEARCH_MOST])
 {
     int count = 0;
@@ -12,7 +13,8 @@ static int divisors(int64_t n, int64_t always, int64_t out[SEARCH_MOST])
     for (int64_t i = 1; i <= 2 * root; i++) {
         int64_t k = i <= root ? i : 2 * root + 1 - i, d = i <= root ? n / k : k;
         bool next = n % k == 0 && (!count || d < out[count - 1]);
-        if (next && count < SEARCH_MOST && (!count || d == 1 || d == always || 4 * d <= 3 * out[count - 1]))
+        if (next && count < SEARCH_MOST &&
+            (!count || d == 1 || d == always || 4 * d <= 3 * out[count - 1]))
             out[count++] = d;
     }
     return count;
@@ -50,7 +52,8 @@ static int choose(const search_result *r)
     }
     for (int i = 0; i < r->n; i++) {
         const search_plan *p = &r->list[i];
-        if (p->fits && p->choice.seconds <= SEARCH_CLOSE * fastest && (best < 0 || preferred(r, p, &r->list[best])))
+        if (p->fits && p->choice.seconds <= SEARCH_CLOSE * fastest &&
+            (best < 0 || preferred(r, p, &r->list[best])))
             best = i;
     }
     return best < 0 ? least : best;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// search.h: how to split a step. The effective batch stays what the configuration says; how many items are computed at once, and what is
-// computed twice, is free, as all plans of one configuration give the same numbers to rounding.
+// search.h: how to split a step. The effective batch stays what the configuration says; how many
+// items are computed at once, and what is computed twice, is free, as all plans of one
+// configuration give the same numbers to rounding.
 //
-// Every divisor of the effective batch (thinned out where there are many; none is larger than the data) is planned with as little
-// recomputation as fits. Of what fits the fastest is taken; of those within SEARCH_CLOSE of it, the configuration's own batch_size, or else
-// the one of least memory: predictions are not better than that, and the same choice the next time is worth more.
+// Every divisor of the effective batch (thinned out where there are many; none is larger than the
+// data) is planned with as little recomputation as fits. Of what fits the fastest is taken; of
+// those within SEARCH_CLOSE of it, the configuration's own batch_size, or else the one of least
+// memory: predictions are not better than that, and the same choice the next time is worth more.
 #ifndef KMIDI_TRAIN_SEARCH_H
 #define KMIDI_TRAIN_SEARCH_H
 
@@ -27,6 +29,7 @@ typedef struct search_result {
 
 // What a trainer of that micro-batch would be given (trainer_plan).
 typedef trainer_setup (*search_setup)(void *self, int64_t micro_batch);
-bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r, err *e) MUST_CHECK;
+bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r,
+                   err *e) MUST_CHECK;
 
 #endif

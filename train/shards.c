@@ -35,14 +35,17 @@ static json *get_list(const model_meta *m, const char *key, err *e)
     const char *text = meta_get(m, key);
     json *list = text ? json_parse(text, strlen(text), e) : NULL;
     if (!text || (list && json_type(list) != JSON_ARRAY)) {
-        (void)err_set(e, ERR_MISMATCH, "the checkpoint has no '%s': it was not trained on data (imported weights?)", key);
+        (void)err_set(e, ERR_MISMATCH,
+                      "the checkpoint has no '%s': it was not trained on data (imported weights?)",
+                      key);
         json_free(list);
         return NULL;
     }
     return list;
 }
 
-bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n, err *e)
+bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n,
+                err *e)
 {
     json *j = get_list(m, key, e);
     if (!j)
@@ -87,8 +90,12 @@ static double waited(void *self)
 
 static source source_of(loader *l)
 {
-    return (source){
-        .self = l, .next = next_batch, .seek = seek_batch, .waited = waited, .batches = loader_batches(l), .items = loader_items(l)};
+    return (source){.self = l,
+                    .next = next_batch,
+                    .seek = seek_batch,
+                    .waited = waited,
+                    .batches = loader_batches(l),
+                    .items = loader_items(l)};
 }
 
 // Training data
@@ -113,20 +120,26 @@ static bool fits_model(const dataset *d, const model_def *m, err *e)
     const port *p = mel_port(m);
     int64_t bands = p ? p->dim[p->rank - 1] : d->n_mels;
     if (d->n_mels != bands)
-        return err_set(e, ERR_MISMATCH, "'%s' has %d mel bands where %s takes %lld; prepare it with mel.n_mels=%lld", d->paths[0],
-                       d->n_mels, m->name, (long long)bands, (long long)bands);
+        return err_set(e, ERR_MISMATCH,
+                       "'%s' has %d mel bands where %s takes %lld; prepare it with mel.n_mels=%lld",
+                       d->paths[0], d->n_mels, m->name, (long long)bands, (long long)bands);
     if (d->example->labelled && d->n_labels < 2)
-        return err_set(e, ERR_MISMATCH, "'%s' has %zu label names; telling classes apart takes two or more", d->paths[0], d->n_labels);
+        return err_set(e, ERR_MISMATCH,
+                       "'%s' has %zu label names; telling classes apart takes two or more",
+                       d->paths[0], d->n_labels);
     return true;
 }
 
 // What is asked of labels and views can be done where there are some.
 static bool fits_example(const dataset *d, const train_options *o, err *e)
 {
-    const char *why = o->data.balance != BALANCE_NONE ? "data.balance" : o->data.eval_views > 1 ? "data.eval_views" : NULL;
+    const char *why = o->data.balance != BALANCE_NONE ? "data.balance"
+                      : o->data.eval_views > 1        ? "data.eval_views"
+                                                      : NULL;
     if (d->example->labelled || !why)
         return true;
-    return err_set(e, ERR_CONFIG, "'%s' is for labelled items; %s learns from %s, leave it out", why, o->model->name, d->example->name);
+    return err_set(e, ERR_CONFIG, "'%s' is for labelled items; %s learns from %s, leave it out",
+                   why, o->model->name, d->example->name);
 }
 
 // scikit-learn's "balanced": items / (classes x items of the class)
@@ -136,13 +149,18 @@ static void weigh_classes(shards *s, arena *a)
     int64_t labelled = d->items - d->label_count[d->n_labels];
     s->class_weight = NEW(a, float, d->n_labels + 1);
     for (size_t i = 0; i < d->n_labels; i++)
-        s->class_weight[i] = d->label_count[i] ? (float)((double)labelled / ((double)d->n_labels * (double)d->label_count[i])) : 0;
+        s->class_weight[i] =
+            d->label_count[i]
+                ? (float)((double)labelled / ((double)d->n_labels * (double)d->label_count[i]))
+                : 0;
 }
 
 static loader_crop crop_of(train_crop c)
 {
-    static const loader_crop crops[] = {
-        [CROP_FIRST] = LOADER_FIRST, [CROP_CENTER] = LOADER_CENTER, [CROP_LAST] = LOADER_LAST, [CROP_RANDOM] = LOADER_RANDOM};
+    static const loader_crop crops[] = {[CROP_FIRST] = LOADER_FIRST,
+                                        [CROP_CENTER] = LOADER_CENTER,
+                                        [CROP_LAST] = LOADER_LAST,
+                                        [CROP_RANDOM] = LOADER_RANDOM};
     return crops[c];
 }
 
@@ -202,7 +220,8 @@ void shards_split(shards *s, int64_t micro_batch)
         s->eval_batch = s->val_rows;
     s->train_options.batch = micro_batch;
     s->val_options.batch = s->eval_batch;
-    s->bytes = loader_bytes(s->train, &s->train_options) + (s->val ? loader_bytes(s->val, &s->val_options) : 0);
+    s->bytes = loader_bytes(s->train, &s->train_options) +
+               (s->val ? loader_bytes(s->val, &s->val_options) : 0);
 }
 
 static void describe(shards *s, const train_options *o, arena *a)
@@ -217,7 +236,10 @@ static void describe(shards *s, const train_options *o, arena *a)
         set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
     }
     meta_set(&s->meta, "settings", d->settings);
-    hear_write(&(hear_rule){.window = s->window, .views = o->data.eval_views, .crop = crop_of(o->data.eval_crop)}, &s->meta);
+    hear_write(&(hear_rule){.window = s->window,
+                            .views = o->data.eval_views,
+                            .crop = crop_of(o->data.eval_crop)},
+               &s->meta);
     meta_set(&s->meta, "eval_windows", arena_printf(a, "%lld", (long long)o->data.eval_windows));
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
@@ -233,7 +255,8 @@ static bool read_mel(shards *s, const train_options *o, arena *a, err *e)
     const feature_def *def = feature_find("mel", e);
     json *all = json_parse(s->train->settings, strlen(s->train->settings), e);
     void *settings = def && all ? feature_settings(def, a) : NULL;
-    bool ok = settings && feature_from_json(def, settings, json_get(all, "mel"), e) && augment_mel_bands(settings, a, &s->mel, e);
+    bool ok = settings && feature_from_json(def, settings, json_get(all, "mel"), e) &&
+              augment_mel_bands(settings, a, &s->mel, e);
     json_free(all);
     return ok || err_trail(e, "data.augment");
 }
@@ -244,10 +267,12 @@ static bool fits_transposition(const dataset *d, const train_options *o, err *e)
     if (!o->data.midi.transpose[0] && !o->data.midi.transpose[1])
         return true;
     json *settings = json_parse(d->settings, strlen(d->settings), NULL);
-    bool drums = json_bool(json_get(json_get(settings, "tokens"), "drums"), false) && !strcmp(o->model->example, "tokens");
+    bool drums = json_bool(json_get(json_get(settings, "tokens"), "drums"), false) &&
+                 !strcmp(o->model->example, "tokens");
     json_free(settings);
     return !drums || err_set(e, ERR_CONFIG,
-                             "'%s' has drums among its tokens (tokens.drums: true), which cannot be transposed; take "
+                             "'%s' has drums among its tokens (tokens.drums: true), which cannot "
+                             "be transposed; take "
                              "data.augment.transpose out, or prepare them without",
                              d->paths[0]);
 }
@@ -257,7 +282,8 @@ static bool count_rows(shards *s, err *e)
 {
     if (!loader_count(s->train, &s->train_options, &s->rows, e))
         return err_trail(e, "data.train");
-    return !s->val || loader_count(s->val, &s->val_options, &s->val_rows, e) || err_trail(e, "data.val");
+    return !s->val || loader_count(s->val, &s->val_options, &s->val_rows, e) ||
+           err_trail(e, "data.val");
 }
 
 shards *shards_open(const train_options *o, arena *a, err *e)
@@ -265,13 +291,17 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     shards *s = NEW(a, shards, 1);
     s->meta.arena = a;
     const example_def *x = example_of(o->model);
-    s->train = dataset_open(dataset_patterns(a, o->data.train, o->data.n_train, "train"), o->data.n_train, x, e);
-    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) && fits_example(s->train, o, e) &&
-              fits_transposition(s->train, o, e) && read_mel(s, o, a, e);
+    s->train = dataset_open(dataset_patterns(a, o->data.train, o->data.n_train, "train"),
+                            o->data.n_train, x, e);
+    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) &&
+              fits_example(s->train, o, e) && fits_transposition(s->train, o, e) &&
+              read_mel(s, o, a, e);
     if (ok && o->data.n_val) {
-        s->val = dataset_open(dataset_patterns(a, o->data.val, o->data.n_val, "val"), o->data.n_val, x, e);
+        s->val = dataset_open(dataset_patterns(a, o->data.val, o->data.n_val, "val"), o->data.n_val,
+                              x, e);
         ok = (s->val || err_trail(e, "data.val")) &&
-             dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings, "the training data", e);
+             dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings,
+                            "the training data", e);
     }
     if (!ok) {
         shards_close(s);
@@ -305,9 +335,11 @@ bool shards_same(const shards *s, const checkpoint *k, err *e)
     if (was && !strcmp(was, s->train->digest))
         return true;
     return err_set(e, ERR_MISMATCH,
-                   "'%s' was trained on other data (digest %.12s, now %.12s): a run goes on only with the same shards; begin a new one "
+                   "'%s' was trained on other data (digest %.12s, now %.12s): a run goes on only "
+                   "with the same shards; begin a new one "
                    "with init_from=%s",
-                   k->path, was ? was : "none", s->train->digest, str_quoted(s->meta.arena, k->path));
+                   k->path, was ? was : "none", s->train->digest,
+                   str_quoted(s->meta.arena, k->path));
 }
 
 bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e)
@@ -319,7 +351,9 @@ bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e)
         if (!meta_floats(&k->meta, keys[i], a, &theirs, &n, e))
             return false;
         if (n != bands)
-            return err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands, and the data have %zu", k->path, n, bands);
+            return err_set(e, ERR_MISMATCH,
+                           "'%s' was trained on %zu mel bands, and the data have %zu", k->path, n,
+                           bands);
         memcpy(own[i], theirs, sizeof *theirs * n); // which the loaders' options point to
         set_floats(&s->meta, keys[i], theirs, (int)n);
     }
@@ -352,7 +386,8 @@ void shards_close(shards *s)
 // Evaluation of a checkpoint
 
 // A whole number of the checkpoint; `missing` where there is none, -1 where it is out of range.
-static int64_t meta_int(const checkpoint *k, const char *key, int64_t missing, int64_t least, int64_t most)
+static int64_t meta_int(const checkpoint *k, const char *key, int64_t missing, int64_t least,
+                        int64_t most)
 {
     const char *text = meta_get(&k->meta, key);
     long long n = text ? strtoll(text, NULL, 10) : missing;
@@ -365,7 +400,8 @@ static bool read_bands(shards *s, const checkpoint *k, arena *a, err *e)
     size_t n_mean, n_deviation;
     if (!s->val->n_mels)
         return true;
-    if (!meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) || !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
+    if (!meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) ||
+        !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
         return false;
     return (n_mean == n_deviation && (int)n_mean == s->val->n_mels) ||
            err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", k->path, n_mean);
@@ -376,13 +412,17 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
     const char **labels = NULL;
     hear_rule h;
     size_t n_labels = 0;
-    bool knows = meta_get(&k->meta, "labels") || k->classes || s->val->n_mels; // of its data; imported weights of a model of songs need not
-    if (knows && (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e)))
+    // of its data; imported weights of a model of songs need not
+    bool knows = meta_get(&k->meta, "labels") || k->classes || s->val->n_mels;
+    if (knows &&
+        (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e)))
         return false;
     if (!hear_read(&k->meta, k->path, &h, e))
         return false;
     int64_t windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
-    s->window = meta_get(&k->meta, "window") || knows ? h.window : shards_window(s->val->example, 0, s->val->longest);
+    s->window = meta_get(&k->meta, "window") || knows
+                    ? h.window
+                    : shards_window(s->val->example, 0, s->val->longest);
     if (s->window < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
         return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
     s->classes = k->classes;
@@ -398,15 +438,18 @@ static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a,
                                       .labels = labels,
                                       .n_labels = n_labels};
     // a model without classes does not care what songs are called
-    return dataset_expect(s->val, k->classes ? labels : NULL, n_labels, meta_get(&k->meta, "settings"),
+    return dataset_expect(s->val, k->classes ? labels : NULL, n_labels,
+                          meta_get(&k->meta, "settings"),
                           arena_printf(a, "the checkpoint '%s'", k->path), e);
 }
 
-shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows, arena *a, err *e)
+shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows,
+                        arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
     s->val = dataset_open(dataset_patterns(a, patterns, n, "test|val"), n, example_of(k->model), e);
-    if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) && shards_start(s, e))
+    if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) &&
+        shards_start(s, e))
         return s;
     shards_close(s);
     return NULL;

@@ -15,12 +15,13 @@
 static bool not_finite(const trainer *t, const char *what, double value, const batch *b, err *e)
 {
     char paths[512];
-    return err_set(
-        e, ERR_NUMERIC,
-        "step %lld: the %s is not finite (%g) in a batch with %s; the weights of step %lld are untouched%s%s%s; try a lower optim.lr",
-        (long long)t->state.step + 1, what, value, feed_paths(b, paths), (long long)t->state.step,
-        t->saved >= 0 ? ", the last good checkpoint is '" : "", t->saved >= 0 ? t->folder->path : "",
-        t->saved >= 0 ? "/checkpoints/last.h5'" : "");
+    return err_set(e, ERR_NUMERIC,
+                   "step %lld: the %s is not finite (%g) in a batch with %s; the weights of step "
+                   "%lld are untouched%s%s%s; try a lower optim.lr",
+                   (long long)t->state.step + 1, what, value, feed_paths(b, paths),
+                   (long long)t->state.step, t->saved >= 0 ? ", the last good checkpoint is '" : "",
+                   t->saved >= 0 ? t->folder->path : "",
+                   t->saved >= 0 ? "/checkpoints/last.h5'" : "");
 }
 
 typedef struct window {
@@ -52,7 +53,8 @@ static bool run_window(trainer *t, window *w, err *e)
     if (t->choice.grad_accum > 1)
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
     for (; w->batches < n; w->batches++) {
-        if (w->batches && env_stop(t->s.env)) // nothing of a step is kept before its end: it is done again
+        // nothing of a step is kept before its end: it is done again
+        if (w->batches && env_stop(t->s.env))
             return err_set(e, ERR_STOPPED, "asked to stop during a step");
         const batch *b = take_batch(t, e);
         if (!b)
@@ -73,15 +75,17 @@ static bool run_window(trainer *t, window *w, err *e)
     return true;
 }
 
-// The first steps average over fewer weights, so that a short run is not judged by the ones that it began with:
-// min(decay, (1 + step) / (10 + step)), as TensorFlow's ExponentialMovingAverage with num_updates.
+// The first steps average over fewer weights, so that a short run is not judged by the ones that it
+// began with: min(decay, (1 + step) / (10 + step)), as TensorFlow's ExponentialMovingAverage with
+// num_updates.
 static float ema_decay(const trainer *t)
 {
     double step = (double)t->state.step;
     return (float)fmin((double)t->o->ema, (1 + step) / (10 + step));
 }
 
-// p->grads holds gradients times 1 / expected weight; the real weight and the clip factor go into the optimiser's one multiplication.
+// p->grads holds gradients times 1 / expected weight; the real weight and the clip factor go into
+// the optimiser's one multiplication.
 static bool update(trainer *t, const window *w, err *e)
 {
     if (w->weight <= 0) // not one label in the window: nothing to learn
@@ -196,7 +200,8 @@ int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch)
 
 static void plan_steps(trainer *t)
 {
-    int64_t batches = (int64_t)t->s.train.batches, micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
+    int64_t batches = (int64_t)t->s.train.batches,
+            micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
     int64_t whole = trainer_whole(t->o, t->s.rows, micro);
     CHECK(whole % micro == 0);
     t->choice = (trainer_choice){.micro_batch = micro, .grad_accum = whole / micro};
@@ -270,7 +275,8 @@ static bool start(trainer *t, err *e)
         return false;
     for (int i = 0; t->ema && i < t->p->n; i++)
         if (t->p->list[i].goffset >= 0)
-            memcpy(t->ema + t->p->list[i].goffset, params_at(t->p, i), sizeof(float) * (size_t)t->p->list[i].count);
+            memcpy(t->ema + t->p->list[i].goffset, params_at(t->p, i),
+                   sizeof(float) * (size_t)t->p->list[i].count);
     if (t->s.resume && !trainer_resume(t, e))
         return false;
     t->first_step = t->log_step = t->state.step;
@@ -354,7 +360,8 @@ int64_t trainer_eval_batches(const trainer *t)
 
 int64_t trainer_eval_count(const trainer *t)
 {
-    int64_t every = t->o->eval_every_steps ? t->o->eval_every_steps : t->o->eval_every * t->per_epoch;
+    int64_t every =
+        t->o->eval_every_steps ? t->o->eval_every_steps : t->o->eval_every * t->per_epoch;
     bool last = !every || t->total % every; // the end is always looked at
     return t->s.val.batches && t->total ? (every ? t->total / every : 0) + last : 0;
 }

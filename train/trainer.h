@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer.h: the loop. Networks, plans and buffers are made once by trainer_open; a step then allocates nothing.
+// trainer.h: the loop. Networks, plans and buffers are made once by trainer_open; a step then
+// allocates nothing.
 //
 //     trainer *t = trainer_open(&setup, &arena, e);     // builds, predicts the memory, refuses what is over budget
 //     trainer_attach(t, folder, e);                     // without it nothing is written (plan, bench, tests)
 //     bool ok = trainer_run(t, &result, e);             // until the end, a stop, or an error
 //     trainer_close(t);
 //
-// A step: a window of batches (fewer at an epoch's end) forward and backward, gradients added up; one division by their real total weight,
-// clip by global norm, optimiser, EMA. Random draws are counted through the window. So the step is that of one large batch, whatever the
-// split. Between steps, in this order: evaluation when due, saving when due, stopping when asked.
+// A step: a window of batches (fewer at an epoch's end) forward and backward, gradients added up;
+// one division by their real total weight, clip by global norm, optimiser, EMA. Random draws are
+// counted through the window. So the step is that of one large batch, whatever the split. Between
+// steps, in this order: evaluation when due, saving when due, stopping when asked.
 //
-// Everything that a step depends on is in checkpoint_state, weights, moments and EMA: a run that is killed and resumed from its last
-// checkpoint makes the same numbers as one that was not.
+// Everything that a step depends on is in checkpoint_state, weights, moments and EMA: a run that is
+// killed and resumed from its last checkpoint makes the same numbers as one that was not.
 #ifndef KMIDI_TRAIN_TRAINER_H
 #define KMIDI_TRAIN_TRAINER_H
 
@@ -36,23 +38,28 @@ typedef struct trainer_tick {
 typedef struct trainer_setup {
     const train_options *o;
     const env *env;
-    source train, val;                               // val.batches 0: none
-    int classes;                                     // TASK_CLASSES with a probe
-    int64_t time;                                    // frames or tokens of a row, 1 for models without
-    int64_t micro_batch;                             // rows of a batch of `train`, which divide the effective batch; 0: train.batch_size
-    int64_t rows;                                    // that an epoch has; 0: not known
-    int64_t eval_batch;                              // rows of an evaluation batch; 0: as many
-    const model_meta *meta;                          // for checkpoints
-    const char *config;                              // resolved, for checkpoints
-    const char *resume;                              // checkpoint to go on from, or NULL
-    const cost_model *costs;                         // of this machine; NULL: estimates
-    double update_seconds;                           // of the optimiser
-    uint64_t other_bytes;                            // of loaders: counted into the prediction
-    uint64_t base_bytes;                             // resident before loaders and all this were opened; 0: now
-    int profile_steps;                               // that a profile is the mean of; 0: none is made
+    source train, val; // val.batches 0: none
+    int classes;       // TASK_CLASSES with a probe
+    // frames or tokens of a row, 1 for models without
+    int64_t time;
+    // rows of a batch of `train`, which divide the effective batch; 0: train.batch_size
+    int64_t micro_batch;
+    int64_t rows;            // that an epoch has; 0: not known
+    int64_t eval_batch;      // rows of an evaluation batch; 0: as many
+    const model_meta *meta;  // for checkpoints
+    const char *config;      // resolved, for checkpoints
+    const char *resume;      // checkpoint to go on from, or NULL
+    const cost_model *costs; // of this machine; NULL: estimates
+    double update_seconds;   // of the optimiser
+    uint64_t other_bytes;    // of loaders: counted into the prediction
+    // resident before loaders and all this were opened; 0: now
+    uint64_t base_bytes;
+    // that a profile is the mean of; 0: none is made
+    int profile_steps;
     void (*tick)(void *user, const trainer_tick *t); // may be NULL
     bool (*save_asked)(void *user);                  // may be NULL
-    void (*record)(void *owner);                     // after an evaluation, when all of it is written; may be NULL
+    // after an evaluation, when all of it is written; may be NULL
+    void (*record)(void *owner);
     void *owner;
     void *user;
 } trainer_setup;
@@ -65,12 +72,15 @@ typedef struct trainer_memory {
     uint64_t peak;              // all of it
 } trainer_memory;
 
-// How a step is computed. The effective batch is train.batch_size x train.grad_accum whatever the split.
+// How a step is computed. The effective batch is train.batch_size x train.grad_accum whatever the
+// split.
 typedef struct trainer_choice {
     int64_t micro_batch, grad_accum;
-    int recomputed, segments; // parts of the forward pass that are made again, of so many (autograd/passes/recompute.h)
-    precision kept;           // what lives from forward to backward: fp32 as it was computed, or bf16
-    double seconds;           // of a step, predicted (autograd/cost.h)
+    // parts of the forward pass that are made again, of so many (autograd/passes/recompute.h)
+    int recomputed, segments;
+    // what lives from forward to backward: fp32 as it was computed, or bf16
+    precision kept;
+    double seconds; // of a step, predicted (autograd/cost.h)
 } trainer_choice;
 
 typedef struct trainer_result {
@@ -88,7 +98,8 @@ typedef struct trainer_result {
 
 typedef struct trainer trainer;
 
-// Networks, plans and the prediction alone: nothing large is allocated. ERR_BUDGET of trainer_fits names the smallest budget.
+// Networks, plans and the prediction alone: nothing large is allocated. ERR_BUDGET of trainer_fits
+// names the smallest budget.
 trainer *trainer_plan(const trainer_setup *s, arena *a, err *e) MUST_CHECK;
 bool trainer_fits(const trainer *t, err *e) MUST_CHECK;
 // All of it, and the memory.
@@ -97,8 +108,8 @@ bool trainer_attach(trainer *t, folder *f, err *e) MUST_CHECK;
 bool trainer_run(trainer *t, trainer_result *r, err *e) MUST_CHECK;
 void trainer_close(trainer *t); // accepts NULL
 
-// Rows of a whole step: train.batch_size x train.grad_accum; or all that an epoch has, where a batch would be larger and `micro_batch` (0:
-// any) divides them.
+// Rows of a whole step: train.batch_size x train.grad_accum; or all that an epoch has, where a
+// batch would be larger and `micro_batch` (0: any) divides them.
 int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch);
 
 // For tests and start-up lines.
@@ -106,17 +117,21 @@ const plan *trainer_step_plan(const trainer *t);
 const plan *trainer_eval_plan(const trainer *t); // NULL without validation data
 const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
-const profile *trainer_profile(const trainer *t); // NULL without profile_steps, and once a run has written it
+// NULL without profile_steps, and once a run has written it
+const profile *trainer_profile(const trainer *t);
 trainer_memory trainer_predict(const trainer *t);
 trainer_choice trainer_chosen(const trainer *t);
 int64_t trainer_steps_per_epoch(const trainer *t);
 int64_t trainer_total(const trainer *t);
-int64_t trainer_warmup(const trainer *t);                                // steps
-int64_t trainer_eval_batches(const trainer *t);                          // of one evaluation
-int64_t trainer_eval_count(const trainer *t);                            // how often a whole run evaluates, unless it ends early
-uint64_t trainer_file_bytes(const trainer *t);                           // of a checkpoint, about
-void trainer_learn_products(trainer *t);                                 // products.h, by steps that change nothing; before the first
-bool trainer_step(trainer *t, err *e) MUST_CHECK;                        // one optimiser step
-bool trainer_evaluate(trainer *t, metrics_result *r, err *e) MUST_CHECK; // ERR_STOPPED when asked to stop meanwhile
+int64_t trainer_warmup(const trainer *t);       // steps
+int64_t trainer_eval_batches(const trainer *t); // of one evaluation
+// how often a whole run evaluates, unless it ends early
+int64_t trainer_eval_count(const trainer *t);
+uint64_t trainer_file_bytes(const trainer *t); // of a checkpoint, about
+// products.h, by steps that change nothing; before the first
+void trainer_learn_products(trainer *t);
+bool trainer_step(trainer *t, err *e) MUST_CHECK; // one optimiser step
+// ERR_STOPPED when asked to stop meanwhile
+bool trainer_evaluate(trainer *t, metrics_result *r, err *e) MUST_CHECK;
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // trainer_build.c: from options to networks, plans and buffers; and how much memory they will take.
 //
-// The prediction is made before anything large is allocated. What plans and parameter tables say is exact; what the libraries take beside
-// it (GEMM packing buffers, HDF5's caches while a checkpoint is written) is stated below as measured.
+// The prediction is made before anything large is allocated. What plans and parameter tables say is
+// exact; what the libraries take beside it (GEMM packing buffers, HDF5's caches while a checkpoint
+// is written) is stated below as measured.
 #include <math.h>
 #include <string.h>
 
@@ -13,9 +14,11 @@
 #include "base/str.h"
 #include "train/trainer_internal.h"
 
-// Resident bytes that appear with the first step and the first save, after the libraries were opened: their buffers, HDF5's while a
-// checkpoint is written; and for each thread what it packs of a weight. Chosen so that the measured peak (VmHWM) of runs of 13,520 to
-// 24,984,192 parameters and batches of 2 to 256, on 1 and 2 threads, by either library or both, lies 0 to 9 MiB below the prediction.
+// Resident bytes that appear with the first step and the first save, after the libraries were
+// opened: their buffers, HDF5's while a checkpoint is written; and for each thread what it packs of
+// a weight. Chosen so that the measured peak (VmHWM) of runs of 13,520 to 24,984,192 parameters and
+// batches of 2 to 256, on 1 and 2 threads, by either library or both, lies 0 to 9 MiB below the
+// prediction.
 enum { PACKED_MOST = 4 << 20 };
 static const uint64_t library_bytes[] = {[GEMM_OPENBLAS] = 19 << 19, [GEMM_ONEDNN] = 25 << 19};
 
@@ -31,7 +34,8 @@ static uint64_t packed_bytes(const params *p)
 
 static model_dims dims_of(const trainer *t, bool training)
 {
-    return (model_dims){.batch = !training && t->s.eval_batch ? t->s.eval_batch : t->choice.micro_batch,
+    return (model_dims){.batch =
+                            !training && t->s.eval_batch ? t->s.eval_batch : t->choice.micro_batch,
                         .time = t->s.time,
                         .classes = t->s.classes,
                         .label_smoothing = training ? t->o->label_smoothing : 0,
@@ -89,7 +93,8 @@ static bool build_eval(trainer *t, err *e)
     return t->eval != NULL;
 }
 
-// params_declare has the shapes; gradients are laid out by params_allocate, so its length is summed here.
+// params_declare has the shapes; gradients are laid out by params_allocate, so its length is summed
+// here.
 static uint64_t ema_bytes(const trainer *t)
 {
     uint64_t n = 0;
@@ -141,8 +146,9 @@ static bool fits_with(trainer *t, const segments *s, const int *order, int n)
     return fits;
 }
 
-// The fewest that must be made again for the step to fit: a search by halves, as each more makes the plan smaller, or hardly larger. None
-// is tried first: where activations are rounded, a few may well make it larger.
+// The fewest that must be made again for the step to fit: a search by halves, as each more makes
+// the plan smaller, or hardly larger. None is tried first: where activations are rounded, a few may
+// well make it larger.
 static int fewest(trainer *t, const segments *s, const int *order)
 {
     int lo = 1, hi = s->n;
@@ -162,12 +168,15 @@ static bool make_plan(trainer *t, err *e)
 {
     segments s = recompute_segments(t->net->g, t->a);
     const int *order = recompute_order(&s, t->a);
-    int n = t->o->recompute == RECOMPUTE_NONE ? 0 : t->o->recompute == RECOMPUTE_ALL ? s.n : fewest(t, &s, order);
+    int n = t->o->recompute == RECOMPUTE_NONE  ? 0
+            : t->o->recompute == RECOMPUTE_ALL ? s.n
+                                               : fewest(t, &s, order);
     t->choice.recomputed = n, t->choice.segments = s.n;
     t->plan = plan_with(t, &s, order, n, e);
     if (!t->plan)
         return false;
-    t->choice.seconds = (double)t->choice.grad_accum * cost_seconds(t->s.costs, t->plan) + t->s.update_seconds;
+    t->choice.seconds =
+        (double)t->choice.grad_accum * cost_seconds(t->s.costs, t->plan) + t->s.update_seconds;
     t->memory.arena = plan_bytes(t->plan);
     t->memory.peak += t->memory.arena;
     return true;
@@ -183,9 +192,11 @@ bool trainer_fits(const trainer *t, err *e)
         return room_refuse(e, "this run", t->o->room.left + t->memory.peak - t->o->budget);
     uint64_t mib = (t->memory.peak + (1 << 20) - 1) >> 20;
     return err_set(e, ERR_BUDGET,
-                   "this run needs %s, over the budget of %s (%s); the smallest budget it can run in is memory.budget=%lluMiB%s",
-                   str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have), t->o->budget_from, (unsigned long long)mib,
-                   bound                              ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
+                   "this run needs %s, over the budget of %s (%s); the smallest budget it can run "
+                   "in is memory.budget=%lluMiB%s",
+                   str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have),
+                   t->o->budget_from, (unsigned long long)mib,
+                   bound ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
                    : t->choice.kept != PRECISION_BF16 ? " (memory.activations=auto may need less)"
                                                       : "");
 }
@@ -206,7 +217,8 @@ static bool open_weights(trainer *t, err *e)
     if (t->o->ema > 0 && !(t->ema = base_pages((size_t)t->p->grads_len * sizeof(float))))
         return err_set(e, ERR_MEMORY, "no memory for averaged weights; set train.ema=0");
     if (trainer_work_bytes(t) && !(t->work = base_pages(trainer_work_bytes(t))))
-        return err_set(e, ERR_MEMORY, "no memory for the optimiser to work in; set optim.name=adamw");
+        return err_set(e, ERR_MEMORY,
+                       "no memory for the optimiser to work in; set optim.name=adamw");
     params_init(t->p, (uint64_t)t->o->seed);
     return true;
 }
@@ -222,13 +234,15 @@ static bool build(trainer *t, err *e)
     return true;
 }
 
-// How what lives from forward to backward is kept. open: it is rounded if it does not fit as it is. A resumed run does as it did, whatever
-// fits now: rounding is seen in its numbers.
+// How what lives from forward to backward is kept. open: it is rounded if it does not fit as it is.
+// A resumed run does as it did, whatever fits now: rounding is seen in its numbers.
 static bool choose_kept(trainer *t, bool *open, err *e)
 {
     const char *before = NULL;
     bool is_auto = t->o->activations == ACTIVATIONS_AUTO && t->o->precision != PRECISION_BF16;
-    t->choice.kept = t->o->precision == PRECISION_BF16 || t->o->activations == ACTIVATIONS_BF16 ? PRECISION_BF16 : PRECISION_FP32;
+    t->choice.kept = t->o->precision == PRECISION_BF16 || t->o->activations == ACTIVATIONS_BF16
+                         ? PRECISION_BF16
+                         : PRECISION_FP32;
     if (is_auto && !said_before(t, "activations", &before, e))
         return false;
     *open = is_auto && !(before && precision_find(before, &t->choice.kept));
@@ -254,6 +268,7 @@ bool trainer_allocate(trainer *t, err *e)
     if (!open_weights(t, e) || !open_runs(t, e))
         return false;
     if (t->s.profile_steps)
-        t->profile = profile_open(t->plan, t->s.env->pool, t->s.profile_steps, t->o->grad_accum, t->a);
+        t->profile =
+            profile_open(t->plan, t->s.env->pool, t->s.profile_steps, t->o->grad_accum, t->a);
     return true;
 }

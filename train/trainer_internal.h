@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer_internal.h: what trainer.c (a step), trainer_loop.c (what is due between two), trainer_build.c (networks and memory) and
-// trainer_save.c (files) share.
+// trainer_internal.h: what trainer.c (a step), trainer_loop.c (what is due between two),
+// trainer_build.c (networks and memory) and trainer_save.c (files) share.
 #ifndef KMIDI_TRAIN_TRAINER_INTERNAL_H
 #define KMIDI_TRAIN_TRAINER_INTERNAL_H
 
@@ -23,7 +23,8 @@ struct trainer {
     plan *plan;
     run *run;
     evaluator *eval; // NULL: no validation data
-    metrics *guess;  // of who looks at nothing (baseline.h), measured beside the first evaluation; NULL: unknown
+    // of who looks at nothing (baseline.h), measured beside the first evaluation; NULL: unknown
+    metrics *guess;
     events *events;
     profile *profile; // NULL: none is made, or it is written
     checkpoint_state state;
@@ -56,7 +57,8 @@ size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;
 bool trainer_log_step(trainer *t, err *e) MUST_CHECK;
 bool trainer_log_eval(trainer *t, const metrics_result *r, err *e) MUST_CHECK;
-void trainer_write_profile(trainer *t);             // what there is of it, once; a profile that cannot be written is no reason to stop
+// what there is of it, once; a profile that cannot be written is no reason to stop
+void trainer_write_profile(trainer *t);
 bool trainer_resume(trainer *t, err *e) MUST_CHECK; // numbers; trainer_attach then does the files
 
 #endif

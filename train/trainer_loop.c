@@ -30,13 +30,15 @@ static bool is_progress(const trainer *t, double value)
 {
     if (t->state.best_step < 0)
         return !isnan(value);
-    return metrics_higher_is_better(t->o->monitor) ? value > t->state.best + t->o->min_delta : value < t->state.best - t->o->min_delta;
+    return metrics_higher_is_better(t->o->monitor) ? value > t->state.best + t->o->min_delta
+                                                   : value < t->state.best - t->o->min_delta;
 }
 
 // Early stopping as the state says, so that a resumed run that had ended stays ended.
 static void judge(trainer *t)
 {
-    t->early = t->o->patience && t->state.waited >= t->o->patience && t->state.epoch >= t->o->min_epochs;
+    t->early =
+        t->o->patience && t->state.waited >= t->o->patience && t->state.epoch >= t->o->min_epochs;
 }
 
 static void note_best(trainer *t, double value, double loss, bool *new_best)
@@ -46,7 +48,8 @@ static void note_best(trainer *t, double value, double loss, bool *new_best)
     *new_best = progress || (st->best_step >= 0 && value == st->best && loss < st->best_loss);
     st->waited = progress ? 0 : st->waited + 1;
     if (*new_best)
-        st->best = value, st->best_loss = loss, st->best_step = st->step, st->best_epoch = st->epoch;
+        st->best = value, st->best_loss = loss, st->best_step = st->step,
+        st->best_epoch = st->epoch;
 }
 
 static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
@@ -58,12 +61,14 @@ static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
     err inner = {0};
     if (!trainer_evaluate(t, &r, &inner)) {
         if (inner.code == ERR_STOPPED)
-            return true; // the stop is seen by the loop; evaluation is made up for when the run goes on
+            // the stop is seen by the loop; evaluation is made up for when the run goes on
+            return true;
         if (e)
             *e = inner;
         return false;
     }
-    double value = metrics_find(&r, t->o->monitor).name ? metrics_find(&r, t->o->monitor).value : NAN;
+    double value =
+        metrics_find(&r, t->o->monitor).name ? metrics_find(&r, t->o->monitor).value : NAN;
     t->state.value = value;
     t->state.evaluated = t->state.step;
     note_best(t, value, r.loss, new_best);
@@ -75,7 +80,8 @@ static bool save_when_due(trainer *t, bool new_best, err *e)
 {
     bool steps = t->o->save_every_steps && due(t, 0, t->o->save_every_steps);
     bool epoch_end = t->o->save_every && due(t, t->o->save_every, 0);
-    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) || (t->folder && folder_take_save(t->folder));
+    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) ||
+                 (t->folder && folder_take_save(t->folder));
     bool first = t->saved == t->state.step;
     if (!t->folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
         return true;
@@ -95,7 +101,8 @@ static bool must_stop(trainer *t)
     return t->stopped = true;
 }
 
-// Seconds from now until time_limit or the scheduler's end, whichever is first; 0: none. SLURM_JOB_END_TIME is in seconds since 1970.
+// Seconds from now until time_limit or the scheduler's end, whichever is first; 0: none.
+// SLURM_JOB_END_TIME is in seconds since 1970.
 static double time_left(const trainer *t)
 {
     double left = t->o->time_limit;
@@ -122,14 +129,17 @@ static void tick(const trainer *t)
     if (!t->s.tick)
         return;
     double rate = per_second(t, t->timed_steps);
-    t->s.tick(t->s.user, &(trainer_tick){.step = t->state.step,
-                                         .total = t->total,
-                                         .epoch = (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches,
-                                         .loss = t->state.last_loss,
-                                         .lr = t->lr,
-                                         .samples_per_s = per_second(t, t->timed_samples),
-                                         .wait_share = wait_share(t),
-                                         .seconds_left = rate > 0 ? (double)(t->total - t->state.step) / rate : 0});
+    t->s.tick(
+        t->s.user,
+        &(trainer_tick){.step = t->state.step,
+                        .total = t->total,
+                        .epoch = (double)t->state.epoch +
+                                 (double)t->state.batch / (double)t->s.train.batches,
+                        .loss = t->state.last_loss,
+                        .lr = t->lr,
+                        .samples_per_s = per_second(t, t->timed_samples),
+                        .wait_share = wait_share(t),
+                        .seconds_left = rate > 0 ? (double)(t->total - t->state.step) / rate : 0});
 }
 
 static bool log_when_due(trainer *t, err *e)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer_save.c: what a run leaves on disk while it goes: metrics, events, checkpoints and their rotation.
+// trainer_save.c: what a run leaves on disk while it goes: metrics, events, checkpoints and their
+// rotation.
 //
-// Checkpoints: `last` is written whole under a temporary name and renamed. Before that the old `last` gets a second name, `previous`; after
-// it the new one may get `best` and `epoch-0010`: hard links, so one save costs one file however many names it has. At any instant `last`
-// is there and whole. All of it can be repeated: a resumed run repairs what a kill left between two of these names.
+// Checkpoints: `last` is written whole under a temporary name and renamed. Before that the old
+// `last` gets a second name, `previous`; after it the new one may get `best` and `epoch-0010`: hard
+// links, so one save costs one file however many names it has. At any instant `last` is there and
+// whole. All of it can be repeated: a resumed run repairs what a kill left between two of these
+// names.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,18 +44,20 @@ static bool copy_file(const char *from, const char *to, arena *a, err *e)
 static bool also_named(const char *from, const char *to, arena *a, err *e)
 {
     struct stat one, other;
-    if (stat(from, &one) == 0 && stat(to, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+    if (stat(from, &one) == 0 && stat(to, &other) == 0 && one.st_dev == other.st_dev &&
+        one.st_ino == other.st_ino)
         return true; // already; rename would do nothing then, and leave `temp`
     const char *temp = file_temp(a, to);
     unlink(temp);
     bool linked = link(from, temp) == 0;
-    bool ok = linked ? rename(temp, to) == 0 || err_errno(e, "'%s' cannot be put in place", to) : copy_file(from, to, a, e);
+    bool ok = linked ? rename(temp, to) == 0 || err_errno(e, "'%s' cannot be put in place", to)
+                     : copy_file(from, to, a, e);
     file_discard(temp);
     return ok;
 }
 
-// Rotation: the keep_top_k best of the epoch files by the monitored value, which each holds as its own state (the newest without
-// evaluation).
+// Rotation: the keep_top_k best of the epoch files by the monitored value, which each holds as its
+// own state (the newest without evaluation).
 
 typedef struct kept {
     const char *path;
@@ -71,7 +76,9 @@ static double rank_of(const trainer *t, const char *path, arena *a)
     double rank = -INFINITY;
     if (k && k->has_state) {
         double value = k->state.value;
-        rank = !t->s.val.batches || isnan(value) ? (double)k->state.step : metrics_higher_is_better(t->o->monitor) ? value : -value;
+        rank = !t->s.val.batches || isnan(value)         ? (double)k->state.step
+               : metrics_higher_is_better(t->o->monitor) ? value
+                                                         : -value;
     }
     checkpoint_close(k);
     return rank;
@@ -85,7 +92,8 @@ static void rotate(const trainer *t, arena *a)
         return;
     kept *all = NEW(a, kept, n);
     for (size_t i = 0; i < n; i++)
-        all[i] = (kept){list[n - 1 - i], rank_of(t, list[n - 1 - i], a)}; // newest first: of equals the newer stays
+        // newest first: of equals the newer stays
+        all[i] = (kept){list[n - 1 - i], rank_of(t, list[n - 1 - i], a)};
     qsort(all, n, sizeof *all, by_rank);
     for (size_t i = (size_t)t->o->keep_top_k; i < n; i++)
         unlink(all[i].path);
@@ -104,7 +112,8 @@ static bool name_copies(const trainer *t, bool best, bool epoch_end, arena *a, e
     return true;
 }
 
-// A disk that failed once is asked once more (a network that came back, room that another job gave up), since days of work hang on it.
+// A disk that failed once is asked once more (a network that came back, room that another job gave
+// up), since days of work hang on it.
 static bool write_last(trainer *t, const char *last, err *e)
 {
     checkpoint_content c = {t->o->model, t->s.config, &t->meta, t->p, &t->state, t->ema};
@@ -121,7 +130,8 @@ static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
     if (!folder_sync(t->folder, e) || (t->events && !events_flush(t->events, e)))
         return false;
     t->state.metrics_bytes = t->folder->metrics_bytes;
-    // a damaged `last`, which the run could not go on from, must not take the place of the one that it went on from
+    // a damaged `last`, which the run could not go on from, must not take the place of the one that
+    // it went on from
     if (t->last_whole && file_exists(last) && !also_named(last, named(t, "previous", a), a, e))
         return false;
     if (!write_last(t, last, e))
@@ -139,8 +149,9 @@ bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e)
     arena_free(&a);
     t->longest_save = fmax(t->longest_save, hw_seconds() - began);
     if (!ok)
-        return err_trail(e, "step %lld could not be saved%s%s%s", (long long)t->state.step, t->saved >= 0 ? " ('" : "",
-                         t->saved >= 0 ? t->folder->path : "", t->saved >= 0 ? "' still has the one before)" : "");
+        return err_trail(e, "step %lld could not be saved%s%s%s", (long long)t->state.step,
+                         t->saved >= 0 ? " ('" : "", t->saved >= 0 ? t->folder->path : "",
+                         t->saved >= 0 ? "' still has the one before)" : "");
     return true;
 }
 
@@ -160,23 +171,29 @@ bool trainer_resume(trainer *t, err *e)
     arena a = {.name = "resume"};
     checkpoint *k = checkpoint_open(t->s.resume, &a, e);
     bool ok = k && checkpoint_resume(k, t->p, t->ema, e);
-    if (ok && (strcmp(k->model->name, t->o->model->name) || strcmp(model_sizes(k->model, &a), model_sizes(t->o->model, &a))))
-        ok = err_set(e, ERR_MISMATCH, "'%s' is of %s %s, not %s %s", t->s.resume, k->model->name, model_sizes(k->model, &a),
-                     t->o->model->name, model_sizes(t->o->model, &a));
+    if (ok && (strcmp(k->model->name, t->o->model->name) ||
+               strcmp(model_sizes(k->model, &a), model_sizes(t->o->model, &a))))
+        ok = err_set(e, ERR_MISMATCH, "'%s' is of %s %s, not %s %s", t->s.resume, k->model->name,
+                     model_sizes(k->model, &a), t->o->model->name, model_sizes(t->o->model, &a));
     for (int i = 0; ok && i < k->meta.n; i++)
         if (str_starts(k->meta.keys[i], "adapter"))
             meta_set(&t->meta, k->meta.keys[i], k->meta.values[i]);
     if (ok && k->state.seed != t->o->seed)
-        ok = err_set(e, ERR_DAMAGED, "'%s' is of seed %lld, and its configuration says %lld; no run wrote that", t->s.resume,
-                     (long long)k->state.seed, (long long)t->o->seed);
+        ok = err_set(e, ERR_DAMAGED,
+                     "'%s' is of seed %lld, and its configuration says %lld; no run wrote that",
+                     t->s.resume, (long long)k->state.seed, (long long)t->o->seed);
     if (ok) {
         t->state = k->state;
         t->saved = k->state.step;
         t->last_whole = !strcmp(path_base(t->s.resume), "last.h5");
         resplit(t);
-        if (t->state.batch < 0 || t->state.batch >= (int64_t)t->s.train.batches || k->state.epoch < 0 || k->state.step < 0)
-            ok = err_set(e, ERR_MISMATCH, "'%s' stands at batch %lld of an epoch; the training data now have %llu: they are not the same",
-                         t->s.resume, (long long)t->state.batch, (unsigned long long)t->s.train.batches);
+        if (t->state.batch < 0 || t->state.batch >= (int64_t)t->s.train.batches ||
+            k->state.epoch < 0 || k->state.step < 0)
+            ok = err_set(e, ERR_MISMATCH,
+                         "'%s' stands at batch %lld of an epoch; the training data now have %llu: "
+                         "they are not the same",
+                         t->s.resume, (long long)t->state.batch,
+                         (unsigned long long)t->s.train.batches);
     }
     checkpoint_close(k);
     arena_free(&a);
@@ -187,30 +204,35 @@ bool trainer_resume(trainer *t, err *e)
 static bool repair_names(trainer *t, err *e)
 {
     arena a = {.name = "resume"};
-    bool epoch_end = t->state.step > 0 && t->state.batch == 0 && t->o->save_every && t->state.epoch % t->o->save_every == 0;
-    bool ok = strcmp(path_base(t->s.resume), "last.h5") || name_copies(t, t->state.best_step == t->state.step, epoch_end, &a, e);
+    bool epoch_end = t->state.step > 0 && t->state.batch == 0 && t->o->save_every &&
+                     t->state.epoch % t->o->save_every == 0;
+    bool ok = strcmp(path_base(t->s.resume), "last.h5") ||
+              name_copies(t, t->state.best_step == t->state.step, epoch_end, &a, e);
     arena_free(&a);
     return ok;
 }
 
 static const char *const step_figures[] = {"loss", "lr", "grad_norm", "samples_per_s"};
 
-// The evaluation of the saved step is still to come, or came and was not saved: TensorBoard forgets the whole step, and is told of its
-// training once more.
+// The evaluation of the saved step is still to come, or came and was not saved: TensorBoard forgets
+// the whole step, and is told of its training once more.
 static bool repeat_events(trainer *t, err *e)
 {
     arena a = {.name = "events"};
     char tag[64], *line = folder_last_metric(t->folder, &a);
     json *j = line ? json_parse(line, strlen(line), NULL) : NULL;
-    bool same = j && json_int(json_get(j, "step"), -1) == t->state.step && !strcmp(json_str(json_get(j, "kind"), ""), "train");
+    bool same = j && json_int(json_get(j, "step"), -1) == t->state.step &&
+                !strcmp(json_str(json_get(j, "kind"), ""), "train");
     bool ok = !same || events_resume(t->events, t->state.step - 1, e);
     for (size_t i = 0; ok && same && i < sizeof step_figures / sizeof *step_figures; i++) {
         snprintf(tag, sizeof tag, "train/%s", step_figures[i]);
-        ok = events_scalar(t->events, t->state.step, tag, json_num(json_get(j, step_figures[i]), NAN), e);
+        ok = events_scalar(t->events, t->state.step, tag,
+                           json_num(json_get(j, step_figures[i]), NAN), e);
     }
     json_free(j);
     arena_free(&a);
-    return ok && (!same || events_resume(t->events, t->state.step, e)) && events_flush(t->events, e);
+    return ok && (!same || events_resume(t->events, t->state.step, e)) &&
+           events_flush(t->events, e);
 }
 
 bool trainer_attach(trainer *t, folder *f, err *e)
@@ -221,7 +243,8 @@ bool trainer_attach(trainer *t, folder *f, err *e)
     if (!t->o->tensorboard)
         return true;
     t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
-    return t->events && (!t->s.resume || t->state.evaluated == t->state.step || repeat_events(t, e));
+    return t->events &&
+           (!t->s.resume || t->state.evaluated == t->state.step || repeat_events(t, e));
 }
 
 // Metrics
@@ -257,10 +280,12 @@ bool trainer_log_step(trainer *t, err *e)
 {
     checkpoint_state *st = &t->state;
     double loss = st->log_weight > 0 ? st->log_loss / st->log_weight : NAN;
-    double seconds = t->step_seconds - t->log_seconds, rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
+    double seconds = t->step_seconds - t->log_seconds,
+           rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
     double share = seconds > 0 ? (t->wait_seconds - t->log_wait) / seconds : 0;
     st->log_loss = st->log_weight = 0;
-    t->log_seconds = t->step_seconds, t->log_wait = t->wait_seconds, t->log_samples = t->timed_samples;
+    t->log_seconds = t->step_seconds, t->log_wait = t->wait_seconds,
+    t->log_samples = t->timed_samples;
     if (!t->folder)
         return true;
     char *line = t->folder->line;
@@ -271,12 +296,14 @@ bool trainer_log_step(trainer *t, err *e)
     n = add(line, size, n, "lr", round_lr(t->lr));
     n = add(line, size, n, "grad_norm", t->norm);
     n = add(line, size, n, "samples", (double)st->samples);
-    n = add(line, size, n, "seconds", st->seconds); // wall clock stands last: what lies before it is the same in every run of a seed
+    // wall clock stands last: what lies before it is the same in every run of a seed
+    n = add(line, size, n, "seconds", st->seconds);
     n = add(line, size, n, "samples_per_s", rate);
     n = add(line, size, n, "wait_share", share);
     line[n++] = '}';
-    return folder_metric(t->folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) && to_events(t, "train/lr", t->lr, e) &&
-           to_events(t, "train/grad_norm", t->norm, e) && to_events(t, "train/samples_per_s", rate, e) &&
+    return folder_metric(t->folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) &&
+           to_events(t, "train/lr", t->lr, e) && to_events(t, "train/grad_norm", t->norm, e) &&
+           to_events(t, "train/samples_per_s", rate, e) &&
            (!t->events || events_flush(t->events, e));
 }
 
@@ -287,7 +314,11 @@ static int add_confusion(char *line, size_t size, int n, const metrics_result *r
     n += snprintf(line + n, size - (size_t)n, ", \"confusion\": [");
     for (int i = 0; i < r->classes; i++) {
         for (int j = 0; j < r->classes; j++)
-            n += snprintf(line + n, size - (size_t)n, "%s%lld", j ? ", " : i ? "], [" : "[", (long long)r->confusion[i * r->classes + j]);
+            n += snprintf(line + n, size - (size_t)n, "%s%lld",
+                          j   ? ", "
+                          : i ? "], ["
+                              : "[",
+                          (long long)r->confusion[i * r->classes + j]);
     }
     return n + snprintf(line + n, size - (size_t)n, "]]");
 }
@@ -308,16 +339,19 @@ static int add_baseline(const trainer *t, char *line, size_t size, int n)
         return n;
     metrics_result r = metrics_close(t->eval->constant);
     add_figures(figures, sizeof figures, 0, &r);
-    return n + snprintf(line + n, size - (size_t)n, ", \"baseline\": {%s}", figures + strspn(figures, ", "));
+    return n + snprintf(line + n, size - (size_t)n, ", \"baseline\": {%s}",
+                        figures + strspn(figures, ", "));
 }
 
 bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
 {
     metrics_figure f;
     char text[256];
-    int said = snprintf(text, sizeof text, "step %lld, epoch %.4g: validation", (long long)t->state.step, epochs_done(t));
+    int said = snprintf(text, sizeof text, "step %lld, epoch %.4g: validation",
+                        (long long)t->state.step, epochs_done(t));
     for (int i = 0; (f = metrics_at(r, i)).name; i++)
-        said += snprintf(text + said, sizeof text - (size_t)said, "%s %s %.4f", i ? "," : "", f.name, f.value);
+        said += snprintf(text + said, sizeof text - (size_t)said, "%s %s %.4f", i ? "," : "",
+                         f.name, f.value);
     log_say(t->folder ? &t->folder->sink : t->s.env->log, LOG_INFO, "%s%s", text,
             t->state.best_step == t->state.step ? " (best so far)" : "");
     if (!t->folder)
@@ -354,10 +388,13 @@ void trainer_write_profile(trainer *t)
     if (!f || !t->folder)
         return;
     if (!profile_steps(f))
-        log_say(&t->folder->sink, LOG_WARN, "no profile: the first %d steps warm up, and there were no more", PROFILE_WARM_UP);
+        log_say(&t->folder->sink, LOG_WARN,
+                "no profile: the first %d steps warm up, and there were no more", PROFILE_WARM_UP);
     else if (!profile_write(f, t->folder->path, &e))
         log_say(&t->folder->sink, LOG_WARN, "no profile: %s", e.text);
     else
-        log_say(&t->folder->sink, LOG_INFO, "profile: the mean of %d steps in %s/profile.txt; open trace.json beside it in ui.perfetto.dev",
+        log_say(&t->folder->sink, LOG_INFO,
+                "profile: the mean of %d steps in %s/profile.txt; open trace.json beside it in "
+                "ui.perfetto.dev",
                 profile_steps(f), t->folder->path);
 }

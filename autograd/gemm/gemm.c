@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm.c: which library multiplies, and how a product is shared out.
 //
-// C is cut into a grid of slabs, one a thread, each one serial call. A slab packs its own rows of A and its own columns of B, so a grid
-// with more rows packs B more often and one with more columns A: the grid with the least work in its largest slab wins, packing counted. K
-// is never cut: each element of C is summed in the order that the library has for one thread (Goto and van de Geijn 2008, section 4, for
-// the layers; BLIS' "multithreading" page for the choice between them).
+// C is cut into a grid of slabs, one a thread, each one serial call. A slab packs its own rows of A
+// and its own columns of B, so a grid with more rows packs B more often and one with more columns
+// A: the grid with the least work in its largest slab wins, packing counted. K is never cut: each
+// element of C is summed in the order that the library has for one thread (Goto and van de Geijn
+// 2008, section 4, for the layers; BLIS' "multithreading" page for the choice between them).
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,8 @@ static gemm_ways ways;
 static bool mixed; // some kinds go by `ways`
 static gemm_times *watched;
 
-// oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as good wherever it does.
+// oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as
+// good wherever it does.
 static gemm_backend faster_here(void)
 {
 #if defined(__APPLE__)
@@ -72,7 +74,8 @@ static bool choose_forced(err *e)
             atomic_store(&chosen, i);
             return true;
         }
-    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to %s, or leave it unset", name, NAMES);
+    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to %s, or leave it unset", name,
+                   NAMES);
 }
 
 bool gemm_choose(err *e)
@@ -96,7 +99,8 @@ static bool reserve(gemm_backend b, int count, err *e)
     if (!room_for(l->need(count)))
         return room_refuse(e, l->name, l->need(count));
     if (!l->reserve(count) && room_read().name)
-        return err_set(e, ERR_MEMORY, "this build of %s cannot be kept within %s; unset that limit", l->name, room_read().name);
+        return err_set(e, ERR_MEMORY, "this build of %s cannot be kept within %s; unset that limit",
+                       l->name, room_read().name);
     return true;
 }
 
@@ -123,8 +127,10 @@ bool gemm_open(const env *v, err *e)
         return false;
     atomic_store(&chosen, (int)least);
     char needed[32], leaves[32];
-    log_say(v->log, LOG_WARN, "products by %s: %s would set aside %s of the address space, of which %s leaves %s", libraries[least]->name,
-            libraries[first]->name, str_human_bytes(need, needed), room_read().name ? room_read().name : "the system",
+    log_say(v->log, LOG_WARN,
+            "products by %s: %s would set aside %s of the address space, of which %s leaves %s",
+            libraries[least]->name, libraries[first]->name, str_human_bytes(need, needed),
+            room_read().name ? room_read().name : "the system",
             left == UINT64_MAX ? "less" : str_human_bytes(left, leaves));
     return true;
 }
@@ -136,7 +142,8 @@ bool gemm_open_both(const env *v)
         return false;
     gemm_backend other = other_than(gemm_current());
     uint64_t need = libraries[other]->need(count);
-    return !forced() && need <= room_read().left / 4 && room_for(need) && reserve(other, count, NULL);
+    return !forced() && need <= room_read().left / 4 && room_for(need) &&
+           reserve(other, count, NULL);
 }
 
 void gemm_use(const gemm_ways *w)
@@ -203,19 +210,26 @@ bool gemm_open_said(const env *v, const char *said, err *e)
     gemm_ways w;
     bool both;
     if (!read_said(said, &first, &w, &both))
-        return err_set(e, ERR_DAMAGED, "the libraries of its products are '%.200s', which no run says; set KMIDI_GEMM to go on", said);
+        return err_set(e, ERR_DAMAGED,
+                       "the libraries of its products are '%.200s', which no run says; set "
+                       "KMIDI_GEMM to go on",
+                       said);
     if (!gemm_choose(e))
         return false;
     if (forced()) {
         if (both || first != gemm_current())
-            log_say(v->log, LOG_WARN, "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to rounding", said,
-                    libraries[gemm_current()]->name);
+            log_say(v->log, LOG_WARN,
+                    "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to "
+                    "rounding",
+                    said, libraries[gemm_current()]->name);
         return gemm_open(v, e);
     }
     atomic_store(&chosen, (int)first);
     int count = threads_count(v->pool);
     if (!reserve(first, count, e) || (both && !reserve(other_than(first), count, e)))
-        return err_trail(e, "the run multiplied by %.60s; to go on by the other library, with the same numbers to rounding, set KMIDI_GEMM",
+        return err_trail(e,
+                         "the run multiplied by %.60s; to go on by the other library, with the "
+                         "same numbers to rounding, set KMIDI_GEMM",
                          said);
     if (both)
         gemm_use(&w);
@@ -304,7 +318,8 @@ static grid grid_choose(int64_t m, int64_t n, int count, const gemm_library *l)
     double least = (double)m * (double)n + PACK_COST * (double)(m + n);
     for (int rows = 1; rows <= count; rows++)
         if (count % rows == 0) {
-            double pm = (double)largest_part(m, l->tile_m, rows), pn = (double)largest_part(n, l->tile_n, count / rows);
+            double pm = (double)largest_part(m, l->tile_m, rows),
+                   pn = (double)largest_part(n, l->tile_n, count / rows);
             double work = pm * pn + PACK_COST * (pm + pn);
             if (work < least)
                 least = work, best.rows = rows, best.cols = count / rows;
@@ -342,7 +357,8 @@ void gemm_run(const gemm *p, threads *pool, int count)
     threads_run(pool, j.g.rows * j.g.cols, slab, &j);
 }
 
-// From measurements on AVX-512 and AVX2 cores at 3 to 4 GHz; only the proportion to other nodes and to a fork-join matters.
+// From measurements on AVX-512 and AVX2 cores at 3 to 4 GHz; only the proportion to other nodes and
+// to a fork-join matters.
 double gemm_cost(int64_t m, int64_t n, int64_t k)
 {
     double flops_per_ns = gemm_current() == GEMM_ONEDNN ? 200 : 80;
@@ -360,7 +376,15 @@ double gemm_peak(threads *pool, int count)
     float *a = buffer, *b = a + bytes / sizeof *a, *c = b + bytes / sizeof *b;
     for (size_t i = 0; i < 2 * bytes / sizeof *a; i++)
         a[i] = (float)(i % 7) - 3;
-    gemm p = {.m = SIDE, .n = SIDE, .k = SIDE, .a = a, .b = b, .c = c, .lda = SIDE, .ldb = SIDE, .ldc = SIDE};
+    gemm p = {.m = SIDE,
+              .n = SIDE,
+              .k = SIDE,
+              .a = a,
+              .b = b,
+              .c = c,
+              .lda = SIDE,
+              .ldb = SIDE,
+              .ldc = SIDE};
     double best = 1e30, start = hw_seconds();
     for (int i = 0; i < 2 || hw_seconds() - start < 0.25; i++) {
         double t = hw_seconds();

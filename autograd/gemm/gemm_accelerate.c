@@ -18,8 +18,8 @@
 #include "autograd/gemm/gemm_library.h"
 
 enum { ROW_MAJOR = 101, AS_IT_IS = 111, TRANSPOSED = 112, SINGLE_THREADED = 1 };
-typedef void sgemm_fn(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
-                      float beta, float *c, int ldc);
+typedef void sgemm_fn(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a,
+                      int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
 static struct {
     sgemm_fn *sgemm;
@@ -30,7 +30,8 @@ static struct {
 static void load(void)
 {
     setenv("VECLIB_MAXIMUM_THREADS", "1", 0);
-    void *library = dlopen("/System/Library/Frameworks/Accelerate.framework/Accelerate", RTLD_NOW | RTLD_LOCAL);
+    void *library =
+        dlopen("/System/Library/Frameworks/Accelerate.framework/Accelerate", RTLD_NOW | RTLD_LOCAL);
     void *sgemm = library ? dlsym(library, "cblas_sgemm") : NULL;
     if (!sgemm) {
         const char *why = dlerror();
@@ -65,12 +66,14 @@ static bool accelerate_reserve(int count)
 static void accelerate_serial(const gemm *p)
 {
     static _Thread_local bool told;
-    CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX && p->ldb <= INT_MAX && p->ldc <= INT_MAX);
+    CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX &&
+          p->ldb <= INT_MAX && p->ldc <= INT_MAX);
     if (!told && lib.set_threading)
         lib.set_threading(SINGLE_THREADED);
     told = true;
-    lib.sgemm(ROW_MAJOR, p->ta ? TRANSPOSED : AS_IT_IS, p->tb ? TRANSPOSED : AS_IT_IS, (int)p->m, (int)p->n, (int)p->k, 1.0f, p->a,
-              (int)p->lda, p->b, (int)p->ldb, p->beta, p->c, (int)p->ldc);
+    lib.sgemm(ROW_MAJOR, p->ta ? TRANSPOSED : AS_IT_IS, p->tb ? TRANSPOSED : AS_IT_IS, (int)p->m,
+              (int)p->n, (int)p->k, 1.0f, p->a, (int)p->lda, p->b, (int)p->ldb, p->beta, p->c,
+              (int)p->ldc);
 }
 
 static void accelerate_describe(char *out, size_t size)

@@ -29,13 +29,15 @@ bool gemm_bf16_choose(err *e)
         atomic_store(&chosen, gemm_bf16_native() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN);
     else if (!strcmp(name, "onednn") && !gemm_bf16_emulated())
         return err_set(e, ERR_USAGE,
-                       "KMIDI_BF16 is onednn, which multiplies bf16 on CPUs with AVX-512 alone; set it to widen, or leave it unset");
+                       "KMIDI_BF16 is onednn, which multiplies bf16 on CPUs with AVX-512 alone; "
+                       "set it to widen, or leave it unset");
     else if (!strcmp(name, "onednn"))
         atomic_store(&chosen, GEMM_BF16_ONEDNN | FORCED);
     else if (!strcmp(name, "widen"))
         atomic_store(&chosen, GEMM_BF16_WIDEN | FORCED);
     else
-        return err_set(e, ERR_USAGE, "KMIDI_BF16 is '%s'; set it to onednn or widen, or leave it unset", name);
+        return err_set(e, ERR_USAGE,
+                       "KMIDI_BF16 is '%s'; set it to onednn or widen, or leave it unset", name);
     return true;
 }
 

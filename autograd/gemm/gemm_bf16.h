@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_bf16.h: products of matrices of bf16, or of bf16x2 (graph.h), summed in f32.
 //
-// oneDNN computes them where the CPU has AMX or AVX512-BF16. Elsewhere both matrices are widened to f32, which is exact, and multiplied
-// as any others are (gemm.h): the same numbers up to the order of summation. KMIDI_BF16=onednn|widen forces one (oneDNN emulates bf16 on
-// other CPUs with AVX-512: for tests, it is slow).
+// oneDNN computes them where the CPU has AMX or AVX512-BF16. Elsewhere both matrices are widened to
+// f32, which is exact, and multiplied as any others are (gemm.h): the same numbers up to the order
+// of summation. KMIDI_BF16=onednn|widen forces one (oneDNN emulates bf16 on other CPUs with
+// AVX-512: for tests, it is slow).
 //
-// Of bf16x2 three products are summed, low x high + high x low + high x high: oneMKL's FLOAT_TO_BF16X3. What is left out, low x low, is
-// 2^-16 of it.
+// Of bf16x2 three products are summed, low x high + high x low + high x high: oneMKL's
+// FLOAT_TO_BF16X3. What is left out, low x low, is 2^-16 of it.
 #ifndef KMIDI_AUTOGRAD_GEMM_BF16_H
 #define KMIDI_AUTOGRAD_GEMM_BF16_H
 
@@ -28,13 +29,17 @@ typedef struct gemm_bf16 {
 typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way;
 bool gemm_bf16_choose(err *e) MUST_CHECK; // reads KMIDI_BF16; called by gemm_choose
 gemm_bf16_way gemm_bf16_current(void);
-bool gemm_bf16_forced(void);                            // KMIDI_BF16 named it
-bool gemm_bf16_emulated(void);                          // oneDNN can, if slowly: any CPU with AVX-512
-bool gemm_bf16_native(void);                            // this CPU multiplies bf16
-void gemm_bf16_serial(const gemm_bf16 *p);              // GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
-double gemm_bf16_cost(int64_t m, int64_t n, int64_t k); // nanoseconds on one thread of one product, estimate
+bool gemm_bf16_forced(void); // KMIDI_BF16 named it
+// oneDNN can, if slowly: any CPU with AVX-512
+bool gemm_bf16_emulated(void);
+bool gemm_bf16_native(void); // this CPU multiplies bf16
+// GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
+void gemm_bf16_serial(const gemm_bf16 *p);
+// nanoseconds on one thread of one product, estimate
+double gemm_bf16_cost(int64_t m, int64_t n, int64_t k);
 
-// Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k count. GEMM_BF16_ONEDNN.
+// Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k
+// count. GEMM_BF16_ONEDNN.
 bool gemm_bf16x3_faster(const gemm *sizes);
 
 #endif

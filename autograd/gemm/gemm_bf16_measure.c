@@ -7,11 +7,13 @@
 #include "base/hw.h"
 
 enum {
-    MEASURED_MOST = 1 << 26, // multiply-adds: a larger product is measured on a part of it, a millisecond or two
+    // multiply-adds: a larger product is measured on a part of it, a millisecond or two
+    MEASURED_MOST = 1 << 26,
     TIMES = 3
 };
 
-// The share of f32's time that three products may take: what is left goes into splitting both matrices.
+// The share of f32's time that three products may take: what is left goes into splitting both
+// matrices.
 #define SHARE_MOST 0.8
 
 typedef void product_fn(const void *p);
@@ -46,7 +48,8 @@ static void cut(int64_t mnk[3])
     }
 }
 
-// One buffer of zeros serves as every matrix that is read: their speed does not depend on what is in them.
+// One buffer of zeros serves as every matrix that is read: their speed does not depend on what is
+// in them.
 bool gemm_bf16x3_faster(const gemm *sizes)
 {
     int64_t mnk[3] = {sizes->m, sizes->n, sizes->k};
@@ -57,10 +60,26 @@ bool gemm_bf16x3_faster(const gemm *sizes)
     if (!a)
         return false;
     memset(a, 0, bytes); // pages that no one has written are all one page
-    gemm one = {.ta = sizes->ta, .tb = sizes->tb, .m = m, .n = n, .k = k, .a = a, .b = a + read, .c = a + 2 * read};
+    gemm one = {.ta = sizes->ta,
+                .tb = sizes->tb,
+                .m = m,
+                .n = n,
+                .k = k,
+                .a = a,
+                .b = a + read,
+                .c = a + 2 * read};
     one.lda = one.ta ? m : k, one.ldb = one.tb ? k : n, one.ldc = n;
-    gemm_bf16 three = {.ta = one.ta, .tb = one.tb, .m = m, .n = n, .k = k, .lda = one.lda, .ldb = one.ldb, .c = one.c, .ldc = n};
-    three.a = (const bf16 *)one.a, three.b = (const bf16 *)one.b, three.a_low = m * k, three.b_low = k * n;
+    gemm_bf16 three = {.ta = one.ta,
+                       .tb = one.tb,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .lda = one.lda,
+                       .ldb = one.ldb,
+                       .c = one.c,
+                       .ldc = n};
+    three.a = (const bf16 *)one.a, three.b = (const bf16 *)one.b, three.a_low = m * k,
+    three.b_low = k * n;
     bool faster = fastest(in_three, &three) < SHARE_MOST * fastest(in_f32, &one);
     base_pages_free(a, bytes);
     return faster;

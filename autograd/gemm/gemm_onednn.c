@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_onednn.c: oneDNN's sgemm (https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html, dnnl_sgemm of dnnl.h).
 //
-// The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP would give to a parallel region of the
-// caller, so each of our threads says "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this
-// CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call and given
-// back at its end, the same sizes in every step: the only memory that a training step takes, and it does not grow.
+// The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP
+// would give to a parallel region of the caller, so each of our threads says "one" before its call:
+// an OpenMP setting of the calling thread, not of the process. Code for this CPU is generated at
+// the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in
+// a call and given back at its end, the same sizes in every step: the only memory that a training
+// step takes, and it does not grow.
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
@@ -15,21 +17,23 @@
 #include "autograd/gemm/gemm_library.h"
 #include "base/arena.h"
 
-// Of address space: its generated code and tables; what a thread packs into, and the C library's heap for it.
+// Of address space: its generated code and tables; what a thread packs into, and the C library's
+// heap for it.
 static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
 
 static void product(const gemm *p)
 {
-    dnnl_status_t s =
-        dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a, p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
+    dnnl_status_t s = dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a,
+                                 p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
     if (s == dnnl_out_of_memory)
         base_checked(NULL, THREAD_BYTES);
     CHECK(s == dnnl_success);
 }
 
-// A transposed A is packed a few of our columns at a time. Where its rows are a multiple of 4 KiB apart, all those pieces fall into the
-// same cache set and every line is read several times: 195 GFLOP/s of 252 on a Zen 5 core. Copied first to rows that lie otherwise: 225. At
-// 2 KiB, of either side, it is as bad on a Cascade Lake core: 79 GFLOP/s, copied 110.
+// A transposed A is packed a few of our columns at a time. Where its rows are a multiple of 4 KiB
+// apart, all those pieces fall into the same cache set and every line is read several times: 195
+// GFLOP/s of 252 on a Zen 5 core. Copied first to rows that lie otherwise: 225. At 2 KiB, of either
+// side, it is as bad on a Cascade Lake core: 79 GFLOP/s, copied 110.
 enum { BAD_STRIDE = 512, COPY_M = 128, COPY_K = 512, COPY_LD = COPY_M + 16 };
 
 static void product_by_copies(const gemm *p)
@@ -50,8 +54,8 @@ static void product_by_copies(const gemm *p)
         }
 }
 
-// Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name: <omp.h> is not there with every compiler,
-// and Homebrew's oneDNN is built without one.
+// Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name:
+// <omp.h> is not there with every compiler, and Homebrew's oneDNN is built without one.
 static void (*set_threads)(int n);
 
 static void find_openmp(void)
@@ -88,7 +92,8 @@ static uint64_t onednn_need(int count)
     return CODE_BYTES + (uint64_t)count * THREAD_BYTES;
 }
 
-// Its code is made with the first products of each kind, and an exception out of that ends the process: so here, where there is room.
+// Its code is made with the first products of each kind, and an exception out of that ends the
+// process: so here, where there is room.
 static bool onednn_reserve(int count)
 {
     enum { SIDE = 64 };
@@ -138,8 +143,9 @@ const gemm_library gemm_library_onednn = {
 };
 
 // --- bf16 -------------------------------------------------------------------------------------
-// oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the thread that made it, and it remembers how
-// many threads it had. A thread's list goes when the thread does.
+// oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the
+// thread that made it, and it remembers how many threads it had. A thread's list goes when the
+// thread does.
 
 typedef struct matmul_shape {
     dnnl_dims_t a, b, c; // sizes
@@ -173,7 +179,8 @@ static void thread_ends(void *arg)
     for (matmul_made *m = t->first, *next; m; m = next) {
         next = m->next;
         must(dnnl_primitive_destroy(m->primitive));
-        must(dnnl_memory_destroy(m->a)), must(dnnl_memory_destroy(m->b)), must(dnnl_memory_destroy(m->c));
+        must(dnnl_memory_destroy(m->a)), must(dnnl_memory_destroy(m->b)),
+            must(dnnl_memory_destroy(m->c));
         free(m);
     }
     must(dnnl_stream_destroy(t->stream));
@@ -199,7 +206,8 @@ static matmul_thread *this_thread(void)
     return t;
 }
 
-static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step, dnnl_data_type_t type)
+static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step,
+                                 dnnl_data_type_t type)
 {
     dnnl_memory_desc_t d;
     must(dnnl_memory_desc_init_by_strides(&d, 2, size, type, step));
@@ -208,7 +216,8 @@ static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step,
 
 static matmul_made *make_matmul(const matmul_shape *s)
 {
-    dnnl_memory_desc_t a = matrix(s->a, s->a_step, dnnl_bf16), b = matrix(s->b, s->b_step, dnnl_bf16),
+    dnnl_memory_desc_t a = matrix(s->a, s->a_step, dnnl_bf16),
+                       b = matrix(s->b, s->b_step, dnnl_bf16),
                        c = matrix(s->c, s->c_step, dnnl_f32);
     dnnl_matmul_desc_t d;
     dnnl_post_ops_t sum;
@@ -220,12 +229,15 @@ static matmul_made *make_matmul(const matmul_shape *s)
     must(dnnl_matmul_desc_init(&d, &a, &b, NULL, &c));
     must(dnnl_primitive_attr_create(&attr)), must(dnnl_post_ops_create(&sum));
     if (s->add)
-        must(dnnl_post_ops_append_sum(sum, 1.0f)), must(dnnl_primitive_attr_set_post_ops(attr, sum));
+        must(dnnl_post_ops_append_sum(sum, 1.0f)),
+            must(dnnl_primitive_attr_set_post_ops(attr, sum));
     must(dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL));
     must(dnnl_primitive_create(&m->primitive, pd));
-    must(dnnl_memory_create(&m->a, &a, engine, DNNL_MEMORY_NONE)), must(dnnl_memory_create(&m->b, &b, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&m->a, &a, engine, DNNL_MEMORY_NONE)),
+        must(dnnl_memory_create(&m->b, &b, engine, DNNL_MEMORY_NONE));
     must(dnnl_memory_create(&m->c, &c, engine, DNNL_MEMORY_NONE));
-    must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)), must(dnnl_primitive_attr_destroy(attr));
+    must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)),
+        must(dnnl_primitive_attr_destroy(attr));
     return m;
 }
 
@@ -250,7 +262,8 @@ void gemm_onednn_bf16(const gemm_bf16 *p)
     one_thread();
     matmul_thread *t = this_thread();
     const matmul_made *m = find_matmul(t, &s);
-    must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)), must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
+    must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)),
+        must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
     must(dnnl_memory_set_data_handle(m->c, p->c));
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}};
     must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));

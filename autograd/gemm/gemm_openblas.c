@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_openblas.c: OpenBLAS' sgemm (https://github.com/OpenMathLib/OpenBLAS/wiki/Faq, "multi-threaded applications").
 //
-// The only file that knows OpenBLAS. It is opened when it is wanted, not linked: as it is loaded it starts a thread for each core but one,
-// each with 128 MiB to pack into, and where a limit (ulimit -v, -d) refuses those it asks again for ever, in `kmidi help` too. Told before
-// that there is one thread, it starts none. Then each thread of ours that is in a product takes one such buffer, of which it touches what
-// it packs; they stay mapped for the life of the process. So all are taken when the library is chosen (openblas_reserve), after it was
-// seen that there is room. It chooses its kernels when it is loaded, from a list of CPUs as old as the library: one that it does not know
-// gets those of an older one (OPENBLAS_CORETYPE in the environment overrides).
+// The only file that knows OpenBLAS. It is opened when it is wanted, not linked: as it is loaded it
+// starts a thread for each core but one, each with 128 MiB to pack into, and where a limit (ulimit
+// -v, -d) refuses those it asks again for ever, in `kmidi help` too. Told before that there is one
+// thread, it starts none. Then each thread of ours that is in a product takes one such buffer, of
+// which it touches what it packs; they stay mapped for the life of the process. So all are taken
+// when the library is chosen (openblas_reserve), after it was seen that there is room. It chooses
+// its kernels when it is loaded, from a list of CPUs as old as the library: one that it does not
+// know gets those of an older one (OPENBLAS_CORETYPE in the environment overrides).
 #include <cblas.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -37,7 +39,8 @@ static void *open_library(void)
 #ifdef __APPLE__
         "libopenblas.dylib", KMIDI_OPENBLAS "/libopenblas.dylib"
 #else
-        "libopenblas.so.0", "libopenblas.so", KMIDI_OPENBLAS "/libopenblas.so.0", KMIDI_OPENBLAS "/libopenblas.so"
+        "libopenblas.so.0", "libopenblas.so", KMIDI_OPENBLAS "/libopenblas.so.0",
+        KMIDI_OPENBLAS "/libopenblas.so"
 #endif
     };
     void *found = NULL;
@@ -71,9 +74,11 @@ static void load(void)
         unsetenv(variable);
     free(before);
     if (!library || !find(library, "openblas_set_num_threads", &lib.set_num_threads) ||
-        !find(library, "openblas_get_config", &lib.get_config) || !find(library, "openblas_get_corename", &lib.get_corename))
+        !find(library, "openblas_get_config", &lib.get_config) ||
+        !find(library, "openblas_get_corename", &lib.get_corename))
         return;
-    if (!find(library, "blas_memory_alloc", &lib.take) || !find(library, "blas_memory_free", &lib.give))
+    if (!find(library, "blas_memory_alloc", &lib.take) ||
+        !find(library, "blas_memory_free", &lib.give))
         lib.take = NULL;
     lib.set_num_threads(1); // of one that was loaded before
     find(library, "cblas_sgemm", &lib.sgemm);
@@ -105,9 +110,11 @@ static bool openblas_reserve(int count)
 
 static void openblas_serial(const gemm *p)
 {
-    CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX && p->ldb <= INT_MAX && p->ldc <= INT_MAX);
-    lib.sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
-              (blasint)p->k, 1.0f, p->a, (blasint)p->lda, p->b, (blasint)p->ldb, p->beta, p->c, (blasint)p->ldc);
+    CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX &&
+          p->ldb <= INT_MAX && p->ldc <= INT_MAX);
+    lib.sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
+              (blasint)p->m, (blasint)p->n, (blasint)p->k, 1.0f, p->a, (blasint)p->lda, p->b,
+              (blasint)p->ldb, p->beta, p->c, (blasint)p->ldc);
 }
 
 static void openblas_describe(char *out, size_t size)

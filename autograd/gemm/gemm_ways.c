@@ -7,7 +7,8 @@
 
 #include "base/str.h"
 
-// Skinny, small, middling, large: below 16, 64, 256, and more. Packing dominates the first, the inner kernel the last.
+// Skinny, small, middling, large: below 16, 64, 256, and more. Packing dominates the first, the
+// inner kernel the last.
 static int range_of(int64_t n)
 {
     return n < 16 ? 0 : n < 64 ? 1 : n < 256 ? 2 : 3;
@@ -16,14 +17,16 @@ static int range_of(int64_t n)
 int gemm_kind(const gemm *p)
 {
     int turned = 2 * p->ta + p->tb;
-    return ((turned * GEMM_RANGES + range_of(p->m)) * GEMM_RANGES + range_of(p->n)) * GEMM_RANGES + range_of(p->k);
+    return ((turned * GEMM_RANGES + range_of(p->m)) * GEMM_RANGES + range_of(p->n)) * GEMM_RANGES +
+           range_of(p->k);
 }
 
 const char *gemm_kind_name(int kind, char out[16])
 {
     int turned = kind / (GEMM_RANGES * GEMM_RANGES * GEMM_RANGES);
-    snprintf(out, 16, "%c%c%d%d%d", turned & 2 ? 't' : 'n', turned & 1 ? 't' : 'n', kind / (GEMM_RANGES * GEMM_RANGES) % GEMM_RANGES,
-             kind / GEMM_RANGES % GEMM_RANGES, kind % GEMM_RANGES);
+    snprintf(out, 16, "%c%c%d%d%d", turned & 2 ? 't' : 'n', turned & 1 ? 't' : 'n',
+             kind / (GEMM_RANGES * GEMM_RANGES) % GEMM_RANGES, kind / GEMM_RANGES % GEMM_RANGES,
+             kind % GEMM_RANGES);
     return out;
 }
 
@@ -58,7 +61,8 @@ const char *gemm_said(arena *a)
     strbuf_printf(&text, "%s", gemm_backend_name(gemm_current()));
     for (int i = 0; i < GEMM_KINDS; i++)
         if (w->of[i] != GEMM_OPEN && w->of[i] != (signed char)gemm_current())
-            strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind), gemm_backend_name((gemm_backend)w->of[i]));
+            strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind),
+                          gemm_backend_name((gemm_backend)w->of[i]));
     const char *said = arena_strdup(a, text.s);
     strbuf_free(&text);
     return said;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// act: an activation as a node of its own (torch.relu, tanh, sigmoid, nn.functional.gelu with approximate='none').
+// act: an activation as a node of its own (torch.relu, tanh, sigmoid, nn.functional.gelu with
+// approximate='none').
 //     dx = d * act'(x), by act_back: from the output, and from the input for gelu.
-// Formulas: activation.h. linear fuses the others; a node of its own is what gelu and a bare activation need.
+// Formulas: activation.h. linear fuses the others; a node of its own is what gelu and a bare
+// activation need.
 #include "autograd/ops/activation.h"
 
 static activation act_of(const node *n)
@@ -27,10 +29,12 @@ static void forward(const call *c)
 static void reference(const call *c)
 {
     for (int64_t i = 0; i < shape_count(c->n->out[0]->shape); i++)
-        ((float *)c->out[0])[i] = (float)activation_exact(act_of(c->n), ((const float *)c->in[0])[i]);
+        ((float *)c->out[0])[i] =
+            (float)activation_exact(act_of(c->n), ((const float *)c->in[0])[i]);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)want;
     din[0] = op_act_back(g, act_of(n) == ACT_GELU ? n->in[0] : n->out[0], dout[0], act_of(n));
@@ -39,23 +43,30 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 // Opset 17 has no Gelu: 0.5 x (1 + erf(x / sqrt 2)).
 static void emit_gelu(const node *n, emitter *m)
 {
-    const char *x = emit_in(m, n, 0), *scaled = emit_fresh(m, "gelu"), *e = emit_fresh(m, "gelu"), *one = emit_fresh(m, "gelu");
+    const char *x = emit_in(m, n, 0), *scaled = emit_fresh(m, "gelu"), *e = emit_fresh(m, "gelu"),
+               *one = emit_fresh(m, "gelu");
     const char *half = emit_fresh(m, "gelu");
     const float sqrt_half = SQRT_HALF, unit = 1.0f, a_half = 0.5f;
-    emit_node(m, "Mul", 2, (const char *[]){x, emit_f32(m, 0, NULL, &sqrt_half)}, 1, &scaled, 0, NULL);
+    emit_node(m, "Mul", 2, (const char *[]){x, emit_f32(m, 0, NULL, &sqrt_half)}, 1, &scaled, 0,
+              NULL);
     emit_node(m, "Erf", 1, &scaled, 1, &e, 0, NULL);
     emit_node(m, "Add", 2, (const char *[]){e, emit_f32(m, 0, NULL, &unit)}, 1, &one, 0, NULL);
     emit_node(m, "Mul", 2, (const char *[]){x, emit_f32(m, 0, NULL, &a_half)}, 1, &half, 0, NULL);
-    emit_node(m, "Mul", 2, (const char *[]){half, one}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    emit_node(m, "Mul", 2, (const char *[]){half, one}, 1, (const char *[]){emit_out(m, n, 0)}, 0,
+              NULL);
 }
 
 static void portable(const node *n, emitter *m)
 {
-    static const char *const names[] = {
-        [ACT_NONE] = "Identity", [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid", [ACT_GELU] = NULL};
+    static const char *const names[] = {[ACT_NONE] = "Identity",
+                                        [ACT_RELU] = "Relu",
+                                        [ACT_TANH] = "Tanh",
+                                        [ACT_SIGMOID] = "Sigmoid",
+                                        [ACT_GELU] = NULL};
     const char *name = names[act_of(n)];
     if (name)
-        emit_node(m, name, 1, (const char *[]){emit_in(m, n, 0)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+        emit_node(m, name, 1, (const char *[]){emit_in(m, n, 0)}, 1,
+                  (const char *[]){emit_out(m, n, 0)}, 0, NULL);
     else
         emit_gelu(n, m);
 }
@@ -76,13 +87,18 @@ static tensor *build_gelu(graph *g, tensor *const in[])
 {
     return op_act(g, in[0], ACT_GELU);
 }
-#define WIDE(r, ...)                                                                                                                       \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 5.0f                                                                       \
+#define WIDE(r, ...)                                                                               \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 5.0f                               \
     }
 static const op_sample samples[] = {
     // A kink: a small step keeps the two sides of a difference on one side of it.
-    {.what = "relu", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_relu, .step = 1e-3f, .tolerance = 5e-3f},
+    {.what = "relu",
+     .n = 1,
+     .in = {WIDE(2, 5, 7)},
+     .build = build_relu,
+     .step = 1e-3f,
+     .tolerance = 5e-3f},
     {.what = "tanh", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_tanh},
     {.what = "sigmoid", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_sigmoid},
     {.what = "gelu", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_gelu},
@@ -110,6 +126,7 @@ const op_def VARIANT(op_act) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_act(graph *g, tensor *x, activation act)
 {
-    return graph_add(g, OP_act, &(activation_attrs){act}, sizeof(activation_attrs), 1, (tensor *[]){x});
+    return graph_add(g, OP_act, &(activation_attrs){act}, sizeof(activation_attrs), 1,
+                     (tensor *[]){x});
 }
 #endif

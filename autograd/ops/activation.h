@@ -20,24 +20,25 @@ typedef struct activation_attrs {
     activation act;
 } activation_attrs;
 
-// A function over n numbers with an optional bias, so that a layer's bias and activation are one pass over the product.
-// y may be x. Templates by always-inlined functions: each has its own loop without a test inside.
-#define ACTIVATION_LOOPS(name, x_, value)                                                                                                  \
-    static void activate_##name(float *y, const float *x, const float *bias, int64_t n)                                                    \
-    {                                                                                                                                      \
-        if (bias) {                                                                                                                        \
-            INDEPENDENT                                                                                                                    \
-            for (int64_t i = 0; i < n; i++) {                                                                                              \
-                float x_ = x[i] + bias[i];                                                                                                 \
-                y[i] = value;                                                                                                              \
-            }                                                                                                                              \
-            return;                                                                                                                        \
-        }                                                                                                                                  \
-        INDEPENDENT                                                                                                                        \
-        for (int64_t i = 0; i < n; i++) {                                                                                                  \
-            float x_ = x[i];                                                                                                               \
-            y[i] = value;                                                                                                                  \
-        }                                                                                                                                  \
+// A function over n numbers with an optional bias, so that a layer's bias and activation are one
+// pass over the product. y may be x. Templates by always-inlined functions: each has its own loop
+// without a test inside.
+#define ACTIVATION_LOOPS(name, x_, value)                                                          \
+    static void activate_##name(float *y, const float *x, const float *bias, int64_t n)            \
+    {                                                                                              \
+        if (bias) {                                                                                \
+            INDEPENDENT                                                                            \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                float x_ = x[i] + bias[i];                                                         \
+                y[i] = value;                                                                      \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+        INDEPENDENT                                                                                \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            float x_ = x[i];                                                                       \
+            y[i] = value;                                                                          \
+        }                                                                                          \
     }
 
 ACTIVATION_LOOPS(none, v, v)
@@ -68,7 +69,11 @@ static inline double activation_exact(activation act, double x)
 // About how many nanoseconds an element takes on one thread.
 static inline double activation_cost(activation act)
 {
-    static const double ns[] = {[ACT_NONE] = 0.1, [ACT_RELU] = 0.1, [ACT_TANH] = 0.8, [ACT_SIGMOID] = 0.6, [ACT_GELU] = 0.8};
+    static const double ns[] = {[ACT_NONE] = 0.1,
+                                [ACT_RELU] = 0.1,
+                                [ACT_TANH] = 0.8,
+                                [ACT_SIGMOID] = 0.6,
+                                [ACT_GELU] = 0.8};
     return ns[act];
 }
 

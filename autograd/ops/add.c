@@ -8,7 +8,8 @@ static inline float apply(float a, float b)
     return a + b;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     for (int i = 0; i < 2; i++)
         if (want[i])

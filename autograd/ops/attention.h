@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// attention.h: what attention and attention_back have in common: attributes, sizes, and how heads come from and go to [B, T, H d].
+// attention.h: what attention and attention_back have in common: attributes, sizes, and how heads
+// come from and go to [B, T, H d].
 //
-// Heads are never transposed in memory. A thread takes one head of one sequence, copies its keys and values into panels (panel.h) that stay
-// in the second cache, and walks over the queries in tiles of TILE_ROWS rows, TILE_KEYS keys at a time. Rotary positions and the factor
-// 1 / sqrt(d) are applied in that copy; rows are padded to whole panels with zeros.
+// Heads are never transposed in memory. A thread takes one head of one sequence, copies its keys
+// and values into panels (panel.h) that stay in the second cache, and walks over the queries in
+// tiles of TILE_ROWS rows, TILE_KEYS keys at a time. Rotary positions and the factor 1 / sqrt(d)
+// are applied in that copy; rows are padded to whole panels with zeros.
 #ifndef KMIDI_AUTOGRAD_OPS_ATTENTION_H
 #define KMIDI_AUTOGRAD_OPS_ATTENTION_H
 
@@ -11,19 +13,17 @@
 #include <string.h>
 
 #include "autograd/gemm/gemm.h"
+#include "autograd/ops/head.h"
 #include "autograd/ops/kernel.h"
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
-// A row of scores is a cache line longer than it need be: at 1 KiB their columns, read for dk and dv, would all fall into four sets of the
-// first cache.
+// A row of scores is a cache line longer than it need be: at 1 KiB their columns, read for dk and
+// dv, would all fall into four sets of the first cache.
 enum {
     TILE_ROWS = 48,
     TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH,
-    SCORE_LD = TILE_KEYS + 16,
-    HEAD_MOST = 512,
-    LINE = 16,
-    AHEAD = 6 // rows of a head
+    SCORE_LD = TILE_KEYS + 16
 };
 
 typedef struct attention_attrs {
@@ -41,7 +41,11 @@ typedef struct attention_dims {
 static inline attention_dims attention_of(const tensor *q, const tensor *k, const void *attrs)
 {
     const attention_attrs *a = attrs;
-    attention_dims m = {.b = q->shape.d[0], .t = q->shape.d[1], .s = k->shape.d[1], .h = a->heads, .width = q->shape.d[2]};
+    attention_dims m = {.b = q->shape.d[0],
+                        .t = q->shape.d[1],
+                        .s = k->shape.d[1],
+                        .h = a->heads,
+                        .width = q->shape.d[2]};
     m.d = m.width / m.h;
     m.dp = panel_count(m.d, PANEL_WIDTH) * PANEL_WIDTH;
     m.sp = panel_count(m.s, PANEL_WIDTH) * PANEL_WIDTH;
@@ -57,22 +61,30 @@ static inline double attention_pairs(const attention_dims *m)
     return (double)(m->b * m->h) * (double)m->t * seen;
 }
 
-// q [B, T, H d], k and v [B, S, H d]; a table of angles (or NULL) [T, d] turns both queries and keys, so S = T.
-static inline bool attention_fits(const tensor *q, const tensor *k, const tensor *v, const tensor *table, const void *attrs, err *e)
+// q [B, T, H d], k and v [B, S, H d]; a table of angles (or NULL) [T, d] turns both queries and
+// keys, so S = T.
+static inline bool attention_fits(const tensor *q, const tensor *k, const tensor *v,
+                                  const tensor *table, const void *attrs, err *e)
 {
     char a[64], b[64], c[64];
     const attention_attrs *o = attrs;
     shape sq = q->shape, sk = k->shape;
-    bool fits = sq.rank == 3 && sk.rank == 3 && shape_same(sk, v->shape) && sq.d[0] == sk.d[0] && sq.d[2] == sk.d[2];
+    bool fits = sq.rank == 3 && sk.rank == 3 && shape_same(sk, v->shape) && sq.d[0] == sk.d[0] &&
+                sq.d[2] == sk.d[2];
     if (!fits)
-        return rule_fail(e, "queries %s, keys %s and values %s do not fit", shape_text(sq, a), shape_text(sk, b), shape_text(v->shape, c));
+        return rule_fail(e, "queries %s, keys %s and values %s do not fit", shape_text(sq, a),
+                         shape_text(sk, b), shape_text(v->shape, c));
     if (o->heads < 1 || sq.d[2] % o->heads || sq.d[2] / o->heads > HEAD_MOST)
-        return rule_fail(e, "%d heads do not divide %s into at most %d numbers each", o->heads, shape_text(sq, a), HEAD_MOST);
+        return rule_fail(e, "%d heads do not divide %s into at most %d numbers each", o->heads,
+                         shape_text(sq, a), HEAD_MOST);
     if (o->causal && sk.d[1] < sq.d[1])
-        return rule_fail(e, "causal queries %s need as many keys, not %s", shape_text(sq, a), shape_text(sk, b));
-    if (table && (table->shape.rank != 2 || table->shape.d[0] != sq.d[1] || sk.d[1] != sq.d[1] || table->shape.d[1] * o->heads != sq.d[2]))
-        return rule_fail(e, "angles %s do not fit queries %s of %d heads and keys %s", shape_text(table->shape, a), shape_text(sq, b),
-                         o->heads, shape_text(sk, c));
+        return rule_fail(e, "causal queries %s need as many keys, not %s", shape_text(sq, a),
+                         shape_text(sk, b));
+    if (table && (table->shape.rank != 2 || table->shape.d[0] != sq.d[1] || sk.d[1] != sq.d[1] ||
+                  table->shape.d[1] * o->heads != sq.d[2]))
+        return rule_fail(e, "angles %s do not fit queries %s of %d heads and keys %s",
+                         shape_text(table->shape, a), shape_text(sq, b), o->heads,
+                         shape_text(sk, c));
     return true;
 }
 
@@ -88,106 +100,17 @@ static inline int64_t attention_limit(const attention_dims *m, int64_t i)
     return i + 1 + m->behind < m->s ? i + 1 + m->behind : m->s;
 }
 
-// to [d] = x [d] turned by a row of the table (NULL: as it is), times `scale`; element i turns with i + d / 2. back: the other way.
-static inline void head_turn(float *restrict to, const float *restrict x, const float *restrict angle, int64_t d, float scale, bool back)
-{
-    int64_t half = d / 2;
-    if (!angle) {
-        for (int64_t i = 0; i < d; i++)
-            to[i] = x[i] * scale;
-        return;
-    }
-    for (int64_t i = 0; i < half; i++) {
-        float c = angle[i] * scale, s = back ? -angle[half + i] * scale : angle[half + i] * scale;
-        to[i] = x[i] * c - x[half + i] * s;
-        to[half + i] = x[half + i] * c + x[i] * s;
-    }
-}
-
-// The same in f64, for the plain kernels; unscaled.
-static inline void head_exact(double *to, const float *x, const float *angle, int64_t d)
-{
-    for (int64_t i = 0, half = d / 2; i < d; i++)
-        to[i] = !angle     ? (double)x[i]
-                : i < half ? (double)x[i] * (double)angle[i] - (double)x[i + half] * (double)angle[i + half]
-                           : (double)x[i] * (double)angle[i - half] + (double)x[i - half] * (double)angle[i];
-}
-
-static inline void head_exact_back(float *to, const double *x, const float *angle, int64_t d)
-{
-    for (int64_t i = 0, half = d / 2; i < d; i++)
-        to[i] = (float)(!angle     ? x[i]
-                        : i < half ? x[i] * (double)angle[i] + x[i + half] * (double)angle[i + half]
-                                   : x[i] * (double)angle[i - half] - x[i - half] * (double)angle[i]);
-}
-
-// A head's rows in memory, and how they are turned.
-typedef struct head {
-    const float *x; // row 0
-    int64_t stride, d, dp;
-    const float *table; // of row 0, or NULL
-    float scale;
-} head;
-
-// Asks for a row of a head some rows before it is read: they lie H d apart, further than the hardware looks ahead.
-static inline void row_ahead(const float *row, int64_t stride, int64_t d, int rows)
-{
-    for (int64_t i = 0; i < d; i += LINE)
-        __builtin_prefetch(row + rows * stride + i);
-}
-
-// Rows lo .. lo + n -> to [n, dp], zeros behind d.
-static inline void head_rows(float *to, const head *h, int64_t lo, int64_t n)
-{
-    for (int64_t r = 0; r < n; r++) {
-        row_ahead(h->x + (lo + r) * h->stride, h->stride, h->d, AHEAD);
-        head_turn(to + r * h->dp, h->x + (lo + r) * h->stride, h->table ? h->table + (lo + r) * h->d : NULL, h->d, h->scale, false);
-        for (int64_t i = h->d; i < h->dp; i++)
-            to[r * h->dp + i] = 0;
-    }
-}
-
-// rows [n, dp] -> panels over the columns: [dp / W][step][W]
-static inline void panels_of_columns(float *restrict to, const float *restrict rows, int64_t n, int64_t dp, int64_t step)
-{
-    for (int64_t p = 0; p < dp / PANEL_WIDTH; p++)
-        for (int64_t r = 0; r < n; r++)
-            memcpy(to + (p * step + r) * PANEL_WIDTH, rows + r * dp + p * PANEL_WIDTH, PANEL_WIDTH * sizeof *to);
-}
-
-// rows [n <= W, dp] -> one panel of the transposed: [d][W], zeros behind n
-static inline void panel_of_rows(float *restrict to, const float *restrict rows, int64_t n, int64_t d, int64_t dp)
-{
-    for (int64_t i = 0; i < d; i++, to += PANEL_WIDTH) {
-        for (int64_t r = 0; r < n; r++)
-            to[r] = rows[r * dp + i];
-        for (int64_t r = n; r < PANEL_WIDTH; r++)
-            to[r] = 0;
-    }
-}
-
-// All rows of a head, packed: `columns` [dp / W][n][W] and `turned` [ceil(n / W)][d][W], each where not NULL.
-static inline void head_pack(float *columns, float *turned, const head *h, int64_t n)
-{
-    float rows[PANEL_WIDTH * HEAD_MOST];
-    for (int64_t r = 0; r < n; r += PANEL_WIDTH) {
-        int64_t m = n - r < PANEL_WIDTH ? n - r : PANEL_WIDTH;
-        head_rows(rows, h, r, m);
-        if (columns)
-            panels_of_columns(columns + r * PANEL_WIDTH, rows, m, h->dp, n);
-        if (turned)
-            panel_of_rows(turned + r * h->d, rows, m, h->d, h->dp);
-    }
-}
-
-// A tile of queries beside a block of keys, taken a panel of keys at a time: queries before the first that sees any of them are left out.
+// A tile of queries beside a block of keys, taken a panel of keys at a time: queries before the
+// first that sees any of them are left out.
 typedef struct key_panel {
     int64_t at, n;       // keys of the block
     int64_t first, rows; // queries of the tile
 } key_panel;
 
-// Queries i0 .. i0 + rows, keys j0 .. j0 + n. for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
-static inline bool next_panel(key_panel *p, const attention_dims *m, int64_t i0, int64_t rows, int64_t j0, int64_t n)
+// Queries i0 .. i0 + rows, keys j0 .. j0 + n. for (key_panel p = {0}; next_panel(&p, m, i0, rows,
+// j0, n); p.at += p.n)
+static inline bool next_panel(key_panel *p, const attention_dims *m, int64_t i0, int64_t rows,
+                              int64_t j0, int64_t n)
 {
     int64_t unseen = j0 + p->at - m->behind - i0;
     p->n = n - p->at < PANEL_WIDTH ? n - p->at : PANEL_WIDTH;
@@ -196,16 +119,19 @@ static inline bool next_panel(key_panel *p, const attention_dims *m, int64_t i0,
     return p->n > 0 && p->rows > 0;
 }
 
-// c [rows, keys] = a [rows, dp] times the turned panels of keys j0 .. j0 + n; rows that see nothing of a panel are left as they are.
-static inline void tile_scores(float *c, const float *a, const float *turned, const attention_dims *m, int64_t i0, int64_t rows, int64_t j0,
+// c [rows, keys] = a [rows, dp] times the turned panels of keys j0 .. j0 + n; rows that see nothing
+// of a panel are left as they are.
+static inline void tile_scores(float *c, const float *a, const float *turned,
+                               const attention_dims *m, int64_t i0, int64_t rows, int64_t j0,
                                int64_t n)
 {
     for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
-        panel_product(c + p.first * SCORE_LD + p.at, SCORE_LD, a + p.first * m->dp, m->dp, 1, turned + (j0 + p.at) * m->d, m->d, p.rows,
-                      p.n, false);
+        panel_product(c + p.first * SCORE_LD + p.at, SCORE_LD, a + p.first * m->dp, m->dp, 1,
+                      turned + (j0 + p.at) * m->d, m->d, p.rows, p.n, false);
 }
 
-// The next n floats of a thread's workspace, on a cache line of their own; with base NULL only counted.
+// The next n floats of a thread's workspace, on a cache line of their own; with base NULL only
+// counted.
 static inline float *workspace_take(float *base, size_t *at, int64_t n)
 {
     float *p = base ? base + *at : NULL;

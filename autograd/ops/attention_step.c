@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// attention_step: causal attention of the newest T rows, q, k, v [B, T, H d], behind what a cache holds of those before: keys and values
-// [B, C, H d], of which the first `length` rows (an i32) count. Queries and keys are turned by the table [T, d] (rope_table from position
-// `length` on); the cache's keys were turned when they came. Query i sees the cache and the new rows up to itself.
+// attention_step: causal attention of the newest T rows, q, k, v [B, T, H d], behind what a cache
+// holds of those before: keys and values [B, C, H d], of which the first `length` rows (an i32)
+// count. Queries and keys are turned by the table [T, d] (rope_table from position `length` on);
+// the cache's keys were turned when they came. Query i sees the cache and the new rows up to
+// itself.
 //     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`, as v does.
-// The op reads the cache and leaves it as it is: whoever owns it puts the rows in. For generation: nothing is learnt through it.
-// The rows are read where they lie, once each: with one query a copy into panels, as attention makes, would be most of the work. A head of
-// a sequence belongs to one thread, so bits do not depend on how many there are.
+// The op reads the cache and leaves it as it is: whoever owns it puts the rows in. For generation:
+// nothing is learnt through it. The rows are read where they lie, once each: with one query a copy
+// into panels, as attention makes, would be most of the work. A head of a sequence belongs to one
+// thread, so bits do not depend on how many there are.
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_emit.h"
 
@@ -18,7 +21,10 @@ typedef struct step_dims {
 
 static step_dims dims_of(const node *n)
 {
-    step_dims m = {.b = n->in[0]->shape.d[0], .t = n->in[0]->shape.d[1], .c = n->in[3]->shape.d[1], .width = n->in[0]->shape.d[2]};
+    step_dims m = {.b = n->in[0]->shape.d[0],
+                   .t = n->in[0]->shape.d[1],
+                   .c = n->in[3]->shape.d[1],
+                   .width = n->in[0]->shape.d[2]};
     m.h = ((const attention_attrs *)n->attrs)->heads;
     m.d = m.width / m.h;
     m.length = m.c;
@@ -40,10 +46,13 @@ static bool rule(const node *n, err *e)
     shape q = n->in[0]->shape, keys = n->in[3]->shape;
     if (!attention_fits(n->in[0], n->in[1], n->in[2], n->in[6], n->attrs, e))
         return false;
-    if (keys.rank != 3 || keys.d[0] != q.d[0] || keys.d[2] != q.d[2] || !shape_same(keys, n->in[4]->shape))
-        return rule_fail(e, "cached keys %s and values %s do not fit", shape_text(keys, a), shape_text(n->in[4]->shape, b));
+    if (keys.rank != 3 || keys.d[0] != q.d[0] || keys.d[2] != q.d[2] ||
+        !shape_same(keys, n->in[4]->shape))
+        return rule_fail(e, "cached keys %s and values %s do not fit", shape_text(keys, a),
+                         shape_text(n->in[4]->shape, b));
     if (n->in[5]->type != DT_I32 || shape_count(n->in[5]->shape) != 1)
-        return rule_fail(e, "the cache's length is one i32, not %s %s", dtype_name(n->in[5]->type), shape_text(n->in[5]->shape, a));
+        return rule_fail(e, "the cache's length is one i32, not %s %s", dtype_name(n->in[5]->type),
+                         shape_text(n->in[5]->shape, a));
     n->out[1]->type = DT_F32;
     n->out[1]->shape = n->in[1]->shape;
     return rule_same(n, e);
@@ -73,7 +82,8 @@ static double flops(const node *n)
 }
 
 // Query times n rows that are m->width apart.
-static void score_rows(float *score, const float *q, const float *rows, int64_t n, const step_dims *m)
+static void score_rows(float *score, const float *q, const float *rows, int64_t n,
+                       const step_dims *m)
 {
     for (int64_t j = 0; j < n; j++) {
         row_ahead(rows + j * m->width, m->width, m->d, ROWS_AHEAD);
@@ -81,9 +91,10 @@ static void score_rows(float *score, const float *q, const float *rows, int64_t 
     }
 }
 
-// out += score[0 .. n] times as many rows, n a constant: a part of `out` is read and written once for all of them.
-static inline __attribute__((always_inline)) void add_some(float *restrict out, const float *score, const float *rows, int n,
-                                                           const step_dims *m)
+// out += score[0 .. n] times as many rows, n a constant: a part of `out` is read and written once
+// for all of them.
+static inline __attribute__((always_inline)) void
+add_some(float *restrict out, const float *score, const float *rows, int n, const step_dims *m)
 {
     for (int r = 0; r < n; r++)
         row_ahead(rows + r * m->width, m->width, m->d, ROWS_AHEAD);
@@ -92,7 +103,8 @@ static inline __attribute__((always_inline)) void add_some(float *restrict out, 
             out[i] += score[r] * rows[r * m->width + i];
 }
 
-static void add_rows(float *restrict out, const float *score, const float *rows, int64_t n, const step_dims *m)
+static void add_rows(float *restrict out, const float *score, const float *rows, int64_t n,
+                     const step_dims *m)
 {
     int64_t j = 0;
     for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE)
@@ -104,14 +116,17 @@ static void add_rows(float *restrict out, const float *score, const float *rows,
 static void head_forward(const call *c, float *score, int64_t item)
 {
     step_dims m = dims_at(c);
-    int64_t at = item / m.h * m.t * m.width + item % m.h * m.d, past = item / m.h * m.c * m.width + item % m.h * m.d;
-    const float *table = c->in[6], *k = (const float *)c->in[1] + at, *v = (const float *)c->in[2] + at;
+    int64_t at = item / m.h * m.t * m.width + item % m.h * m.d,
+            past = item / m.h * m.c * m.width + item % m.h * m.d;
+    const float *table = c->in[6], *k = (const float *)c->in[1] + at,
+                *v = (const float *)c->in[2] + at;
     float *turned = (float *)c->out[1] + at, q[HEAD_MOST], out[HEAD_MOST];
     for (int64_t t = 0; t < m.t; t++)
         head_turn(turned + t * m.width, k + t * m.width, table + t * m.d, m.d, 1, false);
     for (int64_t t = 0; t < m.t; t++) {
         int64_t n = m.length + t + 1;
-        head_turn(q, (const float *)c->in[0] + at + t * m.width, table + t * m.d, m.d, m.scale, false);
+        head_turn(q, (const float *)c->in[0] + at + t * m.width, table + t * m.d, m.d, m.scale,
+                  false);
         score_rows(score, q, (const float *)c->in[3] + past, m.length, &m);
         score_rows(score + m.length, q, turned, t + 1, &m);
         float top = lanes_max(score, n);
@@ -120,7 +135,8 @@ static void head_forward(const call *c, float *score, int64_t item)
         memset(out, 0, (size_t)m.d * sizeof *out);
         add_rows(out, score, (const float *)c->in[4] + past, m.length, &m);
         add_rows(out, score + m.length, v, t + 1, &m);
-        head_turn((float *)c->out[0] + at + t * m.width, out, NULL, m.d, 1 / lanes_sum(score, n), false);
+        head_turn((float *)c->out[0] + at + t * m.width, out, NULL, m.d, 1 / lanes_sum(score, n),
+                  false);
     }
 }
 
@@ -131,16 +147,19 @@ static void forward(const call *c)
 }
 
 // Row j of what a query sees, of the cache's array or of the new rows.
-static const float *row_of(const step_dims *m, const float *cache, const float *fresh, int64_t item, int64_t j)
+static const float *row_of(const step_dims *m, const float *cache, const float *fresh, int64_t item,
+                           int64_t j)
 {
     int64_t b = item / m->h, at = item % m->h * m->d;
-    return j < m->length ? cache + (b * m->c + j) * m->width + at : fresh + (b * m->t + j - m->length) * m->width + at;
+    return j < m->length ? cache + (b * m->c + j) * m->width + at
+                         : fresh + (b * m->t + j - m->length) * m->width + at;
 }
 
 static void reference_row(const call *c, const step_dims *m, int64_t item, int64_t t)
 {
     const float *turned = c->out[1], *table = c->in[6];
-    int64_t at = item / m->h * m->t * m->width + item % m->h * m->d + t * m->width, n = m->length + t + 1;
+    int64_t at = item / m->h * m->t * m->width + item % m->h * m->d + t * m->width,
+            n = m->length + t + 1;
     double q[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
     arena a = {.name = "scores"};
     double *score = NEW(&a, double, (size_t)n);
@@ -169,7 +188,8 @@ static void reference(const call *c)
         int64_t at = item / m.h * m.t * m.width + item % m.h * m.d;
         for (int64_t t = 0; t < m.t; t++) {
             double k[HEAD_MOST];
-            head_exact(k, (const float *)c->in[1] + at + t * m.width, (const float *)c->in[6] + t * m.d, m.d);
+            head_exact(k, (const float *)c->in[1] + at + t * m.width,
+                       (const float *)c->in[6] + t * m.d, m.d);
             for (int64_t x = 0; x < m.d; x++)
                 ((float *)c->out[1])[at + t * m.width + x] = (float)k[x];
         }
@@ -179,32 +199,41 @@ static void reference(const call *c)
 }
 
 // The first `length` rows of a cache, and the new ones behind them, as heads.
-static const char *emit_behind(emitter *m, const char *cache, const char *length, const char *rows, const step_dims *d)
+static const char *emit_behind(emitter *m, const char *cache, const char *length, const char *rows,
+                               const step_dims *d)
 {
     const int64_t zero = 0, one = 1;
     const char *kept = emit_fresh(m, "kept"), *both = emit_fresh(m, "keys");
-    emit_node(m, "Slice", 4, (const char *[]){cache, emit_i64(m, 1, &zero), length, emit_i64(m, 1, &one)}, 1, &kept, 0, NULL);
-    emit_node(m, "Concat", 2, (const char *[]){kept, rows}, 1, &both, 1, &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 1});
+    emit_node(m, "Slice", 4,
+              (const char *[]){cache, emit_i64(m, 1, &zero), length, emit_i64(m, 1, &one)}, 1,
+              &kept, 0, NULL);
+    emit_node(m, "Concat", 2, (const char *[]){kept, rows}, 1, &both, 1,
+              &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 1});
     return emit_heads(m, both, d->h, d->d);
 }
 
 static void portable(const node *n, emitter *m)
 {
     step_dims d = dims_of(n);
-    const char *table = emit_in(m, n, 6), *turned = emit_out(m, n, 1), *length = emit_fresh(m, "length"), *past = emit_fresh(m, "length");
-    emit_node(m, "Cast", 1, (const char *[]){emit_in(m, n, 5)}, 1, &length, 1, &(emit_attr){.name = "to", .kind = EMIT_INT, .i = 7});
+    const char *table = emit_in(m, n, 6), *turned = emit_out(m, n, 1),
+               *length = emit_fresh(m, "length"), *past = emit_fresh(m, "length");
+    emit_node(m, "Cast", 1, (const char *[]){emit_in(m, n, 5)}, 1, &length, 1,
+              &(emit_attr){.name = "to", .kind = EMIT_INT, .i = 7});
     emit_node(m, "Squeeze", 1, &length, 1, &past, 0, NULL);
-    emit_joined(m, emit_turned(m, emit_heads(m, emit_in(m, n, 1), d.h, d.d), table), d.width, turned);
+    emit_joined(m, emit_turned(m, emit_heads(m, emit_in(m, n, 1), d.h, d.d), table), d.width,
+                turned);
     const char *qkv[] = {emit_turned(m, emit_heads(m, emit_in(m, n, 0), d.h, d.d), table),
                          emit_behind(m, emit_in(m, n, 3), length, turned, &d),
                          emit_behind(m, emit_in(m, n, 4), length, emit_in(m, n, 2), &d)};
-    emit_attention(m, qkv, d.scale, emit_binary(m, "Add", past, emit_i64_scalar(m, 1)), d.width, emit_out(m, n, 0));
+    emit_attention(m, qkv, d.scale, emit_binary(m, "Add", past, emit_i64_scalar(m, 1)), d.width,
+                   emit_out(m, n, 0));
 }
 
 static tensor *build(graph *g, tensor *const in[], int heads)
 {
     tensor *table = op_rope_table(g, in[0], in[5], (int)(in[0]->shape.d[2] / heads));
-    return op_attention_step(g, (tensor *[]){in[0], in[1], in[2], in[3], in[4]}, in[5], table, heads, NULL);
+    return op_attention_step(g, (tensor *[]){in[0], in[1], in[2], in[3], in[4]}, in[5], table,
+                             heads, NULL);
 }
 static tensor *build_2(graph *g, tensor *const in[])
 {
@@ -214,20 +243,29 @@ static tensor *build_1(graph *g, tensor *const in[])
 {
     return build(g, in, 1);
 }
-#define NEW_ROWS(...)                                                                                                                      \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(3, __VA_ARGS__), .scale = 1, .no_gradient = true                                                     \
+#define NEW_ROWS(...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(3, __VA_ARGS__), .scale = 1, .no_gradient = true             \
     }
-#define LENGTH_OF(n)                                                                                                                       \
-    {                                                                                                                                      \
-        .type = DT_I32, .shape = DIMS(1, 1), .low = (n), .below = (n) + 1                                                                  \
+#define LENGTH_OF(n)                                                                               \
+    {                                                                                              \
+        .type = DT_I32, .shape = DIMS(1, 1), .low = (n), .below = (n) + 1                          \
     }
 #define ROWS(b, t, w)  NEW_ROWS(b, t, w), NEW_ROWS(b, t, w), NEW_ROWS(b, t, w)
 #define CACHE(b, c, w) NEW_ROWS(b, c, w), NEW_ROWS(b, c, w)
 static const op_sample samples[] = {
-    {.what = "one row behind some", .n = 6, .in = {ROWS(2, 1, 12), CACHE(2, 20, 12), LENGTH_OF(13)}, .build = build_2},
-    {.what = "the first row", .n = 6, .in = {ROWS(1, 1, 80), CACHE(1, 5, 80), LENGTH_OF(0)}, .build = build_1},
-    {.what = "several rows, a full cache", .n = 6, .in = {ROWS(1, 7, 132), CACHE(1, 70, 132), LENGTH_OF(70)}, .build = build_2},
+    {.what = "one row behind some",
+     .n = 6,
+     .in = {ROWS(2, 1, 12), CACHE(2, 20, 12), LENGTH_OF(13)},
+     .build = build_2},
+    {.what = "the first row",
+     .n = 6,
+     .in = {ROWS(1, 1, 80), CACHE(1, 5, 80), LENGTH_OF(0)},
+     .build = build_1},
+    {.what = "several rows, a full cache",
+     .n = 6,
+     .in = {ROWS(1, 7, 132), CACHE(1, 70, 132), LENGTH_OF(70)},
+     .build = build_2},
 };
 
 const op_def VARIANT(op_attention_step) = {
@@ -249,10 +287,12 @@ const op_def VARIANT(op_attention_step) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_attention_step(graph *g, tensor *const qkv_cache[5], tensor *length, tensor *table, int heads, tensor **turned)
+tensor *op_attention_step(graph *g, tensor *const qkv_cache[5], tensor *length, tensor *table,
+                          int heads, tensor **turned)
 {
     attention_attrs a = {heads, true};
-    tensor *in[7] = {qkv_cache[0], qkv_cache[1], qkv_cache[2], qkv_cache[3], qkv_cache[4], length, table};
+    tensor *in[7] = {qkv_cache[0], qkv_cache[1], qkv_cache[2], qkv_cache[3],
+                     qkv_cache[4], length,       table};
     tensor *y = graph_add(g, OP_attention_step, &a, sizeof a, 7, in);
     if (turned)
         *turned = tensor_poisoned(y) ? y : y->from->out[1];

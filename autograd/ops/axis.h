@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// axis.h: a tensor seen around one axis: [outer, size, inner]. For slice, unslice, concat, transpose and sum.
+// axis.h: a tensor seen around one axis: [outer, size, inner]. For slice, unslice, concat,
+// transpose and sum.
 #ifndef KMIDI_AUTOGRAD_OPS_AXIS_H
 #define KMIDI_AUTOGRAD_OPS_AXIS_H
 
@@ -25,11 +26,13 @@ static inline axis_view axis_of(const tensor *t, int axis)
 static inline bool axis_check(shape s, int axis, err *e)
 {
     char a[64];
-    return (axis >= 0 && axis < s.rank) || rule_fail(e, "%s has no axis %d", shape_text(s, a), axis);
+    return (axis >= 0 && axis < s.rank) ||
+           rule_fail(e, "%s has no axis %d", shape_text(s, a), axis);
 }
 
 // All types of four bytes move alike.
-static inline void axis_copy(void *to, int64_t to_index, const void *from, int64_t from_index, int64_t n)
+static inline void axis_copy(void *to, int64_t to_index, const void *from, int64_t from_index,
+                             int64_t n)
 {
     memcpy((float *)to + to_index, (const float *)from + from_index, (size_t)n * sizeof(float));
 }

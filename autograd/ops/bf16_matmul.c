@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bf16_matmul: linear and matmul of matrices that are bf16 or bf16x2 (gemm_bf16.h): act(op(a) op(b) + bias) in f32, a's leading dimensions
-// folded into rows. precision.c puts it in their place behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
+// bf16_matmul: linear and matmul of matrices that are bf16 or bf16x2 (gemm_bf16.h): act(op(a) op(b)
+// + bias) in f32, a's leading dimensions folded into rows. precision.c puts it in their place
+//   behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
 // can be kept as bf16 for the way back without a loss.
 //
 // A single row of a may stay f32 (single_row.h): then b is widened in registers, on any CPU.
-// Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then those of any product (product.h).
+// Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then
+// those of any product (product.h).
 #include "autograd/gemm/gemm_bf16.h"
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
@@ -27,11 +29,13 @@ static bool paired(const node *n)
     return n->in[0]->type == DT_BF16X2;
 }
 
-// A single row of f32 times the rows of B: for generation, where B is all that memory has to give (precision.h).
+// A single row of f32 times the rows of B: for generation, where B is all that memory has to give
+// (precision.h).
 static bool single(const node *n)
 {
     const bf16_matmul_attrs *t = n->attrs;
-    return n->in[0]->type == DT_F32 && n->in[1]->type == DT_BF16 && !t->ta && t->tb && shape_rows(n->in[0]->shape) == 1;
+    return n->in[0]->type == DT_F32 && n->in[1]->type == DT_BF16 && !t->ta && t->tb &&
+           shape_rows(n->in[0]->shape) == 1;
 }
 
 static bool rule(const node *n, err *e)
@@ -41,15 +45,17 @@ static bool rule(const node *n, err *e)
     shape sa = n->in[0]->shape, sb = n->in[1]->shape;
     dtype ta = n->in[0]->type, tb = n->in[1]->type;
     if (!single(n) && (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2)))
-        return rule_fail(e, "%s and %s are not bf16 or bf16x2 both, nor a row of f32 and a transposed bf16", dtype_name(ta),
-                         dtype_name(tb));
+        return rule_fail(
+            e, "%s and %s are not bf16 or bf16x2 both, nor a row of f32 and a transposed bf16",
+            dtype_name(ta), dtype_name(tb));
     if (sa.rank < 2 || sb.rank < 2)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = sizes_of(n);
     int64_t inner = t->tb ? product_columns(sb) : shape_rows(sb);
     if (p.k != inner || (n->n_in == 3 && shape_count(n->in[2]->shape) != p.n))
-        return rule_fail(e, "inner sizes %lld and %lld of %s and %s differ, or the bias is not of %lld", (long long)p.k, (long long)inner,
-                         shape_text(sa, a), shape_text(sb, b), (long long)p.n);
+        return rule_fail(
+            e, "inner sizes %lld and %lld of %s and %s differ, or the bias is not of %lld",
+            (long long)p.k, (long long)inner, shape_text(sa, a), shape_text(sb, b), (long long)p.n);
     n->out[0]->type = DT_F32;
     n->out[0]->shape = product_shape(sa, &p);
     return true;
@@ -60,7 +66,8 @@ static size_t workspace(const node *n, int count)
     (void)count;
     if (single(n))
         return 0;
-    size_t numbers = (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
+    size_t numbers =
+        (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
     return gemm_bf16_current() == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
 }
 
@@ -79,7 +86,8 @@ static double cost(const node *n)
            activation_cost(((const bf16_matmul_attrs *)n->attrs)->act) * (double)(p.m * p.n);
 }
 
-// As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in f32.
+// As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in
+// f32.
 static tiles tiles_at(const gemm *p)
 {
     gemm q = *p;
@@ -87,7 +95,8 @@ static tiles tiles_at(const gemm *p)
     return tiles_of(&q, 0);
 }
 
-// Numbers of op(A) and op(B) as one array: element i of the first matrix, and behind it of the second.
+// Numbers of op(A) and op(B) as one array: element i of the first matrix, and behind it of the
+// second.
 static void widen(const call *c, int64_t lo, int64_t hi)
 {
     int64_t of_a = shape_count(c->n->in[0]->shape) * (paired(c->n) ? 2 : 1);
@@ -137,7 +146,8 @@ static void onednn_tile(const call *c, const gemm *p, const tiles *t, int64_t in
 static void finish(const call *c, const gemm *p)
 {
     const bf16_matmul_attrs *t = c->attrs;
-    const float *bias = c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
+    const float *bias =
+        c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
     for (int64_t r = 0; r < p->m; r++) {
         float *y = p->c + r * p->ldc;
         if (bias || t->act != ACT_NONE)
@@ -151,7 +161,8 @@ static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = sizes_of(c->n);
     tiles t = tiles_at(&p);
-    p.a = c->work, p.b = p.a + shape_count(c->n->in[0]->shape) * (paired(c->n) ? 2 : 1), p.c = c->out[0];
+    p.a = c->work, p.b = p.a + shape_count(c->n->in[0]->shape) * (paired(c->n) ? 2 : 1),
+    p.c = c->out[0];
     for (int64_t i = lo; i < hi; i++) {
         gemm s = tile_at(&p, &t, i);
         if (gemm_bf16_current() == GEMM_BF16_WIDEN)
@@ -190,7 +201,8 @@ static double number(const void *x, int64_t i, int64_t n, dtype type)
     const bf16 *narrow = x;
     if (type == DT_F32)
         return (double)((const float *)x)[i];
-    return (double)bf16_widen(narrow[i]) + (type == DT_BF16X2 ? (double)bf16_widen(narrow[n + i]) : 0);
+    return (double)bf16_widen(narrow[i]) +
+           (type == DT_BF16X2 ? (double)bf16_widen(narrow[n + i]) : 0);
 }
 
 static void reference(const call *c)
@@ -201,8 +213,10 @@ static void reference(const call *c)
     for (int64_t i = 0; i < p.m * p.n; i++) {
         double y = c->n->n_in == 3 ? (double)((const float *)c->in[2])[i % p.n] : 0;
         for (int64_t k = 0; k < p.k; k++) {
-            int64_t at_a = p.ta ? k * p.lda + i / p.n : i / p.n * p.lda + k, at_b = p.tb ? i % p.n * p.ldb + k : k * p.ldb + i % p.n;
-            y += number(c->in[0], at_a, of_a, c->n->in[0]->type) * number(c->in[1], at_b, of_b, c->n->in[1]->type);
+            int64_t at_a = p.ta ? k * p.lda + i / p.n : i / p.n * p.lda + k,
+                    at_b = p.tb ? i % p.n * p.ldb + k : k * p.ldb + i % p.n;
+            y += number(c->in[0], at_a, of_a, c->n->in[0]->type) *
+                 number(c->in[1], at_b, of_b, c->n->in[1]->type);
         }
         y = activation_exact(t->act, y);
         ((float *)c->out[0])[i] = t->rounded ? bf16_widen(bf16_round((float)y)) : (float)y;
@@ -211,7 +225,8 @@ static void reference(const call *c)
 
 static tensor *build(graph *g, tensor *const in[], dtype type, tensor *bias, bf16_matmul_attrs t)
 {
-    return op_bf16_matmul(g, (tensor *[]){op_cast(g, in[0], type), op_cast(g, in[1], type), bias}, t.ta, t.tb, t.act, t.rounded);
+    return op_bf16_matmul(g, (tensor *[]){op_cast(g, in[0], type), op_cast(g, in[1], type), bias},
+                          t.ta, t.tb, t.act, t.rounded);
 }
 static tensor *build_layer(graph *g, tensor *const in[])
 {
@@ -223,7 +238,8 @@ static tensor *build_layer_two(graph *g, tensor *const in[])
 }
 static tensor *build_row(graph *g, tensor *const in[])
 {
-    return op_bf16_matmul(g, (tensor *[]){in[0], op_cast(g, in[1], DT_BF16), in[2]}, false, true, ACT_TANH, false);
+    return op_bf16_matmul(g, (tensor *[]){in[0], op_cast(g, in[1], DT_BF16), in[2]}, false, true,
+                          ACT_TANH, false);
 }
 static tensor *build_nn(graph *g, tensor *const in[])
 {
@@ -245,23 +261,47 @@ static tensor *build_tt_two(graph *g, tensor *const in[])
 {
     return build(g, in, DT_BF16X2, NULL, (bf16_matmul_attrs){.ta = true, .tb = true});
 }
-#define FIXED(r, ...)                                                                                                                      \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f, .no_gradient = true                                                  \
+#define FIXED(r, ...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f, .no_gradient = true          \
     }
 static const op_sample samples[] = {
-    {.what = "a layer", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer},
-    {.what = "a layer of pairs", .n = 3, .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_layer_two},
-    {.what = "a row of f32", .n = 3, .in = {FIXED(3, 1, 1, 17), FIXED(2, 19, 17), FIXED(1, 19)}, .build = build_row},
+    {.what = "a layer",
+     .n = 3,
+     .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)},
+     .build = build_layer},
+    {.what = "a layer of pairs",
+     .n = 3,
+     .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)},
+     .build = build_layer_two},
+    {.what = "a row of f32",
+     .n = 3,
+     .in = {FIXED(3, 1, 1, 17), FIXED(2, 19, 17), FIXED(1, 19)},
+     .build = build_row},
     {.what = "a row of f32, large enough to share",
      .n = 3,
      .in = {FIXED(2, 1, 301), FIXED(2, 390, 301), FIXED(1, 390)},
      .build = build_row},
-    {.what = "A B, large enough to share", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn},
-    {.what = "A B of pairs", .n = 2, .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)}, .build = build_nn_two},
-    {.what = "A^T B, folded rows", .n = 2, .in = {FIXED(3, 2, 110, 95), FIXED(2, 220, 199)}, .build = build_tn},
-    {.what = "A^T B of pairs", .n = 2, .in = {FIXED(3, 2, 11, 5), FIXED(2, 22, 9)}, .build = build_tn_two},
-    {.what = "A^T B^T of pairs", .n = 2, .in = {FIXED(2, 6, 5), FIXED(2, 9, 6)}, .build = build_tt_two},
+    {.what = "A B, large enough to share",
+     .n = 2,
+     .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)},
+     .build = build_nn},
+    {.what = "A B of pairs",
+     .n = 2,
+     .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)},
+     .build = build_nn_two},
+    {.what = "A^T B, folded rows",
+     .n = 2,
+     .in = {FIXED(3, 2, 110, 95), FIXED(2, 220, 199)},
+     .build = build_tn},
+    {.what = "A^T B of pairs",
+     .n = 2,
+     .in = {FIXED(3, 2, 11, 5), FIXED(2, 22, 9)},
+     .build = build_tn_two},
+    {.what = "A^T B^T of pairs",
+     .n = 2,
+     .in = {FIXED(2, 6, 5), FIXED(2, 9, 6)},
+     .build = build_tt_two},
 };
 
 const op_def VARIANT(op_bf16_matmul) = {
@@ -283,7 +323,8 @@ const op_def VARIANT(op_bf16_matmul) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_bf16_matmul(graph *g, tensor *const ab_bias[3], bool ta, bool tb, activation act, bool rounded)
+tensor *op_bf16_matmul(graph *g, tensor *const ab_bias[3], bool ta, bool tb, activation act,
+                       bool rounded)
 {
     bf16_matmul_attrs t;
     memset(&t, 0, sizeof t);

@@ -16,7 +16,8 @@ static bool rule(const node *n, err *e)
     char a[64], b[64];
     shape to = ((const broadcast_attrs *)n->attrs)->to, s;
     if (!shape_broadcast(to, n->in[0]->shape, &s) || !shape_same(s, to))
-        return rule_fail(e, "%s does not broadcast to %s", shape_text(n->in[0]->shape, a), shape_text(to, b));
+        return rule_fail(e, "%s does not broadcast to %s", shape_text(n->in[0]->shape, a),
+                         shape_text(to, b));
     n->out[0]->type = n->in[0]->type;
     n->out[0]->shape = s;
     return true;
@@ -53,13 +54,15 @@ static void reference(const call *c)
         ((float *)c->out[0])[i] = ((const float *)c->in[0])[broadcast_index(x, y, i)];
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)want;
     din[0] = rule_unbroadcast(g, dout[0], n->in[0]->shape);
 }
 
-// Expand broadcasts both ways, so 1 keeps what the input has there; only repeated axes are written, and those are fixed.
+// Expand broadcasts both ways, so 1 keeps what the input has there; only repeated axes are written,
+// and those are fixed.
 static void portable(const node *n, emitter *m)
 {
     shape x = n->in[0]->shape, y = n->out[0]->shape;
@@ -68,8 +71,8 @@ static void portable(const node *n, emitter *m)
         int own = k - (y.rank - x.rank);
         dims[k] = own >= 0 && (x.d[own] == y.d[k]) ? 1 : y.d[k];
     }
-    emit_node(m, "Expand", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, y.rank, dims)}, 1, (const char *[]){emit_out(m, n, 0)}, 0,
-              NULL);
+    emit_node(m, "Expand", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, y.rank, dims)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }
 
 static tensor *build(graph *g, tensor *const in[])
@@ -102,6 +105,7 @@ const op_def VARIANT(op_broadcast) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_broadcast(graph *g, tensor *x, shape s)
 {
-    return graph_add(g, OP_broadcast, &(broadcast_attrs){s}, sizeof(broadcast_attrs), 1, (tensor *[]){x});
+    return graph_add(g, OP_broadcast, &(broadcast_attrs){s}, sizeof(broadcast_attrs), 1,
+                     (tensor *[]){x});
 }
 #endif

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // broadcast.h: NumPy broadcasting as few loops as it needs.
 //
-// Axes of length 1 are dropped and neighbours that step alike are joined: equal shapes become one flat loop, a row of biases two,
-// [B, 1, E] + [B, T, E] three. In the innermost loop an input steps by 1 or stands still.
+// Axes of length 1 are dropped and neighbours that step alike are joined: equal shapes become one
+// flat loop, a row of biases two, [B, 1, E] + [B, T, E] three. In the innermost loop an input steps
+// by 1 or stands still.
 #ifndef KMIDI_AUTOGRAD_OPS_BROADCAST_H
 #define KMIDI_AUTOGRAD_OPS_BROADCAST_H
 
 #include "autograd/graph.h"
 
 typedef struct loops {
-    int rank;                                        // >= 1
-    int64_t d[RANK_MAX], sa[RANK_MAX], sb[RANK_MAX]; // length and the inputs' steps, outermost first
+    int rank; // >= 1
+    // length and the inputs' steps, outermost first
+    int64_t d[RANK_MAX], sa[RANK_MAX], sb[RANK_MAX];
 } loops;
 
-// Elements that input s steps by along axis k (counted in the output's rank); 0 where it is repeated.
+// Elements that input s steps by along axis k (counted in the output's rank); 0 where it is
+// repeated.
 static inline int64_t broadcast_step(shape s, int rank, int k)
 {
     int own = k - (rank - s.rank);
@@ -57,7 +60,8 @@ static inline void loops_row(const loops *l, int64_t r, int64_t *a, int64_t *b)
     }
 }
 
-// Element i of the output comes from this element of an input, found axis by axis: the plain way, for reference kernels.
+// Element i of the output comes from this element of an input, found axis by axis: the plain way,
+// for reference kernels.
 static inline int64_t broadcast_index(shape s, shape out, int64_t i)
 {
     int64_t at = 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cast: the same numbers in another format (torch.Tensor.to): f32 to bf16, rounded to nearest even, or to bf16x2, and back exactly.
+// cast: the same numbers in another format (torch.Tensor.to): f32 to bf16, rounded to nearest even,
+// or to bf16x2, and back exactly.
 //     dx = d: gradients are f32, whatever the format of what they belong to.
-// bf16x2 is a number as the sum of two of bf16, its rounding and the rounding of what is left: 16 bits of mantissa (base/bf16.h). All high
-// halves lie in front of all low halves, so that either is a matrix by itself.
+// bf16x2 is a number as the sum of two of bf16, its rounding and the rounding of what is left: 16
+// bits of mantissa (base/bf16.h). All high halves lie in front of all low halves, so that either is
+// a matrix by itself.
 #include "autograd/ops/kernel.h"
 #include "base/bf16.h"
 
@@ -52,13 +54,15 @@ static void join(const call *c, int64_t lo, int64_t hi)
 
 static void forward(const call *c)
 {
-    static op_part_fn *const from_f32[] = {[DT_BF16] = narrow, [DT_BF16X2] = split}, *const to_f32[] = {
-                                                                                         [DT_BF16] = widen, [DT_BF16X2] = join};
+    static op_part_fn *const from_f32[] = {[DT_BF16] = narrow, [DT_BF16X2] = split},
+                             *const to_f32[] = {[DT_BF16] = widen, [DT_BF16X2] = join};
     dtype from = c->n->in[0]->type, to = c->n->out[0]->type;
-    op_parallel(c, shape_count(c->n->out[0]->shape), GRAIN, from == DT_F32 ? from_f32[to] : to_f32[from]);
+    op_parallel(c, shape_count(c->n->out[0]->shape), GRAIN,
+                from == DT_F32 ? from_f32[to] : to_f32[from]);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)g, (void)n, (void)want;
     din[0] = dout[0];
@@ -73,10 +77,11 @@ static tensor *build_two(graph *g, tensor *const in[])
 {
     return op_cast(g, in[0]->type == DT_F32 ? op_cast(g, in[0], DT_BF16X2) : in[0], DT_F32);
 }
-// A function in steps has no differences to compare with; the rule is tested beside goldens (tests/autograd/cast.c).
-#define STEPS(r, ...)                                                                                                                      \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 3.0f, .no_gradient = true                                                  \
+// A function in steps has no differences to compare with; the rule is tested beside goldens
+// (tests/autograd/cast.c).
+#define STEPS(r, ...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 3.0f, .no_gradient = true          \
     }
 static const op_sample samples[] = {
     {.what = "bf16", .n = 1, .in = {STEPS(2, 5, 7)}, .build = build_one},
@@ -103,6 +108,8 @@ const op_def VARIANT(op_cast) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_cast(graph *g, tensor *x, dtype to)
 {
-    return !tensor_poisoned(x) && x->type == to ? x : graph_add(g, OP_cast, &to, sizeof to, 1, (tensor *[]){x});
+    return !tensor_poisoned(x) && x->type == to
+               ? x
+               : graph_add(g, OP_cast, &to, sizeof to, 1, (tensor *[]){x});
 }
 #endif

@@ -19,7 +19,8 @@ static bool rule(const node *n, err *e)
         if (next.rank == s.rank)
             same.d[axis] = s.d[axis];
         if (!shape_same(same, s) || n->in[i]->type != n->in[0]->type)
-            return rule_fail(e, "%s %s does not join %s %s along axis %d", dtype_name(n->in[i]->type), shape_text(next, a),
+            return rule_fail(e, "%s %s does not join %s %s along axis %d",
+                             dtype_name(n->in[i]->type), shape_text(next, a),
                              dtype_name(n->in[0]->type), shape_text(s, b), axis);
         for (int k = 0; k < s.rank; k++)
             s.sym[k] = s.sym[k] != SYM_FIXED ? s.sym[k] : next.sym[k];
@@ -48,7 +49,8 @@ static void forward(const call *c)
     op_parallel(c, axis_of(c->n->out[0], ((const concat_attrs *)c->attrs)->axis).outer, 1, part);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     int axis = ((const concat_attrs *)n->attrs)->axis;
     int64_t at = 0;
@@ -63,7 +65,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     const char *in[OP_IN_MAX];
-    emit_attr axis = {.name = "axis", .kind = EMIT_INT, .i = ((const concat_attrs *)n->attrs)->axis};
+    emit_attr axis = {
+        .name = "axis", .kind = EMIT_INT, .i = ((const concat_attrs *)n->attrs)->axis};
     for (int i = 0; i < n->n_in; i++)
         in[i] = emit_in(m, n, i);
     emit_node(m, "Concat", n->n_in, in, 1, (const char *[]){emit_out(m, n, 0)}, 1, &axis);
@@ -83,8 +86,14 @@ static tensor *build_one(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "rows", .n = 2, .in = {VALUES(2, 2, 3), VALUES(2, 1, 3)}, .build = build_rows},
-    {.what = "columns", .n = 3, .in = {VALUES(2, 2, 3), VALUES(2, 2, 1), VALUES(2, 2, 4)}, .build = build_columns},
-    {.what = "a middle axis", .n = 3, .in = {VALUES(3, 2, 3, 5), VALUES(3, 2, 1, 5), VALUES(3, 2, 2, 5)}, .build = build_columns},
+    {.what = "columns",
+     .n = 3,
+     .in = {VALUES(2, 2, 3), VALUES(2, 2, 1), VALUES(2, 2, 4)},
+     .build = build_columns},
+    {.what = "a middle axis",
+     .n = 3,
+     .in = {VALUES(3, 2, 3, 5), VALUES(3, 2, 1, 5), VALUES(3, 2, 2, 5)},
+     .build = build_columns},
     {.what = "one alone", .n = 1, .in = {VALUES(2, 2, 3)}, .build = build_one},
 };
 

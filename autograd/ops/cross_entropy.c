@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cross_entropy: sum_i w_i [lse(x_i) - (1 - s) x_i[t_i] - s / C sum_c x_i[c]], lse(x) = log sum_c e^x[c], s the label smoothing
-// (torch.nn.functional.cross_entropy with reduction='sum', label_smoothing=s, and a weight a row instead of a class).
+// cross_entropy: sum_i w_i [lse(x_i) - (1 - s) x_i[t_i] - s / C sum_c x_i[c]], lse(x) = log sum_c
+// e^x[c], s the label smoothing (torch.nn.functional.cross_entropy with reduction='sum',
+// label_smoothing=s, and a weight a row instead of a class).
 //     dlogits by cross_entropy_back.
-// A row of weight 0 counts for nothing and its target is not looked at: padding. A target outside [0, C) in a row that does count gives
-// NaN, never a read outside the row (the trainer checks targets when data is read).
+// A row of weight 0 counts for nothing and its target is not looked at: padding. A target outside
+// [0, C) in a row that does count gives NaN, never a read outside the row (the trainer checks
+// targets when data is read).
 //
-// Class weights: the caller puts v[t_i] into w_i and divides by sum w_i, which is PyTorch's weighted mean where s = 0. Where s > 0
-// PyTorch weighs the smoothing term of class c by v[c] instead of v[t_i]; here the whole row is weighed alike, so that
-// the loss of an item is its weight times what it would be alone.
+// Class weights: the caller puts v[t_i] into w_i and divides by sum w_i, which is PyTorch's
+// weighted mean where s = 0. Where s > 0 PyTorch weighs the smoothing term of class c by v[c]
+// instead of v[t_i]; here the whole row is weighed alike, so that the loss of an item is its weight
+// times what it would be alone.
 #include <math.h>
 
 #include "autograd/ops/cross_entropy.h"
@@ -46,8 +49,10 @@ static void part(const call *c, int64_t lo, int64_t hi)
     cross_entropy_rows r = cross_entropy_of(c);
     double *loss = c->work;
     for (int64_t i = lo; i < hi; i++)
-        loss[i] =
-            r.weight[i] == 0 ? 0 : (double)r.weight[i] * row_loss(r.logits + i * r.classes, r.classes, r.target[i], (double)r.smoothing);
+        loss[i] = r.weight[i] == 0
+                      ? 0
+                      : (double)r.weight[i] * row_loss(r.logits + i * r.classes, r.classes,
+                                                       r.target[i], (double)r.smoothing);
 }
 
 static void forward(const call *c)
@@ -86,7 +91,8 @@ static void reference(const call *c)
     *(float *)c->out[0] = (float)total;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     float s = ((const cross_entropy_attrs *)n->attrs)->smoothing;
     if (want[2])
@@ -106,15 +112,18 @@ static tensor *build_smooth(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "rows",
      .n = 3,
-     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5), CROSS_ENTROPY_WEIGHT(1, 5)},
+     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5),
+            CROSS_ENTROPY_WEIGHT(1, 5)},
      .build = build},
     {.what = "smoothed",
      .n = 3,
-     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5), CROSS_ENTROPY_WEIGHT(1, 5)},
+     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5),
+            CROSS_ENTROPY_WEIGHT(1, 5)},
      .build = build_smooth},
     {.what = "tokens, many classes",
      .n = 3,
-     .in = {CROSS_ENTROPY_LOGITS(3, 2, 3, 130), CROSS_ENTROPY_TARGET(130, 2, 2, 3), CROSS_ENTROPY_WEIGHT(2, 2, 3)},
+     .in = {CROSS_ENTROPY_LOGITS(3, 2, 3, 130), CROSS_ENTROPY_TARGET(130, 2, 2, 3),
+            CROSS_ENTROPY_WEIGHT(2, 2, 3)},
      .build = build_smooth},
     {.what = "padding",
      .n = 3,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cross_entropy_back: dlogits_i[c] = d w_i (softmax(x_i)[c] - (1 - s) [c = t_i] - s / C), fused with the softmax that it needs
-// (torch's _log_softmax_backward_data over nll_loss_backward). Rows of weight 0 are zero.
+// cross_entropy_back: dlogits_i[c] = d w_i (softmax(x_i)[c] - (1 - s) [c = t_i] - s / C), fused
+// with the softmax that it needs (torch's _log_softmax_backward_data over nll_loss_backward). Rows
+// of weight 0 are zero.
 #include <math.h>
 
 #include "autograd/ops/cross_entropy.h"
@@ -48,14 +49,17 @@ static void reference(const call *c)
     cross_entropy_rows r = cross_entropy_of(c);
     for (int64_t i = 0; i < r.rows; i++) {
         const float *x = r.logits + i * r.classes;
-        double top = -INFINITY, total = 0, factor = (double)*(const float *)c->in[3] * (double)r.weight[i], s = (double)r.smoothing;
+        double top = -INFINITY, total = 0,
+               factor = (double)*(const float *)c->in[3] * (double)r.weight[i],
+               s = (double)r.smoothing;
         for (int64_t k = 0; k < r.classes; k++)
             top = x[k] > top ? x[k] : top;
         for (int64_t k = 0; k < r.classes; k++)
             total += exp(x[k] - top);
         for (int64_t k = 0; k < r.classes; k++)
             ((float *)c->out[0])[i * r.classes + k] =
-                (float)(factor * (exp(x[k] - top) / total - (1 - s) * (k == r.target[i]) - s / (double)r.classes));
+                (float)(factor * (exp(x[k] - top) / total - (1 - s) * (k == r.target[i]) -
+                                  s / (double)r.classes));
     }
 }
 
@@ -70,11 +74,13 @@ static tensor *build_smooth(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "rows",
      .n = 4,
-     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5), CROSS_ENTROPY_WEIGHT(1, 5), VALUES(0, 0)},
+     .in = {CROSS_ENTROPY_LOGITS(2, 5, 7), CROSS_ENTROPY_TARGET(7, 1, 5),
+            CROSS_ENTROPY_WEIGHT(1, 5), VALUES(0, 0)},
      .build = build},
     {.what = "tokens, many classes, smoothed",
      .n = 4,
-     .in = {CROSS_ENTROPY_LOGITS(3, 2, 3, 130), CROSS_ENTROPY_TARGET(130, 2, 2, 3), CROSS_ENTROPY_WEIGHT(2, 2, 3), VALUES(0, 0)},
+     .in = {CROSS_ENTROPY_LOGITS(3, 2, 3, 130), CROSS_ENTROPY_TARGET(130, 2, 2, 3),
+            CROSS_ENTROPY_WEIGHT(2, 2, 3), VALUES(0, 0)},
      .build = build_smooth},
     {.what = "padding",
      .n = 4,
@@ -103,9 +109,11 @@ const op_def VARIANT(op_cross_entropy_back) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_cross_entropy_back(graph *g, tensor *logits, tensor *target, tensor *weight, tensor *d, float smoothing)
+tensor *op_cross_entropy_back(graph *g, tensor *logits, tensor *target, tensor *weight, tensor *d,
+                              float smoothing)
 {
     cross_entropy_attrs a = {smoothing};
-    return graph_add(g, OP_cross_entropy_back, &a, sizeof a, 4, (tensor *[]){logits, target, weight, d});
+    return graph_add(g, OP_cross_entropy_back, &a, sizeof a, 4,
+                     (tensor *[]){logits, target, weight, d});
 }
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dropout: y = x / (1 - p) where kept, 0 where not, in training; y = x otherwise (torch.nn.functional.dropout).
+// dropout: y = x / (1 - p) where kept, 0 where not, in training; y = x otherwise
+// (torch.nn.functional.dropout).
 //     dx = d / (1 - p) where kept: the same op on d, as the mask is a function of (seed, stream, index, step, element) and
 //     is drawn again instead of stored.
 // An element is kept where its 32 random bits are at least p 2^32.
@@ -24,7 +25,8 @@ static bool rule(const node *n, err *e)
     if (!(a->p >= 0 && a->p < 1))
         return rule_fail(e, "p is %g; it must lie in [0, 1)", (double)a->p);
     if (shape_count(n->in[0]->shape) > UINT32_MAX)
-        return rule_fail(e, "%lld elements are more than the 2^32 that a mask counts", (long long)shape_count(n->in[0]->shape));
+        return rule_fail(e, "%lld elements are more than the 2^32 that a mask counts",
+                         (long long)shape_count(n->in[0]->shape));
     return rule_same(n, e);
 }
 
@@ -38,7 +40,8 @@ static uint32_t threshold(float p)
     return (uint32_t)lrint((double)p * 4294967296.0);
 }
 
-static void block(const float *x, float *y, const uint32_t *u, int64_t n, uint32_t limit, float scale)
+static void block(const float *x, float *y, const uint32_t *u, int64_t n, uint32_t limit,
+                  float scale)
 {
     INDEPENDENT
     for (int64_t i = 0; i < n; i++)
@@ -61,7 +64,8 @@ static void part(const call *c, int64_t lo, int64_t hi)
     for (int64_t i = lo; i < hi; i += DRAWN) {
         int64_t n = hi - i < DRAWN ? hi - i : DRAWN;
         uint64_t first = element(c, i), inside = first % 4;
-        rng_fill_blocks(r, c->step, (uint32_t)(first / 4), u, (uint32_t)((inside + (uint64_t)n + 3) / 4));
+        rng_fill_blocks(r, c->step, (uint32_t)(first / 4), u,
+                        (uint32_t)((inside + (uint64_t)n + 3) / 4));
         block(x + i, y + i, u + inside, n, threshold(a->p), 1.0f / (1.0f - a->p));
     }
 }
@@ -81,13 +85,15 @@ static void reference(const call *c)
     const float *x = c->in[0];
     rng r = rng_stream(c->seed, a->stream, (uint32_t)a->index);
     for (int64_t i = 0; i < shape_count(c->n->out[0]->shape); i++) {
-        bool kept = !c->training || rng_u32(r, c->step, (uint32_t)element(c, i)) >= (double)a->p * 4294967296.0;
+        bool kept = !c->training ||
+                    rng_u32(r, c->step, (uint32_t)element(c, i)) >= (double)a->p * 4294967296.0;
         double scale = c->training ? 1.0 / (1.0 - (double)a->p) : 1.0;
         ((float *)c->out[0])[i] = kept ? (float)(x[i] * scale) : 0.0f;
     }
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     const dropout_attrs *a = n->attrs;
     (void)want;
@@ -96,7 +102,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 
 static void portable(const node *n, emitter *m)
 {
-    emit_node(m, "Identity", 1, (const char *[]){emit_in(m, n, 0)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    emit_node(m, "Identity", 1, (const char *[]){emit_in(m, n, 0)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }
 
 static tensor *build_few(graph *g, tensor *const in[])

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // embedding: rows of a table by number (torch.nn.functional.embedding).
 //     y[..] = w[id[..]]                            dw by embedding_back
-// A number outside the table takes the nearest row: it never reads elsewhere (the trainer checks tokens when data is read).
-// A head that shares the table (logits = x w^T) is a linear of the same tensor: its gradient and this one's are added up by the graph.
+// A number outside the table takes the nearest row: it never reads elsewhere (the trainer checks
+// tokens when data is read). A head that shares the table (logits = x w^T) is a linear of the same
+// tensor: its gradient and this one's are added up by the graph.
 #include <string.h>
 
 #include "autograd/ops/kernel.h"
@@ -12,8 +13,9 @@ static bool rule(const node *n, err *e)
     char a[64], b[64];
     shape w = n->in[0]->shape, s = n->in[1]->shape;
     if (n->in[1]->type != DT_I32 || s.rank >= RANK_MAX || w.rank != 2)
-        return rule_fail(e, "takes a table [V, D] and i32 numbers of at most %d axes, not %s and %s %s", RANK_MAX - 1, shape_text(w, a),
-                         dtype_name(n->in[1]->type), shape_text(s, b));
+        return rule_fail(
+            e, "takes a table [V, D] and i32 numbers of at most %d axes, not %s and %s %s",
+            RANK_MAX - 1, shape_text(w, a), dtype_name(n->in[1]->type), shape_text(s, b));
     s.d[s.rank] = w.d[1];
     s.sym[s.rank++] = SYM_FIXED;
     n->out[0]->type = n->in[0]->type;
@@ -28,7 +30,8 @@ static void part(const call *c, int64_t lo, int64_t hi)
     size_t dim = (size_t)w.d[1];
     for (int64_t i = lo; i < hi; i++) {
         int64_t k = id[i] < 0 ? 0 : id[i] >= w.d[0] ? w.d[0] - 1 : id[i];
-        memcpy((float *)c->out[0] + (size_t)i * dim, (const float *)c->in[0] + (size_t)k * dim, dim * sizeof(float));
+        memcpy((float *)c->out[0] + (size_t)i * dim, (const float *)c->in[0] + (size_t)k * dim,
+               dim * sizeof(float));
     }
 }
 
@@ -37,7 +40,8 @@ static void forward(const call *c)
     op_parallel(c, shape_count(c->n->in[1]->shape), 16, part);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     if (want[0])
         din[0] = op_embedding_back(g, dout[0], n->in[1], n->in[0]->shape.d[0]);
@@ -46,20 +50,27 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     emit_attr axis = {.name = "axis", .kind = EMIT_INT, .i = 0};
-    emit_node(m, "Gather", 2, (const char *[]){emit_in(m, n, 0), emit_in(m, n, 1)}, 1, (const char *[]){emit_out(m, n, 0)}, 1, &axis);
+    emit_node(m, "Gather", 2, (const char *[]){emit_in(m, n, 0), emit_in(m, n, 1)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 1, &axis);
 }
 
 static tensor *build(graph *g, tensor *const in[])
 {
     return op_embedding(g, in[0], in[1]);
 }
-#define TOKENS(below_, r, ...)                                                                                                             \
-    {                                                                                                                                      \
-        .type = DT_I32, .shape = DIMS(r, __VA_ARGS__), .below = (below_)                                                                   \
+#define TOKENS(below_, r, ...)                                                                     \
+    {                                                                                              \
+        .type = DT_I32, .shape = DIMS(r, __VA_ARGS__), .below = (below_)                           \
     }
 static const op_sample samples[] = {
-    {.what = "a batch of sentences", .n = 2, .in = {VALUES(2, 11, 19), TOKENS(11, 2, 3, 17)}, .build = build},
-    {.what = "rows used again and again, several parts", .n = 2, .in = {VALUES(2, 3, 70), TOKENS(3, 1, 90)}, .build = build},
+    {.what = "a batch of sentences",
+     .n = 2,
+     .in = {VALUES(2, 11, 19), TOKENS(11, 2, 3, 17)},
+     .build = build},
+    {.what = "rows used again and again, several parts",
+     .n = 2,
+     .in = {VALUES(2, 3, 70), TOKENS(3, 1, 90)},
+     .build = build},
 };
 
 const op_def VARIANT(op_embedding) = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // embedding_back: dw[v] = sum of d[i] over the i with id[i] = v (torch's embedding_dense_backward).
-// Threads share out columns, never rows: each adds the rows of its columns in their order, so the sums are the same for any number of them.
+// Threads share out columns, never rows: each adds the rows of its columns in their order, so the
+// sums are the same for any number of them.
 #include <string.h>
 
 #include "autograd/ops/kernel.h"
@@ -20,8 +21,8 @@ static bool rule(const node *n, err *e)
     shape d = n->in[0]->shape, id = n->in[1]->shape, lead = d;
     lead.rank = d.rank > 0 ? d.rank - 1 : 0;
     if (d.rank < 1 || !shape_same(lead, id) || n->in[1]->type != DT_I32)
-        return rule_fail(e, "gradient %s needs one i32 number a row, not %s %s", shape_text(d, a), dtype_name(n->in[1]->type),
-                         shape_text(id, b));
+        return rule_fail(e, "gradient %s needs one i32 number a row, not %s %s", shape_text(d, a),
+                         dtype_name(n->in[1]->type), shape_text(id, b));
     n->out[0]->type = DT_F32;
     n->out[0]->shape = shape_of(2, rows_of(n), d.d[d.rank - 1]);
     return true;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kernel.h: small things that kernels share. Everything here is static: it is compiled into each op at each vector width.
+// kernel.h: small things that kernels share. Everything here is static: it is compiled into each op
+// at each vector width.
 //
-// Loops over flat arrays are left to the compiler (-O3); what it may not reorder, sums and maxima in floating point, is written
-// here in lanes. Lanes are the same whatever the thread count, so results are too.
+// Loops over flat arrays are left to the compiler (-O3); what it may not reorder, sums and maxima
+// in floating point, is written here in lanes. Lanes are the same whatever the thread count, so
+// results are too.
 #ifndef KMIDI_AUTOGRAD_OPS_KERNEL_H
 #define KMIDI_AUTOGRAD_OPS_KERNEL_H
 
 #include "autograd/op.h"
 #include "autograd/rules.h"
 
-// The next loop may run in vectors although its output may be one of its inputs (in place: element i of both, never another).
+// The next loop may run in vectors although its output may be one of its inputs (in place: element
+// i of both, never another).
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -19,19 +22,21 @@
 #define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
 #define TYPE_BIT(t)   (1u << (t))
 
-// For samples: DIMS(2, 3, 5) is the shape [3, 5]; VALUES(...) an f32 input of such a shape with values in [-1, 1).
-#define DIMS(r, ...)                                                                                                                       \
-    {                                                                                                                                      \
-        .rank = (r), .d = { __VA_ARGS__ }                                                                                                  \
+// For samples: DIMS(2, 3, 5) is the shape [3, 5]; VALUES(...) an f32 input of such a shape with
+// values in [-1, 1).
+#define DIMS(r, ...)                                                                               \
+    {                                                                                              \
+        .rank = (r), .d = { __VA_ARGS__ }                                                          \
     }
-#define VALUES(r, ...)                                                                                                                     \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f                                                                       \
+#define VALUES(r, ...)                                                                             \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f                               \
     }
 
 enum {
     LANES = 2 * VLANES, // two registers hide the latency of an addition
-    GRAIN = 1024        // elements: parts of threads begin at multiples, so that the same elements meet in a register
+    // elements: parts of threads begin at multiples, so that the same elements meet in a register
+    GRAIN = 1024
 };
 
 static inline float lanes_fold(float lane[LANES])
@@ -42,7 +47,8 @@ static inline float lanes_fold(float lane[LANES])
     return lane[0];
 }
 
-// The sum of n numbers, in lanes that are then folded in halves: short rows do not wait for one addition after another.
+// The sum of n numbers, in lanes that are then folded in halves: short rows do not wait for one
+// addition after another.
 static inline float lanes_sum(const float *x, int64_t n)
 {
     float lane[LANES] = {0};
@@ -73,8 +79,9 @@ static inline vf vf_load(const float *x)
     return *(const vf *)x;
 }
 
-// Lane by lane a where it is the larger, else b. gcc makes the loop an instruction where a vector has more than four lanes, and branches
-// where it has four; of the masks NEON makes two instructions.
+// Lane by lane a where it is the larger, else b. gcc makes the loop an instruction where a vector
+// has more than four lanes, and branches where it has four; of the masks NEON makes two
+// instructions.
 static inline vf vf_larger(vf a, vf b)
 {
     if (VLANES == 4) {

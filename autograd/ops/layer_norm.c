@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// layer_norm: y = (x - mean) / sqrt(var + eps) * w + b over the last axis (torch.nn.functional.layer_norm, eps 1e-5; Ba et al. 2016).
+// layer_norm: y = (x - mean) / sqrt(var + eps) * w + b over the last axis
+// (torch.nn.functional.layer_norm, eps 1e-5; Ba et al. 2016).
 //     dx, dw, db by layer_norm_back.
-// Output 1 keeps mean and 1 / sqrt(var + eps) of each row for the way back; the variance is taken around the mean, in a second pass over a
-// row that is near by then.
+// Output 1 keeps mean and 1 / sqrt(var + eps) of each row for the way back; the variance is taken
+// around the mean, in a second pass over a row that is near by then.
 #include <math.h>
 
 #include "autograd/ops/layer_norm.h"
@@ -41,7 +42,8 @@ static void part(const call *c, int64_t lo, int64_t hi)
     for (int64_t r = lo; r < hi; r++) {
         const float *x = (const float *)c->in[0] + r * n;
         float *y = (float *)c->out[0] + r * n, *stats = (float *)c->out[1] + 2 * r;
-        float mean = lanes_sum(x, n) / (float)n, factor = 1.0f / sqrtf(squares_around(x, n, mean) / (float)n + LAYER_NORM_EPS);
+        float mean = lanes_sum(x, n) / (float)n,
+              factor = 1.0f / sqrtf(squares_around(x, n, mean) / (float)n + LAYER_NORM_EPS);
         INDEPENDENT
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - mean) * factor * w[i] + b[i];
@@ -67,12 +69,14 @@ static void reference(const call *c)
         double factor = 1 / sqrt(square + (double)LAYER_NORM_EPS);
         for (int64_t i = 0; i < n; i++)
             ((float *)c->out[0])[r * n + i] =
-                (float)(((double)x[i] - mean) * factor * (double)((const float *)c->in[1])[i] + (double)((const float *)c->in[2])[i]);
+                (float)(((double)x[i] - mean) * factor * (double)((const float *)c->in[1])[i] +
+                        (double)((const float *)c->in[2])[i]);
         ((float *)c->out[1])[2 * r] = (float)mean, ((float *)c->out[1])[2 * r + 1] = (float)factor;
     }
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     tensor *in[] = {dout[0], n->in[0], n->in[1], n->out[1]};
     if (!want[1] && !want[2]) {
@@ -89,8 +93,10 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 
 static void portable(const node *n, emitter *m)
 {
-    const emit_attr attrs[] = {{.name = "axis", .kind = EMIT_INT, .i = -1}, {.name = "epsilon", .kind = EMIT_FLOAT, .f = LAYER_NORM_EPS}};
-    emit_node(m, "LayerNormalization", 3, (const char *[]){emit_in(m, n, 0), emit_in(m, n, 1), emit_in(m, n, 2)}, 1,
+    const emit_attr attrs[] = {{.name = "axis", .kind = EMIT_INT, .i = -1},
+                               {.name = "epsilon", .kind = EMIT_FLOAT, .f = LAYER_NORM_EPS}};
+    emit_node(m, "LayerNormalization", 3,
+              (const char *[]){emit_in(m, n, 0), emit_in(m, n, 1), emit_in(m, n, 2)}, 1,
               (const char *[]){emit_out(m, n, 0)}, 2, attrs);
 }
 
@@ -99,11 +105,20 @@ static tensor *build(graph *g, tensor *const in[])
     return op_layer_norm(g, in[0], in[1], in[2]);
 }
 static const op_sample samples[] = {
-    {.what = "tokens", .n = 3, .in = {VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(1, 19)}, .build = build},
-    {.what = "several blocks of rows", .n = 3, .in = {VALUES(2, 150, 40), VALUES(1, 40), VALUES(1, 40)}, .build = build},
+    {.what = "tokens",
+     .n = 3,
+     .in = {VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(1, 19)},
+     .build = build},
+    {.what = "several blocks of rows",
+     .n = 3,
+     .in = {VALUES(2, 150, 40), VALUES(1, 40), VALUES(1, 40)},
+     .build = build},
     {.what = "far from zero",
      .n = 3,
-     .in = {{.type = DT_F32, .shape = DIMS(2, 3, 70), .scale = 2, .offset = 30, .no_gradient = true}, VALUES(1, 70), VALUES(1, 70)},
+     .in =
+         {{.type = DT_F32, .shape = DIMS(2, 3, 70), .scale = 2, .offset = 30, .no_gradient = true},
+          VALUES(1, 70),
+          VALUES(1, 70)},
      .build = build},
 };
 

@@ -20,7 +20,8 @@ static inline bool layer_norm_fits(const tensor *x, const tensor *w, const tenso
     char tx[64], tw[64];
     int64_t n = layer_norm_width(x);
     if (n < 1 || w->shape.rank != 1 || w->shape.d[0] != n || (b && !shape_same(w->shape, b->shape)))
-        return rule_fail(e, "input %s does not fit weight %s and its bias", shape_text(x->shape, tx), shape_text(w->shape, tw));
+        return rule_fail(e, "input %s does not fit weight %s and its bias",
+                         shape_text(x->shape, tx), shape_text(w->shape, tw));
     return true;
 }
 
@@ -37,7 +38,8 @@ typedef struct norm_sums {
     float p, pz;
 } norm_sums;
 
-static inline norm_sums norm_sums_of(const float *d, const float *x, const float *w, int64_t n, float mean, float r)
+static inline norm_sums norm_sums_of(const float *d, const float *x, const float *w, int64_t n,
+                                     float mean, float r)
 {
     vf sum[2] = {{0}}, sum_z[2] = {{0}};
     float p[LANES], pz[LANES];
@@ -57,8 +59,8 @@ static inline norm_sums norm_sums_of(const float *d, const float *x, const float
 }
 
 // dx of a row, in f64, and the residual (or NULL).
-static inline void norm_exact(const float *d, const float *x, const float *w, const float stats[2], const float *residual, float *dx,
-                              int64_t n)
+static inline void norm_exact(const float *d, const float *x, const float *w, const float stats[2],
+                              const float *residual, float *dx, int64_t n)
 {
     double mean = (double)stats[0], r = (double)stats[1], p = 0, pz = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -66,11 +68,13 @@ static inline void norm_exact(const float *d, const float *x, const float *w, co
         p += v / (double)n, pz += v * ((double)x[i] - mean) * r / (double)n;
     }
     for (int64_t i = 0; i < n; i++)
-        dx[i] = (float)(r * ((double)d[i] * (double)w[i] - p - ((double)x[i] - mean) * r * pz) + (residual ? (double)residual[i] : 0));
+        dx[i] = (float)(r * ((double)d[i] * (double)w[i] - p - ((double)x[i] - mean) * r * pz) +
+                        (residual ? (double)residual[i] : 0));
 }
 
-// Of the ways back: d of layer_norm's output, its input x, the weight, mean and 1 / deviation of each row; and what is added to dx: the
-// gradient that x has from the residual around the norm and what follows.
+// Of the ways back: d of layer_norm's output, its input x, the weight, mean and 1 / deviation of
+// each row; and what is added to dx: the gradient that x has from the residual around the norm and
+// what follows.
 enum { NORM_D = 0, NORM_X, NORM_W, NORM_STATS, NORM_RESIDUAL, NORM_INPUTS };
 
 static inline bool norm_back_fits(const node *n, err *e)
@@ -79,10 +83,13 @@ static inline bool norm_back_fits(const node *n, err *e)
     shape d = n->in[NORM_D]->shape, s = n->in[NORM_STATS]->shape;
     if (!layer_norm_fits(n->in[NORM_X], n->in[NORM_W], NULL, e))
         return false;
-    bool fits = shape_same(d, n->in[NORM_X]->shape) && s.rank == 2 && s.d[0] == shape_rows(d) && s.d[1] == 2;
+    bool fits = shape_same(d, n->in[NORM_X]->shape) && s.rank == 2 && s.d[0] == shape_rows(d) &&
+                s.d[1] == 2;
     if (!fits || (n->n_in > NORM_RESIDUAL && !shape_same(d, n->in[NORM_RESIDUAL]->shape)))
-        return rule_fail(e, "gradient %s does not fit its input, its residual or its rows' mean and deviation %s", shape_text(d, a),
-                         shape_text(s, b));
+        return rule_fail(
+            e,
+            "gradient %s does not fit its input, its residual or its rows' mean and deviation %s",
+            shape_text(d, a), shape_text(s, b));
     return true;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// layer_norm_back: the gradients of layer_norm, with z = (x - mean) r, r = 1 / sqrt(var + eps), p = d w (torch's
+// layer_norm_back: the gradients of layer_norm, with z = (x - mean) r, r = 1 / sqrt(var + eps), p =
+// d w (torch's
 // native_layer_norm_backward):
 //     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z        db = sum over rows of d
-// Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual [.., D] that is added to dx]. The two sums go through blocks of
-// rows, each with sums of its own that are then added in order: the same for any number of threads. Where only dx is wanted,
-// layer_norm_input stands in its place.
+// Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual [.., D] that is added to
+// dx]. The two sums go through blocks of rows, each with sums of its own that are then added in
+// order: the same for any number of threads. Where only dx is wanted, layer_norm_input stands in
+// its place.
 #include <math.h>
 #include <string.h>
 
@@ -29,7 +31,8 @@ static int64_t blocks_of(const node *n)
 static size_t workspace(const node *n, int count)
 {
     (void)count;
-    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[NORM_D])) * sizeof(float); // dw and db of each block
+    // dw and db of each block
+    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[NORM_D])) * sizeof(float);
 }
 
 static double cost(const node *n)
@@ -38,8 +41,8 @@ static double cost(const node *n)
 }
 
 // dx may be d or x.
-static void row(const float *d, const float *x, const float *w, const float *stats, float *dx, float *restrict dw, float *restrict db,
-                int64_t n)
+static void row(const float *d, const float *x, const float *w, const float *stats, float *dx,
+                float *restrict dw, float *restrict db, int64_t n)
 {
     float mean = stats[0], r = stats[1];
     norm_sums s = norm_sums_of(d, x, w, n, mean, r);
@@ -61,8 +64,8 @@ static void part(const call *c, int64_t lo, int64_t hi) // blocks of rows
         memset(dw, 0, (size_t)(2 * n) * sizeof *dw);
         for (int64_t i = k * BLOCK_ROWS; i < rows && i < (k + 1) * BLOCK_ROWS; i++) {
             float *dx = (float *)c->out[0] + i * n;
-            row((const float *)c->in[NORM_D] + i * n, (const float *)c->in[NORM_X] + i * n, c->in[NORM_W],
-                (const float *)c->in[NORM_STATS] + 2 * i, dx, dw, dw + n, n);
+            row((const float *)c->in[NORM_D] + i * n, (const float *)c->in[NORM_X] + i * n,
+                c->in[NORM_W], (const float *)c->in[NORM_STATS] + 2 * i, dx, dw, dw + n, n);
             if (norm_residual(c, i, n))
                 norm_add(dx, norm_residual(c, i, n), n);
         }
@@ -87,13 +90,15 @@ static void forward(const call *c)
 static void reference(const call *c)
 {
     int64_t n = layer_norm_width(c->n->in[NORM_D]), rows = shape_rows(c->n->in[NORM_D]->shape);
-    const float *d = c->in[NORM_D], *x = c->in[NORM_X], *w = c->in[NORM_W], *stats = c->in[NORM_STATS];
+    const float *d = c->in[NORM_D], *x = c->in[NORM_X], *w = c->in[NORM_W],
+                *stats = c->in[NORM_STATS];
     float *dx = c->out[0], *dw = c->out[1], *db = c->out[2];
     for (int64_t i = 0; i < n; i++) {
         double sum = 0, sum_z = 0;
         for (int64_t q = 0; q < rows; q++) {
             sum += (double)d[q * n + i];
-            sum_z += (double)d[q * n + i] * ((double)x[q * n + i] - (double)stats[2 * q]) * (double)stats[2 * q + 1];
+            sum_z += (double)d[q * n + i] * ((double)x[q * n + i] - (double)stats[2 * q]) *
+                     (double)stats[2 * q + 1];
         }
         dw[i] = (float)sum_z, db[i] = (float)sum;
     }
@@ -115,14 +120,18 @@ static tensor *build_residual(graph *g, tensor *const in[])
     return op_layer_norm_back(g, in, in[NORM_RESIDUAL]);
 }
 static const op_sample samples[] = {
-    {.what = "tokens", .n = 4, .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)}, .build = build},
+    {.what = "tokens",
+     .n = 4,
+     .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)},
+     .build = build},
     {.what = "several blocks of rows",
      .n = 4,
      .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)},
      .build = build},
     {.what = "a residual",
      .n = 5,
-     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2), VALUES(2, 90, 21)},
+     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2),
+            VALUES(2, 90, 21)},
      .build = build_residual},
 };
 

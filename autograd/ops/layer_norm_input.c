@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// layer_norm_input: layer_norm_back where weight and bias are frozen, as under adapters: dx alone, without the sums over rows that only
-// they would need. With z = (x - mean) r, p = d w:
+// layer_norm_input: layer_norm_back where weight and bias are frozen, as under adapters: dx alone,
+// without the sums over rows that only they would need. With z = (x - mean) r, p = d w:
 //     dx = r (p - mean(p) - z mean(p z))
-// Inputs as there: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual]. The bits of dx are the same.
+// Inputs as there: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual]. The bits of
+// dx are the same.
 #include "autograd/ops/layer_norm.h"
 
 static bool rule(const node *n, err *e)
@@ -20,7 +21,8 @@ static void part(const call *c, int64_t lo, int64_t hi) // rows
     int64_t n = layer_norm_width(c->n->in[NORM_D]);
     const float *w = c->in[NORM_W];
     for (int64_t q = lo; q < hi; q++) {
-        const float *d = (const float *)c->in[NORM_D] + q * n, *x = (const float *)c->in[NORM_X] + q * n;
+        const float *d = (const float *)c->in[NORM_D] + q * n,
+                    *x = (const float *)c->in[NORM_X] + q * n;
         const float *stats = (const float *)c->in[NORM_STATS] + 2 * q;
         const float *residual = norm_residual(c, q, n);
         float *dx = (float *)c->out[0] + q * n, mean = stats[0], r = stats[1];
@@ -43,8 +45,9 @@ static void reference(const call *c)
 {
     int64_t n = layer_norm_width(c->n->in[NORM_D]);
     for (int64_t q = 0; q < shape_rows(c->n->in[NORM_D]->shape); q++)
-        norm_exact((const float *)c->in[NORM_D] + q * n, (const float *)c->in[NORM_X] + q * n, c->in[NORM_W],
-                   (const float *)c->in[NORM_STATS] + 2 * q, norm_residual(c, q, n), (float *)c->out[0] + q * n, n);
+        norm_exact((const float *)c->in[NORM_D] + q * n, (const float *)c->in[NORM_X] + q * n,
+                   c->in[NORM_W], (const float *)c->in[NORM_STATS] + 2 * q, norm_residual(c, q, n),
+                   (float *)c->out[0] + q * n, n);
 }
 
 static tensor *added(graph *g, const node *n, tensor *x)
@@ -61,11 +64,18 @@ static tensor *build_residual(graph *g, tensor *const in[])
     return op_layer_norm_input(g, in, in[NORM_RESIDUAL]);
 }
 static const op_sample samples[] = {
-    {.what = "tokens", .n = 4, .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)}, .build = build},
-    {.what = "many rows", .n = 4, .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)}, .build = build},
+    {.what = "tokens",
+     .n = 4,
+     .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)},
+     .build = build},
+    {.what = "many rows",
+     .n = 4,
+     .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)},
+     .build = build},
     {.what = "a residual",
      .n = 5,
-     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2), VALUES(2, 90, 21)},
+     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2),
+            VALUES(2, 90, 21)},
      .build = build_residual},
 };
 

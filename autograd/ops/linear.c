@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// linear: y = act(x w^T + b) (torch.nn.functional.linear, then an activation), or y = x w^T + b + r with a residual r (fuse.h).
+// linear: y = act(x w^T + b) (torch.nn.functional.linear, then an activation), or y = x w^T + b + r
+// with a residual r (fuse.h).
 //     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p, dr = d.
-// Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the second cache; each is one serial product,
-// then bias and activation while it is there, so that both cost almost nothing (as cuBLAS' epilogues).
-// A single row of x, as in generation, is a product of vectors (single_row.h).
-// gelu's derivative is not a function of y: the constructor then makes two nodes.
+// Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the
+// second cache; each is one serial product, then bias and activation while it is there, so that
+// both cost almost nothing (as cuBLAS' epilogues). A single row of x, as in generation, is a
+// product of vectors (single_row.h). gelu's derivative is not a function of y: the constructor then
+// makes two nodes.
 #include "autograd/ops/activation.h"
 #include "autograd/ops/product.h"
 #include "autograd/ops/single_row.h"
 
 enum {
     TILE_BYTES =
-        1 << 20,        // of output, a second cache: in half of it, rows of 1792 are too few for what packing w costs (105 GFLOP/s of 117)
-    ROWS_TURNED = 1024, // from this many rows of x on, w is transposed first: each tile is then a tenth faster
+        // of output, a second cache: in half of it, rows of 1792 are too few for what packing w
+    // costs (105 GFLOP/s of 117)
+    1 << 20,
+    // from this many rows of x on, w is transposed first: each tile is then a tenth faster
+    ROWS_TURNED = 1024,
     TURN_ROWS = 16
 };
 
@@ -62,10 +67,13 @@ static gemm gemm_at(const call *c)
 static size_t workspace(const node *n, int count)
 {
     (void)count;
-    return shape_rows(n->in[0]->shape) >= ROWS_TURNED ? (size_t)shape_count(n->in[1]->shape) * sizeof(float) : 0;
+    return shape_rows(n->in[0]->shape) >= ROWS_TURNED
+               ? (size_t)shape_count(n->in[1]->shape) * sizeof(float)
+               : 0;
 }
 
-// Rows lo .. hi of w become columns of w^T, a few at a time: a line of either is used up while it is near.
+// Rows lo .. hi of w become columns of w^T, a few at a time: a line of either is used up while it
+// is near.
 static void turn(const call *c, int64_t lo, int64_t hi)
 {
     const shape *s = &c->n->in[1]->shape;
@@ -78,8 +86,8 @@ static void turn(const call *c, int64_t lo, int64_t hi)
                 to[k * cols + i] = w[i * inner + k];
 }
 
-// Where more is to do with it than to store it: rows of output that stay in the second cache, and enough of them that w is not packed too
-// often.
+// Where more is to do with it than to store it: rows of output that stay in the second cache, and
+// enough of them that w is not packed too often.
 static tiles tiles_at(const node *n, const gemm *p)
 {
     int64_t rows = TILE_BYTES / (int64_t)sizeof(float) / p->n;
@@ -93,7 +101,8 @@ static bool rule(const node *n, err *e)
     if (w.rank != 2 || x.rank < 1 || x.d[x.rank - 1] != w.d[1])
         return rule_fail(e, "input %s does not fit weight %s", shape_text(x, a), shape_text(w, b));
     if (has_bias(n) && (n->in[2]->shape.rank != 1 || n->in[2]->shape.d[0] != w.d[0]))
-        return rule_fail(e, "input %s, weight %s: bias is %s", shape_text(x, a), shape_text(w, b), shape_text(n->in[2]->shape, c));
+        return rule_fail(e, "input %s, weight %s: bias is %s", shape_text(x, a), shape_text(w, b),
+                         shape_text(n->in[2]->shape, c));
     x.d[x.rank - 1] = w.d[0];
     x.sym[x.rank - 1] = SYM_FIXED;
     if (has_residual(n) && (act_of(n) != ACT_NONE || !shape_same(n->in[n->n_in - 1]->shape, x)))
@@ -118,7 +127,8 @@ static double flops(const node *n)
     return gemm_flops(p.m, p.n, p.k);
 }
 
-// Numbers `at` .. at + n of a row of products, `column` the first one's: bias and activation, or bias and residual.
+// Numbers `at` .. at + n of a row of products, `column` the first one's: bias and activation, or
+// bias and residual.
 static void finish(const call *c, int64_t at, int64_t column, int64_t n)
 {
     float *y = (float *)c->out[0] + at;
@@ -176,19 +186,25 @@ static void reference(const call *c)
     p.tb = true, p.b = c->in[1], p.ldb = p.k;
     for (int64_t i = 0; i < p.m; i++)
         for (int64_t j = 0; j < p.n; j++) {
-            double v = product_at(&p, i, j) + (has_bias(c->n) ? (double)((const float *)c->in[2])[j] : 0.0);
-            double r = has_residual(c->n) ? (double)((const float *)c->in[c->n->n_in - 1])[i * p.n + j] : 0.0;
+            double v = product_at(&p, i, j) +
+                       (has_bias(c->n) ? (double)((const float *)c->in[2])[j] : 0.0);
+            double r = has_residual(c->n)
+                           ? (double)((const float *)c->in[c->n->n_in - 1])[i * p.n + j]
+                           : 0.0;
             p.c[i * p.n + j] = (float)(activation_exact(act_of(c->n), v) + r);
         }
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     tensor *x = n->in[0], *w = n->in[1], *p = op_act_back(g, n->out[0], dout[0], act_of(n));
     if (x->shape.rank == 1) // a single row
-        p = op_reshape(g, p, shape_of(2, 1, w->shape.d[0])), x = op_reshape(g, x, shape_of(2, 1, w->shape.d[1]));
+        p = op_reshape(g, p, shape_of(2, 1, w->shape.d[0])),
+        x = op_reshape(g, x, shape_of(2, 1, w->shape.d[1]));
     if (want[1] && x->from && x->from->op == op_get(OP_dropout))
-        x = graph_repeat(g, x); // its mask is drawn again: kept, it would cost as much room as x itself
+        // its mask is drawn again: kept, it would cost as much room as x itself
+        x = graph_repeat(g, x);
     if (want[1])
         din[1] = op_matmul(g, p, x, true, false);
     if (want[0])
@@ -204,14 +220,17 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 // (What has a residual was made behind this.)
 static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
 {
-    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], has_bias(n) ? n->in[2] : NULL}, false, true, act_of(n), rounded);
+    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], has_bias(n) ? n->in[2] : NULL}, false, true,
+                          act_of(n), rounded);
 }
 
 static tensor *added(graph *g, const node *n, tensor *x)
 {
     linear_attrs a = {.residual = true};
     tensor *in[] = {n->in[0], n->in[1], has_bias(n) ? n->in[2] : x, x};
-    return act_of(n) != ACT_NONE || has_residual(n) ? NULL : graph_add(g, OP_linear, &a, sizeof a, n->n_in + 1, in);
+    return act_of(n) != ACT_NONE || has_residual(n)
+               ? NULL
+               : graph_add(g, OP_linear, &a, sizeof a, n->n_in + 1, in);
 }
 
 // Gemm where x is a matrix; otherwise MatMul by w^T, turned in the file, and Add.
@@ -220,7 +239,8 @@ static const char *emit_product(const node *n, emitter *m, const char *out)
     const char *x = emit_in(m, n, 0), *bias = has_bias(n) ? emit_in(m, n, 2) : "";
     if (n->in[0]->shape.rank == 2) {
         emit_attr transposed = {.name = "transB", .kind = EMIT_INT, .i = 1};
-        emit_node(m, "Gemm", has_bias(n) ? 3 : 2, (const char *[]){x, emit_in(m, n, 1), bias}, 1, &out, 1, &transposed);
+        emit_node(m, "Gemm", has_bias(n) ? 3 : 2, (const char *[]){x, emit_in(m, n, 1), bias}, 1,
+                  &out, 1, &transposed);
         return out;
     }
     const char *product = has_bias(n) ? emit_fresh(m, "product") : out;
@@ -232,13 +252,16 @@ static const char *emit_product(const node *n, emitter *m, const char *out)
 
 static void portable(const node *n, emitter *m)
 {
-    static const char *const names[] = {[ACT_NONE] = NULL, [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid"};
+    static const char *const names[] = {
+        [ACT_NONE] = NULL, [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid"};
     const char *name = names[act_of(n)], *out = emit_out(m, n, 0);
-    const char *product = emit_product(n, m, name || has_residual(n) ? emit_fresh(m, "linear") : out);
+    const char *product =
+        emit_product(n, m, name || has_residual(n) ? emit_fresh(m, "linear") : out);
     if (name)
         emit_node(m, name, 1, &product, 1, &out, 0, NULL);
     if (has_residual(n))
-        emit_node(m, "Add", 2, (const char *[]){product, emit_in(m, n, n->n_in - 1)}, 1, &out, 0, NULL);
+        emit_node(m, "Add", 2, (const char *[]){product, emit_in(m, n, n->n_in - 1)}, 1, &out, 0,
+                  NULL);
 }
 
 static tensor *build_plain(graph *g, tensor *const in[])
@@ -276,22 +299,48 @@ static tensor *build_bias_and_residual(graph *g, tensor *const in[])
 #define LAYER(o, i) VALUES(2, o, i), VALUES(1, o)
 static const op_sample samples[] = {
     {.what = "no bias", .n = 2, .in = {VALUES(2, 4, 19), VALUES(2, 33, 19)}, .build = build_plain},
-    {.what = "bias, three axes", .n = 3, .in = {VALUES(3, 2, 3, 16), LAYER(17, 16)}, .build = build_bias},
-    {.what = "relu", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_relu, .step = 1e-3f, .tolerance = 5e-3f},
+    {.what = "bias, three axes",
+     .n = 3,
+     .in = {VALUES(3, 2, 3, 16), LAYER(17, 16)},
+     .build = build_bias},
+    {.what = "relu",
+     .n = 3,
+     .in = {VALUES(2, 5, 7), LAYER(6, 7)},
+     .build = build_relu,
+     .step = 1e-3f,
+     .tolerance = 5e-3f},
     {.what = "tanh", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_tanh},
     {.what = "sigmoid", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_sigmoid},
     {.what = "gelu", .n = 3, .in = {VALUES(2, 5, 7), LAYER(6, 7)}, .build = build_gelu},
     {.what = "one row", .n = 3, .in = {VALUES(1, 7), LAYER(6, 7)}, .build = build_tanh},
-    {.what = "one row, large enough to share", .n = 3, .in = {VALUES(3, 1, 1, 301), LAYER(390, 301)}, .build = build_bias},
-    {.what = "tiles of rows", .n = 3, .in = {VALUES(2, 530, 37), LAYER(129, 37)}, .build = build_sigmoid},
-    {.what = "rows enough to transpose the weight", .n = 3, .in = {VALUES(2, 1030, 21), LAYER(50, 21)}, .build = build_tanh},
-    {.what = "residual", .n = 3, .in = {VALUES(3, 2, 3, 16), VALUES(2, 17, 16), VALUES(3, 2, 3, 17)}, .build = build_residual},
-    {.what = "bias and residual", .n = 4, .in = {VALUES(2, 300, 9), LAYER(65, 9), VALUES(2, 300, 65)}, .build = build_bias_and_residual},
+    {.what = "one row, large enough to share",
+     .n = 3,
+     .in = {VALUES(3, 1, 1, 301), LAYER(390, 301)},
+     .build = build_bias},
+    {.what = "tiles of rows",
+     .n = 3,
+     .in = {VALUES(2, 530, 37), LAYER(129, 37)},
+     .build = build_sigmoid},
+    {.what = "rows enough to transpose the weight",
+     .n = 3,
+     .in = {VALUES(2, 1030, 21), LAYER(50, 21)},
+     .build = build_tanh},
+    {.what = "residual",
+     .n = 3,
+     .in = {VALUES(3, 2, 3, 16), VALUES(2, 17, 16), VALUES(3, 2, 3, 17)},
+     .build = build_residual},
+    {.what = "bias and residual",
+     .n = 4,
+     .in = {VALUES(2, 300, 9), LAYER(65, 9), VALUES(2, 300, 65)},
+     .build = build_bias_and_residual},
     {.what = "bias and residual, one row",
      .n = 4,
      .in = {VALUES(2, 1, 9), LAYER(65, 9), VALUES(2, 1, 65)},
      .build = build_bias_and_residual},
-    {.what = "tiles of columns", .n = 3, .in = {VALUES(2, 20, 330), LAYER(330, 330)}, .build = build_bias},
+    {.what = "tiles of columns",
+     .n = 3,
+     .in = {VALUES(2, 20, 330), LAYER(330, 330)},
+     .build = build_bias},
 };
 
 const op_def VARIANT(op_linear) = {

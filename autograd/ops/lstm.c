@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lstm.c: a long short-term memory over all steps of a batch of sequences (Hochreiter and Schmidhuber 1997; the gates of torch.nn.LSTM).
+// lstm.c: a long short-term memory over all steps of a batch of sequences (Hochreiter and
+// Schmidhuber 1997; the gates of torch.nn.LSTM).
 //
 //     i, f, g, o = split(x_t W_ih^T + b_ih + h_{t-1} W_hh^T + b_hh)      h_{-1} = c_{-1} = 0
 //     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g)
 //     h_t = sigmoid(o) tanh(c_t)
 //
-// Outputs: h [B, T, H]; for the backward the activated gates [B, T, 4H] (i, f, g, o one after the other) and c [B, T, H].
+// Outputs: h [B, T, H]; for the backward the activated gates [B, T, 4H] (i, f, g, o one after the
+// other) and c [B, T, H].
 //
-// A step is one product [x_t h_{t-1}] [W_ih W_hh]^T, too small for a library to shine and to share out. So both weights are packed once a
-// call into panels of VLANES units x 4 gates (panel.h): a step's four gates of the same units leave one register tile together and become c
-// and h at once. The projection of x rides along: as a product of its own over all steps (a library's) it is no faster, and its result, 4H
-// a row, would go to memory and back. Threads share the sequences of the batch: none waits for another until the last step is done.
+// A step is one product [x_t h_{t-1}] [W_ih W_hh]^T, too small for a library to shine and to share
+// out. So both weights are packed once a call into panels of VLANES units x 4 gates (panel.h): a
+// step's four gates of the same units leave one register tile together and become c and h at once.
+// The projection of x rides along: as a product of its own over all steps (a library's) it is no
+// faster, and its result, 4H a row, would go to memory and back. Threads share the sequences of the
+// batch: none waits for another until the last step is done.
 //
-// A group of sequences keeps this step's rows in the workspace and copies whole rows from x and to the outputs: those lie far apart, and
-// pieces of them would each miss the cache. At 64 sequences of 64 steps, I 256, H 128, one Zen 5 core: the product runs at 95% of the peak,
-// the op at 77%.
+// A group of sequences keeps this step's rows in the workspace and copies whole rows from x and to
+// the outputs: those lie far apart, and pieces of them would each miss the cache. At 64 sequences
+// of 64 steps, I 256, H 128, one Zen 5 core: the product runs at 95% of the peak, the op at 77%.
 //
 // Gradient: lstm_back gives d of the gates' pre-activations; the rest are products.
 #include <math.h>
@@ -32,7 +36,8 @@ typedef struct dims {
 
 static dims dims_of(const node *n)
 {
-    dims d = {n->in[0]->shape.d[0], n->in[0]->shape.d[1], n->in[0]->shape.d[2], n->in[2]->shape.d[1], 0};
+    dims d = {n->in[0]->shape.d[0], n->in[0]->shape.d[1], n->in[0]->shape.d[2],
+              n->in[2]->shape.d[1], 0};
     d.panels = panel_count(d.h, VLANES);
     return d;
 }
@@ -41,12 +46,14 @@ static bool lstm_shape(const node *n, err *e)
 {
     shape x = n->in[0]->shape, w_ih = n->in[1]->shape, w_hh = n->in[2]->shape;
     char a[64], b[64], c[64];
-    if (x.rank != 3 || w_ih.rank != 2 || w_hh.rank != 2 || w_ih.d[1] != x.d[2] || w_ih.d[0] != 4 * w_hh.d[1] || w_hh.d[0] != 4 * w_hh.d[1])
-        return err_set(e, ERR_SHAPE, "x %s, w_ih %s, w_hh %s are not [B, T, I], [4H, I], [4H, H]", shape_text(x, a), shape_text(w_ih, b),
-                       shape_text(w_hh, c));
+    if (x.rank != 3 || w_ih.rank != 2 || w_hh.rank != 2 || w_ih.d[1] != x.d[2] ||
+        w_ih.d[0] != 4 * w_hh.d[1] || w_hh.d[0] != 4 * w_hh.d[1])
+        return err_set(e, ERR_SHAPE, "x %s, w_ih %s, w_hh %s are not [B, T, I], [4H, I], [4H, H]",
+                       shape_text(x, a), shape_text(w_ih, b), shape_text(w_hh, c));
     for (int i = 3; i < 5; i++)
         if (shape_count(n->in[i]->shape) != w_hh.d[0])
-            return err_set(e, ERR_SHAPE, "a bias of %s for %lld gates", shape_text(n->in[i]->shape, a), (long long)w_hh.d[0]);
+            return err_set(e, ERR_SHAPE, "a bias of %s for %lld gates",
+                           shape_text(n->in[i]->shape, a), (long long)w_hh.d[0]);
     for (int i = 0; i < 3; i++) {
         n->out[i]->type = DT_F32;
         n->out[i]->shape = x;
@@ -56,8 +63,8 @@ static bool lstm_shape(const node *n, err *e)
     return true;
 }
 
-// The workspace: panels of [W_ih W_hh] and of the biases; for each sequence [x_t h_{t-1}] of this step and the next, c and the gates,
-// and one panel's sums.
+// The workspace: panels of [W_ih W_hh] and of the biases; for each sequence [x_t h_{t-1}] of this
+// step and the next, c and the gates, and one panel's sums.
 typedef struct work {
     float *w;     // [panels, I + H, 4, VLANES]
     float *bias;  // [panels, 4, VLANES]
@@ -71,7 +78,9 @@ static size_t lstm_workspace(const node *n, int count)
 {
     (void)count;
     dims d = dims_of(n);
-    return (size_t)(d.panels * (d.i + d.h + 1) * PANEL_WIDTH + d.b * (2 * (d.i + d.h) + 5 * d.h + PANEL_WIDTH)) * sizeof(float);
+    return (size_t)(d.panels * (d.i + d.h + 1) * PANEL_WIDTH +
+                    d.b * (2 * (d.i + d.h) + 5 * d.h + PANEL_WIDTH)) *
+           sizeof(float);
 }
 
 static work work_of(const dims *d, float *at)
@@ -86,8 +95,8 @@ static work work_of(const dims *d, float *at)
     return w;
 }
 
-// Rows unit .. unit + n of a gate of w [4H, k] become column `to` of a panel. In pieces, so that the lines read are still there for the
-// next k.
+// Rows unit .. unit + n of a gate of w [4H, k] become column `to` of a panel. In pieces, so that
+// the lines read are still there for the next k.
 static void pack_gate(float *to, const float *w, int64_t k, int64_t n)
 {
     enum { PIECE = 16 };
@@ -122,7 +131,8 @@ typedef struct group {
     int64_t lo, rows; // sequences
 } group;
 
-// sums [rows, 4, VLANES] become activated gates. Passes of one function each: chains of 16 lanes that do not wait for each other.
+// sums [rows, 4, VLANES] become activated gates. Passes of one function each: chains of 16 lanes
+// that do not wait for each other.
 static void activate(float *restrict sums, const float *restrict bias, int64_t rows)
 {
     for (int64_t r = 0; r < rows; r++)
@@ -136,7 +146,8 @@ static void activate(float *restrict sums, const float *restrict bias, int64_t r
             sums[r * PANEL_WIDTH + l] = vm_sigmoid(sums[r * PANEL_WIDTH + l] + bias[l]);
 }
 
-// The rest of a step for n units of a panel: c and h, in their rows of the workspace and in the outputs.
+// The rest of a step for n units of a panel: c and h, in their rows of the workspace and in the
+// outputs.
 PANEL_INLINE void finish(const group *s, int64_t t, int64_t unit, int64_t n)
 {
     const dims *d = &s->d;
@@ -147,14 +158,16 @@ PANEL_INLINE void finish(const group *s, int64_t t, int64_t unit, int64_t n)
             c[l] = y[VLANES + l] * c[l] + y[l] * y[2 * VLANES + l];
     }
     for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
-        const float *restrict c = s->w.c + r * d->h + unit, *restrict y = s->w.sums + r * PANEL_WIDTH;
+        const float *restrict c = s->w.c + r * d->h + unit, *restrict y =
+                                                                s->w.sums + r * PANEL_WIDTH;
         float *restrict h = s->w.a[~t & 1] + r * (d->i + d->h) + d->i + unit;
         for (int64_t l = 0; l < n; l++)
             h[l] = y[3 * VLANES + l] * vm_tanh(c[l]);
     }
     for (int64_t r = s->lo; r < s->lo + s->rows; r++)
         for (int64_t g = 0; g < 4; g++)
-            memcpy(s->w.gates + (4 * r + g) * d->h + unit, s->w.sums + r * PANEL_WIDTH + g * VLANES, (size_t)n * sizeof(float));
+            memcpy(s->w.gates + (4 * r + g) * d->h + unit, s->w.sums + r * PANEL_WIDTH + g * VLANES,
+                   (size_t)n * sizeof(float));
 }
 
 // Whole rows at a time: pieces of many rows would each miss the cache.
@@ -163,9 +176,12 @@ static void store(const group *s, int64_t t)
     const dims *d = &s->d;
     for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
         int64_t at = r * d->t + t;
-        memcpy((float *)s->call->out[0] + at * d->h, s->w.a[~t & 1] + r * (d->i + d->h) + d->i, (size_t)d->h * sizeof(float));
-        memcpy((float *)s->call->out[1] + at * 4 * d->h, s->w.gates + r * 4 * d->h, (size_t)d->h * 4 * sizeof(float));
-        memcpy((float *)s->call->out[2] + at * d->h, s->w.c + r * d->h, (size_t)d->h * sizeof(float));
+        memcpy((float *)s->call->out[0] + at * d->h, s->w.a[~t & 1] + r * (d->i + d->h) + d->i,
+               (size_t)d->h * sizeof(float));
+        memcpy((float *)s->call->out[1] + at * 4 * d->h, s->w.gates + r * 4 * d->h,
+               (size_t)d->h * 4 * sizeof(float));
+        memcpy((float *)s->call->out[2] + at * d->h, s->w.c + r * d->h,
+               (size_t)d->h * sizeof(float));
     }
 }
 
@@ -175,11 +191,13 @@ static void step_run(const group *s, int64_t t)
     const work *w = &s->w;
     int64_t k = d->i + d->h;
     for (int64_t r = s->lo; r < s->lo + s->rows; r++)
-        memcpy(w->a[t & 1] + r * k, (const float *)s->call->in[0] + (r * d->t + t) * d->i, (size_t)d->i * sizeof(float));
+        memcpy(w->a[t & 1] + r * k, (const float *)s->call->in[0] + (r * d->t + t) * d->i,
+               (size_t)d->i * sizeof(float));
     for (int64_t p = 0; p < d->panels; p++) {
         float *sums = w->sums + s->lo * PANEL_WIDTH;
         int64_t unit = p * VLANES, n = d->h - unit;
-        panel_multiply(sums, PANEL_WIDTH, w->a[t & 1] + s->lo * k, k, w->w + p * k * PANEL_WIDTH, k, s->rows);
+        panel_multiply(sums, PANEL_WIDTH, w->a[t & 1] + s->lo * k, k, w->w + p * k * PANEL_WIDTH, k,
+                       s->rows);
         activate(sums, w->bias + p * PANEL_WIDTH, s->rows);
         if (n >= VLANES)
             finish(s, t, unit, VLANES);
@@ -255,24 +273,29 @@ static void lstm_reference(const call *c)
     for (int64_t at = 0; at < d.b * d.t; at++)
         for (int64_t j = 0; j < d.h; j++) {
             bool first = at % d.t == 0;
-            double i = exact_sigmoid(exact_gate(c, &d, at, j, first)), f = exact_sigmoid(exact_gate(c, &d, at, d.h + j, first));
-            double g = tanh(exact_gate(c, &d, at, 2 * d.h + j, first)), o = exact_sigmoid(exact_gate(c, &d, at, 3 * d.h + j, first));
+            double i = exact_sigmoid(exact_gate(c, &d, at, j, first)),
+                   f = exact_sigmoid(exact_gate(c, &d, at, d.h + j, first));
+            double g = tanh(exact_gate(c, &d, at, 2 * d.h + j, first)),
+                   o = exact_sigmoid(exact_gate(c, &d, at, 3 * d.h + j, first));
             double ct = i * g + (first ? 0 : f * (double)cell_out[(at - 1) * d.h + j]);
             float *row = gates + at * 4 * d.h + j;
-            row[0] = (float)i, row[d.h] = (float)f, row[2 * d.h] = (float)g, row[3 * d.h] = (float)o;
+            row[0] = (float)i, row[d.h] = (float)f, row[2 * d.h] = (float)g,
+            row[3 * d.h] = (float)o;
             cell_out[at * d.h + j] = (float)ct;
             h[at * d.h + j] = (float)(o * tanh(ct));
         }
 }
 
-static void lstm_gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void lstm_gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                          const bool want[])
 {
     shape x = n->in[0]->shape;
     tensor *d = op_lstm_back(g, n, dout[0]);
     if (want[0])
         din[0] = op_matmul(g, d, n->in[1], false, false);
     if (want[1])
-        din[1] = op_matmul(g, d, op_reshape(g, n->in[0], shape_of(2, shape_rows(x), x.d[2])), true, false);
+        din[1] = op_matmul(g, d, op_reshape(g, n->in[0], shape_of(2, shape_rows(x), x.d[2])), true,
+                           false);
     if (want[2])
         din[2] = op_lstm_weight(g, d, n->out[0]);
     if (want[3] || want[4])
@@ -288,14 +311,16 @@ static void reorder(float *to, const float *from, int64_t gate)
         memcpy(to + g * gate, from + onnx_gate[g] * gate, sizeof *to * (size_t)gate);
 }
 
-// ... one that is computed (an adapter's) is split and joined. Both get the leading 1 of a single direction.
+// ... one that is computed (an adapter's) is split and joined. Both get the leading 1 of a single
+// direction.
 static const char *emit_reordered(emitter *m, const node *n, int input)
 {
     int64_t zero = 0;
     const char *part[4], *joined = emit_fresh(m, "gates"), *out = emit_fresh(m, "gates");
     for (int g = 0; g < 4; g++)
         part[g] = emit_fresh(m, "gate");
-    emit_node(m, "Split", 1, (const char *[]){emit_in(m, n, input)}, 4, part, 1, &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 0});
+    emit_node(m, "Split", 1, (const char *[]){emit_in(m, n, input)}, 4, part, 1,
+              &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 0});
     emit_node(m, "Concat", 4, (const char *[]){part[0], part[3], part[1], part[2]}, 1, &joined, 1,
               &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 0});
     emit_node(m, "Unsqueeze", 2, (const char *[]){joined, emit_i64(m, 1, &zero)}, 1, &out, 0, NULL);
@@ -321,7 +346,8 @@ static const char *emit_bias(emitter *m, const node *n)
     const float *b_ih = emit_param_values(m, n, 3), *b_hh = emit_param_values(m, n, 4);
     if (!b_ih || !b_hh) {
         const char *joined = emit_fresh(m, "bias");
-        emit_node(m, "Concat", 2, (const char *[]){emit_reordered(m, n, 3), emit_reordered(m, n, 4)}, 1, &joined, 1,
+        emit_node(m, "Concat", 2,
+                  (const char *[]){emit_reordered(m, n, 3), emit_reordered(m, n, 4)}, 1, &joined, 1,
                   &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 1});
         return joined;
     }
@@ -335,15 +361,19 @@ static const char *emit_bias(emitter *m, const node *n)
     return name;
 }
 
-// Layout 0 (time first) between two transposes: runtimes refuse or misread layout 1. Initial states left out are zeros.
+// Layout 0 (time first) between two transposes: runtimes refuse or misread layout 1. Initial states
+// left out are zeros.
 static void lstm_portable(const node *n, emitter *m)
 {
     static const int64_t time_first[] = {1, 0, 2};
     const emit_attr perm = {.name = "perm", .kind = EMIT_INTS, .ints = time_first, .n = 3};
     int64_t one = 1;
-    const char *x = emit_fresh(m, "lstm_x"), *y = emit_fresh(m, "lstm_y"), *flat = emit_fresh(m, "lstm_y");
+    const char *x = emit_fresh(m, "lstm_x"), *y = emit_fresh(m, "lstm_y"),
+               *flat = emit_fresh(m, "lstm_y");
     emit_node(m, "Transpose", 1, (const char *[]){emit_in(m, n, 0)}, 1, &x, 1, &perm);
-    emit_node(m, "LSTM", 4, (const char *[]){x, emit_weight(m, n, 1), emit_weight(m, n, 2), emit_bias(m, n)}, 1, &y, 1,
+    emit_node(m, "LSTM", 4,
+              (const char *[]){x, emit_weight(m, n, 1), emit_weight(m, n, 2), emit_bias(m, n)}, 1,
+              &y, 1,
               &(emit_attr){.name = "hidden_size", .kind = EMIT_INT, .i = n->in[2]->shape.d[1]});
     emit_node(m, "Squeeze", 2, (const char *[]){y, emit_i64(m, 1, &one)}, 1, &flat, 0, NULL);
     emit_node(m, "Transpose", 1, &flat, 1, (const char *[]){emit_out(m, n, 0)}, 1, &perm);
@@ -354,14 +384,15 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return op_lstm(g, in[0], in[1], in[2], in[3], in[4]);
 }
 
-#define INPUT(r, ...)                                                                                                                      \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f                                                            \
+#define INPUT(r, ...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f                    \
     }
-#define SAMPLE(text, B, T, I, H)                                                                                                           \
-    {                                                                                                                                      \
-        .what = text, .n = 5, .build = sample_build,                                                                                       \
-        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H), INPUT(1, 4 * (H)), INPUT(1, 4 * (H))},                       \
+#define SAMPLE(text, B, T, I, H)                                                                   \
+    {                                                                                              \
+        .what = text, .n = 5, .build = sample_build,                                               \
+        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H), INPUT(1, 4 * (H)),   \
+               INPUT(1, 4 * (H))},                                                                 \
     }
 
 static const op_sample samples[] = {

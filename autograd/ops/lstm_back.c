@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lstm_back.c: the gradient of lstm with respect to its gates before their activation, walking through time backwards.
+// lstm_back.c: the gradient of lstm with respect to its gates before their activation, walking
+// through time backwards.
 //
 //     dh   = dh_t (from above) + dgates_{t+1} W_hh                        tc = tanh(c_t)
 //     dc   = dc_{t+1} f_{t+1} + dh o (1 - tc^2)
 //     di = dc g i (1 - i)    df = dc c_{t-1} f (1 - f)    dg = dc i (1 - g^2)    do = dh tc o (1 - o)
 //
-// Inputs: dh [B, T, H], and of the forward the gates [B, T, 4H], c [B, T, H], and W_hh [4H, H]. Output: dgates [B, T, 4H], which may take
-// the gates' place. tanh(c) is computed again: cheaper than the traffic of keeping it.
+// Inputs: dh [B, T, H], and of the forward the gates [B, T, 4H], c [B, T, H], and W_hh [4H, H].
+// Output: dgates [B, T, 4H], which may take the gates' place. tanh(c) is computed again: cheaper
+// than the traffic of keeping it.
 //
-// The mirror of lstm.c: W_hh packed once a call, here into panels of 4 x VLANES units over all 4H gates; sequences shared out over threads
-// that never wait; dgates of the step before kept in rows that are close together.
+// The mirror of lstm.c: W_hh packed once a call, here into panels of 4 x VLANES units over all 4H
+// gates; sequences shared out over threads that never wait; dgates of the step before kept in rows
+// that are close together.
 #include <math.h>
 #include <string.h>
 
@@ -35,14 +38,17 @@ static bool shape_rule(const node *n, err *e)
 {
     shape dh = n->in[IN_DH]->shape, gates = n->in[IN_GATES]->shape;
     char a[64], b[64];
-    if (dh.rank != 3 || gates.rank != 3 || dh.d[0] != gates.d[0] || dh.d[1] != gates.d[1] || 4 * dh.d[2] != gates.d[2])
-        return err_set(e, ERR_SHAPE, "dh %s does not fit gates %s", shape_text(dh, a), shape_text(gates, b));
+    if (dh.rank != 3 || gates.rank != 3 || dh.d[0] != gates.d[0] || dh.d[1] != gates.d[1] ||
+        4 * dh.d[2] != gates.d[2])
+        return err_set(e, ERR_SHAPE, "dh %s does not fit gates %s", shape_text(dh, a),
+                       shape_text(gates, b));
     n->out[0]->type = DT_F32;
     n->out[0]->shape = gates;
     return true;
 }
 
-// The workspace: panels of W_hh; for each sequence dgates (this step's and the later one's), dc, and one panel's sums.
+// The workspace: panels of W_hh; for each sequence dgates (this step's and the later one's), dc,
+// and one panel's sums.
 typedef struct work {
     float *w;    // [panels, 4H, PANEL_WIDTH]
     float *d[2]; // [B, 4H]
@@ -54,7 +60,8 @@ static size_t workspace(const node *n, int count)
 {
     (void)count;
     dims d = dims_of(n);
-    return (size_t)(d.panels * 4 * d.h * PANEL_WIDTH + d.b * (9 * d.h + PANEL_WIDTH)) * sizeof(float);
+    return (size_t)(d.panels * 4 * d.h * PANEL_WIDTH + d.b * (9 * d.h + PANEL_WIDTH)) *
+           sizeof(float);
 }
 
 static work work_of(const dims *d, float *at)
@@ -101,9 +108,12 @@ typedef struct group {
     int64_t lo, rows; // sequences
 } group;
 
-// One sequence's step for n units: the four rows of dgates from the four rows of gates, 4 rows H apart each.
-PANEL_INLINE void cell(const float *restrict rec, const float *restrict dh_in, const float *restrict gates, const float *restrict ct,
-                       const float *restrict c_before, float *restrict dc_state, float *restrict dgates, int64_t h, int64_t n)
+// One sequence's step for n units: the four rows of dgates from the four rows of gates, 4 rows H
+// apart each.
+PANEL_INLINE void cell(const float *restrict rec, const float *restrict dh_in,
+                       const float *restrict gates, const float *restrict ct,
+                       const float *restrict c_before, float *restrict dc_state,
+                       float *restrict dgates, int64_t h, int64_t n)
 {
     float out[4][PANEL_WIDTH];
     for (int64_t l = 0; l < n; l++) {
@@ -121,7 +131,8 @@ PANEL_INLINE void cell(const float *restrict rec, const float *restrict dh_in, c
 }
 
 // What the step before t will read of a sequence is far away: asked for here, it is near by then.
-static void prefetch_before(const float *dh, const float *gates, const float *c, int64_t h, int64_t n)
+static void prefetch_before(const float *dh, const float *gates, const float *c, int64_t h,
+                            int64_t n)
 {
     enum { LINE = 16 };
     for (int64_t l = 0; l < n; l += LINE) {
@@ -139,8 +150,10 @@ static void panel_cells(const group *s, int64_t t, int64_t p)
     int64_t unit = p * PANEL_WIDTH, n = d->h - unit < PANEL_WIDTH ? d->h - unit : PANEL_WIDTH;
     for (int64_t r = s->lo; r < s->lo + s->rows; r++) {
         int64_t at = r * d->t + t;
-        const float *dh = (const float *)s->call->in[IN_DH] + at * d->h + unit, *c = (const float *)s->call->in[IN_C] + at * d->h + unit;
-        const float *gates = (const float *)s->call->in[IN_GATES] + at * 4 * d->h + unit, *rec = s->w.sums + r * PANEL_WIDTH;
+        const float *dh = (const float *)s->call->in[IN_DH] + at * d->h + unit,
+                    *c = (const float *)s->call->in[IN_C] + at * d->h + unit;
+        const float *gates = (const float *)s->call->in[IN_GATES] + at * 4 * d->h + unit,
+                    *rec = s->w.sums + r * PANEL_WIDTH;
         const float *before = t > 0 ? c - d->h : zeros;
         float *dc = s->w.dc + r * d->h + unit, *out = s->w.d[t & 1] + r * 4 * d->h + unit;
         if (t > 0)
@@ -152,12 +165,14 @@ static void panel_cells(const group *s, int64_t t, int64_t p)
     }
 }
 
-// Whole rows at a time, and only when all panels have read their gates: the output may be in their place.
+// Whole rows at a time, and only when all panels have read their gates: the output may be in their
+// place.
 static void store(const group *s, int64_t t)
 {
     int64_t row = 4 * s->d.h;
     for (int64_t r = s->lo; r < s->lo + s->rows; r++)
-        memcpy((float *)s->call->out[0] + (r * s->d.t + t) * row, s->w.d[t & 1] + r * row, (size_t)row * sizeof(float));
+        memcpy((float *)s->call->out[0] + (r * s->d.t + t) * row, s->w.d[t & 1] + r * row,
+               (size_t)row * sizeof(float));
 }
 
 static void group_run(const group *s)
@@ -166,12 +181,13 @@ static void group_run(const group *s)
     const work *w = &s->w;
     float *sums = w->sums + s->lo * PANEL_WIDTH;
     memset(w->dc + s->lo * d->h, 0, (size_t)(s->rows * d->h) * sizeof(float));
-    memset(sums, 0, (size_t)(s->rows * PANEL_WIDTH) * sizeof(float)); // nothing comes back into the last step
+    // nothing comes back into the last step
+    memset(sums, 0, (size_t)(s->rows * PANEL_WIDTH) * sizeof(float));
     for (int64_t t = d->t - 1; t >= 0; t--) {
         for (int64_t p = 0; p < d->panels; p++) {
             if (t + 1 < d->t)
-                panel_multiply(sums, PANEL_WIDTH, w->d[~t & 1] + s->lo * 4 * d->h, 4 * d->h, w->w + p * 4 * d->h * PANEL_WIDTH, 4 * d->h,
-                               s->rows);
+                panel_multiply(sums, PANEL_WIDTH, w->d[~t & 1] + s->lo * 4 * d->h, 4 * d->h,
+                               w->w + p * 4 * d->h * PANEL_WIDTH, 4 * d->h, s->rows);
             panel_cells(s, t, p);
         }
         store(s, t);
@@ -200,14 +216,18 @@ static void forward(const call *c)
 }
 
 // From the later step: dh_rec [H] and dc [H], both updated to what goes to the step before.
-static void reference_step(const call *c, const dims *d, int64_t at, bool first, double *rec, double *dc_state)
+static void reference_step(const call *c, const dims *d, int64_t at, bool first, double *rec,
+                           double *dc_state)
 {
-    const float *gates = (const float *)c->in[IN_GATES] + at * 4 * d->h, *ct = (const float *)c->in[IN_C] + at * d->h, *w = c->in[IN_W];
+    const float *gates = (const float *)c->in[IN_GATES] + at * 4 * d->h,
+                *ct = (const float *)c->in[IN_C] + at * d->h, *w = c->in[IN_W];
     const float *dh_in = (const float *)c->in[IN_DH] + at * d->h;
     float *out = (float *)c->out[0] + at * 4 * d->h;
     for (int64_t j = 0; j < d->h; j++) {
-        double i = (double)gates[j], f = (double)gates[d->h + j], g = (double)gates[2 * d->h + j], o = (double)gates[3 * d->h + j];
-        double tc = tanh((double)ct[j]), dh = (double)dh_in[j] + rec[j], dc = dc_state[j] + dh * o * (1 - tc * tc);
+        double i = (double)gates[j], f = (double)gates[d->h + j], g = (double)gates[2 * d->h + j],
+               o = (double)gates[3 * d->h + j];
+        double tc = tanh((double)ct[j]), dh = (double)dh_in[j] + rec[j],
+               dc = dc_state[j] + dh * o * (1 - tc * tc);
         dc_state[j] = dc * f;
         out[j] = (float)(dc * g * i * (1 - i));
         out[d->h + j] = (float)(first ? 0 : dc * (double)ct[j - d->h] * f * (1 - f));
@@ -242,14 +262,16 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return tensor_poisoned(h) ? h : op_lstm_back(g, h->from, in[5]);
 }
 
-#define INPUT(r, ...)                                                                                                                      \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f, .no_gradient = true                                       \
+#define INPUT(r, ...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f,                   \
+        .no_gradient = true                                                                        \
     }
-#define SAMPLE(text, B, T, I, H)                                                                                                           \
-    {                                                                                                                                      \
-        .what = text, .n = 6, .build = sample_build,                                                                                       \
-        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H), INPUT(1, 4 * (H)), INPUT(1, 4 * (H)), INPUT(3, B, T, H)},    \
+#define SAMPLE(text, B, T, I, H)                                                                   \
+    {                                                                                              \
+        .what = text, .n = 6, .build = sample_build,                                               \
+        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H),                      \
+               INPUT(1, 4 * (H)), INPUT(1, 4 * (H)),    INPUT(3, B, T, H)},                        \
     }
 
 static const op_sample samples[] = {
@@ -283,6 +305,7 @@ const op_def VARIANT(op_lstm_back) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_lstm_back(graph *g, const node *lstm, tensor *dh)
 {
-    return graph_add(g, OP_lstm_back, NULL, 0, 4, (tensor *[]){dh, lstm->out[1], lstm->out[2], lstm->in[2]});
+    return graph_add(g, OP_lstm_back, NULL, 0, 4,
+                     (tensor *[]){dh, lstm->out[1], lstm->out[2], lstm->in[2]});
 }
 #endif

@@ -3,9 +3,10 @@
 //
 //     dW_hh = sum over sequences b and steps t >= 1 of dgates[b, t]^T h[b, t - 1]      [4H, H]
 //
-// h is paired one step late and h_{-1} is zero, so over the flat rows of a batch the pairs at sequence borders would be wrong. Within one
-// sequence both are plain matrices: one product each, added up. At 64 steps that runs as fast as one product over the whole batch would,
-// without a shifted copy of h.
+// h is paired one step late and h_{-1} is zero, so over the flat rows of a batch the pairs at
+// sequence borders would be wrong. Within one sequence both are plain matrices: one product each,
+// added up. At 64 steps that runs as fast as one product over the whole batch would, without a
+// shifted copy of h.
 #include <string.h>
 
 #include "autograd/ops/product.h"
@@ -15,7 +16,8 @@ static bool shape_rule(const node *n, err *e)
     shape d = n->in[0]->shape, h = n->in[1]->shape;
     char a[64], b[64];
     if (d.rank != 3 || h.rank != 3 || d.d[0] != h.d[0] || d.d[1] != h.d[1] || d.d[2] != 4 * h.d[2])
-        return err_set(e, ERR_SHAPE, "dgates %s and h %s are not [B, T, 4H] and [B, T, H]", shape_text(d, a), shape_text(h, b));
+        return err_set(e, ERR_SHAPE, "dgates %s and h %s are not [B, T, 4H] and [B, T, H]",
+                       shape_text(d, a), shape_text(h, b));
     n->out[0]->type = DT_F32;
     n->out[0]->shape = shape_of(2, d.d[2], h.d[2]);
     return true;
@@ -38,7 +40,13 @@ static gemm whole_of(const node *n)
 {
     shape d = n->in[0]->shape;
     int64_t gates = d.d[2], units = gates / 4;
-    return (gemm){.ta = true, .m = gates, .n = units, .k = d.d[0] * (d.d[1] - 1), .lda = gates, .ldb = units, .ldc = units};
+    return (gemm){.ta = true,
+                  .m = gates,
+                  .n = units,
+                  .k = d.d[0] * (d.d[1] - 1),
+                  .lda = gates,
+                  .ldb = units,
+                  .ldc = units};
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)
@@ -86,14 +94,20 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return op_lstm_weight(g, in[0], in[1]);
 }
 
-#define INPUT(...)                                                                                                                         \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = {.rank = 3, .d = {__VA_ARGS__}}, .scale = 1, .no_gradient = true                                          \
+#define INPUT(...)                                                                                 \
+    {                                                                                              \
+        .type = DT_F32, .shape = {.rank = 3, .d = {__VA_ARGS__}}, .scale = 1, .no_gradient = true  \
     }
 
 static const op_sample samples[] = {
-    {.what = "several sequences", .n = 2, .in = {INPUT(3, 5, 16), INPUT(3, 5, 4)}, .build = sample_build},
-    {.what = "one step: zeros", .n = 2, .in = {INPUT(2, 1, 12), INPUT(2, 1, 3)}, .build = sample_build},
+    {.what = "several sequences",
+     .n = 2,
+     .in = {INPUT(3, 5, 16), INPUT(3, 5, 4)},
+     .build = sample_build},
+    {.what = "one step: zeros",
+     .n = 2,
+     .in = {INPUT(2, 1, 12), INPUT(2, 1, 3)},
+     .build = sample_build},
     {.what = "odd sizes", .n = 2, .in = {INPUT(4, 9, 76), INPUT(4, 9, 19)}, .build = sample_build},
 };
 

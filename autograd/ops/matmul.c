@@ -5,7 +5,8 @@
 //     C = A^T B     a [.., M] and b [.., N] with as many rows each -> [M, N]: a weight's gradient
 //                                                          da = b d^T, db = a d
 //     C = A^T B^T   a [.., M] with K rows, b [N, K] -> [M, N]    da = b^T d^T, db = d^T a^T
-// Leading dimensions of a (and of b in A^T B) are folded into rows: a batch of sequences is one tall matrix.
+// Leading dimensions of a (and of b in A^T B) are folded into rows: a batch of sequences is one
+// tall matrix.
 #include "autograd/ops/product.h"
 
 typedef struct matmul_attrs {
@@ -30,8 +31,9 @@ static bool rule(const node *n, err *e)
     gemm p = gemm_of(n);
     int64_t inner = t->tb ? product_columns(sb) : shape_rows(sb);
     if (p.k != inner)
-        return rule_fail(e, "inner sizes %lld and %lld of %s%s and %s%s differ", (long long)p.k, (long long)inner, shape_text(sa, a),
-                         t->ta ? "^T" : "", shape_text(sb, b), t->tb ? "^T" : "");
+        return rule_fail(e, "inner sizes %lld and %lld of %s%s and %s%s differ", (long long)p.k,
+                         (long long)inner, shape_text(sa, a), t->ta ? "^T" : "", shape_text(sb, b),
+                         t->tb ? "^T" : "");
     n->out[0]->type = DT_F32;
     n->out[0]->shape = product_shape(sa, &p);
     return true;
@@ -81,15 +83,21 @@ static tensor *shaped(graph *g, tensor *d, shape s)
     return tensor_poisoned(d) || shape_same(d->shape, s) ? d : op_reshape(g, d, s);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     const matmul_attrs *t = n->attrs;
     tensor *a = n->in[0], *b = n->in[1], *d = dout[0];
-    tensor *flat = t->ta ? op_reshape(g, a, shape_of(2, shape_rows(a->shape), product_columns(a->shape))) : a;
+    tensor *flat =
+        t->ta ? op_reshape(g, a, shape_of(2, shape_rows(a->shape), product_columns(a->shape))) : a;
     if (want[0])
-        din[0] = shaped(g, t->ta ? op_matmul(g, b, d, t->tb, true) : op_matmul(g, d, b, false, !t->tb), a->shape);
+        din[0] =
+            shaped(g, t->ta ? op_matmul(g, b, d, t->tb, true) : op_matmul(g, d, b, false, !t->tb),
+                   a->shape);
     if (want[1])
-        din[1] = shaped(g, t->tb ? op_matmul(g, d, flat, true, t->ta) : op_matmul(g, flat, d, !t->ta, false), b->shape);
+        din[1] = shaped(
+            g, t->tb ? op_matmul(g, d, flat, true, t->ta) : op_matmul(g, flat, d, !t->ta, false),
+            b->shape);
 }
 
 static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
@@ -122,14 +130,16 @@ static const char *turned(const node *n, emitter *m, int i, bool fold)
 static void portable(const node *n, emitter *m)
 {
     const matmul_attrs *t = n->attrs;
-    const char *a = t->ta ? turned(n, m, 0, true) : emit_in(m, n, 0), *b = t->tb ? turned(n, m, 1, false) : emit_in(m, n, 1);
+    const char *a = t->ta ? turned(n, m, 0, true) : emit_in(m, n, 0),
+               *b = t->tb ? turned(n, m, 1, false) : emit_in(m, n, 1);
     if (n->in[1]->shape.rank > 2) {
         const char *flat = emit_fresh(m, "rows");
         int64_t dims[] = {-1, product_columns(n->in[1]->shape)};
         emit_node(m, "Reshape", 2, (const char *[]){b, emit_i64(m, 2, dims)}, 1, &flat, 0, NULL);
         b = flat;
     }
-    emit_node(m, "MatMul", 2, (const char *[]){a, b}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    emit_node(m, "MatMul", 2, (const char *[]){a, b}, 1, (const char *[]){emit_out(m, n, 0)}, 0,
+              NULL);
 }
 
 static tensor *build_nn(graph *g, tensor *const in[])
@@ -150,12 +160,30 @@ static tensor *build_tt(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "A B", .n = 2, .in = {VALUES(2, 5, 7), VALUES(2, 7, 3)}, .build = build_nn},
-    {.what = "A B, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 17), VALUES(2, 17, 19)}, .build = build_nn},
-    {.what = "A B^T, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 17), VALUES(2, 19, 17)}, .build = build_nt},
-    {.what = "A^T B, folded rows", .n = 2, .in = {VALUES(3, 2, 11, 5), VALUES(2, 22, 9)}, .build = build_tn},
-    {.what = "A^T B^T, folded rows", .n = 2, .in = {VALUES(3, 2, 3, 5), VALUES(2, 9, 6)}, .build = build_tt},
-    {.what = "A B, large enough to share", .n = 2, .in = {VALUES(2, 150, 70), VALUES(2, 70, 66)}, .build = build_nn},
-    {.what = "A^T B, large enough to share", .n = 2, .in = {VALUES(2, 70, 130), VALUES(2, 70, 99)}, .build = build_tn},
+    {.what = "A B, folded rows",
+     .n = 2,
+     .in = {VALUES(3, 2, 3, 17), VALUES(2, 17, 19)},
+     .build = build_nn},
+    {.what = "A B^T, folded rows",
+     .n = 2,
+     .in = {VALUES(3, 2, 3, 17), VALUES(2, 19, 17)},
+     .build = build_nt},
+    {.what = "A^T B, folded rows",
+     .n = 2,
+     .in = {VALUES(3, 2, 11, 5), VALUES(2, 22, 9)},
+     .build = build_tn},
+    {.what = "A^T B^T, folded rows",
+     .n = 2,
+     .in = {VALUES(3, 2, 3, 5), VALUES(2, 9, 6)},
+     .build = build_tt},
+    {.what = "A B, large enough to share",
+     .n = 2,
+     .in = {VALUES(2, 150, 70), VALUES(2, 70, 66)},
+     .build = build_nn},
+    {.what = "A^T B, large enough to share",
+     .n = 2,
+     .in = {VALUES(2, 70, 130), VALUES(2, 70, 99)},
+     .build = build_tn},
 };
 
 const op_def VARIANT(op_matmul) = {
@@ -180,6 +208,7 @@ const op_def VARIANT(op_matmul) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_matmul(graph *g, tensor *a, tensor *b, bool ta, bool tb)
 {
-    return graph_add(g, OP_matmul, &(matmul_attrs){ta, tb}, sizeof(matmul_attrs), 2, (tensor *[]){a, b});
+    return graph_add(g, OP_matmul, &(matmul_attrs){ta, tb}, sizeof(matmul_attrs), 2,
+                     (tensor *[]){a, b});
 }
 #endif

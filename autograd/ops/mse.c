@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// mse: sum_i w_i mean_j (x_ij - t_ij)^2 over rows i (torch.nn.functional.mse_loss, its mean over rows left to the caller's weights).
+// mse: sum_i w_i mean_j (x_ij - t_ij)^2 over rows i (torch.nn.functional.mse_loss, its mean over
+// rows left to the caller's weights).
 //     dx by mse_back, dt = -dx.
 #define ROW_LOSS
 #include <math.h>
@@ -22,7 +23,8 @@ static void reference(const call *c)
     *(float *)c->out[0] = (float)total;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     tensor *d = op_mse_back(g, n->in[0], n->in[1], n->in[2], dout[0]);
     if (want[0])

@@ -16,7 +16,8 @@ static void reference(const call *c)
     double d = (double)*(const float *)c->in[3];
     for (int64_t i = 0; i < shape_count(c->n->in[0]->shape); i++) {
         double e = (double)((const float *)c->in[0])[i] - (double)((const float *)c->in[1])[i];
-        ((float *)c->out[0])[i] = (float)(d * (double)((const float *)c->in[2])[i / n] / (double)n * (2 * e));
+        ((float *)c->out[0])[i] =
+            (float)(d * (double)((const float *)c->in[2])[i / n] / (double)n * (2 * e));
     }
 }
 

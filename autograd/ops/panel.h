@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// panel.h: a small matrix product whose right side is packed once and used many times, for kernels that multiply by the same weights in
-// every step of a recurrence.
+// panel.h: a small matrix product whose right side is packed once and used many times, for kernels
+// that multiply by the same weights in every step of a recurrence.
 //
-// The packed side is a panel: K rows of NV registers (NV * VLANES columns), contiguous. The micro-kernel keeps MR x NV accumulators in
-// registers, streams the panel and broadcasts the left side from memory, as BLIS' and OpenBLAS' do (Van Zee and van de Geijn 2015). K is
-// cut so that a piece of the panel stays in L1 while all rows pass by.
+// The packed side is a panel: K rows of NV registers (NV * VLANES columns), contiguous. The
+// micro-kernel keeps MR x NV accumulators in registers, streams the panel and broadcasts the left
+// side from memory, as BLIS' and OpenBLAS' do (Van Zee and van de Geijn 2015). K is cut so that a
+// piece of the panel stays in L1 while all rows pass by.
 //
-// Every element is summed over k in ascending order whatever the number of rows, so results do not depend on how rows are shared out.
+// Every element is summed over k in ascending order whatever the number of rows, so results do not
+// depend on how rows are shared out.
 #ifndef KMIDI_AUTOGRAD_OPS_PANEL_H
 #define KMIDI_AUTOGRAD_OPS_PANEL_H
 
@@ -32,12 +34,14 @@ enum {
 #else
 #define PANEL_UNROLL _Pragma("GCC unroll 8")
 #endif
-#define PANEL_EACH(r, v, mr, nv) PANEL_UNROLL for (int r = 0; r < mr; r++) PANEL_UNROLL for (int v = 0; v < nv; v++)
+#define PANEL_EACH(r, v, mr, nv)                                                                   \
+    PANEL_UNROLL for (int r = 0; r < mr; r++) PANEL_UNROLL for (int v = 0; v < nv; v++)
 
-// c [mr, nv registers] (+)= a [mr, k] panel [k, nv of its NV registers]; a's element (r, i) lies at a[r * row + i * col], so it may be read
-// turned.
-PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restrict a, int64_t row, int64_t col, const float *restrict w,
-                             int64_t k, bool add, int mr, int nv)
+// c [mr, nv registers] (+)= a [mr, k] panel [k, nv of its NV registers]; a's element (r, i) lies at
+// a[r * row + i * col], so it may be read turned.
+PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restrict a, int64_t row,
+                             int64_t col, const float *restrict w, int64_t k, bool add, int mr,
+                             int nv)
 {
     vf acc[PANEL_MR_MAX][PANEL_NV];
     PANEL_EACH(r, v, mr, nv)
@@ -51,13 +55,16 @@ PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restri
 }
 
 // All of a panel's registers, and the first half of them.
-typedef void panel_fn(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, bool add);
-#define PANEL_TILE_OF(name, mr, nv)                                                                                                        \
-    static void name(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, bool add)                 \
-    {                                                                                                                                      \
-        panel_tile(c, ldc, a, row, col, w, k, add, mr, nv);                                                                                \
+typedef void panel_fn(float *c, int64_t ldc, const float *a, int64_t row, int64_t col,
+                      const float *w, int64_t k, bool add);
+#define PANEL_TILE_OF(name, mr, nv)                                                                \
+    static void name(float *c, int64_t ldc, const float *a, int64_t row, int64_t col,              \
+                     const float *w, int64_t k, bool add)                                          \
+    {                                                                                              \
+        panel_tile(c, ldc, a, row, col, w, k, add, mr, nv);                                        \
     }
-#define PANEL_TILE(mr) PANEL_TILE_OF(panel_tile_##mr, mr, PANEL_NV) PANEL_TILE_OF(panel_half_##mr, mr, PANEL_NV / 2)
+#define PANEL_TILE(mr)                                                                             \
+    PANEL_TILE_OF(panel_tile_##mr, mr, PANEL_NV) PANEL_TILE_OF(panel_half_##mr, mr, PANEL_NV / 2)
 PANEL_TILE(1)
 PANEL_TILE(2)
 PANEL_TILE(3)
@@ -73,26 +80,32 @@ static panel_fn *const panel_tiles[2][7] = {
 static panel_fn *const panel_tiles[2][4] = {{NULL, panel_tile_1, panel_tile_2, panel_tile_3},
                                             {NULL, panel_half_1, panel_half_2, panel_half_3}};
 #endif
-enum { PANEL_MR = sizeof panel_tiles[0] / sizeof *panel_tiles[0] - 1 }; // 24 accumulators of 32 registers, or 12 of 16
+// 24 accumulators of 32 registers, or 12 of 16
+enum { PANEL_MR = sizeof panel_tiles[0] / sizeof *panel_tiles[0] - 1 };
 
-// c [rows, columns] = a [rows, k] panel [k, columns], or added to what is there; columns are rounded up to half a panel or a whole one
-static inline void panel_product(float *c, int64_t ldc, const float *a, int64_t row, int64_t col, const float *w, int64_t k, int64_t rows,
-                                 int64_t columns, bool add)
+// c [rows, columns] = a [rows, k] panel [k, columns], or added to what is there; columns are
+// rounded up to half a panel or a whole one
+static inline void panel_product(float *c, int64_t ldc, const float *a, int64_t row, int64_t col,
+                                 const float *w, int64_t k, int64_t rows, int64_t columns, bool add)
 {
     if (rows <= 0)
         return;
-    unsigned tiles = ((unsigned)rows + PANEL_MR - 1) / PANEL_MR, least = (unsigned)rows / tiles, more = (unsigned)rows % tiles;
+    unsigned tiles = ((unsigned)rows + PANEL_MR - 1) / PANEL_MR, least = (unsigned)rows / tiles,
+             more = (unsigned)rows % tiles;
     panel_fn *const *tile = panel_tiles[columns <= PANEL_WIDTH / 2];
     for (int64_t k0 = 0; k0 < k; k0 += PANEL_KC) {
         int64_t kc = k - k0 < PANEL_KC ? k - k0 : PANEL_KC;
-        for (unsigned t = 0, mr, r = 0; t < tiles; t++, r += mr) { // without a division for each tile: short ones would feel it
+        // without a division for each tile: short ones would feel it
+        for (unsigned t = 0, mr, r = 0; t < tiles; t++, r += mr) {
             mr = least + (t < more);
-            tile[mr](c + r * ldc, ldc, a + r * row + k0 * col, row, col, w + k0 * PANEL_WIDTH, kc, add || k0 > 0);
+            tile[mr](c + r * ldc, ldc, a + r * row + k0 * col, row, col, w + k0 * PANEL_WIDTH, kc,
+                     add || k0 > 0);
         }
     }
 }
 
-static inline void panel_multiply(float *c, int64_t ldc, const float *a, int64_t lda, const float *w, int64_t k, int64_t rows)
+static inline void panel_multiply(float *c, int64_t ldc, const float *a, int64_t lda,
+                                  const float *w, int64_t k, int64_t rows)
 {
     panel_product(c, ldc, a, lda, 1, w, k, rows, PANEL_WIDTH, false);
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// product.h: what linear and matmul have in common: a product cut into tiles, and the plain product.
+// product.h: what linear and matmul have in common: a product cut into tiles, and the plain
+// product.
 //
-// Tiles depend on the shapes alone, not on the threads that share them out. A library may sum in another order where a
-// matrix has another shape (OpenBLAS' small-matrix kernels, products of one column), so this is what makes results bit-equal for any
-// number of threads. Tall tiles lose nothing: on AVX-512 both libraries are as fast in 16 slabs as in one (215 GFLOP/s a core). Slabs of
-// 1,000 rows and more, which oneDNN packs, are an eighth faster for 384 x 1792, but only while what it packs into stays in the C library's
-// heaps (14 MB a thread there), and their bits are others where sums are longer than 384.
+// Tiles depend on the shapes alone, not on the threads that share them out. A library may sum in
+// another order where a matrix has another shape (OpenBLAS' small-matrix kernels, products of one
+// column), so this is what makes results bit-equal for any number of threads. Tall tiles lose
+// nothing: on AVX-512 both libraries are as fast in 16 slabs as in one (215 GFLOP/s a core). Slabs
+// of 1,000 rows and more, which oneDNN packs, are an eighth faster for 384 x 1792, but only while
+// what it packs into stays in the C library's heaps (14 MB a thread there), and their bits are
+// others where sums are longer than 384.
 #ifndef KMIDI_AUTOGRAD_OPS_PRODUCT_H
 #define KMIDI_AUTOGRAD_OPS_PRODUCT_H
 
@@ -17,12 +20,15 @@
 enum {
     TILE_PRODUCT = 1 << 20, // multiply-adds of a tile at least
     TILES_MOST = 16,
-    TILES_MOST_TURNED = 8, // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
+    // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
+    TILES_MOST_TURNED = 8,
     TILE_ROWS_LEAST = 64,
     TILE_COLS_LEAST = 96,
-    TILE_ROWS_TURNED = 96,  // of A transposed, where more than two tiles stand one above the other
-    TILE_COLS_TURNED = 384, // a tile that is narrower reads A again sooner than it is done with it: 98 GFLOP/s of 116
-    TILE_GRAIN = 16         // rows and columns: a multiple of every library's register tile but oneDNN's 48 columns
+    TILE_ROWS_TURNED = 96, // of A transposed, where more than two tiles stand one above the other
+    // a tile that is narrower reads A again sooner than it is done with it: 98 GFLOP/s of 116
+    TILE_COLS_TURNED = 384,
+    // rows and columns: a multiple of every library's register tile but oneDNN's 48 columns
+    TILE_GRAIN = 16
 };
 
 typedef struct tiles {
@@ -47,9 +53,11 @@ static inline int64_t tile_parts(int64_t n, int64_t parts, int64_t least)
 // Of a weight's gradient, a small matrix of long sums: few tiles, and wide ones.
 static inline tiles tiles_of_turned(const gemm *p, int64_t parts)
 {
-    int64_t across = tile_parts(p->n, parts, TILE_COLS_TURNED), down = tile_parts(p->m, parts / across, TILE_ROWS_TURNED);
+    int64_t across = tile_parts(p->n, parts, TILE_COLS_TURNED),
+            down = tile_parts(p->m, parts / across, TILE_ROWS_TURNED);
     if (down * across == 1 && parts > 1)
-        down = tile_parts(p->m, 2, TILE_ROWS_LEAST), across = tile_parts(p->n, 2 / down, TILE_COLS_LEAST);
+        down = tile_parts(p->m, 2, TILE_ROWS_LEAST),
+        across = tile_parts(p->n, 2 / down, TILE_COLS_LEAST);
     return (tiles){.down = down, .across = across};
 }
 
@@ -83,7 +91,8 @@ static inline gemm tile_at(const gemm *p, const tiles *t, int64_t index)
     return s;
 }
 
-// Tiles lo .. hi of a product. from: what C begins as, a matrix like it or C itself, where p->beta says so; else NULL.
+// Tiles lo .. hi of a product. from: what C begins as, a matrix like it or C itself, where p->beta
+// says so; else NULL.
 static inline void product_tiles(const gemm *p, const float *from, int64_t lo, int64_t hi)
 {
     tiles t = tiles_of(p, 0);
@@ -107,7 +116,8 @@ static inline int64_t product_columns(shape s)
     return s.d[s.rank - 1];
 }
 
-// The product of tensors whose leading dimensions are folded into rows, without pointers. The caller checks that inner sizes agree.
+// The product of tensors whose leading dimensions are folded into rows, without pointers. The
+// caller checks that inner sizes agree.
 static inline gemm product_of(shape a, shape b, bool ta, bool tb)
 {
     int64_t n = tb ? shape_rows(b) : product_columns(b);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// reshape: the same bytes, another shape (torch.reshape of a contiguous tensor). A view: no kernel runs.
+// reshape: the same bytes, another shape (torch.reshape of a contiguous tensor). A view: no kernel
+// runs.
 //     dx = d in x's shape.
-// Where the caller names no free dimensions, those of the input are carried along (rules.h): [B, T, H] -> [B * T, H] has a free first
-// dimension, [B, H] -> [B, 1, H] too.
+// Where the caller names no free dimensions, those of the input are carried along (rules.h): [B, T,
+// H] -> [B * T, H] has a free first dimension, [B, H] -> [B, 1, H] too.
 #include "autograd/ops/kernel.h"
 
 typedef struct reshape_attrs {
@@ -25,13 +26,15 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)want;
     din[0] = op_reshape(g, dout[0], n->in[0]->shape);
 }
 
-// ONNX's 0 copies the size that the input has at the same place, -1 takes what is left: one free dimension may have moved.
+// ONNX's 0 copies the size that the input has at the same place, -1 takes what is left: one free
+// dimension may have moved.
 static void portable(const node *n, emitter *m)
 {
     shape from = n->in[0]->shape, to = n->out[0]->shape;
@@ -40,8 +43,8 @@ static void portable(const node *n, emitter *m)
         bool stays = k < from.rank && from.sym[k] == to.sym[k] && from.d[k] == to.d[k];
         dims[k] = to.sym[k] == SYM_FIXED ? to.d[k] : stays ? 0 : -1;
     }
-    emit_node(m, "Reshape", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, to.rank, dims)}, 1, (const char *[]){emit_out(m, n, 0)}, 0,
-              NULL);
+    emit_node(m, "Reshape", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, to.rank, dims)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }
 
 static tensor *build_fold(graph *g, tensor *const in[])

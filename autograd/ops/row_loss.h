@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// row_loss.h: the kernels of losses that are a weighted mean over each row, sum_i w_i / J sum_j f(x_ij - t_ij), and of their
-// gradients. The including file defines f as `loss_of` (the loss) or `slope_of` (its backward twin).
+// row_loss.h: the kernels of losses that are a weighted mean over each row, sum_i w_i / J sum_j
+// f(x_ij - t_ij), and of their gradients. The including file defines f as `loss_of` (the loss) or
+// `slope_of` (its backward twin).
 #ifndef KMIDI_AUTOGRAD_OPS_ROW_LOSS_H
 #define KMIDI_AUTOGRAD_OPS_ROW_LOSS_H
 
@@ -12,31 +13,45 @@ static inline int64_t row_width(const call *c)
     return shape_count(s) / s.d[0];
 }
 
-#define ROW_LOSS_SAMPLES(build_)                                                                                                           \
-    {                                                                                                                                      \
-        {.what = "vectors", .n = 3, .in = {LOSS_VALUES(2, 3, 5), LOSS_TARGET(2, 3, 5), LOSS_WEIGHT(1, 3)}, .build = build_},               \
-            {.what = "a longer row", .n = 3, .in = {LOSS_VALUES(2, 2, 700), LOSS_TARGET(2, 2, 700), LOSS_WEIGHT(1, 2)}, .build = build_},  \
-            {.what = "three axes", .n = 3, .in = {LOSS_VALUES(3, 5, 3, 7), LOSS_TARGET(3, 5, 3, 7), LOSS_WEIGHT(1, 5)}, .build = build_},  \
+#define ROW_LOSS_SAMPLES(build_)                                                                   \
+    {                                                                                              \
+        {.what = "vectors",                                                                        \
+         .n = 3,                                                                                   \
+         .in = {LOSS_VALUES(2, 3, 5), LOSS_TARGET(2, 3, 5), LOSS_WEIGHT(1, 3)},                    \
+         .build = build_},                                                                         \
+            {.what = "a longer row",                                                               \
+             .n = 3,                                                                               \
+             .in = {LOSS_VALUES(2, 2, 700), LOSS_TARGET(2, 2, 700), LOSS_WEIGHT(1, 2)},            \
+             .build = build_},                                                                     \
+            {.what = "three axes",                                                                 \
+             .n = 3,                                                                               \
+             .in = {LOSS_VALUES(3, 5, 3, 7), LOSS_TARGET(3, 5, 3, 7), LOSS_WEIGHT(1, 5)},          \
+             .build = build_},                                                                     \
     }
-#define ROW_LOSS_BACK_SAMPLES(build_)                                                                                                      \
-    {                                                                                                                                      \
-        {.what = "vectors", .n = 4, .in = {LOSS_VALUES(2, 3, 5), LOSS_TARGET(2, 3, 5), LOSS_WEIGHT(1, 3), VALUES(0, 0)}, .build = build_}, \
-            {.what = "three axes",                                                                                                         \
-             .n = 4,                                                                                                                       \
-             .in = {LOSS_VALUES(3, 5, 3, 70), LOSS_TARGET(3, 5, 3, 70), LOSS_WEIGHT(1, 5), VALUES(0, 0)},                                  \
-             .build = build_},                                                                                                             \
+#define ROW_LOSS_BACK_SAMPLES(build_)                                                              \
+    {                                                                                              \
+        {.what = "vectors",                                                                        \
+         .n = 4,                                                                                   \
+         .in = {LOSS_VALUES(2, 3, 5), LOSS_TARGET(2, 3, 5), LOSS_WEIGHT(1, 3), VALUES(0, 0)},      \
+         .build = build_},                                                                         \
+            {.what = "three axes",                                                                 \
+             .n = 4,                                                                               \
+             .in = {LOSS_VALUES(3, 5, 3, 70), LOSS_TARGET(3, 5, 3, 70), LOSS_WEIGHT(1, 5),         \
+                    VALUES(0, 0)},                                                                 \
+             .build = build_},                                                                     \
     }
-#define LOSS_VALUES(r, ...)                                                                                                                \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 2                                                                          \
+#define LOSS_VALUES(r, ...)                                                                        \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 2                                  \
     }
-#define LOSS_TARGET(r, ...)                                                                                                                \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1                                                                          \
+#define LOSS_TARGET(r, ...)                                                                        \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1                                  \
     }
-#define LOSS_WEIGHT(r, ...)                                                                                                                \
-    {                                                                                                                                      \
-        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1, .offset = 1.5f, .no_gradient = true                                     \
+#define LOSS_WEIGHT(r, ...)                                                                        \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1, .offset = 1.5f,                 \
+        .no_gradient = true                                                                        \
     }
 
 #ifdef ROW_LOSS

@@ -21,7 +21,8 @@ static void forward(const call *c)
     op_parallel(c, shape_count(c->n->out[0]->shape), GRAIN, part);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)want;
     din[0] = op_scale(g, dout[0], ((const scale_attrs *)n->attrs)->factor);
@@ -30,7 +31,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     const char *factor = emit_f32(m, 0, NULL, &((const scale_attrs *)n->attrs)->factor);
-    emit_node(m, "Mul", 2, (const char *[]){emit_in(m, n, 0), factor}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    emit_node(m, "Mul", 2, (const char *[]){emit_in(m, n, 0), factor}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }
 
 static tensor *build(graph *g, tensor *const in[])

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// single_row.h: y = W x for one row x, as generation has it: weights of f32, or of bf16 that are widened in registers.
+// single_row.h: y = W x for one row x, as generation has it: weights of f32, or of bf16 that are
+// widened in registers.
 //
-// Each weight is used once, so memory is all that counts. A core that reads at four places at once, and asks for each of them ahead of its
-// use, gets what there is; at one place it waits. Each sum is in the lanes of lanes_dot, whoever computes it: bits do not depend on
-// threads.
+// Each weight is used once, so memory is all that counts. A core that reads at four places at once,
+// and asks for each of them ahead of its use, gets what there is; at one place it waits. Each sum
+// is in the lanes of lanes_dot, whoever computes it: bits do not depend on threads.
 #ifndef KMIDI_AUTOGRAD_OPS_SINGLE_ROW_H
 #define KMIDI_AUTOGRAD_OPS_SINGLE_ROW_H
 
@@ -31,13 +32,15 @@ static inline float row_weight(const void *w, int64_t i, bool narrow)
 
 static inline void row_ahead(const void *w, int64_t i, bool narrow)
 {
-    const char *at = (const char *)w + i * (narrow ? (int64_t)sizeof(bf16) : (int64_t)sizeof(float)) + ROW_AHEAD;
+    const char *at =
+        (const char *)w + i * (narrow ? (int64_t)sizeof(bf16) : (int64_t)sizeof(float)) + ROW_AHEAD;
     for (int64_t b = 0; b < LANES * (narrow ? 2 : 4); b += ROW_LINE)
         __builtin_prefetch(at + b);
 }
 
 // y[s q] = x w[s q] for `streams` rows of W that are q rows apart, from row j on.
-static inline __attribute__((always_inline)) void row_dots(const single_row *p, int64_t j, int64_t q, int streams, bool narrow)
+static inline __attribute__((always_inline)) void row_dots(const single_row *p, int64_t j,
+                                                           int64_t q, int streams, bool narrow)
 {
     float lane[ROW_STREAMS][LANES] = {{0}};
     const float *x = p->x;
@@ -56,7 +59,8 @@ static inline __attribute__((always_inline)) void row_dots(const single_row *p, 
     }
 }
 
-static inline __attribute__((always_inline)) void row_part(const single_row *p, int64_t lo, int64_t hi, bool narrow)
+static inline __attribute__((always_inline)) void row_part(const single_row *p, int64_t lo,
+                                                           int64_t hi, bool narrow)
 {
     int64_t q = (hi - lo) / ROW_STREAMS;
     for (int64_t j = lo; j < lo + q; j++)

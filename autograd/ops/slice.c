@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// slice: y = x[.., begin : begin + count, ..] along one axis (torch.narrow); begin < 0 counts from the end.
+// slice: y = x[.., begin : begin + count, ..] along one axis (torch.narrow); begin < 0 counts from
+// the end.
 //     dx = zeros with d at `begin` (unslice).
 // A begin below 0 stays so in the portable form: "the last frame" then holds for any length.
 #include "autograd/ops/axis.h"
@@ -24,8 +25,8 @@ static bool rule(const node *n, err *e)
         return false;
     int64_t first = first_of(n), size = s.d[a->axis];
     if (first < 0 || first > size || a->count < 1 || a->count > size - first)
-        return rule_fail(e, "%lld elements from %lld on do not lie in axis %d of %s", (long long)a->count, (long long)a->begin, a->axis,
-                         shape_text(s, text));
+        return rule_fail(e, "%lld elements from %lld on do not lie in axis %d of %s",
+                         (long long)a->count, (long long)a->begin, a->axis, shape_text(s, text));
     if (a->begin != 0 || a->count != size)
         s.sym[a->axis] = SYM_FIXED;
     s.d[a->axis] = a->count;
@@ -48,7 +49,8 @@ static void forward(const call *c)
     op_parallel(c, axis_of(c->n->in[0], ((const slice_attrs *)c->attrs)->axis).outer, 1, part);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     const slice_attrs *a = n->attrs;
     (void)want;
@@ -59,15 +61,18 @@ static void portable(const node *n, emitter *m)
 {
     const slice_attrs *a = n->attrs;
     const char *in = emit_in(m, n, 0), *out = emit_out(m, n, 0);
-    if (a->begin == 0 && a->count == n->in[0]->shape.d[a->axis]) { // all of it, whatever its length will be
+    // all of it, whatever its length will be
+    if (a->begin == 0 && a->count == n->in[0]->shape.d[a->axis]) {
         emit_node(m, "Identity", 1, &in, 1, &out, 0, NULL);
         return;
     }
     int64_t axis = a->axis, end = a->begin + a->count;
     if (a->begin < 0 && end == 0)
         end = INT64_MAX;
-    emit_node(m, "Slice", 4, (const char *[]){in, emit_i64(m, 1, &a->begin), emit_i64(m, 1, &end), emit_i64(m, 1, &axis)}, 1, &out, 0,
-              NULL);
+    emit_node(m, "Slice", 4,
+              (const char *[]){in, emit_i64(m, 1, &a->begin), emit_i64(m, 1, &end),
+                               emit_i64(m, 1, &axis)},
+              1, &out, 0, NULL);
 }
 
 static tensor *build_middle(graph *g, tensor *const in[])
@@ -115,6 +120,7 @@ const op_def VARIANT(op_slice) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_slice(graph *g, tensor *x, int axis, int64_t begin, int64_t count)
 {
-    return graph_add(g, OP_slice, &(slice_attrs){axis, begin, count}, sizeof(slice_attrs), 1, (tensor *[]){x});
+    return graph_add(g, OP_slice, &(slice_attrs){axis, begin, count}, sizeof(slice_attrs), 1,
+                     (tensor *[]){x});
 }
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // smooth_l1: sum_i w_i mean_j f(x_ij - t_ij), f(e) = e^2 / 2 where |e| < 1, |e| - 1/2 beyond
-// (torch.nn.functional.smooth_l1_loss with beta=1, its mean over rows left to the caller's weights).
+// (torch.nn.functional.smooth_l1_loss with beta=1, its mean over rows left to the caller's
+// weights).
 //     dx by smooth_l1_back, dt = -dx.
 #define ROW_LOSS
 #include <math.h>
@@ -19,12 +20,14 @@ static void reference(const call *c)
     double total = 0;
     for (int64_t i = 0; i < shape_count(c->n->in[0]->shape); i++) {
         double e = (double)((const float *)c->in[0])[i] - (double)((const float *)c->in[1])[i];
-        total += (double)((const float *)c->in[2])[i / n] / (double)n * (fabs(e) < 1 ? 0.5 * e * e : fabs(e) - 0.5);
+        total += (double)((const float *)c->in[2])[i / n] / (double)n *
+                 (fabs(e) < 1 ? 0.5 * e * e : fabs(e) - 0.5);
     }
     *(float *)c->out[0] = (float)total;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     tensor *d = op_smooth_l1_back(g, n->in[0], n->in[1], n->in[2], dout[0]);
     if (want[0])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// smooth_l1_back: dx_ij = d w_i f'(x_ij - t_ij) / J, f'(e) = e where |e| < 1, its sign beyond (torch's smooth_l1_loss_backward).
+// smooth_l1_back: dx_ij = d w_i f'(x_ij - t_ij) / J, f'(e) = e where |e| < 1, its sign beyond
+// (torch's smooth_l1_loss_backward).
 #define ROW_LOSS_BACK
 #include <math.h>
 
@@ -16,7 +17,10 @@ static void reference(const call *c)
     double d = (double)*(const float *)c->in[3];
     for (int64_t i = 0; i < shape_count(c->n->in[0]->shape); i++) {
         double e = (double)((const float *)c->in[0])[i] - (double)((const float *)c->in[1])[i];
-        ((float *)c->out[0])[i] = (float)(d * (double)((const float *)c->in[2])[i / n] / (double)n * (e < -1 ? -1 : e > 1 ? 1 : e));
+        ((float *)c->out[0])[i] = (float)(d * (double)((const float *)c->in[2])[i / n] / (double)n *
+                                          (e < -1  ? -1
+                                           : e > 1 ? 1
+                                                   : e));
     }
 }
 

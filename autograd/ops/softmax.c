@@ -27,7 +27,8 @@ static void part(const call *c, int64_t lo, int64_t hi)
     int64_t n = width(c->n);
     for (int64_t r = lo; r < hi; r++) {
         float *y = (float *)c->out[0] + r * n, top;
-        float total = softmax_exps((const float *)c->in[0] + r * n, y, n, &top), factor = 1.0f / total;
+        float total = softmax_exps((const float *)c->in[0] + r * n, y, n, &top),
+              factor = 1.0f / total;
         for (int64_t i = 0; i < n; i++)
             y[i] *= factor;
     }
@@ -53,17 +54,20 @@ static void reference(const call *c)
     }
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     (void)want;
-    tensor *y = n->out[0], *inner = op_sum(g, op_mul(g, dout[0], y), 1u << (y->shape.rank - 1), true);
+    tensor *y = n->out[0],
+           *inner = op_sum(g, op_mul(g, dout[0], y), 1u << (y->shape.rank - 1), true);
     din[0] = op_mul(g, y, op_sub(g, dout[0], inner));
 }
 
 static void portable(const node *n, emitter *m)
 {
     emit_attr axis = {.name = "axis", .kind = EMIT_INT, .i = -1};
-    emit_node(m, "Softmax", 1, (const char *[]){emit_in(m, n, 0)}, 1, (const char *[]){emit_out(m, n, 0)}, 1, &axis);
+    emit_node(m, "Softmax", 1, (const char *[]){emit_in(m, n, 0)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 1, &axis);
 }
 
 static tensor *build(graph *g, tensor *const in[])
@@ -72,10 +76,14 @@ static tensor *build(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "short rows", .n = 1, .in = {VALUES(2, 3, 9)}, .build = build},
-    {.what = "long rows", .n = 1, .in = {{.type = DT_F32, .shape = DIMS(3, 2, 2, 131), .scale = 3}}, .build = build},
+    {.what = "long rows",
+     .n = 1,
+     .in = {{.type = DT_F32, .shape = DIMS(3, 2, 2, 131), .scale = 3}},
+     .build = build},
     {.what = "far from zero",
      .n = 1,
-     .in = {{.type = DT_F32, .shape = DIMS(2, 5, 7), .scale = 3, .offset = 500, .no_gradient = true}},
+     .in =
+         {{.type = DT_F32, .shape = DIMS(2, 5, 7), .scale = 3, .offset = 500, .no_gradient = true}},
      .build = build},
 };
 

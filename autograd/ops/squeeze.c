@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// squeeze.c: x without an axis of size 1. A view: no bytes move. Gradient: op_unsqueeze of the upstream gradient. torch.squeeze.
+// squeeze.c: x without an axis of size 1. A view: no bytes move. Gradient: op_unsqueeze of the
+// upstream gradient. torch.squeeze.
 #include "autograd/op.h"
 
 typedef struct attrs {
@@ -21,7 +22,8 @@ static bool shape_rule(const node *n, err *e)
     return true;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     if (want[0])
         din[0] = op_unsqueeze(g, dout[0], ((const attrs *)n->attrs)->axis);
@@ -40,7 +42,10 @@ static tensor *sample_build(graph *g, tensor *const in[])
 }
 
 static const op_sample samples[] = {
-    {.what = "middle axis", .n = 1, .in = {{.shape = {.rank = 3, .d = {3, 1, 5}}, .scale = 1}}, .build = sample_build},
+    {.what = "middle axis",
+     .n = 1,
+     .in = {{.shape = {.rank = 3, .d = {3, 1, 5}}, .scale = 1}},
+     .build = sample_build},
 };
 
 const op_def VARIANT(op_squeeze) = {

@@ -8,7 +8,8 @@ static inline float apply(float a, float b)
     return a - b;
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     if (want[0])
         din[0] = rule_unbroadcast(g, dout[0], n->in[0]->shape);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sum: over the axes whose bit is set (torch.sum with dim and keepdim).
 //     dx = d broadcast back over those axes.
-// Neighbouring axes of one kind are joined (the constructor sums axes that lie apart one group after another), which leaves three patterns:
+// Neighbouring axes of one kind are joined (the constructor sums axes that lie apart one group
+// after another), which leaves three patterns:
 //     [r]         all to a scalar: partial sums of fixed blocks, then those in order
 //     [k, r]      rows, each in lanes
 //     [k, r, k]   columns (bias gradients): threads share out columns, never rows, eight rows at a time so that the
 //                 total is read and written once for eight numbers
-// The order of additions never depends on the thread count. Blocks of rows go to a total in f64: the error does not grow with B T.
+// The order of additions never depends on the thread count. Blocks of rows go to a total in f64:
+// the error does not grow with B T.
 #include "autograd/ops/kernel.h"
 
 enum { BLOCK = 8192, ROWS = 8, COLUMNS = 256, BLOCK_ROWS = 256 };
@@ -61,7 +63,8 @@ static void part_blocks(const call *c, int64_t lo, int64_t hi)
 {
     int64_t n = shape_count(c->n->in[0]->shape);
     for (int64_t b = lo; b < hi; b++)
-        ((double *)c->work)[b] = (double)lanes_sum((const float *)c->in[0] + b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK);
+        ((double *)c->work)[b] = (double)lanes_sum((const float *)c->in[0] + b * BLOCK,
+                                                   n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK);
 }
 
 static void sum_all(const call *c, int64_t n)
@@ -80,7 +83,8 @@ static void part_rows(const call *c, int64_t lo, int64_t hi)
     for (int64_t r = lo; r < hi; r++) {
         double total = 0;
         for (int64_t i = 0; i < n; i += BLOCK)
-            total += (double)lanes_sum((const float *)c->in[0] + r * n + i, n - i < BLOCK ? n - i : BLOCK);
+            total += (double)lanes_sum((const float *)c->in[0] + r * n + i,
+                                       n - i < BLOCK ? n - i : BLOCK);
         ((float *)c->out[0])[r] = (float)total;
     }
 }
@@ -94,8 +98,8 @@ static void add_rows(const float *x, int64_t step, int64_t rows, int64_t cols, f
     for (; r + ROWS <= rows; r += ROWS) {
         const float *a = x + r * step, *b = a + 4 * step;
         for (int64_t j = 0; j < cols; j++)
-            acc[j] +=
-                ((a[j] + a[j + step]) + (a[j + 2 * step] + a[j + 3 * step])) + ((b[j] + b[j + step]) + (b[j + 2 * step] + b[j + 3 * step]));
+            acc[j] += ((a[j] + a[j + step]) + (a[j + 2 * step] + a[j + 3 * step])) +
+                      ((b[j] + b[j + step]) + (b[j + 2 * step] + b[j + 3 * step]));
     }
     for (; r < rows; r++)
         for (int64_t j = 0; j < cols; j++)
@@ -115,13 +119,15 @@ static void columns(const float *x, int64_t step, int64_t rows, int64_t cols, fl
         y[j] = (float)total[j];
 }
 
-static void part_columns(const call *c, int64_t lo, int64_t hi) // over outer * inner in parts of LANES
+// over outer * inner in parts of LANES
+static void part_columns(const call *c, int64_t lo, int64_t hi)
 {
     span v = span_of(c->n);
     for (int64_t i = lo; i < hi;) {
         int64_t o = i / v.inner, j = i % v.inner, n = hi - i < v.inner - j ? hi - i : v.inner - j;
         n = n < COLUMNS ? n : COLUMNS;
-        columns((const float *)c->in[0] + o * v.reduced * v.inner + j, v.inner, v.reduced, n, (float *)c->out[0] + i);
+        columns((const float *)c->in[0] + o * v.reduced * v.inner + j, v.inner, v.reduced, n,
+                (float *)c->out[0] + i);
         i += n;
     }
 }
@@ -164,7 +170,8 @@ static void forward(const call *c)
         op_parallel(c, v.outer * v.inner, LANES, part_columns);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     shape kept = n->in[0]->shape;
     (void)want;
@@ -183,8 +190,8 @@ static void portable(const node *n, emitter *m)
         if (a->axes >> k & 1)
             axes[count++] = k;
     emit_attr keep = {.name = "keepdims", .kind = EMIT_INT, .i = a->keep};
-    emit_node(m, "ReduceSum", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, count, axes)}, 1, (const char *[]){emit_out(m, n, 0)}, 1,
-              &keep);
+    emit_node(m, "ReduceSum", 2, (const char *[]){emit_in(m, n, 0), emit_i64(m, count, axes)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 1, &keep);
 }
 
 static tensor *build_all(graph *g, tensor *const in[])
@@ -218,7 +225,10 @@ static const op_sample samples[] = {
      .in = {{.type = DT_F32, .shape = DIMS(2, 131, 191), .scale = 1, .offset = 0.5f}},
      .build = build_all},
     {.what = "the first axis", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_first},
-    {.what = "a middle axis, kept", .n = 1, .in = {VALUES(3, 3, 19, 5)}, .build = build_middle_kept},
+    {.what = "a middle axis, kept",
+     .n = 1,
+     .in = {VALUES(3, 3, 19, 5)},
+     .build = build_middle_kept},
     {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 3, 77)}, .build = build_last},
     {.what = "a bias gradient", .n = 1, .in = {VALUES(3, 3, 111, 67)}, .build = build_leading},
     {.what = "axes apart", .n = 1, .in = {VALUES(3, 3, 4, 5)}, .build = build_ends},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// swiglu: y = silu(gate) * up, silu(x) = x / (1 + e^-x) (Shazeer 2020; torch.nn.functional.silu(gate) * up), in one pass.
+// swiglu: y = silu(gate) * up, silu(x) = x / (1 + e^-x) (Shazeer 2020;
+// torch.nn.functional.silu(gate) * up), in one pass.
 //     dgate, dup by swiglu_back.
 #include <math.h>
 
@@ -33,7 +34,8 @@ static void reference(const call *c)
     }
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     tensor *back = op_swiglu_back(g, dout[0], n->in[0], n->in[1]);
     if (tensor_poisoned(back))
@@ -48,7 +50,8 @@ static void portable(const node *n, emitter *m)
     const char *gate = emit_in(m, n, 0), *s = emit_fresh(m, "silu"), *silu = emit_fresh(m, "silu");
     emit_node(m, "Sigmoid", 1, &gate, 1, &s, 0, NULL);
     emit_node(m, "Mul", 2, (const char *[]){gate, s}, 1, &silu, 0, NULL);
-    emit_node(m, "Mul", 2, (const char *[]){silu, emit_in(m, n, 1)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+    emit_node(m, "Mul", 2, (const char *[]){silu, emit_in(m, n, 1)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 }
 
 static tensor *build(graph *g, tensor *const in[])
@@ -56,8 +59,14 @@ static tensor *build(graph *g, tensor *const in[])
     return op_swiglu(g, in[0], in[1]);
 }
 static const op_sample samples[] = {
-    {.what = "tokens", .n = 2, .in = {{.type = DT_F32, .shape = DIMS(3, 2, 3, 7), .scale = 6}, VALUES(3, 2, 3, 7)}, .build = build},
-    {.what = "several parts", .n = 2, .in = {VALUES(2, 2, 1300), VALUES(2, 2, 1300)}, .build = build},
+    {.what = "tokens",
+     .n = 2,
+     .in = {{.type = DT_F32, .shape = DIMS(3, 2, 3, 7), .scale = 6}, VALUES(3, 2, 3, 7)},
+     .build = build},
+    {.what = "several parts",
+     .n = 2,
+     .in = {VALUES(2, 2, 1300), VALUES(2, 2, 1300)},
+     .build = build},
 };
 
 const op_def VARIANT(op_swiglu) = {

@@ -11,8 +11,8 @@ static bool rule(const node *n, err *e)
     char a[64], b[64], c[64];
     shape d = n->in[0]->shape;
     if (!shape_same(d, n->in[1]->shape) || !shape_same(d, n->in[2]->shape))
-        return rule_fail(e, "shapes %s, %s and %s differ", shape_text(d, a), shape_text(n->in[1]->shape, b),
-                         shape_text(n->in[2]->shape, c));
+        return rule_fail(e, "shapes %s, %s and %s differ", shape_text(d, a),
+                         shape_text(n->in[1]->shape, b), shape_text(n->in[2]->shape, c));
     n->out[1]->type = DT_F32;
     n->out[1]->shape = d;
     return rule_same(n, e);
@@ -43,9 +43,11 @@ static void forward(const call *c)
 static void reference(const call *c)
 {
     for (int64_t i = 0; i < shape_count(c->n->out[0]->shape); i++) {
-        double d = (double)((const float *)c->in[0])[i], g = (double)((const float *)c->in[1])[i], s = 1 / (1 + exp(-g));
+        double d = (double)((const float *)c->in[0])[i], g = (double)((const float *)c->in[1])[i],
+               s = 1 / (1 + exp(-g));
         ((float *)c->out[1])[i] = (float)(d * g * s);
-        ((float *)c->out[0])[i] = (float)(d * (double)((const float *)c->in[2])[i] * s * (1 + g * (1 - s)));
+        ((float *)c->out[0])[i] =
+            (float)(d * (double)((const float *)c->in[2])[i] * s * (1 + g * (1 - s)));
     }
 }
 
@@ -58,7 +60,10 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {VALUES(2, 5, 7), {.type = DT_F32, .shape = DIMS(2, 5, 7), .scale = 6}, VALUES(2, 5, 7)},
      .build = build},
-    {.what = "several parts", .n = 3, .in = {VALUES(1, 2600), VALUES(1, 2600), VALUES(1, 2600)}, .build = build},
+    {.what = "several parts",
+     .n = 3,
+     .in = {VALUES(1, 2600), VALUES(1, 2600), VALUES(1, 2600)},
+     .build = build},
 };
 
 const op_def VARIANT(op_swiglu_back) = {

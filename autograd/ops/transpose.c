@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // transpose: two axes exchanged (torch.transpose, made contiguous).
 //     dx = d with the same two axes exchanged.
-// With axes a < b the tensor is [p, A, q, B, r]. Where r > 1 runs of r are copied; where r = 1 (the last axis moves) squares of
-// TILE x TILE keep both the reads and the writes within a few cache lines.
+// With axes a < b the tensor is [p, A, q, B, r]. Where r > 1 runs of r are copied; where r = 1 (the
+// last axis moves) squares of TILE x TILE keep both the reads and the writes within a few cache
+// lines.
 #include "autograd/ops/axis.h"
 
 enum { TILE = 16 };
@@ -38,20 +39,23 @@ static layout layout_of(const node *n)
 }
 
 // y[j * ystep + i] = x[i * xstep + j] for i < rows, j < cols
-static void tile(const int32_t *x, int64_t xstep, int32_t *y, int64_t ystep, int64_t rows, int64_t cols)
+static void tile(const int32_t *x, int64_t xstep, int32_t *y, int64_t ystep, int64_t rows,
+                 int64_t cols)
 {
     for (int64_t j = 0; j < cols; j++)
         for (int64_t i = 0; i < rows; i++)
             y[j * ystep + i] = x[i * xstep + j];
 }
 
-// One of the p * q planes where r = 1: x [a, b] with rows q * b apart -> y [b, a] with rows q * a apart.
+// One of the p * q planes where r = 1: x [a, b] with rows q * b apart -> y [b, a] with rows q * a
+// apart.
 static void plane(const int32_t *x, int32_t *y, const layout *l)
 {
     int64_t xstep = l->q * l->b, ystep = l->q * l->a;
     for (int64_t i = 0; i < l->a; i += TILE)
         for (int64_t j = 0; j < l->b; j += TILE)
-            tile(x + i * xstep + j, xstep, y + j * ystep + i, ystep, l->a - i < TILE ? l->a - i : TILE, l->b - j < TILE ? l->b - j : TILE);
+            tile(x + i * xstep + j, xstep, y + j * ystep + i, ystep,
+                 l->a - i < TILE ? l->a - i : TILE, l->b - j < TILE ? l->b - j : TILE);
 }
 
 static void part_planes(const call *c, int64_t lo, int64_t hi)
@@ -59,7 +63,8 @@ static void part_planes(const call *c, int64_t lo, int64_t hi)
     layout l = layout_of(c->n);
     for (int64_t i = lo; i < hi; i++) {
         int64_t p = i / l.q, q = i % l.q, base = p * l.a * l.q * l.b;
-        plane((const int32_t *)c->in[0] + base + q * l.b, (int32_t *)c->out[0] + base + q * l.a, &l);
+        plane((const int32_t *)c->in[0] + base + q * l.b, (int32_t *)c->out[0] + base + q * l.a,
+              &l);
     }
 }
 
@@ -70,7 +75,8 @@ static void part_runs(const call *c, int64_t lo, int64_t hi) // over the output'
         int64_t p = o / l.b, b = o % l.b;
         for (int64_t q = 0; q < l.q; q++)
             for (int64_t a = 0; a < l.a; a++)
-                axis_copy(c->out[0], ((o * l.q + q) * l.a + a) * l.r, c->in[0], (((p * l.a + a) * l.q + q) * l.b + b) * l.r, l.r);
+                axis_copy(c->out[0], ((o * l.q + q) * l.a + a) * l.r, c->in[0],
+                          (((p * l.a + a) * l.q + q) * l.b + b) * l.r, l.r);
     }
 }
 
@@ -93,10 +99,12 @@ static void reference(const call *c)
             for (int64_t q = 0; q < l.q; q++)
                 for (int64_t b = 0; b < l.b; b++)
                     for (int64_t r = 0; r < l.r; r++)
-                        y[(((p * l.b + b) * l.q + q) * l.a + a) * l.r + r] = x[(((p * l.a + a) * l.q + q) * l.b + b) * l.r + r];
+                        y[(((p * l.b + b) * l.q + q) * l.a + a) * l.r + r] =
+                            x[(((p * l.a + a) * l.q + q) * l.b + b) * l.r + r];
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     const transpose_attrs *t = n->attrs;
     (void)want;
@@ -109,7 +117,8 @@ static void portable(const node *n, emitter *m)
     int64_t perm[RANK_MAX] = {0, 1, 2, 3};
     perm[t->a] = t->b, perm[t->b] = t->a;
     emit_attr a = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = n->in[0]->shape.rank};
-    emit_node(m, "Transpose", 1, (const char *[]){emit_in(m, n, 0)}, 1, (const char *[]){emit_out(m, n, 0)}, 1, &a);
+    emit_node(m, "Transpose", 1, (const char *[]){emit_in(m, n, 0)}, 1,
+              (const char *[]){emit_out(m, n, 0)}, 1, &a);
 }
 
 static tensor *build_01(graph *g, tensor *const in[])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// unslice: zeros of `size` along one axis with x at `begin`: the gradient of slice (torch's slice_backward).
+// unslice: zeros of `size` along one axis with x at `begin`: the gradient of slice (torch's
+// slice_backward).
 //     dx = d[.., begin : begin + count, ..].
 #include "autograd/ops/axis.h"
 
@@ -16,8 +17,8 @@ static bool rule(const node *n, err *e)
     if (!axis_check(s, a->axis, e))
         return false;
     if (a->begin < 0 || a->begin > a->size || s.d[a->axis] > a->size - a->begin)
-        return rule_fail(e, "axis %d of %s does not fit into %lld at %lld", a->axis, shape_text(s, text), (long long)a->size,
-                         (long long)a->begin);
+        return rule_fail(e, "axis %d of %s does not fit into %lld at %lld", a->axis,
+                         shape_text(s, text), (long long)a->size, (long long)a->begin);
     s.d[a->axis] = a->size;
     n->out[0]->type = n->in[0]->type;
     n->out[0]->shape = s;
@@ -42,7 +43,8 @@ static void forward(const call *c)
     op_parallel(c, axis_of(c->n->in[0], ((const unslice_attrs *)c->attrs)->axis).outer, 1, part);
 }
 
-static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[], const bool want[])
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
 {
     const unslice_attrs *a = n->attrs;
     (void)want;
@@ -79,6 +81,7 @@ const op_def VARIANT(op_unslice) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_unslice(graph *g, tensor *x, int axis, int64_t begin, int64_t size)
 {
-    return graph_add(g, OP_unslice, &(unslice_attrs){axis, begin, size}, sizeof(unslice_attrs), 1, (tensor *[]){x});
+    return graph_add(g, OP_unslice, &(unslice_attrs){axis, begin, size}, sizeof(unslice_attrs), 1,
+                     (tensor *[]){x});
 }
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adam.h: the update that adam and adamw share (Kingma and Ba 2015; torch.optim.Adam with amsgrad=False).
+// adam.h: the update that adam and adamw share (Kingma and Ba 2015; torch.optim.Adam with
+// amsgrad=False).
 //
 //     m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
 //     w = w - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //
-// What depends on the step alone is computed once in f64. All factors come from the same f32 betas, so that the weights of the moving
-// averages and their corrections sum to one.
+// What depends on the step alone is computed once in f64. All factors come from the same f32 betas,
+// so that the weights of the moving averages and their corrections sum to one.
 #ifndef KMIDI_AUTOGRAD_OPTIM_ADAM_H
 #define KMIDI_AUTOGRAD_OPTIM_ADAM_H
 
@@ -35,7 +36,8 @@ static inline adam_step adam_step_of(const optim_hyper *h)
                        .keep = 1};
 }
 
-static inline void adam_update(adam_step s, float *restrict w, const float *restrict g, float *restrict m, float *restrict v, int64_t n)
+static inline void adam_update(adam_step s, float *restrict w, const float *restrict g,
+                               float *restrict m, float *restrict v, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] * s.grad_scale + s.couple * w[i];

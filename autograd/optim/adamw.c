@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adamw: Adam (adam.h) with decoupled weight decay: w shrinks by lr * weight_decay before the step (Loshchilov and Hutter 2019;
-// torch.optim.AdamW).
+// adamw: Adam (adam.h) with decoupled weight decay: w shrinks by lr * weight_decay before the step
+// (Loshchilov and Hutter 2019; torch.optim.AdamW).
 #include "autograd/optim/adam.h"
 
 static void update(const optim_hyper *h, float *w, const float *g, float *const moment[], int64_t n)
@@ -14,6 +14,12 @@ const optim_def VARIANT(optim_adamw) = {
     .name = "adamw",
     .summary = "Adam with decoupled weight decay",
     .moments = 2,
-    .defaults = {.lr = 1e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .step = 1, .grad_scale = 1},
+    .defaults = {.lr = 1e-3f,
+                 .beta1 = 0.9f,
+                 .beta2 = 0.999f,
+                 .eps = 1e-8f,
+                 .weight_decay = 0.01f,
+                 .step = 1,
+                 .grad_scale = 1},
     .update = update,
 };

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// muon: momentum, made orthogonal (Jordan et al. 2024, "Muon: An optimizer for hidden layers"; torch.optim.Muon with
-// adjust_lr_fn="match_rms_adamw", the scale of Liu et al. 2025, "Muon is scalable for LLM training").
+// muon: momentum, made orthogonal (Jordan et al. 2024, "Muon: An optimizer for hidden layers";
+// torch.optim.Muon with adjust_lr_fn="match_rms_adamw", the scale of Liu et al. 2025, "Muon is
+// scalable for LLM training").
 //
 //     m = mu m + (1 - mu) g,  u = (1 - mu) g + mu m (nesterov; else m)
 //     w = (1 - lr weight_decay) w - lr 0.2 sqrt(max(rows, cols)) orthogonal(u)
 //
-// orthogonal(u) is u with all its singular values near 1: five steps of X = (a I + b A + c A A) X with A = X X^T (or X times the same of
-// X^T X where X is tall: the smaller square) from X = u / |u|, whose coefficients take any value in (0, 1] to [0.7, 1.2]. The factor makes
-// an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables
+// orthogonal(u) is u with all its singular values near 1: five steps of X = (a I + b A + c A A) X
+// with A = X X^T (or X times the same of X^T X where X is tall: the smaller square) from X = u /
+// |u|, whose coefficients take any value in (0, 1] to [0.7, 1.2]. The factor makes an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables
 // of embeddings, adapters' factors) is AdamW's here, with the same rate and decay.
 //
-// Where X is long, the steps are taken on its small square alone ("Gram Newton-Schulz"): with R = X X^T, P = a I + b R + c R R and all of
-// them commuting, X becomes P X and R becomes P R P; the product of all P meets X once, at the end: 44% fewer multiplications where X is
-// four times as long as it is wide. R has the squares of the singular values, so those below 1e-3 of the largest come out less exact: the
-// result is within 1e-3 of the iteration in f64 (2e-5 without the square) for singular values from all alike to 1 / k^2, where PyTorch's,
-// which is rounded to bf16, is off by 5e-3 to 2e-1.
+// Where X is long, the steps are taken on its small square alone ("Gram Newton-Schulz"): with R = X
+// X^T, P = a I + b R + c R R and all of them commuting, X becomes P X and R becomes P R P; the
+// product of all P meets X once, at the end: 44% fewer multiplications where X is four times as
+// long as it is wide. R has the squares of the singular values, so those below 1e-3 of the largest
+// come out less exact: the result is within 1e-3 of the iteration in f64 (2e-5 without the square)
+// for singular values from all alike to 1 / k^2, where PyTorch's, which is rounded to bf16, is off
+// by 5e-3 to 2e-1.
 //
 // Computed in f32.
 #include <string.h>
@@ -44,7 +47,8 @@ static sides sides_of(int64_t rows, int64_t cols)
     return rows <= cols ? (sides){true, rows, cols} : (sides){false, cols, rows};
 }
 
-// Multiplications over side^3, with r = along / side: five times (2 r + 1), or 17 products of squares and 2 r.
+// Multiplications over side^3, with r = along / side: five times (2 r + 1), or 17 products of
+// squares and 2 r.
 static bool by_square(sides s)
 {
     return 8 * s.along > 12 * s.side;
@@ -59,9 +63,11 @@ static int64_t matrix_work(int64_t rows, int64_t cols)
     return 2 * rows * cols + (by_square(s) ? SQUARES : 2) * s.side * s.side;
 }
 
-static void gather(const optim_hyper *h, float *restrict u, const float *restrict g, float *restrict m, int64_t n)
+static void gather(const optim_hyper *h, float *restrict u, const float *restrict g,
+                   float *restrict m, int64_t n)
 {
-    float mu = h->momentum, rest = 1 - mu, direct = h->nesterov ? rest : 0, through = h->nesterov ? mu : 1;
+    float mu = h->momentum, rest = 1 - mu, direct = h->nesterov ? rest : 0,
+          through = h->nesterov ? mu : 1;
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] * h->grad_scale;
         m[i] = mu * m[i] + rest * d;
@@ -82,7 +88,15 @@ static void normalise(float *x, int64_t n)
 // y = a b, all [side, side].
 static void multiply(const float *a, const float *b, float *y, int64_t side)
 {
-    gemm_serial(&(gemm){.m = side, .n = side, .k = side, .a = a, .lda = side, .b = b, .ldb = side, .c = y, .ldc = side});
+    gemm_serial(&(gemm){.m = side,
+                        .n = side,
+                        .k = side,
+                        .a = a,
+                        .lda = side,
+                        .b = b,
+                        .ldb = side,
+                        .c = y,
+                        .ldc = side});
 }
 
 // r = x x^T, or x^T x where x is tall.
@@ -106,9 +120,25 @@ static void gram(const float *x, float *r, sides s)
 static void apply(const float *p, const float *x, float *y, sides s)
 {
     if (s.wide)
-        gemm_serial(&(gemm){.m = s.side, .n = s.along, .k = s.side, .a = p, .lda = s.side, .b = x, .ldb = s.along, .c = y, .ldc = s.along});
+        gemm_serial(&(gemm){.m = s.side,
+                            .n = s.along,
+                            .k = s.side,
+                            .a = p,
+                            .lda = s.side,
+                            .b = x,
+                            .ldb = s.along,
+                            .c = y,
+                            .ldc = s.along});
     else
-        gemm_serial(&(gemm){.m = s.along, .n = s.side, .k = s.side, .a = x, .lda = s.side, .b = p, .ldb = s.side, .c = y, .ldc = s.side});
+        gemm_serial(&(gemm){.m = s.along,
+                            .n = s.side,
+                            .k = s.side,
+                            .a = x,
+                            .lda = s.side,
+                            .b = p,
+                            .ldb = s.side,
+                            .c = y,
+                            .ldc = s.side});
 }
 
 // p = a I + b r + c r r; p may be r.
@@ -159,7 +189,8 @@ static float *iterate_square(const float *x, float *y, float *squares, sides s)
     return y;
 }
 
-static void matrix(const optim_hyper *h, float *restrict w, const float *g, float *const moment[], int64_t rows, int64_t cols, float *work)
+static void matrix(const optim_hyper *h, float *restrict w, const float *g, float *const moment[],
+                   int64_t rows, int64_t cols, float *work)
 {
     int64_t n = rows * cols;
     sides s = sides_of(rows, cols);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// passes.c: sums of squares and moving averages, as loops that vectorise. Sums run in a fixed number of lanes, in f64: the order is the
-// same for any thread count, and no f32 gradient overflows its square.
+// passes.c: sums of squares and moving averages, as loops that vectorise. Sums run in a fixed
+// number of lanes, in f64: the order is the same for any thread count, and no f32 gradient
+// overflows its square.
 #include "autograd/optim/passes.h"
 
 enum { LANES = 16 };

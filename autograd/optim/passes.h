@@ -8,8 +8,9 @@
 #include "base/variant.h"
 
 typedef struct optim_passes {
-    double (*squares)(const float *g, int64_t n);                         // sum of squares, in f64
-    void (*blend)(float *shadow, const float *w, float decay, int64_t n); // shadow = decay shadow + (1 - decay) w
+    double (*squares)(const float *g, int64_t n); // sum of squares, in f64
+    // shadow = decay shadow + (1 - decay) w
+    void (*blend)(float *shadow, const float *w, float decay, int64_t n);
 } optim_passes;
 
 #endif

@@ -3,7 +3,8 @@
 //
 //     d = g + weight_decay w,  b = momentum b + d,  w = w - lr b        nesterov: w - lr (d + momentum b)
 //
-// b begins at zero, which makes the first b equal d as in PyTorch. Without momentum b is neither read nor written.
+// b begins at zero, which makes the first b equal d as in PyTorch. Without momentum b is neither
+// read nor written.
 #include "autograd/optim.h"
 
 static void plain(const optim_hyper *h, float *restrict w, const float *restrict g, int64_t n)
@@ -13,11 +14,13 @@ static void plain(const optim_hyper *h, float *restrict w, const float *restrict
         w[i] -= lr * (g[i] * scale + decay * w[i]);
 }
 
-static void update(const optim_hyper *h, float *w_, const float *g_, float *const moment[], int64_t n)
+static void update(const optim_hyper *h, float *w_, const float *g_, float *const moment[],
+                   int64_t n)
 {
     float *restrict w = w_, *restrict b = moment[0], mu = h->momentum;
     const float *restrict g = g_;
-    float direct = h->nesterov ? 1 : 0, through = h->nesterov ? mu : 1; // w -= lr (direct d + through b)
+    // w -= lr (direct d + through b)
+    float direct = h->nesterov ? 1 : 0, through = h->nesterov ? mu : 1;
     if (mu == 0) {
         plain(h, w, g, n);
         return;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// fuse.c: finds additions of which one side was made for them alone, and gives the other to the node that made it.
+// fuse.c: finds additions of which one side was made for them alone, and gives the other to the
+// node that made it.
 //
-// Nodes stay in their order. Of the two sides the one made later takes the other, which is there by then; readers of the sum read that node
-// instead, and the addition is left out.
+// Nodes stay in their order. Of the two sides the one made later takes the other, which is there by
+// then; readers of the sum read that node instead, and the addition is left out.
 #include "autograd/passes/fuse.h"
 
 #include "autograd/op.h"
@@ -19,7 +20,8 @@ static pass pass_open(graph *g, tensor *const held[], int n)
 {
     arena *a = graph_arena(g);
     size_t tensors = (size_t)graph_tensors(g) + 1;
-    pass p = {g, graph_nodes(g), NEW(a, int, tensors), NEW(a, bool, tensors), NEW(a, tensor *, tensors)};
+    pass p = {g, graph_nodes(g), NEW(a, int, tensors), NEW(a, bool, tensors),
+              NEW(a, tensor *, tensors)};
     for (int i = 0; i < p.n_nodes; i++)
         for (int k = 0; k < graph_node(g, i)->n_in; k++)
             p.readers[graph_node(g, i)->in[k]->id]++;
@@ -38,7 +40,8 @@ static int made_at(const tensor *t)
 static bool is_plain(const node *n)
 {
     const tensor *a = n->in[0], *b = n->in[1];
-    return n->op == op_get(OP_add) && shape_same(a->shape, b->shape) && a->type == DT_F32 && b->type == DT_F32 && a != b;
+    return n->op == op_get(OP_add) && shape_same(a->shape, b->shape) && a->type == DT_F32 &&
+           b->type == DT_F32 && a != b;
 }
 
 // The node that takes over, or NULL.
@@ -50,7 +53,8 @@ static const node *takes(const pass *p, const node *sum)
     const tensor *t = sum->in[late];
     tensor *x = sum->in[!late];
     const node *n = t->from;
-    bool own = n && n->op->added && t == n->out[0] && n->backward == sum->backward && p->readers[t->id] == 1 && !p->held[t->id];
+    bool own = n && n->op->added && t == n->out[0] && n->backward == sum->backward &&
+               p->readers[t->id] == 1 && !p->held[t->id];
     const tensor *made = own && made_at(x) < n->id ? n->op->added(p->g, n, x) : NULL;
     if (!made || tensor_poisoned(made))
         return NULL;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// precision.c: which products take bf16, which matrices are cast for them, and what is kept as bf16 between forward and backward.
+// precision.c: which products take bf16, which matrices are cast for them, and what is kept as bf16
+// between forward and backward.
 //
-// Both passes walk the nodes in order and write down a new one: what they add stands right before its first reader or right behind the last
-// one on the way forward. Inputs of nodes are rewired; tensors stay what they are, so that the caller's are still good.
+// Both passes walk the nodes in order and write down a new one: what they add stands right before
+// its first reader or right behind the last one on the way forward. Inputs of nodes are rewired;
+// tensors stay what they are, so that the caller's are still good.
 #include "autograd/passes/precision.h"
 
 #include <math.h>
@@ -14,8 +16,9 @@
 #include "base/str.h"
 
 enum {
-    PRODUCT_LEAST = 1 << 20, // multiply-adds: smaller products stay f32, a cast costs more than it saves
-    STORE_LEAST = 1 << 12    // elements
+    // multiply-adds: smaller products stay f32, a cast costs more than it saves
+    PRODUCT_LEAST = 1 << 20,
+    STORE_LEAST = 1 << 12 // elements
 };
 
 static const char *const names[PRECISION_COUNT] = {"fp32", "bf16x3", "bf16"};
@@ -58,7 +61,8 @@ typedef struct pass {
     tensor **narrow_own; // for products of the backward pass alone
     tensor **wide;       // what was kept, in f32 again
     strbuf chosen;       // bf16x3
-    int *last;           // the last node of the forward pass that makes or reads it, or a view of it
+    // the last node of the forward pass that makes or reads it, or a view of it
+    int *last;
 } pass;
 
 static pass *pass_open(graph *g, precision p)
@@ -66,10 +70,12 @@ static pass *pass_open(graph *g, precision p)
     arena *a = graph_arena(g);
     pass *q = NEW(a, pass, 1);
     *q = (pass){.g = g, .p = p, .n_nodes = graph_nodes(g), .n_tensors = graph_tensors(g)};
-    size_t most = 1 + (size_t)q->n_nodes + 2 * (size_t)q->n_tensors, tensors = 1 + (size_t)q->n_tensors;
+    size_t most = 1 + (size_t)q->n_nodes + 2 * (size_t)q->n_tensors,
+           tensors = 1 + (size_t)q->n_tensors;
     q->order = NEW(a, const node *, most);
     q->back = NEW(a, bool, tensors), q->exact = NEW(a, bool, tensors);
-    q->narrow = NEW(a, tensor *, tensors), q->narrow_own = NEW(a, tensor *, tensors), q->wide = NEW(a, tensor *, tensors);
+    q->narrow = NEW(a, tensor *, tensors), q->narrow_own = NEW(a, tensor *, tensors),
+    q->wide = NEW(a, tensor *, tensors);
     q->last = NEW(a, int, tensors);
     return q;
 }
@@ -91,7 +97,8 @@ static bool is_view(const node *n)
 // Rows, columns and depth from the sizes of the three matrices m n, m k, n k.
 static bool large_enough(const node *n)
 {
-    double mn = (double)shape_count(n->out[0]->shape), mk = (double)shape_count(n->in[0]->shape), nk = (double)shape_count(n->in[1]->shape);
+    double mn = (double)shape_count(n->out[0]->shape), mk = (double)shape_count(n->in[0]->shape),
+           nk = (double)shape_count(n->in[1]->shape);
     return sqrt(mn * mk * nk) >= PRODUCT_LEAST && mn * mk >= 4 * nk; // two rows at least
 }
 
@@ -103,19 +110,22 @@ static int64_t columns(const tensor *t)
 // Which matrix is read transposed shows in its columns, unless the sizes are equal.
 static gemm sizes_of(const node *n)
 {
-    int64_t mn = shape_count(n->out[0]->shape), mk = shape_count(n->in[0]->shape), nk = shape_count(n->in[1]->shape);
+    int64_t mn = shape_count(n->out[0]->shape), mk = shape_count(n->in[0]->shape),
+            nk = shape_count(n->in[1]->shape);
     gemm p = {.n = columns(n->out[0]), .m = mn / columns(n->out[0]), .k = nk / columns(n->out[0])};
     p.ta = columns(n->in[0]) != p.k && mk == p.m * p.k;
     p.tb = columns(n->in[1]) != p.n;
     return p;
 }
 
-// Whether three products are faster than one, as it was chosen before, or measured and written down.
+// Whether three products are faster than one, as it was chosen before, or measured and written
+// down.
 static bool three_are_faster(pass *q, const node *n)
 {
     gemm p = sizes_of(n);
     char key[80];
-    snprintf(key, sizeof key, " %lldx%lldx%lld%c%c=", (long long)p.m, (long long)p.n, (long long)p.k, p.ta ? 't' : 'n', p.tb ? 't' : 'n');
+    snprintf(key, sizeof key, " %lldx%lldx%lld%c%c=", (long long)p.m, (long long)p.n,
+             (long long)p.k, p.ta ? 't' : 'n', p.tb ? 't' : 'n');
     const char *known = q->chosen.s ? strstr(q->chosen.s, key) : NULL;
     if (known)
         return known[strlen(key)] == '3';
@@ -126,8 +136,10 @@ static bool three_are_faster(pass *q, const node *n)
 
 static bool becomes_narrow(pass *q, const node *n)
 {
-    bool takes = n->op->narrow && n->in[0]->type == DT_F32 && n->in[1]->type == DT_F32 && large_enough(n);
-    return takes && (q->p == PRECISION_BF16 || (q->p == PRECISION_BF16X3 && three_are_faster(q, n)));
+    bool takes =
+        n->op->narrow && n->in[0]->type == DT_F32 && n->in[1]->type == DT_F32 && large_enough(n);
+    return takes &&
+           (q->p == PRECISION_BF16 || (q->p == PRECISION_BF16X3 && three_are_faster(q, n)));
 }
 
 // Who reads what, from the last node to the first, through views.
@@ -141,12 +153,13 @@ static void find_readers(pass *q)
             q->back[n->in[k]->id] |= back, q->exact[n->in[k]->id] |= exact;
         for (int k = 0; k < n->n_out; k++)
             q->exact[n->out[k]->id] |=
-                (n->op->flags & OP_EXACT) || (k > 0 && shape_count(n->out[k]->shape) < shape_count(n->out[0]->shape));
+                (n->op->flags & OP_EXACT) ||
+                (k > 0 && shape_count(n->out[k]->shape) < shape_count(n->out[0]->shape));
     }
 }
 
-// A matrix as products take it, cast once. Pairs are as large as f32: those of the forward pass are not kept for the backward one, but of
-// weights, which are there all the time.
+// A matrix as products take it, cast once. Pairs are as large as f32: those of the forward pass are
+// not kept for the backward one, but of weights, which are there all the time.
 static tensor *operand(pass *q, tensor *t, bool backward)
 {
     bool shared = q->p == PRECISION_BF16 || t->kind == TENSOR_PARAM;
@@ -163,7 +176,8 @@ static void make_narrow(pass *q, const node *n)
     tensor *in[2];
     for (int k = 0; k < 2; k++)
         in[k] = operand(q, n->in[k], n->backward);
-    bool rounded = q->p == PRECISION_BF16 && !n->backward && q->back[y->id] && !q->exact[y->id] && shape_count(y->shape) >= STORE_LEAST;
+    bool rounded = q->p == PRECISION_BF16 && !n->backward && q->back[y->id] && !q->exact[y->id] &&
+                   shape_count(y->shape) >= STORE_LEAST;
     const tensor *made = n->op->narrow(q->g, n, in, rounded);
     if (!tensor_poisoned(made))
         graph_become(q->g, n, made->from);
@@ -191,8 +205,8 @@ const char *precision_products(graph *g, precision p, const char *chosen)
 
 static bool is_single_row(const node *n)
 {
-    return n->op == op_get(OP_linear) && n->in[0]->type == DT_F32 && n->in[0]->shape.rank >= 2 && shape_rows(n->in[0]->shape) == 1 &&
-           n->in[1]->kind == TENSOR_PARAM;
+    return n->op == op_get(OP_linear) && n->in[0]->type == DT_F32 && n->in[0]->shape.rank >= 2 &&
+           shape_rows(n->in[0]->shape) == 1 && n->in[1]->kind == TENSOR_PARAM;
 }
 
 void precision_weights(graph *g)
@@ -201,7 +215,8 @@ void precision_weights(graph *g)
     for (int i = 0; i < q->n_nodes; i++) {
         const node *n = graph_node(g, i);
         if (is_single_row(n)) {
-            const tensor *made = n->op->narrow(g, n, (tensor *[]){n->in[0], operand(q, n->in[1], false)}, false);
+            const tensor *made =
+                n->op->narrow(g, n, (tensor *[]){n->in[0], operand(q, n->in[1], false)}, false);
             if (!tensor_poisoned(made))
                 graph_become(g, n, made->from);
         }
@@ -214,8 +229,9 @@ void precision_weights(graph *g)
 
 static bool is_stored(const pass *q, const tensor *t)
 {
-    return t->kind == TENSOR_COMPUTED && t->type == DT_F32 && !t->from->backward && !is_view(t->from) && q->back[t->id] &&
-           !q->exact[t->id] && shape_count(t->shape) >= STORE_LEAST;
+    return t->kind == TENSOR_COMPUTED && t->type == DT_F32 && !t->from->backward &&
+           !is_view(t->from) && q->back[t->id] && !q->exact[t->id] &&
+           shape_count(t->shape) >= STORE_LEAST;
 }
 
 // What a product has of it already is the same.
@@ -226,7 +242,8 @@ static void find_last(pass *q)
         for (int k = 0; k < n->n_out; k++)
             q->last[n->out[k]->id] = i;
         for (int k = 0; k < n->n_in; k++)
-            for (const tensor *t = n->in[k]; t; t = t->from && is_view(t->from) ? t->from->in[0] : NULL)
+            for (const tensor *t = n->in[k]; t;
+                 t = t->from && is_view(t->from) ? t->from->in[0] : NULL)
                 q->last[t->id] = i;
         if (n->op == op_get(OP_cast) && n->out[0]->type == DT_BF16)
             q->narrow[n->in[0]->id] = n->out[0];
@@ -239,7 +256,8 @@ static void store(pass *q, int at)
     const node *n = graph_node(q->g, at);
     graph_append_to(q->g, false);
     for (int k = 0; k < n->n_in + n->n_out; k++)
-        for (tensor *t = k < n->n_in ? n->in[k] : n->out[k - n->n_in]; t; t = t->from && is_view(t->from) ? t->from->in[0] : NULL)
+        for (tensor *t = k < n->n_in ? n->in[k] : n->out[k - n->n_in]; t;
+             t = t->from && is_view(t->from) ? t->from->in[0] : NULL)
             if (q->last[t->id] == at && is_stored(q, t) && !q->narrow[t->id])
                 q->narrow[t->id] = add(q, op_cast(q->g, t, DT_BF16));
 }

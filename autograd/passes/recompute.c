@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// recompute.c: where to cut a graph, what a segment costs and frees, and the graph with second copies (recompute.h).
+// recompute.c: where to cut a graph, what a segment costs and frees, and the graph with second
+// copies (recompute.h).
 //
-// A tensor is inner where no forward node outside its segment reads it. Of a chosen segment inner tensors are dropped; a backward node that
-// reads one gets a copy, made right before the first such node from what is kept or from other copies. So only what is wanted is made
+// A tensor is inner where no forward node outside its segment reads it. Of a chosen segment inner
+// tensors are dropped; a backward node that reads one gets a copy, made right before the first such
+// node from what is kept or from other copies. So only what is wanted is made
 // again: never a segment's own result.
 #include "autograd/passes/recompute.h"
 
@@ -51,7 +53,8 @@ static view view_of(const graph *g, arena *a)
 {
     size_t n = (size_t)graph_tensors(g) + 1;
     view v = {.g = g, .n_tensors = graph_tensors(g)};
-    v.root = NEW(a, int, n), v.made = NEW(a, int, n), v.used = NEW(a, int, n), v.wanted = NEW(a, bool, n);
+    v.root = NEW(a, int, n), v.made = NEW(a, int, n), v.used = NEW(a, int, n),
+    v.wanted = NEW(a, bool, n);
     while (v.forward < graph_nodes(g) && !graph_node(g, v.forward)->backward)
         v.forward++;
     v.live = NEW(a, uint64_t, (size_t)v.forward + 2);
@@ -68,7 +71,8 @@ static bool inner(const view *v, const segment *s, const tensor *t)
 {
     int r = v->root[t->id];
     const node *n = v->made[r] < 0 ? NULL : graph_node(v->g, v->made[r]);
-    if (n && n->n_in == 1 && n->in[0]->kind == TENSOR_PARAM) // a weight in another form: made once a step (plan.h)
+    // a weight in another form: made once a step (plan.h)
+    if (n && n->n_in == 1 && n->in[0]->kind == TENSOR_PARAM)
         return false;
     return v->made[r] >= s->first && v->made[r] < s->last && v->used[r] < s->last;
 }
@@ -115,7 +119,8 @@ segments recompute_segments(const graph *g, arena *a)
 
 static bool before(const segments *s, int x, int y)
 {
-    double a = (double)s->list[x].bytes * s->list[y].cost_ns, b = (double)s->list[y].bytes * s->list[x].cost_ns;
+    double a = (double)s->list[x].bytes * s->list[y].cost_ns,
+           b = (double)s->list[y].bytes * s->list[x].cost_ns;
     return a > b || (a == b && x < y);
 }
 

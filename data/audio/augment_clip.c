@@ -6,7 +6,8 @@
 //     |H(f)| = 10^(tilt log2(max(f, TILT_LEAST) / TILT_PIVOT) / 20)
 //     h[m]   = hann[m] sum over k of |H(k rate / POINTS)| cos(2 pi k m / POINTS) / POINTS        frequency sampling, -half <= m <= half
 //
-// with half = rate / 32: two periods of 64 Hz, so that a slope of 3 dB holds to 0.5 dB at 125 Hz and to 0.1 dB from 250 Hz upwards.
+// with half = rate / 32: two periods of 64 Hz, so that a slope of 3 dB holds to 0.5 dB at 125 Hz
+// and to 0.1 dB from 250 Hz upwards.
 #include "data/audio/augment_clip.h"
 
 #include <math.h>
@@ -26,7 +27,8 @@ clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int
     return (clip_draw){.stretch = s->stretch[0] + u[0] * (s->stretch[1] - s->stretch[0]),
                        .semitones = s->pitch[0] + u[1] * (s->pitch[1] - s->pitch[0]),
                        .tilt = s->tilt * (2 * u[2] - 1),
-                       .snr = s->noisy ? s->noise[0] + u[3] * (s->noise[1] - s->noise[0]) : INFINITY,
+                       .snr =
+                           s->noisy ? s->noise[0] + u[3] * (s->noise[1] - s->noise[0]) : INFINITY,
                        .noise = rng_stream(s->seed, "augment_noise", (uint32_t)copy),
                        .digest = digest};
 }

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_clip.h: copies of a recording that could have been made on another day: longer, higher, duller, noisier.
+// augment_clip.h: copies of a recording that could have been made on another day: longer, higher,
+// duller, noisier.
 //
-// Made when shards are (prepare.h), of the training split alone, because stretching costs more than training on it: every item stands in
-// the shard with `copies` more behind it. A draw is a function of (seed, the item's path, copy), so the shards are the same for any number
-// of jobs and machines. In this order:
+// Made when shards are (prepare.h), of the training split alone, because stretching costs more than
+// training on it: every item stands in the shard with `copies` more behind it. A draw is a function
+// of (seed, the item's path, copy), so the shards are the same for any number of jobs and machines.
+// In this order:
 //
 //     stretch   the copy lasts so many times as long, at its pitch (librosa's and audiomentations' "rate" is 1 / stretch)
 //     pitch     so many semitones higher, as long as before
 //     tilt      so many decibels an octave brighter (or duller, below 0) around 1 kHz, flat below TILT_LEAST Hz
 //     noise     white Gaussian noise, so many decibels below the clip's mean power (its SNR); none where the clip is silent
 //
-// Each is drawn evenly from its range. Why these: Schlüter and Grill, "Exploring data augmentation for improved singing voice detection",
-// ISMIR 2015 (stretch, pitch, filters); Salamon and Bello, IEEE Signal Processing Letters 24, 2017.
+// Each is drawn evenly from its range. Why these: Schlüter and Grill, "Exploring data augmentation
+// for improved singing voice detection", ISMIR 2015 (stretch, pitch, filters); Salamon and Bello,
+// IEEE Signal Processing Letters 24, 2017.
 //
 //     clip_draw d = augment_clip_draw(&settings, digest_of_path, 1);
 //     int64_t m = augment_clip_length(&d, n);                         // float out[m]
@@ -43,9 +46,12 @@ typedef struct clip_draw {
     uint64_t digest;
 } clip_draw;
 
-clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy); // copy: 1..copies
+// copy: 1..copies
+clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy);
 int64_t augment_clip_length(const clip_draw *d, int64_t n);
-// x [n], n > 0, to out [augment_clip_length], apart from x. ERR_VALUE: of a rate that cannot be stretched (stretch.h).
-bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out, err *e) MUST_CHECK;
+// x [n], n > 0, to out [augment_clip_length], apart from x. ERR_VALUE: of a rate that cannot be
+// stretched (stretch.h).
+bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out,
+                  err *e) MUST_CHECK;
 
 #endif

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip.c: which decoder a file belongs to, its part, its channels averaged, its rate (clip.h; decoders: clip_source.h).
+// clip.c: which decoder a file belongs to, its part, its channels averaged, its rate (clip.h;
+// decoders: clip_source.h).
 //
-// What a header says is only believed where reading to the end has confirmed it: samples are taken in blocks, memory follows what was
-// decoded. Files are opened here and not by a library, because opening a FIFO waits for its writer.
+// What a header says is only believed where reading to the end has confirmed it: samples are taken
+// in blocks, memory follows what was decoded. Files are opened here and not by a library, because
+// opening a FIFO waits for its writer.
 #include "data/audio/clip.h"
 
 #include <errno.h>
@@ -21,17 +23,19 @@
 enum { BLOCK = 16384, RATE_LEAST = 1000, RATE_MOST = 768000, HOURS_MOST = 4, CHANNELS_MOST = 1024 };
 const char *const clip_endings[] = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3",
                                     ".aif", ".aiff", ".aifc", ".au",  ".caf", ".w64",  NULL};
-#define SILENT    1e-3                 // of full scale: 60 dB
-#define CANCELLED 1e-3                 // of the power: 30 dB
-static const float sample_most = 1e9f; // beyond any scale that files use, and far from overflow when squared
+#define SILENT    1e-3 // of full scale: 60 dB
+#define CANCELLED 1e-3 // of the power: 30 dB
+// beyond any scale that files use, and far from overflow when squared
+static const float sample_most = 1e9f;
 
 struct clip_stream {
     const char *path;
     clip_source source;
     clip info;
-    int64_t first, want;  // frames: first one to read, how many (INT64_MAX: all to the end)
-    int64_t done;         // frames read so far
-    double left, both;    // squares of the first channel, of what is left of it when all are averaged
+    int64_t first, want; // frames: first one to read, how many (INT64_MAX: all to the end)
+    int64_t done;        // frames read so far
+    // squares of the first channel, of what is left of it when all are averaged
+    double left, both;
     resampler *resampler; // NULL where the rate is kept
     float *raw, *mono;    // [BLOCK] samples of all channels; [BLOCK]
     clip_sink *sink;
@@ -52,19 +56,23 @@ static bool open_file(clip_source *s, err *e)
         return err_set(e, ERR_FORMAT, "'%s' is %s, not an audio file; name a file", s->path,
                        S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
     if (st.st_size == 0)
-        return err_set(e, ERR_EMPTY, "'%s' is empty (0 bytes); copy it again or remove it from the list", s->path);
+        return err_set(e, ERR_EMPTY,
+                       "'%s' is empty (0 bytes); copy it again or remove it from the list",
+                       s->path);
     s->size = st.st_size;
     if (!clip_whole(&s->file, s->size, &h))
         return err_set(e, ERR_DAMAGED,
-                       "'%s' is cut short: %lld of the %lld bytes that its last part announces are missing; copy it again or remove it",
+                       "'%s' is cut short: %lld of the %lld bytes that its last part announces are "
+                       "missing; copy it again or remove it",
                        s->path, (long long)h.missing, (long long)h.stated);
     return true;
 }
 
 bool clip_source_damaged(const clip_source *s, const char *why, err *e)
 {
-    return err_set(e, ERR_DAMAGED, "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it", s->path,
-                   (double)s->at / s->rate, (int)strcspn(why, ".\n"), why);
+    return err_set(e, ERR_DAMAGED,
+                   "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it",
+                   s->path, (double)s->at / s->rate, (int)strcspn(why, ".\n"), why);
 }
 
 // ---- Which decoder
@@ -75,7 +83,8 @@ static int64_t behind_tags(clip_file *f)
     unsigned char b[10];
     int64_t at = 0;
     while (clip_file_read(f, b, sizeof b, at) == (int64_t)sizeof b && !memcmp(b, "ID3", 3))
-        at += 10 + ((b[6] & 127) << 21 | (b[7] & 127) << 14 | (b[8] & 127) << 7 | (b[9] & 127)) + (b[5] & 16 ? 10 : 0);
+        at += 10 + ((b[6] & 127) << 21 | (b[7] & 127) << 14 | (b[8] & 127) << 7 | (b[9] & 127)) +
+              (b[5] & 16 ? 10 : 0);
     return at;
 }
 
@@ -101,27 +110,33 @@ static bool try_decoder(clip_source *s, const clip_source_def *def, arena *a, er
     return false;
 }
 
-// MPEG audio has no mark of its own, and may begin anywhere: whatever nobody knows is looked through for frames.
+// MPEG audio has no mark of its own, and may begin anywhere: whatever nobody knows is looked
+// through for frames.
 static bool open_decoder(clip_source *s, arena *a, err *e)
 {
     s->head = behind_tags(&s->file);
     const clip_source_def *first = choose(s);
     return try_decoder(s, first, a, e) ||
-           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(&s->file, 0) >= 0 && try_decoder(s, &clip_mpeg, a, e));
+           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(&s->file, 0) >= 0 &&
+            try_decoder(s, &clip_mpeg, a, e));
 }
 
 static bool check_info(clip_stream *s, err *e)
 {
     const clip_source *o = &s->source;
     if (o->channels < 1 || o->channels > CHANNELS_MOST)
-        return err_set(e, ERR_FORMAT, "'%s' says that it has %d channels; convert it or remove it", s->path, o->channels);
+        return err_set(e, ERR_FORMAT, "'%s' says that it has %d channels; convert it or remove it",
+                       s->path, o->channels);
     if (o->rate < RATE_LEAST || o->rate > RATE_MOST)
-        return err_set(e, ERR_VALUE, "'%s' says that it has %d samples a second, outside %d to %d; convert it or remove it", s->path,
-                       o->rate, RATE_LEAST, RATE_MOST);
+        return err_set(
+            e, ERR_VALUE,
+            "'%s' says that it has %d samples a second, outside %d to %d; convert it or remove it",
+            s->path, o->rate, RATE_LEAST, RATE_MOST);
     s->info.source_rate = o->rate;
     s->info.source_channels = o->channels;
     if (o->total == 0)
-        return err_set(e, ERR_EMPTY, "'%s' holds no samples; record it again or remove it", s->path);
+        return err_set(e, ERR_EMPTY, "'%s' holds no samples; record it again or remove it",
+                       s->path);
     return true;
 }
 
@@ -131,18 +146,24 @@ static bool choose_part(clip_stream *s, double offset, double duration, err *e)
     int rate = s->info.source_rate;
     double limit = HOURS_MOST * 3600.0;
     if (!(offset >= 0 && offset <= 1e7 && duration >= 0 && duration <= 1e7))
-        return err_set(e, ERR_VALUE, "'%s': offset %g s and duration %g s must be numbers of seconds from 0 up; correct the list", s->path,
-                       offset, duration);
+        return err_set(e, ERR_VALUE,
+                       "'%s': offset %g s and duration %g s must be numbers of seconds from 0 up; "
+                       "correct the list",
+                       s->path, offset, duration);
     s->first = llrint(offset * rate);
     s->want = duration > 0 ? llrint(duration * rate) : INT64_MAX;
     int64_t total = s->source.total;
     if (total != INT64_MAX && s->first >= total)
-        return err_set(e, ERR_EMPTY, "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset", s->path,
-                       (double)total / rate, offset);
+        return err_set(
+            e, ERR_EMPTY,
+            "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset",
+            s->path, (double)total / rate, offset);
     int64_t most = total != INT64_MAX && total - s->first < s->want ? total - s->first : s->want;
     if (most != INT64_MAX && (double)most / rate > limit)
-        return err_set(e, ERR_VALUE, "'%s' is longer than %d hours; cut it up, or name parts with offset and duration", s->path,
-                       HOURS_MOST);
+        return err_set(
+            e, ERR_VALUE,
+            "'%s' is longer than %d hours; cut it up, or name parts with offset and duration",
+            s->path, HOURS_MOST);
     return true;
 }
 
@@ -150,7 +171,8 @@ static bool choose_part(clip_stream *s, double offset, double duration, err *e)
 static bool all_was_read(const clip_source *s, bool ok, err *e)
 {
     errno = s->file.failure;
-    return s->file.failure ? err_errno(e, "cannot read '%s'; check the disk and try again", s->path) : ok;
+    return s->file.failure ? err_errno(e, "cannot read '%s'; check the disk and try again", s->path)
+                           : ok;
 }
 
 clip_stream *clip_stream_open(const char *path, int rate, double offset, double duration, err *e)
@@ -159,7 +181,8 @@ clip_stream *clip_stream_open(const char *path, int rate, double offset, double 
     clip_stream *s = NEW(&a, clip_stream, 1);
     s->path = arena_strdup(&a, path);
     s->source = (clip_source){.path = s->path, .file.fd = -1};
-    bool ok = open_file(&s->source, e) && open_decoder(&s->source, &a, e) && check_info(s, e) && choose_part(s, offset, duration, e);
+    bool ok = open_file(&s->source, e) && open_decoder(&s->source, &a, e) && check_info(s, e) &&
+              choose_part(s, offset, duration, e);
     if (ok) {
         s->info.rate = rate > 0 ? rate : s->info.source_rate;
         s->raw = NEW(&a, float, BLOCK);
@@ -218,7 +241,8 @@ static void compare(clip_stream *s, int64_t n)
 static bool decode(clip_stream *s, int64_t most, int64_t *got, err *e)
 {
     int channels = s->info.source_channels, room = BLOCK / channels;
-    if (!s->source.def->read(&s->source, channels == 1 ? s->mono : s->raw, most < room ? most : room, got, e))
+    if (!s->source.def->read(&s->source, channels == 1 ? s->mono : s->raw,
+                             most < room ? most : room, got, e))
         return false;
     s->source.at += *got;
     if (channels == 2) // a constant, so that the loop becomes vectors
@@ -232,11 +256,14 @@ static bool decode(clip_stream *s, int64_t most, int64_t *got, err *e)
 static bool beyond_end(const clip_stream *s, err *e)
 {
     int rate = s->info.source_rate;
-    return err_set(e, ERR_EMPTY, "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset", s->path,
-                   (double)s->source.at / rate, (double)s->first / rate);
+    return err_set(
+        e, ERR_EMPTY,
+        "'%s' is %.3f seconds long, its part from %.3f seconds on is empty; lower the offset",
+        s->path, (double)s->source.at / rate, (double)s->first / rate);
 }
 
-// Formats in which a frame has its place seek; else the frames before the part are decoded and dropped.
+// Formats in which a frame has its place seek; else the frames before the part are decoded and
+// dropped.
 static bool skip(clip_stream *s, err *e)
 {
     clip_source *o = &s->source;
@@ -272,7 +299,8 @@ static bool check_samples(clip_stream *s, int64_t n, err *e)
         at++;
     float x = s->mono[at];
     double seconds = (double)(s->first + s->done + at) / s->info.source_rate;
-    return err_set(e, ERR_VALUE, "'%s' has %s sample at %.4f seconds; repair it or remove it", s->path,
+    return err_set(e, ERR_VALUE, "'%s' has %s sample at %.4f seconds; repair it or remove it",
+                   s->path,
                    isnan(x)   ? "a NaN"
                    : isinf(x) ? "an infinite"
                               : "an absurdly large",
@@ -293,10 +321,14 @@ static bool check_end(const clip_stream *s, bool all, err *e)
         return beyond_end(s, e);
     if (!s->done)
         return err_set(e, total == INT64_MAX ? ERR_EMPTY : ERR_DAMAGED,
-                       "'%s' holds no samples that can be decoded; record it again or remove it", s->path);
+                       "'%s' holds no samples that can be decoded; record it again or remove it",
+                       s->path);
     if (total != INT64_MAX && all && s->source.at != total)
-        return err_set(e, ERR_DAMAGED, "'%s' %s after %.3f of the %.3f seconds that its header announces; copy it again or remove it",
-                       s->path, s->source.at < total ? "ends" : "goes on", (double)(s->source.at < total ? s->source.at : total) / rate,
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' %s after %.3f of the %.3f seconds that its header announces; copy it "
+                       "again or remove it",
+                       s->path, s->source.at < total ? "ends" : "goes on",
+                       (double)(s->source.at < total ? s->source.at : total) / rate,
                        (double)total / rate);
     return true;
 }
@@ -304,8 +336,10 @@ static bool check_end(const clip_stream *s, bool all, err *e)
 const char *clip_mark_text(clip_mark m)
 {
     static const char *const texts[CLIP_MARKS] = {
-        [CLIP_UNFINISHED] = "the header was never finished and says that there is nothing; read to the end of the file",
-        [CLIP_CANCELS] = "the channels cancel in their mean (R = -L), and hardly anything is heard; turn the sign of one of them",
+        [CLIP_UNFINISHED] = "the header was never finished and says that there is nothing; read to "
+                            "the end of the file",
+        [CLIP_CANCELS] = "the channels cancel in their mean (R = -L), and hardly anything is "
+                         "heard; turn the sign of one of them",
         [CLIP_SILENT] = "silence: no sample reaches 0.001 of full scale",
         [CLIP_BRIEF] = "shorter than a second",
     };
@@ -316,8 +350,10 @@ const char *clip_mark_text(clip_mark m)
 static void judge(clip_stream *s)
 {
     bool cancels = s->info.source_channels > 1 && s->left > 0 && s->both < s->left * CANCELLED;
-    s->info.marks = (unsigned)s->source.unfinished << CLIP_UNFINISHED | (unsigned)cancels << CLIP_CANCELS |
-                    (unsigned)(s->info.peak < SILENT && !cancels) << CLIP_SILENT | (unsigned)(s->info.seconds < 1) << CLIP_BRIEF;
+    s->info.marks = (unsigned)s->source.unfinished << CLIP_UNFINISHED |
+                    (unsigned)cancels << CLIP_CANCELS |
+                    (unsigned)(s->info.peak < SILENT && !cancels) << CLIP_SILENT |
+                    (unsigned)(s->info.seconds < 1) << CLIP_BRIEF;
 }
 
 static bool run(clip_stream *s, clip_sink *sink, void *user, err *e)
@@ -331,16 +367,20 @@ static bool run(clip_stream *s, clip_sink *sink, void *user, err *e)
             return false;
         if (s->info.source_channels > 1)
             compare(s, got);
-        if (s->resampler ? !resampler_push(s->resampler, s->mono, (size_t)got, pass_on, s, e) : got > 0 && !sink(user, s->mono, got, e))
+        if (s->resampler ? !resampler_push(s->resampler, s->mono, (size_t)got, pass_on, s, e)
+                         : got > 0 && !sink(user, s->mono, got, e))
             return false;
         s->done += got;
         s->info.seconds = (double)s->done / s->info.source_rate;
         if (s->done > limit)
-            return err_set(e, ERR_VALUE, "'%s' is longer than %d hours; cut it up, or name parts with offset and duration", s->path,
-                           HOURS_MOST);
+            return err_set(
+                e, ERR_VALUE,
+                "'%s' is longer than %d hours; cut it up, or name parts with offset and duration",
+                s->path, HOURS_MOST);
     }
     judge(s);
-    if (!check_end(s, got == 0, e) || (got == 0 && s->source.def->end && !s->source.def->end(&s->source, e)))
+    if (!check_end(s, got == 0, e) ||
+        (got == 0 && s->source.def->end && !s->source.def->end(&s->source, e)))
         return false;
     return !s->resampler || resampler_finish(s->resampler, pass_on, s, e);
 }
@@ -366,7 +406,10 @@ static bool grow(void *user, const float *x, int64_t n, err *e)
             room *= 2;
         float *p = realloc(g->samples, (size_t)room * sizeof *p);
         if (!p)
-            return err_set(e, ERR_MEMORY, "no memory for the samples of '%s'; name parts of it with offset and duration", g->path);
+            return err_set(
+                e, ERR_MEMORY,
+                "no memory for the samples of '%s'; name parts of it with offset and duration",
+                g->path);
         g->samples = p, g->room = room;
     }
     memcpy(g->samples + g->n, x, (size_t)n * sizeof *x);

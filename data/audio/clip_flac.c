@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // clip_flac.c: FLAC by libFLAC, the one file that knows it (clip_source.h). Reference: RFC 9639.
 //
-// libFLAC tells what libsndfile keeps to itself: frames that do not fit their checksum, a rate that changes on the way, and whether all
-// samples have the MD5 that their encoder wrote. What stands behind the last frame and is none (an ID3v1 tag) is passed over where the
-// header says how many frames there are, and they are there.
+// libFLAC tells what libsndfile keeps to itself: frames that do not fit their checksum, a rate that
+// changes on the way, and whether all samples have the MD5 that their encoder wrote. What stands
+// behind the last frame and is none (an ID3v1 tag) is passed over where the header says how many
+// frames there are, and they are there.
 #include <FLAC/stream_decoder.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ typedef struct flac {
     bool failed; // for good
 } flac;
 
-static FLAC__StreamDecoderReadStatus on_read(const FLAC__StreamDecoder *d, FLAC__byte out[], size_t *n, void *user)
+static FLAC__StreamDecoderReadStatus on_read(const FLAC__StreamDecoder *d, FLAC__byte out[],
+                                             size_t *n, void *user)
 {
     flac *f = user;
     (void)d;
@@ -37,7 +39,8 @@ static FLAC__StreamDecoderReadStatus on_read(const FLAC__StreamDecoder *d, FLAC_
                       : FLAC__STREAM_DECODER_READ_STATUS_ABORT;
 }
 
-static FLAC__StreamDecoderSeekStatus on_seek(const FLAC__StreamDecoder *d, FLAC__uint64 at, void *user)
+static FLAC__StreamDecoderSeekStatus on_seek(const FLAC__StreamDecoder *d, FLAC__uint64 at,
+                                             void *user)
 {
     flac *f = user;
     (void)d;
@@ -47,14 +50,16 @@ static FLAC__StreamDecoderSeekStatus on_seek(const FLAC__StreamDecoder *d, FLAC_
     return FLAC__STREAM_DECODER_SEEK_STATUS_OK;
 }
 
-static FLAC__StreamDecoderTellStatus on_tell(const FLAC__StreamDecoder *d, FLAC__uint64 *at, void *user)
+static FLAC__StreamDecoderTellStatus on_tell(const FLAC__StreamDecoder *d, FLAC__uint64 *at,
+                                             void *user)
 {
     (void)d;
     *at = (uint64_t)((flac *)user)->byte;
     return FLAC__STREAM_DECODER_TELL_STATUS_OK;
 }
 
-static FLAC__StreamDecoderLengthStatus on_length(const FLAC__StreamDecoder *d, FLAC__uint64 *n, void *user)
+static FLAC__StreamDecoderLengthStatus on_length(const FLAC__StreamDecoder *d, FLAC__uint64 *n,
+                                                 void *user)
 {
     (void)d;
     *n = (uint64_t)((flac *)user)->s->size;
@@ -76,12 +81,15 @@ static void found_wrong(flac *f, const char *what)
     }
 }
 
-static void on_error(const FLAC__StreamDecoder *d, FLAC__StreamDecoderErrorStatus status, void *user)
+static void on_error(const FLAC__StreamDecoder *d, FLAC__StreamDecoderErrorStatus status,
+                     void *user)
 {
     (void)d;
-    found_wrong(user, status == FLAC__STREAM_DECODER_ERROR_STATUS_FRAME_CRC_MISMATCH ? "a frame does not fit its checksum"
-                      : status == FLAC__STREAM_DECODER_ERROR_STATUS_BAD_HEADER       ? "a frame's header is damaged"
-                                                                                     : "what follows is no frame");
+    found_wrong(user, status == FLAC__STREAM_DECODER_ERROR_STATUS_FRAME_CRC_MISMATCH
+                          ? "a frame does not fit its checksum"
+                      : status == FLAC__STREAM_DECODER_ERROR_STATUS_BAD_HEADER
+                          ? "a frame's header is damaged"
+                          : "what follows is no frame");
 }
 
 static void on_metadata(const FLAC__StreamDecoder *d, const FLAC__StreamMetadata *m, void *user)
@@ -93,16 +101,19 @@ static void on_metadata(const FLAC__StreamDecoder *d, const FLAC__StreamMetadata
     const FLAC__StreamMetadata_StreamInfo *i = &m->data.stream_info;
     f->seen = true;
     f->s->rate = (int)i->sample_rate, f->s->channels = (int)i->channels;
-    f->s->total = i->total_samples && i->total_samples < INT64_MAX ? (int64_t)i->total_samples : INT64_MAX;
+    f->s->total =
+        i->total_samples && i->total_samples < INT64_MAX ? (int64_t)i->total_samples : INT64_MAX;
 }
 
 static bool same_kind(flac *f, const FLAC__FrameHeader *h)
 {
     char text[sizeof f->wrong];
     if ((int)h->sample_rate != f->s->rate)
-        snprintf(text, sizeof text, "its rate changes there from %d to %u Hz", f->s->rate, h->sample_rate);
+        snprintf(text, sizeof text, "its rate changes there from %d to %u Hz", f->s->rate,
+                 h->sample_rate);
     else if ((int)h->channels != f->s->channels)
-        snprintf(text, sizeof text, "it has %d channels, and %u from there on", f->s->channels, h->channels);
+        snprintf(text, sizeof text, "it has %d channels, and %u from there on", f->s->channels,
+                 h->channels);
     else
         return true;
     found_wrong(f, text);
@@ -110,8 +121,9 @@ static bool same_kind(flac *f, const FLAC__FrameHeader *h)
     return false;
 }
 
-static FLAC__StreamDecoderWriteStatus on_frame(const FLAC__StreamDecoder *d, const FLAC__Frame *frame, const FLAC__int32 *const x[],
-                                               void *user)
+static FLAC__StreamDecoderWriteStatus on_frame(const FLAC__StreamDecoder *d,
+                                               const FLAC__Frame *frame,
+                                               const FLAC__int32 *const x[], void *user)
 {
     flac *f = user;
     const FLAC__FrameHeader *h = &frame->header;
@@ -121,7 +133,8 @@ static FLAC__StreamDecoderWriteStatus on_frame(const FLAC__StreamDecoder *d, con
     int64_t channels = h->channels, numbers = (int64_t)h->blocksize * channels;
     if (numbers > f->room) {
         free(f->block);
-        f->block = base_checked(malloc((size_t)numbers * sizeof *f->block), (size_t)numbers * sizeof *f->block);
+        f->block = base_checked(malloc((size_t)numbers * sizeof *f->block),
+                                (size_t)numbers * sizeof *f->block);
         f->room = numbers;
     }
     float scale = 1 / (float)((uint32_t)1 << (h->bits_per_sample - 1));
@@ -140,12 +153,14 @@ static bool open(clip_source *s, arena *a, err *e)
     s->self = f;
     f->d = FLAC__stream_decoder_new();
     bool ok = f->d && FLAC__stream_decoder_set_md5_checking(f->d, true) &&
-              FLAC__stream_decoder_init_stream(f->d, on_read, on_seek, on_tell, on_length, on_eof, on_frame, on_metadata, on_error, f) ==
-                  FLAC__STREAM_DECODER_INIT_STATUS_OK &&
+              FLAC__stream_decoder_init_stream(f->d, on_read, on_seek, on_tell, on_length, on_eof,
+                                               on_frame, on_metadata, on_error,
+                                               f) == FLAC__STREAM_DECODER_INIT_STATUS_OK &&
               FLAC__stream_decoder_process_until_end_of_metadata(f->d) && f->seen;
-    return ok ||
-           err_set(e, ERR_FORMAT,
-                   "'%s' is not audio that can be read (its FLAC header is damaged); convert it to wav or flac, or remove it", s->path);
+    return ok || err_set(e, ERR_FORMAT,
+                         "'%s' is not audio that can be read (its FLAC header is damaged); convert "
+                         "it to wav or flac, or remove it",
+                         s->path);
 }
 
 // The errors of a search are no damage. Where it fails, all is read from the beginning.
@@ -157,7 +172,8 @@ static bool seek(clip_source *s, int64_t frame)
     bool there = FLAC__stream_decoder_seek_absolute(f->d, (uint64_t)frame) && !f->failed;
     if (!there) {
         f->n = f->decoded = 0;
-        f->failed = !FLAC__stream_decoder_reset(f->d) || !FLAC__stream_decoder_process_until_end_of_metadata(f->d);
+        f->failed = !FLAC__stream_decoder_reset(f->d) ||
+                    !FLAC__stream_decoder_process_until_end_of_metadata(f->d);
     }
     f->wrong[0] = 0;
     return there;
@@ -172,8 +188,10 @@ static bool sound(const flac *f)
 static bool read_frames(clip_source *s, float *out, int64_t frames, int64_t *got, err *e)
 {
     flac *f = s->self;
-    while (f->n == 0 && sound(f) && FLAC__stream_decoder_get_state(f->d) != FLAC__STREAM_DECODER_END_OF_STREAM)
-        if (!FLAC__stream_decoder_process_single(f->d) || FLAC__stream_decoder_get_state(f->d) > FLAC__STREAM_DECODER_END_OF_STREAM)
+    while (f->n == 0 && sound(f) &&
+           FLAC__stream_decoder_get_state(f->d) != FLAC__STREAM_DECODER_END_OF_STREAM)
+        if (!FLAC__stream_decoder_process_single(f->d) ||
+            FLAC__stream_decoder_get_state(f->d) > FLAC__STREAM_DECODER_END_OF_STREAM)
             f->failed = true, found_wrong(f, "it cannot be read on");
     *got = frames < f->n ? frames : f->n;
     if (*got > 0)
@@ -187,7 +205,9 @@ static bool end(clip_source *s, err *e)
     flac *f = s->self;
     bool same = FLAC__stream_decoder_finish(f->d);
     return same || f->sought ||
-           err_set(e, ERR_DAMAGED, "'%s' is damaged: its samples do not have the MD5 that its header states; copy it again or remove it",
+           err_set(e, ERR_DAMAGED,
+                   "'%s' is damaged: its samples do not have the MD5 that its header states; copy "
+                   "it again or remove it",
                    s->path);
 }
 
@@ -203,4 +223,5 @@ static void close_file(clip_source *s)
     f->block = NULL;
 }
 
-const clip_source_def clip_flac = {.open = open, .seek = seek, .read = read_frames, .end = end, .close = close_file};
+const clip_source_def clip_flac = {
+    .open = open, .seek = seek, .read = read_frames, .end = end, .close = close_file};

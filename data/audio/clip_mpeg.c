@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip_mpeg.c: MPEG audio (mp3, mp2) by libmpg123, the one file that knows it (clip_source.h). Reference: ISO/IEC 11172-3, 13818-3.
+// clip_mpeg.c: MPEG audio (mp3, mp2) by libmpg123, the one file that knows it (clip_source.h).
+// Reference: ISO/IEC 11172-3, 13818-3.
 //
-// MPEG audio is frames one behind the other, and nothing says how many: what looks like a length is an estimate from the first one's bit
-// rate, unless an encoder left a count (Xing, Info, VBRI). So it is decoded to its end. Its length is mpg123's: where the encoder says how
-// many samples it put in front and behind (LAME's tag), those are left out; else every sample of every frame counts. A last frame that is
-// not all there is left out as long as no count says that it should be.
+// MPEG audio is frames one behind the other, and nothing says how many: what looks like a length is
+// an estimate from the first one's bit rate, unless an encoder left a count (Xing, Info, VBRI). So
+// it is decoded to its end. Its length is mpg123's: where the encoder says how many samples it put
+// in front and behind (LAME's tag), those are left out; else every sample of every frame counts. A
+// last frame that is not all there is left out as long as no count says that it should be.
 #include <mpg123.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "data/audio/clip_source.h"
 
-enum { HEADER = 4, AHEAD = 65536, MISSING_MOST = 2 }; // MISSING_MOST: encoders do not agree whether the frame of the count counts
+// MISSING_MOST: encoders do not agree whether the frame of the count counts
+enum { HEADER = 4, AHEAD = 65536, MISSING_MOST = 2 };
 
 typedef struct mpeg {
     mpg123_handle *h;
@@ -31,20 +34,27 @@ typedef struct frame {
 static bool parse(const unsigned char *b, frame *f)
 {
     static const short rates[] = {44100 / 2, 48000 / 2, 32000 / 2};
-    static const short kbits[2][3][15] = {{{0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448},
-                                           {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
-                                           {0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320}},
-                                          {{0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256},
-                                           {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160},
-                                           {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160}}};
-    int version = b[1] >> 3 & 3, layer = 4 - (b[1] >> 1 & 3), index = b[2] >> 4, rate = b[2] >> 2 & 3, padding = b[2] >> 1 & 1;
-    if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || index == 15 || rate == 3)
+    static const short kbits[2][3][15] = {
+        {{0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448},
+         {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
+         {0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320}},
+        {{0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256},
+         {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160},
+         {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160}}};
+    int version = b[1] >> 3 & 3, layer = 4 - (b[1] >> 1 & 3), index = b[2] >> 4,
+        rate = b[2] >> 2 & 3, padding = b[2] >> 1 & 1;
+    if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0 || version == 1 || layer == 4 || index == 15 ||
+        rate == 3)
         return false;
     *f = (frame){.version = version, .layer = layer, .mono = b[3] >> 6 == 3};
     f->rate = version == 3 ? rates[rate] * 2 : version == 2 ? rates[rate] : rates[rate] / 2;
-    int64_t bits = kbits[version != 3][layer - 1][index] * 1000, slots = layer == 1 ? 12 : layer == 3 && version != 3 ? 72 : 144;
+    int64_t bits = kbits[version != 3][layer - 1][index] * 1000,
+            slots = layer == 1                   ? 12
+                    : layer == 3 && version != 3 ? 72
+                                                 : 144;
     if (bits)
-        f->bytes = layer == 1 ? (slots * bits / f->rate + padding) * 4 : slots * bits / f->rate + padding;
+        f->bytes =
+            layer == 1 ? (slots * bits / f->rate + padding) * 4 : slots * bits / f->rate + padding;
     return true;
 }
 
@@ -52,8 +62,8 @@ static bool follows(clip_file *bytes, int64_t at, const frame *before)
 {
     unsigned char b[HEADER];
     frame f;
-    return clip_file_read(bytes, b, HEADER, at) == HEADER && parse(b, &f) && f.version == before->version && f.layer == before->layer &&
-           f.rate == before->rate;
+    return clip_file_read(bytes, b, HEADER, at) == HEADER && parse(b, &f) &&
+           f.version == before->version && f.layer == before->layer && f.rate == before->rate;
 }
 
 // Three frames in a row; a file of fewer has its end behind them.
@@ -63,7 +73,8 @@ static bool begins_here(clip_file *bytes, int64_t at, const unsigned char *b)
     unsigned char next[HEADER];
     if (!parse(b, &f) || !f.bytes || !follows(bytes, at + f.bytes, &f))
         return false;
-    bool there = clip_file_read(bytes, next, HEADER, at + f.bytes) == HEADER && parse(next, &second) && second.bytes > 0;
+    bool there = clip_file_read(bytes, next, HEADER, at + f.bytes) == HEADER &&
+                 parse(next, &second) && second.bytes > 0;
     return there && follows(bytes, at + f.bytes + second.bytes, &f);
 }
 
@@ -88,7 +99,8 @@ static int64_t counted_frames(clip_file *bytes, int64_t first)
 {
     unsigned char b[64];
     frame f;
-    if (first < 0 || clip_file_read(bytes, b, sizeof b, first) != (int64_t)sizeof b || !parse(b, &f) || f.layer != 3)
+    if (first < 0 || clip_file_read(bytes, b, sizeof b, first) != (int64_t)sizeof b ||
+        !parse(b, &f) || f.layer != 3)
         return 0;
     int side = HEADER + (f.version == 3 ? (f.mono ? 17 : 32) : f.mono ? 9 : 17);
     if ((!memcmp(b + side, "Xing", 4) || !memcmp(b + side, "Info", 4)) && (b[side + 7] & 1))
@@ -117,9 +129,12 @@ static off_t on_seek(void *user, off_t offset, int whence)
 
 static bool set_up(mpeg *m)
 {
-    return m->h && mpg123_param(m->h, MPG123_ADD_FLAGS, MPG123_QUIET | MPG123_FORCE_FLOAT | MPG123_SKIP_ID3V2, 0) == MPG123_OK &&
+    return m->h &&
+           mpg123_param(m->h, MPG123_ADD_FLAGS,
+                        MPG123_QUIET | MPG123_FORCE_FLOAT | MPG123_SKIP_ID3V2, 0) == MPG123_OK &&
            mpg123_param(m->h, MPG123_RESYNC_LIMIT, -1, 0) == MPG123_OK &&
-           mpg123_replace_reader_handle(m->h, on_read, on_seek, NULL) == MPG123_OK && mpg123_open_handle(m->h, m) == MPG123_OK;
+           mpg123_replace_reader_handle(m->h, on_read, on_seek, NULL) == MPG123_OK &&
+           mpg123_open_handle(m->h, m) == MPG123_OK;
 }
 
 static bool open(clip_source *s, arena *a, err *e)
@@ -131,14 +146,18 @@ static bool open(clip_source *s, arena *a, err *e)
     m->s = s;
     m->h = mpg123_new(NULL, NULL);
     m->stated = counted_frames(&s->file, clip_mpeg_find(&s->file, s->head));
-    if (!set_up(m) || mpg123_getformat(m->h, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32)
-        return err_set(e, ERR_FORMAT, "'%s' is not audio that can be read (no MPEG frames); convert it to wav or flac, or remove it",
+    if (!set_up(m) || mpg123_getformat(m->h, &rate, &channels, &encoding) != MPG123_OK ||
+        encoding != MPG123_ENC_FLOAT_32)
+        return err_set(e, ERR_FORMAT,
+                       "'%s' is not audio that can be read (no MPEG frames); convert it to wav or "
+                       "flac, or remove it",
                        s->path);
     s->rate = (int)rate, s->channels = channels, s->total = INT64_MAX;
     return true;
 }
 
-// A header in the middle says so of each file that was joined to another; only another kind of sound is refused.
+// A header in the middle says so of each file that was joined to another; only another kind of
+// sound is refused.
 static bool same_kind(const clip_source *s, err *e)
 {
     const mpeg *m = s->self;
@@ -147,7 +166,9 @@ static bool same_kind(const clip_source *s, err *e)
     mpg123_getformat(m->h, &rate, &channels, &encoding);
     if (rate == s->rate && channels == s->channels && encoding == MPG123_ENC_FLOAT_32)
         return true;
-    return err_set(e, ERR_DAMAGED, "'%s' goes on after %.3f seconds at %ld Hz with %d channels, and began at %d Hz with %d; cut it there",
+    return err_set(e, ERR_DAMAGED,
+                   "'%s' goes on after %.3f seconds at %ld Hz with %d channels, and began at %d Hz "
+                   "with %d; cut it there",
                    s->path, (double)s->at / s->rate, rate, channels, s->rate, s->channels);
 }
 
@@ -157,7 +178,9 @@ static bool check_count(const clip_source *s, err *e)
     int64_t there = mpg123_tellframe(m->h);
     if (!m->stated || there + MISSING_MOST >= m->stated)
         return true;
-    return err_set(e, ERR_DAMAGED, "'%s' is cut short: its header announces %lld frames, and %lld are there; copy it again or remove it",
+    return err_set(e, ERR_DAMAGED,
+                   "'%s' is cut short: its header announces %lld frames, and %lld are there; copy "
+                   "it again or remove it",
                    s->path, (long long)m->stated, (long long)there);
 }
 
@@ -167,7 +190,8 @@ static bool read_frames(clip_source *s, float *out, int64_t frames, int64_t *got
     size_t bytes = 0;
     int status = MPG123_OK;
     do {
-        status = mpg123_read(m->h, (unsigned char *)out, (size_t)(frames * s->channels) * sizeof *out, &bytes);
+        status = mpg123_read(m->h, (unsigned char *)out,
+                             (size_t)(frames * s->channels) * sizeof *out, &bytes);
         if (status == MPG123_NEW_FORMAT && !same_kind(s, e))
             return false;
     } while (bytes == 0 && (status == MPG123_OK || status == MPG123_NEW_FORMAT));

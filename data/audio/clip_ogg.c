@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip_ogg.c: Ogg files by their pages (clip_source.h); libogg finds and checks them, libsndfile decodes what is in them.
+// clip_ogg.c: Ogg files by their pages (clip_source.h); libogg finds and checks them, libsndfile
+// decodes what is in them.
 //
-// An Ogg file may be several ones behind each other ("chained", as radio streams and `cat` make them); libsndfile plays the first. So all
-// pages are looked at before anything is decoded: where a new link begins, and whether one is damaged or missing, which decoders pass over
-// without a word. Reference: RFC 3533.
+// An Ogg file may be several ones behind each other ("chained", as radio streams and `cat` make
+// them); libsndfile plays the first. So all pages are looked at before anything is decoded: where a
+// new link begins, and whether one is damaged or missing, which decoders pass over without a word.
+// Reference: RFC 3533.
 #include <ogg/ogg.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +36,8 @@ typedef struct scan {
 static bool begin_link(scan *n, const ogg_page *g, err *e)
 {
     if (n->c->n == LINKS_MOST)
-        return err_set(e, ERR_VALUE, "'%s' is a chain of more than %d Ogg streams; cut it up", n->s->path, LINKS_MOST);
+        return err_set(e, ERR_VALUE, "'%s' is a chain of more than %d Ogg streams; cut it up",
+                       n->s->path, LINKS_MOST);
     n->c->from[n->c->n++] = n->at;
     n->serial = ogg_page_serialno(g);
     n->streams = 1;
@@ -59,18 +62,22 @@ static bool take_page(scan *n, const ogg_page *g, err *e)
     bool next = ogg_page_pageno(g) == n->number + 1 || n->headers;
     n->headers &= ogg_page_granulepos(g) <= 0;
     n->number = ogg_page_pageno(g);
-    return next ||
-           err_set(e, ERR_DAMAGED, "'%s' is damaged: a page of its Ogg stream is missing before byte %lld; copy it again or remove it",
-                   n->s->path, (long long)n->at);
+    return next || err_set(e, ERR_DAMAGED,
+                           "'%s' is damaged: a page of its Ogg stream is missing before byte %lld; "
+                           "copy it again or remove it",
+                           n->s->path, (long long)n->at);
 }
 
-// Bytes that are no page: one that does not fit its checksum, or what somebody put behind the last (a tag).
+// Bytes that are no page: one that does not fit its checksum, or what somebody put behind the last
+// (a tag).
 static bool passed_over(const scan *n, int64_t bytes, err *e)
 {
     unsigned char b[4];
     (void)bytes;
     if (clip_file_read(&n->s->file, b, 4, n->at) == 4 && !memcmp(b, "OggS", 4))
-        return err_set(e, ERR_DAMAGED, "'%s' is damaged: its Ogg page at byte %lld does not fit its checksum; copy it again or remove it",
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' is damaged: its Ogg page at byte %lld does not fit its checksum; copy "
+                       "it again or remove it",
                        n->s->path, (long long)n->at);
     return true;
 }
@@ -107,7 +114,8 @@ static bool open_link(clip_source *s, int k, err *e)
     if (!c->part || k == 0 || (s->rate == rate && s->channels == channels))
         return c->part != NULL;
     return err_set(e, ERR_FORMAT,
-                   "'%s' is a chain of Ogg streams: one has %d Hz and %d channels, the next %d Hz and %d; cut it there, or convert it",
+                   "'%s' is a chain of Ogg streams: one has %d Hz and %d channels, the next %d Hz "
+                   "and %d; cut it there, or convert it",
                    s->path, rate, channels, s->rate, s->channels);
 }
 

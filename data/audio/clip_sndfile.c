@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // clip_sndfile.c: audio files by libsndfile, the one file that knows it (clip_source.h).
 //
-// A handle of libsndfile belongs to one thread; handles share nothing. It reads by callbacks: a part of a file (a link of Ogg), or a file
-// with a length in its header put right (clip_whole.h).
+// A handle of libsndfile belongs to one thread; handles share nothing. It reads by callbacks: a
+// part of a file (a link of Ogg), or a file with a length in its header put right (clip_whole.h).
 #include <math.h>
 #include <sndfile.h>
 #include <stdlib.h>
@@ -51,7 +51,8 @@ static void put_right(const clip_sndfile_part *p, char *bytes, int64_t n)
 static sf_count_t vio_read(void *out, sf_count_t count, void *user)
 {
     clip_sndfile_part *p = user;
-    int64_t left = p->length - p->at, done = clip_file_read(p->bytes, out, count < left ? count : left, p->from + p->at);
+    int64_t left = p->length - p->at,
+            done = clip_file_read(p->bytes, out, count < left ? count : left, p->from + p->at);
     if (done < 0)
         return 0;
     put_right(p, out, done);
@@ -85,15 +86,19 @@ clip_sndfile_part *clip_sndfile_open(clip_source *s, int64_t from, int64_t lengt
         return p;
     }
     const char *why = sf_strerror(NULL);
-    (void)err_set(e, ERR_FORMAT, "'%s' is not audio that can be read (%.*s); convert it to wav or flac, or remove it", s->path,
-                  (int)strcspn(why, ".\n"), why);
+    (void)err_set(
+        e, ERR_FORMAT,
+        "'%s' is not audio that can be read (%.*s); convert it to wav or flac, or remove it",
+        s->path, (int)strcspn(why, ".\n"), why);
     return NULL;
 }
 
-bool clip_sndfile_read(clip_sndfile_part *p, const clip_source *s, float *out, int64_t frames, int64_t *got, err *e)
+bool clip_sndfile_read(clip_sndfile_part *p, const clip_source *s, float *out, int64_t frames,
+                       int64_t *got, err *e)
 {
     *got = sf_readf_float(p->file, out, frames);
-    return *got > 0 || sf_error(p->file) == SF_ERR_NO_ERROR || clip_source_damaged(s, sf_strerror(p->file), e);
+    return *got > 0 || sf_error(p->file) == SF_ERR_NO_ERROR ||
+           clip_source_damaged(s, sf_strerror(p->file), e);
 }
 
 void clip_sndfile_close(clip_sndfile_part *p)
@@ -121,7 +126,8 @@ static bool seek(clip_source *s, int64_t frame)
 {
     clip_sndfile_part *p = s->self;
     int coding = p->info.format & SF_FORMAT_SUBMASK;
-    bool plain = (coding >= SF_FORMAT_PCM_S8 && coding <= SF_FORMAT_DOUBLE) || coding == SF_FORMAT_ULAW || coding == SF_FORMAT_ALAW;
+    bool plain = (coding >= SF_FORMAT_PCM_S8 && coding <= SF_FORMAT_DOUBLE) ||
+                 coding == SF_FORMAT_ULAW || coding == SF_FORMAT_ALAW;
     return plain && sf_seek(p->file, frame, SF_SEEK_SET) == frame;
 }
 
@@ -135,7 +141,8 @@ static void close_file(clip_source *s)
     clip_sndfile_close(s->self);
 }
 
-const clip_source_def clip_sndfile = {.open = open, .seek = seek, .read = read_frames, .close = close_file};
+const clip_source_def clip_sndfile = {
+    .open = open, .seek = seek, .read = read_frames, .close = close_file};
 
 // ---- Writing
 
@@ -155,7 +162,8 @@ static bool write_samples(SNDFILE *f, const float *x, int64_t n)
     return true;
 }
 
-// A file in memory: libsndfile goes back to mend the header, which a pipe cannot, and forgets that a write failed.
+// A file in memory: libsndfile goes back to mend the header, which a pipe cannot, and forgets that
+// a write failed.
 typedef struct memory {
     strbuf bytes;
     sf_count_t at;
@@ -204,7 +212,8 @@ bool clip_write_wav(const char *path, const float *samples, int64_t frames, int 
     SNDFILE *f = sf_open_virtual(&io, SFM_WRITE, &info, &m);
     bool ok = f && write_samples(f, samples, frames);
     ok = f && sf_close(f) == 0 && ok;
-    ok = ok ? file_write(path, m.bytes.s, m.bytes.len, e) : err_set(e, ERR_MEMORY, "'%s' cannot be written: %s", path, sf_strerror(NULL));
+    ok = ok ? file_write(path, m.bytes.s, m.bytes.len, e)
+            : err_set(e, ERR_MEMORY, "'%s' cannot be written: %s", path, sf_strerror(NULL));
     strbuf_free(&m.bytes);
     return ok;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip_whole.c: lengths that audio containers state, against the bytes that are there (clip_whole.h).
+// clip_whole.c: lengths that audio containers state, against the bytes that are there
+// (clip_whole.h).
 //
-// Reference: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (RIFF), EBU Tech 3306 (RF64), Apple's "Audio
-// Interchange File Format 1.3", RFC 3533 (Ogg). Programs that write wav to a pipe do not know its length: ffmpeg states 0xffffffff, sox
-// 0x7ffff000, arecord 0x7fffffff or more. Such lengths say nothing.
+// Reference: Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" (RIFF), EBU
+// Tech 3306 (RF64), Apple's "Audio Interchange File Format 1.3", RFC 3533 (Ogg). Programs that
+// write wav to a pipe do not know its length: ffmpeg states 0xffffffff, sox 0x7ffff000, arecord
+// 0x7fffffff or more. Such lengths say nothing.
 #include "data/audio/clip_whole.h"
 
 #include <string.h>
@@ -25,7 +27,8 @@ enum { CHUNKS_MOST = 10000, OGG_PAGE_MOST = 65307, OGG_HEADER = 27 };
 
 static uint32_t u32(const unsigned char *b, bool big)
 {
-    uint32_t le = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    uint32_t le =
+        (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
     return big ? __builtin_bswap32(le) : le;
 }
 
@@ -36,17 +39,20 @@ static void put(clip_header *h, int64_t at, int bytes, bool big, int64_t value)
         h->patch[big ? bytes - 1 - i : i] = (unsigned char)((uint64_t)value >> 8 * i);
 }
 
-// The length of the samples that RF64's first chunk holds in place of the 32 bits of `data`; -1: none that says anything.
+// The length of the samples that RF64's first chunk holds in place of the 32 bits of `data`; -1:
+// none that says anything.
 static int64_t long_length(clip_file *f)
 {
     unsigned char ds64[24];
-    if (clip_file_read(f, ds64, sizeof ds64, 12) != (int64_t)sizeof ds64 || memcmp(ds64, "ds64", 4) != 0)
+    if (clip_file_read(f, ds64, sizeof ds64, 12) != (int64_t)sizeof ds64 ||
+        memcmp(ds64, "ds64", 4) != 0)
         return -1;
     uint64_t n = u32(ds64 + 16, false) | (uint64_t)u32(ds64 + 20, false) << 32;
     return n > 0 && n < (uint64_t)1 << 60 ? (int64_t)n : -1;
 }
 
-// Whether chunks, one behind the other, lead from `at` to the end exactly: then no samples are there.
+// Whether chunks, one behind the other, lead from `at` to the end exactly: then no samples are
+// there.
 static bool only_chunks(clip_file *f, int64_t at, int64_t size, bool big)
 {
     unsigned char head[8];
@@ -63,7 +69,8 @@ static bool only_chunks(clip_file *f, int64_t at, int64_t size, bool big)
 }
 
 // The chunk with the samples, whose bytes begin at `at`.
-static bool samples_whole(clip_file *f, int64_t size, const container *c, int64_t at, int64_t length, clip_header *h)
+static bool samples_whole(clip_file *f, int64_t size, const container *c, int64_t at,
+                          int64_t length, clip_header *h)
 {
     bool known = length < length_unknown;
     h->stated = length;
@@ -105,7 +112,8 @@ static void look_at_au(const unsigned char *head, int64_t size, bool big, clip_h
     put(h, 8, 4, big, 0xffffffff);
 }
 
-// Apple's caf: chunks with lengths of 64 bits; -1 for the samples is "to the end", which libsndfile refuses where chunks follow.
+// Apple's caf: chunks with lengths of 64 bits; -1 for the samples is "to the end", which libsndfile
+// refuses where chunks follow.
 static void look_at_caf(clip_file *f, int64_t size, clip_header *h)
 {
     unsigned char head[12];
@@ -133,7 +141,8 @@ static bool ogg_whole(clip_file *f, int64_t size, clip_header *h)
         at--;
     if (at < 0)
         return true;
-    int64_t segments = at + OGG_HEADER <= n ? tail[at + OGG_HEADER - 1] : 1, body = at + OGG_HEADER + segments, end = body;
+    int64_t segments = at + OGG_HEADER <= n ? tail[at + OGG_HEADER - 1] : 1,
+            body = at + OGG_HEADER + segments, end = body;
     for (int64_t i = at + OGG_HEADER; i < body && i < n; i++)
         end += tail[i];
     h->stated = end - at;

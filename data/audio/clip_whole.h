@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // clip_whole.h: does an audio file end before its own header says so?
 //
-// libsndfile quietly takes a wav or aiff whose samples are cut off for a shorter one, and so would the first half of a download be trained
-// on. This looks only at the lengths that containers state: RIFF and RF64 (wav), FORM (aiff), au, caf and the last
-// page of Ogg. Programs that were killed, or that wrote to a pipe, leave lengths of 0 or of all ones; what follows is read to its end.
+// libsndfile quietly takes a wav or aiff whose samples are cut off for a shorter one, and so would
+// the first half of a download be trained on. This looks only at the lengths that containers state:
+// RIFF and RF64 (wav), FORM (aiff), au, caf and the last page of Ogg. Programs that were killed, or
+// that wrote to a pipe, leave lengths of 0 or of all ones; what follows is read to its end.
 #ifndef KMIDI_DATA_CLIP_WHOLE_H
 #define KMIDI_DATA_CLIP_WHOLE_H
 
@@ -15,7 +16,8 @@
 typedef struct clip_header {
     int64_t missing, stated; // bytes that are not there, of so many in the part that is cut
     bool unfinished;         // the samples' length is 0, and bytes that are nothing else follow
-    // A length that says nothing ("to the end", or unfinished), as a reader understands it: patch_bytes of `patch` belong at byte patch_at.
+    // A length that says nothing ("to the end", or unfinished), as a reader understands it:
+    // patch_bytes of `patch` belong at byte patch_at.
     int64_t patch_at;
     int patch_bytes; // 0: nothing to put right
     unsigned char patch[8];

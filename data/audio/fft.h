@@ -16,7 +16,8 @@ typedef enum fft_kind {
 // A plan. Immutable: any number of threads may run it at a time. ERR_MEMORY.
 fft *fft_open(fft_kind kind, int n, err *e) MUST_CHECK;
 void fft_close(fft *p); // accepts NULL
-// x is overwritten. Both lie at multiples of 64 bytes and apart, so that the result does not depend on where.
+// x is overwritten. Both lie at multiples of 64 bytes and apart, so that the result does not depend
+// on where.
 void fft_run(const fft *p, double *x, double *X);
 
 const char *fft_library(void); // the library's version, as it calls itself

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// mel.c: settings, window and filter bank of mel spectrograms (mel.h). The arithmetic of frames is in features/mel.c.
+// mel.c: settings, window and filter bank of mel spectrograms (mel.h). The arithmetic of frames is
+// in features/mel.c.
 //
-// Reference: librosa 0.11 (filters.mel, feature.melspectrogram), torchaudio 2.11 (functional.melscale_fbanks, transforms.MelSpectrogram);
-// Slaney, "Auditory Toolbox" (1998); Young et al., "The HTK Book". tests/golden/mel.py made numbers of both.
+// Reference: librosa 0.11 (filters.mel, feature.melspectrogram), torchaudio 2.11
+// (functional.melscale_fbanks, transforms.MelSpectrogram); Slaney, "Auditory Toolbox" (1998); Young
+// et al., "The HTK Book". tests/golden/mel.py made numbers of both.
 #include "data/audio/mel.h"
 
 #include <math.h>
@@ -24,30 +26,41 @@ static const char *const resamplers[] = {RESAMPLE_NAME, NULL};
 #define CHOICE(field, list) ROW(field, CHOICE), .choices = list
 
 const setting_def mel_table[] = {
-    {CHOICE(preset, presets),
-     .help = "where settings that are not given come from: librosa and torchaudio are those libraries' own defaults"},
-    {ROW(sample_rate, INT), .least = 1000, .most = 768000, .help = "Hz; audio of another rate is resampled"},
-    {CHOICE(resampler, resamplers), .help = "by what audio is resampled: libsoxr at its quality HQ"},
+    {CHOICE(preset, presets), .help = "where settings that are not given come from: librosa and "
+                                      "torchaudio are those libraries' own defaults"},
+    {ROW(sample_rate, INT), .least = 1000, .most = 768000,
+     .help = "Hz; audio of another rate is resampled"},
+    {CHOICE(resampler, resamplers),
+     .help = "by what audio is resampled: libsoxr at its quality HQ"},
     {ROW(n_fft, INT), .least = 16, .most = 65536, .help = "samples of a Fourier transform"},
-    {ROW(win_length, INT), .least = 1, .most = 65536, .zero = "auto", .help = "samples under the Hann window; auto: n_fft"},
-    {ROW(hop_length, INT), .least = 1, .most = 1 << 20, .zero = "auto", .help = "samples from frame to frame; auto: half of win_length"},
+    {ROW(win_length, INT), .least = 1, .most = 65536, .zero = "auto",
+     .help = "samples under the Hann window; auto: n_fft"},
+    {ROW(hop_length, INT), .least = 1, .most = 1 << 20, .zero = "auto",
+     .help = "samples from frame to frame; auto: half of win_length"},
     {ROW(n_mels, INT), .least = 1, .most = 4096, .help = "bands"},
     {ROW(fmin, NUM), .least = 0, .most = 384000, .help = "Hz, lower edge of the first band"},
-    {ROW(fmax, NUM), .least = 1, .most = 384000, .zero = "auto", .help = "Hz, upper edge of the last band; auto: half of sample_rate"},
+    {ROW(fmax, NUM), .least = 1, .most = 384000, .zero = "auto",
+     .help = "Hz, upper edge of the last band; auto: half of sample_rate"},
     {CHOICE(scale, scales), .help = "mel scale"},
     {CHOICE(norm, norms), .help = "slaney: each band's triangle has area 1; none: height 1"},
-    {CHOICE(nyquist, nyquists), .help = "floor: half of an odd sample_rate is rounded down, as torchaudio does"},
+    {CHOICE(nyquist, nyquists),
+     .help = "floor: half of an odd sample_rate is rounded down, as torchaudio does"},
     {ROW(power, INT), .least = 1, .most = 2, .help = "1: magnitudes, 2: powers"},
-    {ROW(center, BOOL), .help = "frame i is centred on sample i * hop_length, the ends filled up; false: it begins there"},
+    {ROW(center, BOOL),
+     .help =
+         "frame i is centred on sample i * hop_length, the ends filled up; false: it begins there"},
     {CHOICE(pad, pads), .help = "what the ends are filled with: the signal reflected, or zeros"},
-    {CHOICE(log, logs), .help = "db: decibels of max(x, log_floor); ln: ln(x + log_floor); ln_clamp: ln(max(x, log_floor))"},
+    {CHOICE(log, logs), .help = "db: decibels of max(x, log_floor); ln: ln(x + log_floor); "
+                                "ln_clamp: ln(max(x, log_floor))"},
     {ROW(log_floor, NUM), .least = 1e-37, .most = 1, .zero = "auto",
      .help = "keeps logarithms finite; auto: 1e-10 for db, 1e-6 for ln, 1e-5 for ln_clamp"},
-    {ROW(top_db, NUM), .least = 0, .most = 1000, .zero = "none", .help = "with db: no value lies further below the largest of the file"},
+    {ROW(top_db, NUM), .least = 0, .most = 1000, .zero = "none",
+     .help = "with db: no value lies further below the largest of the file"},
 };
 const size_t mel_table_n = sizeof mel_table / sizeof *mel_table;
 
-// Zero where a value follows from others (mel_resolve). `none` is what the program's own emotion model likes: 16 kHz, 20 ms a frame.
+// Zero where a value follows from others (mel_resolve). `none` is what the program's own emotion
+// model likes: 16 kHz, 20 ms a frame.
 static const mel_settings preset_values[] = {
     [MEL_PRESET_NONE] = {.sample_rate = 16000,
                          .n_fft = 1024,
@@ -104,7 +117,8 @@ static void fill(mel_settings *s, const mel_settings *from)
     strbuf_free(&text);
 }
 
-// Settings that change nothing are put to one value, so that equal spectrograms have equal settings.
+// Settings that change nothing are put to one value, so that equal spectrograms have equal
+// settings.
 static void normalise(mel_settings *s)
 {
     if (s->sample_rate % 2 == 0 && s->n_fft % 2 == 0)
@@ -119,7 +133,8 @@ static void normalise(mel_settings *s)
 
 bool mel_resolve(mel_settings *s, err *e)
 {
-    static const double floors[] = {[MEL_LOG_NONE] = 0, [MEL_LOG_DB] = 1e-10, [MEL_LOG_LN] = 1e-6, [MEL_LOG_LN_CLAMP] = 1e-5};
+    static const double floors[] = {
+        [MEL_LOG_NONE] = 0, [MEL_LOG_DB] = 1e-10, [MEL_LOG_LN] = 1e-6, [MEL_LOG_LN_CLAMP] = 1e-5};
     int preset = s->preset;
     fill(s, &preset_values[preset]);
     s->preset = preset;
@@ -132,19 +147,25 @@ bool mel_resolve(mel_settings *s, err *e)
     if (s->log_floor == 0)
         s->log_floor = floors[s->log];
     if (s->win_length > s->n_fft)
-        return err_set(e, ERR_CONFIG, "win_length %d is over n_fft %d; lower one or raise the other", s->win_length, s->n_fft);
+        return err_set(e, ERR_CONFIG,
+                       "win_length %d is over n_fft %d; lower one or raise the other",
+                       s->win_length, s->n_fft);
     if (s->fmax > s->sample_rate / 2.0)
-        return err_set(e, ERR_CONFIG, "fmax %g Hz is over half of the sample rate %d Hz; lower fmax or raise sample_rate", s->fmax,
-                       s->sample_rate);
+        return err_set(
+            e, ERR_CONFIG,
+            "fmax %g Hz is over half of the sample rate %d Hz; lower fmax or raise sample_rate",
+            s->fmax, s->sample_rate);
     if (s->fmin >= s->fmax)
-        return err_set(e, ERR_CONFIG, "fmin %g Hz is not below fmax %g Hz; change one of them", s->fmin, s->fmax);
+        return err_set(e, ERR_CONFIG, "fmin %g Hz is not below fmax %g Hz; change one of them",
+                       s->fmin, s->fmax);
     normalise(s);
     s->given = (1u << mel_table_n) - 1;
     return true;
 }
 
 // The first row of the table is the preset, which is resolved into the others.
-void mel_settings_each(const mel_settings *s, void (*visit)(void *user, const char *name, const char *value), void *user)
+void mel_settings_each(const mel_settings *s,
+                       void (*visit)(void *user, const char *name, const char *value), void *user)
 {
     strbuf text = {0};
     for (size_t i = 1; i < mel_table_n; i++) {
@@ -166,7 +187,9 @@ double mel_window_at(const mel_settings *s, int t)
     int left = (s->n_fft - s->win_length) / 2;
     if (s->win_length == 1)
         return t == left;
-    return t >= left && t < left + s->win_length ? 0.5 - 0.5 * cos(2 * M_PI * (t - left) / s->win_length) : 0;
+    return t >= left && t < left + s->win_length
+               ? 0.5 - 0.5 * cos(2 * M_PI * (t - left) / s->win_length)
+               : 0;
 }
 
 void mel_window(const mel_settings *s, float *window)
@@ -204,7 +227,8 @@ void mel_remark(const mel_settings *s, strbuf *out)
     arena_free(&a);
     if (empty)
         strbuf_printf(out,
-                      "%d of the %d mel bands are empty: no frequency of n_fft %d lies in them, and they will be the same in every frame; "
+                      "%d of the %d mel bands are empty: no frequency of n_fft %d lies in them, "
+                      "and they will be the same in every frame; "
                       "raise n_fft or lower n_mels",
                       empty, s->n_mels, s->n_fft);
 }
@@ -212,13 +236,17 @@ void mel_remark(const mel_settings *s, strbuf *out)
 int mel_bank(const mel_settings *s, float *bank)
 {
     int bins = s->n_fft / 2 + 1, empty = 0;
-    double low = mel_from_hz(s->scale, s->fmin), step = (mel_from_hz(s->scale, s->fmax) - low) / (s->n_mels + 1);
+    double low = mel_from_hz(s->scale, s->fmin),
+           step = (mel_from_hz(s->scale, s->fmax) - low) / (s->n_mels + 1);
     for (int b = 0; b < s->n_mels; b++) {
-        double left = mel_to_hz(s->scale, low + b * step), top = mel_to_hz(s->scale, low + (b + 1) * step);
-        double right = mel_to_hz(s->scale, low + (b + 2) * step), height = s->norm == MEL_NORM_SLANEY ? 2 / (right - left) : 1;
+        double left = mel_to_hz(s->scale, low + b * step),
+               top = mel_to_hz(s->scale, low + (b + 1) * step);
+        double right = mel_to_hz(s->scale, low + (b + 2) * step),
+               height = s->norm == MEL_NORM_SLANEY ? 2 / (right - left) : 1;
         bool any = false;
         for (int k = 0; k < bins; k++) {
-            double hz = bin_hz(s, k), up = (hz - left) / (top - left), down = (right - hz) / (right - top);
+            double hz = bin_hz(s, k), up = (hz - left) / (top - left),
+                   down = (right - hz) / (right - top);
             double w = fmax(0, fmin(up, down)) * height;
             bank[(size_t)b * (size_t)bins + (size_t)k] = (float)w;
             any |= w > 0;

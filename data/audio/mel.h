@@ -5,9 +5,9 @@
 //     m[b]  = sum over k of bank[b][k] |X[k]|^power                         triangles, evenly spaced on a mel scale
 //     value = log(m[b])                                                     decibels, natural logarithm, or as it is
 //
-// Libraries differ in nearly every choice (librosa and torchaudio: formats.md 3.9), so each choice is a setting with a name; presets
-// `librosa` and `torchaudio` are those libraries' own defaults. A preset is only a starting point: what is stored and compared are the
-// effective settings.
+// Libraries differ in nearly every choice (librosa and torchaudio: formats.md 3.9), so each choice
+// is a setting with a name; presets `librosa` and `torchaudio` are those libraries' own defaults. A
+// preset is only a starting point: what is stored and compared are the effective settings.
 //
 //     mel_settings s = {0};
 //     mel_set(&s, "preset", "librosa", e) && mel_set(&s, "sample_rate", "16000", e) && mel_resolve(&s, e)
@@ -40,11 +40,16 @@ typedef struct mel_settings {
     double fmin, fmax; // Hz: lower edge of the first band, upper edge of the last
     int scale;         // mel_scale
     int norm;          // mel_norm; slaney: each triangle's area is 1 (in Hz)
-    int nyquist;       // mel_nyquist; floor: bins spread over 0 .. sample_rate / 2 rounded down, as torchaudio does at odd rates
-    int power;         // 1: magnitude, 2: power
-    bool center;       // frame i is centred on sample i * hop_length, the ends filled up; else it begins there
-    int pad;           // mel_pad
-    int log;           // db: 10 log10(max(m, log_floor)), 20 log10 with power 1; ln: ln(m + log_floor); ln_clamp: ln(max(m, log_floor))
+    // mel_nyquist; floor: bins spread over 0 .. sample_rate / 2 rounded down, as torchaudio does at
+    // odd rates
+    int nyquist;
+    int power; // 1: magnitude, 2: power
+    // frame i is centred on sample i * hop_length, the ends filled up; else it begins there
+    bool center;
+    int pad; // mel_pad
+    // db: 10 log10(max(m, log_floor)), 20 log10 with power 1; ln: ln(m + log_floor); ln_clamp:
+    // ln(max(m, log_floor))
+    int log;
     double log_floor;
     double top_db; // db: nothing lies further below the largest value of the whole; 0: no limit
 } mel_settings;
@@ -54,25 +59,32 @@ extern const size_t mel_table_n;
 
 // Sets one setting from text, in any order, `preset` among them. ERR_CONFIG.
 bool mel_set(mel_settings *s, const char *name, const char *value, err *e) MUST_CHECK;
-// Fills what was not given from the preset and checks what belongs together. Then all fields hold effective values.
+// Fills what was not given from the preset and checks what belongs together. Then all fields hold
+// effective values.
 bool mel_resolve(mel_settings *s, err *e) MUST_CHECK;
-// Every effective setting (the preset's name is none) with its value as text; mel_set and mel_resolve make the same settings of it.
-void mel_settings_each(const mel_settings *s, void (*visit)(void *user, const char *name, const char *value), void *user);
+// Every effective setting (the preset's name is none) with its value as text; mel_set and
+// mel_resolve make the same settings of it.
+void mel_settings_each(const mel_settings *s,
+                       void (*visit)(void *user, const char *name, const char *value), void *user);
 void mel_line(const mel_settings *s, strbuf *out);
 
 // The window at sample t of n_fft: zero around win_length. mel_window: all of it, [n_fft].
 double mel_window_at(const mel_settings *s, int t);
 void mel_window(const mel_settings *s, float *window);
-// The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all (too many bands for n_fft).
+// The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all
+// (too many bands for n_fft).
 int mel_bank(const mel_settings *s, float *bank);
-// One line about settings that are allowed and likely a mistake (empty bands); adds nothing where there is nothing to say.
+// One line about settings that are allowed and likely a mistake (empty bands); adds nothing where
+// there is nothing to say.
 void mel_remark(const mel_settings *s, strbuf *out);
 // Mel to Hz and back.
 double mel_from_hz(mel_scale scale, double hz);
 double mel_to_hz(mel_scale scale, double mel);
 
-// The formulas above as they stand, in double precision, transform by its definition: O(n_fft^2) a frame. What the fast kernel is tested
-// against. out [frames][n_mels] with the number of frames of feature_frames.
-void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64_t frames, float *out);
+// The formulas above as they stand, in double precision, transform by its definition: O(n_fft^2) a
+// frame. What the fast kernel is tested against. out [frames][n_mels] with the number of frames of
+// feature_frames.
+void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64_t frames,
+                   float *out);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// mel_reference.c: the mel spectrogram by its formulas (mel.h), in double precision and without any trick.
+// mel_reference.c: the mel spectrogram by its formulas (mel.h), in double precision and without any
+// trick.
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "data/audio/mel.h"
 
-// x[i] of the signal filled up at its ends; reflection turns at the first and last sample as often as it takes (numpy's "reflect").
+// x[i] of the signal filled up at its ends; reflection turns at the first and last sample as often
+// as it takes (numpy's "reflect").
 static double sample(const mel_settings *s, const float *x, int64_t n, int64_t i)
 {
     if (i >= 0 && i < n)
@@ -46,7 +48,8 @@ static double logarithm(const mel_settings *s, double m)
     return m;
 }
 
-void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64_t frames, float *out)
+void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64_t frames,
+                   float *out)
 {
     arena a = {.name = "mel reference"};
     int bins = s->n_fft / 2 + 1;
@@ -55,7 +58,8 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
     mel_bank(s, bank);
     for (int64_t f = 0; f < frames; f++) {
         for (int t = 0; t < s->n_fft; t++)
-            x[t] = mel_window_at(s, t) * sample(s, samples, n, f * s->hop_length + t - (s->center ? s->n_fft / 2 : 0));
+            x[t] = mel_window_at(s, t) *
+                   sample(s, samples, n, f * s->hop_length + t - (s->center ? s->n_fft / 2 : 0));
         for (int k = 0; k < bins; k++)
             p[k] = spectrum(x, s->n_fft, k, s->power);
         for (int b = 0; b < s->n_mels; b++) {

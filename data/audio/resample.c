@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // resample.c: libsoxr, the one file that knows it (resample.h).
 //
-// A soxr stream belongs to one thread and holds a few hundred kilobytes, whatever its length. It yields a sample more or less than
-// ceil(n * to / from) at the end; librosa cuts or fills to that length, and so does this.
+// A soxr stream belongs to one thread and holds a few hundred kilobytes, whatever its length. It
+// yields a sample more or less than ceil(n * to / from) at the end; librosa cuts or fills to that
+// length, and so does this.
 #include "data/audio/resample.h"
 
 #include <soxr.h>
@@ -60,13 +61,15 @@ static bool give(resampler *r, size_t n, int64_t limit, resample_sink *sink, voi
     return n == 0 || sink(user, r->out, n, e);
 }
 
-static bool run(resampler *r, const float *x, size_t n, int64_t limit, resample_sink *sink, void *user, err *e)
+static bool run(resampler *r, const float *x, size_t n, int64_t limit, resample_sink *sink,
+                void *user, err *e)
 {
     for (size_t done = OUT_BLOCK; n > 0 || done == OUT_BLOCK;) {
         size_t used = 0;
         soxr_error_t why = soxr_process(r->soxr, x, n, x ? &used : NULL, r->out, OUT_BLOCK, &done);
         if (why)
-            return err_set(e, ERR_INTERNAL, "resampling from %d to %d Hz stopped: %s", r->from, r->to, why);
+            return err_set(e, ERR_INTERNAL, "resampling from %d to %d Hz stopped: %s", r->from,
+                           r->to, why);
         if (!give(r, done, limit, sink, user, e))
             return false;
         n -= used;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// resample.h: one sample rate to another, by libsoxr at its quality HQ (20 bits, linear phase): what librosa calls soxr_hq.
+// resample.h: one sample rate to another, by libsoxr at its quality HQ (20 bits, linear phase):
+// what librosa calls soxr_hq.
 //
 //     resampler *r = resampler_open(44100, 16000, e);
 //     while (more)  resampler_push(r, x, n, sink, user);      // the sink gets what is ready, which may be nothing
 //     resampler_finish(r, sink, user);                        // and here the rest
 //     resampler_close(r);
 //
-// Over all calls exactly ceil(samples * to / from) samples come out, as from librosa; how the input was cut does not matter.
+// Over all calls exactly ceil(samples * to / from) samples come out, as from librosa; how the input
+// was cut does not matter.
 #ifndef KMIDI_DATA_RESAMPLE_H
 #define KMIDI_DATA_RESAMPLE_H
 
@@ -22,7 +24,8 @@ typedef bool resample_sink(void *user, const float *x, size_t n, err *e);
 
 resampler *resampler_open(int from, int to, err *e) MUST_CHECK; // Hz, both > 0
 void resampler_close(resampler *r);                             // accepts NULL
-bool resampler_push(resampler *r, const float *x, size_t n, resample_sink *sink, void *user, err *e) MUST_CHECK;
+bool resampler_push(resampler *r, const float *x, size_t n, resample_sink *sink, void *user,
+                    err *e) MUST_CHECK;
 bool resampler_finish(resampler *r, resample_sink *sink, void *user, err *e) MUST_CHECK;
 // How many samples become of n: ceil(n * to / from).
 int64_t resample_length(int64_t n, int from, int to);

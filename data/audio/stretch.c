@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// stretch.c: Rubber Band, offline and on this thread (stretch.h). Offline it reads the sound twice: it studies where things begin, then
-// processes. What it gives is aligned with what it took and a sample more or less than asked at most, which is cut or filled here.
+// stretch.c: Rubber Band, offline and on this thread (stretch.h). Offline it reads the sound twice:
+// it studies where things begin, then processes. What it gives is aligned with what it took and a
+// sample more or less than asked at most, which is cut or filled here.
 #include "data/audio/stretch.h"
 
 #include <math.h>
@@ -32,7 +33,8 @@ static int64_t drain(RubberBandState s, float *out, int64_t have, int64_t room)
     return have;
 }
 
-bool stretch_run(const float *x, int64_t n, int rate, double time, double semitones, float *out, err *e)
+bool stretch_run(const float *x, int64_t n, int rate, double time, double semitones, float *out,
+                 err *e)
 {
     int64_t m = stretch_length(n, time), have = 0;
     CHECK(n > 0 && n <= UINT32_MAX && time > 0);
@@ -41,9 +43,11 @@ bool stretch_run(const float *x, int64_t n, int rate, double time, double semito
         return true;
     }
     if (rate < STRETCH_RATE_LEAST || rate > STRETCH_RATE_MOST)
-        return err_set(e, ERR_VALUE, "sound of %d Hz cannot be stretched or shifted, only of %d to %d Hz", rate, STRETCH_RATE_LEAST,
-                       STRETCH_RATE_MOST);
-    RubberBandOptions options = RubberBandOptionProcessOffline | RubberBandOptionEngineFiner | RubberBandOptionThreadingNever;
+        return err_set(e, ERR_VALUE,
+                       "sound of %d Hz cannot be stretched or shifted, only of %d to %d Hz", rate,
+                       STRETCH_RATE_LEAST, STRETCH_RATE_MOST);
+    RubberBandOptions options = RubberBandOptionProcessOffline | RubberBandOptionEngineFiner |
+                                RubberBandOptionThreadingNever;
     RubberBandState s = rubberband_new((unsigned)rate, 1, options, time, exp2(semitones / 12));
     rubberband_set_expected_input_duration(s, (unsigned)n);
     rubberband_set_max_process_size(s, BLOCK);

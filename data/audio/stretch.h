@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// stretch.h: sound that lasts longer or lies higher, one without the other, by Rubber Band (which only stretch.c knows).
+// stretch.h: sound that lasts longer or lies higher, one without the other, by Rubber Band (which
+// only stretch.c knows).
 //
 //     int64_t m = stretch_length(n, 1.1);
 //     stretch_run(x, n, 16000, 1.1, -3, out, e)          // a tenth longer, three semitones lower; float out[m]
 //
-// The finer of the library's engines ("R3"): a tone comes out at its frequency and as loud as it was. The faster one is three times as
-// fast, and off by up to 8 cents and half a decibel. Some 40 times real time at 16 kHz, 15 times at 44.1 kHz, on one core; about 30 MB and
-// twice the clip in memory. The result depends on the library's version, and on nothing else.
+// The finer of the library's engines ("R3"): a tone comes out at its frequency and as loud as it
+// was. The faster one is three times as fast, and off by up to 8 cents and half a decibel. Some 40
+// times real time at 16 kHz, 15 times at 44.1 kHz, on one core; about 30 MB and twice the clip in
+// memory. The result depends on the library's version, and on nothing else.
 #ifndef KMIDI_DATA_STRETCH_H
 #define KMIDI_DATA_STRETCH_H
 
@@ -17,10 +19,13 @@
 enum { STRETCH_RATE_LEAST = 8000, STRETCH_RATE_MOST = 192000 }; // Hz that the library is made for
 
 int64_t stretch_length(int64_t n, double time); // round(n time), at least 1
-// x [n] of `rate` Hz to out [stretch_length(n, time)], apart from x. `time` > 0: how many times as long; `semitones` higher. With 1 and 0 a
-// copy. n <= UINT32_MAX. ERR_VALUE: the rate is beyond the limits above. The library knows no other errors; without memory it aborts.
-bool stretch_run(const float *x, int64_t n, int rate, double time, double semitones, float *out, err *e) MUST_CHECK;
+// x [n] of `rate` Hz to out [stretch_length(n, time)], apart from x. `time` > 0: how many times as
+// long; `semitones` higher. With 1 and 0 a copy. n <= UINT32_MAX. ERR_VALUE: the rate is beyond the
+// limits above. The library knows no other errors; without memory it aborts.
+bool stretch_run(const float *x, int64_t n, int rate, double time, double semitones, float *out,
+                 err *e) MUST_CHECK;
 
-const char *stretch_library(void); // the library's version that this was built with; it does not tell its own
+// the library's version that this was built with; it does not tell its own
+const char *stretch_library(void);
 
 #endif

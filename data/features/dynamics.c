@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dynamics.c: the phrases of data/music/dynamics.h as a feature: a row for each, what it is like (midi_stats.h of the phrase alone), then
-// its curve. What dynamics_engine learns.
+// dynamics.c: the phrases of data/music/dynamics.h as a feature: a row for each, what it is like
+// (midi_stats.h of the phrase alone), then its curve. What dynamics_engine learns.
 //
-// Where no note begins in a span, its curve is 0, which is not how loud it is: a phrase that is heard in fewer than half of its spans says
-// too little and is left out.
+// Where no note begins in a span, its curve is 0, which is not how loud it is: a phrase that is
+// heard in fewer than half of its spans says too little and is left out.
 #include "data/music/dynamics.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// feature.c: the table of features, and their frames over a whole signal by several threads (feature.h).
+// feature.c: the table of features, and their frames over a whole signal by several threads
+// (feature.h).
 //
-// Frames inside the signal are computed from where its samples lie. The few that reach over an end are put together in scratch memory
-// first.
+// Frames inside the signal are computed from where its samples lie. The few that reach over an end
+// are put together in scratch memory first.
 #include "data/features/feature.h"
 
 #include <math.h>
@@ -45,8 +46,8 @@ const feature_def *feature_find(const char *name, err *e)
     for (size_t i = 0; i < ROWS; i++)
         strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     const char *near = str_nearest(name, names, ROWS);
-    err_set(e, ERR_CONFIG, "unknown feature '%s'%s%s%s; there are: %s", name, near ? ", did you mean '" : "", near ? near : "",
-            near ? "'?" : "", all.s);
+    err_set(e, ERR_CONFIG, "unknown feature '%s'%s%s%s; there are: %s", name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
     strbuf_free(&all);
     return NULL;
 }
@@ -121,7 +122,8 @@ typedef struct work {
 static void inside(const work *w, int64_t *lo, int64_t *hi)
 {
     const feature *f = w->f;
-    int64_t first = (f->before + f->hop - 1) / f->hop, past = w->n + f->before >= f->span ? (w->n + f->before - f->span) / f->hop + 1 : 0;
+    int64_t first = (f->before + f->hop - 1) / f->hop,
+            past = w->n + f->before >= f->span ? (w->n + f->before - f->span) / f->hop + 1 : 0;
     *lo = first < w->frames ? first : w->frames;
     *hi = past < *lo ? *lo : past > w->frames ? w->frames : past;
 }
@@ -160,7 +162,8 @@ static void compute_part(void *arg, int index, int count)
             continue;
         }
         int64_t past = hi < in_hi ? hi : in_hi;
-        f->def->frames(f, w->samples + i * f->hop - f->before, past - i, w->out + i * f->width, scratch + w->gathered);
+        f->def->frames(f, w->samples + i * f->hop - f->before, past - i, w->out + i * f->width,
+                       scratch + w->gathered);
         i = past;
     }
     w->part_most[index] = f->whole ? largest(w->out + lo * f->width, (hi - lo) * f->width) : 0;
@@ -174,11 +177,14 @@ static void finish_part(void *arg, int index, int count)
     w->f->def->finish(w->f, w->out + lo * w->f->width, (hi - lo) * w->f->width, w->most);
 }
 
-bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool, err *e)
+bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool,
+                     err *e)
 {
     work w = {.f = f, .samples = samples, .n = n, .frames = feature_frames(f, n), .out = out};
     if (!w.frames)
-        return err_set(e, ERR_EMPTY, "%lld samples at %d Hz are less than one frame of %lld; leave such clips out or set center: true",
+        return err_set(e, ERR_EMPTY,
+                       "%lld samples at %d Hz are less than one frame of %lld; leave such clips "
+                       "out or set center: true",
                        (long long)n, f->rate, (long long)f->span);
     int count = threads_count(pool);
     if (count > w.frames)

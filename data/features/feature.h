@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // feature.h: numbers computed from audio, frame by frame, or from a MIDI song as a whole.
 //
-// A feature has a name, a table of settings, and once opened with effective settings it is a value: tables and plans that never change,
-// shared by any number of threads. Frame i is a function of the samples [i * hop - before, i * hop - before + span); what lies outside the
-// signal is filled up. So frames may be computed in any order and by any thread with the same bits, all at once or as the samples come.
+// A feature has a name, a table of settings, and once opened with effective settings it is a value:
+// tables and plans that never change, shared by any number of threads. Frame i is a function of the
+// samples [i * hop - before, i * hop - before + span); what lies outside the signal is filled up.
+// So frames may be computed in any order and by any thread with the same bits, all at once or as
+// the samples come.
 //
 //     const feature_def *d = feature_find("mel", e);
 //     void *s = feature_settings(d, &arena);
@@ -15,7 +17,8 @@
 //
 // Hours of audio: feature_stream, in memory that does not grow.
 //
-// A feature of songs (FEATURE_SONG) has no frames: it makes rows of numbers, one or many, out of all that data/midi/midi.h tells.
+// A feature of songs (FEATURE_SONG) has no frames: it makes rows of numbers, one or many, out of
+// all that data/midi/midi.h tells.
 //
 //     feature_rows rows;
 //     if (feature_song(f, song, &arena, &rows, e)) ... rows.data [rows.n][f->width], of f->type ...
@@ -47,7 +50,9 @@ typedef struct feature_shape {
     int width;   // numbers a row
     bool single; // exactly one row a song
     int least;   // rows that a song has at least: 0 or 1
-    int below;   // 0: any finite numbers. Else u16: all are below it; f32: the last of a row is a whole number in [0, below)
+    // 0: any finite numbers. Else u16: all are below it; f32: the last of a row is a whole number
+    // in [0, below)
+    int below;
 } feature_shape;
 
 // What data/features/NAME.c defines, once for each vector width.
@@ -60,18 +65,21 @@ typedef struct feature_def {
     size_t settings_size;
     bool (*set)(void *settings, const char *name, const char *value, err *e); // NULL: setting_parse
     bool (*resolve)(void *settings, err *e);                                  // NULL: nothing to do
-    void (*remark)(const void *settings, strbuf *out); // adds a line about effective settings that are likely a mistake; NULL: none
-    // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too. NULL: nothing to do.
+    // adds a line about effective settings that are likely a mistake; NULL: none
+    void (*remark)(const void *settings, strbuf *out);
+    // Fills f's fields (all but def and settings) and its tables. On failure `close` is called too.
+    // NULL: nothing to do.
     bool (*open)(feature *f, err *e);
     void (*close)(feature *f); // may be NULL
     // ---- Of songs. Any thread.
     feature_shape rows;
     bool (*song)(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e);
     // ---- Of clips
-    // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1]. `scratch` has f->scratch bytes, aligned to
-    // 64, and belongs to the calling thread.
+    // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1].
+    // `scratch` has f->scratch bytes, aligned to 64, and belongs to the calling thread.
     void (*frames)(const feature *f, const float *x, int64_t count, float *out, void *scratch);
-    // What depends on all frames, in place, where f->whole. `most` is the largest number of all frames.
+    // What depends on all frames, in place, where f->whole. `most` is the largest number of all
+    // frames.
     void (*finish)(const feature *f, float *out, int64_t n, float most);
 } feature_def;
 
@@ -96,13 +104,16 @@ size_t feature_count(void);
 const feature_def *feature_at(size_t i);
 size_t feature_settings_count(const feature_def *d);    // rows of its table
 void *feature_settings(const feature_def *d, arena *a); // nothing given yet
-bool feature_set(const feature_def *d, void *settings, const char *name, const char *value, err *e) MUST_CHECK;
+bool feature_set(const feature_def *d, void *settings, const char *name, const char *value,
+                 err *e) MUST_CHECK;
 bool feature_resolve(const feature_def *d, void *settings, err *e) MUST_CHECK;
-// Rows for a config's table, named "mel.n_fft", so that a config file and docs/config.md know every setting.
+// Rows for a config's table, named "mel.n_fft", so that a config file and docs/config.md know every
+// setting.
 size_t feature_keys(const feature_def *d, arena *a, config_key **keys);
 // What the config gives under those names, resolved; errors begin with file, line and column.
 bool feature_configure(const feature_def *d, void *settings, const config *c, err *e) MUST_CHECK;
-// Effective settings as a JSON object of numbers, booleans and texts, in the table's order, and back. Unknown names are refused.
+// Effective settings as a JSON object of numbers, booleans and texts, in the table's order, and
+// back. Unknown names are refused.
 json *feature_json(const feature_def *d, const void *settings);
 bool feature_from_json(const feature_def *d, void *settings, const json *j, err *e) MUST_CHECK;
 // "sample_rate=16000 n_fft=1024 ...", for cache keys; equal settings have equal lines.
@@ -112,21 +123,26 @@ void feature_line(const feature_def *d, const void *settings, strbuf *out);
 feature *feature_open(const feature_def *d, const void *settings, err *e) MUST_CHECK;
 void feature_close(feature *f); // accepts NULL
 int64_t feature_frames(const feature *f, int64_t samples);
-// All frames of `n` samples at f->rate into out [feature_frames][f->width]. ERR_EMPTY when that is no frame. `pool` may be NULL. Result is
-// the same for any number of threads.
-bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool, err *e) MUST_CHECK;
+// All frames of `n` samples at f->rate into out [feature_frames][f->width]. ERR_EMPTY when that is
+// no frame. `pool` may be NULL. Result is the same for any number of threads.
+bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool,
+                     err *e) MUST_CHECK;
 
-// The rows of a song; only where def->source is FEATURE_SONG. The same song gives the same rows on every machine.
-bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e) MUST_CHECK;
+// The rows of a song; only where def->source is FEATURE_SONG. The same song gives the same rows on
+// every machine.
+bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out,
+                  err *e) MUST_CHECK;
 // Whether n rows that came from outside are such as the feature makes: finite, in range.
 bool feature_fits(const feature_shape *s, const void *values, int64_t n);
 
-// ---- Streaming: samples in pieces of any size, frames to a sink in order, the same bits as from feature_compute but for what depends on
-// the whole: where f->whole, call f->def->finish over the frames afterwards, with the largest number that feature_stream_most tells.
+// ---- Streaming: samples in pieces of any size, frames to a sink in order, the same bits as from
+// feature_compute but for what depends on the whole: where f->whole, call f->def->finish over the
+// frames afterwards, with the largest number that feature_stream_most tells.
 typedef bool feature_sink(void *user, const float *frames, int64_t count, err *e);
 typedef struct feature_stream feature_stream;
 
-feature_stream *feature_stream_open(const feature *f, feature_sink *sink, void *user, err *e) MUST_CHECK;
+feature_stream *feature_stream_open(const feature *f, feature_sink *sink, void *user,
+                                    err *e) MUST_CHECK;
 bool feature_stream_push(feature_stream *s, const float *x, int64_t n, err *e) MUST_CHECK;
 bool feature_stream_finish(feature_stream *s, err *e) MUST_CHECK; // the last frames
 float feature_stream_most(const feature_stream *s);

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Which of n samples stands at place i, -1 for a zero. Reflection turns at the first and the last sample as often as it takes (numpy's
-// "reflect").
+// Which of n samples stands at place i, -1 for a zero. Reflection turns at the first and the last
+// sample as often as it takes (numpy's "reflect").
 static inline int64_t feature_fold(bool reflect, int64_t i, int64_t n)
 {
     if (i >= 0 && i < n)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // feature_stream.c: frames of a signal that comes in pieces (feature.h).
 //
-// Places count from the first filled-up sample: sample i stands at place i + before, frame i begins at place i * hop. The buffer holds the
-// places [base, base + held): the part of the next frame that has come, and never fewer than the last before + 1 samples, out of which the
-// end is reflected. The beginning is filled up as soon as before + 1 samples are there.
+// Places count from the first filled-up sample: sample i stands at place i + before, frame i begins
+// at place i * hop. The buffer holds the places [base, base + held): the part of the next frame
+// that has come, and never fewer than the last before + 1 samples, out of which the end is
+// reflected. The beginning is filled up as soon as before + 1 samples are there.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ float feature_stream_most(const feature_stream *s)
     return s->most;
 }
 
-// Fills the places [from, to) outside the signal, by the samples in the buffer. `n`: samples that count as the signal.
+// Fills the places [from, to) outside the signal, by the samples in the buffer. `n`: samples that
+// count as the signal.
 static void fill(feature_stream *s, int64_t from, int64_t to, int64_t n)
 {
     for (int64_t p = from; p < to; p++) {
@@ -116,7 +118,9 @@ bool feature_stream_finish(feature_stream *s, err *e)
 {
     const feature *f = s->f;
     if (!feature_frames(f, s->samples))
-        return err_set(e, ERR_EMPTY, "%lld samples at %d Hz are less than one frame of %lld; leave such clips out or set center: true",
+        return err_set(e, ERR_EMPTY,
+                       "%lld samples at %d Hz are less than one frame of %lld; leave such clips "
+                       "out or set center: true",
                        (long long)s->samples, f->rate, (long long)f->span);
     if (!s->begun)
         fill(s, 0, f->before, s->samples);

@@ -50,9 +50,13 @@ static const char *joined(arena *a, const char *const *choices)
 // Numbers with a word for zero are text to the config; setting_parse checks them.
 static config_key key_of(const feature_def *d, const setting_def *s, arena *a)
 {
-    static const config_type types[] = {
-        [SETTING_INT] = CONFIG_INT, [SETTING_NUM] = CONFIG_NUMBER, [SETTING_BOOL] = CONFIG_BOOL, [SETTING_CHOICE] = CONFIG_ENUM};
-    config_key k = {.name = arena_printf(a, "%s.%s", d->name, s->name), .type = s->zero ? CONFIG_TEXT : types[s->kind], .help = s->help};
+    static const config_type types[] = {[SETTING_INT] = CONFIG_INT,
+                                        [SETTING_NUM] = CONFIG_NUMBER,
+                                        [SETTING_BOOL] = CONFIG_BOOL,
+                                        [SETTING_CHOICE] = CONFIG_ENUM};
+    config_key k = {.name = arena_printf(a, "%s.%s", d->name, s->name),
+                    .type = s->zero ? CONFIG_TEXT : types[s->kind],
+                    .help = s->help};
     if (k.type == CONFIG_INT || k.type == CONFIG_NUMBER)
         k.min = s->least, k.max = s->most;
     if (s->kind == SETTING_CHOICE)
@@ -70,7 +74,8 @@ size_t feature_keys(const feature_def *d, arena *a, config_key **keys)
     return n + 1;
 }
 
-static void value_text(const setting_def *s, const config *c, const char *name, char text[NAME_MOST])
+static void value_text(const setting_def *s, const config *c, const char *name,
+                       char text[NAME_MOST])
 {
     if (s->zero || s->kind == SETTING_CHOICE)
         snprintf(text, NAME_MOST, "%s", config_text(c, name));
@@ -126,7 +131,8 @@ json *feature_json(const feature_def *d, const void *settings)
     return j;
 }
 
-// The word for 0 where the setting `name` has one: what follows from other settings is stored as the number.
+// The word for 0 where the setting `name` has one: what follows from other settings is stored as
+// the number.
 static const char *word_for_zero(const feature_def *d, const char *name)
 {
     for (size_t i = 0; i < feature_settings_count(d); i++)
@@ -137,7 +143,8 @@ static const char *word_for_zero(const feature_def *d, const char *name)
 
 static void json_text(const feature_def *d, const char *name, const json *v, char text[NAME_MOST])
 {
-    const char *word = json_type(v) == JSON_NUMBER && json_num(v, 1) == 0 ? word_for_zero(d, name) : NULL;
+    const char *word =
+        json_type(v) == JSON_NUMBER && json_num(v, 1) == 0 ? word_for_zero(d, name) : NULL;
     if (word)
         snprintf(text, NAME_MOST, "%s", word);
     else if (json_type(v) == JSON_BOOL)

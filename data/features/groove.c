@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// groove.c: the 32 numbers of data/music/groove.h as a feature: one row a song. What groove_predictor learns.
+// groove.c: the 32 numbers of data/music/groove.h as a feature: one row a song. What
+// groove_predictor learns.
 #include "data/music/groove.h"
 #include "base/variant.h"
 #include "data/features/feature.h"

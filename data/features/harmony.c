@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// harmony.c: the chords of data/music/harmony.h as a feature: a row for each bar or beat in which something sounds, its context and then
-// its chord (a whole number, chords.h). What harmony_predictor learns.
+// harmony.c: the chords of data/music/harmony.h as a feature: a row for each bar or beat in which
+// something sounds, its context and then its chord (a whole number, chords.h). What
+// harmony_predictor learns.
 #include "data/music/harmony.h"
 #include "base/variant.h"
 #include "data/features/feature.h"

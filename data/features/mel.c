@@ -3,15 +3,17 @@
 //
 //     window * samples -> FFT -> |X|^power -> filter bank -> logarithm
 //
-// Two things make it fast. A real transform of n points is a complex one of n / 2 over the same memory (z[t] = x[2t] + i x[2t + 1]) and a
-// pass that untangles even and odd samples; that pass is done here with whole vectors, squaring at once. FFTW's own real transform takes
-// twice as long. With M = n / 2, A = Z[k] and B = conj Z[M - k] (Press et al., "Numerical Recipes", 12.3):
+// Two things make it fast. A real transform of n points is a complex one of n / 2 over the same
+// memory (z[t] = x[2t] + i x[2t + 1]) and a pass that untangles even and odd samples; that pass is
+// done here with whole vectors, squaring at once. FFTW's own real transform takes twice as long.
+// With M = n / 2, A = Z[k] and B = conj Z[M - k] (Press et al., "Numerical Recipes", 12.3):
 //
 //     2 X[k]          = (A + B) - i exp(-2 pi i k / n) (A - B)
 //     2 conj X[M - k] = (A + B) + i exp(-2 pi i k / n) (A - B)         the factor 2 is taken out of the window
 //
-// And a triangle covers few bins: a band keeps its first bin and its weights, filled up with zeros to whole vectors, and the sums across
-// the vectors of VLANES bands are taken together. 1.0 us a frame of 2048 points and 128 bands (AVX-512, 2026), of which 0.6 us are FFTW's.
+// And a triangle covers few bins: a band keeps its first bin and its weights, filled up with zeros
+// to whole vectors, and the sums across the vectors of VLANES bands are taken together. 1.0 us a
+// frame of 2048 points and 128 bands (AVX-512, 2026), of which 0.6 us are FFTW's.
 #include <math.h>
 #include <string.h>
 
@@ -21,8 +23,8 @@
 #include "data/audio/mel.h"
 #include "data/features/feature.h"
 
-// Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards (doubles), and one vector of floats
-// backwards.
+// Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards
+// (doubles), and one vector of floats backwards.
 #if defined(__AVX512F__)
 #define EVEN       0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODD        1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
@@ -132,7 +134,8 @@ static bool mel_open(feature *f, err *e)
     m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(double));
     m->at_sums = m->at_power + rounded((size_t)(m->bins + VLANES) * sizeof(float));
     f->scratch = m->at_sums + rounded((size_t)(m->groups * VLANES) * sizeof(float));
-    m->transform = fft_open(m->packed ? FFT_COMPLEX : FFT_REAL, m->packed ? s->n_fft / 2 : s->n_fft, e);
+    m->transform =
+        fft_open(m->packed ? FFT_COMPLEX : FFT_REAL, m->packed ? s->n_fft / 2 : s->n_fft, e);
     return m->transform != NULL;
 }
 
@@ -158,7 +161,8 @@ static inline vh square(vd re, vd im)
     return __builtin_convertvector(re * re + im * im, vh);
 }
 
-// Z [M] complex points (room for one more) -> powers p [M + 1]. The last step may go beyond the middle: it writes the same bins again.
+// Z [M] complex points (room for one more) -> powers p [M + 1]. The last step may go beyond the
+// middle: it writes the same bins again.
 static void untangle(const mel *m, double *Z, float *p)
 {
     int half = m->s.n_fft / 2;
@@ -168,8 +172,11 @@ static void untangle(const mel *m, double *Z, float *p)
         int mirror = half - k - DLANES + 1;
         vd up = load_double(Z + 2 * k), up2 = load_double(Z + 2 * k + DLANES);
         vd down = load_double(Z + 2 * mirror), down2 = load_double(Z + 2 * mirror + DLANES);
-        vd a = __builtin_shufflevector(up, up2, DEVEN), b = __builtin_shufflevector(up, up2, DODD);                   // A = a + ib
-        vd c = __builtin_shufflevector(down, down2, DEVEN_DOWN), d = __builtin_shufflevector(down, down2, DODD_DOWN); // B = c - id
+        // A = a + ib
+        vd a = __builtin_shufflevector(up, up2, DEVEN), b = __builtin_shufflevector(up, up2, DODD);
+        // B = c - id
+        vd c = __builtin_shufflevector(down, down2, DEVEN_DOWN),
+           d = __builtin_shufflevector(down, down2, DODD_DOWN);
         vd co = load_double(m->cosine + k), si = load_double(m->sine + k);
         vd turned_re = co * (b + d) - si * (a - c), turned_im = -co * (a - c) - si * (b + d);
         vh mirrored = square(a + c - turned_re, b - d - turned_im);
@@ -218,7 +225,8 @@ static void apply(const mel *m, const float *p, float *sums)
 static void logarithms(const mel_settings *s, const float *restrict sums, float *restrict out)
 {
     int n = s->n_mels;
-    float least = (float)s->log_floor, scale = s->log == MEL_LOG_DB ? 4.34294481903251828f * (float)(s->power == 1 ? 2 : 1) : 1;
+    float least = (float)s->log_floor,
+          scale = s->log == MEL_LOG_DB ? 4.34294481903251828f * (float)(s->power == 1 ? 2 : 1) : 1;
     if (s->log == MEL_LOG_NONE)
         memcpy(out, sums, (size_t)n * sizeof *out);
     else if (s->log == MEL_LOG_LN)
@@ -229,13 +237,15 @@ static void logarithms(const mel_settings *s, const float *restrict sums, float 
             out[b] = scale * vm_log(sums[b] > least ? sums[b] : least);
 }
 
-static void windowing(const float *restrict x, const double *restrict w, int n, double *restrict out)
+static void windowing(const float *restrict x, const double *restrict w, int n,
+                      double *restrict out)
 {
     for (int t = 0; t < n; t++)
         out[t] = (double)x[t] * w[t];
 }
 
-// The samples that the next frame adds are on their way while this one is computed: hardware does not look ahead across such jumps.
+// The samples that the next frame adds are on their way while this one is computed: hardware does
+// not look ahead across such jumps.
 static void fetch(const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i += 16)

@@ -13,7 +13,8 @@ static double one_pass(const float *x, int64_t n, float *out, threads *pool, err
     mel_settings s = {0};
     double start = hw_seconds();
     const feature_def *d = feature_find("mel", e);
-    if (!d || !mel_set(&s, "preset", "librosa", e) || !mel_set(&s, "sample_rate", "44100", e) || !mel_resolve(&s, e))
+    if (!d || !mel_set(&s, "preset", "librosa", e) || !mel_set(&s, "sample_rate", "44100", e) ||
+        !mel_resolve(&s, e))
         return 0;
     feature *f = feature_open(d, &s, e);
     bool ok = f && feature_compute(f, x, n, out, pool, e);
@@ -24,7 +25,8 @@ static double one_pass(const float *x, int64_t n, float *out, threads *pool, err
 double mel_bench(threads *pool, double seconds, int tries, err *e)
 {
     int64_t n = (int64_t)(seconds * 44100);
-    size_t samples = (size_t)n * sizeof(float), frames = ((size_t)n / 512 + 1) * 128 * sizeof(float);
+    size_t samples = (size_t)n * sizeof(float),
+           frames = ((size_t)n / 512 + 1) * 128 * sizeof(float);
     float *x = base_pages(samples), *out = base_pages(frames);
     rng noise = rng_stream(0, "mel bench", 0);
     double best = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// melody.c: the top line of data/music/melody.h as a feature: the pitch of each of its notes, in order. What melody_transformer learns.
+// melody.c: the top line of data/music/melody.h as a feature: the pitch of each of its notes, in
+// order. What melody_transformer learns.
 #include "data/music/melody.h"
 #include "base/variant.h"
 #include "data/features/feature.h"

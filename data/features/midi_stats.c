@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_stats.c: the 32 statistics of data/music/midi_stats.h as a feature: one row a song. It has no settings.
+// midi_stats.c: the 32 statistics of data/music/midi_stats.h as a feature: one row a song. It has
+// no settings.
 #include "data/music/midi_stats.h"
 #include "base/variant.h"
 #include "data/features/feature.h"

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// tokens.c: a song as the events of tokens.h, event for event as note-seq makes them (docs/tokens.md has the rules and their sources).
+// tokens.c: a song as the events of tokens.h, event for event as note-seq makes them
+// (docs/tokens.md has the rules and their sources).
 //
 //     notes -> the pedal lengthens them -> starts and ends in steps of 10 ms -> on and off events in order -> time and velocity between
 //
-// The pedal, from note-seq's apply_sustain_control_changes: while it is down, a note's end waits for the next strike of its pitch by the
-// same instrument, or for the pedal to come up. A strike under the pedal also ends a note that is still held; of two at the same moment the
-// first is taken out. Drums know no pedal.
+// The pedal, from note-seq's apply_sustain_control_changes: while it is down, a note's end waits
+// for the next strike of its pitch by the same instrument, or for the pedal to come up. A strike
+// under the pedal also ends a note that is still held; of two at the same moment the first is taken
+// out. Drums know no pedal.
 //
-// step = floor(100 t + 1/2), the product rounded before the sum: a fused operation would now and then give another step than note-seq has.
+// step = floor(100 t + 1/2), the product rounded before the sum: a fused operation would now and
+// then give another step than note-seq has.
 #include <string.h>
 
 #include "base/order.h"
@@ -51,7 +54,8 @@ static const midi_pedal *span_at(const midi_song *s, const midi_instrument *in, 
     return lo < in->pedals && p[lo].start <= t ? &p[lo] : NULL;
 }
 
-// next[i]: the first note behind note i that strikes its pitch again, by the same instrument and under the pedal, or NONE.
+// next[i]: the first note behind note i that strikes its pitch again, by the same instrument and
+// under the pedal, or NONE.
 static int32_t *chain(const encoder *k)
 {
     const midi_song *s = k->s;
@@ -68,7 +72,8 @@ static int32_t *chain(const encoder *k)
     return next;
 }
 
-static double lengthened(const midi_song *s, const midi_instrument *in, const int32_t *next, size_t i)
+static double lengthened(const midi_song *s, const midi_instrument *in, const int32_t *next,
+                         size_t i)
 {
     const midi_note *x = &s->notes[i];
     const midi_pedal *down = span_at(s, in, x->end);
@@ -113,7 +118,8 @@ static void quantise(encoder *k)
         if (end < 0)
             continue;
         event *ev = &k->notes[k->n++];
-        *ev = (event){end, step_of(x->start), step_of(end), x->pitch, (uint8_t)((x->velocity - 1) / TOKENS_BIN + 1)};
+        *ev = (event){end, step_of(x->start), step_of(end), x->pitch,
+                      (uint8_t)((x->velocity - 1) / TOKENS_BIN + 1)};
         ev->end_step += ev->end_step == ev->start_step;
     }
 }
@@ -146,7 +152,8 @@ static void merge(encoder *k, const order_item *offs)
     state now = {0, 0};
     for (size_t i = 0, j = 0; j < k->n;) {
         const event *on = &k->notes[i], *off = &k->notes[offs[j].index];
-        if (i < k->n && (on->start_step < off->end_step || (on->start_step == off->end_step && i <= offs[j].index))) {
+        if (i < k->n && (on->start_step < off->end_step ||
+                         (on->start_step == off->end_step && i <= offs[j].index))) {
             emit(k, &now, on->start_step, TOKENS_ON + on->pitch, on->bin);
             i++;
         } else {
@@ -160,7 +167,8 @@ static bool encode(const feature *f, const midi_song *s, arena *a, feature_rows 
 {
     arena work = {.name = "tokens"};
     const tokens_settings *o = f->settings;
-    encoder k = {.s = s, .drums = o->drums, .work = &work, .notes = NEW(&work, event, s->n_notes + 1)};
+    encoder k = {
+        .s = s, .drums = o->drums, .work = &work, .notes = NEW(&work, event, s->n_notes + 1)};
     (void)e;
     find_ends(&k);
     quantise(&k);
@@ -171,7 +179,8 @@ static bool encode(const feature *f, const midi_song *s, arena *a, feature_rows 
         last = k.notes[i].end_step > last ? k.notes[i].end_step : last;
     }
     order_items(offs, offs + k.n, k.n);
-    // A note is an on, an off, a velocity and the last shift before each; the shifts of a second before those are bounded by the time.
+    // A note is an on, an off, a velocity and the last shift before each; the shifts of a second
+    // before those are bounded by the time.
     k.out = NEW(a, uint16_t, 5 * k.n + last / TOKENS_STEPS + 1);
     merge(&k, offs);
     *out = (feature_rows){k.out, (int64_t)k.n_out};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_mel.c: numbers added to bands (augment_mel.h). 10 dB are a factor of ten in power and of sqrt(10) in magnitude.
+// augment_mel.c: numbers added to bands (augment_mel.h). 10 dB are a factor of ten in power and of
+// sqrt(10) in magnitude.
 #include "data/loader/augment_mel.h"
 
 #include <math.h>
@@ -10,28 +11,32 @@ bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e)
 {
     if (s->log == MEL_LOG_NONE)
         return err_set(e, ERR_CONFIG,
-                       "frames without logarithm (mel.log: none) cannot be tilted or made louder while they are loaded; take "
+                       "frames without logarithm (mel.log: none) cannot be tilted or made louder "
+                       "while they are loaded; take "
                        "data.augment.tilt and data.augment.gain out");
-    double low = mel_from_hz((mel_scale)s->scale, s->fmin), high = mel_from_hz((mel_scale)s->scale, s->fmax);
+    double low = mel_from_hz((mel_scale)s->scale, s->fmin),
+           high = mel_from_hz((mel_scale)s->scale, s->fmax);
     float *octave = NEW(a, float, (size_t)s->n_mels);
     for (int b = 0; b < s->n_mels; b++) {
         double hz = mel_to_hz((mel_scale)s->scale, low + (high - low) * (b + 1) / (s->n_mels + 1));
         octave[b] = (float)log2(fmax(hz, TILT_LEAST) / TILT_PIVOT);
     }
     m->octave = octave;
-    m->per_db = s->log == MEL_LOG_DB ? 1 : M_LN10 / (s->power == 1 ? 20 : 10); // decibels count both powers alike
+    // decibels count both powers alike
+    m->per_db = s->log == MEL_LOG_DB ? 1 : M_LN10 / (s->power == 1 ? 20 : 10);
     return true;
 }
 
-void augment_mel_row(const augment_mel *m, rng draws, uint64_t epoch, uint64_t position, const float *deviation, int64_t frames, int n_mels,
-                     float *x)
+void augment_mel_row(const augment_mel *m, rng draws, uint64_t epoch, uint64_t position,
+                     const float *deviation, int64_t frames, int n_mels, float *x)
 {
     if (m->tilt == 0 && m->gain == 0)
         return;
     double tilt = m->tilt * (2 * (double)rng_uniform(draws, epoch, (uint32_t)position * 2) - 1);
     double gain = m->gain * (2 * (double)rng_uniform(draws, epoch, (uint32_t)position * 2 + 1) - 1);
     for (int b = 0; b < n_mels; b++) {
-        float by = (float)(m->per_db * (gain + tilt * (double)m->octave[b]) / (deviation ? (double)deviation[b] : 1));
+        float by = (float)(m->per_db * (gain + tilt * (double)m->octave[b]) /
+                           (deviation ? (double)deviation[b] : 1));
         for (int64_t t = 0; t < frames; t++)
             x[t * n_mels + b] += by;
     }

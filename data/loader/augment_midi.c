@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_midi.c: draws, and what they do to pitches and statistics (augment_midi.h). Tokens: augment_tokens.c.
+// augment_midi.c: draws, and what they do to pitches and statistics (augment_midi.h). Tokens:
+// augment_tokens.c.
 #include "data/loader/augment_midi.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ static bool is_one(const double range[2])
 
 bool augment_midi_asked(const augment_midi *s)
 {
-    return s->transpose[0] || s->transpose[1] || !is_one(s->stretch) || !is_one(s->velocity) || s->drop > 0;
+    return s->transpose[0] || s->transpose[1] || !is_one(s->stretch) || !is_one(s->velocity) ||
+           s->drop > 0;
 }
 
 static float between(const double range[2], float u)
@@ -32,7 +34,8 @@ static float between(const double range[2], float u)
 midi_draw augment_midi_draw(const augment_midi *s, uint64_t seed, uint64_t epoch, uint64_t position)
 {
     rng r = rng_stream(seed, "augment_midi", 0);
-    uint32_t at = (uint32_t)position * DRAWS, steps = (uint32_t)(s->transpose[1] - s->transpose[0]) + 1;
+    uint32_t at = (uint32_t)position * DRAWS,
+             steps = (uint32_t)(s->transpose[1] - s->transpose[0]) + 1;
     return (midi_draw){.transpose = s->transpose[0] + (int)rng_below(r, epoch, at, steps),
                        .stretch = between(s->stretch, rng_uniform(r, epoch, at + 1)),
                        .velocity = between(s->velocity, rng_uniform(r, epoch, at + 2)),
@@ -50,7 +53,9 @@ void augment_melody(const midi_draw *d, uint16_t *pitches, size_t n)
         low = pitches[i] < low ? pitches[i] : low;
         high = pitches[i] > high ? pitches[i] : high;
     }
-    int by = d->transpose < -low ? -low : d->transpose > PITCHES - 1 - high ? PITCHES - 1 - high : d->transpose;
+    int by = d->transpose < -low                 ? -low
+             : d->transpose > PITCHES - 1 - high ? PITCHES - 1 - high
+                                                 : d->transpose;
     for (size_t i = 0; i < n; i++)
         pitches[i] = (uint16_t)(pitches[i] + by);
 }
@@ -88,11 +93,13 @@ static void scale(float *x, float by)
 
 void augment_stats(const midi_draw *d, float *stats)
 {
-    static const midi_stat lengths[] = {MIDI_STATS_LENGTH, MIDI_STATS_LENGTH_DEV, MIDI_STATS_INTERVAL_DEV};
+    static const midi_stat lengths[] = {MIDI_STATS_LENGTH, MIDI_STATS_LENGTH_DEV,
+                                        MIDI_STATS_INTERVAL_DEV};
     static const midi_stat rates[] = {MIDI_STATS_DENSITY, MIDI_STATS_TEMPO};
     rotate(stats + MIDI_STATS_PITCH_CLASS, turn(d));
     if (stats[MIDI_STATS_PITCH] > 0) // there are notes with a pitch
-        stats[MIDI_STATS_PITCH] = fminf(fmaxf(stats[MIDI_STATS_PITCH] + (float)d->transpose / (PITCHES - 1), 0), 1);
+        stats[MIDI_STATS_PITCH] =
+            fminf(fmaxf(stats[MIDI_STATS_PITCH] + (float)d->transpose / (PITCHES - 1), 0), 1);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         scale(&stats[lengths[i]], d->stretch);
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_tokens.c: a slice of performance events, transposed, stretched, louder or softer, thinner (augment_midi.h).
+// augment_tokens.c: a slice of performance events, transposed, stretched, louder or softer, thinner
+// (augment_midi.h).
 //
-// One pass with two clocks: `time`, raw steps since the slice began, and `step`, where the written events stand. Before an event
+// One pass with two clocks: `time`, raw steps since the slice began, and `step`, where the written
+// events stand. Before an event
 //
 //     step <- max(step, round(time * stretch))
 //
-// is written as shifts, so rounding never adds up. To know whether a note-off belongs to a dropped note, nothing is stored but two counts
-// a pitch: the k-th note-off that has a note belongs to the k-th note-on, and whether that is dropped is a function of (pitch, k).
+// is written as shifts, so rounding never adds up. To know whether a note-off belongs to a dropped
+// note, nothing is stored but two counts a pitch: the k-th note-off that has a note belongs to the
+// k-th note-on, and whether that is dropped is a function of (pitch, k).
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +24,8 @@ typedef struct writer {
     uint16_t *out;
     size_t n, most;
     int64_t time, step;
-    int asked, bin;                       // of velocity: as the slice has it, as it is written; 0: not yet
+    // of velocity: as the slice has it, as it is written; 0: not yet
+    int asked, bin;
     uint32_t ons[PITCHES], offs[PITCHES]; // of raw pitches; offs: those that have a note
     int64_t struck[PITCHES];              // step of the last note-on that was written
 } writer;
@@ -48,7 +52,8 @@ static int64_t stretched(const writer *w)
 
 static bool dropped(const writer *w, int pitch, uint32_t k)
 {
-    return w->d->drop > 0 && rng_uniform(w->d->notes, w->d->epoch, k * PITCHES + (uint32_t)pitch) < w->d->drop;
+    return w->d->drop > 0 &&
+           rng_uniform(w->d->notes, w->d->epoch, k * PITCHES + (uint32_t)pitch) < w->d->drop;
 }
 
 // Bin b holds the velocities above 4 b - 3.5 and below 4 b + 0.5; its middle is multiplied.
@@ -75,7 +80,8 @@ static void release(writer *w, int pitch)
 {
     if (w->offs[pitch] < w->ons[pitch] && dropped(w, pitch, w->offs[pitch]++))
         return;
-    int64_t to = stretched(w); // a step behind the last note of its pitch, if not more: of notes in unison none may vanish
+    // a step behind the last note of its pitch, if not more: of notes in unison none may vanish
+    int64_t to = stretched(w);
     advance(w, to > w->struck[pitch] ? to : w->struck[pitch] + 1);
     put(w, TOKENS_OFF + pitch + w->by);
 }
@@ -130,7 +136,9 @@ size_t augment_tokens(const midi_draw *d, const uint16_t *in, size_t n, uint16_t
 size_t augment_tokens_raw(const augment_midi *s, size_t wanted)
 {
     double shrink = s->stretch[0] > 0 && s->stretch[0] < 1 ? 1 - s->stretch[0] : 0;
-    bool same = s->drop == 0 && (s->stretch[1] == 0 || (s->stretch[0] == 1 && s->stretch[1] == 1)) &&
+    bool same = s->drop == 0 &&
+                (s->stretch[1] == 0 || (s->stretch[0] == 1 && s->stretch[1] == 1)) &&
                 (s->velocity[1] == 0 || (s->velocity[0] == 1 && s->velocity[1] == 1));
-    return same ? wanted : wanted + (size_t)ceil((double)wanted * (1.0 / 16 + shrink + 2 * s->drop));
+    return same ? wanted
+                : wanted + (size_t)ceil((double)wanted * (1.0 / 16 + shrink + 2 * s->drop));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// batch.h: what the loader hands to training: named plain arrays. The only type by which data and autograd meet (in train/).
+// batch.h: what the loader hands to training: named plain arrays. The only type by which data and
+// autograd meet (in train/).
 #ifndef KMIDI_DATA_BATCH_H
 #define KMIDI_DATA_BATCH_H
 
@@ -19,7 +20,8 @@ typedef struct batch_field {
 typedef struct batch {
     int n_fields;
     batch_field field[BATCH_FIELDS];
-    int64_t items;            // rows that hold real items; rows behind them are padding with weight 0
+    // rows that hold real items; rows behind them are padding with weight 0
+    int64_t items;
     double weight;            // sum of the loss weights of those rows (or tokens)
     const char *const *paths; // of the first BATCH_PATHS items, for messages; NULL: unknown
     uint64_t epoch, index;    // which batch of which epoch this is

@@ -24,8 +24,10 @@ typedef struct builder {
     digest *sum;
 } builder;
 
-// The first setting in which two JSON objects differ, as "mel.n_fft is 512 in A and 1024 in B". True when there is none.
-static bool same_settings(const json *a, const json *b, const char *prefix, const char *where_a, const char *where_b, err *e)
+// The first setting in which two JSON objects differ, as "mel.n_fft is 512 in A and 1024 in B".
+// True when there is none.
+static bool same_settings(const json *a, const json *b, const char *prefix, const char *where_a,
+                          const char *where_b, err *e)
 {
     for (void *it = json_first(a); it; it = json_next(a, it)) {
         char name[256];
@@ -39,10 +41,13 @@ static bool same_settings(const json *a, const json *b, const char *prefix, cons
         }
         json_dump(json_value(it), 0, &x);
         json_dump(other, 0, &y);
-        bool same = other && (json_type(other) == JSON_NUMBER ? json_num(other, 0) == json_num(json_value(it), NAN) : !strcmp(x.s, y.s));
+        bool same = other && (json_type(other) == JSON_NUMBER
+                                  ? json_num(other, 0) == json_num(json_value(it), NAN)
+                                  : !strcmp(x.s, y.s));
         if (!same)
-            err_set(e, ERR_MISMATCH, "%s is %s in %s, but %s in %s; prepare both with the same settings", name, x.s, where_a,
-                    other ? y.s : "not set", where_b);
+            err_set(e, ERR_MISMATCH,
+                    "%s is %s in %s, but %s in %s; prepare both with the same settings", name, x.s,
+                    where_a, other ? y.s : "not set", where_b);
         strbuf_free(&x);
         strbuf_free(&y);
         if (!same)
@@ -51,12 +56,14 @@ static bool same_settings(const json *a, const json *b, const char *prefix, cons
     return true;
 }
 
-static bool compare_settings(const char *a, const char *b, const char *where_a, const char *where_b, err *e)
+static bool compare_settings(const char *a, const char *b, const char *where_a, const char *where_b,
+                             err *e)
 {
     if (!strcmp(a, b))
         return true;
     json *x = json_parse(a, strlen(a), e), *y = x ? json_parse(b, strlen(b), e) : NULL;
-    bool ok = x && y ? same_settings(x, y, "", where_a, where_b, e) && same_settings(y, x, "", where_b, where_a, e)
+    bool ok = x && y ? same_settings(x, y, "", where_a, where_b, e) &&
+                           same_settings(y, x, "", where_b, where_a, e)
                      : err_trail(e, "feature settings of %s", x ? where_b : where_a);
     json_free(x);
     json_free(y);
@@ -74,11 +81,14 @@ static bool compare_labels(const dataset *d, const builder *b, const shard *s, e
     bool same = d->n_labels == labels_of(d, s);
     for (size_t i = 0; same && i < d->n_labels; i++)
         same = !strcmp(d->labels[i], s->info.labels[i]);
-    return same || err_set(e, ERR_MISMATCH, "'%s' has other label names (%zu) than '%s' (%zu); prepare both with the same `labels`",
+    return same || err_set(e, ERR_MISMATCH,
+                           "'%s' has other label names (%zu) than '%s' (%zu); prepare both with "
+                           "the same `labels`",
                            s->path, s->info.n_labels, b->first_path, d->n_labels);
 }
 
-// The settings of the one feature that the example is made of, so that shards of more features or fewer go together.
+// The settings of the one feature that the example is made of, so that shards of more features or
+// fewer go together.
 static const char *settings_of(const dataset *d, const shard *s, arena *a)
 {
     const char *all = s->info.settings;
@@ -87,7 +97,8 @@ static const char *settings_of(const dataset *d, const shard *s, arena *a)
     strbuf text = {0};
     if (own)
         json_dump(own, 0, &text);
-    const char *settings = own ? arena_printf(a, "{\"%s\":%s}", d->example->column, text.s) : arena_strdup(a, all);
+    const char *settings =
+        own ? arena_printf(a, "{\"%s\":%s}", d->example->column, text.s) : arena_strdup(a, all);
     strbuf_free(&text);
     json_free(j);
     return settings;
@@ -96,10 +107,13 @@ static const char *settings_of(const dataset *d, const shard *s, arena *a)
 static bool compare(const builder *b, const shard *s, err *e)
 {
     const dataset *d = b->d;
-    const char *here = arena_printf(b->a, "'%s'", s->path), *there = arena_printf(b->a, "'%s'", b->first_path);
-    if (!compare_settings(d->settings, settings_of(d, s, b->a), there, here, e) || !compare_labels(d, b, s, e))
+    const char *here = arena_printf(b->a, "'%s'", s->path),
+               *there = arena_printf(b->a, "'%s'", b->first_path);
+    if (!compare_settings(d->settings, settings_of(d, s, b->a), there, here, e) ||
+        !compare_labels(d, b, s, e))
         return false;
-    return d->n_mels == s->info.n_mels || err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there, d->n_mels, here, s->info.n_mels);
+    return d->n_mels == s->info.n_mels || err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there,
+                                                  d->n_mels, here, s->info.n_mels);
 }
 
 static void begin(builder *b, const shard *s)
@@ -131,12 +145,19 @@ static bool check_feature(const dataset *d, const shard *s, err *e)
     if (mel ? s->info.n_mels > 0 : shard_find_column(&s->info, column) >= 0)
         return true;
     if (mel)
-        return err_set(e, ERR_MISMATCH, "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here", s->path);
+        return err_set(
+            e, ERR_MISMATCH,
+            "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here",
+            s->path);
     if (s->info.n_mels)
-        return err_set(e, ERR_MISMATCH, "'%s' is a shard of audio and has no '%s' of MIDI, which is what is learnt from here", s->path,
-                       column);
-    return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which is what is learnt from here; prepare it with features: [..., %s]", s->path,
-                   column, column);
+        return err_set(
+            e, ERR_MISMATCH,
+            "'%s' is a shard of audio and has no '%s' of MIDI, which is what is learnt from here",
+            s->path, column);
+    return err_set(
+        e, ERR_MISMATCH,
+        "'%s' has no '%s', which is what is learnt from here; prepare it with features: [..., %s]",
+        s->path, column, column);
 }
 
 static void count_mel(builder *b, const shard *s)
@@ -154,7 +175,8 @@ static void count_rows(builder *b, size_t k, const shard *s)
 {
     dataset *d = b->d;
     const shard_column *c = &s->info.columns[shard_find_column(&s->info, d->example->column)];
-    d->column = (shard_column){.name = d->example->column, .u16 = c->u16, .width = c->width, .single = c->single};
+    d->column = (shard_column){
+        .name = d->example->column, .u16 = c->u16, .width = c->width, .single = c->single};
     b->rows[k] = c->rows;
     d->frames += c->rows;
     d->longest = c->longest > d->longest ? c->longest : d->longest;
@@ -212,7 +234,9 @@ static bool find_shards(dataset *d, const char *const *patterns, size_t n, err *
         d->n_shards += found;
     }
     d->paths = all;
-    return d->n_shards > 0 || err_set(e, ERR_MISSING, "no shards were named; give paths or patterns such as 'shards/train-*.h5'");
+    return d->n_shards > 0 ||
+           err_set(e, ERR_MISSING,
+                   "no shards were named; give paths or patterns such as 'shards/train-*.h5'");
 }
 
 static bool fill(dataset *d, err *e)
@@ -225,7 +249,8 @@ static bool fill(dataset *d, err *e)
         ok = add(&b, k, e);
     digest_close(b.sum, d->digest);
     if (ok && d->items > 0 && d->frames == 0)
-        return err_set(e, ERR_EMPTY, "'%s': none of its %" PRId64 " items has a row of '%s'", d->paths[0], d->items, d->example->column);
+        return err_set(e, ERR_EMPTY, "'%s': none of its %" PRId64 " items has a row of '%s'",
+                       d->paths[0], d->items, d->example->column);
     if (ok && d->items == 0)
         return err_set(e, ERR_EMPTY, "'%s'%s no items; see rejected.jsonl beside it", d->paths[0],
                        d->n_shards > 1 ? " and the shards after it hold" : " holds");
@@ -251,7 +276,8 @@ void dataset_close(dataset *d)
     free(d);
 }
 
-const char *const *dataset_patterns(arena *a, const char *const *patterns, size_t n, const char *splits)
+const char *const *dataset_patterns(arena *a, const char *const *patterns, size_t n,
+                                    const char *splits)
 {
     const char **out = NEW(a, const char *, n);
     for (size_t i = 0; i < n; i++) {
@@ -280,13 +306,16 @@ static bool blame_label(const dataset *d, size_t index, const char *whose, err *
     int64_t i = 0;
     while (i + 1 < s->items && s->label[i] != (int32_t)index)
         i++;
-    err_set(e, ERR_MISMATCH, "label '%s' ('%s' in '%s', and %" PRId64 " more) is not known to %s; leave those items out or train with them",
+    err_set(e, ERR_MISMATCH,
+            "label '%s' ('%s' in '%s', and %" PRId64
+            " more) is not known to %s; leave those items out or train with them",
             d->labels[index], s->paths[i], d->paths[k], d->label_count[index] - 1, whose);
     shard_close(s);
     return false;
 }
 
-bool dataset_expect(const dataset *d, const char *const *labels, size_t n_labels, const char *settings, const char *whose, err *e)
+bool dataset_expect(const dataset *d, const char *const *labels, size_t n_labels,
+                    const char *settings, const char *whose, err *e)
 {
     char here[1200];
     snprintf(here, sizeof here, "'%s'", d->paths[0]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dataset_shared.c: items that two datasets share (dataset.h). The checksum of an item's rows and how many they are tell: two different
-// ones among a million and ten thousand are alike once in some hundred sets.
+// dataset_shared.c: items that two datasets share (dataset.h). The checksum of an item's rows and
+// how many they are tell: two different ones among a million and ten thousand are alike once in
+// some hundred sets.
 #include <stdlib.h>
 
 #include "base/file.h"
@@ -22,7 +23,8 @@ static int by_number(const void *a, const void *b)
 
 static const shard_column *column_of(const dataset *d, const shard *s)
 {
-    return d->n_mels ? &s->file->mel : &s->info.columns[shard_find_column(&s->info, d->example->column)];
+    return d->n_mels ? &s->file->mel
+                     : &s->info.columns[shard_find_column(&s->info, d->example->column)];
 }
 
 // 0: not known, as of an item without rows.
@@ -40,7 +42,9 @@ static uint64_t mark_at(const dataset *d, const shard *s, int64_t i)
 
 static marks marks_of(const dataset *d)
 {
-    marks m = {base_checked(malloc(((size_t)d->items + 1) * sizeof *m.list), (size_t)d->items * sizeof *m.list), 0};
+    marks m = {base_checked(malloc(((size_t)d->items + 1) * sizeof *m.list),
+                            (size_t)d->items * sizeof *m.list),
+               0};
     for (size_t k = 0; k < d->n_shards; k++) {
         shard *s = shard_open(d->paths[k], NULL);
         for (int64_t i = 0; s && i < s->items && m.n < (size_t)d->items; i++)

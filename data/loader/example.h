@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// example.h: what a model is trained on, made from an item of a shard. A model names its example (models/model.h); one file in
-// data/examples/ is one example.
+// example.h: what a model is trained on, made from an item of a shard. A model names its example
+// (models/model.h); one file in data/examples/ is one example.
 //
 //     mel       frames of audio [B, T, bands] with the item's label: windows of an item
 //     tokens    performance events [B, T] and the ones after them: windows of the song
@@ -9,13 +9,15 @@
 //     groove    how the song sits on its beat: each song is one
 //     dynamics  the statistics of a phrase and its curve: each phrase is one
 //
-// An example is made of a column of the shard (data/shards/shard.h): of a stretch of `window` rows where `windows`, else of one row. What a
-// row of a batch shows lies in one or more pieces, each of one item; `fill` puts a piece where it belongs.
+// An example is made of a column of the shard (data/shards/shard.h): of a stretch of `window` rows
+// where `windows`, else of one row. What a row of a batch shows lies in one or more pieces, each of
+// one item; `fill` puts a piece where it belongs.
 //
-// Which stretches (data/loader/loader.h): in training windows begin at random, in evaluation they follow each other from the item's first
-// row on. Songs that share their emotion vector are one long stream in training, so that short ones fill windows together instead of
-// leaving them half empty; nothing is learnt across the seam between two of them, where the weight is 0 or, in a melody, a beginning is
-// shown.
+// Which stretches (data/loader/loader.h): in training windows begin at random, in evaluation they
+// follow each other from the item's first row on. Songs that share their emotion vector are one
+// long stream in training, so that short ones fill windows together instead of leaving them half
+// empty; nothing is learnt across the seam between two of them, where the weight is 0 or, in a
+// melody, a beginning is shown.
 #ifndef KMIDI_DATA_EXAMPLE_H
 #define KMIDI_DATA_EXAMPLE_H
 
@@ -30,12 +32,14 @@
 
 enum { EXAMPLE_EMOTION = 64 };
 
-// In the dimensions of a field: as many as the batch has rows, the window has places, the column has numbers a row.
+// In the dimensions of a field: as many as the batch has rows, the window has places, the column
+// has numbers a row.
 enum { EXAMPLE_ROWS = 0, EXAMPLE_WINDOW = -1, EXAMPLE_WIDTH = -2 };
 
 // A stretch of one item.
 typedef struct example_piece {
-    const void *rows;         // [n][width] from row `first` of the item on; of songs the whole item lies around it
+    // [n][width] from row `first` of the item on; of songs the whole item lies around it
+    const void *rows;
     int64_t first, n, of;     // rows [first, first + n) of the `of` that the item has
     int64_t at;               // their place in the window
     const float *emotion;     // [EXAMPLE_EMOTION]
@@ -64,17 +68,20 @@ typedef struct example {
 
 struct example_def {
     const char *name, *column;
-    bool windows;                   // of many rows; else of one
-    bool labelled;                  // the target is the item's label
-    int ahead;                      // rows behind a window that its last target is taken from
-    int64_t window;                 // data.window where it is not given; 0: the longest item
-    bool (*sound)(const void *row); // a row makes sense, whatever the file was; NULL: all that are finite and in range do
-    const batch_field *fields;      // ended by a name of NULL; data is NULL
-    // Puts the piece with its music changed in the place of `p`, of rows in `out` (example_scratch bytes); it may have fewer. NULL: nothing
-    // can be changed.
+    bool windows;   // of many rows; else of one
+    bool labelled;  // the target is the item's label
+    int ahead;      // rows behind a window that its last target is taken from
+    int64_t window; // data.window where it is not given; 0: the longest item
+    // a row makes sense, whatever the file was; NULL: all that are finite and in range do
+    bool (*sound)(const void *row);
+    const batch_field *fields; // ended by a name of NULL; data is NULL
+    // Puts the piece with its music changed in the place of `p`, of rows in `out` (example_scratch
+    // bytes); it may have fewer. NULL: nothing can be changed.
     void (*augment)(const example *x, const midi_draw *d, example_piece *p, void *out);
-    // Puts a piece into row `row` of the batch's fields, which is zero where `windows`. Returns what it adds to the row's weight.
-    double (*fill)(const example *x, const example_piece *p, const batch_field *fields, int64_t row);
+    // Puts a piece into row `row` of the batch's fields, which is zero where `windows`. Returns
+    // what it adds to the row's weight.
+    double (*fill)(const example *x, const example_piece *p, const batch_field *fields,
+                   int64_t row);
 };
 
 const example_def *example_find(const char *name); // NULL when there is none

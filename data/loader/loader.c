@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // loader.c: a ring of batches between one reader thread and the consumer (loader.h).
 //
-// The reader knows only (epoch, index) and writes into the next free slot; the consumer holds one slot at a time. A seek raises the
-// generation: what the reader has in hand then belongs to the past and is not handed out. A reader that sleeps because the ring is full is
-// woken when it is half empty: one at a time, small batches would cost a switch of threads each.
+// The reader knows only (epoch, index) and writes into the next free slot; the consumer holds one
+// slot at a time. A seek raises the
+// generation: what the reader has in hand then belongs to the past and is not handed out. A reader
+// that sleeps because the ring is full is woken when it is half empty: one at a time, small batches
+// would cost a switch of threads each.
 #include "data/loader/loader.h"
 
 #include <pthread.h>
@@ -31,9 +33,10 @@ struct loader {
     pthread_mutex_t lock;
     pthread_cond_t room, ready; // the reader waits for room, the consumer for a batch
     // under the lock
-    uint64_t epoch, index, generation;  // what the reader makes next
-    uint64_t produced, taken, released; // slots, since the last seek; released <= taken <= produced <= released + n_slots
-    bool started, quit, stuck;          // stuck: the reader met an error and waits for a seek
+    uint64_t epoch, index, generation; // what the reader makes next
+    // slots, since the last seek; released <= taken <= produced <= released + n_slots
+    uint64_t produced, taken, released;
+    bool started, quit, stuck; // stuck: the reader met an error and waits for a seek
     double waited;
 };
 
@@ -47,7 +50,8 @@ static void slot_open(slot *s, const loader_rows *r, arena *a)
         f->dim[0] = r->options.batch;
         for (int i = 1; i < f->rank; i++)
             f->dim[i] = example_dim(x, f->dim[i]);
-        f->data = arena_alloc(a, (size_t)(r->options.batch * example_elements(x, k)), sizeof(float));
+        f->data =
+            arena_alloc(a, (size_t)(r->options.batch * example_elements(x, k)), sizeof(float));
     }
     for (int i = 0; i < BATCH_PATHS; i++)
         s->path[i] = s->paths[i];
@@ -56,7 +60,8 @@ static void slot_open(slot *s, const loader_rows *r, arena *a)
 // Fills a slot with batch `index` of `epoch`; without the lock.
 static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
 {
-    uint64_t first = index * l->per_batch, left = l->units - first, n = left < l->per_batch ? left : l->per_batch;
+    uint64_t first = index * l->per_batch, left = l->units - first,
+             n = left < l->per_batch ? left : l->per_batch;
     s->b.epoch = epoch, s->b.index = index;
     s->b.items = (int64_t)n;
     if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths, e))
@@ -98,7 +103,8 @@ static bool check(const dataset *d, const loader_options *o, err *e)
     CHECK(o->batch > 0 && o->window > 0 && o->views >= 0 && o->eval_windows >= 0);
     CHECK((o->mean == NULL) == (o->deviation == NULL));
     if (o->balanced && d->label_count[d->n_labels] == d->items)
-        return err_set(e, ERR_VALUE, "balanced sampling needs labels, and no item of '%s' has one", d->paths[0]);
+        return err_set(e, ERR_VALUE, "balanced sampling needs labels, and no item of '%s' has one",
+                       d->paths[0]);
     return true;
 }
 
@@ -124,7 +130,9 @@ static bool start(loader *l, err *e)
     pthread_cond_init(&l->room, NULL);
     pthread_cond_init(&l->ready, NULL);
     l->thread_runs = pthread_create(&l->thread, NULL, reader, l) == 0;
-    return l->thread_runs || err_set(e, ERR_MEMORY, "the reader thread cannot be started: the system's limit of threads is reached");
+    return l->thread_runs ||
+           err_set(e, ERR_MEMORY,
+                   "the reader thread cannot be started: the system's limit of threads is reached");
 }
 
 loader *loader_open(const dataset *d, const loader_options *o, err *e)
@@ -138,7 +146,9 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e)
     l->units = ok ? epoch_units(&l->rows) : 0;
     l->batches = (l->units + l->per_batch - 1) / l->per_batch;
     if (ok && l->batches == 0)
-        ok = err_set(e, ERR_VALUE, "'%s' and what belongs to it have %llu items, fewer than one batch of %llu; use a smaller batch",
+        ok = err_set(e, ERR_VALUE,
+                     "'%s' and what belongs to it have %llu items, fewer than one batch of %llu; "
+                     "use a smaller batch",
                      d->paths[0], (unsigned long long)l->rows.order.units,
                      (unsigned long long)(own->whole ? (uint64_t)own->whole : l->per_batch));
     if (ok) {
@@ -226,5 +236,7 @@ double loader_waited(const loader *l)
 uint64_t loader_bytes(const dataset *d, const loader_options *o)
 {
     example x = loader_rows_example(d, o);
-    return (uint64_t)(loader_rows_ahead(&x, o) + 1) * ((uint64_t)o->batch * example_bytes(&x) + sizeof(slot)) + loader_rows_bytes(d, o);
+    return (uint64_t)(loader_rows_ahead(&x, o) + 1) *
+               ((uint64_t)o->batch * example_bytes(&x) + sizeof(slot)) +
+           loader_rows_bytes(d, o);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader.h: batches of examples (data/loader/example.h) from a dataset, kept ready by one reader thread.
+// loader.h: batches of examples (data/loader/example.h) from a dataset, kept ready by one reader
+// thread.
 //
-// Which examples batch `index` of epoch `epoch` holds, how they are cropped, masked and augmented, is a function of (seed, epoch, index)
-// alone: rng_permute instead of a table. To resume is to begin at another position, in constant time, whatever was read before.
+// Which examples batch `index` of epoch `epoch` holds, how they are cropped, masked and augmented,
+// is a function of (seed, epoch, index)
+// alone: rng_permute instead of a table. To resume is to begin at another position, in constant
+// time, whatever was read before.
 //
 //     loader_options o = {.batch = 16, .window = 150, .crop = LOADER_RANDOM, .shuffle = true, .seed = 7, .mean = mean,
 //                         .deviation = deviation};
@@ -14,11 +17,13 @@
 //     o = (loader_options){.batch = 64, .window = 150, .crop = LOADER_CENTER};       // evaluation: in order, every example once
 //     for (uint64_t i = 0; i < loader_batches(l); i++) b = loader_next(l, e);
 //
-// The fields of a batch are those of the dataset's example, in its order, with B = options.batch rows; padding rows are zero.
+// The fields of a batch are those of the dataset's example, in its order, with B = options.batch
+// rows; padding rows are zero.
 //
-// Audio stays on disk: an item is an example, cut to the window as `crop` says. Songs are held in memory, in pools of at most LOADER_POOL
-// bytes whatever the dataset has; an item has as many examples as windows fit, or rows of its column. LOADER_RANDOM: the windows of songs
-// begin at random, else they follow each other.
+// Audio stays on disk: an item is an example, cut to the window as `crop` says. Songs are held in
+// memory, in pools of at most LOADER_POOL bytes whatever the dataset has; an item has as many
+// examples as windows fit, or rows of its column. LOADER_RANDOM: the windows of songs begin at
+// random, else they follow each other.
 //
 // After loader_open nothing is allocated but what HDF5 does inside and when the next pool is read.
 #ifndef KMIDI_DATA_LOADER_H
@@ -32,8 +37,8 @@
 #include "data/loader/batch.h"
 #include "data/loader/dataset.h"
 
-// Shards of audio open at a time; bytes of songs in memory at a time. A larger set is shuffled in pools: the order of the shards by epoch,
-// then the examples within a pool.
+// Shards of audio open at a time; bytes of songs in memory at a time. A larger set is shuffled in
+// pools: the order of the shards by epoch, then the examples within a pool.
 enum { LOADER_SHARDS = 32, LOADER_POOL = 128 << 20 };
 
 typedef enum loader_crop {
@@ -44,33 +49,45 @@ typedef enum loader_crop {
 } loader_crop;
 
 typedef struct loader_options {
-    int64_t batch;    // rows
-    int64_t window;   // frames, tokens, notes of a row; ignored where an example is one row of its column
+    int64_t batch; // rows
+    // frames, tokens, notes of a row; ignored where an example is one row of its column
+    int64_t window;
     loader_crop crop; // where an item is longer than the window
-    bool hear; // evaluation of audio: the windows of an item as loader_windows says, each a row, whose weights add up to the item's; an
-               // epoch's examples are windows then
+    // evaluation of audio: the windows of an item as loader_windows says, each a row, whose weights
+    // add up to the item's; an epoch's examples are windows then
+    bool hear;
     int views; // with `hear`
-    int64_t eval_windows; // without LOADER_RANDOM: so many windows of each song at most, its first; 0: all
+    // without LOADER_RANDOM: so many windows of each song at most, its first; 0: all
+    int64_t eval_windows;
     bool shuffle;
-    bool balanced; // audio: every label equally often; an epoch still has as many items as the set has labelled ones. Items without a label
-                   // are left out.
-    bool drop_last; // the last short batch of an epoch is left out (else padded with rows of weight 0)
-    int64_t whole;  // drop_last: an epoch is a multiple of so many items instead; 0: of a batch
+    // audio: every label equally often; an epoch still has as many items as the set has labelled
+    // ones. Items without a label are left out.
+    bool balanced;
+    // the last short batch of an epoch is left out (else padded with rows of weight 0)
+    bool drop_last;
+    int64_t whole; // drop_last: an epoch is a multiple of so many items instead; 0: of a batch
     uint64_t seed;
-    int freq_masks, freq_width, time_masks, time_width; // SpecAugment: how many, each up to so wide, set to the mean
-    augment_mel mel;                                    // its octaves [n_mels], copied; all zeros: not
-    augment_midi midi;                                  // of songs: how the music is changed; all zeros: not
-    const float *mean, *deviation;                      // [n_mels], copied; NULL: as it is
-    const char *const *labels; // [n_labels] the model's label names, which "target" counts by (dataset_expect says whether they
+    // SpecAugment: how many, each up to so wide, set to the mean
+    int freq_masks, freq_width, time_masks, time_width;
+    // its octaves [n_mels], copied; all zeros: not
+    augment_mel mel;
+    // of songs: how the music is changed; all zeros: not
+    augment_midi midi;
+    const float *mean, *deviation; // [n_mels], copied; NULL: as it is
+    // [n_labels] the model's label names, which "target" counts by (dataset_expect says whether
+    // they
+    const char *const *labels;
     size_t n_labels;           // hold all that occur); NULL: the dataset's own
     const float *class_weight; // [n_labels], copied; NULL: 1
-    int ahead;                 // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
-    int64_t pool;              // bytes of songs in memory; 0: LOADER_POOL
+    // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
+    int ahead;
+    int64_t pool; // bytes of songs in memory; 0: LOADER_POOL
 } loader_options;
 
 typedef struct loader loader;
 
-// `d` must outlive the loader. ERR_VALUE: a set with fewer items than one batch with drop_last; balanced without labels.
+// `d` must outlive the loader. ERR_VALUE: a set with fewer items than one batch with drop_last;
+// balanced without labels.
 loader *loader_open(const dataset *d, const loader_options *o, err *e) MUST_CHECK;
 void loader_close(loader *l); // accepts NULL
 
@@ -78,22 +95,25 @@ void loader_close(loader *l); // accepts NULL
 bool loader_count(const dataset *d, const loader_options *o, int64_t *items, err *e) MUST_CHECK;
 uint64_t loader_batches(const loader *l); // of an epoch
 uint64_t loader_items(const loader *l);   // examples of an epoch, each once (balanced: drawn)
-// Continue with batch `index` (< loader_batches) of `epoch`. Batches that were read ahead are dropped.
+// Continue with batch `index` (< loader_batches) of `epoch`. Batches that were read ahead are
+// dropped.
 void loader_seek(loader *l, uint64_t epoch, uint64_t index);
-// The next batch; valid until the next call. Behind an epoch's last comes the first of the next. NULL: error, with the shard's name.
+// The next batch; valid until the next call. Behind an epoch's last comes the first of the next.
+// NULL: error, with the shard's name.
 const batch *loader_next(loader *l, err *e) MUST_CHECK;
 double loader_waited(const loader *l); // seconds that loader_next has waited for the reader so far
 
 // ---- The same for one item in memory (predict): bit for bit what a loader puts into a row.
-// How a model hears an item: an item of up to a window is one; of up to 2 * views windows, `views`; a longer one, and every one where views
-// is 0, as many as cover it.
+// How a model hears an item: an item of up to a window is one; of up to 2 * views windows, `views`;
+// a longer one, and every one where views is 0, as many as cover it.
 int64_t loader_windows(int views, int64_t frames, int64_t window);
-// Where window `view` of `views` begins: they are spread evenly, from the first frame to the last; one alone stands as `crop` says. Not for
-// LOADER_RANDOM.
+// Where window `view` of `views` begins: they are spread evenly, from the first frame to the last;
+// one alone stands as `crop` says. Not for LOADER_RANDOM.
 int64_t loader_begin(loader_crop crop, int64_t view, int64_t views, int64_t frames, int64_t window);
-// One row [window, n_mels] from `item` [frames, n_mels]: cut at `begin`, standardised, zeros before a shorter one.
-void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels, const float *mean, const float *deviation,
-                float *row);
+// One row [window, n_mels] from `item` [frames, n_mels]: cut at `begin`, standardised, zeros before
+// a shorter one.
+void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels,
+                const float *mean, const float *deviation, float *row);
 
 // Bytes that a loader of these options holds (its ring, and open shards or a pool), for the budget.
 uint64_t loader_bytes(const dataset *d, const loader_options *o);

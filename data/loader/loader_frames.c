@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WHOLE_WINDOWS = 4 }; // longer items than so many windows are read in part, unverified: reading all of them would cost too much
-enum { ITEM_BYTES = 500, OPEN_BYTES = 3 << 20 }; // of an open shard: its tables per item; HDF5's caches and the file
+// longer items than so many windows are read in part, unverified: reading all of them would cost
+// too much
+enum { WHOLE_WINDOWS = 4 };
+// of an open shard: its tables per item; HDF5's caches and the file
+enum { ITEM_BYTES = 500, OPEN_BYTES = 3 << 20 };
 
 // ---- Shards held open
 
@@ -30,7 +33,8 @@ static void count_windows(loader_open_shard *o, int views, int64_t window)
     o->windows = base_checked(malloc((size_t)(s->items + 1) * sizeof *o->windows), 0);
     o->windows[0] = 0;
     for (int64_t i = 0; i < s->items; i++)
-        o->windows[i + 1] = o->windows[i] + loader_windows(views, s->offsets[i + 1] - s->offsets[i], window);
+        o->windows[i + 1] =
+            o->windows[i] + loader_windows(views, s->offsets[i + 1] - s->offsets[i], window);
 }
 
 static void close_slot(loader_open_shard *o)
@@ -46,9 +50,12 @@ static void close_slot(loader_open_shard *o)
 static bool unchanged(const loader_frames *f, const shard *s, size_t index, err *e)
 {
     const dataset *d = f->d;
-    bool same = s->items == d->first[index + 1] - d->first[index] && s->info.n_mels == d->n_mels && s->info.n_labels == d->n_labels &&
-                memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1), (d->n_labels + 1) * sizeof *s->label_count) == 0;
-    return same || err_set(e, ERR_DAMAGED, "'%s' was changed while it was in use; start again", s->path);
+    bool same = s->items == d->first[index + 1] - d->first[index] && s->info.n_mels == d->n_mels &&
+                s->info.n_labels == d->n_labels &&
+                memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1),
+                       (d->n_labels + 1) * sizeof *s->label_count) == 0;
+    return same ||
+           err_set(e, ERR_DAMAGED, "'%s' was changed while it was in use; start again", s->path);
 }
 
 static loader_open_shard *get_shard(loader_frames *f, size_t index, err *e)
@@ -81,8 +88,8 @@ static loader_open_shard *get_shard(loader_frames *f, size_t index, err *e)
 
 // ---- Opening
 
-// Which index of the model's label names each of ours has; -1 where the model does not know it (dataset_expect has seen that it does not
-// occur).
+// Which index of the model's label names each of ours has; -1 where the model does not know it
+// (dataset_expect has seen that it does not occur).
 static bool map_labels(loader_frames *f, arena *a, err *e)
 {
     const dataset *d = f->d;
@@ -94,7 +101,8 @@ static bool map_labels(loader_frames *f, arena *a, err *e)
             if (!strcmp(o->labels[k], d->labels[i]))
                 f->target[i] = (int32_t)k;
         if (f->target[i] < 0 && d->label_count[i])
-            return err_set(e, ERR_MISMATCH, "label '%s' of '%s' is not known to the model", d->labels[i], d->paths[0]);
+            return err_set(e, ERR_MISMATCH, "label '%s' of '%s' is not known to the model",
+                           d->labels[i], d->paths[0]);
     }
     return true;
 }
@@ -105,11 +113,14 @@ static int64_t whole_most(const dataset *d, int64_t window)
     return most < d->longest ? most : d->longest;
 }
 
-bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options *options, const example *x, arena *a, err *e)
+bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options *options,
+                        const example *x, arena *a, err *e)
 {
-    *f = (loader_frames){.d = d, .options = options, .example = x, .crop = rng_stream(options->seed, "crop", 0)};
+    *f = (loader_frames){
+        .d = d, .options = options, .example = x, .crop = rng_stream(options->seed, "crop", 0)};
     f->most = whole_most(d, x->window);
-    f->whole = NEW(a, float, (size_t)(f->most > x->window ? f->most : x->window) * (size_t)d->n_mels);
+    f->whole =
+        NEW(a, float, (size_t)(f->most > x->window ? f->most : x->window) * (size_t)d->n_mels);
     if (!map_labels(f, a, e))
         return false;
     for (size_t k = 0; k < d->n_shards && k < LOADER_SHARDS; k++)
@@ -142,15 +153,18 @@ bool loader_frames_counts(loader_frames *f, int64_t *counts, err *e)
 
 uint64_t loader_frames_bytes(const dataset *d, int64_t window)
 {
-    uint64_t open = d->n_shards < LOADER_SHARDS ? d->n_shards : LOADER_SHARDS, per_shard = (uint64_t)d->items / d->n_shards;
+    uint64_t open = d->n_shards < LOADER_SHARDS ? d->n_shards : LOADER_SHARDS,
+             per_shard = (uint64_t)d->items / d->n_shards;
     int64_t whole = whole_most(d, window) > window ? whole_most(d, window) : window;
-    return open * (OPEN_BYTES + per_shard * ITEM_BYTES) + (uint64_t)whole * (uint64_t)d->n_mels * sizeof(float);
+    return open * (OPEN_BYTES + per_shard * ITEM_BYTES) +
+           (uint64_t)whole * (uint64_t)d->n_mels * sizeof(float);
 }
 
 // ---- Rows
 
 // Frames [begin, begin + n) of item i; NULL on failure.
-static const float *read_part(loader_frames *f, shard *s, int64_t i, int64_t begin, int64_t n, err *e)
+static const float *read_part(loader_frames *f, shard *s, int64_t i, int64_t begin, int64_t n,
+                              err *e)
 {
     int64_t frames = s->offsets[i + 1] - s->offsets[i];
     if (frames > f->most)
@@ -172,8 +186,10 @@ static int64_t item_of(const loader_open_shard *o, int64_t rank)
     return lo;
 }
 
-// Where the piece begins in its item, which it does not fill; with `hear` it is window `rank` of the shard.
-static void choose_part(loader_frames *f, const loader_open_shard *os, int64_t i, int64_t rank, example_piece *p)
+// Where the piece begins in its item, which it does not fill; with `hear` it is window `rank` of
+// the shard.
+static void choose_part(loader_frames *f, const loader_open_shard *os, int64_t i, int64_t rank,
+                        example_piece *p)
 {
     const loader_options *o = f->options;
     int64_t window = f->example->window, k = 0, count = 1;
@@ -182,21 +198,30 @@ static void choose_part(loader_frames *f, const loader_open_shard *os, int64_t i
     p->windows = count;
     p->more = count - 1 - k;
     if (p->of > p->n)
-        p->first = o->crop == LOADER_RANDOM ? rng_below(f->crop, p->epoch, (uint32_t)p->position, (uint32_t)(p->of - p->n) + 1)
+        p->first = o->crop == LOADER_RANDOM ? rng_below(f->crop, p->epoch, (uint32_t)p->position,
+                                                        (uint32_t)(p->of - p->n) + 1)
                                             : loader_begin(o->crop, k, count, p->of, window);
 }
 
-bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, const batch_field *fields, int64_t row,
-                        double *weight, const char **path, err *e)
+bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position,
+                        const batch_field *fields, int64_t row, double *weight, const char **path,
+                        err *e)
 {
     const loader_options *o = f->options;
     loader_open_shard *os = get_shard(f, place.shard, e);
     if (!os)
         return false;
     const shard *s = os->s;
-    int64_t i = o->hear ? item_of(os, place.rank) : place.label < 0 ? place.rank : os->by_label[os->first[place.label] + place.rank];
-    int64_t window = f->example->window, frames = s->offsets[i + 1] - s->offsets[i], n = frames < window ? frames : window;
-    example_piece p = {.n = n, .of = frames, .emotion = s->emotion + i * SHARD_EMOTION, .epoch = epoch, .position = position};
+    int64_t i = o->hear           ? item_of(os, place.rank)
+                : place.label < 0 ? place.rank
+                                  : os->by_label[os->first[place.label] + place.rank];
+    int64_t window = f->example->window, frames = s->offsets[i + 1] - s->offsets[i],
+            n = frames < window ? frames : window;
+    example_piece p = {.n = n,
+                       .of = frames,
+                       .emotion = s->emotion + i * SHARD_EMOTION,
+                       .epoch = epoch,
+                       .position = position};
     choose_part(f, os, i, place.rank, &p);
     p.rows = read_part(f, os->s, i, p.first, n, e);
     if (!p.rows)

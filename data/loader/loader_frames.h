@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader_frames.h: stretches of items out of shards of audio, which stay on disk. Belongs to the reader thread.
+// loader_frames.h: stretches of items out of shards of audio, which stay on disk. Belongs to the
+// reader thread.
 //
-// Every item of up to four windows is verified by its checksum each time it is read; of longer ones only the part that is needed is read
-// (kmidi verify checks all).
+// Every item of up to four windows is verified by its checksum each time it is read; of longer ones
+// only the part that is needed is read (kmidi verify checks all).
 #ifndef KMIDI_DATA_LOADER_FRAMES_H
 #define KMIDI_DATA_LOADER_FRAMES_H
 
@@ -10,7 +11,8 @@
 #include "data/loader/loader_order.h"
 #include "data/shards/shard.h"
 
-// A shard held open. by_label lists its items label by label, in order within each: what "the rank-th item with that label" looks up.
+// A shard held open. by_label lists its items label by label, in order within each: what "the
+// rank-th item with that label" looks up.
 typedef struct loader_open_shard {
     shard *s;
     size_t index;      // in the dataset
@@ -28,18 +30,23 @@ typedef struct loader_frames {
     uint64_t clock;
     int32_t *target; // [n_labels] of the dataset -> index in the model's labels
     rng crop;
-    int64_t most; // items of up to so many frames are read whole, so that their checksum is verified, and then cut
+    // items of up to so many frames are read whole, so that their checksum is verified, and then
+    // cut
+    int64_t most;
     float *whole; // [most, n_mels]
 } loader_frames;
 
 // `options` and `x` stay the caller's, memory is of `a`. On failure f is still to be closed.
-bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options *options, const example *x, arena *a, err *e) MUST_CHECK;
+bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options *options,
+                        const example *x, arena *a, err *e) MUST_CHECK;
 void loader_frames_close(loader_frames *f);
 // Examples of each shard: items that count, or their windows.
 bool loader_frames_counts(loader_frames *f, int64_t *counts, err *e) MUST_CHECK;
-// Row `row` of `fields`: the item, or window, at `place`. *weight grows by the row's, *path is until the next call.
-bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position, const batch_field *fields, int64_t row,
-                        double *weight, const char **path, err *e) MUST_CHECK;
+// Row `row` of `fields`: the item, or window, at `place`. *weight grows by the row's, *path is
+// until the next call.
+bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position,
+                        const batch_field *fields, int64_t row, double *weight, const char **path,
+                        err *e) MUST_CHECK;
 uint64_t loader_frames_bytes(const dataset *d, int64_t window);
 
 #endif

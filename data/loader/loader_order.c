@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader_order.c: the order of an epoch as a function (loader_order.h). Tables are per shard, made anew when epoch or pool change.
+// loader_order.c: the order of an epoch as a function (loader_order.h). Tables are per shard, made
+// anew when epoch or pool change.
 #include "data/loader/loader_order.h"
 
 static bool fits(const loader_order *o, size_t shards, int64_t bytes)
@@ -15,11 +16,15 @@ static bool is_one(const loader_order *o)
     return fits(o, o->d->n_shards, all);
 }
 
-void loader_order_open(loader_order *o, const dataset *d, const loader_options *options, const int64_t *counts, const int64_t *bytes,
-                       arena *a)
+void loader_order_open(loader_order *o, const dataset *d, const loader_options *options,
+                       const int64_t *counts, const int64_t *bytes, arena *a)
 {
-    *o = (loader_order){
-        .d = d, .shuffle = options->shuffle, .balanced = options->balanced, .seed = options->seed, .counts = counts, .bytes = bytes};
+    *o = (loader_order){.d = d,
+                        .shuffle = options->shuffle,
+                        .balanced = options->balanced,
+                        .seed = options->seed,
+                        .counts = counts,
+                        .bytes = bytes};
     o->most = options->pool > 0 ? options->pool : LOADER_POOL;
     o->one = is_one(o);
     o->stride = (bytes || d->n_shards < LOADER_SHARDS ? d->n_shards : LOADER_SHARDS) + 1;
@@ -76,7 +81,9 @@ static void begin_pool(loader_order *o, size_t pool)
         int64_t *below = o->below + c * o->stride;
         below[0] = 0;
         for (size_t k = 0; k < n; k++)
-            below[k + 1] = below[k] + (o->balanced ? d->label_counts[shards[k] * (d->n_labels + 1) + c] : o->counts[shards[k]]);
+            below[k + 1] =
+                below[k] + (o->balanced ? d->label_counts[shards[k] * (d->n_labels + 1) + c]
+                                        : o->counts[shards[k]]);
         if (below[n] > 0)
             o->present[o->n_present++] = (int32_t)c;
     }
@@ -102,12 +109,16 @@ static loader_place draw_balanced(const loader_order *o, uint64_t q)
 {
     uint64_t labels = (uint64_t)o->n_present, turn = q / labels;
     rng turns = rng_stream(o->seed, "turns", (uint32_t)o->pool);
-    uint64_t slot = o->shuffle ? rng_permute(turns, o->epoch << 32 | (turn & 0xffffffff), q % labels, labels) : q % labels;
+    uint64_t slot =
+        o->shuffle ? rng_permute(turns, o->epoch << 32 | (turn & 0xffffffff), q % labels, labels)
+                   : q % labels;
     int32_t c = o->present[slot];
     size_t shards = o->pool_shard[o->pool + 1] - o->pool_shard[o->pool];
     uint64_t n = (uint64_t)o->below[(size_t)c * o->stride + shards], pass = turn / n, at = turn % n;
     rng r = rng_stream(o->seed, "balanced", (uint32_t)(o->pool * 4096 + (size_t)c));
-    return locate(o, c, (int64_t)(o->shuffle ? rng_permute(r, o->epoch << 32 | (pass & 0xffffffff), at, n) : at));
+    return locate(
+        o, c,
+        (int64_t)(o->shuffle ? rng_permute(r, o->epoch << 32 | (pass & 0xffffffff), at, n) : at));
 }
 
 loader_place loader_order_at(loader_order *o, uint64_t epoch, uint64_t position)

@@ -7,7 +7,8 @@
 //     balanced      positions take the pool's labels in turn, each turn in another order; the k-th draw of a label is the k-th of a
 //                   permutation of its items, and of another permutation each time they are used up
 //
-// A pool is at most LOADER_SHARDS shards of frames, or shards of songs of together at most LOADER_POOL bytes (one shard may have more).
+// A pool is at most LOADER_SHARDS shards of frames, or shards of songs of together at most
+// LOADER_POOL bytes (one shard may have more).
 #ifndef KMIDI_DATA_LOADER_ORDER_H
 #define KMIDI_DATA_LOADER_ORDER_H
 
@@ -34,8 +35,9 @@ typedef struct loader_order {
     size_t *pool_shard;    // [pools + 1] the pool's first of `shards`
     uint64_t *pool_first;  // [pools + 1] positions
     size_t stride;         // of a column of `below`
-    int64_t *below;        // [columns][stride] of the current pool: examples (with label c) before its shard k
-    int32_t *present;      // [n_present] labels that the current pool holds
+    // [columns][stride] of the current pool: examples (with label c) before its shard k
+    int64_t *below;
+    int32_t *present; // [n_present] labels that the current pool holds
     int n_present;
     uint64_t epoch; // that the tables are of; UINT64_MAX: of none
     size_t pool;    // SIZE_MAX: none
@@ -43,9 +45,11 @@ typedef struct loader_order {
 } loader_order;
 
 // `counts` and `bytes` stay the caller's.
-void loader_order_open(loader_order *o, const dataset *d, const loader_options *options, const int64_t *counts, const int64_t *bytes,
-                       arena *a);
-loader_place loader_order_at(loader_order *o, uint64_t epoch, uint64_t position); // position < units
-const size_t *loader_order_pool(const loader_order *o, size_t *n);                // shards of the pool of the last place
+void loader_order_open(loader_order *o, const dataset *d, const loader_options *options,
+                       const int64_t *counts, const int64_t *bytes, arena *a);
+// position < units
+loader_place loader_order_at(loader_order *o, uint64_t epoch, uint64_t position);
+// shards of the pool of the last place
+const size_t *loader_order_pool(const loader_order *o, size_t *n);
 
 #endif

@@ -43,7 +43,9 @@ int loader_rows_ahead(const example *x, const loader_options *o)
     uint64_t fit = LOADER_AHEAD_BYTES / ((uint64_t)o->batch * example_bytes(x) + 1);
     if (o->ahead > 0)
         return o->ahead;
-    return fit < LOADER_AHEAD ? LOADER_AHEAD : fit > LOADER_AHEAD_MOST ? LOADER_AHEAD_MOST : (int)fit;
+    return fit < LOADER_AHEAD        ? LOADER_AHEAD
+           : fit > LOADER_AHEAD_MOST ? LOADER_AHEAD_MOST
+                                     : (int)fit;
 }
 
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e)
@@ -64,8 +66,9 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     r->example.freq = streams(a, o->seed, "freq_mask", o->freq_masks);
     r->example.louder = rng_stream(o->seed, "mel_louder", 0);
     r->example.time = streams(a, o->seed, "time_mask", o->time_masks);
-    if (of_songs(d) ? !loader_songs_open(&r->songs, d, &r->options, &r->example, a, counts, bytes, e)
-                    : !loader_frames_open(&r->frames, d, &r->options, &r->example, a, e))
+    if (of_songs(d)
+            ? !loader_songs_open(&r->songs, d, &r->options, &r->example, a, counts, bytes, e)
+            : !loader_frames_open(&r->frames, d, &r->options, &r->example, a, e))
         return false;
     if (!of_songs(d) && !loader_frames_counts(&r->frames, counts, e))
         return false;
@@ -95,16 +98,18 @@ static void copy_path(char *out, const char *path)
         snprintf(out, LOADER_PATH, "...%s", path + n - (LOADER_PATH - 4));
 }
 
-bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n, const batch_field *fields, double *weight,
-                      char (*paths)[LOADER_PATH], err *e)
+bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n,
+                      const batch_field *fields, double *weight, char (*paths)[LOADER_PATH], err *e)
 {
     int64_t row = 0;
     *weight = 0;
     for (uint64_t position = first; position < first + n; position++) {
         loader_place place = loader_order_at(&r->order, epoch, position);
         const char *path = "";
-        if (of_songs(r->d) ? !loader_songs_make(&r->songs, &r->order, place, epoch, position, fields, row, weight, &path, e)
-                           : !loader_frames_make(&r->frames, place, epoch, position, fields, row, weight, &path, e))
+        if (of_songs(r->d) ? !loader_songs_make(&r->songs, &r->order, place, epoch, position,
+                                                fields, row, weight, &path, e)
+                           : !loader_frames_make(&r->frames, place, epoch, position, fields, row,
+                                                 weight, &path, e))
             return false;
         if (row < BATCH_PATHS)
             copy_path(paths[row], path);
@@ -132,15 +137,16 @@ int64_t loader_begin(loader_crop crop, int64_t view, int64_t views, int64_t fram
     return crop == LOADER_FIRST ? 0 : crop == LOADER_CENTER ? spare / 2 : spare;
 }
 
-static void standardise(float *x, int64_t frames, int n_mels, const float *mean, const float *deviation)
+static void standardise(float *x, int64_t frames, int n_mels, const float *mean,
+                        const float *deviation)
 {
     for (int64_t t = 0; mean && t < frames; t++)
         for (int b = 0; b < n_mels; b++)
             x[t * n_mels + b] = (x[t * n_mels + b] - mean[b]) / deviation[b];
 }
 
-void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels, const float *mean, const float *deviation,
-                float *row)
+void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels,
+                const float *mean, const float *deviation, float *row)
 {
     int64_t n = frames < window ? frames : window;
     float *x = row + (window - n) * n_mels;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader_rows.h: rows of a batch from their positions in the epoch, by whichever store holds the column. Belongs to the reader thread.
+// loader_rows.h: rows of a batch from their positions in the epoch, by whichever store holds the
+// column. Belongs to the reader thread.
 #ifndef KMIDI_DATA_LOADER_ROWS_H
 #define KMIDI_DATA_LOADER_ROWS_H
 
@@ -21,12 +22,14 @@ typedef struct loader_rows {
 // On failure r is still to be closed.
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e) MUST_CHECK;
 void loader_rows_close(loader_rows *r);
-// The rows at positions [first, first + n) of the epoch, into fields from row 0 on. *weight: their sum. paths: of
-// the first BATCH_PATHS rows, the end of a longer one.
-bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n, const batch_field *fields, double *weight,
-                      char (*paths)[LOADER_PATH], err *e) MUST_CHECK;
+// The rows at positions [first, first + n) of the epoch, into fields from row 0 on. *weight: their
+// sum. paths: of the first BATCH_PATHS rows, the end of a longer one.
+bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n,
+                      const batch_field *fields, double *weight, char (*paths)[LOADER_PATH],
+                      err *e) MUST_CHECK;
 example loader_rows_example(const dataset *d, const loader_options *o); // without random streams
-int loader_rows_ahead(const example *x, const loader_options *o);       // as asked, or by the size of a batch
+// as asked, or by the size of a batch
+int loader_rows_ahead(const example *x, const loader_options *o);
 uint64_t loader_rows_bytes(const dataset *d, const loader_options *o);
 
 #endif

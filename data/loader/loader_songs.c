@@ -8,7 +8,8 @@
 #include "base/digest.h"
 #include "base/order.h"
 
-// Beside the column, of each item: emotion, offsets, the four tables, path. And while a shard is read, the shard's own tables.
+// Beside the column, of each item: emotion, offsets, the four tables, path. And while a shard is
+// read, the shard's own tables.
 enum { ITEM_BYTES = SHARD_EMOTION * 4 + 5 * 8 + 160, OPEN_BYTES = 3 << 20, OPEN_ITEM_BYTES = 1000 };
 
 static size_t row_bytes(const shard_column *c)
@@ -31,7 +32,8 @@ static void order_members(loader_songs_shard *x, bool join, arena *a)
     arena scratch = {.name = "order"};
     order_item *order = NEW(&scratch, order_item, 2 * (size_t)x->items + 1);
     for (int64_t i = 0; i < x->items; i++)
-        order[i] = (order_item){crc32c(x->emotion + i * SHARD_EMOTION, SHARD_EMOTION * sizeof(float)), (uint32_t)i};
+        order[i] = (order_item){
+            crc32c(x->emotion + i * SHARD_EMOTION, SHARD_EMOTION * sizeof(float)), (uint32_t)i};
     order_items(order, order + x->items, (size_t)x->items);
     for (int64_t i = 0; i < x->items; i++)
         member[i] = (int32_t)order[i].index;
@@ -40,14 +42,16 @@ static void order_members(loader_songs_shard *x, bool join, arena *a)
 
 static bool same_emotion(const loader_songs_shard *x, int64_t m, int64_t n)
 {
-    const float *a = x->emotion + x->member[m] * SHARD_EMOTION, *b = x->emotion + x->member[n] * SHARD_EMOTION;
+    const float *a = x->emotion + x->member[m] * SHARD_EMOTION,
+                *b = x->emotion + x->member[n] * SHARD_EMOTION;
     return memcmp(a, b, SHARD_EMOTION * sizeof *a) == 0;
 }
 
 // Windows of a stream of `rows` rows.
 static int64_t windows(const loader_songs *l, int64_t rows)
 {
-    int64_t shown = rows - l->example->def->ahead, window = l->example->window, n = shown > 0 ? (shown + window - 1) / window : 0;
+    int64_t shown = rows - l->example->def->ahead, window = l->example->window,
+            n = shown > 0 ? (shown + window - 1) / window : 0;
     return l->eval_windows && !l->random && n > l->eval_windows ? l->eval_windows : n;
 }
 
@@ -77,12 +81,15 @@ static const void *keep(arena *a, const void *p, size_t bytes)
     return p ? memcpy(arena_alloc(a, bytes + 1, 1), p, bytes) : NULL;
 }
 
-static bool check_rows(const loader_songs *l, const shard *s, const shard_column *c, const char *rows, err *e)
+static bool check_rows(const loader_songs *l, const shard *s, const shard_column *c,
+                       const char *rows, err *e)
 {
     bool (*sound)(const void *row) = l->example->def->sound;
     for (int64_t k = 0; sound && k < c->rows; k++)
         if (!sound(rows + (size_t)k * row_bytes(c)))
-            return err_set(e, ERR_DAMAGED, "'%s': row %" PRId64 " of '%s' makes no sense; remove the file and run kmidi prepare again",
+            return err_set(e, ERR_DAMAGED,
+                           "'%s': row %" PRId64
+                           " of '%s' makes no sense; remove the file and run kmidi prepare again",
                            s->path, k, c->name);
     return true;
 }
@@ -107,13 +114,17 @@ static bool unchanged(const loader_songs *l, const shard *s, size_t index, err *
 {
     const dataset *d = l->d;
     int column = shard_find_column(&s->info, d->column.name);
-    bool same = s->items == d->first[index + 1] - d->first[index] && column >= 0 && s->info.columns[column].rows == d->rows[index] &&
-                s->info.columns[column].width == d->column.width && s->info.columns[column].u16 == d->column.u16;
-    return same || err_set(e, ERR_DAMAGED, "'%s' was changed while it was in use; start again", s->path);
+    bool same = s->items == d->first[index + 1] - d->first[index] && column >= 0 &&
+                s->info.columns[column].rows == d->rows[index] &&
+                s->info.columns[column].width == d->column.width &&
+                s->info.columns[column].u16 == d->column.u16;
+    return same ||
+           err_set(e, ERR_DAMAGED, "'%s' was changed while it was in use; start again", s->path);
 }
 
 // Tables of shard `index` and, where `rows`, its column. *units: how many examples it has.
-static bool take_shard(const loader_songs *l, size_t index, bool rows, loader_songs_shard *x, arena *a, int64_t *units, err *e)
+static bool take_shard(const loader_songs *l, size_t index, bool rows, loader_songs_shard *x,
+                       arena *a, int64_t *units, err *e)
 {
     shard *s = shard_open(l->d->paths[index], e);
     bool ok = s && unchanged(l, s, index, e);
@@ -148,11 +159,12 @@ static bool load_pool(loader_songs *l, const loader_order *order, err *e)
 
 static int64_t bytes_of(const dataset *d, size_t k)
 {
-    return d->rows[k] * (int64_t)row_bytes(&d->column) + (d->first[k + 1] - d->first[k]) * ITEM_BYTES;
+    return d->rows[k] * (int64_t)row_bytes(&d->column) +
+           (d->first[k + 1] - d->first[k]) * ITEM_BYTES;
 }
 
-bool loader_songs_open(loader_songs *l, const dataset *d, const loader_options *options, const example *x, arena *a, int64_t *counts,
-                       int64_t *bytes, err *e)
+bool loader_songs_open(loader_songs *l, const dataset *d, const loader_options *options,
+                       const example *x, arena *a, int64_t *counts, int64_t *bytes, err *e)
 {
     *l = (loader_songs){.d = d,
                         .example = x,
@@ -216,7 +228,8 @@ static const void *row_at(const loader_songs *l, const loader_songs_shard *x, in
     return (const char *)x->column + (size_t)row * row_bytes(&l->d->column);
 }
 
-static double fill_piece(const loader_songs *l, example_piece *p, const batch_field *fields, int64_t row)
+static double fill_piece(const loader_songs *l, example_piece *p, const batch_field *fields,
+                         int64_t row)
 {
     if (l->scratch && p->n > 0) {
         midi_draw d = augment_midi_draw(&l->example->midi, l->seed, p->epoch, p->position);
@@ -225,8 +238,8 @@ static double fill_piece(const loader_songs *l, example_piece *p, const batch_fi
     return p->n > 0 ? l->example->def->fill(l->example, p, fields, row) : 0;
 }
 
-static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64_t unit, example_piece p, const batch_field *fields,
-                       int64_t row, int64_t *item)
+static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64_t unit,
+                       example_piece p, const batch_field *fields, int64_t row, int64_t *item)
 {
     int64_t i = x->offsets ? below(x->offsets, x->items, unit) : unit;
     *item = i;
@@ -238,9 +251,10 @@ static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64
     return fill_piece(l, &p, fields, row);
 }
 
-// Where window k of `n` begins in a stream that shows `shown` rows. Random ones are drawn from equal parts of what is possible, so that an
-// epoch sees all of a stream about equally often.
-static int64_t begin_of(const loader_songs *l, int64_t k, int64_t n, int64_t shown, const example_piece *p)
+// Where window k of `n` begins in a stream that shows `shown` rows. Random ones are drawn from
+// equal parts of what is possible, so that an epoch sees all of a stream about equally often.
+static int64_t begin_of(const loader_songs *l, int64_t k, int64_t n, int64_t shown,
+                        const example_piece *p)
 {
     int64_t window = l->example->window, spare = shown - window;
     if (!l->random)
@@ -248,15 +262,19 @@ static int64_t begin_of(const loader_songs *l, int64_t k, int64_t n, int64_t sho
     if (spare <= 0)
         return 0;
     int64_t from = (spare + 1) * k / n, to = (spare + 1) * (k + 1) / n;
-    return to > from ? from + rng_below(l->crop, p->epoch, (uint32_t)p->position, (uint32_t)(to - from)) : from;
+    return to > from
+               ? from + rng_below(l->crop, p->epoch, (uint32_t)p->position, (uint32_t)(to - from))
+               : from;
 }
 
-static double fill_window(const loader_songs *l, const loader_songs_shard *x, int64_t unit, example_piece p, const batch_field *fields,
-                          int64_t row, int64_t *item)
+static double fill_window(const loader_songs *l, const loader_songs_shard *x, int64_t unit,
+                          example_piece p, const batch_field *fields, int64_t row, int64_t *item)
 {
     int64_t s = below(x->unit, x->streams, unit), m = x->stream[s], end = x->stream[s + 1];
-    int64_t shown = x->start[end] - x->start[m] - l->example->def->ahead, window = l->example->window;
-    int64_t begin = begin_of(l, unit - x->unit[s], x->unit[s + 1] - x->unit[s], shown, &p), left = shown - begin;
+    int64_t shown = x->start[end] - x->start[m] - l->example->def->ahead,
+            window = l->example->window;
+    int64_t begin = begin_of(l, unit - x->unit[s], x->unit[s + 1] - x->unit[s], shown, &p),
+            left = shown - begin;
     double weight = 0;
     begin += x->start[m];
     m += below(x->start + m, end - m, begin);
@@ -275,8 +293,9 @@ static double fill_window(const loader_songs *l, const loader_songs_shard *x, in
     return weight;
 }
 
-bool loader_songs_make(loader_songs *l, const loader_order *order, loader_place place, uint64_t epoch, uint64_t position,
-                       const batch_field *fields, int64_t row, double *weight, const char **path, err *e)
+bool loader_songs_make(loader_songs *l, const loader_order *order, loader_place place,
+                       uint64_t epoch, uint64_t position, const batch_field *fields, int64_t row,
+                       double *weight, const char **path, err *e)
 {
     const loader_songs_shard *x = &l->loaded[place.shard];
     example_piece p = {.epoch = epoch, .position = position};

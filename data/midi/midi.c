@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi.c: reading a song in a process of its own, and what it takes to get it back from there (midi.h).
+// midi.c: reading a song in a process of its own, and what it takes to get it back from there
+// (midi.h).
 #include <math.h>
 #include <string.h>
 
@@ -11,17 +12,19 @@
 
 const char *const midi_endings[] = {".mid", ".midi", ".kar", ".smf", ".rmi", NULL};
 
-// ---- As bytes: the struct, then its lists. Both sides are the same program, but the other may have been overrun by what it read.
+// ---- As bytes: the struct, then its lists. Both sides are the same program, but the other may
+// have been overrun by what it read.
 
 typedef struct list {
     size_t at, n_at, size; // offsets of pointer and count in midi_song; bytes of an element
 } list;
 
-#define LIST(name)                                                                                                                         \
-    {                                                                                                                                      \
-        offsetof(midi_song, name), offsetof(midi_song, n_##name), sizeof *((midi_song *)0)->name                                           \
+#define LIST(name)                                                                                 \
+    {                                                                                              \
+        offsetof(midi_song, name), offsetof(midi_song, n_##name), sizeof *((midi_song *)0)->name   \
     }
-static const list lists[] = {LIST(notes), LIST(instruments), LIST(pedals), LIST(tempos), LIST(metres), LIST(keys)};
+static const list lists[] = {LIST(notes),  LIST(instruments), LIST(pedals),
+                             LIST(tempos), LIST(metres),      LIST(keys)};
 enum { LISTS = sizeof lists / sizeof *lists };
 
 static size_t count_of(const midi_song *s, const list *l)
@@ -46,8 +49,10 @@ static bool notes_ok(const midi_song *s)
 {
     for (size_t i = 0; i < s->n_notes; i++) {
         const midi_note *x = &s->notes[i];
-        if (x->instrument >= s->n_instruments || x->pitch > 127 || x->velocity < 1 || x->velocity > 127 || !(x->start >= 0) ||
-            !(x->end >= x->start) || x->start_tick >= x->end_tick || !(x->end <= s->seconds) || (i && x->start < x[-1].start))
+        if (x->instrument >= s->n_instruments || x->pitch > 127 || x->velocity < 1 ||
+            x->velocity > 127 || !(x->start >= 0) || !(x->end >= x->start) ||
+            x->start_tick >= x->end_tick || !(x->end <= s->seconds) ||
+            (i && x->start < x[-1].start))
             return false;
     }
     return true;
@@ -57,7 +62,8 @@ static bool instruments_ok(const midi_song *s)
 {
     for (size_t i = 0; i < s->n_instruments; i++) {
         const midi_instrument *x = &s->instruments[i];
-        if (x->program > 127 || x->channel >= MIDI_CHANNELS || x->first_pedal > s->n_pedals || x->pedals > s->n_pedals - x->first_pedal)
+        if (x->program > 127 || x->channel >= MIDI_CHANNELS || x->first_pedal > s->n_pedals ||
+            x->pedals > s->n_pedals - x->first_pedal)
             return false;
     }
     return true;
@@ -76,9 +82,11 @@ static bool changes_ok(const midi_song *s)
         if (s->keys[i].sharps < -7 || s->keys[i].sharps > 7)
             return false;
     for (size_t i = 0; i < s->n_pedals; i++)
-        if (!(s->pedals[i].start >= 0) || !(s->pedals[i].end >= s->pedals[i].start) || !isfinite(s->pedals[i].end))
+        if (!(s->pedals[i].start >= 0) || !(s->pedals[i].end >= s->pedals[i].start) ||
+            !isfinite(s->pedals[i].end))
             return false;
-    return s->n_tempos > 0 && s->ticks_per_quarter > 0 && s->seconds >= 0 && s->seconds <= MIDI_HOURS * 3600;
+    return s->n_tempos > 0 && s->ticks_per_quarter > 0 && s->seconds >= 0 &&
+           s->seconds <= MIDI_HOURS * 3600;
 }
 
 midi_song *midi_unpack(arena *a, const char *name, const void *bytes, size_t n, err *e)
@@ -101,7 +109,8 @@ midi_song *midi_unpack(arena *a, const char *name, const void *bytes, size_t n, 
     }
     if (ok && left == 0 && instruments_ok(s) && changes_ok(s) && notes_ok(s))
         return s;
-    err_set(e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", name);
+    err_set(e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out",
+            name);
     return NULL;
 }
 
@@ -154,7 +163,8 @@ static uint64_t mixed(uint64_t x)
 
 static uint64_t grid(const midi_song *s, uint32_t tick)
 {
-    return ((uint64_t)tick * 192 + (uint64_t)s->ticks_per_quarter / 2) / (uint64_t)s->ticks_per_quarter;
+    return ((uint64_t)tick * 192 + (uint64_t)s->ticks_per_quarter / 2) /
+           (uint64_t)s->ticks_per_quarter;
 }
 
 void midi_notes_digest(const midi_song *s, char hex[65])
@@ -164,7 +174,8 @@ void midi_notes_digest(const midi_song *s, char hex[65])
     for (size_t i = 0; i < s->n_notes; i++) {
         const midi_note *x = &s->notes[i];
         uint64_t drum = s->instruments[x->instrument].is_drum;
-        items[i].key = mixed(mixed(grid(s, x->start_tick) << 8 | drum << 7 | x->pitch) + grid(s, x->end_tick) + 1);
+        items[i].key = mixed(mixed(grid(s, x->start_tick) << 8 | drum << 7 | x->pitch) +
+                             grid(s, x->end_tick) + 1);
     }
     order_items(items, items + s->n_notes, s->n_notes);
     digest *d = digest_open();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi.h: a MIDI file as music: notes in seconds and in ticks, instruments, tempo, metre, key and pedal.
+// midi.h: a MIDI file as music: notes in seconds and in ticks, instruments, tempo, metre, key and
+// pedal.
 //
 //     arena a = {.name = "song"};
 //     const midi_song *s = midi_read(&a, "piece.mid", e);     // "'piece.mid': track 3 of 4 ends 12 bytes behind the end of the file; ..."
@@ -8,8 +9,8 @@
 //             ... s->notes[i].start, s->notes[i].pitch ...     // by start, then pitch
 //     arena_free(&a);
 //
-// The rules of notes are those of pretty_midi (Raffel and Ellis, 2014), through which note-seq and with it most published token sets were
-// read, so that counts and tokens agree with theirs:
+// The rules of notes are those of pretty_midi (Raffel and Ellis, 2014), through which note-seq and
+// with it most published token sets were read, so that counts and tokens agree with theirs:
 //
 //     - one tempo map for all tracks; 120 beats a minute before the first tempo event. The tracks of format 2 are sequences, each with a
 //       map of its own: they are laid one behind the other, each where the last event of the one before is
@@ -19,10 +20,11 @@
 //     - an instrument is a (program, channel, track); the program is the one in force when the note ends; channel 10 plays drums
 //     - a pedal (controller 64) is down from 64 upwards and acts on its own instrument; of two events at one moment, down comes first
 //
-// In formats 0 and 1 tracks sound together. What stands behind the end of a track is passed over, and notes there are counted. Division in
-// ticks a quarter or in frames of time code (SMPTE). A RIFF (RMID) wrapper is taken off. What can be salvaged without guessing is: chunks
-// of unknown kind, wrong counts of tracks, bytes behind the last track. What cannot be read is refused with one sentence; nothing is put in
-// its place.
+// In formats 0 and 1 tracks sound together. What stands behind the end of a track is passed over,
+// and notes there are counted. Division in ticks a quarter or in frames of time code (SMPTE). A
+// RIFF (RMID) wrapper is taken off. What can be salvaged without guessing is: chunks of unknown
+// kind, wrong counts of tracks, bytes behind the last track. What cannot be read is refused with
+// one sentence; nothing is put in its place.
 #ifndef KMIDI_DATA_MIDI_H
 #define KMIDI_DATA_MIDI_H
 
@@ -34,7 +36,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-// How names of MIDI files end, in whatever case: the one list, for readers, inspect and verify. NULL ends it.
+// How names of MIDI files end, in whatever case: the one list, for readers, inspect and verify.
+// NULL ends it.
 extern const char *const midi_endings[];
 
 // Limits of a file that is taken for music.
@@ -49,14 +52,16 @@ typedef struct midi_note {
 } midi_note;
 
 typedef struct midi_instrument {
-    uint8_t program, channel;     // 0..127, 0..15
-    bool is_drum;                 // channel == MIDI_DRUMS
-    uint16_t track;               // of the file, from 0
-    uint32_t notes;               // how many are its own
-    uint32_t first_pedal, pedals; // its spans are song.pedals[first_pedal .. first_pedal + pedals), which several may share
+    uint8_t program, channel; // 0..127, 0..15
+    bool is_drum;             // channel == MIDI_DRUMS
+    uint16_t track;           // of the file, from 0
+    uint32_t notes;           // how many are its own
+    // its spans are song.pedals[first_pedal .. first_pedal + pedals), which several may share
+    uint32_t first_pedal, pedals;
 } midi_instrument;
 
-// The pedal is down in [start, end). One that is never lifted is down until the last note or pedal event.
+// The pedal is down in [start, end). One that is never lifted is down until the last note or pedal
+// event.
 typedef struct midi_pedal {
     double start, end; // seconds, start <= end; one instrument's follow each other
 } midi_pedal;
@@ -64,8 +69,9 @@ typedef struct midi_pedal {
 // From here on a quarter lasts so long. The first is at tick 0; ticks increase.
 typedef struct midi_tempo {
     uint32_t tick;
-    double seconds;        // at `tick`
-    double us_per_quarter; // microseconds; in SMPTE time a quarter is one second, whatever the file says
+    double seconds; // at `tick`
+    // microseconds; in SMPTE time a quarter is one second, whatever the file says
+    double us_per_quarter;
 } midi_tempo;
 
 typedef struct midi_metre {
@@ -84,7 +90,8 @@ typedef struct midi_key {
 typedef struct midi_song {
     midi_note *notes; // [n_notes] by (start, pitch, instrument, order of closing)
     size_t n_notes;
-    midi_instrument *instruments; // [n_instruments] in the order of their first closed note, track by track
+    // [n_instruments] in the order of their first closed note, track by track
+    midi_instrument *instruments;
     size_t n_instruments;
     midi_pedal *pedals; // [n_pedals]
     size_t n_pedals;
@@ -98,19 +105,22 @@ typedef struct midi_song {
     int tracks;            // that were read
     int ticks_per_quarter; // SMPTE: ticks of a second (of 30 frames where it has 29.97)
     bool smpte;
-    double seconds;      // when the last note ends; 0 without notes
-    uint32_t last_tick;  // of the last event of any kind
-    uint32_t note_ons;   // with a velocity
-    uint32_t dropped;    // of these never closed, or on their own tick
-    uint32_t behind_end; // notes struck behind the end of their track: not read, and not among note_ons
+    double seconds;     // when the last note ends; 0 without notes
+    uint32_t last_tick; // of the last event of any kind
+    uint32_t note_ons;  // with a velocity
+    uint32_t dropped;   // of these never closed, or on their own tick
+    // notes struck behind the end of their track: not read, and not among note_ons
+    uint32_t behind_end;
 } midi_song;
 
 // ---- Reading
-// From a file, in a worker process of its own (worker.h): whatever the file does to libsmf, this returns. The song is owned by `a`. Errors,
-// each naming the file: ERR_MISSING, ERR_IO, ERR_EMPTY, ERR_FORMAT (not MIDI), ERR_DAMAGED, ERR_VALUE (longer than MIDI_HOURS),
-// ERR_CRASH, ERR_TIMEOUT, ERR_MEMORY (worker.h).
+// From a file, in a worker process of its own (worker.h): whatever the file does to libsmf, this
+// returns. The song is owned by `a`. Errors, each naming the file: ERR_MISSING, ERR_IO, ERR_EMPTY,
+// ERR_FORMAT (not MIDI), ERR_DAMAGED, ERR_VALUE (longer than MIDI_HOURS), ERR_CRASH, ERR_TIMEOUT,
+// ERR_MEMORY (worker.h).
 midi_song *midi_read(arena *a, const char *path, err *e) MUST_CHECK;
-// The same in this process, for workers: libsmf, which reads what is sound here (midi_frame.c), may yet abort over it.
+// The same in this process, for workers: libsmf, which reads what is sound here (midi_frame.c), may
+// yet abort over it.
 midi_song *midi_load(arena *a, const char *path, err *e) MUST_CHECK;
 // From bytes; `name` is for messages.
 midi_song *midi_parse(arena *a, const char *name, const void *bytes, size_t n, err *e) MUST_CHECK;
@@ -119,11 +129,13 @@ midi_song *midi_parse(arena *a, const char *name, const void *bytes, size_t n, e
 double midi_seconds(const midi_song *s, double tick);
 double midi_ticks(const midi_song *s, double seconds);
 
-// SHA-256 over starts and ends (in 192nds of a quarter), pitches and what is drums, in no order: equal for files that have the same notes
-// in other bytes, other tempo, dynamics, instruments, resolution or order of tracks.
+// SHA-256 over starts and ends (in 192nds of a quarter), pitches and what is drums, in no order:
+// equal for files that have the same notes in other bytes, other tempo, dynamics, instruments,
+// resolution or order of tracks.
 void midi_notes_digest(const midi_song *s, char hex[65]);
 
-// ---- Across processes: the song as bytes, and back. What comes back is checked as if it came from outside.
+// ---- Across processes: the song as bytes, and back. What comes back is checked as if it came from
+// outside.
 void midi_pack(const midi_song *s, strbuf *out);
 midi_song *midi_unpack(arena *a, const char *name, const void *bytes, size_t n, err *e) MUST_CHECK;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_build.c: from events to music, by the rules that midi.h states.
 //
-// Which pedal events belong to which instrument is pretty_midi's rule too: those before an instrument's first note wait in a list of their
-// channel and track, and every instrument that begins there later takes that list, with what is added to it afterwards.
+// Which pedal events belong to which instrument is pretty_midi's rule too: those before an
+// instrument's first note wait in a list of their channel and track, and every instrument that
+// begins there later takes that list, with what is added to it afterwards.
 #include <string.h>
 
 #include "base/order.h"
@@ -30,8 +31,9 @@ typedef struct builder {
     midi_song *s;
     // the track being read
     int track;
-    int32_t first[KEYS], last[KEYS];                    // open notes of each channel and pitch
-    int32_t instrument[KEYS], straggler[MIDI_CHANNELS]; // of each channel and program; the waiting list of each channel
+    int32_t first[KEYS], last[KEYS]; // open notes of each channel and pitch
+    // of each channel and program; the waiting list of each channel
+    int32_t instrument[KEYS], straggler[MIDI_CHANNELS];
     uint8_t program[MIDI_CHANNELS];
     open_note *open; // [all note-ons of the track]
     int32_t n_open;
@@ -68,8 +70,10 @@ static int32_t instrument_of(builder *b, int channel)
     if (s->n_instruments == b->room_instruments)
         grow_instruments(b);
     int32_t i = (int32_t)s->n_instruments++;
-    s->instruments[i] = (midi_instrument){
-        .program = b->program[channel], .channel = (uint8_t)channel, .is_drum = channel == MIDI_DRUMS, .track = (uint16_t)b->track};
+    s->instruments[i] = (midi_instrument){.program = b->program[channel],
+                                          .channel = (uint8_t)channel,
+                                          .is_drum = channel == MIDI_DRUMS,
+                                          .track = (uint16_t)b->track};
     b->list[i] = b->straggler[channel] != NONE ? b->straggler[channel] : b->n_lists++;
     return b->instrument[key] = i;
 }
@@ -103,12 +107,15 @@ static void close_note(builder *b, const open_note *o, int channel, int pitch, u
 {
     int32_t i = instrument_of(b, channel);
     b->s->instruments[i].notes++;
-    b->notes[b->n_notes++] =
-        (midi_note){.start_tick = o->tick, .end_tick = tick, .instrument = (uint16_t)i, .pitch = (uint8_t)pitch, .velocity = o->velocity};
+    b->notes[b->n_notes++] = (midi_note){.start_tick = o->tick,
+                                         .end_tick = tick,
+                                         .instrument = (uint16_t)i,
+                                         .pitch = (uint8_t)pitch,
+                                         .velocity = o->velocity};
 }
 
-// Notes are in order of their ticks, so that those of this tick, which stay open, are the last. Where there are no others they are
-// dropped, but drum hits: these are moments, and last a tick.
+// Notes are in order of their ticks, so that those of this tick, which stay open, are the last.
+// Where there are no others they are dropped, but drum hits: these are moments, and last a tick.
 static void note_off(builder *b, int channel, int pitch, uint32_t tick)
 {
     int key = channel * 128 + pitch;
@@ -134,7 +141,8 @@ static void channel_event(builder *b, const midi_event *ev)
     else if (kind == 0xc)
         b->program[channel] = x;
     else if (kind == 0xb && x == CONTROL_PEDAL)
-        b->pedals[b->n_pedals++] = (pedal_event){ev->tick, list_of(b, channel), (uint16_t)b->track, y >= 64};
+        b->pedals[b->n_pedals++] =
+            (pedal_event){ev->tick, list_of(b, channel), (uint16_t)b->track, y >= 64};
     else if (kind == 0xb || kind == 0xe)
         list_of(b, channel);
 }
@@ -151,11 +159,13 @@ static bool build_track(builder *b, const midi_track *t, err *e)
         if (t->events[i].byte[0] != 0xff)
             channel_event(b, &t->events[i]);
     return b->s->n_instruments <= MOST_INSTRUMENTS ||
-           err_set(e, ERR_VALUE, "'%s': track %d: more than %d instruments; the file is no music, leave it out", b->name, b->track + 1,
-                   MOST_INSTRUMENTS);
+           err_set(e, ERR_VALUE,
+                   "'%s': track %d: more than %d instruments; the file is no music, leave it out",
+                   b->name, b->track + 1, MOST_INSTRUMENTS);
 }
 
-// By (start, pitch); within these by instrument, then as they were closed, which the counting by instrument before sees to.
+// By (start, pitch); within these by instrument, then as they were closed, which the counting by
+// instrument before sees to.
 static void sort_notes(builder *b)
 {
     midi_song *s = b->s;
@@ -165,7 +175,8 @@ static void sort_notes(builder *b)
     for (size_t i = 0; i < s->n_instruments; i++)
         place[i + 1] = place[i] + s->instruments[i].notes;
     for (size_t i = 0; i < n; i++)
-        items[place[b->notes[i].instrument]++] = (order_item){(uint64_t)b->notes[i].start_tick << 7 | b->notes[i].pitch, (uint32_t)i};
+        items[place[b->notes[i].instrument]++] =
+            (order_item){(uint64_t)b->notes[i].start_tick << 7 | b->notes[i].pitch, (uint32_t)i};
     order_items(items, items + n, n);
     s->notes = NEW(b->out, midi_note, n);
     s->n_notes = n;
@@ -180,7 +191,8 @@ static void sort_notes(builder *b)
 
 // ---- Pedals
 
-// The last tick that counts when a pedal is never lifted, [tracks]: of each sequence of format 2, else the same for all.
+// The last tick that counts when a pedal is never lifted, [tracks]: of each sequence of format 2,
+// else the same for all.
 static const uint32_t *last_ticks(builder *b, const uint8_t *used)
 {
     const midi_song *s = b->s;
@@ -227,7 +239,8 @@ static void build_pedals(builder *b)
     midi_song *s = b->s;
     size_t lists = (size_t)b->n_lists;
     uint8_t *used = NEW(&b->work, uint8_t, lists);
-    uint32_t *from = NEW(&b->work, uint32_t, lists + 1), *first = NEW(&b->work, uint32_t, lists + 1);
+    uint32_t *from = NEW(&b->work, uint32_t, lists + 1),
+             *first = NEW(&b->work, uint32_t, lists + 1);
     pedal_event *sorted = NEW(&b->work, pedal_event, b->n_pedals);
     for (size_t i = 0; i < s->n_instruments; i++)
         used[b->list[i]] = 1;
@@ -243,7 +256,8 @@ static void build_pedals(builder *b)
         uint32_t begin = i ? from[i - 1] : 0;
         first[i] = (uint32_t)s->n_pedals;
         if (used[i] && from[i] > begin)
-            build_spans(s, sorted + begin, from[i] - begin, midi_seconds(s, last[sorted[begin].track]));
+            build_spans(s, sorted + begin, from[i] - begin,
+                        midi_seconds(s, last[sorted[begin].track]));
     }
     first[lists] = (uint32_t)s->n_pedals;
     for (size_t i = 0; i < s->n_instruments; i++) {
@@ -293,13 +307,16 @@ static bool build(builder *b, const midi_track *tracks, err *e)
     sort_notes(b);
     s->dropped = s->note_ons - (uint32_t)s->n_notes;
     if (s->seconds > MIDI_HOURS * 3600)
-        return err_set(e, ERR_VALUE, "'%s': its last note ends after %.1f hours, and the limit is %g; leave it out", b->name,
-                       s->seconds / 3600, MIDI_HOURS);
+        return err_set(
+            e, ERR_VALUE,
+            "'%s': its last note ends after %.1f hours, and the limit is %g; leave it out", b->name,
+            s->seconds / 3600, MIDI_HOURS);
     build_pedals(b);
     return true;
 }
 
-bool midi_build(arena *a, const char *name, const midi_frame *f, const midi_track *tracks, midi_song *s, err *e)
+bool midi_build(arena *a, const char *name, const midi_frame *f, const midi_track *tracks,
+                midi_song *s, err *e)
 {
     arena memory = {.name = "midi build"};
     builder *b = NEW(&memory, builder, 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_cut.c: a part of a song (midi_cut.h). Every list of a song is ordered, so where the part begins is found by halving.
+// midi_cut.c: a part of a song (midi_cut.h). Every list of a song is ordered, so where the part
+// begins is found by halving.
 #include "data/midi/midi_cut.h"
 
 #include <math.h>
@@ -28,9 +29,12 @@ typedef struct event {
     uint32_t tick;
     double seconds;
 } event;
-_Static_assert(offsetof(midi_tempo, seconds) == offsetof(event, seconds), "a tempo begins with when it is");
-_Static_assert(offsetof(midi_metre, seconds) == offsetof(event, seconds), "a metre begins with when it is");
-_Static_assert(offsetof(midi_key, seconds) == offsetof(event, seconds), "a key begins with when it is");
+_Static_assert(offsetof(midi_tempo, seconds) == offsetof(event, seconds),
+               "a tempo begins with when it is");
+_Static_assert(offsetof(midi_metre, seconds) == offsetof(event, seconds),
+               "a metre begins with when it is");
+_Static_assert(offsetof(midi_key, seconds) == offsetof(event, seconds),
+               "a key begins with when it is");
 
 static uint32_t tick_of(const void *list, size_t i, size_t size)
 {
@@ -54,7 +58,8 @@ static size_t first_at(const void *list, size_t n, size_t size, double tick)
 }
 
 // Those in the part, and the one that is in force when it begins.
-static void *cut_events(arena *a, const part *p, const void *list, size_t n, size_t size, size_t *kept)
+static void *cut_events(arena *a, const part *p, const void *list, size_t n, size_t size,
+                        size_t *kept)
 {
     size_t i = first_at(list, n, size, p->from), end = first_at(list, n, size, p->to);
     i -= i > 0 && (i == end || tick_of(list, i, size) > p->from);
@@ -85,7 +90,8 @@ static size_t first_down(const midi_pedal *p, size_t n, double seconds)
     return lo;
 }
 
-// The spans of each instrument; what several share, each has by itself. Counts them, and writes where `out` has room.
+// The spans of each instrument; what several share, each has by itself. Counts them, and writes
+// where `out` has room.
 static size_t cut_pedals(const part *p, midi_song *out)
 {
     size_t n = 0;
@@ -93,11 +99,13 @@ static size_t cut_pedals(const part *p, midi_song *out)
         const midi_instrument *from = &p->s->instruments[i];
         const midi_pedal *list = p->s->pedals + from->first_pedal;
         size_t begin = n;
-        for (size_t k = first_down(list, from->pedals, p->begin); k < from->pedals && list[k].start < p->end; k++, n++)
+        for (size_t k = first_down(list, from->pedals, p->begin);
+             k < from->pedals && list[k].start < p->end; k++, n++)
             if (out)
                 out->pedals[n] = (midi_pedal){moved(p, list[k].start), moved(p, list[k].end)};
         if (out)
-            out->instruments[i].first_pedal = (uint32_t)begin, out->instruments[i].pedals = (uint32_t)(n - begin);
+            out->instruments[i].first_pedal = (uint32_t)begin,
+            out->instruments[i].pedals = (uint32_t)(n - begin);
     }
     return n;
 }
@@ -135,7 +143,12 @@ static void cut_notes(arena *a, const part *p, midi_song *out)
 const midi_song *midi_cut(arena *a, const midi_song *s, double from, double to)
 {
     CHECK(from >= 0 && from < to);
-    part p = {.s = s, .from = from, .to = to, .first = (uint32_t)from, .begin = midi_seconds(s, from), .end = midi_seconds(s, to)};
+    part p = {.s = s,
+              .from = from,
+              .to = to,
+              .first = (uint32_t)from,
+              .begin = midi_seconds(s, from),
+              .end = midi_seconds(s, to)};
     midi_song *out = NEW(a, midi_song, 1);
     *out = (midi_song){.format = s->format,
                        .tracks = s->tracks,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_frame.c: a MIDI file is taken apart into chunks and events, every length checked, before any library sees it.
+// midi_frame.c: a MIDI file is taken apart into chunks and events, every length checked, before any
+// library sees it.
 //
-// What comes out is a file again, plain enough that libsmf 1.3 can neither misread it nor abort over it. It is made because libsmf
+// What comes out is a file again, plain enough that libsmf 1.3 can neither misread it nor abort
+// over it. It is made because libsmf
 //
 //     - reads behind the end of its buffer when a track's length says so, and aborts when a track has no end event
 //     - takes the length of a meta event for one byte, so that every text of more than 127 bytes shifts what follows
@@ -9,9 +11,10 @@
 //     - knows neither SMPTE time, format 2, long headers nor chunks of other kinds
 //     - goes through the whole file again for every tempo or metre that is not the last event so far
 //
-// So events get their status byte written out, texts, system-exclusive and other events that no song keeps are left out (their time goes to
-// the next one), and tempo, metre and key travel as sequencer-specific events. Nothing is interpreted here, and nothing is invented: a
-// file whose events do not add up is refused with the place where they stop doing so.
+// So events get their status byte written out, texts, system-exclusive and other events that no
+// song keeps are left out (their time goes to the next one), and tempo, metre and key travel as
+// sequencer-specific events. Nothing is interpreted here, and nothing is invented: a file whose
+// events do not add up is refused with the place where they stop doing so.
 //
 // Format: Standard MIDI Files 1.0 (RP-001), RMID: RP-029.
 #include <string.h>
@@ -24,8 +27,9 @@ typedef struct place {
     int track, tracks;             // from 1; how many the header promises
     uint8_t *out;
     size_t events;
-    uint32_t tick, written, last_tick; // of the event being read; of the last one written; the last of all
-    uint32_t *begin;                   // of each track; format 2 alone
+    // of the event being read; of the last one written; the last of all
+    uint32_t tick, written, last_tick;
+    uint32_t *begin; // of each track; format 2 alone
     uint32_t behind_end;
     bool behind; // the end of the track: nothing is written, notes are counted
     uint8_t running;
@@ -42,8 +46,10 @@ static uint32_t be(const uint8_t *p, int n)
 
 static bool damaged(const place *r, const char *what, err *e)
 {
-    return err_set(e, ERR_DAMAGED, "'%s': track %d of %d, byte %zu: %s; the file is damaged, leave it out or get it again", r->name,
-                   r->track, r->tracks, (size_t)(r->p - r->file), what);
+    return err_set(
+        e, ERR_DAMAGED,
+        "'%s': track %d of %d, byte %zu: %s; the file is damaged, leave it out or get it again",
+        r->name, r->track, r->tracks, (size_t)(r->p - r->file), what);
 }
 
 // ---- Writing
@@ -61,7 +67,8 @@ static void put_number(place *r, uint32_t x)
     put(r, b + skip, (size_t)(4 - skip));
 }
 
-// The time since the last event written. What does not fit into one number is bridged by empty events.
+// The time since the last event written. What does not fit into one number is bridged by empty
+// events.
 static void put_time(place *r)
 {
     static const uint8_t nothing[] = {0xff, META_OWN, 1, 0};
@@ -93,11 +100,13 @@ static bool number(place *r, uint32_t *x, err *e)
 
 static bool length(place *r, uint32_t *n, err *e)
 {
-    return number(r, n, e) && (*n <= (size_t)(r->end - r->p) || damaged(r, "an event is longer than its track", e));
+    return number(r, n, e) &&
+           (*n <= (size_t)(r->end - r->p) || damaged(r, "an event is longer than its track", e));
 }
 
-// Controllers other than the pedal, and pitch bends, matter only in that there is one: it is then that pretty_midi begins to collect
-// events for an instrument to come (midi_build.c). One after each program says so.
+// Controllers other than the pedal, and pitch bends, matter only in that there is one: it is then
+// that pretty_midi begins to collect events for an instrument to come (midi_build.c). One after
+// each program says so.
 static bool wanted(place *r, uint8_t status, const uint8_t *data)
 {
     uint16_t bit = (uint16_t)(1u << (status & 15));
@@ -148,7 +157,8 @@ static bool meta_event(place *r, bool *ended, err *e)
         return false;
     *ended = kind == META_END;
     size_t least = kind == META_TEMPO ? 3 : 2;
-    if ((kind == META_TEMPO || kind == META_METRE || kind == META_KEY) && n >= least && !r->behind) {
+    if ((kind == META_TEMPO || kind == META_METRE || kind == META_KEY) && n >= least &&
+        !r->behind) {
         uint8_t head[] = {0xff, META_OWN, (uint8_t)(1 + least), kind};
         put_time(r);
         put(r, head, sizeof head);
@@ -158,7 +168,8 @@ static bool meta_event(place *r, bool *ended, err *e)
     return true;
 }
 
-// System messages other than exclusive ones have no place in a file, but those of known length can be passed over.
+// System messages other than exclusive ones have no place in a file, but those of known length can
+// be passed over.
 static bool system_event(place *r, uint8_t status, err *e)
 {
     static const int8_t lengths[16] = {-1, 1, 2, 1, -2, -2, 0, -1, 0, -2, 0, 0, 0, -2, 0, -1};
@@ -178,8 +189,10 @@ static bool event(place *r, bool *ended, err *e)
     if (!number(r, &delta, e))
         return false;
     if (delta > INT32_MAX - r->tick - (r->begin ? r->begin[r->track - 1] : 0))
-        return err_set(e, ERR_VALUE, "'%s': track %d of %d, byte %zu: more than %d ticks; the file is no music, leave it out", r->name,
-                       r->track, r->tracks, (size_t)(r->p - r->file), INT32_MAX);
+        return err_set(e, ERR_VALUE,
+                       "'%s': track %d of %d, byte %zu: more than %d ticks; the file is no music, "
+                       "leave it out",
+                       r->name, r->track, r->tracks, (size_t)(r->p - r->file), INT32_MAX);
     r->tick += delta;
     if (r->p == r->end)
         return damaged(r, "the track ends inside an event", e);
@@ -195,7 +208,8 @@ static bool event(place *r, bool *ended, err *e)
 
 // ---- Chunks
 
-// What stands behind the end of a track is none of its music. Notes there are counted, as far as they can be read.
+// What stands behind the end of a track is none of its music. Notes there are counted, as far as
+// they can be read.
 static void count_behind(place *r)
 {
     err ignored = {0};
@@ -207,7 +221,8 @@ static void count_behind(place *r)
     r->behind_end = q.behind_end;
 }
 
-// The track of `n` bytes at r->p; *past: its length points beyond the file, then only an end event can say where it ends.
+// The track of `n` bytes at r->p; *past: its length points beyond the file, then only an end event
+// can say where it ends.
 static bool track(place *r, size_t n, bool past, err *e)
 {
     static const uint8_t head[] = {'M', 'T', 'r', 'k', 0, 0, 0, 0}, end[] = {0xff, META_END, 0};
@@ -275,7 +290,8 @@ static void unwrap(place *r)
     if (r->end - r->p < 20 || memcmp(r->p, "RIFF", 4) || memcmp(r->p + 8, "RMID", 4))
         return;
     for (const uint8_t *p = r->p + 12; r->end - p >= 8;) {
-        size_t n = p[4] | (size_t)p[5] << 8 | (size_t)p[6] << 16 | (size_t)p[7] << 24, rest = (size_t)(r->end - p) - 8;
+        size_t n = p[4] | (size_t)p[5] << 8 | (size_t)p[6] << 16 | (size_t)p[7] << 24,
+               rest = (size_t)(r->end - p) - 8;
         if (!memcmp(p, "data", 4)) {
             r->p = p + 8;
             r->end = r->p + (n < rest ? n : rest);
@@ -294,10 +310,15 @@ static bool division(const char *name, uint32_t x, midi_frame *f, err *e)
     f->smpte = frames > 0;
     f->ticks = frames == 0 ? (int)x : (frames == 29 ? 30 : frames) * parts;
     if (f->ticks == 0)
-        return err_set(e, ERR_FORMAT, "'%s': byte 12: a quarter note has 0 ticks, so nothing in it has a time; leave it out", name);
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s': byte 12: a quarter note has 0 ticks, so nothing in it has a time; leave it out",
+            name);
     if (f->smpte && frames != 24 && frames != 25 && frames != 29 && frames != 30)
-        return err_set(e, ERR_FORMAT, "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and 30; leave it out", name,
-                       frames);
+        return err_set(e, ERR_FORMAT,
+                       "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and "
+                       "30; leave it out",
+                       name, frames);
     f->smpte_tick = f->smpte ? (frames == 29 ? 1.001 : 1.0) / f->ticks : 0;
     return true;
 }
@@ -305,17 +326,25 @@ static bool division(const char *name, uint32_t x, midi_frame *f, err *e)
 static bool header(place *r, midi_frame *f, err *e)
 {
     if (r->end - r->p < 14)
-        return err_set(e, ERR_FORMAT, "'%s' is %zu bytes long, shorter than the header of a MIDI file; leave it out", r->name,
-                       (size_t)(r->end - r->p));
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s' is %zu bytes long, shorter than the header of a MIDI file; leave it out", r->name,
+            (size_t)(r->end - r->p));
     if (memcmp(r->p, "MThd", 4))
-        return err_set(e, ERR_FORMAT, "'%s' does not begin with 'MThd', so it is no MIDI file; leave it out", r->name);
+        return err_set(e, ERR_FORMAT,
+                       "'%s' does not begin with 'MThd', so it is no MIDI file; leave it out",
+                       r->name);
     uint32_t n = be(r->p + 4, 4);
     if (n < 6 || n > (size_t)(r->end - r->p) - 8)
-        return err_set(e, ERR_DAMAGED, "'%s': byte 4: the header says it is %u bytes long; the file is damaged, leave it out", r->name, n);
+        return err_set(
+            e, ERR_DAMAGED,
+            "'%s': byte 4: the header says it is %u bytes long; the file is damaged, leave it out",
+            r->name, n);
     f->format = (int)be(r->p + 8, 2);
     r->tracks = (int)be(r->p + 10, 2);
     if (f->format > 2)
-        return err_set(e, ERR_FORMAT, "'%s': byte 8: format %d, there are 0, 1 and 2; leave it out", r->name, f->format);
+        return err_set(e, ERR_FORMAT, "'%s': byte 8: format %d, there are 0, 1 and 2; leave it out",
+                       r->name, f->format);
     if (!division(r->name, be(r->p + 12, 2), f, e))
         return false;
     r->p += 8 + n;
@@ -325,13 +354,26 @@ static bool header(place *r, midi_frame *f, err *e)
 static void write_header(const midi_frame *f, uint8_t *out)
 {
     int ticks = f->smpte ? 480 : f->ticks; // libsmf's own seconds are not used
-    const uint8_t head[14] = {
-        'M', 'T', 'h', 'd', 0, 0, 0, 6, 0, 1, (uint8_t)(f->tracks >> 8), (uint8_t)f->tracks, (uint8_t)(ticks >> 8), (uint8_t)ticks};
+    const uint8_t head[14] = {'M',
+                              'T',
+                              'h',
+                              'd',
+                              0,
+                              0,
+                              0,
+                              6,
+                              0,
+                              1,
+                              (uint8_t)(f->tracks >> 8),
+                              (uint8_t)f->tracks,
+                              (uint8_t)(ticks >> 8),
+                              (uint8_t)ticks};
     memcpy(out, head, sizeof head);
 }
 
-// Room for what is written. An event grows by its status at most, which is half of what it had; 8 bytes of bridge stand for an event of 5
-// or more that was left out; a track (8 bytes or more) gains its head, or its end, or both.
+// Room for what is written. An event grows by its status at most, which is half of what it had; 8
+// bytes of bridge stand for an event of 5 or more that was left out; a track (8 bytes or more)
+// gains its head, or its end, or both.
 static size_t room(size_t n)
 {
     return 14 + 2 * n + (n / 8 + 1) * 16;
@@ -343,7 +385,9 @@ bool midi_frame_read(arena *a, const char *name, const void *bytes, size_t n, mi
     if (n == 0)
         return err_set(e, ERR_EMPTY, "'%s' is empty; leave it out or get it again", name);
     if (n > MIDI_BYTES)
-        return err_set(e, ERR_VALUE, "'%s' is %zu bytes long, and music as MIDI has at most %d; leave it out", name, n, MIDI_BYTES);
+        return err_set(e, ERR_VALUE,
+                       "'%s' is %zu bytes long, and music as MIDI has at most %d; leave it out",
+                       name, n, MIDI_BYTES);
     place r = {.name = name, .file = bytes, .p = bytes, .end = (const uint8_t *)bytes + n};
     unwrap(&r);
     if (!header(&r, f, e))

@@ -9,7 +9,8 @@
 
 #include "data/midi/midi.h"
 
-// Meta events that a song is made from. They go through libsmf as sequencer-specific events (META_OWN) with their kind in front.
+// Meta events that a song is made from. They go through libsmf as sequencer-specific events
+// (META_OWN) with their kind in front.
 enum { META_END = 0x2f, META_TEMPO = 0x51, META_METRE = 0x58, META_KEY = 0x59, META_OWN = 0x7f };
 enum { CONTROL_PEDAL = 64 };
 
@@ -21,26 +22,34 @@ typedef struct midi_frame {
     const uint8_t *bytes; // format 1, header of 6 bytes, only tracks, each with its end
     size_t n, events;     // events in `bytes`, ends of tracks included
     uint32_t last_tick;   // of the events in the file, those that were left out included
-    uint32_t *begin;      // [tracks] format 2: where each sequence begins, the end of the one before; else NULL, and all begin at 0
-    uint32_t behind_end;  // notes that are struck behind the end of their track
+    // [tracks] format 2: where each sequence begins, the end of the one before; else NULL, and all
+    // begin at 0
+    uint32_t *begin;
+    uint32_t behind_end; // notes that are struck behind the end of their track
 } midi_frame;
 
-// ERR_EMPTY, ERR_FORMAT, ERR_DAMAGED, ERR_VALUE; each sentence names `name`, the place in the file and what to do.
-bool midi_frame_read(arena *a, const char *name, const void *bytes, size_t n, midi_frame *f, err *e) MUST_CHECK;
+// ERR_EMPTY, ERR_FORMAT, ERR_DAMAGED, ERR_VALUE; each sentence names `name`, the place in the file
+// and what to do.
+bool midi_frame_read(arena *a, const char *name, const void *bytes, size_t n, midi_frame *f,
+                     err *e) MUST_CHECK;
 
-// A channel message (status 0x80 .. 0xef), or a meta event (status 0xff, then META_TEMPO, META_METRE or META_KEY and its data).
+// A channel message (status 0x80 .. 0xef), or a meta event (status 0xff, then META_TEMPO,
+// META_METRE or META_KEY and its data).
 typedef struct midi_event {
     uint32_t tick; // of format 2: its sequence's begin included
     uint8_t byte[8];
 } midi_event;
 
 typedef struct midi_track {
-    const midi_event *events; // [n] by tick, in the order of the file; those of all tracks in one row
+    // [n] by tick, in the order of the file; those of all tracks in one row
+    const midi_event *events;
     size_t n;
 } midi_track;
 
-bool midi_build(arena *a, const char *name, const midi_frame *f, const midi_track *tracks, midi_song *s, err *e) MUST_CHECK;
-// ---- midi_time.c: tempos, metres and keys of the song; nothing else of it is needed but its division.
+bool midi_build(arena *a, const char *name, const midi_frame *f, const midi_track *tracks,
+                midi_song *s, err *e) MUST_CHECK;
+// ---- midi_time.c: tempos, metres and keys of the song; nothing else of it is needed but its
+// division.
 void midi_build_time(arena *out, const midi_frame *f, const midi_track *tracks, midi_song *s);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_smf.c: libsmf, the one file that knows it: bytes of a MIDI file to events with their ticks.
 //
-// libsmf 1.3 asserts and aborts over damaged files, and reports through g_critical. midi_frame.c hands it plain files only, so that neither
-// happens; readers still run in workers (worker.h). What it makes is counted: when memory ran out inside it, it would cut the track short
-// and say nothing. It has no state of its own but GLib's log handler, which is set aside for the time of the call.
+// libsmf 1.3 asserts and aborts over damaged files, and reports through g_critical. midi_frame.c
+// hands it plain files only, so that neither happens; readers still run in workers (worker.h). What
+// it makes is counted: when memory ran out inside it, it would cut the track short and say nothing.
+// It has no state of its own but GLib's log handler, which is set aside for the time of the call.
 //
-// smf_delete is quadratic: each event is searched for from the front of its array, each track too. 95% of the time of loading and freeing a
-// piano piece went there. So events are taken off their tracks, and tracks off the song, before each is deleted.
+// smf_delete is quadratic: each event is searched for from the front of its array, each track too.
+// 95% of the time of loading and freeing a piano piece went there. So events are taken off their
+// tracks, and tracks off the song, before each is deleted.
 #include <smf.h>
 #include <string.h>
 
@@ -39,7 +41,8 @@ static void forget(smf_t *smf)
     smf_delete(smf);
 }
 
-// Channel messages as they are; our own meta events ff 7f n KIND data as ff KIND data; ends of tracks and bridges are of no more use.
+// Channel messages as they are; our own meta events ff 7f n KIND data as ff KIND data; ends of
+// tracks and bridges are of no more use.
 static size_t copy_event(const smf_event_t *ev, midi_event *out)
 {
     const uint8_t *b = ev->midi_buffer;
@@ -101,7 +104,8 @@ midi_song *midi_parse(arena *a, const char *name, const void *bytes, size_t n, e
         const midi_track *tracks = read_tracks(&work, &f);
         s = NEW(a, midi_song, 1);
         if (!tracks) {
-            err_set(e, ERR_MEMORY, "'%s': libsmf stopped before its end, for want of memory; leave it out", name);
+            err_set(e, ERR_MEMORY,
+                    "'%s': libsmf stopped before its end, for want of memory; leave it out", name);
             s = NULL;
         } else if (!midi_build(a, name, &f, tracks, s, e)) {
             s = NULL;

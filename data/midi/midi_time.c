@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_time.c: tempo, metre and key of a song, and the way from ticks to seconds and back.
 //
-// Times are those of pretty_midi to the last bit, since note-seq rounds them to steps of 10 ms: a tempo of u microseconds gives ticks of
+// Times are those of pretty_midi to the last bit, since note-seq rounds them to steps of 10 ms: a
+// tempo of u microseconds gives ticks of
 //
 //     60 / ((6e7 / u) ticks_per_quarter) seconds,      seconds(tick) = seconds(change) + scale (tick - change)
 //
-// a tempo at tick 0 replaces those before, and one that repeats the last is no change. Products are rounded before they are added (no fused
-// operations). The difference: pretty_midi looks for tempo in the first track alone, this in all.
+// a tempo at tick 0 replaces those before, and one that repeats the last is no change. Products are
+// rounded before they are added (no fused operations). The difference: pretty_midi looks for tempo
+// in the first track alone, this in all.
 //
-// The sequences of format 2 lie behind each other on one axis of ticks (midi_frame.begin), so that each has its own tempo and metre.
+// The sequences of format 2 lie behind each other on one axis of ticks (midi_frame.begin), so that
+// each has its own tempo and metre.
 #include "base/order.h"
 #include "data/midi/midi_internal.h"
 
@@ -16,7 +19,8 @@
 
 static double scale_of(const midi_song *s, const midi_tempo *t)
 {
-    return s->smpte ? t->us_per_quarter / 1e6 / s->ticks_per_quarter : 60.0 / (6e7 / t->us_per_quarter * s->ticks_per_quarter);
+    return s->smpte ? t->us_per_quarter / 1e6 / s->ticks_per_quarter
+                    : 60.0 / (6e7 / t->us_per_quarter * s->ticks_per_quarter);
 }
 
 static const midi_tempo *tempo_at_tick(const midi_song *s, double tick)
@@ -32,7 +36,8 @@ static const midi_tempo *tempo_at_tick(const midi_song *s, double tick)
 double midi_seconds(const midi_song *s, double tick)
 {
     const midi_tempo *t = tempo_at_tick(s, tick);
-    volatile double past = scale_of(s, t) * (tick - t->tick); // rounded here, not fused with the sum
+    // rounded here, not fused with the sum
+    volatile double past = scale_of(s, t) * (tick - t->tick);
     return t->seconds + past;
 }
 
@@ -56,10 +61,12 @@ static size_t count_meta(const midi_track *tracks, int n_tracks, uint8_t kind)
 }
 
 // The meta events of a kind in all tracks by tick, those of one tick by track.
-static const midi_event **gather(arena *work, const midi_frame *f, const midi_track *tracks, uint8_t kind, size_t *n)
+static const midi_event **gather(arena *work, const midi_frame *f, const midi_track *tracks,
+                                 uint8_t kind, size_t *n)
 {
     *n = count_meta(tracks, f->tracks, kind);
-    const midi_event **found = NEW(work, const midi_event *, *n + 1), **sorted = NEW(work, const midi_event *, *n + 1);
+    const midi_event **found = NEW(work, const midi_event *, *n + 1),
+                     **sorted = NEW(work, const midi_event *, *n + 1);
     order_item *items = NEW(work, order_item, 2 * *n + 1);
     uint32_t at = 0;
     for (int k = 0; k < f->tracks && at < *n; k++)
@@ -101,9 +108,10 @@ static bool is_common(const midi_metre *m)
     return m->numerator == 4 && m->denominator == 4;
 }
 
-// What every sequence begins with, whatever was before it: 120 beats a minute and 4/4. Of all that begin before `ev` (NULL: all) and behind
-// the first; events lie in one row, track by track.
-static void begin_sequences(const midi_frame *f, const midi_track *tracks, const midi_event *ev, int *next, midi_song *s, uint8_t kind)
+// What every sequence begins with, whatever was before it: 120 beats a minute and 4/4. Of all that
+// begin before `ev` (NULL: all) and behind the first; events lie in one row, track by track.
+static void begin_sequences(const midi_frame *f, const midi_track *tracks, const midi_event *ev,
+                            int *next, midi_song *s, uint8_t kind)
 {
     for (; f->begin && *next < f->tracks && (!ev || tracks[*next].events <= ev); ++*next) {
         uint32_t at = f->begin[*next];
@@ -115,7 +123,8 @@ static void begin_sequences(const midi_frame *f, const midi_track *tracks, const
 }
 
 // A tempo of 0 says nothing and is passed over.
-static void build_tempos(arena *out, arena *work, const midi_frame *f, const midi_track *tracks, midi_song *s)
+static void build_tempos(arena *out, arena *work, const midi_frame *f, const midi_track *tracks,
+                         midi_song *s)
 {
     size_t n;
     int next = 1;
@@ -134,7 +143,8 @@ static void build_tempos(arena *out, arena *work, const midi_frame *f, const mid
 }
 
 // What no metre and no key can be is passed over: files have 18 flats and beats of 1/2^33.
-static void build_metres(arena *out, arena *work, const midi_frame *f, const midi_track *tracks, midi_song *s)
+static void build_metres(arena *out, arena *work, const midi_frame *f, const midi_track *tracks,
+                         midi_song *s)
 {
     size_t n;
     int next = 1;
@@ -148,7 +158,8 @@ static void build_metres(arena *out, arena *work, const midi_frame *f, const mid
     begin_sequences(f, tracks, NULL, &next, s, META_METRE);
 }
 
-static void build_keys(arena *out, arena *work, const midi_frame *f, const midi_track *tracks, midi_song *s)
+static void build_keys(arena *out, arena *work, const midi_frame *f, const midi_track *tracks,
+                       midi_song *s)
 {
     size_t n;
     const midi_event **ev = gather(work, f, tracks, META_KEY, &n);
@@ -156,7 +167,8 @@ static void build_keys(arena *out, arena *work, const midi_frame *f, const midi_
     for (size_t i = 0; i < n; i++) {
         int sharps = (int8_t)ev[i]->byte[2];
         if (sharps >= -7 && sharps <= 7 && ev[i]->byte[3] <= 1)
-            s->keys[s->n_keys++] = (midi_key){ev[i]->tick, midi_seconds(s, ev[i]->tick), sharps, ev[i]->byte[3] == 1};
+            s->keys[s->n_keys++] =
+                (midi_key){ev[i]->tick, midi_seconds(s, ev[i]->tick), sharps, ev[i]->byte[3] == 1};
     }
 }
 

@@ -4,8 +4,9 @@
 //     file    "MThd" 6, format 1, tracks, ticks a quarter;  tracks
 //     track   "MTrk" bytes;  (time since the event before, event) ...
 //
-// Times are numbers of 7 bits a byte, the highest first, all but the last with the top bit set. Events of one tick stand in this order:
-// notes end, the pedal moves, the program changes, notes begin.
+// Times are numbers of 7 bits a byte, the highest first, all but the last with the top bit set.
+// Events of one tick stand in this order: notes end, the pedal moves, the program changes, notes
+// begin.
 #include "data/midi/midi_write.h"
 
 #include <math.h>
@@ -15,7 +16,12 @@
 #include "base/order.h"
 #include "data/midi/midi_internal.h"
 
-enum { MOST_TIME = 0x0fffffff, MOST_TICKS = 0x7fff, MOST_TEMPO = 0xffffff, MOST_PARTS = MIDI_TRACKS - 1 };
+enum {
+    MOST_TIME = 0x0fffffff,
+    MOST_TICKS = 0x7fff,
+    MOST_TEMPO = 0xffffff,
+    MOST_PARTS = MIDI_TRACKS - 1
+};
 enum { NOTE_OFF = 0x80, NOTE_ON = 0x90, CONTROL = 0xb0, PROGRAM = 0xc0 };
 enum { AT_END, AT_PEDAL, AT_PROGRAM, AT_START }; // of one tick
 
@@ -39,23 +45,30 @@ typedef struct sheet {
 static bool check(const midi_song *s, err *e)
 {
     if (s->ticks_per_quarter < 1 || s->ticks_per_quarter > MOST_TICKS)
-        return err_set(e, ERR_VALUE, "a quarter of %d ticks cannot be written as MIDI; 1 to %d can", s->ticks_per_quarter, MOST_TICKS);
+        return err_set(e, ERR_VALUE, "a quarter of %d ticks cannot be written as MIDI; 1 to %d can",
+                       s->ticks_per_quarter, MOST_TICKS);
     if (s->n_instruments > MOST_PARTS)
-        return err_set(e, ERR_VALUE, "%zu instruments cannot be written as MIDI; %d can", s->n_instruments, MOST_PARTS);
+        return err_set(e, ERR_VALUE, "%zu instruments cannot be written as MIDI; %d can",
+                       s->n_instruments, MOST_PARTS);
     for (size_t i = 0; i < s->n_instruments; i++)
         if (s->instruments[i].program > 127 || s->instruments[i].channel >= MIDI_CHANNELS)
-            return err_set(e, ERR_VALUE, "instrument %zu: program %d on channel %d cannot be written as MIDI", i, s->instruments[i].program,
-                           s->instruments[i].channel);
+            return err_set(e, ERR_VALUE,
+                           "instrument %zu: program %d on channel %d cannot be written as MIDI", i,
+                           s->instruments[i].program, s->instruments[i].channel);
     for (size_t i = 0; i < s->n_notes; i++) {
         const midi_note *n = &s->notes[i];
-        if (n->pitch > 127 || n->velocity < 1 || n->velocity > 127 || n->instrument >= s->n_instruments || n->start_tick >= n->end_tick)
-            return err_set(e, ERR_VALUE, "note %zu (pitch %d, velocity %d, ticks %u to %u) cannot be written as MIDI", i, n->pitch,
-                           n->velocity, n->start_tick, n->end_tick);
+        if (n->pitch > 127 || n->velocity < 1 || n->velocity > 127 ||
+            n->instrument >= s->n_instruments || n->start_tick >= n->end_tick)
+            return err_set(
+                e, ERR_VALUE,
+                "note %zu (pitch %d, velocity %d, ticks %u to %u) cannot be written as MIDI", i,
+                n->pitch, n->velocity, n->start_tick, n->end_tick);
     }
     for (size_t i = 0; i < s->n_tempos; i++)
         if (!(s->tempos[i].us_per_quarter >= 1 && s->tempos[i].us_per_quarter <= MOST_TEMPO))
-            return err_set(e, ERR_VALUE, "a quarter of %g microseconds cannot be written as MIDI; 1 to %d can", s->tempos[i].us_per_quarter,
-                           MOST_TEMPO);
+            return err_set(e, ERR_VALUE,
+                           "a quarter of %g microseconds cannot be written as MIDI; 1 to %d can",
+                           s->tempos[i].us_per_quarter, MOST_TEMPO);
     return true;
 }
 
@@ -67,7 +80,8 @@ static void sort_notes(sheet *w)
     order_item *items = NEW(&w->work, order_item, n + 1), *spare = NEW(&w->work, order_item, n + 1);
     for (size_t i = 0; i < n; i++) {
         const midi_note *x = &w->s->notes[i];
-        items[i] = (order_item){(uint64_t)x->instrument << 39 | (uint64_t)x->pitch << 32 | x->start_tick, (uint32_t)i};
+        items[i] = (order_item){
+            (uint64_t)x->instrument << 39 | (uint64_t)x->pitch << 32 | x->start_tick, (uint32_t)i};
     }
     order_items(items, spare, n);
     w->notes = NEW(&w->work, midi_note, n + 1);
@@ -99,11 +113,12 @@ static void part_notes(sheet *w)
 static void put(sheet *w, size_t part, uint32_t tick, int kind, int status, int x, int y)
 {
     uint8_t channel = w->s->instruments[part].channel;
-    w->events[w->n_events++] = (written){.tick = tick,
-                                         .part = (uint16_t)part,
-                                         .kind = (uint8_t)kind,
-                                         .n = status == PROGRAM ? 2 : 3,
-                                         .byte = {(uint8_t)(status | channel), (uint8_t)x, (uint8_t)y}};
+    w->events[w->n_events++] =
+        (written){.tick = tick,
+                  .part = (uint16_t)part,
+                  .kind = (uint8_t)kind,
+                  .n = status == PROGRAM ? 2 : 3,
+                  .byte = {(uint8_t)(status | channel), (uint8_t)x, (uint8_t)y}};
 }
 
 static void put_notes(sheet *w)
@@ -139,7 +154,8 @@ static void sort_events(sheet *w, bool by_part)
     written *sorted = NEW(&w->work, written, n + 1);
     for (size_t i = 0; i < n; i++) {
         const written *x = &w->events[i];
-        uint64_t in_part = (uint64_t)x->tick << 2 | x->kind, in_time = (uint64_t)x->tick << 16 | x->part;
+        uint64_t in_part = (uint64_t)x->tick << 2 | x->kind,
+                 in_time = (uint64_t)x->tick << 16 | x->part;
         items[i] = (order_item){by_part ? (uint64_t)x->part << 34 | in_part : in_time, (uint32_t)i};
     }
     order_items(items, spare, n);
@@ -148,7 +164,8 @@ static void sort_events(sheet *w, bool by_part)
     memcpy(w->events, sorted, n * sizeof *sorted);
 }
 
-// Before the first note of each part, and wherever its channel has another program by then. A player goes by tick, then by track.
+// Before the first note of each part, and wherever its channel has another program by then. A
+// player goes by tick, then by track.
 static void put_programs(sheet *w)
 {
     int in_force[MIDI_CHANNELS];
@@ -199,7 +216,9 @@ static track open_track(strbuf *out)
 static bool add_event(track *t, uint32_t tick, const uint8_t *bytes, size_t n, err *e)
 {
     if (tick - t->tick > MOST_TIME)
-        return err_set(e, ERR_VALUE, "nothing happens from tick %u to %u, longer than MIDI can say (%d)", t->tick, tick, MOST_TIME);
+        return err_set(e, ERR_VALUE,
+                       "nothing happens from tick %u to %u, longer than MIDI can say (%d)", t->tick,
+                       tick, MOST_TIME);
     add_time(t->out, tick - t->tick);
     strbuf_add(t->out, (const char *)bytes, n);
     t->tick = tick;
@@ -208,7 +227,8 @@ static bool add_event(track *t, uint32_t tick, const uint8_t *bytes, size_t n, e
 
 static bool close_track(track *t, uint32_t tick, err *e)
 {
-    bool ok = add_event(t, tick > t->tick ? tick : t->tick, (const uint8_t[]){0xff, META_END, 0}, 3, e);
+    bool ok =
+        add_event(t, tick > t->tick ? tick : t->tick, (const uint8_t[]){0xff, META_END, 0}, 3, e);
     size_t n = t->out->len - t->begin;
     for (int i = 0; i < 4; i++)
         t->out->s[t->begin - 4 + (size_t)i] = (char)(n >> (24 - 8 * i));
@@ -226,14 +246,20 @@ static int log2_of(int denominator)
 static bool add_tempo(track *t, const midi_tempo *x, err *e)
 {
     uint32_t us = (uint32_t)llrint(x->us_per_quarter);
-    const uint8_t meta[] = {0xff, META_TEMPO, 3, (uint8_t)(us >> 16), (uint8_t)(us >> 8), (uint8_t)us};
+    const uint8_t meta[] = {0xff,       META_TEMPO, 3, (uint8_t)(us >> 16), (uint8_t)(us >> 8),
+                            (uint8_t)us};
     return add_event(t, x->tick, meta, sizeof meta, e);
 }
 
 static bool add_metre(track *t, const midi_metre *x, err *e)
 {
     int clocks = 96 / (x->denominator < 1 ? 4 : x->denominator);
-    const uint8_t meta[] = {0xff, META_METRE, 4, (uint8_t)x->numerator, (uint8_t)log2_of(x->denominator), (uint8_t)(clocks ? clocks : 1),
+    const uint8_t meta[] = {0xff,
+                            META_METRE,
+                            4,
+                            (uint8_t)x->numerator,
+                            (uint8_t)log2_of(x->denominator),
+                            (uint8_t)(clocks ? clocks : 1),
                             8};
     return add_event(t, x->tick, meta, sizeof meta, e);
 }
@@ -244,14 +270,16 @@ static bool add_key(track *t, const midi_key *x, err *e)
     return add_event(t, x->tick, meta, sizeof meta, e);
 }
 
-// Tempo, metre and key, each list by tick: the earliest first, and of one tick in this order. It ends when the music does.
+// Tempo, metre and key, each list by tick: the earliest first, and of one tick in this order. It
+// ends when the music does.
 static bool add_conductor(const sheet *w, uint32_t end, strbuf *out, err *e)
 {
     const midi_song *s = w->s;
     track t = open_track(out);
     bool ok = true;
     for (size_t i = 0, j = 0, k = 0; ok && (i < s->n_tempos || j < s->n_metres || k < s->n_keys);) {
-        uint32_t a = i < s->n_tempos ? s->tempos[i].tick : UINT32_MAX, b = j < s->n_metres ? s->metres[j].tick : UINT32_MAX;
+        uint32_t a = i < s->n_tempos ? s->tempos[i].tick : UINT32_MAX,
+                 b = j < s->n_metres ? s->metres[j].tick : UINT32_MAX;
         uint32_t c = k < s->n_keys ? s->keys[k].tick : UINT32_MAX;
         if (i < s->n_tempos && a <= b && a <= c)
             ok = add_tempo(&t, &s->tempos[i++], e);
@@ -314,7 +342,8 @@ bool midi_format(const midi_song *s, strbuf *out, err *e)
 bool midi_write(const char *path, const midi_song *s, err *e)
 {
     strbuf bytes = {0};
-    bool ok = midi_format(s, &bytes, e) ? file_write(path, bytes.s, bytes.len, e) : err_trail(e, "'%s'", path);
+    bool ok = midi_format(s, &bytes, e) ? file_write(path, bytes.s, bytes.len, e)
+                                        : err_trail(e, "'%s'", path);
     strbuf_free(&bytes);
     return ok;
 }

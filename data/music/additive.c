@@ -16,7 +16,9 @@ static double clamp(double x, double lo, double hi)
 static double envelope(const additive_voice *v, double t, double length)
 {
     double held = t < length ? t : length;
-    double level = held < v->attack ? held / v->attack : 1 - (1 - v->sustain) * clamp((held - v->attack) / v->decay, 0, 1);
+    double level = held < v->attack
+                       ? held / v->attack
+                       : 1 - (1 - v->sustain) * clamp((held - v->attack) / v->decay, 0, 1);
     return t < length ? level : level * clamp(1 - (t - length) / v->release, 0, 1);
 }
 
@@ -26,11 +28,15 @@ static double ringing(double hz, int rate)
     return pow(10, -4 * pow(hz / 27.5, 0.62) / 20 / rate);
 }
 
-// Harmonics by Chebyshev's recurrence, sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x), from one turning phasor.
-void additive_play(const additive_voice *v, const additive_note *n, int rate, float *x, int64_t frames)
+// Harmonics by Chebyshev's recurrence, sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x), from
+// one turning phasor.
+void additive_play(const additive_voice *v, const additive_note *n, int rate, float *x,
+                   int64_t frames)
 {
-    double hz = 440 * exp2((n->pitch + v->tuning - 69) / 12), step = tau * hz / rate, turn_c = cos(step), turn_s = sin(step);
-    int64_t from = (int64_t)(n->start * rate), past = (int64_t)((n->start + n->length + v->release) * rate);
+    double hz = 440 * exp2((n->pitch + v->tuning - 69) / 12), step = tau * hz / rate,
+           turn_c = cos(step), turn_s = sin(step);
+    int64_t from = (int64_t)(n->start * rate),
+            past = (int64_t)((n->start + n->length + v->release) * rate);
     double c = 1, s = 0, level[ADDITIVE_HARMONICS], left[ADDITIVE_HARMONICS];
     for (int h = 0; h < ADDITIVE_HARMONICS; h++)
         level[h] = v->amplitude[h], left[h] = v->rings ? ringing(hz * (h + 1), rate) : 1;
@@ -50,16 +56,18 @@ void additive_play(const additive_voice *v, const additive_note *n, int rate, fl
     }
 }
 
-// Pianos and chromatic percussion, guitars and basses, pizzicato, harp and timpani, sitar to kalimba, bells to woodblocks and toms.
+// Pianos and chromatic percussion, guitars and basses, pizzicato, harp and timpani, sitar to
+// kalimba, bells to woodblocks and toms.
 bool additive_rings(int program)
 {
-    return program < 16 || (program >= 24 && program < 40) || (program >= 45 && program < 48) || (program >= 104 && program < 109) ||
-           (program >= 112 && program < 119);
+    return program < 16 || (program >= 24 && program < 40) || (program >= 45 && program < 48) ||
+           (program >= 104 && program < 109) || (program >= 112 && program < 119);
 }
 
 static additive_voice voice_of(int velocity, bool rings)
 {
-    additive_voice v = {.attack = 0.008, .decay = 0.15, .sustain = 0.55, .release = 0.15, .rings = rings};
+    additive_voice v = {
+        .attack = 0.008, .decay = 0.15, .sustain = 0.55, .release = 0.15, .rings = rings};
     double sum = 0;
     for (int h = 0; h < ADDITIVE_HARMONICS; h++)
         sum += v.amplitude[h] = pow(h + 1, -(2.4 - 1.2 * velocity / 127));
@@ -80,8 +88,9 @@ static void scale(float *x, int64_t frames)
 bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *e)
 {
     if (s->seconds > ADDITIVE_SECONDS)
-        return err_set(e, ERR_VALUE, "%.0f seconds are too long for the built-in synthesiser; it plays up to %g", s->seconds,
-                       ADDITIVE_SECONDS);
+        return err_set(e, ERR_VALUE,
+                       "%.0f seconds are too long for the built-in synthesiser; it plays up to %g",
+                       s->seconds, ADDITIVE_SECONDS);
     *frames = (int64_t)(s->seconds * ADDITIVE_RATE) + ADDITIVE_RATE * TAIL_MS / 1000;
     *samples = calloc((size_t)*frames, sizeof **samples);
     if (!*samples)
@@ -90,8 +99,10 @@ bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *
         const midi_note *n = &s->notes[i];
         if (s->instruments[n->instrument].is_drum)
             continue;
-        additive_voice v = voice_of(n->velocity, additive_rings(s->instruments[n->instrument].program));
-        additive_note note = {n->start, n->end - n->start, n->pitch, n->velocity / 127.0 * n->velocity / 127.0};
+        additive_voice v =
+            voice_of(n->velocity, additive_rings(s->instruments[n->instrument].program));
+        additive_note note = {n->start, n->end - n->start, n->pitch,
+                              n->velocity / 127.0 * n->velocity / 127.0};
         additive_play(&v, &note, ADDITIVE_RATE, *samples, *frames);
     }
     scale(*samples, *frames);

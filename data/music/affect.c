@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// affect.c: valence and arousal from velocity, density, tempo, articulation, mode and register (affect.h).
+// affect.c: valence and arousal from velocity, density, tempo, articulation, mode and register
+// (affect.h).
 #include "data/music/affect.h"
 
 #include <math.h>
@@ -57,12 +58,15 @@ song_affect affect_estimate(arena *scratch, const midi_song *s)
 {
     if (!s->n_notes)
         return (song_affect){.found = false};
-    double speed = octaves(bars_tempo(s).mean, middle.tempo), articulation = midi_articulation(scratch, s);
+    double speed = octaves(bars_tempo(s).mean, middle.tempo),
+           articulation = midi_articulation(scratch, s);
     double detached = articulation > 0 ? 1 - articulation : 0;
-    double arousal = arousal_weight.velocity * (mean_velocity(s) - middle.velocity) + arousal_weight.tempo * speed +
-                     arousal_weight.density * octaves((double)midi_onsets(s) / s->seconds, middle.density) +
-                     arousal_weight.detached * detached;
-    double valence =
-        valence_weight.mode * mode_term(s) + valence_weight.tempo * speed + valence_weight.octave * (mean_pitch(s) - middle.pitch) / 12;
+    double arousal =
+        arousal_weight.velocity * (mean_velocity(s) - middle.velocity) +
+        arousal_weight.tempo * speed +
+        arousal_weight.density * octaves((double)midi_onsets(s) / s->seconds, middle.density) +
+        arousal_weight.detached * detached;
+    double valence = valence_weight.mode * mode_term(s) + valence_weight.tempo * speed +
+                     valence_weight.octave * (mean_pitch(s) - middle.pitch) / 12;
     return (song_affect){true, tanh(valence), tanh(arousal)};
 }

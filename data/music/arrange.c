@@ -11,7 +11,14 @@
 #include "data/music/chords.h"
 #include "data/music/groove.h"
 
-enum { MELODY, CHORDS, PARTS, PHRASE = 4, SIXTEENTH = MIDI_WRITE_TICKS / 4, BAR = ARRANGE_BEATS * MIDI_WRITE_TICKS };
+enum {
+    MELODY,
+    CHORDS,
+    PARTS,
+    PHRASE = 4,
+    SIXTEENTH = MIDI_WRITE_TICKS / 4,
+    BAR = ARRANGE_BEATS * MIDI_WRITE_TICKS
+};
 enum { BASS = 36, CLOSE = 48 }; // lowest pitches of a chord's root and of the chord
 
 static double clamp(double x, double lo, double hi)
@@ -49,10 +56,13 @@ static void add_slot(arrangement *r, double quarter, double quarters)
 // One bar, beat by beat. `rest`: it ends a phrase.
 static void write_bar(arrangement *r, rng dice, int bar, bool rest)
 {
-    double a = r->style.arousal, eighths = clamp(0.35 + 0.3 * a, 0.05, 0.7), halves = clamp(0.2 - 0.2 * a, 0, 0.4);
+    double a = r->style.arousal, eighths = clamp(0.35 + 0.3 * a, 0.05, 0.7),
+           halves = clamp(0.2 - 0.2 * a, 0, 0.4);
     for (int beat = 0; beat < ARRANGE_BEATS;) {
-        double at = bar * ARRANGE_BEATS + beat, u = (double)rng_uniform(dice, (uint64_t)bar, (uint32_t)beat);
-        bool half = rest ? beat == 2 : u >= eighths && u < eighths + halves && beat + 2 <= ARRANGE_BEATS;
+        double at = bar * ARRANGE_BEATS + beat,
+               u = (double)rng_uniform(dice, (uint64_t)bar, (uint32_t)beat);
+        bool half =
+            rest ? beat == 2 : u >= eighths && u < eighths + halves && beat + 2 <= ARRANGE_BEATS;
         if (!half && u < eighths) {
             add_slot(r, at, 0.5);
             add_slot(r, at + 0.5, 0.5);
@@ -66,11 +76,16 @@ static void write_bar(arrangement *r, rng dice, int bar, bool rest)
 static midi_song *empty_song(arena *a, const arrange_style *s, size_t room)
 {
     midi_song *song = NEW(a, midi_song, 1);
-    *song = (midi_song){.format = 1, .ticks_per_quarter = MIDI_WRITE_TICKS, .n_instruments = 1, .n_tempos = 1, .n_metres = 1};
+    *song = (midi_song){.format = 1,
+                        .ticks_per_quarter = MIDI_WRITE_TICKS,
+                        .n_instruments = 1,
+                        .n_tempos = 1,
+                        .n_metres = 1};
     song->notes = NEW(a, midi_note, room);
     song->instruments = NEW(a, midi_instrument, PARTS);
     song->instruments[MELODY] = (midi_instrument){.program = (uint8_t)s->program};
-    song->instruments[CHORDS] = (midi_instrument){.program = (uint8_t)s->chord_program, .channel = 1, .track = 1};
+    song->instruments[CHORDS] =
+        (midi_instrument){.program = (uint8_t)s->chord_program, .channel = 1, .track = 1};
     song->tempos = NEW(a, midi_tempo, 1);
     song->tempos->us_per_quarter = 60e6 / arrange_tempo(s);
     song->metres = NEW(a, midi_metre, 1);
@@ -120,10 +135,12 @@ static int velocity_of(double x)
     return (int)clamp(floor(x + 0.5), 1, 127);
 }
 
-static void add_note(arrangement *r, int part, double quarter, double quarters, int pitch, double velocity)
+static void add_note(arrangement *r, int part, double quarter, double quarters, int pitch,
+                     double velocity)
 {
     midi_song *s = r->song;
-    uint32_t start = (uint32_t)lrint(quarter * MIDI_WRITE_TICKS), length = (uint32_t)lrint(quarters * MIDI_WRITE_TICKS);
+    uint32_t start = (uint32_t)lrint(quarter * MIDI_WRITE_TICKS),
+             length = (uint32_t)lrint(quarters * MIDI_WRITE_TICKS);
     CHECK(s->n_notes < r->room && pitch >= 0 && pitch < 128);
     s->notes[s->n_notes++] = (midi_note){.start_tick = start,
                                          .end_tick = start + (length ? length : 1),
@@ -145,7 +162,8 @@ void arrange_melody(arrangement *r, const int *pitches, size_t n)
     double base = arrange_velocity(&r->style), held = articulation(&r->style);
     for (size_t i = 0; i < n && i < r->n_slots; i++) {
         const arrange_slot *at = &r->slots[i];
-        add_note(r, MELODY, at->quarter, at->quarters * held, pitches[i], base + accent(at->quarter) + 3 * rng_normal(dice, i, 0));
+        add_note(r, MELODY, at->quarter, at->quarters * held, pitches[i],
+                 base + accent(at->quarter) + 3 * rng_normal(dice, i, 0));
     }
     settle(r->song);
 }
@@ -158,7 +176,8 @@ void arrange_chords(arrangement *r, const int *chords, int bars)
     double held = length * clamp(articulation(&r->style) + 0.1, 0, 1);
     r->song->n_instruments = PARTS;
     for (int bar = 0; bar < bars && bar < r->bars; bar++) {
-        int above[CHORD_TONES], tones = chord_tones(chords[bar], above), root = chords[bar] / CHORD_QUALITIES;
+        int above[CHORD_TONES], tones = chord_tones(chords[bar], above),
+                                root = chords[bar] / CHORD_QUALITIES;
         for (int k = 0; k < strikes && tones; k++) {
             double at = bar * ARRANGE_BEATS + k * length;
             double v = base + accent(at) + 3 * rng_normal(dice, (uint64_t)bar, (uint32_t)k);
@@ -192,7 +211,8 @@ static void move_note(midi_note *n, const float *groove, rng dice, double deviat
     int64_t start = (int64_t)n->start_tick + by;
     n->start_tick = (uint32_t)(start < 0 ? 0 : start);
     n->end_tick = n->start_tick + (uint32_t)length;
-    double v = 127 * (clamp((double)groove[GROOVE_ACCENT + place / 2], -0.3, 0.3) + deviation * rng_normal(dice, moment, 1));
+    double v = 127 * (clamp((double)groove[GROOVE_ACCENT + place / 2], -0.3, 0.3) +
+                      deviation * rng_normal(dice, moment, 1));
     n->velocity = (uint8_t)velocity_of(n->velocity + v);
 }
 
@@ -226,6 +246,7 @@ void arrange_dynamics(arrangement *r, const dynamics_phrase *phrases, size_t n)
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < DYNAMICS; k++) {
             double span = phrases[i].ticks / DYNAMICS, from = phrases[i].tick + k * span;
-            scale_span(r->song, from, from + span, 127 * clamp((double)phrases[i].curve[k], 0.1, 1));
+            scale_span(r->song, from, from + span,
+                       127 * clamp((double)phrases[i].curve[k], 0.1, 1));
         }
 }

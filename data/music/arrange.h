@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// arrange.h: from pitches to a piece: rhythm, tempo, touch, chords, groove, dynamics. For models that say only which note comes next.
+// arrange.h: from pitches to a piece: rhythm, tempo, touch, chords, groove, dynamics. For models
+// that say only which note comes next.
 //
-// What no model says follows from valence v and arousal a by the rule of the synthetic corpus (synth.h has the sources):
+// What no model says follows from valence v and arousal a by the rule of the synthetic corpus
+// (synth.h has the sources):
 //
 //     tempo         96 + 46 a quarters a minute, 40 to 220       articulation  0.75 - 0.28 a of a note's time sounds, 0.2 to 1
 //     rhythm        of a beat: two eighths with 0.35 + 0.3 a, a half note with 0.2 - 0.2 a, else a quarter; no note crosses a bar line,
@@ -10,9 +12,10 @@
 //                   6 more, the third 3 more, off-beats 4 less; chance with deviation 3
 //     chords        struck once a bar; twice where a > 0; every beat where a > 0.5. Root in C2 to B2, the chord in C3 to B3
 //
-// Groove (groove.h) moves what lies on the grid: tempo, swing (an off-beat eighth comes 2 swing sixteenths late), deviation of each place,
-// humanization as chance, accents and what velocity variance they leave. Dynamics (dynamics.h) scale the velocities of a span so that
-// their mean is the curve's. Everything is 4/4 and a function of the seed.
+// Groove (groove.h) moves what lies on the grid: tempo, swing (an off-beat eighth comes 2 swing
+// sixteenths late), deviation of each place, humanization as chance, accents and what velocity
+// variance they leave. Dynamics (dynamics.h) scale the velocities of a span so that their mean is
+// the curve's. Everything is 4/4 and a function of the seed.
 //
 //     arrangement *r = arrange_open(&a, &style, bars);
 //     ... as many pitches as r->n_slots ...

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bars.c: bar lines, places in bars and mean tempo (bars.h).
 //
-// With tempo b[i] in force for d[i] seconds of the song (60e6 / microseconds a quarter = quarters a minute):
+// With tempo b[i] in force for d[i] seconds of the song (60e6 / microseconds a quarter = quarters a
+// minute):
 //
 //     mean = sum d b / sum d         deviation = sqrt(sum d (b - mean)^2 / sum d)
 //
@@ -20,7 +21,8 @@ static bool same_metre(const midi_metre *a, const midi_metre *b)
     return a->numerator == b->numerator && a->denominator == b->denominator;
 }
 
-// Where the next metre begins that differs from the one in force. *i is then the first that lies behind `tick`.
+// Where the next metre begins that differs from the one in force. *i is then the first that lies
+// behind `tick`.
 static double next_change(const midi_song *s, const midi_metre **now, size_t *i, double tick)
 {
     while (*i < s->n_metres && s->metres[*i].tick <= tick)
@@ -52,8 +54,12 @@ static size_t lay(const midi_song *s, double end, song_bar *out)
         double whole = 4.0 * s->ticks_per_quarter, to = at + whole * m->numerator / m->denominator;
         to = to > change - 0.5 ? change : to;
         if (out)
-            out[n] =
-                (song_bar){at, to - at, whole * (is_compound(m) ? 3 : 1) / m->denominator, is_compound(m), m->numerator, m->denominator};
+            out[n] = (song_bar){at,
+                                to - at,
+                                whole * (is_compound(m) ? 3 : 1) / m->denominator,
+                                is_compound(m),
+                                m->numerator,
+                                m->denominator};
         at = to;
     }
     return n;
@@ -88,7 +94,8 @@ bool bars_place(const song_bars *b, double tick, bar_place *out)
     size_t i = bars_find(b, tick);
     if (i == b->n)
         return false;
-    double at = (tick - b->list[i].tick) / b->sixteenth, left = b->list[i].ticks / b->sixteenth - at;
+    double at = (tick - b->list[i].tick) / b->sixteenth,
+           left = b->list[i].ticks / b->sixteenth - at;
     *out = (bar_place){.bar = i, .nearest = (int)floor(at + 0.5)};
     out->late = at - out->nearest;
     if (left <= 0.5) // the next bar line is as near

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bars.h: where the bar lines of a song are, where in its bar a note begins, and how fast the song goes.
+// bars.h: where the bar lines of a song are, where in its bar a note begins, and how fast the song
+// goes.
 //
 //     song_bars b = bars_of(&a, song);
 //     bar_place at;
@@ -13,8 +14,9 @@
 //     - a beat is 1/d, but 3/d in compound metres (6, 9, 12, ... of eighths or shorter notes)
 //     - bars go on until the last note ends; those behind BARS_MOST (9 hours at 120 beats a minute in 4/4) are left out
 //
-// A file that was played freely has no bar lines to speak of: its notes lie anywhere between those of 120 beats a minute. Nothing in such
-// a file says so; what is measured against bars means little there.
+// A file that was played freely has no bar lines to speak of: its notes lie anywhere between those
+// of 120 beats a minute. Nothing in such a file says so; what is measured against bars means little
+// there.
 #ifndef KMIDI_DATA_BARS_H
 #define KMIDI_DATA_BARS_H
 
@@ -35,9 +37,12 @@ typedef struct song_bars {
     double sixteenth; // ticks
 } song_bars;
 
-// A moment in its bar. Sixteenths are notes, whatever the metre: a bar of 3/4 has 12, one of 5/4 has 20.
+// A moment in its bar. Sixteenths are notes, whatever the metre: a bar of 3/4 has 12, one of 5/4
+// has 20.
 typedef struct bar_place {
-    size_t bar;   // the nearest sixteenth is in bars.list[bar], which may be the one after that of the moment, or one past the last
+    // the nearest sixteenth is in bars.list[bar], which may be the one after that of the moment, or
+    // one past the last
+    size_t bar;
     int nearest;  // sixteenth, from the bar line
     double late;  // sixteenths behind it (before it where negative), [-0.5, 0.5]
     bool on_beat; // the nearest sixteenth is a beat
@@ -51,7 +56,8 @@ bool bars_place(const song_bars *b, double tick, bar_place *out);
 // The share of notes whose nearest sixteenth is no beat, [0, 1]; drums count. 0 without notes.
 double bars_off_beat(const song_bars *b, const midi_song *s);
 
-// Tempo in quarters a minute while the song lasts: mean over time and standard deviation over time. Both 0 without notes.
+// Tempo in quarters a minute while the song lasts: mean over time and standard deviation over time.
+// Both 0 without notes.
 typedef struct song_tempo {
     double mean, deviation;
 } song_tempo;

@@ -10,8 +10,9 @@ static const struct {
     const char *suffix;
     int tones, above[CHORD_TONES];
 } qualities[CHORD_QUALITIES] = {
-    [CHORD_MAJOR] = {"", 3, {0, 4, 7}},        [CHORD_MINOR] = {"m", 3, {0, 3, 7}},       [CHORD_DIMINISHED] = {"dim", 3, {0, 3, 6}},
-    [CHORD_AUGMENTED] = {"aug", 3, {0, 4, 8}}, [CHORD_SEVENTH] = {"7", 4, {0, 4, 7, 10}},
+    [CHORD_MAJOR] = {"", 3, {0, 4, 7}},         [CHORD_MINOR] = {"m", 3, {0, 3, 7}},
+    [CHORD_DIMINISHED] = {"dim", 3, {0, 3, 6}}, [CHORD_AUGMENTED] = {"aug", 3, {0, 4, 8}},
+    [CHORD_SEVENTH] = {"7", 4, {0, 4, 7, 10}},
 };
 
 int chord_tones(int id, int above[CHORD_TONES])
@@ -52,7 +53,8 @@ int chord_match(const double w[PITCH_CLASSES], const double *bass, double *score
 
 const char *chord_name(int id, char out[8])
 {
-    static const char *const roots[] = {"C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"};
+    static const char *const roots[] = {"C",  "C#", "D",  "Eb", "E",  "F",
+                                        "F#", "G",  "Ab", "A",  "Bb", "B"};
     if (id < 0 || id >= CHORD_NONE)
         return "N.C.";
     snprintf(out, 8, "%s%s", roots[id / CHORD_QUALITIES], qualities[id % CHORD_QUALITIES].suffix);

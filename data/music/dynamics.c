@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dynamics.c: velocity curves of phrases (dynamics.h). Notes come by start, so each falls into the phrase at hand or begins the next.
+// dynamics.c: velocity curves of phrases (dynamics.h). Notes come by start, so each falls into the
+// phrase at hand or begins the next.
 #include "data/music/dynamics.h"
 
 static dynamics_phrase phrase_at(const song_bars *b, size_t first, size_t each)
@@ -28,7 +29,8 @@ static size_t fill(const midi_song *s, size_t i, dynamics_phrase *p)
 song_dynamics dynamics_of(arena *a, const midi_song *s, int bars_each)
 {
     song_bars b = bars_of(a, s);
-    size_t each = (size_t)bars_each, first = s->n_notes ? bars_find(&b, s->notes[0].start_tick) : b.n;
+    size_t each = (size_t)bars_each,
+           first = s->n_notes ? bars_find(&b, s->notes[0].start_tick) : b.n;
     song_dynamics d = {.phrases = NEW(a, dynamics_phrase, (b.n - first) / each + 1)};
     for (size_t i = 0; i < s->n_notes;) {
         size_t bar = bars_find(&b, s->notes[i].start_tick);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dynamics.h: how loudness rises and falls within a phrase, in sixteen steps. What dynamics_engine learns.
+// dynamics.h: how loudness rises and falls within a phrase, in sixteen steps. What dynamics_engine
+// learns.
 //
-// A phrase is `bars` bars (four by default: the usual length of a phrase in tonal music, Rothstein, "Phrase Rhythm in Tonal Music", 1989),
-// counted from the bar in which the first note begins. It is divided into sixteen equal spans of ticks, in 4/4 the quarters of four bars,
-// and
+// A phrase is `bars` bars (four by default: the usual length of a phrase in tonal music, Rothstein,
+// "Phrase Rhythm in Tonal Music", 1989), counted from the bar in which the first note begins. It is
+// divided into sixteen equal spans of ticks, in 4/4 the quarters of four bars, and
 //
 //     curve[k] = mean velocity / 127 of the notes, drums too, that begin in span k; 0 where none does
 //
-// Velocity stands for loudness (Dannenberg, "The interpretation of MIDI velocity", ICMC 2006, on how far it does). Bars that the last
-// phrase lacks count as long as its last bar, so that a span is as long there as anywhere. Phrases without a note are left out.
+// Velocity stands for loudness (Dannenberg, "The interpretation of MIDI velocity", ICMC 2006, on
+// how far it does). Bars that the last phrase lacks count as long as its last bar, so that a span
+// is as long there as anywhere. Phrases without a note are left out.
 //
 //     song_dynamics d = dynamics_of(&a, song, DYNAMICS_BARS);
 //     for (size_t i = 0; i < d.n; i++)

@@ -42,7 +42,8 @@ static bool unknown(const char *text, err *e)
         strbuf_printf(&all, "%s%s", i ? ", " : "", names[i].name);
     }
     const char *near = str_nearest(text, list, emotion_count());
-    err_set(e, ERR_USAGE, "unknown emotion '%s'%s%s%s; give valence,arousal (as 0.5,-0.2) or one of: %s", text,
+    err_set(e, ERR_USAGE,
+            "unknown emotion '%s'%s%s%s; give valence,arousal (as 0.5,-0.2) or one of: %s", text,
             near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
     strbuf_free(&all);
     return false;
@@ -70,10 +71,12 @@ bool emotion_parse(const char *text, double *valence, double *arousal, double *i
     int n = known ? 2 : numbers(text, x);
     if (!n)
         return unknown(text, e);
-    *valence = known ? known->valence : x[0], *arousal = known ? known->arousal : x[1], *intensity = n == 3 ? x[2] : NAN;
+    *valence = known ? known->valence : x[0], *arousal = known ? known->arousal : x[1],
+    *intensity = n == 3 ? x[2] : NAN;
     if (!(fabs(*valence) <= 1 && fabs(*arousal) <= 1))
         return err_set(e, ERR_USAGE, "emotion '%s': valence and arousal lie from -1 to 1", text);
-    return n < 3 || (*intensity >= 0 && *intensity <= 1) || err_set(e, ERR_USAGE, "emotion '%s': intensity lies from 0 to 1", text);
+    return n < 3 || (*intensity >= 0 && *intensity <= 1) ||
+           err_set(e, ERR_USAGE, "emotion '%s': intensity lies from 0 to 1", text);
 }
 
 void emotion_vector(double valence, double arousal, double intensity, float out[EMOTION_SIZE])
@@ -81,5 +84,6 @@ void emotion_vector(double valence, double arousal, double intensity, float out[
     memset(out, 0, EMOTION_SIZE * sizeof *out);
     out[0] = (float)valence;
     out[1] = (float)arousal;
-    out[2] = (float)(isnan(intensity) ? sqrt((valence * valence + arousal * arousal) / 2) : intensity);
+    out[2] =
+        (float)(isnan(intensity) ? sqrt((valence * valence + arousal * arousal) / 2) : intensity);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// groove.c: the groove of a song (groove.h). One pass sums by place of the bar, a second looks for swung beats.
+// groove.c: the groove of a song (groove.h). One pass sums by place of the bar, a second looks for
+// swung beats.
 //
-// Within a place, sum (d - m)^2 = sum d^2 - n m^2 with m = sum d / n: |d| <= 0.5, so doubles lose nothing that matters.
+// Within a place, sum (d - m)^2 = sum d^2 - n m^2 with m = sum d / n: |d| <= 0.5, so doubles lose
+// nothing that matters.
 #include "data/music/groove.h"
 
 #include <math.h>
@@ -20,7 +22,8 @@ static void measure_places(const song_bars *b, const midi_song *s, place at[PLAC
         if (!bars_place(b, s->notes[i].start_tick, &p))
             continue;
         place *q = &at[p.nearest < BAR_SIXTEENTHS ? p.nearest : BEHIND];
-        q->n++, q->late += p.late, q->squares += p.late * p.late, q->velocity += s->notes[i].velocity / 127.0;
+        q->n++, q->late += p.late, q->squares += p.late * p.late,
+            q->velocity += s->notes[i].velocity / 127.0;
     }
 }
 
@@ -45,7 +48,8 @@ static void write_accents(const place at[PLACES], const midi_song *s, float *out
     for (size_t i = 0; i < s->n_notes; i++)
         sum += s->notes[i].velocity / 127.0;
     for (size_t i = 0; i < s->n_notes; i++)
-        squares += (s->notes[i].velocity / 127.0 - sum / n) * (s->notes[i].velocity / 127.0 - sum / n);
+        squares +=
+            (s->notes[i].velocity / 127.0 - sum / n) * (s->notes[i].velocity / 127.0 - sum / n);
     out[GROOVE_VELOCITY_VARIANCE] = (float)(squares / n);
     for (int k = 0; k < EIGHTHS; k++) {
         const place *a = &at[2 * k], *b = &at[2 * k + 1];
@@ -59,7 +63,8 @@ static void write_accents(const place at[PLACES], const midi_song *s, float *out
 // The moments of onset in one beat: places from -1/8 to 7/8 of it.
 typedef struct beat {
     double tick, ticks; // where it is
-    double first[3];    // of each moment, the place of its earliest onset; what comes behind the third is not kept
+    // of each moment, the place of its earliest onset; what comes behind the third is not kept
+    double first[3];
     int n;
 } beat;
 
@@ -83,7 +88,8 @@ static void add_onset(beat *t, double at)
     t->first[t->n++] = at;
 }
 
-// False where the beat of a tick is one of three, or no bar is there. A tick just before a beat belongs to it.
+// False where the beat of a tick is one of three, or no bar is there. A tick just before a beat
+// belongs to it.
 static bool beat_of(const song_bars *b, double tick, double *at, double *ticks)
 {
     size_t i = bars_find(b, tick);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // groove.h: how a performance sits on its beat, in 32 numbers. What groove_predictor learns.
 //
-// Every onset, drums too, is compared with the nearest sixteenth of its bar (bars.h). With d = how many sixteenths it comes late (early
-// where negative), at place q of the bar, and v its velocity / 127:
+// Every onset, drums too, is compared with the nearest sixteenth of its bar (bars.h). With d = how
+// many sixteenths it comes late (early where negative), at place q of the bar, and v its velocity /
+// 127:
 //
 //     swing            (long - short) / (long + short) of eighths, mean over the beats that have a pair: 0 straight, 1/3 triplets (2:1),
 //                      1/2 dotted (3:1); long / short = (1 + swing) / (1 - swing) is the beat-upbeat ratio of Benadon, "Slicing the
@@ -19,7 +20,8 @@
 //     tempo, tempo_deviation   quarters a minute over time, mean and standard deviation, / 200, each cut at 1
 //     off_beat         share of notes whose nearest sixteenth is no beat
 //
-// Places behind the sixteenth of a bar (5/4) count for all but deviation and accent, for humanization as one. All 0 without notes.
+// Places behind the sixteenth of a bar (5/4) count for all but deviation and accent, for
+// humanization as one. All 0 without notes.
 #ifndef KMIDI_DATA_GROOVE_H
 #define KMIDI_DATA_GROOVE_H
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // harmony.c: chords and their context, span by span (harmony.h).
 //
-// How long each pitch class sounds in each span costs one step a note, however long notes are: a note's parts in its first and last span
-// are added as they are, and between them only the number of notes that cover whole spans is kept, as +1 where that begins and -1 where it
-// ends. A running sum turns those into ticks.
+// How long each pitch class sounds in each span costs one step a note, however long notes are: a
+// note's parts in its first and last span are added as they are, and between them only the number
+// of notes that cover whole spans is kept, as +1 where that begins and -1 where it ends. A running
+// sum turns those into ticks.
 #include "data/music/harmony.h"
 
 #include "data/music/melody.h"
@@ -54,7 +55,8 @@ static void count_note(tally *t, const midi_note *n)
 }
 
 // [n] for each span. `skip_drums` may be NULL: then all notes count.
-static pitch_classes *tally_notes(arena *a, const harmony_span *spans, size_t n, const midi_note *notes, size_t n_notes,
+static pitch_classes *tally_notes(arena *a, const harmony_span *spans, size_t n,
+                                  const midi_note *notes, size_t n_notes,
                                   const midi_song *skip_drums)
 {
     tally t = {spans, n, NEW(a, pitch_classes, n + 1), NEW(a, pitch_classes, n + 1)};
@@ -81,7 +83,8 @@ static size_t lay_spans(const song_bars *b, harmony_step step, harmony_span *out
         for (int k = 0; n < HARMONY_SPANS_MOST && m->tick + k * each < end - 1e-6; k++, n++) {
             double at = m->tick + k * each, to = at + each < end - 1e-6 ? at + each : end;
             if (out)
-                out[n] = (harmony_span){.tick = at, .ticks = to - at, .bar = i, .chord = CHORD_NONE};
+                out[n] =
+                    (harmony_span){.tick = at, .ticks = to - at, .bar = i, .chord = CHORD_NONE};
         }
     }
     return n;
@@ -106,7 +109,8 @@ static void write_shares(const double *ticks, float *out)
         out[p] = sum > 0 ? (float)(ticks[p] / sum) : 0;
 }
 
-static void write_context(const song_bars *b, pitch_classes *const parts[PARTS], const harmony_span *s, float *out)
+static void write_context(const song_bars *b, pitch_classes *const parts[PARTS],
+                          const harmony_span *s, float *out)
 {
     int at = (int)((s->tick - b->list[s->bar].tick) / b->sixteenth + 0.5);
     for (part k = 0; k < PARTS; k++)

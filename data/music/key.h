@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // key.h: which key is a piece in? (Krumhansl and Schmuckler)
 //
-// Listeners judged how well each of the twelve pitch classes fits behind a context in C major or C minor; their mean ratings are the
-// profiles of Krumhansl and Kessler, "Tracing the dynamic changes in perceived tonal organization in a spatial representation of musical
-// keys", Psychological Review 89, 1982 (numbers from Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, p. 30). A piece is in the
-// key whose profile, turned to its tonic, goes best with how long each pitch class sounds (ibid., chapter 4):
+// Listeners judged how well each of the twelve pitch classes fits behind a context in C major or C
+// minor; their mean ratings are the profiles of Krumhansl and Kessler, "Tracing the dynamic changes
+// in perceived tonal organization in a spatial representation of musical keys", Psychological
+// Review 89, 1982 (numbers from Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, p. 30).
+// A piece is in the key whose profile, turned to its tonic, goes best with how long each pitch
+// class sounds (ibid., chapter 4):
 //
 //     w[p] = seconds of pitch class p, drums left out          r(k) = correlation of w[(p + k) mod 12] and profile[p] over p (Pearson)
 //
@@ -12,7 +14,8 @@
 //     key_weights(song, w);
 //     key_estimate k = key_find(w);           // k.tonic 7, k.minor false: G major
 //
-// 24 correlations cost nothing, so this runs on every file. It confuses a key with its relative or its fifth where little is played.
+// 24 correlations cost nothing, so this runs on every file. It confuses a key with its relative or
+// its fifth where little is played.
 #ifndef KMIDI_DATA_KEY_H
 #define KMIDI_DATA_KEY_H
 
@@ -24,8 +27,9 @@ typedef struct key_estimate {
     bool found; // false where nothing sounds, or all pitch classes alike; the rest is then 0
     int tonic;  // 0 C .. 11 B
     bool minor;
-    double correlation;            // of that key, [0, 1]
-    double best_major, best_minor; // the best of the twelve major and of the twelve minor keys, [0, 1]
+    double correlation; // of that key, [0, 1]
+    // the best of the twelve major and of the twelve minor keys, [0, 1]
+    double best_major, best_minor;
 } key_estimate;
 
 extern const double key_profiles[2][PITCH_CLASSES]; // major, minor; tonic first

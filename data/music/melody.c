@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// melody.c: top line and bass line by skyline (melody.h). Both are found as highest notes: for the bass, pitches are counted from above.
+// melody.c: top line and bass line by skyline (melody.h). Both are found as highest notes: for the
+// bass, pitches are counted from above.
 #include "data/music/melody.h"
 
 enum { PITCHES = 128 };
@@ -43,7 +44,8 @@ static size_t take_chord(skyline *k, size_t i)
 {
     const midi_note *notes = k->song->notes, *best = &notes[i];
     size_t past = i + 1;
-    for (; past < k->song->n_notes && notes[past].start <= notes[i].start + MELODY_TOGETHER; past++) {
+    for (; past < k->song->n_notes && notes[past].start <= notes[i].start + MELODY_TOGETHER;
+         past++) {
         const midi_note *n = &notes[past];
         if (is_drum(k, n))
             continue;

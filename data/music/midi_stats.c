@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_stats.c: the 32 statistics of a song (midi_stats.h). With n notes of start s, end e, pitch p, velocity v and T = the song's seconds:
+// midi_stats.c: the 32 statistics of a song (midi_stats.h). With n notes of start s, end e, pitch
+// p, velocity v and T = the song's seconds:
 //
 //     shares[c] = sum over p mod 12 = c of (e - s) / sum (e - s)       mean x = sum x / n       deviation x = sqrt(mean (x - mean x)^2)
 //     density = n / T                                                 silence = 1 - |union of [s, e)| / T
@@ -107,7 +108,8 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Begins and ends, each sorted: between the i-th begin and the next, i + 1 notes have begun and those that ended by then are over.
+// Begins and ends, each sorted: between the i-th begin and the next, i + 1 notes have begun and
+// those that ended by then are over.
 static int most_together(arena *a, const midi_song *s)
 {
     double *ends = NEW(a, double, s->n_notes);
@@ -200,7 +202,8 @@ void midi_stats(arena *scratch, const midi_song *s, float out[MIDI_STATS])
 double midi_articulation(arena *scratch, const midi_song *s)
 {
     arena_mark mark = arena_save(scratch);
-    double *here = NEW(scratch, double, s->n_instruments), *behind = NEW(scratch, double, s->n_instruments);
+    double *here = NEW(scratch, double, s->n_instruments),
+           *behind = NEW(scratch, double, s->n_instruments);
     moments m = {0};
     for (size_t i = 0; i < s->n_instruments; i++)
         here[i] = behind[i] = INFINITY;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// performance.c: a little state, a little grammar, and the way from seconds to ticks (performance.h).
+// performance.c: a little state, a little grammar, and the way from seconds to ticks
+// (performance.h).
 #include "data/music/performance.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static bool may_end(const performance *p, int pitch, bool full, bool due)
 void performance_forbid(const performance *p, float *logits)
 {
     int64_t left = steps_left(p);
-    bool full = p->crowded >= PERFORMANCE_MOMENT, loud = p->last >= TOKENS_VELOCITY, due = left == 0;
+    bool full = p->crowded >= PERFORMANCE_MOMENT, loud = p->last >= TOKENS_VELOCITY,
+         due = left == 0;
     for (int pitch = 0; pitch < 128; pitch++) {
         if (full || due || p->sounds[pitch])
             logits[TOKENS_ON + pitch] = -INFINITY;
@@ -63,7 +65,11 @@ static uint32_t tick_of(const midi_song *s, double seconds)
 static midi_song *empty_song(arena *a, const performance_style *o, size_t notes)
 {
     midi_song *s = NEW(a, midi_song, 1);
-    *s = (midi_song){.format = 1, .ticks_per_quarter = MIDI_WRITE_TICKS, .n_instruments = 1, .n_tempos = 1, .n_metres = 1};
+    *s = (midi_song){.format = 1,
+                     .ticks_per_quarter = MIDI_WRITE_TICKS,
+                     .n_instruments = 1,
+                     .n_tempos = 1,
+                     .n_metres = 1};
     s->notes = NEW(a, midi_note, notes + 1);
     s->instruments = NEW(a, midi_instrument, 1);
     s->instruments->program = (uint8_t)o->program;
@@ -74,7 +80,8 @@ static midi_song *empty_song(arena *a, const performance_style *o, size_t notes)
     return s;
 }
 
-midi_song *performance_song(arena *a, const uint16_t *tokens, size_t n, const performance_style *o, err *e)
+midi_song *performance_song(arena *a, const uint16_t *tokens, size_t n, const performance_style *o,
+                            err *e)
 {
     tokens_note *notes;
     size_t n_notes;
@@ -82,10 +89,13 @@ midi_song *performance_song(arena *a, const uint16_t *tokens, size_t n, const pe
         return NULL;
     midi_song *s = empty_song(a, o, n_notes);
     for (size_t i = 0; i < n_notes && notes[i].start < o->seconds; i++) {
-        uint32_t start = tick_of(s, notes[i].start), end = tick_of(s, fmin(notes[i].end, o->seconds));
+        uint32_t start = tick_of(s, notes[i].start),
+                 end = tick_of(s, fmin(notes[i].end, o->seconds));
         midi_note *x = &s->notes[s->n_notes++];
-        *x = (midi_note){
-            .start_tick = start, .end_tick = end > start ? end : start + 1, .pitch = notes[i].pitch, .velocity = notes[i].velocity};
+        *x = (midi_note){.start_tick = start,
+                         .end_tick = end > start ? end : start + 1,
+                         .pitch = notes[i].pitch,
+                         .velocity = notes[i].velocity};
         x->start = midi_seconds(s, x->start_tick), x->end = midi_seconds(s, x->end_tick);
         s->seconds = fmax(s->seconds, x->end);
         s->last_tick = x->end_tick > s->last_tick ? x->end_tick : s->last_tick;

@@ -37,9 +37,11 @@ static double clamp(double x, double lo, double hi)
 bool synth_check(const synth_options *o, err *e)
 {
     if (o->items < 1 || o->items > SYNTH_ITEMS_MOST)
-        return err_set(e, ERR_USAGE, "a synthetic corpus has 1 to %d items, not %lld", SYNTH_ITEMS_MOST, (long long)o->items);
+        return err_set(e, ERR_USAGE, "a synthetic corpus has 1 to %d items, not %lld",
+                       SYNTH_ITEMS_MOST, (long long)o->items);
     if (!(o->seconds >= 0.25 && o->seconds <= 600))
-        return err_set(e, ERR_USAGE, "a synthetic clip is 0.25 to 600 seconds long, not %g", o->seconds);
+        return err_set(e, ERR_USAGE, "a synthetic clip is 0.25 to 600 seconds long, not %g",
+                       o->seconds);
     return true;
 }
 
@@ -62,12 +64,14 @@ static void interpret(const synth_options *o, dice *d, synth_piece *p)
     p->major = v + normal(d, 0.15) > 0;
     p->tonic = (int)rng_below(d->r, d->step, d->next++, 12);
     p->voice.tuning = normal(&own, 0.15);
-    double fall = clamp(2.4 - 1.4 * a - 0.6 * v + normal(d, 0.12) + normal(&own, 0.1), 0.3, 4.5), sum = 0;
+    double fall = clamp(2.4 - 1.4 * a - 0.6 * v + normal(d, 0.12) + normal(&own, 0.1), 0.3, 4.5),
+           sum = 0;
     for (int h = 0; h < ADDITIVE_HARMONICS; h++)
         sum += p->voice.amplitude[h] = pow(h + 1, -fall) * exp(normal(&own, 0.1));
     for (int h = 0; h < ADDITIVE_HARMONICS; h++)
         p->voice.amplitude[h] /= sum;
-    p->voice.attack = clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
+    p->voice.attack =
+        clamp((0.045 - 0.035 * a) * exp(normal(d, 0.3) + normal(&own, 0.2)), 0.003, 0.2);
     p->voice.decay = uniform(&own, 0.06, 0.2);
     p->voice.sustain = uniform(&own, 0.45, 0.8);
     p->voice.release = clamp((0.16 - 0.1 * a) * exp(normal(d, 0.2)), 0.02, 0.5);
@@ -100,14 +104,17 @@ static void write_chord(synth_piece *p, dice *d, double start, double length, in
     while (below - 7 >= root + 4)
         root += 7;
     for (int k = 0; k < CHORD; k++)
-        add_note(p, start, length, degree_pitch(p, root + 2 * k), clamp(0.45 + normal(d, 0.05), 0.1, 1));
+        add_note(p, start, length, degree_pitch(p, root + 2 * k),
+                 clamp(0.45 + normal(d, 0.05), 0.1, 1));
 }
 
 // A melody that walks over the scale around the register, above a triad every two beats.
 static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *p)
 {
-    double beat = 60 / p->tempo, articulation = clamp(0.75 - 0.28 * p->arousal + normal(d, 0.06), 0.2, 1);
-    int centre = nearest_degree(p, 62 + 8 * p->valence + 4 * p->arousal + normal(d, 1.5)), degree = centre;
+    double beat = 60 / p->tempo,
+           articulation = clamp(0.75 - 0.28 * p->arousal + normal(d, 0.06), 0.2, 1);
+    int centre = nearest_degree(p, 62 + 8 * p->valence + 4 * p->arousal + normal(d, 1.5)),
+        degree = centre;
     int most = (int)(o->seconds / beat * 8) + 64;
     p->notes = NEW(a, synth_note, (size_t)most);
     for (double t = 0, chord = 0; t < o->seconds && p->n_notes + CHORD + 1 < most;) {
@@ -116,8 +123,10 @@ static void write_notes(const synth_options *o, dice *d, arena *a, synth_piece *
             chord += 2 * beat;
         }
         double length = beat * (uniform(d, 0, 1) < 0.35 + 0.25 * p->arousal ? 0.5 : 1);
-        degree = (int)clamp(degree + (int)rng_below(d->r, d->step, d->next++, 5) - 2, centre - 4, centre + 4);
-        add_note(p, t + fabs(normal(d, 0.004)), length * articulation, degree_pitch(p, degree), clamp(0.8 + normal(d, 0.1), 0.1, 1));
+        degree = (int)clamp(degree + (int)rng_below(d->r, d->step, d->next++, 5) - 2, centre - 4,
+                            centre + 4);
+        add_note(p, t + fabs(normal(d, 0.004)), length * articulation, degree_pitch(p, degree),
+                 clamp(0.8 + normal(d, 0.1), 0.1, 1));
         t += length;
     }
 }
@@ -131,14 +140,16 @@ void synth_compose(const synth_options *o, uint64_t number, arena *a, synth_piec
 }
 
 // Scaled so that the loudest sample is the piece's loudness; then the hiss of a room.
-static void finish(const synth_options *o, uint64_t number, const synth_piece *p, float *x, int64_t frames)
+static void finish(const synth_options *o, uint64_t number, const synth_piece *p, float *x,
+                   int64_t frames)
 {
     rng r = rng_stream(o->seed, "synth_noise", 0);
     float most = 1e-9f;
     for (int64_t i = 0; i < frames; i++)
         most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
     for (int64_t i = 0; i < frames; i++)
-        x[i] = x[i] * (float)p->loudness / most + (float)p->noise * (2 * rng_uniform(r, number, (uint32_t)i) - 1);
+        x[i] = x[i] * (float)p->loudness / most +
+               (float)p->noise * (2 * rng_uniform(r, number, (uint32_t)i) - 1);
 }
 
 bool synth_clip(const synth_options *o, uint64_t number, clip *c, err *e)

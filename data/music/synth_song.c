@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth_song.c: a synthetic piece as MIDI for a piano (synth.h): the notes that its sound is made of.
+// synth_song.c: a synthetic piece as MIDI for a piano (synth.h): the notes that its sound is made
+// of.
 //
-// What a MIDI player does with a velocity is roughly amplitude = (velocity / 127)^2, so a note of amplitude x (its own strength times the
-// piece's loudness) has velocity 127 sqrt(x). Tempo, mode, register and articulation are in the notes; brightness and the player's tuning
-// and timbre have no place in MIDI.
+// What a MIDI player does with a velocity is roughly amplitude = (velocity / 127)^2, so a note of
+// amplitude x (its own strength times the piece's loudness) has velocity 127 sqrt(x). Tempo, mode,
+// register and articulation are in the notes; brightness and the player's tuning and timbre have no
+// place in MIDI.
 #include <math.h>
 
 #include "data/midi/midi_write.h"
@@ -19,7 +21,8 @@ static int sharps_of(const synth_piece *p)
 static midi_note note_of(const synth_piece *p, const synth_note *n, double ticks_a_second)
 {
     double velocity = 127 * sqrt(n->velocity * p->loudness);
-    uint32_t start = (uint32_t)lrint(n->start * ticks_a_second), end = (uint32_t)lrint((n->start + n->length) * ticks_a_second);
+    uint32_t start = (uint32_t)lrint(n->start * ticks_a_second),
+             end = (uint32_t)lrint((n->start + n->length) * ticks_a_second);
     return (midi_note){.start = n->start,
                        .end = n->start + n->length,
                        .start_tick = start,
@@ -33,11 +36,17 @@ static midi_note note_of(const synth_piece *p, const synth_note *n, double ticks
 midi_song *synth_song(arena *a, const synth_piece *p)
 {
     midi_song *s = NEW(a, midi_song, 1);
-    *s = (midi_song){.format = 1, .ticks_per_quarter = MIDI_WRITE_TICKS, .n_instruments = 1, .n_tempos = 1, .n_metres = 1, .n_keys = 1};
+    *s = (midi_song){.format = 1,
+                     .ticks_per_quarter = MIDI_WRITE_TICKS,
+                     .n_instruments = 1,
+                     .n_tempos = 1,
+                     .n_metres = 1,
+                     .n_keys = 1};
     s->instruments = NEW(a, midi_instrument, 1);
     s->tempos = NEW(a, midi_tempo, 1), s->tempos->us_per_quarter = 60e6 / p->tempo;
     s->metres = NEW(a, midi_metre, 1), *s->metres = (midi_metre){.numerator = 4, .denominator = 4};
-    s->keys = NEW(a, midi_key, 1), *s->keys = (midi_key){.sharps = sharps_of(p), .minor = !p->major};
+    s->keys = NEW(a, midi_key, 1),
+    *s->keys = (midi_key){.sharps = sharps_of(p), .minor = !p->major};
     s->notes = NEW(a, midi_note, (size_t)p->n_notes + 1);
     for (int i = 0; i < p->n_notes; i++) {
         s->notes[i] = note_of(p, &p->notes[i], p->tempo / 60 * MIDI_WRITE_TICKS);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth_write.c: the synthetic corpus as files (synth.h). The index comes last: a folder without one is not a corpus yet.
+// synth_write.c: the synthetic corpus as files (synth.h). The index comes last: a folder without
+// one is not a corpus yet.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +26,8 @@ typedef struct block {
 
 const char *synth_path(arena *a, const synth_options *o, uint64_t number)
 {
-    return arena_printf(a, o->midi ? "midi/%05llu.mid" : "wav/%05llu.wav", (unsigned long long)number);
+    return arena_printf(a, o->midi ? "midi/%05llu.mid" : "wav/%05llu.wav",
+                        (unsigned long long)number);
 }
 
 const char *synth_index(const synth_options *o)
@@ -69,7 +71,8 @@ static void write_part(void *arg, int index, int count)
 static bool write_block(block *b, threads *pool, err *e)
 {
     b->count = threads_count(pool) < b->n ? threads_count(pool) : (int)b->n;
-    err *errors = b->errors = base_checked(calloc((size_t)b->count, sizeof *errors), sizeof *errors);
+    err *errors = b->errors =
+        base_checked(calloc((size_t)b->count, sizeof *errors), sizeof *errors);
     threads_run(pool, b->count, write_part, b);
     bool ok = true;
     for (int i = 0; ok && i < b->count; i++)
@@ -126,14 +129,16 @@ static bool is_ours(const char *manifest, err *e)
         n = (size_t)(memchr(line, '\n', n) ? (char *)memchr(line, '\n', n) - line : (long)n);
         json *j = json_parse(line, n, NULL);
         ok = json_bool(json_get(j, "synthetic"), false) ||
-             err_set(e, ERR_IO, "'%s' is there and not of a synthetic corpus; name another folder", manifest);
+             err_set(e, ERR_IO, "'%s' is there and not of a synthetic corpus; name another folder",
+                     manifest);
         json_free(j);
     }
     arena_free(&a);
     return ok;
 }
 
-bool synth_write(const char *dir, const synth_options *o, const env *v, void (*told)(void *user, int64_t done), void *user, err *e)
+bool synth_write(const char *dir, const synth_options *o, const env *v,
+                 void (*told)(void *user, int64_t done), void *user, err *e)
 {
     arena a = {.name = "synth"};
     char *manifest = path_join(&a, dir, synth_index(o));
@@ -144,10 +149,12 @@ bool synth_write(const char *dir, const synth_options *o, const env *v, void (*t
     if (ok && file_exists(manifest) && unlink(manifest) != 0)
         ok = err_errno(e, "cannot replace '%s'", manifest);
     for (int64_t at = 0; ok && at < o->items; at += BLOCK) {
-        block b = {.dir = dir, .o = o, .first = at, .n = o->items - at < BLOCK ? o->items - at : BLOCK};
+        block b = {
+            .dir = dir, .o = o, .first = at, .n = o->items - at < BLOCK ? o->items - at : BLOCK};
         if (env_stop(v))
-            ok = err_set(e, ERR_STOPPED, "stopped after %lld of %lld items; the same command begins again", (long long)at,
-                         (long long)o->items);
+            ok = err_set(e, ERR_STOPPED,
+                         "stopped after %lld of %lld items; the same command begins again",
+                         (long long)at, (long long)o->items);
         ok = ok && write_block(&b, v->pool, e);
         if (ok && told)
             told(user, at + b.n);

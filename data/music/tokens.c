@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// tokens.c: the settings of tokens, and the way back to notes (Performance.to_sequence of note-seq's performance_lib.py).
+// tokens.c: the settings of tokens, and the way back to notes (Performance.to_sequence of
+// note-seq's performance_lib.py).
 #include "data/music/tokens.h"
 
 #include "base/order.h"
@@ -12,7 +13,10 @@ const setting_def tokens_table[] = {
      .at = offsetof(tokens_settings, dialect),
      .choices = dialects,
      .help = "which numbers stand for which events"},
-    {.name = "drums", .kind = SETTING_BOOL, .at = offsetof(tokens_settings, drums), .help = "notes of channel 10 too"},
+    {.name = "drums",
+     .kind = SETTING_BOOL,
+     .at = offsetof(tokens_settings, drums),
+     .help = "notes of channel 10 too"},
 };
 const size_t tokens_table_n = sizeof tokens_table / sizeof *tokens_table;
 
@@ -52,14 +56,18 @@ static void release(decoder *d, int pitch)
     const open_note *o = &d->open[i];
     d->first[pitch] = o->next;
     if (o->step < d->step)
-        d->notes[d->n_notes++] = (tokens_note){(double)o->step / TOKENS_STEPS, (double)d->step / TOKENS_STEPS, (uint8_t)pitch, o->velocity};
+        d->notes[d->n_notes++] =
+            (tokens_note){(double)o->step / TOKENS_STEPS, (double)d->step / TOKENS_STEPS,
+                          (uint8_t)pitch, o->velocity};
 }
 
 static void sort(decoder *d, arena *work, tokens_note *out)
 {
     order_item *items = NEW(work, order_item, 2 * d->n_notes + 1);
     for (size_t i = 0; i < d->n_notes; i++)
-        items[i] = (order_item){(uint64_t)(d->notes[i].start * TOKENS_STEPS + 0.5) << 7 | d->notes[i].pitch, (uint32_t)i};
+        items[i] = (order_item){(uint64_t)(d->notes[i].start * TOKENS_STEPS + 0.5) << 7 |
+                                    d->notes[i].pitch,
+                                (uint32_t)i};
     order_items(items, items + d->n_notes, d->n_notes);
     for (size_t i = 0; i < d->n_notes; i++)
         out[i] = d->notes[items[i].index];
@@ -71,8 +79,9 @@ static bool play(decoder *d, const uint16_t *tokens, size_t n, err *e)
         int x = tokens[i];
         if (x >= TOKENS_COUNT)
             return err_set(e, ERR_VALUE,
-                           "token %zu is %d, and the dialect " TOKENS_DIALECT " ends at %d; the tokens are of another dialect", i, x,
-                           TOKENS_COUNT - 1);
+                           "token %zu is %d, and the dialect " TOKENS_DIALECT
+                           " ends at %d; the tokens are of another dialect",
+                           i, x, TOKENS_COUNT - 1);
         if (x >= TOKENS_VELOCITY)
             d->velocity = (uint8_t)(1 + (x - TOKENS_VELOCITY) * TOKENS_BIN);
         else if (x >= TOKENS_SHIFT)
@@ -88,13 +97,15 @@ static bool play(decoder *d, const uint16_t *tokens, size_t n, err *e)
     return true;
 }
 
-bool tokens_decode(const uint16_t *tokens, size_t n, arena *a, tokens_note **notes, size_t *n_notes, err *e)
+bool tokens_decode(const uint16_t *tokens, size_t n, arena *a, tokens_note **notes, size_t *n_notes,
+                   err *e)
 {
     arena work = {.name = "tokens"};
     size_t ons = 0;
     for (size_t i = 0; i < n; i++)
         ons += tokens[i] < TOKENS_OFF;
-    decoder d = {.open = NEW(&work, open_note, ons), .notes = NEW(&work, tokens_note, ons), .velocity = 100};
+    decoder d = {
+        .open = NEW(&work, open_note, ons), .notes = NEW(&work, tokens_note, ons), .velocity = 100};
     for (int pitch = 0; pitch < PITCHES; pitch++)
         d.first[pitch] = NONE;
     bool ok = play(&d, tokens, n, e);

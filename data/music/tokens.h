@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// tokens.h: a performance as a row of 388 kinds of events, in the dialect of note-seq (docs/tokens.md).
+// tokens.h: a performance as a row of 388 kinds of events, in the dialect of note-seq
+// (docs/tokens.md).
 //
 //     0..127    note on, the pitch                256..355  time passes: 1..100 steps of 10 ms
 //     128..255  note off, the pitch               356..387  velocity from here on: bin 1..32 of 4
 //
-// The feature "tokens" (data/features/tokens.c) makes them of a song; tokens_decode makes notes of them again, as note-seq does: what
-// stands between is exact to 5 ms and a bin of velocity. Notes of less than 5 ms last 10 ms; the pedal's work is in the ends of the notes.
+// The feature "tokens" (data/features/tokens.c) makes them of a song; tokens_decode makes notes of
+// them again, as note-seq does: what stands between is exact to 5 ms and a bin of velocity. Notes
+// of less than 5 ms last 10 ms; the pedal's work is in the ends of the notes.
 //
 //     tokens_note *notes;
 //     if (!tokens_decode(tokens, n, &arena, &notes, &n_notes, e)) ...
@@ -45,8 +47,10 @@ typedef struct tokens_note {
     uint8_t pitch, velocity;
 } tokens_note;
 
-// Notes by (start, pitch), owned by `a`. A note-off ends the oldest open note of its pitch; what is open at the end ends there; notes
-// without duration and note-offs without a note are left out. ERR_VALUE: a number over 387.
-bool tokens_decode(const uint16_t *tokens, size_t n, arena *a, tokens_note **notes, size_t *n_notes, err *e) MUST_CHECK;
+// Notes by (start, pitch), owned by `a`. A note-off ends the oldest open note of its pitch; what is
+// open at the end ends there; notes without duration and note-offs without a note are left out.
+// ERR_VALUE: a number over 387.
+bool tokens_decode(const uint16_t *tokens, size_t n, arena *a, tokens_note **notes, size_t *n_notes,
+                   err *e) MUST_CHECK;
 
 #endif

@@ -12,48 +12,72 @@
 #include "data/prepare/prepare_internal.h"
 
 static const config_key keys_before[] = {
-    {"dataset", CONFIG_ENUM, "audio_manifest", .help = "layout of the data; which there are and where they come from: docs/data.md"},
-    {"name", CONFIG_TEXT, .help = "what the shards call the dataset; without it: the layout's name"},
+    {"dataset", CONFIG_ENUM, "audio_manifest",
+     .help = "layout of the data; which there are and where they come from: docs/data.md"},
+    {"name", CONFIG_TEXT,
+     .help = "what the shards call the dataset; without it: the layout's name"},
     {"root", CONFIG_TEXT, .help = "the dataset's folder"},
     {"index", CONFIG_TEXT,
-     .help = "manifest, csv or json, where the layout has one; relative to root or absolute; without it: the layout's own"},
+     .help = "manifest, csv or json, where the layout has one; relative to root or absolute; "
+             "without it: the layout's own"},
     {"pattern", CONFIG_TEXT,
-     .help = "dataset: folder. Labels, groups and splits by a regular expression with named groups, matched from the beginning of each "
+     .help = "dataset: folder. Labels, groups and splits by a regular expression with named "
+             "groups, matched from the beginning of each "
              "file's name: '(?<speaker>[0-9]+)_(?<label>[a-z]+)'; docs/data.md"},
     {"folder_labels", CONFIG_ENUM, "first", .choices = "first|last|none",
-     .help = "dataset: folder. The folder below root that is a file's label: the first, or the last one, in which the file lies"},
-    {"outside", CONFIG_BOOL, "false", .help = "relative paths of the index may climb out of root by .."},
-    {"labels", CONFIG_TEXTS, .help = "label names; without it: all that occur, sorted. Items with another label are rejected"},
+     .help = "dataset: folder. The folder below root that is a file's label: the first, or the "
+             "last one, in which the file lies"},
+    {"outside", CONFIG_BOOL, "false",
+     .help = "relative paths of the index may climb out of root by .."},
+    {"labels", CONFIG_TEXTS,
+     .help =
+         "label names; without it: all that occur, sorted. Items with another label are rejected"},
     {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
     {"features", CONFIG_TEXTS, "[mel]", .least = 1,
-     .help = "what is computed and stored: mel of audio, or any of the others of MIDI; without it, dataset: folder takes what the folder "
+     .help = "what is computed and stored: mel of audio, or any of the others of MIDI; without it, "
+             "dataset: folder takes what the folder "
              "holds"},
-    {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, .help = "items of the index a shard"},
-    {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024, .help = "worker processes; 0: one a core. The shards do not depend on it"},
-    {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, .help = "with a larger share of unusable items the command fails"},
-    {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400, .help = "longer items are rejected"},
-    {"licence", CONFIG_TEXT, .alias = "license", .help = "of the data, stored in the shards; without it: what the layout says"},
-    {"citation", CONFIG_TEXT, .help = "of the data, stored in the shards; without it: what the layout says"},
-    {"split", CONFIG_SECTION, .help = "Splits, where the dataset has none of its own: by group (speaker, song), never by item"},
-    {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for validation"},
-    {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, .help = "share of the items for the test"},
+    {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000,
+     .help = "items of the index a shard"},
+    {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,
+     .help = "worker processes; 0: one a core. The shards do not depend on it"},
+    {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1,
+     .help = "with a larger share of unusable items the command fails"},
+    {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400,
+     .help = "longer items are rejected"},
+    {"licence", CONFIG_TEXT, .alias = "license",
+     .help = "of the data, stored in the shards; without it: what the layout says"},
+    {"citation", CONFIG_TEXT,
+     .help = "of the data, stored in the shards; without it: what the layout says"},
+    {"split", CONFIG_SECTION,
+     .help =
+         "Splits, where the dataset has none of its own: by group (speaker, song), never by item"},
+    {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9,
+     .help = "share of the items for validation"},
+    {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9,
+     .help = "share of the items for the test"},
     {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "which groups they are"},
     {"augment", CONFIG_SECTION,
-     .help = "Copies of the recordings of the training split, each another way (docs/data.md). MIDI is varied while it "
+     .help = "Copies of the recordings of the training split, each another way (docs/data.md). "
+             "MIDI is varied while it "
              "is learnt from: data.augment of a training config"},
     {"augment.copies", CONFIG_INT, "1", .min = 0, .max = AUGMENT_COPIES_MOST,
      .help = "of each recording besides itself, as soon as anything below is asked for; 0: none"},
-    {"augment.stretch", CONFIG_NUMBERS, .min = 0.25, .max = 4, .least = 2, .most = 2, .alias = "augment.time_stretch",
+    {"augment.stretch", CONFIG_NUMBERS, .min = 0.25, .max = 4, .least = 2, .most = 2,
+     .alias = "augment.time_stretch",
      .help = "[0.9, 1.1]: so many times as long, at the same pitch"},
-    {"augment.pitch", CONFIG_NUMBERS, .min = -24, .max = 24, .least = 2, .most = 2, .alias = "augment.pitch_shift",
+    {"augment.pitch", CONFIG_NUMBERS, .min = -24, .max = 24, .least = 2, .most = 2,
+     .alias = "augment.pitch_shift",
      .help = "[-3, 3]: so many semitones higher, as long as before"},
     {"augment.tilt", CONFIG_NUMBER, "0", .min = 0, .max = 12,
      .help = "brighter or duller by up to so many decibels an octave, around 1 kHz"},
-    {"augment.noise", CONFIG_NUMBERS, .min = -20, .max = 120, .least = 2, .most = 2, .alias = "augment.snr",
+    {"augment.noise", CONFIG_NUMBERS, .min = -20, .max = 120, .least = 2, .most = 2,
+     .alias = "augment.snr",
      .help = "[20, 40]: white noise, so many decibels below the recording's mean power (SNR)"},
     {"augment.seed", CONFIG_INT, "1", .min = 0, .max = 1e15, .help = "another seed, other copies"},
     {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},
-    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, .help = "clips or pieces"},
+    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST,
+     .help = "clips or pieces"},
     {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip or piece"},
     {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "another seed, another corpus"},
 };
@@ -108,7 +132,8 @@ const config_table *prepare_table(arena *a)
     size_t parts = feature_count(), size[16];
     CHECK(parts <= 16);
     for (size_t i = 0; i < parts; i++)
-        n += size[i] = feature_settings_count(feature_at(i)) ? feature_keys(feature_at(i), a, &part[i]) : 0;
+        n += size[i] =
+            feature_settings_count(feature_at(i)) ? feature_keys(feature_at(i), a, &part[i]) : 0;
     config_key *keys = NEW(a, config_key, n);
     memcpy(keys, keys_before, sizeof keys_before);
     keys[0].choices = reader_choices(a);
@@ -131,11 +156,12 @@ static bool asked(const prepare *p, const char *name)
     return false;
 }
 
-// What the config asks for. Where it leaves that open, and the layout too: of MIDI all that there is, of audio mel; of both kinds in one
-// folder the one that has more files.
+// What the config asks for. Where it leaves that open, and the layout too: of MIDI all that there
+// is, of audio mel; of both kinds in one folder the one that has more files.
 static bool choose_features(prepare *p, err *e)
 {
-    static const char *const of_midi[] = {"tokens", "midi_stats", "melody", "harmony", "groove", "dynamics"};
+    static const char *const of_midi[] = {"tokens",  "midi_stats", "melody",
+                                          "harmony", "groove",     "dynamics"};
     uint64_t audio, midi;
     p->n_wanted = config_texts(p->config, "features", &p->wanted);
     if (p->reader->count && !strcmp(config_where(p->config, "features"), "default")) {
@@ -145,8 +171,10 @@ static bool choose_features(prepare *p, err *e)
             p->wanted = of_midi, p->n_wanted = sizeof of_midi / sizeof *of_midi;
         if (midi && audio)
             log_say(p->env->log, LOG_INFO,
-                    "'%s' holds %" PRIu64 " files of audio and %" PRIu64 " of MIDI; the %s is taken, and features=[%s] takes the other",
-                    p->options.root, audio, midi, midi > audio ? "MIDI" : "audio", midi > audio ? "mel" : "tokens");
+                    "'%s' holds %" PRIu64 " files of audio and %" PRIu64
+                    " of MIDI; the %s is taken, and features=[%s] takes the other",
+                    p->options.root, audio, midi, midi > audio ? "MIDI" : "audio",
+                    midi > audio ? "mel" : "tokens");
     }
     p->options.midi = p->reader->count && !asked(p, "mel");
     return true;
@@ -159,12 +187,17 @@ static bool check_features(const prepare *p, err *e)
         if (feature_at(i)->source == FEATURE_SONG && asked(p, feature_at(i)->name))
             song = feature_at(i)->name;
     if (song && asked(p, "mel"))
-        return err_set(e, ERR_CONFIG, "%s: mel is made from audio, %s from MIDI; make a set of shards of each",
+        return err_set(e, ERR_CONFIG,
+                       "%s: mel is made from audio, %s from MIDI; make a set of shards of each",
                        config_where(p->config, "features"), song);
     if (song && p->reader->no_midi)
-        return err_set(e, ERR_CONFIG, "dataset %s is audio and has no MIDI to make %s from; set features: [mel]", name, song);
+        return err_set(e, ERR_CONFIG,
+                       "dataset %s is audio and has no MIDI to make %s from; set features: [mel]",
+                       name, song);
     if (!song && p->reader->no_audio)
-        return err_set(e, ERR_CONFIG, "dataset %s is MIDI and has no audio to make mel features from; set features: [tokens, midi_stats]",
+        return err_set(e, ERR_CONFIG,
+                       "dataset %s is MIDI and has no audio to make mel features from; set "
+                       "features: [tokens, midi_stats]",
                        name);
     return true;
 }
@@ -241,22 +274,31 @@ static bool take_settings(prepare *p, err *e)
     p->max_seconds = config_num(c, "max_seconds");
     p->max_reject_ratio = config_num(c, "max_reject_ratio");
     if (config_num(c, "split.val") + config_num(c, "split.test") > 0.95)
-        return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training", config_where(c, "split.val"));
+        return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training",
+                       config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)
-        return err_set(e, ERR_CONFIG, "dataset %s needs its folder: add root=/my/data to the command", p->reader->name);
-    return choose_features(p, e) && check_features(p, e) && open_features(p, e) && prepare_augment_read(p, e);
+        return err_set(e, ERR_CONFIG,
+                       "dataset %s needs its folder: add root=/my/data to the command",
+                       p->reader->name);
+    return choose_features(p, e) && check_features(p, e) && open_features(p, e) &&
+           prepare_augment_read(p, e);
 }
 
-bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report, err *e)
+bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report,
+                 err *e)
 {
     double since = hw_seconds();
-    prepare p = {.config = c, .job = job, .env = v, .report = report, .memory = {.name = "prepare"}};
+    prepare p = {
+        .config = c, .job = job, .env = v, .report = report, .memory = {.name = "prepare"}};
     prepare_job own = *job;
     CHECK(job->part >= 1 && job->part <= job->parts);
     *report = (prepare_report){0};
-    own.jobs = job->jobs > 0 ? job->jobs : config_int(c, "jobs") > 0 ? (int)config_int(c, "jobs") : hw_cores();
+    own.jobs = job->jobs > 0               ? job->jobs
+               : config_int(c, "jobs") > 0 ? (int)config_int(c, "jobs")
+                                           : hw_cores();
     p.job = &own;
-    bool ok = take_settings(&p, e) && prepare_scan(&p, e) && prepare_draw(&p, e) && file_make_dirs(job->out, e);
+    bool ok = take_settings(&p, e) && prepare_scan(&p, e) && prepare_draw(&p, e) &&
+              file_make_dirs(job->out, e);
     if (ok) {
         prepare_remarks(&p);
         file_sweep(job->out);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_audio.c: audio into slots (prepare_decode.h): a worker decodes, resamples and computes the mel frames piece by piece; its answer
-// is the frames, 0.4 MB for ten seconds at 44.1 kHz, which the socket carries at a hundredth of the cost of computing them.
+// prepare_audio.c: audio into slots (prepare_decode.h): a worker decodes, resamples and computes
+// the mel frames piece by piece; its answer is the frames, 0.4 MB for ten seconds at 44.1 kHz,
+// which the socket carries at a hundredth of the cost of computing them.
 //
-// Where copies are made of an item (augment_clip.h), its samples are kept as well: stretching needs all of them, and so memory grows with
-// the longest item, at most max_seconds.
+// Where copies are made of an item (augment_clip.h), its samples are kept as well: stretching needs
+// all of them, and so memory grows with the longest item, at most max_seconds.
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
     return true;
 }
 
-// ---- In a worker. Its answer: the clip's marks; the number of frames, then the frames; the same for each copy.
+// ---- In a worker. Its answer: the clip's marks; the number of frames, then the frames; the same
+// for each copy.
 
 typedef struct decoding {
     const prepare *p;
@@ -47,7 +49,8 @@ static bool keep_frames(void *user, const float *frames, int64_t count, err *e)
 {
     decoding *d = user;
     (void)e;
-    strbuf_add(d->out, (const char *)frames, (size_t)(count * d->p->feature->width) * sizeof *frames);
+    strbuf_add(d->out, (const char *)frames,
+               (size_t)(count * d->p->feature->width) * sizeof *frames);
     d->frames += count;
     return true;
 }
@@ -58,8 +61,10 @@ static bool take_samples(void *user, const float *x, int64_t n, err *e)
     const prepare *p = d->p;
     d->samples += n;
     if ((double)d->samples > p->max_seconds * p->feature->rate)
-        return err_set(e, ERR_VALUE, "'%s' is longer than max_seconds = %g; raise it, or name parts with offset and duration", d->file,
-                       p->max_seconds);
+        return err_set(e, ERR_VALUE,
+                       "'%s' is longer than max_seconds = %g; raise it, or name parts with offset "
+                       "and duration",
+                       d->file, p->max_seconds);
     if (d->whole)
         strbuf_add(d->whole, (const char *)x, (size_t)n * sizeof *x);
     return feature_stream_push(d->stream, x, n, e);
@@ -68,7 +73,8 @@ static bool take_samples(void *user, const float *x, int64_t n, err *e)
 static bool decode_file(decoding *d, const task *t, err *e)
 {
     clip_stream *c = clip_stream_open(d->file, d->p->feature->rate, t->offset, t->duration, e);
-    bool ok = c && clip_stream_run(c, take_samples, d, e) && (feature_stream_finish(d->stream, e) || err_trail(e, "'%s'", d->file));
+    bool ok = c && clip_stream_run(c, take_samples, d, e) &&
+              (feature_stream_finish(d->stream, e) || err_trail(e, "'%s'", d->file));
     d->marks = c ? clip_stream_info(c)->marks : 0;
     clip_stream_close(c);
     return ok;
@@ -81,7 +87,8 @@ static bool make_clip(decoding *d, const task *t, err *e)
     if (!p->reader->clip(&p->options, t->number, &c, e))
         return false;
     bool ok = c.rate == p->feature->rate ||
-              err_set(e, ERR_CONFIG, "dataset %s is made at %d Hz; set mel.sample_rate to it", p->reader->name, c.rate);
+              err_set(e, ERR_CONFIG, "dataset %s is made at %d Hz; set mel.sample_rate to it",
+                      p->reader->name, c.rate);
     ok = ok && take_samples(d, c.samples, c.frames, e) && feature_stream_finish(d->stream, e);
     clip_free(&c);
     return ok;
@@ -97,7 +104,8 @@ static bool add_copy(const decoding *d, const task *t, int copy, err *e)
         draw.stretch = 1;
     int64_t n = augment_clip_length(&draw, d->samples), frames = feature_frames(f, n);
     float *x = NEW(&a, float, (size_t)n), *mel = NEW(&a, float, (size_t)(frames * f->width));
-    bool ok = augment_clip(&draw, f->rate, (const float *)d->whole->s, d->samples, x, e) && feature_compute(f, x, n, mel, NULL, e);
+    bool ok = augment_clip(&draw, f->rate, (const float *)d->whole->s, d->samples, x, e) &&
+              feature_compute(f, x, n, mel, NULL, e);
     if (ok) {
         strbuf_add(d->out, (const char *)&frames, sizeof frames);
         strbuf_add(d->out, (const char *)mel, (size_t)(frames * f->width) * sizeof *mel);
@@ -114,13 +122,17 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     (void)n;
     memcpy(&t, item, sizeof t);
     strbuf whole = {0};
-    decoding d = {.p = p, .file = (const char *)item + sizeof t, .out = out, .whole = t.copies ? &whole : NULL};
+    decoding d = {.p = p,
+                  .file = (const char *)item + sizeof t,
+                  .out = out,
+                  .whole = t.copies ? &whole : NULL};
     strbuf_add(out, (const char *)&d.marks, sizeof d.marks);
     strbuf_add(out, (const char *)&d.frames, sizeof d.frames);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
     bool ok = d.stream && (p->reader->clip ? make_clip(&d, &t, e) : decode_file(&d, &t, e));
     if (ok && f->whole)
-        f->def->finish(f, (float *)(out->s + sizeof d.marks + sizeof d.frames), d.frames * f->width, feature_stream_most(d.stream));
+        f->def->finish(f, (float *)(out->s + sizeof d.marks + sizeof d.frames), d.frames * f->width,
+                       feature_stream_most(d.stream));
     if (ok) {
         memcpy(out->s, &d.marks, sizeof d.marks);
         memcpy(out->s + sizeof d.marks, &d.frames, sizeof d.frames);
@@ -156,7 +168,8 @@ static bool take_frames(const prepare_slot *s, const char **bytes, size_t *n, pr
     out->mel = (const float *)*bytes;
     if (out->frames < 1 || (uint64_t)out->frames > *n / (width * sizeof(float)))
         return false;
-    *bytes += (size_t)out->frames * width * sizeof(float), *n -= (size_t)out->frames * width * sizeof(float);
+    *bytes += (size_t)out->frames * width * sizeof(float),
+        *n -= (size_t)out->frames * width * sizeof(float);
     return true;
 }
 
@@ -178,11 +191,15 @@ static bool take(prepare_slot *s, const char *bytes, size_t n)
             return false;
         sound = sound && finite(c->mel, c->frames * s->p->feature->width);
     }
-    return n == 0 && (sound || err_set(&s->e, ERR_VALUE, "'%s' gives features that are not finite; repair it or remove it", s->item.path));
+    return n == 0 &&
+           (sound || err_set(&s->e, ERR_VALUE,
+                             "'%s' gives features that are not finite; repair it or remove it",
+                             s->item.path));
 }
 
-// ---- Limits: ten times as fast as it sounds is the least, and once as fast for a copy; room for the frames of the longest item, which
-// grow by doubling, and for its samples, doubled, copied, filtered and in the stretcher
+// ---- Limits: ten times as fast as it sounds is the least, and once as fast for a copy; room for
+// the frames of the longest item, which grow by doubling, and for its samples, doubled, copied,
+// filtered and in the stretcher
 
 static double seconds(const prepare *p)
 {
@@ -192,8 +209,12 @@ static double seconds(const prepare *p)
 static uint64_t memory(const prepare *p)
 {
     const feature *f = p->feature;
-    double frames = p->max_seconds * f->rate / (double)f->hop * (1 + p->augment.copies), samples = p->max_seconds * f->rate;
-    return WORKER_MEMORY + (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples : 0)) * sizeof(float));
+    double frames = p->max_seconds * f->rate / (double)f->hop * (1 + p->augment.copies),
+           samples = p->max_seconds * f->rate;
+    return WORKER_MEMORY +
+           (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples : 0)) *
+                      sizeof(float));
 }
 
-const prepare_kind prepare_audio = {.fn = decode, .pack = pack, .take = take, .seconds = seconds, .memory = memory};
+const prepare_kind prepare_audio = {
+    .fn = decode, .pack = pack, .take = take, .seconds = seconds, .memory = memory};

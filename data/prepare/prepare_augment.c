@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_augment.c: which copies of recordings a config asks for (augment_clip.h), checked and as text for keys and shards.
+// prepare_augment.c: which copies of recordings a config asks for (augment_clip.h), checked and as
+// text for keys and shards.
 #include <string.h>
 
 #include "base/json.h"
@@ -14,8 +15,8 @@ static bool read_range(const config *c, const char *key, double out[2], bool *as
     if (!*asked)
         return true;
     out[0] = list[0], out[1] = list[1];
-    return out[0] <= out[1] ||
-           err_set(e, ERR_CONFIG, "%s: %s is [lowest, highest], not [%g, %g]", config_where(c, key), key, out[0], out[1]);
+    return out[0] <= out[1] || err_set(e, ERR_CONFIG, "%s: %s is [lowest, highest], not [%g, %g]",
+                                       config_where(c, key), key, out[0], out[1]);
 }
 
 static void set_range(json *j, const char *name, const double range[2])
@@ -55,19 +56,24 @@ bool prepare_augment_read(prepare *p, err *e)
                                .stretch = {1, 1},
                                .tilt = config_num(c, "augment.tilt"),
                                .seed = (uint64_t)config_int(c, "augment.seed")};
-    if (!read_range(c, "augment.stretch", s.stretch, &stretched, e) || !read_range(c, "augment.pitch", s.pitch, &shifted, e) ||
+    if (!read_range(c, "augment.stretch", s.stretch, &stretched, e) ||
+        !read_range(c, "augment.pitch", s.pitch, &shifted, e) ||
         !read_range(c, "augment.noise", s.noise, &s.noisy, e))
         return false;
     if (s.copies == 0 || !(stretched || shifted || s.tilt > 0 || s.noisy))
         return true;
     if (!p->feature)
         return err_set(e, ERR_CONFIG,
-                       "augment makes copies of audio; MIDI is varied while it is learnt from (data.augment of a training "
+                       "augment makes copies of audio; MIDI is varied while it is learnt from "
+                       "(data.augment of a training "
                        "config): take augment out");
-    if ((stretched || shifted) && (p->feature->rate < STRETCH_RATE_LEAST || p->feature->rate > STRETCH_RATE_MOST))
-        return err_set(e, ERR_CONFIG, "%s: sound of %d Hz cannot be stretched or shifted, only of %d to %d Hz; set mel.sample_rate to one",
-                       config_where(c, stretched ? "augment.stretch" : "augment.pitch"), p->feature->rate, STRETCH_RATE_LEAST,
-                       STRETCH_RATE_MOST);
+    if ((stretched || shifted) &&
+        (p->feature->rate < STRETCH_RATE_LEAST || p->feature->rate > STRETCH_RATE_MOST))
+        return err_set(e, ERR_CONFIG,
+                       "%s: sound of %d Hz cannot be stretched or shifted, only of %d to %d Hz; "
+                       "set mel.sample_rate to one",
+                       config_where(c, stretched ? "augment.stretch" : "augment.pitch"),
+                       p->feature->rate, STRETCH_RATE_LEAST, STRETCH_RATE_MOST);
     p->augment = s;
     p->augment_text = as_text(&p->memory, &s, stretched, shifted);
     return true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_decode.c: from files to shards (prepare.h, stage 4).
 //
-// Items are handed out to worker processes and taken back in the order of the index, so the shards do not depend on the number of workers.
-// What is under way is bounded by count (WORKER_WINDOW a worker) and by the bytes of its results (worker.c), so long recordings do not pile
-// up.
+// Items are handed out to worker processes and taken back in the order of the index, so the shards
+// do not depend on the number of workers. What is under way is bounded by count (WORKER_WINDOW a
+// worker) and by the bytes of its results (worker.c), so long recordings do not pile up.
 #include "data/prepare/prepare_decode.h"
 
 #include <inttypes.h>
@@ -40,11 +40,14 @@ static bool find_label(const prepare *p, prepare_slot *s, int32_t *label)
     *label = -1;
     if (!s->item.label)
         return true;
-    const char *const *at = bsearch(&s->item.label, p->info.labels, p->info.n_labels, sizeof *p->info.labels, by_name);
+    const char *const *at =
+        bsearch(&s->item.label, p->info.labels, p->info.n_labels, sizeof *p->info.labels, by_name);
     if (at)
         *label = (int32_t)(at - p->info.labels);
-    return at || err_set(&s->e, ERR_VALUE, "'%s': label '%s' is not among the %zu `labels` that this set is limited to", s->item.path,
-                         s->item.label, p->info.n_labels);
+    return at ||
+           err_set(&s->e, ERR_VALUE,
+                   "'%s': label '%s' is not among the %zu `labels` that this set is limited to",
+                   s->item.path, s->item.label, p->info.n_labels);
 }
 
 static void set_emotion(const prepare_slot *s, shard_item *out)
@@ -59,7 +62,10 @@ static void set_emotion(const prepare_slot *s, shard_item *out)
         emotion_vector(known->valence, known->arousal, item->intensity, out->emotion);
     else if (s->estimated)
         emotion_vector(s->valence, s->arousal, item->intensity, out->emotion);
-    out->label_source = item->emotion || !isnan(item->valence) ? "given" : known ? "name" : s->estimated ? AFFECT_SOURCE : "none";
+    out->label_source = item->emotion || !isnan(item->valence) ? "given"
+                        : known                                ? "name"
+                        : s->estimated                         ? AFFECT_SOURCE
+                                                               : "none";
 }
 
 // Behind the item, as "a.wav#1", of the same group and label.
@@ -91,7 +97,10 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     d->rejected++;
     if (!p->first_reject.code)
         p->first_reject = s->e;
-    return shard_reject(w, prepare_reject_line(&s->memory, s->item.path, s->item.line, err_name(s->e.code), s->e.text), e);
+    return shard_reject(
+        w,
+        prepare_reject_line(&s->memory, s->item.path, s->item.line, err_name(s->e.code), s->e.text),
+        e);
 }
 
 static bool write_slot(decoding *d, prepare_slot *s, err *e)
@@ -123,7 +132,8 @@ static void clear(prepare_slot *s)
     *s = (prepare_slot){.memory = memory};
 }
 
-// Writes the item or its rejection into its shard, finishes the shard behind its last item, and empties the slot.
+// Writes the item or its rejection into its shard, finishes the shard behind its last item, and
+// empties the slot.
 static bool put_away(decoding *d, prepare_slot *s, err *e)
 {
     bool ok = write_slot(d, s, e);
@@ -140,8 +150,9 @@ static bool tell(decoding *d, err *e)
         p->job->told(p->job->user, "prepare", d->done, p->to_make, d->rejected);
     return !env_stop(p->env) ||
            err_set(e, ERR_STOPPED,
-                   "stopped after %" PRIu64 " of %" PRIu64 " items; the same command continues with the shards that are missing", d->done,
-                   p->to_make);
+                   "stopped after %" PRIu64 " of %" PRIu64
+                   " items; the same command continues with the shards that are missing",
+                   d->done, p->to_make);
 }
 
 // ---- Through the workers
@@ -150,9 +161,11 @@ static void take(decoding *d, prepare_slot *s, const worker_result *r)
 {
     const char *name = prepare_item_file(d->p, &s->item);
     if (!r->ok)
-        err_set(&s->e, r->e.code, "%s%s%s%s", r->lost ? "'" : "", r->lost ? name : "", r->lost ? "': " : "", r->e.text);
+        err_set(&s->e, r->e.code, "%s%s%s%s", r->lost ? "'" : "", r->lost ? name : "",
+                r->lost ? "': " : "", r->e.text);
     else if (!(s->ok = d->kind->take(s, r->bytes, r->n)) && !s->e.code)
-        err_set(&s->e, ERR_CRASH, "'%s' upset the process that read it; it is likely damaged, leave it out", name);
+        err_set(&s->e, ERR_CRASH,
+                "'%s' upset the process that read it; it is likely damaged, leave it out", name);
 }
 
 // The oldest item, when its worker is done with it.
@@ -183,12 +196,14 @@ static void fill(decoding *d, prepare_slot *s, const reader_item *item, int spli
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
     s->item.midi = keep(a, item->midi);
     if (item->emotion)
-        s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion, EMOTION_SIZE * sizeof *item->emotion);
+        s->item.emotion = memcpy(NEW(a, float, EMOTION_SIZE), item->emotion,
+                                 EMOTION_SIZE * sizeof *item->emotion);
     s->item.attributes = keep(a, item->attributes);
     s->item.split = NULL; // not needed any more
 }
 
-static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last, err *e)
+static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t ordinal, bool last,
+                     err *e)
 {
     if (d->n == d->room && !finish_first(d, e))
         return false;
@@ -197,7 +212,8 @@ static bool hand_out(decoding *d, const reader_item *item, int split, uint64_t o
     s->ordinal = ordinal, s->last = last;
     d->packed.len = 0;
     worker_result there;
-    if (d->p->answers && spill_take(d->p->answers, item->number, prepare_stamp(d->p, item), &s->memory, &there)) {
+    if (d->p->answers &&
+        spill_take(d->p->answers, item->number, prepare_stamp(d->p, item), &s->memory, &there)) {
         take(d, s, &there);
         return d->n > 1 || finish_first(d, e); // it waits for those before it, if any
     }
@@ -224,7 +240,8 @@ static bool read_all(decoding *d, reader *r, err *e)
     reader_step step;
     bool ok = true;
     while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD || item.number >= p->n_entries || p->entries[item.number].split == SPLIT_DROPPED)
+        if (step == READER_BAD || item.number >= p->n_entries ||
+            p->entries[item.number].split == SPLIT_DROPPED)
             continue;
         int k = p->entries[item.number].split;
         uint64_t ordinal = prepare_ordinal(p, k, d->seen[k]++);
@@ -234,7 +251,8 @@ static bool read_all(decoding *d, reader *r, err *e)
         ok = hand_out(d, &item, k, ordinal, last, e);
     }
     ok = ok && e->code == ERR_NONE && flush(d, e);
-    return ok && (r->entries == p->n_entries || err_set(e, ERR_IO, "the index changed while it was read; start again"));
+    return ok && (r->entries == p->n_entries ||
+                  err_set(e, ERR_IO, "the index changed while it was read; start again"));
 }
 
 const prepare_kind *prepare_kind_of(const prepare *p)
@@ -258,7 +276,8 @@ bool prepare_decode(prepare *p, err *e)
     decoding d = {.p = p, .kind = prepare_kind_of(p)};
     d.workers = prepare_workers(p, d.kind->fn, e);
     d.room = d.workers ? (int)workers_room(d.workers) : 0;
-    d.slots = base_checked(calloc((size_t)d.room + 1, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
+    d.slots =
+        base_checked(calloc((size_t)d.room + 1, sizeof *d.slots), (size_t)d.room * sizeof *d.slots);
     reader *r = d.workers ? reader_open(p->reader, &p->options, e) : NULL;
     if (p->job->told)
         p->job->told(p->job->user, "prepare", 0, p->to_make, 0);

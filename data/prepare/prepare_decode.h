@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_decode.h: items on their way into shards.
 //
-// Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and costs itself alone. What a worker is sent
-// for an item, what it does, and what its answer says is one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
+// Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and
+// costs itself alone. What a worker is sent for an item, what it does, and what its answer says is
+// one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
 #ifndef KMIDI_DATA_PREPARE_DECODE_H
 #define KMIDI_DATA_PREPARE_DECODE_H
 
@@ -41,8 +42,8 @@ typedef struct prepare_kind {
     worker_fn *fn; // `user` is the prepare
     // What fn is sent, at most WORKER_ITEM bytes; or why there is nothing to send.
     bool (*pack)(const prepare *p, const reader_item *item, strbuf *out, err *e);
-    // fn's answer into the slot, which may point into it. It is checked as if it came from outside; false: it is none, or s->e says what is
-    // wrong with it.
+    // fn's answer into the slot, which may point into it. It is checked as if it came from outside;
+    // false: it is none, or s->e says what is wrong with it.
     bool (*take)(prepare_slot *s, const char *bytes, size_t n);
     double (*seconds)(const prepare *p);  // that an item may take; NULL: WORKER_SECONDS
     uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
@@ -50,8 +51,8 @@ typedef struct prepare_kind {
 
 extern const prepare_kind prepare_audio, prepare_songs;
 
-// ---- prepare_songs.c: beside the kind's own fn one that tells no more than the digest of the notes; and that digest in what either
-// returned, PREPARE_NOTES characters, or NULL
+// ---- prepare_songs.c: beside the kind's own fn one that tells no more than the digest of the
+// notes; and that digest in what either returned, PREPARE_NOTES characters, or NULL
 enum { PREPARE_NOTES = 64 };
 extern worker_fn *const prepare_song_digest;
 const char *prepare_song_notes(const worker_result *r);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_index.c: what there is (prepare.h, stage 1). The label names are the only thing kept by name, and they are few.
+// prepare_index.c: what there is (prepare.h, stage 1). The label names are the only thing kept by
+// name, and they are few.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,11 +44,13 @@ static bool add_name(prepare *p, names *l, const char *name, err *e)
         return true; // a name outside a fixed list is refused item by item, when shards are made
     if (l->n == SHARD_MAX_LABELS)
         return err_set(e, ERR_VALUE,
-                       "there are more than %d label names (the last: '%s'); if these are transcripts and not labels, rename their key",
+                       "there are more than %d label names (the last: '%s'); if these are "
+                       "transcripts and not labels, rename their key",
                        SHARD_MAX_LABELS, name);
     if (l->n == l->room) {
         l->room = l->room ? 2 * l->room : 64;
-        l->name = base_checked(realloc(l->name, l->room * sizeof *l->name), l->room * sizeof *l->name);
+        l->name =
+            base_checked(realloc(l->name, l->room * sizeof *l->name), l->room * sizeof *l->name);
     }
     memmove(l->name + at + 1, l->name + at, (l->n - at) * sizeof *l->name);
     l->name[at] = arena_strdup(&p->memory, name);
@@ -70,7 +73,8 @@ static bool given_names(prepare *p, names *l, err *e)
     const char *const *list;
     size_t n = config_texts(p->config, "labels", &list);
     if (n && from)
-        return err_set(e, ERR_CONFIG, "%s: give labels or labels_from, not both", config_where(p->config, "labels"));
+        return err_set(e, ERR_CONFIG, "%s: give labels or labels_from, not both",
+                       config_where(p->config, "labels"));
     shard *s = from ? first_shard(p, from, e) : NULL;
     if (from && !s)
         return err_trail(e, "%s", config_where(p->config, "labels_from"));
@@ -106,7 +110,9 @@ static bool find_split(prepare *p, const char *name, uint8_t *split, err *e)
     while (i < p->n_splits && strcmp(p->split[i].name, name) != 0)
         i++;
     if (i == PREPARE_SPLITS)
-        return err_set(e, ERR_VALUE, "there are more than %d splits (the last: '%s'); correct the index", PREPARE_SPLITS, name);
+        return err_set(e, ERR_VALUE,
+                       "there are more than %d splits (the last: '%s'); correct the index",
+                       PREPARE_SPLITS, name);
     if (i == p->n_splits)
         p->split[p->n_splits++].name = arena_strdup(&p->memory, name);
     *split = (uint8_t)i;
@@ -125,7 +131,8 @@ static uint64_t size_of(const prepare *p, const reader_item *item)
     return file && stat(file, &st) == 0 ? (uint64_t)st.st_size : UINT64_MAX;
 }
 
-// Two entries may hold the same content only if these are equal. What is no file, or is not there, is like nothing else.
+// Two entries may hold the same content only if these are equal. What is no file, or is not there,
+// is like nothing else.
 static uint64_t content_of_size(const prepare *p, const reader_item *item)
 {
     uint64_t size = size_of(p, item), part[4] = {size, size == UINT64_MAX ? item->number : 0};
@@ -138,17 +145,20 @@ static bool add_entry(prepare *p, const reader_item *item, names *l, err *e)
 {
     if (p->n_entries == p->room) {
         p->room = p->room ? 2 * p->room : 1024;
-        p->entries = base_checked(realloc(p->entries, p->room * sizeof *p->entries), p->room * sizeof *p->entries);
+        p->entries = base_checked(realloc(p->entries, p->room * sizeof *p->entries),
+                                  p->room * sizeof *p->entries);
     }
     prepare_entry *x = &p->entries[p->n_entries++];
     const char *group = item->group ? item->group : item->path;
     *x = (prepare_entry){.split = SPLIT_OPEN, .content = content_of_size(p, item)};
     x->group = prepare_hash(item->group ? 2 : 3, group, strlen(group));
-    x->item = prepare_hash(prepare_hash(7, item->path, strlen(item->path)), (double[]){item->offset, item->duration}, 2 * sizeof(double));
+    x->item = prepare_hash(prepare_hash(7, item->path, strlen(item->path)),
+                           (double[]){item->offset, item->duration}, 2 * sizeof(double));
     x->label = item->label ? prepare_label(item->label) : 0;
     p->grouped += item->group != NULL;
     p->info.synthetic |= item->synthetic;
-    return (!item->label || add_name(p, l, item->label, e)) && (!item->split || find_split(p, item->split, &x->split, e));
+    return (!item->label || add_name(p, l, item->label, e)) &&
+           (!item->split || find_split(p, item->split, &x->split, e));
 }
 
 static bool first_pass(prepare *p, names *l, err *e)
@@ -163,17 +173,22 @@ static bool first_pass(prepare *p, names *l, err *e)
         else if (!p->bad_lines++)
             p->first_reject = *e;
     }
-    ok = ok && (e->code == ERR_NONE || (e->code == ERR_EMPTY && p->bad_lines)); // then what was wrong with those says more
+    // then what was wrong with those says more
+    ok = ok && (e->code == ERR_NONE || (e->code == ERR_EMPTY && p->bad_lines));
     reader_close(r);
     if (ok && p->n_entries == 0)
-        return p->bad_lines ? err_set(e, ERR_EMPTY, "none of the %llu entries can be used; the first: %s", (unsigned long long)p->bad_lines,
-                                      p->first_reject.text)
-                            : err_set(e, ERR_EMPTY, "no entries of the layout '%s' were found in '%s'; check `root` and `index`",
-                                      p->reader->name, p->options.root ? p->options.root : "");
+        return p->bad_lines
+                   ? err_set(e, ERR_EMPTY, "none of the %llu entries can be used; the first: %s",
+                             (unsigned long long)p->bad_lines, p->first_reject.text)
+                   : err_set(e, ERR_EMPTY,
+                             "no entries of the layout '%s' were found in '%s'; check `root` and "
+                             "`index`",
+                             p->reader->name, p->options.root ? p->options.root : "");
     return ok;
 }
 
-// ---- Equal content: by size, then by three samples, then by all bytes; each time only where the level before could not tell two apart
+// ---- Equal content: by size, then by three samples, then by all bytes; each time only where the
+// level before could not tell two apart
 
 static uint64_t content_of_file(const char *file, bool whole, uint64_t seed)
 {
@@ -189,8 +204,10 @@ static uint64_t content_of_file(const char *file, bool whole, uint64_t seed)
             h = prepare_hash(h, block, (size_t)n);
     else
         for (int i = 0; i < 3; i++)
-            if ((n = file_read_at(fd, block, SAMPLE, (int64_t)((double)i / 2 * (double)(st.st_size > SAMPLE ? st.st_size - SAMPLE : 0)))) >
-                0)
+            if ((n = file_read_at(
+                     fd, block, SAMPLE,
+                     (int64_t)((double)i / 2 *
+                               (double)(st.st_size > SAMPLE ? st.st_size - SAMPLE : 0)))) > 0)
                 h = prepare_hash(h, block, (size_t)n);
     if (fd >= 0)
         close(fd);
@@ -235,7 +252,8 @@ static bool refine(prepare *p, bool whole, bool *done, err *e)
         if (bsearch(c, twins, count, sizeof *twins, by_number))
             *c = content_of_file(reader_item_file(&item), whole, *c);
         if (env_stop(p->env))
-            ok = err_set(e, ERR_STOPPED, "stopped while the files were compared; the same command continues");
+            ok = err_set(e, ERR_STOPPED,
+                         "stopped while the files were compared; the same command continues");
     }
     free(twins);
     reader_close(r);

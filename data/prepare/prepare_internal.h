@@ -12,7 +12,8 @@
 
 enum { PREPARE_SPLITS = 16, SPLIT_DROPPED = 255, SPLIT_OPEN = 254 };
 
-// What is known of an entry of the index. SPLIT_OPEN: not drawn yet; SPLIT_DROPPED: left out, as a duplicate or for its two labels.
+// What is known of an entry of the index. SPLIT_OPEN: not drawn yet; SPLIT_DROPPED: left out, as a
+// duplicate or for its two labels.
 typedef struct prepare_entry {
     uint64_t group, content; // digests; entries without a group have one of their own
     uint64_t item;           // digest of path and part
@@ -23,7 +24,8 @@ typedef struct prepare_entry {
 
 typedef struct prepare_split {
     const char *name;
-    uint64_t items, first_shard, shards; // its shards' ordinals in the set are first_shard .. first_shard + shards - 1
+    // its shards' ordinals in the set are first_shard .. first_shard + shards - 1
+    uint64_t items, first_shard, shards;
 } prepare_split;
 
 typedef struct prepare_shard {
@@ -78,7 +80,8 @@ bool prepare_augment_read(prepare *p, err *e) MUST_CHECK;
 int prepare_copies(const prepare *p, const char *split);
 // ---- prepare_keys.c: stage 3
 bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
-// A digest of the item's path, and of its file's size and time: a file is taken for the same while these are.
+// A digest of the item's path, and of its file's size and time: a file is taken for the same while
+// these are.
 uint64_t prepare_stamp(const prepare *p, const reader_item *item);
 const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal);
 // The shard of the next entry of split s, where `seen` of that split came before.
@@ -88,11 +91,13 @@ bool prepare_decode(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_songs.c
 bool prepare_of_midi(const prepare *p);
 // ---- prepare_notes.c
-// The content digest of every entry: of its notes; of what cannot be read, one of its own. Leaves p->answers.
+// The content digest of every entry: of its notes; of what cannot be read, one of its own. Leaves
+// p->answers.
 bool prepare_notes_compare(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_report.c: stage 5
 bool prepare_finish(prepare *p, err *e) MUST_CHECK;
 // One line of rejected.jsonl; owned by a.
-const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason, const char *message);
+const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason,
+                                const char *message);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_keys.c: what each shard is made from, and whether it is there already (prepare.h, stage 3).
+// prepare_keys.c: what each shard is made from, and whether it is there already (prepare.h, stage
+// 3).
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -14,7 +15,8 @@ const char *prepare_shard_path(const prepare *p, arena *a, uint64_t ordinal)
     int i = 0;
     while (ordinal - p->split[i].first_shard >= p->split[i].shards)
         i++;
-    return arena_printf(a, "%s/%s-%05" PRIu64 ".h5", p->job->out, p->split[i].name, ordinal - p->split[i].first_shard);
+    return arena_printf(a, "%s/%s-%05" PRIu64 ".h5", p->job->out, p->split[i].name,
+                        ordinal - p->split[i].first_shard);
 }
 
 uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen)
@@ -32,7 +34,8 @@ static digest *begin_key(const prepare *p, int split)
     digest *d = digest_open();
     const char *const texts[] = {p->info.dataset,  p->reader->name, p->split[split].name,
                                  p->info.settings, p->info.licence, p->info.citation};
-    int64_t numbers[] = {PREPARE_VERSION, SHARD_VERSION, (int64_t)p->info.n_labels, p->info.synthetic};
+    int64_t numbers[] = {PREPARE_VERSION, SHARD_VERSION, (int64_t)p->info.n_labels,
+                         p->info.synthetic};
     digest_add(d, numbers, sizeof numbers);
     add_number(d, p->max_seconds);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -81,7 +84,8 @@ uint64_t prepare_stamp(const prepare *p, const reader_item *item)
 {
     int64_t facts[3];
     file_facts(p, item, facts);
-    uint64_t path = prepare_hash(6, item->path, strlen(item->path)), seconds = p->reader->clip ? (uint64_t)(p->options.seconds * 1e6) : 0;
+    uint64_t path = prepare_hash(6, item->path, strlen(item->path)),
+             seconds = p->reader->clip ? (uint64_t)(p->options.seconds * 1e6) : 0;
     return prepare_hash(path + seconds, facts, sizeof facts);
 }
 
@@ -124,7 +128,8 @@ bool prepare_keys_make(prepare *p, err *e)
     reader *r = reader_open(p->reader, &p->options, e);
     bool ok = r != NULL;
     while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD || item.number >= p->n_entries || p->entries[item.number].split == SPLIT_DROPPED)
+        if (step == READER_BAD || item.number >= p->n_entries ||
+            p->entries[item.number].split == SPLIT_DROPPED)
             continue;
         int k = p->entries[item.number].split;
         uint64_t ordinal = prepare_ordinal(p, k, seen[k]++);
@@ -139,7 +144,8 @@ bool prepare_keys_make(prepare *p, err *e)
                                                                : (uint64_t)p->shard_items;
         }
         if (env_stop(p->env))
-            ok = err_set(e, ERR_STOPPED, "stopped before the first shard; the same command continues");
+            ok = err_set(e, ERR_STOPPED,
+                         "stopped before the first shard; the same command continues");
     }
     ok = ok && e->code == ERR_NONE;
     if (ok && r->entries != p->n_entries)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_notes.c: which MIDI files have equal notes (prepare.h, stage 1).
 //
-// Every file must be parsed before the splits can be drawn, and parsing is most of the work. So the workers tell all that the shards will
-// hold while they are at it, and it waits in p->answers (spill.h); where several machines share the work, each would read much for others'
-// shards, and asks for the digests alone.
+// Every file must be parsed before the splits can be drawn, and parsing is most of the work. So the
+// workers tell all that the shards will hold while they are at it, and it waits in p->answers
+// (spill.h); where several machines share the work, each would read much for others' shards, and
+// asks for the digests alone.
 //
-// The digests stay in OUT/.notes, so that a run that goes on, and other machines, need not parse what is there. The file is a
-// head, then 16 bytes for each entry of the index that was read: its stamp (path, size, time), and its content, 0 where there are no notes.
-// It is written whole, every few seconds and at the end; whatever is wrong with it, the files are parsed again.
+// The digests stay in OUT/.notes, so that a run that goes on, and other machines, need not parse
+// what is there. The file is a head, then 16 bytes for each entry of the index that was read: its
+// stamp (path, size, time), and its content, 0 where there are no notes. It is written whole, every
+// few seconds and at the end; whatever is wrong with it, the files are parsed again.
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +53,8 @@ typedef struct comparing {
 static int by_stamp(const void *a, const void *b)
 {
     const known *x = a, *y = b;
-    return x->stamp != y->stamp ? (x->stamp > y->stamp) - (x->stamp < y->stamp) : (x->content > y->content) - (x->content < y->content);
+    return x->stamp != y->stamp ? (x->stamp > y->stamp) - (x->stamp < y->stamp)
+                                : (x->content > y->content) - (x->content < y->content);
 }
 
 static char *cache_path(const comparing *c, arena *a)
@@ -68,8 +71,9 @@ static void load_cache(comparing *c)
     if (bytes && n >= sizeof head) {
         memcpy(&head, bytes, sizeof head);
         size_t rest = n - sizeof head;
-        if (!memcmp(head.magic, "kmidinot", 8) && head.version == PREPARE_VERSION && rest % sizeof(known) == 0 &&
-            head.n == rest / sizeof(known) && head.check == crc32c(bytes + sizeof head, rest)) {
+        if (!memcmp(head.magic, "kmidinot", 8) && head.version == PREPARE_VERSION &&
+            rest % sizeof(known) == 0 && head.n == rest / sizeof(known) &&
+            head.check == crc32c(bytes + sizeof head, rest)) {
             c->old = base_checked(malloc(rest + 1), rest);
             memcpy(c->old, bytes + sizeof head, rest);
             qsort(c->old, head.n, sizeof *c->old, by_stamp);
@@ -79,12 +83,14 @@ static void load_cache(comparing *c)
     arena_free(&a);
 }
 
-// What the old one knows is kept until the run has gone through the whole index. It is a help: that it cannot be written is no error.
+// What the old one knows is kept until the run has gone through the whole index. It is a help: that
+// it cannot be written is no error.
 static void save_cache(comparing *c, bool whole)
 {
     arena a = {.name = "notes"};
     strbuf out = {0};
-    cache_head head = {.magic = {'k', 'm', 'i', 'd', 'i', 'n', 'o', 't'}, .version = PREPARE_VERSION};
+    cache_head head = {.magic = {'k', 'm', 'i', 'd', 'i', 'n', 'o', 't'},
+                       .version = PREPARE_VERSION};
     strbuf_add(&out, (const char *)&head, sizeof head);
     for (uint64_t i = 0; i < c->p->n_entries; i++)
         if (c->all[i].stamp)
@@ -116,10 +122,12 @@ static const known *find(const comparing *c, uint64_t stamp)
 
 // ---- Files
 
-// What cannot be compared is equal to nothing. What was lost with its worker is not kept: another time it may be read.
+// What cannot be compared is equal to nothing. What was lost with its worker is not kept: another
+// time it may be read.
 static void note(comparing *c, const sent *s, uint64_t content, bool lost)
 {
-    c->p->entries[s->number].content = content ? content : prepare_hash(4, &s->number, sizeof s->number);
+    c->p->entries[s->number].content =
+        content ? content : prepare_hash(4, &s->number, sizeof s->number);
     if (!lost)
         c->all[s->number] = (known){s->stamp, content};
     c->failed += !content;
@@ -132,7 +140,9 @@ static bool go_on(comparing *c, err *e)
         p->job->told(p->job->user, "read notes", c->done, p->n_entries, c->failed);
     if (c->learnt && hw_seconds() - c->saved > SAVE_EVERY)
         save_cache(c, false);
-    return !env_stop(p->env) || err_set(e, ERR_STOPPED, "stopped while the notes were compared; the same command continues");
+    return !env_stop(p->env) ||
+           err_set(e, ERR_STOPPED,
+                   "stopped while the notes were compared; the same command continues");
 }
 
 static bool take(comparing *c, err *e)

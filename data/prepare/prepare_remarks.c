@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_remarks.c: what is worth a line before the work begins, when the splits are drawn: classes that nothing teaches, and files that
-// nobody can tell apart by speaker or song.
+// prepare_remarks.c: what is worth a line before the work begins, when the splits are drawn:
+// classes that nothing teaches, and files that nobody can tell apart by speaker or song.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,8 @@ static void count_classes(const prepare *p, class *classes)
 {
     for (uint64_t i = 0; i < p->n_entries; i++) {
         const prepare_entry *x = &p->entries[i];
-        class *c = bsearch(&(class){.digest = x->label}, classes, p->info.n_labels, sizeof *classes, by_digest);
+        class *c = bsearch(&(class){.digest = x->label}, classes, p->info.n_labels, sizeof *classes,
+                           by_digest);
         if (c && x->split != SPLIT_DROPPED)
             ++*(reader_split_rank(p->split[x->split].name) == 1 ? &c->train : &c->other);
     }
@@ -33,7 +34,8 @@ static void count_classes(const prepare *p, class *classes)
 // Only where there is a training split: a folder of nothing but test data has no need of one.
 static void say_untaught(const prepare *p)
 {
-    class *classes = base_checked(calloc(p->info.n_labels + 1, sizeof *classes), p->info.n_labels * sizeof *classes);
+    class *classes = base_checked(calloc(p->info.n_labels + 1, sizeof *classes),
+                                  p->info.n_labels * sizeof *classes);
     bool training = false;
     for (int i = 0; i < p->n_splits; i++)
         training |= reader_split_rank(p->split[i].name) == 1 && p->split[i].items > 0;
@@ -43,12 +45,14 @@ static void say_untaught(const prepare *p)
     count_classes(p, classes);
     for (size_t i = 0; training && i < p->info.n_labels; i++)
         if (!classes[i].train && classes[i].other)
-            log_say(p->env->log, LOG_WARN,
-                    "label '%s' has no item to learn from, but %" PRIu64
-                    " in other splits; another split.seed may deal better, or leave it out by `labels`",
-                    classes[i].name, classes[i].other);
+            log_say(
+                p->env->log, LOG_WARN,
+                "label '%s' has no item to learn from, but %" PRIu64
+                " in other splits; another split.seed may deal better, or leave it out by `labels`",
+                classes[i].name, classes[i].other);
         else if (!classes[i].train)
-            log_say(p->env->log, LOG_WARN, "label '%s' has no item at all; leave it out of `labels`", classes[i].name);
+            log_say(p->env->log, LOG_WARN,
+                    "label '%s' has no item at all; leave it out of `labels`", classes[i].name);
     free(classes);
 }
 
@@ -58,7 +62,8 @@ static bool drawn(const prepare *p)
     static const char *const names[] = {"test", "val"};
     for (int i = 0; i < p->n_splits; i++)
         for (int k = 0; k < 2; k++)
-            if (!strcmp(p->split[i].name, names[k]) && config_num(p->config, k ? "split.val" : "split.test") > 0)
+            if (!strcmp(p->split[i].name, names[k]) &&
+                config_num(p->config, k ? "split.val" : "split.test") > 0)
                 return true;
     return false;
 }
@@ -67,8 +72,8 @@ void prepare_remarks(const prepare *p)
 {
     say_untaught(p);
     if (p->reader->deals_singly && !p->grouped && drawn(p))
-        log_say(
-            p->env->log, LOG_INFO,
-            "which files are of one speaker or song is not known, so each was dealt for itself; pattern='(?<speaker>...)...' tells it from "
-            "their names");
+        log_say(p->env->log, LOG_INFO,
+                "which files are of one speaker or song is not known, so each was dealt for "
+                "itself; pattern='(?<speaker>...)...' tells it from "
+                "their names");
 }

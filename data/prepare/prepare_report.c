@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_report.c: rejected.jsonl, counts, and old shards (prepare.h, stage 5).
 //
-// The report is made from the index and from all shards that are there, so it is the same whoever makes it. Jobs that share a folder may
-// end at the same moment: who finds more shards after writing than before writes again, so the last report is complete.
+// The report is made from the index and from all shards that are there, so it is the same whoever
+// makes it. Jobs that share a folder may end at the same moment: who finds more shards after
+// writing than before writes again, so the last report is complete.
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@
 #include "base/str.h"
 #include "data/prepare/prepare_internal.h"
 
-const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason, const char *message)
+const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason,
+                                const char *message)
 {
     strbuf out = {0};
     json *j = json_object();
@@ -63,16 +65,19 @@ static bool put_index(prepare *p, file_out *out, err *e)
     while ((step = reader_next(r, &item, &bad)) != READER_END) {
         const char *line = NULL;
         if (step == READER_BAD) {
-            line = prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
+            line =
+                prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
             p->report->reasons[bad.code]++;
         } else if (item.number < p->n_entries && p->entries[item.number].two_labels) {
             const char *why =
-                arena_printf(&r->item, "'%s' has two labels, '%s' here; keep the right one", item.path, item.label ? item.label : "none");
+                arena_printf(&r->item, "'%s' has two labels, '%s' here; keep the right one",
+                             item.path, item.label ? item.label : "none");
             line = prepare_reject_line(&r->item, item.path, item.line, err_name(ERR_VALUE), why);
             count_reason(p, line);
         } else if (item.number < p->n_entries && p->entries[item.number].split == SPLIT_DROPPED) {
-            line = prepare_reject_line(&r->item, item.path, item.line, "duplicate",
-                                       "the same content is in another split; it was left out of this one");
+            line = prepare_reject_line(
+                &r->item, item.path, item.line, "duplicate",
+                "the same content is in another split; it was left out of this one");
         }
         if (line)
             put_line(out, line);
@@ -92,7 +97,8 @@ static bool put_shard(prepare *p, uint64_t ordinal, file_out *out, uint64_t *fou
     bool ours = s && shard_rejected(path, &a, &lines, &n, NULL);
     if (ours) {
         ++*found;
-        uint64_t each = 1 + (uint64_t)prepare_copies(p, s->info.split), items = (uint64_t)s->items / each;
+        uint64_t each = 1 + (uint64_t)prepare_copies(p, s->info.split),
+                 items = (uint64_t)s->items / each;
         p->report->prepared += items;
         p->report->copies += (uint64_t)s->items - items;
         p->report->rejected += n;
@@ -144,7 +150,8 @@ static bool belongs(const prepare *p, const char *name, bool *ours)
     uint64_t number = dash && dash[1] >= '0' && dash[1] <= '9' ? strtoull(dash + 1, &end, 10) : 0;
     *ours = end && end - dash >= 6 && !strcmp(end, ".h5");
     for (int i = 0; *ours && i < p->n_splits; i++)
-        if (!strncmp(p->split[i].name, name, (size_t)(dash - name)) && !p->split[i].name[dash - name])
+        if (!strncmp(p->split[i].name, name, (size_t)(dash - name)) &&
+            !p->split[i].name[dash - name])
             return number < p->split[i].shards;
     return false;
 }
@@ -159,7 +166,8 @@ static void remove_old(const prepare *p)
         bool ours;
         if (!belongs(p, d->d_name, &ours) && ours && shard_key(path, key) && unlink(path) == 0) {
             p->report->shards_removed++;
-            log_say(p->env->log, LOG_INFO, "removed '%s', a shard of an earlier run that is no part of this set", path);
+            log_say(p->env->log, LOG_INFO,
+                    "removed '%s', a shard of an earlier run that is no part of this set", path);
         }
         arena_free(&a);
     }
@@ -173,11 +181,12 @@ static bool judge(const prepare *p, err *e)
     uint64_t all = r->prepared + r->rejected;
     double ratio = all ? (double)r->rejected / (double)all : 0;
     if (r->rejected && ratio > p->max_reject_ratio)
-        return err_set(e, ERR_VALUE,
-                       "%" PRIu64 " of %" PRIu64
-                       " items (%.1f%%) cannot be used, more than max_reject_ratio = %g allows; '%s/rejected.jsonl' names "
-                       "them; the first: %s",
-                       r->rejected, all, 100 * ratio, p->max_reject_ratio, p->job->out, p->first_reject.text);
+        return err_set(
+            e, ERR_VALUE,
+            "%" PRIu64 " of %" PRIu64 " items (%.1f%%) cannot be used, more than max_reject_ratio "
+            "= %g allows; '%s/rejected.jsonl' names "
+            "them; the first: %s",
+            r->rejected, all, 100 * ratio, p->max_reject_ratio, p->job->out, p->first_reject.text);
     return true;
 }
 

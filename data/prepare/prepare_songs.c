@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_songs.c: MIDI files into slots (prepare_decode.h): a worker parses the file, and its reply is the digest of its notes, by which
-// the splits are drawn (prepare_notes.c), and what the shards hold, or why they hold nothing.
+// prepare_songs.c: MIDI files into slots (prepare_decode.h): a worker parses the file, and its
+// reply is the digest of its notes, by which the splits are drawn (prepare_notes.c), and what the
+// shards hold, or why they hold nothing.
 #include <math.h>
 #include <string.h>
 
@@ -32,28 +33,41 @@ static size_t padded(size_t bytes)
     return (bytes + 3) / 4 * 4;
 }
 
-// A song may have no rows of a feature: drums alone have no tokens and no melody. Without rows of anything it is of no use.
+// A song may have no rows of a feature: drums alone have no tokens and no melody. Without rows of
+// anything it is of no use.
 static bool check_rows(const prepare *p, const feature_rows *rows, const char *path, err *e)
 {
     int64_t all = 0;
     for (int k = 0; k < p->info.n_columns; k++) {
         const feature_def *d = p->songs[k]->def;
         if (rows[k].n < d->rows.least)
-            return err_set(e, ERR_EMPTY, "'%s' has no notes but those of drums, and no %s; set tokens.drums: true or leave it out", path,
-                           d->name);
+            return err_set(e, ERR_EMPTY,
+                           "'%s' has no notes but those of drums, and no %s; set tokens.drums: "
+                           "true or leave it out",
+                           path, d->name);
         all += rows[k].n;
     }
-    return all > 0 || err_set(e, ERR_EMPTY, "'%s' has too few notes, or none but those of drums, for the features; leave it out", path);
+    return all > 0 ||
+           err_set(
+               e, ERR_EMPTY,
+               "'%s' has too few notes, or none but those of drums, for the features; leave it out",
+               path);
 }
 
-static bool measure(const prepare *p, const midi_song *s, const char *path, arena *a, strbuf *out, err *e)
+static bool measure(const prepare *p, const midi_song *s, const char *path, arena *a, strbuf *out,
+                    err *e)
 {
     song_affect affect = affect_estimate(a, s);
-    answer x = {.seconds = s->seconds, .valence = affect.valence, .arousal = affect.arousal, .behind_end = s->behind_end};
+    answer x = {.seconds = s->seconds,
+                .valence = affect.valence,
+                .arousal = affect.arousal,
+                .behind_end = s->behind_end};
     feature_rows rows[SHARD_COLUMNS] = {{0}};
     if (s->seconds > p->max_seconds)
-        return err_set(e, ERR_VALUE, "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out", path,
-                       s->seconds, p->max_seconds);
+        return err_set(
+            e, ERR_VALUE,
+            "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out",
+            path, s->seconds, p->max_seconds);
     for (int k = 0; k < p->info.n_columns; k++) {
         if (!feature_song(p->songs[k], s, a, &rows[k], e))
             return false;
@@ -76,7 +90,9 @@ static midi_song *load_song(const prepare *p, arena *a, const char *midi, err *e
     strbuf file = {0};
     if (!p->reader->song)
         return midi_load(a, midi, e);
-    midi_song *s = p->reader->song(&p->options, midi, &file, e) ? midi_parse(a, midi, file.s, file.len, e) : NULL;
+    midi_song *s = p->reader->song(&p->options, midi, &file, e)
+                       ? midi_parse(a, midi, file.s, file.len, e)
+                       : NULL;
     strbuf_free(&file);
     return s;
 }
@@ -89,7 +105,8 @@ static bool reply_to(const prepare *p, const char *midi, bool whole, strbuf *out
     reply head = {.code = ERR_NONE};
     err why = {0};
     const midi_song *s = load_song(p, &a, midi, e);
-    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", midi));
+    bool ok =
+        s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", midi));
     if (ok) {
         midi_notes_digest(s, hex);
         memcpy(head.notes, hex, sizeof head.notes);
@@ -133,7 +150,8 @@ static bool take_rows(prepare_slot *s, int k, int64_t count, const char **at, co
 {
     size_t row = shard_row_bytes(&s->p->info.columns[k]);
     const feature_shape *shape = &s->p->songs[k]->def->rows;
-    if (count < shape->least || (shape->single && count != 1) || (uint64_t)count > (size_t)(end - *at) / row)
+    if (count < shape->least || (shape->single && count != 1) ||
+        (uint64_t)count > (size_t)(end - *at) / row)
         return false;
     size_t bytes = padded((size_t)count * row);
     if (bytes > (size_t)(end - *at))
@@ -153,7 +171,8 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     memcpy(&head, bytes, sizeof head);
     const char *at = bytes + sizeof head + sizeof x, *end = bytes + n;
     if (head.code != ERR_NONE)
-        return err_set(&s->e, (err_code)head.code, "%.*s", (int)(n - sizeof head), bytes + sizeof head);
+        return err_set(&s->e, (err_code)head.code, "%.*s", (int)(n - sizeof head),
+                       bytes + sizeof head);
     if (n < sizeof head + sizeof x)
         return false;
     memcpy(&x, bytes + sizeof head, sizeof x);
@@ -163,7 +182,8 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
             return false;
     s->seconds = x.seconds, s->behind_end = x.behind_end;
     s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;
-    return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 && fabs(x.arousal) <= 1;
+    return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 &&
+           fabs(x.arousal) <= 1;
 }
 
 const char *prepare_song_notes(const worker_result *r)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_split.c: who belongs to which split (prepare.h, stage 2).
 //
-// Entries that share a group or their content belong together; what belongs together is found by union-find over the sorted digests. Where
-// the dataset has its own splits they are kept, and of content that occurs in several of them only that in the split nearest to the
-// verdict: test before validation before training. Else whole components are dealt: in the order of a keyed hash to test until it has its
-// share, then to val, the rest to train.
+// Entries that share a group or their content belong together; what belongs together is found by
+// union-find over the sorted digests. Where the dataset has its own splits they are kept, and of
+// content that occurs in several of them only that in the split nearest to the
+// verdict: test before validation before training. Else whole components are dealt: in the order of
+// a keyed hash to test until it has its share, then to val, the rest to train.
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ typedef struct pair {
 static int by_key(const void *a, const void *b)
 {
     const pair *x = a, *y = b;
-    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->value > y->value) - (x->value < y->value);
+    return x->key != y->key ? (x->key > y->key) - (x->key < y->key)
+                            : (x->value > y->value) - (x->value < y->value);
 }
 
 // Entries sorted by one of their digests: {digest, entry}.
@@ -54,7 +56,8 @@ static void join_neighbours(const prepare *p, uint32_t *parent, size_t digest)
 
 static uint32_t *components(const prepare *p)
 {
-    uint32_t *parent = base_checked(malloc(p->n_entries * sizeof *parent), p->n_entries * sizeof *parent);
+    uint32_t *parent =
+        base_checked(malloc(p->n_entries * sizeof *parent), p->n_entries * sizeof *parent);
     for (uint64_t i = 0; i < p->n_entries; i++)
         parent[i] = (uint32_t)i;
     join_neighbours(p, parent, offsetof(prepare_entry, group));
@@ -75,12 +78,14 @@ static uint8_t split_named(prepare *p, const char *name)
     return (uint8_t)i;
 }
 
-// Components without a split of their own, as {keyed hash of the smallest group in it, component}; sorted, so that the order is that of
-// chance.
-static pair *open_components(const prepare *p, const uint32_t *of, const uint8_t *given, uint64_t *n)
+// Components without a split of their own, as {keyed hash of the smallest group in it, component};
+// sorted, so that the order is that of chance.
+static pair *open_components(const prepare *p, const uint32_t *of, const uint8_t *given,
+                             uint64_t *n)
 {
     pair *all = base_checked(malloc((p->n_entries + 1) * sizeof *all), p->n_entries * sizeof *all);
-    uint64_t *least = base_checked(malloc(p->n_entries * sizeof *least), p->n_entries * sizeof *least);
+    uint64_t *least =
+        base_checked(malloc(p->n_entries * sizeof *least), p->n_entries * sizeof *least);
     uint64_t seed = (uint64_t)config_int(p->config, "split.seed");
     for (uint64_t i = 0; i < p->n_entries; i++)
         if (of[i] == i || p->entries[i].group < least[of[i]])
@@ -99,15 +104,19 @@ static void deal(prepare *p, const uint32_t *of, uint8_t *given)
     static const char *const names[] = {"test", "val"};
     uint64_t n, at = 0;
     pair *open = open_components(p, of, given, &n);
-    uint64_t *size = base_checked(calloc(p->n_entries, sizeof *size), p->n_entries * sizeof *size), total = 0;
+    uint64_t *size = base_checked(calloc(p->n_entries, sizeof *size), p->n_entries * sizeof *size),
+             total = 0;
     for (uint64_t i = 0; i < p->n_entries; i++) {
         size[of[i]]++;
         total += given[of[i]] == SPLIT_OPEN;
     }
     for (int k = 0; k < 2; k++) {
-        double want = config_num(p->config, k ? "split.val" : "split.test") * (double)total, have = 0;
+        double want = config_num(p->config, k ? "split.val" : "split.test") * (double)total,
+               have = 0;
         // a component goes where it brings the share nearer; the last one is kept for training
-        for (; want > 0 && at + 1 < n && (have == 0 || have + (double)size[open[at].value] / 2 < want); at++) {
+        for (; want > 0 && at + 1 < n &&
+               (have == 0 || have + (double)size[open[at].value] / 2 < want);
+             at++) {
             given[open[at].value] = split_named(p, names[k]);
             have += (double)size[open[at].value];
         }
@@ -161,7 +170,8 @@ static void drop_contradicted(prepare *p)
     free(s);
 }
 
-// The same content in two splits: it stays in that of the higher rank, or in the one that comes first.
+// The same content in two splits: it stays in that of the higher rank, or in the one that comes
+// first.
 static void drop_twins(prepare *p)
 {
     pair *s = sorted(p, offsetof(prepare_entry, content));
@@ -171,11 +181,13 @@ static void drop_twins(prepare *p)
             uint8_t split = p->entries[s[past].value].split;
             if (split == SPLIT_DROPPED)
                 continue;
-            if (best == SPLIT_DROPPED || reader_split_rank(p->split[split].name) > reader_split_rank(p->split[best].name))
+            if (best == SPLIT_DROPPED ||
+                reader_split_rank(p->split[split].name) > reader_split_rank(p->split[best].name))
                 best = split;
         }
         for (uint64_t k = i; k < past; k++)
-            if (p->entries[s[k].value].split != best && p->entries[s[k].value].split != SPLIT_DROPPED) {
+            if (p->entries[s[k].value].split != best &&
+                p->entries[s[k].value].split != SPLIT_DROPPED) {
                 p->entries[s[k].value].split = SPLIT_DROPPED;
                 p->report->duplicates++;
             }
@@ -207,7 +219,9 @@ static void count_shards(prepare *p)
 bool prepare_draw(prepare *p, err *e)
 {
     if (p->n_entries > UINT32_MAX)
-        return err_set(e, ERR_VALUE, "an index of %" PRIu64 " entries is too long; prepare it in parts", p->n_entries);
+        return err_set(e, ERR_VALUE,
+                       "an index of %" PRIu64 " entries is too long; prepare it in parts",
+                       p->n_entries);
     if (!draw_open(p))
         return false;
     drop_contradicted(p);

@@ -60,7 +60,8 @@ static bool has_room(spill *s)
     if (s->written - s->looked < LOOK_EVERY)
         return true;
     s->looked = s->written;
-    return fstatvfs(fileno(s->file), &disk) != 0 || (uint64_t)disk.f_bavail * disk.f_frsize > s->written + LOOK_EVERY;
+    return fstatvfs(fileno(s->file), &disk) != 0 ||
+           (uint64_t)disk.f_bavail * disk.f_frsize > s->written + LOOK_EVERY;
 }
 
 void spill_put(spill *s, uint64_t number, uint64_t stamp, const worker_result *r)
@@ -68,8 +69,13 @@ void spill_put(spill *s, uint64_t number, uint64_t stamp, const worker_result *r
     if (!s || !s->file)
         return;
     const char *bytes = r->ok ? r->bytes : r->e.text;
-    record head = {.number = number, .stamp = stamp, .n = r->ok ? r->n : strlen(r->e.text), .code = (int32_t)r->e.code, .lost = r->lost};
-    bool ok = fwrite(&head, sizeof head, 1, s->file) == 1 && (head.n == 0 || fwrite(bytes, (size_t)head.n, 1, s->file) == 1);
+    record head = {.number = number,
+                   .stamp = stamp,
+                   .n = r->ok ? r->n : strlen(r->e.text),
+                   .code = (int32_t)r->e.code,
+                   .lost = r->lost};
+    bool ok = fwrite(&head, sizeof head, 1, s->file) == 1 &&
+              (head.n == 0 || fwrite(bytes, (size_t)head.n, 1, s->file) == 1);
     s->written += sizeof head + head.n;
     if (!ok || !has_room(s))
         give_up(s);
@@ -88,7 +94,8 @@ bool spill_take(spill *s, uint64_t number, uint64_t stamp, arena *a, worker_resu
     if (!s || !s->file)
         return false;
     s->reading = true;
-    while (s->at < (int64_t)s->written && read_at(s, s->at, &head, sizeof head) && head.number <= number) {
+    while (s->at < (int64_t)s->written && read_at(s, s->at, &head, sizeof head) &&
+           head.number <= number) {
         int64_t from = s->at + (int64_t)sizeof head;
         s->at = from + (int64_t)head.n;
         if (head.number < number)
@@ -96,7 +103,8 @@ bool spill_take(spill *s, uint64_t number, uint64_t stamp, arena *a, worker_resu
         char *bytes = NEW(a, char, (size_t)head.n + 1);
         if (head.stamp != stamp || !read_at(s, from, bytes, head.n))
             return false;
-        *r = (worker_result){.ok = head.code == ERR_NONE, .bytes = bytes, .n = (size_t)head.n, .lost = head.lost};
+        *r = (worker_result){
+            .ok = head.code == ERR_NONE, .bytes = bytes, .n = (size_t)head.n, .lost = head.lost};
         if (!r->ok)
             err_set(&r->e, (err_code)head.code, "%s", bytes);
         return true;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// spill.h: answers of workers on their way from the first reading of a file to the shard, which is not known yet when the file is read.
+// spill.h: answers of workers on their way from the first reading of a file to the shard, which is
+// not known yet when the file is read.
 //
-// They wait in a file without a name in the folder of the shards, so that nothing is left of it whatever becomes of the process. It is a
-// help and no more: when the disk has no room for it and the shards, it gives up, and the files are read again.
+// They wait in a file without a name in the folder of the shards, so that nothing is left of it
+// whatever becomes of the process. It is a help and no more: when the disk has no room for it and
+// the shards, it gives up, and the files are read again.
 //
 //     spill *s = spill_open("shards");
 //     spill_put(s, number, stamp, &result) ...           numbers rise

@@ -10,14 +10,16 @@ const char *attributes_text(arena *a, json *o)
     const char *out = NULL;
     if (json_len(o)) {
         json_dump(o, 0, &text);
-        out = text.len <= ATTRIBUTES_BYTES ? arena_strdup(a, text.s) : arena_printf(a, "{\"left_out_bytes\": %zu}", text.len);
+        out = text.len <= ATTRIBUTES_BYTES ? arena_strdup(a, text.s)
+                                           : arena_printf(a, "{\"left_out_bytes\": %zu}", text.len);
         strbuf_free(&text);
     }
     json_free(o);
     return out;
 }
 
-bool attributes_taken(const char *const *taken, const char *name, bool (*has)(const void *row, const char *name), const void *row)
+bool attributes_taken(const char *const *taken, const char *name,
+                      bool (*has)(const void *row, const char *name), const void *row)
 {
     for (char one[64]; *taken; taken++)
         for (const char *names = *taken; str_name(&names, one);)
@@ -39,7 +41,8 @@ const char *attributes_of(arena *a, const json *all, const char *const *taken)
 {
     json *o = json_object();
     for (void *it = json_first(all); it; it = json_next(all, it))
-        if (json_type(json_value(it)) != JSON_NULL && !attributes_taken(taken, json_key(it), object_has, all))
+        if (json_type(json_value(it)) != JSON_NULL &&
+            !attributes_taken(taken, json_key(it), object_has, all))
             json_set(o, json_key(it), json_clone(json_value(it)));
     return attributes_text(a, o);
 }

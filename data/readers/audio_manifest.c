@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// audio_manifest.c: a person's own audio, listed in a JSONL file: one JSON object a line (formats.md 3.6; NeMo's manifests are such).
+// audio_manifest.c: a person's own audio, listed in a JSONL file: one JSON object a line
+// (formats.md 3.6; NeMo's manifests are such).
 //
 //     {"path": "wav/a.wav", "label": "joy", "speaker": "03", "split": "train"}
 //
@@ -9,8 +10,9 @@
 //     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
 //     split     train, val, test or another name: the shards are called after it; synthetic: true or false
 //
-// Other keys are kept as attributes (attributes.h). Blank lines are skipped. A `duration` without an `offset` that is the whole file's
-// length, as NeMo writes it, is harmless: the part ends with the file.
+// Other keys are kept as attributes (attributes.h). Blank lines are skipped. A `duration` without
+// an `offset` that is the whole file's length, as NeMo writes it, is harmless: the part ends with
+// the file.
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -28,8 +30,9 @@
 #define GROUPS        "group|speaker|singer|performer|artist|song"
 enum { TEXT_MOST = 4096 }; // bytes of a path or name
 
-static const char *const taken[] = {PATHS,       LABELS,   GROUPS,     "split",     "valence", "arousal",
-                                    "intensity", "offset", "duration", "synthetic", NULL};
+static const char *const taken[] = {PATHS,      LABELS,      GROUPS,      "split",
+                                    "valence",  "arousal",   "intensity", "offset",
+                                    "duration", "synthetic", NULL};
 
 typedef struct state {
     lines *lines;
@@ -47,13 +50,15 @@ static bool probe(const char *root)
 static bool open_manifest(reader *r, err *e)
 {
     state *s = r->state = NEW(&r->memory, state, 1);
-    s->path = path_join(&r->memory, r->options.root, r->options.index ? r->options.index : DEFAULT_INDEX);
+    s->path =
+        path_join(&r->memory, r->options.root, r->options.index ? r->options.index : DEFAULT_INDEX);
     s->root = path_dir(&r->memory, s->path);
     s->lines = lines_open(s->path, e);
     return s->lines != NULL;
 }
 
-// The value of the first of the names "a|b|c" that is there. True with *out NULL: none is, or it is null.
+// The value of the first of the names "a|b|c" that is there. True with *out NULL: none is, or it is
+// null.
 static bool get_text(reader *r, const json *j, const char *names, const char **out, err *e)
 {
     *out = NULL;
@@ -62,7 +67,8 @@ static bool get_text(reader *r, const json *j, const char *names, const char **o
         if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
             continue;
         const char *s = json_str(v, NULL);
-        if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) && fabs(json_num(v, 0)) < 1e15)
+        if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) &&
+            fabs(json_num(v, 0)) < 1e15)
             s = arena_printf(&r->item, "%" PRId64, json_int(v, 0)); // "speaker": 3
         if (!s)
             return err_set(e, ERR_VALUE, "'%s' must be a text", name);
@@ -91,22 +97,25 @@ static bool get_num(const json *j, const char *name, double least, double most, 
 static bool get_names(reader *r, const json *j, reader_item *item, err *e)
 {
     const state *s = r->state;
-    if (!get_text(r, j, PATHS, &item->path, e) || !get_text(r, j, LABELS, &item->label, e) || !get_text(r, j, GROUPS, &item->group, e) ||
-        !get_text(r, j, "split", &item->split, e))
+    if (!get_text(r, j, PATHS, &item->path, e) || !get_text(r, j, LABELS, &item->label, e) ||
+        !get_text(r, j, GROUPS, &item->group, e) || !get_text(r, j, "split", &item->split, e))
         return false;
     if (!item->path)
         return err_set(e, ERR_VALUE, "there is no 'path' (nor audio_filepath, wav, audio)");
     if (item->split && !reader_split_ok(item->split))
-        return err_set(e, ERR_VALUE, "'%s': split '%s' is not a name of up to %d letters, digits, - and _", item->path, item->split,
-                       READER_SPLIT);
+        return err_set(e, ERR_VALUE,
+                       "'%s': split '%s' is not a name of up to %d letters, digits, - and _",
+                       item->path, item->split, READER_SPLIT);
     item->file = reader_resolve(&r->item, s->root, item->path, r->options.outside, e);
     return item->file != NULL;
 }
 
 static bool get_numbers(const json *j, reader_item *item, err *e)
 {
-    if (!get_num(j, "valence", -1, 1, &item->valence, e) || !get_num(j, "arousal", -1, 1, &item->arousal, e) ||
-        !get_num(j, "intensity", 0, 1, &item->intensity, e) || !get_num(j, "offset", 0, 1e7, &item->offset, e) ||
+    if (!get_num(j, "valence", -1, 1, &item->valence, e) ||
+        !get_num(j, "arousal", -1, 1, &item->arousal, e) ||
+        !get_num(j, "intensity", 0, 1, &item->intensity, e) ||
+        !get_num(j, "offset", 0, 1e7, &item->offset, e) ||
         !get_num(j, "duration", 0, 1e7, &item->duration, e))
         return err_trail(e, "'%s'", item->path);
     if (isnan(item->valence) != isnan(item->arousal))

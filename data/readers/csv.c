@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// csv.c: libcsv (the one file that knows it), fed line by line so that each row comes out as soon as it is whole (csv.h).
+// csv.c: libcsv (the one file that knows it), fed line by line so that each row comes out as soon
+// as it is whole (csv.h).
 #include "data/readers/csv.h"
 
 #include <csv.h>
@@ -45,7 +46,8 @@ static bool parser_open(csv *c, err *e)
     return true;
 }
 
-// The one that occurs most often in the first line, outside of quotes; the comma where others are not more.
+// The one that occurs most often in the first line, outside of quotes; the comma where others are
+// not more.
 static char delimiter_of(const char *text, size_t n)
 {
     static const char all[] = ",;\t|";
@@ -113,10 +115,14 @@ static bool feed(csv *c, const char *text, size_t n, err *e)
 {
     c->bytes += n + 1;
     if (c->bytes > CSV_BYTES)
-        return err_set(e, ERR_FORMAT, "the row is longer than %d bytes; is a quote not closed?", CSV_BYTES);
-    if (csv_parse(&c->parser, text, n, take_field, take_row, c) != n || csv_parse(&c->parser, "\n", 1, take_field, take_row, c) != 1)
+        return err_set(e, ERR_FORMAT, "the row is longer than %d bytes; is a quote not closed?",
+                       CSV_BYTES);
+    if (csv_parse(&c->parser, text, n, take_field, take_row, c) != n ||
+        csv_parse(&c->parser, "\n", 1, take_field, take_row, c) != 1)
         return csv_error(&c->parser) == CSV_EPARSE
-                   ? err_set(e, ERR_FORMAT, "a quote stands inside a field; quote the whole field and double the quotes in it")
+                   ? err_set(e, ERR_FORMAT,
+                             "a quote stands inside a field; quote the whole field and double the "
+                             "quotes in it")
                    : err_set(e, ERR_MEMORY, "libcsv: %s", csv_strerror(csv_error(&c->parser)));
     if (c->fields > CSV_FIELDS)
         return err_set(e, ERR_FORMAT, "the row has more than %d fields", CSV_FIELDS);

@@ -7,10 +7,11 @@
 //         else ... e->text says what is wrong with the row; the next one may be well ...
 //     csv_close(c);
 //
-// Between fields stands what the first line has most of, comma, semicolon (as spreadsheets write where the comma is decimal), tab or bar.
-// Fields may be quoted and then hold commas, quotes (doubled) and line ends. Lines end with LF or CR LF, a byte order mark is skipped, and
-// so are blank lines. A row that is not well formed, as one with a quote that is never closed, costs itself and nothing else: reading goes
-// on with the line behind the one where it began.
+// Between fields stands what the first line has most of, comma, semicolon (as spreadsheets write
+// where the comma is decimal), tab or bar. Fields may be quoted and then hold commas, quotes
+// (doubled) and line ends. Lines end with LF or CR LF, a byte order mark is skipped, and so are
+// blank lines. A row that is not well formed, as one with a quote that is never closed, costs
+// itself and nothing else: reading goes on with the line behind the one where it began.
 #ifndef KMIDI_DATA_CSV_H
 #define KMIDI_DATA_CSV_H
 
@@ -26,7 +27,8 @@ typedef enum csv_step { CSV_END, CSV_ROW, CSV_BAD } csv_step;
 
 csv *csv_open(const char *path, err *e) MUST_CHECK; // errors: those of lines_open
 csv_step csv_next(csv *c, err *e);
-// Of the row that csv_next returned last; texts live until its next call. A field holds no U+0000; any other bytes may occur.
+// Of the row that csv_next returned last; texts live until its next call. A field holds no U+0000;
+// any other bytes may occur.
 size_t csv_fields(const csv *c);
 const char *csv_field(const csv *c, size_t i);
 int64_t csv_line(const csv *c); // where the row begins, from 1

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// entries.c: finding where one entry ends takes no more than counting brackets outside of strings; what is between is left to json_parse.
+// entries.c: finding where one entry ends takes no more than counting brackets outside of strings;
+// what is between is left to json_parse.
 #include "data/readers/entries.h"
 
 #include <inttypes.h>
@@ -57,7 +58,8 @@ static entries_step broken(entries *s, const char *what, err *e)
     if (ferror(s->f))
         err_errno(e, "'%s' cannot be read behind line %" PRId64, s->path, s->line);
     else
-        err_set(e, ERR_FORMAT, "'%s' line %" PRId64 ": %s; fetch the file again", s->path, s->line, what);
+        err_set(e, ERR_FORMAT, "'%s' line %" PRId64 ": %s; fetch the file again", s->path, s->line,
+                what);
     s->done = true;
     return ENTRIES_END;
 }
@@ -88,7 +90,8 @@ static void keep(entries *s, int c)
         s->text[s->n++] = (char)c;
 }
 
-// From the entry's first character to the comma or brace behind it, which is returned; EOF: there is none.
+// From the entry's first character to the comma or brace behind it, which is returned; EOF: there
+// is none.
 static int collect(entries *s, int c)
 {
     int64_t depth = 0;
@@ -138,9 +141,13 @@ entries_step entries_next(entries *s, const char **key, const json **value, err 
     int c = skip_space(s);
     s->began = s->line;
     if (c == '}' && !s->any)
-        return (s->done = true), skip_space(s) == EOF ? ENTRIES_END : broken(s, "something follows the object", e);
+        return (s->done = true),
+               skip_space(s) == EOF ? ENTRIES_END : broken(s, "something follows the object", e);
     if (c != '"')
-        return broken(s, c == EOF ? "the object is not closed, the file is cut off" : "the name of an entry is expected", e);
+        return broken(s,
+                      c == EOF ? "the object is not closed, the file is cut off"
+                               : "the name of an entry is expected",
+                      e);
     s->any = true;
     c = collect(s, c);
     if (c == EOF)

@@ -14,8 +14,9 @@
 //               groups: label (emotion, class), group (speaker, singer, performer, artist, song, piece: never parted by the splits), split;
 //               others are attributes. What it says goes before what folders say. A file that it does not fit is named and left out
 //
-// Which of audio and MIDI is taken follows from the features (prepare.c). Names that begin with a dot, links that lead nowhere or back, and
-// files of other kinds are passed over as walk.h says. Nothing is kept in memory but what walk.h keeps.
+// Which of audio and MIDI is taken follows from the features (prepare.c). Names that begin with a
+// dot, links that lead nowhere or back, and files of other kinds are passed over as walk.h says.
+// Nothing is kept in memory but what walk.h keeps.
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,8 @@ static const char *split_of(const char *folder, size_t n)
 // The split's name that the path begins with, or NULL; *rest is what is behind it.
 static const char *split_first(const char *path, const char **rest)
 {
-    const char *slash = strchr(path, '/'), *split = slash ? split_of(path, (size_t)(slash - path)) : NULL;
+    const char *slash = strchr(path, '/'),
+               *split = slash ? split_of(path, (size_t)(slash - path)) : NULL;
     *rest = split ? slash + 1 : path;
     return split;
 }
@@ -120,7 +122,9 @@ static bool count(const reader_options *o, uint64_t *audio, uint64_t *midi, err 
     }
     return *audio || *midi ||
            err_set(e, ERR_EMPTY,
-                   "there is no audio (.wav, .flac, .mp3 ...) and no MIDI (.mid, .midi ...) in '%s' or below it; check `root`", o->root);
+                   "there is no audio (.wav, .flac, .mp3 ...) and no MIDI (.mid, .midi ...) in "
+                   "'%s' or below it; check `root`",
+                   o->root);
 }
 
 // A folder that says more of its files than their names do.
@@ -131,7 +135,8 @@ static bool check_index(const reader_options *o, err *e)
     for (size_t i = 0; d && i < sizeof indexed / sizeof *indexed; i++)
         if (!strcmp(d->name, indexed[i]))
             return err_set(e, ERR_CONFIG,
-                           "'%s' has an index of its own, which says more than names do; prepare it as `dataset: %s` "
+                           "'%s' has an index of its own, which says more than names do; prepare "
+                           "it as `dataset: %s` "
                            "(configs/data/%s.yaml), or name a folder below it",
                            o->root, d->name, d->name);
     return true;
@@ -159,7 +164,8 @@ static bool open_pattern(reader *r, state *s, err *e)
         for (const char *const *x = taken; *x; x++)
             known |= among(*x, regex_group_name(s->pattern, i));
     return known || err_set(e, ERR_CONFIG,
-                            "pattern '%s' names neither a label nor whose the file is; name a group: (?<label>...), (?<speaker>...), "
+                            "pattern '%s' names neither a label nor whose the file is; name a "
+                            "group: (?<label>...), (?<speaker>...), "
                             "(?<song>...) or (?<split>...)",
                             text);
 }
@@ -183,7 +189,9 @@ static const char *group_text(reader *r, const state *s, const char *names)
     for (char name[64]; str_name(&names, name);)
         for (int i = 0; i < regex_groups(s->pattern); i++) {
             size_t n = 0;
-            const char *at = strcmp(regex_group_name(s->pattern, i), name) ? NULL : regex_group(s->pattern, i, &n);
+            const char *at = strcmp(regex_group_name(s->pattern, i), name)
+                                 ? NULL
+                                 : regex_group(s->pattern, i, &n);
             if (at && n)
                 return arena_printf(&r->item, "%.*s", (int)n, at);
         }
@@ -197,7 +205,8 @@ static const char *other_groups(reader *r, const state *s)
         size_t n;
         const char *at = regex_group(s->pattern, i, &n);
         if (at)
-            json_set_str(j, regex_group_name(s->pattern, i), arena_printf(&r->item, "%.*s", (int)n, at));
+            json_set_str(j, regex_group_name(s->pattern, i),
+                         arena_printf(&r->item, "%.*s", (int)n, at));
     }
     const char *text = attributes_of(&r->item, j, taken);
     json_free(j);
@@ -214,15 +223,17 @@ static bool take_pattern(reader *r, const state *s, reader_item *item, err *e)
     if (!regex_match(s->pattern, str_utf8_escape(a, stem), &fits, e))
         return err_trail(e, "'%s'", item->path);
     if (!fits)
-        return err_set(e, ERR_VALUE, "'%s' does not fit the pattern '%s'; rename it, or correct the pattern", item->path,
-                       r->options.pattern);
+        return err_set(e, ERR_VALUE,
+                       "'%s' does not fit the pattern '%s'; rename it, or correct the pattern",
+                       item->path, r->options.pattern);
     const char *label = group_text(r, s, LABELS), *split = group_text(r, s, "split");
     item->label = label ? label : item->label;
     item->group = group_text(r, s, GROUPS);
     item->attributes = other_groups(r, s);
     if (split && !reader_split_ok(split))
-        return err_set(e, ERR_VALUE, "'%s': split '%s' is not a name of up to %d letters, digits, - and _", item->path, split,
-                       READER_SPLIT);
+        return err_set(e, ERR_VALUE,
+                       "'%s': split '%s' is not a name of up to %d letters, digits, - and _",
+                       item->path, split, READER_SPLIT);
     item->split = split ? split : item->split;
     return true;
 }
@@ -234,7 +245,8 @@ static reader_step next(reader *r, reader_item *item, err *e)
     walk_step step = walk_next(s->walk, &path, e);
     if (step == WALK_END && e->code == ERR_NONE && r->entries == 0)
         err_set(e, ERR_EMPTY, "there is no %s in '%s' or below it; check `root` and `features`",
-                r->options.midi ? "MIDI (.mid, .midi ...)" : "audio (.wav, .flac, .mp3 ...)", r->options.root);
+                r->options.midi ? "MIDI (.mid, .midi ...)" : "audio (.wav, .flac, .mp3 ...)",
+                r->options.root);
     if (step == WALK_END)
         return READER_END;
     item->path = arena_strdup(&r->item, path);
@@ -263,7 +275,8 @@ static void close_folder(reader *r)
 
 const reader_def reader_folder = {
     .name = "folder",
-    .help = "a folder of audio or MIDI without an index: labels by the names of folders, or by a pattern",
+    .help = "a folder of audio or MIDI without an index: labels by the names of folders, or by a "
+            "pattern",
     .licence = "",
     .citation = "",
     .needs_root = true,

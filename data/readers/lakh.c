@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lakh.c: the Lakh MIDI Dataset (Raffel, 2016; formats.md 3.6), any part of it, or several side by side:
+// lakh.c: the Lakh MIDI Dataset (Raffel, 2016; formats.md 3.6), any part of it, or several side by
+// side:
 //
 //     lmd_full/<h>/<md5>.mid                       176,581 files
 //     lmd_matched/<A>/<B>/<C>/TR.../<md5>.mid      45,129 pairs with tracks of the Million Song Dataset; the group is the track's id
 //     lmd_aligned/...                              the same shape
 //     clean_midi/<Artist>/<Title>[.N].mid          the group is the artist
 //
-// `root` is the folder that holds them, or one of them; `index: lmd_matched` chooses one. The same file may lie under several ids: what has
-// the same content is never parted anyway. There are no labels and no splits. Files whose names do not
-// end as those of MIDI do (midi_endings) are passed over.
+// `root` is the folder that holds them, or one of them; `index: lmd_matched` chooses one. The same
+// file may lie under several ids: what has the same content is never parted anyway. There are no
+// labels and no splits. Files whose names do not end as those of MIDI do (midi_endings) are passed
+// over.
 #include <string.h>
 
 #include "base/file.h"
@@ -49,7 +51,8 @@ static bool open_folders(reader *r, err *e)
 
 static bool is_id(const char *s)
 {
-    return str_starts(s, "TR") && strlen(s) == ID && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ID;
+    return str_starts(s, "TR") && strlen(s) == ID &&
+           strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ID;
 }
 
 // The folder the file lies in, where it says whose the music is.
@@ -68,7 +71,8 @@ static reader_step next(reader *r, reader_item *item, err *e)
     const char *path;
     walk_step step = walk_next(s->walk, &path, e);
     if (step == WALK_END && e->code == ERR_NONE && r->entries == 0)
-        err_set(e, ERR_EMPTY, "there is no file NAME.mid in '%s'; check `root`%s", r->options.root, r->options.index ? " and `index`" : "");
+        err_set(e, ERR_EMPTY, "there is no file NAME.mid in '%s'; check `root`%s", r->options.root,
+                r->options.index ? " and `index`" : "");
     if (step == WALK_END)
         return READER_END;
     item->path = arena_strdup(&r->item, path);
@@ -90,9 +94,9 @@ const reader_def reader_lakh = {
     .name = "lakh",
     .help = "Lakh MIDI Dataset: lmd_full, lmd_matched, lmd_aligned, clean_midi",
     .licence = "CC-BY-4.0",
-    .citation =
-        "Raffel: Learning-Based Methods for Comparing Sequences, with Applications to Audio-to-MIDI Alignment and Matching, PhD thesis, "
-        "Columbia University, 2016",
+    .citation = "Raffel: Learning-Based Methods for Comparing Sequences, with Applications to "
+                "Audio-to-MIDI Alignment and Matching, PhD thesis, "
+                "Columbia University, 2016",
     .needs_root = true,
     .no_audio = true,
     .probe = probe,

@@ -25,7 +25,8 @@ static FILE *open_text(const char *path, err *e)
     if (fd < 0)
         err_trail(e, "the index (check `root` and `index`)");
     else if (size == 0)
-        err_set(e, ERR_EMPTY, "the index '%s' is empty (0 bytes); there is nothing to prepare", path);
+        err_set(e, ERR_EMPTY, "the index '%s' is empty (0 bytes); there is nothing to prepare",
+                path);
     else if ((f = fdopen(fd, "r")) != NULL)
         return f;
     else
@@ -47,7 +48,8 @@ lines *lines_open(const char *path, err *e)
     return l;
 }
 
-// Bytes up to the next LF or the end, at most LINE_MOST + 1 of them kept; false at the end of the file.
+// Bytes up to the next LF or the end, at most LINE_MOST + 1 of them kept; false at the end of the
+// file.
 static bool take(lines *l, size_t *n)
 {
     int c;
@@ -97,7 +99,8 @@ int64_t lines_place(const lines *l)
 bool lines_return(lines *l, int64_t place, int64_t number, err *e)
 {
     if (fseeko(l->f, (off_t)place, SEEK_SET) != 0)
-        return err_errno(e, "'%s' cannot be read again from line %lld on", l->path, (long long)number + 1);
+        return err_errno(e, "'%s' cannot be read again from line %lld on", l->path,
+                         (long long)number + 1);
     l->number = number;
     return true;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lines.h: a text file line by line, in memory that does not grow: for indexes that may hold millions of entries.
+// lines.h: a text file line by line, in memory that does not grow: for indexes that may hold
+// millions of entries.
 #ifndef KMIDI_DATA_LINES_H
 #define KMIDI_DATA_LINES_H
 
@@ -16,11 +17,13 @@ typedef enum lines_step { LINES_END, LINES_ONE, LINES_BAD } lines_step;
 
 // ERR_MISSING, ERR_IO, ERR_FORMAT (a folder, a pipe), ERR_EMPTY (0 bytes).
 lines *lines_open(const char *path, err *e) MUST_CHECK;
-// The next line without its end (LF or CR LF) and without a byte order mark at the file's start; NUL behind its n bytes, which may hold
-// others. LINES_BAD: the line is too long. LINES_END with e->code set: the file cannot be read on.
+// The next line without its end (LF or CR LF) and without a byte order mark at the file's start;
+// NUL behind its n bytes, which may hold others. LINES_BAD: the line is too long. LINES_END with
+// e->code set: the file cannot be read on.
 lines_step lines_next(lines *l, char **text, size_t *n, err *e);
 int64_t lines_number(const lines *l); // of the line that lines_next returned last, from 1
-// Where the next line begins, and going back to such a place, behind line `number`. A file that cannot do so is no regular one.
+// Where the next line begins, and going back to such a place, behind line `number`. A file that
+// cannot do so is no regular one.
 int64_t lines_place(const lines *l);
 bool lines_return(lines *l, int64_t place, int64_t number, err *e) MUST_CHECK;
 void lines_close(lines *l); // accepts NULL

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_emotion.c: MIDI files with what they are said to express (formats.md 3.6), in either of two layouts:
+// midi_emotion.c: MIDI files with what they are said to express (formats.md 3.6), in either of two
+// layouts:
 //
 //     an index, labels.csv or labels.jsonl (EMOPIA: Hung et al., 2021) or what `index` names, with the columns
 //         path      or midi_path, midi_filename, midi: relative to the folder of the index
@@ -9,8 +10,9 @@
 //     a folder of X.mid and X.json, a list of 64 numbers (valence, arousal, 62 more); X.json lies beside X.mid or in a folder emotion64
 //     beside that of X.mid
 //
-// A file that the index gives two labels is refused in both rows, since neither is to be trusted; so is a quadrant that contradicts its
-// valence and arousal, as where Q2 (tense) and Q4 (calm) were swapped. A file without its partner is named.
+// A file that the index gives two labels is refused in both rows, since neither is to be trusted;
+// so is a quadrant that contradicts its valence and arousal, as where Q2 (tense) and Q4 (calm) were
+// swapped. A file without its partner is named.
 // Memory: 24 bytes a row of the index, to find the labels that differ.
 #include <ctype.h>
 #include <inttypes.h>
@@ -34,7 +36,8 @@ enum { VECTOR_BYTES = 1 << 16 }; // of X.json
 
 static const char *const quadrants[] = {"Q1", "Q2", "Q3", "Q4"};
 static const char *const columns[] = {PATHS, NULL};
-static const char *const taken[] = {PATHS, LABELS, GROUPS, "split", "valence", "arousal", "synthetic", NULL};
+static const char *const taken[] = {PATHS,     LABELS,    GROUPS,      "split",
+                                    "valence", "arousal", "synthetic", NULL};
 
 typedef struct said {
     uint64_t path, label; // digests
@@ -60,7 +63,8 @@ static const char *find_index(arena *a, const char *root)
     return NULL;
 }
 
-// FNV-1a, 64 bits: two of a million names are alike once in 40 million indexes, and then both are named.
+// FNV-1a, 64 bits: two of a million names are alike once in 40 million indexes, and then both are
+// named.
 static uint64_t digest_of(const char *s)
 {
     uint64_t h = 0xcbf29ce484222325u;
@@ -72,14 +76,16 @@ static uint64_t digest_of(const char *s)
 static int by_path(const void *a, const void *b)
 {
     const said *x = a, *y = b;
-    return x->path != y->path ? (x->path > y->path) - (x->path < y->path) : (x->line > y->line) - (x->line < y->line);
+    return x->path != y->path ? (x->path > y->path) - (x->path < y->path)
+                              : (x->line > y->line) - (x->line < y->line);
 }
 
 static void remember(state *s, const char *path, const char *label)
 {
     if (s->n == s->room) {
         s->room = s->room ? 2 * s->room : 1024;
-        s->said = base_checked(realloc(s->said, s->room * sizeof *s->said), s->room * sizeof *s->said);
+        s->said =
+            base_checked(realloc(s->said, s->room * sizeof *s->said), s->room * sizeof *s->said);
     }
     s->said[s->n++] = (said){digest_of(path), label ? digest_of(label) : 0, rows_line(s->rows)};
 }
@@ -92,7 +98,8 @@ static bool scan(state *s, err *e)
     s->rows = rows_open(s->index, columns, e);
     while (s->rows && (step = rows_next(s->rows, e)) != ROWS_END) {
         const char *path, *label;
-        if (step == ROWS_ONE && rows_need(s->rows, &a, PATHS, &path, e) && rows_text(s->rows, &a, LABELS, &label, e))
+        if (step == ROWS_ONE && rows_need(s->rows, &a, PATHS, &path, e) &&
+            rows_text(s->rows, &a, LABELS, &label, e))
             remember(s, path, label);
         arena_reset(&a);
     }
@@ -119,8 +126,9 @@ static bool check_twins(const state *s, const char *path, const char *label, err
     for (; lo < s->n && s->said[lo].path == of; lo++)
         if (s->said[lo].label != says) {
             int64_t here = rows_line(s->rows), other = s->said[lo].line;
-            return err_set(e, ERR_VALUE, "'%s' has two labels, in lines %" PRId64 " and %" PRId64 "; keep one", path,
-                           here < other ? here : other, here < other ? other : here);
+            return err_set(e, ERR_VALUE,
+                           "'%s' has two labels, in lines %" PRId64 " and %" PRId64 "; keep one",
+                           path, here < other ? here : other, here < other ? other : here);
         }
     return true;
 }
@@ -128,17 +136,22 @@ static bool check_twins(const state *s, const char *path, const char *label, err
 static bool check_quadrant(const reader_item *item, int quadrant, err *e)
 {
     static const int signs[4][2] = {{1, 1}, {-1, 1}, {-1, -1}, {1, -1}};
-    if (isnan(item->valence) || (item->valence * signs[quadrant][0] >= 0 && item->arousal * signs[quadrant][1] >= 0))
+    if (isnan(item->valence) ||
+        (item->valence * signs[quadrant][0] >= 0 && item->arousal * signs[quadrant][1] >= 0))
         return true;
-    return err_set(e, ERR_VALUE, "'%s': %s is %s valence and %s arousal, but valence is %g and arousal %g", item->path, quadrants[quadrant],
-                   signs[quadrant][0] > 0 ? "high" : "low", signs[quadrant][1] > 0 ? "high" : "low", item->valence, item->arousal);
+    return err_set(e, ERR_VALUE,
+                   "'%s': %s is %s valence and %s arousal, but valence is %g and arousal %g",
+                   item->path, quadrants[quadrant], signs[quadrant][0] > 0 ? "high" : "low",
+                   signs[quadrant][1] > 0 ? "high" : "low", item->valence, item->arousal);
 }
 
-static bool unknown_label(const reader_item *item, const char *const *names, size_t n, const char *what, err *e)
+static bool unknown_label(const reader_item *item, const char *const *names, size_t n,
+                          const char *what, err *e)
 {
     const char *near = str_nearest(item->label, names, n);
-    return err_set(e, ERR_VALUE, "'%s': label '%s' is no %s%s%s%s", item->path, item->label, what, near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "; give valence and arousal beside it");
+    return err_set(e, ERR_VALUE, "'%s': label '%s' is no %s%s%s%s", item->path, item->label, what,
+                   near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : "; give valence and arousal beside it");
 }
 
 static bool check_label(const state *s, arena *a, const reader_item *item, err *e)
@@ -152,7 +165,9 @@ static bool check_label(const state *s, arena *a, const reader_item *item, err *
     if (quadrant)
         return unknown_label(item, quadrants, 4, "quadrant, Q1 to Q4", e);
     if (!item->label)
-        return !isnan(item->valence) || err_set(e, ERR_VALUE, "'%s' has neither a label nor valence and arousal", item->path);
+        return !isnan(item->valence) ||
+               err_set(e, ERR_VALUE, "'%s' has neither a label nor valence and arousal",
+                       item->path);
     if (!isnan(item->valence) || emotion_find(item->label))
         return true;
     const char **names = NEW(a, const char *, emotion_count());
@@ -165,16 +180,20 @@ static bool take_row(reader *r, reader_item *item, err *e)
 {
     const state *s = r->state;
     arena *a = &r->item;
-    if (!rows_need(s->rows, a, PATHS, &item->path, e) || !rows_text(s->rows, a, LABELS, &item->label, e) ||
-        !rows_text(s->rows, a, GROUPS, &item->group, e) || !rows_text(s->rows, a, "split", &item->split, e) ||
-        !rows_num(s->rows, "valence", -1, 1, &item->valence, e) || !rows_num(s->rows, "arousal", -1, 1, &item->arousal, e) ||
+    if (!rows_need(s->rows, a, PATHS, &item->path, e) ||
+        !rows_text(s->rows, a, LABELS, &item->label, e) ||
+        !rows_text(s->rows, a, GROUPS, &item->group, e) ||
+        !rows_text(s->rows, a, "split", &item->split, e) ||
+        !rows_num(s->rows, "valence", -1, 1, &item->valence, e) ||
+        !rows_num(s->rows, "arousal", -1, 1, &item->arousal, e) ||
         !rows_bool(s->rows, "synthetic", &item->synthetic, e))
         return false;
     if (isnan(item->valence) != isnan(item->arousal))
         return err_set(e, ERR_VALUE, "'%s' has only one of valence and arousal", item->path);
     if (item->split && !reader_split_ok(item->split))
-        return err_set(e, ERR_VALUE, "'%s': split '%s' is not a name of up to %d letters, digits, - and _", item->path, item->split,
-                       READER_SPLIT);
+        return err_set(e, ERR_VALUE,
+                       "'%s': split '%s' is not a name of up to %d letters, digits, - and _",
+                       item->path, item->split, READER_SPLIT);
     item->midi = reader_resolve(a, s->root, item->path, r->options.outside, e);
     item->attributes = rows_attributes(s->rows, a, taken);
     return item->midi && check_twins(s, item->path, item->label, e) && check_label(s, a, item, e);
@@ -199,7 +218,8 @@ static reader_step next_row(reader *r, reader_item *item, err *e)
 static char *sibling(arena *a, const char *path, const char *folder)
 {
     const char *dir = path_dir(a, path), *up = strcmp(dir, ".") != 0 ? path_dir(a, dir) : NULL;
-    return up ? arena_printf(a, "%s/%s/%s", up, folder, path_stem(a, path)) : arena_printf(a, "%s/%s", folder, path_stem(a, path));
+    return up ? arena_printf(a, "%s/%s/%s", up, folder, path_stem(a, path))
+              : arena_printf(a, "%s/%s", folder, path_stem(a, path));
 }
 
 static const char *upper_end(char *path, size_t n)
@@ -210,9 +230,11 @@ static const char *upper_end(char *path, size_t n)
 }
 
 // The first of BESIDE.ending and SIBLING.ending that is there, or NULL.
-static const char *partner(const reader *r, arena *a, const char *path, const char *folder, const char *const *endings)
+static const char *partner(const reader *r, arena *a, const char *path, const char *folder,
+                           const char *const *endings)
 {
-    const char *stems[] = {arena_printf(a, "%s/%s", path_dir(a, path), path_stem(a, path)), sibling(a, path, folder)};
+    const char *stems[] = {arena_printf(a, "%s/%s", path_dir(a, path), path_stem(a, path)),
+                           sibling(a, path, folder)};
     for (size_t i = 0; i < 2; i++)
         for (const char *const *x = endings; *x; x++) {
             char *file = path_join(a, r->options.root, arena_printf(a, "%s%s", stems[i], *x));
@@ -226,11 +248,13 @@ static bool take_numbers(const json *j, float *out, err *e)
 {
     if (json_type(j) != JSON_ARRAY || json_len(j) != EMOTION_SIZE)
         return err_set(e, ERR_VALUE, "this is not a list of %d numbers but %s %zu", EMOTION_SIZE,
-                       json_type(j) == JSON_ARRAY ? "one of" : "something else, of length", json_len(j));
+                       json_type(j) == JSON_ARRAY ? "one of" : "something else, of length",
+                       json_len(j));
     for (size_t i = 0; i < EMOTION_SIZE; i++) {
         double most = i < 2 ? 1 : 1e6, x = json_num(json_at(j, i), NAN);
         if (!(fabs(x) <= most))
-            return err_set(e, ERR_VALUE, "element %zu must be a number from %g to %g", i, -most, most);
+            return err_set(e, ERR_VALUE, "element %zu must be a number from %g to %g", i, -most,
+                           most);
         out[i] = (float)x;
     }
     return true;
@@ -254,8 +278,9 @@ static bool take_pair(reader *r, reader_item *item, err *e)
     const char *file = partner(r, &r->item, item->path, "emotion64", endings);
     item->midi = path_join(&r->item, r->options.root, item->path);
     if (!file)
-        return err_set(e, ERR_MISSING, "'%s' has no emotion: there is no %s.json beside it or in emotion64", item->path,
-                       path_stem(&r->item, item->path));
+        return err_set(e, ERR_MISSING,
+                       "'%s' has no emotion: there is no %s.json beside it or in emotion64",
+                       item->path, path_stem(&r->item, item->path));
     return read_vector(r, file, item, e);
 }
 
@@ -266,7 +291,8 @@ static bool is_widow(reader *r, const char *path)
     size_t n;
     if (partner(r, &r->item, path, "midis", midi_endings))
         return false;
-    const char *text = file_read(&r->item, path_join(&r->item, r->options.root, path), VECTOR_BYTES, &n, &ignored);
+    const char *text =
+        file_read(&r->item, path_join(&r->item, r->options.root, path), VECTOR_BYTES, &n, &ignored);
     json *j = text ? json_parse(text, n, &ignored) : NULL;
     bool list = json_type(j) == JSON_ARRAY;
     json_free(j);
@@ -327,7 +353,8 @@ static const char *const *with_vectors(arena *a)
 static bool open_either(reader *r, err *e)
 {
     state *s = r->state = NEW(&r->memory, state, 1);
-    const char *index = r->options.index ? r->options.index : find_index(&r->memory, r->options.root);
+    const char *index =
+        r->options.index ? r->options.index : find_index(&r->memory, r->options.root);
     if (!index) {
         s->walk = walk_open(r->options.root, NULL, with_vectors(&r->memory), WALK_DEPTH, e);
         return s->walk != NULL;
@@ -356,7 +383,8 @@ static void close_either(reader *r)
 
 const reader_def reader_midi_emotion = {
     .name = "midi_emotion",
-    .help = "MIDI with emotions: an index of labels (EMOPIA's labels.csv, labels.jsonl), or X.mid with X.json of 64 numbers",
+    .help = "MIDI with emotions: an index of labels (EMOPIA's labels.csv, labels.jsonl), or X.mid "
+            "with X.json of 64 numbers",
     .licence = "",
     .citation = "",
     .needs_root = true,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// nsynth.c: NSynth (Engel et al., 2017; formats.md 3.6): single notes, FOLDER/examples.json and FOLDER/audio/<note_str>.wav.
+// nsynth.c: NSynth (Engel et al., 2017; formats.md 3.6): single notes, FOLDER/examples.json and
+// FOLDER/audio/<note_str>.wav.
 //
-// `root` holds nsynth-train, nsynth-valid and nsynth-test, or is one of them; `index: nsynth-test/examples.json` chooses one. The split is
-// what the folder's name has behind "nsynth-". The label is the instrument's family, the group the instrument. All that the index says of
-// a note is kept as the item's attributes. examples.json is read entry by entry: that of the training split has 289,205.
+// `root` holds nsynth-train, nsynth-valid and nsynth-test, or is one of them; `index:
+// nsynth-test/examples.json` chooses one. The split is what the folder's name has behind "nsynth-".
+// The label is the instrument's family, the group the instrument. All that the index says of a note
+// is kept as the item's attributes. examples.json is read entry by entry: that of the training
+// split has 289,205.
 #include <string.h>
 
 #include "base/str.h"
@@ -12,10 +15,15 @@
 #include "data/readers/reader.h"
 #include "data/readers/walk.h"
 
-static const char *const families[] = {"bass",  "brass", "flute",  "guitar",     "keyboard", "mallet",
-                                       "organ", "reed",  "string", "synth_lead", "vocal"};
+static const char *const families[] = {"bass",     "brass",      "flute", "guitar",
+                                       "keyboard", "mallet",     "organ", "reed",
+                                       "string",   "synth_lead", "vocal"};
 static const char *const sources[] = {"acoustic", "electronic", "synthetic"};
-enum { FAMILIES = sizeof families / sizeof *families, SOURCES = sizeof sources / sizeof *sources, QUALITIES = 10 };
+enum {
+    FAMILIES = sizeof families / sizeof *families,
+    SOURCES = sizeof sources / sizeof *sources,
+    QUALITIES = 10
+};
 
 typedef struct state {
     walk *walk;      // over the folders' examples.json; NULL: `index` names the only one
@@ -96,22 +104,26 @@ static reader_step next_folder(reader *r, err *e)
             return open_entries(r, path, e) ? READER_ITEM : READER_END;
     }
     if (e->code == ERR_NONE && !s->index)
-        err_set(e, ERR_MISSING, "there is no examples.json in '%s' or a folder in it; check `root`", r->options.root);
+        err_set(e, ERR_MISSING, "there is no examples.json in '%s' or a folder in it; check `root`",
+                r->options.root);
     return READER_END;
 }
 
-static bool check_number(const json *j, const char *name, int64_t least, int64_t most, bool needed, err *e)
+static bool check_number(const json *j, const char *name, int64_t least, int64_t most, bool needed,
+                         err *e)
 {
     const json *v = json_get(j, name);
     if (json_type(v) == JSON_NONE && !needed)
         return true;
     int64_t x = json_int(v, -1);
     return (x >= least && x <= most) ||
-           err_set(e, ERR_VALUE, "'%s' must be a whole number from %lld to %lld", name, (long long)least, (long long)most);
+           err_set(e, ERR_VALUE, "'%s' must be a whole number from %lld to %lld", name,
+                   (long long)least, (long long)most);
 }
 
 // A name of the list, and the number beside it where there is one.
-static const char *check_name(const json *j, const char *name, const char *const *list, size_t n, err *e)
+static const char *check_name(const json *j, const char *name, const char *const *list, size_t n,
+                              err *e)
 {
     char text[64];
     strcpy(text, name);
@@ -128,8 +140,8 @@ static const char *check_name(const json *j, const char *name, const char *const
     else if (i < n)
         err_set(e, ERR_VALUE, "%s '%s' is number %zu, but '%s' says otherwise", text, s, i, name);
     else
-        err_set(e, ERR_VALUE, "%s '%s' is none of NSynth's %zu%s%s%s", text, s, n, near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "");
+        err_set(e, ERR_VALUE, "%s '%s' is none of NSynth's %zu%s%s%s", text, s, n,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }
 
@@ -149,14 +161,18 @@ static bool check_fields(const json *j, const char *key, err *e)
     if (!*key || strchr(key, '/') || key[0] == '.')
         return err_set(e, ERR_VALUE, "this is no name of a note");
     if (strcmp(json_str(json_get(j, "note_str"), key), key) != 0)
-        return err_set(e, ERR_VALUE, "'note_str' is '%s', not the entry's name", json_str(json_get(j, "note_str"), key));
-    return check_number(j, "pitch", 0, 127, true, e) && check_number(j, "velocity", 1, 127, true, e) &&
+        return err_set(e, ERR_VALUE, "'note_str' is '%s', not the entry's name",
+                       json_str(json_get(j, "note_str"), key));
+    return check_number(j, "pitch", 0, 127, true, e) &&
+           check_number(j, "velocity", 1, 127, true, e) &&
            check_number(j, "sample_rate", 1, 768000, false, e) &&
-           (json_type(json_get(j, "instrument_source_str")) == JSON_NONE || check_name(j, "instrument_source", sources, SOURCES, e)) &&
+           (json_type(json_get(j, "instrument_source_str")) == JSON_NONE ||
+            check_name(j, "instrument_source", sources, SOURCES, e)) &&
            check_qualities(j, e);
 }
 
-// Where the index does not name the instrument, the note's own name does: <instrument>-<pitch>-<velocity>.
+// Where the index does not name the instrument, the note's own name does:
+// <instrument>-<pitch>-<velocity>.
 static const char *instrument_of(arena *a, const json *j, const char *key)
 {
     const char *s = json_str(json_get(j, "instrument_str"), NULL), *end = strrchr(key, '-');
@@ -171,7 +187,8 @@ static bool take(reader *r, const char *key, const json *j, reader_item *item, e
 {
     const state *s = r->state;
     item->path = arena_printf(&r->item, "%s%saudio/%s.wav", s->folder, *s->folder ? "/" : "", key);
-    if (!check_fields(j, key, e) || !(item->label = check_name(j, "instrument_family", families, FAMILIES, e)))
+    if (!check_fields(j, key, e) ||
+        !(item->label = check_name(j, "instrument_family", families, FAMILIES, e)))
         return err_trail(e, "note '%s'", key);
     item->file = path_join(&r->item, r->options.root, item->path);
     item->group = instrument_of(&r->item, j, key);
@@ -216,11 +233,12 @@ static void close_folders(reader *r)
 
 const reader_def reader_nsynth = {
     .name = "nsynth",
-    .help = "NSynth: single notes, nsynth-*/examples.json and audio/*.wav; the label is the instrument's family",
+    .help = "NSynth: single notes, nsynth-*/examples.json and audio/*.wav; the label is the "
+            "instrument's family",
     .licence = "CC-BY-4.0",
-    .citation =
-        "Engel, Resnick, Roberts, Dieleman, Eck, Simonyan, Norouzi: Neural Audio Synthesis of Musical Notes with WaveNet Autoencoders, "
-        "ICML 2017",
+    .citation = "Engel, Resnick, Roberts, Dieleman, Eck, Simonyan, Norouzi: Neural Audio Synthesis "
+                "of Musical Notes with WaveNet Autoencoders, "
+                "ICML 2017",
     .needs_root = true,
     .no_midi = true,
     .probe = probe,

@@ -39,8 +39,8 @@ const reader_def *reader_find(const char *name, err *e)
     for (size_t i = 0; i < ROWS; i++)
         strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     const char *near = str_nearest(name, names, ROWS);
-    err_set(e, ERR_CONFIG, "unknown dataset '%s'%s%s%s; there are: %s", name, near ? ", did you mean '" : "", near ? near : "",
-            near ? "'?" : "", all.s);
+    err_set(e, ERR_CONFIG, "unknown dataset '%s'%s%s%s; there are: %s", name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
     strbuf_free(&all);
     return NULL;
 }
@@ -135,8 +135,10 @@ static bool climbs(const char *path)
 const char *reader_resolve(arena *a, const char *root, const char *path, bool outside, err *e)
 {
     if (!outside && climbs(path)) {
-        err_set(e, ERR_VALUE, "path '%s' leaves the dataset's folder '%s'; correct it, or set outside=true where that is meant", path,
-                root);
+        err_set(e, ERR_VALUE,
+                "path '%s' leaves the dataset's folder '%s'; correct it, or set outside=true where "
+                "that is meant",
+                path, root);
         return NULL;
     }
     return path_join(a, root, path);

@@ -8,9 +8,10 @@
 //         else ... item ...
 //     reader_close(r);
 //
-// A reader never opens the items' files: it tells what there is (a vector that lies beside its MIDI file is index). Its memory does not
-// depend on the length of the index, or as said in the reader's file, and reading it again gives the same row. To add one:
-// data/readers/NAME.c with one definition, and a line in readers.def.
+// A reader never opens the items' files: it tells what there is (a vector that lies beside its MIDI
+// file is index). Its memory does not depend on the length of the index, or as said in the reader's
+// file, and reading it again gives the same row. To add one: data/readers/NAME.c with one
+// definition, and a line in readers.def.
 #ifndef KMIDI_DATA_READER_H
 #define KMIDI_DATA_READER_H
 
@@ -27,17 +28,23 @@ enum { READER_SPLIT = 32 };
 
 // All texts live until the next call of reader_next.
 typedef struct reader_item {
-    const char *path;        // as the index has it
-    const char *file;        // the audio to open; NULL where there is none, or the reader makes it itself (reader_def.clip)
-    const char *midi;        // the MIDI file to open, or the name by which reader_def.song makes it; NULL: none
+    const char *path; // as the index has it
+    // the audio to open; NULL where there is none, or the reader makes it itself (reader_def.clip)
+    const char *file;
+    // the MIDI file to open, or the name by which reader_def.song makes it; NULL: none
+    const char *midi;
     const char *label;       // NULL: none
     const char *group;       // speaker, song or performer, never to be parted; NULL: none known
     double valence, arousal; // [-1, 1]; NaN: not known
     double intensity;        // [0, 1]; NaN: not known
-    const float *emotion;    // [EMOTION_SIZE] where the dataset gives the whole vector; NULL: it follows from the three above
+    // [EMOTION_SIZE] where the dataset gives the whole vector; NULL: it follows from the three
+    // above
+    const float *emotion;
     const char *attributes;  // what else the index says, as a JSON object; NULL: nothing
     double offset, duration; // seconds of the file; duration 0: to its end
-    const char *split;       // as the dataset calls it (letters, digits, - and _; at most READER_SPLIT bytes); NULL: it has no opinion
+    // as the dataset calls it (letters, digits, - and _; at most READER_SPLIT bytes); NULL: it has
+    // no opinion
+    const char *split;
     bool synthetic;
     int64_t line;    // of the index, for messages; 0 where it has no lines
     uint64_t number; // of the item, from 0; entries that are bad do not count
@@ -47,8 +54,9 @@ typedef enum reader_step { READER_END, READER_ITEM, READER_BAD } reader_step;
 
 // From the config. Texts are owned by the caller and outlive the reader.
 typedef struct reader_options {
-    const char *root;                    // the dataset's folder; NULL where the reader needs none
-    const char *index;                   // the index's file, relative to root or absolute; NULL: the reader's own name for it
+    const char *root; // the dataset's folder; NULL where the reader needs none
+    // the index's file, relative to root or absolute; NULL: the reader's own name for it
+    const char *index;
     bool outside;                        // relative paths may climb out of the root
     bool midi;                           // folder: take its MIDI, else its audio
     const char *pattern, *folder_labels; // folder; NULL: none, and "first"
@@ -87,24 +95,29 @@ struct reader_def {
     bool (*song)(const reader_options *o, const char *midi, strbuf *file, err *e);
 };
 
-const reader_def *reader_find(const char *name, err *e) MUST_CHECK; // ERR_CONFIG names the nearest and all
-const reader_def *reader_guess(const char *root);                   // whose layout the folder has, or NULL
+// ERR_CONFIG names the nearest and all
+const reader_def *reader_find(const char *name, err *e) MUST_CHECK;
+// whose layout the folder has, or NULL
+const reader_def *reader_guess(const char *root);
 size_t reader_count(void);
 const reader_def *reader_at(size_t i);
 
 reader *reader_open(const reader_def *d, const reader_options *o, err *e) MUST_CHECK;
-// READER_END with e->code set: the index itself can't be read any further. Else e is set for READER_BAD only.
+// READER_END with e->code set: the index itself can't be read any further. Else e is set for
+// READER_BAD only.
 reader_step reader_next(reader *r, reader_item *item, err *e);
 void reader_close(reader *r); // accepts NULL
 
-// How near a split is to the final verdict: 3 test, 2 validation, 1 training, 0 anything else. What occurs twice stays in the higher one.
+// How near a split is to the final verdict: 3 test, 2 validation, 1 training, 0 anything else. What
+// occurs twice stays in the higher one.
 int reader_split_rank(const char *split);
 // The file that tells items apart: the audio, else the MIDI file, else NULL.
 const char *reader_item_file(const reader_item *item);
 // Fit to be part of a file's name?
 bool reader_split_ok(const char *split);
-// The file that `path` of an index means, or NULL with ERR_VALUE: a path may climb by ".." above where it starts only where `outside`
-// says so. An absolute path is taken as it is.
-const char *reader_resolve(arena *a, const char *root, const char *path, bool outside, err *e) MUST_CHECK;
+// The file that `path` of an index means, or NULL with ERR_VALUE: a path may climb by ".." above
+// where it starts only where `outside` says so. An absolute path is taken as it is.
+const char *reader_resolve(arena *a, const char *root, const char *path, bool outside,
+                           err *e) MUST_CHECK;
 
 #endif

@@ -23,7 +23,8 @@ struct rows {
     const char **column; // [columns] of the csv
     const char **field;  // [columns] of the row where `spaced`
     size_t columns;
-    bool spaced;       // spaces around the names of columns: then they are none of the fields either
+    // spaces around the names of columns: then they are none of the fields either
+    bool spaced;
     lines *lines;      // jsonl
     json *all;         // json: the list, or the object of columns
     const json *first; // object of columns: the one that says which rows there are
@@ -61,17 +62,20 @@ static const char *all_columns(const rows *r, arena *a)
     if (r->csv)
         for (size_t i = 0; i < r->columns && i < SHOWN; i++)
             all = arena_printf(a, "%s%s'%.40s'", all, i ? ", " : "", r->column[i]);
-    for (void *it = r->all ? json_first(r->all) : NULL; it && strlen(all) < SHOWN * 40; it = json_next(r->all, it))
+    for (void *it = r->all ? json_first(r->all) : NULL; it && strlen(all) < SHOWN * 40;
+         it = json_next(r->all, it))
         all = arena_printf(a, "%s%s'%.40s'", all, *all ? ", " : "", json_key(it));
     return *all ? all : "none";
 }
 
-static bool check_columns(rows *r, const char *const *columns, bool (*has)(const rows *, const char *), err *e)
+static bool check_columns(rows *r, const char *const *columns,
+                          bool (*has)(const rows *, const char *), err *e)
 {
     for (; *columns; columns++)
         if (!has(r, *columns))
-            return err_set(e, ERR_FORMAT, "the index '%s' has no column '%s'; it has %s; check `root` and `index`", r->path, *columns,
-                           all_columns(r, &r->memory));
+            return err_set(e, ERR_FORMAT,
+                           "the index '%s' has no column '%s'; it has %s; check `root` and `index`",
+                           r->path, *columns, all_columns(r, &r->memory));
     return true;
 }
 
@@ -134,7 +138,9 @@ static bool open_json(rows *r, const char *const *columns, err *e)
     if (!r->all || json_type(r->all) == JSON_ARRAY)
         return r->all != NULL;
     if (json_type(r->all) != JSON_OBJECT)
-        return err_set(e, ERR_FORMAT, "the index '%s' is neither a list of objects nor an object of columns", r->path);
+        return err_set(e, ERR_FORMAT,
+                       "the index '%s' is neither a list of objects nor an object of columns",
+                       r->path);
     if (!check_columns(r, columns, object_has, e))
         return false;
     r->first = first_column(r, columns[0]);
@@ -160,7 +166,8 @@ rows *rows_open(const char *path, const char *const *columns, err *e)
         rows_close(r);
         return NULL;
     }
-    err_set(e, ERR_CONFIG, "the index '%s' ends with none of .csv, .jsonl, .json; check `index`", path);
+    err_set(e, ERR_CONFIG, "the index '%s' ends with none of .csv, .jsonl, .json; check `index`",
+            path);
     rows_close(r);
     return NULL;
 }
@@ -172,11 +179,14 @@ static rows_step next_csv(rows *r, err *e)
     csv_step step = csv_next(r->csv, e);
     r->number = csv_line(r->csv);
     arena_reset(&r->fields);
-    for (size_t i = 0; r->spaced && step == CSV_ROW && i < csv_fields(r->csv) && i < r->columns; i++)
+    for (size_t i = 0; r->spaced && step == CSV_ROW && i < csv_fields(r->csv) && i < r->columns;
+         i++)
         r->field[i] = trimmed(&r->fields, csv_field(r->csv, i));
     if (step != CSV_ROW || csv_fields(r->csv) <= r->columns)
         return step == CSV_END ? ROWS_END : step == CSV_ROW ? ROWS_ONE : ROWS_BAD;
-    err_set(e, ERR_FORMAT, "the row has %zu fields, but there are %zu columns; is a comma not quoted?", csv_fields(r->csv), r->columns);
+    err_set(e, ERR_FORMAT,
+            "the row has %zu fields, but there are %zu columns; is a comma not quoted?",
+            csv_fields(r->csv), r->columns);
     return ROWS_BAD;
 }
 
@@ -214,7 +224,10 @@ rows_step rows_next(rows *r, err *e)
     e->code = ERR_NONE;
     json_free(r->row);
     r->row = NULL;
-    rows_step step = r->csv ? next_csv(r, e) : r->lines ? next_line(r, e) : r->first ? next_key(r) : next_record(r);
+    rows_step step = r->csv     ? next_csv(r, e)
+                     : r->lines ? next_line(r, e)
+                     : r->first ? next_key(r)
+                                : next_record(r);
     if (step == ROWS_ONE && !r->csv && !r->first && json_type(r->record) != JSON_OBJECT) {
         err_set(e, ERR_FORMAT, "the entry is not a JSON object");
         return ROWS_BAD;
@@ -278,7 +291,8 @@ static bool json_text(arena *a, const json *v, const char *name, const char **ou
     if (json_type(v) == JSON_NONE || json_type(v) == JSON_NULL)
         return true;
     *out = json_str(v, NULL);
-    if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) && fabs(json_num(v, 0)) < 1e15)
+    if (json_type(v) == JSON_NUMBER && json_num(v, 0) == floor(json_num(v, 0)) &&
+        fabs(json_num(v, 0)) < 1e15)
         *out = arena_printf(a, "%" PRId64, json_int(v, 0)); // "song_id": 3
     return *out != NULL || err_set(e, ERR_VALUE, "'%s' must be a text", name);
 }
@@ -306,7 +320,8 @@ bool rows_text(const rows *r, arena *a, const char *names, const char **out, err
 
 bool rows_need(const rows *r, arena *a, const char *names, const char **out, err *e)
 {
-    return rows_text(r, a, names, out, e) && (*out || err_set(e, ERR_VALUE, "there is no '%s'", names));
+    return rows_text(r, a, names, out, e) &&
+           (*out || err_set(e, ERR_VALUE, "there is no '%s'", names));
 }
 
 bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e)
@@ -362,7 +377,8 @@ bool rows_bool(const rows *r, const char *name, bool *out, err *e)
 {
     const json *v = r->csv ? NULL : json_field(r, name);
     const char *text = r->csv ? csv_value(r, name) : json_str(v, NULL);
-    bool yes = text && (!strcmp(text, "true") || !strcmp(text, "1")), no = text && (!strcmp(text, "false") || !strcmp(text, "0"));
+    bool yes = text && (!strcmp(text, "true") || !strcmp(text, "1")),
+         no = text && (!strcmp(text, "false") || !strcmp(text, "0"));
     if (yes || no || json_type(v) == JSON_BOOL)
         *out = text ? yes : json_bool(v, false);
     else if ((text && *text) || (!text && json_type(v) != JSON_NONE && json_type(v) != JSON_NULL))

@@ -19,12 +19,14 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { ROWS_JSON_BYTES = 16 << 20, ROWS_TEXT = 4096 }; // the most of a .json file, of a field's text
+// the most of a .json file, of a field's text
+enum { ROWS_JSON_BYTES = 16 << 20, ROWS_TEXT = 4096 };
 
 typedef struct rows rows;
 typedef enum rows_step { ROWS_END, ROWS_ONE, ROWS_BAD } rows_step;
 
-// `columns`, ended by NULL: of each of them the csv or the object of columns must have at least one of the names "a|b|c"; else ERR_FORMAT.
+// `columns`, ended by NULL: of each of them the csv or the object of columns must have at least one
+// of the names "a|b|c"; else ERR_FORMAT.
 rows *rows_open(const char *path, const char *const *columns, err *e) MUST_CHECK;
 // ROWS_END with e->code set: the file cannot be read on.
 rows_step rows_next(rows *r, err *e);
@@ -33,15 +35,18 @@ const char *rows_where(const rows *r, arena *a); // "'labels.csv' line 7", "'ind
 void rows_close(rows *r);                        // accepts NULL
 
 // ---- Fields of the row that rows_next returned last
-// The first of `names`, "a|b|c", that is there and not empty or null; *out NULL: none. Whole numbers are texts too. Owned by a.
+// The first of `names`, "a|b|c", that is there and not empty or null; *out NULL: none. Whole
+// numbers are texts too. Owned by a.
 bool rows_text(const rows *r, arena *a, const char *names, const char **out, err *e) MUST_CHECK;
 // The same, but it must be there.
 bool rows_need(const rows *r, arena *a, const char *names, const char **out, err *e) MUST_CHECK;
 // Left as it is where the field is not there.
-bool rows_num(const rows *r, const char *names, double least, double most, double *out, err *e) MUST_CHECK;
+bool rows_num(const rows *r, const char *names, double least, double most, double *out,
+              err *e) MUST_CHECK;
 // true or false, in csv and as texts also 1 and 0.
 bool rows_bool(const rows *r, const char *name, bool *out, err *e) MUST_CHECK;
-// All other fields (attributes.h), but those that are empty; a csv's as texts, where they are UTF-8.
+// All other fields (attributes.h), but those that are empty; a csv's as texts, where they are
+// UTF-8.
 const char *rows_attributes(const rows *r, arena *a, const char *const *taken);
 
 #endif

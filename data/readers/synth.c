@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// synth.c: the synthetic corpus of data/music/synth.h as a dataset that needs no files: each clip or song is made when it is asked for.
+// synth.c: the synthetic corpus of data/music/synth.h as a dataset that needs no files: each clip
+// or song is made when it is asked for.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,9 @@
 
 static synth_options options_of(const reader_options *o)
 {
-    return (synth_options){
-        .items = o->items ? o->items : SYNTH_ITEMS, .seconds = o->seconds > 0 ? o->seconds : SYNTH_SECONDS, .seed = o->seed};
+    return (synth_options){.items = o->items ? o->items : SYNTH_ITEMS,
+                           .seconds = o->seconds > 0 ? o->seconds : SYNTH_SECONDS,
+                           .seed = o->seed};
 }
 
 // There is no folder to recognise it by.
@@ -70,7 +72,8 @@ static bool make_song(const reader_options *o, const char *midi, strbuf *file, e
 
 const reader_def reader_synth = {
     .name = "synth",
-    .help = "a synthetic corpus of four emotions, made on the spot (synth.items, synth.seconds, synth.seed)",
+    .help = "a synthetic corpus of four emotions, made on the spot (synth.items, synth.seconds, "
+            "synth.seed)",
     .licence = "CC0-1.0",
     .citation = "synthetic music made by kmidi",
     .synthetic = true,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// walk.c: walking through folders (walk.h). A stack of folders, each with the names in it that are still to come.
+// walk.c: walking through folders (walk.h). A stack of folders, each with the names in it that are
+// still to come.
 //
-// What could make a walk endless are links. A link back to a folder that the walk is in is a loop. A folder that links lead to is entered
-// by the first of them only, so that links across cannot multiply the tree.
+// What could make a walk endless are links. A link back to a folder that the walk is in is a loop.
+// A folder that links lead to is entered by the first of them only, so that links across cannot
+// multiply the tree.
 #include "data/readers/walk.h"
 
 #include <dirent.h>
@@ -42,7 +44,9 @@ enum { KIND_FILE = 'f', KIND_FOLDER = 'd', KIND_ASK = '?' };
 
 static char kind_of(const struct dirent *d)
 {
-    return d->d_type == DT_DIR ? KIND_FOLDER : d->d_type == DT_LNK || d->d_type == DT_UNKNOWN ? KIND_ASK : KIND_FILE;
+    return d->d_type == DT_DIR                              ? KIND_FOLDER
+           : d->d_type == DT_LNK || d->d_type == DT_UNKNOWN ? KIND_ASK
+                                                            : KIND_FILE;
 }
 
 static int by_name(const void *a, const void *b)
@@ -100,7 +104,8 @@ static bool enter(walk *w, const char *path, err *e)
     folder f = {.path = base_checked(strdup(path), strlen(path))};
     bool ok = stat(full, &st) == 0 || err_errno(e, "the folder '%s' cannot be read", full);
     f.place = (place){st.st_dev, st.st_ino};
-    ok = ok && (S_ISDIR(st.st_mode) || err_set(e, ERR_FORMAT, "'%s' is not a folder", full)) && read_names(w, &f, full, e);
+    ok = ok && (S_ISDIR(st.st_mode) || err_set(e, ERR_FORMAT, "'%s' is not a folder", full)) &&
+         read_names(w, &f, full, e);
     if (ok)
         w->stack[w->open++] = f;
     else
@@ -133,17 +138,23 @@ static bool follow(walk *w, const char *full, place p, err *e)
 {
     for (int i = 0; i < w->open; i++)
         if (same(w->stack[i].place, p))
-            return err_set(e, ERR_VALUE, "'%s' is a symbolic link back to a folder that it is in; it is not followed", full);
+            return err_set(
+                e, ERR_VALUE,
+                "'%s' is a symbolic link back to a folder that it is in; it is not followed", full);
     for (size_t i = 0; i < w->n_linked; i++)
         if (same(w->linked[i], p))
-            return err_set(e, ERR_VALUE, "'%s' is a symbolic link to a folder that another link led to; it is not followed", full);
+            return err_set(
+                e, ERR_VALUE,
+                "'%s' is a symbolic link to a folder that another link led to; it is not followed",
+                full);
     size_t n = w->n_linked + 1;
     w->linked = base_checked(realloc(w->linked, n * sizeof *w->linked), n * sizeof *w->linked);
     w->linked[w->n_linked++] = p;
     return true;
 }
 
-// What a name is whose kind the folder did not tell: a link, or any name on a file system that does not keep kinds. KIND_ASK: e says why.
+// What a name is whose kind the folder did not tell: a link, or any name on a file system that does
+// not keep kinds. KIND_ASK: e says why.
 static char find_kind(walk *w, const char *name, err *e)
 {
     arena a = {.name = "walk"};
@@ -157,7 +168,8 @@ static char find_kind(walk *w, const char *name, err *e)
         }
     } else if (S_ISDIR(st.st_mode)) {
         bool linked = lstat(full, &link) == 0 && S_ISLNK(link.st_mode);
-        kind = !linked || follow(w, full, (place){st.st_dev, st.st_ino}, e) ? KIND_FOLDER : KIND_ASK;
+        kind =
+            !linked || follow(w, full, (place){st.st_dev, st.st_ino}, e) ? KIND_FOLDER : KIND_ASK;
     }
     arena_free(&a);
     return kind;

@@ -5,9 +5,11 @@
 //     for (walk_step s; (s = walk_next(w, &path, e)) != WALK_END;) ...
 //     walk_close(w);
 //
-// Folders are entered where their name comes in the sorted order (bytes, not locale). Names that begin with a dot are skipped, others that
-// do not fit too. A folder that cannot be read, a symbolic link that leads nowhere or back, and a folder reached by two links are named
-// (WALK_BAD) and skipped. Memory: the names of one folder a level, about 50 bytes each; no folder is held open.
+// Folders are entered where their name comes in the sorted order (bytes, not locale). Names that
+// begin with a dot are skipped, others that do not fit too. A folder that cannot be read, a
+// symbolic link that leads nowhere or back, and a folder reached by two links are named (WALK_BAD)
+// and skipped. Memory: the names of one folder a level, about 50 bytes each; no folder is held
+// open.
 #ifndef KMIDI_DATA_WALK_H
 #define KMIDI_DATA_WALK_H
 
@@ -18,9 +20,11 @@ enum { WALK_DEPTH = 32 }; // levels of folders, the root is the first
 typedef struct walk walk;
 typedef enum walk_step { WALK_END, WALK_FILE, WALK_BAD } walk_step;
 
-// `below`: the folder in root to begin in, or NULL. `endings`: ended by NULL, whatever the case; they outlive the walk. `depth` levels are
-// read, deeper folders are left alone. ERR_MISSING, ERR_IO: the folder cannot be read.
-walk *walk_open(const char *root, const char *below, const char *const *endings, int depth, err *e) MUST_CHECK;
+// `below`: the folder in root to begin in, or NULL. `endings`: ended by NULL, whatever the case;
+// they outlive the walk. `depth` levels are read, deeper folders are left alone. ERR_MISSING,
+// ERR_IO: the folder cannot be read.
+walk *walk_open(const char *root, const char *below, const char *const *endings, int depth,
+                err *e) MUST_CHECK;
 // The path is relative to root (not to `below`), and lives until the next call.
 walk_step walk_next(walk *w, const char **path, err *e);
 void walk_close(walk *w); // accepts NULL

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard.c: reading a shard (shard.h). Nothing in the file is believed before it was held against the rest: shapes, offsets, labels,
-// numbers.
+// shard.c: reading a shard (shard.h). Nothing in the file is believed before it was held against
+// the rest: shapes, offsets, labels, numbers.
 #include "data/shards/shard.h"
 
 #include <inttypes.h>
@@ -26,7 +26,8 @@ const shard_text shard_texts[] = {
 
 bool shard_damaged(const shard *s, err *e, const char *what)
 {
-    return err_set(e, ERR_DAMAGED, "'%s': %s; remove the file and run kmidi prepare again", s->path, what);
+    return err_set(e, ERR_DAMAGED, "'%s': %s; remove the file and run kmidi prepare again", s->path,
+                   what);
 }
 
 static bool read_format(shard *s, err *e)
@@ -34,11 +35,16 @@ static bool read_format(shard *s, err *e)
     char *format = NULL;
     int64_t version = 0;
     h5 *f = s->file->h5;
-    if (!h5_get_text(f, "/", "format", &s->file->memory, &format, NULL) || strcmp(format, SHARD_FORMAT) != 0 ||
-        !h5_get_int(f, "/", "format_version", &version, NULL))
-        return err_set(e, ERR_FORMAT, "'%s' is an HDF5 file, but not a shard of kmidi; make shards with kmidi prepare", s->path);
+    if (!h5_get_text(f, "/", "format", &s->file->memory, &format, NULL) ||
+        strcmp(format, SHARD_FORMAT) != 0 || !h5_get_int(f, "/", "format_version", &version, NULL))
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s' is an HDF5 file, but not a shard of kmidi; make shards with kmidi prepare",
+            s->path);
     if (version != SHARD_VERSION)
-        return err_set(e, ERR_FORMAT, "'%s' is a shard of version %" PRId64 ", this program reads version %d; run kmidi prepare again",
+        return err_set(e, ERR_FORMAT,
+                       "'%s' is a shard of version %" PRId64
+                       ", this program reads version %d; run kmidi prepare again",
                        s->path, version, SHARD_VERSION);
     return true;
 }
@@ -74,7 +80,8 @@ static bool read_info(shard *s, err *e)
             return false;
         *(const char **)((char *)&s->info + t->at) = value;
     }
-    if (!h5_get_int(s->file->h5, "/", "synthetic", &synthetic, e) || !h5_get_int(s->file->h5, "/", "longest", &s->file->longest, e))
+    if (!h5_get_int(s->file->h5, "/", "synthetic", &synthetic, e) ||
+        !h5_get_int(s->file->h5, "/", "longest", &s->file->longest, e))
         return false;
     s->info.synthetic = synthetic != 0;
     if (h5_get_text(s->file->h5, "/", "augment", &s->file->memory, &augment, NULL))
@@ -90,7 +97,9 @@ static bool read_dialect(shard *s, err *e)
     if (!h5_get_text(s->file->h5, "/", "dialect", &s->file->memory, &dialect, e))
         return false;
     return !strcmp(dialect, TOKENS_DIALECT) ||
-           err_set(e, ERR_MISMATCH, "'%s' has tokens in the dialect '%s', this program reads " TOKENS_DIALECT "; run kmidi prepare again",
+           err_set(e, ERR_MISMATCH,
+                   "'%s' has tokens in the dialect '%s', this program reads " TOKENS_DIALECT
+                   "; run kmidi prepare again",
                    s->path, dialect);
 }
 
@@ -122,10 +131,12 @@ static bool read_sizes(shard *s, err *e)
     if (label.type != H5_I32 || label.rank != 1 || label.dim[0] > SHARD_MAX_ITEMS)
         return shard_damaged(s, e, "dataset 'label' is not i32 [items]");
     s->items = (int64_t)label.dim[0];
-    return h5_has(s->file->h5, "mel") ? read_mel_sizes(s, e) : shard_columns_find(s, e) && read_dialect(s, e);
+    return h5_has(s->file->h5, "mel") ? read_mel_sizes(s, e)
+                                      : shard_columns_find(s, e) && read_dialect(s, e);
 }
 
-const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m, err *e)
+const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m,
+                        err *e)
 {
     h5_shape shape = {type, m ? 2 : 1, {(uint64_t)n, (uint64_t)m}};
     void *p = arena_alloc(&s->file->memory, (size_t)n * (m ? (size_t)m : 1), size);
@@ -139,7 +150,8 @@ static bool read_texts(shard *s, const char *name, const char *const **out, err 
     if (!h5_read_texts(s->file->h5, name, &s->file->memory, &texts, &n, e))
         return false;
     *out = (const char *const *)texts;
-    return n == (uint64_t)s->items || shard_damaged(s, e, "a list of texts has not as many rows as 'label'");
+    return n == (uint64_t)s->items ||
+           shard_damaged(s, e, "a list of texts has not as many rows as 'label'");
 }
 
 static bool all_finite(const double *x, int n)
@@ -153,9 +165,12 @@ static bool all_finite(const double *x, int n)
 static bool read_statistics(shard *s, err *e)
 {
     bool mel = s->info.n_mels > 0;
-    if ((mel && !(s->mel_sum = shard_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
-        (mel && !(s->mel_squares = shard_table(s, "mel_squares", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
-        !(s->label_count = shard_table(s, "label_count", H5_I64, sizeof(int64_t), (int64_t)s->info.n_labels + 1, 0, e)))
+    if ((mel &&
+         !(s->mel_sum = shard_table(s, "mel_sum", H5_F64, sizeof(double), s->info.n_mels, 0, e))) ||
+        (mel && !(s->mel_squares = shard_table(s, "mel_squares", H5_F64, sizeof(double),
+                                               s->info.n_mels, 0, e))) ||
+        !(s->label_count = shard_table(s, "label_count", H5_I64, sizeof(int64_t),
+                                       (int64_t)s->info.n_labels + 1, 0, e)))
         return false;
     int64_t sum = 0;
     for (size_t i = 0; i <= s->info.n_labels; i++) {
@@ -198,7 +213,8 @@ static bool read_rows(shard *s, err *e)
         s->offsets = mel->offsets;
         return ok;
     }
-    if (!shard_columns_tables(s, e) || !(s->seconds = shard_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)))
+    if (!shard_columns_tables(s, e) ||
+        !(s->seconds = shard_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)))
         return false;
     double sum = 0;
     for (int64_t i = 0; i < s->items; i++)
@@ -208,10 +224,12 @@ static bool read_rows(shard *s, err *e)
 
 static bool read_items(shard *s, err *e)
 {
-    return read_rows(s, e) && (s->label = shard_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
-           (s->emotion = shard_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
-           read_texts(s, "path", &s->paths, e) && read_texts(s, "group", &s->groups, e) && read_texts(s, "label_source", &s->sources, e) &&
-           check_items(s, e);
+    return read_rows(s, e) &&
+           (s->label = shard_table(s, "label", H5_I32, sizeof(int32_t), s->items, 0, e)) &&
+           (s->emotion =
+                shard_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
+           read_texts(s, "path", &s->paths, e) && read_texts(s, "group", &s->groups, e) &&
+           read_texts(s, "label_source", &s->sources, e) && check_items(s, e);
 }
 
 static shard *open_with(const char *path, bool items, err *e)
@@ -221,7 +239,8 @@ static shard *open_with(const char *path, bool items, err *e)
     s->file->memory.name = "shard";
     s->path = arena_strdup(&s->file->memory, path);
     s->file->h5 = h5_open(path, e);
-    if (s->file->h5 && read_format(s, e) && read_info(s, e) && read_sizes(s, e) && read_statistics(s, e) && (!items || read_items(s, e)))
+    if (s->file->h5 && read_format(s, e) && read_info(s, e) && read_sizes(s, e) &&
+        read_statistics(s, e) && (!items || read_items(s, e)))
         return s;
     shard_close(s);
     return NULL;
@@ -254,7 +273,8 @@ void shard_close(shard *s)
 
 bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e)
 {
-    CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 && first + n <= s->offsets[i + 1] - s->offsets[i]);
+    CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 &&
+          first + n <= s->offsets[i + 1] - s->offsets[i]);
     return shard_column_read(s, &s->file->mel, NULL, s->offsets[i] + first, n, out, e);
 }
 
@@ -271,7 +291,8 @@ bool shard_attributes(shard *s, arena *a, const char *const **out, err *e)
     for (uint64_t i = 0; ok && i < n; i++)
         ok = attributes_ok(texts[i]);
     *out = (const char *const *)texts;
-    return ok || shard_damaged(s, e, "dataset 'attributes' is not an object or nothing for each item");
+    return ok ||
+           shard_damaged(s, e, "dataset 'attributes' is not an object or nothing for each item");
 }
 
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e)
@@ -291,7 +312,8 @@ bool shard_is(const char *path, const char *key)
     const char *const *attributes;
     size_t n;
     shard *s = shard_open(path, NULL);
-    bool is = s && !strcmp(s->info.key, key) && shard_attributes(s, &a, &attributes, NULL) && shard_rejected(path, &a, &lines, &n, NULL);
+    bool is = s && !strcmp(s->info.key, key) && shard_attributes(s, &a, &attributes, NULL) &&
+              shard_rejected(path, &a, &lines, &n, NULL);
     shard_close(s);
     arena_free(&a);
     return is;

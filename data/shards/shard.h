@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard.h: one HDF5 file of about a thousand items: their features, labels and where they come from.
+// shard.h: one HDF5 file of about a thousand items: their features, labels and where they come
+// from.
 //
-// Datasets (N items, F frames of all items together, M bands, L label names), each with its checksum (base/h5.h):
+// Datasets (N items, F frames of all items together, M bands, L label names), each with its
+// checksum (base/h5.h):
 //
 //     mel           f32 [F, M]     every item's frames, one item behind the other
 //     mel_offsets   i64 [N + 1]    item i has the frames [mel_offsets[i], mel_offsets[i + 1])
@@ -14,17 +16,19 @@
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
 //
-// A shard of MIDI has instead of the five of mel a *column* for every feature of songs that was asked for (feature.h), rows of numbers,
-// one item behind the other:
+// A shard of MIDI has instead of the five of mel a *column* for every feature of songs that was
+// asked for (feature.h), rows of numbers, one item behind the other:
 //
 //     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one row
 //     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]), maybe none; not where it has exactly one
 //     NAME_checks   i64 [N]        as above
 //     seconds       f64 [N]        until the last note ends
 //
-// Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON list), settings (JSON object of every
-// feature and its settings), key (what the shard was made from: prepare.h), licence, citation, synthetic, dialect (of tokens). Every
-// feature setting is an attribute of the feature's dataset too, and so is `longest`, the most rows of an item. h5dump and h5py read it.
+// Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON
+// list), settings (JSON object of every feature and its settings), key (what the shard was made
+// from: prepare.h), licence, citation, synthetic, dialect (of tokens). Every feature setting is an
+// attribute of the feature's dataset too, and so is `longest`, the most rows of an item. h5dump and
+// h5py read it.
 //
 //     shard_writer *w = shard_create("out/train-00000.h5", &info, e);
 //     shard_add(w, &item, e) ...; shard_reject(w, line, e) ...
@@ -55,17 +59,20 @@ enum {
 
 // A feature of songs in a shard: rows of numbers, one item behind the other.
 typedef struct shard_column {
-    const char *name; // of the feature and of the dataset: "tokens", "melody", "harmony", "groove", "dynamics", "midi_stats"
-    bool u16;         // else f32
-    int width;        // numbers a row
-    bool single;      // exactly one row an item: no offsets
+    // of the feature and of the dataset: "tokens", "melody", "harmony", "groove", "dynamics",
+    // "midi_stats"
+    const char *name;
+    bool u16;    // else f32
+    int width;   // numbers a row
+    bool single; // exactly one row an item: no offsets
     // Reading only. Peeked: both are NULL.
     int64_t rows, longest;  // of all items; of the item that has most
     const int64_t *offsets; // [items + 1], never decreasing; NULL where single
     const int64_t *checks;  // [items]; NULL where the file has none
 } shard_column;
 
-// What all items of a shard share. When writing: owned by the caller until shard_finish. When reading: owned by the shard.
+// What all items of a shard share. When writing: owned by the caller until shard_finish. When
+// reading: owned by the shard.
 typedef struct shard_info {
     const char *dataset, *split;
     const char *const *labels; // [n_labels] names, sorted; the order is the meaning of `label`
@@ -73,7 +80,9 @@ typedef struct shard_info {
     const char *settings; // {"mel": {"rate": 16000, ...}}: canonical JSON, compared as text
     const char *key;      // SHA-256 of what the shard was made from
     const char *licence, *citation;
-    const char *augment; // which copies of items there are, as JSON (prepare.h); NULL: none. Not compared: validation has none
+    // which copies of items there are, as JSON (prepare.h); NULL: none. Not compared: validation
+    // has none
+    const char *augment;
     bool synthetic;
     int n_mels; // 0: of MIDI
     shard_column columns[SHARD_COLUMNS];
@@ -100,7 +109,8 @@ shard_column shard_column_of(const feature_def *d);
 int shard_find_column(const shard_info *i, const char *name); // -1: none
 size_t shard_row_bytes(const shard_column *c);
 
-// ---- Writing. Memory does not grow with the frames, only by about 400 bytes an item and 16 a column of it.
+// ---- Writing. Memory does not grow with the frames, only by about 400 bytes an item and 16 a
+// column of it.
 typedef struct shard_writer shard_writer;
 
 shard_writer *shard_create(const char *path, const shard_info *info, err *e) MUST_CHECK;
@@ -109,13 +119,16 @@ bool shard_reject(shard_writer *w, const char *json_line, err *e) MUST_CHECK;
 bool shard_finish(shard_writer *w, err *e) MUST_CHECK; // frees w, also when it fails
 void shard_abandon(shard_writer *w);                   // removes what was written; accepts NULL
 
-// ---- Reading. The small tables are read, checked against each other and verified by their checksums when a shard is opened: about 200
-// bytes an item and 16 a column of it. Frames and rows stay in the file.
+// ---- Reading. The small tables are read, checked against each other and verified by their
+// checksums when a shard is opened: about 200 bytes an item and 16 a column of it. Frames and rows
+// stay in the file.
 typedef struct shard {
     const char *path; // the file
     shard_info info;
-    int64_t items, frames, longest;                            // frames of mel, and of the longest item; 0 in a shard of MIDI
-    const int64_t *offsets;                                    // [items + 1] of mel, increasing; NULL in a shard of MIDI
+    // frames of mel, and of the longest item; 0 in a shard of MIDI
+    int64_t items, frames, longest;
+    // [items + 1] of mel, increasing; NULL in a shard of MIDI
+    const int64_t *offsets;
     const double *seconds;                                     // [items] of MIDI, >= 0; NULL of mel
     const int32_t *label;                                      // [items], -1 <= label < n_labels
     const float *emotion;                                      // [items][SHARD_EMOTION], finite
@@ -127,23 +140,26 @@ typedef struct shard {
 
 // ERR_MISSING, ERR_FORMAT (not a shard, or of another version), ERR_DAMAGED, each naming the file.
 shard *shard_open(const char *path, err *e) MUST_CHECK;
-// The same without per-item tables and open file (offsets, checks, label, emotion, paths, groups, sources are NULL): for looking at many
-// shards. Columns have their rows and longest.
+// The same without per-item tables and open file (offsets, checks, label, emotion, paths, groups,
+// sources are NULL): for looking at many shards. Columns have their rows and longest.
 shard *shard_peek(const char *path, err *e) MUST_CHECK;
 void shard_close(shard *s); // accepts NULL
-// Frames [first, first + n) of item i into out [n, n_mels]. The checksum is verified when that is the whole item.
+// Frames [first, first + n) of item i into out [n, n_mels]. The checksum is verified when that is
+// the whole item.
 bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e) MUST_CHECK;
-// Rows [first, first + n) of a whole column, all items one behind the other, into out [n][width]. Numbers are checked (feature_fits), and
-// the checksum of every item that lies wholly among them.
+// Rows [first, first + n) of a whole column, all items one behind the other, into out [n][width].
+// Numbers are checked (feature_fits), and the checksum of every item that lies wholly among them.
 bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *e) MUST_CHECK;
 // All rows of item i, as many as shard_item_count says.
 bool shard_item_rows(shard *s, int column, int64_t i, void *out, err *e) MUST_CHECK;
 int64_t shard_item_count(const shard *s, int column, int64_t i);
-// What else the index said, [items], each "" or a JSON object (checked); NULL where the shard has none. Owned by `a`. Not for a peeked one.
+// What else the index said, [items], each "" or a JSON object (checked); NULL where the shard has
+// none. Owned by `a`. Not for a peeked one.
 bool shard_attributes(shard *s, arena *a, const char *const **out, err *e) MUST_CHECK;
 // The rejected lines, for the report; owned by `a`.
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e) MUST_CHECK;
-// Whether the shard of this key is there and whole, as far as can be told without reading its features (kmidi verify does).
+// Whether the shard of this key is there and whole, as far as can be told without reading its
+// features (kmidi verify does).
 bool shard_is(const char *path, const char *key);
 // The key of the shard at `path`; false (and no error) when there is none that could be read.
 bool shard_key(const char *path, char key[65]);

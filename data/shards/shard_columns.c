@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard_columns.c: the columns of a shard (shard.h): which there are, whether their offsets can be, and their rows. The mel of audio is
-// read as one of them.
+// shard_columns.c: the columns of a shard (shard.h): which there are, whether their offsets can be,
+// and their rows. The mel of audio is read as one of them.
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +11,10 @@
 shard_column shard_column_of(const feature_def *d)
 {
     CHECK(d->source == FEATURE_SONG);
-    return (shard_column){.name = d->name, .u16 = d->rows.type == FEATURE_U16, .width = d->rows.width, .single = d->rows.single};
+    return (shard_column){.name = d->name,
+                          .u16 = d->rows.type == FEATURE_U16,
+                          .width = d->rows.width,
+                          .single = d->rows.single};
 }
 
 int shard_find_column(const shard_info *i, const char *name)
@@ -36,10 +39,12 @@ static bool column_damaged(const shard *s, const shard_column *c, const char *wh
 
 bool shard_column_size(shard *s, shard_column *c, err *e)
 {
-    h5_shape x, want = {c->u16 ? H5_U16 : H5_F32, shard_column_flat(c) ? 1 : 2, {0, (uint64_t)c->width}};
+    h5_shape x,
+        want = {c->u16 ? H5_U16 : H5_F32, shard_column_flat(c) ? 1 : 2, {0, (uint64_t)c->width}};
     if (!h5_stat(s->file->h5, c->name, &x, e))
         return false;
-    if (x.type != want.type || x.rank != want.rank || (x.rank == 2 && x.dim[1] != want.dim[1]) || x.dim[0] > INT64_MAX / 65536)
+    if (x.type != want.type || x.rank != want.rank || (x.rank == 2 && x.dim[1] != want.dim[1]) ||
+        x.dim[0] > INT64_MAX / 65536)
         return column_damaged(s, c, "has not the shape of its feature", e);
     c->rows = (int64_t)x.dim[0];
     if (c->single) {
@@ -48,14 +53,18 @@ bool shard_column_size(shard *s, shard_column *c, err *e)
     }
     if (!h5_get_int(s->file->h5, c->name, "longest", &c->longest, NULL))
         c->longest = s->file->longest;
-    return (c->longest >= 0 && c->longest <= c->rows) || column_damaged(s, c, "has an attribute 'longest' that is no number of rows", e);
+    return (c->longest >= 0 && c->longest <= c->rows) ||
+           column_damaged(s, c, "has an attribute 'longest' that is no number of rows", e);
 }
 
 static bool add(shard *s, const char *name, err *e)
 {
     const feature_def *d = feature_find(name, NULL);
     if (!d || d->source != FEATURE_SONG || s->info.n_columns == SHARD_COLUMNS)
-        return err_set(e, ERR_MISMATCH, "'%s' has a column '%s', which this program does not know; run kmidi prepare again", s->path, name);
+        return err_set(
+            e, ERR_MISMATCH,
+            "'%s' has a column '%s', which this program does not know; run kmidi prepare again",
+            s->path, name);
     shard_column *c = &s->info.columns[s->info.n_columns++];
     *c = shard_column_of(d);
     return shard_column_size(s, c, e);
@@ -91,12 +100,14 @@ bool shard_column_tables(shard *s, shard_column *c, int64_t least, err *e)
 {
     arena *a = &s->file->memory;
     const char *checks = arena_printf(a, "%s_checks", c->name);
-    if (!c->single && !(c->offsets = shard_table(s, arena_printf(a, "%s_offsets", c->name), H5_I64, sizeof(int64_t), s->items + 1, 0, e)))
+    if (!c->single && !(c->offsets = shard_table(s, arena_printf(a, "%s_offsets", c->name), H5_I64,
+                                                 sizeof(int64_t), s->items + 1, 0, e)))
         return false;
     bool checked = !c->single || h5_has(s->file->h5, checks);
     if (checked && !(c->checks = shard_table(s, checks, H5_I64, sizeof(int64_t), s->items, 0, e)))
         return false;
-    return c->single || offsets_fit(c, s->items, least) || column_damaged(s, c, "has offsets that do not fit its rows", e);
+    return c->single || offsets_fit(c, s->items, least) ||
+           column_damaged(s, c, "has offsets that do not fit its rows", e);
 }
 
 static const feature_shape *shape_of(const shard_column *c)
@@ -134,28 +145,35 @@ static int64_t item_from(const shard *s, const shard_column *c, int64_t first)
 }
 
 // -1, or the first of the items wholly among the rows whose checksum is another.
-static int64_t find_changed(const shard *s, const shard_column *c, int64_t first, int64_t n, const char *rows)
+static int64_t find_changed(const shard *s, const shard_column *c, int64_t first, int64_t n,
+                            const char *rows)
 {
     size_t row = shard_row_bytes(c);
     for (int64_t i = item_from(s, c, first); i < s->items && begin_of(c, i + 1) <= first + n; i++) {
         int64_t begin = begin_of(c, i), count = begin_of(c, i + 1) - begin;
-        if (crc32c(rows + (size_t)(begin - first) * row, (size_t)count * row) != (uint32_t)c->checks[i])
+        if (crc32c(rows + (size_t)(begin - first) * row, (size_t)count * row) !=
+            (uint32_t)c->checks[i])
             return i;
     }
     return -1;
 }
 
-bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first, int64_t n, void *out, err *e)
+bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first,
+                       int64_t n, void *out, err *e)
 {
     CHECK(s->file->h5 && first >= 0 && n >= 0 && first <= c->rows && n <= c->rows - first);
-    if (!h5_read_rows(s->file->h5, c->name, c->u16 ? H5_U16 : H5_F32, (uint64_t)first, (uint64_t)n, out, e))
+    if (!h5_read_rows(s->file->h5, c->name, c->u16 ? H5_U16 : H5_F32, (uint64_t)first, (uint64_t)n,
+                      out, e))
         return false;
     int64_t changed = c->checks ? find_changed(s, c, first, n, out) : -1;
     if (changed >= 0)
-        return err_set(e, ERR_DAMAGED,
-                       "'%s': the %s of item %" PRId64 " ('%s') do not match their checksum; remove the file and run kmidi prepare again",
-                       s->path, c->name, changed, s->paths[changed]);
-    return !shape || feature_fits(shape, out, n) || column_damaged(s, c, "has numbers that its feature never makes", e);
+        return err_set(
+            e, ERR_DAMAGED,
+            "'%s': the %s of item %" PRId64
+            " ('%s') do not match their checksum; remove the file and run kmidi prepare again",
+            s->path, c->name, changed, s->paths[changed]);
+    return !shape || feature_fits(shape, out, n) ||
+           column_damaged(s, c, "has numbers that its feature never makes", e);
 }
 
 bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *e)

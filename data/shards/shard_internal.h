@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard_internal.h: what the writer and the reader of shards agree on, and what shard.c and shard_columns.c share.
+// shard_internal.h: what the writer and the reader of shards agree on, and what shard.c and
+// shard_columns.c share.
 #ifndef KMIDI_DATA_SHARD_INTERNAL_H
 #define KMIDI_DATA_SHARD_INTERNAL_H
 
@@ -30,7 +31,8 @@ static inline bool shard_column_flat(const shard_column *c)
 
 bool shard_damaged(const shard *s, err *e, const char *what);
 // A dataset of `n` rows of `m` elements (0: of one), in memory of the shard; NULL on failure.
-const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m, err *e) MUST_CHECK;
+const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m,
+                        err *e) MUST_CHECK;
 
 // ---- shard_columns.c
 // info.columns, by the names in info.settings, with rows and longest. Needs `items`.
@@ -42,6 +44,7 @@ bool shard_column_tables(shard *s, shard_column *c, int64_t least, err *e) MUST_
 // Both for all of info.columns.
 bool shard_columns_tables(shard *s, err *e) MUST_CHECK;
 // shard_rows of a column. `shape` NULL: numbers are not checked.
-bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first, int64_t n, void *out, err *e) MUST_CHECK;
+bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first,
+                       int64_t n, void *out, err *e) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard_set.c: one shard after the other into counters (shard_set.h). Counters by name are members of JSON objects: they keep the order in
-// which names came, and are what is told in the end.
+// shard_set.c: one shard after the other into counters (shard_set.h). Counters by name are members
+// of JSON objects: they keep the order in which names came, and are what is told in the end.
 #include "data/shards/shard_set.h"
 
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static void count_num(json *o, const char *name, double x)
     json_set_num(o, name, json_num(json_get(o, name), 0) + x);
 }
 
-// The object `name` of o, made where it is not there. json_get's answer belongs to us, and may be changed.
+// The object `name` of o, made where it is not there. json_get's answer belongs to us, and may be
+// changed.
 static json *member(json *o, const char *name)
 {
     if (!json_get(o, name))
@@ -56,7 +57,8 @@ static double seconds_of(const shard *s)
     if (s->info.n_mels) {
         json *j = json_parse(s->info.settings, strlen(s->info.settings), NULL);
         const json *mel = json_get(j, "mel");
-        double rate = json_num(json_get(mel, "sample_rate"), 0), hop = json_num(json_get(mel, "hop_length"), 0);
+        double rate = json_num(json_get(mel, "sample_rate"), 0),
+               hop = json_num(json_get(mel, "hop_length"), 0);
         seconds = rate > 0 && hop > 0 ? (double)s->frames * hop / rate : 0;
         json_free(j);
     }
@@ -119,7 +121,9 @@ static const struct {
     int width;
     bool u16;
     count_row *count;
-} counters[] = {{"tokens", 1, true, count_token}, {"melody", 1, true, count_pitch}, {"harmony", HARMONY_CONTEXT + 1, false, count_chord}};
+} counters[] = {{"tokens", 1, true, count_token},
+                {"melody", 1, true, count_pitch},
+                {"harmony", HARMONY_CONTEXT + 1, false, count_chord}};
 
 static bool add_rows(shard_set *t, shard *s, int k, count_row *each, err *e)
 {
@@ -145,8 +149,8 @@ static bool add_columns(shard_set *t, shard *s, err *e)
         if (c->longest > json_int(json_get(o, "longest"), -1))
             json_set_int(o, "longest", c->longest);
         for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-            if (!strcmp(c->name, counters[i].column) && c->width == counters[i].width && c->u16 == counters[i].u16 &&
-                !add_rows(t, s, k, counters[i].count, e))
+            if (!strcmp(c->name, counters[i].column) && c->width == counters[i].width &&
+                c->u16 == counters[i].u16 && !add_rows(t, s, k, counters[i].count, e))
                 return false;
     }
     return true;

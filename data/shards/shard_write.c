@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard_write.c: writing a shard (shard.h). Frames go to the file as they come; what is small is kept and written at the end.
+// shard_write.c: writing a shard (shard.h). Frames go to the file as they come; what is small is
+// kept and written at the end.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include "data/shards/shard.h"
 #include "data/shards/shard_internal.h"
 
-// Of mel: about one crop, so that a random crop costs two chunks at most. Rows of songs are read a column at a time, and a chunk is never
-// shorter, however little is in it.
+// Of mel: about one crop, so that a random crop costs two chunks at most. Rows of songs are read a
+// column at a time, and a chunk is never shorter, however little is in it.
 enum { MEL_CHUNK = 1 << 16, SONG_CHUNK = 1 << 14 };
 enum { WAITING = 256, WAITING_BYTES = 256 << 10 }; // attributes that wait to be written
 
@@ -31,7 +32,8 @@ struct shard_writer {
     column columns[SHARD_COLUMNS];
     int n_columns;
     h5_series *attributes; // NULL until an item has some
-    strbuf waiting;        // const char * as bytes: attributes not written yet; the texts are in `texts`
+    // const char * as bytes: attributes not written yet; the texts are in `texts`
+    strbuf waiting;
     arena texts;
     int64_t items, rejects;
     strbuf label, emotion, seconds;          // rows as bytes
@@ -49,7 +51,8 @@ static bool set_info(h5 *f, const shard_info *i, err *e)
         json_push_str(names, i->labels[k]);
     json_dump(names, 0, &labels);
     json_free(names);
-    bool ok = h5_set_text(f, "/", "format", SHARD_FORMAT, e) && h5_set_int(f, "/", "format_version", SHARD_VERSION, e) &&
+    bool ok = h5_set_text(f, "/", "format", SHARD_FORMAT, e) &&
+              h5_set_int(f, "/", "format_version", SHARD_VERSION, e) &&
               h5_set_text(f, "/", "labels", labels.s, e);
     strbuf_free(&labels);
     for (const shard_text *t = shard_texts; ok && t->name; t++) {
@@ -84,7 +87,8 @@ static bool set_settings(const shard_writer *w, err *e)
         CHECK(of || w->info.n_mels); // by these names the columns are found again
         for (void *it = json_first(of); ok && it; it = json_next(of, it))
             ok = set_one(w->file, name, json_key(it), json_value(it), e);
-        ok = ok && (w->columns[k].c.single || h5_set_int(w->file, name, "longest", w->columns[k].c.longest, e));
+        ok = ok && (w->columns[k].c.single ||
+                    h5_set_int(w->file, name, "longest", w->columns[k].c.longest, e));
     }
     json_free(all);
     return ok;
@@ -101,7 +105,8 @@ static bool open_columns(shard_writer *w, err *e)
         x->c = mel ? (shard_column){.name = "mel", .width = w->info.n_mels} : w->info.columns[k];
         x->c.rows = x->c.longest = 0;
         size_t chunk = (size_t)(mel ? MEL_CHUNK : SONG_CHUNK) / shard_row_bytes(&x->c);
-        h5_shape row = {x->c.u16 ? H5_U16 : H5_F32, shard_column_flat(&x->c) ? 0 : 1, {(uint64_t)x->c.width}};
+        h5_shape row = {
+            x->c.u16 ? H5_U16 : H5_F32, shard_column_flat(&x->c) ? 0 : 1, {(uint64_t)x->c.width}};
         strbuf_add(&x->offsets, (const char *)&zero, sizeof zero);
         if (!(x->series = h5_series_open(w->file, x->c.name, row, chunk ? chunk : 1, e)))
             return false;
@@ -111,7 +116,8 @@ static bool open_columns(shard_writer *w, err *e)
 
 shard_writer *shard_create(const char *path, const shard_info *info, err *e)
 {
-    CHECK(info->n_mels >= 0 && info->n_mels <= SHARD_MAX_MELS && info->n_labels <= SHARD_MAX_LABELS && info->settings);
+    CHECK(info->n_mels >= 0 && info->n_mels <= SHARD_MAX_MELS &&
+          info->n_labels <= SHARD_MAX_LABELS && info->settings);
     CHECK((info->n_mels > 0) != (info->n_columns > 0) && info->n_columns <= SHARD_COLUMNS);
     shard_writer *w = base_checked(calloc(1, sizeof *w), sizeof *w);
     size_t bands = (size_t)info->n_mels;
@@ -134,7 +140,8 @@ static void add_bytes(strbuf *b, const void *p, size_t n)
 
 static void add_text(shard_writer *w, strbuf *b, const char *s)
 {
-    const char *copy = arena_strdup(&w->memory, str_utf8_escape(&w->memory, s ? s : "")); // HDF5 is told that it is UTF-8
+    // HDF5 is told that it is UTF-8
+    const char *copy = arena_strdup(&w->memory, str_utf8_escape(&w->memory, s ? s : ""));
     add_bytes(b, &copy, sizeof copy);
 }
 
@@ -176,7 +183,8 @@ static bool add_attribute(shard_writer *w, const char *text, err *e)
 {
     const char *copy = text ? arena_strdup(&w->texts, text) : "";
     add_bytes(&w->waiting, &copy, sizeof copy);
-    return (w->waiting.len < WAITING * sizeof copy && w->texts.used < WAITING_BYTES) || flush_attributes(w, e);
+    return (w->waiting.len < WAITING * sizeof copy && w->texts.used < WAITING_BYTES) ||
+           flush_attributes(w, e);
 }
 
 // A dataset as soon as an item has some; those before it had none.
@@ -186,7 +194,8 @@ static bool add_attributes(shard_writer *w, const char *text, err *e)
         return true;
     CHECK(!text || strlen(text) <= ATTRIBUTES_BYTES);
     if (!w->attributes) {
-        if (!(w->attributes = h5_series_open(w->file, "attributes", (h5_shape){H5_TEXT, 0, {0}}, 0, e)))
+        if (!(w->attributes =
+                  h5_series_open(w->file, "attributes", (h5_shape){H5_TEXT, 0, {0}}, 0, e)))
             return false;
         for (int64_t i = 0; i < w->items; i++)
             if (!add_attribute(w, NULL, e))
@@ -201,7 +210,8 @@ bool shard_add(shard_writer *w, const shard_item *item, err *e)
     CHECK(item->frames >= mel && item->label >= -1 && item->label < (int32_t)w->info.n_labels);
     CHECK(w->items < SHARD_MAX_ITEMS);
     for (int k = 0; k < w->n_columns; k++)
-        if (!add_rows(&w->columns[k], mel ? item->mel : item->column[k].rows, mel ? item->frames : item->column[k].n, e))
+        if (!add_rows(&w->columns[k], mel ? item->mel : item->column[k].rows,
+                      mel ? item->frames : item->column[k].n, e))
             return false;
     if (!add_attributes(w, item->attributes, e))
         return false;
@@ -229,8 +239,10 @@ bool shard_reject(shard_writer *w, const char *json_line, err *e)
 static bool write_offsets(shard_writer *w, column *x, err *e)
 {
     uint64_t n = (uint64_t)w->items;
-    const char *offsets = arena_printf(&w->memory, "%s_offsets", x->c.name), *checks = arena_printf(&w->memory, "%s_checks", x->c.name);
-    return (x->c.single || h5_write(w->file, offsets, (h5_shape){H5_I64, 1, {n + 1}}, x->offsets.s, e)) &&
+    const char *offsets = arena_printf(&w->memory, "%s_offsets", x->c.name),
+               *checks = arena_printf(&w->memory, "%s_checks", x->c.name);
+    return (x->c.single ||
+            h5_write(w->file, offsets, (h5_shape){H5_I64, 1, {n + 1}}, x->offsets.s, e)) &&
            h5_write(w->file, checks, (h5_shape){H5_I64, 1, {n}}, x->checks.s, e);
 }
 
@@ -256,7 +268,8 @@ static bool write_tables(shard_writer *w, err *e)
         {"rejected", {H5_TEXT, 1, {(uint64_t)w->rejects}}, w->rejected.s, false},
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (!tables[i].left_out && !h5_write(w->file, tables[i].name, tables[i].shape, tables[i].data, e))
+        if (!tables[i].left_out &&
+            !h5_write(w->file, tables[i].name, tables[i].shape, tables[i].data, e))
             return false;
     for (int k = 0; k < w->n_columns; k++)
         if (!write_offsets(w, &w->columns[k], e))
@@ -266,7 +279,8 @@ static bool write_tables(shard_writer *w, err *e)
 
 static void writer_free(shard_writer *w)
 {
-    strbuf *all[] = {&w->label, &w->emotion, &w->seconds, &w->paths, &w->groups, &w->sources, &w->rejected, &w->waiting};
+    strbuf *all[] = {&w->label,  &w->emotion, &w->seconds,  &w->paths,
+                     &w->groups, &w->sources, &w->rejected, &w->waiting};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         strbuf_free(all[i]);
     for (int k = 0; k < w->n_columns; k++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cast.c: rounding to bf16 against IEEE 754's rules, at every vector width; what bf16x2 keeps; and the gradient.
+// cast.c: rounding to bf16 against IEEE 754's rules, at every vector width; what bf16x2 keeps; and
+// the gradient.
 #include <math.h>
 #include <stdio.h>
 
@@ -43,13 +44,15 @@ static bool is_nan(bf16 h)
 TEST(cast_rounds_to_nearest_even)
 {
     for (int i = 0; i < ROUNDINGS; i++)
-        test_expect(bf16_round(roundings[i].from) == roundings[i].to, __FILE__, __LINE__, "%.9g becomes 0x%04x, not 0x%04x",
-                    (double)roundings[i].from, bf16_round(roundings[i].from), roundings[i].to);
+        test_expect(bf16_round(roundings[i].from) == roundings[i].to, __FILE__, __LINE__,
+                    "%.9g becomes 0x%04x, not 0x%04x", (double)roundings[i].from,
+                    bf16_round(roundings[i].from), roundings[i].to);
     EXPECT(is_nan(bf16_round(NAN)) && is_nan(bf16_round(-NAN)));
 }
 
 // x, its cast to `to`, and that cast back, at one width.
-static eval *evaluated(arena *a, dtype to, const float *x, int64_t n, variant width, tensor **narrow, tensor **back)
+static eval *evaluated(arena *a, dtype to, const float *x, int64_t n, variant width,
+                       tensor **narrow, tensor **back)
 {
     graph *g = graph_open(a);
     tensor *in = graph_input(g, "x", DT_F32, shape_of(1, n));
@@ -73,9 +76,10 @@ TEST(cast_rounds_alike_at_every_width)
         const eval *ev = evaluated(&a, DT_BF16, x, ROUNDINGS * 3 + 1, v, &narrow, &back);
         const bf16 *h = ev->data[narrow->id];
         for (int i = 0; i < ROUNDINGS * 3; i++)
-            test_expect(h[i] == roundings[i % ROUNDINGS].to, __FILE__, __LINE__, "%s: %.9g becomes 0x%04x", variant_name(v), (double)x[i],
-                        h[i]);
-        EXPECT(is_nan(h[ROUNDINGS * 3]) && isnan(((const float *)ev->data[back->id])[ROUNDINGS * 3]));
+            test_expect(h[i] == roundings[i % ROUNDINGS].to, __FILE__, __LINE__,
+                        "%s: %.9g becomes 0x%04x", variant_name(v), (double)x[i], h[i]);
+        EXPECT(is_nan(h[ROUNDINGS * 3]) &&
+               isnan(((const float *)ev->data[back->id])[ROUNDINGS * 3]));
     }
     arena_free(&a);
 }
@@ -92,7 +96,8 @@ static double error_of(dtype to)
         x[i] = ldexpf(test_fill(7, i, 1.0f), (int)(i % 60) - 30);
     const eval *ev = evaluated(&a, to, x, N, variant_best(), &narrow, &back);
     for (int i = 0; i < N; i++) {
-        double d = fabs((double)((const float *)ev->data[back->id])[i] - (double)x[i]) / fabs((double)x[i]);
+        double d = fabs((double)((const float *)ev->data[back->id])[i] - (double)x[i]) /
+                   fabs((double)x[i]);
         worst = d > worst ? d : worst;
     }
     arena_free(&a);
@@ -110,7 +115,8 @@ TEST(cast_hands_gradients_through)
 {
     arena a = {.name = "cast"};
     graph *g = graph_open(&a);
-    tensor *x = graph_input(g, "x", DT_F32, shape_of(1, 4)), *d = graph_input(g, "d", DT_F32, shape_of(1, 4)), *dx = NULL;
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(1, 4)),
+           *d = graph_input(g, "d", DT_F32, shape_of(1, 4)), *dx = NULL;
     graph_gradient_from(g, op_cast(g, op_cast(g, x, DT_BF16), DT_F32), d, &x, 1, &dx);
     EXPECT(dx == d);
     EXPECT(op_cast(g, x, DT_F32) == x);

@@ -33,7 +33,12 @@ static const op_def *of_width(const op_def *op, variant width)
 static void run_node(eval *ev, const node *n, const eval_how *how)
 {
     const op_def *op = of_width(n->op, how->width);
-    call c = {.n = n, .attrs = n->attrs, .pool = how->pool, .threads = how->threads, .seed = EVAL_SEED, .step = EVAL_STEP};
+    call c = {.n = n,
+              .attrs = n->attrs,
+              .pool = how->pool,
+              .threads = how->threads,
+              .seed = EVAL_SEED,
+              .step = EVAL_STEP};
     arena scratch = {.name = "workspace"};
     c.training = !how->idle;
     for (int k = 0; k < n->n_in; k++)
@@ -41,7 +46,8 @@ static void run_node(eval *ev, const node *n, const eval_how *how)
     for (int k = 0; k < n->n_out; k++)
         c.out[k] = ev->data[n->out[k]->id];
     if (op->flags & OP_VIEW) {
-        memcpy(c.out[0], c.in[0], (size_t)shape_count(n->out[0]->shape) * dtype_size(n->out[0]->type));
+        memcpy(c.out[0], c.in[0],
+               (size_t)shape_count(n->out[0]->shape) * dtype_size(n->out[0]->type));
         return;
     }
     if (op->workspace)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// eval.h: a graph computed without a plan: every tensor in its own buffer, nodes one after another. What plan and run are compared with.
+// eval.h: a graph computed without a plan: every tensor in its own buffer, nodes one after another.
+// What plan and run are compared with.
 #ifndef KMIDI_TESTS_AUTOGRAD_EVAL_H
 #define KMIDI_TESTS_AUTOGRAD_EVAL_H
 
@@ -24,7 +25,8 @@ enum { EVAL_SEED = 11, EVAL_STEP = 5 };
 // Buffers for all tensors that `g` has now, zeroed; constants are copied. Owned by `a`.
 eval *eval_open(const graph *g, arena *a);
 void eval_run(eval *ev, const eval_how *how);
-// n values of a sample's input number `index`, as op.h describes them, or of another dtype instead of f32.
+// n values of a sample's input number `index`, as op.h describes them, or of another dtype instead
+// of f32.
 void eval_fill(void *to, const op_sample_input *in, dtype type, int index);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// goldens.c: outputs and gradients of the ops against PyTorch in float64 (tests/golden/ops.json, made by ops.py beside it).
+// goldens.c: outputs and gradients of the ops against PyTorch in float64 (tests/golden/ops.json,
+// made by ops.py beside it).
 //
-// A case names a PyTorch function; a row of the table builds the same of our ops. Functions that no model needs yet have no row and are
-// listed as such, so that a case that is neither fails.
+// A case names a PyTorch function; a row of the table builds the same of our ops. Functions that no
+// model needs yet have no row and are listed as such, so that a case that is neither fails.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +30,11 @@ static float attr_float(const golden *c, const char *name)
 
 static tensor *build_linear(golden *c)
 {
-    static const char *const names[] = {
-        [ACT_NONE] = "none", [ACT_RELU] = "relu", [ACT_TANH] = "tanh", [ACT_SIGMOID] = "sigmoid", [ACT_GELU] = "gelu"};
+    static const char *const names[] = {[ACT_NONE] = "none",
+                                        [ACT_RELU] = "relu",
+                                        [ACT_TANH] = "tanh",
+                                        [ACT_SIGMOID] = "sigmoid",
+                                        [ACT_GELU] = "gelu"};
     const char *name = json_str(json_get(c->attrs, "activation"), "");
     activation act = ACT_NONE;
     while (strcmp(names[act], name))
@@ -94,8 +98,10 @@ static tensor *build_attention(golden *c)
 {
     int heads = (int)attr_int(c, "heads");
     bool rope = json_bool(json_get(c->attrs, "rope"), false);
-    tensor *table = rope ? op_rope_table(c->g, c->x[0], NULL, (int)c->x[0]->shape.d[2] / heads) : NULL;
-    return op_attention(c->g, c->x[0], c->x[1], c->x[2], table, heads, json_bool(json_get(c->attrs, "causal"), false));
+    tensor *table =
+        rope ? op_rope_table(c->g, c->x[0], NULL, (int)c->x[0]->shape.d[2] / heads) : NULL;
+    return op_attention(c->g, c->x[0], c->x[1], c->x[2], table, heads,
+                        json_bool(json_get(c->attrs, "causal"), false));
 }
 static tensor *build_concat(golden *c)
 {
@@ -121,7 +127,8 @@ static tensor *build_sum(golden *c)
 static tensor *build_mean(golden *c)
 {
     tensor *y = build_sum(c);
-    return op_scale(c->g, y, (float)((double)shape_count(y->shape) / (double)shape_count(c->x[0]->shape)));
+    return op_scale(c->g, y,
+                    (float)((double)shape_count(y->shape) / (double)shape_count(c->x[0]->shape)));
 }
 
 // A permutation as exchanges of two axes.
@@ -142,10 +149,12 @@ static tensor *build_permute(golden *c)
     return y;
 }
 
-// Weights 1 or a class's, 0 where the target is to be ignored; the mean is over their sum, as PyTorch's.
+// Weights 1 or a class's, 0 where the target is to be ignored; the mean is over their sum, as
+// PyTorch's.
 static tensor *build_cross_entropy(golden *c)
 {
-    const json *targets = json_get(json_at(c->inputs, 1), "values"), *classes = json_get(c->attrs, "class_weights");
+    const json *targets = json_get(json_at(c->inputs, 1), "values"),
+               *classes = json_get(c->attrs, "class_weights");
     float weight[16], total = 0;
     int n = (int)json_len(targets);
     for (int i = 0; i < n; i++) {
@@ -154,7 +163,9 @@ static tensor *build_cross_entropy(golden *c)
         total += weight[i];
     }
     tensor *w = graph_const(c->g, DT_F32, shape_of(1, n), weight);
-    return op_scale(c->g, op_cross_entropy(c->g, c->x[0], c->x[1], w, attr_float(c, "label_smoothing")), 1.0f / total);
+    return op_scale(c->g,
+                    op_cross_entropy(c->g, c->x[0], c->x[1], w, attr_float(c, "label_smoothing")),
+                    1.0f / total);
 }
 
 static tensor *mean_over_rows(golden *c, tensor *(*loss)(graph *, tensor *, tensor *, tensor *))
@@ -208,11 +219,13 @@ static const struct {
     {"attention", build_attention},
 };
 
-// PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c says why): not the same number.
+// PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c
+// says why): not the same number.
 static bool is_ours(const json *one, tensor *(*build)(golden *c))
 {
     const json *attrs = json_get(one, "attrs");
-    bool other = json_get(attrs, "class_weights") && json_num(json_get(attrs, "label_smoothing"), 0) > 0;
+    bool other =
+        json_get(attrs, "class_weights") && json_num(json_get(attrs, "label_smoothing"), 0) > 0;
     return build && !other;
 }
 
@@ -228,16 +241,19 @@ static shape shape_read(const json *dims)
 
 static void fill(float *to, shape s, const json *in)
 {
-    float offset = (float)json_num(json_get(in, "offset"), 0), scale = (float)json_num(json_get(in, "scale"), 1);
+    float offset = (float)json_num(json_get(in, "offset"), 0),
+          scale = (float)json_num(json_get(in, "scale"), 1);
     const json *values = json_get(in, "values");
     for (int64_t k = 0; k < shape_count(s); k++)
         if (values)
             ((int32_t *)to)[k] = (int32_t)json_int(json_at(values, (size_t)k), 0);
         else
-            to[k] = test_fill((uint32_t)json_int(json_get(in, "seed"), 0), (uint32_t)k, scale) + offset;
+            to[k] =
+                test_fill((uint32_t)json_int(json_get(in, "seed"), 0), (uint32_t)k, scale) + offset;
 }
 
-static void compare(const float *got, const json *values, const char *op, int number, const char *what)
+static void compare(const float *got, const json *values, const char *op, int number,
+                    const char *what)
 {
     double most = 0, top = 1e-3;
     for (size_t k = 0; k < json_len(values); k++) {
@@ -245,13 +261,18 @@ static void compare(const float *got, const json *values, const char *op, int nu
         most = d > most || isnan(d) ? d : most;
         top = fabs(want) > top ? fabs(want) : top;
     }
-    test_expect(most <= 5e-6 * top, __FILE__, __LINE__, "case %d, %s: %s is off by %.3g of %.3g", number, op, what, most, top);
+    test_expect(most <= 5e-6 * top, __FILE__, __LINE__, "case %d, %s: %s is off by %.3g of %.3g",
+                number, op, what, most, top);
 }
 
 static void check_case(const json *one, int number, tensor *(*build)(golden *c), arena *a)
 {
     err e = {0};
-    golden c = {json_get(one, "attrs"), json_get(one, "inputs"), graph_open(a), {0}, (int)json_len(json_get(one, "inputs"))};
+    golden c = {json_get(one, "attrs"),
+                json_get(one, "inputs"),
+                graph_open(a),
+                {0},
+                (int)json_len(json_get(one, "inputs"))};
     const json *grads = json_get(one, "input_grads"), *out = json_at(json_get(one, "outputs"), 0);
     const char *op = json_str(json_get(one, "op"), "");
     tensor *d, *grad[OP_IN_MAX] = {0}, *wrt[OP_IN_MAX];
@@ -268,17 +289,21 @@ static void check_case(const json *one, int number, tensor *(*build)(golden *c),
     graph_gradient_from(c.g, y, d, wrt, n_wrt, grad);
     if (!test_expect(graph_ok(c.g, &e), __FILE__, __LINE__, "case %d, %s: %s", number, op, e.text))
         return;
-    test_expect(shape_same(y->shape, shape_read(json_get(out, "shape"))), __FILE__, __LINE__, "case %d, %s: shape", number, op);
+    test_expect(shape_same(y->shape, shape_read(json_get(out, "shape"))), __FILE__, __LINE__,
+                "case %d, %s: shape", number, op);
     eval *ev = eval_open(c.g, a);
     for (int i = 0; i < c.n; i++)
         fill(ev->data[c.x[i]->id], c.x[i]->shape, json_at(c.inputs, (size_t)i));
     for (int64_t k = 0; k < shape_count(d->shape); k++)
-        ((float *)ev->data[d->id])[k] = test_fill((uint32_t)json_int(json_get(one, "grad_seed"), 0), (uint32_t)k, 1.0f);
+        ((float *)ev->data[d->id])[k] =
+            test_fill((uint32_t)json_int(json_get(one, "grad_seed"), 0), (uint32_t)k, 1.0f);
     eval_run(ev, &(eval_how){.width = variant_best(), .threads = 1});
     compare(ev->data[y->id], json_get(out, "values"), op, number, "output");
     for (int i = 0; i < n_wrt; i++)
-        if (test_expect(grad[i] != NULL, __FILE__, __LINE__, "case %d, %s: no gradient %d", number, op, i))
-            compare(ev->data[grad[i]->id], json_at(grads, (size_t)input_of[i]), op, number, "gradient");
+        if (test_expect(grad[i] != NULL, __FILE__, __LINE__, "case %d, %s: no gradient %d", number,
+                        op, i))
+            compare(ev->data[grad[i]->id], json_at(grads, (size_t)input_of[i]), op, number,
+                    "gradient");
 }
 
 TEST(goldens_of_ops)
@@ -298,7 +323,8 @@ TEST(goldens_of_ops)
                     done++;
                 }
             }
-        test_expect(known, __FILE__, __LINE__, "case %zu: no row for '%s'", i, json_str(json_get(one, "op"), ""));
+        test_expect(known, __FILE__, __LINE__, "case %zu: no row for '%s'", i,
+                    json_str(json_get(one, "op"), ""));
         arena_free(&a);
     }
     EXPECT(done >= 62);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// ops.c: tests of all ops, driven by the table. For every op, every sample and every dtype that its kernels take:
+// ops.c: tests of all ops, driven by the table. For every op, every sample and every dtype that its
+// kernels take:
 //
 //     rules       shapes and types are what the op says it takes; a gradient and a portable form are there, or the reason why not
 //     reference   forward against the plain kernel, at every vector width that this CPU has
@@ -17,7 +18,8 @@
 
 enum { DIRECTIONS = 5, OUT_MAX = 2 * OP_IN_MAX };
 
-// One sample as a graph: inputs, the op behind copies of them (so that it may work in place), and the gradients of what can have one.
+// One sample as a graph: inputs, the op behind copies of them (so that it may work in place), and
+// the gradients of what can have one.
 typedef struct setup {
     const op_def *op;
     const op_sample *sample;
@@ -69,7 +71,8 @@ static bool build(setup *s, const op_def *op, const op_sample *sample, dtype typ
     s->forward_nodes = graph_nodes(s->g);
     if (op->gradient && type == DT_F32 && graph_ok(s->g, &e))
         build_gradient(s);
-    return test_expect(graph_ok(s->g, &e), __FILE__, __LINE__, "%s, %s: %s", op->name, sample->what, e.text);
+    return test_expect(graph_ok(s->g, &e), __FILE__, __LINE__, "%s, %s: %s", op->name, sample->what,
+                       e.text);
 }
 
 static void fill(const setup *s, eval *ev)
@@ -116,12 +119,16 @@ static void for_all(check_fn *check)
 static void check_entry(const op_def *op)
 {
     bool kernel = op->flags & OP_VIEW ? !op->forward : op->forward != NULL;
-    test_expect(kernel, __FILE__, __LINE__, "%s: a view has no kernel, anything else has one", op->name);
+    test_expect(kernel, __FILE__, __LINE__, "%s: a view has no kernel, anything else has one",
+                op->name);
     test_expect(op->n_samples > 0, __FILE__, __LINE__, "%s has no samples", op->name);
     test_expect(op->types != 0, __FILE__, __LINE__, "%s takes no dtype", op->name);
-    test_expect(!op->gradient != !op->no_gradient, __FILE__, __LINE__, "%s: give a gradient or say why there is none", op->name);
-    test_expect(!op->portable != !op->no_portable, __FILE__, __LINE__, "%s: give a portable form or say why there is none", op->name);
-    test_expect(op_find(op->name) == op, __FILE__, __LINE__, "%s is not found by its name", op->name);
+    test_expect(!op->gradient != !op->no_gradient, __FILE__, __LINE__,
+                "%s: give a gradient or say why there is none", op->name);
+    test_expect(!op->portable != !op->no_portable, __FILE__, __LINE__,
+                "%s: give a portable form or say why there is none", op->name);
+    test_expect(op_find(op->name) == op, __FILE__, __LINE__, "%s is not found by its name",
+                op->name);
 }
 
 TEST(ops_are_complete)
@@ -134,19 +141,20 @@ TEST(ops_are_complete)
 static void check_rules(setup *s, threads *pool)
 {
     (void)pool;
-    test_expect(is_listed(s), __FILE__, __LINE__, "%s, %s: the sample has no such node", s->op->name, s->sample->what);
+    test_expect(is_listed(s), __FILE__, __LINE__, "%s, %s: the sample has no such node",
+                s->op->name, s->sample->what);
     for (int i = 0; i < graph_nodes(s->g); i++) {
         const node *n = graph_node(s->g, i);
         bool takes = n->op->types >> n->out[0]->type & 1, sized = true;
         for (int k = 0; k < n->n_out; k++)
             sized = sized && shape_count(n->out[k]->shape) > 0;
-        test_expect(takes && sized && n->n_out == n->op->n_out, __FILE__, __LINE__, "%s, %s: the shape rule left type or shape open",
-                    n->op->name, s->sample->what);
+        test_expect(takes && sized && n->n_out == n->op->n_out, __FILE__, __LINE__,
+                    "%s, %s: the shape rule left type or shape open", n->op->name, s->sample->what);
     }
     for (int i = 0; i < s->n_wrt; i++)
         if (s->grad[i])
-            test_expect(shape_same(s->grad[i]->shape, s->wrt[i]->shape), __FILE__, __LINE__, "%s, %s: gradient %d has another shape",
-                        s->op->name, s->sample->what, i);
+            test_expect(shape_same(s->grad[i]->shape, s->wrt[i]->shape), __FILE__, __LINE__,
+                        "%s, %s: gradient %d has another shape", s->op->name, s->sample->what, i);
 }
 
 TEST(ops_rules)
@@ -171,7 +179,8 @@ static double distance(const float *a, const float *b, int64_t n)
 }
 
 // Tensors of both evaluations, all of them; `what` names the comparison.
-static void compare(const setup *s, const eval *a, const eval *b, double tolerance, const char *what)
+static void compare(const setup *s, const eval *a, const eval *b, double tolerance,
+                    const char *what)
 {
     for (int i = 0; i < a->n; i++) {
         const tensor *t = graph_tensor(s->g, i);
@@ -179,22 +188,26 @@ static void compare(const setup *s, const eval *a, const eval *b, double toleran
         const char *by = t->from ? t->from->op->name : "input";
         if (t->type != DT_F32 || tolerance == 0) {
             bool same = !memcmp(a->data[i], b->data[i], (size_t)n * dtype_size(t->type));
-            test_expect(same, __FILE__, __LINE__, "%s, %s (%s): %s: tensor %d, by %s, has other bits", s->op->name, s->sample->what,
-                        dtype_name(s->type), what, i, by);
+            test_expect(same, __FILE__, __LINE__,
+                        "%s, %s (%s): %s: tensor %d, by %s, has other bits", s->op->name,
+                        s->sample->what, dtype_name(s->type), what, i, by);
             continue;
         }
         double d = distance(a->data[i], b->data[i], n);
-        test_expect(d <= tolerance, __FILE__, __LINE__, "%s, %s: %s: tensor %d, by %s, is off by %.3g", s->op->name, s->sample->what, what,
-                    i, by, d);
+        test_expect(d <= tolerance, __FILE__, __LINE__,
+                    "%s, %s: %s: tensor %d, by %s, is off by %.3g", s->op->name, s->sample->what,
+                    what, i, by, d);
     }
 }
 
 static void check_reference(setup *s, threads *pool)
 {
     (void)pool;
-    eval *plain = evaluated(s, (eval_how){.reference = true, .width = variant_best(), .threads = 1});
+    eval *plain =
+        evaluated(s, (eval_how){.reference = true, .width = variant_best(), .threads = 1});
     for (variant v = VARIANT_BASE; v <= variant_best(); v++)
-        compare(s, evaluated(s, (eval_how){.width = v, .threads = 1}), plain, 1e-5, variant_name(v));
+        compare(s, evaluated(s, (eval_how){.width = v, .threads = 1}), plain, 1e-5,
+                variant_name(v));
 }
 
 TEST(ops_forward_equals_reference)
@@ -205,8 +218,10 @@ TEST(ops_forward_equals_reference)
 static void check_threads(setup *s, threads *pool)
 {
     eval *one = evaluated(s, (eval_how){.width = variant_best(), .threads = 1});
-    compare(s, evaluated(s, (eval_how){.width = variant_best(), .threads = 2, .pool = pool}), one, 0, "two threads");
-    compare(s, evaluated(s, (eval_how){.width = variant_best(), .threads = 3, .pool = pool}), one, 0, "three threads");
+    compare(s, evaluated(s, (eval_how){.width = variant_best(), .threads = 2, .pool = pool}), one,
+            0, "two threads");
+    compare(s, evaluated(s, (eval_how){.width = variant_best(), .threads = 3, .pool = pool}), one,
+            0, "three threads");
 }
 
 TEST(ops_do_not_depend_on_threads)
@@ -228,8 +243,10 @@ TEST(ops_of_long_rows_do_not_depend_on_threads)
     EXPECT_OK(pool != NULL, e);
     for (int i = 0; pool && i < 3; i++) {
         op_sample wide = {.what = "long rows", .n = 2, .build = build_linear};
-        wide.in[0] = (op_sample_input){.type = DT_F32, .shape = shape_of(2, 2100, layers[i][1]), .scale = 1};
-        wide.in[1] = (op_sample_input){.type = DT_F32, .shape = shape_of(2, layers[i][0], layers[i][1]), .scale = 1};
+        wide.in[0] =
+            (op_sample_input){.type = DT_F32, .shape = shape_of(2, 2100, layers[i][1]), .scale = 1};
+        wide.in[1] = (op_sample_input){
+            .type = DT_F32, .shape = shape_of(2, layers[i][0], layers[i][1]), .scale = 1};
         setup s;
         if (build(&s, op_get(OP_linear), &wide, DT_F32))
             check_threads(&s, pool);
@@ -243,8 +260,8 @@ TEST(ops_of_long_rows_do_not_depend_on_threads)
 static void compare_run(const setup *s, run *r, const eval *ev, const tensor *t, const char *what)
 {
     size_t bytes = (size_t)shape_count(t->shape) * dtype_size(t->type);
-    test_expect(!memcmp(run_data(r, t), ev->data[t->id], bytes), __FILE__, __LINE__, "%s, %s: %s: tensor %d has other bits", s->op->name,
-                s->sample->what, what, t->id);
+    test_expect(!memcmp(run_data(r, t), ev->data[t->id], bytes), __FILE__, __LINE__,
+                "%s, %s: %s: tensor %d has other bits", s->op->name, s->sample->what, what, t->id);
 }
 
 static void check_plan_as(setup *s, threads *pool, const eval *ev, bool no_inplace)
@@ -259,13 +276,16 @@ static void check_plan_as(setup *s, threads *pool, const eval *ev, bool no_inpla
     plan_options o = {.threads = 2, .outputs = kept, .n_outputs = n, .no_inplace = no_inplace};
     plan *p = plan_make(s->g, &o, &s->arena, &e);
     run *r = p ? run_open(p, NULL, pool, &s->arena, &e) : NULL;
-    if (!test_expect(r != NULL, __FILE__, __LINE__, "%s, %s: %s", s->op->name, s->sample->what, e.text))
+    if (!test_expect(r != NULL, __FILE__, __LINE__, "%s, %s: %s", s->op->name, s->sample->what,
+                     e.text))
         return;
     for (int again = 0; again < 2; again++) { // a second step finds no trace of the first
         for (int i = 0; i < s->sample->n; i++)
-            memcpy(run_input(r, s->x[i]->name), ev->data[s->x[i]->id], (size_t)shape_count(s->x[i]->shape) * dtype_size(s->x[i]->type));
+            memcpy(run_input(r, s->x[i]->name), ev->data[s->x[i]->id],
+                   (size_t)shape_count(s->x[i]->shape) * dtype_size(s->x[i]->type));
         if (s->d)
-            memcpy(run_input(r, "d"), ev->data[s->d->id], (size_t)shape_count(s->d->shape) * sizeof(float));
+            memcpy(run_input(r, "d"), ev->data[s->d->id],
+                   (size_t)shape_count(s->d->shape) * sizeof(float));
         run_step(r, EVAL_SEED, EVAL_STEP, true);
         for (int i = 0; i < n; i++)
             compare_run(s, r, ev, kept[i], no_inplace ? "planned, nothing in place" : "planned");
@@ -300,7 +320,8 @@ static void shift(const setup *s, eval *ev, int direction, double by)
     for (int i = 0; i < s->n_wrt; i++) {
         float *x = ev->data[s->wrt[i]->id];
         for (int64_t k = 0; k < shape_count(s->wrt[i]->shape); k++)
-            x[k] += (float)(by * (double)test_fill((uint32_t)(1000 + 20 * direction + i), (uint32_t)k, 1.0f));
+            x[k] += (float)(by * (double)test_fill((uint32_t)(1000 + 20 * direction + i),
+                                                   (uint32_t)k, 1.0f));
     }
 }
 
@@ -320,7 +341,8 @@ static double derivative(const setup *s, const eval *ev, int direction, double *
     for (int i = 0; i < s->n_wrt; i++)
         for (int64_t k = 0; s->grad[i] && k < shape_count(s->wrt[i]->shape); k++) {
             double g = (double)((const float *)ev->data[s->grad[i]->id])[k];
-            total += g * (double)test_fill((uint32_t)(1000 + 20 * direction + i), (uint32_t)k, 1.0f);
+            total +=
+                g * (double)test_fill((uint32_t)(1000 + 20 * direction + i), (uint32_t)k, 1.0f);
             squares += g * g;
         }
     *size = sqrt(squares / 3); // a direction's numbers have variance 1/3
@@ -334,14 +356,17 @@ static void check_gradient(setup *s, threads *pool)
         return;
     double h = s->sample->step > 0 ? (double)s->sample->step : 1e-2,
            tolerance = s->sample->tolerance > 0 ? (double)s->sample->tolerance : 2e-3;
-    eval *at = evaluated(s, (eval_how){.width = variant_best(), .threads = 1}), *moved = eval_open(s->g, &s->arena);
+    eval *at = evaluated(s, (eval_how){.width = variant_best(), .threads = 1}),
+         *moved = eval_open(s->g, &s->arena);
     for (int direction = 0; direction < DIRECTIONS; direction++) {
         double size, analytic = derivative(s, at, direction, &size);
-        double numeric = (objective(s, moved, direction, h) - objective(s, moved, direction, -h)) / (2 * h);
+        double numeric =
+            (objective(s, moved, direction, h) - objective(s, moved, direction, -h)) / (2 * h);
         double scale = fabs(analytic) > size ? fabs(analytic) : size;
-        test_expect(fabs(analytic - numeric) <= tolerance * scale, __FILE__, __LINE__,
-                    "%s, %s: gradient along direction %d is %.6g, differences give %.6g (tolerance %.2g)", s->op->name, s->sample->what,
-                    direction, analytic, numeric, tolerance * scale);
+        test_expect(
+            fabs(analytic - numeric) <= tolerance * scale, __FILE__, __LINE__,
+            "%s, %s: gradient along direction %d is %.6g, differences give %.6g (tolerance %.2g)",
+            s->op->name, s->sample->what, direction, analytic, numeric, tolerance * scale);
     }
 }
 
@@ -361,12 +386,15 @@ static void check_alone(setup *s, threads *pool)
         tensor *alone = NULL;
         err e = {0};
         graph_gradient_from(s->g, s->y, s->d, &s->wrt[i], 1, &alone);
-        test_expect(graph_ok(s->g, &e) && !alone == !s->grad[i], __FILE__, __LINE__, "%s: %s", s->op->name, e.text);
+        test_expect(graph_ok(s->g, &e) && !alone == !s->grad[i], __FILE__, __LINE__, "%s: %s",
+                    s->op->name, e.text);
         if (!alone)
             continue;
         eval *ev = evaluated(s, (eval_how){.width = variant_best(), .threads = 1});
-        double d = distance(ev->data[alone->id], all->data[s->grad[i]->id], shape_count(alone->shape));
-        test_expect(d <= 1e-6, __FILE__, __LINE__, "%s, %s: gradient %d alone differs by %.3g", s->op->name, s->sample->what, i, d);
+        double d =
+            distance(ev->data[alone->id], all->data[s->grad[i]->id], shape_count(alone->shape));
+        test_expect(d <= 1e-6, __FILE__, __LINE__, "%s, %s: gradient %d alone differs by %.3g",
+                    s->op->name, s->sample->what, i, d);
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// optim.c: optimisers, clip and moving average against PyTorch (tests/golden/optim.py), and the same bits for any number of threads.
+// optim.c: optimisers, clip and moving average against PyTorch (tests/golden/optim.py), and the
+// same bits for any number of threads.
 #include "autograd/optim.h"
 
 #include <math.h>
@@ -7,7 +8,8 @@
 
 #include "tests/test.h"
 
-// Two parameters share the golden's elements; a frozen one stands between them, so that the layouts of weights and gradients differ.
+// Two parameters share the golden's elements; a frozen one stands between them, so that the layouts
+// of weights and gradients differ.
 static params *three_params(arena *a, int64_t first, int64_t second)
 {
     err e = {0};
@@ -107,7 +109,8 @@ static params *with_matrix(arena *a, int64_t rows, int64_t cols)
     params *p = params_open(a);
     params_declare(p, "bias", shape_of(1, 3), (init){INIT_ZERO, 0}, &e);
     params_declare(p, "matrix", shape_of(2, rows, cols), (init){INIT_ZERO, 0}, &e);
-    p->list[params_declare(p, "table", shape_of(2, rows, cols), (init){INIT_ZERO, 0}, &e)].table = true;
+    p->list[params_declare(p, "table", shape_of(2, rows, cols), (init){INIT_ZERO, 0}, &e)].table =
+        true;
     EXPECT_OK(params_allocate(p, 2, &e), e);
     return p;
 }
@@ -122,7 +125,8 @@ static void fill_gradients(params *p, int64_t n, uint32_t k)
 static void check_matrix(const json *c)
 {
     arena a = {.name = "muon"};
-    int64_t rows = json_int(json_get(c, "rows"), 0), cols = json_int(json_get(c, "cols"), 0), n = rows * cols;
+    int64_t rows = json_int(json_get(c, "rows"), 0), cols = json_int(json_get(c, "cols"), 0),
+            n = rows * cols;
     params *p = with_matrix(&a, rows, cols), *plain = with_matrix(&a, rows, cols);
     const optim_def *o = optim_find("muon");
     optim_hyper h = hyper_of(json_get(c, "attrs"));
@@ -130,7 +134,8 @@ static void check_matrix(const json *c)
     float *work = NEW(&a, float, (size_t)optim_work(o, p, 1));
     size_t shown = 0;
     for (int64_t j = 0; j < n; j++)
-        params_at(p, 1)[j] = params_at(p, 2)[j] = params_at(plain, 2)[j] = test_fill(1, (uint32_t)j, 1);
+        params_at(p, 1)[j] = params_at(p, 2)[j] = params_at(plain, 2)[j] =
+            test_fill(1, (uint32_t)j, 1);
     for (h.step = 1; h.step <= 20; h.step++) {
         fill_gradients(p, n, (uint32_t)h.step), fill_gradients(plain, n, (uint32_t)h.step);
         optim_step(o, &h, p, work, NULL, 1);
@@ -138,7 +143,9 @@ static void check_matrix(const json *c)
         if ((uint64_t)json_int(json_at(json_get(c, "steps"), shown), 0) != h.step)
             continue;
         for (int64_t j = 0; j < n; j++)
-            EXPECT_NEAR(params_at(p, 1)[j], json_num(json_at(json_at(json_get(c, "values"), shown), (size_t)j), NAN), 2e-5);
+            EXPECT_NEAR(params_at(p, 1)[j],
+                        json_num(json_at(json_at(json_get(c, "values"), shown), (size_t)j), NAN),
+                        2e-5);
         shown++;
     }
     EXPECT_INT(shown, 4);
@@ -164,8 +171,8 @@ static void fill_uneven(double *x)
     for (int k = 0; k < SHORT; k++)
         for (int i = 0; i < SHORT; i++)
             for (int j = 0; j < LONG; j++)
-                x[i * LONG + j] +=
-                    test_fill(1, (uint32_t)(k * SHORT + i), 1) * test_fill(2, (uint32_t)(k * LONG + j), 1) / ((k + 1) * (k + 1));
+                x[i * LONG + j] += test_fill(1, (uint32_t)(k * SHORT + i), 1) *
+                                   test_fill(2, (uint32_t)(k * LONG + j), 1) / ((k + 1) * (k + 1));
 }
 
 // y = x z, [m, k] and [k, n]; z is read transposed where tz.
@@ -207,12 +214,15 @@ static void check_uneven(bool wide)
     fill_uneven(u);
     for (int i = 0; i < SHORT; i++)
         for (int j = 0; j < LONG; j++)
-            p->grads[p->list[1].goffset + (wide ? i * LONG + j : j * SHORT + i)] = (float)u[i * LONG + j];
+            p->grads[p->list[1].goffset + (wide ? i * LONG + j : j * SHORT + i)] =
+                (float)u[i * LONG + j];
     optim_step(o, &h, p, NEW(&a, float, (size_t)optim_work(o, p, 1)), NULL, 1);
     orthogonal_reference(u);
     for (int i = 0; i < SHORT; i++)
         for (int j = 0; j < LONG; j++) {
-            double got = -(double)params_at(p, 1)[wide ? i * LONG + j : j * SHORT + i] / (0.2 * sqrt(LONG)), want = u[i * LONG + j];
+            double got = -(double)params_at(p, 1)[wide ? i * LONG + j : j * SHORT + i] /
+                         (0.2 * sqrt(LONG)),
+                   want = u[i * LONG + j];
             off += (got - want) * (got - want), norm += want * want;
         }
     EXPECT_BELOW(sqrt(off / norm), 1e-3);
@@ -229,7 +239,8 @@ TEST(optim_table)
 {
     for (int i = 0; optim_at(i); i++) {
         EXPECT(optim_find(optim_at(i)->name) == optim_at(i));
-        EXPECT(optim_at(i)->moments <= PARAMS_MOMENTS && optim_at(i)->summary && optim_at(i)->defaults.lr > 0);
+        EXPECT(optim_at(i)->moments <= PARAMS_MOMENTS && optim_at(i)->summary &&
+               optim_at(i)->defaults.lr > 0);
     }
     EXPECT(optim_find("adamw") && optim_find("adam") && optim_find("sgd") && optim_find("muon"));
     EXPECT(optim_find("lion") == NULL);
@@ -242,7 +253,8 @@ static params *gapped(arena *a)
     err e = {0};
     params *p = params_open(a);
     for (int i = 0; i < 3; i++)
-        EXPECT_INT(params_declare(p, names[i], shape_of(2, 211 + i, 301), (init){INIT_UNIFORM, 1}, &e), i);
+        EXPECT_INT(
+            params_declare(p, names[i], shape_of(2, 211 + i, 301), (init){INIT_UNIFORM, 1}, &e), i);
     p->list[1].trainable = false;
     EXPECT_OK(params_allocate(p, 2, &e), e);
     params_init(p, 3);
@@ -273,7 +285,8 @@ TEST(optim_same_bits_for_any_thread_count)
     for (int i = 0; pool && optim_at(i); i++) {
         arena a = {.name = "optim"};
         params *one = gapped(&a), *many = gapped(&a);
-        float *s1 = NEW(&a, float, (size_t)one->grads_len), *s3 = NEW(&a, float, (size_t)one->grads_len);
+        float *s1 = NEW(&a, float, (size_t)one->grads_len),
+              *s3 = NEW(&a, float, (size_t)one->grads_len);
         step_many(one, optim_at(i), s1, pool, 1);
         step_many(many, optim_at(i), s3, pool, 3);
         EXPECT(!memcmp(one->weights, many->weights, sizeof(float) * (size_t)one->weights_len));
@@ -293,7 +306,8 @@ TEST(optim_leaves_frozen_parameters_and_padding)
         step_many(p, optim_at(i), shadow, NULL, 1);
         for (int k = 0; k < p->n; k++) {
             const param *q = &p->list[k];
-            bool same = !memcmp(params_at(p, k), params_at(before, k), sizeof(float) * (size_t)q->count);
+            bool same =
+                !memcmp(params_at(p, k), params_at(before, k), sizeof(float) * (size_t)q->count);
             EXPECT_INT(same, !q->trainable);
             int64_t end = k + 1 < p->n ? p->list[k + 1].offset : p->weights_len;
             for (int64_t at = q->offset + q->count; at < end; at++)

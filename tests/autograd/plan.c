@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// plan.c: properties that every plan must have, on every model: nothing that is alive is written over, every input is computed before it is
-// used, gradients lie in the flat buffer, what is frozen costs nothing.
+// plan.c: properties that every plan must have, on every model: nothing that is alive is written
+// over, every input is computed before it is used, gradients lie in the flat buffer, what is frozen
+// costs nothing.
 #include "autograd/plan.h"
 
 #include <string.h>
@@ -23,7 +24,12 @@ static plan *make(network *n, grad_mode mode, arena *a)
     err e = {0};
     if (!n->p->weights)
         params_layout(n->p);
-    plan_options o = {.threads = 2, .outputs = &n->loss_sum, .n_outputs = 1, .params = n->p, .grads = n->grads, .grad_mode = mode};
+    plan_options o = {.threads = 2,
+                      .outputs = &n->loss_sum,
+                      .n_outputs = 1,
+                      .params = n->p,
+                      .grads = n->grads,
+                      .grad_mode = mode};
     params_layout(n->p);
     plan *p = plan_make(n->g, &o, a, &e);
     EXPECT_OK(p != NULL, e);
@@ -46,7 +52,8 @@ static void check_no_overlap(const plan *p)
             bool together = a->first <= b->last && b->first <= a->last;
             bool apart = a->offset + bytes_of(graph_tensor(p->graph, i)) <= b->offset ||
                          b->offset + bytes_of(graph_tensor(p->graph, j)) <= a->offset;
-            test_expect(!together || apart, __FILE__, __LINE__, "tensors %d and %d share bytes while both live", i, j);
+            test_expect(!together || apart, __FILE__, __LINE__,
+                        "tensors %d and %d share bytes while both live", i, j);
         }
 }
 
@@ -56,8 +63,10 @@ static void check_alive(const plan *p)
         const node *n = p->steps[s].node;
         for (int k = 0; n && k < n->n_in; k++) {
             const place *w = &p->places[n->in[k]->id];
-            test_expect(w->kind != PLACE_NONE && (w->kind != PLACE_ARENA || (w->first <= s && s <= w->last)), __FILE__, __LINE__,
-                        "step %d (%s) reads tensor %d outside its life", s, n->op->name, n->in[k]->id);
+            test_expect(w->kind != PLACE_NONE &&
+                            (w->kind != PLACE_ARENA || (w->first <= s && s <= w->last)),
+                        __FILE__, __LINE__, "step %d (%s) reads tensor %d outside its life", s,
+                        n->op->name, n->in[k]->id);
         }
     }
 }
@@ -106,7 +115,8 @@ TEST(graph_errors_are_kept_until_asked_for)
     arena a = {.name = "graph"};
     err e = {0};
     graph *g = graph_open(&a);
-    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, 4, 128)), *w = graph_input(g, "w", DT_F32, shape_of(2, 64, 100));
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, 4, 128)),
+           *w = graph_input(g, "w", DT_F32, shape_of(2, 64, 100));
     tensor *y = op_linear(g, x, w, NULL, ACT_NONE);
     EXPECT(tensor_poisoned(y));
     EXPECT(tensor_poisoned(op_act(g, y, ACT_RELU)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// portable.c: every op's ONNX form, from the table. Each sample becomes a file of its own; ONNX Runtime (where $PEERS_PYTHON names a Python
-// that has it) must give what our kernels give. Without it, the files must still be well formed.
+// portable.c: every op's ONNX form, from the table. Each sample becomes a file of its own; ONNX
+// Runtime (where $PEERS_PYTHON names a Python that has it) must give what our kernels give. Without
+// it, the files must still be well formed.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,10 +25,12 @@ static bool build(form *f, const char *dir, int number)
     err e = {0};
     f->g = graph_open(&f->arena);
     for (int i = 0; i < f->sample->n; i++)
-        f->x[i] = graph_input(f->g, arena_printf(&f->arena, "x%d", i), f->sample->in[i].type, f->sample->in[i].shape);
+        f->x[i] = graph_input(f->g, arena_printf(&f->arena, "x%d", i), f->sample->in[i].type,
+                              f->sample->in[i].shape);
     f->y = f->sample->build(f->g, f->x);
     f->path = arena_printf(&f->arena, "%s/%s%d", dir, f->op->name, number);
-    return test_expect(graph_ok(f->g, &e), __FILE__, __LINE__, "%s, %s: %s", f->op->name, f->sample->what, e.text);
+    return test_expect(graph_ok(f->g, &e), __FILE__, __LINE__, "%s, %s: %s", f->op->name,
+                       f->sample->what, e.text);
 }
 
 // Whole numbers enter as int64, as in an exported model.
@@ -52,7 +55,8 @@ static void write_model(form *f)
     emitter_call(m, f->y, "y");
     onnx_add_output(f->model, emitter_value("y", ONNX_FLOAT, &f->y->shape));
     const char *path = arena_printf(&f->arena, "%s.onnx", f->path);
-    bool ok = emitter_reach(m, f->y, &e) && onnx_check(f->model, path, &e) && onnx_write(f->model, path, &e);
+    bool ok = emitter_reach(m, f->y, &e) && onnx_check(f->model, path, &e) &&
+              onnx_write(f->model, path, &e);
     test_expect(ok, __FILE__, __LINE__, "%s, %s: %s", f->op->name, f->sample->what, e.text);
 }
 
@@ -83,7 +87,9 @@ static void write_values(form *f)
     for (; n < f->sample->n; n++)
         list[n] = source(&f->arena, f->x[n]->name, f->x[n], ev->data[f->x[n]->id]);
     list[n++] = source(&f->arena, "y", f->y, ev->data[f->y->id]);
-    EXPECT_OK(safetensors_write(arena_printf(&f->arena, "%s.0.safetensors", f->path), list, n, NULL, &e), e);
+    EXPECT_OK(
+        safetensors_write(arena_printf(&f->arena, "%s.0.safetensors", f->path), list, n, NULL, &e),
+        e);
 }
 
 static void write_all(const char *dir)

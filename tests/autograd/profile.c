@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// profile.c: what a profile says of a step: its products counted by hand, rows that add up, a trace that a browser can read.
+// profile.c: what a profile says of a step: its products counted by hand, rows that add up, a trace
+// that a browser can read.
 #include "autograd/profile.h"
 
 #include <math.h>
@@ -21,13 +22,17 @@ TEST(profile_counts_two_flop_a_multiply_add)
     arena a = {.name = "flops"};
     err e = {0};
     graph *g = graph_open(&a);
-    tensor *x = graph_input(g, "x", DT_F32, shape_of(3, 2, 5, 48)), *w = graph_input(g, "w", DT_F32, shape_of(2, 7, 48));
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(3, 2, 5, 48)),
+           *w = graph_input(g, "w", DT_F32, shape_of(2, 7, 48));
     EXPECT_NEAR(flops_of(op_linear(g, x, w, NULL, ACT_NONE)), 2.0 * 10 * 7 * 48, 0);
     EXPECT_NEAR(flops_of(op_matmul(g, x, w, false, true)), 2.0 * 10 * 7 * 48, 0);
     EXPECT_NEAR(flops_of(op_add(g, x, x)), 0, 0);
-    // Scores and the sum over values, 2 d each: 5 x 5 pairs a head, or 1 + 2 + 3 + 4 + 5 where each query sees what is before it.
-    EXPECT_NEAR(flops_of(op_attention(g, x, x, x, NULL, 4, false)), 2 * 4 * (5 * 5) * (2 * 2 * 12), 0);
-    EXPECT_NEAR(flops_of(op_attention(g, x, x, x, NULL, 4, true)), 2 * 4 * (5 * 6 / 2) * (2 * 2 * 12), 0);
+    // Scores and the sum over values, 2 d each: 5 x 5 pairs a head, or 1 + 2 + 3 + 4 + 5 where each
+    // query sees what is before it.
+    EXPECT_NEAR(flops_of(op_attention(g, x, x, x, NULL, 4, false)), 2 * 4 * (5 * 5) * (2 * 2 * 12),
+                0);
+    EXPECT_NEAR(flops_of(op_attention(g, x, x, x, NULL, 4, true)),
+                2 * 4 * (5 * 6 / 2) * (2 * 2 * 12), 0);
     EXPECT_OK(graph_ok(g, &e), e);
     arena_free(&a);
 }
@@ -40,7 +45,8 @@ typedef struct profiled {
     const profile *f;
 } profiled;
 
-static void profiled_open_on(profiled *q, threads *pool, const char *model, int steps, int64_t accum)
+static void profiled_open_on(profiled *q, threads *pool, const char *model, int steps,
+                             int64_t accum)
 {
     err e = {0};
     small_open(&q->s, model, 16, 4);
@@ -65,7 +71,8 @@ static void profiled_close(profiled *q)
     small_close(&q->s);
 }
 
-static const profile_row *find_row(const profile *f, const char *op, const char *weight, profile_phase phase)
+static const profile_row *find_row(const profile *f, const char *op, const char *weight,
+                                   profile_phase phase)
 {
     int n;
     const profile_row *r = profile_rows(f, &n);
@@ -97,7 +104,8 @@ TEST(profile_rows_know_products_weights_and_calls)
 {
     profiled q;
     profiled_open(&q, "emotion_recognizer", 2, 2);
-    // fc1 is 128 to 512, over 16 rows of 4 frames; its weight's gradient is the same product the other way round.
+    // fc1 is 128 to 512, over 16 rows of 4 frames; its weight's gradient is the same product the
+    // other way round.
     const profile_row *forward = find_row(q.f, "linear", "fc1.weight", PHASE_FORWARD);
     const profile_row *back = find_row(q.f, "matmul", "fc1.weight", PHASE_BACKWARD);
     if (EXPECT(forward && back)) {
@@ -117,7 +125,8 @@ TEST(profile_rows_know_products_weights_and_calls)
     profiled_close(&q);
 }
 
-// Work of the step's threads lies inside the rows that asked for it, and one thread does one thing at a time.
+// Work of the step's threads lies inside the rows that asked for it, and one thread does one thing
+// at a time.
 static void check_work(const profile *f, bool seen[2])
 {
     int n, events;
@@ -160,7 +169,8 @@ TEST(profile_gives_the_work_of_each_thread_to_its_row)
     threads_close(pool);
 }
 
-// Every event lies in the one of its phase before it, and none begins before the last one of its level ended.
+// Every event lies in the one of its phase before it, and none begins before the last one of its
+// level ended.
 static void check_events(const json *list)
 {
     double phase_end = 0, node_end = 0, total = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// rules.c: what the table-driven tests of ops.c cannot know: the sentences for shapes that do not fit, free dimensions carried along, and
-// the promises of single ops (padding, invalid targets, dropout's mask).
+// rules.c: what the table-driven tests of ops.c cannot know: the sentences for shapes that do not
+// fit, free dimensions carried along, and the promises of single ops (padding, invalid targets,
+// dropout's mask).
 #include "autograd/rules.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ static tensor *bad_linear(graph *g)
 }
 static tensor *bad_bias(graph *g)
 {
-    return op_linear(g, input(g, shape_of(2, 3, 5)), input(g, shape_of(2, 7, 5)), input(g, shape_of(1, 5)), ACT_NONE);
+    return op_linear(g, input(g, shape_of(2, 3, 5)), input(g, shape_of(2, 7, 5)),
+                     input(g, shape_of(1, 5)), ACT_NONE);
 }
 static tensor *bad_matmul(graph *g)
 {
@@ -52,7 +54,8 @@ static tensor *bad_begin(graph *g)
 }
 static tensor *bad_concat(graph *g)
 {
-    return op_concat(g, 1, 2, (tensor *[]){input(g, shape_of(2, 3, 5)), input(g, shape_of(2, 4, 5))});
+    return op_concat(g, 1, 2,
+                     (tensor *[]){input(g, shape_of(2, 3, 5)), input(g, shape_of(2, 4, 5))});
 }
 static tensor *bad_broadcast(graph *g)
 {
@@ -140,7 +143,8 @@ TEST(rules_carry_free_dimensions)
     err e = {0};
     graph *g = graph_open(&a);
     tensor *x = input(g, (shape){.rank = 3, .d = {2, 5, 8}, .sym = {SYM_BATCH, SYM_TIME}});
-    tensor *v = input(g, (shape){.rank = 2, .d = {2, 8}, .sym = {SYM_BATCH}}), *w = input(g, shape_of(2, 6, 8));
+    tensor *v = input(g, (shape){.rank = 2, .d = {2, 8}, .sym = {SYM_BATCH}}),
+           *w = input(g, shape_of(2, 6, 8));
     EXPECT_STR(symbols(op_linear(g, x, w, NULL, ACT_NONE)), "BT.");
     EXPECT_STR(symbols(op_matmul(g, x, w, false, true)), "BT.");
     EXPECT_STR(symbols(op_matmul(g, x, x, true, false)), "..");
@@ -164,13 +168,16 @@ TEST(rules_carry_free_dimensions)
 
 // --- single promises ----------------------------------------------------------------------------
 
-static void cross_entropy_once(const int32_t target[3], const float weight[3], float *loss, float grad[6])
+static void cross_entropy_once(const int32_t target[3], const float weight[3], float *loss,
+                               float grad[6])
 {
     arena a = {.name = "rules"};
     err e = {0};
     graph *g = graph_open(&a);
-    tensor *x = input(g, shape_of(2, 3, 2)), *dx, *y, *one = graph_const(g, DT_F32, (shape){.rank = 0}, &(float){1});
-    y = op_cross_entropy(g, x, graph_const(g, DT_I32, shape_of(1, 3), target), graph_const(g, DT_F32, shape_of(1, 3), weight), 0);
+    tensor *x = input(g, shape_of(2, 3, 2)), *dx, *y,
+           *one = graph_const(g, DT_F32, (shape){.rank = 0}, &(float){1});
+    y = op_cross_entropy(g, x, graph_const(g, DT_I32, shape_of(1, 3), target),
+                         graph_const(g, DT_F32, shape_of(1, 3), weight), 0);
     graph_gradient_from(g, y, one, &x, 1, &dx);
     EXPECT_OK(graph_ok(g, &e), e);
     eval *ev = eval_open(g, &a);
@@ -184,9 +191,11 @@ static void cross_entropy_once(const int32_t target[3], const float weight[3], f
 TEST(cross_entropy_does_not_look_at_padding)
 {
     float loss, grad[6];
-    cross_entropy_once((const int32_t[]){1, INT32_MAX, INT32_MIN}, (const float[]){2, 0, 0}, &loss, grad);
+    cross_entropy_once((const int32_t[]){1, INT32_MAX, INT32_MIN}, (const float[]){2, 0, 0}, &loss,
+                       grad);
     EXPECT_NEAR((double)loss, 2 * log(2), 1e-6);
-    EXPECT(grad[0] == 1 && grad[1] == -1 && grad[2] == 0 && grad[3] == 0 && grad[4] == 0 && grad[5] == 0);
+    EXPECT(grad[0] == 1 && grad[1] == -1 && grad[2] == 0 && grad[3] == 0 && grad[4] == 0 &&
+           grad[5] == 0);
 }
 
 TEST(cross_entropy_of_an_impossible_target_is_not_a_number)
@@ -204,7 +213,8 @@ TEST(dropout_keeps_its_share_and_its_mask)
     enum { N = 40000 };
     arena a = {.name = "rules"};
     graph *g = graph_open(&a);
-    tensor *x = input(g, shape_of(1, N)), *y = op_dropout(g, x, 0.25f, "d", 1), *dy = graph_input(g, "d", DT_F32, x->shape), *dx;
+    tensor *x = input(g, shape_of(1, N)), *y = op_dropout(g, x, 0.25f, "d", 1),
+           *dy = graph_input(g, "d", DT_F32, x->shape), *dx;
     EXPECT(op_dropout(g, x, 0, "d", 1) == x);
     graph_gradient_from(g, y, dy, &x, 1, &dx);
     eval *ev = eval_open(g, &a);

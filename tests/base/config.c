@@ -12,17 +12,21 @@ static const config_key keys[] = {
     {"model", CONFIG_TEXT, .required = true, .help = "which network"},
     {"optim", CONFIG_SECTION, .help = "The optimiser"},
     {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
-    {"optim.lr", CONFIG_NUMBER, "1e-3", .min = 0, .max = 10, .alias = "optim.learning_rate", .help = "learning rate"},
-    {"optim.betas", CONFIG_NUMBERS, "[0.9, 0.999]", .max = 1, .least = 2, .most = 2, .help = "moment decays"},
+    {"optim.lr", CONFIG_NUMBER, "1e-3", .min = 0, .max = 10, .alias = "optim.learning_rate",
+     .help = "learning rate"},
+    {"optim.betas", CONFIG_NUMBERS, "[0.9, 0.999]", .max = 1, .least = 2, .most = 2,
+     .help = "moment decays"},
     {"optim.nesterov", CONFIG_BOOL, "false", .help = "look ahead"},
     {"train", CONFIG_SECTION, .help = "The loop"},
     {"train.batch_size", CONFIG_INT, "16", .min = 1, .max = 65536, .help = "items a step"},
     {"train.files", CONFIG_TEXTS, NULL, .help = "shards"},
     {"train.limit", CONFIG_SECONDS, NULL, .max = INFINITY, .help = "stop after"},
-    {"train.early_stopping.patience", CONFIG_INT, NULL, .max = INFINITY, .help = "evaluations without progress"},
+    {"train.early_stopping.patience", CONFIG_INT, NULL, .max = INFINITY,
+     .help = "evaluations without progress"},
     {"memory.budget", CONFIG_BYTES, NULL, .max = INFINITY, .help = "bytes"},
 };
-static const config_table table = {.what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys};
+static const config_table table = {
+    .what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys};
 
 static arena mem;
 
@@ -33,19 +37,20 @@ static config *read_text(const char *text, err *e)
     return config_parse(c, text, strlen(text), "x.yaml", e) ? c : NULL;
 }
 
-#define REFUSED(text, part)                                                                                                                \
-    do {                                                                                                                                   \
-        err e_ = {0};                                                                                                                      \
-        EXPECT_ERR(read_text(text, &e_) != NULL, e_, ERR_CONFIG, part);                                                                    \
+#define REFUSED(text, part)                                                                        \
+    do {                                                                                           \
+        err e_ = {0};                                                                              \
+        EXPECT_ERR(read_text(text, &e_) != NULL, e_, ERR_CONFIG, part);                            \
     } while (0)
 
 TEST(config_reads_every_type)
 {
     err e = {0};
-    config *c =
-        read_text("model: tiny\noptim: {name: sgd, learning_rate: 3e-4, betas: [0.5, 1], nesterov: true}\n"
-                  "train:\n  batch_size: 3e1\n  files: one.h5\n  limit: 3h30m\n  early_stopping: {patience: 5}\nmemory: {budget: 6GiB}\n",
-                  &e);
+    config *c = read_text(
+        "model: tiny\noptim: {name: sgd, learning_rate: 3e-4, betas: [0.5, 1], nesterov: true}\n"
+        "train:\n  batch_size: 3e1\n  files: one.h5\n  limit: 3h30m\n  early_stopping: {patience: "
+        "5}\nmemory: {budget: 6GiB}\n",
+        &e);
     EXPECT_OK(c && config_finish(c, &e), e);
     if (!c)
         return;
@@ -78,7 +83,9 @@ TEST(config_defaults_and_null)
     EXPECT(!config_given(c, "train.early_stopping.patience"));
     EXPECT(!config_set(c, "optim.name"));
     EXPECT_ERR(config_finish(c, &e), e, ERR_CONFIG, "'model' is not set: which network");
-    EXPECT_OK(config_override(c, "optim.lr=2e-4", &e) && config_override(c, "optim.betas=[0.8, 0.9]", &e), e);
+    EXPECT_OK(config_override(c, "optim.lr=2e-4", &e) &&
+                  config_override(c, "optim.betas=[0.8, 0.9]", &e),
+              e);
     EXPECT_NEAR(config_num(c, "optim.lr"), 2e-4, 0);
     EXPECT_OK(config_override(c, "~optim.lr", &e) && config_override(c, "optim.betas=", &e), e);
     EXPECT_NEAR(config_num(c, "optim.lr"), 1e-3, 0);
@@ -93,10 +100,12 @@ TEST(config_mistakes_are_named)
     REFUSED("optimm:\n  lr: 1\n", "x.yaml:1:1: unknown key 'optimm'; did you mean 'optim'?");
     REFUSED("lr: 1\n", "did you mean 'optim.lr'?");
     REFUSED("optim:\n  zzzzzzzz: 1\n", "the keys of optim are name, lr, betas, nesterov");
-    REFUSED("optim:\n  lr: fast\n", "x.yaml:2:7: 'optim.lr' must be a number from 0 to 10, not 'fast'");
+    REFUSED("optim:\n  lr: fast\n",
+            "x.yaml:2:7: 'optim.lr' must be a number from 0 to 10, not 'fast'");
     REFUSED("optim: {lr: 11}\n", "from 0 to 10, not '11'");
     REFUSED("optim: {lr: nan}\n", "not 'nan'");
-    REFUSED("optim: {name: adamx}\n", "must be one of adamw, adam, sgd, not 'adamx'; did you mean 'adam");
+    REFUSED("optim: {name: adamx}\n",
+            "must be one of adamw, adam, sgd, not 'adamx'; did you mean 'adam");
     REFUSED("optim: {nesterov: yes}\n", "'yes' means neither here, write true");
     REFUSED("optim: {nesterov: off}\n", "write false");
     REFUSED("optim: {betas: [0.1]}\n", "must be a list of 2 numbers");
@@ -136,7 +145,8 @@ TEST(config_environment)
 {
     err e = {0};
     setenv("KMIDI_TEST_VAR", "0.5", 1), unsetenv("KMIDI_TEST_NONE");
-    config *c = read_text("optim: {lr: \"${KMIDI_TEST_VAR}\"}\nmodel: a${KMIDI_TEST_NONE:-b}c$${x}\n", &e);
+    config *c =
+        read_text("optim: {lr: \"${KMIDI_TEST_VAR}\"}\nmodel: a${KMIDI_TEST_NONE:-b}c$${x}\n", &e);
     EXPECT_OK(c != NULL, e);
     EXPECT_NEAR(config_num(c, "optim.lr"), 0.5, 0);
     EXPECT_STR(config_text(c, "model"), "abc${x}");
@@ -151,7 +161,8 @@ TEST(config_environment)
     EXPECT_STR(out.s, printed);
     strbuf_free(&out);
     arena_free(&other);
-    REFUSED("model: ${KMIDI_TEST_NONE}\n", "x.yaml:1:8: the environment has no KMIDI_TEST_NONE; export it");
+    REFUSED("model: ${KMIDI_TEST_NONE}\n",
+            "x.yaml:1:8: the environment has no KMIDI_TEST_NONE; export it");
     REFUSED("model: ${broken\n", "is not a reference");
     REFUSED("model: ${}\n", "is not a reference");
     arena_free(&mem);
@@ -169,22 +180,27 @@ TEST(config_extends)
     put("parent.yaml", "model: p\noptim: {lr: 0.5, name: sgd}\n");
     put("child.yaml", "optim: {lr: 0.25}\nextends: parent.yaml\n");
     put("a.yaml", "extends: b.yaml\n"), put("b.yaml", "extends: a.yaml\n");
-    put("lost.yaml", "extends: nowhere.yaml\n"), put("bad.yaml", "extends: worse.yaml\n"), put("worse.yaml", "optim: {lr: x}\n");
+    put("lost.yaml", "extends: nowhere.yaml\n"), put("bad.yaml", "extends: worse.yaml\n"),
+        put("worse.yaml", "optim: {lr: x}\n");
     config *c = config_open(&table, &mem);
     EXPECT_OK(config_load(c, test_path("child.yaml"), &e), e);
     EXPECT_NEAR(config_num(c, "optim.lr"), 0.25, 0);
     EXPECT_STR(config_text(c, "optim.name"), "sgd");
     EXPECT_STR(config_text(c, "model"), "p");
     EXPECT_ERR(config_load(c, test_path("a.yaml"), &e), e, ERR_CONFIG, "extends itself");
-    EXPECT_ERR(config_load(c, test_path("lost.yaml"), &e), e, ERR_CONFIG, "nowhere.yaml', which is not there");
-    EXPECT_ERR(config_load(c, test_path("bad.yaml"), &e), e, ERR_CONFIG, "worse.yaml:1:13: 'optim.lr'");
+    EXPECT_ERR(config_load(c, test_path("lost.yaml"), &e), e, ERR_CONFIG,
+               "nowhere.yaml', which is not there");
+    EXPECT_ERR(config_load(c, test_path("bad.yaml"), &e), e, ERR_CONFIG,
+               "worse.yaml:1:13: 'optim.lr'");
     EXPECT_ERR(config_load(c, test_path("none.yaml"), &e), e, ERR_MISSING, "none.yaml");
     EXPECT_ERR(config_override(c, "optim.lrr=1", &e), e, ERR_CONFIG,
                "override 'optim.lrr=1': unknown key 'optim.lrr'; did you mean 'optim.lr'?");
-    EXPECT_ERR(config_override(c, "optim.lr=x", &e), e, ERR_CONFIG, "override 'optim.lr=x': 'optim.lr' must be");
-    EXPECT_ERR(config_override(c, "optim.lr=[", &e), e, ERR_CONFIG, "override 'optim.lr=[': not well-formed YAML");
-    EXPECT(config_is_override("optim.lr=3") && config_is_override("~optim.lr") && !config_is_override("--json") &&
-           !config_is_override("a/b.yaml"));
+    EXPECT_ERR(config_override(c, "optim.lr=x", &e), e, ERR_CONFIG,
+               "override 'optim.lr=x': 'optim.lr' must be");
+    EXPECT_ERR(config_override(c, "optim.lr=[", &e), e, ERR_CONFIG,
+               "override 'optim.lr=[': not well-formed YAML");
+    EXPECT(config_is_override("optim.lr=3") && config_is_override("~optim.lr") &&
+           !config_is_override("--json") && !config_is_override("a/b.yaml"));
     arena_free(&mem);
 }
 
@@ -192,7 +208,8 @@ TEST(config_documents_itself)
 {
     strbuf out = {0};
     config_markdown(&table, &out);
-    EXPECT_HAS(out.s, "| `optim.lr` | a number from 0 to 10 | `1e-3` | learning rate (also `optim.learning_rate`) |");
+    EXPECT_HAS(out.s, "| `optim.lr` | a number from 0 to 10 | `1e-3` | learning rate (also "
+                      "`optim.learning_rate`) |");
     EXPECT_HAS(out.s, "## optim");
     strbuf_free(&out);
     config_help(&table, &out);

@@ -107,7 +107,8 @@ TEST(arena_costs_no_memory_until_it_is_used)
 
 TEST(pages_are_zero_aligned_and_given_back)
 {
-    static const size_t sizes[] = {0, 1, 4096, ((size_t)2 << 20) - 1, (size_t)2 << 20, ((size_t)5 << 20) + 7};
+    static const size_t sizes[] = {
+        0, 1, 4096, ((size_t)2 << 20) - 1, (size_t)2 << 20, ((size_t)5 << 20) + 7};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         unsigned char *p = base_pages(sizes[i]);
         EXPECT(p != NULL);

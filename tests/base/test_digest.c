@@ -38,8 +38,9 @@ TEST(digest_crc32c_vectors)
     EXPECT_INT(crc32c("", 0), 0);
     uint32_t c = crc32c("123456789", 9), masked = (c >> 15 | c << 17) + 0xa282ead8;
     EXPECT_INT(masked, 0xc78ab0e5);
-    static const unsigned char event[24] = {0x09, 0,   0,   0,   0,   0,   0,   0xf0, 0x3f, 0x1a, 0x0d, 'b',
-                                            'r',  'a', 'i', 'n', '.', 'E', 'v', 'e',  'n',  't',  ':',  '2'};
+    static const unsigned char event[24] = {0x09, 0,    0,    0,   0,   0,   0,   0xf0,
+                                            0x3f, 0x1a, 0x0d, 'b', 'r', 'a', 'i', 'n',
+                                            '.',  'E',  'v',  'e', 'n', 't', ':', '2'};
     c = crc32c(event, 24), masked = (c >> 15 | c << 17) + 0xa282ead8;
     EXPECT_INT(masked, 0x7a57bf86);
 }

@@ -42,7 +42,8 @@ TEST(file_read_refuses)
     EXPECT_ERR(file_read(&a, "/dev/zero", 100000, &n, &e), e, ERR_VALUE, "/dev/zero");
     EXPECT_ERR(file_read(&a, test_path("gone"), 9, &n, &e), e, ERR_MISSING, "gone");
     EXPECT_ERR(file_read(&a, test_dir(), 9, &n, &e), e, ERR_IO, "is a folder");
-    EXPECT(file_read(&a, "/proc/self/status", 1 << 20, &n, &e) || access("/proc", F_OK) != 0); // its size is said to be 0
+    // its size is said to be 0
+    EXPECT(file_read(&a, "/proc/self/status", 1 << 20, &n, &e) || access("/proc", F_OK) != 0);
     arena_free(&a);
 }
 
@@ -89,7 +90,9 @@ TEST(file_glob_sorts)
 // Names of what is there are no patterns, whatever characters they have.
 TEST(file_glob_takes_names_as_they_are)
 {
-    static const char *const names[] = {"sh [1], ä/a-0.h5", "sh [1], ä/a-1.h5", "sh 1, ä/a-9.h5", "x*.h5", "xy.h5", "b?/c.h5", "w\\z/d.h5"};
+    static const char *const names[] = {
+        "sh [1], ä/a-0.h5", "sh [1], ä/a-1.h5", "sh 1, ä/a-9.h5", "x*.h5", "xy.h5",
+        "b?/c.h5",          "w\\z/d.h5"};
     arena a = {0};
     err e = {0};
     size_t n;
@@ -99,7 +102,8 @@ TEST(file_glob_takes_names_as_they_are)
     }
     char **paths = file_glob(&a, test_path("sh [1], ä/a-*.h5"), &n, &e);
     EXPECT_OK(paths && n == 2, e);
-    EXPECT(paths && n == 2 && str_ends(paths[0], "/sh [1], ä/a-0.h5") && str_ends(paths[1], "/sh [1], ä/a-1.h5"));
+    EXPECT(paths && n == 2 && str_ends(paths[0], "/sh [1], ä/a-0.h5") &&
+           str_ends(paths[1], "/sh [1], ä/a-1.h5"));
     paths = file_glob(&a, test_path("x*.h5"), &n, &e); // the file of that name, not both
     EXPECT(paths && n == 1 && str_ends(paths[0], "/x*.h5"));
     paths = file_glob(&a, test_path("x[x-z].h5"), &n, &e); // none is called so: a pattern
@@ -108,7 +112,8 @@ TEST(file_glob_takes_names_as_they_are)
     EXPECT(paths && n == 1 && str_ends(paths[0], "/b?/c.h5"));
     paths = file_glob(&a, test_path("w\\z/?.h5"), &n, &e);
     EXPECT(paths && n == 1 && str_ends(paths[0], "/w\\z/d.h5"));
-    EXPECT_ERR(file_glob(&a, test_path("sh [1], ä/*.wav"), &n, &e) != NULL, e, ERR_MISSING, "sh [1], ä/*.wav");
+    EXPECT_ERR(file_glob(&a, test_path("sh [1], ä/*.wav"), &n, &e) != NULL, e, ERR_MISSING,
+               "sh [1], ä/*.wav");
     arena_free(&a);
 }
 
@@ -161,7 +166,8 @@ TEST(file_sweep_spares_the_living)
         CHECK(f && fclose(f) == 0);
     }
     file_sweep(test_dir());
-    EXPECT(file_exists(mine) && file_exists(other_host) && file_exists(no_temp) && !file_exists(dead));
+    EXPECT(file_exists(mine) && file_exists(other_host) && file_exists(no_temp) &&
+           !file_exists(dead));
     EXPECT_INT(test_shell(NULL, "touch -d '3 days ago' %s", other_host), 0);
     file_sweep(test_dir());
     EXPECT(!file_exists(other_host) && file_exists(mine));

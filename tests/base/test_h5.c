@@ -41,8 +41,9 @@ TEST(h5_brings_back_every_type)
         h5_type type;
         size_t size;
         const void *data;
-    } all[] = {{"f32", H5_F32, 4, floats}, {"f64", H5_F64, 8, doubles}, {"u8", H5_U8, 1, bytes},   {"u16", H5_U16, 2, words},
-               {"i32", H5_I32, 4, ints},   {"i64", H5_I64, 8, longs},   {"u64", H5_U64, 8, ulongs}};
+    } all[] = {{"f32", H5_F32, 4, floats}, {"f64", H5_F64, 8, doubles}, {"u8", H5_U8, 1, bytes},
+               {"u16", H5_U16, 2, words},  {"i32", H5_I32, 4, ints},    {"i64", H5_I64, 8, longs},
+               {"u64", H5_U64, 8, ulongs}};
     const char *path = test_path("types.h5");
     err e = {0};
     h5 *f = h5_create(path, &e);
@@ -54,7 +55,8 @@ TEST(h5_brings_back_every_type)
     for (size_t i = 0; i < 7; i++) {
         char got[24];
         EXPECT_OK(h5_read(f, all[i].name, (h5_shape){all[i].type, 1, {3}}, got, &e), e);
-        test_expect(memcmp(got, all[i].data, 3 * all[i].size) == 0, __FILE__, __LINE__, "%s came back changed", all[i].name);
+        test_expect(memcmp(got, all[i].data, 3 * all[i].size) == 0, __FILE__, __LINE__,
+                    "%s came back changed", all[i].name);
     }
     size_t n = 0;
     EXPECT_OK(h5_verify(f, &n, &e), e);
@@ -113,13 +115,20 @@ TEST(h5_names_what_is_missing_or_of_another_kind)
     uint64_t rows;
     EXPECT_OK(h5_commit(small_file(path), &e), e);
     h5 *f = h5_open(path, &e);
-    EXPECT_ERR(h5_read(f, "nothing", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_MISSING, "'nothing'");
-    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_SHAPE, "is f32 [2, 3], expected f32 [6]");
-    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_I32, 2, {2, 3}}, out, &e), e, ERR_SHAPE, "expected i32 [2, 3]");
-    EXPECT_ERR(h5_read(f, "params", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_DAMAGED, "'params'");
-    EXPECT_ERR(h5_read_texts(f, "params/fc1.weight", &a, &names, &rows, &e), e, ERR_SHAPE, "expected text");
-    EXPECT_ERR(h5_read_rows(f, "params/fc1.weight", H5_F32, 1, 2, out, &e), e, ERR_VALUE, "has 2 rows");
-    EXPECT_ERR(h5_read_rows(f, "params/fc1.weight", H5_F32, UINT64_MAX, 2, out, &e), e, ERR_VALUE, "has 2 rows");
+    EXPECT_ERR(h5_read(f, "nothing", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_MISSING,
+               "'nothing'");
+    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_SHAPE,
+               "is f32 [2, 3], expected f32 [6]");
+    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_I32, 2, {2, 3}}, out, &e), e,
+               ERR_SHAPE, "expected i32 [2, 3]");
+    EXPECT_ERR(h5_read(f, "params", (h5_shape){H5_F32, 1, {6}}, out, &e), e, ERR_DAMAGED,
+               "'params'");
+    EXPECT_ERR(h5_read_texts(f, "params/fc1.weight", &a, &names, &rows, &e), e, ERR_SHAPE,
+               "expected text");
+    EXPECT_ERR(h5_read_rows(f, "params/fc1.weight", H5_F32, 1, 2, out, &e), e, ERR_VALUE,
+               "has 2 rows");
+    EXPECT_ERR(h5_read_rows(f, "params/fc1.weight", H5_F32, UINT64_MAX, 2, out, &e), e, ERR_VALUE,
+               "has 2 rows");
     EXPECT_ERR(h5_get_text(f, "/", "colour", &a, &text, &e), e, ERR_MISSING, "'colour'");
     EXPECT_ERR(h5_get_text(f, "nowhere", "colour", &a, &text, &e), e, ERR_MISSING, "'nowhere'");
     EXPECT_ERR(h5_get_text(f, "state", "step", &a, &text, &e), e, ERR_FORMAT, "not a text");
@@ -217,11 +226,14 @@ TEST(h5_series_grow_by_uneven_blocks)
     arena_free(&a);
 }
 
-// The walk that h5_verify does crosses rows, planes and dimensions in boxes; its sum is that of the bytes in row-major order.
+// The walk that h5_verify does crosses rows, planes and dimensions in boxes; its sum is that of the
+// bytes in row-major order.
 TEST(h5_verify_walks_large_datasets_in_order)
 {
-    static const h5_shape shapes[] = {
-        {H5_F32, 1, {700001}}, {H5_F32, 2, {3, 300007}}, {H5_F32, 3, {7, 501, 211}}, {H5_F32, 4, {2, 3, 1, 100003}}};
+    static const h5_shape shapes[] = {{H5_F32, 1, {700001}},
+                                      {H5_F32, 2, {3, 300007}},
+                                      {H5_F32, 3, {7, 501, 211}},
+                                      {H5_F32, 4, {2, 3, 1, 100003}}};
     const char *path = test_path("large.h5");
     err e = {0};
     size_t sets;
@@ -289,6 +301,7 @@ TEST(h5_abandon_leaves_nothing)
     h5_close(NULL);
     char *pattern = arena_printf(&a, "%s/*", test_dir());
     EXPECT_ERR(file_glob(&a, pattern, &n, &e) != NULL, e, ERR_MISSING, "matches no file");
-    EXPECT_ERR(h5_create("/nowhere/at/all/a.h5", &e) != NULL, e, ERR_MISSING, "No such file or directory");
+    EXPECT_ERR(h5_create("/nowhere/at/all/a.h5", &e) != NULL, e, ERR_MISSING,
+               "No such file or directory");
     arena_free(&a);
 }

@@ -13,9 +13,11 @@
 #include "tests/test.h"
 
 enum { ROWS = 40, WIDTH = 16 };
-static const char *const TEXTS[] = {"one.wav", "two.wav", "three.wav", "a longer name of a file.wav"};
+static const char *const TEXTS[] = {"one.wav", "two.wav", "three.wav",
+                                    "a longer name of a file.wav"};
 
-// All that a shard or a checkpoint has: data in one piece and in chunks, texts, attributes of every kind, groups.
+// All that a shard or a checkpoint has: data in one piece and in chunks, texts, attributes of every
+// kind, groups.
 static void write_sample(const char *path)
 {
     static float data[ROWS * WIDTH];
@@ -61,13 +63,17 @@ static bool read_all(const char *path, err *e)
     int64_t step = 0;
     double best = 0;
     char **texts = NULL, *model = NULL, **names;
-    bool ok = h5_verify(f, &sets, e) && h5_list(f, "/", &a, &names, &names_n, e) && h5_attributes(f, "state", &a, &names, &names_n, e) &&
-              h5_get_text(f, "/", "model", &a, &model, e) && h5_get_int(f, "state", "step", &step, e) &&
-              h5_get_num(f, "state", "best", &best, e) && h5_read(f, "mel", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, mel, e) &&
+    bool ok = h5_verify(f, &sets, e) && h5_list(f, "/", &a, &names, &names_n, e) &&
+              h5_attributes(f, "state", &a, &names, &names_n, e) &&
+              h5_get_text(f, "/", "model", &a, &model, e) &&
+              h5_get_int(f, "state", "step", &step, e) &&
+              h5_get_num(f, "state", "best", &best, e) &&
+              h5_read(f, "mel", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, mel, e) &&
               h5_read(f, "params/fc1.weight", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, weight, e) &&
               h5_read_texts(f, "path", &a, &texts, &n, e);
     if (ok) { // what was not refused is right
-        bool same = sets == 3 && n == 4 && strcmp(model, "emotion_recognizer") == 0 && step == 1234567 && best == 0.25;
+        bool same = sets == 3 && n == 4 && strcmp(model, "emotion_recognizer") == 0 &&
+                    step == 1234567 && best == 0.25;
         for (uint32_t i = 0; same && i < ROWS * WIDTH; i++)
             same = mel[i] == test_fill(9, i, 1) && weight[i] == mel[i];
         for (uint64_t i = 0; same && i < n; i++)
@@ -100,8 +106,8 @@ TEST(h5_tells_apart_what_is_no_hdf5_file)
     for (size_t cut = 1; cut < n; cut += 1 + cut / 20) {
         write_bytes(path, bytes, cut);
         e.code = ERR_NONE;
-        test_expect(!read_all(path, &e) && (e.code == ERR_DAMAGED || e.code == ERR_FORMAT), __FILE__, __LINE__, "cut to %zu: %s", cut,
-                    e.text);
+        test_expect(!read_all(path, &e) && (e.code == ERR_DAMAGED || e.code == ERR_FORMAT),
+                    __FILE__, __LINE__, "cut to %zu: %s", cut, e.text);
     }
     arena_free(&a);
 }
@@ -120,13 +126,15 @@ TEST(h5_names_the_dataset_with_a_flipped_bit)
     size_t sets;
     h5 *f = h5_open(test_path("x.h5"), &e);
     EXPECT_ERR(h5_verify(f, &sets, &e), e, ERR_DAMAGED, "dataset 'params/fc1.weight' is damaged");
-    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, out, &e), e, ERR_DAMAGED, "'params/fc1.weight'");
+    EXPECT_ERR(h5_read(f, "params/fc1.weight", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, out, &e), e,
+               ERR_DAMAGED, "'params/fc1.weight'");
     EXPECT_OK(h5_read(f, "mel", (h5_shape){H5_F32, 2, {ROWS, WIDTH}}, out, &e), e);
     h5_close(f);
     arena_free(&a);
 }
 
-// In a child, since the library itself might crash: 0 refused or right, 1 wrong content, else how the child died.
+// In a child, since the library itself might crash: 0 refused or right, 1 wrong content, else how
+// the child died.
 static int try_bytes(const char *bytes, size_t n)
 {
     const char *path = test_path("mutant.h5");
@@ -135,7 +143,8 @@ static int try_bytes(const char *bytes, size_t n)
     pid_t child = fork();
     if (child == 0) {
         err e = {0};
-        signal(SIGSEGV, SIG_DFL), signal(SIGABRT, SIG_DFL), signal(SIGFPE, SIG_DFL), signal(SIGBUS, SIG_DFL);
+        signal(SIGSEGV, SIG_DFL), signal(SIGABRT, SIG_DFL), signal(SIGFPE, SIG_DFL),
+            signal(SIGBUS, SIG_DFL);
         alarm(20);
         _exit(!read_all(path, &e) && e.code == ERR_INTERNAL);
     }
@@ -153,17 +162,20 @@ static void mutate(const char *what, uint64_t seed, int trials, int flips, bool 
     for (int t = 0; t < trials; t++) {
         memcpy(changed, bytes, n);
         for (int k = 0; k < flips; k++) {
-            uint32_t at = rng_below(r, (uint64_t)t, (uint32_t)(2 * k), (uint32_t)n), word = rng_u32(r, (uint64_t)t, (uint32_t)(2 * k + 1));
-            changed[at] = (char)(whole_bytes ? word : (uint32_t)(unsigned char)changed[at] ^ 1u << word % 8);
+            uint32_t at = rng_below(r, (uint64_t)t, (uint32_t)(2 * k), (uint32_t)n),
+                     word = rng_u32(r, (uint64_t)t, (uint32_t)(2 * k + 1));
+            changed[at] =
+                (char)(whole_bytes ? word : (uint32_t)(unsigned char)changed[at] ^ 1u << word % 8);
         }
         int status = try_bytes(changed, n);
-        test_expect(status == 0, __FILE__, __LINE__, "%s, seed %d, trial %d: status %d", what, (int)seed, t, status);
+        test_expect(status == 0, __FILE__, __LINE__, "%s, seed %d, trial %d: status %d", what,
+                    (int)seed, t, status);
     }
     arena_free(&a);
 }
 
-// A file of 315 KiB into a file system of `kib`, in a child, which tells by its status what it saw: 0 written and right, 3 refused for want
-// of room and nothing left behind.
+// A file of 315 KiB into a file system of `kib`, in a child, which tells by its status what it saw:
+// 0 written and right, 3 refused for want of room and nothing left behind.
 static int write_into(const char *dir, int kib)
 {
     static float data[5000 * WIDTH];
@@ -210,8 +222,8 @@ TEST(h5_full_disk_leaves_nothing_behind)
         }
         int status = 0;
         waitpid(child, &status, 0);
-        test_expect(WIFEXITED(status) && WEXITSTATUS(status) == (kib > 325 ? 0 : 3), __FILE__, __LINE__, "%d KiB: wait status %x", kib,
-                    status);
+        test_expect(WIFEXITED(status) && WEXITSTATUS(status) == (kib > 325 ? 0 : 3), __FILE__,
+                    __LINE__, "%d KiB: wait status %x", kib, status);
         EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
     }
 }

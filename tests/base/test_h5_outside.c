@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// HDF5 files of a stranger: whole, with right checksums, and made to reach beyond themselves or to cost more than they are. Made by the
-// library itself, since ours writes none of it.
+// HDF5 files of a stranger: whole, with right checksums, and made to reach beyond themselves or to
+// cost more than they are. Made by the library itself, since ours writes none of it.
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,8 @@ static void put(hid_t f, const char *name, hid_t how, hsize_t rows)
     float data[ROWS];
     for (uint32_t i = 0; i < ROWS; i++)
         data[i] = test_fill(3, i, 1);
-    hid_t space = space_of(rows), d = H5Dcreate2(f, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    hid_t space = space_of(rows),
+          d = H5Dcreate2(f, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, how, H5P_DEFAULT);
     if (rows <= ROWS && d >= 0)
         H5Dwrite(d, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
     if (d >= 0)
@@ -164,7 +165,8 @@ static void huge_chunks(hid_t f)
     hsize_t chunk = 100 << 20, rows = ROWS, most = H5S_UNLIMITED;
     H5Pset_chunk(how, 1, &chunk);
     H5Pset_deflate(how, 9);
-    hid_t space = H5Screate_simple(1, &rows, &most), d = H5Dcreate2(f, "a", H5T_IEEE_F32LE, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, &rows, &most),
+          d = H5Dcreate2(f, "a", H5T_IEEE_F32LE, space, H5P_DEFAULT, how, H5P_DEFAULT);
     H5Dclose(d), H5Sclose(space), H5Pclose(how);
 }
 
@@ -226,8 +228,10 @@ TEST(h5_from_outside_reaches_no_further_than_itself)
         double began = hw_seconds();
         e = (err){0};
         bool ok = verify(path, &e);
-        test_expect(!ok && test_has(e.text, outside[i].says), __FILE__, __LINE__, "%s: %s", outside[i].name, ok ? "ok" : e.text);
-        test_expect(!strpbrk(e.text, "\n\033"), __FILE__, __LINE__, "%s: a control character", outside[i].name);
+        test_expect(!ok && test_has(e.text, outside[i].says), __FILE__, __LINE__, "%s: %s",
+                    outside[i].name, ok ? "ok" : e.text);
+        test_expect(!strpbrk(e.text, "\n\033"), __FILE__, __LINE__, "%s: a control character",
+                    outside[i].name);
         EXPECT_BELOW(hw_seconds() - began, 5);
     }
 }
@@ -250,7 +254,8 @@ TEST(h5_from_outside_reads_what_is_packed)
         EXPECT(row == test_fill(3, (uint32_t)i, 1));
     }
     EXPECT_OK(h5_read_rows(x, "a", H5_F32, 0, ROWS, whole, &e), e);
-    EXPECT_ERR(h5_read(x, "a", (h5_shape){H5_F32, 1, {ROWS}}, whole, &e), e, ERR_DAMAGED, "no readable checksum");
+    EXPECT_ERR(h5_read(x, "a", (h5_shape){H5_F32, 1, {ROWS}}, whole, &e), e, ERR_DAMAGED,
+               "no readable checksum");
     h5_close(x);
 }
 
@@ -280,7 +285,8 @@ static void put_checksum(hid_t f, const char *name)
     for (int i = 0; i < WORDS; i++)
         digest_add_str(sum, words[i]);
     digest_close(sum, hex);
-    hid_t d = H5Dopen2(f, name, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    hid_t d = H5Dopen2(f, name, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1),
+          space = H5Screate(H5S_SCALAR);
     H5Tset_size(type, sizeof hex);
     hid_t a = H5Acreate2(d, "sha256", type, space, H5P_DEFAULT, H5P_DEFAULT);
     H5Awrite(a, type, hex);
@@ -312,7 +318,8 @@ TEST(h5_from_outside_reads_packed_texts)
 // A piece that unpacks to less than it stands for.
 TEST(h5_from_outside_refuses_a_piece_that_is_short)
 {
-    static const unsigned char nothing[] = {0x78, 0x9c, 0x03, 0, 0, 0, 0, 1}; // deflated: no bytes at all
+    // deflated: no bytes at all
+    static const unsigned char nothing[] = {0x78, 0x9c, 0x03, 0, 0, 0, 0, 1};
     err e = {0};
     hsize_t zero = 0;
     hid_t f = create(test_path("short.h5"));
@@ -324,7 +331,8 @@ TEST(h5_from_outside_refuses_a_piece_that_is_short)
     EXPECT_INT(e.code, ERR_DAMAGED);
 }
 
-// What h5py writes by default: the format of before HDF5 1.8, no checksums of ours, types of all kinds.
+// What h5py writes by default: the format of before HDF5 1.8, no checksums of ours, types of all
+// kinds.
 TEST(h5_from_outside_says_what_h5py_wrote)
 {
     err e = {0};
@@ -332,9 +340,11 @@ TEST(h5_from_outside_says_what_h5py_wrote)
     const char *about;
     h5_found found;
     size_t n;
-    hid_t f = create_in(test_path("plain.h5"), H5F_LIBVER_EARLIEST), g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t f = create_in(test_path("plain.h5"), H5F_LIBVER_EARLIEST),
+          g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     put(g, "rows", H5P_DEFAULT, ROWS), put_words(f, "names", "");
-    hid_t space = space_of(3), d = H5Dcreate2(f, "short", H5T_STD_I16BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = space_of(3),
+          d = H5Dcreate2(f, "short", H5T_STD_I16BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Dclose(d), H5Sclose(space), H5Gclose(g), H5Fclose(f);
     h5 *x = h5_open(test_path("plain.h5"), &e);
     EXPECT_OK(x && h5_about(x, "g/rows", NULL, &a, &about, &e), e);
@@ -354,14 +364,16 @@ TEST(h5_from_outside_says_what_h5py_wrote)
     arena_free(&a);
 }
 
-// h5repack makes pieces of the shape of what it packs, and the library has none without elements: so ours has pieces of its own.
+// h5repack makes pieces of the shape of what it packs, and the library has none without elements:
+// so ours has pieces of its own.
 TEST(h5_empty_datasets_are_in_pieces)
 {
     err e = {0};
     hsize_t piece[2] = {0};
     h5 *f = h5_create(test_path("empty.h5"), &e);
     EXPECT_OK(h5_write(f, "a", (h5_shape){H5_F32, 2, {0, 5}}, NULL, &e) && h5_commit(f, &e), e);
-    hid_t x = H5Fopen(test_path("empty.h5"), H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(x, "a", H5P_DEFAULT), how = H5Dget_create_plist(d);
+    hid_t x = H5Fopen(test_path("empty.h5"), H5F_ACC_RDONLY, H5P_DEFAULT),
+          d = H5Dopen2(x, "a", H5P_DEFAULT), how = H5Dget_create_plist(d);
     EXPECT_INT(H5Pget_layout(how), H5D_CHUNKED);
     EXPECT_INT(H5Pget_chunk(how, 2, piece), 2);
     EXPECT(piece[0] > 0 && piece[1] > 0);
@@ -372,10 +384,12 @@ TEST(h5_from_outside_is_inspected_and_verified)
 {
     const char *out;
     hsize_t one = 1;
-    hid_t f = create_in(test_path("told.h5"), H5F_LIBVER_EARLIEST), g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t f = create_in(test_path("told.h5"), H5F_LIBVER_EARLIEST),
+          g = H5Gcreate2(f, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     put(g, "rows", H5P_DEFAULT, ROWS), put_words(f, "names", "d");
     int seven = 7;
-    hid_t space = H5Screate_simple(1, &one, NULL), a = H5Acreate2(g, "n\033", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, &one, NULL),
+          a = H5Acreate2(g, "n\033", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
     H5Awrite(a, H5T_NATIVE_INT, &seven);
     H5Aclose(a), H5Sclose(space), H5Gclose(g), H5Fclose(f);
     EXPECT_INT(test_shell(&out, "%s inspect --json %s", test_kmidi(), test_path("told.h5")), 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// JSON: strictness, places in messages, shortest numbers, and the public suite of JSON cases where it is there.
+// JSON: strictness, places in messages, shortest numbers, and the public suite of JSON cases where
+// it is there.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static json *parse(const char *text, err *e)
 TEST(json_reads_values)
 {
     err e = {0};
-    json *j = parse("{\"a\": [1, 2.5, \"x\", true, null, -3], \"b\": {\"c\": 7e0}, \"d\": 3.5}", &e);
+    json *j =
+        parse("{\"a\": [1, 2.5, \"x\", true, null, -3], \"b\": {\"c\": 7e0}, \"d\": 3.5}", &e);
     EXPECT_INT(json_type(j), JSON_OBJECT);
     const json *a = json_get(j, "a");
     EXPECT_INT(json_len(a), 6);
@@ -74,7 +76,8 @@ TEST(json_bounds_depth)
     EXPECT(j != NULL);
     json_free(j);
     memset(text, '[', 200000);
-    EXPECT_ERR(json_parse(text, 200000, &e) != NULL, e, ERR_FORMAT, "line 1 column 257: JSON is nested deeper than 256");
+    EXPECT_ERR(json_parse(text, 200000, &e) != NULL, e, ERR_FORMAT,
+               "line 1 column 257: JSON is nested deeper than 256");
     j = parse("[\"[[[[\\\"[[[\", \"\\\\\", {\"[\": 1}]", &e); // brackets in texts do not count
     EXPECT(j != NULL);
     json_free(j);
@@ -110,10 +113,12 @@ TEST(json_writes_what_it_reads)
     json_set(o, "null", NULL);
     strbuf b = {0};
     json_dump(o, 0, &b);
-    EXPECT_STR(b.s,
-               "{\"z\": 0.1, \"nan\": null, \"whole\": 3.0, \"pi\": 3.141592653589793, \"tiny\": 4.94065645841247e-324, "
-               "\"huge\": 1e+300, \"int\": -9223372036854775808, \"yes\": true, \"text\": \"q\\\"\\\\\\n\\t\\u0001\xc3\xa4\", "
-               "\"none\": null, \"broken\": \"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\", \"list\": [1.5, \"s\", null, {}], \"null\": null}");
+    EXPECT_STR(b.s, "{\"z\": 0.1, \"nan\": null, \"whole\": 3.0, \"pi\": 3.141592653589793, "
+                    "\"tiny\": 4.94065645841247e-324, "
+                    "\"huge\": 1e+300, \"int\": -9223372036854775808, \"yes\": true, \"text\": "
+                    "\"q\\\"\\\\\\n\\t\\u0001\xc3\xa4\", "
+                    "\"none\": null, \"broken\": \"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\", "
+                    "\"list\": [1.5, \"s\", null, {}], \"null\": null}");
     err e = {0};
     json *back = json_parse(b.s, b.len, &e);
     EXPECT(json_num(json_get(back, "tiny"), 0) == 5e-324);
@@ -135,10 +140,14 @@ TEST(json_indents_and_sorts)
     strbuf_free(&b);
 }
 
-// github.com/nst/JSONTestSuite: y_ must be taken, n_ must be refused, i_ may be either. Where this reader differs, on purpose:
+// github.com/nst/JSONTestSuite: y_ must be taken, n_ must be refused, i_ may be either. Where this
+// reader differs, on purpose:
 static const char *const DIFFERENT[] = {
-    "y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json", // duplicate keys are an error here
-    "y_object_escaped_null_in_key.json",                                      // jansson's keys are C strings
+    // duplicate keys are an error here
+    "y_object_duplicated_key.json",
+    "y_object_duplicated_key_and_value.json",
+    // jansson's keys are C strings
+    "y_object_escaped_null_in_key.json",
 };
 
 TEST(json_public_suite)
@@ -161,7 +170,8 @@ TEST(json_public_suite)
             continue;
         e.text[0] = 0;
         json *j = json_parse(text, n, &e);
-        test_expect((j != NULL) == (name[0] == 'y' && !different), __FILE__, __LINE__, "%s: %s", name, j ? "was taken" : e.text);
+        test_expect((j != NULL) == (name[0] == 'y' && !different), __FILE__, __LINE__, "%s: %s",
+                    name, j ? "was taken" : e.text);
         json_free(j);
     }
     arena_free(&a);

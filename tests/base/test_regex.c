@@ -35,9 +35,11 @@ TEST(regex_named_groups)
     EXPECT_STR(group(&a, r, "label"), "-");
     regex_close(r);
     r = regex_open("(?<a>(x+x+)+)\\d", REGEX_BEGIN, &e);
-    EXPECT_ERR(regex_match(r, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", &found, &e), e, ERR_VALUE, "reasonable time");
+    EXPECT_ERR(regex_match(r, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", &found, &e), e,
+               ERR_VALUE, "reasonable time");
     regex_close(r);
-    EXPECT_ERR((r = regex_open("(?<a", REGEX_BEGIN, &e)) != NULL, e, ERR_VALUE, "no regular expression");
+    EXPECT_ERR((r = regex_open("(?<a", REGEX_BEGIN, &e)) != NULL, e, ERR_VALUE,
+               "no regular expression");
     regex_close(NULL);
     arena_free(&a);
 }

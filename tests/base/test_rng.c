@@ -13,8 +13,12 @@ TEST(rng_philox_matches_the_paper)
         uint32_t counter[4], key[2], out[4];
     } known[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < 3; i++) {
         uint32_t out[4];
@@ -59,7 +63,8 @@ TEST(rng_streams_do_not_meet)
             double product = 0;
             for (uint32_t i = 0; i < COUNT; i++) {
                 same += rng_u32(streams[a], 0, i) == rng_u32(streams[b], 0, i);
-                product += (rng_uniform(streams[a], 0, i) - 0.5) * (rng_uniform(streams[b], 0, i) - 0.5) * 12;
+                product += (rng_uniform(streams[a], 0, i) - 0.5) *
+                           (rng_uniform(streams[b], 0, i) - 0.5) * 12;
             }
             EXPECT_INT(same, 0);
             EXPECT_NEAR(product / COUNT, 0, 4.5 / sqrt(COUNT));
@@ -115,7 +120,8 @@ TEST(rng_permute_reaches_every_order)
     int counts[27] = {0}, orders = 0, fixed = 0;
     rng r = rng_stream(5, "orders", 0);
     for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
-        uint64_t a = rng_permute(r, epoch, 0, 3), b = rng_permute(r, epoch, 1, 3), c = rng_permute(r, epoch, 2, 3);
+        uint64_t a = rng_permute(r, epoch, 0, 3), b = rng_permute(r, epoch, 1, 3),
+                 c = rng_permute(r, epoch, 2, 3);
         counts[a * 9 + b * 3 + c]++;
         fixed += rng_permute(r, epoch, 123, 1000) == 123;
     }

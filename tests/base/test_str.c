@@ -23,7 +23,8 @@ TEST(strbuf_grows)
 
 TEST(str_nearest_suggests_what_was_meant)
 {
-    static const char *const keys[] = {"batch_size", "epochs", "seed", "lr", "grad_clip", "label_smoothing", "max_steps", "min_epochs"};
+    static const char *const keys[] = {"batch_size", "epochs",          "seed",      "lr",
+                                       "grad_clip",  "label_smoothing", "max_steps", "min_epochs"};
     static const struct {
         const char *typed, *meant;
     } cases[] = {{"bach_size", "batch_size"},
@@ -64,14 +65,25 @@ TEST(str_bytes_reads_sizes)
                 {"1TiB", 1ull << 40},
                 {"3G", 3ull << 30},
                 {"18446744073709551615", UINT64_MAX}};
-    static const char *const bad[] = {"",   "GiB",    "-1", "6 GiBs", "6XB", "1e9", "0x10", "18446744073709551616", "17179869184GiB",
-                                      " 5", "6 ki b", "nan"};
+    static const char *const bad[] = {"",
+                                      "GiB",
+                                      "-1",
+                                      "6 GiBs",
+                                      "6XB",
+                                      "1e9",
+                                      "0x10",
+                                      "18446744073709551616",
+                                      "17179869184GiB",
+                                      " 5",
+                                      "6 ki b",
+                                      "nan"};
     uint64_t n;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (EXPECT(str_bytes(good[i].text, &n)))
             EXPECT_INT(n, good[i].bytes);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        test_expect(!str_bytes(bad[i], &n), __FILE__, __LINE__, "\"%s\" was taken for a size", bad[i]);
+        test_expect(!str_bytes(bad[i], &n), __FILE__, __LINE__, "\"%s\" was taken for a size",
+                    bad[i]);
 }
 
 TEST(str_shows_sizes_and_times)
@@ -96,9 +108,16 @@ TEST(str_shows_sizes_and_times)
 
 TEST(str_utf8_knows_what_is_well_formed)
 {
-    static const char *const good[] = {"", "abc", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\xb5", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xc3",      "\xc0\xaf",         "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                      "\xff", "a\xe2\x82", "\xf5\x80\x80\x80", "\xc3("};
+    static const char *const good[] = {"",
+                                       "abc",
+                                       "\xc3\xa4",
+                                       "\xe2\x82\xac",
+                                       "\xf0\x9f\x8e\xb5",
+                                       "\xed\x9f\xbf",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {
+        "\x80", "\xc3",      "\xc0\xaf",         "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+        "\xff", "a\xe2\x82", "\xf5\x80\x80\x80", "\xc3("};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         EXPECT(str_utf8(good[i], strlen(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -151,8 +170,10 @@ TEST(str_quotes_for_the_shell)
 TEST(str_ends_any_whatever_the_case)
 {
     static const char *const endings[] = {".mid", ".kar", NULL};
-    EXPECT(str_ends_any("a.mid", endings) && str_ends_any("A.KAR", endings) && str_ends_any(".Mid", endings));
-    EXPECT(!str_ends_any("mid", endings) && !str_ends_any("a.midi", endings) && !str_ends_any("", endings));
+    EXPECT(str_ends_any("a.mid", endings) && str_ends_any("A.KAR", endings) &&
+           str_ends_any(".Mid", endings));
+    EXPECT(!str_ends_any("mid", endings) && !str_ends_any("a.midi", endings) &&
+           !str_ends_any("", endings));
 }
 
 TEST(str_utf8_escape_keeps_what_is_text)

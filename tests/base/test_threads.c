@@ -10,7 +10,8 @@
 #include "tests/test.h"
 
 typedef struct tally {
-    int part[16]; // not atomic on purpose: each index has its own, and a race detector would see any overlap
+    // not atomic on purpose: each index has its own, and a race detector would see any overlap
+    int part[16];
     int count;
 } tally;
 
@@ -47,7 +48,8 @@ TEST(threads_wake_after_sleep)
     tally t = {0};
     for (int k = 0; k < 30; k++) {
         threads_run(pool, k % 3 + 1, count_part, &t);
-        usleep(k % 5 == 0 ? 2000 : 60); // about as long as a worker spins: some are caught falling asleep
+        // about as long as a worker spins: some are caught falling asleep
+        usleep(k % 5 == 0 ? 2000 : 60);
     }
     EXPECT_INT(t.part[0], 30);
     EXPECT_INT(t.part[1], 20);
@@ -169,7 +171,8 @@ TEST(threads_watched_leave_a_span_for_each_run)
     int seen[3] = {0};
     for (int i = 0; i < 5; i++) {
         seen[spans[i].index]++;
-        EXPECT(spans[i].begin >= began && spans[i].end >= spans[i].begin && spans[i].end <= hw_seconds());
+        EXPECT(spans[i].begin >= began && spans[i].end >= spans[i].begin &&
+               spans[i].end <= hw_seconds());
     }
     EXPECT_INT(seen[0], 2);
     EXPECT_INT(seen[1], 2);

@@ -53,7 +53,8 @@ static bool obey(void *user, const void *item, size_t n, strbuf *out, err *e)
 static workers *open_pool(int count, double seconds)
 {
     err e = {0};
-    workers *w = workers_open(&(worker_options){.count = count, .seconds = seconds, .memory = 256 << 20, .fn = obey}, &e);
+    workers *w = workers_open(
+        &(worker_options){.count = count, .seconds = seconds, .memory = 256 << 20, .fn = obey}, &e);
     EXPECT_OK(w != NULL, e);
     return w;
 }
@@ -100,14 +101,19 @@ TEST(worker_results_come_in_order)
 
 TEST(worker_crashes_cost_their_item)
 {
-    static const char *const items[] = {"a", "abort", "b", "kill", "refuse", "leave", "c", "abort", "abort", "d"};
-    static const err_code codes[] = {0, ERR_CRASH, 0, ERR_CRASH, ERR_DAMAGED, ERR_CRASH, 0, ERR_CRASH, ERR_CRASH, 0};
+    static const char *const items[] = {"a",     "abort", "b",     "kill",  "refuse",
+                                        "leave", "c",     "abort", "abort", "d"};
+    static const err_code codes[] = {0,         ERR_CRASH, 0,         ERR_CRASH, ERR_DAMAGED,
+                                     ERR_CRASH, 0,         ERR_CRASH, ERR_CRASH, 0};
     for (int count = 1; count <= 3; count++) {
         workers *w = open_pool(count, 0);
         for (int i = 0; i < 10; i++)
             put(w, items[i]);
         for (int i = 0; i < 10; i++)
-            expect_next(w, codes[i], codes[i] == ERR_CRASH ? "leave it out" : codes[i] ? "does not like" : items[i]);
+            expect_next(w, codes[i],
+                        codes[i] == ERR_CRASH ? "leave it out"
+                        : codes[i]            ? "does not like"
+                                              : items[i]);
         workers_close(w);
     }
     EXPECT(no_children());
@@ -193,8 +199,10 @@ TEST(worker_holds_no_files_of_others)
     int fd = open("/dev/null", O_RDONLY);
     EXPECT_OK(worker_run(&(worker_options){.fn = count_files}, "files", "", 1, &out, &e), e);
     EXPECT_STR(out.s, "1");
-    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "abort", 6, &out, &e), e, ERR_CRASH, "'a.mid': the process");
-    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "refuse", 7, &out, &e), e, ERR_DAMAGED, "it does not like this");
+    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "abort", 6, &out, &e), e,
+               ERR_CRASH, "'a.mid': the process");
+    EXPECT_ERR(worker_run(&(worker_options){.fn = obey}, "a.mid", "refuse", 7, &out, &e), e,
+               ERR_DAMAGED, "it does not like this");
     strbuf_free(&out);
     close(fd);
 }
@@ -223,8 +231,8 @@ TEST(worker_results_do_not_pile_up)
     workers_close(w);
 }
 
-// A caller that is killed: its workers go too, elsewhere than on Linux the one that loops at its time limit. Each holds a FIFO open, whose
-// end tells that they are gone.
+// A caller that is killed: its workers go too, elsewhere than on Linux the one that loops at its
+// time limit. Each holds a FIFO open, whose end tells that they are gone.
 static bool hold(void *user, const void *item, size_t n, strbuf *out, err *e)
 {
     int fd = open(user, O_WRONLY);
@@ -246,7 +254,9 @@ static bool hold(void *user, const void *item, size_t n, strbuf *out, err *e)
 static _Noreturn void be_killed(const char *fifo)
 {
     err e = {0};
-    workers *w = workers_open(&(worker_options){.count = 2, .seconds = HELD_SECONDS, .fn = hold, .user = (void *)fifo}, &e);
+    workers *w = workers_open(
+        &(worker_options){.count = 2, .seconds = HELD_SECONDS, .fn = hold, .user = (void *)fifo},
+        &e);
     if (!w || !workers_put(w, "loop", 5, &e) || !workers_put(w, "wait", 5, &e))
         _exit(1);
     for (;;)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adapters.c (tests): from a base and a training run to an adapter's folder, back by merge, and through Hugging Face PEFT.
+// adapters.c (tests): from a base and a training run to an adapter's folder, back by merge, and
+// through Hugging Face PEFT.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,8 @@ static const char *make_all(const char *model, const lora_config *lora)
     EXPECT_HAS(out, "\"unmerged_difference\": ");
     EXPECT_HAS(out, "\"largest_output_change\": ");
     RUN(0,
-        "%s export '%s/base' --format safetensors -o '%s/base.safetensors' && %s export '%s/merged.h5' --format safetensors -o "
+        "%s export '%s/base' --format safetensors -o '%s/base.safetensors' && %s export "
+        "'%s/merged.h5' --format safetensors -o "
         "'%s/merged.safetensors'",
         k, dir, dir, k, dir, dir);
     return dir;
@@ -51,14 +53,19 @@ static const char *make_all(const char *model, const lora_config *lora)
 
 static const char *const melody[] = {"fc1", "fc2", "fc3", "lstm.weight_ih_l0"};
 static const char *const both[] = {"fc2", "weight_hh_l0", "weight_ih_l0"}, *const saved[] = {"fc3"};
-static const lora_config melody_lora = {.r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {melody, 4}},
-                         both_lora = {.r = 4,
-                                      .alpha = 4,
-                                      .rslora = true,
-                                      .together = true,
-                                      .targets.names = {both, 3},
-                                      .save = {saved, 1},
-                                      .ranks = {(const char *const[]){"fc2"}, (const double[]){2}, 1}};
+static const lora_config melody_lora = {.r = 8,
+                                        .alpha = 16,
+                                        .dropout = 0.1,
+                                        .together = true,
+                                        .targets.names = {melody, 4}},
+                         both_lora = {
+                             .r = 4,
+                             .alpha = 4,
+                             .rslora = true,
+                             .together = true,
+                             .targets.names = {both, 3},
+                             .save = {saved, 1},
+                             .ranks = {(const char *const[]){"fc2"}, (const double[]){2}, 1}};
 
 TEST(adapters_go_out_and_come_back)
 {
@@ -70,10 +77,12 @@ TEST(adapters_go_out_and_come_back)
     size_t n, m;
     const char *x = file_read(&a, test_path("run.safetensors"), 1 << 24, &n, &e),
                *y = file_read(&a, test_path("merged.safetensors"), 1 << 24, &m, &e);
-    EXPECT(x && y && n > 641664 * 4 && m > 641664 * 4 && !memcmp(x + n - 641664 * 4, y + m - 641664 * 4, 641664 * 4));
+    EXPECT(x && y && n > 641664 * 4 && m > 641664 * 4 &&
+           !memcmp(x + n - 641664 * 4, y + m - 641664 * 4, 641664 * 4));
     RUN(0, "%s inspect '%s/adapter' --json", k, dir);
     EXPECT_HAS(out, "\"parameters\": 19968, \"of\": 641664, \"r\": 8, \"alpha\": 16");
-    EXPECT_HAS(out, "\"lstm.weight_ih_l0\": {\"rank\": 8, \"scale\": 2.0, \"in\": 256, \"out\": 1024}");
+    EXPECT_HAS(out,
+               "\"lstm.weight_ih_l0\": {\"rank\": 8, \"scale\": 2.0, \"in\": 256, \"out\": 1024}");
     RUN(0, "%s verify '%s/adapter' '%s/run/checkpoints/last.h5'", k, dir, dir);
     RUN(0, "cd '%s/adapter' && ls", dir);
     EXPECT_STR(out, "adapter_config.json\nadapter_model.safetensors\n");
@@ -91,7 +100,8 @@ TEST(adapters_go_out_and_come_back)
 TEST(adapters_merge_with_weights)
 {
     const char *out, *dir = make_all("melody_transformer", &both_lora), *k = test_kmidi();
-    RUN(0, "%s merge '%s/base' '%s/adapter:0.5' '%s/adapter:0.5' -o '%s/halves.h5' --json", k, dir, dir, dir, dir);
+    RUN(0, "%s merge '%s/base' '%s/adapter:0.5' '%s/adapter:0.5' -o '%s/halves.h5' --json", k, dir,
+        dir, dir, dir);
     EXPECT_HAS(out, "\"fc3.bias\": ");
     // A sum that overflows is not called equal.
     RUN(1, "%s merge '%s/base' '%s/adapter:1e44' -o '%s/over.h5'", k, dir, dir, dir);
@@ -104,8 +114,10 @@ TEST(adapters_merge_with_weights)
     static const char *const names[] = {"halves.safetensors", "merged.safetensors"};
     for (int i = 0; i < 2; i++) {
         p[i] = params_open(&a);
-        EXPECT_OK(model_build(model_find("melody_transformer"), p[i], &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
-                      params_allocate(p[i], 0, &e) && safetensors_load_params(test_path(names[i]), p[i], NULL, &e),
+        EXPECT_OK(model_build(model_find("melody_transformer"), p[i],
+                              &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
+                      params_allocate(p[i], 0, &e) &&
+                      safetensors_load_params(test_path(names[i]), p[i], NULL, &e),
                   e);
     }
     EXPECT_BELOW(test_distance(p[0]->weights, p[1]->weights, (size_t)p[0]->weights_len), 1e-7);
@@ -116,18 +128,26 @@ TEST(adapters_merge_with_weights)
 static void through_peft(const char *model, const lora_config *lora)
 {
     const char *out, *dir = make_all(model, lora), *k = test_kmidi();
-    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/peft_check.py %s '%s'", model, dir);
+    int status =
+        test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/peft_check.py %s '%s'", model, dir);
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
-    RUN(0, "%s merge '%s/base' '%s/back' -o '%s/back.h5' --json && %s export '%s/back.h5' --format safetensors -o '%s/back.safetensors'", k,
-        dir, dir, dir, k, dir, dir);
-    long long bytes = 4 * model_find(model)->params < 2000000 ? 4 * model_find(model)->params : 2000000; // of weights, no header among them
-    RUN(0, "for f in back merged; do tail -c %lld '%s/'$f.safetensors > '%s/'$f.tail; done; cmp '%s/back.tail' '%s/merged.tail'", bytes,
-        dir, dir, dir, dir);
+    RUN(0,
+        "%s merge '%s/base' '%s/back' -o '%s/back.h5' --json && %s export '%s/back.h5' --format "
+        "safetensors -o '%s/back.safetensors'",
+        k, dir, dir, dir, k, dir, dir);
+    // of weights, no header among them
+    long long bytes =
+        4 * model_find(model)->params < 2000000 ? 4 * model_find(model)->params : 2000000;
+    RUN(0,
+        "for f in back merged; do tail -c %lld '%s/'$f.safetensors > '%s/'$f.tail; done; cmp "
+        "'%s/back.tail' '%s/merged.tail'",
+        bytes, dir, dir, dir, dir);
 }
 
 TEST(adapters_through_peft_and_back)
 {
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
         return;
     }
@@ -136,7 +156,8 @@ TEST(adapters_through_peft_and_back)
 
 TEST(adapters_of_several_matrices_through_peft_and_back)
 {
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
         return;
     }
@@ -145,8 +166,10 @@ TEST(adapters_of_several_matrices_through_peft_and_back)
 
 TEST(adapters_of_audio_through_peft_and_back)
 {
-    static const lora_config lora = {.r = 4, .alpha = 8, .dropout = 0.1, .together = true, .targets.names = {melody, 4}};
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+    static const lora_config lora = {
+        .r = 4, .alpha = 8, .dropout = 0.1, .together = true, .targets.names = {melody, 4}};
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
         return;
     }
@@ -156,8 +179,10 @@ TEST(adapters_of_audio_through_peft_and_back)
 TEST(adapters_of_the_transformer_through_peft_and_back)
 {
     static const char *const names[] = {"q_proj", "v_proj"};
-    static const lora_config lora = {.r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {names, 2}};
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+    static const lora_config lora = {
+        .r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {names, 2}};
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
         return;
     }
@@ -174,7 +199,8 @@ static void hear(const char *args, const char *file, double affect[2])
     EXPECT_INT(test_shell(&out, "%s predict %s %s --json -q", test_kmidi(), args, file), 0);
     json *j = json_parse(out, strlen(out), &e);
     test_expect(j != NULL, __FILE__, __LINE__, "%s", out);
-    affect[0] = json_num(json_get(j, "valence"), NAN), affect[1] = json_num(json_get(j, "arousal"), NAN);
+    affect[0] = json_num(json_get(j, "valence"), NAN),
+    affect[1] = json_num(json_get(j, "arousal"), NAN);
     json_free(j);
 }
 
@@ -183,24 +209,34 @@ static double apart(const double a[2], const double b[2])
     return fmax(fabs(a[0] - b[0]), fabs(a[1] - b[1]));
 }
 
-// As a person does it, from prepare to predict: a base of four emotions, an adapter from recordings of two of them, which are louder than
-// the base's as a whole. The run that made the adapter, base and adapter, and the merged model must hear the same.
+// As a person does it, from prepare to predict: a base of four emotions, an adapter from recordings
+// of two of them, which are louder than the base's as a whole. The run that made the adapter, base
+// and adapter, and the merged model must hear the same.
 TEST(adapters_of_audio_hear_what_their_run_hears)
 {
     const char *out, *k = test_kmidi(), *dir = test_dir();
     static const char few[] = "data.window=60 train.threads=1 --quiet";
     double base[2], own[2], adapted[2], merged[2], parts[2];
     RUN(0, "%s synth %s/all -n 24 -s 2 && %s synth %s/two -n 24 -s 2 --seed 5", k, dir, k, dir);
-    RUN(0, "cd %s/two && grep -E '\"(joy|anger)\"' manifest.jsonl >some && mv some manifest.jsonl", dir);
-    RUN(0, "for s in all two; do %s prepare configs/data/audio_manifest.yaml --out %s/shards-$s root=%s/$s || exit 1; done", k, dir, dir);
+    RUN(0, "cd %s/two && grep -E '\"(joy|anger)\"' manifest.jsonl >some && mv some manifest.jsonl",
+        dir);
     RUN(0,
-        "%s train configs/emotion_recognizer.yaml --run-dir %s/base data.train='%s/shards-all/train-*.h5' data.val=null train.epochs=2 %s",
+        "for s in all two; do %s prepare configs/data/audio_manifest.yaml --out %s/shards-$s "
+        "root=%s/$s || exit 1; done",
+        k, dir, dir);
+    RUN(0,
+        "%s train configs/emotion_recognizer.yaml --run-dir %s/base "
+        "data.train='%s/shards-all/train-*.h5' data.val=null train.epochs=2 %s",
         k, dir, dir, few);
-    RUN(0, "%s train configs/lora_audio.yaml --run-dir %s/run data.train='%s/shards-two/train-*.h5' lora.base=%s/base optim.lr=1e-2 %s", k,
-        dir, dir, dir, few);
-    RUN(0, "%s export %s/run --format adapter -o %s/a && %s merge %s/base %s/a -o %s/merged.h5", k, dir, dir, k, dir, dir, dir);
+    RUN(0,
+        "%s train configs/lora_audio.yaml --run-dir %s/run data.train='%s/shards-two/train-*.h5' "
+        "lora.base=%s/base optim.lr=1e-2 %s",
+        k, dir, dir, dir, few);
+    RUN(0, "%s export %s/run --format adapter -o %s/a && %s merge %s/base %s/a -o %s/merged.h5", k,
+        dir, dir, k, dir, dir, dir);
     arena a = {0};
-    const char *file = arena_printf(&a, "%s/two/wav/00001.wav", dir), *added = arena_printf(&a, "%s/base --adapter %s/a", dir, dir);
+    const char *file = arena_printf(&a, "%s/two/wav/00001.wav", dir),
+               *added = arena_printf(&a, "%s/base --adapter %s/a", dir, dir);
     hear(arena_printf(&a, "%s/base", dir), file, base);
     hear(arena_printf(&a, "%s/run", dir), file, own);
     hear(added, file, adapted);
@@ -211,6 +247,7 @@ TEST(adapters_of_audio_hear_what_their_run_hears)
     EXPECT_BELOW(apart(merged, own), 1e-5);
     EXPECT_BELOW(apart(parts, own), 1e-5);
     RUN(0, "%s predict %s %s", k, added, file); // whose labels those are
-    EXPECT_HAS(out, "a was trained on the labels [\"anger\", \"joy\"]; labels are said by the base, [\"anger\", \"calm\"");
+    EXPECT_HAS(out, "a was trained on the labels [\"anger\", \"joy\"]; labels are said by the "
+                    "base, [\"anger\", \"calm\"");
     arena_free(&a);
 }

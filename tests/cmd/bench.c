@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench.c: what `kmidi bench` measures beside training steps says so in JSON, and refuses what it cannot measure. How fast is no test.
+// bench.c: what `kmidi bench` measures beside training steps says so in JSON, and refuses what it
+// cannot measure. How fast is no test.
 #include <string.h>
 
 #include "tests/test.h"
@@ -16,22 +17,27 @@ static json *measured(const char *args)
 
 TEST(bench_generates_behind_a_context)
 {
-    json *j = measured("emotion_midi_transformer --sizes 'layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3' --generate "
+    json *j = measured("emotion_midi_transformer --sizes 'layers=2 dim=32 heads=2 ffn=48 cross=0 "
+                       "emotion_tokens=3' --generate "
                        "--context 40 --threads 2");
     double rate = json_num(json_get(j, "tokens_per_s"), 0);
     EXPECT(rate > 0);
     EXPECT_INT(json_int(json_get(j, "context"), 0), 40);
     EXPECT_INT(json_int(json_get(j, "threads"), 0), 2);
     EXPECT_NEAR(json_num(json_get(j, "ms_per_token"), 0) * rate, 1000, 1e-6);
-    // the table [388, 32] and a norm; a layer: attention, norms, feed-forward; the cross-attention's queries and outputs, and its norm
+    // the table [388, 32] and a norm; a layer: attention, norms, feed-forward; the
+    // cross-attention's queries and outputs, and its norm
     int64_t linear = 32 * 32 + 32, norm = 2 * 32, layer = 4 * linear + 2 * norm + 3 * 32 * 48;
-    EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0), 4 * (388 * 32 + norm + 2 * layer + 2 * linear + norm));
+    EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0),
+               4 * (388 * 32 + norm + 2 * layer + 2 * linear + norm));
     EXPECT_STR(json_str(json_get(j, "precision"), ""), "fp32");
     json_free(j);
-    j = measured("emotion_midi_transformer --sizes 'layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3' --generate --context 4 "
+    j = measured("emotion_midi_transformer --sizes 'layers=2 dim=32 heads=2 ffn=48 cross=0 "
+                 "emotion_tokens=3' --generate --context 4 "
                  "--precision bf16");
     EXPECT_STR(json_str(json_get(j, "precision"), ""), "bf16");
-    EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0), 2 * (388 * 32 + 10 * 32 * 32 + 2 * 3 * 32 * 48) + 4 * (10 * 32 + 6 * norm));
+    EXPECT_INT(json_int(json_get(j, "weight_bytes"), 0),
+               2 * (388 * 32 + 10 * 32 * 32 + 2 * 3 * 32 * 48) + 4 * (10 * 32 + 6 * norm));
     json_free(j);
     j = measured("melody_transformer --generate --context 0 --threads 1");
     EXPECT(json_num(json_get(j, "tokens_per_s"), 0) > 0);
@@ -42,7 +48,8 @@ TEST(bench_runs_attention_by_itself)
 {
     json *j = measured("attention --batch 2 --length 70 --seconds 0.05");
     double rate = json_num(json_get(j, "passes_per_s"), 0);
-    EXPECT_NEAR(json_num(json_get(j, "gflops"), 0), 7.0 * 2 * 6 * 70 * 70 * 64 * 1e-9 * rate, 1e-9 * rate);
+    EXPECT_NEAR(json_num(json_get(j, "gflops"), 0), 7.0 * 2 * 6 * 70 * 70 * 64 * 1e-9 * rate,
+                1e-9 * rate);
     json_free(j);
 }
 
@@ -51,15 +58,21 @@ TEST(bench_refuses_what_it_cannot_measure)
     const char *out;
     EXPECT_INT(test_shell(&out, "%s bench groove_predictor --generate", test_kmidi()), 2);
     EXPECT_HAS(out, "makes no music");
-    EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --profile", test_kmidi()), 2);
+    EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --profile", test_kmidi()),
+               2);
     EXPECT_HAS(out, "--profile is of training steps");
     EXPECT_INT(test_shell(&out, "%s bench groove_predictor --activations fp8", test_kmidi()), 2);
     EXPECT_HAS(out, "fp32 or bf16, not 'fp8'");
-    EXPECT_INT(test_shell(&out, "%s bench emotion_midi_transformer --generate --context=-1", test_kmidi()), 2);
+    EXPECT_INT(
+        test_shell(&out, "%s bench emotion_midi_transformer --generate --context=-1", test_kmidi()),
+        2);
     EXPECT_HAS(out, "--context");
-    EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --precision bf16x3", test_kmidi()), 2);
+    EXPECT_INT(
+        test_shell(&out, "%s bench melody_transformer --generate --precision bf16x3", test_kmidi()),
+        2);
     EXPECT_HAS(out, "fp32 or bf16");
-    EXPECT_INT(test_shell(&out, "%s bench attention --batch 99999999 --length 99999999", test_kmidi()), 2);
+    EXPECT_INT(
+        test_shell(&out, "%s bench attention --batch 99999999 --length 99999999", test_kmidi()), 2);
     EXPECT_HAS(out, "--length");
     EXPECT_INT(test_shell(&out, "%s bench nothing --generate", test_kmidi()), 2);
     EXPECT_HAS(out, "no model 'nothing'");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// configs.c (tests): what is shipped is listed, shown and copied from any folder; names that are wrong lead to the right ones.
+// configs.c (tests): what is shipped is listed, shown and copied from any folder; names that are
+// wrong lead to the right ones.
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,15 +69,19 @@ TEST(configs_are_listed_and_copied_in_any_folder)
     EXPECT_INT(test_shell(&out, "cd %s && %s configs", dir, k), 0);
     EXPECT_HAS(out, "  data/emodb                        Berlin Database of Emotional Speech");
     EXPECT_HAS(out, "  lora_long                         The long recipe");
-    EXPECT_INT(test_shell(&out, "cd %s && %s configs --json | grep -c '\"kind\": \"training\"'", dir, k), 0);
+    EXPECT_INT(
+        test_shell(&out, "cd %s && %s configs --json | grep -c '\"kind\": \"training\"'", dir, k),
+        0);
     EXPECT_INT(atoi(out), 16);
     EXPECT_INT(test_shell(&out,
-                          "cd %s && %s configs copy lora_long && %s configs cp emodb my.yaml && cmp my.yaml %s/configs/data/emodb.yaml",
+                          "cd %s && %s configs copy lora_long && %s configs cp emodb my.yaml && "
+                          "cmp my.yaml %s/configs/data/emodb.yaml",
                           dir, k, k, path_dir(&a, k)),
                0);
     EXPECT_STR(out, "lora_long.yaml\nmy.yaml\n");
     EXPECT_INT(test_shell(&out, "cd %s && %s configs copy lora_long", dir, k), 2);
-    EXPECT_HAS(out, "'lora_long.yaml' is there already; name another file, or replace it by --overwrite");
+    EXPECT_HAS(
+        out, "'lora_long.yaml' is there already; name another file, or replace it by --overwrite");
     EXPECT_INT(test_shell(&out, "cd %s && %s configs copy lora_long --overwrite", dir, k), 0);
     EXPECT_INT(test_shell(&out, "%s configs copy emdob x.yaml", k), 2);
     EXPECT_HAS(out, "there is no shipped configuration 'emdob'; did you mean 'data/emodb'?");
@@ -88,16 +93,19 @@ TEST(configs_are_listed_and_copied_in_any_folder)
     arena_free(&a);
 }
 
-// A copy that extends a shipped file is read where that file is not; and a shipped one is named without any file.
+// A copy that extends a shipped file is read where that file is not; and a shipped one is named
+// without any file.
 TEST(configs_extend_what_is_shipped)
 {
     arena a = {0};
-    static const char *const copied[] = {"lora_long", "emotion_midi_transformer_quick", "emopia_recognizer"};
+    static const char *const copied[] = {"lora_long", "emotion_midi_transformer_quick",
+                                         "emopia_recognizer"};
     const char *out, *k = program(&a), *dir = test_dir();
     err e = {0};
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
         const char *path = test_path(arena_printf(&a, "my_%s.yaml", copied[i]));
-        EXPECT_INT(test_shell(&out, "cd %s && %s configs copy %s %s --quiet", dir, k, copied[i], path), 0);
+        EXPECT_INT(
+            test_shell(&out, "cd %s && %s configs copy %s %s --quiet", dir, k, copied[i], path), 0);
         config *c = config_open(&train_table, &a), *own = config_open(&train_table, &a);
         strbuf text = {0}, was = {0};
         EXPECT_OK(config_load(c, path, &e), e);
@@ -111,9 +119,11 @@ TEST(configs_extend_what_is_shipped)
     EXPECT_OK(config_load(c, test_path("own.yaml"), &e), e);
     EXPECT_STR(config_text(c, "memory.profile"), "24gb");
     EXPECT_OK(file_write(test_path("lost.yaml"), "extends: profiles/25gb.yaml\n", 28, &e), e);
-    EXPECT_ERR(config_load(c, test_path("lost.yaml"), &e), e, ERR_CONFIG, "did you mean 'profiles/");
+    EXPECT_ERR(config_load(c, test_path("lost.yaml"), &e), e, ERR_CONFIG,
+               "did you mean 'profiles/");
     EXPECT_OK(config_load(config_open(&train_table, &a), "lora_long", &e), e);
-    EXPECT_INT(test_shell(&out, "cd %s && %s prepare synth --out shards synth.items=12", dir, k), 0);
+    EXPECT_INT(test_shell(&out, "cd %s && %s prepare synth --out shards synth.items=12", dir, k),
+               0);
     arena_free(&a);
 }
 
@@ -122,12 +132,14 @@ TEST(configs_that_are_not_there_have_suggestions)
     arena a = {0};
     const char *out, *k = program(&a), *dir = test_dir();
     EXPECT_INT(test_shell(&out, "%s train configs/emotion_recogniser.yaml", k), 1);
-    EXPECT_HAS(out, "there is no configuration 'configs/emotion_recogniser.yaml'; did you mean 'configs/emotion_recognizer.yaml'?");
+    EXPECT_HAS(out, "there is no configuration 'configs/emotion_recogniser.yaml'; did you mean "
+                    "'configs/emotion_recognizer.yaml'?");
     EXPECT_INT(test_shell(&out, "cd %s && %s plan emotion_recogniser", dir, k), 1);
     EXPECT_HAS(out, "did you mean 'emotion_recognizer', which is shipped (kmidi configs)?");
     EXPECT_INT(test_shell(&out, "cd %s && %s prepare configs/data/emodb.yaml --out x", dir, k), 1);
     EXPECT_HAS(out, "did you mean 'data/emodb', which is shipped");
-    EXPECT_INT(test_shell(&out, "cd %s && echo 'model: x' > mine.yaml && %s train mien.yaml", dir, k), 1);
+    EXPECT_INT(
+        test_shell(&out, "cd %s && echo 'model: x' > mine.yaml && %s train mien.yaml", dir, k), 1);
     EXPECT_HAS(out, "did you mean 'mine.yaml'?");
     EXPECT_INT(test_shell(&out, "cd %s && %s train nothing_like_it.yaml", dir, k), 1);
     EXPECT_HAS(out, "there is no configuration 'nothing_like_it.yaml'; name a YAML file");
@@ -136,7 +148,8 @@ TEST(configs_that_are_not_there_have_suggestions)
     arena_free(&a);
 }
 
-// What other trainers call it leads to what it is here: every row of the table, and the usual slips.
+// What other trainers call it leads to what it is here: every row of the table, and the usual
+// slips.
 TEST(configs_names_from_elsewhere_lead_home)
 {
     for (const config_other *o = train_others; o->name; o++) {
@@ -171,7 +184,8 @@ TEST(configs_names_from_elsewhere_lead_home)
     EXPECT_HAS(out, "did you mean 'optim.name' or 'schedule.name'?");
     EXPECT_INT(test_shell(&out, "%s train emotion_recognizer --epochs 5", test_kmidi()), 2);
     EXPECT_HAS(out, "write train.epochs=5");
-    EXPECT_INT(test_shell(&out, "%s train emotion_recognizer --lr 1e-4 --output_dir x", test_kmidi()), 2);
+    EXPECT_INT(
+        test_shell(&out, "%s train emotion_recognizer --lr 1e-4 --output_dir x", test_kmidi()), 2);
     EXPECT_HAS(out, "write optim.lr=1e-4");
     EXPECT_INT(test_shell(&out, "%s prepare synth --out x --sr 16000", test_kmidi()), 2);
     EXPECT_HAS(out, "write mel.");
@@ -182,7 +196,9 @@ TEST(help_explains_keys)
     const char *out, *k = test_kmidi();
     EXPECT_INT(test_shell(&out, "%s help optim.lr", k), 0);
     EXPECT_HAS(out, "optim.lr: learning rate at the top of the schedule\n");
-    EXPECT_HAS(out, "  value     a number from 0 to 10\n  default   1e-3\n  also      optim.learning_rate\n");
+    EXPECT_HAS(
+        out,
+        "  value     a number from 0 to 10\n  default   1e-3\n  also      optim.learning_rate\n");
     EXPECT_HAS(out, "In a file\n  optim:\n    lr: 1e-3\n");
     EXPECT_HAS(out, "A key of kmidi plan, kmidi train.");
     EXPECT_INT(test_shell(&out, "%s help optim", k), 0);
@@ -197,6 +213,8 @@ TEST(help_explains_keys)
     EXPECT_INT(test_shell(&out, "%s help optim.lrr", k), 2);
     EXPECT_HAS(out, "there is no command and no key 'optim.lrr'; did you mean 'optim.lr'?");
     EXPECT_INT(test_shell(&out, "%s help optim.lr --json", k), 0);
-    EXPECT_STR(out, "{\"key\": \"optim.lr\", \"help\": \"learning rate at the top of the schedule\", \"value\": \"a number from 0 to 10\", "
-                    "\"default\": \"1e-3\", \"alias\": \"optim.learning_rate\", \"commands\": \"kmidi plan, kmidi train\"}\n");
+    EXPECT_STR(out, "{\"key\": \"optim.lr\", \"help\": \"learning rate at the top of the "
+                    "schedule\", \"value\": \"a number from 0 to 10\", "
+                    "\"default\": \"1e-3\", \"alias\": \"optim.learning_rate\", \"commands\": "
+                    "\"kmidi plan, kmidi train\"}\n");
 }

@@ -12,7 +12,11 @@
 #include "train/checkpoint.h"
 
 static const recogniser_setup plain = {
-    "plain", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "40", "last", "1"};
+    "plain",
+    {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
+    "40",
+    "last",
+    "1"};
 
 static const char *make_wav(const char *name, int64_t frames, int rate)
 {
@@ -31,10 +35,14 @@ TEST(exchange_weights_go_out_and_come_back)
     arena a = {0};
     err e = {0};
     const char *out, *first = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format safetensors --probe -o '%s/a.safetensors'", test_kmidi(), first, test_dir()), 0);
-    EXPECT_INT(test_shell(&out, "%s import '%s/a.safetensors' --model emotion_recognizer -o '%s/b.h5' --json", test_kmidi(), test_dir(),
-                          test_dir()),
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format safetensors --probe -o '%s/a.safetensors'",
+                          test_kmidi(), first, test_dir()),
                0);
+    EXPECT_INT(
+        test_shell(&out,
+                   "%s import '%s/a.safetensors' --model emotion_recognizer -o '%s/b.h5' --json",
+                   test_kmidi(), test_dir(), test_dir()),
+        0);
     EXPECT_HAS(out, "\"params\": 403264");
     checkpoint *x = checkpoint_open(first, &a, &e), *y = checkpoint_open(test_path("b.h5"), &a, &e);
     if (!test_expect(x && y, __FILE__, __LINE__, "%s", e.text))
@@ -44,8 +52,12 @@ TEST(exchange_weights_go_out_and_come_back)
     EXPECT_STR(meta_get(&y->meta, "labels"), meta_get(&x->meta, "labels"));
     params *p = params_open(&a), *q = params_open(&a);
     model_dims dims = {.batch = 1, .time = 1, .classes = 3};
-    EXPECT_OK(model_build(x->model, p, &dims, &a, &e) && params_allocate(p, 0, &e) && checkpoint_weights(x, p, &e), e);
-    EXPECT_OK(model_build(y->model, q, &dims, &a, &e) && params_allocate(q, 0, &e) && checkpoint_weights(y, q, &e), e);
+    EXPECT_OK(model_build(x->model, p, &dims, &a, &e) && params_allocate(p, 0, &e) &&
+                  checkpoint_weights(x, p, &e),
+              e);
+    EXPECT_OK(model_build(y->model, q, &dims, &a, &e) && params_allocate(q, 0, &e) &&
+                  checkpoint_weights(y, q, &e),
+              e);
     EXPECT(!memcmp(p->weights, q->weights, sizeof(float) * (size_t)p->weights_len));
     params_release(p);
     params_release(q);
@@ -58,13 +70,17 @@ TEST(exchange_export_writes_onnx_with_labels)
 {
     arena a = {0};
     err e = {0};
-    const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)), *onnx = test_path("a.onnx");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s'", test_kmidi(), path, onnx), 0);
+    const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)),
+                     *onnx = test_path("a.onnx");
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s'", test_kmidi(), path, onnx),
+               0);
     const onnx_model *m = onnx_read(onnx, &a, &e);
     EXPECT(m && m->n_outputs == 2 && !strcmp(m->outputs[1].name, "probabilities"));
     EXPECT_STR(meta_get(&m->meta, "labels"), "[\"anger\", \"joy\", \"calm\"]");
     EXPECT_STR(m->inputs[0].name, "mel");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s' --front-end --no-probe", test_kmidi(), path, onnx), 0);
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s' --front-end --no-probe",
+                          test_kmidi(), path, onnx),
+               0);
     m = onnx_read(onnx, &a, &e);
     EXPECT(m && m->n_outputs == 1);
     EXPECT_STR(m->inputs[0].name, "waveform");
@@ -77,21 +93,32 @@ TEST(exchange_refusals)
 {
     arena a = {0};
     err e = {0};
-    const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)), *k = test_kmidi(), *d = test_dir();
+    const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)),
+                     *k = test_kmidi(), *d = test_dir();
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onyx -o '%s/x'", k, path, d), 2);
     EXPECT_HAS(out, "--format takes onnx, safetensors or adapter, not 'onyx'");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d), 1);
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d),
+               1);
     EXPECT_HAS(out, "model emotion_recognizer keeps no past");
     EXPECT_INT(test_shell(&out, "%s export '%s/none.h5' --format onnx -o '%s/x'", k, d, d), 1);
     EXPECT_HAS(out, "none.h5");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s/no/such/folder/x.onnx'", k, path, d), 1);
+    EXPECT_INT(
+        test_shell(&out, "%s export '%s' --format onnx -o '%s/no/such/folder/x.onnx'", k, path, d),
+        1);
     EXPECT_HAS(out, "no/such/folder");
-    EXPECT_INT(test_shell(&out, "%s import '%s' --model emotion_recognizer -o '%s/x.h5'", k, path, d), 1);
+    EXPECT_INT(
+        test_shell(&out, "%s import '%s' --model emotion_recognizer -o '%s/x.h5'", k, path, d), 1);
     EXPECT_HAS(out, "no safetensors file");
-    EXPECT_INT(test_shell(&out, "%s import '%s' --model emotion_recogniser -o '%s/x.h5'", k, path, d), 2);
+    EXPECT_INT(
+        test_shell(&out, "%s import '%s' --model emotion_recogniser -o '%s/x.h5'", k, path, d), 2);
     EXPECT_HAS(out, "did you mean 'emotion_recognizer'?");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format safetensors -o '%s/a.safetensors'", k, path, d), 0);
-    EXPECT_INT(test_shell(&out, "%s import '%s/a.safetensors' --model groove_predictor -o '%s/x.h5'", k, d, d), 1);
+    EXPECT_INT(
+        test_shell(&out, "%s export '%s' --format safetensors -o '%s/a.safetensors'", k, path, d),
+        0);
+    EXPECT_INT(test_shell(&out,
+                          "%s import '%s/a.safetensors' --model groove_predictor -o '%s/x.h5'", k,
+                          d, d),
+               1);
     EXPECT_HAS(out, "holds a model called emotion_recognizer, not groove_predictor");
     EXPECT(!file_exists(test_path("x.h5")));
     // Bytes of any file may change: every byte of a header, and some behind it.
@@ -102,8 +129,11 @@ TEST(exchange_refusals)
         char was = bytes[at];
         bytes[at] = (char)(was ^ 0x55);
         EXPECT_OK(file_write(test_path("bad.safetensors"), bytes, n, &e), e);
-        int status = test_shell(&out, "%s import '%s/bad.safetensors' --model emotion_recognizer -o '%s/bad.h5'", k, d, d);
-        test_expect(status == 0 || status == 1, __FILE__, __LINE__, "byte %zu: status %d, %s", at, status, out);
+        int status = test_shell(
+            &out, "%s import '%s/bad.safetensors' --model emotion_recognizer -o '%s/bad.h5'", k, d,
+            d);
+        test_expect(status == 0 || status == 1, __FILE__, __LINE__, "byte %zu: status %d, %s", at,
+                    status, out);
         bytes[at] = was;
     }
     arena_free(&a);
@@ -113,7 +143,8 @@ TEST(exchange_predict_judges_good_files_and_names_bad_ones)
 {
     arena a = {0};
     err e = {0};
-    const char *out, *k = test_kmidi(), *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    const char *out, *k = test_kmidi(),
+                     *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
     const char *good = arena_strdup(&a, make_wav("good.wav", 30000, 16000)),
                *other = arena_strdup(&a, make_wav("other.wav", 300000, 44100));
     EXPECT_OK(file_write(test_path("empty.wav"), "", 0, &e), e);
@@ -122,12 +153,16 @@ TEST(exchange_predict_judges_good_files_and_names_bad_ones)
     json *j = json_parse(out, strlen(out), &e);
     EXPECT_STR(json_str(json_get(j, "file"), ""), good);
     const json *p = json_get(j, "probabilities");
-    EXPECT_NEAR(json_num(json_get(p, "anger"), 0) + json_num(json_get(p, "joy"), 0) + json_num(json_get(p, "calm"), 0), 1, 1e-6);
+    EXPECT_NEAR(json_num(json_get(p, "anger"), 0) + json_num(json_get(p, "joy"), 0) +
+                    json_num(json_get(p, "calm"), 0),
+                1, 1e-6);
     EXPECT(json_num(json_get(p, json_str(json_get(j, "label"), "")), 0) > 1.0 / 3);
-    EXPECT(json_type(json_get(j, "valence")) == JSON_NUMBER && json_type(json_get(j, "arousal")) == JSON_NUMBER);
+    EXPECT(json_type(json_get(j, "valence")) == JSON_NUMBER &&
+           json_type(json_get(j, "arousal")) == JSON_NUMBER);
     json_free(j);
-    EXPECT_INT(test_shell(&out, "%s predict '%s' '%s/empty.wav' '%s' '%s/text.wav' '%s/none.wav' '%s'", k, path, test_dir(), good,
-                          test_dir(), test_dir(), other),
+    EXPECT_INT(test_shell(&out,
+                          "%s predict '%s' '%s/empty.wav' '%s' '%s/text.wav' '%s/none.wav' '%s'", k,
+                          path, test_dir(), good, test_dir(), test_dir(), other),
                1);
     EXPECT_HAS(out, "good.wav: ");
     EXPECT_HAS(out, "other.wav: ");
@@ -145,9 +180,13 @@ TEST(exchange_exported_models_test_themselves)
 {
     arena a = {0};
     err e = {0};
-    const char *out, *k = test_kmidi(), *d = test_dir(), *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s/network.onnx'", k, path, d), 0);
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --front-end -o '%s/front.onnx'", k, path, d), 0);
+    const char *out, *k = test_kmidi(), *d = test_dir(),
+                     *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s/network.onnx'", k, path, d),
+               0);
+    EXPECT_INT(
+        test_shell(&out, "%s export '%s' --format onnx --front-end -o '%s/front.onnx'", k, path, d),
+        0);
     const onnx_model *m = onnx_read(test_path("front.onnx"), &a, &e);
     EXPECT(m && meta_get(&m->meta, "selftest"));
     EXPECT_HAS(meta_get(&m->meta, "selftest"), "\"shape\": [1, 9600]");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: music out of models that were never trained: what is asked is there, the same seed gives the same bytes, and what cannot be
-// is said in a sentence.
+// generate.c: music out of models that were never trained: what is asked is there, the same seed
+// gives the same bytes, and what cannot be is said in a sentence.
 #include <math.h>
 #include <string.h>
 
@@ -19,9 +19,12 @@ static void put_sized(const char *name, const char *model, const char *sizes)
     err e = {0};
     params *p = params_open(&a);
     const model_def *m = model_configure(model_find(model), sizes, &a, &e);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
+                  params_allocate(p, 0, &e),
+              e);
     params_init(p, 1);
-    EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e), e);
+    EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e),
+              e);
     params_release(p);
     arena_free(&a);
 }
@@ -141,7 +144,8 @@ TEST(generate_with_chords_groove_and_dynamics)
     EXPECT(!test_has(out, "N.C."));
     const midi_song *plain = song_of(&a, "plain.mid"), *chords = song_of(&a, "chords.mid");
     EXPECT_INT(chords->n_instruments, 2);
-    EXPECT_INT(chords->n_notes >= plain->n_notes + 8 * 2 * 4, 1); // struck twice a bar, a root and at least three tones
+    // struck twice a bar, a root and at least three tones
+    EXPECT_INT(chords->n_notes >= plain->n_notes + 8 * 2 * 4, 1);
     EXPECT_INT(generate(&out, "-e calm --groove $D/groove.h5 -o $D/groove.mid"), 0);
     const midi_song *groove = song_of(&a, "groove.mid");
     size_t off = 0;
@@ -160,7 +164,8 @@ TEST(generate_with_chords_groove_and_dynamics)
 
 static int perform(const char **out, const char *args)
 {
-    put_sized("player.h5", "emotion_midi_transformer", "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3");
+    put_sized("player.h5", "emotion_midi_transformer",
+              "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3");
     return test_shell(out, "D=%s; %s generate $D/player.h5 %s", test_dir(), test_kmidi(), args);
 }
 
@@ -196,15 +201,18 @@ TEST(generate_performs_the_same_for_a_seed)
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 6 -o $D/c.mid"), 0);
     EXPECT_INT(perform(&out, "-e grief --seconds 8 --seed 5 -o $D/d.mid"), 0);
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --penalty 3 -o $D/e.mid"), 0);
-    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && !same("a.mid", "d.mid") && !same("a.mid", "e.mid"));
+    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && !same("a.mid", "d.mid") &&
+           !same("a.mid", "e.mid"));
 }
 
 TEST(generate_performs_from_weights_of_bf16)
 {
     const char *out;
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 -o $D/a.mid"), 0);
-    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 1 -o $D/b.mid"), 0);
-    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 2 -o $D/c.mid"), 0);
+    EXPECT_INT(
+        perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 1 -o $D/b.mid"), 0);
+    EXPECT_INT(
+        perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 2 -o $D/c.mid"), 0);
     EXPECT(same("b.mid", "c.mid") && !same("a.mid", "b.mid"));
 }
 
@@ -246,10 +254,12 @@ TEST(generate_plays)
     const char *out;
     clip c;
     put_model("melody.h5", "melody_transformer");
-    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/a.wav --simple-tones --json"), 0);
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/a.wav --simple-tones --json"),
+               0);
     EXPECT_HAS(out, "\"played_by\": \"built-in\"");
     double peak = 0, sum = 0;
-    if (test_expect(clip_read(test_path("a.wav"), 0, 0, 0, &c, &e), __FILE__, __LINE__, "%s", e.text)) {
+    if (test_expect(clip_read(test_path("a.wav"), 0, 0, 0, &c, &e), __FILE__, __LINE__, "%s",
+                    e.text)) {
         for (int64_t i = 0; i < c.frames; i++)
             peak = fmax(peak, fabs((double)c.samples[i])), sum += fabs((double)c.samples[i]);
         EXPECT_NEAR(peak, 0.9, 0.001);
@@ -257,9 +267,11 @@ TEST(generate_plays)
         EXPECT_NEAR(c.seconds, song_of(&a, "a.mid")->seconds + 0.5, 0.01);
     }
     clip_free(&c);
-    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/none.sf2"), 1);
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/none.sf2"),
+               1);
     EXPECT_HAS(out, "there is no sound font");
-    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/a.mid"), 1);
+    EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/a.mid"),
+               1);
     EXPECT_HAS(out, "a.mid' is no sound font");
     EXPECT(!file_exists(test_path("b.wav")));
     // whoever plays where the system decides
@@ -276,12 +288,16 @@ TEST(generate_asks_fluidsynth)
     const char *out;
     put_model("melody.h5", "melody_transformer");
     EXPECT_INT(test_shell(&out,
-                          "D=%s; printf 'RIFF1234sfbk' > $D/gm.sf2; mkdir $D/bin; cat > $D/bin/fluidsynth <<'END' && chmod +x "
-                          "$D/bin/fluidsynth\n#!/bin/sh\nall=$*; while [ \"$1\" != -F ]; do shift; done\nprintf '%%44s%%s' RIFF \"$all\" > "
+                          "D=%s; printf 'RIFF1234sfbk' > $D/gm.sf2; mkdir $D/bin; cat > "
+                          "$D/bin/fluidsynth <<'END' && chmod +x "
+                          "$D/bin/fluidsynth\n#!/bin/sh\nall=$*; while [ \"$1\" != -F ]; do shift; "
+                          "done\nprintf '%%44s%%s' RIFF \"$all\" > "
                           "\"$2\"\nEND",
                           test_dir()),
                0);
-    EXPECT_INT(test_shell(&out, "D=%s; PATH=$D/bin:$PATH %s generate $D/melody.h5 -e joy -o $D/a.mid -w $D/a.wav --soundfont $D/gm.sf2",
+    EXPECT_INT(test_shell(&out,
+                          "D=%s; PATH=$D/bin:$PATH %s generate $D/melody.h5 -e joy -o $D/a.mid -w "
+                          "$D/a.wav --soundfont $D/gm.sf2",
                           test_dir(), test_kmidi()),
                0);
     EXPECT_HAS(out, "played by fluidsynth");
@@ -294,10 +310,13 @@ TEST(generate_asks_fluidsynth)
 TEST(generate_makes_many)
 {
     const char *out;
-    EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 7 --count 3 -o $D/m.mid --wav $D/m.wav --simple-tones --json"), 0);
+    EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 7 --count 3 -o $D/m.mid --wav $D/m.wav "
+                             "--simple-tones --json"),
+               0);
     EXPECT_HAS(out, "m-1.mid");
     EXPECT_HAS(out, "\"seed\": 9");
-    EXPECT(file_exists(test_path("m-3.wav")) && !file_exists(test_path("m.mid")) && !file_exists(test_path("m-4.mid")));
+    EXPECT(file_exists(test_path("m-3.wav")) && !file_exists(test_path("m.mid")) &&
+           !file_exists(test_path("m-4.mid")));
     int lines = 0;
     for (const char *p = out; (p = strstr(p, "{\"file\"")) != NULL; p++)
         lines++;
@@ -361,10 +380,13 @@ TEST(generate_says_what_is_wrong)
     put_model("melody.h5", "melody_transformer"), put_model("mood.h5", "groove_predictor");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int rc = generate(&out, bad[i].args);
-        test_expect(rc == bad[i].rc, __FILE__, __LINE__, "%s: exit %d, expected %d: %s", bad[i].args, rc, bad[i].rc, out);
+        test_expect(rc == bad[i].rc, __FILE__, __LINE__, "%s: exit %d, expected %d: %s",
+                    bad[i].args, rc, bad[i].rc, out);
         EXPECT_HAS(out, bad[i].says);
     }
-    EXPECT_INT(test_shell(&out, "%s generate %s -e joy -o %s", test_kmidi(), test_path("mood.h5"), test_path("x.mid")), 1);
+    EXPECT_INT(test_shell(&out, "%s generate %s -e joy -o %s", test_kmidi(), test_path("mood.h5"),
+                          test_path("x.mid")),
+               1);
     EXPECT_HAS(out, "makes no music");
     EXPECT(!file_exists(test_path("x.mid")));
 }

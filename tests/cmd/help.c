@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// help.c: what every command owes its user, checked over the table; and how the program answers at the door.
+// help.c: what every command owes its user, checked over the table; and how the program answers at
+// the door.
 #include <stdio.h>
 #include <string.h>
 
@@ -21,9 +22,10 @@ static void check_example(const command *k, const char *line)
             memmove(p, p + 1, strlen(p)), p--;
     for (char *word = strtok(from, " "); word && argc < 64; word = strtok(NULL, " "))
         argv[argc++] = word;
-    if (test_expect(argc >= 2 && !strcmp(argv[0], "kmidi") && !strcmp(argv[1], k->name), __FILE__, __LINE__,
-                    "example '%s' does not call kmidi %s", line, k->name))
-        test_expect(options_parse(&c, k, argc - 2, argv + 2, &e), __FILE__, __LINE__, "example '%s': %s", line, e.text);
+    if (test_expect(argc >= 2 && !strcmp(argv[0], "kmidi") && !strcmp(argv[1], k->name), __FILE__,
+                    __LINE__, "example '%s' does not call kmidi %s", line, k->name))
+        test_expect(options_parse(&c, k, argc - 2, argv + 2, &e), __FILE__, __LINE__,
+                    "example '%s': %s", line, e.text);
     arena_free(&a);
 }
 
@@ -31,18 +33,21 @@ static void check_command(const command *k)
 {
     strbuf text = {0};
     arena a = {0};
-    test_expect(k->name && k->summary && k->usage && k->example && k->run, __FILE__, __LINE__, "%s lacks a part", k->name);
-    test_expect(!str_ends(k->summary, ".") && strlen(k->summary) < 80, __FILE__, __LINE__, "%s: summary '%s'", k->name, k->summary);
+    test_expect(k->name && k->summary && k->usage && k->example && k->run, __FILE__, __LINE__,
+                "%s lacks a part", k->name);
+    test_expect(!str_ends(k->summary, ".") && strlen(k->summary) < 80, __FILE__, __LINE__,
+                "%s: summary '%s'", k->name, k->summary);
     for (const option *o = k->options; o && o->name; o++) {
-        test_expect(o->help && *o->help, __FILE__, __LINE__, "%s --%s has no help", k->name, o->name);
-        test_expect((o->type == OPT_FLAG) == !o->arg, __FILE__, __LINE__, "%s --%s: an argument's name belongs to what takes one", k->name,
+        test_expect(o->help && *o->help, __FILE__, __LINE__, "%s --%s has no help", k->name,
                     o->name);
+        test_expect((o->type == OPT_FLAG) == !o->arg, __FILE__, __LINE__,
+                    "%s --%s: an argument's name belongs to what takes one", k->name, o->name);
         for (const option *q = options_common; q->name; q++)
-            test_expect(strcmp(o->name, q->name) && (!o->letter || o->letter != q->letter), __FILE__, __LINE__,
-                        "%s --%s hides a common option", k->name, o->name);
+            test_expect(strcmp(o->name, q->name) && (!o->letter || o->letter != q->letter),
+                        __FILE__, __LINE__, "%s --%s hides a common option", k->name, o->name);
         for (const option *q = k->options; q < o; q++)
-            test_expect(strcmp(o->name, q->name) && (!o->letter || o->letter != q->letter), __FILE__, __LINE__, "%s --%s is there twice",
-                        k->name, o->name);
+            test_expect(strcmp(o->name, q->name) && (!o->letter || o->letter != q->letter),
+                        __FILE__, __LINE__, "%s --%s is there twice", k->name, o->name);
     }
     help_command(k, &text);
     EXPECT_HAS(text.s, k->summary);
@@ -98,7 +103,8 @@ TEST(help_every_command_has_help_and_refuses_nonsense)
         const char *out;
         EXPECT_INT(test_shell(&out, "%s %s --help", test_kmidi(), command_at(i)->name), 0);
         EXPECT_HAS(out, command_at(i)->summary);
-        EXPECT_INT(test_shell(&out, "%s %s --no-such-option", test_kmidi(), command_at(i)->name), 2);
+        EXPECT_INT(test_shell(&out, "%s %s --no-such-option", test_kmidi(), command_at(i)->name),
+                   2);
         EXPECT_HAS(out, "there is no option '--no-such-option'");
     }
 }
@@ -119,13 +125,15 @@ TEST(models_lists_exact_counts)
     static const struct {
         const char *name;
         long long params;
-    } models[] = {{"emotion_recognizer", 403264}, {"melody_transformer", 641664}, {"harmony_predictor", 74176},
-                  {"groove_predictor", 18656},    {"dynamics_engine", 13520},     {"emotion_midi_transformer", 24984192}};
+    } models[] = {{"emotion_recognizer", 403264}, {"melody_transformer", 641664},
+                  {"harmony_predictor", 74176},   {"groove_predictor", 18656},
+                  {"dynamics_engine", 13520},     {"emotion_midi_transformer", 24984192}};
     const char *out;
     EXPECT_INT(test_shell(&out, "%s models --json", test_kmidi()), 0);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         char part[128];
-        snprintf(part, sizeof part, "{\"name\": \"%s\", \"params\": %lld, \"inputs\": [", models[i].name, models[i].params);
+        snprintf(part, sizeof part, "{\"name\": \"%s\", \"params\": %lld, \"inputs\": [",
+                 models[i].name, models[i].params);
         EXPECT_HAS(out, part);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// listen.c: what predict computes from a waveform, what `export --front-end` writes, and that both are the same; and that broken metadata
-// is refused.
+// listen.c: what predict computes from a waveform, what `export --front-end` writes, and that both
+// are the same; and that broken metadata is refused.
 #include "cmd/listen.h"
 
 #include <math.h>
@@ -14,9 +14,18 @@
 #include "tests/test.h"
 
 static const recogniser_setup setups[] = {
-    {"librosa", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "40", "last", "1"},
+    {"librosa",
+     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
+     "40",
+     "last",
+     "1"},
     {"torchaudio",
-     {{"preset", "torchaudio"}, {"sample_rate", "16000"}, {"n_fft", "1024"}, {"n_mels", "128"}, {"log", "ln"}, {"log_floor", "1e-6"}},
+     {{"preset", "torchaudio"},
+      {"sample_rate", "16000"},
+      {"n_fft", "1024"},
+      {"n_mels", "128"},
+      {"log", "ln"},
+      {"log_floor", "1e-6"}},
      "30",
      "center",
      "1"},
@@ -33,24 +42,50 @@ static const recogniser_setup setups[] = {
      "first",
      "1"},
     {"views",
-     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}, {"log", "ln_clamp"}, {"log_floor", "1e-8"}},
+     {{"preset", "librosa"},
+      {"sample_rate", "16000"},
+      {"n_fft", "512"},
+      {"hop_length", "160"},
+      {"log", "ln_clamp"},
+      {"log_floor", "1e-8"}},
      "20",
      "last",
      "3"},
-    {"whole", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}}, "20", "last", "0"},
+    {"whole",
+     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
+     "20",
+     "last",
+     "0"},
 };
 
 // Every choice that training takes must leave as a front end, too.
 static const recogniser_setup odd_ones[] = {
-    {"none", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"log", "none"}}, "40", "last", "1"},
-    {"one",
-     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"win_length", "1"}, {"hop_length", "160"}},
+    {"none",
+     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"log", "none"}},
      "40",
      "last",
      "1"},
-    {"odd", {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "513"}, {"hop_length", "160"}}, "40", "center", "2"},
+    {"one",
+     {{"preset", "librosa"},
+      {"sample_rate", "16000"},
+      {"n_fft", "512"},
+      {"win_length", "1"},
+      {"hop_length", "160"}},
+     "40",
+     "last",
+     "1"},
+    {"odd",
+     {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "513"}, {"hop_length", "160"}},
+     "40",
+     "center",
+     "2"},
     {"rough",
-     {{"preset", "torchaudio"}, {"sample_rate", "11025"}, {"n_fft", "601"}, {"win_length", "255"}, {"log", "none"}, {"power", "1"}},
+     {{"preset", "torchaudio"},
+      {"sample_rate", "11025"},
+      {"n_fft", "601"},
+      {"win_length", "255"},
+      {"log", "none"},
+      {"power", "1"}},
      "40",
      "first",
      "1"},
@@ -76,7 +111,8 @@ static void check_setup(const recogniser_setup *u, arena *a)
     EXPECT_INT(d->classes, 3);
     EXPECT_STR(d->labels[1], "joy");
     onnx_options o = {.classes = 3, .probabilities = true, .front = &front, .meta = &d->file->meta};
-    EXPECT_OK(onnx_export(arena_printf(a, "%s/%s.onnx", test_dir(), u->what), d->model, d->p, &o, &e), e);
+    EXPECT_OK(
+        onnx_export(arena_printf(a, "%s/%s.onnx", test_dir(), u->what), d->model, d->p, &o, &e), e);
     listener *l = listener_open(d, NULL, a, &e);
     float *wave = NEW(a, float, 2 * MOST), embedding[128], probabilities[6];
     for (int k = 0; k <= LENGTHS; k++) {
@@ -87,13 +123,18 @@ static void check_setup(const recogniser_setup *u, arena *a)
             recogniser_sound(wave + r * n, n, 11 + (uint32_t)r);
             EXPECT_OK(listener_hear(l, wave + r * n, n, &h, &e), e);
             EXPECT_INT(h.windows, windows_of(&d->hear, h.frames));
-            EXPECT_NEAR((double)h.probabilities[0] + (double)h.probabilities[1] + (double)h.probabilities[2], 1, 1e-6);
+            EXPECT_NEAR((double)h.probabilities[0] + (double)h.probabilities[1] +
+                            (double)h.probabilities[2],
+                        1, 1e-6);
             memcpy(embedding + 64 * r, h.embedding, 64 * sizeof(float));
             memcpy(probabilities + 3 * r, h.probabilities, 3 * sizeof(float));
         }
-        safetensors_source list[] = {
-            {"waveform", 2, {rows, n}, wave}, {"embedding", 2, {rows, 64}, embedding}, {"probabilities", 2, {rows, 3}, probabilities}};
-        EXPECT_OK(safetensors_write(arena_printf(a, "%s/%s.%d.safetensors", test_dir(), u->what, k), list, 3, NULL, &e), e);
+        safetensors_source list[] = {{"waveform", 2, {rows, n}, wave},
+                                     {"embedding", 2, {rows, 64}, embedding},
+                                     {"probabilities", 2, {rows, 3}, probabilities}};
+        EXPECT_OK(safetensors_write(arena_printf(a, "%s/%s.%d.safetensors", test_dir(), u->what, k),
+                                    list, 3, NULL, &e),
+                  e);
     }
     listener_close(l);
     deploy_close(d);
@@ -116,7 +157,8 @@ TEST(listen_and_the_onnx_front_end_agree)
         return;
     }
     const char *out;
-    int status = test_shell(&out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
+    int status = test_shell(
+        &out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     if (getenv("PEERS_SHOW"))
         fprintf(stderr, "%s", out);
@@ -132,7 +174,9 @@ TEST(predict_remarks_on_files_that_are_hardly_meant)
     recogniser_sound(sound, 48000, 1);
     EXPECT_OK(clip_write_wav(test_path("silence.wav"), silence, 3200, 16000, &e), e);
     EXPECT_OK(clip_write_wav(test_path("sound.wav"), sound, 48000, 16000, &e), e);
-    EXPECT_INT(test_shell(&out, "%s predict %s %s %s 2>&1", test_kmidi(), from, test_path("silence.wav"), test_path("sound.wav")), 0);
+    EXPECT_INT(test_shell(&out, "%s predict %s %s %s 2>&1", test_kmidi(), from,
+                          test_path("silence.wav"), test_path("sound.wav")),
+               0);
     EXPECT_HAS(out, "1 of 2 files: silence: no sample reaches 0.001 of full scale");
     EXPECT_HAS(out, "1 of 2 files: shorter than the window of 0.40 s");
     arena_free(&a);

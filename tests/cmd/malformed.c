@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// malformed.c: damaged files through the command: the catalogue in ../shared/data/malformed, each case ending as it expects, and mutants of
-// sound files. A file costs itself and is named with a reason; the command never crashes.
+// malformed.c: damaged files through the command: the catalogue in ../shared/data/malformed, each
+// case ending as it expects, and mutants of sound files. A file costs itself and is named with a
+// reason; the command never crashes.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,13 +27,16 @@ static bool open_catalogue(catalogue *k)
 {
     size_t n = 0;
     *k = (catalogue){.memory = {.name = "cases"}};
-    char *text = file_exists(ROOT "/cases.jsonl") ? file_read(&k->memory, ROOT "/cases.jsonl", 1 << 24, &n, NULL) : NULL;
+    char *text = file_exists(ROOT "/cases.jsonl")
+                     ? file_read(&k->memory, ROOT "/cases.jsonl", 1 << 24, &n, NULL)
+                     : NULL;
     if (!text) {
         test_skip(ROOT " is not here");
         return false;
     }
     k->cases = NEW(&k->memory, json *, n / 2);
-    for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+    for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest))
         k->cases[k->n++] = json_parse(line, strlen(line), NULL);
     return true;
 }
@@ -50,8 +54,9 @@ static void expect_fact(const json *c, const json *found, const char *stated, co
 {
     int64_t want = json_int(json_get(c, stated), -1);
     if (want >= 0)
-        test_expect(json_int(json_get(found, name), -2) == want, __FILE__, __LINE__, "%s: %s is %lld, expected %lld", text_of(c, "path"),
-                    name, (long long)json_int(json_get(found, name), -2), (long long)want);
+        test_expect(json_int(json_get(found, name), -2) == want, __FILE__, __LINE__,
+                    "%s: %s is %lld, expected %lld", text_of(c, "path"), name,
+                    (long long)json_int(json_get(found, name), -2), (long long)want);
 }
 
 static void inspect_case(const json *c)
@@ -62,9 +67,11 @@ static void inspect_case(const json *c)
     if (rc == 0 && !strcmp(text_of(c, "kind"), "wav") && strstr(out, "\"kind\": \"midi\""))
         rc = 2; // a MIDI file by the name of a wav: shown as what it is, which is no audio
     if (strcmp(expect, "tolerate") != 0)
-        test_expect((rc > 0) == !strcmp(expect, "reject"), __FILE__, __LINE__, "%s: exit %d, expected %s: %s", path, rc, expect, out);
+        test_expect((rc > 0) == !strcmp(expect, "reject"), __FILE__, __LINE__,
+                    "%s: exit %d, expected %s: %s", path, rc, expect, out);
     if (rc == 1)
-        test_expect(strstr(out, "kmidi inspect: ") && strstr(out, path_base(path)), __FILE__, __LINE__, "%s: %s", path, out);
+        test_expect(strstr(out, "kmidi inspect: ") && strstr(out, path_base(path)), __FILE__,
+                    __LINE__, "%s: %s", path, out);
     if (rc == 0 && !strcmp(expect, "accept")) {
         json *found = json_parse(out, strlen(out), NULL);
         expect_fact(c, found, "notes", "notes");
@@ -82,7 +89,8 @@ TEST(malformed_files_are_inspected_as_catalogued)
     if (!open_catalogue(&k))
         return;
     for (int i = 0; i < k.n; i++)
-        if (!strcmp(text_of(k.cases[i], "kind"), "midi") || !strcmp(text_of(k.cases[i], "kind"), "wav"))
+        if (!strcmp(text_of(k.cases[i], "kind"), "midi") ||
+            !strcmp(text_of(k.cases[i], "kind"), "wav"))
             inspect_case(k.cases[i]), seen++;
     EXPECT_INT(seen, 137);
     close_catalogue(&k);
@@ -107,10 +115,12 @@ static const char *report_of(arena *a, const char *out, int64_t rejected)
 {
     size_t n = 0;
     int64_t lines = 0;
-    const char *text = file_read(a, arena_printf(a, "%s/rejected.jsonl", out), 1 << 26, &n, NULL), *end;
+    const char *text = file_read(a, arena_printf(a, "%s/rejected.jsonl", out), 1 << 26, &n, NULL),
+               *end;
     for (const char *p = text; p && (end = strchr(p, '\n')); p = end + 1, lines++) {
         json *j = json_parse(p, (size_t)(end - p), NULL);
-        test_expect(*text_of(j, "reason") && *text_of(j, "message"), __FILE__, __LINE__, "%.*s", (int)(end - p), p);
+        test_expect(*text_of(j, "reason") && *text_of(j, "message"), __FILE__, __LINE__, "%.*s",
+                    (int)(end - p), p);
         json_free(j);
     }
     EXPECT_INT(lines, rejected);
@@ -121,13 +131,16 @@ static const char *report_of(arena *a, const char *out, int64_t rejected)
 static const char *prepare_all(arena *a, const char *config, const char *root, int64_t total)
 {
     const char *out, *to = arena_printf(a, "%s/out", test_dir());
-    int rc = test_shell(
-        &out, "%s prepare configs/data/%s.yaml --out %s root=%s --jobs 2 --json --quiet max_reject_ratio=1 split.val=0 split.test=0",
-        test_kmidi(), config, to, root);
+    int rc = test_shell(&out,
+                        "%s prepare configs/data/%s.yaml --out %s root=%s --jobs 2 --json --quiet "
+                        "max_reject_ratio=1 split.val=0 split.test=0",
+                        test_kmidi(), config, to, root);
     json *j = last_line(out);
-    int64_t prepared = json_int(json_get(j, "prepared"), -1), rejected = json_int(json_get(j, "rejected"), -1);
-    test_expect(rc == 0 && prepared + rejected == total, __FILE__, __LINE__, "%s: exit %d, %lld and %lld of %lld: %s", config, rc,
-                (long long)prepared, (long long)rejected, (long long)total, out);
+    int64_t prepared = json_int(json_get(j, "prepared"), -1),
+            rejected = json_int(json_get(j, "rejected"), -1);
+    test_expect(rc == 0 && prepared + rejected == total, __FILE__, __LINE__,
+                "%s: exit %d, %lld and %lld of %lld: %s", config, rc, (long long)prepared,
+                (long long)rejected, (long long)total, out);
     json_free(j);
     return report_of(a, to, rejected);
 }
@@ -149,14 +162,17 @@ static void prepare_kind(catalogue *k, const char *kind, const char *config, con
     const char *report = prepare_all(&k->memory, config, root, total);
     for (int i = 0; i < k->n; i++) {
         const json *c = k->cases[i];
-        const char *name = arena_printf(&k->memory, "{\"path\": \"%s/%s\"", folder, path_base(text_of(c, "path")));
+        const char *name =
+            arena_printf(&k->memory, "{\"path\": \"%s/%s\"", folder, path_base(text_of(c, "path")));
         const char *line = strstr(report, name);
         if (strcmp(text_of(c, "kind"), kind) != 0)
             continue;
         if (!strcmp(text_of(c, "expect"), "reject"))
             test_expect(line != NULL, __FILE__, __LINE__, "%s was not rejected", name);
-        if (!strcmp(text_of(c, "expect"), "accept") && line) // sound, but there is nothing in it to learn from
-            test_expect(strcspn(line, "\n") > 0 && strstr(line, "\"reason\": \"empty\"") < strchr(line, '\n') &&
+        // sound, but there is nothing in it to learn from
+        if (!strcmp(text_of(c, "expect"), "accept") && line)
+            test_expect(strcspn(line, "\n") > 0 &&
+                            strstr(line, "\"reason\": \"empty\"") < strchr(line, '\n') &&
                             strstr(line, "\"reason\": \"empty\""),
                         __FILE__, __LINE__, "%.300s", line);
     }
@@ -188,24 +204,32 @@ static void as_index(const json *c, const char *config)
 {
     const char *out, *path = text_of(c, "path");
     int rc =
-        test_shell(&out, "%s prepare configs/data/%s.yaml --out %s/o root=" ROOT " index=%s 2>&1", test_kmidi(), config, test_dir(), path);
-    test_expect(rc == 1 && strstr(out, "kmidi prepare: "), __FILE__, __LINE__, "%s: exit %d: %s", path, rc, out);
+        test_shell(&out, "%s prepare configs/data/%s.yaml --out %s/o root=" ROOT " index=%s 2>&1",
+                   test_kmidi(), config, test_dir(), path);
+    test_expect(rc == 1 && strstr(out, "kmidi prepare: "), __FILE__, __LINE__, "%s: exit %d: %s",
+                path, rc, out);
 }
 
 static void as_dataset(const json *c, const char *config)
 {
     const char *out, *path = text_of(c, "path"), *expect = text_of(c, "expect");
-    bool reject = !strcmp(expect, "reject"), audio = !strcmp(config, "nsynth") || !strcmp(config, "audio_manifest");
-    int rc = test_shell(&out, "%s prepare configs/data/%s.yaml --out %s/%s root=" ROOT "/%s %s 2>&1", test_kmidi(), config, test_dir(),
-                        path_base(path), path, audio ? "" : "features=[tokens]");
+    bool reject = !strcmp(expect, "reject"),
+         audio = !strcmp(config, "nsynth") || !strcmp(config, "audio_manifest");
+    int rc = test_shell(
+        &out, "%s prepare configs/data/%s.yaml --out %s/%s root=" ROOT "/%s %s 2>&1", test_kmidi(),
+        config, test_dir(), path_base(path), path, audio ? "" : "features=[tokens]");
     test_expect(rc == 0 || rc == 1, __FILE__, __LINE__, "%s: exit %d: %s", path, rc, out);
     if (reject || !strcmp(expect, "accept"))
-        test_expect(rc == reject, __FILE__, __LINE__, "%s: exit %d, expected %s: %s", path, rc, expect, out);
+        test_expect(rc == reject, __FILE__, __LINE__, "%s: exit %d, expected %s: %s", path, rc,
+                    expect, out);
     if (strcmp(expect, "tolerate") == 0) {
-        rc = test_shell(&out, "%s prepare configs/data/%s.yaml --out %s/%s root=" ROOT "/%s %s max_reject_ratio=1 2>&1", test_kmidi(),
-                        config, test_dir(), path_base(path), path, audio ? "" : "features=[tokens]");
-        test_expect(rc == 0 || strstr(out, "none of the") || strstr(out, "no entries"), __FILE__, __LINE__, "%s: exit %d: %s", path, rc,
-                    out);
+        rc = test_shell(&out,
+                        "%s prepare configs/data/%s.yaml --out %s/%s root=" ROOT
+                        "/%s %s max_reject_ratio=1 2>&1",
+                        test_kmidi(), config, test_dir(), path_base(path), path,
+                        audio ? "" : "features=[tokens]");
+        test_expect(rc == 0 || strstr(out, "none of the") || strstr(out, "no entries"), __FILE__,
+                    __LINE__, "%s: exit %d: %s", path, rc, out);
     }
 }
 
@@ -214,9 +238,13 @@ TEST(malformed_indices_and_datasets_end_as_catalogued)
     static const struct {
         const char *kind, *config;
         bool index;
-    } kinds[] = {
-        {"json", "nsynth", true}, {"csv", "maestro", true},           {"nsynth", "nsynth", false},          {"maestro", "maestro", false},
-        {"lakh", "lakh", false},  {"emotion", "midi_emotion", false}, {"manifest", "audio_manifest", false}};
+    } kinds[] = {{"json", "nsynth", true},
+                 {"csv", "maestro", true},
+                 {"nsynth", "nsynth", false},
+                 {"maestro", "maestro", false},
+                 {"lakh", "lakh", false},
+                 {"emotion", "midi_emotion", false},
+                 {"manifest", "audio_manifest", false}};
     catalogue k;
     int seen = 0;
     if (!open_catalogue(&k))
@@ -244,7 +272,8 @@ static size_t mutate(uint32_t seed, char *bytes, size_t n)
 {
     uint32_t draw = 0;
     for (uint32_t i = 0, times = 1 + test_fill_u32(seed, draw++) % 8; i < times && n; i++) {
-        uint32_t at = test_fill_u32(seed, draw++) % (uint32_t)n, how = test_fill_u32(seed, draw++) % 8;
+        uint32_t at = test_fill_u32(seed, draw++) % (uint32_t)n,
+                 how = test_fill_u32(seed, draw++) % 8;
         if (how < 5)
             bytes[at] = (char)test_fill_u32(seed, draw++);
         else if (how < 7 && at < 200) // heads hold the lengths

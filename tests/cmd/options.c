@@ -23,8 +23,10 @@ static const config_key keys[] = {
     {"optim.name", CONFIG_TEXT, "sgd", .help = "rule"},
     {"schedule.name", CONFIG_TEXT, "flat", .help = "curve"},
 };
-static const config_other others[] = {{"num_train_epochs", "train.epochs"}, {"output_dir", "--out"}, {NULL, NULL}};
-static const config_table key_table = {.what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys, .others = others};
+static const config_other others[] = {
+    {"num_train_epochs", "train.epochs"}, {"output_dir", "--out"}, {NULL, NULL}};
+static const config_table key_table = {
+    .what = "testing", .keys = keys, .n = sizeof keys / sizeof *keys, .others = others};
 
 static const config_table *keys_of(arena *a)
 {
@@ -32,7 +34,12 @@ static const config_table *keys_of(arena *a)
     return &key_table;
 }
 
-static const command self = {.name = "test", .usage = "A [B] --out DIR", .options = table, .args_min = 1, .args_max = 2, .keys = keys_of};
+static const command self = {.name = "test",
+                             .usage = "A [B] --out DIR",
+                             .options = table,
+                             .args_min = 1,
+                             .args_max = 2,
+                             .keys = keys_of};
 
 // Parses a line split at blanks.
 static bool parse(cmd *c, arena *a, const char *line, err *e)
@@ -66,7 +73,12 @@ TEST(options_have_types_and_fallbacks)
     arena a = {0};
     err e = {0};
     cmd c;
-    EXPECT_OK(parse(&c, &a, "a -o d -j 12 --rate -0.5e1 --budget 6GiB --force x.lr=3e-4 data.train=[a=b,c] --json", &e), e);
+    EXPECT_OK(
+        parse(
+            &c, &a,
+            "a -o d -j 12 --rate -0.5e1 --budget 6GiB --force x.lr=3e-4 data.train=[a=b,c] --json",
+            &e),
+        e);
     EXPECT_INT(option_int(&c, "jobs", 0), 12);
     EXPECT_NEAR(option_num(&c, "rate", 0), -5, 0);
     EXPECT_INT(option_int(&c, "budget", 0), 6LL << 30);
@@ -108,7 +120,8 @@ TEST(options_say_what_is_wrong)
         {"a -o d --rate nan", "--rate takes a number, not 'nan'"},
         {"a -o d --budget many", "--budget takes a size such as 6GiB or 512MB, not 'many'"},
         {"a -o d --force=yes", "--force takes no value"},
-        {"a -o d --epochs 5", "there is no option '--epochs'; 'train.epochs' is a key of the configuration: write train.epochs=5"},
+        {"a -o d --epochs 5", "there is no option '--epochs'; 'train.epochs' is a key of the "
+                              "configuration: write train.epochs=5"},
         {"a -o d --epochs", "write train.epochs=VALUE"},
         {"a -o d --epochs model=x", "write train.epochs=VALUE"},
         {"a -o d --batch-size=8", "write train.batch_size=8"},
@@ -117,7 +130,8 @@ TEST(options_say_what_is_wrong)
         {"a -o d --num_train_epochs 5", "write train.epochs=5"},
         {"a -o d --output_dir x", "there is no option '--output_dir'; did you mean '--out'?"},
         {"a -o d --epohcs 5", "write train.epochs=5"},
-        {"a b epochs 5 -o d", "'epochs' is one argument too many; to set the key 'train.epochs' write train.epochs=5"},
+        {"a b epochs 5 -o d",
+         "'epochs' is one argument too many; to set the key 'train.epochs' write train.epochs=5"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena a = {0};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// outputs.c (tests): where a command writes to: devices, pipes, links, names and folders of every kind, limits, closed descriptors.
+// outputs.c (tests): where a command writes to: devices, pipes, links, names and folders of every
+// kind, limits, closed descriptors.
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static const char *make_model(const char *model)
     snprintf(path, sizeof path, "%s", test_path("m.h5"));
     small_open(&s, model, 2, 1);
     params *p = params_open(&s.a);
-    EXPECT_OK(model_build(s.o.model, p, &(model_dims){.batch = 1, .time = 1}, &s.a, &e) && params_allocate(p, 0, &e) &&
+    EXPECT_OK(model_build(s.o.model, p, &(model_dims){.batch = 1, .time = 1}, &s.a, &e) &&
+                  params_allocate(p, 0, &e) &&
                   checkpoint_save(path, &(checkpoint_content){.model = s.o.model, .params = p}, &e),
               e);
     params_release(p);
@@ -38,16 +40,24 @@ TEST(outputs_go_into_devices_and_pipes)
     const char *out, *k = test_kmidi(), *m = make_model("dynamics_engine"), *d = test_dir();
     struct stat st;
     RUN(0,
-        "mkdir %s/t && cp -a /dev/null %s/t/null && cp -a /dev/full %s/t/full && mkfifo %s/t/pipe && %s export %s --format safetensors -o "
+        "mkdir %s/t && cp -a /dev/null %s/t/null && cp -a /dev/full %s/t/full && mkfifo %s/t/pipe "
+        "&& %s export %s --format safetensors -o "
         "%s/x",
         d, d, d, d, k, m, d);
-    RUN(0, "%s export %s --format safetensors -o %s/t/null && %s export %s --format onnx -o %s/t/null", k, m, d, k, m, d);
+    RUN(0,
+        "%s export %s --format safetensors -o %s/t/null && %s export %s --format onnx -o %s/t/null",
+        k, m, d, k, m, d);
     EXPECT(stat(test_path("t/null"), &st) == 0 && S_ISCHR(st.st_mode));
-    RUN(0, "cat %s/t/pipe >%s/piped & %s export %s --format safetensors -o %s/t/pipe && wait && cmp %s/piped %s/x", d, d, k, m, d, d, d);
+    RUN(0,
+        "cat %s/t/pipe >%s/piped & %s export %s --format safetensors -o %s/t/pipe && wait && cmp "
+        "%s/piped %s/x",
+        d, d, k, m, d, d, d);
     EXPECT(stat(test_path("t/pipe"), &st) == 0 && S_ISFIFO(st.st_mode));
     RUN(0, "%s export %s --format safetensors -o /dev/stdout | cmp - %s/x", k, m, d);
-    RUN(0, "{ %s export %s --format safetensors -o /dev/stdout; echo more; } >%s/two && { cat %s/x; echo more; } | cmp - %s/two", k, m, d,
-        d, d);
+    RUN(0,
+        "{ %s export %s --format safetensors -o /dev/stdout; echo more; } >%s/two && { cat %s/x; "
+        "echo more; } | cmp - %s/two",
+        k, m, d, d, d);
     RUN(1, "%s export %s --format safetensors -o %s/t/full", k, m, d);
     EXPECT_HAS(out, "full' cannot be written: No space left on device");
     // HDF5 goes back and forth in its file
@@ -61,13 +71,23 @@ TEST(outputs_go_into_devices_and_pipes)
 TEST(outputs_follow_links_and_replace_their_targets)
 {
     const char *out, *k = test_kmidi(), *m = make_model("dynamics_engine"), *d = test_dir();
-    RUN(0, "cd %s && mkdir there && echo old >there/a && ln -s there/a link && ln -s there/b dangling && ln -s round round", d);
     RUN(0,
-        "cd %s && K=$OLDPWD && cd $K && %s export %s --format safetensors -o %s/link && %s export %s --format safetensors -o %s/dangling",
+        "cd %s && mkdir there && echo old >there/a && ln -s there/a link && ln -s there/b dangling "
+        "&& ln -s round round",
+        d);
+    RUN(0,
+        "cd %s && K=$OLDPWD && cd $K && %s export %s --format safetensors -o %s/link && %s export "
+        "%s --format safetensors -o %s/dangling",
         d, k, m, d, k, m, d);
-    RUN(0, "cd %s && test -L link && test -L dangling && cmp there/a there/b && test ! -L there/a && ls there", d);
+    RUN(0,
+        "cd %s && test -L link && test -L dangling && cmp there/a there/b && test ! -L there/a && "
+        "ls there",
+        d);
     EXPECT_STR(out, "a\nb\n");
-    RUN(0, "%s import %s/there/a --model dynamics_engine -o %s/link && test -L %s/link && %s verify %s/there/a", k, d, d, d, k, d);
+    RUN(0,
+        "%s import %s/there/a --model dynamics_engine -o %s/link && test -L %s/link && %s verify "
+        "%s/there/a",
+        k, d, d, d, k, d);
     RUN(1, "%s export %s --format safetensors -o %s/round", k, m, d);
     EXPECT_HAS(out, "symbolic links");
 }
@@ -103,8 +123,11 @@ TEST(outputs_that_cannot_be_are_refused_before_the_work)
     // The longest name that there can be leaves no room for a mark behind it.
     memset(name, 'n', 255);
     name[255] = 0;
-    RUN(0, "%s export %s --format safetensors -o %s/%s && test -s %s/%s && test $(ls %s | wc -l) = 2", k, m, d, name, d, name, d);
-    RUN(0, "%s import %s/%s --model dynamics_engine -o %s/m.h5 && test $(ls %s | wc -l) = 2", k, d, name, d, d);
+    RUN(0,
+        "%s export %s --format safetensors -o %s/%s && test -s %s/%s && test $(ls %s | wc -l) = 2",
+        k, m, d, name, d, name, d);
+    RUN(0, "%s import %s/%s --model dynamics_engine -o %s/m.h5 && test $(ls %s | wc -l) = 2", k, d,
+        name, d, d);
     RUN(1, "%s export %s --format safetensors -o %s/%sn", k, m, d, name);
     EXPECT_HAS(out, "File name too long");
     arena_free(&a);
@@ -113,7 +136,8 @@ TEST(outputs_that_cannot_be_are_refused_before_the_work)
 TEST(outputs_under_a_limit_of_file_sizes_end_in_a_sentence)
 {
     const char *out, *k = test_kmidi(), *m = make_model("groove_predictor"), *d = test_dir();
-    static const char *const lines[] = {"export %s --format onnx -o %s/x.onnx", "export %s --format safetensors -o %s/x.safetensors"};
+    static const char *const lines[] = {"export %s --format onnx -o %s/x.onnx",
+                                        "export %s --format safetensors -o %s/x.safetensors"};
     for (size_t i = 0; i < 2; i++) {
         char line[1500];
         snprintf(line, sizeof line, lines[i], m, d);
@@ -149,15 +173,16 @@ TEST(outputs_on_a_full_disk_leave_nothing_half)
     RUN(0, "umount %s/full", d);
 }
 
-// What was killed while it wrote left a temporary file; the next of that name removes it, and no other.
+// What was killed while it wrote left a temporary file; the next of that name removes it, and no
+// other.
 TEST(outputs_sweep_what_a_killed_process_left)
 {
     const char *out, *k = test_kmidi(), *m = make_model("dynamics_engine"), *d = test_dir();
     arena a = {0};
     char *dead = file_temp(&a, test_path("x"));
     strcpy(strrchr(dead, '-'), "-99999999");
-    RUN(0, "touch %s %s/y.tmp-notes '%s' && %s export %s --format safetensors -o %s/x && ls %s", dead, d, file_temp(&a, test_path("x")), k,
-        m, d, d);
+    RUN(0, "touch %s %s/y.tmp-notes '%s' && %s export %s --format safetensors -o %s/x && ls %s",
+        dead, d, file_temp(&a, test_path("x")), k, m, d, d);
     EXPECT_HAS(out, "y.tmp-notes\n");
     EXPECT(!file_exists(dead));
     EXPECT(file_exists(file_temp(&a, test_path("x")))); // of this process, which lives
@@ -165,22 +190,32 @@ TEST(outputs_sweep_what_a_killed_process_left)
     arena_free(&a);
 }
 
-// The next file that is opened gets the number of a descriptor that is closed; what is written there must not be a log.
+// The next file that is opened gets the number of a descriptor that is closed; what is written
+// there must not be a log.
 TEST(outputs_stay_clean_when_standard_descriptors_are_closed)
 {
-    static const char *const closed[] = {"<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"};
+    static const char *const closed[] = {"<&-",     ">&-",      "2>&-",
+                                         "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"};
     const char *out, *k = test_kmidi(), *d = test_dir();
-    RUN(0, "%s prepare configs/data/synth.yaml --out %s/s features=[dynamics] synth.items=16 synth.seconds=20", k, d);
+    RUN(0,
+        "%s prepare configs/data/synth.yaml --out %s/s features=[dynamics] synth.items=16 "
+        "synth.seconds=20",
+        k, d);
     for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
         RUN(0,
-            "%s train configs/dynamics_engine.yaml --run-dir %s/r%zu data.train='%s/s/train-*.h5' data.val='%s/s/val-*.h5' train.epochs=1 "
+            "%s train configs/dynamics_engine.yaml --run-dir %s/r%zu data.train='%s/s/train-*.h5' "
+            "data.val='%s/s/val-*.h5' train.epochs=1 "
             "train.batch_size=4 "
             "train.threads=1 optim.lr=1e-3 %s",
             k, d, i, d, d, closed[i]);
-        RUN(0, "! grep -v '^{.*}$' %s/r%zu/metrics.jsonl && %s verify %s/r%zu/checkpoints/last.h5 >/dev/null && test -s %s/r%zu/log.txt", d,
-            i, k, d, i, d, i);
-        RUN(0, "%s synth %s/c%zu --items 1 --seconds 1 %s && %s verify %s/c%zu/wav/00000.wav && head -c 1 %s/c%zu/manifest.jsonl", k, d, i,
-            closed[i], k, d, i, d, i);
+        RUN(0,
+            "! grep -v '^{.*}$' %s/r%zu/metrics.jsonl && %s verify %s/r%zu/checkpoints/last.h5 "
+            ">/dev/null && test -s %s/r%zu/log.txt",
+            d, i, k, d, i, d, i);
+        RUN(0,
+            "%s synth %s/c%zu --items 1 --seconds 1 %s && %s verify %s/c%zu/wav/00000.wav && head "
+            "-c 1 %s/c%zu/manifest.jsonl",
+            k, d, i, closed[i], k, d, i, d, i);
         EXPECT_HAS(out, "{");
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// plan.c (tests): `kmidi plan` and `train` about a whole run: steps, hours, disk; batches larger than the data; what may not be meant so.
+// plan.c (tests): `kmidi plan` and `train` about a whole run: steps, hours, disk; batches larger
+// than the data; what may not be meant so.
 #include <stdio.h>
 #include <string.h>
 
@@ -43,8 +44,10 @@ TEST(plan_answers_for_the_whole_run)
         EXPECT_INT(whole(j, "steps"), cases[i].steps);
         EXPECT_INT(whole(j, "evaluations"), cases[i].evaluations);
         EXPECT_INT(whole(j, "checkpoint_files"), cases[i].files);
-        double seconds = json_num(json_get(j, "total_seconds"), 0), step = json_num(json_get(j, "step_seconds"), 0);
-        EXPECT(seconds >= step * (double)cases[i].steps && seconds < 10 * step * (double)(cases[i].steps + 10));
+        double seconds = json_num(json_get(j, "total_seconds"), 0),
+               step = json_num(json_get(j, "step_seconds"), 0);
+        EXPECT(seconds >= step * (double)cases[i].steps &&
+               seconds < 10 * step * (double)(cases[i].steps + 10));
         json_free(j);
     }
 }
@@ -52,7 +55,9 @@ TEST(plan_answers_for_the_whole_run)
 TEST(plan_knows_the_size_of_checkpoints)
 {
     const char *out, *yaml = corpus_make(test_path("data")), *run = test_path("run");
-    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s train.epochs=1 train.ema=0.9 >%s.log 2>&1 && stat -c %%s %s/checkpoints/last.h5",
+    EXPECT_INT(test_shell(&out,
+                          "%s train %s --run-dir %s train.epochs=1 train.ema=0.9 >%s.log 2>&1 && "
+                          "stat -c %%s %s/checkpoints/last.h5",
                           test_kmidi(), yaml, run, run, run),
                0);
     double real = 0;
@@ -66,7 +71,8 @@ TEST(plan_knows_the_size_of_checkpoints)
 TEST(plan_for_people_says_steps_and_hours)
 {
     const char *out, *yaml = corpus_make(test_path("data"));
-    EXPECT_INT(test_shell(&out, "%s plan %s train.early_stopping.patience=2", test_kmidi(), yaml), 0);
+    EXPECT_INT(test_shell(&out, "%s plan %s train.early_stopping.patience=2", test_kmidi(), yaml),
+               0);
     EXPECT_HAS(out, "steps an epoch                          4\n");
     EXPECT_HAS(out, "steps in all                           16, unless it ends early\n");
     EXPECT_HAS(out, "time in all");
@@ -77,30 +83,41 @@ TEST(plan_for_people_says_steps_and_hours)
     EXPECT_HAS(out, "a model that fills a larger machine leaves less of it (docs/memory.md)");
 }
 
-// Nothing larger than the data is computed: of a batch of 512 for 26 items, 26 rows; the evaluation's 9.
+// Nothing larger than the data is computed: of a batch of 512 for 26 items, 26 rows; the
+// evaluation's 9.
 TEST(plan_computes_no_rows_that_never_exist)
 {
     const char *out, *yaml = corpus_make(test_path("data"));
-    json *exact = planned(yaml, "train.batch_size=26 memory.micro_batch=26"), *large = planned(yaml, "train.batch_size=512");
+    json *exact = planned(yaml, "train.batch_size=26 memory.micro_batch=26"),
+         *large = planned(yaml, "train.batch_size=512");
     EXPECT_INT(whole(large, "micro_batch") * whole(large, "grad_accum"), 26);
     EXPECT_INT(whole(large, "steps_per_epoch"), 1);
     const json *list = json_get(large, "alternatives");
     EXPECT_INT(whole(json_at(list, 0), "micro_batch"), 26);
-    EXPECT_NEAR((double)whole(json_at(list, 0), "peak_bytes") / (double)whole(exact, "peak_bytes"), 1, 0.05);
+    EXPECT_NEAR((double)whole(json_at(list, 0), "peak_bytes") / (double)whole(exact, "peak_bytes"),
+                1, 0.05);
     json_free(large);
-    large = planned(yaml, "train.batch_size=8 train.grad_accum=64"); // 512 again: no part of it is larger than 26
+    // 512 again: no part of it is larger than 26
+    large = planned(yaml, "train.batch_size=8 train.grad_accum=64");
     for (size_t i = 0; i < json_len(json_get(large, "alternatives")); i++)
         EXPECT(whole(json_at(json_get(large, "alternatives"), i), "micro_batch") <= 26);
     json_free(large), json_free(exact);
-    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s train.batch_size=512 train.epochs=2 memory.recompute=none", test_kmidi(), yaml,
-                          test_path("run")),
-               0);
+    EXPECT_INT(
+        test_shell(
+            &out,
+            "%s train %s --run-dir %s train.batch_size=512 train.epochs=2 memory.recompute=none",
+            test_kmidi(), yaml, test_path("run")),
+        0);
     EXPECT_HAS(out, "= 26 items each, 1 an epoch, 2 in all");
     EXPECT_HAS(out, "a step takes all 26 rows of data.train: 512 x 1 were asked for");
-    EXPECT_INT(test_shell(&out, "%s train --resume %s train.epochs=3", test_kmidi(), test_path("run")), 0);
-    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s memory.micro_batch=8 train.batch_size=512 train.epochs=1", test_kmidi(), yaml,
-                          test_path("by8")),
-               0);
+    EXPECT_INT(
+        test_shell(&out, "%s train --resume %s train.epochs=3", test_kmidi(), test_path("run")), 0);
+    EXPECT_INT(
+        test_shell(
+            &out,
+            "%s train %s --run-dir %s memory.micro_batch=8 train.batch_size=512 train.epochs=1",
+            test_kmidi(), yaml, test_path("by8")),
+        0);
     EXPECT_HAS(out, "steps: 8 x 64 = 512 items each, 1 an epoch");
 }
 
@@ -108,22 +125,25 @@ TEST(plan_computes_no_rows_that_never_exist)
 TEST(train_batch_beyond_the_data_is_all_of_them)
 {
     const char *out, *yaml = corpus_make(test_path("data")), *dir = test_dir();
-    EXPECT_INT(
-        test_shell(
-            &out,
-            "for b in 26 64; do %s train %s --run-dir %s/$b train.batch_size=$b train.epochs=3 -q -t 1 >/dev/null 2>&1 || exit 1; "
-            "done; "
-            "for b in 26 64; do sed 's/, \"seconds.*//' %s/$b/metrics.jsonl >%s/$b.txt; done; cmp %s/26.txt %s/64.txt && wc -l <%s/26.txt",
-            test_kmidi(), yaml, dir, dir, dir, dir, dir, dir),
-        0);
+    EXPECT_INT(test_shell(&out,
+                          "for b in 26 64; do %s train %s --run-dir %s/$b train.batch_size=$b "
+                          "train.epochs=3 -q -t 1 >/dev/null 2>&1 || exit 1; "
+                          "done; "
+                          "for b in 26 64; do sed 's/, \"seconds.*//' %s/$b/metrics.jsonl "
+                          ">%s/$b.txt; done; cmp %s/26.txt %s/64.txt && wc -l <%s/26.txt",
+                          test_kmidi(), yaml, dir, dir, dir, dir, dir, dir),
+               0);
     EXPECT_STR(out, "6\n");
 }
 
 TEST(train_says_that_the_warmup_does_not_end)
 {
     const char *out, *yaml = corpus_make(test_path("data"));
-    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s schedule.warmup_steps=500", test_kmidi(), yaml, test_path("run")), 0);
-    EXPECT_HAS(out, "the warm-up of 500 steps does not end within the run's 16: the learning rate only gets to 3e-05 of 0.001; lower "
+    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s schedule.warmup_steps=500", test_kmidi(),
+                          yaml, test_path("run")),
+               0);
+    EXPECT_HAS(out, "the warm-up of 500 steps does not end within the run's 16: the learning rate "
+                    "only gets to 3e-05 of 0.001; lower "
                     "schedule.warmup_steps");
     EXPECT_INT(test_shell(&out, "%s plan %s schedule.warmup_epochs=4", test_kmidi(), yaml), 0);
     EXPECT_HAS(out, "the warm-up of 16 steps does not end within the run's 16");
@@ -134,13 +154,14 @@ TEST(train_says_that_the_warmup_does_not_end)
 TEST(train_names_classes_without_items)
 {
     const char *out, *k = test_kmidi(), *dir = test_dir();
-    EXPECT_INT(
-        test_shell(&out,
-                   "%s prepare synth --out %s/s synth.items=24 synth.seconds=0.5 'labels=[anger,calm,grief,joy,pride,rage]' -q && %s plan "
-                   "emotion_recognizer 'data.train=%s/s/train-*.h5' data.val=null",
-                   k, dir, k, dir),
-        0);
-    EXPECT_HAS(out, "no item of data.train is labelled 'pride', 'rage': the model cannot learn them");
+    EXPECT_INT(test_shell(&out,
+                          "%s prepare synth --out %s/s synth.items=24 synth.seconds=0.5 "
+                          "'labels=[anger,calm,grief,joy,pride,rage]' -q && %s plan "
+                          "emotion_recognizer 'data.train=%s/s/train-*.h5' data.val=null",
+                          k, dir, k, dir),
+               0);
+    EXPECT_HAS(out,
+               "no item of data.train is labelled 'pride', 'rage': the model cannot learn them");
     EXPECT_INT(test_shell(&out, "%s plan %s", k, corpus_make(test_path("data"))), 0);
     EXPECT(!strstr(out, "labelled"));
 }
@@ -153,6 +174,7 @@ TEST(plan_refuses_a_profile_beyond_the_machine)
         test_skip("needs a machine with less than 43 GiB");
     else
         EXPECT_HAS(out, "memory.profile=48gb is for a machine of 48 GB");
-    EXPECT_INT(test_shell(&out, "%s plan %s memory.profile=48gb --budget 40GiB", test_kmidi(), yaml), 0);
+    EXPECT_INT(
+        test_shell(&out, "%s plan %s memory.profile=48gb --budget 40GiB", test_kmidi(), yaml), 0);
     EXPECT_HAS(out, "--budget");
 }

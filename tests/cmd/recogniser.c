@@ -17,7 +17,9 @@ const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, a
     EXPECT_OK(n && params_allocate(p, 0, &e), e);
     for (int i = 0; i < p->n; i++)
         for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, 1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
+            params_at(p, i)[k] =
+                test_fill(100 + (uint32_t)i, (uint32_t)k,
+                          1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
     const feature_def *d = feature_find("mel", &e);
     void *s = feature_settings(d, a);
     for (int i = 0; u->mel[i][0]; i++)
@@ -43,7 +45,9 @@ const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, a
     meta_set(&meta, "eval_crop", u->crop);
     meta_set(&meta, "eval_views", u->views);
     const char *path = test_path(name);
-    EXPECT_OK(checkpoint_save(path, &(checkpoint_content){.model = m, .meta = &meta, .params = p}, &e), e);
+    EXPECT_OK(
+        checkpoint_save(path, &(checkpoint_content){.model = m, .meta = &meta, .params = p}, &e),
+        e);
     strbuf_free(&text);
     strbuf_free(&mean);
     strbuf_free(&deviation);
@@ -54,5 +58,6 @@ const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, a
 void recogniser_sound(float *x, int64_t n, uint32_t seed)
 {
     for (int64_t i = 0; i < n; i++)
-        x[i] = 0.3f * sinf((float)i * (0.05f + 0.00001f * (float)(i % 9000))) + test_fill(seed, (uint32_t)i, 0.1f);
+        x[i] = 0.3f * sinf((float)i * (0.05f + 0.00001f * (float)(i % 9000))) +
+               test_fill(seed, (uint32_t)i, 0.1f);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// recogniser.h: a recogniser that was never trained, and sounds for it, for tests of the commands that use checkpoints.
+// recogniser.h: a recogniser that was never trained, and sounds for it, for tests of the commands
+// that use checkpoints.
 #ifndef KMIDI_TESTS_CMD_RECOGNISER_H
 #define KMIDI_TESTS_CMD_RECOGNISER_H
 
@@ -11,7 +12,8 @@ typedef struct recogniser_setup {
     const char *window, *crop, *views;
 } recogniser_setup;
 
-// Writes a checkpoint with filled weights, the labels anger, joy and calm, and these settings. Its path.
+// Writes a checkpoint with filled weights, the labels anger, joy and calm, and these settings. Its
+// path.
 const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, arena *a);
 void recogniser_sound(float *x, int64_t n, uint32_t seed);
 

@@ -42,12 +42,14 @@ static void wait_for(double seconds)
     usleep((useconds_t)(seconds * 1e6));
 }
 
-// How it ended within `seconds`: its exit status, minus the signal; 1000 where it goes on (it is then ended).
+// How it ended within `seconds`: its exit status, minus the signal; 1000 where it goes on (it is
+// then ended).
 static int ended(pid_t pid, double seconds)
 {
     int status;
     for (int looks = 0; waitpid(pid, &status, WNOHANG) == 0; looks++, wait_for(0.002))
-        if (looks * 0.002 > seconds) { // looks, not a clock: a machine that stood still for a while tells nothing
+        // looks, not a clock: a machine that stood still for a while tells nothing
+        if (looks * 0.002 > seconds) {
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
             return 1000;
@@ -59,7 +61,8 @@ TEST(signals_end_at_once_what_has_not_begun)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGXCPU};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        pid_t train = busy(&cmd_train, 0), predict = busy(&cmd_predict, 0), export = busy(&cmd_export, 0);
+        pid_t train = busy(&cmd_train, 0), predict = busy(&cmd_predict, 0),
+              export = busy(&cmd_export, 0);
         kill(train, numbers[i]), kill(predict, numbers[i]), kill(export, numbers[i]);
         EXPECT_INT(ended(train, 2), 75);
         EXPECT_INT(ended(predict, 2), -numbers[i]);
@@ -73,7 +76,8 @@ TEST(signals_of_machines_never_mean_at_once)
     for (int i = 0; i < 8; i++, wait_for(0.01))
         kill(pid, i % 3 ? SIGTERM : SIGHUP);
     wait_for(0.4);
-    kill(pid, SIGINT), wait_for(0.03), kill(pid, SIGINT), wait_for(0.05), kill(pid, SIGTERM); // the same instant
+    // the same instant
+    kill(pid, SIGINT), wait_for(0.03), kill(pid, SIGINT), wait_for(0.05), kill(pid, SIGTERM);
     wait_for(0.3);
     int status = 0;
     EXPECT_INT(waitpid(pid, &status, WNOHANG), 0);
@@ -97,8 +101,8 @@ static void send_two(const char *yaml, const char *dir, const int pair[2], int g
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
             _exit(99);
-        execl(test_kmidi(), "kmidi", "train", yaml, "--run-dir", dir, "train.epochs=1000000", "train.save_every=0",
-              "train.eval_every=1000000", (char *)NULL);
+        execl(test_kmidi(), "kmidi", "train", yaml, "--run-dir", dir, "train.epochs=1000000",
+              "train.save_every=0", "train.eval_every=1000000", (char *)NULL);
         _exit(98);
     }
     for (int i = 0; i < 5000 && test_shell(NULL, "test -s %s/metrics.jsonl", dir); i++)
@@ -107,12 +111,15 @@ static void send_two(const char *yaml, const char *dir, const int pair[2], int g
     usleep((useconds_t)gap);
     kill(pid, pair[1]);
     EXPECT_INT(ended(pid, 20), 75);
-    EXPECT_INT(test_shell(NULL, "test -f %s/STOPPED && %s verify %s/checkpoints/last.h5", dir, test_kmidi(), dir), 0);
+    EXPECT_INT(test_shell(NULL, "test -f %s/STOPPED && %s verify %s/checkpoints/last.h5", dir,
+                          test_kmidi(), dir),
+               0);
 }
 
 TEST(signals_in_pairs_lose_no_work)
 {
-    static const int pairs[][2] = {{SIGTERM, SIGTERM}, {SIGTERM, SIGINT}, {SIGINT, SIGINT}, {SIGHUP, SIGTERM}};
+    static const int pairs[][2] = {
+        {SIGTERM, SIGTERM}, {SIGTERM, SIGINT}, {SIGINT, SIGINT}, {SIGHUP, SIGTERM}};
     char yaml[1100], dir[1100];
     snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
     for (int i = 0; i < 4; i++) {

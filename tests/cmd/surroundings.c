@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// surroundings.c (tests): what lies about a command: pipes, sockets and folders where files belong, a system without /proc, shards that
-// were damaged.
+// surroundings.c (tests): what lies about a command: pipes, sockets and folders where files belong,
+// a system without /proc, shards that were damaged.
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,8 +55,10 @@ static void try_readers(const char *what, const char *checkpoint, const char *ya
         char line[800];
         const char *at = strstr(readers[i], "%s"), *out;
         snprintf(line, sizeof line, "%.*s%s%s", (int)(at - readers[i]), readers[i], what, at + 2);
-        int rc = test_shell(&out, "D=%s C=%s Y=%s; timeout 9 %s %s </dev/null", test_dir(), checkpoint, yaml, test_kmidi(), line);
-        test_expect((rc == 1 || rc == 2) && test_has(out, "kmidi"), __FILE__, __LINE__, "%s: status %d, %s", line, rc, out);
+        int rc = test_shell(&out, "D=%s C=%s Y=%s; timeout 9 %s %s </dev/null", test_dir(),
+                            checkpoint, yaml, test_kmidi(), line);
+        test_expect((rc == 1 || rc == 2) && test_has(out, "kmidi"), __FILE__, __LINE__,
+                    "%s: status %d, %s", line, rc, out);
     }
 }
 
@@ -64,7 +66,9 @@ TEST(surroundings_nothing_waits_for_a_pipe_or_a_socket)
 {
     char yaml[1100], checkpoint[1100], name[1100];
     snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
-    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/run train.epochs=1", test_kmidi(), yaml, test_dir()), 0);
+    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/run train.epochs=1", test_kmidi(), yaml,
+                          test_dir()),
+               0);
     snprintf(checkpoint, sizeof checkpoint, "%s", test_path("run/checkpoints/last.h5"));
     snprintf(name, sizeof name, "%s", test_path("socket"));
     int fd = make_socket(name);
@@ -80,7 +84,8 @@ TEST(surroundings_nothing_waits_for_a_pipe_or_a_socket)
 TEST(surroundings_a_configuration_may_come_through_a_pipe)
 {
     const char *out, *yaml = corpus_make(test_path("data"));
-    EXPECT_INT(test_shell(&out, "bash -c '%s plan <(sleep 0.3; cat %s) --json'", test_kmidi(), yaml), 0);
+    EXPECT_INT(
+        test_shell(&out, "bash -c '%s plan <(sleep 0.3; cat %s) --json'", test_kmidi(), yaml), 0);
     EXPECT_HAS(out, "\"peak_bytes\"");
 }
 
@@ -91,9 +96,13 @@ TEST(surroundings_a_run_with_pipes_in_it_is_not_waited_for)
     snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
     for (int i = 0; i < 2; i++) {
         const char *name = i ? "log.txt" : "metrics.jsonl";
-        EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/run --overwrite train.epochs=1", test_kmidi(), yaml, test_dir()), 0);
+        EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/run --overwrite train.epochs=1",
+                              test_kmidi(), yaml, test_dir()),
+                   0);
         EXPECT_INT(test_shell(NULL, "cd %s/run && rm %s && mkfifo %s", test_dir(), name, name), 0);
-        EXPECT_INT(test_shell(&out, "timeout 9 %s train --resume %s/run train.epochs=2", test_kmidi(), test_dir()), 1);
+        EXPECT_INT(test_shell(&out, "timeout 9 %s train --resume %s/run train.epochs=2",
+                              test_kmidi(), test_dir()),
+                   1);
         EXPECT_HAS(out, name);
     }
 }
@@ -106,16 +115,19 @@ TEST(surroundings_without_proc_workers_end)
         return;
     }
     EXPECT_INT(test_shell(&out,
-                          "unshare -m sh -c 'mount -t tmpfs none /proc; timeout 30 %s prepare configs/data/synth.yaml synth.items=40 "
+                          "unshare -m sh -c 'mount -t tmpfs none /proc; timeout 30 %s prepare "
+                          "configs/data/synth.yaml synth.items=40 "
                           "synth.seconds=0.5 --jobs 3 --quiet --out %s/shards'",
                           test_kmidi(), test_dir()),
                0);
 }
 
-// One wrong byte, wherever it stands: a shard whose tables it is in is made again; the report is written once.
+// One wrong byte, wherever it stands: a shard whose tables it is in is made again; the report is
+// written once.
 TEST(surroundings_prepare_ends_and_mends_damaged_shards)
 {
-    const char *command = "configs/data/synth.yaml synth.items=24 synth.seconds=0.3 shard_items=12 --jobs 2 --quiet";
+    const char *command =
+        "configs/data/synth.yaml synth.items=24 synth.seconds=0.3 shard_items=12 --jobs 2 --quiet";
     size_t n;
     arena a = {0};
     err e = {0};
@@ -123,11 +135,13 @@ TEST(surroundings_prepare_ends_and_mends_damaged_shards)
     char *bytes = file_read(&a, test_path("s/train-00000.h5"), 1 << 24, &n, &e);
     EXPECT_OK(bytes != NULL, e);
     for (size_t i = 0; bytes && i < 30; i++) {
-        size_t at = i < 20 ? i * (n / 20) + 100 : n - 300 * (i - 19); // tables and structure stand near the end
+        // tables and structure stand near the end
+        size_t at = i < 20 ? i * (n / 20) + 100 : n - 300 * (i - 19);
         bytes[at] ^= 0x10;
         EXPECT_OK(file_write(test_path("s/train-00000.h5"), bytes, n, &e), e);
         bytes[at] ^= 0x10;
-        int rc = test_shell(NULL, "timeout 20 %s prepare %s --out %s/s", test_kmidi(), command, test_dir());
+        int rc = test_shell(NULL, "timeout 20 %s prepare %s --out %s/s", test_kmidi(), command,
+                            test_dir());
         test_expect(rc == 0, __FILE__, __LINE__, "byte %zu of %zu: status %d", at, n, rc);
     }
     arena_free(&a);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx.c: every model's file is well formed, free in batch and length, and (where $PEERS_PYTHON names a Python with onnx and onnxruntime)
-// accepted by onnx.checker and equal to our own run.
+// onnx.c: every model's file is well formed, free in batch and length, and (where $PEERS_PYTHON
+// names a Python with onnx and onnxruntime) accepted by onnx.checker and equal to our own run.
 #include "export/onnx.h"
 
 #include <math.h>
@@ -21,12 +21,15 @@ static params *filled_params(const model_def *m, arena *a)
 {
     err e = {0};
     params *p = params_open(a);
-    network *n = model_build(m, p, &(model_dims){.batch = 1, .time = 2, .classes = m->probe ? CLASSES : 0}, a, &e);
+    network *n = model_build(
+        m, p, &(model_dims){.batch = 1, .time = 2, .classes = m->probe ? CLASSES : 0}, a, &e);
     if (!test_expect(n && params_allocate(p, 0, &e), __FILE__, __LINE__, "%s: %s", m->name, e.text))
         return NULL;
     for (int i = 0; i < p->n; i++)
         for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, 1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
+            params_at(p, i)[k] =
+                test_fill(100 + (uint32_t)i, (uint32_t)k,
+                          1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
     return p;
 }
 
@@ -95,7 +98,8 @@ static void fill_input(const port *q, const tensor *t, uint32_t seed, void *data
     for (int64_t i = 0; i < n; i++) {
         float u = test_fill(seed, (uint32_t)i, 1);
         if (t->type == DT_I32)
-            ((int32_t *)data)[i] = q->low + (int32_t)((u + 1) / 2 * (float)(q->below - q->low) * 0.999f);
+            ((int32_t *)data)[i] =
+                q->low + (int32_t)((u + 1) / 2 * (float)(q->below - q->low) * 0.999f);
         else
             ((float *)data)[i] = u;
     }
@@ -106,19 +110,26 @@ static void write_case(const model_def *m, params *p, int64_t batch, int64_t tim
 {
     arena a = {0};
     err e = {0};
-    network *n = model_build(m, p, &(model_dims){.batch = batch, .time = time, .classes = m->probe ? CLASSES : 0}, &a, &e);
+    network *n = model_build(
+        m, p, &(model_dims){.batch = batch, .time = time, .classes = m->probe ? CLASSES : 0}, &a,
+        &e);
     tensor *outs[2] = {n ? n->out : NULL};
     int n_outs = 1, n_list = 0;
     if (n && m->probe)
         outs[n_outs++] = op_softmax(n->g, n->logits);
-    plan *pl = n ? plan_make(n->g, &(plan_options){.threads = 1, .outputs = outs, .n_outputs = n_outs, .params = p}, &a, &e) : NULL;
+    plan *pl = n ? plan_make(n->g,
+                             &(plan_options){
+                                 .threads = 1, .outputs = outs, .n_outputs = n_outs, .params = p},
+                             &a, &e)
+                 : NULL;
     run *r = pl ? run_open(pl, p, NULL, &a, &e) : NULL;
     if (!test_expect(r != NULL, __FILE__, __LINE__, "%s: %s", m->name, e.text))
         return;
     safetensors_source list[MODEL_PORTS + 2];
     for (int i = 0; i < m->n_inputs; i++) {
         fill_input(&m->inputs[i], n->in[i], 1001 + (uint32_t)i, run_input(r, m->inputs[i].name));
-        list[n_list++] = as_source(&a, m->inputs[i].name, n->in[i], run_input(r, m->inputs[i].name));
+        list[n_list++] =
+            as_source(&a, m->inputs[i].name, n->in[i], run_input(r, m->inputs[i].name));
     }
     run_step(r, 1, 1, false);
     list[n_list++] = as_source(&a, m->output.name, n->out, run_data(r, n->out));
@@ -144,14 +155,17 @@ TEST(onnx_runtime_agrees_on_every_model_and_size)
         onnx_options o = options_of(m);
         if (!p)
             return;
-        EXPECT_OK(onnx_export(arena_printf(&a, "%s/%s.onnx", test_dir(), m->name), m, p, &o, &e), e);
+        EXPECT_OK(onnx_export(arena_printf(&a, "%s/%s.onnx", test_dir(), m->name), m, p, &o, &e),
+                  e);
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
-            write_case(m, p, sizes[k][0], sizes[k][1], arena_printf(&a, "%s/%s.%zu.safetensors", test_dir(), m->name, k));
+            write_case(m, p, sizes[k][0], sizes[k][1],
+                       arena_printf(&a, "%s/%s.%zu.safetensors", test_dir(), m->name, k));
         params_release(p);
         arena_free(&a);
     }
     const char *out;
-    int status = test_shell(&out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
+    int status = test_shell(
+        &out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     if (getenv("PEERS_SHOW"))
         fprintf(stderr, "%s", out);
@@ -182,9 +196,11 @@ TEST(onnx_step_with_past_equals_the_whole_sequence)
     arena a = {0};
     err e = {0};
     const model_def *m =
-        model_configure(model_find("emotion_midi_transformer"), "layers=3 dim=36 heads=3 ffn=48 cross=0,2 emotion_tokens=3", &a, &e);
+        model_configure(model_find("emotion_midi_transformer"),
+                        "layers=3 dim=36 heads=3 ffn=48 cross=0,2 emotion_tokens=3", &a, &e);
     params *p = m ? filled_params(m, &a) : NULL;
-    const char *whole = arena_strdup(&a, test_path("whole.onnx")), *step = arena_strdup(&a, test_path("step.onnx")), *out;
+    const char *whole = arena_strdup(&a, test_path("whole.onnx")),
+               *step = arena_strdup(&a, test_path("step.onnx")), *out;
     if (!test_expect(p != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
     EXPECT_OK(onnx_export(whole, m, p, &(onnx_options){0}, &e), e);
@@ -201,7 +217,8 @@ TEST(onnx_step_with_past_equals_the_whole_sequence)
     if (!getenv("PEERS_PYTHON"))
         test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
     else {
-        int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_past_check.py '%s' '%s'", whole, step);
+        int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_past_check.py '%s' '%s'",
+                                whole, step);
         test_expect(status == 0, __FILE__, __LINE__, "%s", out);
         if (getenv("PEERS_SHOW"))
             fprintf(stderr, "%s", out);
@@ -218,7 +235,8 @@ TEST(onnx_past_is_refused_without_a_step)
     params *p = filled_params(m, &a);
     if (!p)
         return;
-    EXPECT_ERR(onnx_export(test_path("m.onnx"), m, p, &(onnx_options){.past = true}, &e), e, ERR_VALUE, "keeps no past");
+    EXPECT_ERR(onnx_export(test_path("m.onnx"), m, p, &(onnx_options){.past = true}, &e), e,
+               ERR_VALUE, "keeps no past");
     params_release(p);
     arena_free(&a);
 }
@@ -238,7 +256,8 @@ TEST(onnx_reader_survives_damage)
     EXPECT_OK(onnx_export(path, m, p, &o, &e), e);
     size_t n;
     char *bytes = file_read(&a, path, 1 << 24, &n, &e);
-    for (size_t cut = 0; cut < n; cut += 997) { // truncated anywhere: an error or, between two fields, a smaller model
+    // truncated anywhere: an error or, between two fields, a smaller model
+    for (size_t cut = 0; cut < n; cut += 997) {
         arena b = {0};
         const onnx_model *x = onnx_decode("cut", bytes, cut, &b, &e);
         if (x)
@@ -298,10 +317,16 @@ TEST(onnx_check_names_what_is_wrong)
     EXPECT_ERR(onnx_check(m, "x.onnx", &e), e, ERR_DAMAGED, "no output");
     onnx_add_output(m, (onnx_value){.name = "y", .type = ONNX_FLOAT, .rank = 1, .dim = {1}});
     EXPECT_ERR(onnx_check(m, "x.onnx", &e), e, ERR_DAMAGED, "nothing computes the output 'y'");
-    onnx_node n = {.op = "Relu", .name = "r", .n_in = 1, .in = (const char *[]){"x"}, .n_out = 1, .out = (const char *[]){"y"}};
+    onnx_node n = {.op = "Relu",
+                   .name = "r",
+                   .n_in = 1,
+                   .in = (const char *[]){"x"},
+                   .n_out = 1,
+                   .out = (const char *[]){"y"}};
     onnx_add_node(m, &n);
     EXPECT_ERR(onnx_check(m, "x.onnx", &e), e, ERR_DAMAGED, "uses 'x' before anything defines it");
-    onnx_tensor t = {.name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}, .data = "....", .bytes = 4};
+    onnx_tensor t = {
+        .name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}, .data = "....", .bytes = 4};
     onnx_add_tensor(m, &t);
     EXPECT_ERR(onnx_check(m, "x.onnx", &e), e, ERR_DAMAGED, "its shape needs 8");
     m->tensors[0].dim[0] = 1;
@@ -311,7 +336,8 @@ TEST(onnx_check_names_what_is_wrong)
     arena_free(&a);
 }
 
-// An initialiser that is an input too is that input's default; a model may be of another domain's operators alone.
+// An initialiser that is an input too is that input's default; a model may be of another domain's
+// operators alone.
 TEST(onnx_models_of_others_are_sound)
 {
     static const float data[2] = {1, 2};
@@ -321,19 +347,30 @@ TEST(onnx_models_of_others_are_sound)
     onnx_value x = {.name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}}, y = x;
     y.name = "y";
     onnx_add_input(m, x);
-    onnx_add_tensor(m, &(onnx_tensor){.name = "x", .type = ONNX_FLOAT, .rank = 1, .dim = {2}, .data = data, .bytes = sizeof data});
-    onnx_add_node(m, &(onnx_node){.op = "Relu", .n_in = 1, .in = (const char *[]){"x"}, .n_out = 1, .out = (const char *[]){"y"}});
+    onnx_add_tensor(m, &(onnx_tensor){.name = "x",
+                                      .type = ONNX_FLOAT,
+                                      .rank = 1,
+                                      .dim = {2},
+                                      .data = data,
+                                      .bytes = sizeof data});
+    onnx_add_node(m, &(onnx_node){.op = "Relu",
+                                  .n_in = 1,
+                                  .in = (const char *[]){"x"},
+                                  .n_out = 1,
+                                  .out = (const char *[]){"y"}});
     onnx_add_output(m, y);
     EXPECT_OK(onnx_check(m, "m.onnx", &e), e);
     onnx_add_input(m, x);
     EXPECT_ERR(onnx_check(m, "m.onnx", &e), e, ERR_DAMAGED, "'x' is assigned twice");
     m->n_inputs--;
     EXPECT_OK(onnx_write(m, test_path("own.onnx"), &e), e);
-    // The same file with its operator set (a domain of no letters) called by another name: as a tool of ai.onnx.ml writes it.
+    // The same file with its operator set (a domain of no letters) called by another name: as a
+    // tool of ai.onnx.ml writes it.
     size_t n;
     char *bytes = file_read(&a, test_path("own.onnx"), 1 << 20, &n, &e);
     EXPECT(bytes && n > 8);
-    static const char own[] = {0x42, 4, 0x0a, 0, 0x10, 17}, other[] = {0x42, 6, 0x0a, 2, 'm', 'l', 0x10, 17};
+    static const char own[] = {0x42, 4, 0x0a, 0, 0x10, 17},
+                      other[] = {0x42, 6, 0x0a, 2, 'm', 'l', 0x10, 17};
     for (size_t i = 0; bytes && i + sizeof own <= n; i++)
         if (!memcmp(bytes + i, own, sizeof own)) {
             char *moved = NEW(&a, char, n + 2);
@@ -351,10 +388,12 @@ TEST(onnx_models_of_others_are_sound)
 TEST(onnx_models_of_its_own_tests_are_sound)
 {
     const char *out;
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import onnx' 2>/dev/null")) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import onnx' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with onnx");
         return;
     }
-    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_models.py %s '%s'", test_kmidi(), test_dir());
+    int status = test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/onnx_models.py %s '%s'",
+                            test_kmidi(), test_dir());
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
 }

@@ -102,7 +102,8 @@ TEST(safetensors_lists_both_sides_of_a_mismatch)
     (void)params_declare(q, "head.bias", shape_of(1, 3), (init){0}, &e);
     EXPECT_OK(params_allocate(q, 0, &e), e);
     EXPECT_ERR(safetensors_load_params(path, q, NULL, &e), e, ERR_MISMATCH,
-               "missing: head.bias; unexpected: fc.bias; wrong shape: fc.weight (is [3, 5], must be [5, 3])");
+               "missing: head.bias; unexpected: fc.bias; wrong shape: fc.weight (is [3, 5], must "
+               "be [5, 3])");
     EXPECT(params_at(q, 0)[0] == 0);
     params_release(p);
     params_release(q);
@@ -112,10 +113,11 @@ TEST(safetensors_lists_both_sides_of_a_mismatch)
 TEST(safetensors_converts_element_types)
 {
     // f16 1.5, -0.25, smallest subnormal; bf16 -2; f64 pi
-    const uint8_t data[] = {0x00, 0x3e, 0x00, 0xb4, 0x01, 0x00, 0x00, 0xc0, 0x18, 0x2d, 0x44, 0x54, 0xfb, 0x21, 0x09, 0x40};
-    const char *header =
-        "{\"h\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[0,6]},\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[6,8]},"
-        "\"d\":{\"dtype\":\"F64\",\"shape\":[1,1],\"data_offsets\":[8,16]}}   ";
+    const uint8_t data[] = {0x00, 0x3e, 0x00, 0xb4, 0x01, 0x00, 0x00, 0xc0,
+                            0x18, 0x2d, 0x44, 0x54, 0xfb, 0x21, 0x09, 0x40};
+    const char *header = "{\"h\":{\"dtype\":\"F16\",\"shape\":[3],\"data_offsets\":[0,6]},\"b\":{"
+                         "\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[6,8]},"
+                         "\"d\":{\"dtype\":\"F64\",\"shape\":[1,1],\"data_offsets\":[8,16]}}   ";
     arena a = {0};
     err e = {0};
     strbuf b = {0};
@@ -151,21 +153,34 @@ TEST(safetensors_refuses_files_that_lie)
         {"{\"a\":", 0, ERR_FORMAT, "no safetensors file"},
         {"{} x", 0, ERR_FORMAT, "no safetensors file"},
         {"{\"a\":1}", 0, ERR_FORMAT, "no element type"},
-        {"{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, ERR_FORMAT, "no element type"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED, "no valid shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0.5],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED, "no valid shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED, "no valid shape"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, ERR_DAMAGED, "outside"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4, ERR_DAMAGED, "outside"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, ERR_DAMAGED, "not two whole numbers"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,1e300]}}", 4, ERR_DAMAGED, "not two whole numbers"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED, "its shape needs 64 bits"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, ERR_DAMAGED, "hole"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+        {"{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, ERR_FORMAT,
+         "no element type"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED,
+         "no valid shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0.5],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED,
+         "no valid shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
+         ERR_DAMAGED, "no valid shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, ERR_DAMAGED,
+         "outside"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4, ERR_DAMAGED,
+         "outside"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, ERR_DAMAGED,
+         "not two whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,1e300]}}", 4, ERR_DAMAGED,
+         "not two whole numbers"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, ERR_DAMAGED,
+         "its shape needs 64 bits"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, ERR_DAMAGED,
+         "hole"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\","
+         "\"shape\":[1],\"data_offsets\":[0,4]}}",
          4, ERR_DAMAGED, "overlaps"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\","
+         "\"shape\":[1],\"data_offsets\":[4,8]}}",
          8, ERR_FORMAT, "duplicate"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5, ERR_DAMAGED, "1 bytes behind"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5, ERR_DAMAGED,
+         "1 bytes behind"},
         {"{\"__metadata__\":{\"a\":1}}", 0, ERR_FORMAT, "metadata 'a' is no text"},
         {"{\"__metadata__\":[]}", 0, ERR_FORMAT, "no object"},
     };
@@ -199,8 +214,10 @@ TEST(safetensors_refuses_types_and_values_that_are_no_weights)
     arena a = {0};
     err e = {0};
     float out[4];
-    safetensors *s =
-        safetensors_open(make_file("i.safetensors", "{\"a\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8), &a, &e);
+    safetensors *s = safetensors_open(
+        make_file("i.safetensors",
+                  "{\"a\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8),
+        &a, &e);
     EXPECT(s && !safetensors_read(s, 0, out, &e));
     EXPECT_HAS(e.text, "type I64");
     safetensors_close(s);
@@ -235,43 +252,60 @@ TEST(safetensors_sound_files_of_every_type)
     static const struct {
         const char *type;
         size_t bits;
-    } types[] = {{"BOOL", 8},        {"U8", 8},   {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
-                 {"F8_E4M3FNUZ", 8}, {"U16", 16}, {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"F16", 16},    {"BF16", 16},
-                 {"I32", 32},        {"U32", 32}, {"F32", 32},        {"C64", 64},    {"F64", 64},    {"I64", 64},
-                 {"U64", 64},        {"F4", 4},   {"F6_E2M3", 6},     {"F6_E3M2", 6}};
+    } types[] = {{"BOOL", 8},        {"U8", 8},      {"I8", 8},          {"F8_E5M2", 8},
+                 {"F8_E4M3", 8},     {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"U16", 16},
+                 {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"F16", 16},        {"BF16", 16},
+                 {"I32", 32},        {"U32", 32},    {"F32", 32},        {"C64", 64},
+                 {"F64", 64},        {"I64", 64},    {"U64", 64},        {"F4", 4},
+                 {"F6_E2M3", 6},     {"F6_E3M2", 6}};
     arena a = {0};
     err e = {0};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         size_t bytes = types[i].bits;
-        const char *header = arena_printf(&a, "{\"w\":{\"dtype\":\"%s\",\"shape\":[2,4],\"data_offsets\":[0,%zu]}}", types[i].type, bytes);
+        const char *header =
+            arena_printf(&a, "{\"w\":{\"dtype\":\"%s\",\"shape\":[2,4],\"data_offsets\":[0,%zu]}}",
+                         types[i].type, bytes);
         EXPECT_OK(opens(header, bytes, &e), e);
         EXPECT_ERR(opens(header, bytes + 1, &e), e, ERR_DAMAGED, "bytes behind its last tensor");
     }
-    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, &e), e, ERR_DAMAGED, "its shape needs 12 bits");
-    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"I4\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, &e), e, ERR_FORMAT, "no element type");
+    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, &e), e,
+               ERR_DAMAGED, "its shape needs 12 bits");
+    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"I4\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, &e), e,
+               ERR_FORMAT, "no element type");
     arena_free(&a);
 }
 
 TEST(safetensors_headers_as_the_library_reads_them)
 {
-#define ONE(before, offsets, behind) before "\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" offsets behind "}}"
+#define ONE(before, offsets, behind)                                                               \
+    before "\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" offsets behind "}}"
     err e = {0};
     EXPECT_OK(opens(ONE(" \t\r\n{", "[0,8]", ""), 8, &e), e);
     EXPECT_OK(opens(ONE("{\"__metadata__\":null,", "[0,8]", ""), 8, &e), e);
     EXPECT_OK(opens(ONE("{", "[0,8]", ",\"more\":{\"a\":[1.5]}"), 8, &e), e);
-    EXPECT_OK(opens("{\"w\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", 8, &e), e);
-    EXPECT_ERR(opens(ONE("{", "[0,8.0]", ""), 8, &e), e, ERR_DAMAGED, "the data_offsets of tensor 'w' are not two whole numbers");
+    EXPECT_OK(
+        opens(
+            "{\"w\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}",
+            8, &e),
+        e);
+    EXPECT_ERR(opens(ONE("{", "[0,8.0]", ""), 8, &e), e, ERR_DAMAGED,
+               "the data_offsets of tensor 'w' are not two whole numbers");
     EXPECT_ERR(opens(ONE("{", "[0.0,8]", ""), 8, &e), e, ERR_DAMAGED, "are not two whole numbers");
     EXPECT_ERR(opens(ONE("{", "[0,8e0]", ""), 8, &e), e, ERR_DAMAGED, "are not two whole numbers");
     EXPECT_ERR(opens(ONE("{", "[0,8,8]", ""), 8, &e), e, ERR_DAMAGED, "are not two whole numbers");
-    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", 8, &e), e, ERR_DAMAGED, "no valid shape");
-    EXPECT_ERR(opens(ONE("{\"__metadata__\":{\"n\":1},", "[0,8]", ""), 8, &e), e, ERR_FORMAT, "metadata 'n' is no text");
-    EXPECT_ERR(opens(ONE("{\"__metadata__\":[],", "[0,8]", ""), 8, &e), e, ERR_FORMAT, "__metadata__ is no object");
-    EXPECT_ERR(opens(ONE("\x0b{", "[0,8]", ""), 8, &e), e, ERR_FORMAT, "its header is no JSON object");
+    EXPECT_ERR(opens("{\"w\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", 8, &e),
+               e, ERR_DAMAGED, "no valid shape");
+    EXPECT_ERR(opens(ONE("{\"__metadata__\":{\"n\":1},", "[0,8]", ""), 8, &e), e, ERR_FORMAT,
+               "metadata 'n' is no text");
+    EXPECT_ERR(opens(ONE("{\"__metadata__\":[],", "[0,8]", ""), 8, &e), e, ERR_FORMAT,
+               "__metadata__ is no object");
+    EXPECT_ERR(opens(ONE("\x0b{", "[0,8]", ""), 8, &e), e, ERR_FORMAT,
+               "its header is no JSON object");
     EXPECT_ERR(opens("   ", 0, &e), e, ERR_FORMAT, "its header is no JSON object");
 }
 
-// What the library passes over and the format forbids, or no program writes: a name twice, a name of a zero byte, an entry as a list, -0.
+// What the library passes over and the format forbids, or no program writes: a name twice, a name
+// of a zero byte, an entry as a list, -0.
 static const char *const differs[] = {"347", "383", "419", "433", "441"};
 
 TEST(safetensors_judged_as_the_library_does)
@@ -279,21 +313,26 @@ TEST(safetensors_judged_as_the_library_does)
     const char *out;
     char number[8], verdict[16];
     int seen = 0, apart = 0;
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import safetensors' 2>/dev/null")) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import safetensors' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with safetensors");
         return;
     }
-    EXPECT_INT(test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/safetensors_matrix.py '%s'", test_dir()), 0);
+    EXPECT_INT(
+        test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/safetensors_matrix.py '%s'", test_dir()),
+        0);
     FILE *f = fopen(test_path("list"), "r");
     for (; f && fscanf(f, "%7s %15s", number, verdict) == 2; seen++) {
         arena a = {0};
         err e = {0};
         bool known = false;
-        safetensors *s = safetensors_open(test_path(arena_printf(&a, "%s.safetensors", number)), &a, &e);
+        safetensors *s =
+            safetensors_open(test_path(arena_printf(&a, "%s.safetensors", number)), &a, &e);
         bool ok = s && safetensors_verify(s, &e), same = ok == !strcmp(verdict, "ok");
         for (size_t i = 0; i < sizeof differs / sizeof *differs; i++)
             known = known || !strcmp(differs[i], number);
-        test_expect(same != known, __FILE__, __LINE__, "%s: the library: %s, kmidi: %s", number, verdict, ok ? "ok" : e.text);
+        test_expect(same != known, __FILE__, __LINE__, "%s: the library: %s, kmidi: %s", number,
+                    verdict, ok ? "ok" : e.text);
         apart += !same;
         safetensors_close(s);
         arena_free(&a);

@@ -21,8 +21,10 @@ static void add_sums(h5 *f, const char *group, int depth, strbuf *out)
     if (!h5_list(f, group, &a, &names, &n, NULL))
         return;
     for (size_t i = 0; i < n; i++) {
-        const char *path = strcmp(group, "/") ? arena_printf(&a, "%s/%s", group, names[i]) : names[i];
-        if (!strcmp(path, "meta") || !strcmp(path, "state/seconds") || !strcmp(path, "state/metrics_bytes"))
+        const char *path =
+            strcmp(group, "/") ? arena_printf(&a, "%s/%s", group, names[i]) : names[i];
+        if (!strcmp(path, "meta") || !strcmp(path, "state/seconds") ||
+            !strcmp(path, "state/metrics_bytes"))
             continue;
         if (h5_get_text(f, path, "sha256", &a, &sum, NULL))
             strbuf_printf(out, " %s=%.12s", path, sum);
@@ -35,7 +37,9 @@ static void add_sums(h5 *f, const char *group, int depth, strbuf *out)
 // A line for each file: its name, and what it holds, as far as that is the same every time.
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *where)
 {
-    static const char *const logs[] = {"log.txt", "environment.json", ".lock", "report.html", "curve.svg", "DONE", "FAILED", "STOPPED"};
+    static const char *const logs[] = {"log.txt",     "environment.json", ".lock",
+                                       "report.html", "curve.svg",        "DONE",
+                                       "FAILED",      "STOPPED"};
     const char *name = path + where->base;
     (void)st;
     if (type != FTW_F || str_starts(name, "events.out") || str_starts(name, "metrics.jsonl"))

@@ -5,8 +5,8 @@
 
 #include "base/arena.h"
 
-// Sorted lines: the name of each file below `dir`, and what it holds as far as that is the same every time; "NAME DAMAGED: why" of HDF5
-// that does not verify.
+// Sorted lines: the name of each file below `dir`, and what it holds as far as that is the same
+// every time; "NAME DAMAGED: why" of HDF5 that does not verify.
 char *faults_contents(const char *dir, arena *a);
 
 #endif

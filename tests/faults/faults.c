@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// faults.c (tests): any call of the system may fail. Whichever does, a command ends in one sentence and exit status 1, or goes on and gives
-// what it gives without the fault; no file under a final name is damaged, and no temporary one is left.
+// faults.c (tests): any call of the system may fail. Whichever does, a command ends in one sentence
+// and exit status 1, or goes on and gives what it gives without the fault; no file under a final
+// name is damaged, and no temporary one is left.
 //
-// tests/faults/shim.c lets the n-th call of a kind fail. `make test` takes a sample; KMIDI_FAULTS=N takes up to N places of each kind in
-// each command, and KMIDI_FAULT_ONLY=train,malloc one command or kind of them; both print a table.
+// tests/faults/shim.c lets the n-th call of a kind fail. `make test` takes a sample; KMIDI_FAULTS=N
+// takes up to N places of each kind in each command, and KMIDI_FAULT_ONLY=train,malloc one command
+// or kind of them; both print a table.
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,18 +25,22 @@ static const struct {
 } commands[] = {
     {"train", "train %1$s/dynamics_engine.yaml --run-dir %2$s/run train.epochs=1"},
     {"resume", "train --resume %2$s/run train.epochs=2"},
-    {"prepare", "prepare configs/data/synth.yaml --out %2$s/shards --jobs 1 features=[groove,tokens] synth.items=6 synth.seconds=4"},
-    {"prepare", "prepare configs/data/audio_manifest.yaml --out %2$s/mel --jobs 1 root=%1$s/corpus index=%1$s/corpus/manifest.jsonl"},
+    {"prepare", "prepare configs/data/synth.yaml --out %2$s/shards --jobs 1 "
+                "features=[groove,tokens] synth.items=6 synth.seconds=4"},
+    {"prepare", "prepare configs/data/audio_manifest.yaml --out %2$s/mel --jobs 1 root=%1$s/corpus "
+                "index=%1$s/corpus/manifest.jsonl"},
     {"synth", "synth %2$s/c --items 3 --seconds 1 --threads 1"},
     {"export", "export %1$s/run --format onnx -o %2$s/x.onnx"},
     {"export", "export %1$s/run --format safetensors -o %2$s/x.safetensors"},
     {"export", "export %1$s/adapted --format adapter -o %2$s/adapter"},
     {"import", "import %1$s/x.safetensors --model dynamics_engine -o %2$s/x.h5"},
     {"merge", "merge %1$s/run %1$s/adapter -o %2$s/merged.h5"},
-    {"generate", "generate %1$s/melody --emotion joy --bars 2 --seed 3 -o %2$s/x.mid -w %2$s/x.wav --simple-tones"},
+    {"generate", "generate %1$s/melody --emotion joy --bars 2 --seed 3 -o %2$s/x.mid -w %2$s/x.wav "
+                 "--simple-tones"},
     {"eval", "eval %1$s/run --data '%1$s/val-*.h5' --json"},
     {"predict", "predict %1$s/ears %1$s/corpus/wav/00000.wav --json"},
-    {"verify", "verify %1$s/run/checkpoints/last.h5 %1$s/x.onnx %1$s/x.safetensors %1$s/corpus/wav/00000.wav %1$s/adapter"},
+    {"verify", "verify %1$s/run/checkpoints/last.h5 %1$s/x.onnx %1$s/x.safetensors "
+               "%1$s/corpus/wav/00000.wav %1$s/adapter"},
     {"inspect", "inspect %1$s/run/checkpoints/last.h5"},
     {"plan", "plan %1$s/dynamics_engine.yaml --svg %2$s/x.svg"},
 };
@@ -43,23 +49,28 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static const struct {
     const char *kind;
     int number[2]; // errno in turn; 0: a short write
-} kinds[] = {
-    {"write", {5, 28}},  {"write", {0, 4}},  {"stdio", {5, 28}},   {"fsync", {5, 28}},  {"ftruncate", {5, 27}},      {"rename", {5, 13}},
-    {"link", {5, 1}},    {"unlink", {5, 1}}, {"mkdir", {28, 13}},  {"close", {5, 122}}, {"open", {5, 24}},           {"read", {5, 4}},
-    {"flock", {37, 95}}, {"fork", {11, 12}}, {"malloc", {12, 12}}, {"mmap", {12, 12}},  {"pthread_create", {11, 11}}};
+} kinds[] = {{"write", {5, 28}},  {"write", {0, 4}},           {"stdio", {5, 28}},
+             {"fsync", {5, 28}},  {"ftruncate", {5, 27}},      {"rename", {5, 13}},
+             {"link", {5, 1}},    {"unlink", {5, 1}},          {"mkdir", {28, 13}},
+             {"close", {5, 122}}, {"open", {5, 24}},           {"read", {5, 4}},
+             {"flock", {37, 95}}, {"fork", {11, 12}},          {"malloc", {12, 12}},
+             {"mmap", {12, 12}},  {"pthread_create", {11, 11}}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-// Libraries that crash or leave when a small piece of memory of their own is refused: it was they who asked, and they in whose code the
-// program ended (a crash of ours over what they returned is none of these). Files under final names are whole all the same.
+// Libraries that crash or leave when a small piece of memory of their own is refused: it was they
+// who asked, and they in whose code the program ended (a crash of ours over what they returned is
+// none of these). Files under final names are whole all the same.
 static const struct {
     const char *kind, *library, *why;
 } listed[] = {
     {"malloc", "libhdf5",
-     "1.10 follows a null pointer (H5A__close) or calls exit(-1) (H5I_register); we ask for room before we enter it (h5.c)"},
+     "1.10 follows a null pointer (H5A__close) or calls exit(-1) (H5I_register); we ask for room "
+     "before we enter it (h5.c)"},
     {"malloc", "libcrypto", "3.0 follows a null pointer where it looks for a digest"},
     {"malloc", "libfftw3", "asserts that it gets memory for its plans"},
     {"malloc", "libgomp", "leaves by exit(1) with a line of its own"},
-    {"malloc", "libstdc++", "oneDNN makes its code with new, and no caller in C can catch what that throws"},
+    {"malloc", "libstdc++",
+     "oneDNN makes its code with new, and no caller in C can catch what that throws"},
     {"pthread_create", "libgomp", "the same"},
 };
 
@@ -69,7 +80,8 @@ typedef struct faults {
     char base[300], out[320], shim[PATH_MAX];
     int count[COMMANDS][KINDS][OUTCOMES];
     char *reference[2], *before; // the outputs without a fault, twice; what lay there at first
-    char *other[2];              // those of either library of products, since one that is refused memory gives way to the other
+    // those of either library of products, since one that is refused memory gives way to the other
+    char *other[2];
 } faults;
 
 // ---- What a command left
@@ -89,7 +101,8 @@ static bool same_line(const char *a, const char *b)
     return n == strcspn(b, "\n") && !strncmp(a, b, n);
 }
 
-// What a run that ends in an error may have got to in its own way: shards and checkpoints of another step, the list of what was refused.
+// What a run that ends in an error may have got to in its own way: shards and checkpoints of
+// another step, the list of what was refused.
 static bool may_end(const char *name, size_t n)
 {
     static const char *const own[] = {".h5", "rejected.jsonl"};
@@ -109,8 +122,9 @@ static bool other_library(const faults *f, const char *line, size_t n)
     return false;
 }
 
-// What is wrong with a file that lies there: a temporary one, a damaged one, one that is neither as it would be without the fault nor as it
-// was before; NULL: nothing. `whole`: all of them must be there.
+// What is wrong with a file that lies there: a temporary one, a damaged one, one that is neither as
+// it would be without the fault nor as it was before; NULL: nothing. `whole`: all of them must be
+// there.
 static const char *wrong_file(const faults *f, const char *now, bool whole, bool swept, arena *a)
 {
     for (const char *p = now; *p; p = strchr(p, '\n') + 1) {
@@ -124,8 +138,10 @@ static const char *wrong_file(const faults *f, const char *now, bool whole, bool
             return arena_printf(a, "%.*s", (int)strcspn(p, "\n"), p);
         bool steady = was && again && same_line(was, again) && (whole || !may_end(p, n));
         const char *before = line_of(f->before, p, n);
-        if (steady && !same_line(p, was) && !other_library(f, p, n) && (whole || !before || !same_line(p, before)))
-            return arena_printf(a, "'%.*s' instead of '%.*s'", (int)strcspn(p, "\n"), p, (int)strcspn(was, "\n"), was);
+        if (steady && !same_line(p, was) && !other_library(f, p, n) &&
+            (whole || !before || !same_line(p, before)))
+            return arena_printf(a, "'%.*s' instead of '%.*s'", (int)strcspn(p, "\n"), p,
+                                (int)strcspn(was, "\n"), was);
     }
     for (const char *p = f->reference[0]; whole && *p; p = strchr(p, '\n') + 1)
         if (*p != '.' && !line_of(now, p, strcspn(p, " ")))
@@ -141,12 +157,13 @@ static int run_command(const faults *f, int k, const char *fault, const char **s
     char line[2000];
     bool resumes = !strcmp(commands[k].name, "resume");
     snprintf(line, sizeof line, commands[k].line, f->base, f->out);
-    return test_shell(
-        said,
-        "rm -rf %s %s/told; mkdir -p %s; %s%s%s%s; timeout -s KILL 100 env KMIDI_FAULT=%s KMIDI_FAULT_TOLD=%s/told LD_PRELOAD=%s "
-        "%s %s >%s.stdout",
-        f->out, f->base, f->out, resumes ? "cp -a " : ":", resumes ? f->base : "", resumes ? "/run " : "", resumes ? f->out : "",
-        *fault ? fault : "count:0:0", f->base, f->shim, test_kmidi(), line, f->out);
+    return test_shell(said,
+                      "rm -rf %s %s/told; mkdir -p %s; %s%s%s%s; timeout -s KILL 100 env "
+                      "KMIDI_FAULT=%s KMIDI_FAULT_TOLD=%s/told LD_PRELOAD=%s "
+                      "%s %s >%s.stdout",
+                      f->out, f->base, f->out, resumes ? "cp -a " : ":", resumes ? f->base : "",
+                      resumes ? "/run " : "", resumes ? f->out : "", *fault ? fault : "count:0:0",
+                      f->base, f->shim, test_kmidi(), line, f->out);
 }
 
 static int count_sentences(const char *said, const char *name)
@@ -166,7 +183,8 @@ static int count_sentences(const char *said, const char *name)
     return n;
 }
 
-// The library that made the call, in the first line of what the shim told, is listed; it ended the program, by the second.
+// The library that made the call, in the first line of what the shim told, is listed; it ended the
+// program, by the second.
 static bool is_listed(const char *kind, const char *told)
 {
     const char *end = strchr(told, '\n');
@@ -188,10 +206,13 @@ static void judge(faults *f, int k, int kind, const char *fault)
     const char *from = file_read(&a, arena_printf(&a, "%s/told", f->base), 4096, &n, &e);
     bool good = status == 0 || (status == 1 && count_sentences(said, commands[k].name) == 1);
     bool is = !good && from && is_listed(name, from);
-    const char *wrong = wrong_file(f, faults_contents(f->out, &a), status == 0, !is && strcmp(name, "unlink"), &a);
+    const char *wrong =
+        wrong_file(f, faults_contents(f->out, &a), status == 0, !is && strcmp(name, "unlink"), &a);
     f->count[k][kind][!from ? NOT_REACHED : is ? LISTED : status == 0 ? WENT_ON : SAID]++;
-    test_expect((good || is) && !wrong, __FILE__, __LINE__, "KMIDI_FAULT=%s kmidi %s (command %d): exit status %d, %s, called from %s: %s",
-                fault, commands[k].name, k, status, wrong ? wrong : "files are well", from ? from : "nowhere", said);
+    test_expect((good || is) && !wrong, __FILE__, __LINE__,
+                "KMIDI_FAULT=%s kmidi %s (command %d): exit status %d, %s, called from %s: %s",
+                fault, commands[k].name, k, status, wrong ? wrong : "files are well",
+                from ? from : "nowhere", said);
     arena_free(&a);
 }
 
@@ -230,14 +251,20 @@ static void make_fixture(faults *f)
     corpus_make_songs(b, "melody_transformer");
     corpus_make_songs(b, "dynamics_engine");
     MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/run train.epochs=1", k, b, b);
-    MAKE("%s train %s/melody_transformer.yaml --run-dir %s/melody train.epochs=1 train.batch_size=24 data.window=4", k, b, b);
-    MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/adapted train.epochs=1 lora.base=%s/run lora.r=2 lora.target_modules=all-linear", k,
-         b, b, b);
+    MAKE("%s train %s/melody_transformer.yaml --run-dir %s/melody train.epochs=1 "
+         "train.batch_size=24 data.window=4",
+         k, b, b);
+    MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/adapted train.epochs=1 lora.base=%s/run "
+         "lora.r=2 lora.target_modules=all-linear",
+         k, b, b, b);
     MAKE("%s export %s/adapted --format adapter -o %s/adapter", k, b, b);
-    MAKE("%s export %s/run --format onnx -o %s/x.onnx && %s export %s/run --format safetensors -o %s/x.safetensors", k, b, b, k, b, b);
+    MAKE("%s export %s/run --format onnx -o %s/x.onnx && %s export %s/run --format safetensors -o "
+         "%s/x.safetensors",
+         k, b, b, k, b, b);
     MAKE("%s synth %s/corpus --items 4 --seconds 1", k, b);
     MAKE("%s generate %s/melody --emotion joy --bars 2 -o %s/x.mid", k, b, b);
-    MAKE("%s train %s --run-dir %s/ears train.epochs=1 train.batch_size=26", k, corpus_make(test_path("base/ears-data")), b);
+    MAKE("%s train %s --run-dir %s/ears train.epochs=1 train.batch_size=26", k,
+         corpus_make(test_path("base/ears-data")), b);
 }
 
 static void print_command(const faults *f, int k)
@@ -245,8 +272,8 @@ static void print_command(const faults *f, int k)
     for (int i = 0; i < KINDS; i++) {
         const int *n = f->count[k][i], all = n[SAID] + n[WENT_ON] + n[LISTED];
         if (all)
-            printf("%-9s %2d %-15s %4d faults: %4d one sentence, %4d went on, %d listed\n", commands[k].name, k, kinds[i].kind, all,
-                   n[SAID], n[WENT_ON], n[LISTED]);
+            printf("%-9s %2d %-15s %4d faults: %4d one sentence, %4d went on, %d listed\n",
+                   commands[k].name, k, kinds[i].kind, all, n[SAID], n[WENT_ON], n[LISTED]);
     }
 }
 
@@ -272,9 +299,12 @@ static void try_kind(faults *f, int k, int kind, long calls, long most)
     long tries = calls < most ? calls : most;
     for (long i = 0; i < tries; i++) {
         char fault[64];
-        long n = tries == 1 ? 1 + (long)(test_fill_u32((uint32_t)k, (uint32_t)kind) % (uint32_t)calls) : 1 + i * calls / tries;
+        long n = tries == 1
+                     ? 1 + (long)(test_fill_u32((uint32_t)k, (uint32_t)kind) % (uint32_t)calls)
+                     : 1 + i * calls / tries;
         int number = kinds[kind].number[(i + k) % 2];
-        snprintf(fault, sizeof fault, "%s:%ld:%d%s", kinds[kind].kind, n, number, number && number != 4 && i % 3 == 2 ? "+" : "");
+        snprintf(fault, sizeof fault, "%s:%ld:%d%s", kinds[kind].kind, n, number,
+                 number && number != 4 && i % 3 == 2 ? "+" : "");
         judge(f, k, kind, fault);
     }
 }
@@ -298,10 +328,13 @@ static void try_command(faults *f, int k, const char *many)
     const char *said;
     long calls[KINDS];
     run_with_either(f, k, &a);
-    f->before = strcmp(commands[k].name, "resume") ? "" : faults_contents(arena_printf(&a, "%s/run", f->base), &a);
+    f->before = strcmp(commands[k].name, "resume")
+                    ? ""
+                    : faults_contents(arena_printf(&a, "%s/run", f->base), &a);
     for (int i = 0; i < 2; i++) {
         int status = run_command(f, k, "", &said);
-        test_expect(status == 0, __FILE__, __LINE__, "kmidi %s (command %d): %s", commands[k].name, k, said);
+        test_expect(status == 0, __FILE__, __LINE__, "kmidi %s (command %d): %s", commands[k].name,
+                    k, said);
         f->reference[i] = faults_contents(f->out, &a);
     }
     for (int i = 0; i < KINDS; i++)

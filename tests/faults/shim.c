@@ -8,9 +8,10 @@
 //     KMIDI_FAULT_TOLD=FILE       made when the fault happens, with the library that made the call and, on a second line, the one that
 //                                 crashed or called exit thereafter; of a count, lines "write 17" at the end
 //
-// Kinds: write (pwrite, writev), stdio (fwrite, fflush, fclose), fsync, ftruncate, rename, link, unlink, mkdir, close, open (fopen,
-// opendir), read (pread), flock, fork, malloc (calloc, realloc, aligned ones), mmap, pthread_create. Counted from main on, since the
-// start-up of libraries is not ours. What glibc calls within itself does not pass here: that is why stdio is a kind of its own.
+// Kinds: write (pwrite, writev), stdio (fwrite, fflush, fclose), fsync, ftruncate, rename, link,
+// unlink, mkdir, close, open (fopen, opendir), read (pread), flock, fork, malloc (calloc, realloc,
+// aligned ones), mmap, pthread_create. Counted from main on, since the start-up of libraries is not
+// ours. What glibc calls within itself does not pass here: that is why stdio is a kind of its own.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -42,14 +43,17 @@ static struct {
     const char *told;
 } fault;
 static atomic_bool armed, happened;
-static const char *const kinds[] = {"write", "stdio", "fsync", "ftruncate", "rename", "link",   "unlink", "mkdir",
-                                    "close", "open",  "read",  "flock",     "fork",   "malloc", "mmap",   "pthread_create"};
+static const char *const kinds[] = {"write",  "stdio",  "fsync", "ftruncate",     "rename", "link",
+                                    "unlink", "mkdir",  "close", "open",          "read",   "flock",
+                                    "fork",   "malloc", "mmap",  "pthread_create"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 static atomic_long calls[KINDS];
 
 static void tell_text(const char *text, size_t n)
 {
-    long fd = fault.told ? syscall(SYS_openat, AT_FDCWD, fault.told, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
+    long fd = fault.told
+                  ? syscall(SYS_openat, AT_FDCWD, fault.told, O_WRONLY | O_CREAT | O_APPEND, 0666)
+                  : -1;
     if (fd < 0)
         return;
     (void)!syscall(SYS_write, fd, text, n);
@@ -93,17 +97,17 @@ static bool fails_from(const char *kind, void *from)
 
 #define fails(kind) fails_from(kind, __builtin_return_address(0))
 
-#define REAL(name)                                                                                                                         \
-    static __typeof__(&name) real;                                                                                                         \
-    if (!real)                                                                                                                             \
+#define REAL(name)                                                                                 \
+    static __typeof__(&name) real;                                                                 \
+    if (!real)                                                                                     \
     real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 // A function that fails or does what it does.
-#define MAY_FAIL(type, name, kind, failed, parameters, arguments)                                                                          \
-    SEEN type name parameters                                                                                                              \
-    {                                                                                                                                      \
-        REAL(name);                                                                                                                        \
-        return fails(kind) ? failed : real arguments;                                                                                      \
+#define MAY_FAIL(type, name, kind, failed, parameters, arguments)                                  \
+    SEEN type name parameters                                                                      \
+    {                                                                                              \
+        REAL(name);                                                                                \
+        return fails(kind) ? failed : real arguments;                                              \
     }
 
 // ---- Begin and end
@@ -130,7 +134,10 @@ static void watch_crashes(void)
     void *first[1];
     (void)backtrace(first, 1); // loads what it needs
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaction(signals[i], &(struct sigaction){.sa_handler = crash, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)}, NULL);
+        sigaction(
+            signals[i],
+            &(struct sigaction){.sa_handler = crash, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)},
+            NULL);
 }
 
 SEEN void exit(int status)
@@ -152,11 +159,12 @@ static int begin(int argc, char **argv, char **env)
     return true_main(argc, argv, env);
 }
 
-SEEN int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
-                           void (*rtld_fini)(void), void *stack)
+SEEN int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv,
+                           void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+                           void *stack)
 {
-    int (*real)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *) =
-        (__typeof__(real))dlsym(RTLD_NEXT, "__libc_start_main");
+    int (*real)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
+                void (*)(void), void *) = (__typeof__(real))dlsym(RTLD_NEXT, "__libc_start_main");
     true_main = program;
     return real(begin, argc, argv, init, fini, rtld_fini, stack);
 }
@@ -292,7 +300,8 @@ MAY_FAIL(int, flock, "flock", -1, (int fd, int how), (fd, how))
 
 // ---- Memory and threads. dlsym itself takes memory, so glibc's own names stand behind these.
 
-extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t),
+    *__libc_memalign(size_t, size_t);
 
 SEEN void *malloc(size_t n)
 {
@@ -337,7 +346,8 @@ SEEN void *mmap64(void *at, size_t n, int protection, int flags, int fd, off64_t
     return mmap(at, n, protection, flags, fd, offset);
 }
 
-SEEN int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *user)
+SEEN int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                        void *user)
 {
     REAL(pthread_create);
     return fails("pthread_create") ? errno : real(thread, attributes, run, user);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adapter.c: fuzz target for adapter_config.json (`make fuzz`): what is taken can be matched against a model, and what is written of that
-// is taken again and finds the same.
+// adapter.c: fuzz target for adapter_config.json (`make fuzz`): what is taken can be matched
+// against a model, and what is written of that is taken again and finds the same.
 #include <string.h>
 
 #include "lora/lora.h"
@@ -19,7 +19,8 @@ static void check(const lora_config *c, const model_def *m, arena *a)
         const adapters *k = lora_match(&again, m, false, a, &e);
         CHECK(k && k->n == l->n && k->n_whole == l->n_whole);
         for (int i = 0; i < l->n; i++)
-            CHECK(!strcmp(k->site[i].weight, l->site[i].weight) && k->site[i].rank == l->site[i].rank);
+            CHECK(!strcmp(k->site[i].weight, l->site[i].weight) &&
+                  k->site[i].rank == l->site[i].rank);
     } else
         CHECK(e.text[0]);
     strbuf_free(&text);

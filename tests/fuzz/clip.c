@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // clip.c: any bytes as an audio file. Reading them gives samples that are finite, or one sentence.
 //
-// libFuzzer's entry point; `make fuzz` builds and runs it. A first byte chooses whether the file is also resampled and cut, so that one
-// corpus serves all.
+// libFuzzer's entry point; `make fuzz` builds and runs it. A first byte chooses whether the file is
+// also resampled and cut, so that one corpus serves all.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     unsigned choice = n > 0 ? bytes[n - 1] : 0;
     if (fd < 0 || ftruncate(fd, 0) || pwrite(fd, bytes, n, 0) < 0)
         abort();
-    bool ok = clip_read(path, choice & 1 ? 16000 : 0, choice & 2 ? 0.01 : 0, choice & 4 ? 0.05 : 0, &c, &e);
+    bool ok = clip_read(path, choice & 1 ? 16000 : 0, choice & 2 ? 0.01 : 0, choice & 4 ? 0.05 : 0,
+                        &c, &e);
     if (!ok && (e.code == ERR_NONE || !e.text[0]))
         abort();
     if (!ok)

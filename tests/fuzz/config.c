@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config.c: fuzz target (`make fuzz`): a configuration that is taken prints to one that is taken and prints alike; any other is a sentence.
+// config.c: fuzz target (`make fuzz`): a configuration that is taken prints to one that is taken
+// and prints alike; any other is a sentence.
 #include "base/config.h"
 
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// csv.c: fuzz target (`make fuzz`): any bytes as a CSV file. Each row is one of bounded fields or one sentence, lines are counted upwards,
-// and a second reading gives the same.
+// csv.c: fuzz target (`make fuzz`): any bytes as a CSV file. Each row is one of bounded fields or
+// one sentence, lines are counted upwards, and a second reading gives the same.
 #include "data/readers/csv.h"
 
 #include <stdio.h>
@@ -57,7 +57,8 @@ static uint64_t read_all(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     if (!path[0]) {
-        snprintf(path, sizeof path, "%s/kmidi-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        snprintf(path, sizeof path, "%s/kmidi-fuzz-XXXXXX",
+                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         int fd = mkstemp(path);
         CHECK(fd >= 0 && close(fd) == 0 && atexit(leave) == 0);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// h5.c: fuzz target (`make fuzz`): a good file is made once; the input is a list of changes to it, three bytes each (place, place,
-// value). Everything in what comes out is then read or refused.
+// h5.c: fuzz target (`make fuzz`): a good file is made once; the input is a list of changes to it,
+// three bytes each (place, place, value). Everything in what comes out is then read or refused.
 #include "base/h5.h"
 
 #include <stdio.h>
@@ -32,11 +32,12 @@ static void make_sample(void)
     snprintf(path, sizeof path, "%s/x.h5", folder);
     h5 *f = h5_create(path, &e);
     bool ok = f && h5_write(f, "params/fc1.weight", (h5_shape){H5_F32, 2, {40, 16}}, rows, &e) &&
-              h5_write(f, "path", (h5_shape){H5_TEXT, 1, {4}}, texts, &e) && h5_set_text(f, "/", "model", "x", &e) &&
-              h5_set_int(f, "state", "step", 7, &e);
+              h5_write(f, "path", (h5_shape){H5_TEXT, 1, {4}}, texts, &e) &&
+              h5_set_text(f, "/", "model", "x", &e) && h5_set_int(f, "state", "step", 7, &e);
     h5_series *s = ok ? h5_series_open(f, "mel", (h5_shape){H5_F32, 1, {16}}, 16, &e) : NULL;
     h5_series *t = s ? h5_series_open(f, "names", (h5_shape){H5_TEXT, 0, {0}}, 2, &e) : NULL;
-    CHECK(t && h5_series_add(s, rows, 40, &e) && h5_series_close(s, &e) && h5_series_add(t, texts, 4, &e) && h5_series_close(t, &e));
+    CHECK(t && h5_series_add(s, rows, 40, &e) && h5_series_close(s, &e) &&
+          h5_series_add(t, texts, 4, &e) && h5_series_close(t, &e));
     CHECK(h5_commit(f, &e));
     sample = file_read(&kept, path, 1 << 20, &sample_bytes, &e);
     CHECK(sample);

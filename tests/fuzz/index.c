@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// index.c: fuzz target (`make fuzz`): any bytes as an index, in each way it may be written, or as the vector beside a MIDI file. The first
-// byte chooses; each reading gives the same rows.
+// index.c: fuzz target (`make fuzz`): any bytes as an index, in each way it may be written, or as
+// the vector beside a MIDI file. The first byte chooses; each reading gives the same rows.
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 static const struct {
     const char *reader, *file;
     bool beside; // a song's vector: there is no index
-} kinds[] = {{"maestro", "i.csv", false},        {"maestro", "i.json", false}, {"midi_emotion", "i.csv", false},
-             {"midi_emotion", "i.jsonl", false}, {"nsynth", "i.json", false},  {"audio_manifest", "i.jsonl", false},
+} kinds[] = {{"maestro", "i.csv", false},        {"maestro", "i.json", false},
+             {"midi_emotion", "i.csv", false},   {"midi_emotion", "i.jsonl", false},
+             {"nsynth", "i.json", false},        {"audio_manifest", "i.jsonl", false},
              {"midi_emotion", "song.json", true}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -25,7 +26,8 @@ static uint64_t read_all(const char *root, int k)
     uint64_t steps = 0;
     reader_options o = {.root = root, .index = kinds[k].beside ? NULL : kinds[k].file};
     reader *r = reader_open(reader_find(kinds[k].reader, &e), &o, &e);
-    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END; steps = steps * 3 + (uint64_t)s)
+    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END;
+         steps = steps * 3 + (uint64_t)s)
         CHECK(s == READER_ITEM ? item.path && (item.file || item.midi) : e.code != ERR_NONE);
     reader_close(r);
     return steps;
@@ -45,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (n == 0)
         return 0;
     if (!root[0]) {
-        snprintf(root, sizeof root, "%s/kmidi-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        snprintf(root, sizeof root, "%s/kmidi-fuzz-XXXXXX",
+                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         CHECK(mkdtemp(root));
     }
     int k = bytes[0] % KINDS;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// json.c: fuzz target (`make fuzz`): whatever is taken can be written, and what was written is taken again and written alike.
+// json.c: fuzz target (`make fuzz`): whatever is taken can be written, and what was written is
+// taken again and written alike.
 #include "base/json.h"
 
 #include <string.h>

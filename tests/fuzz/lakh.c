@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lakh.c: fuzz target (`make fuzz`): any bytes as the names in a folder, as the readers that walk through folders meet them. Names are
-// ended by a zero; the byte before each says whether it is a file, a folder, or a link to the name before it, which may be a loop. Each
-// file is found below the root, and a second reading finds the same.
+// lakh.c: fuzz target (`make fuzz`): any bytes as the names in a folder, as the readers that walk
+// through folders meet them. Names are ended by a zero; the byte before each says whether it is a
+// file, a folder, or a link to the name before it, which may be a loop. Each file is found below
+// the root, and a second reading finds the same.
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ static void make_all(const char *root, const uint8_t *bytes, size_t n)
     for (int i = 0; i < NAMES && n > 2 && (end = memchr(bytes + 1, 0, n - 1)) != NULL; i++) {
         size_t length = (size_t)(end - bytes) - 1;
         snprintf(name, sizeof name, "%s", (const char *)bytes + 1);
-        if (length > 0 && length < NAME && name[0] != '/' && !strstr(name, "..")) { // nothing is made outside of the root
+        // nothing is made outside of the root
+        if (length > 0 && length < NAME && name[0] != '/' && !strstr(name, "..")) {
             make_one(root, bytes[0] % KINDS, name, before);
             memcpy(before, name, sizeof before);
         }
@@ -61,9 +63,12 @@ static uint64_t read_all(const char *root)
     uint64_t steps = 0;
     reader *r = reader_open(reader_find("lakh", &e), &(reader_options){.root = root}, &e);
     CHECK(r);
-    for (reader_step s; (s = reader_next(r, &item, &e)) != READER_END; steps = steps * 3 + (uint64_t)s) {
+    for (reader_step s; (s = reader_next(r, &item, &e)) != READER_END;
+         steps = steps * 3 + (uint64_t)s) {
         CHECK(item.path && item.path[0]);
-        CHECK(s == READER_ITEM ? str_starts(item.midi, root) && !item.file && !(item.group && !item.group[0]) : e.text[0] != 0);
+        CHECK(s == READER_ITEM
+                  ? str_starts(item.midi, root) && !item.file && !(item.group && !item.group[0])
+                  : e.text[0] != 0);
     }
     CHECK(e.code == (r->entries ? ERR_NONE : ERR_EMPTY));
     reader_close(r);
@@ -73,7 +78,8 @@ static uint64_t read_all(const char *root)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     char root[64];
-    snprintf(root, sizeof root, "%s/kmidi-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(root, sizeof root, "%s/kmidi-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     CHECK(mkdtemp(root));
     make_all(root, bytes, n);
     CHECK(read_all(root) == read_all(root));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// manifest.c: fuzz target (`make fuzz`): any bytes as a manifest of audio files. Each line is an item with sound values, or one sentence.
+// manifest.c: fuzz target (`make fuzz`): any bytes as a manifest of audio files. Each line is an
+// item with sound values, or one sentence.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static void check(const reader_item *i)
 {
     CHECK(i->path && i->path[0] && i->file);
     CHECK(!i->split || reader_split_ok(i->split));
-    CHECK(isnan(i->valence) == isnan(i->arousal) && !(fabs(i->valence) > 1) && !(fabs(i->arousal) > 1));
+    CHECK(isnan(i->valence) == isnan(i->arousal) && !(fabs(i->valence) > 1) &&
+          !(fabs(i->arousal) > 1));
     CHECK(i->offset >= 0 && i->duration >= 0 && i->line > 0);
 }
 

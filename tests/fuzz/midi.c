@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi.c: any bytes as a MIDI file, in this process: what our own check lets through, libsmf neither misreads nor aborts over, and the song
-// that is built is sound (midi_unpack says so).
+// midi.c: any bytes as a MIDI file, in this process: what our own check lets through, libsmf
+// neither misreads nor aborts over, and the song that is built is sound (midi_unpack says so).
 #include <math.h>
 #include <stdlib.h>
 

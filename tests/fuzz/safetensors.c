@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// safetensors.c: fuzz target for the safetensors header (`make fuzz`): whatever it says, an entry lies within the data.
+// safetensors.c: fuzz target for the safetensors header (`make fuzz`): whatever it says, an entry
+// lies within the data.
 #include "export/safetensors.h"
 #include "base/arena.h"
 

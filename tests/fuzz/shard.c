@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard.c: fuzz target (`make fuzz`): a good shard, of audio or of MIDI, with some bytes changed: one byte of input for which, then four
-// each (place, place, place, value). It is read or refused; what is read fits together, so a loader may trust it.
+// shard.c: fuzz target (`make fuzz`): a good shard, of audio or of MIDI, with some bytes changed:
+// one byte of input for which, then four each (place, place, place, value). It is read or refused;
+// what is read fits together, so a loader may trust it.
 #include "data/shards/shard.h"
 
 #include <math.h>
@@ -26,15 +27,18 @@ static void leave(void)
     rmdir(folder);
 }
 
-// Item i has i + 1 frames, or as many rows of each column, but of the last, which has none in the first item.
+// Item i has i + 1 frames, or as many rows of each column, but of the last, which has none in the
+// first item.
 static shard_item make_item(const shard_info *info, int i)
 {
     static const float rows[ITEMS * 128] = {1, 2, 3};
-    shard_item item = {.label = i % 3 - 1, .path = "a.wav", .attributes = i % 2 ? "{\"pitch\": 60}" : NULL};
+    shard_item item = {
+        .label = i % 3 - 1, .path = "a.wav", .attributes = i % 2 ? "{\"pitch\": 60}" : NULL};
     if (info->n_mels)
         item.mel = rows, item.frames = 1 + i;
     for (int k = 0; k < info->n_columns; k++)
-        item.column[k].rows = rows, item.column[k].n = info->columns[k].single ? 1 : i + (k + 1 < info->n_columns);
+        item.column[k].rows = rows,
+        item.column[k].n = info->columns[k].single ? 1 : i + (k + 1 < info->n_columns);
     return item;
 }
 
@@ -56,10 +60,14 @@ static struct sample write_sample(const shard_info *info)
 
 static void make_samples(void)
 {
-    static const char *const labels[] = {"ant", "bee"}, *const columns[] = {"tokens", "midi_stats", "harmony"};
-    shard_info audio = {.dataset = "fuzz", .split = "train", .labels = labels, .n_labels = 2}, midi = audio;
+    static const char *const labels[] = {"ant", "bee"}, *const columns[] = {"tokens", "midi_stats",
+                                                                            "harmony"};
+    shard_info audio = {.dataset = "fuzz", .split = "train", .labels = labels, .n_labels = 2},
+               midi = audio;
     audio.settings = "{\"mel\": {\"n_mels\": 4}}", audio.n_mels = BANDS;
-    midi.settings = "{\"tokens\": {\"drums\": false}, \"midi_stats\": {}, \"harmony\": {\"step\": \"bars\"}}", midi.n_columns = 3;
+    midi.settings =
+        "{\"tokens\": {\"drums\": false}, \"midi_stats\": {}, \"harmony\": {\"step\": \"bars\"}}",
+    midi.n_columns = 3;
     for (int k = 0; k < midi.n_columns; k++)
         midi.columns[k] = shard_column_of(feature_find(columns[k], NULL));
     CHECK(mkdtemp(folder));
@@ -75,7 +83,8 @@ static void put_changed(const struct sample *from, const uint8_t *bytes, size_t 
     CHECK(copy);
     memcpy(copy, from->bytes, from->n);
     for (size_t i = 0; i + 3 < n; i += 4)
-        copy[(size_t)(bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2]) % from->n] ^= (char)bytes[i + 3];
+        copy[(size_t)(bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2]) % from->n] ^=
+            (char)bytes[i + 3];
     FILE *f = fopen(path, "w");
     CHECK(f && fwrite(copy, 1, from->n, f) == from->n);
     fclose(f);
@@ -90,7 +99,8 @@ static void check_item(shard *s, int64_t i)
     CHECK(s->info.n_mels || s->seconds[i] >= 0);
     int64_t frames = s->info.n_mels ? s->offsets[i + 1] - s->offsets[i] : 0;
     CHECK(!s->info.n_mels || (frames > 0 && frames <= s->longest));
-    CHECK(frames > ROWS_MOST || !frames || shard_frames(s, i, 0, frames, x, &e) || e.code != ERR_NONE);
+    CHECK(frames > ROWS_MOST || !frames || shard_frames(s, i, 0, frames, x, &e) ||
+          e.code != ERR_NONE);
     for (int k = 0; k < s->info.n_columns; k++) {
         const shard_column *c = &s->info.columns[k];
         int64_t n = shard_item_count(s, k, i);

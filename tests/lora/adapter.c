@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// adapter.c (tests): adapters that Hugging Face PEFT saved (tests/golden/lora.py) give PEFT's outputs and gradients here; what is written
-// is read again; and what is wrong with a file is said.
+// adapter.c (tests): adapters that Hugging Face PEFT saved (tests/golden/lora.py) give PEFT's
+// outputs and gradients here; what is written is read again; and what is wrong with a file is said.
 #include "lora/adapter.h"
 
 #include <fcntl.h>
@@ -15,123 +15,6 @@
 #include "export/safetensors.h"
 #include "tests/test.h"
 
-// ---- Configurations
-
-static void check_row(const json *row)
-{
-    arena a = {0};
-    err e = {0};
-    lora_config c;
-    strbuf text = {0};
-    json_dump(json_get(row, "config"), 0, &text);
-    const adapters *l = NULL;
-    EXPECT_OK(lora_config_read("golden", text.s, text.len, &a, &c, &e), e);
-    EXPECT_OK((l = lora_match(&c, model_find(json_str(json_get(row, "model"), "")), false, &a, &e)) != NULL, e);
-    const json *paths = json_get(row, "paths");
-    test_expect(l && l->n == (int)json_len(paths), __FILE__, __LINE__, "%s: %d found, PEFT %zu", text.s, l ? l->n : 0, json_len(paths));
-    for (size_t i = 0; l && i < json_len(paths); i++) {
-        const char *key = arena_printf(&a, "%s.lora_A.weight", json_str(json_at(paths, i), ""));
-        int at = -1;
-        for (int k = 0; k < l->n; k++)
-            if (!strcmp(l->site[k].a, key))
-                at = k;
-        if (!test_expect(at >= 0, __FILE__, __LINE__, "%s: %s is not found", text.s, key))
-            continue;
-        EXPECT_INT(l->site[at].rank, json_int(json_at(json_get(row, "ranks"), i), 0));
-        EXPECT_NEAR(l->site[at].scale, json_num(json_at(json_get(row, "scales"), i), 0), 1e-6);
-    }
-    // Written and read again it finds the same.
-    strbuf again = {0};
-    lora_config d;
-    EXPECT_OK(lora_config_write(&c, model_find(json_str(json_get(row, "model"), "")), NULL, &again, &e) &&
-                  lora_config_read("again", again.s, again.len, &a, &d, &e),
-              e);
-    const adapters *k = lora_match(&d, model_find(json_str(json_get(row, "model"), "")), false, &a, &e);
-    test_expect(k && l && k->n == l->n && k->n_whole == l->n_whole, __FILE__, __LINE__, "%s", again.s);
-    strbuf_free(&again);
-    strbuf_free(&text);
-    arena_free(&a);
-}
-
-TEST(adapter_configurations_match_as_in_peft)
-{
-    json *g = test_golden("lora");
-    const json *rows = json_get(g, "matching");
-    EXPECT(json_len(rows) > 10);
-    for (size_t i = 0; i < json_len(rows); i++)
-        check_row(json_at(rows, i));
-    json_free(g);
-}
-
-static bool reads(const char *text, err *e)
-{
-    arena a = {0};
-    lora_config c;
-    bool ok = lora_config_read("x.json", text, strlen(text), &a, &c, e);
-    arena_free(&a);
-    return ok;
-}
-
-TEST(adapter_configurations_of_other_methods_are_named_and_refused)
-{
-    static const struct {
-        const char *text, *part;
-    } rows[] = {
-        {"{\"peft_type\": \"IA3\"}", "of the method IA3, which kmidi does not have"},
-        {"{\"peft_type\": \"VERA\"}", "of the method VERA"},
-        {"{\"peft_type\": \"LORA\", \"use_dora\": true}", "DoRA"},
-        {"{\"peft_type\": \"LORA\", \"use_qalora\": true}", "QALoRA"},
-        {"{\"peft_type\": \"LORA\", \"alora_invocation_tokens\": [1]}", "activated LoRA"},
-        {"{\"peft_type\": \"LORA\", \"megatron_config\": {\"a\": 1}}", "Megatron"},
-        {"{\"peft_type\": \"LORA\", \"layer_replication\": [[0, 2]]}", "layer replication"},
-        {"{\"peft_type\": \"LORA\", \"lora_bias\": true}", "a bias of its own"},
-        {"{\"peft_type\": \"LORA\", \"bias\": \"all\"}", "bias: all"},
-        {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"mica\"}", "mica"},
-        {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"something\"}", "something"},
-        {"{\"peft_type\": \"LORA\", \"arrow_config\": {}}", "Arrow"},
-        {"{\"peft_type\": \"LORA\", \"init_lora_weights\": \"pissa_niter_4\"}", "pissa"},
-        {"{\"peft_type\": \"LORA\", \"kasa_config\": {\"x\": 1}}", "KaSA"},
-    };
-    err e = {0};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        EXPECT_ERR(reads(rows[i].text, &e), e, ERR_MISMATCH, rows[i].part);
-    EXPECT_OK(
-        reads("{\"peft_type\": \"LORA\", \"init_lora_weights\": \"gaussian\", \"something_new\": {\"x\": 1}, \"use_dora\": false}", &e), e);
-    EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true, \"loftq_config\": {}, \"eva_config\": {\"rho\": 2.0}}", &e), e);
-}
-
-TEST(adapter_configurations_that_are_damaged)
-{
-    err e = {0};
-    EXPECT_ERR(reads("[]", &e), e, ERR_FORMAT, "no adapter configuration of PEFT");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\"", &e), e, ERR_FORMAT, "'x.json'");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"r\": 0}", &e), e, ERR_VALUE, "'r' is not a number in its range");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"r\": 2.5}", &e), e, ERR_VALUE, "'r' is not a whole number");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"lora_dropout\": 1}", &e), e, ERR_VALUE, "lora_dropout");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [1]}", &e), e, ERR_VALUE, "target_modules");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": {\"a\": 1}}", &e), e, ERR_VALUE, "target_modules");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"rank_pattern\": {\"a\": \"b\"}}", &e), e, ERR_VALUE, "rank_pattern");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"layers_to_transform\": [1.5]}", &e), e, ERR_VALUE, "layers_to_transform");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"r\": 4097}", &e), e, ERR_VALUE, "'r' is not a number in its range");
-}
-
-TEST(adapter_configurations_that_peft_refuses)
-{
-    err e = {0};
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"fc.\", \"layers_to_transform\": []}", &e), e, ERR_VALUE,
-               "layers_to_transform does not go with a target_modules that is one text");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\", \"layers_to_transform\": 0}", &e), e, ERR_VALUE,
-               "layers_to_transform does not go");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": \"fc.\", \"layers_pattern\": \"layers\"}", &e), e, ERR_VALUE,
-               "layers_pattern does not go");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [\"fc1\"], \"layers_pattern\": [\"layers\"]}", &e), e, ERR_VALUE,
-               "layers_pattern says nothing without layers_to_transform");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_modules\": [], \"target_parameters\": \"fc1.weight\"}", &e), e, ERR_VALUE,
-               "target_parameters is a list");
-    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"target_parameters\": [\"fc1.weight\"], \"fan_in_fan_out\": true}", &e), e, ERR_VALUE,
-               "fan_in_fan_out does not go");
-}
-
 // ---- What PEFT saved
 
 static void fill(float *out, uint32_t seed, int64_t n, float scale)
@@ -140,7 +23,8 @@ static void fill(float *out, uint32_t seed, int64_t n, float scale)
         out[i] = test_fill(seed, (uint32_t)i, scale);
 }
 
-// The base of tests/golden/lora.py: parameter k of the model is fill(100 + k), by 1 / sqrt(inputs), of an LSTM by 1 / sqrt(hidden).
+// The base of tests/golden/lora.py: parameter k of the model is fill(100 + k), by 1 / sqrt(inputs),
+// of an LSTM by 1 / sqrt(hidden).
 static void fill_base(params *p)
 {
     for (int i = 0, k = 0; i < p->n; i++) {
@@ -148,9 +32,12 @@ static void fill_base(params *p)
         if (!q->counted)
             continue;
         int w = params_find(p, "lstm.weight_hh_l0");
-        int64_t fan = str_starts(q->name, "lstm") ? p->list[w].shape.d[1] : q->shape.rank == 2 ? q->shape.d[1] : 0;
+        int64_t fan = str_starts(q->name, "lstm") ? p->list[w].shape.d[1]
+                      : q->shape.rank == 2        ? q->shape.d[1]
+                                                  : 0;
         for (int j = 0; !fan && j < p->n; j++)
-            if (p->list[j].shape.rank == 2 && !strncmp(p->list[j].name, q->name, strcspn(q->name, ".") + 1))
+            if (p->list[j].shape.rank == 2 &&
+                !strncmp(p->list[j].name, q->name, strcspn(q->name, ".") + 1))
                 fan = p->list[j].counted ? p->list[j].shape.d[1] : 0;
         fill(params_at(p, i), 100 + (uint32_t)k++, q->count, (float)(1 / sqrt((double)fan)));
     }
@@ -164,13 +51,15 @@ typedef struct net {
     tensor **grads;
 } net;
 
-// The model with the filled base on the golden's inputs, its outputs' plain sum differentiated by the adapters.
+// The model with the filled base on the golden's inputs, its outputs' plain sum differentiated by
+// the adapters.
 static bool net_open(net *f, const char *model, const adapters *l)
 {
     err e = {0};
     *f = (net){.a = {.name = "net"}};
     f->p = params_open(&f->a);
-    f->n = model_build(model_find(model), f->p, &(model_dims){.batch = 3, .time = 5, .adapters = l}, &f->a, &e);
+    f->n = model_build(model_find(model), f->p, &(model_dims){.batch = 3, .time = 5, .adapters = l},
+                       &f->a, &e);
     if (!test_expect(f->n != NULL, __FILE__, __LINE__, "%s", e.text))
         return false;
     graph *g = f->n->g;
@@ -179,12 +68,16 @@ static bool net_open(net *f, const char *model, const adapters *l)
     for (int i = 0, end = graph_tensors(g); l && i < end; i++) {
         tensor *t = graph_tensor(g, i);
         if (t->kind == TENSOR_PARAM && f->p->list[t->param].adapter)
-            graph_gradient(g, op_sum(g, f->n->out, (1u << axes) - 1, false), &t, 1, &f->grads[t->param]);
+            graph_gradient(g, op_sum(g, f->n->out, (1u << axes) - 1, false), &t, 1,
+                           &f->grads[t->param]);
     }
-    plan_options o = {.threads = 1, .outputs = &f->n->out, .n_outputs = 1, .params = f->p, .grads = f->grads};
+    plan_options o = {
+        .threads = 1, .outputs = &f->n->out, .n_outputs = 1, .params = f->p, .grads = f->grads};
     params_layout(f->p);
     plan *pl = plan_make(g, &o, &f->a, &e);
-    if (!test_expect(pl && params_allocate(f->p, 0, &e) && (f->r = run_open(pl, f->p, NULL, &f->a, &e)), __FILE__, __LINE__, "%s", e.text))
+    if (!test_expect(pl && params_allocate(f->p, 0, &e) &&
+                         (f->r = run_open(pl, f->p, NULL, &f->a, &e)),
+                     __FILE__, __LINE__, "%s", e.text))
         return false;
     fill_base(f->p);
     for (int i = 0; i < f->n->model->n_inputs; i++) {
@@ -194,7 +87,9 @@ static bool net_open(net *f, const char *model, const adapters *l)
         else
             for (int64_t k = 0; k < n; k++)
                 ((int32_t *)run_data(f->r, f->n->in[i]))[k] =
-                    k % 5 ? (int32_t)floor(test_fill_u32(1001 + (uint32_t)i, (uint32_t)k) / 4294967296.0 * 128) : -1;
+                    k % 5 ? (int32_t)floor(test_fill_u32(1001 + (uint32_t)i, (uint32_t)k) /
+                                           4294967296.0 * 128)
+                          : -1;
     }
     return true;
 }
@@ -218,7 +113,8 @@ static double off(const net *f, const json *want)
     return worst / most;
 }
 
-static void check_gradients(const net *f, const lora_adapter *l, const adapters *sites, const json *want)
+static void check_gradients(const net *f, const lora_adapter *l, const adapters *sites,
+                            const json *want)
 {
     int seen = 0;
     for (size_t i = 0; i < json_len(want); i++) {
@@ -247,7 +143,8 @@ static void check_case(const json *c)
     arena a = {0};
     err e = {0};
     const char *model = json_str(json_get(c, "model"), ""),
-               *folder = arena_printf(&a, "tests/golden/lora_%s", json_str(json_get(c, "name"), ""));
+               *folder =
+                   arena_printf(&a, "tests/golden/lora_%s", json_str(json_get(c, "name"), ""));
     lora_adapter *l = lora_load(folder, model_find(model), &a, &e);
     if (!test_expect(l != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
@@ -261,7 +158,8 @@ static void check_case(const json *c)
     run_step(merged.r, 0, 0, false);
     EXPECT_BELOW(off(&merged, json_get(c, "output")), 1e-5);
     for (int i = 0; i < l->sites->n_whole; i++)
-        memcpy(params_at(unmerged.p, params_find(unmerged.p, l->sites->whole[i])), params_at(l->p, 2 * l->sites->n + i),
+        memcpy(params_at(unmerged.p, params_find(unmerged.p, l->sites->whole[i])),
+               params_at(l->p, 2 * l->sites->n + i),
                sizeof(float) * (size_t)l->p->list[2 * l->sites->n + i].count);
     lora_fill(unmerged.p, apart, list, 1);
     run_step(unmerged.r, 0, 0, false);
@@ -296,7 +194,8 @@ TEST(adapters_add_up_with_their_weights)
         return;
     float *base = NEW(&a, float, (size_t)f.p->weights_len);
     memcpy(base, f.p->weights, sizeof *base * (size_t)f.p->weights_len);
-    lora_use half = lora_use_of("tests/golden/lora_dynamics:0.5", &a), other = lora_use_of("tests/golden/lora_dynamics:-2e-1", &a);
+    lora_use half = lora_use_of("tests/golden/lora_dynamics:0.5", &a),
+             other = lora_use_of("tests/golden/lora_dynamics:-2e-1", &a);
     EXPECT_STR(half.folder, "tests/golden/lora_dynamics");
     EXPECT_NEAR(half.weight, 0.5, 0);
     EXPECT_STR(lora_use_of("a:b", &a).folder, "a:b");
@@ -308,7 +207,8 @@ TEST(adapters_add_up_with_their_weights)
     EXPECT_OK(lora_apply(f.p, m, NULL, whole, 1, &e), e);
     double worst = 0;
     for (int64_t i = 0; i < f.p->weights_len; i++)
-        worst = test_larger(worst, fabs((double)part[i] - (double)base[i] - 0.3 * ((double)f.p->weights[i] - (double)base[i])));
+        worst = test_larger(worst, fabs((double)part[i] - (double)base[i] -
+                                        0.3 * ((double)f.p->weights[i] - (double)base[i])));
     EXPECT_BELOW(worst, 2e-7);
     net_close(&f);
     arena_free(&a);
@@ -320,8 +220,10 @@ TEST(adapters_add_up_with_their_weights)
 static const char *copied(const char *name, const char *from, const char *to)
 {
     const char *dir = test_path(name);
-    EXPECT_INT(test_shell(NULL, "mkdir -p '%s' && cp tests/golden/lora_dynamics/* '%s' && sed -i 's/%s/%s/' '%s/adapter_config.json'", dir,
-                          dir, from, to, dir),
+    EXPECT_INT(test_shell(NULL,
+                          "mkdir -p '%s' && cp tests/golden/lora_dynamics/* '%s' && sed -i "
+                          "'s/%s/%s/' '%s/adapter_config.json'",
+                          dir, dir, from, to, dir),
                0);
     return dir;
 }
@@ -337,11 +239,13 @@ static bool loads(const char *folder, const char *model, err *e)
 }
 
 // Its tensors again, with one left out (`drop`), or turned.
-static void rewrite(const char *folder, const char *drop, const char *turn, const char *extra, const char *meta_key, const char *meta_value)
+static void rewrite(const char *folder, const char *drop, const char *turn, const char *extra,
+                    const char *meta_key, const char *meta_value)
 {
     arena a = {0};
     err e = {0};
-    safetensors *s = safetensors_open("tests/golden/lora_dynamics/adapter_model.safetensors", &a, &e);
+    safetensors *s =
+        safetensors_open("tests/golden/lora_dynamics/adapter_model.safetensors", &a, &e);
     const safetensors_index *x = safetensors_listing(s);
     safetensors_source list[32];
     model_meta meta = {.arena = &a};
@@ -361,7 +265,9 @@ static void rewrite(const char *folder, const char *drop, const char *turn, cons
         list[n] = list[0], list[n++].name = extra;
     if (meta_key)
         meta_set(&meta, meta_key, meta_value);
-    EXPECT_OK(safetensors_write(arena_printf(&a, "%s/adapter_model.safetensors", folder), list, n, &meta, &e), e);
+    EXPECT_OK(safetensors_write(arena_printf(&a, "%s/adapter_model.safetensors", folder), list, n,
+                                &meta, &e),
+              e);
     safetensors_close(s);
     arena_free(&a);
 }
@@ -374,18 +280,26 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
     rewrite(d, "fc2.lora_B", NULL, NULL, NULL, NULL);
     EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH, "missing: base_model.model.fc2.lora_B.weight");
     rewrite(d, NULL, "fc2.lora_A", NULL, NULL, NULL);
-    EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH, "base_model.model.fc2.lora_A.weight (is [128, 2], must be [2, 128])");
+    EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH,
+               "base_model.model.fc2.lora_A.weight (is [128, 2], must be [2, 128])");
     rewrite(d, NULL, NULL, "base_model.model.fc3.lora_A.weight", NULL, NULL);
     EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH, "unexpected: base_model.model.fc3.lora_A.weight");
-    EXPECT_ERR(loads("tests/golden/lora_dynamics", "groove_predictor", &e), e, ERR_MISMATCH, "wrong shape");
-    EXPECT_ERR(loads("tests/golden/lora_dynamics", "melody_transformer", &e), e, ERR_MISMATCH, "wrong shape");
-    EXPECT_ERR(loads("tests/golden", m, &e), e, ERR_MISSING, "is no adapter: a folder with adapter_config.json");
-    EXPECT_ERR(loads(copied("other", "fc\\[12\\]", "q_proj"), m, &e), e, ERR_VALUE, "matches no layer of dynamics_engine");
-    EXPECT_ERR(loads(copied("dora", "\"use_dora\": false", "\"use_dora\": true"), m, &e), e, ERR_MISMATCH, "DoRA");
+    EXPECT_ERR(loads("tests/golden/lora_dynamics", "groove_predictor", &e), e, ERR_MISMATCH,
+               "wrong shape");
+    EXPECT_ERR(loads("tests/golden/lora_dynamics", "melody_transformer", &e), e, ERR_MISMATCH,
+               "wrong shape");
+    EXPECT_ERR(loads("tests/golden", m, &e), e, ERR_MISSING,
+               "is no adapter: a folder with adapter_config.json");
+    EXPECT_ERR(loads(copied("other", "fc\\[12\\]", "q_proj"), m, &e), e, ERR_VALUE,
+               "matches no layer of dynamics_engine");
+    EXPECT_ERR(loads(copied("dora", "\"use_dora\": false", "\"use_dora\": true"), m, &e), e,
+               ERR_MISMATCH, "DoRA");
     rewrite(copied("meant", "x", "x"), NULL, NULL, NULL, "model", "groove_predictor");
-    EXPECT_ERR(loads(test_path("meant"), m, &e), e, ERR_MISMATCH, "adapts a groove_predictor, not a dynamics_engine");
+    EXPECT_ERR(loads(test_path("meant"), m, &e), e, ERR_MISMATCH,
+               "adapts a groove_predictor, not a dynamics_engine");
     d = copied("outer/mine", "x", "x");
-    EXPECT_ERR(loads(test_path("outer"), m, &e), e, ERR_MISSING, "it holds adapters by name, give one of them: '");
+    EXPECT_ERR(loads(test_path("outer"), m, &e), e, ERR_MISSING,
+               "it holds adapters by name, give one of them: '");
     EXPECT_HAS(e.text, "outer/mine'");
     EXPECT_OK(loads(d, m, &e), e);
     d = copied("pickle", "x", "x");
@@ -398,19 +312,23 @@ TEST(adapter_files_that_lie_are_refused_before_they_are_read)
 {
     err e = {0};
     arena a = {0};
-    const char *d = copied("lies", "x", "x"), *m = "dynamics_engine", *path = arena_printf(&a, "%s/adapter_model.safetensors", d);
+    const char *d = copied("lies", "x", "x"), *m = "dynamics_engine",
+               *path = arena_printf(&a, "%s/adapter_model.safetensors", d);
     int fd = open(path, O_RDWR | O_TRUNC | O_CLOEXEC);
     EXPECT(fd >= 0 && ftruncate(fd, (off_t)4 << 30) == 0);
     EXPECT_ERR(loads(d, m, &e), e, ERR_FORMAT, "no safetensors file");
-    static const char header[] =
-        "{\"base_model.model.fc1.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1073741816,1],\"data_offsets\":[0,4294967264]}}";
+    static const char header[] = "{\"base_model.model.fc1.lora_A.weight\":{\"dtype\":\"F32\","
+                                 "\"shape\":[1073741816,1],\"data_offsets\":[0,4294967264]}}";
     uint64_t n = sizeof header - 1;
-    EXPECT(pwrite(fd, &n, 8, 0) == 8 && pwrite(fd, header, n, 8) == (ssize_t)n && ftruncate(fd, (off_t)(8 + n + 4294967264)) == 0);
-    EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH, "fc1.lora_A.weight (is [1073741816, 1], must be [2, 32])");
-    static const char beyond[] =
-        "{\"base_model.model.fc1.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[2,32],\"data_offsets\":[4096,4352]}}";
+    EXPECT(pwrite(fd, &n, 8, 0) == 8 && pwrite(fd, header, n, 8) == (ssize_t)n &&
+           ftruncate(fd, (off_t)(8 + n + 4294967264)) == 0);
+    EXPECT_ERR(loads(d, m, &e), e, ERR_MISMATCH,
+               "fc1.lora_A.weight (is [1073741816, 1], must be [2, 32])");
+    static const char beyond[] = "{\"base_model.model.fc1.lora_A.weight\":{\"dtype\":\"F32\","
+                                 "\"shape\":[2,32],\"data_offsets\":[4096,4352]}}";
     n = sizeof beyond - 1;
-    EXPECT(pwrite(fd, &n, 8, 0) == 8 && pwrite(fd, beyond, n, 8) == (ssize_t)n && ftruncate(fd, (off_t)(8 + n + 256)) == 0);
+    EXPECT(pwrite(fd, &n, 8, 0) == 8 && pwrite(fd, beyond, n, 8) == (ssize_t)n &&
+           ftruncate(fd, (off_t)(8 + n + 256)) == 0);
     EXPECT_ERR(loads(d, m, &e), e, ERR_DAMAGED, "lies outside the file's 256 bytes of data");
     close(fd);
     arena_free(&a);
@@ -431,21 +349,28 @@ TEST(adapter_of_another_base_or_dialect_is_refused)
     meta_set(&base, "settings", "{\"tokens\": {\"dialect\": \"note-seq-388\", \"bins\": 32}}");
     rewrite(d, NULL, NULL, NULL, "base_fingerprint", hex);
     EXPECT_OK(lora_apply(f.p, m, &base, &(lora_use){d, 0}, 1, &e), e);
-    rewrite(d, NULL, NULL, NULL, "base_fingerprint", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    rewrite(d, NULL, NULL, NULL, "base_fingerprint",
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
                "adapts another base: the weights with the fingerprint 0123456789ab");
-    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 32, \"dialect\": \"note-seq-388\"}, \"mel\": {}}");
+    rewrite(d, NULL, NULL, NULL, "settings",
+            "{\"tokens\": {\"bins\": 32, \"dialect\": \"note-seq-388\"}, \"mel\": {}}");
     EXPECT_OK(lora_apply(f.p, m, &base, &(lora_use){d, 0}, 1, &e), e);
-    rewrite(d, NULL, NULL, NULL, "settings", "{\"tokens\": {\"bins\": 16, \"dialect\": \"note-seq-388\"}}");
-    EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH, "another dialect of tokens than the base");
+    rewrite(d, NULL, NULL, NULL, "settings",
+            "{\"tokens\": {\"bins\": 16, \"dialect\": \"note-seq-388\"}}");
+    EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
+               "another dialect of tokens than the base");
     net_close(&f);
     arena_free(&a);
 }
 
-// A base that was imported says nothing of its tokens: a dialect that no model has is refused all the same, whoever wrote it.
+// A base that was imported says nothing of its tokens: a dialect that no model has is refused all
+// the same, whoever wrote it.
 TEST(adapter_of_a_dialect_that_is_not_there_is_refused)
 {
-    static const char type[] = "\"peft_type\"", other[] = "{\"tokens\": {\"dialect\": \"midi-neural-processor\", \"drums\": false}}";
+    static const char
+        type[] = "\"peft_type\"",
+        other[] = "{\"tokens\": {\"dialect\": \"midi-neural-processor\", \"drums\": false}}";
     err e = {0};
     net f;
     const model_def *m = model_find("dynamics_engine");
@@ -456,7 +381,8 @@ TEST(adapter_of_a_dialect_that_is_not_there_is_refused)
     const char *d = copied("foreign", "x", "x");
     rewrite(d, NULL, NULL, NULL, "settings", other);
     EXPECT_ERR(lora_apply(f.p, m, NULL, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
-               "its adapter_model.safetensors says that its tokens are of the dialect 'midi-neural-processor', and this kmidi has "
+               "its adapter_model.safetensors says that its tokens are of the dialect "
+               "'midi-neural-processor', and this kmidi has "
                "note-seq-388; train it anew");
     EXPECT_HAS(e.text, d);
     EXPECT_ERR(lora_load_any(d, &a, &e), e, ERR_MISMATCH, "midi-neural-processor");
@@ -464,11 +390,14 @@ TEST(adapter_of_a_dialect_that_is_not_there_is_refused)
     EXPECT_OK(lora_apply(f.p, m, NULL, &(lora_use){d, 0}, 1, &e), e);
     model_meta base = {.arena = &a};
     meta_set(&base, "settings", "{\"tokens\": {\"dialect\": \"another\"}}");
-    EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH, "another dialect of tokens than the base");
+    EXPECT_ERR(lora_apply(f.p, m, &base, &(lora_use){d, 1}, 1, &e), e, ERR_MISMATCH,
+               "another dialect of tokens than the base");
     d = copied("named", type, "\"dialect\": \"remi\", \"peft_type\"");
-    EXPECT_ERR(loads(d, m->name, &e), e, ERR_MISMATCH, "its adapter_config.json says that its tokens are of the dialect 'remi'");
+    EXPECT_ERR(loads(d, m->name, &e), e, ERR_MISMATCH,
+               "its adapter_config.json says that its tokens are of the dialect 'remi'");
     d = copied("number", type, "\"dialect\": 388, \"peft_type\"");
-    EXPECT_ERR(loads(d, m->name, &e), e, ERR_VALUE, "'dialect' is not the name of a dialect of tokens");
+    EXPECT_ERR(loads(d, m->name, &e), e, ERR_VALUE,
+               "'dialect' is not the name of a dialect of tokens");
     net_close(&f);
     arena_free(&a);
 }

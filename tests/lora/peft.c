@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// peft.c (tests): some hundred adapters by Hugging Face PEFT in all its variants (tests/peers/peft_matrix.py): merged here they give the
-// weights that PEFT merges, and what PEFT does not load is not loaded here.
+// peft.c (tests): some hundred adapters by Hugging Face PEFT in all its variants
+// (tests/peers/peft_matrix.py): merged here they give the weights that PEFT merges, and what PEFT
+// does not load is not loaded here.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,8 @@ static params *weights_of(const model_def *m, const char *path, arena *a)
 {
     err e = {0};
     params *p = params_open(a);
-    bool ok = model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) && params_allocate(p, 0, &e) &&
-              safetensors_load_params(path, p, NULL, &e);
+    bool ok = model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) &&
+              params_allocate(p, 0, &e) && safetensors_load_params(path, p, NULL, &e);
     test_expect(ok, __FILE__, __LINE__, "%s", e.text);
     return p;
 }
@@ -38,7 +39,8 @@ static void check(const char *number, const char *model, const char *verdict)
     const char *folder = test_path(number);
     params *p = weights_of(m, test_path(arena_printf(&a, "%s.safetensors", model)), &a);
     bool ok = lora_apply(p, m, NULL, &(lora_use){folder, 1}, 1, &e);
-    test_expect(ok == !strcmp(verdict, "ok"), __FILE__, __LINE__, "%s, %s: PEFT: %s, kmidi: %s", folder, model, verdict, e.text);
+    test_expect(ok == !strcmp(verdict, "ok"), __FILE__, __LINE__, "%s, %s: PEFT: %s, kmidi: %s",
+                folder, model, verdict, e.text);
     if (ok && !strcmp(verdict, "ok")) {
         params *want = weights_of(m, test_path(arena_printf(&a, "%s.safetensors", number)), &a);
         double off = test_distance(p->weights, want->weights, (size_t)p->weights_len);
@@ -54,7 +56,8 @@ TEST(adapters_of_peft_in_all_variants_are_merged_as_peft_does_or_refused)
     const char *out;
     char number[8], model[64], verdict[16];
     int seen = 0;
-    if (!getenv("PEERS_PYTHON") || test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
         test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
         return;
     }

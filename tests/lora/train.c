@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// train.c (tests): adapters in a training run: what is trainable, what stays, that gradients are right, that a run resumes, and that a
-// checkpoint's merged weights are the network that was trained.
+// train.c (tests): adapters in a training run: what is trainable, what stays, that gradients are
+// right, that a run resumes, and that a checkpoint's merged weights are the network that was
+// trained.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 #include "tests/train/small.h"
 
 static const char *const melody_targets[] = {"fc1", "fc2", "fc3", "lstm.weight_ih_l0"};
-static const lora_config melody_lora = {.r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {melody_targets, 4}};
+static const lora_config melody_lora = {
+    .r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {melody_targets, 4}};
 
 static void lora_open(small_run *s, int64_t rows, int batches)
 {
@@ -38,11 +40,13 @@ TEST(lora_counts_and_keeps_what_peft_does)
     EXPECT_INT(params_count(p, false), 641664);
     EXPECT_INT(params_count(p, true), 19968);
     EXPECT_INT(p->grads_len, 19968);
-    int a = params_find(p, "lstm.weight_ih_l0.lora_A.weight"), b = params_find(p, "fc1.lora_B.weight");
+    int a = params_find(p, "lstm.weight_ih_l0.lora_A.weight"),
+        b = params_find(p, "fc1.lora_B.weight");
     EXPECT(a >= 0 && b >= 0);
     double largest = 0, mean = 0;
     for (int64_t i = 0; i < p->list[a].count; i++)
-        largest = test_larger(largest, fabs((double)params_at(p, a)[i])), mean += (double)params_at(p, a)[i] / (double)p->list[a].count;
+        largest = test_larger(largest, fabs((double)params_at(p, a)[i])),
+        mean += (double)params_at(p, a)[i] / (double)p->list[a].count;
     EXPECT(largest > 0.06 && largest <= 1 / sqrt(256.0)); // Kaiming's bound for 256 inputs
     EXPECT_BELOW(fabs(mean), 3e-3);
     for (int64_t i = 0; i < p->list[b].count; i++)
@@ -56,18 +60,24 @@ TEST(lora_configurations_train_as_many_as_documented)
     static const struct {
         const char *path;
         int64_t trainable, all;
-    } rows[] = {{"configs/lora_melody.yaml", 19968, 641664}, {"configs/lora_harmony.yaml", 7680, 74176},
-                {"configs/lora_groove.yaml", 3840, 18656},   {"configs/lora_dynamics.yaml", 3456, 13520},
-                {"configs/lora_audio.yaml", 9472, 403264},   {"configs/lora_transformer.yaml", 147456, 24984192},
+    } rows[] = {{"configs/lora_melody.yaml", 19968, 641664},
+                {"configs/lora_harmony.yaml", 7680, 74176},
+                {"configs/lora_groove.yaml", 3840, 18656},
+                {"configs/lora_dynamics.yaml", 3456, 13520},
+                {"configs/lora_audio.yaml", 9472, 403264},
+                {"configs/lora_transformer.yaml", 147456, 24984192},
                 {"configs/lora_long.yaml", 294912, 24984192}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         arena a = {0};
         err e = {0};
         train_options o;
         config *c = config_open(&train_table, &a);
-        EXPECT_OK(config_load(c, rows[i].path, &e) && config_finish(c, &e) && train_options_read(c, 1u << 30, &o, &a, &e), e);
+        EXPECT_OK(config_load(c, rows[i].path, &e) && config_finish(c, &e) &&
+                      train_options_read(c, 1u << 30, &o, &a, &e),
+                  e);
         params *p = params_open(&a);
-        model_dims d = {.batch = 1, .time = 1, .adapters = lora_match(&o.lora, o.model, true, &a, &e)};
+        model_dims d = {
+            .batch = 1, .time = 1, .adapters = lora_match(&o.lora, o.model, true, &a, &e)};
         EXPECT_OK(model_build(o.model, p, &d, &a, &e) != NULL, e);
         EXPECT_INT(params_count(p, true), rows[i].trainable);
         EXPECT_INT(params_count(p, false), rows[i].all);
@@ -75,7 +85,8 @@ TEST(lora_configurations_train_as_many_as_documented)
     }
 }
 
-// Nothing that only frozen weights need is in the plan: no gradient of w_hh, one product a layer less, no bias sums.
+// Nothing that only frozen weights need is in the plan: no gradient of w_hh, one product a layer
+// less, no bias sums.
 TEST(lora_does_no_backward_work_for_frozen_weights)
 {
     small_run s, whole;
@@ -99,7 +110,8 @@ TEST(lora_does_no_backward_work_for_frozen_weights)
     small_close(&s), small_close(&whole);
 }
 
-// Of the transformer, too: a product for each factor and each way back, none for a frozen matrix; no sum of a bias, norm or embedding.
+// Of the transformer, too: a product for each factor and each way back, none for a frozen matrix;
+// no sum of a bias, norm or embedding.
 TEST(lora_does_no_backward_work_for_frozen_weights_of_the_transformer)
 {
     static const char *const names[] = {"q_proj", "v_proj"};
@@ -107,16 +119,20 @@ TEST(lora_does_no_backward_work_for_frozen_weights_of_the_transformer)
     arena a = {0};
     err e = {0};
     const model_def *m =
-        model_configure(model_find("emotion_midi_transformer"), "layers=2 dim=16 heads=2 ffn=24 cross=0 emotion_tokens=3", &a, &e);
-    model_dims d = {.batch = 2, .time = 5, .training = true, .adapters = m ? lora_match(&c, m, true, &a, &e) : NULL};
+        model_configure(model_find("emotion_midi_transformer"),
+                        "layers=2 dim=16 heads=2 ffn=24 cross=0 emotion_tokens=3", &a, &e);
+    model_dims d = {.batch = 2,
+                    .time = 5,
+                    .training = true,
+                    .adapters = m ? lora_match(&c, m, true, &a, &e) : NULL};
     params *p = params_open(&a);
     network *n = d.adapters ? model_build(m, p, &d, &a, &e) : NULL;
     EXPECT_OK(n != NULL, e);
     for (int i = 0; n && i < graph_nodes(n->g); i++) {
         const node *k = graph_node(n->g, i);
         for (int j = 0; k->backward && j < p->n; j++) // whatever has a frozen parameter's shape
-            test_expect(p->list[j].trainable || !shape_same(k->out[0]->shape, p->list[j].shape), __FILE__, __LINE__, "%s for %s",
-                        k->op->name, p->list[j].name);
+            test_expect(p->list[j].trainable || !shape_same(k->out[0]->shape, p->list[j].shape),
+                        __FILE__, __LINE__, "%s for %s", k->op->name, p->list[j].name);
         EXPECT(strcmp(k->op->name, "layer_norm_back") && strcmp(k->op->name, "embedding_back"));
     }
     arena_free(&a);
@@ -142,7 +158,11 @@ static void net_open(net *f, const char *model, const lora_config *c, bool train
     f->n = model_build(m, f->p, &d, &f->a, &e);
     EXPECT_OK(f->n && params_allocate(f->p, 0, &e), e);
     tensor *outputs[] = {f->n->out, f->n->loss};
-    plan_options o = {.threads = 1, .outputs = outputs, .n_outputs = training ? 2 : 1, .params = f->p, .grads = f->n->grads};
+    plan_options o = {.threads = 1,
+                      .outputs = outputs,
+                      .n_outputs = training ? 2 : 1,
+                      .params = f->p,
+                      .grads = f->n->grads};
     plan *pl = plan_make(f->n->g, &o, &f->a, &e);
     f->r = pl ? run_open(pl, f->p, NULL, &f->a, &e) : NULL;
     EXPECT_OK(f->r != NULL, e);
@@ -184,8 +204,9 @@ static void check_slope(net *f, int k)
         y[side] = loss_at(f);
     }
     memcpy(w, keep, sizeof *w * (size_t)q->count);
-    test_expect(fabs((y[0] - y[1]) / (2 * (double)h) - want) < 1e-2 * fabs(want) + 1e-2, __FILE__, __LINE__, "%s: slope %g, gradient %g",
-                q->name, (y[0] - y[1]) / (2 * (double)h), want);
+    test_expect(fabs((y[0] - y[1]) / (2 * (double)h) - want) < 1e-2 * fabs(want) + 1e-2, __FILE__,
+                __LINE__, "%s: slope %g, gradient %g", q->name, (y[0] - y[1]) / (2 * (double)h),
+                want);
 }
 
 TEST(lora_gradients_are_finite_differences)
@@ -197,7 +218,9 @@ TEST(lora_gradients_are_finite_differences)
     net_open(&f, "melody_transformer", &c, true);
     fill_factors(f.p);
     for (int k = 0; k < f.p->n; k++) // beyond the kinks of ReLU, where a difference is no slope
-        for (int64_t i = 0; strstr(f.p->list[k].name, "fc") && strstr(f.p->list[k].name, ".bias") && i < f.p->list[k].count; i++)
+        for (int64_t i = 0; strstr(f.p->list[k].name, "fc") && strstr(f.p->list[k].name, ".bias") &&
+                            i < f.p->list[k].count;
+             i++)
             params_at(f.p, k)[i] = 3;
     int n = 0;
     for (int k = 0; k < f.p->n; k++)
@@ -210,7 +233,8 @@ TEST(lora_gradients_are_finite_differences)
 TEST(lora_begins_as_the_base)
 {
     net base, adapted;
-    net_open(&base, "melody_transformer", NULL, false), net_open(&adapted, "melody_transformer", &melody_lora, false);
+    net_open(&base, "melody_transformer", NULL, false),
+        net_open(&adapted, "melody_transformer", &melody_lora, false);
     run_step(base.r, 0, 0, false), run_step(adapted.r, 0, 0, false);
     size_t n = (size_t)shape_count(base.n->out->shape);
     const float *x = run_data(base.r, base.n->out), *y = run_data(adapted.r, adapted.n->out);
@@ -238,8 +262,10 @@ TEST(lora_trains_its_factors_and_nothing_else)
     for (int i = 0; i < 5; i++)
         EXPECT_OK(trainer_step(t, &e), e);
     for (int i = 0; i < p->n; i++) {
-        bool same = !memcmp(before + p->list[i].offset, params_at(p, i), sizeof *before * (size_t)p->list[i].count);
-        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name, same ? "did not move" : "moved");
+        bool same = !memcmp(before + p->list[i].offset, params_at(p, i),
+                            sizeof *before * (size_t)p->list[i].count);
+        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name,
+                    same ? "did not move" : "moved");
     }
     trainer_close(t);
     small_close(&s);
@@ -263,7 +289,9 @@ static float *finish(small_run *s, const char *dir, bool resume, int *left, int6
         v.stop = stop_countdown, v.user = left;
     s->setup.env = &v, s->setup.resume = resume ? path : NULL;
     trainer *t = trainer_open(&s->setup, &s->a, &e);
-    folder *f = !t ? NULL : resume ? folder_reopen(dir, NULL, &s->a, &e) : folder_create(dir, false, NULL, &s->a, &e);
+    folder *f = !t       ? NULL
+                : resume ? folder_reopen(dir, NULL, &s->a, &e)
+                         : folder_create(dir, false, NULL, &s->a, &e);
     EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e), e);
     *n = t ? trainer_params(t)->weights_len : 0;
     float *w = NEW(&s->a, float, (size_t)*n + 1);
@@ -283,7 +311,8 @@ TEST(lora_resumes_bit_for_bit)
     lora_open(&s, 4, 3);
     s.o.epochs = 3, s.o.ema = 0.5f, s.o.save_every = 1;
     s.o.lora.save = (lora_names){(const char *const[]){"fc3"}, 1};
-    snprintf(dir[0], sizeof dir[0], "%s", test_path("whole")), snprintf(dir[1], sizeof dir[1], "%s", test_path("parts"));
+    snprintf(dir[0], sizeof dir[0], "%s", test_path("whole")),
+        snprintf(dir[1], sizeof dir[1], "%s", test_path("parts"));
     int64_t n, m;
     const float *whole = finish(&s, dir[0], false, NULL, &n);
     (void)finish(&s, dir[1], false, &left, &m);
@@ -338,7 +367,8 @@ TEST(lora_checkpoints_are_used_merged_or_not)
     EXPECT_OK(k && checkpoint_weights(k, f.p, &e), e);
     for (int i = 0; t && i < f.p->n; i++) {
         int at = params_find(trainer_params(t), f.p->list[i].name);
-        EXPECT(!memcmp(params_at(f.p, i), params_at(trainer_params(t), at), sizeof(float) * (size_t)f.p->list[i].count));
+        EXPECT(!memcmp(params_at(f.p, i), params_at(trainer_params(t), at),
+                       sizeof(float) * (size_t)f.p->list[i].count));
     }
     checkpoint_close(k);
     net_close(&f);

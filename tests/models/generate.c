@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: a step of the melody model is the model; the loop is the sampler's and stops where it is told.
+// generate.c: a step of the melody model is the model; the loop is the sampler's and stops where it
+// is told.
 #include "models/generate.h"
 
 #include <math.h>
@@ -14,9 +15,12 @@ static params *filled(const model_def *m, arena *a)
 {
     err e = {0};
     params *p = params_open(a);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) && params_allocate(p, 0, &e), e);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) &&
+                  params_allocate(p, 0, &e),
+              e);
     params_init(p, 3);
-    for (int i = 0; i < p->n; i++) // larger than at the start of training, so that what was heard matters
+    // larger than at the start of training, so that what was heard matters
+    for (int i = 0; i < p->n; i++)
         for (int64_t k = 0; k < p->list[i].count; k++)
             params_at(p, i)[k] *= 3;
     return p;
@@ -35,8 +39,11 @@ TEST(generate_melody_steps_equal_the_sequence)
     err e = {0};
     float emotion[64];
     params *p = filled(model_find("melody_transformer"), &a);
-    network *n = model_build(model_find("melody_transformer"), p, &(model_dims){.batch = 1, .time = T}, &a, &e);
-    plan *pl = plan_make(n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = p}, &a, &e);
+    network *n = model_build(model_find("melody_transformer"), p,
+                             &(model_dims){.batch = 1, .time = T}, &a, &e);
+    plan *pl = plan_make(
+        n->g, &(plan_options){.threads = 1, .outputs = &n->out, .n_outputs = 1, .params = p}, &a,
+        &e);
     run *r = run_open(pl, p, NULL, &a, &e);
     int32_t *notes = run_input(r, "prev_note");
     feeling(emotion);
@@ -48,7 +55,8 @@ TEST(generate_melody_steps_equal_the_sequence)
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < T; t++) {
         const float *logits = g->next(g, notes[t], &e);
-        EXPECT_BELOW(test_distance(logits, (const float *)run_data(r, n->out) + t * 128, 128), 1e-5);
+        EXPECT_BELOW(test_distance(logits, (const float *)run_data(r, n->out) + t * 128, 128),
+                     1e-5);
     }
     generator_close(g);
     run_close(r);
@@ -61,12 +69,15 @@ TEST(generate_melody_steps_equal_the_sequence)
 static const char small_sizes[] = "layers=3 dim=48 heads=3 ffn=80 cross=0,2 emotion_tokens=5";
 
 // Logits [n, 388] of tokens[n] at once.
-static float *whole(const model_def *m, params *p, const float emotion[64], const int *tokens, int n, arena *a)
+static float *whole(const model_def *m, params *p, const float emotion[64], const int *tokens,
+                    int n, arena *a)
 {
     err e = {0};
     float *out = NEW(a, float, (size_t)n * 388);
     network *net = model_build(m, p, &(model_dims){.batch = 1, .time = n}, a, &e);
-    plan *pl = plan_make(net->g, &(plan_options){.threads = 1, .outputs = &net->out, .n_outputs = 1, .params = p}, a, &e);
+    plan *pl = plan_make(
+        net->g, &(plan_options){.threads = 1, .outputs = &net->out, .n_outputs = 1, .params = p}, a,
+        &e);
     run *r = run_open(pl, p, NULL, a, &e);
     int32_t *to = run_input(r, "tokens");
     memcpy(run_input(r, "emotion"), emotion, 64 * sizeof(float));
@@ -78,7 +89,8 @@ static float *whole(const model_def *m, params *p, const float emotion[64], cons
     return out;
 }
 
-// Steps on 1, 2 and 3 threads give the same bits; rounded weights change the logits, by no more than `most` of the largest.
+// Steps on 1, 2 and 3 threads give the same bits; rounded weights change the logits, by no more
+// than `most` of the largest.
 static void check_precision(const model_def *m, params *p, const generator_setup *how, double most)
 {
     enum { N = 50 };
@@ -87,9 +99,11 @@ static void check_precision(const model_def *m, params *p, const generator_setup
     float *wide = NEW(&a, float, N * 388), *narrow = NEW(&a, float, N * 388);
     for (int count = 0; count <= 3; count++) { // 0: fp32
         generator_setup o = *how;
-        o.precision = count ? PRECISION_BF16 : PRECISION_FP32, o.pool = threads_open(count ? count : 1, &e);
+        o.precision = count ? PRECISION_BF16 : PRECISION_FP32,
+        o.pool = threads_open(count ? count : 1, &e);
         bool melody = !strcmp(m->name, "melody_transformer");
-        generator *g = melody ? melody_generator(p, &o, &a, &e) : transformer_generator(p, m, &o, &a, &e);
+        generator *g =
+            melody ? melody_generator(p, &o, &a, &e) : transformer_generator(p, m, &o, &a, &e);
         EXPECT_OK(g != NULL, e);
         for (int t = 0; g && t < N; t++) {
             const float *logits = g->next(g, (int)(test_fill_u32(9, (uint32_t)t) % 128), &e);
@@ -112,13 +126,17 @@ TEST(generate_with_rounded_weights)
     arena a = {0}, b = {0};
     err e = {0};
     float emotion[64];
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=2 dim=192 heads=3 ffn=400 cross=0", &a, &e);
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"),
+                                         "layers=2 dim=192 heads=3 ffn=400 cross=0", &a, &e);
     params *p = params_open(&a), *q = filled(model_find("melody_transformer"), &b);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
+                  params_allocate(p, 0, &e),
+              e);
     params_init(p, 3);
     feeling(emotion);
     check_precision(m, p, &(generator_setup){.emotion = emotion, .context = 30}, 2e-2);
-    check_precision(model_find("melody_transformer"), q, &(generator_setup){.emotion = emotion}, 2e-2);
+    check_precision(model_find("melody_transformer"), q, &(generator_setup){.emotion = emotion},
+                    2e-2);
     params_release(p), params_release(q);
     arena_free(&a), arena_free(&b);
 }
@@ -138,14 +156,16 @@ TEST(generate_transformer_steps_equal_the_sequence)
     err e = {0};
     float emotion[64];
     int tokens[N];
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    const model_def *m =
+        model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
     params *p = filled(m, &a);
     threads *pool = threads_open(2, &e);
     feeling(emotion);
     for (uint32_t t = 0; t < N; t++)
         tokens[t] = (int)(test_fill_u32(9, t) % 388);
     const float *want = whole(m, p, emotion, tokens, N, &a);
-    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
+    generator *g = transformer_generator(
+        p, m, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < N; t++)
         EXPECT_BELOW(test_distance(g->next(g, tokens[t], &e), want + t * 388, 388), 1e-4);
@@ -166,11 +186,13 @@ TEST(generate_transformer_continues_greedily)
     err e = {0};
     float emotion[64];
     int prompt[] = {370, 60, 290, 64}, tokens[4 + N];
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    const model_def *m =
+        model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
     params *p = filled(m, &a);
     feeling(emotion);
     sampler_options o = {.temperature = 0, .top_p = 1, .penalty = 1};
-    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
+    generator *g =
+        transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
     generate_job job = {.prompt = prompt, .n_prompt = 4, .tokens = tokens, .n = N};
     EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &(env){0}, &e), e);
     for (int n = 4; n < 4 + N; n++) {
@@ -191,10 +213,12 @@ TEST(generate_transformer_goes_on_behind_its_context)
     err e = {0};
     float emotion[64];
     int tokens[N], first = 0;
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
+    const model_def *m =
+        model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
     params *p = filled(m, &a);
     feeling(emotion);
-    generator *g = transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
+    generator *g = transformer_generator(
+        p, m, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
     const float *blank = g->next(g, -1, &e);
     EXPECT(blank[0] == 0 && blank[387] == 0);
     for (int t = 0; t < N; t++) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// goldens.c: the models against PyTorch (tests/golden/models.py), the transformer at a small size and at its own (transformer.py): names,
-// shapes, outputs, losses, gradients, an AdamW trajectory.
+// goldens.c: the models against PyTorch (tests/golden/models.py), the transformer at a small size
+// and at its own (transformer.py): names, shapes, outputs, losses, gradients, an AdamW trajectory.
 //
-// Bounds of the design: outputs within 1e-5 of the largest element, gradients within 1e-4, trajectory within 1e-3 of the loss.
+// Bounds of the design: outputs within 1e-5 of the largest element, gradients within 1e-4,
+// trajectory within 1e-3 of the loss.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +25,14 @@ typedef struct fixture {
 static void fill(const json *spec, float *out, int64_t n)
 {
     uint32_t seed = (uint32_t)json_int(json_get(spec, "seed"), 0);
-    float scale = (float)json_num(json_get(spec, "scale"), 1), offset = (float)json_num(json_get(spec, "offset"), 0);
+    float scale = (float)json_num(json_get(spec, "scale"), 1),
+          offset = (float)json_num(json_get(spec, "offset"), 0);
     for (int64_t i = 0; i < n; i++)
         out[i] = offset + test_fill(seed, (uint32_t)i, scale);
 }
 
-// floor(u * below) of the same u in [0, 1) that the script used; the first of each row may be given.
+// floor(u * below) of the same u in [0, 1) that the script used; the first of each row may be
+// given.
 static void fill_below(const json *spec, int32_t *out, int64_t n, int64_t row)
 {
     uint32_t seed = (uint32_t)json_int(json_get(spec, "seed"), 0);
@@ -64,7 +67,8 @@ static void fill_params(params *p, const json *table)
     }
 }
 
-static bool fixture_open(fixture *f, const json *golden, const json *c, int n_threads, bool inplace, double smoothing)
+static bool fixture_open(fixture *f, const json *golden, const json *c, int n_threads, bool inplace,
+                         double smoothing)
 {
     err e = {0};
     const model_def *m = model_find(json_str(json_get(golden, "name"), ""));
@@ -83,8 +87,12 @@ static bool fixture_open(fixture *f, const json *golden, const json *c, int n_th
         return test_expect(false, __FILE__, __LINE__, "%s", e.text);
     f->pool = threads_open(n_threads, &e);
     tensor *outputs[] = {f->n->out, f->n->logits, f->n->loss_sum, f->n->loss};
-    plan_options o = {
-        .threads = n_threads, .outputs = outputs, .n_outputs = 4, .params = f->p, .grads = f->n->grads, .no_inplace = !inplace};
+    plan_options o = {.threads = n_threads,
+                      .outputs = outputs,
+                      .n_outputs = 4,
+                      .params = f->p,
+                      .grads = f->n->grads,
+                      .no_inplace = !inplace};
     f->pl = plan_make(f->n->g, &o, &f->a, &e);
     f->r = f->pl ? run_open(f->pl, f->p, f->pool, &f->a, &e) : NULL;
     if (!f->r)
@@ -123,7 +131,8 @@ static double distance_json(const float *got, const json *want)
     return worst / largest;
 }
 
-// `least`: what rounding leaves of a gradient that cancels (a key's bias moves all scores of a row alike).
+// `least`: what rounding leaves of a gradient that cancels (a key's bias moves all scores of a row
+// alike).
 static void check_gradient(const fixture *f, const json *g, double least)
 {
     int k = params_find(f->p, json_str(json_get(g, "name"), ""));
@@ -131,7 +140,8 @@ static void check_gradient(const fixture *f, const json *g, double least)
     int64_t n = f->p->list[k].count;
     double norm = 0, sum = 0, abs_sum = 0, largest = 0;
     for (int64_t i = 0; i < n; i++)
-        norm += (double)d[i] * d[i], sum += d[i], abs_sum += fabs(d[i]), largest = test_larger(largest, fabs(d[i]));
+        norm += (double)d[i] * d[i], sum += d[i], abs_sum += fabs(d[i]),
+            largest = test_larger(largest, fabs(d[i]));
     EXPECT_NEAR(sqrt(norm), json_num(json_get(g, "norm"), NAN), 1e-4 * sqrt(norm) + least);
     EXPECT_NEAR(sum, json_num(json_get(g, "sum"), NAN), 1e-4 * abs_sum + fmax(1e-9, least / 10));
     const json *index = json_get(g, "index"), *value = json_get(g, "value");
@@ -145,7 +155,12 @@ static void train_step(fixture *f, uint64_t step, float lr)
 {
     run_step(f->r, 0, step, true);
     const optim_def *o = optim_find("adamw");
-    optim_hyper h = {.lr = lr, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .weight_decay = 0.01f, .step = step + 1};
+    optim_hyper h = {.lr = lr,
+                     .beta1 = 0.9f,
+                     .beta2 = 0.999f,
+                     .eps = 1e-8f,
+                     .weight_decay = 0.01f,
+                     .step = step + 1};
     h.grad_scale = optim_clip_factor(optim_grad_norm(f->p, f->pool, threads_count(f->pool)), 1.0);
     optim_step(o, &h, f->p, NULL, f->pool, threads_count(f->pool));
 }
@@ -163,7 +178,8 @@ static void check_step(fixture *f, const json *c)
     EXPECT_INT(json_len(grads), f->p->n);
     for (size_t i = 0; i < json_len(grads); i++)
         check_gradient(f, json_at(grads, i), 1e-8 * json_num(json_get(c, "grad_norm"), 0));
-    EXPECT_NEAR(optim_grad_norm(f->p, f->pool, threads_count(f->pool)), json_num(json_get(c, "grad_norm"), NAN), 1e-4);
+    EXPECT_NEAR(optim_grad_norm(f->p, f->pool, threads_count(f->pool)),
+                json_num(json_get(c, "grad_norm"), NAN), 1e-4);
 }
 
 static void check_trajectory(fixture *f, const json *golden, const json *losses)
@@ -193,9 +209,11 @@ static void check_smoothed(const json *golden, const json *c)
 {
     fixture f;
     const json *smoothed = json_get(c, "smoothed");
-    if (!smoothed || !fixture_open(&f, golden, c, 1, true, json_num(json_get(smoothed, "label_smoothing"), NAN)))
+    if (!smoothed ||
+        !fixture_open(&f, golden, c, 1, true, json_num(json_get(smoothed, "label_smoothing"), NAN)))
         return;
-    EXPECT(fabs(json_num(json_get(smoothed, "loss_f64"), NAN) - json_num(json_get(c, "loss_f64"), NAN)) > 1e-4);
+    EXPECT(fabs(json_num(json_get(smoothed, "loss_f64"), NAN) -
+                json_num(json_get(c, "loss_f64"), NAN)) > 1e-4);
     check_step(&f, smoothed);
     fixture_close(&f);
 }
@@ -249,7 +267,8 @@ TEST(model_emotion_midi_transformer_at_its_own_size_equals_pytorch)
     json_free(golden);
 }
 
-// Ten steps under another plan give the same bits: sharing and taking over bytes loses nothing; as far as BLAS allows, neither do threads.
+// Ten steps under another plan give the same bits: sharing and taking over bytes loses nothing; as
+// far as BLAS allows, neither do threads.
 static void check_same(const char *name, int n_threads, bool inplace, double within)
 {
     char file[64];
@@ -257,7 +276,8 @@ static void check_same(const char *name, int n_threads, bool inplace, double wit
     json *golden = test_golden(file);
     fixture a, b;
     const json *c = json_at(json_get(golden, "cases"), 0);
-    if (fixture_open(&a, golden, c, 1, true, 0) && fixture_open(&b, golden, c, n_threads, inplace, 0)) {
+    if (fixture_open(&a, golden, c, 1, true, 0) &&
+        fixture_open(&b, golden, c, n_threads, inplace, 0)) {
         for (uint64_t s = 0; s < 10; s++)
             train_step(&a, s, 1e-3f), train_step(&b, s, 1e-3f);
         double d = test_distance(a.p->weights, b.p->weights, (size_t)a.p->weights_len);
@@ -286,7 +306,8 @@ TEST(model_counts_are_exact)
         err e = {0};
         params *p = params_open(&a);
         const model_def *m = model_at(i);
-        network *n = model_build(m, p, &(model_dims){.batch = 2, .time = 3, .classes = 4, .training = true}, &a, &e);
+        network *n = model_build(
+            m, p, &(model_dims){.batch = 2, .time = 3, .classes = 4, .training = true}, &a, &e);
         EXPECT_OK(n != NULL, e);
         EXPECT_INT(params_count(p, false), m->params);
         EXPECT(model_flops(m, &(model_dims){.batch = 64, .time = 64, .classes = 8}) > 0);
@@ -294,11 +315,13 @@ TEST(model_counts_are_exact)
     }
 }
 
-// dynamics_engine, by hand: 13,312 elements of matrices, read forward and once for their own gradients; the 32 inputs have none.
+// dynamics_engine, by hand: 13,312 elements of matrices, read forward and once for their own
+// gradients; the 32 inputs have none.
 TEST(model_flops_are_those_of_its_ops)
 {
     const int64_t first = 32 * 128, others = 128 * 64 + 64 * 16, rows = 64;
-    EXPECT_INT(model_flops(model_find("dynamics_engine"), &(model_dims){.batch = rows}), rows * (4 * first + 6 * others));
+    EXPECT_INT(model_flops(model_find("dynamics_engine"), &(model_dims){.batch = rows}),
+               rows * (4 * first + 6 * others));
 }
 
 // PyTorch: U(-1/sqrt(fan_in), +), so the deviation is that over sqrt 3. Probe included.
@@ -307,7 +330,9 @@ TEST(model_weights_start_as_in_pytorch)
     arena a = {.name = "init"};
     err e = {0};
     params *p = params_open(&a);
-    EXPECT_OK(model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 1, .time = 2, .classes = 4}, &a, &e) != NULL, e);
+    EXPECT_OK(model_build(model_find("emotion_recognizer"), p,
+                          &(model_dims){.batch = 1, .time = 2, .classes = 4}, &a, &e) != NULL,
+              e);
     EXPECT_OK(params_allocate(p, 0, &e), e);
     params_init(p, 7);
     const float *w = params_at(p, params_find(p, "fc2.weight"));
@@ -335,11 +360,16 @@ TEST(model_accumulated_gradients_equal_one_large_batch)
     for (int k = 0; k < 2; k++) {
         int64_t rows = k ? B / 3 : B;
         p[k] = params_open(&a);
-        network *n = model_build(m, p[k], &(model_dims){.batch = rows, .time = 1, .training = true}, &a, &e);
+        network *n =
+            model_build(m, p[k], &(model_dims){.batch = rows, .time = 1, .training = true}, &a, &e);
         EXPECT_OK(n && params_allocate(p[k], 0, &e), e);
         params_init(p[k], 3);
-        plan_options o = {
-            .threads = 1, .outputs = &n->loss, .n_outputs = 1, .params = p[k], .grads = n->grads, .grad_mode = k ? GRAD_ADD : GRAD_STORE};
+        plan_options o = {.threads = 1,
+                          .outputs = &n->loss,
+                          .n_outputs = 1,
+                          .params = p[k],
+                          .grads = n->grads,
+                          .grad_mode = k ? GRAD_ADD : GRAD_STORE};
         plan *pl = plan_make(n->g, &o, &a, &e);
         run *r = run_open(pl, p[k], NULL, &a, &e);
         float total = 0;
@@ -364,7 +394,8 @@ TEST(model_accumulated_gradients_equal_one_large_batch)
     arena_free(&a);
 }
 
-// loss = classes' cross-entropy + affect_weight * mean over rows of the mean squared error of embedding 0 and 1.
+// loss = classes' cross-entropy + affect_weight * mean over rows of the mean squared error of
+// embedding 0 and 1.
 TEST(model_affect_is_part_of_the_loss)
 {
     enum { B = 3, T = 4 };
@@ -373,12 +404,14 @@ TEST(model_affect_is_part_of_the_loss)
         arena a = {.name = "affect"};
         err e = {0};
         params *p = params_open(&a);
-        model_dims d = {.batch = B, .time = T, .classes = 2, .training = true, .affect_weight = k ? 0.5f : 0};
+        model_dims d = {
+            .batch = B, .time = T, .classes = 2, .training = true, .affect_weight = k ? 0.5f : 0};
         network *n = model_build(model_find("emotion_recognizer"), p, &d, &a, &e);
         EXPECT_OK(n && params_allocate(p, 0, &e), e);
         params_init(p, 3);
         tensor *outputs[] = {n->out, n->loss};
-        plan_options o = {.threads = 1, .outputs = outputs, .n_outputs = 2, .params = p, .grads = n->grads};
+        plan_options o = {
+            .threads = 1, .outputs = outputs, .n_outputs = 2, .params = p, .grads = n->grads};
         run *r = run_open(plan_make(n->g, &o, &a, &e), p, NULL, &a, &e);
         for (int i = 0; i < B * T * 128; i++)
             ((float *)run_data(r, n->in[0]))[i] = test_fill(8, (uint32_t)i, 1);
@@ -395,7 +428,8 @@ TEST(model_affect_is_part_of_the_loss)
         const float *said = run_data(r, n->out);
         for (int i = 0; meant && i < B; i++)
             for (int j = 0; j < 2; j++)
-                expected += 0.5 * pow((double)said[i * 64 + j] - (double)meant[i * 64 + j], 2) / (2 * B);
+                expected +=
+                    0.5 * pow((double)said[i * 64 + j] - (double)meant[i * 64 + j], 2) / (2 * B);
         run_close(r);
         params_release(p);
         arena_free(&a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// precision.c: every model in bf16x3 and in bf16, by both ways of multiplying: how far gradients lie from fp32's, that they do not depend
-// on threads, and that they are those of the other way up to the order of summation.
+// precision.c: every model in bf16x3 and in bf16, by both ways of multiplying: how far gradients
+// lie from fp32's, that they do not depend on threads, and that they are those of the other way up
+// to the order of summation.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,9 @@ static void multiply_by(const char *way)
     EXPECT_OK(gemm_bf16_choose(&e), e);
 }
 
-// The difference against the largest element that all but a thousandth of the numbers keep to. A ReLU whose input is next to zero may fall
-// to the other side, and its unit's few gradients with it: that is no error of a product.
+// The difference against the largest element that all but a thousandth of the numbers keep to. A
+// ReLU whose input is next to zero may fall to the other side, and its unit's few gradients with
+// it: that is no error of a product.
 static double distance(const float *a, const float *b, int64_t n)
 {
     static const double steps[] = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
@@ -56,15 +58,18 @@ static float *gradients(bench *b, int count, precision how)
     return kept;
 }
 
-static const float *check_way(bench *b, const float *exact, precision how, const char *way, double tolerance)
+static const float *check_way(bench *b, const float *exact, precision how, const char *way,
+                              double tolerance)
 {
     multiply_by(way);
     const float *one = gradients(b, 1, how);
     double d = distance(one, exact, b->p->grads_len);
-    test_expect(d <= tolerance, __FILE__, __LINE__, "%s in %s by %s: gradients are off by %.3g", b->m->name, precision_name(how), way, d);
+    test_expect(d <= tolerance, __FILE__, __LINE__, "%s in %s by %s: gradients are off by %.3g",
+                b->m->name, precision_name(how), way, d);
     for (int count = 2; count <= 3; count++)
-        test_expect(!memcmp(gradients(b, count, how), one, sizeof *one * (size_t)b->p->grads_len), __FILE__, __LINE__,
-                    "%s in %s by %s has other bits on %d threads", b->m->name, precision_name(how), way, count);
+        test_expect(!memcmp(gradients(b, count, how), one, sizeof *one * (size_t)b->p->grads_len),
+                    __FILE__, __LINE__, "%s in %s by %s has other bits on %d threads", b->m->name,
+                    precision_name(how), way, count);
     return one;
 }
 
@@ -77,8 +82,10 @@ static void check_model(bench *b)
         const float *widened = check_way(b, exact, how, "widen", tolerance[how]);
         if (!gemm_bf16_emulated())
             continue;
-        double d = distance(check_way(b, exact, how, "onednn", tolerance[how]), widened, b->p->grads_len);
-        test_expect(d <= alike[how], __FILE__, __LINE__, "%s in %s: the two ways differ by %.3g", b->m->name, precision_name(how), d);
+        double d =
+            distance(check_way(b, exact, how, "onednn", tolerance[how]), widened, b->p->grads_len);
+        test_expect(d <= alike[how], __FILE__, __LINE__, "%s in %s: the two ways differ by %.3g",
+                    b->m->name, precision_name(how), d);
     }
 }
 
@@ -103,8 +110,11 @@ TEST(precision_of_every_model)
 static network *transformer(arena *a, params *p, precision how)
 {
     err e = {0};
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=8 dim=64 heads=2 ffn=256 cross=0", a, &e);
-    network *n = m ? model_build(m, p, &(model_dims){.batch = 16, .time = 128, .training = true}, a, &e) : NULL;
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"),
+                                         "layers=8 dim=64 heads=2 ffn=256 cross=0", a, &e);
+    network *n =
+        m ? model_build(m, p, &(model_dims){.batch = 16, .time = 128, .training = true}, a, &e)
+          : NULL;
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
         return NULL;
     (void)precision_products(n->g, how, NULL);
@@ -120,7 +130,8 @@ static uint64_t arena_of(precision how)
     err e = {0};
     params *p = params_open(&a);
     network *n = transformer(&a, p, how);
-    plan_options o = {.threads = 1, .outputs = &n->loss_sum, .n_outputs = 1, .params = p, .grads = n->grads};
+    plan_options o = {
+        .threads = 1, .outputs = &n->loss_sum, .n_outputs = 1, .params = p, .grads = n->grads};
     plan *pl = plan_make(n->g, &o, &a, &e);
     EXPECT_OK(pl != NULL, e);
     uint64_t bytes = pl ? pl->arena_bytes : 0;
@@ -132,15 +143,19 @@ TEST(precision_bf16_keeps_half_of_the_bytes)
 {
     uint64_t narrow = arena_of(PRECISION_BF16), full = arena_of(PRECISION_FP32);
     EXPECT_BELOW((double)narrow / (double)full, 0.6);
-    EXPECT_INT(arena_of(PRECISION_BF16X3), arena_of(PRECISION_FP32)); // no product is faster in three parts here, or all bytes are as many
+    // no product is faster in three parts here, or all bytes are as many
+    EXPECT_INT(arena_of(PRECISION_BF16X3), arena_of(PRECISION_FP32));
 }
 
 static int products_of(const char *chosen, const char **said, arena *a)
 {
     err e = {0};
     int products = 0;
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=1 dim=64 heads=2 ffn=256 cross=0", a, &e);
-    network *n = m ? model_build(m, params_open(a), &(model_dims){.batch = 4, .time = 128, .training = true}, a, &e) : NULL;
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"),
+                                         "layers=1 dim=64 heads=2 ffn=256 cross=0", a, &e);
+    network *n = m ? model_build(m, params_open(a),
+                                 &(model_dims){.batch = 4, .time = 128, .training = true}, a, &e)
+                   : NULL;
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
         return -1;
     *said = precision_products(n->g, PRECISION_BF16X3, chosen);
@@ -154,7 +169,8 @@ TEST(precision_bf16x3_does_again_what_was_chosen)
 {
     arena a = {.name = "precision"};
     const char *said, *again;
-    EXPECT_INT(products_of(" 512x256x64nt=3", &said, &a), gemm_bf16_native() ? products_of(said, &again, &a) : 2);
+    EXPECT_INT(products_of(" 512x256x64nt=3", &said, &a),
+               gemm_bf16_native() ? products_of(said, &again, &a) : 2);
     EXPECT_HAS(said, " 512x256x64nt=3 ");
     EXPECT_HAS(said, " 64x256x512tn=");
     EXPECT_INT(products_of(said, &again, &a), products_of(again, &again, &a));
@@ -225,7 +241,12 @@ TEST(precision_casts_a_weight_once_for_several_batches)
     err e = {0};
     params *p = params_open(&a);
     network *n = transformer(&a, p, PRECISION_BF16);
-    plan_options o = {.threads = 1, .outputs = &n->loss_sum, .n_outputs = 1, .params = p, .grads = n->grads, .grad_mode = GRAD_ADD};
+    plan_options o = {.threads = 1,
+                      .outputs = &n->loss_sum,
+                      .n_outputs = 1,
+                      .params = p,
+                      .grads = n->grads,
+                      .grad_mode = GRAD_ADD};
     plan *pl = plan_make(n->g, &o, &a, &e);
     EXPECT_OK(pl && params_allocate(p, 0, &e), e);
     params_init(p, 1);
@@ -239,7 +260,8 @@ TEST(precision_casts_a_weight_once_for_several_batches)
     for (int i = 0; i < 3; i++) {
         for (int64_t k = 0; k < shape_count(n->weight->shape); k++)
             ((float *)run_data(r, n->weight))[k] = 1;
-        run_go(r, &(run_pass){.seed = 1, .step = 1, .training = true, .same_weights = i == 1}, NULL);
+        run_go(r, &(run_pass){.seed = 1, .step = 1, .training = true, .same_weights = i == 1},
+               NULL);
         losses[i] = *(const float *)run_data(r, n->loss_sum);
         if (i == 1) // other weights: the next step must see them
             params_init(p, 2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sampler.c: what is kept, with which probability, and what is drawn, against numbers worked out by hand.
+// sampler.c: what is kept, with which probability, and what is drawn, against numbers worked out by
+// hand.
 #include "models/sampler.h"
 
 #include <math.h>
@@ -11,7 +12,8 @@ static const sampler_options plain = {.temperature = 1, .top_p = 1, .penalty = 1
 // probabilities 0.5, 0.25, 0.15, 0.1 at tokens 2, 0, 3, 1
 static const float four[] = {-1.3862944f, -2.3025851f, -0.6931472f, -1.8971200f};
 
-static void expect_p(sampler_options o, const float *logits, int count, const int *history, int n, const double *want)
+static void expect_p(sampler_options o, const float *logits, int count, const int *history, int n,
+                     const double *want)
 {
     arena a = {0};
     err e = {0};
@@ -103,12 +105,16 @@ TEST(sampler_never_draws_what_is_forbidden)
         EXPECT(token == 0 || token == 2);
     }
     int token;
-    EXPECT_ERR(sampler_draw(s, (const float[]){-INFINITY, -INFINITY, -INFINITY}, NULL, 0, &token, &e), e, ERR_NUMERIC, "no token");
-    EXPECT_ERR(sampler_draw(s, (const float[]){0, NAN, 0}, NULL, 0, &token, &e), e, ERR_NUMERIC, "not finite");
+    EXPECT_ERR(
+        sampler_draw(s, (const float[]){-INFINITY, -INFINITY, -INFINITY}, NULL, 0, &token, &e), e,
+        ERR_NUMERIC, "no token");
+    EXPECT_ERR(sampler_draw(s, (const float[]){0, NAN, 0}, NULL, 0, &token, &e), e, ERR_NUMERIC,
+               "not finite");
     arena_free(&a);
 }
 
-// 40,000 draws come as often as they should (four deviations), the same for the same seed, others for another.
+// 40,000 draws come as often as they should (four deviations), the same for the same seed, others
+// for another.
 TEST(sampler_draws_as_it_says_and_the_same_again)
 {
     enum { DRAWS = 40000 };

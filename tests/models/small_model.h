@@ -5,11 +5,15 @@
 
 #include "models/model.h"
 
-// Model i of models.def, NULL behind the last; one whose sizes are options with small ones, owned by `a`.
+// Model i of models.def, NULL behind the last; one whose sizes are options with small ones, owned
+// by `a`.
 static inline const model_def *small_model(int i, arena *a)
 {
     const model_def *m = model_at(i);
-    return m && m->n_options ? model_configure(m, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3", a, NULL) : m;
+    return m && m->n_options
+               ? model_configure(m, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3", a,
+                                 NULL)
+               : m;
 }
 
 #endif

@@ -11,7 +11,8 @@ static void fill_input(const network *n, tensor *t, void *to)
     for (int64_t k = 0; k < shape_count(t->shape); k++) {
         float u = test_fill((uint32_t)t->id, (uint32_t)k, 1);
         if (t->type == DT_I32)
-            ((int32_t *)to)[k] = (int32_t)((u + 1) / 2 * (t == n->target && m->probe ? STEP_CLASSES : 32));
+            ((int32_t *)to)[k] =
+                (int32_t)((u + 1) / 2 * (t == n->target && m->probe ? STEP_CLASSES : 32));
         else
             ((float *)to)[k] = t == n->weight ? 1 + u : t == n->scale ? 1.0f / STEP_BATCH : u;
     }
@@ -22,8 +23,11 @@ float step_model(const model_def *m, params *p, threads *pool, int count, precis
     arena a = {.name = "threads"};
     err e = {0};
     float loss = 0;
-    network *n =
-        model_build(m, p, &(model_dims){.batch = STEP_BATCH, .time = STEP_TIME, .classes = STEP_CLASSES, .training = true}, &a, &e);
+    network *n = model_build(
+        m, p,
+        &(model_dims){
+            .batch = STEP_BATCH, .time = STEP_TIME, .classes = STEP_CLASSES, .training = true},
+        &a, &e);
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s: %s", m->name, e.text))
         return 0;
     if (!p->weights) {
@@ -33,7 +37,8 @@ float step_model(const model_def *m, params *p, threads *pool, int count, precis
     (void)precision_products(n->g, how, NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
-    plan_options o = {.threads = count, .outputs = &n->loss, .n_outputs = 1, .params = p, .grads = n->grads};
+    plan_options o = {
+        .threads = count, .outputs = &n->loss, .n_outputs = 1, .params = p, .grads = n->grads};
     plan *pl = plan_make(n->g, &o, &a, &e);
     run *r = pl ? run_open(pl, p, pool, &a, &e) : NULL;
     if (test_expect(r != NULL, __FILE__, __LINE__, "%s: %s", m->name, e.text)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// step.h: one training step of a model on made-up numbers, large enough that the planner shares work out.
+// step.h: one training step of a model on made-up numbers, large enough that the planner shares
+// work out.
 #ifndef KMIDI_TESTS_MODELS_STEP_H
 #define KMIDI_TESTS_MODELS_STEP_H
 
@@ -9,7 +10,8 @@
 
 enum { STEP_BATCH = 130, STEP_TIME = 9, STEP_CLASSES = 4 };
 
-// On `count` threads; returns the loss, the gradients are left in `p`, whose weights are drawn in the first step.
+// On `count` threads; returns the loss, the gradients are left in `p`, whose weights are drawn in
+// the first step.
 float step_model(const model_def *m, params *p, threads *pool, int count, precision how);
 
 #endif

@@ -20,8 +20,10 @@ TEST(models_do_not_depend_on_threads)
         memcpy(one, p->grads, sizeof *one * (size_t)p->grads_len);
         EXPECT(loss > 0);
         for (int count = 2; count <= 3; count++) {
-            bool same = step_model(m, p, pool, count, PRECISION_FP32) == loss && !memcmp(one, p->grads, sizeof *one * (size_t)p->grads_len);
-            test_expect(same, __FILE__, __LINE__, "%s has other bits on %d threads", m->name, count);
+            bool same = step_model(m, p, pool, count, PRECISION_FP32) == loss &&
+                        !memcmp(one, p->grads, sizeof *one * (size_t)p->grads_len);
+            test_expect(same, __FILE__, __LINE__, "%s has other bits on %d threads", m->name,
+                        count);
         }
         params_release(p);
         arena_free(&a);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# midi_notes.py FILE.mid: its notes as mido reads them, one "start end pitch velocity" a line in ticks, by start and pitch; pretty_midi must agree.
+# midi_notes.py FILE.mid: its notes as mido reads them, one "start end pitch velocity" a line in
+# ticks, by start and pitch; pretty_midi must agree.
 import sys
 
 import mido

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// allocations.c (tests): the training loop takes no memory after its first step, and the process does not grow.
+// allocations.c (tests): the training loop takes no memory after its first step, and the process
+// does not grow.
 //
-// oneDNN takes the memory it packs matrices into from the C library inside a call and gives it back at its end; that goes through
-// posix_memalign, which nobody else here calls, and is counted apart: it must be balanced. With OpenBLAS (KMIDI_GEMM=openblas) it is none.
+// oneDNN takes the memory it packs matrices into from the C library inside a call and gives it back
+// at its end; that goes through posix_memalign, which nobody else here calls, and is counted apart:
+// it must be balanced. With OpenBLAS (KMIDI_GEMM=openblas) it is none.
 //
-// glibc lets a program put its own functions in front of malloc and its kin; ours count while a flag is up. Elsewhere, and under
-// sanitizers (which do the same), the test is skipped.
+// glibc lets a program put its own functions in front of malloc and its kin; ours count while a
+// flag is up. Elsewhere, and under sanitizers (which do the same), the test is skipped.
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -75,8 +77,8 @@ static atomic_int counting, counted, packed, freed;
 
 TEST(trainer_allocates_nothing_after_the_first_step)
 {
-    static const char *const names[] = {"dynamics_engine", "groove_predictor", "harmony_predictor", "melody_transformer",
-                                        "emotion_recognizer"};
+    static const char *const names[] = {"dynamics_engine", "groove_predictor", "harmony_predictor",
+                                        "melody_transformer", "emotion_recognizer"};
     if (!COUNTED)
         test_skip("malloc cannot be counted here");
     for (size_t i = 0; COUNTED && i < sizeof names / sizeof *names; i++) {
@@ -106,7 +108,8 @@ TEST(trainer_does_not_grow_over_ten_thousand_steps)
     err e = {0};
     small_open(&s, "dynamics_engine", 8, 10);
     small_validate(&s, 1);
-    s.o.epochs = 1000000, s.o.max_steps = 100, s.o.log_every = 1, s.o.eval_every = 1, s.o.keep_top_k = 2;
+    s.o.epochs = 1000000, s.o.max_steps = 100, s.o.log_every = 1, s.o.eval_every = 1,
+    s.o.keep_top_k = 2;
     s.o.save_every_steps = 50, s.o.tensorboard = true;
     trainer_result r;
     trainer *t = trainer_open(&s.setup, &s.a, &e);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// checkpoint.c (tests): everything comes back bit for bit; every damaged bit is noticed; a full disk leaves the old file.
+// checkpoint.c (tests): everything comes back bit for bit; every damaged bit is noticed; a full
+// disk leaves the old file.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,9 @@ static params *declared(arena *a, int classes)
     err e = {0};
     params *p = params_open(a);
     model_dims d = {.batch = 1, .time = 4, .classes = classes};
-    EXPECT_OK(model_build(model_find("emotion_recognizer"), p, &d, a, &e) != NULL && params_allocate(p, 2, &e), e);
+    EXPECT_OK(model_build(model_find("emotion_recognizer"), p, &d, a, &e) != NULL &&
+                  params_allocate(p, 2, &e),
+              e);
     return p;
 }
 
@@ -34,23 +37,34 @@ static void make(sample *s)
     params_init(s->p, 5);
     s->ema = NEW(&s->a, float, (size_t)s->p->grads_len);
     for (int64_t i = 0; i < s->p->grads_len; i++)
-        s->p->moment[0][i] = test_fill(1, (uint32_t)i, 1), s->p->moment[1][i] = 1 + test_fill(2, (uint32_t)i, 1),
+        s->p->moment[0][i] = test_fill(1, (uint32_t)i, 1),
+        s->p->moment[1][i] = 1 + test_fill(2, (uint32_t)i, 1),
         s->ema[i] = test_fill(3, (uint32_t)i, 1);
-    s->state = (checkpoint_state){.step = 12, .epoch = 3, .batch = 1, .seed = 5, .best = 0.1 + 0.2, .best_step = 9, .seconds = 1.5};
+    s->state = (checkpoint_state){.step = 12,
+                                  .epoch = 3,
+                                  .batch = 1,
+                                  .seed = 5,
+                                  .best = 0.1 + 0.2,
+                                  .best_step = 9,
+                                  .seconds = 1.5};
     s->meta.arena = &s->a;
     meta_set(&s->meta, "labels", "[\"a\", \"b\", \"c\", \"d\"]");
 }
 
 static bool save(const sample *s, const char *path, const float *ema, err *e)
 {
-    return checkpoint_save(path, &(checkpoint_content){s->model, "model: emotion_recognizer\n", &s->meta, s->p, &s->state, ema}, e);
+    return checkpoint_save(path,
+                           &(checkpoint_content){s->model, "model: emotion_recognizer\n", &s->meta,
+                                                 s->p, &s->state, ema},
+                           e);
 }
 
 // Gradients' layout has padding that no parameter owns.
 static bool same_trainable(const params *p, const float *x, const float *y)
 {
     for (int i = 0; i < p->n; i++)
-        if (memcmp(x + p->list[i].goffset, y + p->list[i].goffset, sizeof(float) * (size_t)p->list[i].count))
+        if (memcmp(x + p->list[i].goffset, y + p->list[i].goffset,
+                   sizeof(float) * (size_t)p->list[i].count))
             return false;
     return true;
 }
@@ -75,10 +89,11 @@ TEST(checkpoint_comes_back_bit_for_bit)
     float *ema = NEW(&a, float, (size_t)p->grads_len);
     EXPECT_OK(checkpoint_resume(k, p, ema, &e), e);
     EXPECT(!memcmp(p->weights, s.p->weights, sizeof(float) * (size_t)p->weights_len));
-    EXPECT(same_trainable(p, p->moment[0], s.p->moment[0]) && same_trainable(p, p->moment[1], s.p->moment[1]) &&
-           same_trainable(p, ema, s.ema));
+    EXPECT(same_trainable(p, p->moment[0], s.p->moment[0]) &&
+           same_trainable(p, p->moment[1], s.p->moment[1]) && same_trainable(p, ema, s.ema));
     EXPECT_OK(checkpoint_weights(k, p, &e), e); // the averaged ones
-    EXPECT(!memcmp(params_at(p, 0), s.ema + p->list[0].goffset, sizeof(float) * (size_t)p->list[0].count));
+    EXPECT(!memcmp(params_at(p, 0), s.ema + p->list[0].goffset,
+                   sizeof(float) * (size_t)p->list[0].count));
     params *other = declared(&a, 7);
     params_init(other, 9);
     float probe = params_at(other, params_find(other, "probe.weight"))[0];
@@ -109,7 +124,8 @@ static void flip(const char *path, long at)
     fclose(f);
 }
 
-// Bits in weights are always noticed and named; bits elsewhere never crash. A few hit slack that HDF5 does not use.
+// Bits in weights are always noticed and named; bits elsewhere never crash. A few hit slack that
+// HDF5 does not use.
 TEST(checkpoint_notices_flipped_bits)
 {
     sample s;
@@ -154,14 +170,17 @@ TEST(checkpoint_of_something_else)
     EXPECT_ERR(checkpoint_open(test_path("none.h5"), &a, &e) != NULL, e, ERR_MISSING, "none.h5");
     h5 *f = h5_create(test_path("y.h5"), &e);
     EXPECT_OK(f && h5_commit(f, &e), e);
-    EXPECT_ERR(checkpoint_open(test_path("y.h5"), &a, &e) != NULL, e, ERR_FORMAT, "not a checkpoint");
-    EXPECT_ERR(checkpoint_find(&a, test_dir(), "best", &e) != NULL, e, ERR_MISSING, "no checkpoints");
+    EXPECT_ERR(checkpoint_open(test_path("y.h5"), &a, &e) != NULL, e, ERR_FORMAT,
+               "not a checkpoint");
+    EXPECT_ERR(checkpoint_find(&a, test_dir(), "best", &e) != NULL, e, ERR_MISSING,
+               "no checkpoints");
     arena_free(&a);
 }
 
 TEST(checkpoint_on_a_full_disk_keeps_the_old_one)
 {
-    if (test_shell(NULL, "mkdir -p %s && mount -t tmpfs -o size=6m tmpfs %s", test_path("small"), test_path("small"))) {
+    if (test_shell(NULL, "mkdir -p %s && mount -t tmpfs -o size=6m tmpfs %s", test_path("small"),
+                   test_path("small"))) {
         test_skip("needs the right to mount a small tmpfs");
         return;
     }
@@ -188,13 +207,18 @@ TEST(checkpoint_keeps_a_models_sizes)
 {
     arena a = {.name = "sizes"};
     err e = {0};
-    const model_def *m = model_configure(model_find("emotion_midi_transformer"), "layers=1 dim=16 heads=2 ffn=16 cross=", &a, &e);
+    const model_def *m = model_configure(model_find("emotion_midi_transformer"),
+                                         "layers=1 dim=16 heads=2 ffn=16 cross=", &a, &e);
     model_meta meta = {.arena = &a};
     params *p = params_open(&a);
-    EXPECT_OK(m && model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) && params_allocate(p, 0, &e), e);
+    EXPECT_OK(m && model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
+                  params_allocate(p, 0, &e),
+              e);
     meta_set(&meta, "sizes", "layers=7");
     const char *path = test_path("sizes.h5");
-    EXPECT_OK(checkpoint_save(path, &(checkpoint_content){.model = m, .params = p, .meta = &meta}, &e), e);
+    EXPECT_OK(
+        checkpoint_save(path, &(checkpoint_content){.model = m, .params = p, .meta = &meta}, &e),
+        e);
     checkpoint *k = checkpoint_open(path, &a, &e);
     EXPECT_OK(k != NULL, e);
     EXPECT_STR(k ? model_sizes(k->model, &a) : "", model_sizes(m, &a));
@@ -204,7 +228,8 @@ TEST(checkpoint_keeps_a_models_sizes)
     arena_free(&a);
 }
 
-// Numbers with right checksums that no run wrote: each field below and above its range, and a few together that cannot be.
+// Numbers with right checksums that no run wrote: each field below and above its range, and a few
+// together that cannot be.
 static void expect_refused(const checkpoint_state *state, const char *what)
 {
     sample s;
@@ -216,7 +241,8 @@ static void expect_refused(const checkpoint_state *state, const char *what)
     s.state = *state;
     EXPECT_OK(save(&s, test_path("f.h5"), NULL, &e), e);
     checkpoint *k = checkpoint_open(test_path("f.h5"), &a, &e);
-    test_expect(!k && e.code == ERR_DAMAGED && test_has(e.text, "no run wrote that"), __FILE__, __LINE__, "%s: %s", what, e.text);
+    test_expect(!k && e.code == ERR_DAMAGED && test_has(e.text, "no run wrote that"), __FILE__,
+                __LINE__, "%s: %s", what, e.text);
     checkpoint_close(k);
     params_release(s.p);
     arena_free(&s.a), arena_free(&a);
@@ -227,17 +253,17 @@ TEST(checkpoint_refuses_a_state_that_no_run_wrote)
     const checkpoint_state good = {.step = 12, .epoch = 3, .batch = 1, .seed = 5, .best_step = 9};
     const int64_t counts[] = {-2, INT64_MAX};
     const double numbers[] = {(double)NAN, -1e300};
-#define STATE_INT(name, least, most, help)                                                                                                 \
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {                                                                          \
-        checkpoint_state s = good;                                                                                                         \
-        s.name = counts[i];                                                                                                                \
-        expect_refused(&s, #name);                                                                                                         \
+#define STATE_INT(name, least, most, help)                                                         \
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {                                  \
+        checkpoint_state s = good;                                                                 \
+        s.name = counts[i];                                                                        \
+        expect_refused(&s, #name);                                                                 \
     }
-#define STATE_NUM(name, least, most, help)                                                                                                 \
-    for (size_t i = 0; i < (isinf((double)(least)) ? 1 : sizeof numbers / sizeof *numbers); i++) {                                         \
-        checkpoint_state s = good;                                                                                                         \
-        s.name = numbers[i];                                                                                                               \
-        expect_refused(&s, #name);                                                                                                         \
+#define STATE_NUM(name, least, most, help)                                                         \
+    for (size_t i = 0; i < (isinf((double)(least)) ? 1 : sizeof numbers / sizeof *numbers); i++) { \
+        checkpoint_state s = good;                                                                 \
+        s.name = numbers[i];                                                                       \
+        expect_refused(&s, #name);                                                                 \
     }
 #define STATE_LATER STATE_INT
 #define STATE_ANY(name, help)
@@ -266,7 +292,9 @@ TEST(checkpoint_refuses_moments_that_no_run_wrote)
         arena a = {0};
         err e = {0};
         make(&s);
-        float *at = wrong[i].moment < 0 ? s.p->weights : wrong[i].moment == 2 ? s.ema : s.p->moment[wrong[i].moment];
+        float *at = wrong[i].moment < 0    ? s.p->weights
+                    : wrong[i].moment == 2 ? s.ema
+                                           : s.p->moment[wrong[i].moment];
         at[7] = wrong[i].value;
         EXPECT_OK(save(&s, test_path("f.h5"), s.ema, &e), e);
         checkpoint *k = checkpoint_open(test_path("f.h5"), &a, &e);

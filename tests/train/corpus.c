@@ -11,7 +11,8 @@
 
 enum { BANDS = 128, LABELS = 3 };
 
-static void write_shard(const char *dir, const char *split, int items, uint32_t seed, const char *last_label, const char *settings)
+static void write_shard(const char *dir, const char *split, int items, uint32_t seed,
+                        const char *last_label, const char *settings)
 {
     const char *labels[LABELS] = {"calm", "grief", last_label};
     static float mel[64 * BANDS];
@@ -33,9 +34,15 @@ static void write_shard(const char *dir, const char *split, int items, uint32_t 
     for (int i = 0; w && i < items; i++) {
         int label = i % LABELS, frames = 12 + (i * 7) % 29;
         for (int k = 0; k < frames * BANDS; k++)
-            mel[k] = test_fill(seed + (uint32_t)i, (uint32_t)k, 1) + ((k % BANDS) / 43 == label ? 0.5f : 0);
+            mel[k] = test_fill(seed + (uint32_t)i, (uint32_t)k, 1) +
+                     ((k % BANDS) / 43 == label ? 0.5f : 0);
         snprintf(name, sizeof name, "%s-%02d.wav", split, i);
-        shard_item item = {.mel = mel, .frames = frames, .label = label, .path = name, .group = name, .label_source = "made"};
+        shard_item item = {.mel = mel,
+                           .frames = frames,
+                           .label = label,
+                           .path = name,
+                           .group = name,
+                           .label_source = "made"};
         EXPECT_OK(shard_add(w, &item, &e), e);
     }
     EXPECT_OK(w && shard_finish(w, &e), e);
@@ -56,7 +63,8 @@ const char *corpus_make(const char *dir)
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     snprintf(text, sizeof text,
              "model: emotion_recognizer\n"
-             "data: {train: '%s/train-*.h5', val: '%s/val-*.h5', window: 24, augment: {freq_masks: 1, freq_width: 12}}\n"
+             "data: {train: '%s/train-*.h5', val: '%s/val-*.h5', window: 24, augment: {freq_masks: "
+             "1, freq_width: 12}}\n"
              "optim: {lr: 1e-3}\n"
              "schedule: {name: cosine}\n"
              "train: {batch_size: 8, epochs: 4, seed: 11, label_smoothing: 0.1, threads: 1}\n"
@@ -74,7 +82,8 @@ const char *corpus_make_songs(const char *dir, const char *model)
     err e = {0};
     snprintf(folder, sizeof folder, "%s", dir);
     EXPECT_INT(test_shell(&out,
-                          "%s prepare configs/data/synth.yaml --out %s features=[tokens,midi_stats,melody,harmony,groove,dynamics] "
+                          "%s prepare configs/data/synth.yaml --out %s "
+                          "features=[tokens,midi_stats,melody,harmony,groove,dynamics] "
                           "synth.items=40 synth.seconds=20",
                           test_kmidi(), folder),
                0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// events.c (tests): the bytes that TensorBoard's own writer makes, and its own reader on a file of ours.
+// events.c (tests): the bytes that TensorBoard's own writer makes, and its own reader on a file of
+// ours.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,10 @@ TEST(events_are_read_by_tensorboard)
     EXPECT_OK(events_flush(v, &e), e);
     events_close(v);
     int status = test_shell(&out,
-                            "%s -c \"from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E; "
-                            "a = E('%s'); a.Reload(); print([(s.step, round(s.value, 4)) for s in a.Scalars('train/loss')])\" 2>/dev/null",
+                            "%s -c \"from tensorboard.backend.event_processing.event_accumulator "
+                            "import EventAccumulator as E; "
+                            "a = E('%s'); a.Reload(); print([(s.step, round(s.value, 4)) for s in "
+                            "a.Scalars('train/loss')])\" 2>/dev/null",
                             peers, test_dir());
     EXPECT_INT(status, 0);
     EXPECT_HAS(out, "[(10, 1.0), (20, 0.5), (30, 0.3333)]");
@@ -87,12 +90,15 @@ static void train_part(const char *dir, bool resume, int64_t stop, int64_t die)
     err e = {0};
     small_open(&s, "dynamics_engine", 8, 10);
     small_validate(&s, 2);
-    s.o.epochs = 1000, s.o.max_steps = LAST, s.o.eval_every_steps = 2, s.o.save_every_steps = 3, s.o.tensorboard = true;
+    s.o.epochs = 1000, s.o.max_steps = LAST, s.o.eval_every_steps = 2, s.o.save_every_steps = 3,
+    s.o.tensorboard = true;
     s.env.stop = stop_there, s.setup.tick = note_step;
     stop_after = stop, kill_after = die, step_now = 0;
     s.setup.resume = resume ? arena_printf(&s.a, "%s/checkpoints/last.h5", dir) : NULL;
     trainer *t = trainer_open(&s.setup, &s.a, &e);
-    folder *f = !t ? NULL : resume ? folder_reopen(dir, NULL, &s.a, &e) : folder_create(dir, false, NULL, &s.a, &e);
+    folder *f = !t       ? NULL
+                : resume ? folder_reopen(dir, NULL, &s.a, &e)
+                         : folder_create(dir, false, NULL, &s.a, &e);
     bool ok = t && f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e);
     if (!ok)
         fprintf(stderr, "%s\n", e.text);
@@ -110,7 +116,8 @@ static void run_process(const char *dir, bool resume, int64_t stop, int64_t die)
     EXPECT_INT(status, 0);
 }
 
-// What TensorBoard has of a tag: the steps in the order of the records, each START taking away what is not below it.
+// What TensorBoard has of a tag: the steps in the order of the records, each START taking away what
+// is not below it.
 static void steps_of(const char *dir, const char *tag, strbuf *out)
 {
     arena a = {0};
@@ -146,12 +153,15 @@ static void steps_of(const char *dir, const char *tag, strbuf *out)
 TEST(events_have_every_point_once_after_stops_and_kills)
 {
     const char *dir = test_path("run"), *out, *peers = getenv("PEERS_PYTHON");
-    static const char train[] = "train/loss 1 2 3 4 5 6 7 8 9 10 11 12\n", val[] = "val/loss 2 4 6 8 10 12\n";
+    static const char train[] = "train/loss 1 2 3 4 5 6 7 8 9 10 11 12\n",
+                      val[] = "val/loss 2 4 6 8 10 12\n";
     strbuf seen = {0};
-    run_process(dir, false, 4, LAST + 1); // asked to stop before its evaluation of step 4, which is saved without
-    run_process(dir, true, LAST + 1, 5);  // killed with step 4 evaluated and step 5 done, nothing saved
-    run_process(dir, true, LAST + 1, 8);  // killed with step 6 saved
-    run_process(dir, true, 7, LAST + 1);  // stopped where nothing is due
+    // asked to stop before its evaluation of step 4, which is saved without
+    run_process(dir, false, 4, LAST + 1);
+    // killed with step 4 evaluated and step 5 done, nothing saved
+    run_process(dir, true, LAST + 1, 5);
+    run_process(dir, true, LAST + 1, 8); // killed with step 6 saved
+    run_process(dir, true, 7, LAST + 1); // stopped where nothing is due
     run_process(dir, true, LAST + 1, LAST + 1);
     steps_of(dir, "train/loss", &seen);
     EXPECT_STR(seen.s, train);
@@ -162,9 +172,11 @@ TEST(events_have_every_point_once_after_stops_and_kills)
     if (!peers)
         return;
     EXPECT_INT(test_shell(&out,
-                          "%s -c \"from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E; "
+                          "%s -c \"from tensorboard.backend.event_processing.event_accumulator "
+                          "import EventAccumulator as E; "
                           "a = E('%s'); a.Reload(); "
-                          "[print(t, *[s.step for s in a.Scalars(t)]) for t in ('train/loss', 'val/loss')]\" 2>/dev/null",
+                          "[print(t, *[s.step for s in a.Scalars(t)]) for t in ('train/loss', "
+                          "'val/loss')]\" 2>/dev/null",
                           peers, dir),
                0);
     EXPECT_HAS(out, train);
@@ -175,6 +187,7 @@ TEST(events_name_a_folder_that_cannot_be_written)
 {
     arena a = {0};
     err e = {0};
-    EXPECT_ERR(events_open("/nonexistent/folder", -1, &a, &e) != NULL, e, ERR_MISSING, "/nonexistent/folder");
+    EXPECT_ERR(events_open("/nonexistent/folder", -1, &a, &e) != NULL, e, ERR_MISSING,
+               "/nonexistent/folder");
     arena_free(&a);
 }

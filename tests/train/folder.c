@@ -27,10 +27,14 @@ TEST(folder_is_not_written_into_twice)
     EXPECT_OK(file_write(test_path("run/checkpoints/last.h5"), "x", 1, &e), e);
     f = make(test_path("run"), true, &e);
     EXPECT_OK(f != NULL, e);
-    EXPECT(file_exists(test_path("run/notes.txt")) && !file_exists(test_path("run/checkpoints/last.h5")));
+    EXPECT(file_exists(test_path("run/notes.txt")) &&
+           !file_exists(test_path("run/checkpoints/last.h5")));
     folder_close(f);
-    EXPECT_OK(file_make_dirs(test_path("photos"), &e) && file_write(test_path("photos/a.jpg"), "x", 1, &e), e);
-    EXPECT_ERR(make(test_path("photos"), true, &e) != NULL, e, ERR_USAGE, "files that are no run's");
+    EXPECT_OK(file_make_dirs(test_path("photos"), &e) &&
+                  file_write(test_path("photos/a.jpg"), "x", 1, &e),
+              e);
+    EXPECT_ERR(make(test_path("photos"), true, &e) != NULL, e, ERR_USAGE,
+               "files that are no run's");
     EXPECT(file_exists(test_path("photos/a.jpg")));
     arena_free(&mem);
 }
@@ -39,7 +43,8 @@ TEST(folder_is_not_written_into_twice)
 TEST(folder_names_are_not_patterns)
 {
     err e = {0};
-    folder *one = make(test_path("one"), false, &e), *star = make(test_path("*"), false, &e), *list = make(test_path("[on]ne"), false, &e);
+    folder *one = make(test_path("one"), false, &e), *star = make(test_path("*"), false, &e),
+           *list = make(test_path("[on]ne"), false, &e);
     EXPECT_OK(one && star && list, e);
     folder_close(one), folder_close(star), folder_close(list);
     star = make(test_path("*"), true, &e);
@@ -55,7 +60,9 @@ TEST(folder_cuts_metrics_and_marks_ends)
     err e = {0};
     size_t n;
     folder *f = make(test_path("run"), false, &e);
-    EXPECT_OK(f && folder_metric(f, "one", 3, &e) && folder_metric(f, "two", 3, &e) && folder_sync(f, &e), e);
+    EXPECT_OK(f && folder_metric(f, "one", 3, &e) && folder_metric(f, "two", 3, &e) &&
+                  folder_sync(f, &e),
+              e);
     EXPECT_INT(f->metrics_bytes, 8);
     folder_mark(f, "STOPPED", "why");
     folder_close(f);

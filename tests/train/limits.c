@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// limits.c (tests): the 25M transformer trains under a limit of the system at its budget, one for each profile, and takes what was
-// predicted.
+// limits.c (tests): the 25M transformer trains under a limit of the system at its budget, one for
+// each profile, and takes what was predicted.
 //
-// The profiles' budgets (2, 7, 12, 18, 40 GiB) are scaled into the range that matters for a step that a test can wait for: from the least
-// that it can run in to what it takes when it may take all. The limit is that of private memory (RLIMIT_DATA), which counts what is
-// reserved and not used, too: stacks of threads, and what libraries set aside.
+// The profiles' budgets (2, 7, 12, 18, 40 GiB) are scaled into the range that matters for a step
+// that a test can wait for: from the least that it can run in to what it takes when it may take
+// all. The limit is that of private memory (RLIMIT_DATA), which counts what is reserved and not
+// used, too: stacks of threads, and what libraries set aside.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "tests/train/corpus.h"
 #include "tests/train/small.h"
 
-static const char STEP[] = "data.window=64 data.val=null train.batch_size=16 train.max_steps=2 train.threads=2 train.save_every=0";
+static const char STEP[] = "data.window=64 data.val=null train.batch_size=16 train.max_steps=2 "
+                           "train.threads=2 train.save_every=0";
 
 enum { RESERVED_KIB = 192 << 10 };
 
@@ -26,7 +28,8 @@ static json *said(const char *out)
 static double planned(const char *yaml, const char *budget)
 {
     const char *out;
-    (void)test_shell(&out, "%s plan %s --json --budget %s %s 2>/dev/null", test_kmidi(), yaml, budget, STEP);
+    (void)test_shell(&out, "%s plan %s --json --budget %s %s 2>/dev/null", test_kmidi(), yaml,
+                     budget, STEP);
     json *j = said(out);
     double peak = json_num(json_get(j, "peak_bytes"), 0);
     EXPECT(peak > 0);
@@ -38,16 +41,20 @@ static void run_within(const char *yaml, const char *name, double budget)
 {
     const char *out;
     long long kib = (long long)ceil(budget / 1024);
-    int status =
-        test_shell(&out, "ulimit -d %lld; %s train %s --json --run-dir %s memory.budget=%lldKiB %s 2>&1 | grep -F '{\"run' || echo killed",
-                   kib + RESERVED_KIB, test_kmidi(), yaml, test_path(name), kib, STEP);
+    int status = test_shell(&out,
+                            "ulimit -d %lld; %s train %s --json --run-dir %s memory.budget=%lldKiB "
+                            "%s 2>&1 | grep -F '{\"run' || echo killed",
+                            kib + RESERVED_KIB, test_kmidi(), yaml, test_path(name), kib, STEP);
     json *j = said(out);
-    double predicted = json_num(json_get(j, "predicted_peak"), 0), measured = json_num(json_get(j, "measured_peak"), 0);
+    double predicted = json_num(json_get(j, "predicted_peak"), 0),
+           measured = json_num(json_get(j, "measured_peak"), 0);
     EXPECT_INT(status, 0);
-    test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__, "%s: %.0f of %.0f bytes: %s", name, predicted, budget, out);
+    test_expect(predicted > 0 && predicted <= budget, __FILE__, __LINE__,
+                "%s: %.0f of %.0f bytes: %s", name, predicted, budget, out);
     double off = fabs(measured - predicted);
-    test_expect(off < 0.05 * measured || off < 12 << 20, __FILE__, __LINE__, "%s: %.0f MiB predicted, %.0f measured", name,
-                predicted / (1 << 20), measured / (1 << 20));
+    test_expect(off < 0.05 * measured || off < 12 << 20, __FILE__, __LINE__,
+                "%s: %.0f MiB predicted, %.0f measured", name, predicted / (1 << 20),
+                measured / (1 << 20));
     json_free(j);
 }
 
@@ -66,8 +73,10 @@ TEST(limits_that_are_narrow_are_kept_or_refused)
         test_skip("sanitizers take memory of their own");
         return;
     }
-    const char *eval = arena_printf(&a, "eval %s/run --data '%s/data/val-*.h5' --threads 2", dir, dir);
-    const char *train = arena_printf(&a, "train %s --run-dir %s/run --overwrite train.max_steps=2 train.threads=2", yaml, dir);
+    const char *eval =
+        arena_printf(&a, "eval %s/run --data '%s/data/val-*.h5' --threads 2", dir, dir);
+    const char *train = arena_printf(
+        &a, "train %s --run-dir %s/run --overwrite train.max_steps=2 train.threads=2", yaml, dir);
     const char *export = arena_printf(&a, "export %s/run --format onnx -o %s/x.onnx", dir, dir);
     const char *const limits[] = {"-v 400000", "-d 150000"};
     for (int i = 0; i < 2; i++) {
@@ -82,9 +91,11 @@ TEST(limits_that_are_narrow_are_kept_or_refused)
     EXPECT_HAS(out, "openblas needs 272.0 MiB of address space, and ulimit -v 200000 leaves ");
     // The limit that it names does.
     const char *at = strstr(out, "set ulimit -v ");
-    EXPECT_INT(
-        limited(&out, arena_printf(&a, "-v %d", at ? atoi(at + strlen("set ulimit -v ")) + (64 << 10) : 0), "KMIDI_GEMM=openblas", train),
-        0);
+    EXPECT_INT(limited(&out,
+                       arena_printf(&a, "-v %d",
+                                    at ? atoi(at + strlen("set ulimit -v ")) + (64 << 10) : 0),
+                       "KMIDI_GEMM=openblas", train),
+               0);
     EXPECT_INT(limited(&out, "-d 30000", "KMIDI_GEMM=onednn", eval), 1);
     EXPECT_HAS(out, "set ulimit -d ");
     arena_free(&a);
@@ -99,10 +110,14 @@ TEST(limits_bound_the_budget)
         test_skip("sanitizers take memory of their own");
         return;
     }
-    const char *args = arena_printf(&a, "plan %s train.threads=2 train.batch_size=26 data.window=640", yaml); // most of it zeros
+    // most of it zeros
+    const char *args =
+        arena_printf(&a, "plan %s train.threads=2 train.batch_size=26 data.window=640", yaml);
     EXPECT_INT(limited(&out, "-d 600000", "KMIDI_GEMM=onednn", args), 0);
     EXPECT_HAS(out, "ulimit -d 600000");
-    EXPECT_INT(limited(&out, "-d 200000", "KMIDI_GEMM=onednn", arena_printf(&a, "%s memory.micro_batch=26", args)), 1);
+    EXPECT_INT(limited(&out, "-d 200000", "KMIDI_GEMM=onednn",
+                       arena_printf(&a, "%s memory.micro_batch=26", args)),
+               1);
     EXPECT_HAS(out, "this run needs ");
     EXPECT_HAS(out, "and ulimit -d 200000 leaves ");
     arena_free(&a);
@@ -113,7 +128,8 @@ TEST(limits_of_each_profile_are_kept)
     static const struct {
         const char *name;
         double gib;
-    } profiles[] = {{"48gb_beside", 2}, {"24gb_beside", 7}, {"16gb", 12}, {"24gb", 18}, {"48gb", 40}};
+    } profiles[] = {
+        {"48gb_beside", 2}, {"24gb_beside", 7}, {"16gb", 12}, {"24gb", 18}, {"48gb", 40}};
     if (SANITIZED) {
         test_skip("sanitizers take memory of their own");
         return;

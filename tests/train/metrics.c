@@ -14,7 +14,8 @@ TEST(metrics_of_classes)
     arena a = {0};
     metrics *m = metrics_open(TASK_CLASSES, 3, &a);
     metrics_clear(m);
-    metrics_add(m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 6, .width = 3});
+    metrics_add(
+        m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 6, .width = 3});
     metrics_result r = metrics_close(m);
     EXPECT_INT(r.items, 5);
     EXPECT_NEAR(r.accuracy, 3.0 / 5, 1e-12);
@@ -44,8 +45,12 @@ TEST(metrics_average_the_windows_of_an_item)
     arena a = {0};
     metrics *m = metrics_open(TASK_CLASSES, 2, &a);
     for (int k = 0; k < 2; k++) // in two batches
-        metrics_add(m,
-                    &(metrics_rows){.out = out + 2 * k, .classes = target, .weight = weight + k, .more = more + k, .rows = 1, .width = 2});
+        metrics_add(m, &(metrics_rows){.out = out + 2 * k,
+                                       .classes = target,
+                                       .weight = weight + k,
+                                       .more = more + k,
+                                       .rows = 1,
+                                       .width = 2});
     metrics_result r = metrics_close(m);
     EXPECT_INT(r.items, 1);
     EXPECT_NEAR(r.accuracy, 1, 0);
@@ -55,15 +60,18 @@ TEST(metrics_average_the_windows_of_an_item)
 
 TEST(metrics_of_tokens_and_values)
 {
-    static const float out[] = {0, 0, 0, 0, 1, 1, 1, 1}, values[] = {1, 0, 0, 0, 1, 1, 1, 4}, weight[] = {1, 3};
+    static const float out[] = {0, 0, 0, 0, 1, 1, 1, 1}, values[] = {1, 0, 0, 0, 1, 1, 1, 4},
+                       weight[] = {1, 3};
     static const int32_t target[] = {3, 0};
     arena a = {0};
     metrics *m = metrics_open(TASK_TOKENS, 4, &a);
-    metrics_add(m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 4});
+    metrics_add(
+        m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 4});
     metrics_result r = metrics_close(m);
     EXPECT_NEAR(r.perplexity, 4, 1e-9);
     m = metrics_open(TASK_REGRESSION, 4, &a);
-    metrics_add(m, &(metrics_rows){.out = out, .values = values, .weight = weight, .rows = 2, .width = 4});
+    metrics_add(
+        m, &(metrics_rows){.out = out, .values = values, .weight = weight, .rows = 2, .width = 4});
     r = metrics_close(m);
     EXPECT_NEAR(r.mse, (1 * 0.25 + 3 * 2.25) / 4, 1e-9);
     EXPECT_NEAR(r.mae, (1 * 0.25 + 3 * 0.75) / 4, 1e-9);

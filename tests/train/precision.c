@@ -8,7 +8,8 @@
 
 enum { STEPS = 120 };
 
-// Losses of a short run on random data that it learns slowly: one that learns by heart wanders off by whatever is rounded, in fp32, too.
+// Losses of a short run on random data that it learns slowly: one that learns by heart wanders off
+// by whatever is rounded, in fp32, too.
 static void curve(precision how, double losses[STEPS])
 {
     small_run s;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report.c (tests): a report says what the record says: of the best evaluation, with its baseline, in bounded memory; texts cannot break
-// out.
+// report.c (tests): a report says what the record says: of the best evaluation, with its baseline,
+// in bounded memory; texts cannot break out.
 #include "train/report.h"
 
 #include <math.h>
@@ -24,40 +24,53 @@ static const char *page(arena *a, const char *name)
 {
     err e = {0};
     size_t n;
-    const char *text = file_read(a, arena_printf(a, "%s/%s", test_path("run"), name), 1 << 24, &n, &e);
+    const char *text =
+        file_read(a, arena_printf(a, "%s/%s", test_path("run"), name), 1 << 24, &n, &e);
     EXPECT_OK(text != NULL, e);
     return text ? text : "";
 }
 
-static const char lines[] =
-    "{\"kind\": \"train\", \"step\": 10, \"epoch\": 1, \"loss\": 1.2, \"lr\": 0.001, \"seconds\": 30.5, \"samples_per_s\": 2048.4}\n"
-    "{\"kind\": \"eval\", \"step\": 10, \"epoch\": 1, \"loss\": 1.1, \"accuracy\": 0.5, \"macro_f1\": 0.4, \"items\": 8, \"best\": true, "
-    "\"baseline\": {\"loss\": 1.386, \"accuracy\": 0.25, \"macro_f1\": 0.1}, \"confusion\": [[1, 3], [1, 3]]}\n"
-    "{\"kind\": \"eval\", \"step\": 20, \"epoch\": 2, \"loss\": 0.51234567, \"accuracy\": 0.875, \"macro_f1\": 0.87, \"items\": 8, "
-    "\"best\": true, "
-    "\"confusion\": [[41, 2], [3, 47]]}\n"
-    "{\"kind\": \"train\", \"step\": 30, \"epoch\": 3, \"loss\": 0.4, \"lr\": 0.0005, \"seconds\": 90.2, \"samples_per_s\": 2048.4}\n"
-    "{\"kind\": \"eval\", \"step\": 30, \"epoch\": 3, \"loss\": 0.9, \"accuracy\": 0.75, \"macro_f1\": 0.74, \"items\": 8, \"confusion\": "
-    "[[61, "
-    "5], [6, 62]]}\n";
+static const char lines[] = "{\"kind\": \"train\", \"step\": 10, \"epoch\": 1, \"loss\": 1.2, "
+                            "\"lr\": 0.001, \"seconds\": 30.5, \"samples_per_s\": 2048.4}\n"
+                            "{\"kind\": \"eval\", \"step\": 10, \"epoch\": 1, \"loss\": 1.1, "
+                            "\"accuracy\": 0.5, \"macro_f1\": 0.4, \"items\": 8, \"best\": true, "
+                            "\"baseline\": {\"loss\": 1.386, \"accuracy\": 0.25, \"macro_f1\": "
+                            "0.1}, \"confusion\": [[1, 3], [1, 3]]}\n"
+                            "{\"kind\": \"eval\", \"step\": 20, \"epoch\": 2, \"loss\": "
+                            "0.51234567, \"accuracy\": 0.875, \"macro_f1\": 0.87, \"items\": 8, "
+                            "\"best\": true, "
+                            "\"confusion\": [[41, 2], [3, 47]]}\n"
+                            "{\"kind\": \"train\", \"step\": 30, \"epoch\": 3, \"loss\": 0.4, "
+                            "\"lr\": 0.0005, \"seconds\": 90.2, \"samples_per_s\": 2048.4}\n"
+                            "{\"kind\": \"eval\", \"step\": 30, \"epoch\": 3, \"loss\": 0.9, "
+                            "\"accuracy\": 0.75, \"macro_f1\": 0.74, \"items\": 8, \"confusion\": "
+                            "[[61, "
+                            "5], [6, 62]]}\n";
 
 static void make_record(const char *metrics)
 {
     put("metrics.jsonl", metrics);
-    put("config.yaml", "model: emotion_recognizer\ndata: {train: a.h5, val: b.h5}\ntrain: {label_smoothing: 0.1}\n");
-    put("environment.json",
-        "{\"train\": {\"dataset\": \"<script>x</script>\", \"items\": 12345, \"synthetic\": false}, \"val\": {\"items\": 8}, "
-        "\"model\": {\"name\": \"emotion_recognizer\", \"parameters\": 403264, \"trainable\": 403264}}\n");
+    put("config.yaml", "model: emotion_recognizer\ndata: {train: a.h5, val: b.h5}\ntrain: "
+                       "{label_smoothing: 0.1}\n");
+    put("environment.json", "{\"train\": {\"dataset\": \"<script>x</script>\", \"items\": 12345, "
+                            "\"synthetic\": false}, \"val\": {\"items\": 8}, "
+                            "\"model\": {\"name\": \"emotion_recognizer\", \"parameters\": 403264, "
+                            "\"trainable\": 403264}}\n");
 }
 
 static void check_best(const char *html)
 {
-    EXPECT_HAS(html, "<b>87.5%</b><span>best accuracy, at epoch 2; baseline, always the most common: 25.0%");
+    EXPECT_HAS(
+        html,
+        "<b>87.5%</b><span>best accuracy, at epoch 2; baseline, always the most common: 25.0%");
     EXPECT_HAS(html, "Confusion matrix of the best checkpoint");
-    EXPECT_HAS(html, "Of the best evaluation, at epoch 2, step 20: no checkpoint holds these weights.");
+    EXPECT_HAS(html,
+               "Of the best evaluation, at epoch 2, step 20: no checkpoint holds these weights.");
     EXPECT_HAS(html, ">41</td>");
     EXPECT(!strstr(html, ">61</td>")); // the last one's
-    EXPECT_HAS(html, "<tr class=\"best\"><td>20</td><td>2</td><td>0.5123</td><td>87.5%</td><td>0.870</td><td><span title=\"the "
+    EXPECT_HAS(html, "<tr "
+                     "class=\"best\"><td>20</td><td>2</td><td>0.5123</td><td>87.5%</td><td>0.870</"
+                     "td><td><span title=\"the "
                      "best\">&#9733;</span></td>");
     EXPECT_HAS(html, "<tr><td>30</td>");
 }
@@ -86,7 +99,8 @@ TEST(report_has_a_headline_and_explains)
     make_record(lines);
     EXPECT_OK(report_write(test_path("run"), "failed", "the <loss> is not finite", &e), e);
     const char *html = page(&a, "report.html");
-    EXPECT_HAS(html, "<b>12,345</b><span>items of &lt;script&gt;x&lt;/script&gt; to learn from, 8 to evaluate on");
+    EXPECT_HAS(html, "<b>12,345</b><span>items of &lt;script&gt;x&lt;/script&gt; to learn from, 8 "
+                     "to evaluate on");
     EXPECT_HAS(html, "<b>403,264</b><span>parameters</span>");
     EXPECT_HAS(html, "<b>1 min 30 s</b><span>of training: 30 steps, 3 epochs, 2,048 items/s");
     EXPECT_HAS(html, "class=\"state failed\">failed");
@@ -114,8 +128,13 @@ TEST(report_charts_have_ticks_at_their_edges)
     svg_chart chart = {.title = "loss", .series = &s, .n = 1, .baseline = NAN, .best_x = 5};
     strbuf out = {0};
     svg_line_chart(&chart, &out);
-    EXPECT_HAS(out.s, "y1=\"206.0\" y2=\"206.0\" class=\"g\"/><text x=\"41\" y=\"210.0\" class=\"y\">2.52</text>"); // the lower edge
-    EXPECT_HAS(out.s, "y1=\"32.0\" y2=\"32.0\" class=\"g\"/><text x=\"41\" y=\"36.0\" class=\"y\">2.68</text>");    // the upper
+    // the lower edge
+    EXPECT_HAS(out.s, "y1=\"206.0\" y2=\"206.0\" class=\"g\"/><text x=\"41\" y=\"210.0\" "
+                      "class=\"y\">2.52</text>");
+    // the upper
+    EXPECT_HAS(
+        out.s,
+        "y1=\"32.0\" y2=\"32.0\" class=\"g\"/><text x=\"41\" y=\"36.0\" class=\"y\">2.68</text>");
     EXPECT_HAS(out.s, "x=\"46.0\" y=\"220\" class=\"x\">0</text>");
     EXPECT_HAS(out.s, "x=\"388.0\" y=\"220\" class=\"y\">10</text>");
     EXPECT_HAS(out.s, "<title>the best</title>");
@@ -134,7 +153,8 @@ TEST(report_charts_have_ticks_at_their_edges)
     arena_free(&a);
 }
 
-// 100,000 lines become 512 points at most, whose mean is that of the lines; half a last line is not read.
+// 100,000 lines become 512 points at most, whose mean is that of the lines; half a last line is not
+// read.
 TEST(report_of_a_long_run_is_bounded)
 {
     enum { N = 100000 };
@@ -143,14 +163,16 @@ TEST(report_of_a_long_run_is_bounded)
     strbuf text = {0};
     report_record r;
     for (int i = 1; i <= N; i++)
-        strbuf_printf(&text, "{\"kind\": \"train\", \"step\": %d, \"epoch\": %g, \"loss\": %g}\n", i, i / 100.0, 1.0 + i % 7);
+        strbuf_printf(&text, "{\"kind\": \"train\", \"step\": %d, \"epoch\": %g, \"loss\": %g}\n",
+                      i, i / 100.0, 1.0 + i % 7);
     strbuf_printf(&text, "{\"kind\": \"train\", \"step\": 12, \"los");
     make_record(text.s);
     EXPECT_OK(report_read(test_path("run"), &r, &a, &e), e);
     EXPECT(r.train.n > REPORT_POINTS / 2 && r.train.n <= REPORT_POINTS);
     double sum = 0, n = 0, want = 0;
     for (int i = 0; i < r.train.n; i++)
-        sum += r.train.at[i].v[REPORT_LOSS] * r.train.count[i][REPORT_LOSS], n += r.train.count[i][REPORT_LOSS];
+        sum += r.train.at[i].v[REPORT_LOSS] * r.train.count[i][REPORT_LOSS],
+            n += r.train.count[i][REPORT_LOSS];
     for (int i = 1; i <= N; i++)
         want += 1.0 + i % 7;
     EXPECT_INT(n, N);
@@ -162,16 +184,20 @@ TEST(report_of_a_long_run_is_bounded)
     arena_free(&a), arena_free(&b);
 }
 
-// A run that gets worse: report, checkpoint and `inspect` speak of the best; the report is there while it goes on.
+// A run that gets worse: report, checkpoint and `inspect` speak of the best; the report is there
+// while it goes on.
 TEST(report_of_a_run_while_it_goes_on)
 {
     arena a = {0};
-    const char *out, *yaml = corpus_make(test_path("data")), *k = test_kmidi(), *run = test_path("run");
+    const char *out, *yaml = corpus_make(test_path("data")), *k = test_kmidi(),
+                     *run = test_path("run");
     EXPECT_INT(
-        test_shell(&out,
-                   "%s train %s --run-dir %s train.epochs=100000 -q >%s.log 2>&1 & p=$!; for i in $(seq 200); do test -s %s/report.html && "
-                   "break; sleep 0.1; done; cp %s/report.html %s.early; kill -TERM $p; wait $p; echo $?",
-                   k, yaml, run, run, run, run, run),
+        test_shell(
+            &out,
+            "%s train %s --run-dir %s train.epochs=100000 -q >%s.log 2>&1 & p=$!; for i in $(seq "
+            "200); do test -s %s/report.html && "
+            "break; sleep 0.1; done; cp %s/report.html %s.early; kill -TERM $p; wait $p; echo $?",
+            k, yaml, run, run, run, run, run),
         0);
     EXPECT_STR(out, "75\n");
     size_t n;
@@ -181,8 +207,10 @@ TEST(report_of_a_run_while_it_goes_on)
     EXPECT_HAS(early, "best accuracy, at epoch 1; baseline, always the most common: 33.3%");
     EXPECT_HAS(early, "</html>");
     EXPECT_HAS(page(&a, "report.html"), "class=\"state stopped\">stopped");
-    EXPECT_INT(test_shell(&out, "%s train %s --run-dir %s --overwrite train.epochs=6 optim.lr=0.3 -q; grep -c baseline %s/metrics.jsonl", k,
-                          yaml, run, run),
+    EXPECT_INT(test_shell(&out,
+                          "%s train %s --run-dir %s --overwrite train.epochs=6 optim.lr=0.3 -q; "
+                          "grep -c baseline %s/metrics.jsonl",
+                          k, yaml, run, run),
                0);
     EXPECT_HAS(out, "\n1\n");
     EXPECT_INT(test_shell(&out, "%s inspect %s --json", k, run), 0);
@@ -193,7 +221,8 @@ TEST(report_of_a_run_while_it_goes_on)
     EXPECT(json_int(json_get(json_get(j, "checkpoints"), "best.h5"), 0) > 100000);
     EXPECT_HAS(page(&a, "report.html"),
                arena_printf(&a, "at epoch %lld, step %lld: the weights in checkpoints/best.h5",
-                            (long long)json_num(json_get(best, "epoch"), 0), (long long)json_int(json_get(best, "step"), 0)));
+                            (long long)json_num(json_get(best, "epoch"), 0),
+                            (long long)json_int(json_get(best, "step"), 0)));
     json_free(j);
     EXPECT_INT(test_shell(&out, "%s inspect %s", k, run), 0);
     EXPECT_HAS(out, "kind                 run\nstate                done\n");

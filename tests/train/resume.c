@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// resume.c (tests): a run that is killed again and again, at any instant, ends with the very bits of one that was left alone.
+// resume.c (tests): a run that is killed again and again, at any instant, ends with the very bits
+// of one that was left alone.
 //
-// Every step saves, so that many of the kills fall into a save. Signals that ask nicely are tested beside it.
+// Every step saves, so that many of the kills fall into a save. Signals that ask nicely are tested
+// beside it.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +47,8 @@ static void sleep_for(double seconds)
     usleep((useconds_t)(seconds * 1e6));
 }
 
-// Two checkpoints, dataset by dataset: weights, adapters, averages, moments, state, all by the checksum of their bytes. What a clock says
-// differs.
+// Two checkpoints, dataset by dataset: weights, adapters, averages, moments, state, all by the
+// checksum of their bytes. What a clock says differs.
 static int compare_group(h5 *x, h5 *y, const char *group, arena *a)
 {
     static const char *const others[] = {"state/seconds", "state/metrics_bytes", "meta/config"};
@@ -56,14 +58,16 @@ static int compare_group(h5 *x, h5 *y, const char *group, arena *a)
     int datasets = 0;
     EXPECT_OK(h5_list(x, group, a, &names, &n, &e), e);
     for (size_t i = 0; names && i < n; i++) {
-        const char *name = !strcmp(group, "/") ? names[i] : arena_printf(a, "%s/%s", group, names[i]);
+        const char *name =
+            !strcmp(group, "/") ? names[i] : arena_printf(a, "%s/%s", group, names[i]);
         if (!h5_get_text(x, name, "sha256", a, &one, NULL)) {
             datasets += compare_group(x, y, name, a);
             continue;
         }
         bool same = h5_get_text(y, name, "sha256", a, &other, NULL) && !strcmp(one, other);
-        test_expect(same || !strcmp(name, others[0]) || !strcmp(name, others[1]) || !strcmp(name, others[2]), __FILE__, __LINE__,
-                    "'%s' differs", name);
+        test_expect(same || !strcmp(name, others[0]) || !strcmp(name, others[1]) ||
+                        !strcmp(name, others[2]),
+                    __FILE__, __LINE__, "'%s' differs", name);
         datasets++;
     }
     return datasets;
@@ -111,11 +115,18 @@ typedef struct way {
 
 static const way ways[] = {
     {"plain", NULL, {"train.epochs=10", "data.balance=class_weights"}, 40},
-    {"ema", "harmony_predictor", {"train.epochs=3", "train.grad_accum=2", "train.ema=0.9", "optim.name=muon"}, 45},
-    {"lora", NULL, {"train.epochs=10", "lora.r=2", "lora.target_modules=[fc1]", "train.ema=0.5"}, 40},
+    {"ema",
+     "harmony_predictor",
+     {"train.epochs=3", "train.grad_accum=2", "train.ema=0.9", "optim.name=muon"},
+     45},
+    {"lora",
+     NULL,
+     {"train.epochs=10", "lora.r=2", "lora.target_modules=[fc1]", "train.ema=0.5"},
+     40},
     {"augmented",
      "melody_transformer",
-     {"train.epochs=3", "data.augment.transpose=[-3, 3]", "data.augment.stretch=[0.9, 1.1]", "data.augment.drop=0.1"},
+     {"train.epochs=3", "data.augment.transpose=[-3, 3]", "data.augment.stretch=[0.9, 1.1]",
+      "data.augment.drop=0.1"},
      0},
 };
 
@@ -145,15 +156,20 @@ static void trial_open(trial *t, const way *w)
     arena a = {0};
     *t = (trial){.draws = rng_stream(4711, w->name, 0)};
     const char *data = test_path(arena_printf(&a, "%s-data", w->name));
-    snprintf(t->yaml, sizeof t->yaml, "%s", w->model ? corpus_make_songs(data, w->model) : corpus_make(data));
+    snprintf(t->yaml, sizeof t->yaml, "%s",
+             w->model ? corpus_make_songs(data, w->model) : corpus_make(data));
     snprintf(t->whole, sizeof t->whole, "%s-whole", test_path(w->name));
     snprintf(t->parts, sizeof t->parts, "%s-parts", test_path(w->name));
-    put(t, "kmidi"), put(t, "train"), put(t, t->yaml), put(t, "--resume"), put(t, "auto"), put(t, "train.save_every_steps=1");
-    put(t, "memory.micro_batch=8"); // one that is killed before its first checkpoint chooses anew, by what it measures
+    put(t, "kmidi"), put(t, "train"), put(t, t->yaml), put(t, "--resume"), put(t, "auto"),
+        put(t, "train.save_every_steps=1");
+    // one that is killed before its first checkpoint chooses anew, by what it measures
+    put(t, "memory.micro_batch=8");
     for (int i = 0; i < 6 && w->more[i]; i++)
         put(t, w->more[i]);
     if (!strcmp(w->name, "lora")) {
-        EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/base train.epochs=1", test_kmidi(), t->yaml, test_dir()), 0);
+        EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s/base train.epochs=1", test_kmidi(),
+                              t->yaml, test_dir()),
+                   0);
         snprintf(t->base, sizeof t->base, "lora.base=%s/base", test_dir());
         put(t, t->base);
     }
@@ -174,7 +190,8 @@ static double draw(trial *t)
     return (double)rng_uniform(t->draws, 0, t->drawn++);
 }
 
-// Killed at any instant until it is done, again from the beginning when that was too soon: ends with the same bits every time.
+// Killed at any instant until it is done, again from the beginning when that was too soon: ends
+// with the same bits every time.
 static int kill_at_random(trial *t, int most)
 {
     int kills = 0;
@@ -184,7 +201,8 @@ static int kill_at_random(trial *t, int most)
         while (status != 0) {
             pid_t pid = start(t->command);
             double delay = kills < most ? t->seconds * (0.03 + 0.25 * draw(t)) : 60;
-            for (double began = hw_seconds(); (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
+            for (double began = hw_seconds();
+                 (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
                 sleep_for(0.001);
             if (status < 0) {
                 kill(pid, SIGKILL);
@@ -220,8 +238,10 @@ static int stop_by_pairs(trial *t, int most)
         EXPECT_INT(test_shell(NULL, "rm -rf %s", t->parts), 0);
         while (status != 0) {
             pid_t pid = start(t->command);
-            double delay = pairs < most ? t->seconds * (0.1 + 0.5 * draw(t)) : 60, gap = 0.05 * draw(t);
-            for (double began = hw_seconds(); (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
+            double delay = pairs < most ? t->seconds * (0.1 + 0.5 * draw(t)) : 60,
+                   gap = 0.05 * draw(t);
+            for (double began = hw_seconds();
+                 (status = ended(pid, false)) < 0 && hw_seconds() - began < delay;)
                 sleep_for(0.001);
             if (status < 0) {
                 kill(pid, SIGTERM);
@@ -231,7 +251,8 @@ static int stop_by_pairs(trial *t, int most)
                 status = ended(pid, true);
                 expect_nothing_lost(t);
             }
-            if (!EXPECT(status == 0 || status == 75 || status == 128 + SIGTERM)) // the last: before main had begun
+            // the last: before main had begun
+            if (!EXPECT(status == 0 || status == 75 || status == 128 + SIGTERM))
                 return pairs;
         }
         expect_same(t->whole, t->parts, t->steps);
@@ -254,7 +275,8 @@ static void try_way(int i)
     t.command[SAVES] = "train.save_every=0"; // then a stop is what saves
     int pairs = stop_by_pairs(&t, asked("KMIDI_PAIRS", 2));
     if (getenv("KMIDI_KILLS"))
-        printf("%s: %d times killed, %d pairs of SIGTERM: the same bits\n", ways[i].name, kills, pairs);
+        printf("%s: %d times killed, %d pairs of SIGTERM: the same bits\n", ways[i].name, kills,
+               pairs);
 }
 
 TEST(resume_after_kills_and_pairs_plain)
@@ -283,7 +305,14 @@ TEST(resume_after_signals)
     char yaml[1100], dir[1100];
     snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
     snprintf(dir, sizeof dir, "%s", test_path("run"));
-    const char *go[] = {"kmidi", "train", yaml, "--run-dir", dir, "train.epochs=1000000", "train.save_every=0", "train.eval_every=1000000",
+    const char *go[] = {"kmidi",
+                        "train",
+                        yaml,
+                        "--run-dir",
+                        dir,
+                        "train.epochs=1000000",
+                        "train.save_every=0",
+                        "train.eval_every=1000000",
                         NULL};
     pid_t pid = start(go);
     for (int i = 0; i < 5000 && test_shell(NULL, "test -s %s/metrics.jsonl", dir); i++)
@@ -296,19 +325,26 @@ TEST(resume_after_signals)
     EXPECT_INT(test_shell(NULL, "rm %s/checkpoints/last.h5 && touch %s/SAVE", dir, dir), 0);
     for (int i = 0; i < 5000 && !file_exists(test_path("run/checkpoints/last.h5")); i++)
         sleep_for(0.002);
-    EXPECT(file_exists(test_path("run/checkpoints/last.h5")) && !file_exists(test_path("run/SAVE")));
+    EXPECT(file_exists(test_path("run/checkpoints/last.h5")) &&
+           !file_exists(test_path("run/SAVE")));
     EXPECT_INT(test_shell(&out, "%s train --resume %s", test_kmidi(), dir), 1);
     EXPECT_HAS(out, "is in use by another kmidi");
     kill(pid, SIGTERM);
     EXPECT_INT(ended(pid, true), 75);
     EXPECT(file_exists(test_path("run/STOPPED")));
-    EXPECT_INT(test_shell(&out, "%s train --resume %s train.time_limit=0.5s", test_kmidi(), dir), 75);
+    EXPECT_INT(test_shell(&out, "%s train --resume %s train.time_limit=0.5s", test_kmidi(), dir),
+               75);
     EXPECT_HAS(out, "the time limit is near");
     EXPECT_HAS(out, "go on with: kmidi train --resume");
-    EXPECT_INT(test_shell(&out, "SLURM_JOB_END_TIME=$(($(date +%%s) - 1)) %s train --resume %s --json", test_kmidi(), dir), 75);
+    EXPECT_INT(test_shell(&out,
+                          "SLURM_JOB_END_TIME=$(($(date +%%s) - 1)) %s train --resume %s --json",
+                          test_kmidi(), dir),
+               75);
     EXPECT_HAS(out, "the time limit is near");
     EXPECT_HAS(out, "{\"run\": ");
-    EXPECT_INT(test_shell(&out, "%s train %s --resume %s train.time_limit=0.5s", test_kmidi(), yaml, dir), 75);
+    EXPECT_INT(
+        test_shell(&out, "%s train %s --resume %s train.time_limit=0.5s", test_kmidi(), yaml, dir),
+        75);
     EXPECT_INT(test_shell(&out, "%s train --resume %s optim.lr=1", test_kmidi(), dir), 2);
     EXPECT_HAS(out, "'optim.lr' was 0.001 when the run began and cannot become 1 now");
 }
@@ -319,13 +355,21 @@ TEST(resume_from_a_damaged_checkpoint)
     char yaml[1100], dir[1100];
     snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("data")));
     snprintf(dir, sizeof dir, "%s", test_path("run"));
-    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s train.epochs=2", test_kmidi(), yaml, dir), 0);
-    EXPECT_INT(test_shell(NULL, "printf x | dd of=%s/checkpoints/last.h5 bs=1 seek=1000000 conv=notrunc", dir), 0);
+    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s train.epochs=2", test_kmidi(), yaml, dir),
+               0);
+    EXPECT_INT(test_shell(NULL,
+                          "printf x | dd of=%s/checkpoints/last.h5 bs=1 seek=1000000 conv=notrunc",
+                          dir),
+               0);
     EXPECT_INT(test_shell(&out, "%s train --resume %s train.epochs=3", test_kmidi(), dir), 1);
     EXPECT_HAS(out, "last.h5");
     EXPECT_HAS(out, "the newest intact checkpoint beside it is");
-    EXPECT_INT(test_shell(&out, "%s train --resume %s/checkpoints/previous.h5 train.epochs=3", test_kmidi(), dir), 0);
+    EXPECT_INT(test_shell(&out, "%s train --resume %s/checkpoints/previous.h5 train.epochs=3",
+                          test_kmidi(), dir),
+               0);
     // other data
-    EXPECT_INT(test_shell(&out, "%s train --resume %s data.train=%s/val-*.h5 train.epochs=4", test_kmidi(), dir, test_path("data")), 1);
+    EXPECT_INT(test_shell(&out, "%s train --resume %s data.train=%s/val-*.h5 train.epochs=4",
+                          test_kmidi(), dir, test_path("data")),
+               1);
     EXPECT_HAS(out, "was trained on other data");
 }

@@ -28,11 +28,17 @@ void small_open(small_run *s, const char *model, int64_t rows, int batches)
     s->o.hyper = s->o.optim->defaults;
     s->o.hyper.lr = 1e-3f;
     s->o.schedule = (schedule_options){.curve = schedule_find("constant")};
-    s->dims = (model_dims){.batch = rows, .time = 4, .classes = s->o.model->probe ? 4 : 0, .training = true};
+    s->dims = (model_dims){
+        .batch = rows, .time = 4, .classes = s->o.model->probe ? 4 : 0, .training = true};
     s->set = (sample_set){.list = batches_of(s, 1, batches), .n = (uint64_t)batches};
     s->meta.arena = &s->a;
-    s->setup = (trainer_setup){
-        .o = &s->o, .env = &s->env, .train = sample_source(&s->set), .classes = s->dims.classes, .time = 4, .meta = &s->meta, .config = ""};
+    s->setup = (trainer_setup){.o = &s->o,
+                               .env = &s->env,
+                               .train = sample_source(&s->set),
+                               .classes = s->dims.classes,
+                               .time = 4,
+                               .meta = &s->meta,
+                               .config = ""};
 }
 
 void small_validate(small_run *s, int batches)

@@ -29,14 +29,15 @@ typedef struct small_run {
     trainer_setup setup;
 } small_run;
 
-// `batches` random batches of `rows` rows (4 frames where the model has a time axis, 4 classes), adamw, one thread, a generous budget. `s`
-// must stay in place.
+// `batches` random batches of `rows` rows (4 frames where the model has a time axis, 4 classes),
+// adamw, one thread, a generous budget. `s` must stay in place.
 void small_open(small_run *s, const char *model, int64_t rows, int batches);
 void small_validate(small_run *s, int batches); // adds validation data
 // Rows [from, from + rows) of `big` as a batch of its own, over the same arrays.
 batch *small_part(const batch *big, int64_t from, int64_t rows, arena *a);
 void small_close(small_run *s);
 int64_t small_weights(const small_run *s); // elements of the weights buffer
-char *small_without_clock(char *text);     // cuts "seconds" and "samples_per_s" off every line, in place
+// cuts "seconds" and "samples_per_s" off every line, in place
+char *small_without_clock(char *text);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// split.c: however many items are computed at once, a configuration gives one loss curve: dropout and the last short window included.
+// split.c: however many items are computed at once, a configuration gives one loss curve: dropout
+// and the last short window included.
 #include <math.h>
 #include <string.h>
 
@@ -7,13 +8,15 @@
 #include "train/search.h"
 #include "train/trainer_internal.h"
 
-enum { WHOLE = 8, SHORT = 5, STEPS = 20 }; // items of a window; of the epoch's last; optimiser steps, ten epochs
+// items of a window; of the epoch's last; optimiser steps, ten epochs
+enum { WHOLE = 8, SHORT = 5, STEPS = 20 };
 
 static void adapt(train_options *o)
 {
     static const char *const names[] = {"q_proj", "up_proj", "fc1", "fc3"};
     bool transformer = !strcmp(o->model->name, "emotion_midi_transformer");
-    o->lora = (lora_config){.r = 4, .alpha = 8, .dropout = 0.3, .targets.names = {transformer ? names : names + 2, 2}};
+    o->lora = (lora_config){
+        .r = 4, .alpha = 8, .dropout = 0.3, .targets.names = {transformer ? names : names + 2, 2}};
 }
 
 static void small_model(small_run *s, const char *model, int64_t rows, int batches)
@@ -22,7 +25,8 @@ static void small_model(small_run *s, const char *model, int64_t rows, int batch
     small_open(s, model, rows, batches);
     if (strcmp(model, "emotion_midi_transformer"))
         return;
-    const model_def *m = model_configure(s->o.model, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=2", &s->a, &e);
+    const model_def *m = model_configure(
+        s->o.model, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=2", &s->a, &e);
     EXPECT_OK(m != NULL, e);
     s->o.model = m;
 }
@@ -33,7 +37,8 @@ static void open_split(small_run *s, const char *model, int64_t micro)
     small_model(s, model, WHOLE, 2);
     batch *whole[2] = {s->set.list[0], s->set.list[1]};
     const batch_field *weight = feed_find(whole[1], "weight");
-    int64_t each = weight->rank == 2 ? weight->dim[1] : 1, parts = WHOLE / micro, some = (SHORT + micro - 1) / micro;
+    int64_t each = weight->rank == 2 ? weight->dim[1] : 1, parts = WHOLE / micro,
+            some = (SHORT + micro - 1) / micro;
     for (int64_t i = SHORT * each; i < WHOLE * each; i++)
         ((float *)weight->data)[i] = 0;
     s->set.list = NEW(&s->a, batch *, (size_t)(2 * parts));
@@ -68,7 +73,8 @@ static void curve(const char *model, int64_t micro, double *loss)
 
 TEST(split_gives_one_loss_curve)
 {
-    static const char *const models[] = {"emotion_recognizer", "melody_transformer", "emotion_midi_transformer"};
+    static const char *const models[] = {"emotion_recognizer", "melody_transformer",
+                                         "emotion_midi_transformer"};
     for (int k = 0; k < 3; k++) {
         double whole[STEPS], parts[STEPS];
         curve(models[k], WHOLE, whole);
@@ -77,7 +83,8 @@ TEST(split_gives_one_loss_curve)
             curve(models[k], micro, parts);
             for (int i = 0; i < STEPS; i++)
                 test_expect(fabs(parts[i] - whole[i]) <= 1e-5 * fabs(whole[i]), __FILE__, __LINE__,
-                            "%s, %lld at once: step %d %.9g, not %.9g", models[k], (long long)micro, i, parts[i], whole[i]);
+                            "%s, %lld at once: step %d %.9g, not %.9g", models[k], (long long)micro,
+                            i, parts[i], whole[i]);
         }
     }
 }
@@ -85,7 +92,8 @@ TEST(split_gives_one_loss_curve)
 TEST(split_learns_the_same_from_rounded_activations)
 {
     static const char *const models[] = {"emotion_recognizer",
-                                         "melody_transformer"}; // the other's tensors are too small to be rounded here
+                                         // the other's tensors are too small to be rounded here
+                                         "melody_transformer"};
     for (int k = 0; k < 2; k++) {
         double exact[STEPS], rounded[STEPS], most = 0;
         curve(models[k], WHOLE, exact);
@@ -93,7 +101,8 @@ TEST(split_learns_the_same_from_rounded_activations)
         EXPECT_NEAR(rounded[0], exact[0], 0); // the forward pass is as it was
         for (int i = 1; i < STEPS; i++)
             most = test_larger(most, fabs(rounded[i] / exact[i] - 1));
-        test_expect(most > 0 && most < 5e-3, __FILE__, __LINE__, "%s: losses differ by at most %g", models[k], most);
+        test_expect(most > 0 && most < 5e-3, __FILE__, __LINE__, "%s: losses differ by at most %g",
+                    models[k], most);
     }
 }
 
@@ -152,7 +161,8 @@ TEST(split_search_keeps_the_effective_batch_and_the_budget)
         EXPECT(r.list[r.best].fits && r.list[r.best].memory.peak <= s.o.budget);
         for (int i = 0; i < r.n; i++) {
             EXPECT_INT(r.list[i].choice.micro_batch * r.list[i].choice.grad_accum, 12);
-            EXPECT(!r.list[i].fits || r.list[i].choice.seconds * 1.06 >= r.list[r.best].choice.seconds);
+            EXPECT(!r.list[i].fits ||
+                   r.list[i].choice.seconds * 1.06 >= r.list[r.best].choice.seconds);
         }
         if (budget == 0) { // what would be the smallest budget
             s.o.budget = 1;
@@ -165,7 +175,8 @@ TEST(split_search_keeps_the_effective_batch_and_the_budget)
     small_close(&s);
 }
 
-static trainer_choice chosen(small_run *s, train_activations kept, uint64_t budget, trainer_memory *m)
+static trainer_choice chosen(small_run *s, train_activations kept, uint64_t budget,
+                             trainer_memory *m)
 {
     arena a = {0};
     err e = {0};
@@ -196,7 +207,8 @@ TEST(split_rounds_activations_where_they_would_be_made_again)
     small_close(&s);
 }
 
-// Rounding shows in the numbers, so a run that began with it goes on with it, however much memory there is now.
+// Rounding shows in the numbers, so a run that began with it goes on with it, however much memory
+// there is now.
 TEST(split_keeps_what_auto_chose_when_a_run_goes_on)
 {
     small_run s;
@@ -208,7 +220,9 @@ TEST(split_keeps_what_auto_chose_when_a_run_goes_on)
     s.o.activations = ACTIVATIONS_AUTO, s.o.budget = rounded.peak;
     trainer *t = trainer_open(&s.setup, &s.a, &e);
     folder *f = t ? folder_create(test_path("auto"), false, NULL, &s.a, &e) : NULL;
-    EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_step(t, &e) && trainer_save(t, false, false, &e), e);
+    EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_step(t, &e) &&
+                  trainer_save(t, false, false, &e),
+              e);
     EXPECT_INT(trainer_chosen(t).kept, PRECISION_BF16);
     trainer_close(t), folder_close(f);
     s.o.budget = UINT64_MAX;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer.c (tests): the loop on data in memory: accumulation, resuming, stopping, early stopping, numbers that are not finite.
+// trainer.c (tests): the loop on data in memory: accumulation, resuming, stopping, early stopping,
+// numbers that are not finite.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,14 @@ static double after_steps(small_run *s, int steps, float *weights)
         EXPECT_OK(trainer_step(t, &e), e);
     double loss = t ? trainer_state(t)->last_loss : NAN;
     if (t)
-        memcpy(weights, trainer_params(t)->weights, sizeof(float) * (size_t)trainer_params(t)->weights_len);
+        memcpy(weights, trainer_params(t)->weights,
+               sizeof(float) * (size_t)trainer_params(t)->weights_len);
     trainer_close(t);
     return loss;
 }
 
-// Two epochs of a window of 8 rows and a short one of 4: as two large batches (the second half empty), and as three of 4 rows each.
+// Two epochs of a window of 8 rows and a short one of 4: as two large batches (the second half
+// empty), and as three of 4 rows each.
 static void accumulation_of(const char *model)
 {
     small_run large, small;
@@ -44,7 +47,8 @@ static void accumulation_of(const char *model)
     float *x = NEW(&large.a, float, n), *y = NEW(&large.a, float, n);
     double a = after_steps(&large, 4, x), b = after_steps(&small, 4, y);
     EXPECT_NEAR(a, b, 1e-6 * fabs(a));
-    EXPECT_BELOW(test_distance(y, x, n), 1e-4); // Adam's first steps are lr long however small a gradient: its rounding shows
+    // Adam's first steps are lr long however small a gradient: its rounding shows
+    EXPECT_BELOW(test_distance(y, x, n), 1e-4);
     small_close(&large), small_close(&small);
 }
 
@@ -81,11 +85,14 @@ static outcome finish(small_run *s, const char *dir, const char *resume, arena *
     snprintf(path, sizeof path, "%s/checkpoints/last.h5", dir);
     s->setup.resume = resume ? path : NULL;
     trainer *t = trainer_open(&s->setup, &s->a, &e);
-    folder *f = !t ? NULL : resume ? folder_reopen(dir, NULL, &s->a, &e) : folder_create(dir, false, NULL, &s->a, &e);
+    folder *f = !t       ? NULL
+                : resume ? folder_reopen(dir, NULL, &s->a, &e)
+                         : folder_create(dir, false, NULL, &s->a, &e);
     EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e), e);
     if (t && f) {
         const params *p = trainer_params(t);
-        o.weights = NEW(keep, float, (size_t)p->weights_len + 1), o.moment = NEW(keep, float, (size_t)p->grads_len + 1);
+        o.weights = NEW(keep, float, (size_t)p->weights_len + 1),
+        o.moment = NEW(keep, float, (size_t)p->grads_len + 1);
         memcpy(o.weights, p->weights, sizeof(float) * (size_t)p->weights_len);
         memcpy(o.moment, p->moment[0], sizeof(float) * (size_t)p->grads_len);
         o.metrics = read_metrics(f, keep);
@@ -109,7 +116,8 @@ static void resumes_in(precision how)
     small_open(&s, "emotion_recognizer", 4, 5);
     small_validate(&s, 2);
     s.o.precision = how;
-    s.o.grad_accum = 2, s.o.epochs = 4, s.o.log_every = 2, s.o.eval_every = 1, s.o.save_every = 1, s.o.keep_top_k = 2, s.o.ema = 0.9f;
+    s.o.grad_accum = 2, s.o.epochs = 4, s.o.log_every = 2, s.o.eval_every = 1, s.o.save_every = 1,
+    s.o.keep_top_k = 2, s.o.ema = 0.9f;
     s.o.schedule = (schedule_options){.curve = schedule_find("cosine"), .warmup_steps = 3};
     outcome whole = finish(&s, test_path(precision_name(how)), NULL, &keep);
     EXPECT_INT(whole.state.step, 12);
@@ -117,7 +125,8 @@ static void resumes_in(precision how)
     snprintf(dir, sizeof dir, "%s-parts", test_path(precision_name(how)));
     int parts = 0;
     outcome last = {0};
-    for (bool done = false; !done && parts < 40; parts++) { // stopped again and again, now between steps, now during evaluation
+    // stopped again and again, now between steps, now during evaluation
+    for (bool done = false; !done && parts < 40; parts++) {
         int left = 1 + parts % 4;
         env v = *s.setup.env;
         v.stop = stop_countdown, v.user = &left;
@@ -133,10 +142,10 @@ static void resumes_in(precision how)
     EXPECT_INT(last.state.best_step, whole.state.best_step);
     EXPECT(last.state.best == whole.state.best);
     EXPECT_INT(
-        test_shell(
-            NULL,
-            "ls %s/checkpoints | grep -c epoch | grep -qx 2 && ls %s/checkpoints/last.h5 %s/checkpoints/best.h5 %s/checkpoints/previous.h5",
-            dir, dir, dir, dir),
+        test_shell(NULL,
+                   "ls %s/checkpoints | grep -c epoch | grep -qx 2 && ls %s/checkpoints/last.h5 "
+                   "%s/checkpoints/best.h5 %s/checkpoints/previous.h5",
+                   dir, dir, dir, dir),
         0);
     small_close(&s);
     arena_free(&keep);
@@ -168,7 +177,8 @@ TEST(trainer_stops_at_numbers_that_are_not_finite)
     trainer *t = trainer_open(&s.setup, &s.a, &e);
     EXPECT_OK(t != NULL, e);
     EXPECT_ERR(trainer_run(t, &r, &e), e, ERR_NUMERIC,
-               "step 3: the gradient is not finite (nan) in a batch with 'a.wav', 'b.wav', 'c.wav' and 1 more");
+               "step 3: the gradient is not finite (nan) in a batch with 'a.wav', 'b.wav', 'c.wav' "
+               "and 1 more");
     EXPECT_INT(trainer_state(t)->step, 2);
     trainer_close(t);
     small_close(&s);
@@ -198,7 +208,8 @@ TEST(trainer_refuses_what_is_over_budget)
     err e = {0};
     small_open(&s, "emotion_recognizer", 64, 1);
     s.o.budget = 1 << 20, s.o.budget_from = "memory.budget";
-    EXPECT_ERR(trainer_open(&s.setup, &s.a, &e) != NULL, e, ERR_BUDGET, "the smallest budget it can run in is memory.budget=");
+    EXPECT_ERR(trainer_open(&s.setup, &s.a, &e) != NULL, e, ERR_BUDGET,
+               "the smallest budget it can run in is memory.budget=");
     small_close(&s);
 }
 

@@ -32,10 +32,12 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_dynamics = {
     .name = "dynamics",
     .column = "dynamics",
-    .fields = (const batch_field[]){[STATS] = {"midi_stats", BATCH_F32, 2, {EXAMPLE_ROWS, MIDI_STATS}, NULL},
-                                    [TARGET] = {"target", BATCH_F32, 2, {EXAMPLE_ROWS, DYNAMICS}, NULL},
-                                    [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
-                                    {0}},
+    .fields =
+        (const batch_field[]){
+            [STATS] = {"midi_stats", BATCH_F32, 2, {EXAMPLE_ROWS, MIDI_STATS}, NULL},
+            [TARGET] = {"target", BATCH_F32, 2, {EXAMPLE_ROWS, DYNAMICS}, NULL},
+            [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
+            {0}},
     .augment = augment,
     .fill = fill,
 };

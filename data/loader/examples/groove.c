@@ -15,7 +15,8 @@ enum { EMOTION, TARGET, WEIGHT };
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     (void)x;
-    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion, EXAMPLE_EMOTION * sizeof(float));
+    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion,
+           EXAMPLE_EMOTION * sizeof(float));
     memcpy((float *)f[TARGET].data + row * GROOVE, p->rows, GROOVE * sizeof(float));
     ((float *)f[WEIGHT].data)[row] = 1;
     return 1;
@@ -24,9 +25,11 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_groove = {
     .name = "groove",
     .column = "groove",
-    .fields = (const batch_field[]){[EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
-                                    [TARGET] = {"target", BATCH_F32, 2, {EXAMPLE_ROWS, GROOVE}, NULL},
-                                    [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
-                                    {0}},
+    .fields =
+        (const batch_field[]){
+            [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
+            [TARGET] = {"target", BATCH_F32, 2, {EXAMPLE_ROWS, GROOVE}, NULL},
+            [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
+            {0}},
     .fill = fill,
 };

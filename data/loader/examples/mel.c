@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// mel.c: frames of audio, standardised and masked, and the item's label. Masks: Park et al., "SpecAugment" (2019), without time warping.
+// mel.c: frames of audio, standardised and masked, and the item's label. Masks: Park et al.,
+// "SpecAugment" (2019), without time warping.
 //
 //     "mel"      f32 [B, window, bands]   standardised; a shorter item stands at the end, zeros (the mean) before it
 //     "target"   i32 [B]                  label, 0 where there is none
@@ -14,7 +15,8 @@
 
 enum { MEL, TARGET, WEIGHT, EMOTION, LENGTH, MORE };
 
-// Where mask `r` lies on an axis of `size`: its width is uniform in 0..width, its place uniform in what remains.
+// Where mask `r` lies on an axis of `size`: its width is uniform in 0..width, its place uniform in
+// what remains.
 static int64_t mask(rng r, const example_piece *p, int width, int64_t size, int64_t *n)
 {
     uint32_t element = (uint32_t)p->position * 2;
@@ -41,9 +43,11 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 {
     float *mel = (float *)f[MEL].data + row * x->window * x->width;
     loader_row(p->rows, p->n, 0, x->window, x->width, x->mean, x->deviation, mel);
-    augment_mel_row(&x->mel, x->louder, p->epoch, p->position, x->deviation, p->n, x->width, mel + (x->window - p->n) * x->width);
+    augment_mel_row(&x->mel, x->louder, p->epoch, p->position, x->deviation, p->n, x->width,
+                    mel + (x->window - p->n) * x->width);
     mask_row(x, p, mel);
-    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion, EXAMPLE_EMOTION * sizeof(float));
+    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion,
+           EXAMPLE_EMOTION * sizeof(float));
     ((int32_t *)f[TARGET].data)[row] = p->label;
     ((int32_t *)f[LENGTH].data)[row] = (int32_t)p->n;
     ((int32_t *)f[MORE].data)[row] = (int32_t)p->more;
@@ -56,12 +60,14 @@ const example_def example_mel = {
     .column = "mel",
     .windows = true,
     .labelled = true,
-    .fields = (const batch_field[]){[MEL] = {"mel", BATCH_F32, 3, {EXAMPLE_ROWS, EXAMPLE_WINDOW, EXAMPLE_WIDTH}, NULL},
-                                    [TARGET] = {"target", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
-                                    [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
-                                    [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
-                                    [LENGTH] = {"length", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
-                                    [MORE] = {"more", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
-                                    {0}},
+    .fields =
+        (const batch_field[]){
+            [MEL] = {"mel", BATCH_F32, 3, {EXAMPLE_ROWS, EXAMPLE_WINDOW, EXAMPLE_WIDTH}, NULL},
+            [TARGET] = {"target", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
+            [WEIGHT] = {"weight", BATCH_F32, 1, {EXAMPLE_ROWS}, NULL},
+            [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
+            [LENGTH] = {"length", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
+            [MORE] = {"more", BATCH_I32, 1, {EXAMPLE_ROWS}, NULL},
+            {0}},
     .fill = fill,
 };

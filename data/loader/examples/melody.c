@@ -24,7 +24,8 @@ static void augment(const example *x, const midi_draw *d, example_piece *p, void
 static double fill(const example *x, const example_piece *p, const batch_field *f, int64_t row)
 {
     int64_t place = row * x->window + p->at;
-    int32_t *before = (int32_t *)f[PREV_NOTE].data + place, *target = (int32_t *)f[TARGET].data + place;
+    int32_t *before = (int32_t *)f[PREV_NOTE].data + place,
+            *target = (int32_t *)f[TARGET].data + place;
     float *weight = (float *)f[WEIGHT].data + place;
     const uint16_t *notes = p->rows;
     before[0] = p->first ? notes[-1] : -1;
@@ -34,7 +35,8 @@ static double fill(const example *x, const example_piece *p, const batch_field *
         target[t] = notes[t];
         weight[t] = 1;
     }
-    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion, EXAMPLE_EMOTION * sizeof(float));
+    memcpy((float *)f[EMOTION].data + row * EXAMPLE_EMOTION, p->emotion,
+           EXAMPLE_EMOTION * sizeof(float));
     return (double)p->n;
 }
 
@@ -43,11 +45,13 @@ const example_def example_melody = {
     .column = "melody",
     .windows = true,
     .window = 128,
-    .fields = (const batch_field[]){[EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
-                                    [PREV_NOTE] = {"prev_note", BATCH_I32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
-                                    [TARGET] = {"target", BATCH_I32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
-                                    [WEIGHT] = {"weight", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
-                                    {0}},
+    .fields =
+        (const batch_field[]){
+            [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},
+            [PREV_NOTE] = {"prev_note", BATCH_I32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
+            [TARGET] = {"target", BATCH_I32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
+            [WEIGHT] = {"weight", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_WINDOW}, NULL},
+            {0}},
     .augment = augment,
     .fill = fill,
 };

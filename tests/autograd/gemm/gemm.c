@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm.c: both libraries against sums in f64, over transposes, leading dimensions, beta, odd sizes and thread counts.
+// gemm.c: both libraries against sums in f64, over transposes, leading dimensions, beta, odd sizes
+// and thread counts.
 #include "autograd/gemm/gemm.h"
 
 #include <math.h>
@@ -28,8 +29,8 @@ static double element(const gemm *p, int64_t i, int64_t j)
 {
     double sum = 0;
     for (int64_t k = 0; k < p->k; k++)
-        sum +=
-            (double)(p->ta ? p->a[k * p->lda + i] : p->a[i * p->lda + k]) * (double)(p->tb ? p->b[j * p->ldb + k] : p->b[k * p->ldb + j]);
+        sum += (double)(p->ta ? p->a[k * p->lda + i] : p->a[i * p->lda + k]) *
+               (double)(p->tb ? p->b[j * p->ldb + k] : p->b[k * p->ldb + j]);
     return sum + (p->beta == 0 ? 0 : (double)p->beta * (double)p->c[i * p->ldc + j]);
 }
 
@@ -60,16 +61,18 @@ static void check_shape(int64_t m, int64_t n, int64_t k, threads *pool)
             matrices x = prepare(&a, m, n, k, form & 1, form & 2, form & 4 ? 1.0f : 0.0f);
             gemm_run(&x.p, pool, count);
             double d = test_distance(x.c, x.want, x.c_len);
-            test_expect(d < 1e-6 * sqrt((double)(k + 1)), __FILE__, __LINE__, "%lld x %lld x %lld form %d on %d threads: distance %g",
-                        (long long)m, (long long)n, (long long)k, form, count, d);
+            test_expect(d < 1e-6 * sqrt((double)(k + 1)), __FILE__, __LINE__,
+                        "%lld x %lld x %lld form %d on %d threads: distance %g", (long long)m,
+                        (long long)n, (long long)k, form, count, d);
             arena_free(&a);
         }
 }
 
 static void check_library(const char *name, gemm_backend want)
 {
-    static const int shapes[][3] = {{1, 1, 1},     {5, 7, 3},   {64, 16, 64},   {1, 200, 100}, {200, 1, 33},
-                                    {49, 97, 130}, {3, 2, 500}, {130, 260, 65}, {9, 50, 0}};
+    static const int shapes[][3] = {{1, 1, 1},     {5, 7, 3},      {64, 16, 64},
+                                    {1, 200, 100}, {200, 1, 33},   {49, 97, 130},
+                                    {3, 2, 500},   {130, 260, 65}, {9, 50, 0}};
     err e = {0};
     setenv("KMIDI_GEMM", name, 1);
     EXPECT_OK(gemm_choose(&e), e);

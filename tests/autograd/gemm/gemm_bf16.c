@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm_bf16.c: bf16 and bf16x2 against sums in f64, over transposes, leading dimensions and both ways; what bf16x3 loses of an f32 product.
+// gemm_bf16.c: bf16 and bf16x2 against sums in f64, over transposes, leading dimensions and both
+// ways; what bf16x3 loses of an f32 product.
 #include "autograd/gemm/gemm_bf16.h"
 
 #include <math.h>
@@ -32,9 +33,23 @@ static const float *matrix(arena *a, uint32_t key, int64_t rows, int64_t cols, c
 static operands prepare(arena *a, const int64_t mnk[3], bool ta, bool tb, float beta)
 {
     int64_t m = mnk[0], n = mnk[1], k = mnk[2];
-    operands o = {
-        {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = (ta ? m : k) + PAD, .ldb = (tb ? k : n) + PAD, .ldc = n},
-        {.ta = ta, .tb = tb, .m = m, .n = n, .k = k, .lda = (ta ? m : k) + PAD, .ldb = (tb ? k : n) + PAD, .ldc = n, .beta = beta}};
+    operands o = {{.ta = ta,
+                   .tb = tb,
+                   .m = m,
+                   .n = n,
+                   .k = k,
+                   .lda = (ta ? m : k) + PAD,
+                   .ldb = (tb ? k : n) + PAD,
+                   .ldc = n},
+                  {.ta = ta,
+                   .tb = tb,
+                   .m = m,
+                   .n = n,
+                   .k = k,
+                   .lda = (ta ? m : k) + PAD,
+                   .ldb = (tb ? k : n) + PAD,
+                   .ldc = n,
+                   .beta = beta}};
     o.exact.a = matrix(a, 1, ta ? k : m, ta ? m : k, &o.p.a);
     o.exact.b = matrix(a, 2, tb ? n : k, tb ? k : n, &o.p.b);
     o.p.c = NEW(a, float, (size_t)(m * n));
@@ -81,13 +96,15 @@ static void check_form(const int64_t mnk[3], int form)
     EXPECT_BELOW(error_of(&o, true, form & 4 ? 0.5 : 0), 2e-6);
     for (int64_t i = 0; i < mnk[0] * mnk[1]; i++)
         o.p.c[i] = 0;
-    o.p.a_low = (form & 1 ? mnk[2] : mnk[0]) * o.p.lda, o.p.b_low = (form & 2 ? mnk[1] : mnk[2]) * o.p.ldb;
+    o.p.a_low = (form & 1 ? mnk[2] : mnk[0]) * o.p.lda,
+    o.p.b_low = (form & 2 ? mnk[1] : mnk[2]) * o.p.ldb;
     gemm_bf16_serial(&o.p);
     EXPECT_BELOW(error_of(&o, false, 0), ldexp(1, -16));
     arena_free(&a);
 }
 
-// The very code that CPUs with bf16 run, emulated here; the other way is tested by ops.c and models/precision.c.
+// The very code that CPUs with bf16 run, emulated here; the other way is tested by ops.c and
+// models/precision.c.
 TEST(gemm_bf16_multiplies_with_onednn)
 {
     static const int64_t shapes[][3] = {{1, 7, 5}, {33, 65, 130}, {64, 48, 512}, {200, 17, 96}};
@@ -100,7 +117,8 @@ TEST(gemm_bf16_multiplies_with_onednn)
             check_form(shapes[i], form);
 }
 
-// bf16 loses 2^-8 of a number at most, bf16x3 2^-16 and what f32 sums lose: a hundredth of it at least.
+// bf16 loses 2^-8 of a number at most, bf16x3 2^-16 and what f32 sums lose: a hundredth of it at
+// least.
 TEST(gemm_bf16x3_is_near_f32)
 {
     arena a = {.name = "gemm"};

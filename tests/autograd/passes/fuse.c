@@ -10,7 +10,8 @@
 
 enum { ROWS = 6, WIDTH = 10 };
 
-// A residual block: y = x + norm(x) w^T (+ b), its sum as the loss, and the gradients of all that is read.
+// A residual block: y = x + norm(x) w^T (+ b), its sum as the loss, and the gradients of all that
+// is read.
 typedef struct block {
     arena a;
     graph *g;
@@ -26,7 +27,8 @@ static void make(block *k, bool bias)
     k->n = bias ? 5 : 4;
     k->x = k->in[0] = graph_input(g, "x", DT_F32, shape_of(2, ROWS, WIDTH));
     k->in[1] = graph_input(g, "w", DT_F32, shape_of(2, WIDTH, WIDTH));
-    k->in[2] = graph_input(g, "scale", DT_F32, row), k->in[3] = graph_input(g, "shift", DT_F32, row);
+    k->in[2] = graph_input(g, "scale", DT_F32, row),
+    k->in[3] = graph_input(g, "shift", DT_F32, row);
     k->in[4] = graph_input(g, "b", DT_F32, row);
     tensor *x = op_scale(g, k->x, 1), *h = op_layer_norm(g, x, k->in[2], k->in[3]);
     k->y = op_add(g, x, op_linear(g, h, k->in[1], bias ? k->in[4] : NULL, ACT_NONE));
@@ -65,7 +67,8 @@ static void check_numbers(bool bias)
     EXPECT_INT(count(fused.g, OP_addmm), 0); // linear has a form of its own
     const eval *want = evaluated(&plain), *got = evaluated(&fused);
     for (int i = 0; i < plain.n; i++)
-        EXPECT_BELOW(test_distance(got->data[fused.grad[i]->id], want->data[plain.grad[i]->id], (size_t)shape_count(plain.in[i]->shape)),
+        EXPECT_BELOW(test_distance(got->data[fused.grad[i]->id], want->data[plain.grad[i]->id],
+                                   (size_t)shape_count(plain.in[i]->shape)),
                      1e-5);
     arena_free(&plain.a), arena_free(&fused.a);
 }
@@ -92,7 +95,8 @@ TEST(fuse_leaves_what_it_may_not_take)
 {
     arena a = {.name = "graph"};
     graph *g = graph_open(&a);
-    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, WIDTH, WIDTH)), *row = graph_input(g, "row", DT_F32, shape_of(1, WIDTH));
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, WIDTH, WIDTH)),
+           *row = graph_input(g, "row", DT_F32, shape_of(1, WIDTH));
     tensor *twice = op_matmul(g, x, x, false, false);
     (void)op_add(g, twice, twice), (void)op_add(g, x, twice);
     (void)op_add(g, op_matmul(g, x, x, false, false), row); // broadcast

@@ -34,8 +34,10 @@ static plan *plan_of(made *m, const bool *chosen)
     err e = {0};
     tensor **outputs = NEW(&m->a, tensor *, 1);
     outputs[0] = m->n->loss_sum;
-    plan_options o = {.threads = 1, .outputs = outputs, .n_outputs = 1, .params = m->p, .grads = m->n->grads};
-    plan *p = plan_make(chosen ? recompute_graph(m->n->g, &m->s, chosen, &m->a) : m->n->g, &o, &m->a, &e);
+    plan_options o = {
+        .threads = 1, .outputs = outputs, .n_outputs = 1, .params = m->p, .grads = m->n->grads};
+    plan *p =
+        plan_make(chosen ? recompute_graph(m->n->g, &m->s, chosen, &m->a) : m->n->g, &o, &m->a, &e);
     EXPECT_OK(p != NULL, e);
     return p;
 }
@@ -96,9 +98,18 @@ TEST(recompute_keeps_every_bit_of_the_gradient)
 
 TEST(recompute_draws_the_same_dropout)
 {
-    static const adapter_site sites[] = {
-        {.weight = "layers.0.gate_proj.weight", .a = "a0", .b = "b0", .rank = 4, .scale = 2, .dropout = 0.3f},
-        {.weight = "layers.1.self_attn.q_proj.weight", .a = "a1", .b = "b1", .rank = 4, .scale = 2, .dropout = 0.5f}};
+    static const adapter_site sites[] = {{.weight = "layers.0.gate_proj.weight",
+                                          .a = "a0",
+                                          .b = "b0",
+                                          .rank = 4,
+                                          .scale = 2,
+                                          .dropout = 0.3f},
+                                         {.weight = "layers.1.self_attn.q_proj.weight",
+                                          .a = "a1",
+                                          .b = "b1",
+                                          .rank = 4,
+                                          .scale = 2,
+                                          .dropout = 0.5f}};
     made m;
     make(&m, "emotion_midi_transformer", &(adapters){.site = sites, .n = 2});
     for (int i = 0; i < m.p->n; i++) // B begins at zero, which no gradient of A passes

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_clip.c: tones come out at the frequency and length they should, tilt changes octaves by its decibels, noise has its SNR.
+// augment_clip.c: tones come out at the frequency and length they should, tilt changes octaves by
+// its decibels, noise has its SNR.
 #include "data/audio/augment_clip.h"
 
 #include <math.h>
@@ -37,7 +38,8 @@ static double power(const float *x, int64_t n, double lo, double hi)
     return sum;
 }
 
-// The frequency of a tone: upward crossings of zero in the middle second, each to a part of a sample.
+// The frequency of a tone: upward crossings of zero in the middle second, each to a part of a
+// sample.
 static double frequency(const float *x, int64_t n)
 {
     double first = 0, last = 0;
@@ -82,7 +84,8 @@ TEST(augment_clip_shifts_a_tone_to_its_frequency)
     arena_free(&a);
 }
 
-// As long as asked to the sample, at its pitch, as loud; what happened half way through happens half way through.
+// As long as asked to the sample, at its pitch, as loud; what happened half way through happens
+// half way through.
 TEST(augment_clip_stretches_and_keeps_the_pitch)
 {
     static const double times[] = {0.8, 0.9, 1.1, 1.25};
@@ -140,7 +143,8 @@ TEST(augment_clip_tilts_by_decibels_an_octave)
         EXPECT_INT(m, N);
         for (int octave = -3; octave <= 2; octave++) {
             double hz = 1000 * pow(2, octave), lo = hz * 0.9, hi = hz * 1.1;
-            EXPECT_NEAR(10 * log10(power(y, m, lo, hi) / power(x, N, lo, hi)), tilts[k] * octave, octave < -2 ? 0.5 : 0.15);
+            EXPECT_NEAR(10 * log10(power(y, m, lo, hi) / power(x, N, lo, hi)), tilts[k] * octave,
+                        octave < -2 ? 0.5 : 0.15);
         }
     }
     // A tone is where it was: the filter's delay is taken out.
@@ -149,7 +153,8 @@ TEST(augment_clip_tilts_by_decibels_an_octave)
     d.tilt = 3;
     float *t = tone(&a, 1000), *y = made(&a, d, t, &m);
     for (int i = N / 4; i < N / 2; i++)
-        test_expect(fabsf(y[i] - t[i]) < 0.003f, __FILE__, __LINE__, "sample %d is %g, expected %g", i, (double)y[i], (double)t[i]);
+        test_expect(fabsf(y[i] - t[i]) < 0.003f, __FILE__, __LINE__, "sample %d is %g, expected %g",
+                    i, (double)y[i], (double)t[i]);
     arena_free(&a);
 }
 
@@ -166,7 +171,8 @@ TEST(augment_clip_noise_has_its_snr)
         double sum = 0, noise = 0, fourth = 0, signal = 0, next = 0;
         for (int i = 0; i < N; i++) {
             double v = (double)y[i] - (double)x[i];
-            sum += v, noise += v * v, fourth += v * v * v * v, signal += (double)x[i] * (double)x[i];
+            sum += v, noise += v * v, fourth += v * v * v * v,
+                signal += (double)x[i] * (double)x[i];
             next += i ? v * ((double)y[i - 1] - (double)x[i - 1]) : 0;
         }
         EXPECT_NEAR(10 * log10(signal / noise), snrs[k], 0.1);
@@ -181,12 +187,19 @@ TEST(augment_clip_noise_has_its_snr)
 
 TEST(augment_clip_draws_are_a_function_of_seed_item_and_copy)
 {
-    augment_clip_settings s = {
-        .copies = 2, .stretch = {0.9, 1.1}, .pitch = {-3, 3}, .tilt = 3, .noisy = true, .noise = {20, 40}, .seed = 1};
+    augment_clip_settings s = {.copies = 2,
+                               .stretch = {0.9, 1.1},
+                               .pitch = {-3, 3},
+                               .tilt = 3,
+                               .noisy = true,
+                               .noise = {20, 40},
+                               .seed = 1};
     double low[4] = {9, 9, 9, 99}, high[4] = {-9, -9, -9, -9}, mean[4] = {0};
     for (uint64_t i = 0; i < 4000; i++) {
-        clip_draw d = augment_clip_draw(&s, i * 0x9e3779b97f4a7c15u, 1), again = augment_clip_draw(&s, i * 0x9e3779b97f4a7c15u, 1);
-        double x[4] = {d.stretch, d.semitones, d.tilt, d.snr}, y[4] = {again.stretch, again.semitones, again.tilt, again.snr};
+        clip_draw d = augment_clip_draw(&s, i * 0x9e3779b97f4a7c15u, 1),
+                  again = augment_clip_draw(&s, i * 0x9e3779b97f4a7c15u, 1);
+        double x[4] = {d.stretch, d.semitones, d.tilt, d.snr},
+               y[4] = {again.stretch, again.semitones, again.tilt, again.snr};
         EXPECT(memcmp(x, y, sizeof x) == 0);
         for (int k = 0; k < 4; k++)
             low[k] = fmin(low[k], x[k]), high[k] = fmax(high[k], x[k]), mean[k] += x[k] / 4000;
@@ -202,7 +215,8 @@ TEST(augment_clip_draws_are_a_function_of_seed_item_and_copy)
     clip_draw one = augment_clip_draw(&s, 5, 1), two = augment_clip_draw(&s, 5, 2);
     s.seed = 2;
     clip_draw other = augment_clip_draw(&s, 5, 1);
-    EXPECT(one.stretch != two.stretch && one.stretch != other.stretch && one.semitones != two.semitones);
+    EXPECT(one.stretch != two.stretch && one.stretch != other.stretch &&
+           one.semitones != two.semitones);
 }
 
 TEST(augment_clip_is_the_same_each_time_and_may_do_nothing)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Audio files: every format reads back as it was written, and each kind of bad file gets its sentence.
+// Audio files: every format reads back as it was written, and each kind of bad file gets its
+// sentence.
 #include "data/audio/clip.h"
 
 #include <fcntl.h>
@@ -53,12 +54,14 @@ TEST(clip_reads_every_format_at_any_rate_and_channel_count)
                 clip c = {0};
                 int64_t n = rates[r] / 2;
                 float *x = wave(n);
-                const char *path = clip_file_write(test_path("a"), (clip_file_format)format, x, n, rates[r], channels);
+                const char *path = clip_file_write(test_path("a"), (clip_file_format)format, x, n,
+                                                   rates[r], channels);
                 EXPECT_OK(clip_read(path, 0, 0, 0, &c, &e), e);
                 EXPECT_INT(c.frames, n);
                 EXPECT_INT(c.source_channels, channels);
                 EXPECT_INT(c.source_rate, rates[r]);
-                EXPECT_BELOW(c.frames == n ? test_distance(c.samples, x, (size_t)n) : 1, format == CLIP_FILE_OGG ? 0.1 : 2e-4);
+                EXPECT_BELOW(c.frames == n ? test_distance(c.samples, x, (size_t)n) : 1,
+                             format == CLIP_FILE_OGG ? 0.1 : 2e-4);
                 clip_free(&c);
                 EXPECT_OK(clip_read(path, 16000, 0, 0, &c, &e), e);
                 EXPECT_INT(c.frames, 8000);
@@ -90,8 +93,10 @@ TEST(clip_parts_by_offset_and_duration)
     for (int format = 0; format < CLIP_FILE_FORMATS; format++) {
         clip whole, part;
         float *x = wave(40000);
-        const char *path = clip_file_write(test_path("p"), (clip_file_format)format, x, 40000, 16000, 1);
-        EXPECT_OK(clip_read(path, 0, 0, 0, &whole, &e) && clip_read(path, 0, 1.0, 0.5, &part, &e), e);
+        const char *path =
+            clip_file_write(test_path("p"), (clip_file_format)format, x, 40000, 16000, 1);
+        EXPECT_OK(clip_read(path, 0, 0, 0, &whole, &e) && clip_read(path, 0, 1.0, 0.5, &part, &e),
+                  e);
         EXPECT_INT(part.frames, 8000);
         EXPECT(!memcmp(part.samples, whole.samples + 16000, 8000 * sizeof(float)));
         clip_free(&part);
@@ -113,10 +118,14 @@ TEST(clip_refuses_what_is_no_audio_file)
     EXPECT_ERR(clip_read(test_dir(), 0, 0, 0, &c, &e), e, ERR_FORMAT, "is a folder");
     EXPECT_OK(file_write(test_path("empty.wav"), "", 0, &e), e);
     EXPECT_ERR(clip_read(test_path("empty.wav"), 0, 0, 0, &c, &e), e, ERR_EMPTY, "0 bytes");
-    EXPECT_OK(file_write(test_path("text.wav"), "This is no audio at all, whatever its name says.", 48, &e), e);
-    EXPECT_ERR(clip_read(test_path("text.wav"), 0, 0, 0, &c, &e), e, ERR_FORMAT, "text.wav' is not audio");
+    EXPECT_OK(file_write(test_path("text.wav"), "This is no audio at all, whatever its name says.",
+                         48, &e),
+              e);
+    EXPECT_ERR(clip_read(test_path("text.wav"), 0, 0, 0, &c, &e), e, ERR_FORMAT,
+               "text.wav' is not audio");
     EXPECT(mkfifo(test_path("fifo.wav"), 0600) == 0);
-    EXPECT_ERR(clip_read(test_path("fifo.wav"), 0, 0, 0, &c, &e), e, ERR_FORMAT, "a pipe or device");
+    EXPECT_ERR(clip_read(test_path("fifo.wav"), 0, 0, 0, &c, &e), e, ERR_FORMAT,
+               "a pipe or device");
     clip_file_write(test_path("nothing"), CLIP_FILE_WAV, NULL, 0, 16000, 1);
     EXPECT_ERR(clip_read(test_path("nothing.wav"), 0, 0, 0, &c, &e), e, ERR_EMPTY, "no samples");
     if (geteuid() != 0) {
@@ -135,7 +144,8 @@ TEST(clip_refuses_truncated_files)
     for (int format = 0; format < CLIP_FILE_FORMATS; format++)
         for (int part = 1; part < 4; part++) {
             struct stat st;
-            const char *path = clip_file_write(test_path("t"), (clip_file_format)format, x, 48000, 16000, 1);
+            const char *path =
+                clip_file_write(test_path("t"), (clip_file_format)format, x, 48000, 16000, 1);
             EXPECT(stat(path, &st) == 0 && truncate(path, st.st_size * part / 4) == 0);
             EXPECT_ERR(clip_read(path, 16000, 0, 0, &c, &e), e, ERR_DAMAGED, path);
             EXPECT(c.samples == NULL);
@@ -179,7 +189,8 @@ TEST(clip_does_not_believe_a_header)
     float *x = wave(16000);
     const char *path = clip_file_write(test_path("f"), CLIP_FILE_FLAC, x, 16000, 16000, 1);
     patch(path, 22, "\x02", 1);
-    EXPECT_ERR(clip_read(path, 16000, 0, 0, &c, &e), e, ERR_DAMAGED, "ends after 1.000 of the 2098");
+    EXPECT_ERR(clip_read(path, 16000, 0, 0, &c, &e), e, ERR_DAMAGED,
+               "ends after 1.000 of the 2098");
     free(x);
 }
 
@@ -222,7 +233,8 @@ TEST(clip_write_fails_with_a_sentence)
 {
     err e = {0};
     float x[4] = {0};
-    EXPECT_ERR(clip_write_wav(test_path("no/such/folder.wav"), x, 4, 16000, &e), e, ERR_MISSING, "folder.wav");
+    EXPECT_ERR(clip_write_wav(test_path("no/such/folder.wav"), x, 4, 16000, &e), e, ERR_MISSING,
+               "folder.wav");
 }
 
 static bool count(void *user, const float *x, int64_t n, err *e)
@@ -252,7 +264,8 @@ static size_t mutate(unsigned char *bytes, size_t n, uint32_t round)
     rng r = rng_stream(11, "mutation", round);
     uint32_t changes = 1 + rng_below(r, 0, 0, 8);
     for (uint32_t i = 1; i <= changes; i++) {
-        uint32_t reach = rng_below(r, 1, i, 3) ? (uint32_t)(n < 200 ? n : 200) : (uint32_t)n, at = rng_below(r, 2, i, reach);
+        uint32_t reach = rng_below(r, 1, i, 3) ? (uint32_t)(n < 200 ? n : 200) : (uint32_t)n,
+                 at = rng_below(r, 2, i, reach);
         static const unsigned char edges[] = {0, 1, 0x7f, 0x80, 0xff};
         switch (rng_below(r, 3, i, 4)) {
         case 0:
@@ -292,11 +305,12 @@ static void check_mutations(const char *path, uint32_t first, uint32_t count)
         clip c;
         memcpy(bytes, whole, n);
         e = (err){0};
-        if (clip_read(put(test_path("mutated"), bytes, mutate(bytes, n, i)), i % 2 ? 16000 : 0, 0, 0, &c, &e))
+        if (clip_read(put(test_path("mutated"), bytes, mutate(bytes, n, i)), i % 2 ? 16000 : 0, 0,
+                      0, &c, &e))
             clip_free(&c);
         else
-            test_expect(e.code != ERR_NONE && test_has(e.text, "mutated'"), __FILE__, __LINE__, "mutation %u of %s: %s", (unsigned)i, path,
-                        e.text);
+            test_expect(e.code != ERR_NONE && test_has(e.text, "mutated'"), __FILE__, __LINE__,
+                        "mutation %u of %s: %s", (unsigned)i, path, e.text);
     }
     EXPECT(whole != NULL);
     arena_free(&a);
@@ -306,8 +320,9 @@ TEST(clip_survives_2500_mutated_files)
 {
     float *x = wave(6000);
     for (int format = 0; format < CLIP_FILE_FORMATS; format++)
-        check_mutations(clip_file_write(test_path("m"), (clip_file_format)format, x, 6000, 22050, 1 + format % 2), (uint32_t)format * 500,
-                        500);
+        check_mutations(clip_file_write(test_path("m"), (clip_file_format)format, x, 6000, 22050,
+                                        1 + format % 2),
+                        (uint32_t)format * 500, 500);
     free(x);
 }
 
@@ -320,7 +335,8 @@ static void check_malformed(const json *j)
     const char *expect = json_str(json_get(j, "expect"), "");
     snprintf(path, sizeof path, CASES "%s", json_str(json_get(j, "path"), "?"));
     bool ok = clip_read(path, 0, 0, 0, &c, &e);
-    test_expect(ok || test_has(e.text, path), __FILE__, __LINE__, "the error does not name '%s': %s", path, e.text);
+    test_expect(ok || test_has(e.text, path), __FILE__, __LINE__,
+                "the error does not name '%s': %s", path, e.text);
     if (!strcmp(expect, "accept")) {
         test_expect(ok, __FILE__, __LINE__, "refused: %s", e.text);
         EXPECT_INT(c.frames, json_int(json_get(j, "frames"), c.frames));
@@ -330,7 +346,8 @@ static void check_malformed(const json *j)
     test_expect(strcmp(expect, "reject") || !ok, __FILE__, __LINE__, "accepted: %s", path);
     for (int64_t i = 0; ok && i < c.frames; i++)
         if (!isfinite(c.samples[i]))
-            test_expect(false, __FILE__, __LINE__, "%s: sample %lld is not finite", path, (long long)i);
+            test_expect(false, __FILE__, __LINE__, "%s: sample %lld is not finite", path,
+                        (long long)i);
     if (ok)
         clip_free(&c);
 }

@@ -18,7 +18,8 @@ static const struct {
                {".rf64", SF_FORMAT_RF64 | SF_FORMAT_PCM_16}};
 
 // Channel c holds x[c % count].
-static const char *write_channels(const char *path, int format, const float *const *x, int count, int64_t n, int rate, int channels)
+static const char *write_channels(const char *path, int format, const float *const *x, int count,
+                                  int64_t n, int rate, int channels)
 {
     SF_INFO info = {.samplerate = rate, .channels = channels, .format = format};
     SNDFILE *f = sf_open(path, SFM_WRITE, &info);
@@ -36,7 +37,8 @@ static const char *write_channels(const char *path, int format, const float *con
     return path;
 }
 
-const char *clip_file_write(const char *stem, clip_file_format format, const float *x, int64_t n, int rate, int channels)
+const char *clip_file_write(const char *stem, clip_file_format format, const float *x, int64_t n,
+                            int rate, int channels)
 {
     static char paths[8][600];
     static unsigned turn;
@@ -45,7 +47,8 @@ const char *clip_file_write(const char *stem, clip_file_format format, const flo
     return write_channels(path, formats[format].format, &x, 1, n, rate, channels);
 }
 
-const char *clip_file_write_stereo(const char *path, const float *left, const float *right, int64_t n, int rate)
+const char *clip_file_write_stereo(const char *path, const float *left, const float *right,
+                                   int64_t n, int rate)
 {
     const float *const x[] = {left, right};
     return write_channels(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, x, 2, n, rate, 2);

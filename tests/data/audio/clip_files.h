@@ -14,10 +14,12 @@ typedef enum clip_file_format {
     CLIP_FILE_FORMATS
 } clip_file_format;
 
-// STEM with the format's extension, the same samples in each channel; 16 bit where the format has bits. Returns the path (static, a few in
-// turn).
-const char *clip_file_write(const char *stem, clip_file_format format, const float *x, int64_t n, int rate, int channels);
-const char *clip_file_write_stereo(const char *path, const float *left, const float *right, int64_t n, int rate);
+// STEM with the format's extension, the same samples in each channel; 16 bit where the format has
+// bits. Returns the path (static, a few in turn).
+const char *clip_file_write(const char *stem, clip_file_format format, const float *x, int64_t n,
+                            int rate, int channels);
+const char *clip_file_write_stereo(const char *path, const float *left, const float *right,
+                                   int64_t n, int rate);
 // 32-bit float wav.
 const char *clip_file_write_float(const char *path, const float *x, int64_t n, int rate);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Audio whose header guesses, is unfinished or wrong, and audio that is damaged: heard to its end, or refused with the reason.
+// Audio whose header guesses, is unfinished or wrong, and audio that is damaged: heard to its end,
+// or refused with the reason.
 #include <math.h>
 #include <sndfile.h>
 #include <stdio.h>
@@ -51,7 +52,8 @@ static const float *tones(void)
 {
     static float x[N];
     for (int i = 0; i < N; i++)
-        x[i] = 0.4f * sinf((float)i * 0.05f * (1 + (float)i / N)) + test_fill(3, (uint32_t)i, 0.02f);
+        x[i] =
+            0.4f * sinf((float)i * 0.05f * (1 + (float)i / N)) + test_fill(3, (uint32_t)i, 0.02f);
     return x;
 }
 
@@ -97,7 +99,8 @@ static void expect_refused(const char *path, err_code code, const char *why)
     clip_free(&c);
 }
 
-// The part from half a second on is what stands there in the whole, whatever seeking would have found.
+// The part from half a second on is what stands there in the whole, whatever seeking would have
+// found.
 static void expect_parts(const char *path)
 {
     clip whole, part;
@@ -110,7 +113,8 @@ static void expect_parts(const char *path)
     clip_free(&part);
 }
 
-// Where the encoder left its count: behind the first frame's side information (32 bytes of stereo, 17 of mono; MPEG 2: 17 and 9).
+// Where the encoder left its count: behind the first frame's side information (32 bytes of stereo,
+// 17 of mono; MPEG 2: 17 and 9).
 static size_t find(const bytes *x, const char *what, size_t from)
 {
     size_t k = strlen(what);
@@ -150,17 +154,20 @@ TEST(clip_hears_mp3_to_its_end)
     char junk[3000];
     for (size_t i = 0; i < sizeof junk; i++)
         junk[i] = (char)(i * 7 % 251 & 0x7f);
-    EXPECT_INT(length_of(join("junk.mp3", junk, sizeof junk, x.b + second, x.n - second)), frames * 1152);
+    EXPECT_INT(length_of(join("junk.mp3", junk, sizeof junk, x.b + second, x.n - second)),
+               frames * 1152);
     EXPECT_INT(length_of(join("id3.mp3",
                               "ID3\4\0\0\0\0\1\2"
-                              "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+                              "01234567890123456789012345678901234567890123456789012345678901234567"
+                              "89012345678901234567890123456789"
                               "012345678901234567890123456789",
                               140, x.b + second, x.n - second)),
                frames * 1152);
     memset(junk, 'x', sizeof junk);
     memcpy(junk, "TAG", 3);
     EXPECT_INT(length_of(join("behind.mp3", x.b + second, x.n - second, junk, 128)), frames * 1152);
-    expect_refused(write_bytes("cut.mp3", x.b, x.n / 2), ERR_DAMAGED, "is cut short: its header announces");
+    expect_refused(write_bytes("cut.mp3", x.b, x.n / 2), ERR_DAMAGED,
+                   "is cut short: its header announces");
     arena_free(&x.a);
 }
 
@@ -186,7 +193,8 @@ TEST(clip_refuses_damaged_flac)
     expect_refused(write_bytes("cut.flac", x.b, x.n * 2 / 3), ERR_DAMAGED, "'");
     bytes y = read_bytes(write_kind("b.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 2 * RATE, 1));
     size_t frames = find(&y, "\xff\xf8", 42);
-    expect_refused(join("rate.flac", x.b, x.n, y.b + frames, y.n - frames), ERR_DAMAGED, "its rate changes there from 16000 to 32000 Hz");
+    expect_refused(join("rate.flac", x.b, x.n, y.b + frames, y.n - frames), ERR_DAMAGED,
+                   "its rate changes there from 16000 to 32000 Hz");
     arena_free(&x.a);
     arena_free(&y.a);
 }
@@ -202,13 +210,15 @@ static void check_chain(int format, const char *name)
     expect_parts(twice);
     EXPECT_INT(length_of(join("tagged.ogg", x.b, x.n, "TAG and so on", 13)), n);
     bytes y = read_bytes(write_kind("other.ogg", format, RATE, 2));
-    expect_refused(join("mixed.ogg", x.b, x.n, y.b, y.n), ERR_FORMAT, "is a chain of Ogg streams: one has 16000 Hz and 1 channels");
+    expect_refused(join("mixed.ogg", x.b, x.n, y.b, y.n), ERR_FORMAT,
+                   "is a chain of Ogg streams: one has 16000 Hz and 1 channels");
     x.b[x.n / 2] ^= 1;
     expect_refused(write_bytes("bit.ogg", x.b, x.n), ERR_DAMAGED, "does not fit its checksum");
     x.b[x.n / 2] ^= 1;
     size_t page = find(&x, "OggS", x.n / 2), next = find(&x, "OggS", page + 4);
     if (next < x.n)
-        expect_refused(join("hole.ogg", x.b, page, x.b + next, x.n - next), ERR_DAMAGED, "a page of its Ogg stream is missing");
+        expect_refused(join("hole.ogg", x.b, page, x.b + next, x.n - next), ERR_DAMAGED,
+                       "a page of its Ogg stream is missing");
     arena_free(&x.a);
     arena_free(&y.a);
 }
@@ -220,7 +230,8 @@ TEST(clip_hears_every_link_of_an_ogg_chain)
 }
 
 // What is put in the place of a length, and whether the header then counts as unfinished.
-static void expect_unfinished(const bytes *x, const char *name, size_t at, const char *length, size_t n, bool unfinished)
+static void expect_unfinished(const bytes *x, const char *name, size_t at, const char *length,
+                              size_t n, bool unfinished)
 {
     clip c;
     err e = {0};
@@ -276,12 +287,15 @@ TEST(clip_marks_what_is_hardly_meant)
     float left[RATE], right[RATE];
     for (int i = 0; i < RATE; i++)
         left[i] = 0.5f * sinf((float)i * 0.1f), right[i] = -left[i];
-    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("anti.wav"), left, right, RATE, RATE)), 1u << CLIP_CANCELS);
+    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("anti.wav"), left, right, RATE, RATE)),
+               1u << CLIP_CANCELS);
     EXPECT_INT(marks_of(clip_file_write_stereo(test_path("same.wav"), left, left, RATE, RATE)), 0);
-    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("brief.wav"), left, left, RATE - 1, RATE)), 1u << CLIP_BRIEF);
+    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("brief.wav"), left, left, RATE - 1, RATE)),
+               1u << CLIP_BRIEF);
     for (int i = 0; i < RATE; i++)
         left[i] *= 0.001f;
-    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("quiet.wav"), left, left, RATE, RATE)), 1u << CLIP_SILENT);
+    EXPECT_INT(marks_of(clip_file_write_stereo(test_path("quiet.wav"), left, left, RATE, RATE)),
+               1u << CLIP_SILENT);
 }
 
 TEST(clip_takes_the_reported_files)

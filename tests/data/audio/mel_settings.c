@@ -3,7 +3,8 @@
 #include "data/features/feature.h"
 #include "tests/test.h"
 
-// librosa warns of them, and so do we: 13 bands of 128 lie between two frequencies of a transform of 256.
+// librosa warns of them, and so do we: 13 bands of 128 lie between two frequencies of a transform
+// of 256.
 TEST(mel_remarks_on_empty_bands)
 {
     arena a = {0};
@@ -22,7 +23,8 @@ TEST(mel_remarks_on_empty_bands)
     arena_free(&a);
 }
 
-// What is stored of any settings is read back as the same: without a logarithm there is no floor, and it is stored as 0.
+// What is stored of any settings is read back as the same: without a logarithm there is no floor,
+// and it is stored as 0.
 TEST(mel_settings_come_back_from_json)
 {
     static const char *const logs[] = {"none", "db", "ln", "ln_clamp"};

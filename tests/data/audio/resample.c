@@ -30,7 +30,9 @@ static float *resample(const float *x, int64_t n, int from, int to, int64_t piec
     resampler *r = resampler_open(from, to, &e);
     EXPECT_OK(r != NULL, e);
     for (int64_t at = 0; at < n; at += piece)
-        EXPECT_OK(resampler_push(r, x + at, (size_t)(piece < n - at ? piece : n - at), collect, &c, &e), e);
+        EXPECT_OK(
+            resampler_push(r, x + at, (size_t)(piece < n - at ? piece : n - at), collect, &c, &e),
+            e);
     EXPECT_OK(resampler_finish(r, collect, &c, &e), e);
     resampler_close(r);
     *m = c.n;
@@ -46,8 +48,10 @@ TEST(resample_matches_librosa)
     for (int64_t i = 0; i < n; i++)
         x[i] = (float)json_num(json_at(list, (size_t)i), 0) / 32768;
     for (size_t i = 0; i < json_len(cases); i++) {
-        const json *c = json_at(cases, i), *index = json_get(c, "index"), *values = json_get(c, "values");
-        float *y = resample(x, n, (int)json_int(json_get(c, "from"), 0), (int)json_int(json_get(c, "to"), 0), 1000, &m);
+        const json *c = json_at(cases, i), *index = json_get(c, "index"),
+                   *values = json_get(c, "values");
+        float *y = resample(x, n, (int)json_int(json_get(c, "from"), 0),
+                            (int)json_int(json_get(c, "to"), 0), 1000, &m);
         EXPECT_INT(m, json_int(json_get(c, "length"), -1));
         for (size_t k = 0; k < json_len(index); k++)
             EXPECT_NEAR(y[json_int(json_at(index, k), 0)], json_num(json_at(values, k), NAN), 2e-6);
@@ -61,7 +65,8 @@ TEST(resample_matches_librosa)
 TEST(resample_does_not_depend_on_the_pieces)
 {
     static const int64_t pieces[] = {1, 333, 16384, 100000};
-    static const int rates[][2] = {{44100, 16000}, {16000, 44100}, {48000, 16000}, {8000, 16000}, {22050, 16000}, {1000, 768000}};
+    static const int rates[][2] = {{44100, 16000}, {16000, 44100}, {48000, 16000},
+                                   {8000, 16000},  {22050, 16000}, {1000, 768000}};
     int64_t n = 9001, m, k;
     float *x = calloc((size_t)n, sizeof *x);
     for (int64_t i = 0; i < n; i++)
@@ -86,7 +91,8 @@ TEST(resample_keeps_what_fits)
     int64_t n = 44100, m;
     float *x = calloc((size_t)n, sizeof *x), *y;
     for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(0.5 * sin(2 * M_PI * 1000 * (double)i / 44100) + 0.3 * sin(2 * M_PI * 12000 * (double)i / 44100));
+        x[i] = (float)(0.5 * sin(2 * M_PI * 1000 * (double)i / 44100) +
+                       0.3 * sin(2 * M_PI * 12000 * (double)i / 44100));
     y = resample(x, n, 44100, 16000, 5000, &m);
     double worst = 0;
     for (int64_t i = 1000; i < m - 1000; i++)

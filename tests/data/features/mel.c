@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Mel spectrograms: librosa's and torchaudio's numbers, the formulas, and properties that any right implementation has.
+// Mel spectrograms: librosa's and torchaudio's numbers, the formulas, and properties that any right
+// implementation has.
 #include "data/audio/mel.h"
 
 #include <math.h>
@@ -89,26 +90,32 @@ static void case_line(const json *c, char *line, size_t size)
     if (json_num(json_get(c, "fmax"), 0) > 0)
         snprintf(high, sizeof high, "%g", json_num(json_get(c, "fmax"), 0));
     const char *log = json_str(json_get(c, "log"), "");
-    snprintf(
-        line, size,
-        "sample_rate=%d n_fft=%d win_length=%d hop_length=%d n_mels=%d scale=%s norm=%s center=%s pad=%s power=%d fmin=%g fmax=%s log=%s "
-        "log_floor=%g top_db=%s nyquist=%s",
-        (int)json_int(json_get(c, "rate"), 0), (int)json_int(json_get(c, "n_fft"), 0), (int)json_int(json_get(c, "win"), 0),
-        (int)json_int(json_get(c, "hop"), 0), (int)json_int(json_at(json_get(c, "shape"), 1), 0), json_str(json_get(c, "scale"), ""),
-        json_str(json_get(c, "norm"), ""), json_bool(json_get(c, "center"), true) ? "true" : "false", json_str(json_get(c, "pad"), ""),
-        (int)json_num(json_get(c, "power"), 0), json_num(json_get(c, "fmin"), 0), high, log,
-        !strcmp(log, "none") ? 1e-10 : json_num(json_get(c, "floor"), 0), top, torch ? "floor" : "exact");
+    snprintf(line, size,
+             "sample_rate=%d n_fft=%d win_length=%d hop_length=%d n_mels=%d scale=%s norm=%s "
+             "center=%s pad=%s power=%d fmin=%g fmax=%s log=%s "
+             "log_floor=%g top_db=%s nyquist=%s",
+             (int)json_int(json_get(c, "rate"), 0), (int)json_int(json_get(c, "n_fft"), 0),
+             (int)json_int(json_get(c, "win"), 0), (int)json_int(json_get(c, "hop"), 0),
+             (int)json_int(json_at(json_get(c, "shape"), 1), 0), json_str(json_get(c, "scale"), ""),
+             json_str(json_get(c, "norm"), ""),
+             json_bool(json_get(c, "center"), true) ? "true" : "false",
+             json_str(json_get(c, "pad"), ""), (int)json_num(json_get(c, "power"), 0),
+             json_num(json_get(c, "fmin"), 0), high, log,
+             !strcmp(log, "none") ? 1e-10 : json_num(json_get(c, "floor"), 0), top,
+             torch ? "floor" : "exact");
 }
 
 // Largest difference between the golden's picked values and ours, over the golden's largest.
 static double golden_distance(const json *c, const float *out, int64_t width)
 {
-    const json *frames = json_get(c, "frames"), *bands = json_get(c, "bands"), *values = json_get(c, "values");
+    const json *frames = json_get(c, "frames"), *bands = json_get(c, "bands"),
+               *values = json_get(c, "values");
     double worst = 0, most = 0;
     for (size_t i = 0, at = 0; i < json_len(frames); i++)
         for (size_t j = 0; j < json_len(bands); j++, at++) {
             double want = json_num(json_at(values, at), NAN);
-            worst = test_larger(worst, fabs(want - out[json_int(json_at(frames, i), 0) * width + json_int(json_at(bands, j), 0)]));
+            worst = test_larger(worst, fabs(want - out[json_int(json_at(frames, i), 0) * width +
+                                                       json_int(json_at(bands, j), 0)]));
             most = test_larger(most, fabs(want));
         }
     return worst / most;
@@ -126,10 +133,13 @@ static void check_case(const json *c, const float *x, int64_t n, variant v)
     for (int64_t i = 0; i < frames * f->width; i++)
         sum += out[i], most = fmax(most, out[i]);
     const char *by = json_str(json_get(c, "by"), "?");
-    double distance = golden_distance(c, out, f->width), whole = json_num(json_get(c, "sum"), NAN), top = json_num(json_get(c, "max"), NAN);
-    test_expect(distance < 1e-5, __FILE__, __LINE__, "%s differs by %g (%s) from: %s", by, distance, variant_name(v), line);
-    test_expect(fabs(sum - whole) < 1e-5 * fabs(whole) && fabs(most - top) < 1e-5 * fabs(top), __FILE__, __LINE__,
-                "%s: sum %g of %g, max %g of %g: %s", by, sum, whole, most, top, line);
+    double distance = golden_distance(c, out, f->width), whole = json_num(json_get(c, "sum"), NAN),
+           top = json_num(json_get(c, "max"), NAN);
+    test_expect(distance < 1e-5, __FILE__, __LINE__, "%s differs by %g (%s) from: %s", by, distance,
+                variant_name(v), line);
+    test_expect(fabs(sum - whole) < 1e-5 * fabs(whole) && fabs(most - top) < 1e-5 * fabs(top),
+                __FILE__, __LINE__, "%s: sum %g of %g, max %g of %g: %s", by, sum, whole, most, top,
+                line);
     free(out);
     feature_close(f);
 }
@@ -150,16 +160,19 @@ TEST(mel_matches_librosa_and_torchaudio_on_speech)
 // Settings that differ in every choice the arithmetic has.
 static const char *const lines[] = {
     "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=none",
-    "sample_rate=8000 n_fft=256 win_length=200 hop_length=80 n_mels=40 scale=htk norm=none power=1 pad=constant log=db top_db=30",
+    "sample_rate=8000 n_fft=256 win_length=200 hop_length=80 n_mels=40 scale=htk norm=none power=1 "
+    "pad=constant log=db top_db=30",
     "sample_rate=8000 n_fft=255 hop_length=100 n_mels=13 center=false log=ln",
-    "sample_rate=11025 n_fft=100 hop_length=170 n_mels=7 nyquist=floor scale=htk log=ln_clamp log_floor=0.001 fmin=50 fmax=4000",
+    "sample_rate=11025 n_fft=100 hop_length=170 n_mels=7 nyquist=floor scale=htk log=ln_clamp "
+    "log_floor=0.001 fmin=50 fmax=4000",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)
 {
     feature *f = open_line(line, v);
     int64_t frames;
-    float *x = noise(5, n, 0.7f), *fast = compute(f, x, n, NULL, &frames), *slow = calloc((size_t)(frames * f->width), sizeof *slow);
+    float *x = noise(5, n, 0.7f), *fast = compute(f, x, n, NULL, &frames),
+          *slow = calloc((size_t)(frames * f->width), sizeof *slow);
     mel_reference(f->settings, x, n, frames, slow);
     EXPECT_BELOW(test_distance(fast, slow, (size_t)(frames * f->width)), 2e-6);
     free(slow), free(fast), free(x);
@@ -176,22 +189,26 @@ TEST(mel_fast_kernel_equals_the_formulas)
 // Odd, short, prime and even lengths: packed or real transforms, whole vectors or not.
 TEST(mel_of_any_transform_length)
 {
-    static const int lengths[] = {16, 17, 30, 32, 34, 62, 64, 66, 97, 126, 128, 130, 400, 1000, 1026};
+    static const int lengths[] = {16, 17,  30,  32,  34,  62,   64,  66,
+                                  97, 126, 128, 130, 400, 1000, 1026};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         for (int v = 0; v <= (int)variant_best(); v++) {
             char line[200];
-            snprintf(line, sizeof line, "n_fft=%d hop_length=%d n_mels=%d log=none power=%d", lengths[i], lengths[i], (int)(3 + i * 2),
-                     (int)(1 + i % 2));
+            snprintf(line, sizeof line, "n_fft=%d hop_length=%d n_mels=%d log=none power=%d",
+                     lengths[i], lengths[i], (int)(3 + i * 2), (int)(1 + i % 2));
             check_reference(line, (variant)v, 2 * lengths[i]);
         }
 }
 
-// What a loud sine leaves in far bins is the rounding of amplitudes, not of powers: bands 100 dB below the loudest are still right.
+// What a loud sine leaves in far bins is the rounding of amplitudes, not of powers: bands 100 dB
+// below the loudest are still right.
 TEST(mel_keeps_quiet_bands_beside_loud_ones)
 {
     enum { N = 1024, BANDS = 64 };
     for (int v = 0; v <= (int)variant_best(); v++) {
-        feature *f = open_line("n_fft=1024 hop_length=1024 n_mels=64 center=false log=none norm=none power=1", (variant)v);
+        feature *f = open_line(
+            "n_fft=1024 hop_length=1024 n_mels=64 center=false log=none norm=none power=1",
+            (variant)v);
         int64_t frames;
         float *x = sine(300, 16000, N), *out = compute(f, x, N, NULL, &frames), want[BANDS];
         mel_reference(f->settings, x, N, 1, want);
@@ -227,7 +244,8 @@ TEST(mel_is_the_same_for_any_number_of_threads)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         feature *f = open_line(lines[i], variant_best());
         int64_t frames;
-        float *one = compute(f, x, 20001, NULL, &frames), *three = compute(f, x, 20001, pool, &frames);
+        float *one = compute(f, x, 20001, NULL, &frames),
+              *three = compute(f, x, 20001, pool, &frames);
         EXPECT(!memcmp(one, three, (size_t)(frames * f->width) * sizeof *one));
         free(one), free(three);
         feature_close(f);
@@ -271,7 +289,8 @@ static void check_stream(const feature *f, const float *x, int64_t n, int64_t pi
 
 TEST(mel_stream_gives_the_same_bits)
 {
-    static const int64_t lengths[] = {1, 2, 127, 128, 129, 256, 400, 5000, 30011}, pieces[] = {1, 100, 4096, 40000};
+    static const int64_t lengths[] = {1, 2, 127, 128, 129, 256, 400, 5000, 30011},
+                         pieces[] = {1, 100, 4096, 40000};
     float *x = noise(7, 40000, 0.5f);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         feature *f = open_line(lines[i], variant_best());
@@ -322,7 +341,8 @@ TEST(mel_of_an_impulse_is_the_sum_of_the_bank)
     enum { BINS = 257, BANDS = 30 };
     float x[512] = {0}, *bank = calloc(BANDS * BINS, sizeof *bank);
     x[256] = 1;
-    feature *f = open_line("n_fft=512 hop_length=512 n_mels=30 center=false log=none", variant_best());
+    feature *f =
+        open_line("n_fft=512 hop_length=512 n_mels=30 center=false log=none", variant_best());
     int64_t frames;
     float *out = compute(f, x, 512, NULL, &frames);
     EXPECT_INT(frames, 1);
@@ -344,27 +364,31 @@ TEST(mel_sine_lands_in_its_band)
         for (size_t i = 0; i < sizeof hz / sizeof *hz; i++) {
             int64_t frames;
             float *x = sine(hz[i], 16000, 16000);
-            float *out = compute_line(scale ? "n_fft=2048 n_mels=64 log=none scale=htk norm=none"
-                                            : "n_fft=2048 n_mels=64 log=none scale=slaney norm=none",
-                                      x, 16000, &frames);
+            float *out =
+                compute_line(scale ? "n_fft=2048 n_mels=64 log=none scale=htk norm=none"
+                                   : "n_fft=2048 n_mels=64 log=none scale=slaney norm=none",
+                             x, 16000, &frames);
             const float *row = out + frames / 2 * 64;
             int best = 0;
             for (int b = 0; b < 64; b++)
                 best = row[b] > row[best] ? b : best;
-            double place = mel_from_hz((mel_scale)scale, hz[i]) / mel_from_hz((mel_scale)scale, 8000) * 65 - 1;
+            double place =
+                mel_from_hz((mel_scale)scale, hz[i]) / mel_from_hz((mel_scale)scale, 8000) * 65 - 1;
             EXPECT_NEAR(best, place, 1.0);
             free(x), free(out);
         }
 }
 
-// Triangles of height 1 add up to 1 between the first and the last peak, so the bands together hold the energy that Parseval's theorem
-// gives.
+// Triangles of height 1 add up to 1 between the first and the last peak, so the bands together hold
+// the energy that Parseval's theorem gives.
 TEST(mel_keeps_the_energy)
 {
     enum { N = 1024, BANDS = 20 };
     float window[N];
     int64_t frames;
-    feature *f = open_line("n_fft=1024 hop_length=1024 n_mels=20 center=false log=none norm=none scale=htk", variant_best());
+    feature *f =
+        open_line("n_fft=1024 hop_length=1024 n_mels=20 center=false log=none norm=none scale=htk",
+                  variant_best());
     float *x = sine(1000, 16000, N), *out = compute(f, x, N, NULL, &frames);
     double energy = 0, bands = 0;
     mel_window(f->settings, window);
@@ -390,102 +414,11 @@ TEST(mel_scales_have_their_fixed_points)
 TEST(mel_silence_is_the_floor)
 {
     int64_t frames;
-    float x[4000] = {0}, *db = compute_line("log=db", x, 4000, &frames), *ln = compute_line("log=ln", x, 4000, &frames);
+    float x[4000] = {0}, *db = compute_line("log=db", x, 4000, &frames),
+          *ln = compute_line("log=ln", x, 4000, &frames);
     EXPECT_NEAR(db[0], -100, 1e-4);
     EXPECT_NEAR(ln[0], log(1e-6), 1e-5);
     free(db), free(ln);
-}
-
-// ---- Settings as text
-
-static void add_setting(void *user, const char *name, const char *value)
-{
-    err e = {0};
-    EXPECT_OK(mel_set(user, name, value, &e), e);
-}
-
-TEST(mel_settings_survive_text_and_json)
-{
-    static const char *const presets[] = {"none", "librosa", "torchaudio"};
-    err e = {0};
-    const feature_def *d = feature_find("mel", &e);
-    for (size_t i = 0; i < 3; i++) {
-        mel_settings s = {0}, back = {0}, third = {0};
-        strbuf a = {0}, b = {0}, c = {0};
-        EXPECT_OK(mel_set(&s, "sample_rate", "11025", &e) && mel_set(&s, "preset", presets[i], &e) && mel_resolve(&s, &e), e);
-        mel_settings_each(&s, add_setting, &back);
-        EXPECT_OK(mel_resolve(&back, &e), e);
-        json *j = feature_json(d, &s);
-        EXPECT_OK(feature_from_json(d, &third, j, &e), e);
-        mel_line(&s, &a), mel_line(&back, &b), feature_line(d, &third, &c);
-        EXPECT_STR(b.s, a.s);
-        EXPECT_STR(c.s, a.s);
-        json_free(j);
-        strbuf_free(&a), strbuf_free(&b), strbuf_free(&c);
-    }
-}
-
-TEST(mel_presets_are_the_libraries_defaults)
-{
-    err e = {0};
-    mel_settings l = {0}, t = {0}, wide = {0};
-    strbuf s = {0};
-    EXPECT_OK(mel_set(&l, "preset", "librosa", &e) && mel_resolve(&l, &e), e);
-    mel_line(&l, &s);
-    EXPECT_STR(s.s, "sample_rate=22050 resampler=soxr_hq n_fft=2048 win_length=2048 hop_length=512 n_mels=128 fmin=0 fmax=11025 "
-                    "scale=slaney norm=slaney "
-                    "nyquist=exact power=2 center=true pad=constant log=db log_floor=1e-10 top_db=80");
-    s.len = 0;
-    EXPECT_OK(mel_set(&t, "sample_rate", "11025", &e) && mel_set(&t, "preset", "torchaudio", &e) && mel_resolve(&t, &e), e);
-    mel_line(&t, &s);
-    EXPECT_STR(
-        s.s, "sample_rate=11025 resampler=soxr_hq n_fft=400 win_length=400 hop_length=200 n_mels=128 fmin=0 fmax=5512 scale=htk norm=none "
-             "nyquist=floor power=2 center=true pad=reflect log=db log_floor=1e-10 top_db=none");
-    // torchaudio's hop follows the window, librosa's does not.
-    EXPECT_OK(mel_set(&wide, "preset", "torchaudio", &e) && mel_set(&wide, "n_fft", "1024", &e) && mel_resolve(&wide, &e), e);
-    EXPECT_INT(wide.hop_length, 512);
-    strbuf_free(&s);
-}
-
-TEST(mel_settings_refuse_with_a_sentence)
-{
-    err e = {0};
-    mel_settings s = {0};
-    EXPECT_ERR(mel_set(&s, "n_ftt", "512", &e), e, ERR_CONFIG, "did you mean 'n_fft'?");
-    EXPECT_ERR(mel_set(&s, "n_fft", "many", &e), e, ERR_CONFIG, "n_fft: 'many' is not a whole number from 16 to 65536");
-    EXPECT_ERR(mel_set(&s, "n_fft", "512.5", &e), e, ERR_CONFIG, "whole number");
-    EXPECT_ERR(mel_set(&s, "n_fft", "0", &e), e, ERR_CONFIG, "whole number");
-    EXPECT_ERR(mel_set(&s, "log_floor", "nan", &e), e, ERR_CONFIG, "log_floor");
-    EXPECT_ERR(mel_set(&s, "scale", "slany", &e), e, ERR_CONFIG, "did you mean 'slaney'?; it may be slaney or htk");
-    EXPECT_ERR(mel_set(&s, "center", "yes", &e), e, ERR_CONFIG, "neither true nor false");
-    EXPECT_ERR(mel_set(&s, "fmin", "9000", &e) && mel_resolve(&s, &e), e, ERR_CONFIG, "fmin 9000 Hz is not below fmax 8000 Hz");
-    s = (mel_settings){0};
-    EXPECT_ERR(mel_set(&s, "win_length", "2048", &e) && mel_resolve(&s, &e), e, ERR_CONFIG, "win_length 2048 is over n_fft 1024");
-    s = (mel_settings){0};
-    EXPECT_ERR(mel_set(&s, "fmax", "9000", &e) && mel_resolve(&s, &e), e, ERR_CONFIG, "half of the sample rate");
-    EXPECT_ERR(feature_find("mell", &e), e, ERR_CONFIG, "did you mean 'mel'?");
-}
-
-TEST(mel_settings_come_from_a_config)
-{
-    arena a = {0};
-    err e = {0};
-    config_key *keys;
-    const feature_def *d = feature_find("mel", &e);
-    size_t n = feature_keys(d, &a, &keys);
-    config_table table = {.what = "test", .keys = keys, .n = n};
-    config *c = config_open(&table, &a);
-    const char *text = "mel:\n  preset: librosa\n  sample_rate: 44100\n  top_db: none\n  power: 1\n  center: false\n  fmin: 30\n";
-    mel_settings s = {0}, bad = {0};
-    EXPECT_OK(config_parse(c, text, strlen(text), "x.yaml", &e) && config_finish(c, &e) && feature_configure(d, &s, c, &e), e);
-    EXPECT_INT(s.sample_rate, 44100);
-    EXPECT_INT(s.n_fft, 2048);
-    EXPECT_INT(s.power, 1);
-    EXPECT(!s.center && s.top_db == 0 && s.fmin == 30);
-    config *w = config_open(&table, &a);
-    EXPECT_OK(config_parse(w, "mel:\n  top_db: much\n", 20, "y.yaml", &e) && config_finish(w, &e), e);
-    EXPECT_ERR(feature_configure(d, &bad, w, &e), e, ERR_CONFIG, "y.yaml:2:");
-    arena_free(&a);
 }
 
 TEST(mel_bench_measures)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_features.c: everything that is measured on songs, on random ones: never NaN, always within its bounds.
+// midi_features.c: everything that is measured on songs, on random ones: never NaN, always within
+// its bounds.
 #include <math.h>
 
 #include "data/music/affect.h"
@@ -11,11 +12,13 @@
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
 
-static void expect_within(const float *x, size_t n, double lo, double hi, const char *what, uint32_t seed)
+static void expect_within(const float *x, size_t n, double lo, double hi, const char *what,
+                          uint32_t seed)
 {
     for (size_t i = 0; i < n; i++)
         if (!((double)x[i] >= lo && (double)x[i] <= hi)) // NaN too
-            test_expect(false, __FILE__, __LINE__, "%s[%zu] is %g in song %u", what, i, (double)x[i], seed);
+            test_expect(false, __FILE__, __LINE__, "%s[%zu] is %g in song %u", what, i,
+                        (double)x[i], seed);
 }
 
 static void check_numbers(arena *a, const midi_song *s, uint32_t seed)
@@ -56,7 +59,8 @@ static void check_spans(arena *a, const midi_song *s, uint32_t seed)
         expect_within(h.context, h.n * HARMONY_CONTEXT, 0, 1, "context", seed);
         bool ids = h.n <= HARMONY_SPANS_MOST;
         for (size_t i = 0; i < h.n; i++)
-            ids &= h.spans[i].chord >= 0 && h.spans[i].chord <= CHORD_NONE && h.spans[i].ticks > 0 && (double)h.spans[i].score <= 1 + 1e-6;
+            ids &= h.spans[i].chord >= 0 && h.spans[i].chord <= CHORD_NONE &&
+                   h.spans[i].ticks > 0 && (double)h.spans[i].score <= 1 + 1e-6;
         EXPECT(ids);
     }
 }

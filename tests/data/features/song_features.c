@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// song_features.c: the rows that go into shards, of pieces whose melody, chords, groove and dynamics one knows.
+// song_features.c: the rows that go into shards, of pieces whose melody, chords, groove and
+// dynamics one knows.
 #include <math.h>
 #include <string.h>
 
@@ -14,13 +15,15 @@
 enum { HARMONY = 65, DYNAMIC = MIDI_STATS + DYNAMICS };
 
 // The rows of a feature with one setting, or none where it is NULL.
-static feature_rows rows_of(arena *a, const char *name, const char *setting, const char *value, const midi_song *s)
+static feature_rows rows_of(arena *a, const char *name, const char *setting, const char *value,
+                            const midi_song *s)
 {
     err e = {0};
     feature_rows rows = {0};
     const feature_def *d = feature_find(name, &e);
     void *settings = d ? feature_settings(d, a) : NULL;
-    bool ok = d && (!setting || feature_set(d, settings, setting, value, &e)) && feature_resolve(d, settings, &e);
+    bool ok = d && (!setting || feature_set(d, settings, setting, value, &e)) &&
+              feature_resolve(d, settings, &e);
     feature *f = ok ? feature_open(d, settings, &e) : NULL;
     EXPECT_OK(f && feature_song(f, s, a, &rows, &e), e);
     EXPECT(f && f->width == d->rows.width && feature_fits(&d->rows, rows.data, rows.n));
@@ -32,7 +35,8 @@ static void expect_melody(const midi_song *s, const uint16_t *want, int64_t n, i
 {
     arena a = {0};
     feature_rows rows = rows_of(&a, "melody", NULL, NULL, s);
-    test_expect(rows.n == n && !memcmp(rows.data, want, (size_t)n * sizeof *want), __FILE__, line, "another melody");
+    test_expect(rows.n == n && !memcmp(rows.data, want, (size_t)n * sizeof *want), __FILE__, line,
+                "another melody");
     arena_free(&a);
 }
 
@@ -51,7 +55,8 @@ static void expect_chords(feature_rows rows, const char *names)
     strbuf all = {0};
     char name[8];
     for (int64_t i = 0; i < rows.n; i++)
-        strbuf_printf(&all, "%s%s", i ? " " : "", chord_name((int)((const float *)rows.data)[i * HARMONY + HARMONY - 1], name));
+        strbuf_printf(&all, "%s%s", i ? " " : "",
+                      chord_name((int)((const float *)rows.data)[i * HARMONY + HARMONY - 1], name));
     EXPECT_STR(all.s ? all.s : "", names);
     strbuf_free(&all);
 }
@@ -65,9 +70,11 @@ TEST(song_features_harmony)
     EXPECT_NEAR(second[7], 1, 0);        // G on top
     EXPECT_NEAR(second[24 + 7], 0.5, 0); // in the bar before, two of four notes
     EXPECT_NEAR(second[48], 1, 0);
-    expect_chords(rows_of(&a, "harmony", "step", "beats", song_cadence(&a)), "G G G G C C C C D D D D G G G G");
+    expect_chords(rows_of(&a, "harmony", "step", "beats", song_cadence(&a)),
+                  "G G G G C C C C D D D D G G G G");
     EXPECT_INT(rows_of(&a, "harmony", NULL, NULL, song_swing(&a)).n, 0);
-    midi_song *s = song_new(&a); // a bar of rest between two chords, and at last a note that is no chord
+    // a bar of rest between two chords, and at last a note that is no chord
+    midi_song *s = song_new(&a);
     for (int k = 0; k < 3; k++)
         song_play(s, SONG_PIANO, 0, 4, 57 + (const int[]){0, 3, 7}[k], 80),
             song_play(s, SONG_PIANO, 8, 4, 64 + (const int[]){0, 4, 7}[k], 80);
@@ -89,7 +96,8 @@ TEST(song_features_groove)
     arena_free(&a);
 }
 
-// Four bars of eighths that grow louder at 120, four bars of quarters that fall at 60 under the pedal, then two notes.
+// Four bars of eighths that grow louder at 120, four bars of quarters that fall at 60 under the
+// pedal, then two notes.
 static midi_song *two_phrases(arena *a)
 {
     midi_song *s = song_new(a);
@@ -156,7 +164,8 @@ TEST(song_features_settings)
     arena a = {0};
     err e = {0};
     const feature_def *d = feature_find("groove", &e);
-    EXPECT_ERR(feature_set(d, feature_settings(d, &a), "swing", "1", &e), e, ERR_CONFIG, "groove has none");
+    EXPECT_ERR(feature_set(d, feature_settings(d, &a), "swing", "1", &e), e, ERR_CONFIG,
+               "groove has none");
     d = feature_find("dynamics", &e);
     EXPECT_ERR(feature_set(d, feature_settings(d, &a), "bars", "0", &e), e, ERR_CONFIG, "bars");
     d = feature_find("harmony", &e);
@@ -180,7 +189,8 @@ TEST(song_features_that_are_none_do_not_fit)
 {
     float chord[HARMONY] = {0}, groove[GROOVE] = {0};
     uint16_t pitch = 127;
-    const feature_shape *h = &feature_find("harmony", NULL)->rows, *m = &feature_find("melody", NULL)->rows;
+    const feature_shape *h = &feature_find("harmony", NULL)->rows,
+                        *m = &feature_find("melody", NULL)->rows;
     chord[HARMONY - 1] = 60;
     EXPECT(feature_fits(h, chord, 1) && feature_fits(m, &pitch, 1));
     for (int k = 0; k < 4; k++) {
@@ -188,5 +198,6 @@ TEST(song_features_that_are_none_do_not_fit)
         EXPECT(!feature_fits(h, chord, 1));
     }
     pitch = 128, groove[7] = INFINITY;
-    EXPECT(!feature_fits(m, &pitch, 1) && !feature_fits(&feature_find("groove", NULL)->rows, groove, 1));
+    EXPECT(!feature_fits(m, &pitch, 1) &&
+           !feature_fits(&feature_find("groove", NULL)->rows, groove, 1));
 }

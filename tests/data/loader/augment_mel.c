@@ -13,8 +13,9 @@ enum { N = 32000, BANDS = 64 };
 
 static mel_settings settings_of(const char *log, const char *power)
 {
-    const char *const each[][2] = {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_mels", "64"},
-                                   {"log", log},          {"power", power},         {"top_db", "none"}};
+    const char *const each[][2] = {{"preset", "librosa"}, {"sample_rate", "16000"},
+                                   {"n_mels", "64"},      {"log", log},
+                                   {"power", power},      {"top_db", "none"}};
     mel_settings s = {0};
     err e = {0};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++)
@@ -24,7 +25,8 @@ static mel_settings settings_of(const char *log, const char *power)
 }
 
 // [frames][BANDS] of white noise, tilted by `tilt` as sound; their mean over time in `mean`.
-static float *frames_of(const mel_settings *s, double tilt, int64_t *frames, double mean[BANDS], arena *a)
+static float *frames_of(const mel_settings *s, double tilt, int64_t *frames, double mean[BANDS],
+                        arena *a)
 {
     err e = {0};
     float *x = NEW(a, float, N), *y = NEW(a, float, N);
@@ -45,7 +47,8 @@ static float *frames_of(const mel_settings *s, double tilt, int64_t *frames, dou
 
 TEST(augment_mel_tilts_as_sound_is_tilted)
 {
-    static const char *const kinds[][2] = {{"ln", "2"}, {"ln", "1"}, {"db", "2"}, {"db", "1"}, {"ln_clamp", "2"}};
+    static const char *const kinds[][2] = {
+        {"ln", "2"}, {"ln", "1"}, {"db", "2"}, {"db", "1"}, {"ln_clamp", "2"}};
     arena a = {0};
     err e = {0};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -65,8 +68,9 @@ TEST(augment_mel_tilts_as_sound_is_tilted)
         for (int b = 0; b < BANDS; b++)
             if (m.octave[b] > -2.5f && b < BANDS - 1) {
                 double db = (got[b] - after[b]) / m.per_db;
-                test_expect(fabs(db) < 0.15, __FILE__, __LINE__, "log %s, power %s: band %d is off by %.2f dB", kinds[k][0], kinds[k][1], b,
-                            db);
+                test_expect(fabs(db) < 0.15, __FILE__, __LINE__,
+                            "log %s, power %s: band %d is off by %.2f dB", kinds[k][0], kinds[k][1],
+                            b, db);
             }
     }
     arena_free(&a);

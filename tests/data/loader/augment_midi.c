@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// augment_midi.c: what transposing, stretching, scaling and dropping do to notes, heard through the decoder; and that the statistics of an
-// augmented song are the augmented statistics.
+// augment_midi.c: what transposing, stretching, scaling and dropping do to notes, heard through the
+// decoder.
 #include "data/loader/augment_midi.h"
 
 #include <math.h>
@@ -8,9 +8,6 @@
 #include <string.h>
 
 #include "data/features/feature.h"
-#include "data/music/dynamics.h"
-#include "data/music/harmony.h"
-#include "data/music/midi_stats.h"
 #include "data/music/tokens.h"
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
@@ -19,7 +16,8 @@ enum { NOTES = 1500, SHORTEST = 4 }; // of the piece: notes; steps
 
 // ---- A piece, and what is heard of tokens
 
-// Twelve voices: notes overlap, on one pitch too where voices `meet`, rests of up to three seconds, all velocities.
+// Twelve voices: notes overlap, on one pitch too where voices `meet`, rests of up to three seconds,
+// all velocities.
 static midi_song *piece(arena *a, bool meet)
 {
     midi_song *s = song_new(a);
@@ -64,7 +62,9 @@ static heard hear(const uint16_t *tokens, size_t n, arena *a)
 static int by_start(const void *a, const void *b)
 {
     const tokens_note *x = a, *y = b;
-    double d = x->start != y->start ? x->start - y->start : x->pitch != y->pitch ? x->pitch - y->pitch : x->end - y->end;
+    double d = x->start != y->start   ? x->start - y->start
+               : x->pitch != y->pitch ? x->pitch - y->pitch
+                                      : x->end - y->end;
     return d < 0 ? -1 : d > 0;
 }
 
@@ -72,12 +72,16 @@ static void expect_notes(heard got, heard want, const char *what)
 {
     qsort(got.notes, got.n, sizeof *got.notes, by_start);
     qsort(want.notes, want.n, sizeof *want.notes, by_start);
-    test_expect(got.n == want.n, __FILE__, __LINE__, "%s: %zu notes, expected %zu", what, got.n, want.n);
+    test_expect(got.n == want.n, __FILE__, __LINE__, "%s: %zu notes, expected %zu", what, got.n,
+                want.n);
     for (size_t i = 0; i < got.n && i < want.n; i++) {
         tokens_note g = got.notes[i], w = want.notes[i];
-        if (!test_expect(fabs(g.start - w.start) < 1e-9 && fabs(g.end - w.end) < 1e-9 && g.pitch == w.pitch && g.velocity == w.velocity,
-                         __FILE__, __LINE__, "%s: note %zu is %d at %.2f to %.2f, %d loud, expected %d at %.2f to %.2f, %d loud", what, i,
-                         g.pitch, g.start, g.end, g.velocity, w.pitch, w.start, w.end, w.velocity))
+        if (!test_expect(
+                fabs(g.start - w.start) < 1e-9 && fabs(g.end - w.end) < 1e-9 &&
+                    g.pitch == w.pitch && g.velocity == w.velocity,
+                __FILE__, __LINE__,
+                "%s: note %zu is %d at %.2f to %.2f, %d loud, expected %d at %.2f to %.2f, %d loud",
+                what, i, g.pitch, g.start, g.end, g.velocity, w.pitch, w.start, w.end, w.velocity))
             return;
     }
 }
@@ -102,11 +106,13 @@ static made augmented(midi_draw d, feature_rows in, arena *a)
     return m;
 }
 
-// As the encoder writes: time in whole seconds while more than one is left, no velocity twice, none without a note behind it.
+// As the encoder writes: time in whole seconds while more than one is left, no velocity twice, none
+// without a note behind it.
 static void expect_canonical(made m)
 {
     for (size_t i = 0; i < m.n; i++) {
-        bool shift = m.tokens[i] >= TOKENS_SHIFT && m.tokens[i] < TOKENS_VELOCITY, velocity = m.tokens[i] >= TOKENS_VELOCITY;
+        bool shift = m.tokens[i] >= TOKENS_SHIFT && m.tokens[i] < TOKENS_VELOCITY,
+             velocity = m.tokens[i] >= TOKENS_VELOCITY;
         uint16_t next = i + 1 < m.n ? m.tokens[i + 1] : 0;
         if (shift && next >= TOKENS_SHIFT && next < TOKENS_VELOCITY)
             EXPECT_INT(m.tokens[i], TOKENS_SHIFT + TOKENS_STEPS - 1);
@@ -125,9 +131,12 @@ TEST(augment_midi_draws_are_a_function_of_seed_epoch_and_position)
     int count[12] = {0};
     double stretch = 0, low = 9, high = 0, velocity = 0;
     for (uint64_t p = 0; p < 12000; p++) {
-        midi_draw d = augment_midi_draw(&s, 1, p / 4000, p % 4000), again = augment_midi_draw(&s, 1, p / 4000, p % 4000);
-        EXPECT(d.transpose == again.transpose && d.stretch == again.stretch && d.velocity == again.velocity);
-        EXPECT(d.transpose >= -5 && d.transpose <= 6 && d.drop == 0.05f && d.velocity >= 0.9f && d.velocity <= 1.1f);
+        midi_draw d = augment_midi_draw(&s, 1, p / 4000, p % 4000),
+                  again = augment_midi_draw(&s, 1, p / 4000, p % 4000);
+        EXPECT(d.transpose == again.transpose && d.stretch == again.stretch &&
+               d.velocity == again.velocity);
+        EXPECT(d.transpose >= -5 && d.transpose <= 6 && d.drop == 0.05f && d.velocity >= 0.9f &&
+               d.velocity <= 1.1f);
         count[d.transpose + 5]++;
         stretch += (double)d.stretch / 12000, velocity += (double)d.velocity / 12000;
         low = fmin(low, (double)d.stretch), high = fmax(high, (double)d.stretch);
@@ -137,7 +146,8 @@ TEST(augment_midi_draws_are_a_function_of_seed_epoch_and_position)
     EXPECT_NEAR(stretch, 1, 0.002);
     EXPECT_NEAR(velocity, 1, 0.004);
     EXPECT(low >= 0.95 && low < 0.951 && high <= 1.05 && high > 1.049);
-    midi_draw a = augment_midi_draw(&s, 1, 0, 7), b = augment_midi_draw(&s, 2, 0, 7), c = augment_midi_draw(&s, 1, 1, 7);
+    midi_draw a = augment_midi_draw(&s, 1, 0, 7), b = augment_midi_draw(&s, 2, 0, 7),
+              c = augment_midi_draw(&s, 1, 1, 7);
     EXPECT(a.stretch != b.stretch && a.stretch != c.stretch);
 }
 
@@ -177,7 +187,8 @@ TEST(augment_tokens_transposes_only_as_far_as_all_fits)
     uint16_t in[] = {356, 2, 125, 256, 128 + 2, 128 + 125}, out[6];
     midi_draw up = draw(6, 1, 1, 0), down = draw(-5, 1, 1, 0), longer = draw(6, 1.5, 1, 0);
     EXPECT_INT(augment_tokens(&up, in, 6, out, 6), 6);
-    EXPECT(out[0] == 356 && out[1] == 4 && out[2] == 127 && out[3] == 256 && out[4] == 132 && out[5] == 255);
+    EXPECT(out[0] == 356 && out[1] == 4 && out[2] == 127 && out[3] == 256 && out[4] == 132 &&
+           out[5] == 255);
     EXPECT_INT(augment_tokens(&down, in, 6, out, 6), 6);
     EXPECT(out[1] == 0 && out[2] == 123 && out[4] == 128 && out[5] == 128 + 123);
     EXPECT_INT(augment_tokens(&longer, in, 6, out, 6), 6);
@@ -212,7 +223,8 @@ TEST(augment_tokens_stretches_without_drift)
     arena_free(&a);
 }
 
-// A run of notes of one step each, one behind the other: made shorter, none vanishes, and what follows is in time again.
+// A run of notes of one step each, one behind the other: made shorter, none vanishes, and what
+// follows is in time again.
 TEST(augment_tokens_keeps_the_shortest_notes)
 {
     arena a = {0};
@@ -238,7 +250,8 @@ TEST(augment_tokens_scales_bins_of_velocity)
         int bin;
         double by;
         int want;
-    } cases[] = {{1, 1.1, 1}, {16, 1.1, 18}, {16, 0.9, 14}, {10, 2, 20}, {32, 1.1, 32}, {30, 1.1, 32}, {1, 0.1, 1}, {20, 0.01, 1}};
+    } cases[] = {{1, 1.1, 1},   {16, 1.1, 18}, {16, 0.9, 14}, {10, 2, 20},
+                 {32, 1.1, 32}, {30, 1.1, 32}, {1, 0.1, 1},   {20, 0.01, 1}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         uint16_t in[] = {(uint16_t)(TOKENS_VELOCITY + cases[k].bin - 1), 60, 300, 188}, out[4];
         midi_draw d = draw(0, 1, cases[k].by, 0);
@@ -253,7 +266,8 @@ TEST(augment_tokens_scales_bins_of_velocity)
     EXPECT(out[0] == 387 && out[1] == 60 && out[2] == 64 && out[3] == 300 && out[4] == 188);
 }
 
-// A velocity of 1 that is not quite 1 as a float goes the long way round and must come back to the same.
+// A velocity of 1 that is not quite 1 as a float goes the long way round and must come back to the
+// same.
 TEST(augment_tokens_the_long_way_round_is_the_same)
 {
     arena a = {0};
@@ -269,8 +283,8 @@ TEST(augment_tokens_the_long_way_round_is_the_same)
 static size_t find(heard all, const tokens_note *x, size_t from)
 {
     for (size_t i = from; i < all.n; i++)
-        if (all.notes[i].start == x->start && all.notes[i].end == x->end && all.notes[i].pitch == x->pitch &&
-            all.notes[i].velocity == x->velocity)
+        if (all.notes[i].start == x->start && all.notes[i].end == x->end &&
+            all.notes[i].pitch == x->pitch && all.notes[i].velocity == x->velocity)
             return i;
     return SIZE_MAX;
 }
@@ -310,7 +324,8 @@ TEST(augment_tokens_drops_whole_notes)
     arena_free(&a);
 }
 
-// In the middle of a piece there are ends of notes that began before it. They stay, and nothing else is left over.
+// In the middle of a piece there are ends of notes that began before it. They stay, and nothing
+// else is left over.
 TEST(augment_tokens_of_a_slice_end_what_began_before)
 {
     arena a = {0};
@@ -358,122 +373,5 @@ TEST(augment_tokens_fill_the_window)
     }
     EXPECT(tried > 80);
     EXPECT(short_of * 20 < tried);
-    arena_free(&a);
-}
-
-// ---- Rows
-
-TEST(augment_melody_transposes_only_as_far_as_all_fits)
-{
-    uint16_t x[] = {60, 64, 67}, low[] = {3, 40};
-    midi_draw up = draw(5, 1.05, 1.1, 0.5), down = draw(-7, 1, 1, 0);
-    augment_melody(&up, x, 3);
-    EXPECT(x[0] == 65 && x[1] == 69 && x[2] == 72);
-    augment_melody(&down, low, 2);
-    EXPECT(low[0] == 0 && low[1] == 37);
-}
-
-// A copy of s, `by` semitones higher, `stretch` times as slow and `velocity` times as loud.
-static midi_song *changed(const midi_song *s, int by, double stretch, double velocity, arena *a)
-{
-    midi_song *t = song_new(a);
-    for (size_t i = 0; i < s->n_notes; i++) {
-        const midi_note *n = &s->notes[i];
-        song_play(t, n->instrument, (double)n->start_tick / SONG_TICKS, (double)(n->end_tick - n->start_tick) / SONG_TICKS, n->pitch + by,
-                  (int)lround(n->velocity * velocity));
-    }
-    song_tempo_at(t, 0, 120 / stretch);
-    song_done(t);
-    return t;
-}
-
-// Velocities of 40, 60, 80 and 100, so that 1.1 times as loud is a whole number again.
-static midi_song *phrases(arena *a)
-{
-    midi_song *s = song_new(a);
-    for (int i = 0; i < 64; i++) {
-        uint32_t x = test_fill_u32(11, (uint32_t)i);
-        song_play(s, SONG_PIANO, 0.75 * i, 0.5 + x % 4 * 0.25, (int)(48 + x / 7 % 36), (int)(40 + x / 1000 % 4 * 20));
-    }
-    song_done(s);
-    return s;
-}
-
-TEST(augment_stats_are_those_of_the_augmented_song)
-{
-    static const struct {
-        int by;
-        double stretch, velocity;
-    } cases[] = {{0, 1, 1}, {4, 1, 1}, {-5, 1, 1}, {0, 1.25, 1}, {0, 0.8, 1}, {0, 1, 1.1}, {7, 1.05, 0.9}};
-    arena a = {0}, scratch = {0};
-    const midi_song *s = phrases(&a);
-    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        midi_draw d = draw(cases[k].by, cases[k].stretch, cases[k].velocity, 0);
-        float want[MIDI_STATS], got[MIDI_STATS];
-        midi_stats(&scratch, s, got);
-        midi_stats(&scratch, changed(s, cases[k].by, cases[k].stretch, cases[k].velocity, &a), want);
-        augment_stats(&d, got);
-        for (int i = 0; i < MIDI_STATS; i++)
-            test_expect(fabsf(got[i] - want[i]) < 2e-6f, __FILE__, __LINE__, "case %zu: number %d is %g, expected %g", k, i, (double)got[i],
-                        (double)want[i]);
-    }
-    arena_free(&scratch);
-    arena_free(&a);
-}
-
-TEST(augment_stats_leave_what_was_cut)
-{
-    float x[MIDI_STATS] = {[MIDI_STATS_DENSITY] = 1, [MIDI_STATS_TEMPO] = 0.9f, [MIDI_STATS_VELOCITY] = 0.95f};
-    midi_draw d = draw(3, 0.8, 1.2, 0);
-    augment_stats(&d, x);
-    EXPECT(x[MIDI_STATS_DENSITY] == 1 && x[MIDI_STATS_TEMPO] == 1 && x[MIDI_STATS_VELOCITY] == 1);
-    EXPECT(x[MIDI_STATS_PITCH] == 0); // drums alone have no pitch to move
-    d = draw(0, 1.25, 1, 0);
-    augment_stats(&d, x);
-    EXPECT(x[MIDI_STATS_DENSITY] == 1 && x[MIDI_STATS_TEMPO] == 1);
-}
-
-TEST(augment_harmony_is_that_of_the_transposed_song)
-{
-    arena a = {0};
-    const midi_song *s = song_cadence(&a);
-    song_harmony before = harmony_of(&a, s, HARMONY_BARS);
-    for (int by = -14; by <= 14; by++) {
-        song_harmony want = harmony_of(&a, changed(s, by, 1, 1, &a), HARMONY_BARS);
-        midi_draw d = draw(by, 1, 1, 0);
-        EXPECT_INT(want.n, before.n);
-        for (size_t i = 0; i < before.n; i++) {
-            float row[HARMONY_CONTEXT + 1];
-            memcpy(row, before.context + i * HARMONY_CONTEXT, HARMONY_CONTEXT * sizeof *row);
-            row[HARMONY_CONTEXT] = (float)before.spans[i].chord;
-            augment_harmony(&d, row);
-            EXPECT_INT(row[HARMONY_CONTEXT], want.spans[i].chord);
-            EXPECT(test_distance(row, want.context + i * HARMONY_CONTEXT, HARMONY_CONTEXT) < 1e-6);
-        }
-    }
-    float none[HARMONY_CONTEXT + 1] = {[HARMONY_CONTEXT] = CHORD_NONE};
-    midi_draw d = draw(5, 1, 1, 0);
-    augment_harmony(&d, none);
-    EXPECT_INT(none[HARMONY_CONTEXT], CHORD_NONE);
-    arena_free(&a);
-}
-
-TEST(augment_dynamics_are_those_of_the_louder_song)
-{
-    arena a = {0}, scratch = {0};
-    const midi_song *s = phrases(&a), *loud = changed(s, 2, 1, 1.1, &a);
-    song_dynamics before = dynamics_of(&a, s, DYNAMICS_BARS), want = dynamics_of(&a, loud, DYNAMICS_BARS);
-    midi_draw d = draw(2, 1, 1.1, 0);
-    float row[MIDI_STATS + DYNAMICS], stats[MIDI_STATS];
-    EXPECT(before.n == want.n && before.n > 2);
-    for (size_t i = 0; i < before.n; i++) {
-        midi_stats(&scratch, s, row);
-        midi_stats(&scratch, loud, stats);
-        memcpy(row + MIDI_STATS, before.phrases[i].curve, sizeof before.phrases[i].curve);
-        augment_dynamics(&d, row);
-        EXPECT(test_distance(row + MIDI_STATS, want.phrases[i].curve, DYNAMICS) < 1e-6);
-        EXPECT(test_distance(row, stats, MIDI_STATS) < 1e-5);
-    }
-    arena_free(&scratch);
     arena_free(&a);
 }

@@ -16,7 +16,8 @@ enum { WINDOW = 8 };
 static dataset *open_two(int64_t n)
 {
     err e = {0};
-    const char *patterns[] = {shard_file_write("t-0.h5", 0, n / 2), shard_file_write("t-1.h5", n / 2, n - n / 2)};
+    const char *patterns[] = {shard_file_write("t-0.h5", 0, n / 2),
+                              shard_file_write("t-1.h5", n / 2, n - n / 2)};
     dataset *d = dataset_open(patterns, 2, example_find("mel"), &e);
     test_expect(d != NULL, __FILE__, __LINE__, "%s", e.text);
     return d;
@@ -37,19 +38,26 @@ static const float *mel_row(const batch *b, int64_t row)
     return (const float *)b->field[0].data + row * WINDOW * SHARD_BANDS;
 }
 
-// The row is the item's frames [begin, begin + n) at the end of the window, zeros before. Returns begin.
+// The row is the item's frames [begin, begin + n) at the end of the window, zeros before. Returns
+// begin.
 static int64_t check_row(const batch *b, int64_t row, const float *mean, const float *deviation)
 {
     const int64_t window = b->field[0].dim[1];
-    int64_t i = item_of(b, row), frames = shard_file_frames(i), n = frames < window ? frames : window;
+    int64_t i = item_of(b, row), frames = shard_file_frames(i),
+            n = frames < window ? frames : window;
     const float *x = (const float *)b->field[0].data + row * window * SHARD_BANDS;
     const float *last = x + (window - 1) * SHARD_BANDS;
-    int64_t end = (int64_t)(last[0] * deviation[0] + mean[0] + 0.5f) - 100 * i, begin = end - (n - 1);
+    int64_t end = (int64_t)(last[0] * deviation[0] + mean[0] + 0.5f) - 100 * i,
+            begin = end - (n - 1);
     EXPECT(begin >= 0 && begin + n <= frames);
     EXPECT_INT(((const int32_t *)b->field[4].data)[row], n);
     for (int64_t t = 0; t < window; t++)
         for (int c = 0; c < SHARD_BANDS; c++) {
-            double want = t < window - n ? 0 : (double)((shard_file_value(i, begin + t - (window - n), c) - mean[c]) / deviation[c]);
+            double want =
+                t < window - n
+                    ? 0
+                    : (double)((shard_file_value(i, begin + t - (window - n), c) - mean[c]) /
+                               deviation[c]);
             if (fabs((double)x[t * SHARD_BANDS + c] - want) > 1e-5) {
                 EXPECT_NEAR(x[t * SHARD_BANDS + c], want, 1e-5);
                 return begin;
@@ -70,10 +78,16 @@ static void check_labels(const batch *b, int64_t row)
 TEST(loader_gives_each_item_once_an_epoch)
 {
     err e = {0};
-    float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8}, deviation[SHARD_BANDS] = {2, 2, 4, 4, 2, 2, 4, 4};
+    float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8},
+          deviation[SHARD_BANDS] = {2, 2, 4, 4, 2, 2, 4, 4};
     dataset *d = open_two(37);
-    loader_options o = {
-        .batch = 5, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 3, .mean = mean, .deviation = deviation};
+    loader_options o = {.batch = 5,
+                        .window = WINDOW,
+                        .crop = LOADER_RANDOM,
+                        .shuffle = true,
+                        .seed = 3,
+                        .mean = mean,
+                        .deviation = deviation};
     loader *l = loader_open(d, &o, &e);
     EXPECT_INT(loader_batches(l), 8);
     EXPECT_INT(loader_items(l), 37);
@@ -147,7 +161,8 @@ TEST(loader_goes_on_in_the_middle_as_if_it_had_not_stopped)
     dataset_close(d);
 }
 
-// A gain is one number for all that is the item's in a row, another for the next row, and the same when the row comes again.
+// A gain is one number for all that is the item's in a row, another for the next row, and the same
+// when the row comes again.
 TEST(loader_makes_rows_louder)
 {
     static const float octave[SHARD_BANDS] = {0};
@@ -181,7 +196,8 @@ TEST(loader_makes_rows_louder)
 TEST(loader_masks_bands_and_frames_with_the_mean)
 {
     err e = {0};
-    float mean[SHARD_BANDS] = {-5, -5, -5, -5, -5, -5, -5, -5}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
+    float mean[SHARD_BANDS] = {-5, -5, -5, -5, -5, -5, -5, -5},
+          deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
     dataset *d = open_two(36);
     loader_options o = {.batch = 6,
                         .window = WINDOW,
@@ -233,7 +249,8 @@ TEST(loader_evaluates_in_order_and_at_the_asked_place)
     dataset_close(d);
 }
 
-// Every window of every item is a row, in order; an item's begin at its first frame and end at its last.
+// Every window of every item is a row, in order; an item's begin at its first frame and end at its
+// last.
 enum { SMALL = 4 }; // so that an item of 5 to 11 frames has two or three
 
 static void check_windows(int views)
@@ -241,21 +258,25 @@ static void check_windows(int views)
     err e = {0};
     float mean[SHARD_BANDS] = {0}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
     dataset *d = open_two(20);
-    loader_options o = {.batch = 5, .window = SMALL, .crop = LOADER_LAST, .hear = true, .views = views};
+    loader_options o = {
+        .batch = 5, .window = SMALL, .crop = LOADER_LAST, .hear = true, .views = views};
     loader *l = loader_open(d, &o, &e);
     EXPECT(l != NULL);
     const batch *b = NULL;
     int64_t row = 5;
     for (int64_t i = 0; l && i < 20; i++) {
-        int64_t frames = shard_file_frames(i), count = (frames + SMALL - 1) / SMALL, spare = frames > SMALL ? frames - SMALL : 0;
+        int64_t frames = shard_file_frames(i), count = (frames + SMALL - 1) / SMALL,
+                spare = frames > SMALL ? frames - SMALL : 0;
         if (views && frames > SMALL && frames <= 2 * views * SMALL)
             count = views;
         for (int64_t k = 0; k < count; k++, row++) {
             if (row == 5)
                 b = loader_next(l, &e), row = 0;
             EXPECT_INT(item_of(b, row), i);
-            EXPECT_INT(check_row(b, row, mean, deviation), count > 1 ? spare * k / (count - 1) : spare);
-            EXPECT_NEAR(((const float *)b->field[2].data)[row], shard_file_label(i) < 0 ? 0 : 1.0 / (double)count, 1e-6);
+            EXPECT_INT(check_row(b, row, mean, deviation),
+                       count > 1 ? spare * k / (count - 1) : spare);
+            EXPECT_NEAR(((const float *)b->field[2].data)[row],
+                        shard_file_label(i) < 0 ? 0 : 1.0 / (double)count, 1e-6);
             EXPECT_INT(((const int32_t *)b->field[5].data)[row], count - 1 - k);
         }
     }
@@ -274,11 +295,17 @@ TEST(loader_hears_all_of_an_item)
 TEST(loader_balances_labels)
 {
     err e = {0};
-    const char *path = shard_file_write("b.h5", 0, 50); // 17, 17, 16 less the unlabelled: 15, 15, 15
-    const char *few = shard_file_write("c.h5", 60, 1);  // and one more ant
+    // 17, 17, 16 less the unlabelled: 15, 15, 15
+    const char *path = shard_file_write("b.h5", 0, 50);
+    const char *few = shard_file_write("c.h5", 60, 1); // and one more ant
     const char *patterns[] = {path, few};
     dataset *d = dataset_open(patterns, 2, example_find("mel"), &e);
-    loader_options o = {.batch = 4, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .balanced = true, .seed = 5};
+    loader_options o = {.batch = 4,
+                        .window = WINDOW,
+                        .crop = LOADER_RANDOM,
+                        .shuffle = true,
+                        .balanced = true,
+                        .seed = 5};
     loader *l = loader_open(d, &o, &e);
     int count[3] = {0}, seen[64] = {0};
     uint64_t n = loader_batches(l);
@@ -312,7 +339,8 @@ TEST(loader_covers_more_shards_than_it_holds_open)
     }
     const char *pattern = test_path("m-*.h5");
     dataset *d = dataset_open(&pattern, 1, example_find("mel"), &e);
-    loader_options o = {.batch = EACH, .window = WINDOW, .crop = LOADER_LAST, .shuffle = true, .seed = 2};
+    loader_options o = {
+        .batch = EACH, .window = WINDOW, .crop = LOADER_LAST, .shuffle = true, .seed = 2};
     loader *l = loader_open(d, &o, &e);
     memset(seen, 0, sizeof seen);
     for (int k = 0; k < N; k++) {
@@ -389,9 +417,11 @@ TEST(loader_names_the_item_whose_bits_changed)
 TEST(loader_row_is_what_the_loader_makes)
 {
     err e = {0};
-    float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8}, deviation[SHARD_BANDS] = {2, 3, 5, 7, 2, 3, 5, 7}, row[WINDOW * SHARD_BANDS];
+    float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8},
+          deviation[SHARD_BANDS] = {2, 3, 5, 7, 2, 3, 5, 7}, row[WINDOW * SHARD_BANDS];
     dataset *d = open_two(12);
-    loader_options o = {.batch = 12, .window = WINDOW, .crop = LOADER_CENTER, .mean = mean, .deviation = deviation};
+    loader_options o = {
+        .batch = 12, .window = WINDOW, .crop = LOADER_CENTER, .mean = mean, .deviation = deviation};
     loader *l = loader_open(d, &o, &e);
     const batch *b = loader_next(l, &e);
     for (int64_t i = 0; i < 12; i++) {
@@ -399,7 +429,8 @@ TEST(loader_row_is_what_the_loader_makes)
         int64_t n = shard_file_frames(i);
         for (int64_t k = 0; k < n * SHARD_BANDS; k++)
             x[k] = shard_file_value(i, k / SHARD_BANDS, (int)(k % SHARD_BANDS));
-        loader_row(x, n, loader_begin(LOADER_CENTER, 0, 1, n, WINDOW), WINDOW, SHARD_BANDS, mean, deviation, row);
+        loader_row(x, n, loader_begin(LOADER_CENTER, 0, 1, n, WINDOW), WINDOW, SHARD_BANDS, mean,
+                   deviation, row);
         EXPECT(memcmp(row, mel_row(b, i), sizeof row) == 0);
     }
     loader_close(l);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// loader_songs.c: windows of songs lie where they should, every place about equally often, and are the same from any position on.
+// loader_songs.c: windows of songs lie where they should, every place about equally often, and are
+// the same from any position on.
 #include "data/loader/loader_songs.h"
 
 #include <stdio.h>
@@ -9,7 +10,16 @@
 #include "base/file.h"
 #include "tests/test.h"
 
-enum { ITEMS = 24, MOST = 16, WINDOW = 6, BATCH = 5, TOKENS = 0, TARGET = 1, WEIGHT = 2, EMOTION = 3 };
+enum {
+    ITEMS = 24,
+    MOST = 16,
+    WINDOW = 6,
+    BATCH = 5,
+    TOKENS = 0,
+    TARGET = 1,
+    WEIGHT = 2,
+    EMOTION = 3
+};
 
 // Item i has 2 to 16 tokens; token t of it is 16 i + t, so that each tells where it is from.
 static int64_t length_of(int64_t i)
@@ -21,7 +31,11 @@ static int64_t length_of(int64_t i)
 static const char *write_songs(const char *name, int64_t first, int64_t n, int groups)
 {
     err e = {0};
-    shard_info info = {.split = "train", .dataset = "songs", .settings = "{\"tokens\": {\"drums\": false}}", .key = name, .n_columns = 1};
+    shard_info info = {.split = "train",
+                       .dataset = "songs",
+                       .settings = "{\"tokens\": {\"drums\": false}}",
+                       .key = name,
+                       .n_columns = 1};
     info.columns[0] = shard_column_of(feature_find("tokens", &e));
     const char *path = test_path(name);
     shard_writer *w = shard_create(path, &info, &e);
@@ -31,7 +45,10 @@ static const char *write_songs(const char *name, int64_t first, int64_t n, int g
         snprintf(song, sizeof song, "s%02d.mid", (int)i);
         for (int t = 0; t < length_of(i); t++)
             tokens[t] = (uint16_t)(i * MOST + t);
-        shard_item item = {.seconds = 1, .label = -1, .path = song, .emotion = {(float)(groups ? i % groups : i) / 1000}};
+        shard_item item = {.seconds = 1,
+                           .label = -1,
+                           .path = song,
+                           .emotion = {(float)(groups ? i % groups : i) / 1000}};
         item.column[0].rows = tokens, item.column[0].n = length_of(i);
         EXPECT_OK(shard_add(w, &item, &e), e);
     }
@@ -42,7 +59,8 @@ static const char *write_songs(const char *name, int64_t first, int64_t n, int g
 static dataset *open_songs(int groups)
 {
     err e = {0};
-    const char *patterns[] = {write_songs("a.h5", 0, 9, groups), write_songs("b.h5", 9, 5, groups), write_songs("c.h5", 14, 10, groups)};
+    const char *patterns[] = {write_songs("a.h5", 0, 9, groups), write_songs("b.h5", 9, 5, groups),
+                              write_songs("c.h5", 14, 10, groups)};
     dataset *d = dataset_open(patterns, 3, example_find("tokens"), &e);
     EXPECT_OK(d != NULL, e);
     return d;
@@ -63,8 +81,8 @@ static float emotion(const batch *b, int64_t row)
     return ((const float *)b->field[EMOTION].data)[row * SHARD_EMOTION];
 }
 
-// Every token is followed by its item's next, which is the target, or by another item's beginning, and then has no weight. Returns at how
-// many places there is a token.
+// Every token is followed by its item's next, which is the target, or by another item's beginning,
+// and then has no weight. Returns at how many places there is a token.
 static int64_t check_row(const batch *b, int64_t row, int groups)
 {
     int64_t window = b->field[TOKENS].dim[1], n = window;
@@ -102,7 +120,8 @@ TEST(loader_songs_show_every_window_once_an_epoch)
 {
     err e = {0};
     dataset *d = open_songs(0);
-    loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 4};
+    loader_options o = {
+        .batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 4};
     loader *l = loader_open(d, &o, &e);
     uint64_t units = 0;
     int seen[ITEMS * MOST] = {0};
@@ -119,7 +138,8 @@ TEST(loader_songs_show_every_window_once_an_epoch)
             for (int64_t row = 0; row < b->items; row++) {
                 int32_t item = number(b, TOKENS, row, 0) / MOST;
                 int64_t n = check_row(b, row, 0), most = length_of(item) - 1;
-                EXPECT_INT(n, most < WINDOW ? most : WINDOW); // never padded where the song is long enough
+                // never padded where the song is long enough
+                EXPECT_INT(n, most < WINDOW ? most : WINDOW);
                 rows_of[item]++;
                 for (int64_t t = 0; t < n; t++)
                     seen[number(b, TOKENS, row, t)]++;
@@ -137,14 +157,16 @@ TEST(loader_songs_show_every_window_once_an_epoch)
     dataset_close(d);
 }
 
-// Three emotions: the songs of one are joined, shard by shard, and only where all of them together are too short is a row not full.
+// Three emotions: the songs of one are joined, shard by shard, and only where all of them together
+// are too short is a row not full.
 TEST(loader_songs_of_one_emotion_fill_rows_together)
 {
     enum { GROUPS = 3, LONG = 11 };
     static const int64_t shards[4] = {0, 9, 14, 24};
     err e = {0};
     dataset *d = open_songs(GROUPS);
-    loader_options o = {.batch = BATCH, .window = LONG, .crop = LOADER_RANDOM, .shuffle = true, .seed = 4};
+    loader_options o = {
+        .batch = BATCH, .window = LONG, .crop = LOADER_RANDOM, .shuffle = true, .seed = 4};
     loader *l = loader_open(d, &o, &e);
     uint64_t units = 0;
     for (int s = 0; s < 3; s++)
@@ -175,7 +197,8 @@ TEST(loader_songs_are_evaluated_from_their_beginning_on)
     err e = {0};
     dataset *d = open_songs(2);
     for (int64_t limit = 0; limit <= 2; limit++) {
-        loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_LAST, .eval_windows = limit};
+        loader_options o = {
+            .batch = BATCH, .window = WINDOW, .crop = LOADER_LAST, .eval_windows = limit};
         loader *l = loader_open(d, &o, &e);
         int64_t item = 0, begin = 0, shown = 0;
         for (uint64_t k = 0; k < loader_batches(l); k++) {
@@ -199,12 +222,14 @@ TEST(loader_songs_are_evaluated_from_their_beginning_on)
     dataset_close(d);
 }
 
-// What a row shows is what the functions of augment_midi.h make of the stretch that it shows without them.
+// What a row shows is what the functions of augment_midi.h make of the stretch that it shows
+// without them.
 TEST(loader_songs_are_augmented_by_position)
 {
     err e = {0};
     dataset *d = open_songs(0);
-    loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 21};
+    loader_options o = {
+        .batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 21};
     loader *plain = loader_open(d, &o, &e);
     o.midi = (augment_midi){.transpose = {-3, 3}, .stretch = {0.8, 1.2}, .drop = 0.3};
     loader *changed = loader_open(d, &o, &e);
@@ -213,18 +238,23 @@ TEST(loader_songs_are_augmented_by_position)
         const batch *b = loader_next(plain, &e), *c = loader_next(changed, &e);
         for (int64_t row = 0; row < b->items; row++) {
             uint16_t in[MOST], want[WINDOW + 1];
-            int32_t first = number(b, TOKENS, row, 0), left = (int32_t)length_of(first / MOST) - first % MOST;
+            int32_t first = number(b, TOKENS, row, 0),
+                    left = (int32_t)length_of(first / MOST) - first % MOST;
             size_t n = (size_t)check_row(b, row, 0), raw = augment_tokens_raw(&o.midi, n + 1);
             for (int32_t t = 0; t < left; t++)
                 in[t] = (uint16_t)(first + t);
-            midi_draw draw = augment_midi_draw(&o.midi, o.seed, b->epoch, b->index * BATCH + (uint64_t)row);
-            size_t made = augment_tokens(&draw, in, raw < (size_t)left ? raw : (size_t)left, want, n + 1);
+            midi_draw draw =
+                augment_midi_draw(&o.midi, o.seed, b->epoch, b->index * BATCH + (uint64_t)row);
+            size_t made =
+                augment_tokens(&draw, in, raw < (size_t)left ? raw : (size_t)left, want, n + 1);
             for (size_t t = 0; t < WINDOW; t++) {
                 bool shown = t < n && t < made, known = shown && t + 1 < made;
                 EXPECT_INT(number(c, TOKENS, row, (int64_t)t), shown ? want[t] : 0);
                 EXPECT_INT(number(c, TARGET, row, (int64_t)t), known ? want[t + 1] : 0);
                 EXPECT_NEAR(weight(c, row, (int64_t)t), known, 0);
-                *(number(c, TOKENS, row, (int64_t)t) == number(b, TOKENS, row, (int64_t)t) ? &same : &different) += 1;
+                *(number(c, TOKENS, row, (int64_t)t) == number(b, TOKENS, row, (int64_t)t)
+                      ? &same
+                      : &different) += 1;
             }
         }
         EXPECT_NEAR(c->weight, sum_weights(c), 0);
@@ -243,7 +273,12 @@ TEST(loader_songs_go_on_in_the_middle_as_if_they_had_not_stopped)
     err e = {0};
     dataset *d = open_songs(0);
     for (int pools = 0; pools < 2; pools++) {
-        loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 11, .pool = pools ? 1 : 0};
+        loader_options o = {.batch = BATCH,
+                            .window = WINDOW,
+                            .crop = LOADER_RANDOM,
+                            .shuffle = true,
+                            .seed = 11,
+                            .pool = pools ? 1 : 0};
         loader *l = loader_open(d, &o, &e);
         int batches = (int)loader_batches(l);
         for (int i = 0; i < 2 * batches; i++) {
@@ -270,7 +305,8 @@ TEST(loader_songs_hold_no_more_than_a_pool)
 {
     dataset *d = open_songs(0);
     loader_options o = {.batch = BATCH, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true};
-    uint64_t all = loader_bytes(d, &o), ring = 4 * BATCH * (3 * WINDOW + SHARD_EMOTION) * sizeof(float);
+    uint64_t all = loader_bytes(d, &o),
+             ring = 4 * BATCH * (3 * WINDOW + SHARD_EMOTION) * sizeof(float);
     o.pool = 1;
     uint64_t one = loader_bytes(d, &o); // the largest shard still
     EXPECT(one > ring && one < all && all - one > 14 * SHARD_EMOTION * sizeof(float));
@@ -306,6 +342,7 @@ TEST(loader_songs_want_the_feature_that_is_learnt)
 {
     err e = {0};
     const char *path = write_songs("a.h5", 0, 9, 0);
-    EXPECT_ERR(dataset_open(&path, 1, example_find("groove"), &e), e, ERR_MISMATCH, "prepare it with features: [..., groove]");
+    EXPECT_ERR(dataset_open(&path, 1, example_find("groove"), &e), e, ERR_MISMATCH,
+               "prepare it with features: [..., groove]");
     EXPECT_ERR(dataset_open(&path, 1, example_find("mel"), &e), e, ERR_MISMATCH, "shard of MIDI");
 }

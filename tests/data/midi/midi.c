@@ -21,7 +21,8 @@ TEST(midi_a_scale_at_120)
 {
     arena a = {0};
     smf f = {.ticks = 96};
-    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, SMF_NOTE(62, 96), 0, SMF_NOTE(64, 48), 48, SMF_NOTE(65, 96));
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, SMF_NOTE(62, 96), 0, SMF_NOTE(64, 48), 48,
+              SMF_NOTE(65, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_notes, 4);
     expect_note(s, 0, 0, 0.5, 60);
@@ -62,9 +63,11 @@ TEST(midi_metre_and_key)
 {
     arena a = {0};
     smf f = {.ticks = 96};
-    // 6/8 in E flat minor; 3/4 in A major a beat later; then what no metre (denominator 2^33, numerator 0) and no key (18 flats) can be
-    SMF_TRACK(&f, 0, 0xff, 0x58, 4, 6, 3, 36, 8, 0, 0xff, 0x59, 2, 0xfa, 1, 96, 0xff, 0x58, 4, 3, 2, 24, 8, 0, 0xff, 0x59, 2, 3, 0, 0, 0xff,
-              0x58, 4, 4, 33, 24, 8, 0, 0xff, 0x58, 4, 0, 2, 24, 8, 0, 0xff, 0x59, 2, 0xee, 0, 0, SMF_NOTE(60, 96));
+    // 6/8 in E flat minor; 3/4 in A major a beat later; then what no metre (denominator 2^33,
+    // numerator 0) and no key (18 flats) can be
+    SMF_TRACK(&f, 0, 0xff, 0x58, 4, 6, 3, 36, 8, 0, 0xff, 0x59, 2, 0xfa, 1, 96, 0xff, 0x58, 4, 3, 2,
+              24, 8, 0, 0xff, 0x59, 2, 3, 0, 0, 0xff, 0x58, 4, 4, 33, 24, 8, 0, 0xff, 0x58, 4, 0, 2,
+              24, 8, 0, 0xff, 0x59, 2, 0xee, 0, 0, SMF_NOTE(60, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_metres, 2);
     EXPECT_INT(s->metres[0].numerator, 6);
@@ -83,10 +86,10 @@ TEST(midi_one_off_closes_all_but_what_began_there)
 {
     arena a = {0};
     smf f = {.ticks = 96};
-    // C struck twice and closed once; D closed and struck on one tick, in both orders; E off without on; F never closed; G on and off at
-    // once.
-    SMF_TRACK(&f, 0, 0x90, 60, 40, 48, 60, 80, 48, 0x80, 60, 0, 0, 0x90, 62, 50, 48, 62, 60, 0, 0x80, 62, 0, 48, 62, 0, 0, 64, 0, 0, 0x90,
-              65, 70, 0, 67, 70, 0, 67, 0);
+    // C struck twice and closed once; D closed and struck on one tick, in both orders; E off
+    // without on; F never closed; G on and off at once.
+    SMF_TRACK(&f, 0, 0x90, 60, 40, 48, 60, 80, 48, 0x80, 60, 0, 0, 0x90, 62, 50, 48, 62, 60, 0,
+              0x80, 62, 0, 48, 62, 0, 0, 64, 0, 0, 0x90, 65, 70, 0, 67, 70, 0, 67, 0);
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_notes, 4);
     expect_note(s, 0, 0, 0.5, 60);
@@ -104,7 +107,8 @@ TEST(midi_running_status_survives_meta_and_sysex)
     arena a = {0};
     smf f = {.ticks = 96};
     // a text of 128 bytes (two length bytes) between events that share a status
-    uint8_t events[256] = {0, 0x90, 60, 64, 0, 0xff, 1, 0x81, 0}, tail[] = {96, 60, 0, 0, 0xf0, 2, 1, 0xf7, 0, 62, 64, 96, 62, 0};
+    uint8_t events[256] = {0, 0x90, 60, 64, 0, 0xff, 1, 0x81, 0},
+            tail[] = {96, 60, 0, 0, 0xf0, 2, 1, 0xf7, 0, 62, 64, 96, 62, 0};
     memcpy(events + 9 + 128, tail, sizeof tail);
     smf_track(&f, events, 9 + 128 + sizeof tail);
     const midi_song *s = smf_song(&f, &a);
@@ -118,7 +122,8 @@ TEST(midi_instruments_are_program_channel_and_track)
 {
     arena a = {0};
     smf f = {.format = 1, .ticks = 96};
-    SMF_TRACK(&f, 0, 0xc0, 40, 0, SMF_NOTE(60, 96), 0, 0xc0, 41, 0, SMF_NOTE(62, 96), 0, 0xc0, 40, 0, SMF_NOTE(64, 96));
+    SMF_TRACK(&f, 0, 0xc0, 40, 0, SMF_NOTE(60, 96), 0, 0xc0, 41, 0, SMF_NOTE(62, 96), 0, 0xc0, 40,
+              0, SMF_NOTE(64, 96));
     SMF_TRACK(&f, 0, 0xc0, 40, 0, SMF_NOTE(67, 96), 0, 0x99, 36, 100, 24, 0x89, 36, 0);
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_instruments, 4);
@@ -137,9 +142,11 @@ TEST(midi_pedals_are_spans)
 {
     arena a = {0};
     smf f = {.ticks = 96};
-    // down at 0.5, again at 0.75, up at 1; down and up at 1.25 (nothing); down at 1.5, not lifted until the last note ends at 2.5
-    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, SMF_PEDAL(0, 127), 48, SMF_PEDAL(0, 64), 48, SMF_PEDAL(0, 63), 48, SMF_PEDAL(0, 127), 0,
-              SMF_PEDAL(0, 0), 48, SMF_PEDAL(0, 90), 96, SMF_NOTE(62, 96));
+    // down at 0.5, again at 0.75, up at 1; down and up at 1.25 (nothing); down at 1.5, not lifted
+    // until the last note ends at 2.5
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, SMF_PEDAL(0, 127), 48, SMF_PEDAL(0, 64), 48,
+              SMF_PEDAL(0, 63), 48, SMF_PEDAL(0, 127), 0, SMF_PEDAL(0, 0), 48, SMF_PEDAL(0, 90), 96,
+              SMF_NOTE(62, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->instruments[0].pedals, 2);
     EXPECT_NEAR(s->pedals[0].start, 0.5, 1e-12);
@@ -152,7 +159,8 @@ TEST(midi_pedals_are_spans)
 TEST(midi_time_code)
 {
     arena a = {0};
-    smf f = {.ticks = 0xe728}; // -25 frames, 40 ticks: a tick is a millisecond, and tempo means nothing
+    // -25 frames, 40 ticks: a tick is a millisecond, and tempo means nothing
+    smf f = {.ticks = 0xe728};
     SMF_TRACK(&f, 0, SMF_TEMPO(250000), 0, SMF_NOTE(60, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT(s->smpte);
@@ -177,7 +185,8 @@ TEST(midi_formats_wrappers_and_wrong_counts)
     EXPECT_INT(smf_song(&f, &a)->n_notes, 2);
     f.bytes[11] = 200;
     EXPECT_INT(smf_song(&f, &a)->n_notes, 2);
-    uint8_t riff[SMF_MOST + 20] = {'R', 'I', 'F', 'F', 0, 0, 0, 0, 'R', 'M', 'I', 'D', 'd', 'a', 't', 'a', (uint8_t)f.n};
+    uint8_t riff[SMF_MOST + 20] = {'R', 'I', 'F', 'F', 0,   0,   0,   0,           'R',
+                                   'M', 'I', 'D', 'd', 'a', 't', 'a', (uint8_t)f.n};
     memcpy(riff + 20, f.bytes, f.n);
     const midi_song *s = midi_parse(&a, "test.rmi", riff, f.n + 20, &e);
     EXPECT_OK(s && s->n_notes == 2, e);
@@ -190,13 +199,15 @@ TEST(midi_formats_wrappers_and_wrong_counts)
     arena_free(&a);
 }
 
-// Three sequences, a quarter long and more: in 3/4 at 60, at nothing that is said, and at 240 from its second quarter on. Each begins at
-// 120 and in 4/4, where the one before ends; the end of a track counts, too.
+// Three sequences, a quarter long and more: in 3/4 at 60, at nothing that is said, and at 240 from
+// its second quarter on. Each begins at 120 and in 4/4, where the one before ends; the end of a
+// track counts, too.
 TEST(midi_sequences_of_format_2_follow_each_other)
 {
     arena a = {0};
     smf f = {.format = 2, .ticks = 96};
-    SMF_TRACK(&f, 0, SMF_TEMPO(1000000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, SMF_NOTE(60, 96), 96, 0xff, 1, 0);
+    SMF_TRACK(&f, 0, SMF_TEMPO(1000000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, SMF_NOTE(60, 96), 96,
+              0xff, 1, 0);
     SMF_TRACK(&f, 0, SMF_NOTE(62, 96), 0, SMF_TEMPO(1000000));
     SMF_TRACK(&f, 0, SMF_NOTE(64, 96), 0, SMF_TEMPO(250000), 0, SMF_NOTE(65, 96));
     const midi_song *s = smf_song(&f, &a);
@@ -250,9 +261,10 @@ TEST(midi_drum_hits_of_no_length_stay)
 {
     arena a = {0};
     smf f = {.ticks = 96};
-    // 36 on and off at once, by either kind of off; 38 struck again at the very tick where it ends; 40 never closed; a pitch of no length
-    SMF_TRACK(&f, 0, 0x99, 36, 90, 0, 0x89, 36, 0, 48, 0x99, 36, 80, 0, 36, 0, 0, 38, 70, 48, 38, 60, 0, 0x89, 38, 0, 48, 38, 0, 0, 0x99,
-              40, 50, 0, 0x90, 60, 64, 0, 0x80, 60, 0);
+    // 36 on and off at once, by either kind of off; 38 struck again at the very tick where it ends;
+    // 40 never closed; a pitch of no length
+    SMF_TRACK(&f, 0, 0x99, 36, 90, 0, 0x89, 36, 0, 48, 0x99, 36, 80, 0, 36, 0, 0, 38, 70, 48, 38,
+              60, 0, 0x89, 38, 0, 48, 38, 0, 0, 0x99, 40, 50, 0, 0x90, 60, 64, 0, 0x80, 60, 0);
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_notes, 4);
     EXPECT_INT(s->note_ons, 6);
@@ -270,9 +282,10 @@ TEST(midi_notes_behind_the_end_of_a_track_are_counted)
 {
     arena a = {0};
     smf f = {.format = 1, .ticks = 96};
-    // behind the end: two notes, one by running status, a note of no velocity, a text; then an event that is none, and no more is counted
-    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, 0xff, 0x2f, 0, 0, SMF_NOTE(62, 96), 0, 0x90, 64, 64, 0, 64, 0, 0, 65, 1, 0, 0xff, 1, 1, 'x', 0,
-              0xf4, 0, 0x90, 70, 70);
+    // behind the end: two notes, one by running status, a note of no velocity, a text; then an
+    // event that is none, and no more is counted
+    SMF_TRACK(&f, 0, SMF_NOTE(60, 96), 0, 0xff, 0x2f, 0, 0, SMF_NOTE(62, 96), 0, 0x90, 64, 64, 0,
+              64, 0, 0, 65, 1, 0, 0xff, 1, 1, 'x', 0, 0xf4, 0, 0x90, 70, 70);
     SMF_TRACK(&f, 0, SMF_NOTE(67, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_notes, 2);
@@ -288,7 +301,10 @@ TEST(midi_of_the_reports)
         const char *file;
         size_t notes;
         uint32_t behind;
-    } cases[] = {{"drums_zero_len.mid", 64, 0}, {"format2_two_tempi.mid", 8, 0}, {"notes_behind_end_of_track.mid", 2, 1}, {"k.kar", 29, 0}};
+    } cases[] = {{"drums_zero_len.mid", 64, 0},
+                 {"format2_two_tempi.mid", 8, 0},
+                 {"notes_behind_end_of_track.mid", 2, 1},
+                 {"k.kar", 29, 0}};
     arena a = {0};
     err e = {0};
     if (!file_exists("../shared/data/reports")) {
@@ -296,13 +312,14 @@ TEST(midi_of_the_reports)
         return;
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const midi_song *s = midi_read(&a, arena_printf(&a, "../shared/data/reports/%s", cases[i].file), &e);
+        const midi_song *s =
+            midi_read(&a, arena_printf(&a, "../shared/data/reports/%s", cases[i].file), &e);
         EXPECT_OK(s != NULL, e);
         EXPECT_INT(s ? s->n_notes : 0, cases[i].notes);
         EXPECT_INT(s ? s->behind_end : 9, cases[i].behind);
         for (size_t k = 0; s && i == 1 && k < s->n_notes; k++)
-            expect_note(s, k, k < 4 ? 0.5 * (double)k : 2 + (double)(k - 4), k < 4 ? 0.5 * (double)(k + 1) : 3 + (double)(k - 4),
-                        s->notes[k].pitch);
+            expect_note(s, k, k < 4 ? 0.5 * (double)k : 2 + (double)(k - 4),
+                        k < 4 ? 0.5 * (double)(k + 1) : 3 + (double)(k - 4), s->notes[k].pitch);
     }
     arena_free(&a);
 }
@@ -312,7 +329,8 @@ TEST(midi_long_silence_is_bridged)
     arena a = {0};
     smf f = {.ticks = 0x7fff};
     // two empty texts of the longest delta before a note: 0.5 billion ticks at a quarter of 1 us
-    SMF_TRACK(&f, 0, SMF_TEMPO(1), 0xff, 0xff, 0xff, 0x7f, 0xff, 1, 0, 0xff, 0xff, 0xff, 0x7f, 0xff, 1, 0, 0, SMF_NOTE(60, 96));
+    SMF_TRACK(&f, 0, SMF_TEMPO(1), 0xff, 0xff, 0xff, 0x7f, 0xff, 1, 0, 0xff, 0xff, 0xff, 0x7f, 0xff,
+              1, 0, 0, SMF_NOTE(60, 96));
     const midi_song *s = smf_song(&f, &a);
     EXPECT_INT(s->n_notes, 1);
     EXPECT_INT(s->notes[0].start_tick, 2 * 0x0fffffff);
@@ -337,7 +355,9 @@ TEST(midi_refusals_name_file_place_and_remedy)
     expect_refused(&f, 13, ERR_FORMAT, "13 bytes long, shorter than the header");
     expect_refused(&f, 14, ERR_EMPTY, "holds no track");
     expect_refused(&f, 20, ERR_DAMAGED, "track 1 of 1, byte 14: here a track should begin");
-    expect_refused(&f, 26, ERR_DAMAGED, "track 1 of 1, byte 26: the file ends before the track does; the file is damaged, leave it out");
+    expect_refused(&f, 26, ERR_DAMAGED,
+                   "track 1 of 1, byte 26: the file ends before the track does; the file is "
+                   "damaged, leave it out");
     smf other = f;
     other.bytes[0] = 'R';
     expect_refused(&other, f.n, ERR_FORMAT, "does not begin with 'MThd'");
@@ -361,8 +381,10 @@ TEST(midi_read_goes_through_a_worker)
     arena a = {0};
     err e = {0};
     smf f = {.ticks = 96};
-    SMF_TRACK(&f, 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(60, 96), 0, 0xff, 0x59, 2, 1, 0, 0, SMF_NOTE(62, 96));
-    const midi_song *direct = smf_song(&f, &a), *s = midi_read(&a, smf_write(&f, test_path("a song.mid")), &e);
+    SMF_TRACK(&f, 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(60, 96), 0, 0xff, 0x59, 2, 1, 0, 0,
+              SMF_NOTE(62, 96));
+    const midi_song *direct = smf_song(&f, &a),
+                    *s = midi_read(&a, smf_write(&f, test_path("a song.mid")), &e);
     EXPECT_OK(s != NULL, e);
     if (s) {
         strbuf x = {0}, y = {0};

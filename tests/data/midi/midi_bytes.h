@@ -22,7 +22,8 @@ typedef struct smf {
     size_t n;
 } smf;
 
-#define SMF_TRACK(f, ...)  smf_track((f), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define SMF_TRACK(f, ...)                                                                          \
+    smf_track((f), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 #define SMF_TEMPO(us)      0xff, 0x51, 3, (us) >> 16, ((us) >> 8) & 255, (us)&255
 #define SMF_PEDAL(ch, x)   0xb0 | (ch), 64, (x)
 #define SMF_NOTE(p, ticks) 0x90, (p), 64, (ticks), 0x80, (p), 0
@@ -37,7 +38,19 @@ static inline void smf_add(smf *f, const void *bytes, size_t n)
 static inline void smf_header(smf *f)
 {
     int ticks = f->ticks ? f->ticks : 96;
-    const uint8_t head[14] = {'M',           'T', 'h', 'd', 0, 0, 0, 6, 0, (uint8_t)f->format, 0, (uint8_t)f->tracks, (uint8_t)(ticks >> 8),
+    const uint8_t head[14] = {'M',
+                              'T',
+                              'h',
+                              'd',
+                              0,
+                              0,
+                              0,
+                              6,
+                              0,
+                              (uint8_t)f->format,
+                              0,
+                              (uint8_t)f->tracks,
+                              (uint8_t)(ticks >> 8),
                               (uint8_t)ticks};
     memcpy(f->bytes, head, 14);
     f->n = f->n ? f->n : 14;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// midi_cut.c: a part of a song has the notes that begin in it, and the tempo, metre and pedal that are in force.
+// midi_cut.c: a part of a song has the notes that begin in it, and the tempo, metre and pedal that
+// are in force.
 #include "data/midi/midi_cut.h"
 
 #include "data/music/bars.h"
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
 
-// A bar of 4/4 at 120, then bars of 3/4 at 60; the pedal goes down in the first bar and up in the second of three.
+// A bar of 4/4 at 120, then bars of 3/4 at 60; the pedal goes down in the first bar and up in the
+// second of three.
 static midi_song *two_parts(arena *a)
 {
     midi_song *s = song_new(a);
@@ -38,7 +40,8 @@ TEST(midi_cut_counts_from_where_it_begins)
     EXPECT_NEAR(bars_tempo(x).mean, 60, 1e-9);
     EXPECT_INT(x->instruments[SONG_PIANO].notes, 3);
     EXPECT_INT(x->instruments[SONG_FLUTE].notes, 0);
-    EXPECT_INT(x->n_pedals, 1); // down when it begins; up at second 6, 4 behind the bar line at second 2
+    // down when it begins; up at second 6, 4 behind the bar line at second 2
+    EXPECT_INT(x->n_pedals, 1);
     EXPECT(x->pedals[0].start == 0 && x->pedals[0].end == 3);
     x = midi_cut(&a, s, 7 * SONG_TICKS, 10 * SONG_TICKS);
     EXPECT_NEAR(x->pedals[0].end, 1, 1e-12);
@@ -70,8 +73,10 @@ TEST(midi_cut_of_the_whole_is_the_song)
     const midi_song *s = two_parts(&a), *x = midi_cut(&a, s, 0, 100 * SONG_TICKS);
     bool same = x->n_notes == s->n_notes;
     for (size_t i = 0; same && i < s->n_notes; i++)
-        same = x->notes[i].start == s->notes[i].start && x->notes[i].end == s->notes[i].end && x->notes[i].pitch == s->notes[i].pitch &&
-               x->notes[i].start_tick == s->notes[i].start_tick && x->notes[i].end_tick == s->notes[i].end_tick;
+        same = x->notes[i].start == s->notes[i].start && x->notes[i].end == s->notes[i].end &&
+               x->notes[i].pitch == s->notes[i].pitch &&
+               x->notes[i].start_tick == s->notes[i].start_tick &&
+               x->notes[i].end_tick == s->notes[i].end_tick;
     EXPECT(same);
     EXPECT_NEAR(x->seconds, s->seconds, 0);
     EXPECT_INT(x->last_tick, s->last_tick);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// MIDI files that are damaged: 20,000 mutations, and the catalogue in ../shared/data/malformed. None costs more than itself.
+// MIDI files that are damaged: 20,000 mutations, and the catalogue in ../shared/data/malformed.
+// None costs more than itself.
 #include <string.h>
 
 #include "base/worker.h"
@@ -19,7 +20,8 @@ static void answer(const midi_song *s, arena *a, strbuf *out)
     const feature_def *d = feature_find("tokens", &e);
     feature *f = feature_open(d, feature_settings(d, a), &e);
     CHECK(f && feature_song(f, s, a, &rows, &e));
-    strbuf_printf(out, "{\"notes\": %u, \"seconds\": %.6f, \"tokens\": %lld}", s->note_ons, s->seconds, (long long)rows.n);
+    strbuf_printf(out, "{\"notes\": %u, \"seconds\": %.6f, \"tokens\": %lld}", s->note_ons,
+                  s->seconds, (long long)rows.n);
     feature_close(f);
 }
 
@@ -56,9 +58,12 @@ static size_t made_seeds(seed *out, arena *a)
 {
     smf *f = NEW(a, smf, 3);
     f[0] = (smf){.format = 1, .ticks = 96};
-    SMF_TRACK(&f[0], 0, SMF_TEMPO(400000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, 0xff, 0x59, 2, 0xfd, 1, 0x83, 0x60, SMF_TEMPO(700000));
-    SMF_TRACK(&f[0], 0, 0xc0, 12, 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(60, 96), 0, 0xe0, 0, 70, 0, SMF_NOTE(60, 96), 0, SMF_PEDAL(0, 0));
-    SMF_TRACK(&f[0], 0, 0x99, 36, 100, 24, 36, 0, 0, 38, 90, 24, 38, 0, 0, 0xf0, 3, 1, 2, 0xf7, 0, 0xff, 1, 3, 'a', 'b', 'c');
+    SMF_TRACK(&f[0], 0, SMF_TEMPO(400000), 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0, 0xff, 0x59, 2, 0xfd, 1,
+              0x83, 0x60, SMF_TEMPO(700000));
+    SMF_TRACK(&f[0], 0, 0xc0, 12, 0, SMF_PEDAL(0, 127), 0, SMF_NOTE(60, 96), 0, 0xe0, 0, 70, 0,
+              SMF_NOTE(60, 96), 0, SMF_PEDAL(0, 0));
+    SMF_TRACK(&f[0], 0, 0x99, 36, 100, 24, 36, 0, 0, 38, 90, 24, 38, 0, 0, 0xf0, 3, 1, 2, 0xf7, 0,
+              0xff, 1, 3, 'a', 'b', 'c');
     f[1] = (smf){.ticks = 0xe728};
     SMF_TRACK(&f[1], 0, SMF_NOTE(60, 96), 0, SMF_NOTE(64, 96), 0, 0xd0, 4, 0, SMF_NOTE(67, 96));
     f[2] = (smf){.format = 2, .ticks = 480, .open = true};
@@ -155,21 +160,23 @@ TEST(midi_hostile_mutations_are_read_or_named)
 static void check_case(const json *c, const worker_result *r)
 {
     err e = {0};
-    const char *path = json_str(json_get(c, "path"), "?"), *expect = json_str(json_get(c, "expect"), "?");
+    const char *path = json_str(json_get(c, "path"), "?"),
+               *expect = json_str(json_get(c, "expect"), "?");
     if (!strcmp(expect, "accept"))
         test_expect(r->ok, path, 0, "is refused: %s", r->e.text);
     if (!strcmp(expect, "reject"))
         test_expect(!r->ok, path, 0, "is accepted");
     if (!r->ok) {
         EXPECT_HAS(r->e.text, path);
-        test_expect(r->e.code != ERR_CRASH && r->e.code != ERR_TIMEOUT && r->e.code != ERR_MEMORY, path, 0, "costs a worker: %s",
-                    r->e.text);
+        test_expect(r->e.code != ERR_CRASH && r->e.code != ERR_TIMEOUT && r->e.code != ERR_MEMORY,
+                    path, 0, "costs a worker: %s", r->e.text);
         return;
     }
     json *j = json_parse(r->bytes, r->n, &e);
     int64_t notes = json_int(json_get(c, "notes"), -1), got = json_int(json_get(j, "notes"), -2);
     double seconds = json_num(json_get(c, "duration_s"), -1);
-    test_expect(notes < 0 || notes == got, path, 0, "has %lld notes, expected %lld", (long long)got, (long long)notes);
+    test_expect(notes < 0 || notes == got, path, 0, "has %lld notes, expected %lld", (long long)got,
+                (long long)notes);
     if (seconds >= 0)
         EXPECT_NEAR(json_num(json_get(j, "seconds"), -2), seconds, 1e-3);
     json_free(j);
@@ -181,18 +188,21 @@ TEST(midi_hostile_catalogue_ends_as_it_expects)
     err e = {0};
     size_t n = 0;
     int cases = 0;
-    char *text =
-        file_exists("../shared/data/malformed/cases.jsonl") ? file_read(&a, "../shared/data/malformed/cases.jsonl", 1 << 24, &n, &e) : NULL;
+    char *text = file_exists("../shared/data/malformed/cases.jsonl")
+                     ? file_read(&a, "../shared/data/malformed/cases.jsonl", 1 << 24, &n, &e)
+                     : NULL;
     if (!text) {
         test_skip("no ../shared/data/malformed");
         return;
     }
     workers *w = workers_open(&(worker_options){.fn = read_path}, &e);
-    for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line && w; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *rest = NULL, *line = strtok_r(text, "\n", &rest); line && w;
+         line = strtok_r(NULL, "\n", &rest)) {
         worker_result r;
         json *c = json_parse(line, strlen(line), &e);
         if (!strcmp(json_str(json_get(c, "kind"), ""), "midi")) {
-            const char *path = path_join(&a, "../shared/data/malformed", json_str(json_get(c, "path"), "?"));
+            const char *path =
+                path_join(&a, "../shared/data/malformed", json_str(json_get(c, "path"), "?"));
             cases++;
             if (workers_put(w, path, strlen(path) + 1, &e) && workers_take(w, &r, &e))
                 check_case(c, &r);

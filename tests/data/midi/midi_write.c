@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is written as MIDI is read as what was meant: by the bytes, by our reader (through libsmf), and by mido and pretty_midi.
+// What is written as MIDI is read as what was meant: by the bytes, by our reader (through libsmf),
+// and by mido and pretty_midi.
 #include "data/midi/midi_write.h"
 
 #include <math.h>
@@ -24,11 +25,13 @@ static midi_song *written_and_read(arena *a, const midi_song *s)
 // One middle C, known from the format's definition alone.
 TEST(midi_write_bytes_of_one_note)
 {
-    static const uint8_t want[] = {'M',  'T', 'h',  'd',  0,    0,  0,  6,  0,    1,    0,    2,    1,    0xe0, // two tracks, 480
-                                   'M',  'T', 'r',  'k',  0,    0,  0,  20, 0,    0xff, 0x51, 3,    7,    0xa1,
-                                   0x20, 0,   0xff, 0x58, 4,    3,  2,  24, 8,    0x87, 0x40, 0xff, 0x2f, 0, // ends at 960
-                                   'M',  'T', 'r',  'k',  0,    0,  0,  17, 0x83, 0x60, 0xc1, 73,   0,    0x91,
-                                   60,   80,  0x83, 0x60, 0x81, 60, 64, 0,  0xff, 0x2f, 0};
+    // two tracks, 480
+    static const uint8_t want[] = {'M', 'T', 'h', 'd', 0, 0, 0, 6, 0, 1, 0, 2, 1, 0xe0, 'M', 'T',
+                                   'r', 'k', 0, 0, 0, 20, 0, 0xff, 0x51, 3, 7, 0xa1,
+                                   // ends at 960
+                                   0x20, 0, 0xff, 0x58, 4, 3, 2, 24, 8, 0x87, 0x40, 0xff, 0x2f, 0,
+                                   'M', 'T', 'r', 'k', 0, 0, 0, 17, 0x83, 0x60, 0xc1, 73, 0, 0x91,
+                                   60, 80, 0x83, 0x60, 0x81, 60, 64, 0, 0xff, 0x2f, 0};
     arena a = {0};
     err e = {0};
     strbuf bytes = {0};
@@ -48,11 +51,14 @@ static void expect_same(const midi_song *s, const midi_song *back)
     EXPECT_INT(back->n_notes, s->n_notes);
     for (size_t i = 0; i < s->n_notes && i < back->n_notes; i++) {
         const midi_note *x = &s->notes[i], *y = &back->notes[i];
-        const midi_instrument *m = &s->instruments[x->instrument], *o = &back->instruments[y->instrument];
-        if (!test_expect(x->start_tick == y->start_tick && x->end_tick == y->end_tick && x->pitch == y->pitch &&
-                             x->velocity == y->velocity && m->program == o->program && m->channel == o->channel,
-                         __FILE__, __LINE__, "note %zu of %zu differs: pitch %d at %u, read as %d at %u", i, s->n_notes, x->pitch,
-                         x->start_tick, y->pitch, y->start_tick))
+        const midi_instrument *m = &s->instruments[x->instrument],
+                              *o = &back->instruments[y->instrument];
+        if (!test_expect(x->start_tick == y->start_tick && x->end_tick == y->end_tick &&
+                             x->pitch == y->pitch && x->velocity == y->velocity &&
+                             m->program == o->program && m->channel == o->channel,
+                         __FILE__, __LINE__,
+                         "note %zu of %zu differs: pitch %d at %u, read as %d at %u", i, s->n_notes,
+                         x->pitch, x->start_tick, y->pitch, y->start_tick))
             return;
     }
 }
@@ -82,10 +88,13 @@ TEST(midi_write_then_read_is_the_same_song)
     EXPECT_INT(back->keys[0].sharps, -3);
     EXPECT(back->keys[0].minor);
     for (size_t i = 0; i < back->n_instruments; i++)
-        if (back->instruments[i].channel == 0 && test_expect(back->instruments[i].pedals == 2, __FILE__, __LINE__, "pedal lost"))
+        if (back->instruments[i].channel == 0 &&
+            test_expect(back->instruments[i].pedals == 2, __FILE__, __LINE__, "pedal lost"))
             for (uint32_t k = 0; k < 2; k++) {
-                EXPECT_NEAR(back->pedals[back->instruments[i].first_pedal + k].start, s->pedals[k].start, 0.001);
-                EXPECT_NEAR(back->pedals[back->instruments[i].first_pedal + k].end, s->pedals[k].end, 0.001);
+                EXPECT_NEAR(back->pedals[back->instruments[i].first_pedal + k].start,
+                            s->pedals[k].start, 0.001);
+                EXPECT_NEAR(back->pedals[back->instruments[i].first_pedal + k].end,
+                            s->pedals[k].end, 0.001);
             }
     arena_free(&a);
 }
@@ -116,7 +125,8 @@ TEST(midi_write_parts_what_covers_itself)
     int programs = 0;
     EXPECT_OK(midi_format(s, &bytes, &e), e);
     for (size_t i = 0; i + 2 < bytes.len; i++)
-        programs += (uint8_t)bytes.s[i] == 0xc0 && ((uint8_t)bytes.s[i + 1] == 0 || (uint8_t)bytes.s[i + 1] == 73);
+        programs += (uint8_t)bytes.s[i] == 0xc0 &&
+                    ((uint8_t)bytes.s[i + 1] == 0 || (uint8_t)bytes.s[i + 1] == 73);
     EXPECT_INT(programs, 3);
     strbuf_free(&bytes);
     arena_free(&a);
@@ -149,7 +159,8 @@ TEST(midi_write_refuses_what_midi_cannot_say)
     arena_free(&a);
 }
 
-// Real files, and what has no notes or no end. Whatever a song is, what was written reads to the same notes as what was read from that.
+// Real files, and what has no notes or no end. Whatever a song is, what was written reads to the
+// same notes as what was read from that.
 TEST(midi_write_real_files)
 {
     arena a = {0};
@@ -179,16 +190,20 @@ TEST(midi_write_as_mido_and_pretty_midi_read_it)
     const char *out;
     arena a = {0};
     err e = {0};
-    if (!getenv("PEERS_PYTHON") || test_shell(&out, "\"$PEERS_PYTHON\" -c 'import mido, pretty_midi'") != 0) {
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(&out, "\"$PEERS_PYTHON\" -c 'import mido, pretty_midi'") != 0) {
         test_skip("PEERS_PYTHON does not name a Python with mido and pretty_midi");
         return;
     }
     midi_song *s = song_cadence(&a);
     EXPECT_OK(midi_write(test_path("cadence.mid"), s, &e), e);
-    EXPECT_INT(test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/midi_notes.py '%s'", test_path("cadence.mid")), 0);
+    EXPECT_INT(test_shell(&out, "\"$PEERS_PYTHON\" tests/peers/midi_notes.py '%s'",
+                          test_path("cadence.mid")),
+               0);
     strbuf want = {0};
     for (size_t i = 0; i < s->n_notes; i++)
-        strbuf_printf(&want, "%u %u %d %d\n", s->notes[i].start_tick, s->notes[i].end_tick, s->notes[i].pitch, s->notes[i].velocity);
+        strbuf_printf(&want, "%u %u %d %d\n", s->notes[i].start_tick, s->notes[i].end_tick,
+                      s->notes[i].pitch, s->notes[i].velocity);
     EXPECT_STR(out, want.s);
     strbuf_free(&want);
     arena_free(&a);

@@ -25,7 +25,11 @@ static double strength(const float *x, int from, int n, double hz)
 TEST(additive_note_has_pitch_harmonics_and_envelope)
 {
     static float x[2 * SECOND];
-    additive_voice v = {.amplitude = {0.5, 0.25, 0.15, 0.1}, .attack = 0.1, .decay = 0.1, .sustain = 0.5, .release = 0.2};
+    additive_voice v = {.amplitude = {0.5, 0.25, 0.15, 0.1},
+                        .attack = 0.1,
+                        .decay = 0.1,
+                        .sustain = 0.5,
+                        .release = 0.2};
     additive_note n = {.start = 0.25, .length = 1, .pitch = 69, .gain = 1};
     additive_play(&v, &n, RATE, x, 2 * SECOND);
     int held = SECOND * 3 / 4; // sustain, from 0.75 s on, 0.4 s: whole periods of 440 Hz
@@ -37,7 +41,8 @@ TEST(additive_note_has_pitch_harmonics_and_envelope)
         EXPECT(x[i] == 0);
     for (int i = SECOND * 145 / 100 + 2; i < 2 * SECOND; i++)
         EXPECT(x[i] == 0);
-    EXPECT_NEAR(strength(x, SECOND * 34 / 100, SECOND / 44, 440), 0.5, 0.06); // the top, between attack and decay
+    // the top, between attack and decay
+    EXPECT_NEAR(strength(x, SECOND * 34 / 100, SECOND / 44, 440), 0.5, 0.06);
     EXPECT(strength(x, SECOND / 4, SECOND / 44, 440) < 0.12);
 }
 
@@ -48,17 +53,24 @@ TEST(additive_ringing_notes_die_away)
     for (int i = 0; i < 4; i++) {
         static float x[4 * SECOND];
         memset(x, 0, sizeof x);
-        additive_voice v = {.amplitude = {0.4, 0.3, 0.2, 0.1}, .attack = 0.01, .decay = 0.01, .sustain = 1, .release = 0.1, .rings = true};
+        additive_voice v = {.amplitude = {0.4, 0.3, 0.2, 0.1},
+                            .attack = 0.01,
+                            .decay = 0.01,
+                            .sustain = 1,
+                            .release = 0.1,
+                            .rings = true};
         additive_note n = {.length = 3, .pitch = pitches[i], .gain = 1};
         additive_play(&v, &n, RATE, x, 4 * SECOND);
         for (int h = 1; h <= 2; h++) {
             double hz = 440 * exp2((pitches[i] - 69) / 12.0) * h, want = 4 * pow(hz / 27.5, 0.62);
-            double now = strength(x, SECOND / 2, SECOND / 5, hz), later = strength(x, SECOND / 2 + SECOND, SECOND / 5, hz);
+            double now = strength(x, SECOND / 2, SECOND / 5, hz),
+                   later = strength(x, SECOND / 2 + SECOND, SECOND / 5, hz);
             EXPECT_NEAR(20 * log10(now / later), want, 0.5);
         }
         for (int k = SECOND * 31 / 10 + 2; k < 4 * SECOND; k++)
             EXPECT(x[k] == 0);
-        float step = 0; // no click: at the note's end nothing jumps by more than the sound itself does
+        // no click: at the note's end nothing jumps by more than the sound itself does
+        float step = 0;
         for (int k = SECOND * 29 / 10; k < SECOND * 32 / 10; k++)
             step = fmaxf(step, fabsf(x[k] - x[k - 1]));
         float before = 0;
@@ -83,7 +95,9 @@ TEST(additive_songs_ring_or_hold)
         s->instruments[SONG_PIANO].program = k ? 19 : 0;
         EXPECT_OK(additive_render(s, &x, &frames, &e), e);
         for (int64_t i = 0; i < frames; i++) {
-            float *into = i < ADDITIVE_RATE ? &early : i > frames - 3 * ADDITIVE_RATE && i < frames - ADDITIVE_RATE ? &late : &most;
+            float *into = i < ADDITIVE_RATE                                              ? &early
+                          : i > frames - 3 * ADDITIVE_RATE && i < frames - ADDITIVE_RATE ? &late
+                                                                                         : &most;
             *into = fmaxf(*into, fabsf(x[i]));
         }
         EXPECT(fmaxf(fmaxf(early, late), most) <= 0.9001f);
@@ -91,14 +105,18 @@ TEST(additive_songs_ring_or_hold)
         free(x);
         arena_free(&a);
     }
-    EXPECT(additive_rings(0) && additive_rings(24) && additive_rings(45) && !additive_rings(40) && !additive_rings(16) &&
-           !additive_rings(73));
+    EXPECT(additive_rings(0) && additive_rings(24) && additive_rings(45) && !additive_rings(40) &&
+           !additive_rings(16) && !additive_rings(73));
 }
 
 TEST(additive_leaves_out_what_is_above_half_the_rate)
 {
     static float x[SECOND];
-    additive_voice v = {.amplitude = {0.25, 0.25, 0.25, 0.25}, .attack = 0.01, .decay = 0.01, .sustain = 1, .release = 0.01};
+    additive_voice v = {.amplitude = {0.25, 0.25, 0.25, 0.25},
+                        .attack = 0.01,
+                        .decay = 0.01,
+                        .sustain = 1,
+                        .release = 0.01};
     additive_note n = {.length = 1, .pitch = 108, .gain = 1}; // 4186 Hz
     additive_play(&v, &n, RATE, x, SECOND);
     EXPECT_NEAR(strength(x, RATE / 4, RATE / 2, 440 * exp2(39 / 12.0)), 0.25, 0.01);

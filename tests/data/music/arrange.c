@@ -41,7 +41,8 @@ TEST(arrange_rhythm_fills_every_bar)
         notes[k] = r->n_slots;
     }
     // notes a bar: of each beat 1 + p eighths; a half takes two
-    EXPECT(notes[0] < 3.6 * BARS && notes[0] < notes[1] && notes[1] < notes[2] && notes[2] > 5.5 * BARS);
+    EXPECT(notes[0] < 3.6 * BARS && notes[0] < notes[1] && notes[1] < notes[2] &&
+           notes[2] > 5.5 * BARS);
     arena_free(&a);
 }
 
@@ -56,7 +57,8 @@ TEST(arrange_tempo_and_touch_follow_arousal)
         const arrangement *r = k ? wild : calm;
         for (size_t i = 0; i < r->song->n_notes; i++) {
             v[k] += r->song->notes[i].velocity;
-            held[k] += (r->song->notes[i].end_tick - r->song->notes[i].start_tick) / (480 * r->slots[i].quarters);
+            held[k] += (r->song->notes[i].end_tick - r->song->notes[i].start_tick) /
+                       (480 * r->slots[i].quarters);
         }
         v[k] /= (double)r->song->n_notes, held[k] /= (double)r->song->n_notes;
     }
@@ -72,14 +74,15 @@ TEST(arrange_chords_are_heard_as_such)
 {
     arena a = {0};
     arrangement *r = scale(&a, -0.5, 4);
-    const int chords[] = {0 * CHORD_QUALITIES + CHORD_MAJOR, 9 * CHORD_QUALITIES + CHORD_MINOR, 7 * CHORD_QUALITIES + CHORD_SEVENTH,
-                          CHORD_NONE};
+    const int chords[] = {0 * CHORD_QUALITIES + CHORD_MAJOR, 9 * CHORD_QUALITIES + CHORD_MINOR,
+                          7 * CHORD_QUALITIES + CHORD_SEVENTH, CHORD_NONE};
     size_t before = r->song->n_notes;
     arrange_chords(r, chords, 4);
     EXPECT_INT(r->song->n_notes, before + 4 + 4 + 5); // once a bar: a root and the tones
     for (size_t i = 0; i < r->song->n_notes; i++)
         if (r->song->notes[i].instrument == 0)
-            r->song->notes[i].velocity = 1, r->song->notes[i].end_tick = r->song->notes[i].start_tick + 1;
+            r->song->notes[i].velocity = 1,
+            r->song->notes[i].end_tick = r->song->notes[i].start_tick + 1;
     song_harmony h = harmony_of(&a, r->song, HARMONY_BARS);
     for (int i = 0; i < 3; i++)
         EXPECT_INT(h.spans[i].chord, chords[i]);
@@ -89,7 +92,9 @@ TEST(arrange_chords_are_heard_as_such)
 TEST(arrange_groove_is_measured_as_it_was_asked)
 {
     arena a = {0};
-    float asked[GROOVE] = {[GROOVE_SWING] = 1 / 3.0f, [GROOVE_TEMPO] = 0.55f, [GROOVE_ACCENT] = 0.1f}, have[GROOVE];
+    float asked[GROOVE] =
+        {[GROOVE_SWING] = 1 / 3.0f, [GROOVE_TEMPO] = 0.55f, [GROOVE_ACCENT] = 0.1f},
+          have[GROOVE];
     asked[GROOVE_DEVIATION + 4] = 0.2f; // the second beat is late
     arrangement *r = scale(&a, 0.5, BARS);
     arrange_groove(r, asked);

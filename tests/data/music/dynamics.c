@@ -10,7 +10,8 @@ TEST(dynamics_of_a_crescendo)
     arena a = {0};
     midi_song *s = song_new(&a);
     for (int q = 0; q < 16; q++)
-        song_play(s, SONG_PIANO, q, 1, 60, 20 + 5 * q), song_play(s, SONG_DRUMS, q, 1, 36, 30 + 5 * q);
+        song_play(s, SONG_PIANO, q, 1, 60, 20 + 5 * q),
+            song_play(s, SONG_DRUMS, q, 1, 36, 30 + 5 * q);
     song_done(s);
     song_dynamics d = dynamics_of(&a, s, DYNAMICS_BARS);
     EXPECT_INT(d.n, 1);
@@ -39,7 +40,8 @@ TEST(dynamics_of_a_waltz)
     arena_free(&a);
 }
 
-// Phrases count from the first bar that plays; one without notes is left out; the last keeps the length of its spans.
+// Phrases count from the first bar that plays; one without notes is left out; the last keeps the
+// length of its spans.
 TEST(dynamics_count_phrases)
 {
     arena a = {0};

@@ -13,7 +13,8 @@ static void expect_all(const midi_song *s, const double want[GROOVE], int line)
     float got[GROOVE];
     groove_measure(&scratch, s, got);
     for (int i = 0; i < GROOVE; i++)
-        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, line, "element %d is %.8g, expected %.8g", i, (double)got[i], want[i]);
+        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, line,
+                    "element %d is %.8g, expected %.8g", i, (double)got[i], want[i]);
     arena_free(&scratch);
 }
 
@@ -24,7 +25,8 @@ TEST(bars_follow_metres)
     arena a = {0};
     midi_song *s = song_new(&a);
     song_play(s, SONG_PIANO, 0, 20, 60, 64);
-    song_metre(s, 4, 3, 4), song_metre(s, 5, 3, 4); // the same again, in the middle of a bar, changes nothing
+    // the same again, in the middle of a bar, changes nothing
+    song_metre(s, 4, 3, 4), song_metre(s, 5, 3, 4);
     song_metre(s, 11, 6, 8), song_metre(s, 14, 2, 2);
     song_done(s);
     song_bars b = bars_of(&a, s);
@@ -148,13 +150,15 @@ TEST(groove_of_a_waltz)
         song_play(s, SONG_PIANO, q, 1, q % 3 ? 60 : 40, q % 3 ? 70 : 100);
     song_done(s);
     const double want[GROOVE] = {
-        [2] = 200 / 127.0 / 127, [3] = 1 / 8.0, [21] = 20 / 127.0, [23] = -10 / 127.0, [25] = -10 / 127.0, [29] = 0.9,
+        [2] = 200 / 127.0 / 127, [3] = 1 / 8.0,      [21] = 20 / 127.0,
+        [23] = -10 / 127.0,      [25] = -10 / 127.0, [29] = 0.9,
     };
     expect_all(s, want, __LINE__);
     arena_free(&a);
 }
 
-// Downbeats a tenth of a sixteenth late and early in turn: all of it is human. A quarter late each time: none of it.
+// Downbeats a tenth of a sixteenth late and early in turn: all of it is human. A quarter late each
+// time: none of it.
 TEST(groove_parts_habit_from_chance)
 {
     arena a = {0};
@@ -180,12 +184,14 @@ TEST(groove_places_and_accents)
     for (int place = 0; place < 16; place++) {
         arena a = {0};
         midi_song *s = song_new(&a);
-        song_play(s, SONG_PIANO, 0, 0.1, 60, 1), song_play(s, SONG_PIANO, 4 + place / 4.0 + 0.025, 4, 60, 101);
+        song_play(s, SONG_PIANO, 0, 0.1, 60, 1),
+            song_play(s, SONG_PIANO, 4 + place / 4.0 + 0.025, 4, 60, 101);
         song_done(s);
         float x[GROOVE];
         groove_measure(&a, s, x);
         for (int q = 0; q < 16; q++)
-            EXPECT_NEAR((double)x[GROOVE_DEVIATION + q], q != place ? 0 : q ? 0.1 : 0.05, 1e-6); // at 0, two notes share
+            // at 0, two notes share
+            EXPECT_NEAR((double)x[GROOVE_DEVIATION + q], q != place ? 0 : q ? 0.1 : 0.05, 1e-6);
         for (int k = 1; k < 8; k++)
             EXPECT_NEAR((double)x[GROOVE_ACCENT + k], k == place / 2 ? 50 / 127.0 : 0, 1e-6);
         EXPECT_NEAR((double)x[GROOVE_ACCENT], place < 2 ? 0 : -50 / 127.0, 1e-6);
@@ -204,9 +210,11 @@ TEST(groove_of_extremes)
     song_tempo_at(fast, 0, 400), song_done(fast);
     expect_all(fast, (double[GROOVE]){[3] = 1, [29] = 1}, __LINE__);
     song_metre(long_bar, 0, 5, 4);
-    song_play(long_bar, SONG_PIANO, 4.0625, 0.9375, 60, 64), song_done(long_bar); // behind the sixteenth place
+    // behind the sixteenth place
+    song_play(long_bar, SONG_PIANO, 4.0625, 0.9375, 60, 64), song_done(long_bar);
     expect_all(long_bar, (double[GROOVE]){[1] = 0.25, [3] = 1 / 40.0, [29] = 0.6}, __LINE__);
     song_play(change, SONG_PIANO, 0, 16, 60, 64), song_tempo_at(change, 8, 60), song_done(change);
-    expect_all(change, (double[GROOVE]){[3] = 1 / 128.0, [29] = 0.4, [30] = sqrt(800) / 200}, __LINE__);
+    expect_all(change, (double[GROOVE]){[3] = 1 / 128.0, [29] = 0.4, [30] = sqrt(800) / 200},
+               __LINE__);
     arena_free(&a);
 }

@@ -20,7 +20,8 @@ static int chord_of(const char *tones, int bass, double *score)
 // All sixty in their own names; the three names of an augmented chord are told apart by the bass.
 TEST(chords_match_their_templates)
 {
-    static const int above[CHORD_QUALITIES][4] = {{0, 4, 7, 7}, {0, 3, 7, 7}, {0, 3, 6, 6}, {0, 4, 8, 8}, {0, 4, 7, 10}};
+    static const int above[CHORD_QUALITIES][4] = {
+        {0, 4, 7, 7}, {0, 3, 7, 7}, {0, 3, 6, 6}, {0, 4, 8, 8}, {0, 4, 7, 10}};
     for (int id = 0; id < CHORD_NONE; id++) {
         double w[PITCH_CLASSES] = {0}, bass[PITCH_CLASSES] = {0}, score;
         for (int t = 0; t < 4; t++)
@@ -40,7 +41,8 @@ TEST(chords_of_doubtful_tones)
     EXPECT_STR(chord_name(chord_of("x...x..x.x..", 0, &score), name), "C");  // C6
     EXPECT_STR(chord_name(chord_of("x...x..x.x..", 9, &score), name), "Am"); // Am7: the same tones
     EXPECT_NEAR(score, 3 / sqrt(12), 1e-12);
-    EXPECT_STR(chord_name(chord_of("x......x....", 0, &score), name), "C"); // a bare fifth is taken for major
+    // a bare fifth is taken for major
+    EXPECT_STR(chord_name(chord_of("x......x....", 0, &score), name), "C");
     EXPECT_NEAR(score, 2 / sqrt(6), 1e-12);
     EXPECT_STR(chord_name(chord_of("x.x.xx.x.x.x", 0, &score), name), "N.C."); // a scale
     EXPECT_NEAR(score, 4 / sqrt(28), 1e-12);
@@ -59,7 +61,8 @@ TEST(chords_of_doubtful_tones)
 static void expect_context(const float *got, const double want[HARMONY_CONTEXT], int line)
 {
     for (int i = 0; i < HARMONY_CONTEXT; i++)
-        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, line, "element %d is %.8g, expected %.8g", i, (double)got[i], want[i]);
+        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, line,
+                    "element %d is %.8g, expected %.8g", i, (double)got[i], want[i]);
 }
 
 TEST(harmony_of_a_cadence)
@@ -80,7 +83,8 @@ TEST(harmony_of_a_cadence)
         [7] = 1,          [12 + 0] = 0.5,  [12 + 4] = 0.25, [12 + 7] = 0.25, [24 + 7] = 0.5,
         [24 + 11] = 0.25, [24 + 2] = 0.25, [36 + 0] = 1,    [48] = 1,
     };
-    const double first[HARMONY_CONTEXT] = {[7] = 1, [12 + 7] = 0.5, [12 + 11] = 0.25, [12 + 2] = 0.25, [36 + 7] = 1, [48] = 1};
+    const double first[HARMONY_CONTEXT] = {[7] = 1,         [12 + 7] = 0.5, [12 + 11] = 0.25,
+                                           [12 + 2] = 0.25, [36 + 7] = 1,   [48] = 1};
     expect_context(h.context, first, __LINE__);
     expect_context(h.context + HARMONY_CONTEXT, want, __LINE__);
     arena_free(&a);
@@ -95,8 +99,10 @@ TEST(harmony_by_beats_in_three)
     song_metre(s, 0, 3, 4);
     song_play(s, SONG_PIANO, 0, 1, 48, 64);
     for (int beat = 1; beat < 3; beat++)
-        song_play(s, SONG_PIANO, beat, 1, 64, 64), song_play(s, SONG_PIANO, beat, 1, 67, 64), song_play(s, SONG_PIANO, beat, 1, 72, 64);
-    song_play(s, SONG_PIANO, 3, 3, 62, 64), song_play(s, SONG_PIANO, 3, 3, 65, 64), song_play(s, SONG_PIANO, 3, 3, 69, 64);
+        song_play(s, SONG_PIANO, beat, 1, 64, 64), song_play(s, SONG_PIANO, beat, 1, 67, 64),
+            song_play(s, SONG_PIANO, beat, 1, 72, 64);
+    song_play(s, SONG_PIANO, 3, 3, 62, 64), song_play(s, SONG_PIANO, 3, 3, 65, 64),
+        song_play(s, SONG_PIANO, 3, 3, 69, 64);
     song_play(s, SONG_DRUMS, 6, 1, 38, 64);
     song_done(s);
     song_harmony h = harmony_of(&a, s, HARMONY_BEATS);
@@ -107,18 +113,27 @@ TEST(harmony_by_beats_in_three)
         EXPECT_INT(h.spans[i].bar, i / 3);
         EXPECT_NEAR(h.spans[i].ticks, SONG_TICKS, 0);
         for (int q = 0; q < 16; q++)
-            EXPECT_NEAR((double)h.context[i * HARMONY_CONTEXT + 48 + (size_t)q], q == 4 * (int)(i % 3), 0);
+            EXPECT_NEAR((double)h.context[i * HARMONY_CONTEXT + 48 + (size_t)q],
+                        q == 4 * (int)(i % 3), 0);
         EXPECT(h.spans[i].sounds == (i < 6));
     }
-    // C alone on the first beat is the top then; C5 afterwards. E, G, C twice and the bass: C has 3 of 7. Low: C, then E.
+    // C alone on the first beat is the top then; C5 afterwards. E, G, C twice and the bass: C has 3
+    // of 7. Low: C, then E.
     const double want[HARMONY_CONTEXT] = {
-        [0] = 1, [12 + 0] = 3 / 7.0, [12 + 4] = 2 / 7.0, [12 + 7] = 2 / 7.0, [36 + 0] = 1 / 3.0, [36 + 4] = 2 / 3.0, [48 + 8] = 1,
+        [0] = 1,
+        [12 + 0] = 3 / 7.0,
+        [12 + 4] = 2 / 7.0,
+        [12 + 7] = 2 / 7.0,
+        [36 + 0] = 1 / 3.0,
+        [36 + 4] = 2 / 3.0,
+        [48 + 8] = 1,
     };
     expect_context(h.context + 2 * HARMONY_CONTEXT, want, __LINE__);
     arena_free(&a);
 }
 
-// Notes held over bar lines count in every bar; a long bar's last beats share the last place; a bar cut short ends there.
+// Notes held over bar lines count in every bar; a long bar's last beats share the last place; a bar
+// cut short ends there.
 TEST(harmony_of_long_notes_and_odd_bars)
 {
     arena a = {0};

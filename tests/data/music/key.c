@@ -68,7 +68,8 @@ TEST(key_weighs_seconds)
     arena a = {0};
     double w[PITCH_CLASSES];
     midi_song *s = song_new(&a);
-    song_play(s, SONG_PIANO, 0, 1, 60, 64), song_play(s, SONG_PIANO, 1, 1, 67, 64), song_play(s, SONG_DRUMS, 0, 4, 38, 64);
+    song_play(s, SONG_PIANO, 0, 1, 60, 64), song_play(s, SONG_PIANO, 1, 1, 67, 64),
+        song_play(s, SONG_DRUMS, 0, 4, 38, 64);
     song_tempo_at(s, 1, 60), song_done(s);
     key_weights(s, w);
     EXPECT_NEAR(w[0], 0.5, 1e-9);

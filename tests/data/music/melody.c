@@ -11,7 +11,8 @@ static void expect_line(const midi_note *line, size_t n, const int *pitches, siz
     for (size_t i = 0; i < n && i < n_pitches; i++) {
         EXPECT_INT(line[i].pitch, pitches[i]);
         EXPECT(line[i].start < line[i].end && line[i].start_tick < line[i].end_tick);
-        EXPECT(i + 1 == n || (line[i].end <= line[i + 1].start && line[i].end_tick <= line[i + 1].start_tick));
+        EXPECT(i + 1 == n ||
+               (line[i].end <= line[i + 1].start && line[i].end_tick <= line[i + 1].start_tick));
     }
 }
 
@@ -37,7 +38,8 @@ TEST(melody_covers_its_accompaniment)
     size_t n;
     midi_song *s = song_new(&a);
     song_play(s, SONG_FLUTE, 0, 1, 76, 90), song_play(s, SONG_FLUTE, 1, 1, 74, 90);
-    song_play(s, SONG_PIANO, 0, 0.5, 48, 50), song_play(s, SONG_PIANO, 1, 0.5, 55, 50), song_play(s, SONG_PIANO, 2, 0.5, 60, 50);
+    song_play(s, SONG_PIANO, 0, 0.5, 48, 50), song_play(s, SONG_PIANO, 1, 0.5, 55, 50),
+        song_play(s, SONG_PIANO, 2, 0.5, 60, 50);
     song_play(s, SONG_PIANO, 1.5, 0.25, 64, 50);
     song_play(s, SONG_DRUMS, 0.5, 0.25, 99, 127), song_play(s, SONG_DRUMS, 3, 0.25, 35, 127);
     song_done(s);

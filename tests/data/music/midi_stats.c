@@ -13,8 +13,8 @@ static void expect_all(const midi_song *s, const double want[MIDI_STATS])
     float got[MIDI_STATS];
     midi_stats(&scratch, s, got);
     for (int i = 0; i < MIDI_STATS; i++)
-        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, __LINE__, "element %d is %.8g, expected %.8g", i, (double)got[i],
-                    want[i]);
+        test_expect(fabs((double)got[i] - want[i]) < 1e-6, __FILE__, __LINE__,
+                    "element %d is %.8g, expected %.8g", i, (double)got[i], want[i]);
     arena_free(&scratch);
 }
 
@@ -93,7 +93,8 @@ TEST(midi_stats_of_drums_only)
         [14] = 0.6,
         [15] = 1 / 8.0,
         [17] = 1,
-        [23] = sqrt(5 / 9.0 - 23 / 33.0 * 23 / 33.0) / 2, // four quarters, four long and three short eighths
+        // four quarters, four long and three short eighths
+        [23] = sqrt(5 / 9.0 - 23 / 33.0 * 23 / 33.0) / 2,
         [27] = 9.428090416 / 127,
         [28] = 2 / 6.0,
         [31] = 1 - 12 * 0.25 / 7.916666667,
@@ -109,8 +110,18 @@ TEST(midi_stats_of_one_note)
     song_play(s, SONG_PIANO, 2, 2, 69, 127); // a second of silence, a second of A
     song_done(s);
     const double want[MIDI_STATS] = {
-        [9] = 1,        [12] = 1,        [13] = 0.5 / 10,   [14] = 0.6,           [15] = 1 / 8.0,       [16] = 1 / 16.0,
-        [18] = 1 / 5.0, [21] = 1 / 16.0, [22] = 69 / 127.0, [24] = 0.68447269491, [25] = 0.68419117503, [31] = 0.5,
+        [9] = 1,
+        [12] = 1,
+        [13] = 0.5 / 10,
+        [14] = 0.6,
+        [15] = 1 / 8.0,
+        [16] = 1 / 16.0,
+        [18] = 1 / 5.0,
+        [21] = 1 / 16.0,
+        [22] = 69 / 127.0,
+        [24] = 0.68447269491,
+        [25] = 0.68419117503,
+        [31] = 0.5,
     };
     expect_all(s, want);
     arena_free(&a);
@@ -128,7 +139,8 @@ TEST(midi_stats_of_nothing_are_zero)
     arena_free(&a);
 }
 
-// Twenty instruments with a program each, all at once, at 300 quarters a minute; then a rest of ten seconds and a note of thirty.
+// Twenty instruments with a program each, all at once, at 300 quarters a minute; then a rest of ten
+// seconds and a note of thirty.
 TEST(midi_stats_are_cut_at_one)
 {
     arena a = {0};
@@ -139,10 +151,12 @@ TEST(midi_stats_are_cut_at_one)
         s->instruments[i].program = (uint8_t)i, song_play(s, i, 0, 1, 6 * i, 100);
     song_tempo_at(s, 0, 300), song_done(s);
     midi_stats(&a, s, x);
-    static const int full[] = {MIDI_STATS_DENSITY, MIDI_STATS_TEMPO, MIDI_STATS_INSTRUMENTS, MIDI_STATS_PROGRAMS, MIDI_STATS_TOGETHER};
+    static const int full[] = {MIDI_STATS_DENSITY, MIDI_STATS_TEMPO, MIDI_STATS_INSTRUMENTS,
+                               MIDI_STATS_PROGRAMS, MIDI_STATS_TOGETHER};
     for (size_t i = 0; i < sizeof full / sizeof *full; i++)
         EXPECT_NEAR((double)x[full[i]], 1, 0);
-    song_play(s, 0, 60, 150, 0, 100), song_play(s, 0, 400, 1, 0, 100), song_play(s, 0, 401, 4000, 0, 1), song_done(s);
+    song_play(s, 0, 60, 150, 0, 100), song_play(s, 0, 400, 1, 0, 100),
+        song_play(s, 0, 401, 4000, 0, 1), song_done(s);
     midi_stats(&a, s, x);
     EXPECT_NEAR((double)x[MIDI_STATS_LENGTH], 1, 0);
     EXPECT_NEAR((double)x[MIDI_STATS_LENGTH_DEV], 1, 0);
@@ -156,7 +170,8 @@ TEST(midi_stats_weigh_tempo_by_time)
     float x[MIDI_STATS];
     midi_song *s = song_new(&a);
     song_play(s, SONG_PIANO, 0, 16, 60, 64);
-    song_tempo_at(s, 8, 60), song_tempo_at(s, 100, 20), song_done(s); // the last one comes behind the song
+    // the last one comes behind the song
+    song_tempo_at(s, 8, 60), song_tempo_at(s, 100, 20), song_done(s);
     midi_stats(&a, s, x);
     EXPECT_NEAR((double)x[MIDI_STATS_TEMPO], 80 / 200.0, 1e-6); // 16 quarters in 12 seconds
     arena_free(&a);

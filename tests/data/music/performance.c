@@ -16,12 +16,15 @@ static bool may(const performance *p, int token)
 TEST(performance_has_a_grammar)
 {
     performance p = {0};
-    EXPECT(may(&p, 60) && !may(&p, TOKENS_OFF + 60) && may(&p, TOKENS_SHIFT) && may(&p, TOKENS_VELOCITY + 3));
+    EXPECT(may(&p, 60) && !may(&p, TOKENS_OFF + 60) && may(&p, TOKENS_SHIFT) &&
+           may(&p, TOKENS_VELOCITY + 3));
     performance_take(&p, TOKENS_VELOCITY + 3);
-    EXPECT(!may(&p, TOKENS_VELOCITY + 3) && !may(&p, TOKENS_VELOCITY + 4)); // nor two behind each other
+    // nor two behind each other
+    EXPECT(!may(&p, TOKENS_VELOCITY + 3) && !may(&p, TOKENS_VELOCITY + 4));
     performance_take(&p, 60);
     EXPECT(!may(&p, TOKENS_VELOCITY + 3) && may(&p, TOKENS_VELOCITY + 4)); // it is in force
-    EXPECT(!may(&p, 60) && may(&p, 61) && !may(&p, TOKENS_OFF + 60));      // it began at this very step
+    // it began at this very step
+    EXPECT(!may(&p, 60) && may(&p, 61) && !may(&p, TOKENS_OFF + 60));
     performance_take(&p, TOKENS_SHIFT + 9);
     EXPECT_INT(p.step, 10);
     EXPECT(!may(&p, 60) && may(&p, TOKENS_OFF + 60) && !may(&p, TOKENS_OFF + 61));
@@ -40,7 +43,8 @@ TEST(performance_always_goes_on)
     EXPECT(may(&p, 100) && may(&p, TOKENS_OFF));
 }
 
-// Drawn at random, with many notes that nobody ends: none lasts longer, and something may always follow.
+// Drawn at random, with many notes that nobody ends: none lasts longer, and something may always
+// follow.
 TEST(performance_notes_last_no_longer_than_they_may)
 {
     performance p = {.longest = 130};
@@ -66,15 +70,18 @@ TEST(performance_notes_last_no_longer_than_they_may)
 TEST(performance_is_a_song)
 {
     // velocity bin 16; 60 from 0 to 0.5 s; 64 from 0.25 s on, never released; 67 beyond the end
-    const uint16_t tokens[] = {TOKENS_VELOCITY + 15, 60, TOKENS_SHIFT + 24, 64, TOKENS_SHIFT + 24, TOKENS_OFF + 60,
-                               TOKENS_SHIFT + 99,    67, TOKENS_SHIFT + 9};
+    const uint16_t tokens[] = {
+        TOKENS_VELOCITY + 15, 60, TOKENS_SHIFT + 24, 64, TOKENS_SHIFT + 24, TOKENS_OFF + 60,
+        TOKENS_SHIFT + 99,    67, TOKENS_SHIFT + 9};
     arena a = {0};
     err e = {0};
-    const midi_song *s = performance_song(&a, tokens, 9, &(performance_style){.tempo = 60, .seconds = 1, .program = 5}, &e);
+    const midi_song *s = performance_song(
+        &a, tokens, 9, &(performance_style){.tempo = 60, .seconds = 1, .program = 5}, &e);
     EXPECT_OK(s != NULL, e);
     EXPECT_INT(s->n_notes, 2);
     EXPECT_INT(s->instruments[0].program, 5);
-    EXPECT(s->notes[0].pitch == 60 && s->notes[0].velocity == 61 && s->notes[0].start_tick == 0 && s->notes[0].end_tick == 240);
+    EXPECT(s->notes[0].pitch == 60 && s->notes[0].velocity == 61 && s->notes[0].start_tick == 0 &&
+           s->notes[0].end_tick == 240);
     EXPECT(s->notes[1].pitch == 64 && s->notes[1].start_tick == 120 && s->notes[1].end_tick == 480);
     EXPECT_NEAR(s->seconds, 1, 1e-9);
     arena_free(&a);

@@ -12,7 +12,11 @@ enum { EVENTS_MOST = 64 };
 midi_song *song_new(arena *a)
 {
     midi_song *s = NEW(a, midi_song, 1);
-    *s = (midi_song){.ticks_per_quarter = SONG_TICKS, .format = 1, .tracks = 1, .n_instruments = 3, .n_tempos = 1};
+    *s = (midi_song){.ticks_per_quarter = SONG_TICKS,
+                     .format = 1,
+                     .tracks = 1,
+                     .n_instruments = 3,
+                     .n_tempos = 1};
     s->notes = NEW(a, midi_note, SONG_NOTES_MOST);
     s->instruments = NEW(a, midi_instrument, 3);
     s->instruments[SONG_DRUMS] = (midi_instrument){.channel = MIDI_DRUMS, .is_drum = true};
@@ -24,10 +28,12 @@ midi_song *song_new(arena *a)
     return s;
 }
 
-void song_play(midi_song *s, int instrument, double quarter, double quarters, int pitch, int velocity)
+void song_play(midi_song *s, int instrument, double quarter, double quarters, int pitch,
+               int velocity)
 {
     midi_note *n = &s->notes[s->n_notes++];
-    *n = (midi_note){.pitch = (uint8_t)pitch, .velocity = (uint8_t)velocity, .instrument = (uint16_t)instrument};
+    *n = (midi_note){
+        .pitch = (uint8_t)pitch, .velocity = (uint8_t)velocity, .instrument = (uint16_t)instrument};
     n->start_tick = (uint32_t)lrint(quarter * s->ticks_per_quarter);
     n->end_tick = (uint32_t)lrint((quarter + quarters) * s->ticks_per_quarter);
     s->instruments[instrument].notes++;
@@ -35,14 +41,16 @@ void song_play(midi_song *s, int instrument, double quarter, double quarters, in
 
 void song_metre(midi_song *s, double quarter, int numerator, int denominator)
 {
-    s->metres[s->n_metres++] =
-        (midi_metre){.tick = (uint32_t)(quarter * s->ticks_per_quarter), .numerator = numerator, .denominator = denominator};
+    s->metres[s->n_metres++] = (midi_metre){.tick = (uint32_t)(quarter * s->ticks_per_quarter),
+                                            .numerator = numerator,
+                                            .denominator = denominator};
 }
 
 void song_tempo_at(midi_song *s, double quarter, double quarters_a_minute)
 {
     size_t i = quarter > 0 ? s->n_tempos++ : 0;
-    s->tempos[i] = (midi_tempo){.tick = (uint32_t)(quarter * s->ticks_per_quarter), .us_per_quarter = 60e6 / quarters_a_minute};
+    s->tempos[i] = (midi_tempo){.tick = (uint32_t)(quarter * s->ticks_per_quarter),
+                                .us_per_quarter = 60e6 / quarters_a_minute};
 }
 
 void song_pedal(midi_song *s, double start, double end)
@@ -55,20 +63,23 @@ static double seconds_at(const midi_song *s, double tick)
     size_t i = s->n_tempos - 1;
     while (i > 0 && s->tempos[i].tick > tick)
         i--;
-    return s->tempos[i].seconds + (tick - s->tempos[i].tick) * s->tempos[i].us_per_quarter / 1e6 / s->ticks_per_quarter;
+    return s->tempos[i].seconds +
+           (tick - s->tempos[i].tick) * s->tempos[i].us_per_quarter / 1e6 / s->ticks_per_quarter;
 }
 
 static int by_start(const void *a, const void *b)
 {
     const midi_note *x = a, *y = b;
-    return x->start_tick != y->start_tick ? (x->start_tick > y->start_tick ? 1 : -1) : x->pitch - y->pitch;
+    return x->start_tick != y->start_tick ? (x->start_tick > y->start_tick ? 1 : -1)
+                                          : x->pitch - y->pitch;
 }
 
 void song_done(midi_song *s)
 {
     for (size_t i = 1; i < s->n_tempos; i++) {
         const midi_tempo *b = &s->tempos[i - 1];
-        s->tempos[i].seconds = b->seconds + (s->tempos[i].tick - b->tick) * b->us_per_quarter / 1e6 / s->ticks_per_quarter;
+        s->tempos[i].seconds = b->seconds + (s->tempos[i].tick - b->tick) * b->us_per_quarter /
+                                                1e6 / s->ticks_per_quarter;
     }
     for (size_t i = 0; i < s->n_metres; i++)
         s->metres[i].seconds = seconds_at(s, s->metres[i].tick);
@@ -96,7 +107,8 @@ midi_song *song_scale(arena *a)
 
 midi_song *song_cadence(arena *a)
 {
-    static const int chords[4][4] = {{43, 59, 62, 67}, {48, 60, 64, 67}, {50, 57, 62, 66}, {43, 59, 62, 67}};
+    static const int chords[4][4] = {
+        {43, 59, 62, 67}, {48, 60, 64, 67}, {50, 57, 62, 66}, {43, 59, 62, 67}};
     midi_song *s = song_new(a);
     for (int bar = 0; bar < 4; bar++)
         for (int k = 0; k < 4; k++)
@@ -144,7 +156,8 @@ static void draw_events(midi_song *s, dice *d, uint32_t span)
     tick = 0;
     for (uint32_t k = draw(d, 8); k > 0; k--) {
         tick += draw(d, span);
-        s->metres[s->n_metres++] = (midi_metre){.tick = tick, .numerator = 1 + (int)draw(d, 255), .denominator = 1};
+        s->metres[s->n_metres++] =
+            (midi_metre){.tick = tick, .numerator = 1 + (int)draw(d, 255), .denominator = 1};
         s->metres[s->n_metres - 1].denominator <<= draw(d, 7);
     }
     for (uint32_t k = draw(d, 8); k > 0; k--) {
@@ -164,7 +177,8 @@ midi_song *song_random(arena *a, uint32_t seed)
     for (uint32_t k = draw(&d, 10) ? draw(&d, 300) : 0; k > 0; k--) {
         midi_note *n = &s->notes[s->n_notes++];
         n->start_tick = draw(&d, span), n->end_tick = n->start_tick + draw_size(&d, 26);
-        n->pitch = (uint8_t)draw(&d, 128), n->velocity = (uint8_t)(1 + draw(&d, 127)), n->instrument = (uint16_t)draw(&d, 3);
+        n->pitch = (uint8_t)draw(&d, 128), n->velocity = (uint8_t)(1 + draw(&d, 127)),
+        n->instrument = (uint16_t)draw(&d, 3);
     }
     song_done(s);
     return s;

@@ -13,16 +13,22 @@
 enum { SONG_PIANO, SONG_DRUMS, SONG_FLUTE, SONG_TICKS = 480, SONG_NOTES_MOST = 4000 };
 
 midi_song *song_new(arena *a);
-void song_play(midi_song *s, int instrument, double quarter, double quarters, int pitch, int velocity);
+void song_play(midi_song *s, int instrument, double quarter, double quarters, int pitch,
+               int velocity);
 void song_metre(midi_song *s, double quarter, int numerator, int denominator); // in order
-void song_tempo_at(midi_song *s, double quarter, double quarters_a_minute);    // in order; at 0 it replaces the first
-void song_pedal(midi_song *s, double start, double end);                       // seconds
+// in order; at 0 it replaces the first
+void song_tempo_at(midi_song *s, double quarter, double quarters_a_minute);
+void song_pedal(midi_song *s, double start, double end); // seconds
 void song_done(midi_song *s);
 
 // Pieces that several tests need.
-midi_song *song_scale(arena *a);                 // C major, an octave upwards in quarters, velocity 80
-midi_song *song_cadence(arena *a);               // I IV V I in G major, four bars of whole notes: root in the bass, triad above
-midi_song *song_swing(arena *a);                 // the ride cymbal's "ding ding-a" with triplet eighths, 2:1, two bars
-midi_song *song_random(arena *a, uint32_t seed); // anything that midi.h allows, and much that no musician would
+// C major, an octave upwards in quarters, velocity 80
+midi_song *song_scale(arena *a);
+// I IV V I in G major, four bars of whole notes: root in the bass, triad above
+midi_song *song_cadence(arena *a);
+// the ride cymbal's "ding ding-a" with triplet eighths, 2:1, two bars
+midi_song *song_swing(arena *a);
+// anything that midi.h allows, and much that no musician would
+midi_song *song_random(arena *a, uint32_t seed);
 
 #endif

@@ -59,7 +59,8 @@ TEST(synth_music_follows_the_emotion)
 
 TEST(synth_clip_is_a_function_of_seed_and_number)
 {
-    synth_options o = {.items = 10, .seconds = 1, .seed = 3}, other = {.items = 10, .seconds = 1, .seed = 4};
+    synth_options o = {.items = 10, .seconds = 1, .seed = 3},
+                  other = {.items = 10, .seconds = 1, .seed = 4};
     clip a, b, c;
     err e = {0};
     EXPECT_OK(synth_clip(&o, 7, &a, &e), e);
@@ -122,12 +123,14 @@ static heard read_back(int label)
             EXPECT(s->keys[0].minor == !p.major);
             h.tempo += 60e6 / s->tempos[0].us_per_quarter, h.pitch += stats[MIDI_STATS_PITCH] * 127,
                 h.velocity += stats[MIDI_STATS_VELOCITY] * 127;
-            h.articulation += stats[MIDI_STATS_ARTICULATION], h.valence += affect.valence, h.arousal += affect.arousal, h.n++;
+            h.articulation += stats[MIDI_STATS_ARTICULATION], h.valence += affect.valence,
+                h.arousal += affect.arousal, h.n++;
         }
         strbuf_free(&bytes);
         arena_free(&a);
     }
-    h.tempo /= h.n, h.pitch /= h.n, h.velocity /= h.n, h.articulation /= h.n, h.valence /= h.n, h.arousal /= h.n;
+    h.tempo /= h.n, h.pitch /= h.n, h.velocity /= h.n, h.articulation /= h.n, h.valence /= h.n,
+        h.arousal /= h.n;
     return h;
 }
 
@@ -157,7 +160,8 @@ TEST(synth_midi_is_the_music_of_the_sound)
         for (size_t k = 0; k < s->n_notes; k++) {
             EXPECT_INT(s->notes[k].pitch, p.notes[k].pitch);
             EXPECT_NEAR(midi_seconds(s, s->notes[k].start_tick), p.notes[k].start, 0.001);
-            EXPECT_NEAR(midi_seconds(s, s->notes[k].end_tick), p.notes[k].start + p.notes[k].length, 0.001);
+            EXPECT_NEAR(midi_seconds(s, s->notes[k].end_tick), p.notes[k].start + p.notes[k].length,
+                        0.001);
         }
         arena_free(&a);
     }

@@ -16,7 +16,8 @@ static feature *open_tokens(bool drums)
     arena a = {0};
     const feature_def *d = feature_find("tokens", &e);
     void *s = feature_settings(d, &a);
-    EXPECT_OK(feature_set(d, s, "drums", drums ? "true" : "false", &e) && feature_resolve(d, s, &e), e);
+    EXPECT_OK(feature_set(d, s, "drums", drums ? "true" : "false", &e) && feature_resolve(d, s, &e),
+              e);
     feature *f = feature_open(d, s, &e);
     EXPECT_OK(f != NULL, e);
     arena_free(&a);
@@ -33,25 +34,29 @@ static feature_rows encode(const midi_song *s, bool drums, arena *a)
     return rows;
 }
 
-static void expect_tokens(const feature_rows *rows, const uint16_t *want, size_t n, const char *name)
+static void expect_tokens(const feature_rows *rows, const uint16_t *want, size_t n,
+                          const char *name)
 {
     const uint16_t *got = rows->data;
     size_t same = 0;
     while (same < n && same < (size_t)rows->n && got[same] == want[same])
         same++;
-    test_expect(same == n && (size_t)rows->n == n, __FILE__, __LINE__, "%s: %lld tokens, expected %zu; they part at %zu", name,
-                (long long)rows->n, n, same);
+    test_expect(same == n && (size_t)rows->n == n, __FILE__, __LINE__,
+                "%s: %lld tokens, expected %zu; they part at %zu", name, (long long)rows->n, n,
+                same);
 }
 
-// A quarter of C at 60 beats a minute, from the first second on: a second of silence is one shift, two are two, and the last is what is
-// left.
+// A quarter of C at 60 beats a minute, from the first second on: a second of silence is one shift,
+// two are two, and the last is what is left.
 TEST(tokens_of_one_note)
 {
     arena a = {0};
     smf f = {.ticks = 100};
-    SMF_TRACK(&f, 0, SMF_TEMPO(1000000), 100, 0x90, 60, 100, 100, 0x80, 60, 0, 0x81, 0x48, 0x90, 62, 1, 50, 62, 0);
+    SMF_TRACK(&f, 0, SMF_TEMPO(1000000), 100, 0x90, 60, 100, 100, 0x80, 60, 0, 0x81, 0x48, 0x90, 62,
+              1, 50, 62, 0);
     feature_rows rows = encode(smf_song(&f, &a), false, &a);
-    static const uint16_t want[] = {355, 356 + 24, 60, 355, 128 + 60, 355, 355, 356, 62, 305, 128 + 62};
+    static const uint16_t want[] = {355, 356 + 24, 60, 355, 128 + 60, 355,
+                                    355, 356,      62, 305, 128 + 62};
     expect_tokens(&rows, want, sizeof want / sizeof *want, "one note");
     arena_free(&a);
 }
@@ -62,7 +67,8 @@ TEST(tokens_leave_drums_out_unless_asked)
     smf f = {.ticks = 100};
     SMF_TRACK(&f, 0, 0x99, 36, 100, 0, 0x90, 60, 100, 20, 0x89, 36, 0, 20, 0x80, 60, 0);
     const midi_song *s = smf_song(&f, &a);
-    static const uint16_t without[] = {380, 60, 275, 188}, with[] = {380, 36, 60, 265, 164, 265, 188};
+    static const uint16_t without[] = {380, 60, 275, 188},
+                          with[] = {380, 36, 60, 265, 164, 265, 188};
     feature_rows rows = encode(s, false, &a);
     expect_tokens(&rows, without, 4, "without drums");
     rows = encode(s, true, &a);
@@ -115,17 +121,22 @@ TEST(tokens_are_those_of_note_seq)
     json_free(g);
 }
 
-// Notes that no other of their pitch overlaps and no pedal touches come back to 5 ms and a bin of velocity.
+// Notes that no other of their pitch overlaps and no pedal touches come back to 5 ms and a bin of
+// velocity.
 TEST(tokens_come_back_as_notes)
 {
     arena a = {0};
     err e = {0};
-    midi_song s = {.n_instruments = 1, .instruments = &(midi_instrument){.notes = 400}, .n_notes = 400};
+    midi_song s = {
+        .n_instruments = 1, .instruments = &(midi_instrument){.notes = 400}, .n_notes = 400};
     s.notes = NEW(&a, midi_note, 400);
     for (uint32_t i = 0; i < 400; i++) {
-        double start = 0.037 * i + 0.03 * (test_fill(1, i, 0.5f) + 0.5), length = 0.011 + 1.2 * (test_fill(2, i, 0.5f) + 0.5);
-        s.notes[i] = (midi_note){
-            .start = start, .end = start + length, .pitch = (uint8_t)(20 + i % 88), .velocity = (uint8_t)(1 + test_fill_u32(3, i) % 127)};
+        double start = 0.037 * i + 0.03 * (test_fill(1, i, 0.5f) + 0.5),
+               length = 0.011 + 1.2 * (test_fill(2, i, 0.5f) + 0.5);
+        s.notes[i] = (midi_note){.start = start,
+                                 .end = start + length,
+                                 .pitch = (uint8_t)(20 + i % 88),
+                                 .velocity = (uint8_t)(1 + test_fill_u32(3, i) % 127)};
     }
     feature_rows rows = encode(&s, false, &a);
     tokens_note *back;
@@ -147,7 +158,10 @@ TEST(tokens_come_back_as_notes)
     feature_rows again;
     midi_song t = s;
     for (size_t i = 0; i < n; i++)
-        t.notes[i] = (midi_note){.start = back[i].start, .end = back[i].end, .pitch = back[i].pitch, .velocity = back[i].velocity};
+        t.notes[i] = (midi_note){.start = back[i].start,
+                                 .end = back[i].end,
+                                 .pitch = back[i].pitch,
+                                 .velocity = back[i].velocity};
     again = encode(&t, false, &a);
     tokens_note *twice;
     size_t m = 0;
@@ -163,7 +177,8 @@ TEST(tokens_decoding_forgives_what_models_write)
     err e = {0};
     tokens_note *notes;
     size_t n;
-    // an off without a note; a note of no length; the same pitch twice, first in first out; one left open
+    // an off without a note; a note of no length; the same pitch twice, first in first out; one
+    // left open
     static const uint16_t t[] = {190, 60, 188, 366, 60, 265, 367, 60, 265, 188, 265, 188, 64, 355};
     EXPECT_OK(tokens_decode(t, sizeof t / sizeof *t, &a, &notes, &n, &e), e);
     EXPECT_INT(n, 3);
@@ -192,7 +207,8 @@ TEST(tokens_settings_travel)
     json *j = feature_json(d, s);
     EXPECT_OK(feature_from_json(d, t, j, &e), e);
     EXPECT(!memcmp(s, t, sizeof(tokens_settings)));
-    EXPECT_ERR(feature_set(d, s, "dialect", "midi-neural-processor", &e), e, ERR_CONFIG, "note-seq-388");
+    EXPECT_ERR(feature_set(d, s, "dialect", "midi-neural-processor", &e), e, ERR_CONFIG,
+               "note-seq-388");
     json_free(j);
     strbuf_free(&line);
     arena_free(&a);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare.c: the same shards whoever makes them, and a name and a reason for everything that is not in them.
+// prepare.c: the same shards whoever makes them, and a name and a reason for everything that is not
+// in them.
 #include "data/prepare/prepare.h"
 
 #include <math.h>
@@ -19,15 +20,18 @@
 #define SETTINGS "dataset: audio_manifest\nmel: {n_mels: 32, n_fft: 512, hop_length: 320}\n"
 
 // Runs prepare with the settings above, `more` lines of YAML, into test_path(out).
-static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts, prepare_report *r, err *e)
+static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts,
+                         prepare_report *r, err *e)
 {
     arena a = {0};
     env v = {0};
     config *c = config_open(prepare_table(&a), &a);
     char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
-    prepare_job job = {.out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
+    prepare_job job = {
+        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
     *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) && prepare_run(c, &job, &v, r, e);
+    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
+              prepare_run(c, &job, &v, r, e);
     arena_free(&a);
     return ok;
 }
@@ -66,7 +70,8 @@ static char *report_of(arena *a, const char *out)
 {
     err e = {0};
     size_t n;
-    char *text = file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
+    char *text =
+        file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
     return text ? text : "";
 }
 
@@ -90,11 +95,14 @@ TEST(prepare_stores_the_mel_of_each_file)
     EXPECT_STR(s->info.split, "train");
     EXPECT_STR(s->sources[0], "given");
     clip c;
-    EXPECT_OK(clip_read(arena_printf(&a, "%s/%s", test_dir(), s->paths[7]), 16000, 0, 0, &c, &e), e);
+    EXPECT_OK(clip_read(arena_printf(&a, "%s/%s", test_dir(), s->paths[7]), 16000, 0, 0, &c, &e),
+              e);
     const feature_def *d = feature_find("mel", &e);
     void *settings = feature_settings(d, &a);
-    EXPECT_OK(feature_set(d, settings, "n_mels", "32", &e) && feature_set(d, settings, "n_fft", "512", &e) &&
-                  feature_set(d, settings, "hop_length", "320", &e) && feature_resolve(d, settings, &e),
+    EXPECT_OK(feature_set(d, settings, "n_mels", "32", &e) &&
+                  feature_set(d, settings, "n_fft", "512", &e) &&
+                  feature_set(d, settings, "hop_length", "320", &e) &&
+                  feature_resolve(d, settings, &e),
               e);
     feature *f = feature_open(d, settings, &e);
     int64_t n = feature_frames(f, c.frames);
@@ -147,12 +155,17 @@ TEST(prepare_keeps_what_is_there_and_remakes_what_changed)
     EXPECT_INT(r.shards_removed, all - r.shards);
     // names of other things, and of shards beyond this set
     const char *out, *one = test_path("out/train-00000.h5");
-    EXPECT_INT(test_shell(&out, "cd %s; for n in train-00009.h5 other-00000.h5 train-123456.h5 train-1.h5 train.h5; do cp %s $n; done",
+    EXPECT_INT(test_shell(&out,
+                          "cd %s; for n in train-00009.h5 other-00000.h5 train-123456.h5 "
+                          "train-1.h5 train.h5; do cp %s $n; done",
                           test_path("out"), one),
                0);
     EXPECT_OK(prepare_into("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_removed, 3);
-    EXPECT_INT(test_shell(&out, "cd %s; ls train-1.h5 train.h5 && ls other* train-00009.h5 train-1?*", test_path("out")), 2);
+    EXPECT_INT(test_shell(&out,
+                          "cd %s; ls train-1.h5 train.h5 && ls other* train-00009.h5 train-1?*",
+                          test_path("out")),
+               2);
     EXPECT_OK(prepare_into("out", "shard_items: 20\nmax_seconds: 5\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, r.shards);
 }
@@ -161,8 +174,9 @@ TEST(prepare_names_every_file_that_it_cannot_use)
 {
     static const struct {
         const char *path, *reason;
-    } bad[] = {{"gone.wav", "missing"}, {"empty.wav", "empty"}, {"text.wav", "format"},  {"cut.wav", "damaged"},
-               {"nan.wav", "value"},    {"long.wav", "value"},  {"folder.wav", "format"}};
+    } bad[] = {{"gone.wav", "missing"}, {"empty.wav", "empty"}, {"text.wav", "format"},
+               {"cut.wav", "damaged"},  {"nan.wav", "value"},   {"long.wav", "value"},
+               {"folder.wav", "format"}};
     err e = {0};
     prepare_report r;
     arena a = {0};
@@ -176,15 +190,21 @@ TEST(prepare_names_every_file_that_it_cannot_use)
         char name[32];
         snprintf(name, sizeof name, "ok%d.wav", i);
         put_tone(name, 200 + 50 * i);
-        strbuf_printf(&text, "{\"path\": \"%s\", \"label\": \"fine\"}\n{\"path\": \"%s\", \"label\": \"fine\"}\n", name, bad[i].path);
+        strbuf_printf(
+            &text,
+            "{\"path\": \"%s\", \"label\": \"fine\"}\n{\"path\": \"%s\", \"label\": \"fine\"}\n",
+            name, bad[i].path);
     }
     strbuf_printf(&text, "not json\n");
     put_manifest(text.s);
     EXPECT_OK(file_write(test_path("empty.wav"), "", 0, &e), e);
-    EXPECT_OK(file_write(test_path("text.wav"), "hello, this is no audio at all, just a line", 43, &e), e);
+    EXPECT_OK(
+        file_write(test_path("text.wav"), "hello, this is no audio at all, just a line", 43, &e),
+        e);
     EXPECT_OK(clip_write_wav(test_path("long.wav"), x, 16000, 16000, &e), e);
     clip_file_write_float(test_path("nan.wav"), nan, 800, 16000);
-    test_shell(&out, "mkdir %s; head -c 9000 %s > %s", test_path("folder.wav"), test_path("ok0.wav"), test_path("cut.wav"));
+    test_shell(&out, "mkdir %s; head -c 9000 %s > %s", test_path("folder.wav"),
+               test_path("ok0.wav"), test_path("cut.wav"));
     EXPECT(!prepare_into("out", "split: {val: 0, test: 0}\nmax_seconds: 0.7\n", 2, 1, 1, &r, &e));
     EXPECT_INT(e.code, ERR_VALUE);
     EXPECT_HAS(e.text, "max_reject_ratio = 0.1");
@@ -196,11 +216,15 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     EXPECT_INT(r.reasons[ERR_MISSING] + r.reasons[ERR_EMPTY] + r.reasons[ERR_DAMAGED], 3);
     char *report = report_of(&a, "out");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        EXPECT_HAS(report, arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"", bad[i].path, 2 * i + 2, bad[i].reason));
+        EXPECT_HAS(report, arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"",
+                                        bad[i].path, 2 * i + 2, bad[i].reason));
     }
     EXPECT_HAS(report, "\"line\": 15, \"reason\": \"format\"");
     // with a higher limit it is a success, from the shards that are there
-    EXPECT_OK(prepare_into("out", "split: {val: 0, test: 0}\nmax_seconds: 0.7\nmax_reject_ratio: 0.6\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("out",
+                           "split: {val: 0, test: 0}\nmax_seconds: 0.7\nmax_reject_ratio: 0.6\n", 2,
+                           1, 1, &r, &e),
+              e);
     EXPECT_INT(r.shards_made, 0);
     EXPECT_INT(r.rejected, 8);
     strbuf_free(&text);
@@ -234,9 +258,11 @@ TEST(prepare_never_parts_a_group_nor_equal_files)
         char name[32];
         snprintf(name, sizeof name, "t%02d.wav", i);
         put_tone(name, 200 + 10 * i);
-        strbuf_printf(&text, "{\"path\": \"%s\", \"label\": \"l%d\", \"speaker\": \"s%d\"}\n", name, i % 2, i / 4);
+        strbuf_printf(&text, "{\"path\": \"%s\", \"label\": \"l%d\", \"speaker\": \"s%d\"}\n", name,
+                      i % 2, i / 4);
     }
-    test_shell(&out, "cp %s %s", test_path("t00.wav"), test_path("t39.wav")); // speakers 0 and 9 share a recording
+    // speakers 0 and 9 share a recording
+    test_shell(&out, "cp %s %s", test_path("t00.wav"), test_path("t39.wav"));
     put_manifest(text.s);
     EXPECT_OK(prepare_into("out", "split: {val: 0.2, test: 0.2, seed: 3}\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 40);
@@ -264,19 +290,22 @@ TEST(prepare_keeps_equal_files_out_of_training)
     put_tone("b.wav", 300);
     put_tone("c.wav", 400);
     put_tone("d.wav", 500);
-    put_manifest(
-        "{\"path\": \"a.wav\", \"label\": \"x\", \"split\": \"train\"}\n{\"path\": \"b.wav\", \"label\": \"x\", \"split\": \"test\"}\n"
-        "{\"path\": \"c.wav\", \"label\": \"y\", \"split\": \"train\"}\n{\"path\": \"d.wav\", \"label\": \"x\", \"split\": \"val\"}\n");
+    put_manifest("{\"path\": \"a.wav\", \"label\": \"x\", \"split\": \"train\"}\n{\"path\": "
+                 "\"b.wav\", \"label\": \"x\", \"split\": \"test\"}\n"
+                 "{\"path\": \"c.wav\", \"label\": \"y\", \"split\": \"train\"}\n{\"path\": "
+                 "\"d.wav\", \"label\": \"x\", \"split\": \"val\"}\n");
     EXPECT_OK(prepare_into("out", "", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.duplicates, 1);
     EXPECT_INT(r.prepared, 3);
     EXPECT_STR(split_of("out", "a.wav"), "none");
     EXPECT_STR(split_of("out", "b.wav"), "test");
-    EXPECT_HAS(report_of(&a, "out"), "{\"path\": \"a.wav\", \"line\": 1, \"reason\": \"duplicate\"");
+    EXPECT_HAS(report_of(&a, "out"),
+               "{\"path\": \"a.wav\", \"line\": 1, \"reason\": \"duplicate\"");
     arena_free(&a);
 }
 
-// Neither of two labels is to be trusted; the same file twice with one label, or two parts of it with two, are nobody's mistake.
+// Neither of two labels is to be trusted; the same file twice with one label, or two parts of it
+// with two, are nobody's mistake.
 TEST(prepare_refuses_two_labels_for_one_file)
 {
     err e = {0};
@@ -287,10 +316,13 @@ TEST(prepare_refuses_two_labels_for_one_file)
         snprintf(name, sizeof name, "t%d.wav", i);
         put_tone(name, 200 + 50 * i);
     }
-    put_manifest("{\"path\": \"t0.wav\", \"label\": \"a\", \"split\": \"train\"}\n{\"path\": \"t1.wav\", \"label\": \"a\"}\n"
-                 "{\"path\": \"t0.wav\", \"label\": \"b\", \"split\": \"test\"}\n{\"path\": \"t1.wav\", \"label\": \"a\"}\n"
+    put_manifest("{\"path\": \"t0.wav\", \"label\": \"a\", \"split\": \"train\"}\n{\"path\": "
+                 "\"t1.wav\", \"label\": \"a\"}\n"
+                 "{\"path\": \"t0.wav\", \"label\": \"b\", \"split\": \"test\"}\n{\"path\": "
+                 "\"t1.wav\", \"label\": \"a\"}\n"
                  "{\"path\": \"t2.wav\", \"label\": \"a\", \"duration\": 0.2}\n"
-                 "{\"path\": \"t2.wav\", \"label\": \"b\", \"offset\": 0.2, \"duration\": 0.1}\n{\"path\": \"t3.wav\"}\n");
+                 "{\"path\": \"t2.wav\", \"label\": \"b\", \"offset\": 0.2, \"duration\": "
+                 "0.1}\n{\"path\": \"t3.wav\"}\n");
     EXPECT_OK(prepare_into("out", "max_reject_ratio: 0.5\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 5);
     EXPECT_INT(r.rejected, 2);
@@ -308,9 +340,11 @@ TEST(prepare_limits_labels)
     arena a = {0};
     put_tone("a.wav", 300);
     put_tone("b.wav", 400);
-    put_manifest("{\"path\": \"a.wav\", \"label\": \"joy\", \"split\": \"train\"}\n{\"path\": \"b.wav\", \"label\": \"rage\", \"split\": "
+    put_manifest("{\"path\": \"a.wav\", \"label\": \"joy\", \"split\": \"train\"}\n{\"path\": "
+                 "\"b.wav\", \"label\": \"rage\", \"split\": "
                  "\"train\"}\n");
-    EXPECT_OK(prepare_into("out", "labels: [grief, joy]\nmax_reject_ratio: 0.5\n", 1, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("out", "labels: [grief, joy]\nmax_reject_ratio: 0.5\n", 1, 1, 1, &r, &e),
+              e);
     EXPECT_INT(r.prepared, 1);
     EXPECT_HAS(report_of(&a, "out"), "label 'rage'");
     shard *s = shard_open(test_path("out/train-00000.h5"), &e);
@@ -319,7 +353,8 @@ TEST(prepare_limits_labels)
     EXPECT_NEAR(s->emotion[0], 0.9, 1e-6); // joy, by its name
     EXPECT_STR(s->sources[0], "name");
     shard_close(s);
-    char *more = arena_printf(&a, "labels_from: %s\nmax_reject_ratio: 0.5\n", test_path("out/train-*.h5"));
+    char *more =
+        arena_printf(&a, "labels_from: %s\nmax_reject_ratio: 0.5\n", test_path("out/train-*.h5"));
     EXPECT_OK(prepare_into("again", more, 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.labels, 2);
     arena_free(&a);
@@ -335,7 +370,8 @@ TEST(prepare_says_what_stands_in_the_way)
     put_manifest("{\"synthetic\": true}\n");
     put_corpus(8);
     EXPECT_ERR(prepare_into("out", "mel2: 3\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "test.yaml");
-    EXPECT_ERR(prepare_into("out", "shard_items: many\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "shard_items");
+    EXPECT_ERR(prepare_into("out", "shard_items: many\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
+               "shard_items");
     EXPECT_OK(file_write(test_path("file"), "x", 1, &e), e);
     EXPECT_ERR(prepare_into("file", "", 1, 1, 1, &r, &e), e, ERR_IO, "file");
 }
@@ -356,12 +392,15 @@ TEST(prepare_takes_malformed_manifests_as_catalogued)
     for (char *p = cases, *end; p && (end = strchr(p, '\n')); p = end + 1) {
         json *j = json_parse(p, (size_t)(end - p), &e);
         if (!strcmp(json_str(json_get(j, "kind"), ""), "manifest")) {
-            const char *path = json_str(json_get(j, "path"), ""), *expect = json_str(json_get(j, "expect"), ""), *out;
-            int rc = test_shell(&out, "%s prepare configs/data/audio_manifest.yaml --out %s/%d root=%s/%s", test_kmidi(), test_dir(),
-                                seen++, root, path);
+            const char *path = json_str(json_get(j, "path"), ""),
+                       *expect = json_str(json_get(j, "expect"), ""), *out;
+            int rc = test_shell(
+                &out, "%s prepare configs/data/audio_manifest.yaml --out %s/%d root=%s/%s",
+                test_kmidi(), test_dir(), seen++, root, path);
             test_expect(rc == 0 || rc == 1, __FILE__, __LINE__, "%s: exit %d", path, rc);
             if (strcmp(expect, "tolerate") != 0)
-                test_expect(rc == !strcmp(expect, "reject"), __FILE__, __LINE__, "%s: exit %d, expected %s: %s", path, rc, expect, out);
+                test_expect(rc == !strcmp(expect, "reject"), __FILE__, __LINE__,
+                            "%s: exit %d, expected %s: %s", path, rc, expect, out);
             if (strstr(path, "bad_line"))
                 EXPECT_HAS(out, "line 2");
         }
@@ -374,30 +413,37 @@ TEST(prepare_takes_malformed_manifests_as_catalogued)
 // Killed at any instant, run again: the same as if nothing had happened, and nothing lies about.
 TEST(prepare_survives_kill)
 {
-    const char *out, *command = "configs/data/synth.yaml synth.items=240 synth.seconds=1 shard_items=8 --jobs 2";
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()), 0);
+    const char *out,
+        *command = "configs/data/synth.yaml synth.items=240 synth.seconds=1 shard_items=8 --jobs 2";
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()),
+               0);
     for (int i = 1; i <= 6; i++) {
-        int rc = test_shell(&out, "timeout -s KILL 0.0%d %s prepare %s --out %s/killed", 3 * i, test_kmidi(), command, test_dir());
+        int rc = test_shell(&out, "timeout -s KILL 0.0%d %s prepare %s --out %s/killed", 3 * i,
+                            test_kmidi(), command, test_dir());
         EXPECT(rc == 0 || rc == 137);
     }
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/killed", test_kmidi(), command, test_dir()), 0);
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/killed", test_kmidi(), command, test_dir()),
+               0);
     EXPECT(same_tree("whole", "killed"));
 }
 
 // ^C while items are under way: exit 75, nothing half, and the same command goes on.
 TEST(prepare_stopped_by_ctrl_c_goes_on)
 {
-    const char *out, *command = "configs/data/synth.yaml synth.items=300 synth.seconds=1 shard_items=5 --jobs 2 --quiet";
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()), 0);
-    int rc = test_shell(
-        &out,
-        "cd %s; (cd - >/dev/null; exec %s prepare %s --out %s/stopped) & p=$!; while kill -0 $p && ! ls stopped/*.h5 2>/dev/null; "
-        "do sleep 0.01; done; kill -INT $p; wait $p",
-        test_dir(), test_kmidi(), command, test_dir());
+    const char *out, *command = "configs/data/synth.yaml synth.items=300 synth.seconds=1 "
+                                "shard_items=5 --jobs 2 --quiet";
+    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()),
+               0);
+    int rc = test_shell(&out,
+                        "cd %s; (cd - >/dev/null; exec %s prepare %s --out %s/stopped) & p=$!; "
+                        "while kill -0 $p && ! ls stopped/*.h5 2>/dev/null; "
+                        "do sleep 0.01; done; kill -INT $p; wait $p",
+                        test_dir(), test_kmidi(), command, test_dir());
     EXPECT_INT(rc, 75);
     EXPECT_HAS(out, "the same command continues with the shards that are missing");
     EXPECT_INT(test_shell(&out, "ls -A %s/stopped | grep tmp", test_dir()), 1);
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/stopped", test_kmidi(), command, test_dir()), 0);
+    EXPECT_INT(
+        test_shell(&out, "%s prepare %s --out %s/stopped", test_kmidi(), command, test_dir()), 0);
     EXPECT(same_tree("whole", "stopped"));
 }
 
@@ -405,8 +451,10 @@ TEST(prepare_on_a_full_disk_says_so_and_leaves_nothing_half)
 {
     const char *out;
     put_corpus(40);
-    int rc = test_shell(&out, "trap '' XFSZ; ulimit -f 100; %s prepare configs/data/audio_manifest.yaml --out %s/out root=%s", test_kmidi(),
-                        test_dir(), test_dir());
+    int rc = test_shell(&out,
+                        "trap '' XFSZ; ulimit -f 100; %s prepare configs/data/audio_manifest.yaml "
+                        "--out %s/out root=%s",
+                        test_kmidi(), test_dir(), test_dir());
     EXPECT_INT(rc, 1);
     EXPECT_HAS(out, "out/");
     EXPECT_INT(test_shell(&out, "ls %s/out | grep -v rejected", test_dir()), 1);

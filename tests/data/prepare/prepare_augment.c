@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare_augment.c: copies stand behind their item, in the training split alone, the same whoever makes them.
+// prepare_augment.c: copies stand behind their item, in the training split alone, the same whoever
+// makes them.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,21 +16,24 @@
 #include "data/shards/shard.h"
 #include "tests/test.h"
 
-#define SETTINGS                                                                                                                           \
-    "dataset: audio_manifest\nfeatures: [mel]\nshard_items: 3\n"                                                                           \
+#define SETTINGS                                                                                   \
+    "dataset: audio_manifest\nfeatures: [mel]\nshard_items: 3\n"                                   \
     "mel: {preset: librosa, sample_rate: 16000, n_fft: 1024, hop_length: 320, n_mels: 128}\n"
 
 enum { RATE = 16000, SAMPLES = 16000, ITEMS = 5 };
 
-static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts, prepare_report *r, err *e)
+static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts,
+                         prepare_report *r, err *e)
 {
     arena a = {0};
     env v = {0};
     config *c = config_open(prepare_table(&a), &a);
     char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
-    prepare_job job = {.out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
+    prepare_job job = {
+        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
     *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) && prepare_run(c, &job, &v, r, e);
+    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
+              prepare_run(c, &job, &v, r, e);
     arena_free(&a);
     return ok;
 }
@@ -47,8 +51,10 @@ static void put_tones(void)
         char name[16];
         snprintf(name, sizeof name, "%d.wav", k);
         EXPECT_OK(clip_write_wav(test_path(name), x, SAMPLES, RATE, &e), e);
-        strbuf_printf(&lines, "{\"path\": \"%s\", \"label\": \"%s\", \"speaker\": \"s%d\", \"split\": \"%s\"}\n", name,
-                      k % 2 ? "odd" : "even", k, k < ITEMS - 1 ? "train" : "valid");
+        strbuf_printf(
+            &lines,
+            "{\"path\": \"%s\", \"label\": \"%s\", \"speaker\": \"s%d\", \"split\": \"%s\"}\n",
+            name, k % 2 ? "odd" : "even", k, k < ITEMS - 1 ? "train" : "valid");
     }
     EXPECT_OK(file_write(test_path("manifest.jsonl"), lines.s, lines.len, &e), e);
     strbuf_free(&lines);
@@ -82,7 +88,8 @@ static int loudest(shard *s, int64_t i, arena *a)
 {
     err e = {0};
     int64_t n = s->offsets[i + 1] - s->offsets[i];
-    float *mel = NEW(a, float, (size_t)(n * s->info.n_mels)), *middle = mel + n / 2 * s->info.n_mels;
+    float *mel = NEW(a, float, (size_t)(n * s->info.n_mels)),
+          *middle = mel + n / 2 * s->info.n_mels;
     EXPECT_OK(shard_frames(s, i, 0, n, mel, &e), e);
     int best = 0;
     for (int b = 0; b < s->info.n_mels; b++)
@@ -96,7 +103,8 @@ static double band_hz(int b)
     return mel_to_hz(MEL_SLANEY, top * (b + 1) / 129);
 }
 
-// An octave up and a quarter longer: seen in the frames of the copies, beside the items as they were.
+// An octave up and a quarter longer: seen in the frames of the copies, beside the items as they
+// were.
 TEST(prepare_puts_copies_behind_their_item)
 {
     arena a = {0};
@@ -105,11 +113,15 @@ TEST(prepare_puts_copies_behind_their_item)
     put_tones();
     EXPECT_OK(prepare_into("plain", "", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.copies, 0);
-    EXPECT_OK(prepare_into("out", "augment: {copies: 2, stretch: [1.25, 1.25], pitch_shift: [12, 12]}\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(prepare_into("out",
+                           "augment: {copies: 2, stretch: [1.25, 1.25], pitch_shift: [12, 12]}\n",
+                           2, 1, 1, &r, &e),
+              e);
     EXPECT_INT(r.prepared, ITEMS);
     EXPECT_INT(r.copies, 2 * (ITEMS - 1));
     EXPECT_INT(r.made, ITEMS);
-    shard *s = open_shard("out/train-00000.h5"), *plain = open_shard("plain/train-00000.h5"), *valid = open_shard("out/valid-00000.h5");
+    shard *s = open_shard("out/train-00000.h5"), *plain = open_shard("plain/train-00000.h5"),
+          *valid = open_shard("out/valid-00000.h5");
     if (s && plain && valid) {
         EXPECT_INT(s->items, 9); // three of the index
         EXPECT_STR(s->paths[0], "0.wav");
@@ -119,7 +131,8 @@ TEST(prepare_puts_copies_behind_their_item)
         EXPECT_INT(s->label[5], s->label[3]);
         EXPECT_INT(s->label_count[0], 6);
         EXPECT_STR(s->info.settings, plain->info.settings);
-        EXPECT(s->info.augment && strstr(s->info.augment, "\"pitch\"") && !plain->info.augment && !valid->info.augment);
+        EXPECT(s->info.augment && strstr(s->info.augment, "\"pitch\"") && !plain->info.augment &&
+               !valid->info.augment);
         EXPECT_INT(valid->items, 1);
         for (int64_t i = 0; i < 3; i++) {
             double hz = 300 * pow(4.0 / 3, (double)i);
@@ -140,7 +153,8 @@ static bool same_tree(const char *a, const char *b)
     return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
 }
 
-#define ALL "augment: {copies: 2, time_stretch: [0.9, 1.1], pitch: [-3, 3], tilt: 3, snr: [20, 40]}\n"
+#define ALL                                                                                        \
+    "augment: {copies: 2, time_stretch: [0.9, 1.1], pitch: [-3, 3], tilt: 3, snr: [20, 40]}\n"
 
 TEST(prepare_makes_the_same_copies_in_any_jobs_and_parts)
 {
@@ -157,8 +171,10 @@ TEST(prepare_makes_the_same_copies_in_any_jobs_and_parts)
     // And those of one item from those of another: they are not as long.
     EXPECT(s && s->offsets[2] - s->offsets[1] != s->offsets[5] - s->offsets[4]);
     EXPECT(s && !same_item(s, 0, s, 1) && !same_item(s, 1, s, 2));
-    EXPECT_OK(prepare_into("c", "augment: {copies: 2, stretch: [0.9, 1.1], pitch: [-3, 3], tilt: 3, noise: [20, 40], seed: 2}\n", 1, 1, 1,
-                           &r, &e),
+    EXPECT_OK(prepare_into("c",
+                           "augment: {copies: 2, stretch: [0.9, 1.1], pitch: [-3, 3], tilt: 3, "
+                           "noise: [20, 40], seed: 2}\n",
+                           1, 1, 1, &r, &e),
               e);
     shard *c = open_shard("c/train-00000.h5");
     EXPECT(c && s && same_item(c, 0, s, 0) && !same_item(c, 1, s, 1));
@@ -180,8 +196,11 @@ TEST(prepare_makes_only_training_shards_anew_for_other_copies)
     EXPECT_INT(r.shards_made, 0);
     EXPECT_INT(r.copies, 2 * (ITEMS - 1));
     const char *train = test_path("out/train-*.h5"), *valid = test_path("out/valid-*.h5");
-    dataset *t = dataset_open(&train, 1, example_find("mel"), &e), *v = dataset_open(&valid, 1, example_find("mel"), &e);
-    EXPECT_OK(t && v && dataset_expect(v, t->labels, t->n_labels, t->settings, "the training data", &e), e);
+    dataset *t = dataset_open(&train, 1, example_find("mel"), &e),
+            *v = dataset_open(&valid, 1, example_find("mel"), &e);
+    EXPECT_OK(t && v &&
+                  dataset_expect(v, t->labels, t->n_labels, t->settings, "the training data", &e),
+              e);
     dataset_close(t), dataset_close(v);
     EXPECT_OK(prepare_into("out", "augment: {copies: 0, pitch: [-3, 3]}\n", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, 2);
@@ -193,17 +212,24 @@ TEST(prepare_names_what_is_wrong_with_augment)
     err e = {0};
     prepare_report r;
     put_tones();
-    EXPECT_ERR(prepare_into("out", "augment: {stretch: [1.1, 0.9]}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "[lowest, highest]");
-    EXPECT_ERR(prepare_into("out", "augment: {pitch: 3}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "augment.pitch");
-    EXPECT_ERR(prepare_into("out", "augment: {copies: 9}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "augment.copies");
+    EXPECT_ERR(prepare_into("out", "augment: {stretch: [1.1, 0.9]}\n", 1, 1, 1, &r, &e), e,
+               ERR_CONFIG, "[lowest, highest]");
+    EXPECT_ERR(prepare_into("out", "augment: {pitch: 3}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
+               "augment.pitch");
+    EXPECT_ERR(prepare_into("out", "augment: {copies: 9}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
+               "augment.copies");
     arena a = {0};
     env v = {0};
-    const char *const cases[][2] = {{"dataset: synth\nmel: {preset: librosa, sample_rate: 4000}\naugment: {pitch: [-1, 1]}\n", "4000 Hz"},
-                                    {"dataset: synth\nfeatures: [tokens]\naugment: {pitch: [-1, 1]}\n", "data.augment"}};
+    const char *const cases[][2] = {
+        {"dataset: synth\nmel: {preset: librosa, sample_rate: 4000}\naugment: {pitch: [-1, 1]}\n",
+         "4000 Hz"},
+        {"dataset: synth\nfeatures: [tokens]\naugment: {pitch: [-1, 1]}\n", "data.augment"}};
     for (size_t k = 0; k < 2; k++) {
         config *c = config_open(prepare_table(&a), &a);
         prepare_job job = {.out = test_path("none"), .jobs = 1, .part = 1, .parts = 1};
-        EXPECT_OK(config_parse(c, cases[k][0], strlen(cases[k][0]), "test.yaml", &e) && config_finish(c, &e), e);
+        EXPECT_OK(config_parse(c, cases[k][0], strlen(cases[k][0]), "test.yaml", &e) &&
+                      config_finish(c, &e),
+                  e);
         EXPECT_ERR(prepare_run(c, &job, &v, &r, &e), e, ERR_CONFIG, cases[k][1]);
     }
     arena_free(&a);

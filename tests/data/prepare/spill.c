@@ -8,14 +8,16 @@
 
 static void put(spill *s, uint64_t number, const char *text)
 {
-    spill_put(s, number, 100 + number, &(worker_result){.ok = true, .bytes = text, .n = strlen(text)});
+    spill_put(s, number, 100 + number,
+              &(worker_result){.ok = true, .bytes = text, .n = strlen(text)});
 }
 
 static bool has(spill *s, uint64_t number, uint64_t stamp, const char *text)
 {
     arena a = {0};
     worker_result r;
-    bool found = spill_take(s, number, stamp, &a, &r) && r.ok && r.n == strlen(text) && !memcmp(r.bytes, text, r.n);
+    bool found = spill_take(s, number, stamp, &a, &r) && r.ok && r.n == strlen(text) &&
+                 !memcmp(r.bytes, text, r.n);
     arena_free(&a);
     return found;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// attributes.c: what an index says besides is kept, whole or not at all, and is still an object when it comes back.
+// attributes.c: what an index says besides is kept, whole or not at all, and is still an object
+// when it comes back.
 #include "data/readers/attributes.h"
 
 #include <stdlib.h>
@@ -27,9 +28,12 @@ TEST(attributes_are_what_was_not_taken)
     } cases[] = {
         {"{\"path\": \"a\", \"label\": \"joy\"}", NULL},
         {"{}", NULL},
-        {"{\"audio\": \"a\", \"take\": 3, \"tags\": [1, \"x\"]}", "{\"take\": 3, \"tags\": [1, \"x\"]}"},
-        {"{\"path\": \"a\", \"audio\": \"b\", \"label\": null, \"text\": \"joy\", \"mic\": null}", "{\"audio\": \"b\"}"},
-        {"{\"label\": \"joy\", \"text\": \"he said \\\"h\\u00e9\\\"\", \"split\": \"train\"}", "{\"text\": \"he said \\\"h\xc3\xa9\\\"\"}"},
+        {"{\"audio\": \"a\", \"take\": 3, \"tags\": [1, \"x\"]}",
+         "{\"take\": 3, \"tags\": [1, \"x\"]}"},
+        {"{\"path\": \"a\", \"audio\": \"b\", \"label\": null, \"text\": \"joy\", \"mic\": null}",
+         "{\"audio\": \"b\"}"},
+        {"{\"label\": \"joy\", \"text\": \"he said \\\"h\\u00e9\\\"\", \"split\": \"train\"}",
+         "{\"text\": \"he said \\\"h\xc3\xa9\\\"\"}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena a = {0};
@@ -58,13 +62,15 @@ TEST(attributes_are_bounded)
     json_set_str(j, "a", text);
     kept = attributes_text(&a, j);
     EXPECT_STR(kept, "{\"left_out_bytes\": 16385}");
-    EXPECT(attributes_ok("") && attributes_ok("{}") && !attributes_ok("[]") && !attributes_ok("{") && !attributes_ok("{\"a\": \"\xff\"}"));
+    EXPECT(attributes_ok("") && attributes_ok("{}") && !attributes_ok("[]") &&
+           !attributes_ok("{") && !attributes_ok("{\"a\": \"\xff\"}"));
     arena_free(&a);
 }
 
 static void expect_rows(const char *path, const char *const *want, size_t n)
 {
-    static const char *const columns[] = {"path", NULL}, *const taken[] = {"path|midi", "label", NULL};
+    static const char *const columns[] = {"path", NULL}, *const taken[] = {"path|midi", "label",
+                                                                           NULL};
     arena a = {0};
     err e = {0};
     rows *r = rows_open(path, columns, &e);
@@ -81,20 +87,24 @@ TEST(attributes_of_every_kind_of_index)
 {
     expect_rows(put("a.csv", "path,label,year,note\na,joy,1999,\"x, y\"\nb,joy,,\nc,joy,,\xff\n"),
                 (const char *const[]){"{\"year\": \"1999\", \"note\": \"x, y\"}", NULL, NULL}, 3);
-    expect_rows(put("a.jsonl", "{\"path\": \"a\", \"year\": 1999}\n{\"path\": \"b\"}\n"), (const char *const[]){"{\"year\": 1999}", NULL},
-                2);
-    expect_rows(put("a.json", "{\"path\": {\"0\": \"a\", \"1\": \"b\"}, \"year\": {\"0\": 1999, \"1\": null}}"),
+    expect_rows(put("a.jsonl", "{\"path\": \"a\", \"year\": 1999}\n{\"path\": \"b\"}\n"),
                 (const char *const[]){"{\"year\": 1999}", NULL}, 2);
+    expect_rows(
+        put("a.json",
+            "{\"path\": {\"0\": \"a\", \"1\": \"b\"}, \"year\": {\"0\": 1999, \"1\": null}}"),
+        (const char *const[]){"{\"year\": 1999}", NULL}, 2);
 }
 
 static shard *shard_with(const char *const *attributes, int n)
 {
     static const float mel[4] = {1, 2, 3, 4};
     err e = {0};
-    shard_info info = {.dataset = "test", .split = "train", .settings = "{\"mel\": {}}", .n_mels = 2};
+    shard_info info = {
+        .dataset = "test", .split = "train", .settings = "{\"mel\": {}}", .n_mels = 2};
     shard_writer *w = shard_create(test_path("a.h5"), &info, &e);
     for (int i = 0; i < n; i++) {
-        shard_item item = {.mel = mel, .frames = 2, .label = -1, .path = "a", .attributes = attributes[i]};
+        shard_item item = {
+            .mel = mel, .frames = 2, .label = -1, .path = "a", .attributes = attributes[i]};
         EXPECT_OK(shard_add(w, &item, &e), e);
     }
     EXPECT_OK(shard_finish(w, &e), e);
@@ -119,7 +129,8 @@ TEST(attributes_go_into_a_shard_and_come_back)
     EXPECT(!texts);
     shard_close(s);
     s = shard_with((const char *const[]){"[60]"}, 1); // from elsewhere
-    EXPECT_ERR(shard_attributes(s, &a, &texts, &e), e, ERR_DAMAGED, "'attributes' is not an object");
+    EXPECT_ERR(shard_attributes(s, &a, &texts, &e), e, ERR_DAMAGED,
+               "'attributes' is not an object");
     shard_close(s);
     const char *out;
     EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_path("a.h5")), 1);
@@ -133,11 +144,15 @@ TEST(attributes_of_a_manifest_reach_the_shard)
     err e = {0};
     arena a = {0};
     const char *const *texts;
-    EXPECT_INT(test_shell(&out, "%s synth %s --items 2 --seconds 0.5", test_kmidi(), test_dir()), 0);
+    EXPECT_INT(test_shell(&out, "%s synth %s --items 2 --seconds 0.5", test_kmidi(), test_dir()),
+               0);
     put("manifest.jsonl",
-        "{\"path\": \"wav/00000.wav\", \"label\": \"joy\", \"text\": \"la la\", \"mic\": {\"gain\": 2}, \"split\": \"train\"}\n"
+        "{\"path\": \"wav/00000.wav\", \"label\": \"joy\", \"text\": \"la la\", \"mic\": "
+        "{\"gain\": 2}, \"split\": \"train\"}\n"
         "{\"path\": \"wav/00001.wav\", \"label\": \"joy\", \"split\": \"train\"}\n");
-    EXPECT_INT(test_shell(&out, "%s prepare configs/data/audio_manifest.yaml --out %s/s root=%s", test_kmidi(), test_dir(), test_dir()), 0);
+    EXPECT_INT(test_shell(&out, "%s prepare configs/data/audio_manifest.yaml --out %s/s root=%s",
+                          test_kmidi(), test_dir(), test_dir()),
+               0);
     shard *s = shard_open(test_path("s/train-00000.h5"), &e);
     if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
         return;

@@ -73,10 +73,12 @@ static void check_case(arena *a, const char *path)
     err e = {0};
     size_t n;
     const char *column[16];
-    char *text = file_read(a, arena_printf(a, "%.*s.expected.json", (int)strlen(path) - 4, path), 1 << 16, &n, &e);
+    char *text = file_read(a, arena_printf(a, "%.*s.expected.json", (int)strlen(path) - 4, path),
+                           1 << 16, &n, &e);
     json *want = text ? json_parse(text, n, &e) : NULL;
     csv *c = csv_open(path, &e);
-    if (!test_expect(want && c && csv_next(c, &e) == CSV_ROW && csv_fields(c) <= 16, __FILE__, __LINE__, "%s: %s", path, e.text))
+    if (!test_expect(want && c && csv_next(c, &e) == CSV_ROW && csv_fields(c) <= 16, __FILE__,
+                     __LINE__, "%s: %s", path, e.text))
         return;
     size_t columns = csv_fields(c), rows = 0;
     for (size_t i = 0; i < columns; i++)

@@ -26,12 +26,15 @@ TEST(reader_takes_manifests_as_people_write_them)
 {
     err e = {0};
     reader_item i;
-    reader *r = open_text("\xef\xbb\xbf{\"path\": \"a.wav\", \"label\": \"joy\", \"speaker\": 3, \"split\": \"train\", \"extra\": [1]}\r\n"
+    reader *r = open_text("\xef\xbb\xbf{\"path\": \"a.wav\", \"label\": \"joy\", \"speaker\": 3, "
+                          "\"split\": \"train\", \"extra\": [1]}\r\n"
                           "\n"
                           "  \t\n"
-                          "{\"audio_filepath\": \"sub/b.wav\", \"emotion\": \"grief\", \"offset\": 1.5, \"duration\": 2, \"valence\": "
+                          "{\"audio_filepath\": \"sub/b.wav\", \"emotion\": \"grief\", \"offset\": "
+                          "1.5, \"duration\": 2, \"valence\": "
                           "-0.5, \"arousal\": 0.25}\n"
-                          "{\"wav\": \"c.wav\", \"text\": \"calm\", \"label\": null, \"group\": \"x\", \"intensity\": 0.5}\n"
+                          "{\"wav\": \"c.wav\", \"text\": \"calm\", \"label\": null, \"group\": "
+                          "\"x\", \"intensity\": 0.5}\n"
                           "{\"audio\": \"\\u00e4\\ud834\\udd1e.wav\"}",
                           false);
     EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
@@ -73,7 +76,8 @@ TEST(reader_names_the_line_and_goes_on)
         {"{\"path\": 7.5, \"label\": \"x\"}", "'path' must be a text"},
         {"{\"path\": \"a.wav\", \"label\": [\"x\"]}", "'label' must be a text"},
         {"{\"path\": \"\", \"label\": \"x\"}", "'path' is empty"},
-        {"{\"path\": \"a.wav\", \"valence\": 2, \"arousal\": 0}", "'valence' must be a number from -1 to 1"},
+        {"{\"path\": \"a.wav\", \"valence\": 2, \"arousal\": 0}",
+         "'valence' must be a number from -1 to 1"},
         {"{\"path\": \"a.wav\", \"valence\": 0.5}", "only one of valence and arousal"},
         {"{\"path\": \"a.wav\", \"offset\": -1}", "'offset'"},
         {"{\"path\": \"a.wav\", \"duration\": \"long\"}", "'duration'"},
@@ -119,7 +123,8 @@ TEST(reader_lets_paths_out_where_that_is_meant)
     arena a = {0};
     EXPECT(reader_resolve(&a, "/data/x", "/data/x/b.wav", false, &e) != NULL);
     EXPECT_STR(reader_resolve(&a, "/data/x", "/data/xy/b.wav", false, &e), "/data/xy/b.wav");
-    EXPECT_ERR(reader_resolve(&a, "/data/x", "b/../../y.wav", false, &e), e, ERR_VALUE, "'b/../../y.wav' leaves");
+    EXPECT_ERR(reader_resolve(&a, "/data/x", "b/../../y.wav", false, &e), e, ERR_VALUE,
+               "'b/../../y.wav' leaves");
     EXPECT(reader_resolve(&a, "/data/x", "a/./../b.wav", false, &e) != NULL);
     arena_free(&a);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// readers.c: the published datasets' layouts, small ones made here and the real ones of ../shared where they are.
+// readers.c: the published datasets' layouts, small ones made here and the real ones of ../shared
+// where they are.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,9 @@
 typedef struct tally {
     int items, bad, split[3]; // train, validation, test by rank
     int other, grouped, labelled, midi, audio, vectors, attributes;
-    char first_path[300], first_group[300], first_bad[2000], end[2000]; // end: why the index could not be read on
-    uint64_t order;                                                     // of all paths
+    // end: why the index could not be read on
+    char first_path[300], first_group[300], first_bad[2000], end[2000];
+    uint64_t order; // of all paths
 } tally;
 
 static void count_item(tally *t, const reader_item *i)
@@ -152,7 +154,8 @@ TEST(readers_take_the_real_nsynth)
 {
     if (no_shared())
         return;
-    tally real = run("nsynth", SHARED "nsynth_real", NULL), made = run("nsynth", SHARED "nsynth_rendered", NULL);
+    tally real = run("nsynth", SHARED "nsynth_real", NULL),
+          made = run("nsynth", SHARED "nsynth_rendered", NULL);
     tally one = run("nsynth", SHARED "nsynth_rendered/nsynth-valid", NULL);
     tally named = run("nsynth", SHARED "nsynth_rendered", "nsynth-valid/examples.json");
     EXPECT_STR(real.end, "");
@@ -183,11 +186,14 @@ TEST(readers_end_the_shared_broken_datasets_as_expected)
         int items, bad;
         const char *says; // of the first bad entry, or of the whole
     } cases[] = {
-        {"nsynth_bad_family", "nsynth", 0, 1, "instrument_family_str 'kazoo' is none of NSynth's 11"},
-        {"nsynth_missing_audio", "nsynth", 2, 0, ""}, // the missing file is named by whoever opens it
+        {"nsynth_bad_family", "nsynth", 0, 1,
+         "instrument_family_str 'kazoo' is none of NSynth's 11"},
+        // the missing file is named by whoever opens it
+        {"nsynth_missing_audio", "nsynth", 2, 0, ""},
         {"nsynth_truncated_json", "nsynth", 0, 0, "cut off inside an entry"},
         {"maestro_missing_column", "maestro", 0, 0, "no column 'midi_filename'"},
-        {"maestro_bad_rows", "maestro", 1, 2, "line 3: split 'tarin' is none of train, validation, test; did you mean 'train'?"},
+        {"maestro_bad_rows", "maestro", 1, 2,
+         "line 3: split 'tarin' is none of train, validation, test; did you mean 'train'?"},
         {"maestro_unclosed_quote", "maestro", 0, 1, "line 2: a quote is opened and never closed"},
         {"lakh_mixed", "lakh", 2, 0, ""}, // of which one is no MIDI: found by whoever opens it
         {"emotion_json_missing", "midi_emotion", 1, 1, "b.mid' has no emotion"},
@@ -200,9 +206,10 @@ TEST(readers_end_the_shared_broken_datasets_as_expected)
         snprintf(root, sizeof root, SHARED "malformed/datasets/%s", cases[i].folder);
         tally t = run(cases[i].reader, root, NULL);
         const char *text = *t.end ? t.end : t.first_bad;
-        test_expect(t.items == cases[i].items && t.bad == cases[i].bad, __FILE__, __LINE__, "%s: %d items and %d bad entries", root,
-                    t.items, t.bad);
-        test_expect(strstr(text, cases[i].says) && !*text == !*cases[i].says, __FILE__, __LINE__, "%s: \"%s\"", root, text);
+        test_expect(t.items == cases[i].items && t.bad == cases[i].bad, __FILE__, __LINE__,
+                    "%s: %d items and %d bad entries", root, t.items, t.bad);
+        test_expect(strstr(text, cases[i].says) && !*text == !*cases[i].says, __FILE__, __LINE__,
+                    "%s: \"%s\"", root, text);
     }
 }
 
@@ -210,7 +217,9 @@ TEST(readers_name_a_folder_that_is_none)
 {
     static const struct {
         const char *reader, *says;
-    } cases[] = {{"lakh", "no file NAME.mid"}, {"maestro", "neither maestro-v*.csv"}, {"nsynth", "no examples.json"}};
+    } cases[] = {{"lakh", "no file NAME.mid"},
+                 {"maestro", "neither maestro-v*.csv"},
+                 {"nsynth", "no examples.json"}};
     put("notes.txt", "x");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         EXPECT_HAS(run(cases[i].reader, test_dir(), NULL).end, cases[i].says);
@@ -263,16 +272,23 @@ TEST(readers_name_a_folder_without_permission)
     EXPECT_HAS(t.first_bad, "lmd_full/0");
 }
 
-#define MAESTRO_HEAD "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
+#define MAESTRO_HEAD                                                                               \
+    "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
 
 TEST(readers_take_every_index_of_maestro)
 {
-    put("csv/maestro-v3.0.0.csv", "\xef\xbb\xbf" MAESTRO_HEAD "\"Bach, J. S.\",\"Fugue \"\"in\"\"\nC\",train,2004,2004/a.midi,,2.0\r\n"
-                                  "A,B,test,2004,../a.midi,,1\n");
-    put("v1/maestro-v1.0.0.json", "[{\"canonical_composer\": \"A\", \"canonical_title\": \"B\", \"split\": \"test\", \"year\": 2004, "
-                                  "\"midi_filename\": \"2004/a.midi\", \"audio_filename\": \"2004/a.wav\", \"duration\": 2.5}, 7]");
-    put("v3/maestro-v3.0.0.json", "{\"canonical_composer\": {\"0\": \"A\", \"1\": \"A\"}, \"canonical_title\": {\"0\": \"B\"}, \"split\": "
-                                  "{\"0\": \"validation\", \"1\": \"test\"}, \"midi_filename\": {\"0\": \"a.midi\", \"1\": \"b.midi\"}}");
+    put("csv/maestro-v3.0.0.csv",
+        "\xef\xbb\xbf" MAESTRO_HEAD
+        "\"Bach, J. S.\",\"Fugue \"\"in\"\"\nC\",train,2004,2004/a.midi,,2.0\r\n"
+        "A,B,test,2004,../a.midi,,1\n");
+    put("v1/maestro-v1.0.0.json", "[{\"canonical_composer\": \"A\", \"canonical_title\": \"B\", "
+                                  "\"split\": \"test\", \"year\": 2004, "
+                                  "\"midi_filename\": \"2004/a.midi\", \"audio_filename\": "
+                                  "\"2004/a.wav\", \"duration\": 2.5}, 7]");
+    put("v3/maestro-v3.0.0.json", "{\"canonical_composer\": {\"0\": \"A\", \"1\": \"A\"}, "
+                                  "\"canonical_title\": {\"0\": \"B\"}, \"split\": "
+                                  "{\"0\": \"validation\", \"1\": \"test\"}, \"midi_filename\": "
+                                  "{\"0\": \"a.midi\", \"1\": \"b.midi\"}}");
     tally t = run("maestro", test_path("csv"), NULL);
     EXPECT_INT(t.items, 1);
     EXPECT_STR(t.first_group, "Bach, J. S.: Fugue \"in\"\nC");
@@ -298,12 +314,17 @@ TEST(readers_check_the_notes_of_nsynth)
     static const struct {
         const char *entry, *says; // NULL: an item
     } cases[] = {
-        {"\"bass_x-1-060-100\": {" NOTE "\"bass\", \"instrument_family\": 0, \"qualities\": [0,0,0,0,0,1,0,0,0,0]}", NULL},
+        {"\"bass_x-1-060-100\": {" NOTE
+         "\"bass\", \"instrument_family\": 0, \"qualities\": [0,0,0,0,0,1,0,0,0,0]}",
+         NULL},
         {"\"a\": {" NOTE "\"bras\"}", "did you mean 'brass'"},
-        {"\"a\": {" NOTE "\"bass\", \"instrument_family\": 3}", "is number 0, but 'instrument_family' says otherwise"},
-        {"\"a\": {" NOTE "\"bass\", \"instrument_source_str\": \"magic\"}", "instrument_source_str 'magic'"},
+        {"\"a\": {" NOTE "\"bass\", \"instrument_family\": 3}",
+         "is number 0, but 'instrument_family' says otherwise"},
+        {"\"a\": {" NOTE "\"bass\", \"instrument_source_str\": \"magic\"}",
+         "instrument_source_str 'magic'"},
         {"\"a\": {" NOTE "\"bass\", \"qualities\": [2]}", "'qualities' must be 10 numbers"},
-        {"\"a\": {\"pitch\": 128, \"velocity\": 1}", "'pitch' must be a whole number from 0 to 127"},
+        {"\"a\": {\"pitch\": 128, \"velocity\": 1}",
+         "'pitch' must be a whole number from 0 to 127"},
         {"\"a/../b\": {" NOTE "\"bass\"}", "no name of a note"},
         {"\"a\": {\"note_str\": \"b\"}", "'note_str' is 'b'"},
         {"\"a\": [1}", "not valid JSON"},
@@ -321,7 +342,8 @@ TEST(readers_check_the_notes_of_nsynth)
             EXPECT_STR(t.first_group, "bass_x-1");
         EXPECT_INT(t.split[0], t.items);
     }
-    static const char *const broken[] = {"", "[]", "{", "{\"a\"", "{} x", "{,}", "{\"a\": {}, }", "{\"a\": \"}"};
+    static const char *const broken[] = {
+        "", "[]", "{", "{\"a\"", "{} x", "{,}", "{\"a\": {}, }", "{\"a\": \"}"};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         put("nsynth-train/examples.json", broken[i]);
         EXPECT_HAS(run("nsynth", test_dir(), NULL).end, "line 1: ");
@@ -350,7 +372,8 @@ TEST(readers_hold_emotions_to_their_words)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[300];
-        snprintf(text, sizeof text, "path,quadrant,label,valence,arousal\na.mid,Q4,,,\n%s\n", cases[i].row);
+        snprintf(text, sizeof text, "path,quadrant,label,valence,arousal\na.mid,Q4,,,\n%s\n",
+                 cases[i].row);
         put("labels.csv", text);
         tally t = run("midi_emotion", test_dir(), NULL);
         bool twins = strstr(cases[i].row, "a.mid") != NULL;
@@ -409,7 +432,8 @@ TEST(readers_take_semicolons_and_spaces)
 {
     put("labels.csv", "path;label\nmidi/a.mid;joy\nmidi/b.mid;grief\n");
     EXPECT_INT(run("midi_emotion", test_dir(), NULL).items, 2);
-    put("labels.csv", "path , label, valence ,arousal\nmidi/a.mid , joy, 0.5 ,0.5\n midi/b.mid,grief,,\n");
+    put("labels.csv",
+        "path , label, valence ,arousal\nmidi/a.mid , joy, 0.5 ,0.5\n midi/b.mid,grief,,\n");
     tally t = run("midi_emotion", test_dir(), NULL);
     EXPECT_INT(t.items, 2);
     EXPECT_STR(t.first_path, "midi/a.mid");
@@ -432,8 +456,8 @@ TEST(readers_leave_a_report_that_is_json_whatever_the_names)
     size_t n = 0;
     config *c = config_open(prepare_table(&a), &a);
     prepare_job job = {.out = test_path("out"), .jobs = 1, .part = 1, .parts = 1};
-    put("maestro-v3.0.0.csv",
-        MAESTRO_HEAD "A,B,train,2004,a.midi,\"x\n\xff\"\"\xc3.wav\",1\n\"\xff\n\xfe\",B,trian,2004,\xff.midi,b.wav,1\n");
+    put("maestro-v3.0.0.csv", MAESTRO_HEAD "A,B,train,2004,a.midi,\"x\n\xff\"\"\xc3.wav\","
+                                           "1\n\"\xff\n\xfe\",B,trian,2004,\xff.midi,b.wav,1\n");
     const char *text = arena_printf(&a, "dataset: maestro\nroot: %s\n", test_dir());
     EXPECT_OK(config_parse(c, text, strlen(text), "test.yaml", &e) && config_finish(c, &e), e);
     EXPECT_ERR(prepare_run(c, &job, &v, &report, &e), e, ERR_VALUE, "rejected.jsonl");
@@ -446,7 +470,10 @@ TEST(readers_leave_a_report_that_is_json_whatever_the_names)
         json_free(j);
     }
     c = config_open(prepare_table(&a), &a);
-    EXPECT_OK(config_parse(c, "dataset: lakh\nroot: x\n", 22, "test.yaml", &e) && config_finish(c, &e), e);
-    EXPECT_ERR(prepare_run(c, &job, &v, &report, &e), e, ERR_CONFIG, "lakh is MIDI and has no audio");
+    EXPECT_OK(config_parse(c, "dataset: lakh\nroot: x\n", 22, "test.yaml", &e) &&
+                  config_finish(c, &e),
+              e);
+    EXPECT_ERR(prepare_run(c, &job, &v, &report, &e), e, ERR_CONFIG,
+               "lakh is MIDI and has no audio");
     arena_free(&a);
 }

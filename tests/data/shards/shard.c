@@ -68,7 +68,8 @@ TEST(shard_statistics_are_those_of_the_frames)
     dataset_close(d);
 }
 
-// Every bit that is turned is noticed: when the shard is opened, when the item is read, or by h5_verify.
+// Every bit that is turned is noticed: when the shard is opened, when the item is read, or by
+// h5_verify.
 static bool notices(const char *path, err *e)
 {
     float x[16 * SHARD_BANDS];
@@ -116,9 +117,11 @@ TEST(shard_that_is_none_is_refused)
     char *bytes = file_read(&a, shard_file_write("a.h5", 0, 25), 1 << 24, &n, &e);
     EXPECT_OK(file_write(test_path("half.h5"), bytes, n / 2, &e), e);
     EXPECT_ERR(shard_open(test_path("half.h5"), &e), e, ERR_DAMAGED, "half.h5");
-    static const char *const mute[] = {"{}", "[]", "{\"mel\": 3}", "{\"mel\": null}", "{\"Mel\": {}}"};
+    static const char *const mute[] = {"{}", "[]", "{\"mel\": 3}", "{\"mel\": null}",
+                                       "{\"Mel\": {}}"};
     for (size_t i = 0; i < sizeof mute / sizeof *mute; i++)
-        EXPECT_ERR(shard_open(shard_file_write_settings("mute.h5", 0, 3, mute[i]), &e), e, ERR_DAMAGED, "does not say how 'mel' was made");
+        EXPECT_ERR(shard_open(shard_file_write_settings("mute.h5", 0, 3, mute[i]), &e), e,
+                   ERR_DAMAGED, "does not say how 'mel' was made");
     h5 *f = h5_create(test_path("other.h5"), &e);
     EXPECT_OK(h5_commit(f, &e), e);
     EXPECT_ERR(shard_open(test_path("other.h5"), &e), e, ERR_FORMAT, "not a shard");
@@ -155,8 +158,11 @@ TEST(dataset_names_what_does_not_fit)
     err e = {0};
     const char *patterns[] = {
         shard_file_write("a-0.h5", 0, 10),
-        shard_file_write_settings("a-1.h5", 10, 5, "{\"mel\": {\"sample_rate\": 22050, \"n_mels\": 8, \"log\": \"ln\"}}")};
-    EXPECT_ERR(dataset_open(patterns, 2, example_find("mel"), &e), e, ERR_MISMATCH, "mel.sample_rate is 16000");
+        shard_file_write_settings(
+            "a-1.h5", 10, 5,
+            "{\"mel\": {\"sample_rate\": 22050, \"n_mels\": 8, \"log\": \"ln\"}}")};
+    EXPECT_ERR(dataset_open(patterns, 2, example_find("mel"), &e), e, ERR_MISMATCH,
+               "mel.sample_rate is 16000");
     EXPECT_HAS(e.text, "a-0.h5");
     EXPECT_HAS(e.text, "a-1.h5");
     EXPECT_HAS(e.text, "22050");
@@ -164,12 +170,17 @@ TEST(dataset_names_what_does_not_fit)
     EXPECT_ERR(dataset_open(&nothing, 1, example_find("mel"), &e), e, ERR_MISSING, "no-*.h5");
     dataset *d = dataset_open(patterns, 1, example_find("mel"), &e);
     const char *const known[] = {"ant", "cat"};
-    EXPECT_ERR(dataset_expect(d, known, 2, NULL, "the checkpoint 'x.h5'", &e), e, ERR_MISMATCH, "'bee' ('i0001'");
+    EXPECT_ERR(dataset_expect(d, known, 2, NULL, "the checkpoint 'x.h5'", &e), e, ERR_MISMATCH,
+               "'bee' ('i0001'");
     EXPECT_HAS(e.text, "x.h5");
-    EXPECT_ERR(
-        dataset_expect(d, NULL, 0, "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"db\"}}", "the checkpoint 'x.h5'", &e), e,
-        ERR_MISMATCH, "mel.log is \"db\" in the checkpoint");
+    EXPECT_ERR(dataset_expect(d, NULL, 0,
+                              "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"db\"}}",
+                              "the checkpoint 'x.h5'", &e),
+               e, ERR_MISMATCH, "mel.log is \"db\" in the checkpoint");
     // as values, not as text
-    EXPECT_OK(dataset_expect(d, d->labels, 3, "{\"mel\":{\"n_mels\":8.0,\"sample_rate\":16000,\"log\":\"ln\"}}", "x", &e), e);
+    EXPECT_OK(dataset_expect(d, d->labels, 3,
+                             "{\"mel\":{\"n_mels\":8.0,\"sample_rate\":16000,\"log\":\"ln\"}}", "x",
+                             &e),
+              e);
     dataset_close(d);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// shard_columns.c: rows of songs come out of a shard as they went in, of one item or of all; offsets and numbers that cannot be are
-// refused.
+// shard_columns.c: rows of songs come out of a shard as they went in, of one item or of all;
+// offsets and numbers that cannot be are refused.
 #include <string.h>
 
 #include "base/h5.h"
@@ -29,7 +29,9 @@ static const char *write_shard(uint16_t bad)
 {
     static const char *const names[] = {"tokens", "midi_stats"};
     err e = {0};
-    shard_info info = {.split = "train", .settings = "{\"tokens\": {\"drums\": true}, \"midi_stats\": {}}", .n_columns = 2};
+    shard_info info = {.split = "train",
+                       .settings = "{\"tokens\": {\"drums\": true}, \"midi_stats\": {}}",
+                       .n_columns = 2};
     for (int k = 0; k < 2; k++)
         info.columns[k] = shard_column_of(feature_find(names[k], &e));
     const char *path = test_path("songs.h5");
@@ -54,12 +56,14 @@ TEST(shard_columns_give_back_what_was_written)
     shard *s = shard_open(write_shard(0), &e);
     if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
-    int tokens = shard_find_column(&s->info, "tokens"), numbers = shard_find_column(&s->info, "midi_stats");
+    int tokens = shard_find_column(&s->info, "tokens"),
+        numbers = shard_find_column(&s->info, "midi_stats");
     EXPECT_INT(s->info.n_columns, 2);
     EXPECT_INT(shard_find_column(&s->info, "melody"), -1);
     EXPECT_INT(s->info.columns[tokens].rows, ITEMS * (ITEMS + 1) / 2);
     EXPECT_INT(s->info.columns[tokens].longest, ITEMS);
-    EXPECT(s->info.columns[tokens].u16 && !s->info.columns[tokens].single && !s->info.columns[numbers].u16);
+    EXPECT(s->info.columns[tokens].u16 && !s->info.columns[tokens].single &&
+           !s->info.columns[numbers].u16);
     EXPECT(s->info.columns[numbers].single && !s->info.columns[numbers].offsets);
     EXPECT_OK(shard_rows(s, tokens, 0, s->info.columns[tokens].rows, all, &e), e);
     EXPECT_OK(shard_rows(s, numbers, 0, ITEMS, x, &e), e);
@@ -67,7 +71,8 @@ TEST(shard_columns_give_back_what_was_written)
         item_of(i, want, stats);
         EXPECT_INT(shard_item_count(s, tokens, i), i + 1);
         EXPECT_OK(shard_item_rows(s, tokens, i, one, &e), e);
-        EXPECT(!memcmp(one, want, (size_t)(i + 1) * sizeof *want) && !memcmp(all + at, want, (size_t)(i + 1) * sizeof *want));
+        EXPECT(!memcmp(one, want, (size_t)(i + 1) * sizeof *want) &&
+               !memcmp(all + at, want, (size_t)(i + 1) * sizeof *want));
         EXPECT_NEAR(x[i * MIDI_STATS + 31], (float)i / 10, 0);
         EXPECT_OK(shard_item_rows(s, numbers, i, stats, &e), e);
         EXPECT_NEAR(stats[7], (float)i / 10, 0);
@@ -112,15 +117,20 @@ typedef struct forged {
     bool f32;               // tokens
 } forged;
 
-static const forged sound = {
-    .settings = "{\"tokens\": {}, \"midi_stats\": {}}", .offsets = {0, 2, 3, 6}, .longest = 3, .tokens = 6, .stats = 3};
+static const forged sound = {.settings = "{\"tokens\": {}, \"midi_stats\": {}}",
+                             .offsets = {0, 2, 3, 6},
+                             .longest = 3,
+                             .tokens = 6,
+                             .stats = 3};
 
 static bool set_texts(h5 *f, const char *settings, err *e)
 {
     static const char *const names[] = {"dataset", "split", "key", "licence", "citation"};
-    bool ok = h5_set_text(f, "/", "format", "kmidi-shard", e) && h5_set_int(f, "/", "format_version", SHARD_VERSION, e) &&
-              h5_set_text(f, "/", "labels", "[]", e) && h5_set_text(f, "/", "settings", settings, e) &&
-              h5_set_text(f, "/", "dialect", TOKENS_DIALECT, e) && h5_set_int(f, "/", "synthetic", 0, e);
+    bool ok =
+        h5_set_text(f, "/", "format", "kmidi-shard", e) &&
+        h5_set_int(f, "/", "format_version", SHARD_VERSION, e) &&
+        h5_set_text(f, "/", "labels", "[]", e) && h5_set_text(f, "/", "settings", settings, e) &&
+        h5_set_text(f, "/", "dialect", TOKENS_DIALECT, e) && h5_set_int(f, "/", "synthetic", 0, e);
     for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++)
         ok = h5_set_text(f, "/", names[i], "x", e);
     return ok;
@@ -142,16 +152,20 @@ static shard *forge(const forged *x, err *e)
         h5_write(f, "midi_stats", (h5_shape){H5_F32, 2, {x->stats, MIDI_STATS}}, numbers, e) &&
         h5_write(f, "tokens_offsets", (h5_shape){H5_I64, 1, {4}}, x->offsets, e) &&
         h5_write(f, "tokens_checks", (h5_shape){H5_I64, 1, {3}}, checks, e) &&
-        h5_write(f, "seconds", (h5_shape){H5_F64, 1, {3}}, seconds, e) && h5_write(f, "label", (h5_shape){H5_I32, 1, {3}}, label, e) &&
+        h5_write(f, "seconds", (h5_shape){H5_F64, 1, {3}}, seconds, e) &&
+        h5_write(f, "label", (h5_shape){H5_I32, 1, {3}}, label, e) &&
         h5_write(f, "emotion", (h5_shape){H5_F32, 2, {3, SHARD_EMOTION}}, emotion, e) &&
-        h5_write(f, "label_count", (h5_shape){H5_I64, 1, {1}}, counts, e) && h5_write(f, "path", (h5_shape){H5_TEXT, 1, {3}}, texts, e) &&
-        h5_write(f, "group", (h5_shape){H5_TEXT, 1, {3}}, texts, e) && h5_write(f, "label_source", (h5_shape){H5_TEXT, 1, {3}}, texts, e);
+        h5_write(f, "label_count", (h5_shape){H5_I64, 1, {1}}, counts, e) &&
+        h5_write(f, "path", (h5_shape){H5_TEXT, 1, {3}}, texts, e) &&
+        h5_write(f, "group", (h5_shape){H5_TEXT, 1, {3}}, texts, e) &&
+        h5_write(f, "label_source", (h5_shape){H5_TEXT, 1, {3}}, texts, e);
     EXPECT_OK(ok, *e);
     EXPECT_OK(h5_commit(f, e), *e);
     return shard_open(test_path("forged.h5"), e);
 }
 
-// Without the attribute `longest` of a column and without checks of what has one row an item: as shards were before there were columns.
+// Without the attribute `longest` of a column and without checks of what has one row an item: as
+// shards were before there were columns.
 TEST(shard_columns_of_older_shards_are_read)
 {
     err e = {0};
@@ -162,7 +176,8 @@ TEST(shard_columns_of_older_shards_are_read)
         return;
     EXPECT_INT(s->info.columns[0].longest, 3);
     EXPECT_OK(shard_item_rows(s, 1, 2, x, &e), e);
-    EXPECT_ERR(shard_item_rows(s, 0, 2, tokens, &e), e, ERR_DAMAGED, "the tokens of item 2 ('c') do not match their checksum");
+    EXPECT_ERR(shard_item_rows(s, 0, 2, tokens, &e), e, ERR_DAMAGED,
+               "the tokens of item 2 ('c') do not match their checksum");
     shard_close(s);
 }
 

@@ -30,12 +30,18 @@ static bool add_item(shard_writer *w, int64_t i, err *e)
         for (int b = 0; b < SHARD_BANDS; b++)
             mel[t * SHARD_BANDS + b] = shard_file_value(i, t, b);
     snprintf(path, sizeof path, "i%04d", (int)i);
-    shard_item item = {.mel = mel, .frames = n, .label = shard_file_label(i), .path = path, .group = "g", .label_source = "given"};
+    shard_item item = {.mel = mel,
+                       .frames = n,
+                       .label = shard_file_label(i),
+                       .path = path,
+                       .group = "g",
+                       .label_source = "given"};
     item.emotion[0] = (float)i / 1000;
     return shard_add(w, &item, e);
 }
 
-const char *shard_file_write_settings(const char *name, int64_t first, int64_t n, const char *settings)
+const char *shard_file_write_settings(const char *name, int64_t first, int64_t n,
+                                      const char *settings)
 {
     static const char *const labels[] = {"ant", "bee", "cat"};
     shard_info info = {.dataset = "test",
@@ -53,7 +59,10 @@ const char *shard_file_write_settings(const char *name, int64_t first, int64_t n
         return path;
     for (int64_t i = first; i < first + n; i++)
         EXPECT_OK(add_item(w, i, &e), e);
-    EXPECT_OK(shard_reject(w, "{\"path\": \"bad.wav\", \"line\": 7, \"reason\": \"damaged\", \"message\": \"'bad.wav' is damaged\"}", &e),
+    EXPECT_OK(shard_reject(w,
+                           "{\"path\": \"bad.wav\", \"line\": 7, \"reason\": \"damaged\", "
+                           "\"message\": \"'bad.wav' is damaged\"}",
+                           &e),
               e);
     EXPECT_OK(shard_finish(w, &e), e);
     return path;
@@ -61,5 +70,6 @@ const char *shard_file_write_settings(const char *name, int64_t first, int64_t n
 
 const char *shard_file_write(const char *name, int64_t first, int64_t n)
 {
-    return shard_file_write_settings(name, first, n, "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"ln\"}}");
+    return shard_file_write_settings(
+        name, first, n, "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"ln\"}}");
 }

@@ -21,17 +21,25 @@ static void write_songs(const char *name, const char *split)
     const int64_t n[2][3] = {{6, 0, 1}, {6, 3, 3}};
     err e = {0};
     harmony[2][HARMONY_CONTEXT] = 9 * CHORD_QUALITIES + CHORD_MINOR;
-    shard_info info = {.dataset = "songs", .split = split, .settings = "{\"tokens\": {}, \"melody\": {}, \"harmony\": {}}", .n_columns = 3};
+    shard_info info = {.dataset = "songs",
+                       .split = split,
+                       .settings = "{\"tokens\": {}, \"melody\": {}, \"harmony\": {}}",
+                       .n_columns = 3};
     for (int k = 0; k < 3; k++)
         info.columns[k] = shard_column_of(feature_find(names[k], &e));
     shard_writer *w = shard_create(test_path(name), &info, &e);
     for (int i = 0; w && i < 2; i++) {
-        shard_item item = {.seconds = 2700, .label = -1, .path = "a.mid", .label_source = i ? "estimated" : "given"};
+        shard_item item = {.seconds = 2700,
+                           .label = -1,
+                           .path = "a.mid",
+                           .label_source = i ? "estimated" : "given"};
         for (int k = 0; k < 3; k++)
             item.column[k].rows = rows[k], item.column[k].n = n[i][k];
         EXPECT_OK(shard_add(w, &item, &e), e);
     }
-    EXPECT_OK(w && shard_reject(w, "{\"reason\": \"empty\"}", &e) && shard_reject(w, "not even JSON", &e), e);
+    EXPECT_OK(w && shard_reject(w, "{\"reason\": \"empty\"}", &e) &&
+                  shard_reject(w, "not even JSON", &e),
+              e);
     EXPECT_OK(w && shard_finish(w, &e), e);
 }
 
@@ -49,7 +57,8 @@ TEST(shard_set_counts_what_there_is)
     write_songs("train-0.h5", "train");
     write_songs("test-0.h5", "test");
     shard_file_write("mel.h5", 0, 20); // 5 + i % 7 frames; no hop in its settings
-    shard_file_write_settings("mel2.h5", 0, 7, "{\"mel\": {\"sample_rate\": 8000, \"hop_length\": 4000}}");
+    shard_file_write_settings("mel2.h5", 0, 7,
+                              "{\"mel\": {\"sample_rate\": 8000, \"hop_length\": 4000}}");
     shard_set *t = shard_set_open(&a);
     const char *files[] = {"train-0.h5", "test-0.h5", "mel.h5", "mel2.h5"};
     for (int i = 0; i < 4; i++)
@@ -62,7 +71,9 @@ TEST(shard_set_counts_what_there_is)
     EXPECT_INT(at(f, "datasets", "songs", NULL), 4);
     EXPECT_INT(at(f, "splits", "train", "items"), 29);
     EXPECT_INT(at(f, "splits", "test", "without_label"), 2);
-    EXPECT_INT(json_int(json_get(json_get(json_get(json_get(f, "splits"), "train"), "labels"), "ant"), -1), 6 + 3);
+    EXPECT_INT(
+        json_int(json_get(json_get(json_get(json_get(f, "splits"), "train"), "labels"), "ant"), -1),
+        6 + 3);
     EXPECT_INT(at(f, "label_sources", "estimated", NULL), 2);
     EXPECT_INT(at(f, "rejected", "empty", NULL), 2);
     EXPECT_INT(at(f, "rejected", "unknown", NULL), 2);
@@ -95,11 +106,15 @@ TEST(shard_set_is_shown_and_checked_by_the_program)
     EXPECT_HAS(out, "C4 to B4                  4 100.0%  ########");
     EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_dir()), 0);
     EXPECT_HAS(out, "all 2 files are sound: 2 shard");
-    EXPECT_INT(test_shell(&out, "truncate -s 3000 %s; %s verify '%s/*.h5'", test_path("test-0.h5"), test_kmidi(), test_dir()), 1);
+    EXPECT_INT(test_shell(&out, "truncate -s 3000 %s; %s verify '%s/*.h5'", test_path("test-0.h5"),
+                          test_kmidi(), test_dir()),
+               1);
     EXPECT_HAS(out, "1 of 2 files did not pass");
     EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), test_dir()), 1);
     EXPECT_HAS(out, "test-0.h5");
-    EXPECT_INT(test_shell(&out, "mkdir %s; %s inspect %s", test_path("empty"), test_kmidi(), test_path("empty")), 1);
+    EXPECT_INT(test_shell(&out, "mkdir %s; %s inspect %s", test_path("empty"), test_kmidi(),
+                          test_path("empty")),
+               1);
     EXPECT_HAS(out, "there is no file to look at in");
     EXPECT_INT(test_shell(&out, "%s verify '%s/x*.h5'", test_kmidi(), test_dir()), 1);
 }
