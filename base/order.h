@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // order.h: the order of many numbers, in linear time, equal ones as they came.
-#ifndef KMIDI_DATA_ORDER_H
-#define KMIDI_DATA_ORDER_H
+#ifndef KMIDI_BASE_ORDER_H
+#define KMIDI_BASE_ORDER_H
 
 #include <stddef.h>
 #include <stdint.h>

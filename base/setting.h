@@ -7,8 +7,8 @@
 //
 //     static const setting_def table[] = {{"n_fft", SETTING_INT, offsetof(mel_settings, n_fft), .least = 16, .most = 65536, .help =
 //     "..."}}; if (!setting_parse(table, 1, &s, "n_fft", "1024", e)) ...      // "n_fff": unknown setting, nearest name, the list
-#ifndef KMIDI_DATA_SETTING_H
-#define KMIDI_DATA_SETTING_H
+#ifndef KMIDI_BASE_SETTING_H
+#define KMIDI_BASE_SETTING_H
 
 #include <stddef.h>
 

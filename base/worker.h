@@ -19,8 +19,8 @@
 // are done with their item, or at its time limit. `fn` may use memory, files, and libraries that no
 // other thread of the caller is using while a worker is forked. Results that pile up behind a slow
 // item are left in the workers beyond 32 MiB.
-#ifndef KMIDI_DATA_WORKER_H
-#define KMIDI_DATA_WORKER_H
+#ifndef KMIDI_BASE_WORKER_H
+#define KMIDI_BASE_WORKER_H
 
 #include <stdbool.h>
 #include <stddef.h>

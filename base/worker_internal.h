@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // worker_internal.h: what the caller and a worker say to each other: heads, each followed by n
 // bytes.
-#ifndef KMIDI_DATA_WORKER_INTERNAL_H
-#define KMIDI_DATA_WORKER_INTERNAL_H
+#ifndef KMIDI_BASE_WORKER_INTERNAL_H
+#define KMIDI_BASE_WORKER_INTERNAL_H
 
 #include "base/worker.h"
 

@@ -10,8 +10,8 @@
 // A library sets aside address space for each thread, OpenBLAS 128 MiB of it. Where the system
 // limits that (base/room.h), one that would take more than a quarter of what is left gives way to
 // the one that takes least.
-#ifndef KMIDI_AUTOGRAD_GEMM_H
-#define KMIDI_AUTOGRAD_GEMM_H
+#ifndef KMIDI_AUTOGRAD_GEMM_GEMM_H
+#define KMIDI_AUTOGRAD_GEMM_GEMM_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 //
 // Of bf16x2 three products are summed, low x high + high x low + high x high: oneMKL's
 // FLOAT_TO_BF16X3. What is left out, low x low, is 2^-16 of it.
-#ifndef KMIDI_AUTOGRAD_GEMM_BF16_H
-#define KMIDI_AUTOGRAD_GEMM_BF16_H
+#ifndef KMIDI_AUTOGRAD_GEMM_GEMM_BF16_H
+#define KMIDI_AUTOGRAD_GEMM_GEMM_BF16_H
 
 #include "autograd/gemm/gemm.h"
 #include "base/bf16.h"

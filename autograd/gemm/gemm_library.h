@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_library.h: what gemm.c needs of a BLAS. Each library enters through one file that fills one
 // of these.
-#ifndef KMIDI_AUTOGRAD_GEMM_LIBRARY_H
-#define KMIDI_AUTOGRAD_GEMM_LIBRARY_H
+#ifndef KMIDI_AUTOGRAD_GEMM_GEMM_LIBRARY_H
+#define KMIDI_AUTOGRAD_GEMM_GEMM_LIBRARY_H
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/gemm/gemm_bf16.h"

@@ -6,8 +6,8 @@
 // What is faster is measured where a model runs (train/products.h), kept for the machine, and said
 // in a run's checkpoint, so that a run that goes on computes the same bits wherever the measurement
 // has gone since. A kind that is in no table is multiplied by gemm_current().
-#ifndef KMIDI_AUTOGRAD_GEMM_WAYS_H
-#define KMIDI_AUTOGRAD_GEMM_WAYS_H
+#ifndef KMIDI_AUTOGRAD_GEMM_GEMM_WAYS_H
+#define KMIDI_AUTOGRAD_GEMM_GEMM_WAYS_H
 
 #include "autograd/gemm/gemm.h"
 #include "base/arena.h"

@@ -7,8 +7,8 @@
 //
 // Each saves two passes over memory of three. What can take an addition says so itself
 // (op_def.added).
-#ifndef KMIDI_AUTOGRAD_FUSE_H
-#define KMIDI_AUTOGRAD_FUSE_H
+#ifndef KMIDI_AUTOGRAD_PASSES_FUSE_H
+#define KMIDI_AUTOGRAD_PASSES_FUSE_H
 
 #include "autograd/graph.h"
 

@@ -9,8 +9,8 @@
 //
 // Casts are nodes like any other: a matrix is cast once, however many products read it, and the
 // plan says where the bytes lie.
-#ifndef KMIDI_AUTOGRAD_PRECISION_H
-#define KMIDI_AUTOGRAD_PRECISION_H
+#ifndef KMIDI_AUTOGRAD_PASSES_PRECISION_H
+#define KMIDI_AUTOGRAD_PASSES_PRECISION_H
 
 #include "autograd/graph.h"
 

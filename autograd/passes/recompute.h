@@ -9,8 +9,8 @@
 //
 // The second copies are nodes of the same kernels on the same inputs, and dropout draws by
 // counters, so gradients stay the same to the bit.
-#ifndef KMIDI_AUTOGRAD_RECOMPUTE_H
-#define KMIDI_AUTOGRAD_RECOMPUTE_H
+#ifndef KMIDI_AUTOGRAD_PASSES_RECOMPUTE_H
+#define KMIDI_AUTOGRAD_PASSES_RECOMPUTE_H
 
 #include "autograd/graph.h"
 

@@ -19,8 +19,8 @@
 //     clip_draw d = augment_clip_draw(&settings, digest_of_path, 1);
 //     int64_t m = augment_clip_length(&d, n);                         // float out[m]
 //     augment_clip(&d, rate, x, n, out, e)
-#ifndef KMIDI_DATA_AUGMENT_CLIP_H
-#define KMIDI_DATA_AUGMENT_CLIP_H
+#ifndef KMIDI_DATA_AUDIO_AUGMENT_CLIP_H
+#define KMIDI_DATA_AUDIO_AUGMENT_CLIP_H
 
 #include <stdint.h>
 

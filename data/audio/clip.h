@@ -9,8 +9,8 @@
 //
 // A file that cannot be read as it says it is, is refused with one sentence; nothing is ever put in
 // its place.
-#ifndef KMIDI_DATA_CLIP_H
-#define KMIDI_DATA_CLIP_H
+#ifndef KMIDI_DATA_AUDIO_CLIP_H
+#define KMIDI_DATA_AUDIO_CLIP_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 // clip_file.h: the bytes of an audio file, and whether they could be read. A disk that fails in the
 // middle must not pass for a file that ends there: decoders see an end, what they made of it is
 // thrown away (clip.c).
-#ifndef KMIDI_DATA_CLIP_FILE_H
-#define KMIDI_DATA_CLIP_FILE_H
+#ifndef KMIDI_DATA_AUDIO_CLIP_FILE_H
+#define KMIDI_DATA_AUDIO_CLIP_FILE_H
 
 #include <stdint.h>
 

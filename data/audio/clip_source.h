@@ -9,8 +9,8 @@
 //
 // A header is believed in nothing that decoding does not confirm: `total` is compared, never
 // trusted.
-#ifndef KMIDI_DATA_CLIP_SOURCE_H
-#define KMIDI_DATA_CLIP_SOURCE_H
+#ifndef KMIDI_DATA_AUDIO_CLIP_SOURCE_H
+#define KMIDI_DATA_AUDIO_CLIP_SOURCE_H
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
 // the first half of a download be trained on. This looks only at the lengths that containers state:
 // RIFF and RF64 (wav), FORM (aiff), au, caf and the last page of Ogg. Programs that were killed, or
 // that wrote to a pipe, leave lengths of 0 or of all ones; what follows is read to its end.
-#ifndef KMIDI_DATA_CLIP_WHOLE_H
-#define KMIDI_DATA_CLIP_WHOLE_H
+#ifndef KMIDI_DATA_AUDIO_CLIP_WHOLE_H
+#define KMIDI_DATA_AUDIO_CLIP_WHOLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

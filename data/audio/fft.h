@@ -2,8 +2,8 @@
 // fft.h: the discrete Fourier transform, by FFTW (which only fft.c knows).
 //
 //     X[k] = sum over t of x[t] exp(-2 pi i k t / n)
-#ifndef KMIDI_DATA_FFT_H
-#define KMIDI_DATA_FFT_H
+#ifndef KMIDI_DATA_AUDIO_FFT_H
+#define KMIDI_DATA_AUDIO_FFT_H
 
 #include "base/err.h"
 

@@ -12,8 +12,8 @@
 //     mel_settings s = {0};
 //     mel_set(&s, "preset", "librosa", e) && mel_set(&s, "sample_rate", "16000", e) && mel_resolve(&s, e)
 //     strbuf line = {0};  mel_line(&s, &line);     // "sample_rate=16000 n_fft=2048 ...": for cache keys; equal settings have equal lines
-#ifndef KMIDI_DATA_MEL_H
-#define KMIDI_DATA_MEL_H
+#ifndef KMIDI_DATA_AUDIO_MEL_H
+#define KMIDI_DATA_AUDIO_MEL_H
 
 #include <stdint.h>
 

@@ -9,8 +9,8 @@
 //
 // Over all calls exactly ceil(samples * to / from) samples come out, as from librosa; how the input
 // was cut does not matter.
-#ifndef KMIDI_DATA_RESAMPLE_H
-#define KMIDI_DATA_RESAMPLE_H
+#ifndef KMIDI_DATA_AUDIO_RESAMPLE_H
+#define KMIDI_DATA_AUDIO_RESAMPLE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
 // was. The faster one is three times as fast, and off by up to 8 cents and half a decibel. Some 40
 // times real time at 16 kHz, 15 times at 44.1 kHz, on one core; about 30 MB and twice the clip in
 // memory. The result depends on the library's version, and on nothing else.
-#ifndef KMIDI_DATA_STRETCH_H
-#define KMIDI_DATA_STRETCH_H
+#ifndef KMIDI_DATA_AUDIO_STRETCH_H
+#define KMIDI_DATA_AUDIO_STRETCH_H
 
 #include <stdint.h>
 

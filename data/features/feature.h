@@ -22,8 +22,8 @@
 //
 //     feature_rows rows;
 //     if (feature_song(f, song, &arena, &rows, e)) ... rows.data [rows.n][f->width], of f->type ...
-#ifndef KMIDI_DATA_FEATURE_H
-#define KMIDI_DATA_FEATURE_H
+#ifndef KMIDI_DATA_FEATURES_FEATURE_H
+#define KMIDI_DATA_FEATURES_FEATURE_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // feature_ends.h: what feature.c and feature_stream.c share: how a signal goes on beyond its ends.
-#ifndef KMIDI_DATA_FEATURE_ENDS_H
-#define KMIDI_DATA_FEATURE_ENDS_H
+#ifndef KMIDI_DATA_FEATURES_FEATURE_ENDS_H
+#define KMIDI_DATA_FEATURES_FEATURE_ENDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

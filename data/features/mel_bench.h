@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // mel_bench.h: how fast mel spectrograms are made here, in the setting that data_speed.py gives its
 // peers.
-#ifndef KMIDI_DATA_MEL_BENCH_H
-#define KMIDI_DATA_MEL_BENCH_H
+#ifndef KMIDI_DATA_FEATURES_MEL_BENCH_H
+#define KMIDI_DATA_FEATURES_MEL_BENCH_H
 
 #include "base/err.h"
 #include "base/threads.h"

@@ -13,8 +13,8 @@
 //     augment_mel m = {.tilt = 3, .gain = 6};
 //     if (!augment_mel_bands(&settings, &arena, &m, e)) ...
 //     augment_mel_row(&m, draws, epoch, position, deviation, frames, n_mels, row)
-#ifndef KMIDI_DATA_AUGMENT_MEL_H
-#define KMIDI_DATA_AUGMENT_MEL_H
+#ifndef KMIDI_DATA_LOADER_AUGMENT_MEL_H
+#define KMIDI_DATA_LOADER_AUGMENT_MEL_H
 
 #include "base/arena.h"
 #include "base/rng.h"

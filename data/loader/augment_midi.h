@@ -24,8 +24,8 @@
 // All functions are pure, allocate nothing and take microseconds. They trust their rows (shard.h
 // has checked them). Where music is described by time (stretch) or pitch, all that is said of it
 // changes with it; what is left alone is said at each function.
-#ifndef KMIDI_DATA_AUGMENT_MIDI_H
-#define KMIDI_DATA_AUGMENT_MIDI_H
+#ifndef KMIDI_DATA_LOADER_AUGMENT_MIDI_H
+#define KMIDI_DATA_LOADER_AUGMENT_MIDI_H
 
 #include <stdbool.h>
 #include <stddef.h>

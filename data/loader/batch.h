@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // batch.h: what the loader hands to training: named plain arrays. The only type by which data and
 // autograd meet (in train/).
-#ifndef KMIDI_DATA_BATCH_H
-#define KMIDI_DATA_BATCH_H
+#ifndef KMIDI_DATA_LOADER_BATCH_H
+#define KMIDI_DATA_LOADER_BATCH_H
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@
 //     dataset_bands(d, mean, deviation);
 //
 // What is kept is per shard, not per item: about a kilobyte each.
-#ifndef KMIDI_DATA_DATASET_H
-#define KMIDI_DATA_DATASET_H
+#ifndef KMIDI_DATA_LOADER_DATASET_H
+#define KMIDI_DATA_LOADER_DATASET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -18,8 +18,8 @@
 // long stream in training, so that short ones fill windows together instead of leaving them half
 // empty; nothing is learnt across the seam between two of them, where the weight is 0 or, in a
 // melody, a beginning is shown.
-#ifndef KMIDI_DATA_EXAMPLE_H
-#define KMIDI_DATA_EXAMPLE_H
+#ifndef KMIDI_DATA_LOADER_EXAMPLE_H
+#define KMIDI_DATA_LOADER_EXAMPLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

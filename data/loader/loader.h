@@ -26,8 +26,8 @@
 // random, else they follow each other.
 //
 // After loader_open nothing is allocated but what HDF5 does inside and when the next pool is read.
-#ifndef KMIDI_DATA_LOADER_H
-#define KMIDI_DATA_LOADER_H
+#ifndef KMIDI_DATA_LOADER_LOADER_H
+#define KMIDI_DATA_LOADER_LOADER_H
 
 #include <stdbool.h>
 #include <stddef.h>

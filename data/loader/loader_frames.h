@@ -4,8 +4,8 @@
 //
 // Every item of up to four windows is verified by its checksum each time it is read; of longer ones
 // only the part that is needed is read (kmidi verify checks all).
-#ifndef KMIDI_DATA_LOADER_FRAMES_H
-#define KMIDI_DATA_LOADER_FRAMES_H
+#ifndef KMIDI_DATA_LOADER_LOADER_FRAMES_H
+#define KMIDI_DATA_LOADER_LOADER_FRAMES_H
 
 #include "data/loader/example.h"
 #include "data/loader/loader_order.h"

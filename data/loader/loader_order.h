@@ -9,8 +9,8 @@
 //
 // A pool is at most LOADER_SHARDS shards of frames, or shards of songs of together at most
 // LOADER_POOL bytes (one shard may have more).
-#ifndef KMIDI_DATA_LOADER_ORDER_H
-#define KMIDI_DATA_LOADER_ORDER_H
+#ifndef KMIDI_DATA_LOADER_LOADER_ORDER_H
+#define KMIDI_DATA_LOADER_LOADER_ORDER_H
 
 #include "base/rng.h"
 #include "data/loader/loader.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // loader_rows.h: rows of a batch from their positions in the epoch, by whichever store holds the
 // column. Belongs to the reader thread.
-#ifndef KMIDI_DATA_LOADER_ROWS_H
-#define KMIDI_DATA_LOADER_ROWS_H
+#ifndef KMIDI_DATA_LOADER_LOADER_ROWS_H
+#define KMIDI_DATA_LOADER_LOADER_ROWS_H
 
 #include "data/loader/loader_frames.h"
 #include "data/loader/loader_songs.h"

@@ -5,8 +5,8 @@
 // A pool is read whole, every item held against its checksum, before its first row is made. What a
 // shard's examples are is in small tables beside its column, so that a row costs a few looks and a
 // copy.
-#ifndef KMIDI_DATA_LOADER_SONGS_H
-#define KMIDI_DATA_LOADER_SONGS_H
+#ifndef KMIDI_DATA_LOADER_LOADER_SONGS_H
+#define KMIDI_DATA_LOADER_LOADER_SONGS_H
 
 #include "data/loader/example.h"
 #include "data/loader/loader_order.h"

@@ -25,8 +25,8 @@
 // RIFF (RMID) wrapper is taken off. What can be salvaged without guessing is: chunks of unknown
 // kind, wrong counts of tracks, bytes behind the last track. What cannot be read is refused with
 // one sentence; nothing is put in its place.
-#ifndef KMIDI_DATA_MIDI_H
-#define KMIDI_DATA_MIDI_H
+#ifndef KMIDI_DATA_MIDI_MIDI_H
+#define KMIDI_DATA_MIDI_MIDI_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
 // Notes and pedal end at `to` at the latest. A note that was struck before and still sounds is not
 // of the part. Bar lines stay where they were if `from` is one. Instruments keep their numbers,
 // those that are silent too.
-#ifndef KMIDI_DATA_MIDI_CUT_H
-#define KMIDI_DATA_MIDI_CUT_H
+#ifndef KMIDI_DATA_MIDI_MIDI_CUT_H
+#define KMIDI_DATA_MIDI_MIDI_CUT_H
 
 #include "data/midi/midi.h"
 

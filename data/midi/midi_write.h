@@ -22,8 +22,8 @@
 // differ, and frees the copy in quadratic time (0.08 s for 10,000 notes, 10 s for 100,000); it
 // writes to a name alone, unsynced. The format is two lines of rules; reading it back goes through
 // libsmf, and the tests do.
-#ifndef KMIDI_DATA_MIDI_WRITE_H
-#define KMIDI_DATA_MIDI_WRITE_H
+#ifndef KMIDI_DATA_MIDI_MIDI_WRITE_H
+#define KMIDI_DATA_MIDI_MIDI_WRITE_H
 
 #include "base/str.h"
 #include "data/midi/midi.h"

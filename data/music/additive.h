@@ -14,8 +14,8 @@
 // so 4 for the lowest A of a piano, 16 for middle C, 90 for the highest C. Martin ("Decay rates of
 // piano tones", JASA 19, 1947) measured 1 to 100, as a function of frequency above all; that
 // loudness makes no difference is found by Cheng, Dixon and Mauch (ICASSP 2015).
-#ifndef KMIDI_DATA_ADDITIVE_H
-#define KMIDI_DATA_ADDITIVE_H
+#ifndef KMIDI_DATA_MUSIC_ADDITIVE_H
+#define KMIDI_DATA_MUSIC_ADDITIVE_H
 
 #include "data/midi/midi.h"
 

@@ -28,8 +28,8 @@
 // It is a guess, not a label: shards say `label_source: estimated`. A full band is denser than a
 // piano and comes out more aroused; words, sound and context are not in the notes. Tempo marks that
 // mean nothing (120 by default) add nothing.
-#ifndef KMIDI_DATA_AFFECT_H
-#define KMIDI_DATA_AFFECT_H
+#ifndef KMIDI_DATA_MUSIC_AFFECT_H
+#define KMIDI_DATA_MUSIC_AFFECT_H
 
 #include "data/midi/midi.h"
 

@@ -23,8 +23,8 @@
 //     harmony_of(&a, r->song, HARMONY_BARS) ... arrange_chords(r, chords, bars);
 //     arrange_groove(r, groove); arrange_dynamics(r, phrases, n_phrases);
 //     midi_write("out.mid", r->song, e);
-#ifndef KMIDI_DATA_ARRANGE_H
-#define KMIDI_DATA_ARRANGE_H
+#ifndef KMIDI_DATA_MUSIC_ARRANGE_H
+#define KMIDI_DATA_MUSIC_ARRANGE_H
 
 #include "data/midi/midi.h"
 #include "data/music/dynamics.h"

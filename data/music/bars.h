@@ -17,8 +17,8 @@
 // A file that was played freely has no bar lines to speak of: its notes lie anywhere between those
 // of 120 beats a minute. Nothing in such a file says so; what is measured against bars means little
 // there.
-#ifndef KMIDI_DATA_BARS_H
-#define KMIDI_DATA_BARS_H
+#ifndef KMIDI_DATA_MUSIC_BARS_H
+#define KMIDI_DATA_MUSIC_BARS_H
 
 #include "data/midi/midi.h"
 

@@ -17,8 +17,8 @@
 // Below CHORD_LEAST nothing is named. It lies between the best score of a whole scale (a diatonic
 // scale in equal lengths is 0.756 of a dominant seventh) and that of a bare third or fifth (0.816
 // of a triad); a single pitch class has 0.577.
-#ifndef KMIDI_DATA_CHORDS_H
-#define KMIDI_DATA_CHORDS_H
+#ifndef KMIDI_DATA_MUSIC_CHORDS_H
+#define KMIDI_DATA_MUSIC_CHORDS_H
 
 #include "data/music/key.h"
 

@@ -15,8 +15,8 @@
 //     song_dynamics d = dynamics_of(&a, song, DYNAMICS_BARS);
 //     for (size_t i = 0; i < d.n; i++)
 //         ... d.phrases[i].curve[0 .. 15], d.phrases[i].heard & 1u << k: a note begins in span k
-#ifndef KMIDI_DATA_DYNAMICS_H
-#define KMIDI_DATA_DYNAMICS_H
+#ifndef KMIDI_DATA_MUSIC_DYNAMICS_H
+#define KMIDI_DATA_MUSIC_DYNAMICS_H
 
 #include "data/music/bars.h"
 

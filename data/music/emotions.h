@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // emotions.h: names of emotions as points of valence and arousal, and the vector of 64 that stands
 // for one (design 4).
-#ifndef KMIDI_DATA_EMOTIONS_H
-#define KMIDI_DATA_EMOTIONS_H
+#ifndef KMIDI_DATA_MUSIC_EMOTIONS_H
+#define KMIDI_DATA_MUSIC_EMOTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

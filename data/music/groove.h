@@ -22,8 +22,8 @@
 //
 // Places behind the sixteenth of a bar (5/4) count for all but deviation and accent, for
 // humanization as one. All 0 without notes.
-#ifndef KMIDI_DATA_GROOVE_H
-#define KMIDI_DATA_GROOVE_H
+#ifndef KMIDI_DATA_MUSIC_GROOVE_H
+#define KMIDI_DATA_MUSIC_GROOVE_H
 
 #include "data/music/bars.h"
 

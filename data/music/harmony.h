@@ -12,8 +12,8 @@
 //
 //      0-11  top line (melody.h)            12-23  all notes            24-35  all notes of the bar before; 0 in the first bar
 //     36-47  bass line (melody.h)           48-63  1 at the sixteenth of the bar on which the span begins (the last where a bar is longer)
-#ifndef KMIDI_DATA_HARMONY_H
-#define KMIDI_DATA_HARMONY_H
+#ifndef KMIDI_DATA_MUSIC_HARMONY_H
+#define KMIDI_DATA_MUSIC_HARMONY_H
 
 #include "data/music/bars.h"
 #include "data/music/chords.h"

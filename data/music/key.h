@@ -16,8 +16,8 @@
 //
 // 24 correlations cost nothing, so this runs on every file. It confuses a key with its relative or
 // its fifth where little is played.
-#ifndef KMIDI_DATA_KEY_H
-#define KMIDI_DATA_KEY_H
+#ifndef KMIDI_DATA_MUSIC_KEY_H
+#define KMIDI_DATA_MUSIC_KEY_H
 
 #include "data/midi/midi.h"
 

@@ -18,8 +18,8 @@
 //
 //     size_t n;
 //     const midi_note *top = melody_top(&a, song, &n);     // top[i].end <= top[i + 1].start
-#ifndef KMIDI_DATA_MELODY_H
-#define KMIDI_DATA_MELODY_H
+#ifndef KMIDI_DATA_MUSIC_MELODY_H
+#define KMIDI_DATA_MUSIC_MELODY_H
 
 #include "data/midi/midi.h"
 

@@ -11,8 +11,8 @@
 // stay below 0.51 and 1.34. Deviations are those of the whole (divided by n). Drums count for
 // everything that is about strokes and time, not for what is about pitch and how long notes are
 // held.
-#ifndef KMIDI_DATA_MIDI_STATS_H
-#define KMIDI_DATA_MIDI_STATS_H
+#ifndef KMIDI_DATA_MUSIC_MIDI_STATS_H
+#define KMIDI_DATA_MUSIC_MIDI_STATS_H
 
 #include "data/midi/midi.h"
 

@@ -13,8 +13,8 @@
 // each other; and behind PERFORMANCE_MOMENT events of one step time goes on, so that every piece
 // comes to an end. Where notes may last `longest` steps, time goes no further than the first that
 // reaches it, and then nothing but such ends may follow.
-#ifndef KMIDI_DATA_PERFORMANCE_H
-#define KMIDI_DATA_PERFORMANCE_H
+#ifndef KMIDI_DATA_MUSIC_PERFORMANCE_H
+#define KMIDI_DATA_MUSIC_PERFORMANCE_H
 
 #include "data/midi/midi.h"
 #include "data/music/tokens.h"

@@ -15,8 +15,8 @@
 // Every clip strays from these by chance, and so does its player (a group of clips: own tempo,
 // tuning, timbre, touch), or learning would be trivial. Of twenty players three belong to val and
 // three to test, so that nobody is in two splits. A clip is a function of (seed, number) alone.
-#ifndef KMIDI_DATA_SYNTH_H
-#define KMIDI_DATA_SYNTH_H
+#ifndef KMIDI_DATA_MUSIC_SYNTH_H
+#define KMIDI_DATA_MUSIC_SYNTH_H
 
 #include <stdint.h>
 

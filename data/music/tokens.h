@@ -11,8 +11,8 @@
 //
 //     tokens_note *notes;
 //     if (!tokens_decode(tokens, n, &arena, &notes, &n_notes, e)) ...
-#ifndef KMIDI_DATA_TOKENS_H
-#define KMIDI_DATA_TOKENS_H
+#ifndef KMIDI_DATA_MUSIC_TOKENS_H
+#define KMIDI_DATA_MUSIC_TOKENS_H
 
 #include <stdbool.h>
 #include <stddef.h>

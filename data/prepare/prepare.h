@@ -22,8 +22,8 @@
 //     prepare_job job = {.out = "shards", .jobs = 2, .part = 1, .parts = 1};
 //     prepare_report report;
 //     prepare_run(c, &job, &env, &report, e)
-#ifndef KMIDI_DATA_PREPARE_H
-#define KMIDI_DATA_PREPARE_H
+#ifndef KMIDI_DATA_PREPARE_PREPARE_H
+#define KMIDI_DATA_PREPARE_PREPARE_H
 
 #include "base/arena.h"
 #include "base/config.h"

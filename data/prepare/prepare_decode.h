@@ -4,8 +4,8 @@
 // Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and
 // costs itself alone. What a worker is sent for an item, what it does, and what its answer says is
 // one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
-#ifndef KMIDI_DATA_PREPARE_DECODE_H
-#define KMIDI_DATA_PREPARE_DECODE_H
+#ifndef KMIDI_DATA_PREPARE_PREPARE_DECODE_H
+#define KMIDI_DATA_PREPARE_PREPARE_DECODE_H
 
 #include "base/worker.h"
 #include "data/prepare/prepare_internal.h"

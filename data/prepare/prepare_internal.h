@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_internal.h: what the stages of prepare.h hand to each other.
-#ifndef KMIDI_DATA_PREPARE_INTERNAL_H
-#define KMIDI_DATA_PREPARE_INTERNAL_H
+#ifndef KMIDI_DATA_PREPARE_PREPARE_INTERNAL_H
+#define KMIDI_DATA_PREPARE_PREPARE_INTERNAL_H
 
 #include "data/audio/augment_clip.h"
 #include "data/features/feature.h"

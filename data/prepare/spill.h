@@ -10,8 +10,8 @@
 //     spill_put(s, number, stamp, &result) ...           numbers rise
 //     spill_take(s, number, stamp, &arena, &result) ...  numbers rise; any may be left out
 //     spill_close(s);
-#ifndef KMIDI_DATA_SPILL_H
-#define KMIDI_DATA_SPILL_H
+#ifndef KMIDI_DATA_PREPARE_SPILL_H
+#define KMIDI_DATA_PREPARE_SPILL_H
 
 #include "base/arena.h"
 #include "base/worker.h"

@@ -5,8 +5,8 @@
 // NSynth's notes keep all their fields; of a manifest or csv, every field that no reader takes for
 // a path, label, group ... is kept as it is. The text is bounded: an object of more than
 // ATTRIBUTES_BYTES is left out, and {"left_out_bytes": N} stands for it.
-#ifndef KMIDI_DATA_ATTRIBUTES_H
-#define KMIDI_DATA_ATTRIBUTES_H
+#ifndef KMIDI_DATA_READERS_ATTRIBUTES_H
+#define KMIDI_DATA_READERS_ATTRIBUTES_H
 
 #include "base/arena.h"
 #include "base/json.h"

@@ -12,8 +12,8 @@
 // (doubled) and line ends. Lines end with LF or CR LF, a byte order mark is skipped, and so are
 // blank lines. A row that is not well formed, as one with a quote that is never closed, costs
 // itself and nothing else: reading goes on with the line behind the one where it began.
-#ifndef KMIDI_DATA_CSV_H
-#define KMIDI_DATA_CSV_H
+#ifndef KMIDI_DATA_READERS_CSV_H
+#define KMIDI_DATA_READERS_CSV_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
 //
 // The file is checked as strictly as by json_parse, except that a key may occur twice. An entry may
 // have ENTRY_BYTES.
-#ifndef KMIDI_DATA_ENTRIES_H
-#define KMIDI_DATA_ENTRIES_H
+#ifndef KMIDI_DATA_READERS_ENTRIES_H
+#define KMIDI_DATA_READERS_ENTRIES_H
 
 #include <stdint.h>
 

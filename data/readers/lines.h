@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // lines.h: a text file line by line, in memory that does not grow: for indexes that may hold
 // millions of entries.
-#ifndef KMIDI_DATA_LINES_H
-#define KMIDI_DATA_LINES_H
+#ifndef KMIDI_DATA_READERS_LINES_H
+#define KMIDI_DATA_READERS_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

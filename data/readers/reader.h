@@ -12,8 +12,8 @@
 // file is index). Its memory does not depend on the length of the index, or as said in the reader's
 // file, and reading it again gives the same row. To add one: data/readers/NAME.c with one
 // definition, and a line in readers.def.
-#ifndef KMIDI_DATA_READER_H
-#define KMIDI_DATA_READER_H
+#ifndef KMIDI_DATA_READERS_READER_H
+#define KMIDI_DATA_READERS_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,8 +11,8 @@
 //     rows_close(r);
 //
 // csv and jsonl are read a row at a time; .json is read whole and may have ROWS_JSON_BYTES.
-#ifndef KMIDI_DATA_ROWS_H
-#define KMIDI_DATA_ROWS_H
+#ifndef KMIDI_DATA_READERS_ROWS_H
+#define KMIDI_DATA_READERS_ROWS_H
 
 #include <stdint.h>
 

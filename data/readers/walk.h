@@ -10,8 +10,8 @@
 // symbolic link that leads nowhere or back, and a folder reached by two links are named (WALK_BAD)
 // and skipped. Memory: the names of one folder a level, about 50 bytes each; no folder is held
 // open.
-#ifndef KMIDI_DATA_WALK_H
-#define KMIDI_DATA_WALK_H
+#ifndef KMIDI_DATA_READERS_WALK_H
+#define KMIDI_DATA_READERS_WALK_H
 
 #include "base/err.h"
 

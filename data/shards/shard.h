@@ -37,8 +37,8 @@
 //     shard *s = shard_open("out/train-00000.h5", e);
 //     shard_frames(s, i, 0, n, out, e);          // or, of MIDI: shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);
 //     shard_close(s);
-#ifndef KMIDI_DATA_SHARD_H
-#define KMIDI_DATA_SHARD_H
+#ifndef KMIDI_DATA_SHARDS_SHARD_H
+#define KMIDI_DATA_SHARDS_SHARD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shard_internal.h: what the writer and the reader of shards agree on, and what shard.c and
 // shard_columns.c share.
-#ifndef KMIDI_DATA_SHARD_INTERNAL_H
-#define KMIDI_DATA_SHARD_INTERNAL_H
+#ifndef KMIDI_DATA_SHARDS_SHARD_INTERNAL_H
+#define KMIDI_DATA_SHARDS_SHARD_INTERNAL_H
 
 #include "base/h5.h"
 #include "data/shards/shard.h"

@@ -14,8 +14,8 @@
 // without_label), label_sources, rejected (by reason), columns (rows, longest), and where there are
 // tokens: kinds (on, off, shift, velocity) and histogram [388]; melody: pitches [128]; harmony:
 // chords by name, the most frequent first.
-#ifndef KMIDI_DATA_SHARD_SET_H
-#define KMIDI_DATA_SHARD_SET_H
+#ifndef KMIDI_DATA_SHARDS_SHARD_SET_H
+#define KMIDI_DATA_SHARDS_SHARD_SET_H
 
 #include "base/arena.h"
 #include "base/err.h"

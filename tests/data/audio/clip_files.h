@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // clip_files.h: audio files for the tests of reading audio, written by libsndfile itself.
-#ifndef KMIDI_TESTS_CLIP_FILES_H
-#define KMIDI_TESTS_CLIP_FILES_H
+#ifndef KMIDI_TESTS_DATA_AUDIO_CLIP_FILES_H
+#define KMIDI_TESTS_DATA_AUDIO_CLIP_FILES_H
 
 #include <stdint.h>
 

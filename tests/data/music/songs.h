@@ -5,8 +5,8 @@
 //     song_metre(s, 0, 3, 4), song_tempo_at(s, 8, 60);
 //     song_play(s, SONG_PIANO, 0, 1, 60, 80);          // at quarter 0, for one quarter, middle C
 //     song_done(s);                                    // sorted, seconds counted
-#ifndef KMIDI_TESTS_DATA_SONGS_H
-#define KMIDI_TESTS_DATA_SONGS_H
+#ifndef KMIDI_TESTS_DATA_MUSIC_SONGS_H
+#define KMIDI_TESTS_DATA_MUSIC_SONGS_H
 
 #include "data/midi/midi.h"
 

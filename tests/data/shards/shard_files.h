@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shard_files.h: shards for tests, whose frames tell which item, frame and band they are.
-#ifndef KMIDI_TESTS_SHARD_FILES_H
-#define KMIDI_TESTS_SHARD_FILES_H
+#ifndef KMIDI_TESTS_DATA_SHARDS_SHARD_FILES_H
+#define KMIDI_TESTS_DATA_SHARDS_SHARD_FILES_H
 
 #include <stdint.h>
 
