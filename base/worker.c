@@ -22,8 +22,8 @@
 #include "base/proc.h"
 #include "base/worker_internal.h"
 
-// items; milliseconds until the caller's env is asked again
-enum { QUEUE = 2, WAIT_MOST = 500 };
+// milliseconds until the caller's env is asked again
+enum { WAIT_MOST = 500 };
 // bytes of results that wait for the caller; of memory that an entry keeps
 enum { HELD_MOST = 32 << 20, KEPT = 1 << 16 };
 #define NOTHING SIZE_MAX
@@ -39,20 +39,9 @@ typedef struct entry {
     err_code code;
 } entry;
 
-typedef struct slot {
-    pid_t pid; // 0: none
-    int fd;
-    size_t queue[QUEUE]; // numbers of entries
-    int queued;
-    double since;     // when it began with the first
-    worker_head head; // of its answer
-    // bytes of the answer so far, its head included; the others are in the entry's result
-    size_t got;
-} slot;
-
 struct workers {
     worker_options o;
-    slot *slots;           // [o.count]
+    worker_slot *slots;    // [o.count]
     struct pollfd *polled; // [o.count]
     entry *ring;           // [window]
     size_t window;
@@ -73,46 +62,9 @@ static entry *entry_at(const workers *w, uint64_t number)
     return &w->ring[number % w->window];
 }
 
-// ---- Processes
-
-static bool start(workers *w, slot *s, err *e)
-{
-    int fd[2];
-    if (!proc_pair(fd, e))
-        return false;
-    s->pid = fork();
-    if (s->pid == 0)
-        worker_child(&w->o, fd[1]);
-    close(fd[1]);
-    if (s->pid < 0) {
-        s->pid = 0;
-        close(fd[0]);
-        return err_errno(e, "cannot start a worker process; lower jobs or raise the limit of "
-                            "processes (ulimit -u)");
-    }
-    s->fd = fd[0];
-    return true;
-}
-
-// Returns its status; the process is gone and waited for.
-static int stop(slot *s, bool kill_it)
-{
-    int status = 0;
-    if (s->pid <= 0)
-        return 0;
-    close(s->fd);
-    if (kill_it)
-        kill(s->pid, SIGKILL);
-    while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    s->pid = 0;
-    s->got = 0;
-    return status;
-}
-
 // ---- Items
 
-static void send_item(slot *s, const entry *x)
+static void send_item(worker_slot *s, const entry *x)
 {
     worker_head head = {.magic = WORKER_MAGIC, .n = x->n};
     char bytes[sizeof head + WORKER_ITEM];
@@ -127,11 +79,11 @@ static void send_item(slot *s, const entry *x)
     }
 }
 
-static slot *least_busy(workers *w)
+static worker_slot *least_busy(workers *w)
 {
-    slot *best = NULL;
+    worker_slot *best = NULL;
     for (int i = 0; i < w->o.count; i++)
-        if (w->slots[i].queued < QUEUE && (!best || w->slots[i].queued < best->queued))
+        if (w->slots[i].queued < WORKER_QUEUE && (!best || w->slots[i].queued < best->queued))
             best = &w->slots[i];
     return best;
 }
@@ -141,12 +93,12 @@ static bool hand_out(workers *w, err *e)
 {
     for (uint64_t k = w->first; k < w->next; k++) {
         entry *x = entry_at(w, k);
-        slot *s = x->state == ENTRY_WAITS ? least_busy(w) : NULL;
+        worker_slot *s = x->state == ENTRY_WAITS ? least_busy(w) : NULL;
         if (x->state != ENTRY_WAITS)
             continue;
         if (!s)
             return true;
-        if (!s->pid && !start(w, s, e))
+        if (!s->pid && !worker_start(&w->o, s, e))
             return false;
         if (s->queued == 0)
             s->since = now();
@@ -158,9 +110,9 @@ static bool hand_out(workers *w, err *e)
 }
 
 // The first item of the queue is done; its result is in x already.
-static void advance(slot *s)
+static void advance(worker_slot *s)
 {
-    memmove(s->queue, s->queue + 1, sizeof *s->queue * (QUEUE - 1));
+    memmove(s->queue, s->queue + 1, sizeof *s->queue * (WORKER_QUEUE - 1));
     s->queued--;
     s->since = now();
 }
@@ -190,9 +142,9 @@ static void blame(workers *w, entry *x, err_code code, int status)
 }
 
 // A worker that is no more, or must be no more. Its other items go back.
-static void lose(workers *w, slot *s, bool late)
+static void lose(workers *w, worker_slot *s, bool late)
 {
-    int status = stop(s, true);
+    int status = worker_stop(s, true);
     err_code code = ERR_CRASH;
     if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)) // its own clock was faster
         code = ERR_TIMEOUT;
@@ -211,7 +163,7 @@ static void lose(workers *w, slot *s, bool late)
 
 // Bytes of the answer as they are there: its head, then the result, each behind what came before.
 // As read().
-static ssize_t receive(slot *s, entry *x)
+static ssize_t receive(worker_slot *s, entry *x)
 {
     if (s->got < sizeof s->head)
         return recv(s->fd, (char *)&s->head + s->got, sizeof s->head - s->got, MSG_DONTWAIT);
@@ -219,7 +171,7 @@ static ssize_t receive(slot *s, entry *x)
                 MSG_DONTWAIT);
 }
 
-static bool begin_result(const workers *w, const slot *s, entry *x)
+static bool begin_result(const workers *w, const worker_slot *s, entry *x)
 {
     if (s->head.magic != WORKER_MAGIC || s->head.n > w->o.memory)
         return false;
@@ -232,7 +184,7 @@ static bool begin_result(const workers *w, const slot *s, entry *x)
     return true;
 }
 
-static void end_result(workers *w, slot *s, entry *x)
+static void end_result(workers *w, worker_slot *s, entry *x)
 {
     x->result.s[x->result.len] = 0;
     x->state = ENTRY_DONE;
@@ -243,7 +195,7 @@ static void end_result(workers *w, slot *s, entry *x)
 }
 
 // Takes what has come. A worker that says what is no answer is lost.
-static void listen_to(workers *w, slot *s)
+static void listen_to(workers *w, worker_slot *s)
 {
     for (;;) {
         entry *x = s->queued ? &w->ring[s->queue[0]] : NULL;
@@ -265,7 +217,7 @@ static void listen_to(workers *w, slot *s)
 }
 
 // Whether its answer must wait until the caller has taken more of those that are there.
-static bool paused(const workers *w, const slot *s)
+static bool paused(const workers *w, const worker_slot *s)
 {
     for (int i = 0; i < s->queued; i++)
         if (s->queue[i] == w->first % w->window)
@@ -290,7 +242,7 @@ static int patience(const workers *w)
 static bool pump(workers *w, int wait, err *e)
 {
     for (int i = 0; i < w->o.count; i++) {
-        slot *s = &w->slots[i];
+        worker_slot *s = &w->slots[i];
         bool wanted = s->pid && !paused(w, s);
         w->polled[i] = (struct pollfd){.fd = wanted ? s->fd : -1, .events = POLLIN};
         s->since = wanted ? s->since : now();
@@ -298,7 +250,7 @@ static bool pump(workers *w, int wait, err *e)
     int n = poll(w->polled, (nfds_t)w->o.count, wait);
     double t = now();
     for (int i = 0; i < w->o.count; i++) {
-        slot *s = &w->slots[i];
+        worker_slot *s = &w->slots[i];
         if (n > 0 && s->pid && w->polled[i].revents)
             listen_to(w, s);
         else if (n >= 0 && s->queued && t - s->since > w->o.seconds)
@@ -322,7 +274,7 @@ workers *workers_open(const worker_options *o, err *e)
     w->polled = base_checked(calloc(n, sizeof *w->polled), n * sizeof *w->polled);
     w->ring = base_checked(calloc(w->window, sizeof *w->ring), w->window * sizeof *w->ring);
     for (size_t i = 0; i < n; i++)
-        if (!start(w, &w->slots[i], e)) {
+        if (!worker_start(&w->o, &w->slots[i], e)) {
             workers_close(w);
             return NULL;
         }
@@ -334,7 +286,7 @@ void workers_close(workers *w)
     if (!w)
         return;
     for (int i = 0; i < w->o.count; i++)
-        stop(&w->slots[i], w->slots[i].queued > 0);
+        worker_stop(&w->slots[i], w->slots[i].queued > 0);
     for (size_t i = 0; i < w->window; i++) {
         free(w->ring[i].item);
         strbuf_free(&w->ring[i].result);

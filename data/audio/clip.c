@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// clip.c: which decoder a file belongs to, its part, its channels averaged, its rate (clip.h;
-// decoders: clip_source.h).
+// clip.c: the part of a file that is wanted, its channels averaged, its rate (clip.h; decoders:
+// clip_source.h).
 //
 // What a header says is only believed where reading to the end has confirmed it: samples are taken
-// in blocks, memory follows what was decoded. Files are opened here and not by a library, because
-// opening a FIFO waits for its writer.
+// in blocks, memory follows what was decoded.
 #include "data/audio/clip.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "data/audio/clip_source.h"
-#include "data/audio/clip_whole.h"
 #include "data/audio/resample.h"
 
 enum { BLOCK = 16384, RATE_LEAST = 1000, RATE_MOST = 768000, HOURS_MOST = 4, CHANNELS_MOST = 1024 };
@@ -42,84 +36,6 @@ struct clip_stream {
     void *user;
     arena memory;
 };
-
-static bool open_file(clip_source *s, err *e)
-{
-    struct stat st;
-    clip_header h;
-    s->file.fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (s->file.fd < 0)
-        return err_errno(e, "cannot open '%s'; correct the path or its permissions", s->path);
-    if (fstat(s->file.fd, &st))
-        return err_errno(e, "cannot look at '%s'; check the disk", s->path);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_FORMAT, "'%s' is %s, not an audio file; name a file", s->path,
-                       S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
-    if (st.st_size == 0)
-        return err_set(e, ERR_EMPTY,
-                       "'%s' is empty (0 bytes); copy it again or remove it from the list",
-                       s->path);
-    s->size = st.st_size;
-    if (!clip_whole(&s->file, s->size, &h))
-        return err_set(e, ERR_DAMAGED,
-                       "'%s' is cut short: %lld of the %lld bytes that its last part announces are "
-                       "missing; copy it again or remove it",
-                       s->path, (long long)h.missing, (long long)h.stated);
-    return true;
-}
-
-bool clip_source_damaged(const clip_source *s, const char *why, err *e)
-{
-    return err_set(e, ERR_DAMAGED,
-                   "'%s' cannot be decoded after %.3f seconds (%.*s); copy it again or remove it",
-                   s->path, (double)s->at / s->rate, (int)strcspn(why, ".\n"), why);
-}
-
-// ---- Which decoder
-
-// Where the file begins behind an ID3v2 tag, which may stand before anything.
-static int64_t behind_tags(clip_file *f)
-{
-    unsigned char b[10];
-    int64_t at = 0;
-    while (clip_file_read(f, b, sizeof b, at) == (int64_t)sizeof b && !memcmp(b, "ID3", 3))
-        at += 10 + ((b[6] & 127) << 21 | (b[7] & 127) << 14 | (b[8] & 127) << 7 | (b[9] & 127)) +
-              (b[5] & 16 ? 10 : 0);
-    return at;
-}
-
-static const clip_source_def *choose(clip_source *s)
-{
-    unsigned char b[4] = {0};
-    if (clip_file_read(&s->file, b, 4, s->head) != 4)
-        return &clip_sndfile;
-    if (!memcmp(b, "OggS", 4))
-        return &clip_ogg;
-    if (!memcmp(b, "fLaC", 4))
-        return &clip_flac;
-    return s->head > 0 || (b[0] == 0xff && (b[1] & 0xe0) == 0xe0) ? &clip_mpeg : &clip_sndfile;
-}
-
-static bool try_decoder(clip_source *s, const clip_source_def *def, arena *a, err *e)
-{
-    s->def = def;
-    if (def->open(s, a, e))
-        return true;
-    def->close(s);
-    s->self = NULL, s->def = NULL;
-    return false;
-}
-
-// MPEG audio has no mark of its own, and may begin anywhere: whatever nobody knows is looked
-// through for frames.
-static bool open_decoder(clip_source *s, arena *a, err *e)
-{
-    s->head = behind_tags(&s->file);
-    const clip_source_def *first = choose(s);
-    return try_decoder(s, first, a, e) ||
-           (first == &clip_sndfile && e->code == ERR_FORMAT && clip_mpeg_find(&s->file, 0) >= 0 &&
-            try_decoder(s, &clip_mpeg, a, e));
-}
 
 static bool check_info(clip_stream *s, err *e)
 {
@@ -167,21 +83,12 @@ static bool choose_part(clip_stream *s, double offset, double duration, err *e)
     return true;
 }
 
-// Where bytes could not be read, nothing that was found out holds.
-static bool all_was_read(const clip_source *s, bool ok, err *e)
-{
-    errno = s->file.failure;
-    return s->file.failure ? err_errno(e, "cannot read '%s'; check the disk and try again", s->path)
-                           : ok;
-}
-
 clip_stream *clip_stream_open(const char *path, int rate, double offset, double duration, err *e)
 {
     arena a = {.name = "clip"};
     clip_stream *s = NEW(&a, clip_stream, 1);
     s->path = arena_strdup(&a, path);
-    s->source = (clip_source){.path = s->path, .file.fd = -1};
-    bool ok = open_file(&s->source, e) && open_decoder(&s->source, &a, e) && check_info(s, e) &&
+    bool ok = clip_source_open(&s->source, s->path, &a, e) && check_info(s, e) &&
               choose_part(s, offset, duration, e);
     if (ok) {
         s->info.rate = rate > 0 ? rate : s->info.source_rate;
@@ -191,7 +98,7 @@ clip_stream *clip_stream_open(const char *path, int rate, double offset, double 
             ok = (s->resampler = resampler_open(s->info.source_rate, s->info.rate, e)) != NULL;
     }
     s->memory = a;
-    if (all_was_read(&s->source, ok, e))
+    if (clip_source_was_read(&s->source, ok, e))
         return s;
     clip_stream_close(s);
     return NULL;
@@ -201,10 +108,7 @@ void clip_stream_close(clip_stream *s)
 {
     if (!s)
         return;
-    if (s->source.def)
-        s->source.def->close(&s->source);
-    if (s->source.file.fd >= 0)
-        close(s->source.file.fd);
+    clip_source_close(&s->source);
     resampler_close(s->resampler);
     arena a = s->memory;
     arena_free(&a);
@@ -387,7 +291,7 @@ static bool run(clip_stream *s, clip_sink *sink, void *user, err *e)
 
 bool clip_stream_run(clip_stream *s, clip_sink *sink, void *user, err *e)
 {
-    return all_was_read(&s->source, run(s, sink, user, e), e);
+    return clip_source_was_read(&s->source, run(s, sink, user, e), e);
 }
 
 // Doubles: what is copied over the life of a clip is less than twice its samples.

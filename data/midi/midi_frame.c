@@ -354,21 +354,9 @@ static bool header(place *r, midi_frame *f, err *e)
 static void write_header(const midi_frame *f, uint8_t *out)
 {
     int ticks = f->smpte ? 480 : f->ticks; // libsmf's own seconds are not used
-    const uint8_t head[14] = {'M',
-                              'T',
-                              'h',
-                              'd',
-                              0,
-                              0,
-                              0,
-                              6,
-                              0,
-                              1,
-                              (uint8_t)(f->tracks >> 8),
-                              (uint8_t)f->tracks,
-                              (uint8_t)(ticks >> 8),
-                              (uint8_t)ticks};
-    memcpy(out, head, sizeof head);
+    memcpy(out, "MThd\0\0\0\6\0\1", 10);   // six bytes, format 1
+    out[10] = (uint8_t)(f->tracks >> 8), out[11] = (uint8_t)f->tracks;
+    out[12] = (uint8_t)(ticks >> 8), out[13] = (uint8_t)ticks;
 }
 
 // Room for what is written. An event grows by its status at most, which is half of what it had; 8

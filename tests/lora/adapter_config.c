@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // adapter_config.c: adapter configurations (lora/adapter.h): what is taken as in PEFT, and what is
 // refused by name.
-#include <stdio.h>
 #include <string.h>
 
 #include "lora/adapter.h"

@@ -11,64 +11,8 @@
 #include "base/variant.h"
 #include "data/features/feature.h"
 #include "data/features/mel_bench.h"
+#include "tests/data/features/mel_lines.h"
 #include "tests/test.h"
-
-// "name=value" pairs separated by blanks -> an open feature of variant v; NULL with a failed test.
-static feature *open_line(const char *line, variant v)
-{
-    arena a = {0};
-    err e = {0};
-    static const char *const names[] = {"base", "v3", "v4"};
-    setenv("KMIDI_ISA", names[v], 1);
-    const feature_def *d = feature_find("mel", &e);
-    unsetenv("KMIDI_ISA");
-    void *s = feature_settings(d, &a);
-    char copy[2000], *rest = NULL;
-    snprintf(copy, sizeof copy, "%s", line);
-    for (char *pair = strtok_r(copy, " ", &rest); pair; pair = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(pair, '=');
-        *value++ = 0;
-        EXPECT_OK(feature_set(d, s, pair, value, &e), e);
-    }
-    EXPECT_OK(feature_resolve(d, s, &e), e);
-    feature *f = feature_open(d, s, &e);
-    EXPECT_OK(f != NULL, e);
-    arena_free(&a);
-    return f;
-}
-
-static float *compute(const feature *f, const float *x, int64_t n, threads *pool, int64_t *frames)
-{
-    err e = {0};
-    *frames = feature_frames(f, n);
-    float *out = calloc((size_t)(*frames * f->width) + 1, sizeof *out);
-    EXPECT_OK(feature_compute(f, x, n, out, pool, &e), e);
-    return out;
-}
-
-static float *compute_line(const char *line, const float *x, int64_t n, int64_t *frames)
-{
-    feature *f = open_line(line, variant_best());
-    float *out = compute(f, x, n, NULL, frames);
-    feature_close(f);
-    return out;
-}
-
-static float *noise(uint32_t seed, int64_t n, float scale)
-{
-    float *x = malloc((size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = test_fill(seed, (uint32_t)i, scale);
-    return x;
-}
-
-static float *sine(double hz, int rate, int64_t n)
-{
-    float *x = malloc((size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(0.5 * sin(2 * M_PI * hz * (double)i / rate));
-    return x;
-}
 
 // Samples of the goldens, as floats.
 static float *golden_samples(const json *g, int64_t *n)
@@ -125,9 +69,9 @@ static void check_case(const json *c, const float *x, int64_t n, variant v)
 {
     char line[1000];
     case_line(c, line, sizeof line);
-    feature *f = open_line(line, v);
+    feature *f = mel_open_line(line, v);
     int64_t frames;
-    float *out = compute(f, x, n, NULL, &frames);
+    float *out = mel_compute(f, x, n, NULL, &frames);
     double sum = 0, most = -INFINITY;
     EXPECT_INT(frames, json_int(json_at(json_get(c, "shape"), 0), -1));
     for (int64_t i = 0; i < frames * f->width; i++)
@@ -169,9 +113,9 @@ static const char *const lines[] = {
 
 static void check_reference(const char *line, variant v, int64_t n)
 {
-    feature *f = open_line(line, v);
+    feature *f = mel_open_line(line, v);
     int64_t frames;
-    float *x = noise(5, n, 0.7f), *fast = compute(f, x, n, NULL, &frames),
+    float *x = mel_noise(5, n, 0.7f), *fast = mel_compute(f, x, n, NULL, &frames),
           *slow = calloc((size_t)(frames * f->width), sizeof *slow);
     mel_reference(f->settings, x, n, frames, slow);
     EXPECT_BELOW(test_distance(fast, slow, (size_t)(frames * f->width)), 2e-6);
@@ -206,11 +150,11 @@ TEST(mel_keeps_quiet_bands_beside_loud_ones)
 {
     enum { N = 1024, BANDS = 64 };
     for (int v = 0; v <= (int)variant_best(); v++) {
-        feature *f = open_line(
+        feature *f = mel_open_line(
             "n_fft=1024 hop_length=1024 n_mels=64 center=false log=none norm=none power=1",
             (variant)v);
         int64_t frames;
-        float *x = sine(300, 16000, N), *out = compute(f, x, N, NULL, &frames), want[BANDS];
+        float *x = mel_sine(300, 16000, N), *out = mel_compute(f, x, N, NULL, &frames), want[BANDS];
         mel_reference(f->settings, x, N, 1, want);
         EXPECT_BELOW(test_distance(out, want, BANDS), 1e-6);
         for (int b = 0; b < BANDS; b++)
@@ -227,7 +171,7 @@ TEST(mel_of_very_short_clips)
         check_reference(lines[0], variant_best(), n);
         check_reference(lines[1], variant_best(), n);
     }
-    feature *f = open_line(lines[2], variant_best());
+    feature *f = mel_open_line(lines[2], variant_best());
     err e = {0};
     float out[13] = {0}, x[254] = {0};
     EXPECT_INT(feature_frames(f, 254), 0);
@@ -240,12 +184,12 @@ TEST(mel_is_the_same_for_any_number_of_threads)
     err e = {0};
     threads *pool = threads_open(3, &e);
     EXPECT_OK(pool != NULL, e);
-    float *x = noise(6, 20001, 0.5f);
+    float *x = mel_noise(6, 20001, 0.5f);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        feature *f = open_line(lines[i], variant_best());
+        feature *f = mel_open_line(lines[i], variant_best());
         int64_t frames;
-        float *one = compute(f, x, 20001, NULL, &frames),
-              *three = compute(f, x, 20001, pool, &frames);
+        float *one = mel_compute(f, x, 20001, NULL, &frames),
+              *three = mel_compute(f, x, 20001, pool, &frames);
         EXPECT(!memcmp(one, three, (size_t)(frames * f->width) * sizeof *one));
         free(one), free(three);
         feature_close(f);
@@ -273,7 +217,7 @@ static void check_stream(const feature *f, const float *x, int64_t n, int64_t pi
 {
     err e = {0};
     int64_t frames;
-    float *whole = compute(f, x, n, NULL, &frames);
+    float *whole = mel_compute(f, x, n, NULL, &frames);
     collected c = {.at = calloc((size_t)(frames * f->width), sizeof(float)), .width = f->width};
     feature_stream *s = feature_stream_open(f, collect, &c, &e);
     for (int64_t at = 0; at < n; at += piece)
@@ -291,9 +235,9 @@ TEST(mel_stream_gives_the_same_bits)
 {
     static const int64_t lengths[] = {1, 2, 127, 128, 129, 256, 400, 5000, 30011},
                          pieces[] = {1, 100, 4096, 40000};
-    float *x = noise(7, 40000, 0.5f);
+    float *x = mel_noise(7, 40000, 0.5f);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        feature *f = open_line(lines[i], variant_best());
+        feature *f = mel_open_line(lines[i], variant_best());
         for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
             for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
                 if (feature_frames(f, lengths[l]))
@@ -301,124 +245,6 @@ TEST(mel_stream_gives_the_same_bits)
         feature_close(f);
     }
     free(x);
-}
-
-// Magnitudes of a scaled signal are scaled, powers by the square.
-TEST(mel_scales_with_the_signal)
-{
-    static const char *const by[] = {"n_fft=512 hop_length=160 n_mels=40 log=none power=1",
-                                     "n_fft=512 hop_length=160 n_mels=40 log=none power=2"};
-    for (int power = 1; power <= 2; power++) {
-        int64_t frames, n = 4000;
-        float *x = noise(8, n, 0.1f), *a = compute_line(by[power - 1], x, n, &frames);
-        for (int64_t i = 0; i < n; i++)
-            x[i] *= 3;
-        float *b = compute_line(by[power - 1], x, n, &frames);
-        for (int64_t i = 0; i < frames * 40; i++)
-            a[i] *= power == 1 ? 3.0f : 9.0f;
-        EXPECT_BELOW(test_distance(b, a, (size_t)(frames * 40)), 1e-6);
-        free(x), free(a), free(b);
-    }
-}
-
-// A signal that begins one hop later has its frames one place later, bit for bit.
-TEST(mel_shift_by_one_hop)
-{
-    enum { N = 6000, HOP = 160, BANDS = 40 };
-    const char *line = "n_fft=512 hop_length=160 n_mels=40 pad=constant log=db";
-    int64_t frames, later;
-    float *x = noise(9, N, 0.3f), *moved = calloc(N + HOP, sizeof *moved);
-    memcpy(moved + HOP, x, N * sizeof *x);
-    float *a = compute_line(line, x, N, &frames), *b = compute_line(line, moved, N + HOP, &later);
-    EXPECT_INT(later, frames + 1);
-    EXPECT(!memcmp(a, b + BANDS, (size_t)(frames * BANDS) * sizeof *a));
-    free(x), free(moved), free(a), free(b);
-}
-
-// The spectrum of one sample 1 under the middle of the window is 1 in every bin.
-TEST(mel_of_an_impulse_is_the_sum_of_the_bank)
-{
-    enum { BINS = 257, BANDS = 30 };
-    float x[512] = {0}, *bank = calloc(BANDS * BINS, sizeof *bank);
-    x[256] = 1;
-    feature *f =
-        open_line("n_fft=512 hop_length=512 n_mels=30 center=false log=none", variant_best());
-    int64_t frames;
-    float *out = compute(f, x, 512, NULL, &frames);
-    EXPECT_INT(frames, 1);
-    EXPECT_INT(mel_bank(f->settings, bank), 0);
-    for (int b = 0; b < BANDS; b++) {
-        double sum = 0;
-        for (int k = 0; k < BINS; k++)
-            sum += bank[b * BINS + k];
-        EXPECT_NEAR(out[b], sum, 1e-6 * sum);
-    }
-    free(out), free(bank);
-    feature_close(f);
-}
-
-TEST(mel_sine_lands_in_its_band)
-{
-    static const double hz[] = {100, 440, 1000, 1500, 3000, 7000};
-    for (int scale = 0; scale < 2; scale++)
-        for (size_t i = 0; i < sizeof hz / sizeof *hz; i++) {
-            int64_t frames;
-            float *x = sine(hz[i], 16000, 16000);
-            float *out =
-                compute_line(scale ? "n_fft=2048 n_mels=64 log=none scale=htk norm=none"
-                                   : "n_fft=2048 n_mels=64 log=none scale=slaney norm=none",
-                             x, 16000, &frames);
-            const float *row = out + frames / 2 * 64;
-            int best = 0;
-            for (int b = 0; b < 64; b++)
-                best = row[b] > row[best] ? b : best;
-            double place =
-                mel_from_hz((mel_scale)scale, hz[i]) / mel_from_hz((mel_scale)scale, 8000) * 65 - 1;
-            EXPECT_NEAR(best, place, 1.0);
-            free(x), free(out);
-        }
-}
-
-// Triangles of height 1 add up to 1 between the first and the last peak, so the bands together hold
-// the energy that Parseval's theorem gives.
-TEST(mel_keeps_the_energy)
-{
-    enum { N = 1024, BANDS = 20 };
-    float window[N];
-    int64_t frames;
-    feature *f =
-        open_line("n_fft=1024 hop_length=1024 n_mels=20 center=false log=none norm=none scale=htk",
-                  variant_best());
-    float *x = sine(1000, 16000, N), *out = compute(f, x, N, NULL, &frames);
-    double energy = 0, bands = 0;
-    mel_window(f->settings, window);
-    for (int t = 0; t < N; t++)
-        energy += (double)(window[t] * x[t]) * (window[t] * x[t]);
-    for (int b = 0; b < BANDS; b++)
-        bands += out[b];
-    EXPECT_NEAR(bands, energy * N / 2, 1e-5 * energy * N);
-    free(x), free(out);
-    feature_close(f);
-}
-
-TEST(mel_scales_have_their_fixed_points)
-{
-    EXPECT_NEAR(mel_from_hz(MEL_SLANEY, 1000), 15, 1e-12);
-    EXPECT_NEAR(mel_from_hz(MEL_SLANEY, 6400), 42, 1e-9);
-    EXPECT_NEAR(mel_from_hz(MEL_HTK, 1000), 999.985537, 1e-5);
-    for (double hz = 0; hz < 20000; hz += 333)
-        for (int scale = 0; scale < 2; scale++)
-            EXPECT_NEAR(mel_to_hz((mel_scale)scale, mel_from_hz((mel_scale)scale, hz)), hz, 1e-8);
-}
-
-TEST(mel_silence_is_the_floor)
-{
-    int64_t frames;
-    float x[4000] = {0}, *db = compute_line("log=db", x, 4000, &frames),
-          *ln = compute_line("log=ln", x, 4000, &frames);
-    EXPECT_NEAR(db[0], -100, 1e-4);
-    EXPECT_NEAR(ln[0], log(1e-6), 1e-5);
-    free(db), free(ln);
 }
 
 TEST(mel_bench_measures)

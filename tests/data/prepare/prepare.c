@@ -15,73 +15,16 @@
 #include "data/music/synth.h"
 #include "data/shards/shard.h"
 #include "tests/data/audio/clip_files.h"
+#include "tests/data/prepare/sound_files.h"
 #include "tests/test.h"
-
-#define SETTINGS "dataset: audio_manifest\nmel: {n_mels: 32, n_fft: 512, hop_length: 320}\n"
-
-// Runs prepare with the settings above, `more` lines of YAML, into test_path(out).
-static bool prepare_into(const char *out, const char *more, int jobs, int part, int parts,
-                         prepare_report *r, err *e)
-{
-    arena a = {0};
-    env v = {0};
-    config *c = config_open(prepare_table(&a), &a);
-    char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
-    prepare_job job = {
-        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
-    *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
-              prepare_run(c, &job, &v, r, e);
-    arena_free(&a);
-    return ok;
-}
-
-static void put_manifest(const char *text)
-{
-    err e = {0};
-    EXPECT_OK(file_write(test_path("manifest.jsonl"), text, strlen(text), &e), e);
-}
-
-// Half a second of a tone.
-static void put_tone(const char *name, double hz)
-{
-    static float x[8000];
-    err e = {0};
-    for (int i = 0; i < 8000; i++)
-        x[i] = 0.5f * sinf((float)(6.283185307 * hz / 16000 * i));
-    EXPECT_OK(clip_write_wav(test_path(name), x, 8000, 16000, &e), e);
-}
-
-static void put_corpus(int64_t items)
-{
-    synth_options o = {.items = items, .seconds = 0.5, .seed = 1};
-    env v = {0};
-    err e = {0};
-    EXPECT_OK(synth_write(test_dir(), &o, &v, NULL, NULL, &e), e);
-}
-
-static bool same_tree(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
-}
-
-static char *report_of(arena *a, const char *out)
-{
-    err e = {0};
-    size_t n;
-    char *text =
-        file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
-    return text ? text : "";
-}
 
 TEST(prepare_stores_the_mel_of_each_file)
 {
     err e = {0};
     prepare_report r;
     arena a = {0};
-    put_corpus(80);
-    EXPECT_OK(prepare_into("out", "shard_items: 30\n", 2, 1, 1, &r, &e), e);
+    sounds_put_corpus(80);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 30\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 80);
     EXPECT_INT(r.rejected, 0);
     EXPECT_INT(r.labels, 4);
@@ -121,36 +64,36 @@ TEST(prepare_gives_the_same_bytes_for_any_jobs_and_parts)
 {
     err e = {0};
     prepare_report r;
-    put_corpus(80);
-    EXPECT_OK(prepare_into("one", "shard_items: 7\n", 1, 1, 1, &r, &e), e);
-    EXPECT_OK(prepare_into("three", "shard_items: 7\n", 3, 1, 1, &r, &e), e);
-    EXPECT(same_tree("one", "three"));
+    sounds_put_corpus(80);
+    EXPECT_OK(sounds_prepare("one", "shard_items: 7\n", 1, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("three", "shard_items: 7\n", 3, 1, 1, &r, &e), e);
+    EXPECT(sounds_same_tree("one", "three"));
     uint64_t made = 0;
     for (int part = 3; part >= 1; part--) {
-        EXPECT_OK(prepare_into("parts", "shard_items: 7\n", 2, part, 3, &r, &e), e);
+        EXPECT_OK(sounds_prepare("parts", "shard_items: 7\n", 2, part, 3, &r, &e), e);
         made += r.shards_made;
     }
     EXPECT_INT(made, r.shards);
     EXPECT_INT(r.shards_missing, 0);
     EXPECT_INT(r.prepared, 80);
-    EXPECT(same_tree("one", "parts"));
+    EXPECT(sounds_same_tree("one", "parts"));
 }
 
 TEST(prepare_keeps_what_is_there_and_remakes_what_changed)
 {
     err e = {0};
     prepare_report r;
-    put_corpus(40);
-    EXPECT_OK(prepare_into("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
+    sounds_put_corpus(40);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
     uint64_t all = r.shards;
-    EXPECT_OK(prepare_into("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, 0);
     EXPECT_INT(r.shards_kept, all);
     EXPECT_INT(r.prepared, 40);
-    put_tone("wav/00000.wav", 440);
-    EXPECT_OK(prepare_into("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
+    sounds_put_tone("wav/00000.wav", 440);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 7\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, 1);
-    EXPECT_OK(prepare_into("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_kept, 0);
     EXPECT_INT(r.shards_removed, all - r.shards);
     // names of other things, and of shards beyond this set
@@ -160,13 +103,13 @@ TEST(prepare_keeps_what_is_there_and_remakes_what_changed)
                           "train-1.h5 train.h5; do cp %s $n; done",
                           test_path("out"), one),
                0);
-    EXPECT_OK(prepare_into("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 20\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_removed, 3);
     EXPECT_INT(test_shell(&out,
                           "cd %s; ls train-1.h5 train.h5 && ls other* train-00009.h5 train-1?*",
                           test_path("out")),
                2);
-    EXPECT_OK(prepare_into("out", "shard_items: 20\nmax_seconds: 5\n", 2, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("out", "shard_items: 20\nmax_seconds: 5\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.shards_made, r.shards);
 }
 
@@ -189,14 +132,14 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     for (int i = 0; i < 7; i++) {
         char name[32];
         snprintf(name, sizeof name, "ok%d.wav", i);
-        put_tone(name, 200 + 50 * i);
+        sounds_put_tone(name, 200 + 50 * i);
         strbuf_printf(
             &text,
             "{\"path\": \"%s\", \"label\": \"fine\"}\n{\"path\": \"%s\", \"label\": \"fine\"}\n",
             name, bad[i].path);
     }
     strbuf_printf(&text, "not json\n");
-    put_manifest(text.s);
+    sounds_put_manifest(text.s);
     EXPECT_OK(file_write(test_path("empty.wav"), "", 0, &e), e);
     EXPECT_OK(
         file_write(test_path("text.wav"), "hello, this is no audio at all, just a line", 43, &e),
@@ -205,7 +148,7 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     clip_file_write_float(test_path("nan.wav"), nan, 800, 16000);
     test_shell(&out, "mkdir %s; head -c 9000 %s > %s", test_path("folder.wav"),
                test_path("ok0.wav"), test_path("cut.wav"));
-    EXPECT(!prepare_into("out", "split: {val: 0, test: 0}\nmax_seconds: 0.7\n", 2, 1, 1, &r, &e));
+    EXPECT(!sounds_prepare("out", "split: {val: 0, test: 0}\nmax_seconds: 0.7\n", 2, 1, 1, &r, &e));
     EXPECT_INT(e.code, ERR_VALUE);
     EXPECT_HAS(e.text, "max_reject_ratio = 0.1");
     EXPECT_HAS(e.text, "rejected.jsonl");
@@ -214,16 +157,16 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     EXPECT_INT(r.reasons[ERR_FORMAT], 3);
     EXPECT_INT(r.reasons[ERR_VALUE], 2);
     EXPECT_INT(r.reasons[ERR_MISSING] + r.reasons[ERR_EMPTY] + r.reasons[ERR_DAMAGED], 3);
-    char *report = report_of(&a, "out");
+    char *report = sounds_report_of(&a, "out");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         EXPECT_HAS(report, arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"",
                                         bad[i].path, 2 * i + 2, bad[i].reason));
     }
     EXPECT_HAS(report, "\"line\": 15, \"reason\": \"format\"");
     // with a higher limit it is a success, from the shards that are there
-    EXPECT_OK(prepare_into("out",
-                           "split: {val: 0, test: 0}\nmax_seconds: 0.7\nmax_reject_ratio: 0.6\n", 2,
-                           1, 1, &r, &e),
+    EXPECT_OK(sounds_prepare("out",
+                             "split: {val: 0, test: 0}\nmax_seconds: 0.7\nmax_reject_ratio: 0.6\n",
+                             2, 1, 1, &r, &e),
               e);
     EXPECT_INT(r.shards_made, 0);
     EXPECT_INT(r.rejected, 8);
@@ -257,14 +200,14 @@ TEST(prepare_never_parts_a_group_nor_equal_files)
     for (int i = 0; i < 40; i++) {
         char name[32];
         snprintf(name, sizeof name, "t%02d.wav", i);
-        put_tone(name, 200 + 10 * i);
+        sounds_put_tone(name, 200 + 10 * i);
         strbuf_printf(&text, "{\"path\": \"%s\", \"label\": \"l%d\", \"speaker\": \"s%d\"}\n", name,
                       i % 2, i / 4);
     }
     // speakers 0 and 9 share a recording
     test_shell(&out, "cp %s %s", test_path("t00.wav"), test_path("t39.wav"));
-    put_manifest(text.s);
-    EXPECT_OK(prepare_into("out", "split: {val: 0.2, test: 0.2, seed: 3}\n", 2, 1, 1, &r, &e), e);
+    sounds_put_manifest(text.s);
+    EXPECT_OK(sounds_prepare("out", "split: {val: 0.2, test: 0.2, seed: 3}\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 40);
     EXPECT_INT(r.duplicates, 0);
     int count[3] = {0};
@@ -286,20 +229,20 @@ TEST(prepare_keeps_equal_files_out_of_training)
     err e = {0};
     prepare_report r;
     arena a = {0};
-    put_tone("a.wav", 300);
-    put_tone("b.wav", 300);
-    put_tone("c.wav", 400);
-    put_tone("d.wav", 500);
-    put_manifest("{\"path\": \"a.wav\", \"label\": \"x\", \"split\": \"train\"}\n{\"path\": "
-                 "\"b.wav\", \"label\": \"x\", \"split\": \"test\"}\n"
-                 "{\"path\": \"c.wav\", \"label\": \"y\", \"split\": \"train\"}\n{\"path\": "
-                 "\"d.wav\", \"label\": \"x\", \"split\": \"val\"}\n");
-    EXPECT_OK(prepare_into("out", "", 1, 1, 1, &r, &e), e);
+    sounds_put_tone("a.wav", 300);
+    sounds_put_tone("b.wav", 300);
+    sounds_put_tone("c.wav", 400);
+    sounds_put_tone("d.wav", 500);
+    sounds_put_manifest("{\"path\": \"a.wav\", \"label\": \"x\", \"split\": \"train\"}\n{\"path\": "
+                        "\"b.wav\", \"label\": \"x\", \"split\": \"test\"}\n"
+                        "{\"path\": \"c.wav\", \"label\": \"y\", \"split\": \"train\"}\n{\"path\": "
+                        "\"d.wav\", \"label\": \"x\", \"split\": \"val\"}\n");
+    EXPECT_OK(sounds_prepare("out", "", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.duplicates, 1);
     EXPECT_INT(r.prepared, 3);
     EXPECT_STR(split_of("out", "a.wav"), "none");
     EXPECT_STR(split_of("out", "b.wav"), "test");
-    EXPECT_HAS(report_of(&a, "out"),
+    EXPECT_HAS(sounds_report_of(&a, "out"),
                "{\"path\": \"a.wav\", \"line\": 1, \"reason\": \"duplicate\"");
     arena_free(&a);
 }
@@ -314,22 +257,23 @@ TEST(prepare_refuses_two_labels_for_one_file)
     for (int i = 0; i < 4; i++) {
         char name[24];
         snprintf(name, sizeof name, "t%d.wav", i);
-        put_tone(name, 200 + 50 * i);
+        sounds_put_tone(name, 200 + 50 * i);
     }
-    put_manifest("{\"path\": \"t0.wav\", \"label\": \"a\", \"split\": \"train\"}\n{\"path\": "
-                 "\"t1.wav\", \"label\": \"a\"}\n"
-                 "{\"path\": \"t0.wav\", \"label\": \"b\", \"split\": \"test\"}\n{\"path\": "
-                 "\"t1.wav\", \"label\": \"a\"}\n"
-                 "{\"path\": \"t2.wav\", \"label\": \"a\", \"duration\": 0.2}\n"
-                 "{\"path\": \"t2.wav\", \"label\": \"b\", \"offset\": 0.2, \"duration\": "
-                 "0.1}\n{\"path\": \"t3.wav\"}\n");
-    EXPECT_OK(prepare_into("out", "max_reject_ratio: 0.5\n", 2, 1, 1, &r, &e), e);
+    sounds_put_manifest(
+        "{\"path\": \"t0.wav\", \"label\": \"a\", \"split\": \"train\"}\n{\"path\": "
+        "\"t1.wav\", \"label\": \"a\"}\n"
+        "{\"path\": \"t0.wav\", \"label\": \"b\", \"split\": \"test\"}\n{\"path\": "
+        "\"t1.wav\", \"label\": \"a\"}\n"
+        "{\"path\": \"t2.wav\", \"label\": \"a\", \"duration\": 0.2}\n"
+        "{\"path\": \"t2.wav\", \"label\": \"b\", \"offset\": 0.2, \"duration\": "
+        "0.1}\n{\"path\": \"t3.wav\"}\n");
+    EXPECT_OK(sounds_prepare("out", "max_reject_ratio: 0.5\n", 2, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 5);
     EXPECT_INT(r.rejected, 2);
     EXPECT_INT(r.reasons[ERR_VALUE], 2);
     EXPECT_INT(r.duplicates, 0);
-    EXPECT_HAS(report_of(&a, "out"), "'t0.wav' has two labels, 'a' here");
-    EXPECT_HAS(report_of(&a, "out"), "'t0.wav' has two labels, 'b' here");
+    EXPECT_HAS(sounds_report_of(&a, "out"), "'t0.wav' has two labels, 'a' here");
+    EXPECT_HAS(sounds_report_of(&a, "out"), "'t0.wav' has two labels, 'b' here");
     arena_free(&a);
 }
 
@@ -338,15 +282,16 @@ TEST(prepare_limits_labels)
     err e = {0};
     prepare_report r;
     arena a = {0};
-    put_tone("a.wav", 300);
-    put_tone("b.wav", 400);
-    put_manifest("{\"path\": \"a.wav\", \"label\": \"joy\", \"split\": \"train\"}\n{\"path\": "
-                 "\"b.wav\", \"label\": \"rage\", \"split\": "
-                 "\"train\"}\n");
-    EXPECT_OK(prepare_into("out", "labels: [grief, joy]\nmax_reject_ratio: 0.5\n", 1, 1, 1, &r, &e),
-              e);
+    sounds_put_tone("a.wav", 300);
+    sounds_put_tone("b.wav", 400);
+    sounds_put_manifest(
+        "{\"path\": \"a.wav\", \"label\": \"joy\", \"split\": \"train\"}\n{\"path\": "
+        "\"b.wav\", \"label\": \"rage\", \"split\": "
+        "\"train\"}\n");
+    EXPECT_OK(
+        sounds_prepare("out", "labels: [grief, joy]\nmax_reject_ratio: 0.5\n", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 1);
-    EXPECT_HAS(report_of(&a, "out"), "label 'rage'");
+    EXPECT_HAS(sounds_report_of(&a, "out"), "label 'rage'");
     shard *s = shard_open(test_path("out/train-00000.h5"), &e);
     EXPECT_INT(s->info.n_labels, 2);
     EXPECT_INT(s->label[0], 1);
@@ -355,108 +300,7 @@ TEST(prepare_limits_labels)
     shard_close(s);
     char *more =
         arena_printf(&a, "labels_from: %s\nmax_reject_ratio: 0.5\n", test_path("out/train-*.h5"));
-    EXPECT_OK(prepare_into("again", more, 1, 1, 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare("again", more, 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.labels, 2);
     arena_free(&a);
-}
-
-TEST(prepare_says_what_stands_in_the_way)
-{
-    err e = {0};
-    prepare_report r;
-    EXPECT_ERR(prepare_into("out", "", 1, 1, 1, &r, &e), e, ERR_MISSING, "manifest.jsonl");
-    put_manifest("{\"label\": 1}\n");
-    EXPECT_ERR(prepare_into("out", "", 1, 1, 1, &r, &e), e, ERR_EMPTY, "line 1");
-    put_manifest("{\"synthetic\": true}\n");
-    put_corpus(8);
-    EXPECT_ERR(prepare_into("out", "mel2: 3\n", 1, 1, 1, &r, &e), e, ERR_CONFIG, "test.yaml");
-    EXPECT_ERR(prepare_into("out", "shard_items: many\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
-               "shard_items");
-    EXPECT_OK(file_write(test_path("file"), "x", 1, &e), e);
-    EXPECT_ERR(prepare_into("file", "", 1, 1, 1, &r, &e), e, ERR_IO, "file");
-}
-
-// The bad corpora of the shared data, each as its catalogue says.
-TEST(prepare_takes_malformed_manifests_as_catalogued)
-{
-    static const char root[] = "../shared/data/malformed";
-    if (!file_exists("../shared/data/malformed/cases.jsonl")) {
-        test_skip("../shared/data/malformed is not here");
-        return;
-    }
-    arena a = {0};
-    err e = {0};
-    size_t n;
-    char *cases = file_read(&a, arena_printf(&a, "%s/cases.jsonl", root), 1 << 24, &n, &e);
-    int seen = 0;
-    for (char *p = cases, *end; p && (end = strchr(p, '\n')); p = end + 1) {
-        json *j = json_parse(p, (size_t)(end - p), &e);
-        if (!strcmp(json_str(json_get(j, "kind"), ""), "manifest")) {
-            const char *path = json_str(json_get(j, "path"), ""),
-                       *expect = json_str(json_get(j, "expect"), ""), *out;
-            int rc = test_shell(
-                &out, "%s prepare configs/data/audio_manifest.yaml --out %s/%d root=%s/%s",
-                test_kmidi(), test_dir(), seen++, root, path);
-            test_expect(rc == 0 || rc == 1, __FILE__, __LINE__, "%s: exit %d", path, rc);
-            if (strcmp(expect, "tolerate") != 0)
-                test_expect(rc == !strcmp(expect, "reject"), __FILE__, __LINE__,
-                            "%s: exit %d, expected %s: %s", path, rc, expect, out);
-            if (strstr(path, "bad_line"))
-                EXPECT_HAS(out, "line 2");
-        }
-        json_free(j);
-    }
-    EXPECT(seen >= 8);
-    arena_free(&a);
-}
-
-// Killed at any instant, run again: the same as if nothing had happened, and nothing lies about.
-TEST(prepare_survives_kill)
-{
-    const char *out,
-        *command = "configs/data/synth.yaml synth.items=240 synth.seconds=1 shard_items=8 --jobs 2";
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()),
-               0);
-    for (int i = 1; i <= 6; i++) {
-        int rc = test_shell(&out, "timeout -s KILL 0.0%d %s prepare %s --out %s/killed", 3 * i,
-                            test_kmidi(), command, test_dir());
-        EXPECT(rc == 0 || rc == 137);
-    }
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/killed", test_kmidi(), command, test_dir()),
-               0);
-    EXPECT(same_tree("whole", "killed"));
-}
-
-// ^C while items are under way: exit 75, nothing half, and the same command goes on.
-TEST(prepare_stopped_by_ctrl_c_goes_on)
-{
-    const char *out, *command = "configs/data/synth.yaml synth.items=300 synth.seconds=1 "
-                                "shard_items=5 --jobs 2 --quiet";
-    EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/whole", test_kmidi(), command, test_dir()),
-               0);
-    int rc = test_shell(&out,
-                        "cd %s; (cd - >/dev/null; exec %s prepare %s --out %s/stopped) & p=$!; "
-                        "while kill -0 $p && ! ls stopped/*.h5 2>/dev/null; "
-                        "do sleep 0.01; done; kill -INT $p; wait $p",
-                        test_dir(), test_kmidi(), command, test_dir());
-    EXPECT_INT(rc, 75);
-    EXPECT_HAS(out, "the same command continues with the shards that are missing");
-    EXPECT_INT(test_shell(&out, "ls -A %s/stopped | grep tmp", test_dir()), 1);
-    EXPECT_INT(
-        test_shell(&out, "%s prepare %s --out %s/stopped", test_kmidi(), command, test_dir()), 0);
-    EXPECT(same_tree("whole", "stopped"));
-}
-
-TEST(prepare_on_a_full_disk_says_so_and_leaves_nothing_half)
-{
-    const char *out;
-    put_corpus(40);
-    int rc = test_shell(&out,
-                        "trap '' XFSZ; ulimit -f 100; %s prepare configs/data/audio_manifest.yaml "
-                        "--out %s/out root=%s",
-                        test_kmidi(), test_dir(), test_dir());
-    EXPECT_INT(rc, 1);
-    EXPECT_HAS(out, "out/");
-    EXPECT_INT(test_shell(&out, "ls %s/out | grep -v rejected", test_dir()), 1);
-    EXPECT_STR(out, "");
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_again.c: MIDI to shards a second time, after a change, after a kill; files that cannot be
 // used; splits by notes.
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

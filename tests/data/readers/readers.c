@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // readers.c: the published datasets' layouts, small ones made here and the real ones of ../shared
 // where they are.
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,57 +11,8 @@
 #include "base/str.h"
 #include "data/prepare/prepare.h"
 #include "data/readers/reader.h"
+#include "tests/data/readers/tally.h"
 #include "tests/test.h"
-
-#define SHARED "../shared/data/"
-
-typedef struct tally {
-    int items, bad, split[3]; // train, validation, test by rank
-    int other, grouped, labelled, midi, audio, vectors, attributes;
-    // end: why the index could not be read on
-    char first_path[300], first_group[300], first_bad[2000], end[2000];
-    uint64_t order; // of all paths
-} tally;
-
-static void count_item(tally *t, const reader_item *i)
-{
-    int rank = i->split ? reader_split_rank(i->split) : 0;
-    if (!t->items++) {
-        snprintf(t->first_path, sizeof t->first_path, "%s", i->path);
-        snprintf(t->first_group, sizeof t->first_group, "%s", i->group ? i->group : "");
-    }
-    if (rank)
-        t->split[rank - 1]++;
-    else
-        t->other += i->split != NULL;
-    t->grouped += i->group != NULL;
-    t->labelled += i->label != NULL;
-    t->midi += i->midi && file_exists(i->midi);
-    t->audio += i->file && file_exists(i->file);
-    t->vectors += i->emotion != NULL;
-    t->attributes += i->attributes != NULL;
-    for (const char *p = i->path; *p; p++)
-        t->order = t->order * 31 + (unsigned char)*p;
-}
-
-static tally run(const char *name, const char *root, const char *index)
-{
-    err e = {0};
-    tally t = {0};
-    reader_item item;
-    reader_options o = {.root = root, .index = index};
-    reader *r = reader_open(reader_find(name, &e), &o, &e);
-    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END;) {
-        if (s == READER_ITEM)
-            count_item(&t, &item);
-        else if (!t.bad++)
-            snprintf(t.first_bad, sizeof t.first_bad, "%s", e.text);
-    }
-    if (e.code)
-        snprintf(t.end, sizeof t.end, "%s", e.text);
-    reader_close(r);
-    return t;
-}
 
 // A file in the test's folder, with the folders it needs.
 static void put(const char *name, const char *text)
@@ -73,108 +23,6 @@ static void put(const char *name, const char *text)
     EXPECT_OK(file_make_dirs(path_dir(&a, path), &e), e);
     EXPECT_OK(file_write(path, text, strlen(text), &e), e);
     arena_free(&a);
-}
-
-static bool no_shared(void)
-{
-    if (file_exists(SHARED))
-        return false;
-    test_skip(SHARED " is not there");
-    return true;
-}
-
-// ---- Real layouts
-
-TEST(readers_take_the_real_maestro)
-{
-    if (no_shared())
-        return;
-    static const char *const indexes[] = {NULL, "maestro-v3.0.0.csv", "maestro-v3.0.0.json"};
-    uint64_t order = 0;
-    for (int k = 0; k < 3; k++) {
-        tally t = run("maestro", SHARED "maestro-v3.0.0", indexes[k]);
-        EXPECT_STR(t.end, "");
-        EXPECT_INT(t.items, 83);
-        EXPECT_INT(t.bad, 0);
-        EXPECT_INT(t.split[0], 63);
-        EXPECT_INT(t.split[1], 14);
-        EXPECT_INT(t.split[2], 6);
-        EXPECT_INT(t.grouped, 83);
-        EXPECT_INT(t.midi, 83);
-        EXPECT_INT(t.audio, 1);
-        EXPECT_STR(t.first_group, "Alban Berg: Sonata Op. 1");
-        EXPECT(!k || t.order == order);
-        order = t.order;
-    }
-    EXPECT_STR(reader_guess(SHARED "maestro-v3.0.0")->name, "maestro");
-}
-
-TEST(readers_take_the_real_lakh)
-{
-    if (no_shared())
-        return;
-    tally all = run("lakh", SHARED "lakh", NULL), full = run("lakh", SHARED "lakh", "lmd_full");
-    tally matched = run("lakh", SHARED "lakh/lmd_matched", NULL);
-    EXPECT_INT(all.items, 80);
-    EXPECT_INT(all.bad, 0);
-    EXPECT_INT(all.midi, 80);
-    EXPECT_INT(all.grouped, 69);
-    EXPECT_INT(full.items, 11);
-    EXPECT_INT(full.grouped, 0);
-    EXPECT_INT(matched.items, 69);
-    EXPECT_INT(matched.grouped, 69);
-    EXPECT(str_starts(matched.first_group, "TR"));
-    EXPECT(all.order == run("lakh", SHARED "lakh", NULL).order);
-    EXPECT_STR(reader_guess(SHARED "lakh")->name, "lakh");
-}
-
-TEST(readers_take_the_real_emopia)
-{
-    if (no_shared())
-        return;
-    static const char *const indexes[] = {NULL, "labels.jsonl"};
-    for (int k = 0; k < 2; k++) {
-        tally t = run("midi_emotion", SHARED "emopia", indexes[k]);
-        EXPECT_STR(t.end, "");
-        EXPECT_STR(t.first_bad, "");
-        EXPECT_INT(t.items, 990);
-        EXPECT_INT(t.split[0], 767);
-        EXPECT_INT(t.split[1], 198);
-        EXPECT_INT(t.other, 25);
-        EXPECT_INT(t.labelled, 990);
-        EXPECT_INT(t.midi, 990);
-        EXPECT_STR(t.first_group, "0vLPYiPN7qY");
-    }
-    tally pairs = run("midi_emotion", SHARED "malformed/datasets/emotion_json_missing", NULL);
-    EXPECT_INT(pairs.items, 1);
-    EXPECT_STR(reader_guess(SHARED "emopia")->name, "midi_emotion");
-}
-
-TEST(readers_take_the_real_nsynth)
-{
-    if (no_shared())
-        return;
-    tally real = run("nsynth", SHARED "nsynth_real", NULL),
-          made = run("nsynth", SHARED "nsynth_rendered", NULL);
-    tally one = run("nsynth", SHARED "nsynth_rendered/nsynth-valid", NULL);
-    tally named = run("nsynth", SHARED "nsynth_rendered", "nsynth-valid/examples.json");
-    EXPECT_STR(real.end, "");
-    EXPECT_INT(real.items, 31);
-    EXPECT_INT(real.split[2], 31);
-    EXPECT_INT(real.audio, 31);
-    EXPECT_INT(made.items, 176);
-    EXPECT_INT(made.bad, 0);
-    EXPECT_INT(made.split[0], 132);
-    EXPECT_INT(made.split[1], 44);
-    EXPECT_INT(made.labelled, 176);
-    EXPECT_INT(made.grouped, 176);
-    EXPECT_INT(made.attributes, 176);
-    EXPECT_INT(one.items, 44);
-    EXPECT_INT(one.split[1], 44);
-    EXPECT_INT(one.audio, 44);
-    EXPECT_INT(named.items, 44);
-    EXPECT_INT(named.split[1], 44);
-    EXPECT_STR(reader_guess(SHARED "nsynth_real")->name, "nsynth");
 }
 
 // ---- Broken ones
@@ -199,12 +47,12 @@ TEST(readers_end_the_shared_broken_datasets_as_expected)
         {"emotion_json_missing", "midi_emotion", 1, 1, "b.mid' has no emotion"},
         {"emotion_json_wrong_len", "midi_emotion", 0, 1, "not a list of 64 numbers but one of 63"},
     };
-    if (no_shared())
+    if (tally_no_shared())
         return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char root[300];
         snprintf(root, sizeof root, SHARED "malformed/datasets/%s", cases[i].folder);
-        tally t = run(cases[i].reader, root, NULL);
+        tally t = tally_run(cases[i].reader, root, NULL);
         const char *text = *t.end ? t.end : t.first_bad;
         test_expect(t.items == cases[i].items && t.bad == cases[i].bad, __FILE__, __LINE__,
                     "%s: %d items and %d bad entries", root, t.items, t.bad);
@@ -222,10 +70,10 @@ TEST(readers_name_a_folder_that_is_none)
                  {"nsynth", "no examples.json"}};
     put("notes.txt", "x");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        EXPECT_HAS(run(cases[i].reader, test_dir(), NULL).end, cases[i].says);
-        EXPECT_HAS(run(cases[i].reader, test_path("gone"), NULL).end, "gone");
+        EXPECT_HAS(tally_run(cases[i].reader, test_dir(), NULL).end, cases[i].says);
+        EXPECT_HAS(tally_run(cases[i].reader, test_path("gone"), NULL).end, "gone");
     }
-    EXPECT_HAS(run("midi_emotion", test_path("gone"), NULL).end, "gone");
+    EXPECT_HAS(tally_run("midi_emotion", test_path("gone"), NULL).end, "gone");
     EXPECT(reader_guess(test_dir()) == NULL);
 }
 
@@ -243,7 +91,7 @@ TEST(readers_walk_lakh_whatever_lies_there)
     EXPECT(symlink("nowhere", test_path("lmd_full/1")) == 0);
     EXPECT(symlink("clean_midi/ABBA", test_path("x1")) == 0);
     EXPECT(symlink("clean_midi/ABBA", test_path("x2")) == 0);
-    tally t = run("lakh", test_dir(), NULL);
+    tally t = tally_run("lakh", test_dir(), NULL);
     EXPECT_STR(t.end, "");
     EXPECT_INT(t.items, 5); // Fernando once more by x1
     EXPECT_INT(t.bad, 3);
@@ -251,9 +99,9 @@ TEST(readers_walk_lakh_whatever_lies_there)
     EXPECT_STR(t.first_group, "A \"B\"\n\xff\xfe");
     EXPECT_HAS(t.first_bad, "symbolic link back to a folder that it is in");
     EXPECT_INT(t.grouped, 3);
-    EXPECT_INT(run("lakh", test_path("clean_midi"), NULL).grouped, 2);
-    EXPECT_INT(run("lakh", test_path("clean_midi/"), NULL).grouped, 2);
-    EXPECT_HAS(run("lakh", test_dir(), "lmd_aligned").end, "check `root` and `index`");
+    EXPECT_INT(tally_run("lakh", test_path("clean_midi"), NULL).grouped, 2);
+    EXPECT_INT(tally_run("lakh", test_path("clean_midi/"), NULL).grouped, 2);
+    EXPECT_HAS(tally_run("lakh", test_dir(), "lmd_aligned").end, "check `root` and `index`");
 }
 
 TEST(readers_name_a_folder_without_permission)
@@ -265,7 +113,7 @@ TEST(readers_name_a_folder_without_permission)
     put("lmd_full/0/a.mid", "x");
     put("lmd_full/1/b.mid", "x");
     EXPECT(chmod(test_path("lmd_full/0"), 0) == 0);
-    tally t = run("lakh", test_dir(), NULL);
+    tally t = tally_run("lakh", test_dir(), NULL);
     EXPECT(chmod(test_path("lmd_full/0"), 0700) == 0);
     EXPECT_INT(t.items, 1);
     EXPECT_INT(t.bad, 1);
@@ -289,22 +137,22 @@ TEST(readers_take_every_index_of_maestro)
                                   "\"canonical_title\": {\"0\": \"B\"}, \"split\": "
                                   "{\"0\": \"validation\", \"1\": \"test\"}, \"midi_filename\": "
                                   "{\"0\": \"a.midi\", \"1\": \"b.midi\"}}");
-    tally t = run("maestro", test_path("csv"), NULL);
+    tally t = tally_run("maestro", test_path("csv"), NULL);
     EXPECT_INT(t.items, 1);
     EXPECT_STR(t.first_group, "Bach, J. S.: Fugue \"in\"\nC");
     EXPECT_INT(t.split[0], 1);
     EXPECT_HAS(t.first_bad, "line 4: path '../a.midi' leaves");
-    t = run("maestro", test_path("v1"), NULL);
+    t = tally_run("maestro", test_path("v1"), NULL);
     EXPECT_INT(t.items, 1);
     EXPECT_INT(t.split[2], 1);
     EXPECT_HAS(t.first_bad, "entry 2: the entry is not a JSON object");
-    t = run("maestro", test_path("v3"), NULL);
+    t = tally_run("maestro", test_path("v3"), NULL);
     EXPECT_INT(t.items, 1);
     EXPECT_INT(t.split[1], 1);
     EXPECT_HAS(t.first_bad, "entry 2: there is no 'canonical_title'");
     put("v3/list.json", "3");
-    EXPECT_HAS(run("maestro", test_path("v3"), "list.json").end, "neither a list");
-    EXPECT_HAS(run("maestro", test_path("v3"), "list.txt").end, "check `index`");
+    EXPECT_HAS(tally_run("maestro", test_path("v3"), "list.json").end, "neither a list");
+    EXPECT_HAS(tally_run("maestro", test_path("v3"), "list.txt").end, "check `index`");
 }
 
 #define NOTE "\"pitch\": 60, \"velocity\": 100, \"instrument_family_str\": "
@@ -334,7 +182,7 @@ TEST(readers_check_the_notes_of_nsynth)
         char text[1000];
         snprintf(text, sizeof text, "{%s,\n\"ok-060-100\": {" NOTE "\"reed\"}}\n", cases[i].entry);
         put("nsynth-train/examples.json", text);
-        tally t = run("nsynth", test_dir(), NULL);
+        tally t = tally_run("nsynth", test_dir(), NULL);
         EXPECT_INT(t.items, cases[i].says ? 1 : 2);
         if (cases[i].says)
             EXPECT_HAS(t.first_bad, cases[i].says);
@@ -346,7 +194,7 @@ TEST(readers_check_the_notes_of_nsynth)
         "", "[]", "{", "{\"a\"", "{} x", "{,}", "{\"a\": {}, }", "{\"a\": \"}"};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         put("nsynth-train/examples.json", broken[i]);
-        EXPECT_HAS(run("nsynth", test_dir(), NULL).end, "line 1: ");
+        EXPECT_HAS(tally_run("nsynth", test_dir(), NULL).end, "line 1: ");
     }
 }
 
@@ -375,7 +223,7 @@ TEST(readers_hold_emotions_to_their_words)
         snprintf(text, sizeof text, "path,quadrant,label,valence,arousal\na.mid,Q4,,,\n%s\n",
                  cases[i].row);
         put("labels.csv", text);
-        tally t = run("midi_emotion", test_dir(), NULL);
+        tally t = tally_run("midi_emotion", test_dir(), NULL);
         bool twins = strstr(cases[i].row, "a.mid") != NULL;
         EXPECT_INT(t.items, cases[i].says ? !twins : 2);
         EXPECT_INT(t.bad, cases[i].says ? 1 + twins : 0);
@@ -410,7 +258,7 @@ TEST(readers_pair_midi_with_vectors)
     put("midis/d.json", vector(64, "2"));
     put("midis/e.mid", "x");
     put("midis/e.json", "[1");
-    tally t = run("midi_emotion", test_dir(), NULL);
+    tally t = tally_run("midi_emotion", test_dir(), NULL);
     EXPECT_INT(t.items, 2);
     EXPECT_INT(t.vectors, 2);
     EXPECT_INT(t.bad, 4);
@@ -431,18 +279,19 @@ TEST(readers_pair_midi_with_vectors)
 TEST(readers_take_semicolons_and_spaces)
 {
     put("labels.csv", "path;label\nmidi/a.mid;joy\nmidi/b.mid;grief\n");
-    EXPECT_INT(run("midi_emotion", test_dir(), NULL).items, 2);
+    EXPECT_INT(tally_run("midi_emotion", test_dir(), NULL).items, 2);
     put("labels.csv",
         "path , label, valence ,arousal\nmidi/a.mid , joy, 0.5 ,0.5\n midi/b.mid,grief,,\n");
-    tally t = run("midi_emotion", test_dir(), NULL);
+    tally t = tally_run("midi_emotion", test_dir(), NULL);
     EXPECT_INT(t.items, 2);
     EXPECT_STR(t.first_path, "midi/a.mid");
     put("labels.csv", "name;label\nmidi/a.mid;joy\n");
-    t = run("midi_emotion", test_dir(), NULL);
+    t = tally_run("midi_emotion", test_dir(), NULL);
     EXPECT_HAS(t.end, "has no column 'path");
     EXPECT_HAS(t.end, "it has 'name', 'label'");
     if (file_exists("../shared/data/reports/labels_semicolon.csv"))
-        EXPECT_INT(run("midi_emotion", "../shared/data/reports", "labels_semicolon.csv").items, 2);
+        EXPECT_INT(
+            tally_run("midi_emotion", "../shared/data/reports", "labels_semicolon.csv").items, 2);
 }
 
 // ---- Through prepare

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sound_files.c: folders of tones, prepared (sound_files.h).
+#include "tests/data/prepare/sound_files.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/music/synth.h"
+#include "tests/data/audio/clip_files.h"
+#include "tests/test.h"
+
+bool sounds_prepare(const char *out, const char *more, int jobs, int part, int parts,
+                    prepare_report *r, err *e)
+{
+    arena a = {0};
+    env v = {0};
+    config *c = config_open(prepare_table(&a), &a);
+    char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
+    prepare_job job = {
+        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
+    *e = (err){0};
+    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
+              prepare_run(c, &job, &v, r, e);
+    arena_free(&a);
+    return ok;
+}
+
+void sounds_put_manifest(const char *text)
+{
+    err e = {0};
+    EXPECT_OK(file_write(test_path("manifest.jsonl"), text, strlen(text), &e), e);
+}
+
+void sounds_put_tone(const char *name, double hz)
+{
+    static float x[8000];
+    err e = {0};
+    for (int i = 0; i < 8000; i++)
+        x[i] = 0.5f * sinf((float)(6.283185307 * hz / 16000 * i));
+    EXPECT_OK(clip_write_wav(test_path(name), x, 8000, 16000, &e), e);
+}
+
+void sounds_put_corpus(int64_t items)
+{
+    synth_options o = {.items = items, .seconds = 0.5, .seed = 1};
+    env v = {0};
+    err e = {0};
+    EXPECT_OK(synth_write(test_dir(), &o, &v, NULL, NULL, &e), e);
+}
+
+bool sounds_same_tree(const char *a, const char *b)
+{
+    const char *out;
+    return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
+}
+
+char *sounds_report_of(arena *a, const char *out)
+{
+    err e = {0};
+    size_t n;
+    char *text =
+        file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
+    return text ? text : "";
+}

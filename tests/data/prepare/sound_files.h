@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sound_files.h: folders of tones, prepared, for the tests of prepare.
+#ifndef KMIDI_TESTS_DATA_PREPARE_SOUND_FILES_H
+#define KMIDI_TESTS_DATA_PREPARE_SOUND_FILES_H
+
+#include "data/prepare/prepare.h"
+
+#define SETTINGS "dataset: audio_manifest\nmel: {n_mels: 32, n_fft: 512, hop_length: 320}\n"
+
+// Runs prepare with the settings above, `more` lines of YAML, into test_path(out).
+bool sounds_prepare(const char *out, const char *more, int jobs, int part, int parts,
+                    prepare_report *r, err *e);
+void sounds_put_manifest(const char *text);
+// Half a second of a tone.
+void sounds_put_tone(const char *name, double hz);
+void sounds_put_corpus(int64_t items);
+bool sounds_same_tree(const char *a, const char *b);
+char *sounds_report_of(arena *a, const char *out);
+
+#endif
