@@ -15,7 +15,7 @@ const lora_use *adapters_asked(cmd *c, int *n)
 
 // An adapter has no probe over labels: classes that were learnt beside it are not among those that
 // are said.
-static void tell_labels(cmd *c, const deploy *d, const char *folder)
+static void tell_labels(cmd *c, const trained *d, const char *folder)
 {
     lora_adapter *l = d->classes ? lora_load(folder, d->model, c->arena, NULL) : NULL;
     const char *theirs = l ? meta_get(&l->meta, "labels") : NULL,
@@ -28,7 +28,7 @@ static void tell_labels(cmd *c, const deploy *d, const char *folder)
     lora_unload(l);
 }
 
-bool adapters_apply(cmd *c, deploy *d, err *e)
+bool adapters_apply(cmd *c, trained *d, err *e)
 {
     int n;
     const lora_use *uses = adapters_asked(c, &n);

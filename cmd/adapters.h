@@ -5,7 +5,7 @@
 #define KMIDI_CMD_ADAPTERS_H
 
 #include "cmd/cmd.h"
-#include "cmd/deploy.h"
+#include "infer/trained.h"
 #include "lora/adapter.h"
 
 #define ADAPTER_OPTION                                                                             \
@@ -17,6 +17,6 @@
 // What was asked for, in order; owned by the command's arena.
 const lora_use *adapters_asked(cmd *c, int *n);
 // Adds them to an opened model, and says so.
-bool adapters_apply(cmd *c, deploy *d, err *e) MUST_CHECK;
+bool adapters_apply(cmd *c, trained *d, err *e) MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/hw.h"
 #include "base/rng.h"
 #include "cmd/bench.h"
-#include "models/generate.h"
+#include "infer/generate.h"
 #include "train/products.h"
 
 enum { SLICE_TOKENS = 64, WARM_UP = 4, CONTEXT = 512, CONTEXT_MOST = 65536 };

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/deploy.h"
-#include "cmd/selftest.h"
 #include "data/music/emotions.h"
 #include "export/safetensors.h"
+#include "infer/selftest.h"
+#include "infer/trained.h"
 #include "lora/adapter.h"
 #include "train/products.h"
 
@@ -23,7 +23,7 @@ static const option options[] = {
 };
 
 // What the checkpoint carries; exports add to a copy of it.
-static model_meta copied_meta(cmd *c, const deploy *d)
+static model_meta copied_meta(cmd *c, const trained *d)
 {
     model_meta meta = {.arena = c->arena};
     for (int i = 0; i < d->file->meta.n; i++)
@@ -72,7 +72,7 @@ static void put_emotion(const model_def *m, model_meta *meta)
     json_free(o);
 }
 
-static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
+static bool export_onnx(cmd *c, trained *d, const char *out, int64_t *count, err *e)
 {
     onnx_front front;
     (void)count;
@@ -87,13 +87,13 @@ static bool export_onnx(cmd *c, deploy *d, const char *out, int64_t *count, err 
     if (!option_given(c, "front-end"))
         return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
     o.front = &front;
-    if (!deploy_mel(d, e))
+    if (!trained_mel(d, e))
         return false;
-    deploy_front(d, &front);
+    trained_front(d, &front);
     return selftest_front(d, o.probabilities, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
 }
 
-static bool export_safetensors(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
+static bool export_safetensors(cmd *c, trained *d, const char *out, int64_t *count, err *e)
 {
     model_meta meta = copied_meta(c, d);
     char hex[65];
@@ -106,7 +106,7 @@ static bool export_safetensors(cmd *c, deploy *d, const char *out, int64_t *coun
 
 // The factors by themselves, for Hugging Face PEFT or another base of the same weights. The
 // checkpoint keeps them apart from the base, so its network is built anew, adapted.
-static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, err *e)
+static bool export_adapter(cmd *c, trained *d, const char *out, int64_t *count, err *e)
 {
     const checkpoint *k = d->file;
     lora_config lora;
@@ -144,13 +144,13 @@ static bool export_adapter(cmd *c, deploy *d, const char *out, int64_t *count, e
 static const struct {
     const char *name;
     // count: parameters written, where not the model's
-    bool (*write)(cmd *c, deploy *d, const char *out, int64_t *count, err *e);
+    bool (*write)(cmd *c, trained *d, const char *out, int64_t *count, err *e);
     bool file; // or a folder
 } formats[] = {{"onnx", export_onnx, true},
                {"safetensors", export_safetensors, true},
                {"adapter", export_adapter, false}};
 
-static bool report(cmd *c, const deploy *d, const char *format, int64_t count, const char *out)
+static bool report(cmd *c, const trained *d, const char *format, int64_t count, const char *out)
 {
     char hex[65];
     json *j = json_object();
@@ -173,11 +173,11 @@ static bool export_run(cmd *c, err *e)
             continue;
         if (formats[i].file && !cmd_output(c, out, false, e))
             return err_trail(e, "--out");
-        deploy *d = deploy_open(c->args[0], c->arena, e);
+        trained *d = trained_open(c->args[0], c->arena, e);
         int64_t count = 0;
         bool ok = d && formats[i].write(c, d, out, &count, e) &&
                   report(c, d, format, count ? count : params_count(d->p, false), out);
-        deploy_close(d);
+        trained_close(d);
         return ok;
     }
     return err_set(e, ERR_USAGE, "--format takes onnx, safetensors or adapter, not '%s'", format);

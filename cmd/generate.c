@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: music out of a trained model: notes one by one (models/generate.h), arranged
+// generate.c: music out of a trained model: notes one by one (infer/generate.h), arranged
 // (data/music/arrange.h), voiced by other models (voice.h), or events one by one
 // (generate_events.c), written as MIDI, played as sound (render.h). One function for each model
 // that can; a table says which.
-#include "models/generate.h"
+#include "infer/generate.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,7 +13,6 @@
 #include "cmd/adapters.h"
 #include "cmd/generate_internal.h"
 #include "cmd/render.h"
-#include "cmd/voice.h"
 #include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
@@ -21,6 +20,7 @@
 #include "data/music/chords.h"
 #include "data/music/groove.h"
 #include "data/music/melody.h"
+#include "infer/voice.h"
 #include "train/products.h"
 
 enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
@@ -380,9 +380,9 @@ static bool run(cmd *c, err *e)
     piece p = {.c = c};
     bool ok = check_names(c, e) && take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) &&
               cmd_narrow(c, "precision", &p.precision, e) && products_open(&c->env, c->arena, e) &&
-              (p.d = deploy_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
+              (p.d = trained_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
               make_all(&p, e);
-    deploy_close(p.d);
+    trained_close(p.d);
     return ok;
 }
 

@@ -7,7 +7,7 @@
 #include "cmd/generate_internal.h"
 #include "data/features/feature.h"
 #include "data/music/performance.h"
-#include "models/generate.h"
+#include "infer/generate.h"
 
 // where a checkpoint does not say; a dense passage has half as many
 enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 };
@@ -126,7 +126,7 @@ bool generate_events(piece *p, err *e)
     static const char *const voices[] = {"harmony", "groove", "dynamics"};
     double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style),
            seconds = option_num(p->c, "seconds", p->bars * bar);
-    int context = deploy_context(p->d, CONTEXT);
+    int context = trained_context(p->d, CONTEXT);
     for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
         if (option_given(p->c, voices[i]))
             return err_set(e, ERR_USAGE,

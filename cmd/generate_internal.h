@@ -5,14 +5,14 @@
 #define KMIDI_CMD_GENERATE_INTERNAL_H
 
 #include "cmd/cmd.h"
-#include "cmd/deploy.h"
 #include "data/music/arrange.h"
 #include "data/music/emotions.h"
-#include "models/sampler.h"
+#include "infer/sampler.h"
+#include "infer/trained.h"
 
 typedef struct piece {
     cmd *c;
-    deploy *d;
+    trained *d;
     const midi_song *prompt; // NULL: none
     const char *emotion;     // as it was given; "of the prompt"
     float vector[EMOTION_SIZE];

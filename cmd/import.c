@@ -2,9 +2,9 @@
 // import.c: weights that another program trained, as a checkpoint.
 #include <string.h>
 
+#include "checkpoint/checkpoint.h"
 #include "cmd/cmd.h"
 #include "export/safetensors.h"
-#include "train/checkpoint.h"
 
 static const option options[] = {
     {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},

@@ -3,11 +3,11 @@
 // (kinds.h).
 #include <string.h>
 
+#include "checkpoint/checkpoint.h"
 #include "cmd/kinds.h"
 #include "export/onnx.h"
 #include "export/onnx_file.h"
 #include "export/safetensors.h"
-#include "train/checkpoint.h"
 
 static void put_meta(json *o, const model_meta *m)
 {
@@ -26,7 +26,7 @@ static void put_state(json *o, const checkpoint_state *s)
 #define STATE_NUM(name, least, most, help) json_set_num(state, #name, s->name);
 #define STATE_ANY(name, help)              json_set_num(state, #name, s->name);
 #define STATE_LATER                        STATE_INT
-#include "train/checkpoint_state.def"
+#include "checkpoint/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
 #undef STATE_ANY

@@ -8,7 +8,7 @@
 #include "autograd/run.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
-#include "cmd/deploy.h"
+#include "infer/trained.h"
 #include "train/products.h"
 #include "train/sample.h"
 
@@ -23,7 +23,7 @@ static const double TOLERANCE = 1e-5; // of the largest output
 
 typedef struct merging {
     cmd *c;
-    deploy *base;
+    trained *base;
     lora_use *uses;
     double *weight;
     const lora_adapter **list;
@@ -187,7 +187,7 @@ static bool merge_run(cmd *c, err *e)
     m.uses = NEW(c->arena, lora_use, (size_t)c->n_args);
     m.weight = NEW(c->arena, double, (size_t)c->n_args);
     m.list = NEW(c->arena, const lora_adapter *, (size_t)c->n_args);
-    m.base = products_open(&c->env, c->arena, e) ? deploy_open(c->args[0], c->arena, e) : NULL;
+    m.base = products_open(&c->env, c->arena, e) ? trained_open(c->args[0], c->arena, e) : NULL;
     bool ok = m.base != NULL;
     lora_adapter **opened = NEW(c->arena, lora_adapter *, (size_t)c->n_args);
     for (int i = 0; ok && i < m.n; i++) {
@@ -199,7 +199,7 @@ static bool merge_run(cmd *c, err *e)
     ok = ok && merge(&m, e);
     for (int i = 0; i < m.n; i++)
         lora_unload(opened[i]);
-    deploy_close(m.base);
+    trained_close(m.base);
     return ok;
 }
 

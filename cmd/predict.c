@@ -2,8 +2,8 @@
 // predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one
 // sentence; the others are still judged.
 #include "cmd/adapters.h"
-#include "cmd/listen.h"
 #include "data/audio/clip.h"
+#include "infer/listen.h"
 
 #include "cmd/cmd.h"
 #include "train/products.h"
@@ -13,7 +13,7 @@ static const option options[] = {
     {0},
 };
 
-static const char *best_label(const deploy *d, const heard *h, double *p)
+static const char *best_label(const trained *d, const heard *h, double *p)
 {
     int best = 0;
     for (int i = 1; h->probabilities && i < d->classes; i++)
@@ -23,7 +23,7 @@ static const char *best_label(const deploy *d, const heard *h, double *p)
     return h->probabilities && d->labels ? d->labels[best] : NULL;
 }
 
-static json *describe(const deploy *d, const char *file, const heard *h, const char *label)
+static json *describe(const trained *d, const char *file, const heard *h, const char *label)
 {
     json *j = json_object(), *p = NULL;
     if (h->probabilities && d->labels) {
@@ -43,7 +43,7 @@ static json *describe(const deploy *d, const char *file, const heard *h, const c
     return j;
 }
 
-static void say(cmd *c, const deploy *d, const char *file, const heard *h)
+static void say(cmd *c, const trained *d, const char *file, const heard *h)
 {
     double p;
     const char *label = best_label(d, h, &p);
@@ -61,7 +61,7 @@ typedef struct remarks {
     int marks[CLIP_MARKS], brief;
 } remarks;
 
-static void count(remarks *n, const clip *sound, const deploy *d, const heard *h)
+static void count(remarks *n, const clip *sound, const trained *d, const heard *h)
 {
     for (int k = 0; k < CLIP_MARKS; k++)
         n->marks[k] += (int)(sound->marks >> k & 1);
@@ -69,7 +69,7 @@ static void count(remarks *n, const clip *sound, const deploy *d, const heard *h
 }
 
 // A line a kind, not one a file.
-static void say_remarks(const cmd *c, const deploy *d, const remarks *n, int files)
+static void say_remarks(const cmd *c, const trained *d, const remarks *n, int files)
 {
     double window = (double)d->hear.window * d->mel->hop_length / d->mel->sample_rate;
     for (int k = 0; k < CLIP_MARKS; k++)
@@ -82,7 +82,8 @@ static void say_remarks(const cmd *c, const deploy *d, const remarks *n, int fil
                 n->brief, files, window);
 }
 
-static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file, remarks *n, err *e)
+static bool predict_file(cmd *c, const trained *d, listener *l, const char *file, remarks *n,
+                         err *e)
 {
     clip sound = {0};
     heard h;
@@ -96,7 +97,7 @@ static bool predict_file(cmd *c, const deploy *d, listener *l, const char *file,
     return ok;
 }
 
-static bool predict_all(cmd *c, const deploy *d, err *e)
+static bool predict_all(cmd *c, const trained *d, err *e)
 {
     listener *l = listener_open(d, c->env.pool, c->arena, e);
     if (!l)
@@ -127,11 +128,11 @@ static bool predict_all(cmd *c, const deploy *d, err *e)
 
 static bool predict_run(cmd *c, err *e)
 {
-    deploy *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e)
-                    ? deploy_open(c->args[0], c->arena, e)
-                    : NULL;
-    bool ok = d && adapters_apply(c, d, e) && deploy_mel(d, e) && predict_all(c, d, e);
-    deploy_close(d);
+    trained *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e)
+                     ? trained_open(c->args[0], c->arena, e)
+                     : NULL;
+    bool ok = d && adapters_apply(c, d, e) && trained_mel(d, e) && predict_all(c, d, e);
+    trained_close(d);
     return ok;
 }
 

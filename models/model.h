@@ -18,6 +18,7 @@
 #include "autograd/graph.h"
 #include "autograd/ops.h"
 #include "autograd/params.h"
+#include "base/meta.h"
 
 enum { MODEL_PORTS = 4, MODEL_LAYERS = 256 };
 
@@ -165,15 +166,5 @@ tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tens
                         tensor **c_next);
 // Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
-
-// What a checkpoint and an exported model carry beside the weights: label names, mel settings,
-// sample rate, dialect, fingerprint of the data ... Text by key; owned by its arena.
-typedef struct model_meta {
-    arena *arena;
-    int n, cap;
-    char **keys, **values;
-} model_meta;
-void meta_set(model_meta *m, const char *key, const char *value);
-const char *meta_get(const model_meta *m, const char *key); // NULL when there is none
 
 #endif

@@ -4,8 +4,8 @@
 #define KMIDI_TRAIN_EVALUATE_H
 
 #include "base/env.h"
+#include "checkpoint/checkpoint.h"
 #include "lora/adapter.h"
-#include "train/checkpoint.h"
 #include "train/feed.h"
 #include "train/metrics.h"
 

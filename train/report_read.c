@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "train/metrics.h"
 #include "train/options.h"
 #include "train/report.h"

@@ -8,8 +8,8 @@
 
 #include "base/json.h"
 #include "data/features/feature.h"
+#include "data/hear/hear.h"
 #include "train/baseline.h"
-#include "train/hear.h"
 
 // Lists in model_meta
 

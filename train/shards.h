@@ -7,9 +7,9 @@
 #ifndef KMIDI_TRAIN_SHARDS_H
 #define KMIDI_TRAIN_SHARDS_H
 
+#include "checkpoint/checkpoint.h"
 #include "data/loader/dataset.h"
 #include "data/loader/loader.h"
-#include "train/checkpoint.h"
 #include "train/feed.h"
 #include "train/options.h"
 

@@ -20,7 +20,7 @@
 #include "autograd/cost.h"
 #include "autograd/profile.h"
 #include "base/env.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "train/feed.h"
 #include "train/folder.h"
 #include "train/metrics.h"

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "data/audio/clip.h"
 #include "export/onnx_file.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/test.h"
-#include "train/checkpoint.h"
 
 static const recogniser_setup plain = {
     "plain",

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/midi_stats.h"
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
-#include "train/checkpoint.h"
 
 // NAME.h5 of the model, as it is at the start of training.
 static void put_sized(const char *name, const char *model, const char *sizes)

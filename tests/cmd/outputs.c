@@ -11,9 +11,9 @@
 #include "base/file.h"
 #include "base/h5.h"
 #include "base/str.h"
+#include "checkpoint/checkpoint.h"
 #include "tests/test.h"
 #include "tests/train/small.h"
-#include "train/checkpoint.h"
 
 #define RUN(want, ...) EXPECT_INT(test_shell(&out, __VA_ARGS__), want)
 

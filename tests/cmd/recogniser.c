@@ -4,9 +4,9 @@
 
 #include <math.h>
 
+#include "checkpoint/checkpoint.h"
 #include "data/features/feature.h"
 #include "tests/test.h"
-#include "train/checkpoint.h"
 
 const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, arena *a)
 {

@@ -2,7 +2,7 @@
 // checkpoint.c: fuzz target (`make fuzz`): a good checkpoint with some bytes changed, four bytes of
 // input each (place in three, value). It is read or refused with a sentence; weights that are read
 // are the ones that were written.
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>

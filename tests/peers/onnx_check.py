@@ -4,7 +4,7 @@
     python tests/peers/onnx_check.py FOLDER      needs onnx, onnxruntime, numpy
 
 FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size; a `selftest` in a model's metadata is judged
-too. With PEERS_QUANTISE=1, shapes of all values and what quantisation makes of a file as well. Called by tests/export/onnx.c, tests/cmd/listen.c and tests/cmd/exchange.c.
+too. With PEERS_QUANTISE=1, shapes of all values and what quantisation makes of a file as well. Called by tests/export/onnx.c, tests/infer/listen.c and tests/cmd/exchange.c.
 """
 import glob
 import json

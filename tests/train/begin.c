@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
-#include "train/checkpoint.h"
 
 static char yaml[1100], dir[1024], program[5000];
 

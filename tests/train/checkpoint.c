@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "tests/test.h"
-#include "train/checkpoint.h"
 
 typedef struct sample {
     arena a;
@@ -267,7 +267,7 @@ TEST(checkpoint_refuses_a_state_that_no_run_wrote)
     }
 #define STATE_LATER STATE_INT
 #define STATE_ANY(name, help)
-#include "train/checkpoint_state.def"
+#include "checkpoint/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
 #undef STATE_LATER

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // generate.c: the loop of generate.h.
-#include "models/generate.h"
+#include "infer/generate.h"
 
 #include <string.h>
 

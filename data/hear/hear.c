@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // hear.c: keys of the metadata: `window`, `eval_views` (0: as many as cover), `eval_crop`.
-#include "train/hear.h"
+#include "data/hear/hear.h"
 
 #include <stdio.h>
 #include <stdlib.h>

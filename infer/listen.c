@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // listen.c: a feature, a small network run in chunks of windows, and averages in f64.
-#include "cmd/listen.h"
+#include "infer/listen.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 enum { CHUNK = 16 }; // windows at a time
 
 struct listener {
-    const deploy *d;
+    const trained *d;
     threads *pool;
     feature *feature;
     int64_t time; // frames of a window in the network that stands; 0: none yet
@@ -23,7 +23,7 @@ struct listener {
     float *means;  // the same
 };
 
-listener *listener_open(const deploy *d, threads *pool, arena *a, err *e)
+listener *listener_open(const trained *d, threads *pool, arena *a, err *e)
 {
     listener *l = NEW(a, listener, 1);
     *l = (listener){.d = d,
@@ -59,7 +59,7 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
     if (l->time == time && l->chunk == chunk)
         return true;
     release_network(l);
-    const deploy *d = l->d;
+    const trained *d = l->d;
     l->n = model_build(d->model, d->p,
                        &(model_dims){.batch = chunk, .time = time, .classes = d->classes}, &l->nets,
                        e);
@@ -75,7 +75,7 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
     return l->run != NULL;
 }
 
-static void standardise(const deploy *d, float *frames, int64_t n)
+static void standardise(const trained *d, float *frames, int64_t n)
 {
     int bands = d->mel->n_mels;
     for (int64_t i = 0; d->mean && i < n; i++)
@@ -84,7 +84,7 @@ static void standardise(const deploy *d, float *frames, int64_t n)
 }
 
 // First frame of window k of `count`. Negative: so many zeros stand in front.
-static int64_t window_start(const deploy *d, int64_t frames, int64_t time, int k, int count)
+static int64_t window_start(const trained *d, int64_t frames, int64_t time, int k, int count)
 {
     if (frames <= time)
         return frames - time;

@@ -33,8 +33,8 @@
 //     calibration                       reserved for predict
 //     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint of the model that it adapts, and the
 //     dropout
-#ifndef KMIDI_TRAIN_CHECKPOINT_H
-#define KMIDI_TRAIN_CHECKPOINT_H
+#ifndef KMIDI_CHECKPOINT_CHECKPOINT_H
+#define KMIDI_CHECKPOINT_CHECKPOINT_H
 
 #include "autograd/optim.h"
 #include "base/h5.h"
@@ -50,7 +50,7 @@ typedef struct checkpoint_state {
 #define STATE_NUM(name, least, most, help) double name;
 #define STATE_LATER                        STATE_INT
 #define STATE_ANY(name, help)              double name;
-#include "train/checkpoint_state.def"
+#include "checkpoint/checkpoint_state.def"
 #undef STATE_INT
 #undef STATE_NUM
 #undef STATE_LATER

@@ -8,14 +8,14 @@
 //
 // A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step
 // costs the same, or nearly, however long the piece is. To add one: a function that fills a
-// generator, as models/melody_step.c does.
-#ifndef KMIDI_MODELS_GENERATE_H
-#define KMIDI_MODELS_GENERATE_H
+// generator, as infer/melody_step.c does.
+#ifndef KMIDI_INFER_GENERATE_H
+#define KMIDI_INFER_GENERATE_H
 
 #include "autograd/passes/precision.h"
 #include "base/env.h"
+#include "infer/sampler.h"
 #include "models/model.h"
-#include "models/sampler.h"
 
 typedef struct generator {
     int count; // of tokens

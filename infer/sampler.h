@@ -14,8 +14,8 @@
 //
 //     sampler *s = sampler_open(&(sampler_options){.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1, .seed = 1}, 128, &a);
 //     sampler_draw(s, logits, tokens, n, &token, e)
-#ifndef KMIDI_MODELS_SAMPLER_H
-#define KMIDI_MODELS_SAMPLER_H
+#ifndef KMIDI_INFER_SAMPLER_H
+#define KMIDI_INFER_SAMPLER_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sampler.c: what is kept, with which probability, and what is drawn, against numbers worked out by
 // hand.
-#include "models/sampler.h"
+#include "infer/sampler.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "autograd/run.h"
-#include "models/generate.h"
+#include "infer/generate.h"
 
 enum { HIDDEN = 256, NOTES = 128 };
 

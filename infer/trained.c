@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// deploy.c: reading a checkpoint's metadata. The file may come from anywhere: every number is
+// trained.c: reading a checkpoint's metadata. The file may come from anywhere: every number is
 // checked.
-#include "cmd/deploy.h"
+#include "infer/trained.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { CONTEXT_MOST = 8192 };
 
-static bool read_labels(deploy *d, err *e)
+static bool read_labels(trained *d, err *e)
 {
     const char *text = meta_get(&d->file->meta, "labels");
     if (!text || !d->classes)
@@ -29,7 +29,7 @@ static bool read_labels(deploy *d, err *e)
                          d->path, d->classes);
 }
 
-static bool build(deploy *d, err *e)
+static bool build(trained *d, err *e)
 {
     d->file = checkpoint_open(d->path, d->arena, e);
     if (!d->file)
@@ -42,18 +42,18 @@ static bool build(deploy *d, err *e)
            params_allocate(d->p, 0, e) && checkpoint_weights(d->file, d->p, e) && read_labels(d, e);
 }
 
-deploy *deploy_open(const char *name, arena *a, err *e)
+trained *trained_open(const char *name, arena *a, err *e)
 {
-    deploy *d = NEW(a, deploy, 1);
+    trained *d = NEW(a, trained, 1);
     d->arena = a;
     d->path = checkpoint_find(a, name, "best", e);
     if (d->path && build(d, e))
         return d;
-    deploy_close(d);
+    trained_close(d);
     return NULL;
 }
 
-void deploy_close(deploy *d)
+void trained_close(trained *d)
 {
     if (!d)
         return;
@@ -65,7 +65,7 @@ void deploy_close(deploy *d)
 
 // ---- The way from samples to frames
 
-static bool read_settings(deploy *d, err *e)
+static bool read_settings(trained *d, err *e)
 {
     const char *text = meta_get(&d->file->meta, "settings");
     if (!text)
@@ -86,7 +86,7 @@ static bool read_settings(deploy *d, err *e)
 }
 
 // A list of n finite numbers, each above `above`.
-static const float *read_numbers(deploy *d, const char *key, int n, double above)
+static const float *read_numbers(trained *d, const char *key, int n, double above)
 {
     const char *text = meta_get(&d->file->meta, key);
     json *j = text ? json_parse(text, strlen(text), NULL) : NULL;
@@ -101,14 +101,14 @@ static const float *read_numbers(deploy *d, const char *key, int n, double above
     return ok ? out : NULL;
 }
 
-static int64_t read_count(const deploy *d, const char *key, int64_t fallback)
+static int64_t read_count(const trained *d, const char *key, int64_t fallback)
 {
     const char *text = meta_get(&d->file->meta, key);
     long long v = text ? strtoll(text, NULL, 10) : fallback;
     return v >= 0 && v <= 1 << 24 ? v : fallback;
 }
 
-int deploy_context(const deploy *d, int fallback)
+int trained_context(const trained *d, int fallback)
 {
     int64_t window = read_count(d, "window", fallback);
     return window >= 2 && window <= CONTEXT_MOST ? (int)window
@@ -116,7 +116,7 @@ int deploy_context(const deploy *d, int fallback)
                                                  : fallback;
 }
 
-bool deploy_mel(deploy *d, err *e)
+bool trained_mel(trained *d, err *e)
 {
     const port *in = &d->model->inputs[0];
     if (strcmp(in->name, "mel"))
@@ -139,7 +139,7 @@ bool deploy_mel(deploy *d, err *e)
     return hear_read(&d->file->meta, d->path, &d->hear, e);
 }
 
-void deploy_front(const deploy *d, onnx_front *f)
+void trained_front(const trained *d, onnx_front *f)
 {
     static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST,
                                       [LOADER_CENTER] = ONNX_CROP_CENTER,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // selftest.c: one run on one thread at a small size; numbers with as many digits as an f32 has.
-#include "cmd/selftest.h"
+#include "infer/selftest.h"
 
 #include <math.h>
 
 #include "autograd/run.h"
-#include "cmd/listen.h"
+#include "infer/listen.h"
 
 enum { FRAMES = 20 };
 
@@ -78,7 +78,7 @@ static void add_past(json *inputs, const network *n, arena *a)
     }
 }
 
-bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta, err *e)
+bool selftest_network(const trained *d, const onnx_options *of, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
     bool probabilities = of->probabilities;
@@ -113,14 +113,14 @@ bool selftest_network(const deploy *d, const onnx_options *of, model_meta *meta,
 
 // Half as long again as the window, so that several are heard; a second where that is unknown or
 // long.
-static int64_t example_samples(const deploy *d)
+static int64_t example_samples(const trained *d)
 {
     int64_t n = d->hear.window * d->mel->hop_length * 3 / 2;
     return n > d->mel->n_fft && n < 10 * (int64_t)d->mel->sample_rate ? n : d->mel->sample_rate;
 }
 
 // A tone that rises, at half of full scale.
-bool selftest_front(const deploy *d, bool probabilities, model_meta *meta, err *e)
+bool selftest_front(const trained *d, bool probabilities, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
     heard h;

@@ -7,13 +7,13 @@
 //
 //     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
 //      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...], "tolerance": 0.0001}
-#ifndef KMIDI_CMD_SELFTEST_H
-#define KMIDI_CMD_SELFTEST_H
+#ifndef KMIDI_INFER_SELFTEST_H
+#define KMIDI_INFER_SELFTEST_H
 
-#include "cmd/deploy.h"
+#include "infer/trained.h"
 
-// Adds it for the network alone, or (after deploy_mel) for a waveform.
-bool selftest_network(const deploy *d, const onnx_options *o, model_meta *meta, err *e) MUST_CHECK;
-bool selftest_front(const deploy *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
+// Adds it for the network alone, or (after trained_mel) for a waveform.
+bool selftest_network(const trained *d, const onnx_options *o, model_meta *meta, err *e) MUST_CHECK;
+bool selftest_front(const trained *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
 
 #endif

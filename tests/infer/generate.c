@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // generate.c: a step of the melody model is the model; the loop is the sampler's and stops where it
 // is told.
-#include "models/generate.h"
+#include "infer/generate.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // listen.c: what predict computes from a waveform, what `export --front-end` writes, and that both
 // are the same; and that broken metadata is refused.
-#include "cmd/listen.h"
+#include "infer/listen.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -103,11 +103,11 @@ static void check_setup(const recogniser_setup *u, arena *a)
     static const int64_t lengths[] = {3000, 6400, 9000, 16000, 41000};
     enum { LENGTHS = 5, MOST = 41000 };
     err e = {0};
-    deploy *d = deploy_open(recogniser_checkpoint(u, "c.h5", a), a, &e);
+    trained *d = trained_open(recogniser_checkpoint(u, "c.h5", a), a, &e);
     onnx_front front;
-    if (!test_expect(d && deploy_mel(d, &e), __FILE__, __LINE__, "%s: %s", u->what, e.text))
+    if (!test_expect(d && trained_mel(d, &e), __FILE__, __LINE__, "%s: %s", u->what, e.text))
         return;
-    deploy_front(d, &front);
+    trained_front(d, &front);
     EXPECT_INT(d->classes, 3);
     EXPECT_STR(d->labels[1], "joy");
     onnx_options o = {.classes = 3, .probabilities = true, .front = &front, .meta = &d->file->meta};
@@ -137,7 +137,7 @@ static void check_setup(const recogniser_setup *u, arena *a)
                   e);
     }
     listener_close(l);
-    deploy_close(d);
+    trained_close(d);
 }
 
 TEST(listen_and_the_onnx_front_end_agree)
@@ -188,8 +188,8 @@ TEST(listen_covers_long_files)
     arena a = {0};
     err e = {0};
     heard h;
-    deploy *d = deploy_open(recogniser_checkpoint(&setups[0], "c.h5", &a), &a, &e);
-    EXPECT_OK(d && deploy_mel(d, &e), e);
+    trained *d = trained_open(recogniser_checkpoint(&setups[0], "c.h5", &a), &a, &e);
+    EXPECT_OK(d && trained_mel(d, &e), e);
     listener *l = listener_open(d, NULL, &a, &e);
     int64_t n = 160 * 40 * 50;
     float *wave = NEW(&a, float, (size_t)n);
@@ -200,6 +200,6 @@ TEST(listen_covers_long_files)
     EXPECT_OK(listener_hear(l, wave, 1000, &h, &e), e); // and short ones afterwards
     EXPECT_INT(h.windows, 1);
     listener_close(l);
-    deploy_close(d);
+    trained_close(d);
     arena_free(&a);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // checkpoint.c: the HDF5 file of a run, written whole and read with suspicion.
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "checkpoint/checkpoint_internal.h"
 #include "lora/lora.h"
 #include "lora/merge.h"
-#include "train/checkpoint_internal.h"
 
 static const char FORMAT[] = "kmidi-checkpoint";
 // what model_configure reads, of a model whose sizes are options

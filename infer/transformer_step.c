@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "autograd/run.h"
-#include "models/generate.h"
+#include "infer/generate.h"
 #include "models/transformer.h"
 
 // Every product of a step waits for memory, of which two cores get twice as much as one; and a

@@ -10,11 +10,11 @@
 //     so they are the logits of the mean embedding).
 //
 // Checkpoints from before there was a choice of 0 say `eval_views` 1 or more, and mean just that.
-#ifndef KMIDI_TRAIN_HEAR_H
-#define KMIDI_TRAIN_HEAR_H
+#ifndef KMIDI_DATA_HEAR_HEAR_H
+#define KMIDI_DATA_HEAR_HEAR_H
 
+#include "base/meta.h"
 #include "data/loader/loader.h"
-#include "models/model.h"
 
 enum { HEAR_VIEWS_MOST = 64 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sampler.c: penalty, temperature, top-k, top-p, draw (sampler.h). In f64, over candidates sorted
 // by logit: a few hundred of them.
-#include "models/sampler.h"
+#include "infer/sampler.h"
 
 #include <math.h>
 #include <stdlib.h>

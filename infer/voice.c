@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // voice.c: a checkpoint, some rows in, some rows out; and what they mean for an arrangement
 // (voice.h).
-#include "cmd/voice.h"
+#include "infer/voice.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "autograd/run.h"
-#include "cmd/deploy.h"
 #include "data/midi/midi_cut.h"
 #include "data/music/chords.h"
 #include "data/music/groove.h"
 #include "data/music/harmony.h"
 #include "data/music/midi_stats.h"
+#include "infer/trained.h"
 
 enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
 
 // in [rows, width of the model's input] through the model; out [rows, width of its output].
-static bool run_rows(const deploy *d, const float *in, int64_t rows, float *out, arena *a, err *e)
+static bool run_rows(const trained *d, const float *in, int64_t rows, float *out, arena *a, err *e)
 {
     network *n = model_build(d->model, d->p, &(model_dims){.batch = rows, .time = 1}, a, e);
     plan *pl = n ? plan_make(n->g,
@@ -46,12 +46,12 @@ static bool ask(const char *from, const char *model, const float *in, int64_t ro
                 err *e)
 {
     arena a = {.name = "voice"};
-    deploy *d = deploy_open(from, &a, e);
+    trained *d = trained_open(from, &a, e);
     bool ok = d && (!strcmp(d->model->name, model) ||
                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
                             d->model->name, model));
     ok = ok && run_rows(d, in, rows, out, &a, e);
-    deploy_close(d);
+    trained_close(d);
     arena_free(&a);
     return ok;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // voice.h: the small models around a melody: groove, chords and dynamics, each from its checkpoint
 // (or run folder), each run once.
-#ifndef KMIDI_CMD_VOICE_H
-#define KMIDI_CMD_VOICE_H
+#ifndef KMIDI_INFER_VOICE_H
+#define KMIDI_INFER_VOICE_H
 
 #include "data/music/arrange.h"
-#include "models/sampler.h"
+#include "infer/sampler.h"
 
 // groove_predictor: groove[GROOVE] (data/music/groove.h) of an emotion vector.
 bool voice_groove(const char *from, const float *emotion, float *groove, err *e) MUST_CHECK;

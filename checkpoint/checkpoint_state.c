@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "train/checkpoint_internal.h"
+#include "checkpoint/checkpoint_internal.h"
 
 typedef struct state_field {
     const char *name;
@@ -23,7 +23,7 @@ static const state_field fields[] = {
     {#name, .integer = true, .later = true, AT(name), .least = from, .most = to},
 #define STATE_NUM(name, from, to, help) {#name, AT(name), .least_num = from, .most_num = to},
 #define STATE_ANY(name, help)           {#name, .any = true, AT(name)},
-#include "train/checkpoint_state.def"
+#include "checkpoint/checkpoint_state.def"
 #undef AT
 #undef STATE_INT
 #undef STATE_NUM
