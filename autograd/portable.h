@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// portable.h: how an op says itself in ONNX (opset 17) without knowing protobuf. export/onnx.c
-// implements the emitter.
+// portable.h: how an op says itself to other programs: in nodes of ONNX (opset 17), without knowing
+// protobuf or any other file.
 //
-// The emitter already knows the names of a node's inputs; an op writes standard nodes that lead to
-// its outputs:
+// An emitter knows the names of a node's inputs; an op writes standard nodes that lead to its
+// outputs:
 //
 //     static void portable(const node *n, emitter *m)
 //     {
-//         emit_node(m, "Relu", 1, (const char *[]){emit_in(m, n, 0)}, 1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+//         emit_node(m, "Relu", 1, (const char *[]){emit_in(m, n, 0)},
+//                   1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
 //     }
 //
+// Where the nodes go is the exporter's affair, which fills a struct of functions (emitter.h): all
+// of them draw from these forms.
+//
 // Free dimensions: never write the size of a SYM_BATCH or SYM_TIME dimension into an attribute or
-// initialiser; use 0 and -1 of Reshape, negative indices of Slice, Shape + Gather where it must be
+// constant; use 0 and -1 of Reshape, negative indices of Slice, Shape + Gather where it must be
 // known.
 #ifndef KMIDI_AUTOGRAD_PORTABLE_H
 #define KMIDI_AUTOGRAD_PORTABLE_H
@@ -34,16 +38,19 @@ typedef struct emit_attr {
 const char *emit_in(emitter *m, const node *n, int i);  // name of input i's value
 const char *emit_out(emitter *m, const node *n, int i); // name that output i must get
 const char *emit_fresh(emitter *m, const char *hint);   // a name for a value in between
-void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[], int n_out,
+void emit_node(emitter *m, const char *op, int n_in, const char *const in[], int n_out,
                const char *const out[], int n_attr,
                const emit_attr *attrs); // an input name "" is an optional input left out
-// Initialisers: return their name. A parameter's name is its own; emit_param_* give a rearranged
+// The same with one output, which gets the fresh name that is returned.
+const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[], int n_attr,
+                    const emit_attr *attrs);
+// Constants: return their name. A parameter's name is its own; emit_transposed gives a rearranged
 // copy of it.
 const char *emit_i64(emitter *m, int n, const int64_t *values); // 1-D
 const char *emit_i64_scalar(emitter *m, int64_t value);
 const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *values);
-// The transpose of input i, a matrix: of a parameter or constant a copy that was turned when the
-// file was made (tools that quantise look for a product's second factor among the initialisers),
+// The transpose of input i, a matrix: of a parameter or constant a copy that was transposed when
+// the file was made (tools that quantise look for a product's second factor among the constants),
 // else by a node.
 const char *emit_transposed(emitter *m, const node *n, int i);
 // bytes of input i when it is a parameter or constant, else NULL

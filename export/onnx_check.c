@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/str.h"
 #include "export/onnx_file.h"
-#include "export/onnx_names.h"
 
 static size_t type_size(int type)
 {

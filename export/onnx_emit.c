@@ -1,61 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_emit.c: names, initialisers and nodes. Parameters keep their names; values in between are
-// called after the op that makes them.
-//
-// A parameter becomes an initialiser when an op asks for its name; one that is only read by
-// emit_param_values (LSTM gates) or emit_transposed (weights of linear layers over sequences) goes
-// into the file in its rearranged form alone. Rearranged copies belong to the arena, parameters are
-// shared.
+// onnx_emit.c: constants and nodes of an emitter (autograd/emitter.h) as initialisers and nodes of
+// an ONNX model.
 #include "export/onnx_emit.h"
-
-#include <stdio.h>
-#include <string.h>
-
-#include "autograd/op.h"
-#include "export/onnx_names.h"
-
-struct emitter {
-    onnx_model *model;
-    const graph *g;
-    const params *p;
-    arena *arena;
-    name_set taken;
-    const char **value;  // by tensor id: its ONNX name, NULL while it has none
-    const char **turned; // by tensor id: the initialiser that is its transpose
-    const char **call;   // by tensor id: the name it must get, NULL for any
-};
-
-emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a)
-{
-    emitter *m = NEW(a, emitter, 1);
-    size_t n = (size_t)graph_tensors(g) + 1;
-    *m = (emitter){.model = model, .g = g, .p = p, .arena = a, .taken = {.arena = a}};
-    m->value = NEW(a, const char *, n);
-    m->call = NEW(a, const char *, n);
-    m->turned = NEW(a, const char *, n);
-    // A parameter's name is spoken for even if it appears only later.
-    for (int i = 0; p && i < p->n; i++)
-        (void)name_set_add(&m->taken, p->list[i].name);
-    return m;
-}
-
-void emitter_bind(emitter *m, const tensor *t, const char *name)
-{
-    m->value[t->id] = arena_strdup(m->arena, name);
-}
-
-const char *emitter_name(const emitter *m, const tensor *t)
-{
-    CHECK(m->value[t->id]);
-    return m->value[t->id];
-}
-
-bool emitter_reserve(emitter *m, const char *name)
-{
-    return name_set_add(&m->taken, arena_strdup(m->arena, name));
-}
-
-// ---- Values
 
 static const char *const symbol_names[] = {[SYM_BATCH] = "batch", [SYM_TIME] = "time"};
 
@@ -69,132 +15,19 @@ onnx_value emitter_value(const char *name, int type, const shape *s)
     return v;
 }
 
-static int onnx_type_of(dtype t)
+static void put_constant(void *to, const emit_constant *c)
 {
-    return t == DT_I32 ? ONNX_INT32 : ONNX_FLOAT;
+    static const int types[] = {
+        [EMIT_F32] = ONNX_FLOAT, [EMIT_I32] = ONNX_INT32, [EMIT_I64] = ONNX_INT64};
+    onnx_tensor t = {.name = c->name,
+                     .type = types[c->type],
+                     .rank = c->shape.rank,
+                     .data = c->data,
+                     .bytes = c->bytes};
+    for (int i = 0; i < c->shape.rank; i++)
+        t.dim[i] = c->shape.d[i];
+    onnx_add_tensor(to, &t);
 }
-
-static void add_initialiser(emitter *m, const char *name, int type, const shape *s,
-                            const void *data, size_t bytes)
-{
-    onnx_tensor t = {.name = name, .type = type, .rank = s->rank, .data = data, .bytes = bytes};
-    for (int i = 0; i < s->rank; i++)
-        t.dim[i] = s->d[i];
-    onnx_add_tensor(m->model, &t);
-}
-
-static const void *tensor_bytes(const emitter *m, const tensor *t)
-{
-    return t->kind == TENSOR_PARAM   ? params_at(m->p, t->param)
-           : t->kind == TENSOR_CONST ? t->data
-                                     : NULL;
-}
-
-const char *emit_fresh(emitter *m, const char *hint)
-{
-    if (name_set_add(&m->taken, arena_strdup(m->arena, hint)))
-        return arena_strdup(m->arena, hint);
-    for (int k = 1;; k++) {
-        char *name = arena_printf(m->arena, "%s_%d", hint, k);
-        if (name_set_add(&m->taken, name))
-            return name;
-    }
-}
-
-const char *emit_in(emitter *m, const node *n, int i)
-{
-    const tensor *t = n->in[i];
-    if (m->value[t->id])
-        return m->value[t->id];
-    const void *bytes = tensor_bytes(m, t);
-    CHECK(bytes); // a computed value comes before its use, inputs are bound
-    m->value[t->id] =
-        t->kind == TENSOR_PARAM ? m->p->list[t->param].name : emit_fresh(m, "constant");
-    add_initialiser(m, m->value[t->id], onnx_type_of(t->type), &t->shape, bytes,
-                    (size_t)shape_count(t->shape) * dtype_size(t->type));
-    return m->value[t->id];
-}
-
-const char *emit_out(emitter *m, const node *n, int i)
-{
-    const tensor *t = n->out[i];
-    if (!m->value[t->id])
-        m->value[t->id] = m->call[t->id] ? m->call[t->id] : emit_fresh(m, n->op->name);
-    return m->value[t->id];
-}
-
-const float *emit_param_values(emitter *m, const node *n, int i)
-{
-    return n->in[i]->type == DT_F32 ? tensor_bytes(m, n->in[i]) : NULL;
-}
-
-// [rows, columns] -> [columns, rows]
-static const float *turned_values(emitter *m, const float *w, int64_t rows, int64_t columns)
-{
-    float *out = NEW(m->arena, float, (size_t)(rows * columns) + 1);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < columns; k++)
-            out[k * rows + i] = w[i * columns + k];
-    return out;
-}
-
-const char *emit_transposed(emitter *m, const node *n, int i)
-{
-    const tensor *t = n->in[i];
-    const float *w = emit_param_values(m, n, i);
-    CHECK(t->shape.rank == 2);
-    if (!w) {
-        const int64_t perm[] = {1, 0};
-        return emit_op(m, "Transpose", 1, (const char *[]){emit_in(m, n, i)}, 1,
-                       &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 2});
-    }
-    if (m->turned[t->id])
-        return m->turned[t->id];
-    shape s = shape_of(2, t->shape.d[1], t->shape.d[0]);
-    const char *own = t->kind == TENSOR_PARAM ? m->p->list[t->param].name : "constant";
-    m->turned[t->id] = emit_fresh(m, arena_printf(m->arena, "%s.transposed", own));
-    add_initialiser(m, m->turned[t->id], ONNX_FLOAT, &s,
-                    turned_values(m, w, t->shape.d[0], t->shape.d[1]),
-                    (size_t)shape_count(s) * sizeof(float));
-    return m->turned[t->id];
-}
-
-// ---- Initialisers
-
-const char *emit_i64(emitter *m, int n, const int64_t *values)
-{
-    int64_t *copy = NEW(m->arena, int64_t, (size_t)n + 1);
-    for (int i = 0; i < n; i++)
-        copy[i] = values[i];
-    const char *name = emit_fresh(m, "constant");
-    shape s = {.rank = 1, .d = {n}};
-    add_initialiser(m, name, ONNX_INT64, &s, copy, (size_t)n * sizeof *copy);
-    return name;
-}
-
-const char *emit_i64_scalar(emitter *m, int64_t value)
-{
-    int64_t *copy = NEW(m->arena, int64_t, 1);
-    *copy = value;
-    const char *name = emit_fresh(m, "constant");
-    add_initialiser(m, name, ONNX_INT64, &(shape){.rank = 0}, copy, sizeof *copy);
-    return name;
-}
-
-const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *values)
-{
-    shape s = {.rank = rank};
-    for (int i = 0; i < rank; i++)
-        s.d[i] = dims[i];
-    size_t n = (size_t)shape_count(s);
-    float *copy = NEW(m->arena, float, n + 1);
-    memcpy(copy, values, n * sizeof *copy);
-    const char *name = emit_fresh(m, "constant");
-    add_initialiser(m, name, ONNX_FLOAT, &s, copy, n * sizeof *copy);
-    return name;
-}
-
-// ---- Nodes
 
 static onnx_attr attr_struct(const emit_attr *t)
 {
@@ -211,72 +44,28 @@ static onnx_attr attr_struct(const emit_attr *t)
                        .s = t->s};
 }
 
-void emit_node(emitter *m, const char *onnx_op, int n_in, const char *const in[], int n_out,
-               const char *const out[], int n_attr, const emit_attr *attrs)
+// A node is called after its first output that has a name.
+static void put_node(void *to, const emit_call *c)
 {
     onnx_attr list[16] = {0};
-    CHECK(n_attr <= 16 && n_out >= 1);
-    for (int i = 0; i < n_attr; i++)
-        list[i] = attr_struct(&attrs[i]);
-    const char *named = out[0];
-    for (int i = 1; i < n_out && !*named; i++)
-        named = out[i];
-    onnx_add_node(m->model, &(onnx_node){.op = onnx_op,
-                                         .name = named,
-                                         .n_in = n_in,
-                                         .in = (const char **)in,
-                                         .n_out = n_out,
-                                         .out = (const char **)out,
-                                         .n_attr = n_attr,
-                                         .attrs = list});
+    CHECK(c->n_attr <= 16);
+    for (int i = 0; i < c->n_attr; i++)
+        list[i] = attr_struct(&c->attrs[i]);
+    const char *named = c->out[0];
+    for (int i = 1; i < c->n_out && !*named; i++)
+        named = c->out[i];
+    onnx_add_node(to, &(onnx_node){.op = c->op,
+                                   .name = named,
+                                   .n_in = c->n_in,
+                                   .in = (const char **)c->in,
+                                   .n_out = c->n_out,
+                                   .out = (const char **)c->out,
+                                   .n_attr = c->n_attr,
+                                   .attrs = list});
 }
 
-const char *emit_op(emitter *m, const char *op, int n_in, const char *const in[], int n_attr,
-                    const emit_attr *attrs)
+emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a)
 {
-    char hint[32];
-    snprintf(hint, sizeof hint, "%s", op);
-    const char *out = emit_fresh(m, hint);
-    emit_node(m, op, n_in, in, 1, &out, n_attr, attrs);
-    return out;
-}
-
-// ---- The graph
-
-// Marks the nodes that lead to t and have no value yet: from the last node to the first, since the
-// order is topological.
-static const bool *needed_nodes(emitter *m, const tensor *t)
-{
-    bool *wanted = NEW(m->arena, bool, (size_t)graph_tensors(m->g) + 1),
-         *needed = NEW(m->arena, bool, (size_t)graph_nodes(m->g) + 1);
-    wanted[t->id] = true;
-    for (int i = graph_nodes(m->g) - 1; i >= 0; i--) {
-        const node *q = graph_node(m->g, i);
-        for (int k = 0; k < q->n_out; k++)
-            needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id]);
-        for (int k = 0; needed[i] && k < q->n_in; k++)
-            wanted[q->in[k]->id] = true;
-    }
-    return needed;
-}
-
-void emitter_call(emitter *m, const tensor *t, const char *name)
-{
-    CHECK(emitter_reserve(m, name));
-    m->call[t->id] = arena_strdup(m->arena, name);
-}
-
-bool emitter_reach(emitter *m, const tensor *t, err *e)
-{
-    const bool *needed = needed_nodes(m, t);
-    for (int i = 0; i < graph_nodes(m->g); i++) {
-        const node *q = graph_node(m->g, i);
-        if (!needed[i])
-            continue;
-        if (!q->op->portable)
-            return err_set(e, ERR_VALUE, "the operation '%s' has no ONNX form: %s", q->op->name,
-                           q->op->no_portable ? q->op->no_portable : "none is written");
-        q->op->portable(q, m);
-    }
-    return true;
+    static const emit_form form = {"ONNX", put_constant, put_node};
+    return emitter_make(&form, model, g, p, a);
 }

@@ -8,18 +8,8 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "tests/rooms.h"
 #include "tests/test.h"
-
-// Folders of sources and what their files may include besides themselves, what is in them, and
-// base.
-static const struct {
-    const char *name, *may;
-} rooms[] = {
-#define ROOM(folder, may) {#folder, may},
-#include "rooms.def"
-#undef ROOM
-};
-enum { ROOMS = sizeof rooms / sizeof *rooms };
 
 // Where there are sources that are no part of the program.
 static const char *const others[] = {"tests", "tests/*", "tests/*/*", "tests/*/*/*", "bench"};
@@ -57,8 +47,8 @@ static void tree_add_folder(tree *t, const char *folder)
 static tree *tree_open(arena *a)
 {
     tree *t = NEW(a, tree, 1);
-    for (int i = 0; i < ROOMS; i++)
-        tree_add_folder(t, rooms[i].name);
+    for (int i = 0; i < room_count(); i++)
+        tree_add_folder(t, room_folder(i));
     return t;
 }
 
@@ -87,36 +77,6 @@ static const char *included(const char *line, char out[256])
     return out;
 }
 
-// `path` is in `folder`, which need not end there.
-static bool is_in(const char *path, const char *folder, size_t n)
-{
-    return !strncmp(path, folder, n) && path[n] == '/';
-}
-
-// The room whose folder is deepest.
-static int room_of(const char *path)
-{
-    int best = -1;
-    for (int i = 0; i < ROOMS; i++)
-        if (is_in(path, rooms[i].name, strlen(rooms[i].name)) &&
-            (best < 0 || strlen(rooms[i].name) > strlen(rooms[best].name)))
-            best = i;
-    return best;
-}
-
-static bool may_know(int from, const char *path)
-{
-    if (is_in(path, "base", 4) || is_in(path, rooms[from].name, strlen(rooms[from].name)))
-        return true;
-    for (const char *p = rooms[from].may; *p; p += strspn(p, " ")) {
-        size_t n = strcspn(p, " ");
-        if (is_in(path, p, n))
-            return true;
-        p += n;
-    }
-    return false;
-}
-
 TEST(layering_knowledge_points_one_way)
 {
     arena a = {0};
@@ -127,8 +87,8 @@ TEST(layering_knowledge_points_one_way)
             char name[256];
             int from = room_of(t->list[i].path);
             if (included(p, name) && room_of(name) >= 0)
-                test_expect(may_know(from, name), t->list[i].path, 1, "%s may not include %s",
-                            rooms[from].name, name);
+                test_expect(room_may_know(from, name), t->list[i].path, 1, "%s may not include %s",
+                            room_folder(from), name);
         }
     arena_free(&((tree *)t)->arena);
     arena_free(&a);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_names.h: a set of names: ONNX wants every value to be assigned once, before it is used.
-#ifndef KMIDI_EXPORT_ONNX_NAMES_H
-#define KMIDI_EXPORT_ONNX_NAMES_H
+// names.h: a set of names, where each may be given once.
+#ifndef KMIDI_BASE_NAMES_H
+#define KMIDI_BASE_NAMES_H
 
 #include "base/arena.h"
 

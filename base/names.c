@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_names.c: open addressing with FNV-1a.
-#include "export/onnx_names.h"
+// names.c: open addressing with FNV-1a.
+#include "base/names.h"
 
 #include <string.h>
 
