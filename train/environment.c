@@ -86,6 +86,7 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "started", stamp);
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);
+    json_set_int(o, "steps", trainer_total(j->trainer)); // of the whole run, unless it ends early
     json_set(o, "machine", machine_json(j));
     json_set(o, "model", model_json(j));
     json_set(o, "train", data_json(j->shards->train));

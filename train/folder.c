@@ -8,7 +8,6 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,14 +15,15 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "train/lock.h"
 
 // What a run writes, with checkpoints/*.h5: all that `overwrite` may remove.
 static const char *const own[] = {
     "config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
     "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
-    "DONE",        "STOPPED",          "FAILED",      "SAVE"};
+    "DONE",        "STOPPED",          "ENDED",       "FAILED",        "SAVE"};
 enum { RECORD_MOST = 1 << 20 }; // bytes of an environment.json
-static const char *const marks[] = {"DONE", "STOPPED", "FAILED"};
+static const char *const marks[] = {"DONE", "STOPPED", "ENDED", "FAILED"};
 
 char *folder_name(const char *name, arena *a)
 {
@@ -80,27 +80,6 @@ static int open_append(const char *path, err *e)
     if (fd >= 0)
         close(fd);
     return -1;
-}
-
-static bool take_lock(folder *f, arena *a, err *e)
-{
-    const char *path = folder_file(f, ".lock", a);
-    f->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (f->lock < 0)
-        return err_errno(e, "cannot write into '%s'", f->path);
-    int status;
-    while ((status = flock(f->lock, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
-        ;
-    if (status != 0 && errno == EWOULDBLOCK)
-        return err_set(e, ERR_IO,
-                       "'%s' is in use by another kmidi; wait for it, or name another folder",
-                       f->path);
-    if (status != 0) // a file system without locks is used without them
-        log_say(f->inner, LOG_WARN,
-                "'%s' cannot be locked (%s): see to it that no other kmidi writes there at the "
-                "same time",
-                f->path, strerror(errno));
-    return true;
 }
 
 static bool open_files(folder *f, arena *a, err *e)
@@ -168,9 +147,7 @@ static bool has_checkpoints(const char *path, arena *a)
 static bool is_run(const char *path, arena *a)
 {
     size_t n;
-    struct stat st;
-    bool locked = lstat(arena_printf(a, "%s/.lock", path), &st) == 0 && S_ISREG(st.st_mode) &&
-                  st.st_size == 0;
+    bool locked = lock_look(path, NULL) != LOCK_NONE;
     if (locked && is_folder(arena_printf(a, "%s/checkpoints", path)))
         return true;
     char *text = file_read(a, arena_printf(a, "%s/environment.json", path), RECORD_MOST, &n, NULL);
@@ -178,6 +155,12 @@ static bool is_run(const char *path, arena *a)
     bool own_record = json_str(json_get(j, "kmidi"), NULL) && json_get(j, "machine");
     json_free(j);
     return own_record;
+}
+
+// Why a run failed before it began, or what is in a lock, is no loss.
+static bool is_word(const char *dir, const char *name)
+{
+    return (!strcmp(name, ".lock") || !strcmp(name, "FAILED")) && lock_look(dir, NULL) != LOCK_NONE;
 }
 
 // Nothing that could be lost: empty files of a run's names, and an empty folder of checkpoints.
@@ -197,8 +180,8 @@ static bool is_hollow(const char *path, bool *empty, arena *a)
             hollow =
                 lstat(full, &st) == 0 && S_ISDIR(st.st_mode) && is_hollow(full, &none, a) && none;
         else
-            hollow =
-                is_own(name) && lstat(full, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+            hollow = is_own(name) && lstat(full, &st) == 0 && S_ISREG(st.st_mode) &&
+                     (st.st_size == 0 || is_word(path, name));
     }
     if (d)
         closedir(d);
@@ -262,7 +245,8 @@ folder *folder_create(const char *path, folder_how how, const log_sink *inner, a
 {
     folder *f = folder_at(path, inner, a);
     if (!folder_allows(path, how, e) || !file_make_dirs(folder_file(f, "checkpoints", a), e) ||
-        !take_lock(f, a, e) || (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
+        (f->lock = lock_take(path, inner, e)) < 0 ||
+        (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
         folder_close(f);
         return NULL;
     }
@@ -277,7 +261,7 @@ folder *folder_create(const char *path, folder_how how, const log_sink *inner, a
 folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e)
 {
     folder *f = folder_at(path, inner, a);
-    if (take_lock(f, a, e) && open_files(f, a, e)) {
+    if ((f->lock = lock_take(path, inner, e)) >= 0 && open_files(f, a, e)) {
         file_sweep(f->path);
         file_sweep(folder_file(f, "checkpoints", a));
         folder_mark(f, NULL, NULL);
@@ -323,8 +307,7 @@ void folder_close(folder *f)
         close(f->metrics);
     if (f->log >= 0)
         close(f->log);
-    if (f->lock >= 0)
-        close(f->lock);
+    lock_release(f->lock);
     f->metrics = f->log = f->lock = -1;
 }
 
@@ -377,4 +360,16 @@ void folder_mark(const folder *f, const char *state, const char *reason)
     if (state && !file_write(folder_file(f, state, &a), reason, strlen(reason), NULL))
         log_say(&f->sink, LOG_WARN, "cannot write '%s/%s'", f->path, state);
     arena_free(&a);
+}
+
+bool folder_fail(const char *path, const char *reason, err *e)
+{
+    arena a = {.name = "folder"};
+    folder *f = folder_at(path, NULL, &a);
+    bool ok = file_make_dirs(path, e) && (f->lock = lock_take(path, NULL, e)) >= 0;
+    if (ok)
+        folder_mark(f, "FAILED", reason);
+    folder_close(f);
+    arena_free(&a);
+    return ok;
 }

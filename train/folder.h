@@ -9,7 +9,9 @@
 //     checkpoints/       last, previous, best, epoch-0010
 //     report.html, curve.svg    for people, written anew after each evaluation (report.h)
 //     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes (profile_files.h)
-//     DONE | STOPPED | FAILED   how it ended, with the reason; none of them while it runs
+//     DONE | STOPPED | ENDED | FAILED    how it ended, with the reason; none of them while it runs.
+//                        ENDED: early, by a sweep, for good
+//     .lock              who has it, or had it last (lock.h)
 //     SAVE               make this file to have a checkpoint saved now; it is removed
 //
 // A folder that holds anything is not written into unless it is a run's and is to be replaced (what
@@ -69,7 +71,10 @@ char *folder_last_metric(const folder *f, arena *a);
 bool folder_sync(folder *f, err *e) MUST_CHECK;
 // a file SAVE was there; it is removed
 bool folder_take_save(const folder *f);
-// Replaces DONE, STOPPED, FAILED by `state` with its reason; NULL removes them.
+// Replaces DONE, STOPPED, ENDED, FAILED by `state` with its reason; NULL removes them.
 void folder_mark(const folder *f, const char *state, const char *reason);
+// For a run that nobody has, which failed before it could say so itself: the folder is made where it
+// is not there, locked, and marked FAILED.
+bool folder_fail(const char *path, const char *reason, err *e) MUST_CHECK;
 
 #endif

@@ -220,8 +220,15 @@ bool job_begin(job *j, err *e)
                                                 j->a);
     j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e)
                           : folder_create(j->run_dir, job_how(j), log, j->a, e);
-    if (!j->folder || !write_record(j, e) || !trainer_attach(j->trainer, j->folder, e))
+    err inner = {0};
+    if (!j->folder)
         return false;
+    if (!write_record(j, &inner) || !trainer_attach(j->trainer, j->folder, &inner)) {
+        folder_mark(j->folder, "FAILED", inner.text);
+        if (e)
+            *e = inner;
+        return false;
+    }
     job_say_start(j);
     job_say_doubts(j, &j->folder->sink);
     return true;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "train/lock.h"
 #include "train/metrics.h"
 #include "train/options.h"
 #include "train/report.h"
@@ -211,9 +212,9 @@ static void read_checkpoint(report_record *r, arena *a)
 static void read_mark(report_record *r, arena *a)
 {
     static const char *const marks[][2] = {
-        {"DONE", "done"}, {"STOPPED", "stopped"}, {"FAILED", "failed"}};
-    r->state = "running";
-    for (int i = 0; i < 3; i++) {
+        {"DONE", "done"}, {"STOPPED", "stopped"}, {"ENDED", "ended"}, {"FAILED", "failed"}};
+    r->state = lock_look(r->run, NULL) == LOCK_FREE ? "stopped" : "running";
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         const char *path = arena_printf(a, "%s/%s", r->run, marks[i][0]);
         size_t n;
         if (file_exists(path))

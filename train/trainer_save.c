@@ -364,6 +364,11 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
     n = add(line, size, n, "items", (double)r->items);
     if (t->state.best_step == t->state.step)
         n += snprintf(line + n, size - (size_t)n, ", \"best\": true");
+    // so that the last line alone tells how the run stands
+    if (t->state.best_step >= 0) {
+        n = add(line, size, n, "best_value", t->state.best);
+        n = add(line, size, n, "best_step", (double)t->state.best_step);
+    }
     n = add_baseline(t, line, size, n);
     n = add_confusion(line, size, n, r);
     line[n++] = '}';

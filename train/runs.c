@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// runs.c: finding runs in folders of folders.
+#include "train/runs.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+// Folders within folders: runs/SWEEP/RUN, and a few more of whoever keeps order. Bytes of a
+// config.yaml.
+enum { DEPTH = 6, CONFIG = 1 << 18 };
+
+static run_info *more(runs *r)
+{
+    if (r->n == r->room) {
+        size_t room = r->room ? 2 * r->room : 256;
+        run_info *list = NEW(r->a, run_info, room);
+        if (r->n)
+            memcpy(list, r->list, r->n * sizeof *list);
+        r->list = list, r->room = room;
+    }
+    return &r->list[r->n];
+}
+
+// What early stopping watches: the one key of that name.
+static const char *monitor_of(const char *yaml, arena *a)
+{
+    static const char key[] = "\n    monitor: ";
+    const char *at = yaml ? strstr(yaml, key) : NULL;
+    return at ? arena_printf(a, "%.*s", (int)strcspn(at + sizeof key - 1, "\n"),
+                             at + sizeof key - 1)
+              : "loss";
+}
+
+static char *read_yaml(const char *path, arena *a)
+{
+    size_t n;
+    char *file = arena_printf(a, "%s/config.yaml", path);
+    return file_exists(file) ? file_read(a, file, CONFIG, &n, NULL) : NULL;
+}
+
+static bool add_run(runs *r, const char *path, const char *name)
+{
+    arena scratch = {.name = "run"};
+    run_info *run = more(r);
+    char *yaml = read_yaml(path, &scratch);
+    bool is = run_read(run, arena_strdup(r->a, path), monitor_of(yaml, &scratch), r->a);
+    if (is) {
+        run->name = arena_strdup(r->a, name), run->monitor = arena_strdup(r->a, run->monitor);
+        if (yaml)
+            runs_compare(r, run, yaml, NULL, 0);
+        r->n++;
+    }
+    arena_free(&scratch);
+    return is;
+}
+
+static bool is_folder(const struct dirent *f, const char *path)
+{
+    struct stat st;
+    if (f->d_type == DT_LNK || f->d_type == DT_UNKNOWN)
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return f->d_type == DT_DIR;
+}
+
+// `name` is the path below the folder that was asked for, "" there.
+static void walk(runs *r, const char *path, const char *name, int depth)
+{
+    DIR *d = add_run(r, path, *name ? name : path) || depth > DEPTH ? NULL : opendir(path);
+    for (const struct dirent *f; d && (f = readdir(d));) {
+        char below[4096], full[4096];
+        int n = snprintf(full, sizeof full, "%s/%s", path, f->d_name);
+        snprintf(below, sizeof below, "%s%s%s", name, *name ? "/" : "", f->d_name);
+        if (f->d_name[0] != '.' && n < (int)sizeof full && is_folder(f, full))
+            walk(r, full, below, depth + 1);
+    }
+    if (d)
+        closedir(d);
+}
+
+// run-9 before run-10
+static int compare_names(const char *x, const char *y)
+{
+    for (; *x && *y; x++, y++) {
+        size_t m = strspn(x, "0123456789"), n = strspn(y, "0123456789");
+        if (m && n && m != n && *x != '0' && *y != '0')
+            return m < n ? -1 : 1;
+        if (*x != *y)
+            return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+    }
+    return (*x != 0) - (*y != 0);
+}
+
+static int by_name(const void *x, const void *y)
+{
+    return compare_names(((const run_info *)x)->name, ((const run_info *)y)->name);
+}
+
+bool runs_open(runs *r, const char *folder, arena *a, err *e)
+{
+    *r = (runs){.a = a};
+    if (!file_is_folder(folder))
+        return err_set(e, ERR_MISSING, "'%s' is no folder; name one that holds runs", folder);
+    walk(r, folder, "", 0);
+    if (r->n)
+        qsort(r->list, r->n, sizeof *r->list, by_name);
+    return true;
+}
+
+bool runs_open_list(runs *r, const char *const *paths, size_t n, arena *a, err *e)
+{
+    *r = (runs){.a = a};
+    for (size_t i = 0; i < n; i++)
+        if (!add_run(r, paths[i], paths[i]))
+            return err_set(e, ERR_MISSING, "'%s' is no run folder", paths[i]);
+    return true;
+}

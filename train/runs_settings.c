@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// runs_settings.c: the keys by which runs differ.
+//
+// A config.yaml in a run folder is what config_print wrote: a key a line, sections by their
+// indentation, in the order of the table. So it is read line by line, which is a hundred times
+// faster than to parse it, and held against that of the first run.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "train/runs.h"
+
+enum { KEYS = 512, KEY = 160, DEPTH = 8 };
+
+// ---- Lines
+
+typedef struct lines {
+    const char *at;
+    char name[KEY];    // of the sections that are open, and the key
+    size_t end[DEPTH]; // of the name, behind the section of each depth
+} lines;
+
+// The next key with its value; false behind the last.
+static bool next_key(lines *l, const char **value, size_t *n)
+{
+    while (*l->at) {
+        const char *line = l->at, *end = line + strcspn(line, "\n");
+        size_t blanks = strspn(line, " "), depth = blanks / 2;
+        const char *colon = memchr(line, ':', (size_t)(end - line));
+        l->at = *end ? end + 1 : end;
+        if (!colon || depth >= DEPTH)
+            continue;
+        size_t from = depth ? l->end[depth - 1] : 0, length = (size_t)(colon - line) - blanks;
+        if (from + length + 2 > KEY)
+            continue;
+        memcpy(l->name + from, line + blanks, length);
+        l->name[from + length] = 0;
+        if (colon + 1 < end) {
+            *value = colon + 1 + (colon[1] == ' ');
+            *n = (size_t)(end - *value);
+            return true;
+        }
+        l->name[from + length] = '.';
+        l->end[depth] = from + length + 1;
+    }
+    return false;
+}
+
+// ---- The first run's keys
+
+static int key_at(runs *r, const char *name, int guess, bool add)
+{
+    if (guess < r->n_keys && !strcmp(r->keys[guess], name))
+        return guess;
+    for (int i = 0; i < r->n_keys; i++)
+        if (!strcmp(r->keys[i], name))
+            return i;
+    if (!add || r->n_keys == KEYS)
+        return -1;
+    if (!r->keys) {
+        r->keys = NEW(r->a, const char *, KEYS);
+        r->values = NEW(r->a, const char *, KEYS);
+        r->differs = NEW(r->a, bool, KEYS);
+    }
+    r->keys[r->n_keys] = arena_strdup(r->a, name);
+    r->values[r->n_keys] = "";
+    return r->n_keys++;
+}
+
+// ---- A run against it
+
+typedef struct found {
+    bool seen[KEYS];
+    run_setting list[KEYS];
+    int n;
+} found;
+
+static void put(runs *r, found *f, int key, const char *value, size_t n)
+{
+    int i = 0;
+    const char *first = r->values[key];
+    while (i < f->n && f->list[i].key != key)
+        i++;
+    f->seen[key] = true;
+    if (i == f->n && strlen(first) == n && !memcmp(first, value, n))
+        return;
+    f->list[i] = (run_setting){key, arena_printf(r->a, "%.*s", (int)n, value)};
+    f->n += i == f->n;
+    r->differs[key] = true;
+}
+
+static void compare_yaml(runs *r, found *f, const char *yaml)
+{
+    lines l = {.at = yaml};
+    const char *value;
+    size_t n;
+    bool first = !r->n_keys;
+    for (int at = 0; next_key(&l, &value, &n); at++) {
+        int key = key_at(r, l.name, at, true);
+        if (key < 0)
+            continue;
+        at = key;
+        if (first)
+            r->values[key] = arena_printf(r->a, "%.*s", (int)n, value);
+        put(r, f, key, value, n);
+    }
+}
+
+void runs_compare(runs *r, run_info *run, const char *yaml, const char *const *over, size_t n_over)
+{
+    found f;
+    memset(f.seen, 0, sizeof f.seen), f.n = 0;
+    compare_yaml(r, &f, yaml);
+    for (size_t i = 0; i < n_over; i++) {
+        const char *equals = strchr(over[i], '=');
+        char name[KEY];
+        snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - over[i]) : 0, over[i]);
+        int key = equals ? key_at(r, name, 0, true) : -1;
+        if (key >= 0)
+            put(r, &f, key, equals + 1, strlen(equals + 1));
+    }
+    for (int i = 0; i < r->n_keys; i++) // of another version, which does not know it
+        if (!f.seen[i])
+            put(r, &f, i, "", 0);
+    run->settings = NEW(r->a, run_setting, (size_t)f.n + 1);
+    memcpy(run->settings, f.list, sizeof *f.list * (size_t)f.n);
+    run->n_settings = f.n;
+}
+
+const char *runs_value(const runs *r, size_t i, int key)
+{
+    const run_info *run = &r->list[i];
+    for (int k = 0; k < run->n_settings; k++)
+        if (run->settings[k].key == key)
+            return run->settings[k].value;
+    return r->values[key];
+}
+
+int runs_key(const runs *r, const char *name)
+{
+    int found_at = -1;
+    for (int i = 0; i < r->n_keys; i++)
+        if (!strcmp(r->keys[i], name))
+            return i;
+    for (int i = 0; i < r->n_keys; i++) {
+        size_t n = strlen(r->keys[i]), m = strlen(name);
+        if (n > m && r->keys[i][n - m - 1] == '.' && !strcmp(r->keys[i] + n - m, name)) {
+            if (found_at >= 0)
+                return -1;
+            found_at = i;
+        }
+    }
+    return found_at;
+}
