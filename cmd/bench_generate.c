@@ -3,8 +3,6 @@
 // tokens is heard, then tokens are drawn by the loop of `kmidi generate` with its sampler, on a
 // context that grows by them. Each token reads the weights of a step once, so with them goes the
 // rate at which memory gave them.
-#include <string.h>
-
 #include "base/hw.h"
 #include "base/rng.h"
 #include "cmd/bench.h"
@@ -27,27 +25,13 @@ static bool look(void *user, const int *tokens, int n)
     return false;
 }
 
-// Weights that every token needs: not those through which the emotion is heard once. In bf16
-// matrices are half as large; the table is one of them, but for the one row that is looked up.
-static int64_t bytes_a_token(const params *p, precision how)
-{
-    int64_t bytes = 0;
-    for (int i = 0; i < p->n; i++) {
-        const param *w = &p->list[i];
-        bool once = !strncmp(w->name, "emotion_fc", 10) || strstr(w->name, "cross_attn.k_proj") ||
-                    strstr(w->name, "cross_attn.v_proj");
-        bool narrow = how == PRECISION_BF16 && w->shape.rank == 2;
-        bytes += once ? 0 : w->count * (int64_t)dtype_size(narrow ? DT_BF16 : DT_F32);
-    }
-    return bytes;
-}
-
 // What is measured.
 typedef struct subject {
     const model_def *m;
     params *p;
     precision precision;
     int context;
+    int64_t bytes; // of weights that a token reads; known behind draw
 } subject;
 
 static generator *open_generator(cmd *c, const subject *s, err *e)
@@ -57,17 +41,10 @@ static generator *open_generator(cmd *c, const subject *s, err *e)
                            .context = s->context + TOKENS,
                            .precision = s->precision,
                            .pool = c->env.pool};
-    if (!strcmp(s->m->name, "melody_transformer"))
-        return melody_generator(s->p, &how, c->arena, e);
-    if (s->m->section && !strcmp(s->m->section, "transformer"))
-        return transformer_generator(s->p, s->m, &how, c->arena, e);
-    err_set(e, ERR_USAGE,
-            "--generate: a %s makes no music; melody_transformer and emotion_midi_transformer do",
-            s->m->name);
-    return NULL;
+    return generator_open(s->m, s->p, &how, c->arena, e);
 }
 
-static bool draw(cmd *c, const subject *s, clock_of *k, err *e)
+static bool draw(cmd *c, subject *s, clock_of *k, err *e)
 {
     arena *a = c->arena;
     sampler_options o = {.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1};
@@ -80,6 +57,7 @@ static bool draw(cmd *c, const subject *s, clock_of *k, err *e)
     for (int i = 0; g && i < s->context; i++)
         prompt[i] = (int)rng_below(r, 0, (uint32_t)i, (uint32_t)g->count);
     bool ok = g && generate(g, sampler_open(&o, g->count, a), &job, &c->env, e);
+    s->bytes = g ? generator_weight_bytes(g) : 0;
     generator_close(g);
     return ok;
 }
@@ -96,8 +74,7 @@ static double tokens_a_second(const clock_of *k)
 
 static void report(cmd *c, const subject *s, double rate)
 {
-    int64_t bytes = bytes_a_token(s->p, s->precision);
-    double gb = (double)bytes * rate * 1e-9;
+    double gb = (double)s->bytes * rate * 1e-9;
     json *j = json_object();
     json_set_str(j, "model", s->m->name);
     json_set_str(j, "precision", precision_name(s->precision));
@@ -105,7 +82,7 @@ static void report(cmd *c, const subject *s, double rate)
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_num(j, "tokens_per_s", rate);
     json_set_num(j, "ms_per_token", 1000 / rate);
-    json_set_int(j, "weight_bytes", bytes);
+    json_set_int(j, "weight_bytes", s->bytes);
     json_set_num(j, "weight_gb_per_s", gb);
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
@@ -121,6 +98,9 @@ static bool take_subject(cmd *c, subject *s, err *e)
     int64_t context = option_int(c, "context", CONTEXT);
     if (!(s->m = model_named(c->args[0], e)))
         return false;
+    if (!generator_makes(s->m))
+        return err_set(e, ERR_USAGE, "--generate: a %s makes no music; %s do", s->m->name,
+                       generator_models(" and ", c->arena));
     if (context < 0 || context > CONTEXT_MOST)
         return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld",
                        CONTEXT_MOST, (long long)context);

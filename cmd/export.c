@@ -38,7 +38,7 @@ static const char *emotion_place(const model_def *m, arena *a)
     for (int i = 0; i < m->n_inputs; i++)
         if (!strcmp(m->inputs[i].name, "emotion"))
             return "input emotion, all 64 elements";
-    if (!strcmp(m->example, "harmony"))
+    if (m->makes == MAKES_CHORDS)
         return "input context, its first 64 elements";
     return m->affect ? arena_printf(a, "output %s, elements 0 and 1", m->output.name) : NULL;
 }

@@ -173,8 +173,8 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
         .prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
     job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
     double since = hw_seconds();
-    generator *g = melody_generator(
-        p->d->p, &(generator_setup){.emotion = p->vector, .precision = p->precision}, a, e);
+    generator_setup how = {.emotion = p->vector, .precision = p->precision};
+    generator *g = generator_open(p->d->model, p->d->p, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
@@ -211,20 +211,13 @@ static bool write_melody(piece *p, err *e)
     return !dynamics || voice_dynamics(dynamics, r, e);
 }
 
-static const struct {
-    const char *model;
-    bool (*write)(piece *p, err *e);
-} writers[] = {{"melody_transformer", write_melody}, {"emotion_midi_transformer", generate_events}};
-
 static bool write_song(piece *p, err *e)
 {
-    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++)
-        if (!strcmp(writers[i].model, p->d->model->name))
-            return writers[i].write(p, e);
-    return err_set(e, ERR_MISMATCH,
-                   "'%s' is a %s, which makes no music; give a checkpoint of melody_transformer or "
-                   "emotion_midi_transformer",
-                   p->d->path, p->d->model->name);
+    model_makes what = p->d->model->makes;
+    if (what == MAKES_NOTES || what == MAKES_EVENTS)
+        return what == MAKES_NOTES ? write_melody(p, e) : generate_events(p, e);
+    return err_set(e, ERR_MISMATCH, "'%s' is a %s, which makes no music; give a checkpoint of %s",
+                   p->d->path, p->d->model->name, generator_models(" or ", p->c->arena));
 }
 
 // ---- What came of it

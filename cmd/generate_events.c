@@ -111,7 +111,7 @@ static bool perform(piece *p, const int *prompt, int context, double seconds, er
                            .context = context,
                            .precision = p->precision,
                            .pool = p->c->env.pool};
-    generator *g = transformer_generator(p->d->p, p->d->model, &how, a, e);
+    generator *g = generator_open(p->d->model, p->d->p, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
     generator_close(g);
     p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/run.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
+#include "infer/session.h"
 #include "infer/trained.h"
 #include "train/products.h"
 #include "train/sample.h"
@@ -39,19 +39,23 @@ typedef struct merging {
 static float *probe(merging *m, const adapters *l, params *p, err *e)
 {
     arena *a = m->c->arena;
-    model_dims d = {.batch = PROBE_ROWS, .time = PROBE_TIME, .adapters = l};
-    network *n = model_build(m->base->model, p, &d, a, e);
-    plan_options o = {.threads = 1, .outputs = n ? &n->out : NULL, .n_outputs = 1, .params = p};
-    plan *pl = n ? plan_make(n->g, &o, a, e) : NULL;
-    run *r = pl ? run_open(pl, p, NULL, a, e) : NULL;
+    session_setup o = {.model = m->base->model,
+                       .params = p,
+                       .gives = SESSION_OUT,
+                       .batch = PROBE_ROWS,
+                       .time = PROBE_TIME,
+                       .adapters = l};
+    session *s = session_open(&o, a, e);
     float *out = NULL;
-    if (r && feed_copy(n, r, sample_batch(m->base->model, &d, PROBE_SEED, 0, a), e)) {
-        run_step(r, 0, 0, false);
-        m->outputs = shape_count(n->out->shape);
+    if (s && feed_copy(s->net, s->run,
+                       sample_batch(m->base->model, &s->net->dims, PROBE_SEED, 0, a), e)) {
+        const tensor *y = s->net->out;
+        session_go(s);
+        m->outputs = shape_count(y->shape);
         out = NEW(a, float, (size_t)m->outputs);
-        memcpy(out, run_data(r, n->out), sizeof *out * (size_t)m->outputs);
+        memcpy(out, session_data(s, y), sizeof *out * (size_t)m->outputs);
     }
-    run_close(r);
+    session_close(s);
     return out;
 }
 

@@ -12,7 +12,6 @@
 
 #include "base/file.h"
 #include "export/onnx_emit.h"
-#include "models/transformer.h"
 
 enum { PRIME_BATCH = 1009, PRIME_TIME = 10007 };
 
@@ -137,7 +136,7 @@ static bool emit_inputs(emitter *m, onnx_model *model, network *n, const onnx_fr
             bind_front(m, model, n->in[i], f, count);
         else
             bind_input(m, model, n->in[i]);
-    if (n->dims.past)
+    if (n->dims.form == FORM_STEP)
         onnx_past_inputs(m, model, n);
     return true;
 }
@@ -157,7 +156,7 @@ static bool emit_output(emitter *m, onnx_model *model, network *n, const char *c
         emitter_bind(m, n->out, name);
     }
     onnx_add_output(model, emitter_value(name, ONNX_FLOAT, &n->out->shape));
-    if (n->dims.past)
+    if (n->dims.form == FORM_STEP)
         onnx_past_outputs(m, model, n);
     return true;
 }
@@ -185,14 +184,14 @@ onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, are
 {
     model_dims dims = {
         .batch = PRIME_BATCH, .time = PRIME_TIME, .classes = o->probabilities ? o->classes : 0};
-    if (o->past && !m->step) {
+    if (o->past && !model_caches(m)) {
         (void)err_set(e, ERR_VALUE,
                       "model %s keeps no past, so it has no form with one; leave out --with-past",
                       m->name);
         return NULL;
     }
     if (o->past)
-        dims.past = NEW(a, transformer_past, TRANSFORMER_LAYERS);
+        dims.form = FORM_STEP;
     network *n = model_build(m, p, &dims, a, e);
     onnx_model *model = onnx_model_open(a);
     if (!n || !emit_network(model, n, o, e))

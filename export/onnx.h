@@ -64,8 +64,8 @@ bool onnx_export(const char *path, const model_def *m, params *p, const onnx_opt
 // output is not what it is said to be.
 bool onnx_shapes(onnx_model *m, err *e) MUST_CHECK;
 
-// ---- For onnx.c. The cache's inputs `past_key_values.N.key` and `.value`, bound to the tensors of
-// n->dims.past; and what a step leaves, `present.N.key` and `.value`, once the output is emitted.
+// ---- For onnx.c. The cache's inputs `past_key_values.N.key` and `.value`, bound to the states
+// of the step; and what a step leaves, `present.N.key` and `.value`, once the output is emitted.
 struct emitter;
 void onnx_past_inputs(struct emitter *m, onnx_model *model, network *n);
 void onnx_past_outputs(struct emitter *m, onnx_model *model, network *n);

@@ -10,26 +10,24 @@
 #include "autograd/ops/attention_emit.h"
 #include "export/onnx.h"
 #include "export/onnx_emit.h"
-#include "models/transformer.h"
 
-static onnx_value cache_value(network *n, const char *format, int layer, const char *length)
+static onnx_value cache_value(const model_state *t, const char *name, const char *length)
 {
-    int64_t heads = model_size(n, "heads");
-    return (onnx_value){.name = layer_name(n, format, layer),
+    return (onnx_value){.name = name,
                         .type = ONNX_FLOAT,
                         .rank = 4,
-                        .dim = {0, heads, 0, model_size(n, "dim") / heads},
+                        .dim = {0, t->heads, 0, t->in->shape.d[2] / t->heads},
                         .sym = {"batch", NULL, length}};
 }
 
-// [batch, heads, past, d] -> rows of t [batch, past, heads d]
-static void bind_cache(emitter *m, onnx_model *model, network *n, const tensor *t, onnx_value v)
+// [batch, heads, past, d] -> rows [batch, past, heads d] of the state's input
+static void bind_cache(emitter *m, onnx_model *model, const model_state *t)
 {
     const char *rows = emit_fresh(m, "past");
-    CHECK(emitter_reserve(m, v.name));
-    onnx_add_input(model, v);
-    emit_joined(m, v.name, model_size(n, "dim"), rows);
-    emitter_bind(m, t, rows);
+    CHECK(emitter_reserve(m, t->past));
+    onnx_add_input(model, cache_value(t, t->past, "past"));
+    emit_joined(m, t->past, t->in->shape.d[2], rows);
+    emitter_bind(m, t->in, rows);
 }
 
 // i32 [1]: how long the first layer's past is.
@@ -44,35 +42,40 @@ static const char *past_length(emitter *m, const char *keys)
     return emit_op(m, "Cast", 1, &length, 1, &to);
 }
 
+// The states that are such a cache.
+static int caches(network *n, const model_state **list)
+{
+    int k = 0;
+    for (int i = 0; i < n->n_states; i++)
+        if (n->state[i].past)
+            list[k++] = &n->state[i];
+    return k;
+}
+
 void onnx_past_inputs(emitter *m, onnx_model *model, network *n)
 {
-    const transformer_past *past = n->dims.past;
-    for (int i = 0; i < model_size(n, "layers"); i++) {
-        bind_cache(m, model, n, past[i].keys, cache_value(n, "past_key_values.%d.key", i, "past"));
-        bind_cache(m, model, n, past[i].values,
-                   cache_value(n, "past_key_values.%d.value", i, "past"));
-    }
-    emitter_bind(m, past[0].length, past_length(m, "past_key_values.0.key"));
+    const model_state *list[MODEL_STATES];
+    int k = caches(n, list);
+    for (int i = 0; i < k; i++)
+        bind_cache(m, model, list[i]);
+    emitter_bind(m, n->length, past_length(m, list[0]->past));
 }
 
 // What was there and the new rows behind it, as heads.
-static void put_present(emitter *m, onnx_model *model, const char *before, const tensor *rows,
-                        onnx_value v)
+static void put_present(emitter *m, onnx_model *model, const model_state *t)
 {
-    const char *heads = emit_heads(m, emitter_name(m, rows), v.dim[1], v.dim[3]);
+    onnx_value v = cache_value(t, t->present, "present");
+    const char *heads = emit_heads(m, emitter_name(m, t->out), v.dim[1], v.dim[3]);
     CHECK(emitter_reserve(m, v.name));
-    emit_node(m, "Concat", 2, (const char *[]){before, heads}, 1, &v.name, 1,
+    emit_node(m, "Concat", 2, (const char *[]){t->past, heads}, 1, &v.name, 1,
               &(emit_attr){.name = "axis", .kind = EMIT_INT, .i = 2});
     onnx_add_output(model, v);
 }
 
 void onnx_past_outputs(emitter *m, onnx_model *model, network *n)
 {
-    const transformer_past *past = n->dims.past;
-    for (int i = 0; i < model_size(n, "layers"); i++) {
-        put_present(m, model, layer_name(n, "past_key_values.%d.key", i), past[i].new_keys,
-                    cache_value(n, "present.%d.key", i, "present"));
-        put_present(m, model, layer_name(n, "past_key_values.%d.value", i), past[i].new_values,
-                    cache_value(n, "present.%d.value", i, "present"));
-    }
+    const model_state *list[MODEL_STATES];
+    int k = caches(n, list);
+    for (int i = 0; i < k; i++)
+        put_present(m, model, list[i]);
 }

@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-void generator_close(generator *g)
-{
-    if (g)
-        g->close(g);
-}
-
 // Tells the generator everything that came so far.
 static const float *listen(generator *g, const generate_job *job, err *e)
 {

@@ -2,13 +2,13 @@
 // generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h)
 // chooses, generate is the loop.
 //
-//     generator *g = melody_generator(params, &(generator_setup){.emotion = vector}, &a, e);
+//     generator *g = generator_open(model, params, &(generator_setup){.emotion = vector}, &a, e);
 //     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64}, &env, e)
 //     generator_close(g);
 //
 // A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step
-// costs the same, or nearly, however long the piece is. To add one: a function that fills a
-// generator, as infer/melody_step.c does.
+// costs the same, or nearly, however long the piece is. Any model whose definition says that it
+// makes notes or events, and has a step (models/model.h), is one.
 #ifndef KMIDI_INFER_GENERATE_H
 #define KMIDI_INFER_GENERATE_H
 
@@ -26,16 +26,28 @@ typedef struct generator {
     void *self;
 } generator;
 
-void generator_close(generator *g); // accepts NULL
-
 // BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no
 // third way here.
 typedef struct generator_setup {
     const float *emotion; // [64]
-    int context;          // of a transformer: 2 or more
+    int context;          // of a model with a cache: 2 or more
     precision precision;  // PRECISION_FP32 or PRECISION_BF16
     threads *pool;        // NULL: one thread
 } generator_setup;
+
+// Tokens under an emotion, of a model that makes notes or events, configured or not; else
+// ERR_MISMATCH. One with a cache keeps keys and values of the last tokens, at most `context` of
+// them: the length it was trained on. When they are full it goes on from the later half of what it
+// heard, read again from the first position on, so that it always is where it was in training.
+// Nothing precedes events in training, so before the first of them all are alike; give it a prompt.
+// ERR_VALUE for a token that is none.
+generator *generator_open(const model_def *m, params *p, const generator_setup *o, arena *a,
+                          err *e) MUST_CHECK;
+bool generator_makes(const model_def *m); // there is a generator of it
+// Names of all such models, "melody_transformer and emotion_midi_transformer".
+const char *generator_models(const char *between, arena *a);
+void generator_close(generator *g);                 // accepts NULL
+int64_t generator_weight_bytes(const generator *g); // that a token reads
 
 typedef struct generate_job {
     const int *prompt; // [n_prompt], may be none
@@ -53,18 +65,5 @@ typedef struct generate_job {
 
 // ERR_STOPPED when env says so; what was drawn until then is there.
 bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e) MUST_CHECK;
-
-// ---- The melody model: pitches, under an emotion. One step is a product of vectors; the recurrent
-// state is carried on.
-generator *melody_generator(params *p, const generator_setup *o, arena *a, err *e) MUST_CHECK;
-
-// ---- A transformer (emotion_midi_transformer, configured or not): performance events, under an
-// emotion. It keeps keys and values of the last tokens, at most `context` of them, 2 or more: the
-// length it was trained on. When they are full it goes on from the later half of what it heard,
-// read again from the first position on, so that it always is where it was in training. Nothing
-// precedes a piece in training, so before the first token every event is alike; give it a prompt.
-// ERR_VALUE for a token that is none.
-generator *transformer_generator(params *p, const model_def *m, const generator_setup *o, arena *a,
-                                 err *e) MUST_CHECK;
 
 #endif

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/run.h"
+#include "infer/session.h"
 
 enum { CHUNK = 16 }; // windows at a time
 
@@ -15,9 +15,8 @@ struct listener {
     feature *feature;
     int64_t time; // frames of a window in the network that stands; 0: none yet
     int64_t chunk;
-    arena nets; // its graph, plan and run
-    network *n;
-    run *run;
+    arena nets; // what the session is in
+    session *s;
     int64_t width; // of the embedding
     double *sums;  // [width + classes]
     float *means;  // the same
@@ -38,8 +37,8 @@ listener *listener_open(const trained *d, threads *pool, arena *a, err *e)
 
 static void release_network(listener *l)
 {
-    run_close(l->run);
-    l->run = NULL;
+    session_close(l->s);
+    l->s = NULL;
     l->time = 0;
     arena_free(&l->nets);
 }
@@ -60,19 +59,17 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
         return true;
     release_network(l);
     const trained *d = l->d;
-    l->n = model_build(d->model, d->p,
-                       &(model_dims){.batch = chunk, .time = time, .classes = d->classes}, &l->nets,
-                       e);
-    tensor *outs[] = {l->n ? l->n->out : NULL, l->n ? l->n->logits : NULL};
-    plan_options o = {.threads = threads_count(l->pool),
-                      .outputs = outs,
-                      .n_outputs = 1 + (d->classes > 0),
-                      .params = d->p};
-    plan *p = l->n ? plan_make(l->n->g, &o, &l->nets, e) : NULL;
-    l->run = p ? run_open(p, d->p, l->pool, &l->nets, e) : NULL;
-    l->time = l->run ? time : 0;
+    session_setup o = {.model = d->model,
+                       .params = d->p,
+                       .gives = SESSION_OUT | (d->classes > 0 ? SESSION_LOGITS : 0),
+                       .batch = chunk,
+                       .time = time,
+                       .classes = d->classes,
+                       .pool = l->pool};
+    l->s = session_open(&o, &l->nets, e);
+    l->time = l->s ? time : 0;
     l->chunk = chunk;
-    return l->run != NULL;
+    return l->s != NULL;
 }
 
 static void standardise(const trained *d, float *frames, int64_t n)
@@ -101,7 +98,8 @@ static void fill_window(float *row, const float *frames, int64_t start, int64_t 
 
 static void add_row(listener *l, int64_t row)
 {
-    const float *embedding = run_data(l->run, l->n->out), *logits = run_data(l->run, l->n->logits);
+    const float *embedding = session_data(l->s, l->s->net->out),
+                *logits = session_data(l->s, l->s->net->logits);
     for (int64_t i = 0; i < l->width; i++)
         l->sums[i] += (double)embedding[row * l->width + i];
     for (int i = 0; i < l->d->classes; i++)
@@ -115,12 +113,12 @@ static bool hear_windows(listener *l, const float *frames, int64_t n, int count,
     int64_t chunk = count < CHUNK ? count : CHUNK;
     if (!ready_network(l, time, chunk, e))
         return false;
-    float *in = run_input(l->run, l->d->model->inputs[0].name);
+    float *in = session_input(l->s, l->d->model->inputs[0].name);
     for (int first = 0; first < count; first += CHUNK) {
         for (int64_t k = 0; k < chunk && first + k < count; k++)
             fill_window(in + k * time * bands, frames,
                         window_start(l->d, n, time, first + (int)k, count), time, bands);
-        run_step(l->run, 0, 0, false);
+        session_go(l->s);
         for (int64_t k = 0; k < chunk && first + k < count; k++)
             add_row(l, k);
     }

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#include "autograd/run.h"
 #include "infer/listen.h"
+#include "infer/session.h"
 
 enum { FRAMES = 20 };
 
@@ -66,49 +66,52 @@ static void fill(const tensor *t, const port *q, void *data)
 }
 
 // A past of length 0, with which the form that has one gives what the whole sequence gives.
-static void add_past(json *inputs, const network *n, arena *a)
+static bool add_past(json *inputs, const trained *d, arena *a, err *e)
 {
-    int64_t heads = model_size(n, "heads");
-    shape empty = {.rank = 4, .d = {1, heads, 0, model_size(n, "dim") / heads}};
-    for (int i = 0; i < model_size(n, "layers"); i++) {
-        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.key", i), &empty,
-                                     "sin(0.37 * i)"));
-        json_push(inputs, input_json(arena_printf(a, "past_key_values.%d.value", i), &empty,
-                                     "sin(0.37 * i)"));
+    const model_dims step = {.batch = 1, .time = 1, .form = FORM_STEP};
+    const network *n = model_build(d->model, d->p, &step, a, e);
+    for (int i = 0; n && i < n->n_states; i++) {
+        const model_state *t = &n->state[i];
+        if (!t->past)
+            continue;
+        shape empty = {.rank = 4, .d = {1, t->heads, 0, t->in->shape.d[2] / t->heads}};
+        json_push(inputs, input_json(t->past, &empty, "sin(0.37 * i)"));
     }
+    return n != NULL;
+}
+
+static void add_input(json *list, const port *q, const tensor *t, void *data, arena *a)
+{
+    fill(t, q, data);
+    const char *value = q->type == DT_I32 ? arena_printf(a, "i mod %d", q->below) : "sin(0.37 * i)";
+    json_push(list, input_json(q->name, &t->shape, value));
 }
 
 bool selftest_network(const trained *d, const onnx_options *of, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
     bool probabilities = of->probabilities;
-    model_dims dims = {.batch = 1, .time = FRAMES, .classes = probabilities ? d->classes : 0};
-    network *n = model_build(d->model, d->p, &dims, &a, e);
-    tensor *outs[] = {n ? n->out : NULL, n && probabilities ? op_softmax(n->g, n->logits) : NULL};
-    plan_options o = {
-        .threads = 1, .outputs = outs, .n_outputs = 1 + probabilities, .params = d->p};
-    plan *p = n ? plan_make(n->g, &o, &a, e) : NULL;
-    run *r = p ? run_open(p, d->p, NULL, &a, e) : NULL;
-    if (r) {
-        json *in = json_array(), *out = json_array();
-        for (int i = 0; i < d->model->n_inputs; i++) {
-            const port *q = &d->model->inputs[i];
-            fill(n->in[i], q, run_input(r, q->name));
-            json_push(in, input_json(q->name, &n->in[i]->shape,
-                                     q->type == DT_I32 ? arena_printf(&a, "i mod %d", q->below)
-                                                       : "sin(0.37 * i)"));
-        }
-        if (of->past && d->model->step)
-            add_past(in, n, &a);
-        run_step(r, 0, 0, false);
-        json_push(out, output_json(d->model->output.name, &n->out->shape, run_data(r, n->out)));
-        if (probabilities)
-            json_push(out, output_json("probabilities", &outs[1]->shape, run_data(r, outs[1])));
+    session_setup o = {.model = d->model,
+                       .params = d->p,
+                       .gives = SESSION_OUT | (probabilities ? SESSION_PROBABILITIES : 0),
+                       .time = FRAMES,
+                       .classes = probabilities ? d->classes : 0};
+    session *s = session_open(&o, &a, e);
+    json *in = json_array(), *out = json_array();
+    for (int i = 0; s && i < d->model->n_inputs; i++)
+        add_input(in, &d->model->inputs[i], s->net->in[i], session_data(s, s->net->in[i]), &a);
+    bool ok = s && (!of->past || !model_caches(d->model) || add_past(in, d, &a, e));
+    if (ok) {
+        const tensor *y = s->net->out, *p = s->probabilities;
+        session_go(s);
+        json_push(out, output_json(d->model->output.name, &y->shape, session_data(s, y)));
+        if (p)
+            json_push(out, output_json("probabilities", &p->shape, session_data(s, p)));
         add_meta(meta, in, out);
     }
-    run_close(r);
+    session_close(s);
     arena_free(&a);
-    return r != NULL;
+    return ok;
 }
 
 // Half as long again as the window, so that several are heard; a second where that is unknown or

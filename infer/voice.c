@@ -6,12 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/run.h"
 #include "data/midi/midi_cut.h"
 #include "data/music/chords.h"
 #include "data/music/groove.h"
 #include "data/music/harmony.h"
 #include "data/music/midi_stats.h"
+#include "infer/session.h"
 #include "infer/trained.h"
 
 enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
@@ -19,21 +19,17 @@ enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
 // in [rows, width of the model's input] through the model; out [rows, width of its output].
 static bool run_rows(const trained *d, const float *in, int64_t rows, float *out, arena *a, err *e)
 {
-    network *n = model_build(d->model, d->p, &(model_dims){.batch = rows, .time = 1}, a, e);
-    plan *pl = n ? plan_make(n->g,
-                             &(plan_options){
-                                 .threads = 1, .outputs = &n->out, .n_outputs = 1, .params = d->p},
-                             a, e)
-                 : NULL;
-    run *r = pl ? run_open(pl, d->p, NULL, a, e) : NULL;
+    session_setup o = {.model = d->model, .params = d->p, .gives = SESSION_OUT, .batch = rows};
+    session *s = session_open(&o, a, e);
     float sum = 0;
-    if (!r)
+    if (!s)
         return false;
+    const network *n = s->net;
     int64_t count = shape_count(n->out->shape);
-    memcpy(run_data(r, n->in[0]), in, (size_t)shape_count(n->in[0]->shape) * sizeof *in);
-    run_step(r, 0, 0, false);
-    memcpy(out, run_data(r, n->out), (size_t)count * sizeof *out);
-    run_close(r);
+    memcpy(session_data(s, n->in[0]), in, (size_t)shape_count(n->in[0]->shape) * sizeof *in);
+    session_go(s);
+    memcpy(out, session_data(s, n->out), (size_t)count * sizeof *out);
+    session_close(s);
     for (int64_t i = 0; i < count; i++)
         sum += out[i] * 0;
     return sum == 0 ||
@@ -42,14 +38,14 @@ static bool run_rows(const trained *d, const float *in, int64_t rows, float *out
                    d->path);
 }
 
-static bool ask(const char *from, const char *model, const float *in, int64_t rows, float *out,
+static bool ask(const char *from, model_makes what, const float *in, int64_t rows, float *out,
                 err *e)
 {
     arena a = {.name = "voice"};
     trained *d = trained_open(from, &a, e);
-    bool ok = d && (!strcmp(d->model->name, model) ||
+    bool ok = d && (d->model->makes == what ||
                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
-                            d->model->name, model));
+                            d->model->name, model_making(what)->name));
     ok = ok && run_rows(d, in, rows, out, &a, e);
     trained_close(d);
     arena_free(&a);
@@ -58,7 +54,7 @@ static bool ask(const char *from, const char *model, const float *in, int64_t ro
 
 bool voice_groove(const char *from, const float *emotion, float *groove, err *e)
 {
-    return ask(from, "groove_predictor", emotion, 1, groove, e);
+    return ask(from, MAKES_GROOVE, emotion, 1, groove, e);
 }
 
 // ---- Chords
@@ -87,7 +83,7 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
         memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT,
                HARMONY_CONTEXT * sizeof *in);
     }
-    bool ok = h.n == 0 || ask(from, "harmony_predictor", in, (int64_t)h.n, logits, e);
+    bool ok = h.n == 0 || ask(from, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
     for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
         if (h.spans[i].sounds)
             ok = draw_chord(s, logits + i * CHORD_IDS, &(*chords)[i], e);
@@ -108,7 +104,7 @@ bool voice_dynamics(const char *from, arrangement *r, err *e)
             r->arena,
             midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks),
             in + i * MIDI_STATS);
-    if (d.n && !ask(from, "dynamics_engine", in, (int64_t)d.n, curves, e))
+    if (d.n && !ask(from, MAKES_DYNAMICS, in, (int64_t)d.n, curves, e))
         return false;
     for (size_t i = 0; i < d.n; i++)
         memcpy(d.phrases[i].curve, curves + i * DYNAMICS, sizeof d.phrases[i].curve);

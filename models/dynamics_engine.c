@@ -18,6 +18,7 @@ const model_def model_dynamics_engine = {
     .summary = "MIDI statistics -> 16-step expression curve",
     .params = 13520,
     .task = TASK_REGRESSION,
+    .makes = MAKES_DYNAMICS,
     .example = "dynamics",
     .n_inputs = 1,
     .inputs =

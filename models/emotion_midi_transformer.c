@@ -5,17 +5,36 @@
 // A decoder (pre-norm, rotary positions, SwiGLU) whose layers of `cross` also look at
 // `emotion_tokens` vectors made from the emotion. The head shares the embedding's weights. Its
 // sizes are options: the defaults are the reference's 24,984,192 parameters.
-#include "models/transformer.h"
+//
+// Of a sequence that grows at its end, keys and values of what is there stay as they are: each layer
+// keeps them as states, and new tokens are all that a step computes. The emotion does not change at
+// all, so its keys and values are made once (FORM_ONCE), where the form is not that of one file
+// (FORM_STEP), which hears it in each step.
+#include "models/model.h"
+
+enum { TOKENS = 388, LAYERS = 20 };
+
+// What a layer knows from before. B batch, C capacity, E vectors of the emotion, D dim.
+typedef struct layer_past {
+    model_state *keys, *values;        // [B, C, D], to which a step adds [B, T, D]
+    tensor *cross_keys, *cross_values; // [B, E, D]; NULL in layers that do not look at the emotion
+} layer_past;
 
 static const model_option options[] = {
-    {"layers", 8, 1, TRANSFORMER_LAYERS, false},
+    {"layers", 8, 1, LAYERS, false},
     {"dim", 384, 16, 8192, false},
     {"heads", 6, 1, 128, false},
     {"ffn", 1792, 16, 32768, false},
     // layers that also look at the emotion
-    {"cross", 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6, 0, TRANSFORMER_LAYERS - 1, true},
+    {"cross", 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6, 0, LAYERS - 1, true},
     {"emotion_tokens", 8, 1, 256, false},
 };
+
+// Layer i looks at the emotion.
+static bool crosses(const network *n, int64_t i)
+{
+    return model_size(n, "cross") >> i & 1;
+}
 
 static tensor *project(network *n, const char *name, const char *which, tensor *x)
 {
@@ -24,16 +43,15 @@ static tensor *project(network *n, const char *name, const char *which, tensor *
 }
 
 // x [B, T, D] looks at what was before, by rotary positions.
-static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles,
-                         transformer_past *past)
+static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles, layer_past *past)
 {
     int heads = (int)model_size(n, "heads");
     tensor *q = project(n, name, "q", x), *k = project(n, name, "k", x),
            *v = project(n, name, "v", x), *y;
     if (past) {
-        tensor *from[] = {q, k, v, past->keys, past->values};
-        y = op_attention_step(n->g, from, past->length, angles, heads, &past->new_keys),
-        past->new_values = v;
+        tensor *from[] = {q, k, v, past->keys->in, past->values->in};
+        y = op_attention_step(n->g, from, n->length, angles, heads, &past->keys->out),
+        past->values->out = v;
     } else {
         y = op_attention(n->g, q, k, v, angles, heads, true);
     }
@@ -43,7 +61,7 @@ static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles
 // x [B, T, D] looks at the emotion's vectors [B, E, D], or at the keys and values that were made of
 // them.
 static tensor *look_across(network *n, const char *name, tensor *x, tensor *emotion,
-                           const transformer_past *past)
+                           const layer_past *past)
 {
     tensor *q = project(n, name, "q", x);
     tensor *k = past ? past->cross_keys : project(n, name, "k", emotion),
@@ -61,12 +79,12 @@ static tensor *feed_forward(network *n, const char *name, tensor *x)
 }
 
 static tensor *decoder_layer(network *n, int64_t i, tensor *x, tensor *emotion, tensor *angles,
-                             transformer_past *past)
+                             layer_past *past)
 {
     const char *name = layer_name(n, "layers.%d", (int)i);
     tensor *h = layer_layer_norm(n, layer_name(n, "%s.self_attn_norm", name), x);
     x = op_add(n->g, x, look_back(n, layer_name(n, "%s.self_attn", name), h, angles, past));
-    if (transformer_crosses(n, i)) {
+    if (crosses(n, i)) {
         h = layer_layer_norm(n, layer_name(n, "%s.cross_attn_norm", name), x);
         x = op_add(n->g, x, look_across(n, layer_name(n, "%s.cross_attn", name), h, emotion, past));
     }
@@ -74,12 +92,8 @@ static tensor *decoder_layer(network *n, int64_t i, tensor *x, tensor *emotion, 
     return op_add(n->g, x, feed_forward(n, name, h));
 }
 
-bool transformer_crosses(const network *n, int64_t i)
-{
-    return model_size(n, "cross") >> i & 1;
-}
-
-tensor *transformer_emotion(network *n, tensor *emotion)
+// [B, 64] -> its vectors [B, E, D]
+static tensor *emotion_vectors(network *n, tensor *emotion)
 {
     int64_t dim = model_size(n, "dim"), count = model_size(n, "emotion_tokens");
     tensor *e = layer_linear(n, "emotion_fc1", emotion, dim, ACT_GELU);
@@ -87,23 +101,18 @@ tensor *transformer_emotion(network *n, tensor *emotion)
     return op_reshape(n->g, e, shape_of(3, n->dims.batch, count, dim));
 }
 
-void transformer_cross(network *n, int64_t i, tensor *emotion, transformer_past *past)
-{
-    const char *name = layer_name(n, "layers.%d.cross_attn", (int)i);
-    past->cross_keys = project(n, name, "k", emotion);
-    past->cross_values = project(n, name, "v", emotion);
-}
-
-tensor *transformer_logits(network *n, tensor *tokens, tensor *emotion, transformer_past *past)
+// tokens i32 [B, T] -> logits [B, T, 388]: of whole sequences under an emotion [B, 64] (past NULL),
+// or behind past[layers].
+static tensor *token_logits(network *n, tensor *tokens, tensor *emotion, layer_past *past)
 {
     int64_t dim = model_size(n, "dim"), heads = model_size(n, "heads");
     if (dim % (2 * heads))
         return graph_fail(n->g, "dim %lld is not an even number for each of %lld heads",
                           (long long)dim, (long long)heads);
-    tensor *table = layer_table(n, "embed", TRANSFORMER_TOKENS, dim, 0.02f),
-           *e = past ? NULL : transformer_emotion(n, emotion);
+    tensor *table = layer_table(n, "embed", TOKENS, dim, 0.02f),
+           *e = past ? NULL : emotion_vectors(n, emotion);
     tensor *x = op_embedding(n->g, table, tokens),
-           *angles = op_rope_table(n->g, tokens, past ? past->length : NULL, (int)(dim / heads));
+           *angles = op_rope_table(n->g, tokens, n->length, (int)(dim / heads));
     for (int64_t i = 0; i < model_size(n, "layers"); i++)
         x = decoder_layer(n, i, x, e, angles, past ? &past[i] : NULL);
     return op_linear(n->g, layer_layer_norm(n, "norm", x), table, NULL, ACT_NONE);
@@ -111,26 +120,45 @@ tensor *transformer_logits(network *n, tensor *tokens, tensor *emotion, transfor
 
 static tensor *forward(network *n, tensor *const in[])
 {
-    return transformer_logits(n, in[0], in[1], NULL);
+    return token_logits(n, in[0], in[1], NULL);
 }
 
-// Behind caches of `time` rows, free as batch and length are. The emotion is heard anew in each
-// step.
+static model_state *cache(network *n, int i, const char *name, const char *others)
+{
+    const tensor *tokens = n->in[0];
+    shape s = shape_of(3, n->dims.batch, n->dims.rows, model_size(n, "dim"));
+    if (!n->dims.rows)
+        s.d[1] = n->dims.time, s.sym[0] = tokens->shape.sym[0], s.sym[1] = tokens->shape.sym[1];
+    model_state *t = layer_state(n, STATE_GROWS, layer_name(n, "%s.%d", name, i), s);
+    t->past = layer_name(n, "past_key_values.%d.%s", i, others);
+    t->present = layer_name(n, "present.%d.%s", i, others);
+    t->heads = model_size(n, "heads");
+    return t;
+}
+
+// Keys or values that layer i makes of the emotion's vectors e; NULL: they come in.
+static tensor *across(network *n, int i, const char *name, const char *which, tensor *e)
+{
+    shape s = shape_of(3, n->dims.batch, model_size(n, "emotion_tokens"), model_size(n, "dim"));
+    tensor *made = e ? project(n, layer_name(n, "layers.%d.cross_attn", i), which, e) : NULL;
+    return layer_given(n, layer_name(n, "cross.%s.%d", name, i), s, made);
+}
+
 static tensor *step(network *n, tensor *const in[])
 {
-    transformer_past *past = n->dims.past;
-    shape cache = in[0]->shape;
-    cache.rank = 3, cache.d[2] = model_size(n, "dim");
-    tensor *e = transformer_emotion(n, in[1]),
-           *length = graph_input(n->g, "length", DT_I32, shape_of(1, 1));
-    for (int64_t i = 0; i < model_size(n, "layers"); i++) {
-        past[i] = (transformer_past){.length = length};
-        past[i].keys = graph_input(n->g, layer_name(n, "keys.%d", (int)i), DT_F32, cache);
-        past[i].values = graph_input(n->g, layer_name(n, "values.%d", (int)i), DT_F32, cache);
-        if (transformer_crosses(n, i))
-            transformer_cross(n, i, e, &past[i]);
+    layer_past past[LAYERS] = {0};
+    tensor *e = in[1] ? emotion_vectors(n, in[1]) : NULL;
+    for (int i = 0; i < model_size(n, "layers"); i++) {
+        if (in[0]) {
+            past[i].keys = cache(n, i, "keys", "key");
+            past[i].values = cache(n, i, "values", "value");
+        }
+        if (crosses(n, i)) {
+            past[i].cross_keys = across(n, i, "keys", "k", e);
+            past[i].cross_values = across(n, i, "values", "v", e);
+        }
     }
-    return transformer_logits(n, in[0], NULL, past);
+    return in[0] ? token_logits(n, in[0], NULL, past) : NULL;
 }
 
 static tensor *loss(network *n, tensor *logits)
@@ -143,6 +171,7 @@ const model_def model_emotion_midi_transformer = {
     .summary = "performance events and emotion -> logits of the next event",
     .params = 24984192,
     .task = TASK_TOKENS,
+    .makes = MAKES_EVENTS,
     .example = "tokens",
     .dialect = "note-seq-388",
     .section = "transformer",
@@ -153,18 +182,23 @@ const model_def model_emotion_midi_transformer = {
                 .type = DT_I32,
                 .rank = 2,
                 .sym = {SYM_BATCH, SYM_TIME},
-                .below = TRANSFORMER_TOKENS},
-               {.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}}},
+                .below = TOKENS},
+               {.name = "emotion",
+                .type = DT_F32,
+                .rank = 2,
+                .dim = {0, 64},
+                .sym = {SYM_BATCH},
+                .once = true}},
     .output = {.name = "logits",
                .type = DT_F32,
                .rank = 3,
-               .dim = {0, 0, TRANSFORMER_TOKENS},
+               .dim = {0, 0, TOKENS},
                .sym = {SYM_BATCH, SYM_TIME}},
     .target = {.name = "target",
                .type = DT_I32,
                .rank = 2,
                .sym = {SYM_BATCH, SYM_TIME},
-               .below = TRANSFORMER_TOKENS},
+               .below = TOKENS},
     .forward = forward,
     .step = step,
     .loss = loss,

@@ -18,6 +18,7 @@ const model_def model_groove_predictor = {
     .summary = "emotion -> timing and accent features",
     .params = 18656,
     .task = TASK_REGRESSION,
+    .makes = MAKES_GROOVE,
     .example = "groove",
     .n_inputs = 1,
     .inputs = {{.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}}},

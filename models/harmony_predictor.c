@@ -18,6 +18,7 @@ const model_def model_harmony_predictor = {
     .summary = "emotion and melody context -> chord logits",
     .params = 74176,
     .task = TASK_CLASSES,
+    .makes = MAKES_CHORDS,
     .example = "harmony",
     .n_inputs = 1,
     .inputs = {{.name = "context", .type = DT_F32, .rank = 2, .dim = {0, 128}, .sym = {SYM_BATCH}}},

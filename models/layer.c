@@ -198,33 +198,74 @@ static bool declare_lstm(network *n, const char *name, int64_t in, int64_t hidde
     return true;
 }
 
+// ---- Steps
+
+static model_state *add_state(network *n, state_kind kind, const char *name)
+{
+    CHECK(n->n_states < MODEL_STATES);
+    model_state *t = &n->state[n->n_states++];
+    *t = (model_state){.kind = kind, .name = arena_strdup(graph_arena(n->g), name)};
+    return t;
+}
+
+model_state *layer_state(network *n, state_kind kind, const char *name, shape s)
+{
+    if (kind == STATE_GROWS && !n->length)
+        n->length = graph_input(n->g, "length", DT_I32, shape_of(1, 1));
+    model_state *t = add_state(n, kind, name);
+    t->in = graph_input(n->g, t->name, DT_F32, s);
+    return t;
+}
+
+tensor *layer_given(network *n, const char *name, shape s, tensor *made)
+{
+    if (n->dims.form != FORM_ONCE && n->dims.form != FORM_REST)
+        return made;
+    model_state *t = add_state(n, STATE_GIVEN, name);
+    if (made)
+        return t->out = made;
+    return t->in = graph_input(n->g, t->name, DT_F32, s);
+}
+
+// x [B, I] and a state [B, H] -> h, which it leaves with c.
+static tensor *lstm_cell(network *n, tensor *x, const lstm_weights *w, model_state *h,
+                         model_state *c)
+{
+    int64_t hidden = last_dim(h->in);
+    tensor *gates = op_add(n->g, op_linear(n->g, x, w->w_ih, w->b_ih, ACT_NONE),
+                           op_linear(n->g, h->in, w->w_hh, w->b_hh, ACT_NONE)),
+           *g[4];
+    for (int i = 0; i < 4; i++)
+        g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden),
+                      i == 2 ? ACT_TANH : ACT_SIGMOID);
+    c->out = op_add(n->g, op_mul(n->g, g[1], c->in), op_mul(n->g, g[0], g[2]));
+    return h->out = op_mul(n->g, g[3], op_act(n->g, c->out, ACT_TANH));
+}
+
+// x [B, 1, I] -> [B, 1, H]
+static tensor *lstm_step(network *n, const char *name, tensor *x, const lstm_weights *w,
+                         int64_t hidden)
+{
+    int64_t batch = n->dims.batch;
+    if (x->shape.rank != 3 || x->shape.d[1] != 1)
+        return graph_fail(n->g, "a step of '%s' is one token long", name);
+    shape s = shape_of(2, batch, hidden);
+    model_state *h = layer_state(n, STATE_REPLACED, layer_name(n, "%s.h", name), s),
+                *c = layer_state(n, STATE_REPLACED, layer_name(n, "%s.c", name), s);
+    tensor *y = lstm_cell(n, op_reshape(n->g, x, shape_of(2, batch, last_dim(x))), w, h, c);
+    return op_reshape(n->g, y, shape_of(3, batch, 1, hidden));
+}
+
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden)
 {
     lstm_weights w;
     if (tensor_poisoned(x))
         return x;
-    return declare_lstm(n, name, last_dim(x), hidden, &w)
-               ? op_lstm(n->g, x, w.w_ih, w.w_hh, w.b_ih, w.b_hh)
-               : w.w_ih;
-}
-
-tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c,
-                        tensor **c_next)
-{
-    lstm_weights w;
-    int64_t hidden = last_dim(h);
-    if (tensor_poisoned(x) || tensor_poisoned(h) || tensor_poisoned(c))
-        return *c_next = x;
     if (!declare_lstm(n, name, last_dim(x), hidden, &w))
-        return *c_next = w.w_ih;
-    tensor *gates = op_add(n->g, op_linear(n->g, x, w.w_ih, w.b_ih, ACT_NONE),
-                           op_linear(n->g, h, w.w_hh, w.b_hh, ACT_NONE)),
-           *g[4];
-    for (int i = 0; i < 4; i++)
-        g[i] = op_act(n->g, op_slice(n->g, gates, 1, i * hidden, hidden),
-                      i == 2 ? ACT_TANH : ACT_SIGMOID);
-    *c_next = op_add(n->g, op_mul(n->g, g[1], c), op_mul(n->g, g[0], g[2]));
-    return op_mul(n->g, g[3], op_act(n->g, *c_next, ACT_TANH));
+        return w.w_ih;
+    if (n->dims.form != FORM_WHOLE)
+        return lstm_step(n, name, x, &w, hidden);
+    return op_lstm(n->g, x, w.w_ih, w.w_hh, w.b_ih, w.b_hh);
 }
 
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c)

@@ -4,6 +4,7 @@
 //
 // Step t sees notes < t: prev_note[t] is the note of step t - 1. Notes enter by a fixed sinusoidal
 // code, to which the emotion is added. (The name is the reference's; the recurrence is an LSTM.)
+// A step of generation is the same page with T = 1; the LSTM's state goes from step to step.
 #include "models/model.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -26,6 +27,7 @@ const model_def model_melody_transformer = {
     .summary = "emotion and the notes so far -> logits of the next note",
     .params = 641664,
     .task = TASK_TOKENS,
+    .makes = MAKES_NOTES,
     .example = "melody",
     .n_inputs = 2,
     .inputs = {{.name = "emotion", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},
@@ -43,5 +45,6 @@ const model_def model_melody_transformer = {
     .target =
         {.name = "note", .type = DT_I32, .rank = 2, .sym = {SYM_BATCH, SYM_TIME}, .below = 128},
     .forward = forward,
+    .step = forward,
     .loss = loss,
 };

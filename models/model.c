@@ -24,6 +24,14 @@ int model_count(void)
 {
     return N_MODELS;
 }
+
+const model_def *model_making(model_makes what)
+{
+    for (int i = 0; i < N_MODELS; i++)
+        if (models[i]->makes == what)
+            return models[i];
+    return NULL;
+}
 const model_def *model_at(int i)
 {
     return i >= 0 && i < N_MODELS ? models[i] : NULL;
@@ -111,18 +119,42 @@ static void add_gradients(network *n)
         n->grads[index[i]] = grads[i];
 }
 
-network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e)
+static void add_inputs(network *n)
+{
+    const model_def *m = n->model;
+    for (int i = 0; i < m->n_inputs; i++) {
+        const port *q = &m->inputs[i];
+        if (n->dims.form == (q->once ? FORM_REST : FORM_ONCE))
+            continue;
+        n->in[i] = graph_input(n->g, q->name, q->type, port_shape(q, &n->dims));
+    }
+}
+
+static void add_layers(network *n)
+{
+    const model_def *m = n->model;
+    bool whole = n->dims.form == FORM_WHOLE;
+    add_inputs(n);
+    if (!whole && !m->step)
+        (void)graph_fail(n->g, "it keeps no past, so there is no step behind one");
+    n->out = whole || !m->step ? m->forward(n, n->in) : m->step(n, n->in);
+    if (n->dims.form == FORM_ONCE)
+        return;
+    graph_name(n->g, n->out, m->output.name);
+    n->logits = m->probe && n->dims.classes > 0 ? add_probe(n) : n->out;
+}
+
+static network *open_network(const model_def *m, params *p, const model_dims *d, arena *a)
 {
     network *n = NEW(a, network, 1);
     *n = (network){.model = m, .dims = *d, .g = graph_open(a), .p = p};
-    for (int i = 0; i < m->n_inputs; i++)
-        n->in[i] =
-            graph_input(n->g, m->inputs[i].name, m->inputs[i].type, port_shape(&m->inputs[i], d));
-    if (d->past && !m->step)
-        (void)graph_fail(n->g, "it keeps no past, so there is no step behind one");
-    n->out = d->past && m->step ? m->step(n, n->in) : m->forward(n, n->in);
-    graph_name(n->g, n->out, m->output.name);
-    n->logits = m->probe && d->classes > 0 ? add_probe(n) : n->out;
+    return n;
+}
+
+network *model_build(const model_def *m, params *p, const model_dims *d, arena *a, err *e)
+{
+    network *n = open_network(m, p, d, a);
+    add_layers(n);
     if (d->training) {
         add_loss(n);
         add_gradients(n);
@@ -132,12 +164,25 @@ network *model_build(const model_def *m, params *p, const model_dims *d, arena *
                         (long long)d->time);
         return NULL;
     }
-    if (m->params && params_count(p, false) != m->params) {
+    bool all = d->form == FORM_WHOLE || d->form == FORM_STEP;
+    if (all && m->params && params_count(p, false) != m->params) {
         (void)err_set(e, ERR_INTERNAL, "model %s has %lld parameters, %lld were built", m->name,
                       (long long)m->params, (long long)params_count(p, false));
         return NULL;
     }
     return n;
+}
+
+bool model_caches(const model_def *m)
+{
+    arena a = {.name = "caches"};
+    const model_dims step = {.batch = 1, .time = 1, .form = FORM_STEP};
+    const network *n = m->step ? model_build(m, params_open(&a), &step, &a, NULL) : NULL;
+    bool any = false;
+    for (int i = 0; n && i < n->n_states; i++)
+        any = any || n->state[i].past;
+    arena_free(&a);
+    return any;
 }
 
 int64_t model_flops(const model_def *m, const model_dims *d)

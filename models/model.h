@@ -20,7 +20,7 @@
 #include "autograd/params.h"
 #include "base/meta.h"
 
-enum { MODEL_PORTS = 4, MODEL_LAYERS = 256 };
+enum { MODEL_PORTS = 4, MODEL_LAYERS = 256, MODEL_STATES = 96 };
 
 // An input, output or target. A free dimension has size 0 and a symbol (SYM_BATCH "batch", SYM_TIME
 // "time").
@@ -32,7 +32,36 @@ typedef struct port {
     uint8_t sym[RANK_MAX];
     int below; // i32: values lie in [low, below)
     int low;
+    bool once; // the same in all steps of a sequence: heard once, before them (FORM_ONCE)
 } port;
+
+// What a network is built for. A sequence that grows at its end need not be heard anew for each
+// token: a step takes up what was left by the step before (network.state). The layers are the same
+// text in every form.
+typedef enum model_form {
+    FORM_WHOLE, // sequences from their beginning
+    FORM_STEP,  // dims.time tokens behind a state; all inputs are heard in each step
+    FORM_REST,  // the same, where what is made of the inputs `once` comes in ready
+    FORM_ONCE,  // that part: from the inputs `once` to states, and no output
+} model_form;
+
+// What goes from one step to the next. A layer declares it (layer_state, layer_given); who runs the
+// network (infer/session.h) or writes it down (export/onnx_past.c) needs to know no more.
+typedef enum state_kind {
+    STATE_REPLACED, // `out` takes the place of `in`; zeros at the beginning
+    STATE_GROWS,    // [B, rows, D]: the rows of `out` go behind the first `length` of `in`
+    STATE_GIVEN,    // what FORM_ONCE makes, FORM_REST takes, and FORM_STEP has within itself
+} state_kind;
+
+typedef struct model_state {
+    state_kind kind;
+    const char *name; // of its input: "lstm.h", "keys.3"
+    tensor *in, *out; // NULL where the form has none
+    // a cache of attention, as others lay it out, [B, heads, rows, D / heads], and call it:
+    // "past_key_values.3.key", "present.3.key"; NULL for what is none
+    const char *past, *present;
+    int64_t heads;
+} model_state;
 
 // A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer
 // is called, a linear one computes
@@ -72,11 +101,22 @@ typedef struct model_dims {
     // with loss and gradients; else inputs to output (and probe logits where classes > 0)
     bool training;
     const adapters *adapters; // NULL: none
-    // NULL: whole sequences; else a step behind a cache of `time` rows: its tensors, by layer
-    struct transformer_past *past;
+    model_form form;
+    // that a growing state holds; 0: as many as `time`, and as free as that (ONNX)
+    int64_t rows;
 } model_dims;
 
 typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
+
+// What its output is for, where there is music to be made of it (infer/).
+typedef enum model_makes {
+    MAKES_NONE,
+    MAKES_NOTES,    // pitches of a melody, one by one
+    MAKES_EVENTS,   // performance events (`dialect`), one by one
+    MAKES_CHORDS,   // chord ids, a bar at a time
+    MAKES_GROOVE,   // tempo, timing and accents
+    MAKES_DYNAMICS, // loudness over a phrase
+} model_makes;
 
 typedef struct model_def model_def;
 typedef struct network {
@@ -98,6 +138,9 @@ typedef struct network {
     tensor **grads;                  // training: [p->n], NULL where frozen
     layer_info layers[MODEL_LAYERS]; // without the probe
     int n_layers;
+    model_state state[MODEL_STATES]; // in the order in which layers declared it; FORM_WHOLE: none
+    int n_states;
+    tensor *length; // i32 [1], an input where a state grows: rows of it that are filled
 } network;
 
 // A size that a configuration may change: a number, or a list of small numbers kept as bits.
@@ -112,6 +155,7 @@ struct model_def {
     const char *summary;
     int64_t params; // exact count, checked by a test and at build; 0: whatever is built
     model_task task;
+    model_makes makes;
     const char *example; // what it is trained on (data/loader/example.h)
     const char *dialect; // which events its tokens stand for (docs/tokens.md); NULL: it takes none
     bool affect;         // elements 0 and 1 of the output are valence and arousal
@@ -121,7 +165,8 @@ struct model_def {
     port output;
     port target; // i32 class or token ids, or f32 vectors
     tensor *(*forward)(network *n, tensor *const in[]);
-    // as dims.past says, which it fills; NULL: the model has no cache
+    // the other forms, often the same function; in[i] is NULL where the form does not hear that
+    // input. NULL: the model has no state
     tensor *(*step)(network *n, tensor *const in[]);
     tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
     // of the configuration keys of its options; NULL without any
@@ -137,9 +182,12 @@ const model_def *model_named(const char *name, err *e) MUST_CHECK;
 // in the order of models.def; NULL behind the last
 const model_def *model_at(int i);
 int model_count(void);
+const model_def *model_making(model_makes what); // the first; NULL when there is none
 // Declares parameters (or finds them), builds the graph. Owned by `a`.
 network *model_build(const model_def *m, params *p, const model_dims *d, arena *a,
                      err *e) MUST_CHECK;
+// A step of it has a cache of attention: states that are called past and present.
+bool model_caches(const model_def *m);
 // of one training step, as its ops count them (op.h)
 int64_t model_flops(const model_def *m, const model_dims *d);
 
@@ -160,11 +208,13 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation);
 tensor *layer_layer_norm(network *n, const char *name, tensor *x);
 const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// x [B, T, I] -> [B, T, hidden]. In a step (T is 1 there) its states are NAME.h and NAME.c.
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
-// One step of the same: x [B, I], h and c [B, H] -> h, and c behind the step. For generation.
-tensor *layer_lstm_cell(network *n, const char *name, tensor *x, tensor *h, tensor *c,
-                        tensor **c_next);
 // Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
+// A state of a step: its input is made here, `out` is the caller's to set. Not for STATE_GIVEN.
+model_state *layer_state(network *n, state_kind kind, const char *name, shape s);
+// What is made of inputs `once`, as they are heard in each step, before all, or (made NULL) were.
+tensor *layer_given(network *n, const char *name, shape s, tensor *made);
 
 #endif

@@ -8,60 +8,61 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, in
                           arena *a, err *e)
 {
     evaluator *v = NEW(a, evaluator, 1);
-    v->net = model_build(m, p, d, a, e);
-    if (!v->net)
+    session_setup o = {.model = m,
+                       .params = p,
+                       .gives = SESSION_LOGITS,
+                       .batch = d->batch,
+                       .time = d->time,
+                       .classes = d->classes,
+                       .adapters = d->adapters,
+                       .threads = max_threads};
+    v->session = session_plan(&o, a, e);
+    if (!v->session)
         return NULL;
-    params_layout(p);
-    tensor **outputs = NEW(a, tensor *, 1);
-    outputs[0] = v->net->logits;
-    plan_options o = {.threads = max_threads, .outputs = outputs, .n_outputs = 1, .params = p};
-    shape s = v->net->logits->shape;
-    v->metrics = metrics_open(m->task, (int)s.d[s.rank - 1], a);
-    v->plan = plan_make(v->net->g, &o, a, e);
-    return v->plan ? v : NULL;
+    v->metrics = metrics_open(m->task, (int)evaluator_width(v), a);
+    return v;
 }
 
-bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e)
+bool evaluator_open(evaluator *v, threads *pool, err *e)
 {
-    const params *p = v->net->p;
-    v->run = run_open(v->plan, p, pool, a, e);
-    return v->run != NULL;
+    return session_start(v->session, pool, e);
 }
 
-static int64_t width_of(const evaluator *v)
+int64_t evaluator_width(const evaluator *v)
 {
-    const tensor *t = v->net->logits;
-    return t->shape.d[t->shape.rank - 1];
+    const shape s = v->session->net->logits->shape;
+    return s.d[s.rank - 1];
 }
 
 void evaluator_compare(evaluator *v, const float *row, arena *a)
 {
-    v->constant = metrics_open(v->net->model->task, (int)width_of(v), a);
+    v->constant = metrics_open(v->session->setup.model->task, (int)evaluator_width(v), a);
     v->said = row;
 }
 
 void evaluator_close(evaluator *v)
 {
     if (v)
-        run_close(v->run), v->run = NULL;
+        session_close(v->session);
 }
 
 static bool add_batch(evaluator *v, const batch *b, err *e)
 {
-    const tensor *logits = v->net->logits;
+    session *own = v->session;
+    const tensor *logits = own->net->logits;
     const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight"),
                       *more = feed_find(b, "more");
     if (!target || !weight)
         return err_set(e, ERR_SHAPE, "the data have no labels to compare with");
-    if (!feed_copy(v->net, v->run, b, e))
+    if (!feed_copy(own->net, own->run, b, e))
         return false;
-    run_step(v->run, 0, 0, false);
-    metrics_rows rows = {.out = run_data(v->run, logits),
+    session_go(own);
+    metrics_rows rows = {.out = session_data(own, logits),
                          .classes = target->type == BATCH_I32 ? target->data : NULL,
                          .values = target->type == BATCH_F32 ? target->data : NULL,
                          .weight = weight->data,
                          .rows = shape_rows(logits->shape),
-                         .width = width_of(v),
+                         .width = evaluator_width(v),
                          .more = more ? more->data : NULL};
     metrics_add(v->metrics, &rows);
     if (v->constant) {

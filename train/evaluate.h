@@ -5,14 +5,13 @@
 
 #include "base/env.h"
 #include "checkpoint/checkpoint.h"
+#include "infer/session.h"
 #include "lora/adapter.h"
 #include "train/feed.h"
 #include "train/metrics.h"
 
 typedef struct evaluator {
-    network *net;
-    plan *plan;
-    run *run;
+    session *session;
     metrics *metrics;
     // of one who says the same to every row, `said` (baseline.h); NULL: not asked
     metrics *constant;
@@ -22,11 +21,12 @@ typedef struct evaluator {
 // `p` may be without buffers until evaluator_open.
 evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads,
                           arena *a, err *e) MUST_CHECK;
-bool evaluator_open(evaluator *v, threads *pool, arena *a, err *e) MUST_CHECK;
+bool evaluator_open(evaluator *v, threads *pool, err *e) MUST_CHECK;
 // Beside the network, measure one that says `row` [width] to everything; metrics_close(v->constant)
 // after evaluator_run.
 void evaluator_compare(evaluator *v, const float *row, arena *a);
-void evaluator_close(evaluator *v); // accepts NULL
+int64_t evaluator_width(const evaluator *v); // of a row that the network says
+void evaluator_close(evaluator *v);          // accepts NULL
 // One pass over the source; allocates nothing. ERR_STOPPED when env_stop said so meanwhile.
 bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r,
                    err *e) MUST_CHECK;

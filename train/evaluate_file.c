@@ -8,15 +8,14 @@ static bool compare(const checkpoint *k, evaluator *v, arena *a, err *e)
 {
     float *row;
     size_t n;
-    const shape s = v->net->logits->shape;
     if (!meta_get(&k->meta, "baseline"))
         return true;
     if (!meta_floats(&k->meta, "baseline", a, &row, &n, e))
         return false;
-    if ((int64_t)n != s.d[s.rank - 1])
+    if ((int64_t)n != evaluator_width(v))
         return err_set(e, ERR_DAMAGED,
                        "'%s': its baseline has %zu numbers where the model has %lld", k->path, n,
-                       (long long)s.d[s.rank - 1]);
+                       (long long)evaluator_width(v));
     evaluator_compare(v, row, a);
     return true;
 }
@@ -29,7 +28,7 @@ static bool evaluate(const evaluate_request *r, checkpoint *k, shards *s, const 
     evaluator *v = evaluator_plan(k->model, p, &d, threads_count(world->pool), a, e);
     bool ok = v && params_allocate(p, 0, e) && checkpoint_weights(k, p, e) &&
               (!r->n_uses || lora_apply(p, k->model, &k->meta, r->uses, r->n_uses, e)) &&
-              evaluator_open(v, world->pool, a, e) && compare(k, v, a, e) &&
+              evaluator_open(v, world->pool, e) && compare(k, v, a, e) &&
               evaluator_run(v, &s->val_source, world, &out->result, e);
     if (ok && v->constant)
         out->baseline = metrics_close(v->constant);

@@ -244,8 +244,7 @@ static bool compare(trainer *t, err *e)
         return true;
     if (!meta_floats(&t->meta, "baseline", t->a, &row, &n, e))
         return false;
-    const shape s = t->eval->net->logits->shape;
-    if ((int64_t)n == s.d[s.rank - 1])
+    if ((int64_t)n == evaluator_width(t->eval))
         evaluator_compare(t->eval, row, t->a);
     t->guess = t->eval->constant;
     return true;
@@ -378,7 +377,7 @@ uint64_t trainer_file_bytes(const trainer *t)
 }
 const plan *trainer_eval_plan(const trainer *t)
 {
-    return t->eval ? t->eval->plan : NULL;
+    return t->eval ? t->eval->session->plan : NULL;
 }
 const plan *trainer_step_plan(const trainer *t)
 {

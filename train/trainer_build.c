@@ -114,7 +114,7 @@ static void predict_rest(trainer *t)
     trainer_memory *m = &t->memory;
     m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
-    m->eval = t->eval ? plan_bytes(t->eval->plan) : 0;
+    m->eval = t->eval ? plan_bytes(t->eval->session->plan) : 0;
     m->loader = t->s.other_bytes;
     m->libraries = library_bytes[gemm_current()] + (uint64_t)t->threads * packed_bytes(t->p);
     m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
@@ -207,7 +207,7 @@ static bool open_runs(trainer *t, err *e)
     if (!t->run)
         return false;
     *(float *)run_input(t->run, "scale") = (float)(1.0 / t->expected_weight);
-    return !t->eval || evaluator_open(t->eval, t->s.env->pool, t->a, e);
+    return !t->eval || evaluator_open(t->eval, t->s.env->pool, e);
 }
 
 static bool open_weights(trainer *t, err *e)

@@ -51,7 +51,8 @@ TEST(generate_melody_steps_equal_the_sequence)
     for (uint32_t t = 0; t < T; t++)
         notes[t] = t == 0 ? -1 : (int32_t)(test_fill_u32(9, t) % 128);
     run_step(r, 0, 0, false);
-    generator *g = melody_generator(p, &(generator_setup){.emotion = emotion}, &a, &e);
+    generator *g = generator_open(model_find("melody_transformer"), p,
+                                  &(generator_setup){.emotion = emotion}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < T; t++) {
         const float *logits = g->next(g, notes[t], &e);
@@ -101,9 +102,7 @@ static void check_precision(const model_def *m, params *p, const generator_setup
         generator_setup o = *how;
         o.precision = count ? PRECISION_BF16 : PRECISION_FP32,
         o.pool = threads_open(count ? count : 1, &e);
-        bool melody = !strcmp(m->name, "melody_transformer");
-        generator *g =
-            melody ? melody_generator(p, &o, &a, &e) : transformer_generator(p, m, &o, &a, &e);
+        generator *g = generator_open(m, p, &o, &a, &e);
         EXPECT_OK(g != NULL, e);
         for (int t = 0; g && t < N; t++) {
             const float *logits = g->next(g, (int)(test_fill_u32(9, (uint32_t)t) % 128), &e);
@@ -164,8 +163,8 @@ TEST(generate_transformer_steps_equal_the_sequence)
     for (uint32_t t = 0; t < N; t++)
         tokens[t] = (int)(test_fill_u32(9, t) % 388);
     const float *want = whole(m, p, emotion, tokens, N, &a);
-    generator *g = transformer_generator(
-        p, m, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
+    generator *g = generator_open(
+        m, p, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < N; t++)
         EXPECT_BELOW(test_distance(g->next(g, tokens[t], &e), want + t * 388, 388), 1e-4);
@@ -192,7 +191,7 @@ TEST(generate_transformer_continues_greedily)
     feeling(emotion);
     sampler_options o = {.temperature = 0, .top_p = 1, .penalty = 1};
     generator *g =
-        transformer_generator(p, m, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
+        generator_open(m, p, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
     generate_job job = {.prompt = prompt, .n_prompt = 4, .tokens = tokens, .n = N};
     EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &(env){0}, &e), e);
     for (int n = 4; n < 4 + N; n++) {
@@ -217,8 +216,8 @@ TEST(generate_transformer_goes_on_behind_its_context)
         model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
     params *p = filled(m, &a);
     feeling(emotion);
-    generator *g = transformer_generator(
-        p, m, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
+    generator *g =
+        generator_open(m, p, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
     const float *blank = g->next(g, -1, &e);
     EXPECT(blank[0] == 0 && blank[387] == 0);
     for (int t = 0; t < N; t++) {
@@ -259,7 +258,8 @@ TEST(generate_is_a_function_of_the_seed)
     feeling(emotion);
     for (int k = 0; k < 4; k++) {
         sampler_options o = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = k == 2 ? 6 : 5};
-        generator *g = melody_generator(p, &(generator_setup){.emotion = emotion}, &a, &e);
+        generator *g = generator_open(model_find("melody_transformer"), p,
+                                      &(generator_setup){.emotion = emotion}, &a, &e);
         generate_job job = {.prompt = prompt, .n_prompt = 5, .tokens = tokens[k], .n = 40};
         job.done = k == 3 ? three : NULL, job.forbid = only_white;
         EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &v, &e), e);
