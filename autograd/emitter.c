@@ -84,6 +84,8 @@ const char *emit_fresh(emitter *m, const char *hint)
 const char *emit_in(emitter *m, const node *n, int i)
 {
     const tensor *t = n->in[i];
+    if (!t)
+        return "";
     if (m->value[t->id])
         return m->value[t->id];
     const void *bytes = tensor_bytes(m, t);
@@ -105,7 +107,7 @@ const char *emit_out(emitter *m, const node *n, int i)
 
 const float *emit_param_values(emitter *m, const node *n, int i)
 {
-    return n->in[i]->type == DT_F32 ? tensor_bytes(m, n->in[i]) : NULL;
+    return n->in[i] && n->in[i]->type == DT_F32 ? tensor_bytes(m, n->in[i]) : NULL;
 }
 
 // [rows, columns] -> [columns, rows]
@@ -205,7 +207,8 @@ static const bool *needed_nodes(emitter *m, const tensor *t)
         for (int k = 0; k < q->n_out; k++)
             needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id]);
         for (int k = 0; needed[i] && k < q->n_in; k++)
-            wanted[q->in[k]->id] = true;
+            if (q->in[k])
+                wanted[q->in[k]->id] = true;
     }
     return needed;
 }

@@ -222,7 +222,7 @@ tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
     if (g->error.code)
         return g->poison;
     for (int i = 0; i < n; i++)
-        if (tensor_poisoned(in[i]))
+        if (in[i] ? tensor_poisoned(in[i]) : !(def->optional >> i & 1))
             return graph_fail(g, "%s: input %d is not a tensor of this graph", def->name, i);
     node *made = node_new(g, def, attrs, attrs_size, n, in);
     err e = {0};
@@ -351,7 +351,7 @@ static void reach(backward *b, int n_nodes)
         const node *n = b->g->nodes[i];
         bool any = false;
         for (int k = 0; k < n->n_in; k++)
-            any = any || b->reached[n->in[k]->id];
+            any = any || (n->in[k] && b->reached[n->in[k]->id]);
         for (int k = 0; k < n->n_out; k++)
             b->reached[n->out[k]->id] = any;
     }
@@ -367,7 +367,7 @@ static void collect(backward *b, const tensor *t, tensor *d)
 // free for others. A copy that no gradient reads is never run (plan.h).
 static tensor *again(backward *b, tensor *t)
 {
-    const node *n = t->from;
+    const node *n = t ? t->from : NULL;
     if (!n || !(n->op->flags & OP_AGAIN) || n->backward || t != n->out[0])
         return t;
     CHECK(!n->attrs); // such nodes have none
@@ -387,7 +387,7 @@ static void step_back(backward *b, const node *forward)
         any_out = any_out || dout[i];
     }
     for (int i = 0; i < n->n_in; i++) {
-        want[i] = b->reached[n->in[i]->id] && n->in[i]->type != DT_I32;
+        want[i] = n->in[i] && b->reached[n->in[i]->id] && n->in[i]->type != DT_I32;
         any_in = any_in || want[i];
     }
     if (!any_out || !any_in)

@@ -36,7 +36,7 @@ const char *dtype_name(dtype t);
 
 // Row-major, last dimension fastest. `sym` says which dimensions a deployed model leaves free;
 // shape rules carry it along.
-enum { RANK_MAX = 4 };
+enum { RANK_MAX = 6 };
 typedef enum dim_symbol { SYM_FIXED, SYM_BATCH, SYM_TIME } dim_symbol;
 typedef struct shape {
     int rank; // 0: a scalar
@@ -82,9 +82,9 @@ struct node {
     const op_def *op;
     const void *attrs; // typed by the op's own file; NULL when it has none
     int n_in, n_out;
-    tensor **in, **out;
-    bool backward; // appended by graph_gradient
-    bool again;    // makes a second time what a forward node made (recompute.h)
+    tensor **in, **out; // in[k] is NULL where an optional input is left out (op.h)
+    bool backward;      // appended by graph_gradient
+    bool again;         // makes a second time what a forward node made (recompute.h)
 };
 
 graph *graph_open(arena *a);
@@ -97,8 +97,8 @@ bool tensor_poisoned(const tensor *t);
 tensor *graph_input(graph *g, const char *name, dtype type, shape s);
 tensor *graph_param(graph *g, const char *name, int index, shape s);
 tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
-// Appends a node of `op` (an index of ops.h) with n inputs; attrs (size bytes) are copied. Runs the
-// op's shape rule. Returns its first output; the others are n->out[1..]. Used by constructors in
+// Appends a node of `op` (an index of ops.h) with n inputs, as many as it declares, those that are
+// optional and left out NULL; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first output; the others are n->out[1..]. Used by constructors in
 // ops/*.c, not by models.
 tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
                   tensor *const in[]);

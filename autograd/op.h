@@ -26,7 +26,7 @@ enum { OP_IN_MAX = 12, OP_OUT_MAX = 6, OP_SAMPLES = 16 };
 typedef struct call {
     const node *n;
     const void *attrs;
-    // in[i] may equal out[0] where the planner used OP_INPLACE
+    // in[i] may equal out[0] where the planner used OP_INPLACE, and is NULL where the node's is
     void *in[OP_IN_MAX], *out[OP_OUT_MAX];
     void *work; // op->workspace bytes, not kept between calls
     threads *pool;
@@ -74,7 +74,9 @@ typedef struct op_sample {
 
 struct op_def {
     const char *name;
+    // A node has n_in_max inputs; fewer, but n_in_min at least, where their number is free (concat).
     int n_in_min, n_in_max, n_out;
+    unsigned optional; // bit k: input k may be left out, NULL
     unsigned flags;
     unsigned types; // bit DT_x: dtypes of output 0 that the kernels take
     // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence

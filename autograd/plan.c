@@ -49,7 +49,8 @@ static void mark_needed(planner *q)
         for (int k = 0; k < n->n_out; k++)
             any = any || q->needed[n->out[k]->id];
         for (int k = 0; k < n->n_in && any; k++)
-            q->needed[n->in[k]->id] = true;
+            if (n->in[k])
+                q->needed[n->in[k]->id] = true;
     }
 }
 
@@ -109,7 +110,7 @@ double plan_node_cost(const node *n)
         return n->op->cost(n);
     uint64_t bytes = 0;
     for (int k = 0; k < n->n_in; k++)
-        bytes += plan_tensor_bytes(n->in[k]);
+        bytes += n->in[k] ? plan_tensor_bytes(n->in[k]) : 0;
     for (int k = 0; k < n->n_out; k++)
         bytes += plan_tensor_bytes(n->out[k]);
     return 50 + (double)bytes * 0.05;
@@ -162,7 +163,8 @@ static void find_last_uses(planner *q)
     for (int s = 0; s < q->p->n_steps; s++) {
         const plan_step *st = &q->p->steps[s];
         for (int k = 0; st->node && k < st->node->n_in; k++)
-            q->used[st->node->in[k]->id] = s;
+            if (st->node->in[k])
+                q->used[st->node->in[k]->id] = s;
         if (st->grad)
             q->used[st->grad->id] = s;
     }
@@ -201,6 +203,8 @@ static int inplace_input(const planner *q, const node *n, int s)
         return -1;
     for (int k = 0; k < n->n_in; k++) {
         bool allowed = (n->op->flags & OP_INPLACE_ANY) || (k < 2 && (n->op->flags & flag[k]));
+        if (!n->in[k])
+            continue;
         const place *w = place_of(q, n->in[k]);
         const tensor *root = graph_tensor(q->g, w->root);
         if (allowed && w->kind == PLACE_ARENA && root->kind == TENSOR_COMPUTED &&

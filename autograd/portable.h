@@ -35,7 +35,7 @@ typedef struct emit_attr {
     const char *s;
 } emit_attr;
 
-const char *emit_in(emitter *m, const node *n, int i);  // name of input i's value
+const char *emit_in(emitter *m, const node *n, int i);  // name of input i's value; "": none
 const char *emit_out(emitter *m, const node *n, int i); // name that output i must get
 const char *emit_fresh(emitter *m, const char *hint);   // a name for a value in between
 void emit_node(emitter *m, const char *op, int n_in, const char *const in[], int n_out,

@@ -44,7 +44,7 @@ static const char *weight_of(const plan *p, const node *n)
             if (o->grads[i] == n->out[k])
                 return o->params->list[i].name;
     for (int k = 0; k < n->n_in; k++)
-        if (n->in[k]->kind == TENSOR_PARAM)
+        if (n->in[k] && n->in[k]->kind == TENSOR_PARAM)
             return n->in[k]->name;
     return "";
 }
@@ -57,7 +57,7 @@ static profile_row node_row(const plan *p, const plan_step *st)
     r.phase = n->backward ? PHASE_BACKWARD : PHASE_FORWARD;
     r.flops = n->op->flops ? n->op->flops(n) : 0;
     for (int k = 0; k < n->n_in; k++)
-        r.bytes += tensor_bytes(n->in[k]);
+        r.bytes += n->in[k] ? tensor_bytes(n->in[k]) : 0;
     for (int k = 0; k < n->n_out; k++)
         r.bytes += tensor_bytes(n->out[k]);
     return r;

@@ -58,7 +58,7 @@ static slot node_slot(const run *r, const plan_step *st, threads *pool)
                  .pool = pool,
                  .threads = st->threads};
     for (int k = 0; k < st->node->n_in; k++)
-        s.c.in[k] = locate(r, st->node->in[k]);
+        s.c.in[k] = st->node->in[k] ? locate(r, st->node->in[k]) : NULL;
     for (int k = 0; k < st->node->n_out; k++)
         s.c.out[k] = locate(r, st->node->out[k]);
     return s;

@@ -35,6 +35,7 @@ static bool copy(const tensor *t, run *r, const batch *b, err *e)
                        "that were prepared",
                        t->name);
     if (!fits(t, f)) {
+        _Static_assert((int)BATCH_RANK == (int)RANK_MAX, "batches have the ranks of tensors");
         shape s = {.rank = f->rank};
         memcpy(s.d, f->dim, sizeof s.d);
         char have[64];

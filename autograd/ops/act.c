@@ -102,6 +102,8 @@ static const op_sample samples[] = {
     {.what = "tanh", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_tanh},
     {.what = "sigmoid", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_sigmoid},
     {.what = "gelu", .n = 1, .in = {WIDE(2, 5, 7)}, .build = build_gelu},
+    {.what = "tanh of five axes", .n = 1, .in = {WIDE(5, 2, 1, 3, 2, 5)}, .build = build_tanh},
+    {.what = "gelu of six axes", .n = 1, .in = {WIDE(6, 2, 1, 3, 2, 1, 5)}, .build = build_gelu},
     {.what = "tanh in several parts", .n = 1, .in = {WIDE(1, 2600)}, .build = build_tanh},
     {.what = "gelu in several parts", .n = 1, .in = {WIDE(1, 2600)}, .build = build_gelu},
 };

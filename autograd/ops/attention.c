@@ -20,7 +20,7 @@ static attention_dims dims_of(const node *n)
 static bool rule(const node *n, err *e)
 {
     shape q = n->in[0]->shape;
-    if (!attention_fits(n->in[0], n->in[1], n->in[2], n->n_in == 4 ? n->in[3] : NULL, n->attrs, e))
+    if (!attention_fits(n->in[0], n->in[1], n->in[2], n->in[3], n->attrs, e))
         return false;
     n->out[1]->type = DT_F32;
     n->out[1]->shape = shape_of(3, q.d[0], ((const attention_attrs *)n->attrs)->heads, q.d[1]);
@@ -110,7 +110,7 @@ static void head_forward(const call *c, float *work, int64_t item)
     buffers w;
     (void)take_buffers(&m, work, &w);
     int64_t at = attention_at(&m, item, m.t), of_keys = attention_at(&m, item, m.s);
-    const float *table = c->n->n_in == 4 ? c->in[3] : NULL;
+    const float *table = c->in[3];
     float *lse = (float *)c->out[1] + item * m.t;
     head q = {(const float *)c->in[0] + at, m.width, m.d, m.dp, table, m.scale};
     head_pack(NULL, w.keys,
@@ -143,7 +143,7 @@ static void forward(const call *c)
 // One row of the T x S matrix at a time.
 static void reference_row(const call *c, const attention_dims *m, int64_t item, int64_t i)
 {
-    const float *table = c->n->n_in == 4 ? c->in[3] : NULL;
+    const float *table = c->in[3];
     int64_t at = attention_at(m, item, m->t) + i * m->width, keys = attention_at(m, item, m->s),
             end = attention_limit(m, i);
     double q[HEAD_MOST], k[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
@@ -191,7 +191,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     attention_dims d = dims_of(n);
-    const char *table = n->n_in == 4 ? emit_in(m, n, 3) : NULL;
+    const char *table = n->in[3] ? emit_in(m, n, 3) : NULL;
     const char *qkv[] = {emit_turned(m, emit_heads(m, emit_in(m, n, 0), d.h, d.d), table),
                          emit_turned(m, emit_heads(m, emit_in(m, n, 1), d.h, d.d), table),
                          emit_heads(m, emit_in(m, n, 2), d.h, d.d)};
@@ -237,8 +237,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention) = {
     .name = "attention",
-    .n_in_min = 3,
+    .n_in_min = 4,
     .n_in_max = 4,
+    .optional = 1u << 3,
     .n_out = 2,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -258,6 +259,6 @@ tensor *op_attention(graph *g, tensor *q, tensor *k, tensor *v, tensor *table, i
                      bool causal)
 {
     attention_attrs a = {heads, causal};
-    return graph_add(g, OP_attention, &a, sizeof a, table ? 4 : 3, (tensor *[]){q, k, v, table});
+    return graph_add(g, OP_attention, &a, sizeof a, 4, (tensor *[]){q, k, v, table});
 }
 #endif

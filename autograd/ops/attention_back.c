@@ -8,7 +8,7 @@
 // gradients stay in one thread's workspace.
 #include "autograd/ops/attention.h"
 
-enum { IN_D, IN_Q, IN_K, IN_V, IN_OUT, IN_LSE, IN_TABLE };
+enum { IN_D, IN_Q, IN_K, IN_V, IN_OUT, IN_LSE, IN_TABLE, INPUTS };
 
 static attention_dims dims_of(const node *n)
 {
@@ -19,8 +19,7 @@ static bool rule(const node *n, err *e)
 {
     char a[64], b[64];
     shape d = n->in[IN_D]->shape, lse = n->in[IN_LSE]->shape;
-    if (!attention_fits(n->in[IN_Q], n->in[IN_K], n->in[IN_V],
-                        n->n_in > IN_TABLE ? n->in[IN_TABLE] : NULL, n->attrs, e))
+    if (!attention_fits(n->in[IN_Q], n->in[IN_K], n->in[IN_V], n->in[IN_TABLE], n->attrs, e))
         return false;
     attention_dims m = dims_of(n);
     if (!shape_same(d, n->in[IN_Q]->shape) || !shape_same(d, n->in[IN_OUT]->shape) ||
@@ -124,7 +123,7 @@ static void meet_keys(const attention_dims *m, const buffers *w, const float *ls
 static void load_tile(const call *c, const attention_dims *m, const buffers *w, int64_t at,
                       int64_t i0, int64_t rows)
 {
-    const float *table = c->n->n_in > IN_TABLE ? c->in[IN_TABLE] : NULL;
+    const float *table = c->in[IN_TABLE];
     head_rows(w->q,
               &(head){(const float *)c->in[IN_Q] + at, m->width, m->d, m->dp, table, m->scale}, i0,
               rows);
@@ -156,8 +155,7 @@ static void head_back(const call *c, float *work, int64_t item)
     buffers w;
     (void)take_buffers(&m, work, &w);
     int64_t at = attention_at(&m, item, m.t), of_keys = attention_at(&m, item, m.s);
-    const float *table = c->n->n_in > IN_TABLE ? c->in[IN_TABLE] : NULL,
-                *lse = (const float *)c->in[IN_LSE] + item * m.t;
+    const float *table = c->in[IN_TABLE], *lse = (const float *)c->in[IN_LSE] + item * m.t;
     head_pack(w.keys, w.keys_turned,
               &(head){(const float *)c->in[IN_K] + of_keys, m.width, m.d, m.dp, table, 1}, m.s);
     head_pack(NULL, w.values_turned,
@@ -187,8 +185,7 @@ static void forward(const call *c)
 static void exact_row(const call *c, const attention_dims *m, int64_t at, int64_t of_keys,
                       int64_t i, double *dk, double *dv)
 {
-    const float *table = c->n->n_in > IN_TABLE ? c->in[IN_TABLE] : NULL,
-                *angle = table ? table + i * m->d : NULL;
+    const float *table = c->in[IN_TABLE], *angle = table ? table + i * m->d : NULL;
     const float *d = (const float *)c->in[IN_D] + at, *out = (const float *)c->in[IN_OUT] + at;
     double inner = 0, q[HEAD_MOST], k[HEAD_MOST], dq[HEAD_MOST] = {0},
            scale = 1 / sqrt((double)m->d);
@@ -217,7 +214,7 @@ static void exact_row(const call *c, const attention_dims *m, int64_t at, int64_
 static void reference(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    const float *table = c->n->n_in > IN_TABLE ? c->in[IN_TABLE] : NULL;
+    const float *table = c->in[IN_TABLE];
     for (int64_t item = 0; item < m.b * m.h; item++) {
         int64_t at = attention_at(&m, item, m.t), of_keys = attention_at(&m, item, m.s);
         arena a = {.name = "gradients"};
@@ -262,8 +259,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention_back) = {
     .name = "attention_back",
-    .n_in_min = 6,
-    .n_in_max = 7,
+    .n_in_min = INPUTS,
+    .n_in_max = INPUTS,
+    .optional = 1u << IN_TABLE,
     .n_out = 3,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
@@ -282,15 +280,8 @@ const op_def VARIANT(op_attention_back) = {
 #ifdef KMIDI_VARIANT_base
 tensor *op_attention_back(graph *g, const node *attention, tensor *d)
 {
-    tensor *in[IN_TABLE + 1] = {d,
-                                attention->in[0],
-                                attention->in[1],
-                                attention->in[2],
-                                attention->out[0],
-                                attention->out[1]};
-    if (attention->n_in == 4)
-        in[IN_TABLE] = attention->in[3];
-    return graph_add(g, OP_attention_back, attention->attrs, sizeof(attention_attrs),
-                     IN_TABLE + (attention->n_in == 4), in);
+    const node *n = attention;
+    tensor *in[INPUTS] = {d, n->in[0], n->in[1], n->in[2], n->out[0], n->out[1], n->in[3]};
+    return graph_add(g, OP_attention_back, n->attrs, sizeof(attention_attrs), INPUTS, in);
 }
 #endif

@@ -52,7 +52,7 @@ static bool rule(const node *n, err *e)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = sizes_of(n);
     int64_t inner = t->tb ? product_columns(sb) : shape_rows(sb);
-    if (p.k != inner || (n->n_in == 3 && shape_count(n->in[2]->shape) != p.n))
+    if (p.k != inner || (n->in[2] && shape_count(n->in[2]->shape) != p.n))
         return rule_fail(
             e, "inner sizes %lld and %lld of %s and %s differ, or the bias is not of %lld",
             (long long)p.k, (long long)inner, shape_text(sa, a), shape_text(sb, b), (long long)p.n);
@@ -147,7 +147,7 @@ static void finish(const call *c, const gemm *p)
 {
     const bf16_matmul_attrs *t = c->attrs;
     const float *bias =
-        c->n->n_in == 3 ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
+        c->in[2] ? (const float *)c->in[2] + (p->c - (float *)c->out[0]) % p->ldc : NULL;
     for (int64_t r = 0; r < p->m; r++) {
         float *y = p->c + r * p->ldc;
         if (bias || t->act != ACT_NONE)
@@ -211,7 +211,7 @@ static void reference(const call *c)
     const bf16_matmul_attrs *t = c->attrs;
     int64_t of_a = shape_count(c->n->in[0]->shape), of_b = shape_count(c->n->in[1]->shape);
     for (int64_t i = 0; i < p.m * p.n; i++) {
-        double y = c->n->n_in == 3 ? (double)((const float *)c->in[2])[i % p.n] : 0;
+        double y = c->in[2] ? (double)((const float *)c->in[2])[i % p.n] : 0;
         for (int64_t k = 0; k < p.k; k++) {
             int64_t at_a = p.ta ? k * p.lda + i / p.n : i / p.n * p.lda + k,
                     at_b = p.tb ? i % p.n * p.ldb + k : k * p.ldb + i % p.n;
@@ -306,8 +306,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_bf16_matmul) = {
     .name = "bf16_matmul",
-    .n_in_min = 2,
+    .n_in_min = 3,
     .n_in_max = 3,
+    .optional = 1u << 2,
     .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -329,6 +330,6 @@ tensor *op_bf16_matmul(graph *g, tensor *const ab_bias[3], bool ta, bool tb, act
     bf16_matmul_attrs t;
     memset(&t, 0, sizeof t);
     t.ta = ta, t.tb = tb, t.act = act, t.rounded = rounded;
-    return graph_add(g, OP_bf16_matmul, &t, sizeof t, ab_bias[2] ? 3 : 2, ab_bias);
+    return graph_add(g, OP_bf16_matmul, &t, sizeof t, 3, ab_bias);
 }
 #endif

@@ -85,6 +85,14 @@ static void binary_emit(const node *n, emitter *m, const char *onnx_op)
              .n = 2,                                                                               \
              .in = {VALUES(4, 2, 1, 3, 1), VALUES(3, 4, 1, 5)},                                    \
              .build = build_},                                                                     \
+            {.what = "five axes",                                                                  \
+             .n = 2,                                                                               \
+             .in = {VALUES(5, 2, 3, 2, 1, 5), VALUES(4, 3, 1, 4, 5)},                              \
+             .build = build_},                                                                     \
+            {.what = "six axes",                                                                   \
+             .n = 2,                                                                               \
+             .in = {VALUES(6, 2, 1, 3, 1, 2, 1), VALUES(6, 1, 3, 1, 2, 1, 7)},                     \
+             .build = build_},                                                                     \
             {.what = "a scalar", .n = 2, .in = {VALUES(2, 3, 5), VALUES(0, 0)}, .build = build_},  \
             {.what = "scalar and scalar",                                                          \
              .n = 2,                                                                               \

@@ -79,11 +79,17 @@ static tensor *build(graph *g, tensor *const in[])
 {
     return op_broadcast(g, in[0], shape_of(3, 4, 3, 37));
 }
+static tensor *build_six(graph *g, tensor *const in[])
+{
+    return op_broadcast(g, in[0], shape_of(6, 2, 3, 2, 4, 3, 5));
+}
 static const op_sample samples[] = {
     {.what = "a scalar", .n = 1, .in = {VALUES(0, 0)}, .build = build},
     {.what = "a row", .n = 1, .in = {VALUES(1, 37)}, .build = build},
     {.what = "a column", .n = 1, .in = {VALUES(2, 3, 1)}, .build = build},
     {.what = "a middle axis", .n = 1, .in = {VALUES(3, 4, 1, 37)}, .build = build},
+    {.what = "six axes of five", .n = 1, .in = {VALUES(5, 3, 1, 4, 1, 5)}, .build = build_six},
+    {.what = "six axes", .n = 1, .in = {VALUES(6, 2, 1, 2, 1, 3, 1)}, .build = build_six},
     {.what = "nothing to repeat", .n = 1, .in = {VALUES(3, 4, 3, 37)}, .build = build},
 };
 

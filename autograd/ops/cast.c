@@ -86,6 +86,7 @@ static tensor *build_two(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "bf16", .n = 1, .in = {STEPS(2, 5, 7)}, .build = build_one},
     {.what = "bf16 in several parts", .n = 1, .in = {STEPS(1, 2600)}, .build = build_one},
+    {.what = "bf16 of six axes", .n = 1, .in = {STEPS(6, 2, 1, 2, 1, 3, 5)}, .build = build_one},
     {.what = "bf16x2", .n = 1, .in = {STEPS(2, 5, 7)}, .build = build_two},
     {.what = "bf16x2 in several parts", .n = 1, .in = {STEPS(1, 2600)}, .build = build_two},
 };

@@ -84,6 +84,10 @@ static tensor *build_one(graph *g, tensor *const in[])
 {
     return op_concat(g, 1, 1, in);
 }
+static tensor *build_fifth(graph *g, tensor *const in[])
+{
+    return op_concat(g, 4, 2, in);
+}
 static const op_sample samples[] = {
     {.what = "rows", .n = 2, .in = {VALUES(2, 2, 3), VALUES(2, 1, 3)}, .build = build_rows},
     {.what = "columns",
@@ -94,6 +98,10 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {VALUES(3, 2, 3, 5), VALUES(3, 2, 1, 5), VALUES(3, 2, 2, 5)},
      .build = build_columns},
+    {.what = "the fifth of six axes",
+     .n = 2,
+     .in = {VALUES(6, 2, 1, 3, 2, 2, 3), VALUES(6, 2, 1, 3, 2, 4, 3)},
+     .build = build_fifth},
     {.what = "one alone", .n = 1, .in = {VALUES(2, 2, 3)}, .build = build_one},
 };
 

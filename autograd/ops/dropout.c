@@ -116,6 +116,7 @@ static tensor *build_many(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "p 0.3", .n = 1, .in = {VALUES(2, 9, 11)}, .build = build_few},
+    {.what = "six axes", .n = 1, .in = {VALUES(6, 2, 3, 1, 2, 2, 7)}, .build = build_few},
     {.what = "p 0.9, several parts", .n = 1, .in = {VALUES(2, 33, 97)}, .build = build_many},
 };
 

@@ -85,7 +85,7 @@ static inline bool norm_back_fits(const node *n, err *e)
         return false;
     bool fits = shape_same(d, n->in[NORM_X]->shape) && s.rank == 2 && s.d[0] == shape_rows(d) &&
                 s.d[1] == 2;
-    if (!fits || (n->n_in > NORM_RESIDUAL && !shape_same(d, n->in[NORM_RESIDUAL]->shape)))
+    if (!fits || (n->in[NORM_RESIDUAL] && !shape_same(d, n->in[NORM_RESIDUAL]->shape)))
         return rule_fail(
             e,
             "gradient %s does not fit its input, its residual or its rows' mean and deviation %s",
@@ -96,7 +96,7 @@ static inline bool norm_back_fits(const node *n, err *e)
 // A row of the residual, or NULL.
 static inline const float *norm_residual(const call *c, int64_t row, int64_t width)
 {
-    return c->n->n_in > NORM_RESIDUAL ? (const float *)c->in[NORM_RESIDUAL] + row * width : NULL;
+    return c->in[NORM_RESIDUAL] ? (const float *)c->in[NORM_RESIDUAL] + row * width : NULL;
 }
 
 #endif

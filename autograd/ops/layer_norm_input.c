@@ -52,7 +52,7 @@ static void reference(const call *c)
 
 static tensor *added(graph *g, const node *n, tensor *x)
 {
-    return n->n_in > NORM_RESIDUAL ? NULL : op_layer_norm_input(g, n->in, x);
+    return n->in[NORM_RESIDUAL] ? NULL : op_layer_norm_input(g, n->in, x);
 }
 
 static tensor *build(graph *g, tensor *const in[])
@@ -81,8 +81,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_layer_norm_input) = {
     .name = "layer_norm_input",
-    .n_in_min = 4,
+    .n_in_min = NORM_INPUTS,
     .n_in_max = NORM_INPUTS,
+    .optional = 1u << NORM_RESIDUAL,
     .n_out = 1,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
@@ -101,6 +102,6 @@ const op_def VARIANT(op_layer_norm_input) = {
 tensor *op_layer_norm_input(graph *g, tensor *const dxw_stats[4], tensor *residual)
 {
     tensor *in[] = {dxw_stats[0], dxw_stats[1], dxw_stats[2], dxw_stats[3], residual};
-    return graph_add(g, OP_layer_norm_input, NULL, 0, residual ? NORM_INPUTS : NORM_RESIDUAL, in);
+    return graph_add(g, OP_layer_norm_input, NULL, 0, NORM_INPUTS, in);
 }
 #endif

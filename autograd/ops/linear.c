@@ -21,9 +21,10 @@ enum {
     TURN_ROWS = 16
 };
 
+enum { IN_X, IN_W, IN_BIAS, IN_RESIDUAL, INPUTS }; // the last two: may be NULL
+
 typedef struct linear_attrs {
     activation act;
-    bool residual; // the last input
 } linear_attrs;
 
 static activation act_of(const node *n)
@@ -33,18 +34,18 @@ static activation act_of(const node *n)
 
 static bool has_residual(const node *n)
 {
-    return ((const linear_attrs *)n->attrs)->residual;
+    return n->in[IN_RESIDUAL] != NULL;
 }
 
 static bool has_bias(const node *n)
 {
-    return n->n_in - has_residual(n) == 3;
+    return n->in[IN_BIAS] != NULL;
 }
 
 // The product alone.
 static bool is_plain(const node *n)
 {
-    return n->n_in == 2 && act_of(n) == ACT_NONE;
+    return !has_bias(n) && !has_residual(n) && act_of(n) == ACT_NONE;
 }
 
 static gemm gemm_at(const call *c)
@@ -105,8 +106,8 @@ static bool rule(const node *n, err *e)
                          shape_text(n->in[2]->shape, c));
     x.d[x.rank - 1] = w.d[0];
     x.sym[x.rank - 1] = SYM_FIXED;
-    if (has_residual(n) && (act_of(n) != ACT_NONE || !shape_same(n->in[n->n_in - 1]->shape, x)))
-        return rule_fail(e, "a residual %s on %s", shape_text(n->in[n->n_in - 1]->shape, a),
+    if (has_residual(n) && (act_of(n) != ACT_NONE || !shape_same(n->in[IN_RESIDUAL]->shape, x)))
+        return rule_fail(e, "a residual %s on %s", shape_text(n->in[IN_RESIDUAL]->shape, a),
                          act_of(n) == ACT_NONE ? shape_text(x, b) : "an activation");
     n->out[0]->type = DT_F32;
     n->out[0]->shape = x;
@@ -137,7 +138,7 @@ static void finish(const call *c, int64_t at, int64_t column, int64_t n)
         activate[act_of(c->n)](y, y, bias, n);
     if (!has_residual(c->n))
         return;
-    const float *restrict r = (const float *)c->in[c->n->n_in - 1] + at;
+    const float *restrict r = (const float *)c->in[IN_RESIDUAL] + at;
     for (int64_t i = 0; i < n; i++)
         y[i] += r[i];
 }
@@ -188,9 +189,8 @@ static void reference(const call *c)
         for (int64_t j = 0; j < p.n; j++) {
             double v = product_at(&p, i, j) +
                        (has_bias(c->n) ? (double)((const float *)c->in[2])[j] : 0.0);
-            double r = has_residual(c->n)
-                           ? (double)((const float *)c->in[c->n->n_in - 1])[i * p.n + j]
-                           : 0.0;
+            double r =
+                has_residual(c->n) ? (double)((const float *)c->in[IN_RESIDUAL])[i * p.n + j] : 0.0;
             p.c[i * p.n + j] = (float)(activation_exact(act_of(c->n), v) + r);
         }
 }
@@ -211,8 +211,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
         din[0] = op_matmul(g, p, w, false, false);
     if (want[0] && n->in[0]->shape.rank == 1)
         din[0] = op_reshape(g, din[0], n->in[0]->shape);
-    if (has_residual(n) && want[n->n_in - 1])
-        din[n->n_in - 1] = dout[0];
+    if (has_residual(n) && want[IN_RESIDUAL])
+        din[IN_RESIDUAL] = dout[0];
     if (has_bias(n) && want[2])
         din[2] = op_sum(g, p, (1u << (p->shape.rank - 1)) - 1, false);
 }
@@ -220,23 +220,22 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 // (What has a residual was made behind this.)
 static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
 {
-    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], has_bias(n) ? n->in[2] : NULL}, false, true,
-                          act_of(n), rounded);
+    return op_bf16_matmul(g, (tensor *[]){in[0], in[1], n->in[IN_BIAS]}, false, true, act_of(n),
+                          rounded);
 }
 
 static tensor *added(graph *g, const node *n, tensor *x)
 {
-    linear_attrs a = {.residual = true};
-    tensor *in[] = {n->in[0], n->in[1], has_bias(n) ? n->in[2] : x, x};
     return act_of(n) != ACT_NONE || has_residual(n)
                ? NULL
-               : graph_add(g, OP_linear, &a, sizeof a, n->n_in + 1, in);
+               : graph_add(g, OP_linear, n->attrs, sizeof(linear_attrs), INPUTS,
+                           (tensor *[]){n->in[IN_X], n->in[IN_W], n->in[IN_BIAS], x});
 }
 
 // Gemm where x is a matrix; otherwise MatMul by w^T, turned in the file, and Add.
 static const char *emit_product(const node *n, emitter *m, const char *out)
 {
-    const char *x = emit_in(m, n, 0), *bias = has_bias(n) ? emit_in(m, n, 2) : "";
+    const char *x = emit_in(m, n, 0), *bias = emit_in(m, n, IN_BIAS);
     if (n->in[0]->shape.rank == 2) {
         emit_attr transposed = {.name = "transB", .kind = EMIT_INT, .i = 1};
         emit_node(m, "Gemm", has_bias(n) ? 3 : 2, (const char *[]){x, emit_in(m, n, 1), bias}, 1,
@@ -260,7 +259,7 @@ static void portable(const node *n, emitter *m)
     if (name)
         emit_node(m, name, 1, &product, 1, &out, 0, NULL);
     if (has_residual(n))
-        emit_node(m, "Add", 2, (const char *[]){product, emit_in(m, n, n->n_in - 1)}, 1, &out, 0,
+        emit_node(m, "Add", 2, (const char *[]){product, emit_in(m, n, IN_RESIDUAL)}, 1, &out, 0,
                   NULL);
 }
 
@@ -337,6 +336,10 @@ static const op_sample samples[] = {
      .n = 4,
      .in = {VALUES(2, 1, 9), LAYER(65, 9), VALUES(2, 1, 65)},
      .build = build_bias_and_residual},
+    {.what = "five axes, a bias and a residual",
+     .n = 4,
+     .in = {VALUES(5, 2, 1, 3, 2, 16), LAYER(17, 16), VALUES(5, 2, 1, 3, 2, 17)},
+     .build = build_bias_and_residual},
     {.what = "tiles of columns",
      .n = 3,
      .in = {VALUES(2, 20, 330), LAYER(330, 330)},
@@ -345,8 +348,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_linear) = {
     .name = "linear",
-    .n_in_min = 2,
-    .n_in_max = 4,
+    .n_in_min = INPUTS,
+    .n_in_max = INPUTS,
+    .optional = 1u << IN_BIAS | 1u << IN_RESIDUAL,
     .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -367,7 +371,7 @@ const op_def VARIANT(op_linear) = {
 tensor *op_linear(graph *g, tensor *x, tensor *w, tensor *b, activation act)
 {
     linear_attrs a = {.act = act == ACT_GELU ? ACT_NONE : act};
-    tensor *y = graph_add(g, OP_linear, &a, sizeof a, b ? 3 : 2, (tensor *[]){x, w, b});
+    tensor *y = graph_add(g, OP_linear, &a, sizeof a, INPUTS, (tensor *[]){x, w, b, NULL});
     return act == ACT_GELU ? op_act(g, y, act) : y;
 }
 #endif

@@ -59,9 +59,14 @@ static tensor *build_scalar(graph *g, tensor *const in[])
 {
     return op_reshape(g, in[0], (shape){.rank = 0});
 }
+static tensor *build_six(graph *g, tensor *const in[])
+{
+    return op_reshape(g, in[0], shape_of(6, 2, 2, 1, 3, 2, 5));
+}
 static const op_sample samples[] = {
     {.what = "two axes folded", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_fold},
     {.what = "a new axis", .n = 1, .in = {VALUES(2, 3, 5)}, .build = build_axis},
+    {.what = "five axes to six", .n = 1, .in = {VALUES(5, 2, 2, 3, 2, 5)}, .build = build_six},
     {.what = "to a scalar", .n = 1, .in = {VALUES(2, 1, 1)}, .build = build_scalar},
 };
 

@@ -24,7 +24,7 @@ static bool rule(const node *n, err *e)
     if (x.rank < 2 || dim_of(n) < 2 || dim_of(n) % 2)
         return rule_fail(e, "an even dimension and an input [B, T, ..] are needed, not %d and %s",
                          dim_of(n), shape_text(x, a));
-    if (n->n_in == 2 && (n->in[1]->type != DT_I32 || shape_count(n->in[1]->shape) != 1))
+    if (n->in[1] && (n->in[1]->type != DT_I32 || shape_count(n->in[1]->shape) != 1))
         return rule_fail(e, "the first position is one i32, not %s %s", dtype_name(n->in[1]->type),
                          shape_text(n->in[1]->shape, a));
     y.sym[0] = x.sym[1];
@@ -46,7 +46,7 @@ static float frequency(int i, int dim)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     int dim = dim_of(c->n), half = dim / 2;
-    int32_t first = c->n->n_in == 2 ? *(const int32_t *)c->in[1] : 0;
+    int32_t first = c->in[1] ? *(const int32_t *)c->in[1] : 0;
     for (int i = 0; i < half; i++) {
         float f = frequency(i, dim);
         for (int64_t t = lo; t < hi; t++) {
@@ -83,7 +83,7 @@ static void portable(const node *n, emitter *m)
               &axis0);
     emit_node(m, "Range", 3, (const char *[]){emit_i64_scalar(m, 0), count, emit_i64_scalar(m, 1)},
               1, &range, 0, NULL);
-    if (n->n_in == 2) {
+    if (n->in[1]) {
         const char *wide = emit_fresh(m, "first"), *moved = emit_fresh(m, "position");
         emit_node(m, "Cast", 1, (const char *[]){emit_in(m, n, 1)}, 1, &wide, 1,
                   &(emit_attr){.name = "to", .kind = EMIT_INT, .i = 7});
@@ -123,8 +123,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_rope_table) = {
     .name = "rope_table",
-    .n_in_min = 1,
+    .n_in_min = 2,
     .n_in_max = 2,
+    .optional = 1u << 1,
     .n_out = 1,
     .flags = OP_EXACT,
     .types = TYPE_BIT(DT_F32),
@@ -141,6 +142,6 @@ const op_def VARIANT(op_rope_table) = {
 tensor *op_rope_table(graph *g, tensor *x, tensor *first, int dim)
 {
     rope_attrs a = {dim};
-    return graph_add(g, OP_rope_table, &a, sizeof a, first ? 2 : 1, (tensor *[]){x, first});
+    return graph_add(g, OP_rope_table, &a, sizeof a, 2, (tensor *[]){x, first});
 }
 #endif

@@ -41,6 +41,8 @@ static tensor *build(graph *g, tensor *const in[])
 }
 static const op_sample samples[] = {
     {.what = "odd size", .n = 1, .in = {VALUES(2, 3, 7)}, .build = build},
+    {.what = "five axes", .n = 1, .in = {VALUES(5, 2, 3, 1, 2, 7)}, .build = build},
+    {.what = "six axes", .n = 1, .in = {VALUES(6, 2, 3, 1, 2, 2, 7)}, .build = build},
     {.what = "several parts", .n = 1, .in = {VALUES(2, 33, 97)}, .build = build},
 };
 

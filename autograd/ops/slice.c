@@ -91,6 +91,10 @@ static tensor *build_outer(graph *g, tensor *const in[])
 {
     return op_slice(g, in[0], 0, -2, 2);
 }
+static tensor *build_fifth(graph *g, tensor *const in[])
+{
+    return op_slice(g, in[0], 4, -4, 3);
+}
 static tensor *build_all(graph *g, tensor *const in[])
 {
     return op_slice(g, in[0], 0, 0, 3);
@@ -100,6 +104,10 @@ static const op_sample samples[] = {
     {.what = "the last of an axis", .n = 1, .in = {VALUES(3, 3, 5, 4)}, .build = build_last},
     {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 5, 3)}, .build = build_inner},
     {.what = "the first axis, from the end", .n = 1, .in = {VALUES(2, 5, 3)}, .build = build_outer},
+    {.what = "the fifth of six axes",
+     .n = 1,
+     .in = {VALUES(6, 2, 1, 3, 2, 5, 3)},
+     .build = build_fifth},
     {.what = "all", .n = 1, .in = {VALUES(2, 3, 2)}, .build = build_all},
 };
 

@@ -80,6 +80,7 @@ static const op_sample samples[] = {
      .n = 1,
      .in = {{.type = DT_F32, .shape = DIMS(3, 2, 2, 131), .scale = 3}},
      .build = build},
+    {.what = "six axes", .n = 1, .in = {VALUES(6, 2, 1, 2, 1, 3, 9)}, .build = build},
     {.what = "far from zero",
      .n = 1,
      .in =

@@ -41,11 +41,20 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return op_squeeze(g, in[0], 1);
 }
 
+static tensor *build_six(graph *g, tensor *const in[])
+{
+    return op_squeeze(g, in[0], 4);
+}
+
 static const op_sample samples[] = {
     {.what = "middle axis",
      .n = 1,
      .in = {{.shape = {.rank = 3, .d = {3, 1, 5}}, .scale = 1}},
      .build = sample_build},
+    {.what = "six axes",
+     .n = 1,
+     .in = {{.shape = {.rank = 6, .d = {2, 1, 3, 2, 1, 5}}, .scale = 1}},
+     .build = build_six},
 };
 
 const op_def VARIANT(op_squeeze) = {

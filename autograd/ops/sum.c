@@ -218,6 +218,14 @@ static tensor *build_ends(graph *g, tensor *const in[])
 {
     return op_sum(g, in[0], 5, true);
 }
+static tensor *build_but_second(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 1 | 4 | 8 | 16, false);
+}
+static tensor *build_every_other(graph *g, tensor *const in[])
+{
+    return op_sum(g, in[0], 2 | 8 | 32, true);
+}
 static const op_sample samples[] = {
     {.what = "all", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_all},
     {.what = "all, several blocks",
@@ -231,6 +239,14 @@ static const op_sample samples[] = {
      .build = build_middle_kept},
     {.what = "the last axis", .n = 1, .in = {VALUES(3, 2, 3, 77)}, .build = build_last},
     {.what = "a bias gradient", .n = 1, .in = {VALUES(3, 3, 111, 67)}, .build = build_leading},
+    {.what = "channels of pictures",
+     .n = 1,
+     .in = {VALUES(5, 2, 3, 4, 2, 5)},
+     .build = build_but_second},
+    {.what = "every other of six axes",
+     .n = 1,
+     .in = {VALUES(6, 2, 3, 2, 3, 2, 5)},
+     .build = build_every_other},
     {.what = "axes apart", .n = 1, .in = {VALUES(3, 3, 4, 5)}, .build = build_ends},
 };
 

@@ -114,7 +114,9 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     const transpose_attrs *t = n->attrs;
-    int64_t perm[RANK_MAX] = {0, 1, 2, 3};
+    int64_t perm[RANK_MAX];
+    for (int k = 0; k < RANK_MAX; k++)
+        perm[k] = k;
     perm[t->a] = t->b, perm[t->b] = t->a;
     emit_attr a = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = n->in[0]->shape.rank};
     emit_node(m, "Transpose", 1, (const char *[]){emit_in(m, n, 0)}, 1,
@@ -137,6 +139,14 @@ static tensor *build_13(graph *g, tensor *const in[])
 {
     return op_transpose(g, in[0], 1, 3);
 }
+static tensor *build_14(graph *g, tensor *const in[])
+{
+    return op_transpose(g, in[0], 1, 4);
+}
+static tensor *build_05(graph *g, tensor *const in[])
+{
+    return op_transpose(g, in[0], 5, 0);
+}
 static tensor *build_11(graph *g, tensor *const in[])
 {
     return op_transpose(g, in[0], 1, 1);
@@ -147,6 +157,12 @@ static const op_sample samples[] = {
     {.what = "batches of matrices", .n = 1, .in = {VALUES(3, 3, 4, 5)}, .build = build_12},
     {.what = "ends", .n = 1, .in = {VALUES(3, 3, 4, 5)}, .build = build_02},
     {.what = "far axes", .n = 1, .in = {VALUES(4, 2, 3, 4, 5)}, .build = build_13},
+    {.what = "pictures, channels last",
+     .n = 1,
+     .in = {VALUES(5, 2, 3, 2, 4, 5)},
+     .build = build_14},
+    {.what = "six axes, near ones", .n = 1, .in = {VALUES(6, 2, 3, 2, 3, 2, 5)}, .build = build_12},
+    {.what = "six axes, far ones", .n = 1, .in = {VALUES(6, 2, 3, 2, 3, 2, 5)}, .build = build_05},
     {.what = "an axis with itself", .n = 1, .in = {VALUES(2, 3, 4)}, .build = build_11},
 };
 

@@ -59,8 +59,16 @@ static tensor *build_end(graph *g, tensor *const in[])
 {
     return op_unslice(g, in[0], 0, 4, 7);
 }
+static tensor *build_fifth(graph *g, tensor *const in[])
+{
+    return op_unslice(g, in[0], 4, 1, 5);
+}
 static const op_sample samples[] = {
     {.what = "a middle axis", .n = 1, .in = {VALUES(3, 2, 3, 3)}, .build = build_middle},
+    {.what = "the fifth of six axes",
+     .n = 1,
+     .in = {VALUES(6, 2, 1, 3, 2, 2, 3)},
+     .build = build_fifth},
     {.what = "the end of the first axis", .n = 1, .in = {VALUES(2, 3, 4)}, .build = build_end},
 };
 

@@ -42,11 +42,20 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return op_unsqueeze(g, in[0], 1);
 }
 
+static tensor *build_six(graph *g, tensor *const in[])
+{
+    return op_unsqueeze(g, in[0], 5);
+}
+
 static const op_sample samples[] = {
     {.what = "middle axis",
      .n = 1,
      .in = {{.shape = {.rank = 3, .d = {3, 4, 5}}, .scale = 1}},
      .build = sample_build},
+    {.what = "a sixth axis, the last",
+     .n = 1,
+     .in = {{.shape = {.rank = 5, .d = {2, 3, 2, 3, 5}}, .scale = 1}},
+     .build = build_six},
 };
 
 const op_def VARIANT(op_unsqueeze) = {

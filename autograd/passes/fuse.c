@@ -24,7 +24,8 @@ static pass pass_open(graph *g, tensor *const held[], int n)
               NEW(a, tensor *, tensors)};
     for (int i = 0; i < p.n_nodes; i++)
         for (int k = 0; k < graph_node(g, i)->n_in; k++)
-            p.readers[graph_node(g, i)->in[k]->id]++;
+            if (graph_node(g, i)->in[k])
+                p.readers[graph_node(g, i)->in[k]->id]++;
     for (int i = 0; i < n; i++)
         if (held[i])
             p.held[held[i]->id] = true;
@@ -70,7 +71,7 @@ void fuse_additions(graph *g, tensor *const held[], int n)
     for (int i = 0; i < p.n_nodes; i++) {
         const node *at = graph_node(g, i);
         for (int k = 0; k < at->n_in; k++)
-            if (p.instead[at->in[k]->id])
+            if (at->in[k] && p.instead[at->in[k]->id])
                 graph_rewire(g, at, k, p.instead[at->in[k]->id]);
         const node *by = takes(&p, at);
         if (by) {

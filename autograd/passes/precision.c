@@ -150,7 +150,8 @@ static void find_readers(pass *q)
         bool back = is_view(n) ? q->back[n->out[0]->id] : n->backward && !becomes_narrow(q, n);
         bool exact = is_view(n) ? q->exact[n->out[0]->id] : n->op->flags & OP_EXACT;
         for (int k = 0; k < n->n_in; k++)
-            q->back[n->in[k]->id] |= back, q->exact[n->in[k]->id] |= exact;
+            if (n->in[k])
+                q->back[n->in[k]->id] |= back, q->exact[n->in[k]->id] |= exact;
         for (int k = 0; k < n->n_out; k++)
             q->exact[n->out[k]->id] |=
                 (n->op->flags & OP_EXACT) ||
@@ -283,7 +284,7 @@ static void restore(pass *q, const node *n)
 {
     graph_append_to(q->g, true);
     for (int k = 0; k < n->n_in; k++) {
-        tensor *t = restored(q, n->in[k]);
+        tensor *t = n->in[k] ? restored(q, n->in[k]) : NULL;
         if (t)
             graph_rewire(q->g, n, k, t);
     }

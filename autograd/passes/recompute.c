@@ -28,6 +28,8 @@ static void look_at(view *v, int i)
 {
     const node *n = graph_node(v->g, i);
     for (int k = 0; k < n->n_in; k++) {
+        if (!n->in[k])
+            continue;
         int t = n->in[k]->id, r = v->root[t];
         if (i < v->forward)
             v->used[r] = i;
@@ -94,7 +96,8 @@ static void weigh(const view *v, segment *s, arena *a)
             any = any || freed || again[t->id];
         }
         for (int k = 0; k < n->n_in && any; k++)
-            again[n->in[k]->id] = inner(v, s, n->in[k]);
+            if (n->in[k])
+                again[n->in[k]->id] = inner(v, s, n->in[k]);
         s->cost_ns += any ? plan_node_cost(n) : 0;
     }
     arena_rewind(a, m);
@@ -156,10 +159,10 @@ static void copy_node(pass *p, const node *n)
         p->copy[n->out[k]->id] = made->out[k];
 }
 
-// What a backward node reads in place of t.
+// What a backward node reads in place of t, which may be NULL.
 static tensor *now(pass *p, tensor *t)
 {
-    int made = p->v.made[t->id];
+    int made = t ? p->v.made[t->id] : -1;
     const segment *s = made >= 0 && made < p->v.forward ? p->of[made] : NULL;
     if (!s || !inner(&p->v, s, t))
         return t;

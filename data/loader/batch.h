@@ -6,14 +6,14 @@
 
 #include <stdint.h>
 
-enum { BATCH_FIELDS = 8, BATCH_PATHS = 3 };
+enum { BATCH_FIELDS = 8, BATCH_PATHS = 3, BATCH_RANK = 6 };
 typedef enum batch_type { BATCH_F32, BATCH_I32 } batch_type;
 
 typedef struct batch_field {
     const char *name; // "mel", "target", "weight", "emotion", ...
     batch_type type;
     int rank;
-    int64_t dim[4]; // dim[0] is the batch size
+    int64_t dim[BATCH_RANK]; // dim[0] is the batch size
     void *data;
 } batch_field;
 

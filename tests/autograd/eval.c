@@ -42,7 +42,7 @@ static void run_node(eval *ev, const node *n, const eval_how *how)
     arena scratch = {.name = "workspace"};
     c.training = !how->idle;
     for (int k = 0; k < n->n_in; k++)
-        c.in[k] = ev->data[n->in[k]->id];
+        c.in[k] = n->in[k] ? ev->data[n->in[k]->id] : NULL;
     for (int k = 0; k < n->n_out; k++)
         c.out[k] = ev->data[n->out[k]->id];
     if (op->flags & OP_VIEW) {

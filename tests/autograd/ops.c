@@ -138,6 +138,16 @@ TEST(ops_are_complete)
     EXPECT(op_find("no such op") == NULL);
 }
 
+// As many inputs as the op declares, and only optional ones left out.
+static void check_inputs(const setup *s, const node *n)
+{
+    bool all = n->n_in >= n->op->n_in_min && n->n_in <= n->op->n_in_max;
+    for (int k = 0; k < n->n_in; k++)
+        all = all && (n->in[k] || n->op->optional >> k & 1);
+    test_expect(all, __FILE__, __LINE__, "%s, %s: %s has other inputs than it declares",
+                s->op->name, s->sample->what, n->op->name);
+}
+
 static void check_rules(setup *s, threads *pool)
 {
     (void)pool;
@@ -145,6 +155,7 @@ static void check_rules(setup *s, threads *pool)
                 s->op->name, s->sample->what);
     for (int i = 0; i < graph_nodes(s->g); i++) {
         const node *n = graph_node(s->g, i);
+        check_inputs(s, n);
         bool takes = n->op->types >> n->out[0]->type & 1, sized = true;
         for (int k = 0; k < n->n_out; k++)
             sized = sized && shape_count(n->out[k]->shape) > 0;
@@ -160,6 +171,29 @@ static void check_rules(setup *s, threads *pool)
 TEST(ops_rules)
 {
     for_all(check_rules);
+}
+
+static void expect_missing(graph *g, const char *op, int input)
+{
+    char text[80];
+    err e = {0};
+    snprintf(text, sizeof text, "%s: input %d is not a tensor", op, input);
+    EXPECT(!graph_ok(g, &e));
+    test_expect(strstr(e.text, text) != NULL, __FILE__, __LINE__, "%s", e.text);
+}
+
+TEST(ops_name_an_input_that_must_be_there)
+{
+    arena a = {.name = "missing"};
+    graph *g = graph_open(&a);
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, 3, 5));
+    EXPECT(tensor_poisoned(op_linear(g, x, NULL, NULL, ACT_NONE)));
+    expect_missing(g, "linear", 1);
+    g = graph_open(&a);
+    x = graph_input(g, "x", DT_F32, shape_of(2, 3, 5));
+    EXPECT(tensor_poisoned(op_add(g, x, NULL)));
+    expect_missing(g, "add", 1);
+    arena_free(&a);
 }
 
 // --- kernels ------------------------------------------------------------------------------------

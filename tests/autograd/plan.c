@@ -62,6 +62,8 @@ static void check_alive(const plan *p)
     for (int s = 0; s < p->n_steps; s++) {
         const node *n = p->steps[s].node;
         for (int k = 0; n && k < n->n_in; k++) {
+            if (!n->in[k])
+                continue;
             const place *w = &p->places[n->in[k]->id];
             test_expect(w->kind != PLACE_NONE &&
                             (w->kind != PLACE_ARENA || (w->first <= s && s <= w->last)),
