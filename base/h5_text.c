@@ -9,7 +9,8 @@
 // "Global Heap"):
 //
 //     collection: "GCOL", version 1, 3 x 0, size (8), objects...        size counts these 16 bytes too
-//     object:     number (2), references (2), 0 (4), size (8), bytes, padded to 8; number 0 is the free space at the end
+//     object:     number (2), references (2), 0 (4), size (8), bytes, padded to 8; number 0 is the
+//                 free space at the end
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

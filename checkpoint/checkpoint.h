@@ -4,10 +4,12 @@
 //
 //     /meta/NAME      texts: model, config (resolved YAML), revision, and all of model_meta (below)
 //     /params/NAME    f32 weights, the training-only probe too ("probe.weight")
-//     /lora/NAME      f32 factors of adapters ("fc1.lora_A.weight"); /params then holds the frozen model that they are added to
+//     /lora/NAME      f32 factors of adapters ("fc1.lora_A.weight"); /params then holds the frozen
+//                     model that they are added to
 //     /ema/NAME       f32 shadow weights, where train.ema was on: what evaluation and export use
 //     /optim/M/NAME   f32 moment M ("moment1", "moment2") of each trainable parameter
-//     /state/NAME     numbers: step, epoch, loader position, seed, best, patience, offsets of the metric file (checkpoint_state.def)
+//     /state/NAME     numbers: step, epoch, loader position, seed, best, patience, offsets of the
+//                     metric file (checkpoint_state.def)
 //
 // and attributes of the root: format "kmidi-checkpoint", format_version, model. Each dataset has
 // its checksum, verified when it is read. A file is written beside its name, synced and renamed
@@ -23,11 +25,13 @@
 //     labels      ["anger", ...]        the probe's classes in order
 //     settings    {"mel": {...}}        the settings of the feature that is learnt, canonical JSON
 //     mean, deviation                   [n_mels numbers] by which frames were standardised
-//     bf16x3, activations               what was chosen for each product (precision.h), and by memory.activations=auto
+//     bf16x3, activations               what was chosen for each product (precision.h), and by
+//                                       memory.activations=auto
 //     baseline    [numbers]             what is said by one who looks at nothing (baseline.h)
 //     window      "150"                 frames, tokens or notes of a row in training
 //     eval_windows "16"                 windows of a song that evaluation takes, 0: all
-//     sizes       "layers=8 dim=384 .."  of a model whose sizes are options; the model below has them
+//     sizes       "layers=8 dim=384 .."  of a model whose sizes are options; the model below has
+//                 them
 //     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict

@@ -2,10 +2,12 @@
 // safetensors.h: named arrays in a file that PyTorch, PEFT and MLX read: https://github.com/huggingface/safetensors, README "Format".
 //
 //     8 bytes   N, the length of the header, little-endian
-//     N bytes   JSON: {"__metadata__": {"format": "pt"}, "fc1.weight": {"dtype": "F32", "shape": [512, 128], "data_offsets": [0, 262144]},
+//     N bytes   JSON: {"__metadata__": {"format": "pt"}, "fc1.weight": {"dtype": "F32", "shape":
+//               [512, 128], "data_offsets": [0, 262144]},
 //     ...},
 //               padded with spaces on the right
-//     the rest  the arrays, row-major, little-endian; offsets count from here; no holes, no overlap, nothing behind
+//     the rest  the arrays, row-major, little-endian; offsets count from here; no holes, no
+//               overlap, nothing behind
 //
 // Reading checks all of that before a byte of data is touched: the file may come from anywhere.
 // Only the header and what is asked for are ever in memory. What is sound is what the reference

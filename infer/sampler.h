@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sampler.h: from logits to a token. In this order, as users of PyTorch's libraries know it:
 //
-//     penalty      l <- l / penalty where l > 0, else l * penalty, for every token among the last `memory` ones (Keskar et al., "CTRL: a
-//                  conditional transformer language model for controllable generation", 2019)
+//     penalty      l <- l / penalty where l > 0, else l * penalty, for every token among the last
+//                  `memory` ones (Keskar et al., "CTRL: a conditional transformer language model
+//                  for controllable generation", 2019)
 //     temperature  l <- l / temperature; 0: always the likeliest, the first of equals
 //     top_k        only the k largest stay, and what equals the last of them
-//     top_p        of what stays, the fewest of the likeliest that have the probability p together (Holtzman et al., "The curious case of
-//                  neural text degeneration", ICLR 2020)
+//     top_p        of what stays, the fewest of the likeliest that have the probability p together
+//                  (Holtzman et al., "The curious case of neural text degeneration", ICLR 2020)
 //
 // and the token is drawn from the softmax of what is left. Draw i is a function of (seed, stream,
 // i) and the logits: the same seed gives the same tokens. A logit of -INFINITY is never drawn; that

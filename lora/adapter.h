@@ -5,7 +5,8 @@
 //     base_model.model.fc1.lora_A.weight [r, in], base_model.model.fc1.lora_B.weight [out, r]     a linear layer
 //     base_model.model.lstm.lora_A.weight ...           a matrix of an LSTM: PEFT wraps the module, once for each targeted matrix in the
 //     order of
-//                                                       nn.LSTM's own parameters, the first innermost ("lstm.base_layer.lora_A.weight"
+//                                                       nn.LSTM's own parameters, the first
+//                                                       innermost ("lstm.base_layer.lora_A.weight"
 //                                                       where weight_hh_l0 is targeted too)
 //     base_model.model.fc3.weight                       modules_to_save: whole parameters
 //

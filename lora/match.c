@@ -4,9 +4,11 @@
 // peft/utils/other.py: get_pattern_key, _set_trainable), read in version 0.21.
 //
 //     a name fits a path      path = name, or path ends with "." + name
-//     modules_to_save fits    path ends with name (PEFT asks for no dot there), and keeps the module from being a target
-//     layers_to_transform     counts only for names that are not whole paths: the number behind layers_pattern, or the first number that is
-//                             at least the third part of the path; a target without such a number is out
+//     modules_to_save fits    path ends with name (PEFT asks for no dot there), and keeps the
+//                             module from being a target
+//     layers_to_transform     counts only for names that are not whole paths: the number behind
+//                             layers_pattern, or the first number that is at least the third part
+//                             of the path; a target without such a number is out
 //
 // Matrices named in `parameters` (target_parameters) are matched as PEFT matches parameters: by
 // their own paths, nothing else counts. Where names mean modules and matrices together (a

@@ -4,7 +4,8 @@
 //     config.yaml        every key with its value
 //     environment.json   revision, libraries, processor, threads, command, digest of the data
 //     log.txt            what was said, resumed runs behind one another
-//     metrics.jsonl      one object a line: {"kind": "train"|"eval", "step", ...}; readable while the run goes on
+//     metrics.jsonl      one object a line: {"kind": "train"|"eval", "step", ...}; readable while
+//                        the run goes on
 //     events.out.*       the same for TensorBoard
 //     checkpoints/       last, previous, best, epoch-0010
 //     report.html, curve.svg    for people, written anew after each evaluation (report.h)

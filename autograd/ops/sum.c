@@ -5,8 +5,8 @@
 // after another), which leaves three patterns:
 //     [r]         all to a scalar: partial sums of fixed blocks, then those in order
 //     [k, r]      rows, each in lanes
-//     [k, r, k]   columns (bias gradients): threads share out columns, never rows, eight rows at a time so that the
-//                 total is read and written once for eight numbers
+//     [k, r, k]   columns (bias gradients): threads share out columns, never rows, eight rows at a
+//                 time so that the total is read and written once for eight numbers
 // The order of additions never depends on the thread count. Blocks of rows go to a total in f64:
 // the error does not grow with B T.
 #include "autograd/ops/kernel.h"

@@ -2,8 +2,10 @@
 // fuse.h: additions that another node can do, as a pass behind those of precision.h and before
 // plan_make.
 //
-//     x + a b        the product begins at x instead of zero: a residual, or gradients that meet (ops/addmm.c)
-//     d + dx         a norm's way back adds the gradient that its input has from the residual around it
+//     x + a b        the product begins at x instead of zero: a residual, or gradients that meet
+//                    (ops/addmm.c)
+//     d + dx         a norm's way back adds the gradient that its input has from the residual
+//                    around it
 //
 // Each saves two passes over memory of three. What can take an addition says so itself
 // (op_def.added).

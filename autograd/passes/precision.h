@@ -3,9 +3,10 @@
 // plan_make (docs/precision.md).
 //
 //     fp32     as built.
-//     bf16x3   f32 everywhere; a product of two f32 matrices becomes three of their bf16 halves where that is faster here.
-//     bf16     products take bf16 and sum in f32; what the way back needs of the way forward is kept as bf16. Weights, moments, norms,
-//              softmax and losses are f32.
+//     bf16x3   f32 everywhere; a product of two f32 matrices becomes three of their bf16 halves
+//              where that is faster here.
+//     bf16     products take bf16 and sum in f32; what the way back needs of the way forward is
+//              kept as bf16. Weights, moments, norms, softmax and losses are f32.
 //
 // Casts are nodes like any other: a matrix is cast once, however many products read it, and the
 // plan says where the bytes lie.

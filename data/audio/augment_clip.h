@@ -7,10 +7,13 @@
 // of (seed, the item's path, copy), so the shards are the same for any number of jobs and machines.
 // In this order:
 //
-//     stretch   the copy lasts so many times as long, at its pitch (librosa's and audiomentations' "rate" is 1 / stretch)
+//     stretch   the copy lasts so many times as long, at its pitch (librosa's and audiomentations'
+//               "rate" is 1 / stretch)
 //     pitch     so many semitones higher, as long as before
-//     tilt      so many decibels an octave brighter (or duller, below 0) around 1 kHz, flat below TILT_LEAST Hz
-//     noise     white Gaussian noise, so many decibels below the clip's mean power (its SNR); none where the clip is silent
+//     tilt      so many decibels an octave brighter (or duller, below 0) around 1 kHz, flat below
+//               TILT_LEAST Hz
+//     noise     white Gaussian noise, so many decibels below the clip's mean power (its SNR); none
+//               where the clip is silent
 //
 // Each is drawn evenly from its range. Why these: Schlüter and Grill, "Exploring data augmentation
 // for improved singing voice detection", ISMIR 2015 (stretch, pitch, filters); Salamon and Bello,

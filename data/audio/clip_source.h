@@ -2,10 +2,13 @@
 // clip_source.h: the decoders behind clip.h: an open file as interleaved floats from its first
 // frame to its last.
 //
-//     libsndfile    wav, aiff, au, caf, w64 and the other formats whose header says where the samples are (clip_sndfile.c)
-//     libFLAC       FLAC: its errors are heard, and the MD5 of all samples is compared (clip_flac.c)
+//     libsndfile    wav, aiff, au, caf, w64 and the other formats whose header says where the
+//                   samples are (clip_sndfile.c)
+//     libFLAC       FLAC: its errors are heard, and the MD5 of all samples is compared
+//                   (clip_flac.c)
 //     mpg123        MPEG audio: decoded to its end, whatever its header estimates (clip_mpeg.c)
-//     libogg        Ogg: every page by its checksum, every link of a chain by libsndfile (clip_ogg.c)
+//     libogg        Ogg: every page by its checksum, every link of a chain by libsndfile
+//                   (clip_ogg.c)
 //
 // A header is believed in nothing that decoding does not confirm: `total` is compared, never
 // trusted.

@@ -6,7 +6,8 @@
 // numbers mean
 //
 //     transpose   semitones, a whole number, every one of the range as likely
-//     stretch     times are multiplied by it: 1.05 is 5 % slower (note-seq's stretch factor; a "rate" is 1 / stretch)
+//     stretch     times are multiplied by it: 1.05 is 5 % slower (note-seq's stretch factor; a
+//                 "rate" is 1 / stretch)
 //     velocity    velocities are multiplied by it, and end at 1 and 127
 //     drop        this share of the notes, each on its own, is left out
 //

@@ -2,10 +2,12 @@
 // loader_order.h: which example stands at a position of an epoch, without a table of examples.
 //
 //     in order      position p is example p of the row of shards
-//     shuffled      p falls into a pool of shards (the order of the shards changes with the epoch where there are several pools), and a
-//                   keyed permutation of the pool's examples says which
-//     balanced      positions take the pool's labels in turn, each turn in another order; the k-th draw of a label is the k-th of a
-//                   permutation of its items, and of another permutation each time they are used up
+//     shuffled      p falls into a pool of shards (the order of the shards changes with the epoch
+//                   where there are several pools), and a keyed permutation of the pool's examples
+//                   says which
+//     balanced      positions take the pool's labels in turn, each turn in another order; the k-th
+//                   draw of a label is the k-th of a permutation of its items, and of another
+//                   permutation each time they are used up
 //
 // A pool is at most LOADER_SHARDS shards of frames, or shards of songs of together at most
 // LOADER_POOL bytes (one shard may have more).

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_internal.h: the steps from bytes to a song.
 //
-//     midi_frame.c   chunks and events are where the file says they are; what is left is a plain file that libsmf reads rightly
+//     midi_frame.c   chunks and events are where the file says they are; what is left is a plain
+//                    file that libsmf reads rightly
 //     midi_smf.c     libsmf: bytes to events with their ticks
 //     midi_build.c   events to notes, instruments and pedal, with midi_time.c: tempo, metre and key
 #ifndef KMIDI_DATA_MIDI_MIDI_INTERNAL_H

@@ -6,11 +6,14 @@
 // (synth.h has the sources):
 //
 //     tempo         96 + 46 a quarters a minute, 40 to 220       articulation  0.75 - 0.28 a of a note's time sounds, 0.2 to 1
-//     rhythm        of a beat: two eighths with 0.35 + 0.3 a, a half note with 0.2 - 0.2 a, else a quarter; no note crosses a bar line,
-//                   and every fourth bar comes to rest on a half note
-//     loudness      amplitude x of full scale, x = 0.4 + 0.25 a, velocity 127 sqrt(0.8 x); chords 127 sqrt(0.45 x). The first beat
-//                   6 more, the third 3 more, off-beats 4 less; chance with deviation 3
-//     chords        struck once a bar; twice where a > 0; every beat where a > 0.5. Root in C2 to B2, the chord in C3 to B3
+//     rhythm        of a beat: two eighths with 0.35 + 0.3 a, a half note with 0.2 - 0.2 a, else a
+//                   quarter; no note crosses a bar line, and every fourth bar comes to rest on a
+//                   half note
+//     loudness      amplitude x of full scale, x = 0.4 + 0.25 a, velocity 127 sqrt(0.8 x); chords
+//                   127 sqrt(0.45 x). The first beat 6 more, the third 3 more, off-beats 4 less;
+//                   chance with deviation 3
+//     chords        struck once a bar; twice where a > 0; every beat where a > 0.5. Root in C2 to
+//                   B2, the chord in C3 to B3
 //
 // Groove (groove.h) moves what lies on the grid: tempo, swing (an off-beat eighth comes 2 swing
 // sixteenths late), deviation of each place, humanization as chance, accents and what velocity

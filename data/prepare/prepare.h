@@ -7,12 +7,15 @@
 // it was made from (the items' entries in the index, their files' sizes and times, all settings,
 // PREPARE_VERSION).
 //
-//     1. index     read three times at most: what labels, groups, splits and sizes there are; then the content of files that could be equal
-//                  (of MIDI: the digest of every file's notes, and its features while it is parsed)
-//     2. splits    the dataset's own; else drawn, so that neither a group nor two files with the same content are ever parted
+//     1. index     read three times at most: what labels, groups, splits and sizes there are; then
+//                  the content of files that could be equal (of MIDI: the digest of every file's
+//                  notes, and its features while it is parsed)
+//     2. splits    the dataset's own; else drawn, so that neither a group nor two files with the
+//                  same content are ever parted
 //     3. keys      one for each shard; those that are there are left alone
 //     4. decode    items by worker processes; results written in the order of the index
-//     5. report    rejected.jsonl from the index and all shards; old shards that no longer belong to the set are removed
+//     5. report    rejected.jsonl from the index and all shards; old shards that no longer belong
+//                  to the set are removed
 //
 // Memory: 40 bytes for each entry of the index, and as many again in stages 1 and 2, 64 items a job
 // on their way, one open shard a split. A file that cannot be read is never replaced: it is named

@@ -8,7 +8,8 @@
 //     label     or emotion, text: whichever comes first in this order; may be missing
 //     valence, arousal in [-1, 1], intensity in [0, 1]; offset, duration in seconds (duration 0 or missing: to the end)
 //     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
-//     split     train, val, test or another name: the shards are called after it; synthetic: true or false
+//     split     train, val, test or another name: the shards are called after it; synthetic: true
+//               or false
 //
 // Other keys are kept as attributes (attributes.h). Blank lines are skipped. A `duration` without
 // an `offset` that is the whole file's length, as NeMo writes it, is harmless: the part ends with

@@ -5,14 +5,18 @@
 //     root/train/joy/a.wav, root/test/joy/b.wav        the same, and splits of their own
 //     root/03_joy.wav, pattern: '(?<speaker>\d+)_(?<label>\w+)'
 //
-//     split     the first folder, where it is called train, val or test (or training, valid, validation, dev, testing, eval; case does not
-//               matter): the shards are called train, val and test
-//     label     the first folder below that, or (folder_labels: last) the one that the file lies in; none: of no folder. Where all files
-//               would have the same, or lie in no folder, there are none
-//     pattern   a regular expression that begins at the file's name without its ending; one that has a slash in it: at its path in root.
+//     split     the first folder, where it is called train, val or test (or training, valid,
+//               validation, dev, testing, eval; case does not matter): the shards are called train,
+//               val and test
+//     label     the first folder below that, or (folder_labels: last) the one that the file lies
+//               in; none: of no folder. Where all files would have the same, or lie in no folder,
+//               there are none
+//     pattern   a regular expression that begins at the file's name without its ending; one that
+//               has a slash in it: at its path in root.
 //     Its
-//               groups: label (emotion, class), group (speaker, singer, performer, artist, song, piece: never parted by the splits), split;
-//               others are attributes. What it says goes before what folders say. A file that it does not fit is named and left out
+//               groups: label (emotion, class), group (speaker, singer, performer, artist, song,
+//               piece: never parted by the splits), split; others are attributes. What it says goes
+//               before what folders say. A file that it does not fit is named and left out
 //
 // Which of audio and MIDI is taken follows from the features (prepare.c). Names that begin with a
 // dot, links that lead nowhere or back, and files of other kinds are passed over as walk.h says.

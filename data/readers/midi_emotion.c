@@ -4,7 +4,8 @@
 //
 //     an index, labels.csv or labels.jsonl (EMOPIA: Hung et al., 2021) or what `index` names, with the columns
 //         path      or midi_path, midi_filename, midi: relative to the folder of the index
-//         quadrant  Q1 to Q4 of Russell's plane, or label, emotion: a name of data/music/emotions.def; any name where valence and arousal
+//         quadrant  Q1 to Q4 of Russell's plane, or label, emotion: a name of
+//                   data/music/emotions.def; any name where valence and arousal
 //         are given valence, arousal in [-1, 1]; split; synthetic (true or false); song_id or group, song, performer, artist: what must not
 //         be parted
 //     a folder of X.mid and X.json, a list of 64 numbers (valence, arousal, 62 more); X.json lies beside X.mid or in a folder emotion64

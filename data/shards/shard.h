@@ -19,7 +19,8 @@
 // A shard of MIDI has instead of the five of mel a *column* for every feature of songs that was
 // asked for (feature.h), rows of numbers, one item behind the other:
 //
-//     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one row
+//     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one
+//                   row
 //     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]), maybe none; not where it has exactly one
 //     NAME_checks   i64 [N]        as above
 //     seconds       f64 [N]        until the last note ends

@@ -2,11 +2,13 @@
 // ops.c: tests of all ops, driven by the table. For every op, every sample and every dtype that its
 // kernels take:
 //
-//     rules       shapes and types are what the op says it takes; a gradient and a portable form are there, or the reason why not
+//     rules       shapes and types are what the op says it takes; a gradient and a portable form
+//                 are there, or the reason why not
 //     reference   forward against the plain kernel, at every vector width that this CPU has
 //     threads     one, two and three threads give the same bits
 //     plan        the planned run, in place and not, gives the bits of the interpreter (eval.h)
-//     gradient    the gradient nodes against central differences of the reference kernels, in several directions, sums in f64
+//     gradient    the gradient nodes against central differences of the reference kernels, in
+//                 several directions, sums in f64
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
