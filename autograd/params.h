@@ -6,7 +6,8 @@
 // The optimiser, clipping, EMA, checkpoints and fingerprints are loops over a flat buffer and this
 // table.
 //
-//     int w = params_declare(p, "fc1.weight", shape_of(2, 512, 128), (init){INIT_UNIFORM, 1 / sqrt(128)}, e);
+//     int w = params_declare(p, "fc1.weight", shape_of(2, 512, 128),
+//                            (init){INIT_UNIFORM, 1 / sqrt(128)}, e);
 //     params_freeze(p, ...);                  // before params_allocate
 //     params_allocate(p, 2, e);               // two moments for AdamW
 //     params_init(p, seed);

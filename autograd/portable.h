@@ -7,8 +7,8 @@
 //
 //     static void portable(const node *n, emitter *m)
 //     {
-//         emit_node(m, "Relu", 1, (const char *[]){emit_in(m, n, 0)},
-//                   1, (const char *[]){emit_out(m, n, 0)}, 0, NULL);
+//         const char *x = emit_in(m, n, 0), *y = emit_out(m, n, 0);
+//         emit_node(m, "Relu", 1, &x, 1, &y, 0, NULL);
 //     }
 //
 // Where the nodes go is the exporter's affair, which fills a struct of functions (emitter.h): all

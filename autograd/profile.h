@@ -2,12 +2,13 @@
 // profile.h: where the time of a training step goes: a row for each step of the plan, one for each
 // thing around it, and one for the rest, so that rows add up to the step.
 //
-//     profile *f = profile_open(plan, pool, 10, 1, &arena);   // the mean of ten steps, one batch each
-//     profile_begin(f);                                  // a step; those of the warm-up and those behind the last are not timed
+//     // the mean of ten steps, one batch each
+//     profile *f = profile_open(plan, pool, 10, 1, &arena);
+//     profile_begin(f); // a step; those of the warm-up and those behind the last are not timed
 //     double at = profile_clock(f);
 //     ... take a batch ...
 //     profile_part_end(f, PROFILE_WAIT, at);
-//     profile_run(f, run, &pass);                        // run_go, timed node by node when this step is
+//     profile_run(f, run, &pass); // run_go, timed node by node when this step is
 //     profile_end(f);
 //     profile_table(f, &text);                           // profile_print.c
 //

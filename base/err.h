@@ -7,7 +7,8 @@
 // an exit status.
 //
 //     if (n < 44)
-//         return err_set(e, ERR_FORMAT, "'%s' is %zu bytes long, too short for audio; remove it from the manifest", path, n);
+//         return err_set(e, ERR_FORMAT, "'%s' is %zu bytes long, too short for audio; remove it
+//             from the manifest", path, n);
 //     if (!clip_read(path, &c, e))
 //         return err_trail(e, "manifest line %d", line);
 //

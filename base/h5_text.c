@@ -8,7 +8,8 @@
 // and heaps are read here, every step against its bounds (HDF5 file format specification 3.0, III.E
 // "Global Heap"):
 //
-//     collection: "GCOL", version 1, 3 x 0, size (8), objects...        size counts these 16 bytes too
+//     collection: "GCOL", version 1, 3 x 0, size (8), objects...
+//     size counts these 16 bytes too
 //     object:     number (2), references (2), 0 (4), size (8), bytes, padded to 8; number 0 is the
 //                 free space at the end
 #include <errno.h>

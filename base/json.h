@@ -2,7 +2,8 @@
 // json.h: JSON through jansson, the one file that knows it. Strict: UTF-8, no duplicate keys,
 // bounded depth.
 //
-//     json *j = json_parse(text, n, e);  if (!j) return err_trail(e, "%s", path);     // error has line and column
+//     // error has line and column
+//     json *j = json_parse(text, n, e);  if (!j) return err_trail(e, "%s", path);
 //     const char *p = json_str(json_get(j, "path"), NULL);
 //     json_free(j);
 //

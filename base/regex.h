@@ -6,7 +6,8 @@
 // counterpart.
 //
 //     bool found;
-//     if (!regex_test("layers\\.[0-3]\\..*_proj", name, REGEX_WHOLE, &found, e)) ...     // the pattern itself is wrong
+//     // the pattern itself is wrong
+//     if (!regex_test("layers\\.[0-3]\\..*_proj", name, REGEX_WHOLE, &found, e)) ...
 //
 // Patterns come from files: a match that would take exponential time is ended and reported, as is a
 // pattern that is too large.

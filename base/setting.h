@@ -5,8 +5,10 @@
 // metadata, are read back from both, and are compared. One table says what they are; parsing,
 // printing, comparing and the reference page come from it.
 //
-//     static const setting_def table[] = {{"n_fft", SETTING_INT, offsetof(mel_settings, n_fft), .least = 16, .most = 65536, .help =
-//     "..."}}; if (!setting_parse(table, 1, &s, "n_fft", "1024", e)) ...      // "n_fff": unknown setting, nearest name, the list
+//     static const setting_def table[] = {
+//         {"n_fft", SETTING_INT, offsetof(mel_settings, n_fft), .least = 16, .most = 65536, ...}};
+//     // "n_fff": unknown setting, nearest name, the list
+//     if (!setting_parse(table, 1, &s, "n_fft", "1024", e)) ...
 #ifndef KMIDI_BASE_SETTING_H
 #define KMIDI_BASE_SETTING_H
 

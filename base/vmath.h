@@ -5,7 +5,7 @@
 // Looked at SLEEF (in Debian): its functions are calls on registers of one fixed width, chosen by
 // intrinsics; inside a kernel that is compiled for each width, inline polynomials vectorise by
 // themselves and stay in registers. Cephes' coefficients (Moshier, single precision); errors in
-// units of the last place are measured in tests/base/vmath.c.
+// units of the last place are measured in tests/base/test_vmath.c.
 #ifndef KMIDI_BASE_VMATH_H
 #define KMIDI_BASE_VMATH_H
 
@@ -88,7 +88,7 @@ static inline float vm_log(float x)
 }
 
 // erf (Abramowitz and Stegun 7.1.26 refined is too coarse: this is the rational form of W. J. Cody
-// as used by Eigen), |error| < 3e-7.
+// as used by Eigen), |error| < 5e-7.
 static inline float vm_erf(float x)
 {
     x = x < -4.0f ? -4.0f : x;

@@ -10,7 +10,8 @@
 //         if (more && workers_room(w))
 //             ok = workers_put(w, path, strlen(path) + 1, e), more = ...;
 //         else if ((ok = workers_take(w, &r, e)))
-//             r.ok ? use(r.bytes, r.n) : reject(r.e.code, r.e.text);        // err_name(r.e.code): "damaged", "crash", "timeout", "memory"
+//             // err_name(r.e.code): "damaged", "crash", "timeout", "memory"
+//             r.ok ? use(r.bytes, r.n) : reject(r.e.code, r.e.text);
 //     workers_close(w);
 //
 // Workers are forked from the caller when the pool is opened and when one is replaced. They hold

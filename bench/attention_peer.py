@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Peer of `kmidi bench attention`: PyTorch's scaled_dot_product_attention, causal, forward and backward, six heads of 64.
+"""Peer of `kmidi bench attention`: PyTorch's scaled_dot_product_attention, causal, forward and
+backward, six heads of 64.
 
     python bench/attention_peer.py [--batch 8] [--length 512] [--threads 2] [--seconds 5]
 
-q, k and v are [B, T, H d] seen as heads, as in the reference's layers. Passes a second, a median of five slices; one JSON line.
+q, k and v are [B, T, H d] seen as heads, as in the reference's layers. Passes a second, a median of
+five slices; one JSON line.
 """
+
 import argparse
 import json
 import statistics
@@ -27,11 +30,16 @@ dy = torch.randn(a.batch, a.length, HEADS * HEAD)
 
 def once():
     q, k, v = (t.view(a.batch, a.length, HEADS, HEAD).transpose(1, 2) for t in qkv)
-    y = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(a.batch, a.length, HEADS * HEAD)
+    y = (
+        F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        .transpose(1, 2)
+        .reshape(a.batch, a.length, HEADS * HEAD)
+    )
     return torch.autograd.grad(y, qkv, dy)
 
 
-for _ in range(2): once()
+for _ in range(2):
+    once()
 rates = []
 for _ in range(SLICES):
     n, began = 0, time.perf_counter()
@@ -39,7 +47,17 @@ for _ in range(SLICES):
         once()
         n += 1
         took = time.perf_counter() - began
-        if took >= a.seconds / SLICES: break
+        if took >= a.seconds / SLICES:
+            break
     rates.append(n / took)
-print(json.dumps({"peer": "pytorch " + torch.__version__, "batch": a.batch, "length": a.length, "threads": a.threads,
-                  "passes_per_s": round(statistics.median(rates), 3)}))
+print(
+    json.dumps(
+        {
+            "peer": "pytorch " + torch.__version__,
+            "batch": a.batch,
+            "length": a.length,
+            "threads": a.threads,
+            "passes_per_s": round(statistics.median(rates), 3),
+        }
+    )
+)

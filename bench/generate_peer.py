@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Peers of `kmidi bench emotion_midi_transformer --generate`: PyTorch behind a cache of keys and values, and ONNX Runtime.
+"""Peers of `kmidi bench emotion_midi_transformer --generate`: PyTorch behind a cache of keys and
+values, and ONNX Runtime.
 
-    python bench/generate_peer.py [--context 512] [--threads 2] [--onnx STEP.onnx] [--reference FOLDER]
+    python bench/generate_peer.py [--context 512] [--threads 2] [--onnx STEP.onnx]
+        [--reference FOLDER]
 
-FOLDER holds the reference models.py (default ../shared/reference), whose weights and layers are used, one token at a time: caches
-allocated once, the emotion's keys and values and the angles of all positions made beforehand, inference mode. What it says equals the
-reference on the whole sequence, which is checked first. STEP.onnx is `kmidi export --format onnx --with-past`. A median of five
-slices of 64 tokens behind the context, as kmidi has it; the likeliest token is taken. One JSON line a peer.
+FOLDER holds the reference models.py (default ../shared/reference), whose weights and layers are
+used, one token at a time: caches allocated once, the emotion's keys and values and the angles of
+all positions made beforehand, inference mode. What it says equals the reference on the whole
+sequence, which is checked first. STEP.onnx is `kmidi export --format onnx --with-past`. A median of
+five slices of 64 tokens behind the context, as kmidi has it; the likeliest token is taken. One JSON
+line a peer.
 """
+
 import argparse
 import json
 import os
@@ -34,6 +39,7 @@ CAPACITY = a.context + WARM_UP + SLICES * SLICE_TOKENS
 
 class Stepper:
     """The reference one token at a time."""
+
     def __init__(self, model, emotion):
         self.m, self.n, self.at = model, model.embed.weight.shape[1], 0
         heads = model.layers[0].self_attn.heads
@@ -46,24 +52,34 @@ class Stepper:
         self.v = [torch.zeros(1, heads, CAPACITY, d) for _ in model.layers]
         e = model.emotion_fc2(F.gelu(model.emotion_fc1(emotion))).view(1, model.emotion_tokens, -1)
         split = lambda t: t.view(1, -1, heads, d).transpose(1, 2).contiguous()
-        self.cross = [(split(l.cross_attn.k_proj(e)), split(l.cross_attn.v_proj(e))) if l.cross else None for l in model.layers]
+        self.cross = [
+            (split(l.cross_attn.k_proj(e)), split(l.cross_attn.v_proj(e))) if l.cross else None
+            for l in model.layers
+        ]
 
     def turn(self, x):
         d = x.shape[-1]
-        return x * self.cos[self.at] + torch.cat([-x[..., d // 2:], x[..., :d // 2]], -1) * self.sin[self.at]
+        return (
+            x * self.cos[self.at]
+            + torch.cat([-x[..., d // 2 :], x[..., : d // 2]], -1) * self.sin[self.at]
+        )
 
     def step(self, token):
         x, t = F.embedding(token, self.m.embed.weight), self.at
         for i, layer in enumerate(self.m.layers):
             s, h = layer.self_attn, layer.self_attn_norm(x)
             q, k = self.turn(s.q_proj(h).view(self.shape)), self.turn(s.k_proj(h).view(self.shape))
-            self.k[i][:, :, t:t + 1], self.v[i][:, :, t:t + 1] = k, s.v_proj(h).view(self.shape)
-            o = F.scaled_dot_product_attention(q, self.k[i][:, :, :t + 1], self.v[i][:, :, :t + 1])
+            self.k[i][:, :, t : t + 1], self.v[i][:, :, t : t + 1] = k, s.v_proj(h).view(self.shape)
+            o = F.scaled_dot_product_attention(
+                q, self.k[i][:, :, : t + 1], self.v[i][:, :, : t + 1]
+            )
             x = x + s.out_proj(o.view(1, 1, self.n))
             if layer.cross:
                 c = layer.cross_attn
                 q = c.q_proj(layer.cross_attn_norm(x)).view(self.shape)
-                x = x + c.out_proj(F.scaled_dot_product_attention(q, *self.cross[i]).view(1, 1, self.n))
+                x = x + c.out_proj(
+                    F.scaled_dot_product_attention(q, *self.cross[i]).view(1, 1, self.n)
+                )
             h = layer.ffn_norm(x)
             x = x + layer.down_proj(F.silu(layer.gate_proj(h)) * layer.up_proj(h))
         self.at += 1
@@ -73,29 +89,49 @@ class Stepper:
 def measure(peer, heard, step):
     """step(token) -> the likeliest next one, behind what it heard."""
     token = 0
-    for _ in range(WARM_UP): token = step(token)
+    for _ in range(WARM_UP):
+        token = step(token)
     rates = []
     for _ in range(SLICES):
         began = time.perf_counter()
-        for _ in range(SLICE_TOKENS): token = step(token)
+        for _ in range(SLICE_TOKENS):
+            token = step(token)
         rates.append(SLICE_TOKENS / (time.perf_counter() - began))
     rate = statistics.median(rates)
-    print(json.dumps({"peer": peer, "context": heard, "threads": a.threads, "tokens_per_s": round(rate, 2), "ms_per_token": round(1000 / rate, 3)}), flush=True)
+    print(
+        json.dumps(
+            {
+                "peer": peer,
+                "context": heard,
+                "threads": a.threads,
+                "tokens_per_s": round(rate, 2),
+                "ms_per_token": round(1000 / rate, 3),
+            }
+        ),
+        flush=True,
+    )
 
 
 def by_torch(prompt, emotion):
     model = EmotionMIDITransformer().eval()
     stepper = Stepper(model, emotion)
-    said = torch.stack([stepper.step(prompt[:, i:i + 1]) for i in range(a.context)] or [torch.zeros(388)])
+    said = torch.stack(
+        [stepper.step(prompt[:, i : i + 1]) for i in range(a.context)] or [torch.zeros(388)]
+    )
     if a.context:
         want = model(prompt, emotion)[0]
         off = float((said - want).abs().max() / want.abs().max())
         assert off < 1e-4, f"a step differs from the whole sequence by {off:.1e}"
-    measure("pytorch " + torch.__version__, a.context, lambda t: int(stepper.step(torch.tensor([[t]])).argmax()))
+    measure(
+        "pytorch " + torch.__version__,
+        a.context,
+        lambda t: int(stepper.step(torch.tensor([[t]])).argmax()),
+    )
 
 
 def by_onnx(prompt, emotion):
     import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, a.threads
     session = ort.InferenceSession(a.onnx, options, providers=["CPUExecutionProvider"])
@@ -104,11 +140,14 @@ def by_onnx(prompt, emotion):
 
     def take(tokens):
         nonlocal past
-        logits, *present = session.run(None, {"tokens": np.asarray(tokens, np.int64), "emotion": emotion.numpy(), **past})
+        logits, *present = session.run(
+            None, {"tokens": np.asarray(tokens, np.int64), "emotion": emotion.numpy(), **past}
+        )
         past = dict(zip([i.name for i in caches], present))
         return int(logits[0, -1].argmax())
 
-    if a.context: take(prompt.numpy())
+    if a.context:
+        take(prompt.numpy())
     measure("onnxruntime " + ort.__version__, a.context, lambda t: take([[t]]))
 
 
@@ -117,4 +156,5 @@ torch.manual_seed(0)
 with torch.inference_mode():
     heard, feeling = torch.randint(0, 388, (1, a.context)), torch.randn(1, 64)
     by_torch(heard, feeling)
-    if a.onnx: by_onnx(heard, feeling)
+    if a.onnx:
+        by_onnx(heard, feeling)

@@ -3,8 +3,10 @@
 
     python bench/step_peer.py REFERENCE SIZES MODEL [options of train_step.py]
 
-SIZES as `kmidi bench --sizes` has them, "layers=4 dim=128 heads=4 ffn=512 cross=0"; "" is the model as it is.
+SIZES as `kmidi bench --sizes` has them, "layers=4 dim=128 heads=4 ffn=512 cross=0"; "" is the model
+as it is.
 """
+
 import functools
 import os
 import sys
@@ -15,7 +17,9 @@ del sys.argv[1:3]
 import models  # noqa: E402
 
 if sizes:
-    chosen = {k: tuple(int(i) for i in v.split(",")) if k == "cross" else int(v) for k, v in sizes.items()}
+    chosen = {
+        k: tuple(int(i) for i in v.split(",")) if k == "cross" else int(v) for k, v in sizes.items()
+    }
     models.MODELS[sys.argv[1]] = (functools.partial(models.MODELS[sys.argv[1]][0], **chosen), 0)
 import train_step  # noqa: E402
 

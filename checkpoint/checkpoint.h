@@ -17,7 +17,8 @@
 //
 //     checkpoint *k = checkpoint_open("runs/x/checkpoints/best.h5", &arena, e);
 //     params *p = params_open(&arena);
-//     network *n = model_build(k->model, p, &(model_dims){.batch = 1, .time = 150, .classes = k->classes}, &arena, e);
+//     model_dims d = {.batch = 1, .time = 150, .classes = k->classes};
+//     network *n = model_build(k->model, p, &d, &arena, e);
 //     params_allocate(p, 0, e) && checkpoint_weights(k, p, e);
 //     checkpoint_close(k);
 //
@@ -32,10 +33,12 @@
 //     eval_windows "16"                 windows of a song that evaluation takes, 0: all
 //     sizes       "layers=8 dim=384 .."  of a model whose sizes are options; the model below has
 //                 them
-//     eval_crop   "last"                which part of a longer item evaluation takes: first, center or last
+//     eval_crop   "last"                which part of a longer item evaluation takes: first, center
+//                                       or last
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
 //     calibration                       reserved for predict
-//     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint of the model that it adapts, and the
+//     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint
+//                                              of the model that it adapts, and the
 //     dropout
 #ifndef KMIDI_CHECKPOINT_CHECKPOINT_H
 #define KMIDI_CHECKPOINT_CHECKPOINT_H

@@ -12,13 +12,15 @@
 //         };
 //         static bool run(cmd *c, err *e) { ... }
 //         const command cmd_X = {
-//             .name = "X", .summary = "Makes Y from Z", .usage = "CONFIG --out DIR [key=value ...]", .options = options,
+//             .name = "X", .summary = "Makes Y from Z",
+//             .usage = "CONFIG --out DIR [key=value ...]", .options = options,
 //             .args_min = 1, .args_max = 1, .keys = training_keys, .polls_stop = true,
 //             .example = "kmidi X configs/data/synth.yaml --out shards", .run = run,
 //         };
 //
 //  2. add its line CMD(X) to cmds.def;
-//  3. add tests/cmd/X.c. Help, usage errors, suggestions and the check that the example parses come by themselves.
+//  3. add tests/cmd/X.c. Help, usage errors, suggestions and the check that the example parses come
+//     by themselves.
 //
 // run returns false with an error: main prints "kmidi X: <sentence>" on stderr and leaves with
 // err_status(e->code). Results go to stdout by cmd_print (for people) and cmd_json (for scripts,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_file.h: an ONNX model as plain structs, and its file. https://github.com/onnx/onnx/blob/main/docs/IR.md
+// onnx_file.h: an ONNX model as plain structs, and its file.
+// https://github.com/onnx/onnx/blob/main/docs/IR.md
 //
 // onnx_file.c is the one file that knows protobuf: it turns these structs into a ModelProto and
 // back. What stands above (emitter, front end, check, inspect) sees only what is here.
 //
 //     onnx_model *m = onnx_model_open(&arena);
-//     onnx_add_input(m, (onnx_value){.name = "x", .type = ONNX_FLOAT, .rank = 2, .dim = {0, 64}, .sym = {"batch"}});
+//     onnx_add_input(m, (onnx_value){.name = "x", .type = ONNX_FLOAT, .rank = 2, .dim = {0, 64},
+//         .sym = {"batch"}});
 //     onnx_add_node(m, &(onnx_node){.op = "Relu", ...});
 //     onnx_check(m, "out.onnx", e) && onnx_write(m, "out.onnx", e)
 //

@@ -2,11 +2,10 @@
 // onnx_front.c: samples to standardised log-mel frames in ONNX nodes, the same formulas as
 // data/features/mel.c.
 //
-//     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2] -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] ->
-//     [B, T, M] -> Log -> (x
-//     - mean) / deviation
-//                     -> zeros in front up to the window -> Gather of all windows [B * C, T, M], C
-//                     a function of the length
+//     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2]
+//         -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M]
+//         -> Log -> (x - mean) / deviation -> zeros in front up to the window
+//         -> Gather of all windows [B * C, T, M], C a function of the length
 //
 // The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
 // One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform

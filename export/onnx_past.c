@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_past.c: the form for generation, by the names that Optimum and others give it:
 //
-//     tokens [batch, time], emotion [batch, 64], past_key_values.N.key, past_key_values.N.value [batch, heads, past, d]
-//         -> logits [batch, time, 388], present.N.key, present.N.value [batch, heads, past + time, d]
+//     tokens [batch, time], emotion [batch, 64], past_key_values.N.key, past_key_values.N.value
+//     [batch, heads, past, d]
+//         -> logits [batch, time, 388], present.N.key, present.N.value [batch, heads, past + time,
+//         d]
 //
 // A prompt goes in whole with a past of length 0; then a token at a time, with the present of one
 // step as the past of the next. Keys are kept turned by their position, which is counted from the

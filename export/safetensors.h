@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// safetensors.h: named arrays in a file that PyTorch, PEFT and MLX read: https://github.com/huggingface/safetensors, README "Format".
+// safetensors.h: named arrays in a file that PyTorch, PEFT and MLX read:
+// https://github.com/huggingface/safetensors, README "Format".
 //
 //     8 bytes   N, the length of the header, little-endian
 //     N bytes   JSON: {"__metadata__": {"format": "pt"}, "fc1.weight": {"dtype": "F32", "shape":

@@ -2,8 +2,9 @@
 // generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h)
 // chooses, generate is the loop.
 //
-//     generator *g = generator_open(model, params, &(generator_setup){.emotion = vector}, &a, e);
-//     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64}, &env, e)
+//     generator *g = melody_generator(params, &(generator_setup){.emotion = vector}, &a, e);
+//     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64},
+//         &env, e)
 //     generator_close(g);
 //
 // A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step

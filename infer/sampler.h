@@ -13,7 +13,8 @@
 // i) and the logits: the same seed gives the same tokens. A logit of -INFINITY is never drawn; that
 // is how a caller forbids a token.
 //
-//     sampler *s = sampler_open(&(sampler_options){.temperature = 0.85, .top_k = 40, .top_p = 0.92, .penalty = 1, .seed = 1}, 128, &a);
+//     sampler *s = sampler_open(&(sampler_options){.temperature = 0.85, .top_k = 40, .top_p = 0.92,
+//         .penalty = 1, .seed = 1}, 128, &a);
 //     sampler_draw(s, logits, tokens, n, &token, e)
 #ifndef KMIDI_INFER_SAMPLER_H
 #define KMIDI_INFER_SAMPLER_H

@@ -6,7 +6,8 @@
 // Metadata `selftest`, JSON; i counts the elements of an input in row-major order:
 //
 //     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
-//      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...], "tolerance": 0.0001}
+//      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...],
+//      "tolerance": 0.0001}
 #ifndef KMIDI_INFER_SELFTEST_H
 #define KMIDI_INFER_SELFTEST_H
 

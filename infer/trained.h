@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trained.h: a checkpoint opened for use: weights, and what its metadata says about labels and about
-// the way from a file to its input. predict and export --front-end read the same struct, so that
-// they cannot differ.
+// trained.h: a checkpoint opened for use: weights, and what its metadata says about labels and
+// about the way from a file to its input. predict and export --front-end read the same struct, so
+// that they cannot differ.
 //
 //     trained *d = trained_open("runs/x/checkpoints/best.h5", &arena, e);
 //     if (!trained_mel(d, e)) ...                     // only where features are needed

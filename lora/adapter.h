@@ -2,11 +2,13 @@
 // adapter.h: an adapter on disk, as Hugging Face PEFT keeps it, both ways: a folder with
 // adapter_config.json (lora.h) and adapter_model.safetensors.
 //
-//     base_model.model.fc1.lora_A.weight [r, in], base_model.model.fc1.lora_B.weight [out, r]     a linear layer
-//     base_model.model.lstm.lora_A.weight ...           a matrix of an LSTM: PEFT wraps the module, once for each targeted matrix in the
-//     order of
-//                                                       nn.LSTM's own parameters, the first
-//                                                       innermost ("lstm.base_layer.lora_A.weight"
+//     base_model.model.fc1.lora_A.weight [r, in], base_model.model.fc1.lora_B.weight [out, r]
+//         a linear layer
+//     base_model.model.lstm.lora_A.weight ...           a matrix of an LSTM: PEFT wraps the
+//                                                       module, once for each targeted matrix in
+//                                                       the order of nn.LSTM's own parameters, the
+//                                                       first innermost
+//                                                       ("lstm.base_layer.lora_A.weight"
 //                                                       where weight_hh_l0 is targeted too)
 //     base_model.model.fc3.weight                       modules_to_save: whole parameters
 //
@@ -19,7 +21,8 @@
 // may name one as `dialect` in adapter_config.json.
 //
 //     lora_adapter *l = lora_load("mine", model, &arena, e);
-//     lora_apply(p, model, &base_meta, uses, n, &arena, e);       // several, each with a weight, added to loaded weights
+//     // several, each with a weight, added to loaded weights
+//     lora_apply(p, model, &base_meta, uses, n, &arena, e);
 #ifndef KMIDI_LORA_ADAPTER_H
 #define KMIDI_LORA_ADAPTER_H
 

@@ -7,8 +7,10 @@
 // modules ("fc1", "layers.0.self_attn.q_proj": their weight) and the matrices of an LSTM
 // ("lstm.weight_ih_l0"), which PEFT keeps in a list of their own, `target_parameters`.
 //
-//     const adapters *l = lora_match(&config, model, true, &arena, e);        // names against the model's layers
-//     model_build(model, p, &(model_dims){..., .adapters = l}, &arena, e);    // the same model, adapted; the rest frozen
+//     // names against the model's layers
+//     const adapters *l = lora_match(&config, model, true, &arena, e);
+//     // the same model, adapted; the rest frozen
+//     model_build(model, p, &(model_dims){..., .adapters = l}, &arena, e);
 #ifndef KMIDI_LORA_LORA_H
 #define KMIDI_LORA_LORA_H
 

@@ -6,10 +6,10 @@
 // `emotion_tokens` vectors made from the emotion. The head shares the embedding's weights. Its
 // sizes are options: the defaults are the reference's 24,984,192 parameters.
 //
-// Of a sequence that grows at its end, keys and values of what is there stay as they are: each layer
-// keeps them as states, and new tokens are all that a step computes. The emotion does not change at
-// all, so its keys and values are made once (FORM_ONCE), where the form is not that of one file
-// (FORM_STEP), which hears it in each step.
+// Of a sequence that grows at its end, keys and values of what is there stay as they are: each
+// layer keeps them as states, and new tokens are all that a step computes. The emotion does not
+// change at all, so its keys and values are made once (FORM_ONCE), where the form is not that of
+// one file (FORM_STEP), which hears it in each step.
 #include "models/model.h"
 
 enum { TOKENS = 388, LAYERS = 20 };

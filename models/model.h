@@ -7,8 +7,10 @@
 // the PyTorch definitions of the same names.
 //
 //     params *p = params_open(&arena);
-//     network *n = model_build(model_find("emotion_recognizer"), p, &(model_dims){.batch = 16, .time = 150, .classes = 4, .training =
-//     true}, &arena, e); params_allocate(p, 2, e), params_init(p, seed); plan_make(n->g, ...n->loss, n->grads...)
+//     model_dims d = {.batch = 16, .time = 150, .classes = 4, .training = true};
+//     network *n = model_build(model_find("emotion_recognizer"), p, &d, &arena, e);
+//     params_allocate(p, 2, e), params_init(p, seed);
+//     plan_make(n->g, ... n->loss, n->grads ...)
 //
 // Building again with the same params and other dimensions gives another graph over the same
 // weights (evaluation, prediction).

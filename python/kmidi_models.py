@@ -1,34 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kmidi's six networks as PyTorch modules.
 
-What `kmidi export RUN --format safetensors -o weights.safetensors` writes loads one to one, and what they compute is what kmidi computes
-(tests/peers/python_check.py holds the two against each other). Needs PyTorch alone; `load` needs safetensors, too.
+What `kmidi export RUN --format safetensors -o weights.safetensors` writes loads one to one, and
+what they compute is what kmidi computes (tests/peers/python_check.py holds the two against each
+other). Needs PyTorch alone; `load` needs safetensors, too.
 
     from kmidi_models import load
-    network = load("weights.safetensors")          # the file's metadata says which network it is, and of which sizes
+    network = load("weights.safetensors")  # the metadata says which network, and of which sizes
     logits = network(tokens, emotion)
 
-Every network is built with `build(NAME, **sizes)`; SIZES shows those of the transformer. Shapes below: B items, T frames or events.
+Every network is built with `build(NAME, **sizes)`; SIZES shows those of the transformer. Shapes
+below: B items, T frames or events.
 
-The emotion vector [B, 64] that most of them hear: element 0 is valence and element 1 arousal, both from -1 to 1, element 2 intensity from
-0 to 1, the rest zero (or the embedding of the emotion recogniser, whose elements 0 and 1 are valence and arousal as well). `emotion`
-makes one, by name or by numbers.
+The emotion vector [B, 64] that most of them hear: element 0 is valence and element 1 arousal, both
+from -1 to 1, element 2 intensity from 0 to 1, the rest zero (or the embedding of the emotion
+recogniser, whose elements 0 and 1 are valence and arousal as well). `emotion` makes one, by name or
+by numbers.
 """
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 EMOTIONS = {"grief": (-0.8, -0.6), "joy": (0.9, 0.8), "calm": (0.3, 0.2), "anger": (-0.7, 0.9)}
 SIZES = dict(layers=8, dim=384, heads=6, ffn=1792, cross=(0, 2, 4, 6), emotion_tokens=8)
-EVENTS = 388        # 128 notes on, 128 notes off, 100 time shifts of 10 ms, 32 velocities: docs/tokens.md
+EVENTS = 388  # 128 notes on, 128 notes off, 100 time shifts of 10 ms, 32 velocities: docs/tokens.md
 
 
 def emotion(name="joy", valence=None, arousal=None, intensity=None):
-    """An emotion vector [1, 64]: of a name in EMOTIONS, or of numbers. More names are in the metadata of ONNX files (emotion_vector)."""
+    """An emotion vector [1, 64]: of a name in EMOTIONS, or of numbers. More names are in the
+    metadata of ONNX files (emotion_vector)."""
     if valence is None or arousal is None:
         valence, arousal = EMOTIONS[name]
     if intensity is None:
-        intensity = ((valence ** 2 + arousal ** 2) / 2) ** 0.5
+        intensity = ((valence**2 + arousal**2) / 2) ** 0.5
     vector = torch.zeros(1, 64)
     vector[0, :3] = torch.tensor([valence, arousal, intensity])
     return vector
@@ -46,14 +51,16 @@ class Stack(nn.Module):
 
 
 class HarmonyPredictor(Stack):
-    """[B, 128], an emotion and the bar's 64 pitch-class and beat features -> logits of 64 chords: root x 5 + (maj, min, dim, aug, dom7), 60 is none."""
+    """[B, 128], an emotion and the bar's 64 pitch-class and beat features -> logits of 64 chords:
+    root x 5 + (maj, min, dim, aug, dom7), 60 is none."""
 
     def __init__(self):
         super().__init__(128, 256, 128, 64)
 
 
 class GroovePredictor(Stack):
-    """An emotion [B, 64] -> 32 timing features: swing, displacement, velocity variance, note density, humanization ..."""
+    """An emotion [B, 64] -> 32 timing features: swing, displacement, velocity variance, note
+    density, humanization ..."""
 
     def __init__(self):
         super().__init__(64, 128, 64, 32)
@@ -67,7 +74,8 @@ class DynamicsEngine(Stack):
 
 
 class EmotionRecognizer(nn.Module):
-    """Standardised log-mel frames [B, T, 128] -> embedding [B, 64] in (-1, 1); elements 0 and 1 are valence and arousal."""
+    """Standardised log-mel frames [B, T, 128] -> embedding [B, 64] in (-1, 1); elements 0 and 1 are
+    valence and arousal."""
 
     def __init__(self):
         super().__init__()
@@ -81,14 +89,18 @@ class EmotionRecognizer(nn.Module):
 
 
 def note_code(note, width=64):
-    """Sines and cosines of a note number at falling frequencies [.., width]; zeros for -1, where there is no note yet."""
+    """Sines and cosines of a note number at falling frequencies [.., width]; zeros for -1, where
+    there is no note yet."""
     steps = torch.arange(width // 2, dtype=torch.float32, device=note.device)
-    turns = note.clamp(min=0)[..., None] * torch.exp(steps * (-2 * torch.log(torch.tensor(10000.0)) / width))
+    turns = note.clamp(min=0)[..., None] * torch.exp(
+        steps * (-2 * torch.log(torch.tensor(10000.0)) / width)
+    )
     return torch.cat([torch.sin(turns), torch.cos(turns)], -1) * (note >= 0)[..., None]
 
 
 class MelodyTransformer(nn.Module):
-    """Emotion [B, 64] and, at each step, the note before [B, T] (-1 at the first) -> logits of the note [B, T, 128]. The recurrence is an LSTM."""
+    """Emotion [B, 64] and, at each step, the note before [B, T] (-1 at the first) -> logits of the
+    note [B, T, 128]. The recurrence is an LSTM."""
 
     def __init__(self):
         super().__init__()
@@ -102,7 +114,8 @@ class MelodyTransformer(nn.Module):
 
 
 def turned(x):
-    """Rotary positions: pairs (i, i + d / 2) of each head [B, heads, T, d] turned by position x 10000^(-2 i / d)."""
+    """Rotary positions: pairs (i, i + d / 2) of each head [B, heads, T, d] turned by position x
+    10000^(-2 i / d)."""
     time, width = x.shape[-2:]
     speed = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32, device=x.device) / width)
     angle = torch.arange(time, dtype=torch.float32, device=x.device)[:, None] * speed
@@ -121,7 +134,10 @@ class Attention(nn.Module):
 
     def forward(self, x, around=None):
         looked_at = x if around is None else around
-        q, k, v = (y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in (self.q_proj(x), self.k_proj(looked_at), self.v_proj(looked_at)))
+        q, k, v = (
+            y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for y in (self.q_proj(x), self.k_proj(looked_at), self.v_proj(looked_at))
+        )
         if around is None:
             q, k = turned(q), turned(k)
         y = functional.scaled_dot_product_attention(q, k, v, is_causal=around is None)
@@ -129,7 +145,8 @@ class Attention(nn.Module):
 
 
 class Layer(nn.Module):
-    """Norm before each part: attention, in some layers over the emotion too, and a gated feed-forward part."""
+    """Norm before each part: attention, in some layers over the emotion too, and a gated
+    feed-forward part."""
 
     def __init__(self, dim, heads, ffn, crosses):
         super().__init__()
@@ -137,7 +154,9 @@ class Layer(nn.Module):
         if crosses:
             self.cross_attn_norm, self.cross_attn = nn.LayerNorm(dim), Attention(dim, heads)
         self.crosses, self.ffn_norm = crosses, nn.LayerNorm(dim)
-        self.gate_proj, self.up_proj = nn.Linear(dim, ffn, bias=False), nn.Linear(dim, ffn, bias=False)
+        self.gate_proj, self.up_proj = nn.Linear(dim, ffn, bias=False), nn.Linear(
+            dim, ffn, bias=False
+        )
         self.down_proj = nn.Linear(ffn, dim, bias=False)
 
     def forward(self, x, vectors):
@@ -149,26 +168,37 @@ class Layer(nn.Module):
 
 
 class EmotionMidiTransformer(nn.Module):
-    """Events [B, T] and an emotion [B, 64] -> logits of the next event [B, T, 388]. The head is the embedding."""
+    """Events [B, T] and an emotion [B, 64] -> logits of the next event [B, T, 388]. The head is the
+    embedding."""
 
     def __init__(self, layers=8, dim=384, heads=6, ffn=1792, cross=(0, 2, 4, 6), emotion_tokens=8):
         super().__init__()
         self.embed = nn.Embedding(EVENTS, dim)
         nn.init.normal_(self.embed.weight, std=0.02)
-        self.emotion_fc1, self.emotion_fc2 = nn.Linear(64, dim), nn.Linear(dim, emotion_tokens * dim)
+        self.emotion_fc1, self.emotion_fc2 = nn.Linear(64, dim), nn.Linear(
+            dim, emotion_tokens * dim
+        )
         self.layers = nn.ModuleList(Layer(dim, heads, ffn, i in cross) for i in range(layers))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, tokens, emotion):
         x = self.embed(tokens)
-        vectors = self.emotion_fc2(functional.gelu(self.emotion_fc1(emotion))).unflatten(-1, (-1, x.shape[-1]))
+        vectors = self.emotion_fc2(functional.gelu(self.emotion_fc1(emotion))).unflatten(
+            -1, (-1, x.shape[-1])
+        )
         for layer in self.layers:
             x = layer(x, vectors)
         return functional.linear(self.norm(x), self.embed.weight)
 
 
-MODELS = {"emotion_recognizer": EmotionRecognizer, "melody_transformer": MelodyTransformer, "harmony_predictor": HarmonyPredictor,
-          "groove_predictor": GroovePredictor, "dynamics_engine": DynamicsEngine, "emotion_midi_transformer": EmotionMidiTransformer}
+MODELS = {
+    "emotion_recognizer": EmotionRecognizer,
+    "melody_transformer": MelodyTransformer,
+    "harmony_predictor": HarmonyPredictor,
+    "groove_predictor": GroovePredictor,
+    "dynamics_engine": DynamicsEngine,
+    "emotion_midi_transformer": EmotionMidiTransformer,
+}
 
 
 def build(name, **sizes):
@@ -176,15 +206,21 @@ def build(name, **sizes):
 
 
 def sizes_of(text):
-    """"layers=4 dim=128 cross=0,2" of a file's metadata -> {"layers": 4, "dim": 128, "cross": (0, 2)}."""
+    """ "layers=4 dim=128 cross=0,2" of a file's metadata -> {"layers": 4, "dim": 128, "cross": (0,
+    2)}."""
     pairs = (one.split("=") for one in (text or "").split())
-    return {key: tuple(map(int, filter(None, value.split(",")))) if key == "cross" else int(value) for key, value in pairs}
+    return {
+        key: tuple(map(int, filter(None, value.split(",")))) if key == "cross" else int(value)
+        for key, value in pairs
+    }
 
 
 def load(path, name=None):
-    """The network that a safetensors file of kmidi holds, ready to compute. `name`: where the file does not say it. A recogniser's probe over
-    labels, which only `kmidi predict` and ONNX files use, is left out."""
+    """The network that a safetensors file of kmidi holds, ready to compute. `name`: where the file
+    does not say it. A recogniser's probe over labels, which only `kmidi predict` and ONNX files
+    use, is left out."""
     from safetensors import safe_open
+
     with safe_open(path, "pt") as file:
         said = file.metadata() or {}
         weights = {key: file.get_tensor(key) for key in file.keys() if not key.startswith("probe.")}

@@ -9,7 +9,8 @@
 //     events.out.*       the same for TensorBoard
 //     checkpoints/       last, previous, best, epoch-0010
 //     report.html, curve.svg    for people, written anew after each evaluation (report.h)
-//     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes (profile_files.h)
+//     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes
+//                                               (profile_files.h)
 //     DONE | STOPPED | ENDED | FAILED    how it ended, with the reason; none of them while it runs.
 //                        ENDED: early, by a sweep, for good
 //     .lock              who has it, or had it last (lock.h)
@@ -74,8 +75,8 @@ bool folder_sync(folder *f, err *e) MUST_CHECK;
 bool folder_take_save(const folder *f);
 // Replaces DONE, STOPPED, ENDED, FAILED by `state` with its reason; NULL removes them.
 void folder_mark(const folder *f, const char *state, const char *reason);
-// For a run that nobody has, which failed before it could say so itself: the folder is made where it
-// is not there, locked, and marked FAILED.
+// For a run that nobody has, which failed before it could say so itself: the folder is made where
+// it is not there, locked, and marked FAILED.
 bool folder_fail(const char *path, const char *reason, err *e) MUST_CHECK;
 
 #endif

@@ -4,9 +4,9 @@
 //
 //     job *j = job_configure(&request, &arena, e);        // configuration, or the resumed run's
 //     ... open the thread pool with j->options.threads ...
-//     job_open(j, e)                                      // data, networks, memory; refuses what cannot run
+//     job_open(j, e) // data, networks, memory; refuses what cannot run
 //     job_begin(j, e)                                     // the run folder
-//     job_run(j, &result, e)                              // to the end; report and marks are written
+//     job_run(j, &result, e) // to the end; report and marks are written
 //     job_close(j);
 #ifndef KMIDI_TRAIN_JOB_H
 #define KMIDI_TRAIN_JOB_H

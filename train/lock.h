@@ -11,8 +11,8 @@
 //
 //     {"host": "a", "pid": 4711, "job": "12_3", "restarts": 2, "taken": "2026-01-31T23:59:59Z"}
 //
-// Two locks stand on the file: flock, which keeps others out, and a record lock beside it, which can
-// be asked after without being taken (lock_look): who looks is in nobody's way.
+// Two locks stand on the file: flock, which keeps others out, and a record lock beside it, which
+// can be asked after without being taken (lock_look): who looks is in nobody's way.
 #ifndef KMIDI_TRAIN_LOCK_H
 #define KMIDI_TRAIN_LOCK_H
 

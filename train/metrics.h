@@ -3,7 +3,8 @@
 //
 //     metrics *m = metrics_open(TASK_CLASSES, 4, &arena);
 //     metrics_clear(m);
-//     for each batch: metrics_add(m, &(metrics_rows){logits, .classes = target, weight, rows, width});
+//     for each batch: metrics_add(m, &(metrics_rows){logits, .classes = target, weight, rows,
+//         width});
 //     metrics_result r = metrics_close(m);
 //
 // The loss is the plain one (no label smoothing), weighted as in training: sum w_i l_i / sum w_i.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// options.c: training keys to a train_options. To add a key: a row in options_keys.c, a field in options.h, a line in
-// train_options_read.
+// options.c: training keys to a train_options. To add a key: a row in options_keys.c, a field in
+// options.h, a line in train_options_read.
 #include "train/options.h"
 
 #include <math.h>

@@ -2,8 +2,9 @@
 // report.h: what became of a run, for people: report.html (one file, pictures inside) and
 // curve.svg, from the run folder's own records.
 //
-//     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML        (report_read.c, report_page.c, report_parts.c)
-//                                                          charts by svg_line_chart     (report_chart.c)
+//     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML
+//
+// by report_read.c, report_page.c and report_parts.c; charts by svg_line_chart (report_chart.c).
 //
 // It is written whenever a run has evaluated, and at its end, so nothing here grows with the length
 // of a run: curves are means of at most REPORT_POINTS stretches.

@@ -2,8 +2,9 @@
 // trainer.h: the loop. Networks, plans and buffers are made once by trainer_open; a step then
 // allocates nothing.
 //
-//     trainer *t = trainer_open(&setup, &arena, e);     // builds, predicts the memory, refuses what is over budget
-//     trainer_attach(t, folder, e);                     // without it nothing is written (plan, bench, tests)
+//     // builds, predicts the memory, refuses what is over budget
+//     trainer *t = trainer_open(&setup, &arena, e);
+//     trainer_attach(t, folder, e); // without it nothing is written (plan, bench, tests)
 //     bool ok = trainer_run(t, &result, e);             // until the end, a stop, or an error
 //     trainer_close(t);
 //

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm_onednn.c: oneDNN's sgemm (https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html, dnnl_sgemm of dnnl.h).
+// gemm_onednn.c: oneDNN's sgemm (dnnl_sgemm of dnnl.h,
+// https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html).
 //
 // The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP
 // would give to a parallel region of the caller, so each of our threads says "one" before its call:

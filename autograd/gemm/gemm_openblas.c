@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm_openblas.c: OpenBLAS' sgemm (https://github.com/OpenMathLib/OpenBLAS/wiki/Faq, "multi-threaded applications").
+// gemm_openblas.c: OpenBLAS' sgemm (https://github.com/OpenMathLib/OpenBLAS/wiki/Faq,
+// "multi-threaded applications").
 //
 // The only file that knows OpenBLAS. It is opened when it is wanted, not linked: as it is loaded it
 // starts a thread for each core but one, each with 128 MiB to pack into, and where a limit (ulimit

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // attention_back: the gradients of attention (Dao et al. 2022, algorithm 4). With P = e^(S - lse),
 // S = q k^T / sqrt(d):
-//     dv = P^T d        dP = d v^T        dS = P o (dP - rowsum(d o out))        dq = dS k / sqrt(d)        dk = dS^T q / sqrt(d)
+//     dv = P^T d        dP = d v^T        dS = P o (dP - rowsum(d o out))
+//     dq = dS k / sqrt(d)        dk = dS^T q / sqrt(d)
 // S and P are computed again, tile by tile, from q, k and the kept log sum of each row; nothing of
 // size T x S is ever there. Turned queries and keys are turned back at the end.
 // Inputs: d, q, k, v, out, lse[, table]; outputs dq, dk, dv. A head's keys, values and their

@@ -4,7 +4,8 @@
 // count. Queries and keys are turned by the table [T, d] (rope_table from position `length` on);
 // the cache's keys were turned when they came. Query i sees the cache and the new rows up to
 // itself.
-//     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`, as v does.
+//     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`,
+//     as v does.
 // The op reads the cache and leaves it as it is: whoever owns it puts the rows in. For generation:
 // nothing is learnt through it. The rows are read where they lie, once each: with one query a copy
 // into panels, as attention makes, would be most of the work. A head of a sequence belongs to one

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dropout: y = x / (1 - p) where kept, 0 where not, in training; y = x otherwise
 // (torch.nn.functional.dropout).
-//     dx = d / (1 - p) where kept: the same op on d, as the mask is a function of (seed, stream, index, step, element) and
-//     is drawn again instead of stored.
+//     dx = d / (1 - p) where kept: the same op on d, as the mask is a function of (seed, stream,
+//     index, step, element) and is drawn again instead of stored.
 // An element is kept where its 32 random bits are at least p 2^32.
 #include <math.h>
 #include <string.h>

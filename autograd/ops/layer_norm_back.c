@@ -2,7 +2,8 @@
 // layer_norm_back: the gradients of layer_norm, with z = (x - mean) r, r = 1 / sqrt(var + eps), p =
 // d w (torch's
 // native_layer_norm_backward):
-//     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z        db = sum over rows of d
+//     dx = r (p - mean(p) - z mean(p z))        dw = sum over rows of d z
+//     db = sum over rows of d
 // Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual [.., D] that is added to
 // dx]. The two sums go through blocks of rows, each with sums of its own that are then added in
 // order: the same for any number of threads. Where only dx is wanted, layer_norm_input stands in

@@ -4,7 +4,8 @@
 //
 //     dh   = dh_t (from above) + dgates_{t+1} W_hh                        tc = tanh(c_t)
 //     dc   = dc_{t+1} f_{t+1} + dh o (1 - tc^2)
-//     di = dc g i (1 - i)    df = dc c_{t-1} f (1 - f)    dg = dc i (1 - g^2)    do = dh tc o (1 - o)
+//     di = dc g i (1 - i)    df = dc c_{t-1} f (1 - f)    dg = dc i (1 - g^2)
+//     do = dh tc o (1 - o)
 //
 // Inputs: dh [B, T, H], and of the forward the gates [B, T, 4H], c [B, T, H], and W_hh [4H, H].
 // Output: dgates [B, T, 4H], which may take the gates' place. tanh(c) is computed again: cheaper

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // note_code: the fixed sinusoidal code of a MIDI note number (pitch_code of reference/models.py,
 // after Vaswani et al. 2017).
-//     y[.., i] = sin(note f_i), y[.., half + i] = cos(note f_i), f_i = 10000^(-i / half), half = dim / 2; note -1 -> zeros
+//     y[.., i] = sin(note f_i), y[.., half + i] = cos(note f_i),
+//     f_i = 10000^(-i / half), half = dim / 2; note -1 -> zeros
 // There are 129 notes, so the constructor tabulates them and the node is a row lookup, here and in
 // ONNX. A number outside [-1, 127] takes the nearest row: it never reads outside the table.
 #include <math.h>

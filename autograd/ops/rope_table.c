@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // rope_table: the angles of rotary position embedding (Su et al. 2021), for all layers at once:
-//     y[t] = [cos(a_0) .. cos(a_{d/2-1}), sin(a_0) .. sin(a_{d/2-1})], a_i = (first + t) 10000^(-2 i / d)
+//     y[t] = [cos(a_0) .. cos(a_{d/2-1}), sin(a_0) .. sin(a_{d/2-1})],
+//     a_i = (first + t) 10000^(-2 i / d)
 // for t below the length of axis 1 of x. `first` (an i32, 0 where left out) is the position of the
 // first row: a step behind a cache. In single precision where the reference is, so that far
 // positions turn by the same angles. attention turns by it.

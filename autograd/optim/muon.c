@@ -8,8 +8,10 @@
 //
 // orthogonal(u) is u with all its singular values near 1: five steps of X = (a I + b A + c A A) X
 // with A = X X^T (or X times the same of X^T X where X is tall: the smaller square) from X = u /
-// |u|, whose coefficients take any value in (0, 1] to [0.7, 1.2]. The factor makes an update about as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers (biases, norms, tables
-// of embeddings, adapters' factors) is AdamW's here, with the same rate and decay.
+// |u|, whose coefficients take any value in (0, 1] to [0.7, 1.2]. The factor makes an update about
+// as large as AdamW's, so that one learning rate serves both: what is no matrix between two layers
+// (biases, norms, tables of embeddings, adapters' factors) is AdamW's here, with the same rate and
+// decay.
 //
 // Where X is long, the steps are taken on its small square alone ("Gram Newton-Schulz"): with R = X
 // X^T, P = a I + b R + c R R and all of them commuting, X becomes P X and R becomes P R P; the

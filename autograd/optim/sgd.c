@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sgd: stochastic gradient descent with momentum (torch.optim.SGD with dampening=0).
 //
-//     d = g + weight_decay w,  b = momentum b + d,  w = w - lr b        nesterov: w - lr (d + momentum b)
+//     d = g + weight_decay w,  b = momentum b + d,  w = w - lr b
+//     nesterov: w - lr (d + momentum b)
 //
 // b begins at zero, which makes the first b equal d as in PyTorch. Without momentum b is neither
 // read nor written.

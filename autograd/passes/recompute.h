@@ -4,7 +4,7 @@
 // Cost").
 //
 //     segments s = recompute_segments(g, &arena);
-//     bool *chosen = ...;                                  // which of s.list: the more, the less memory and the more time
+//     bool *chosen = ...; // which of s.list: the more, the less memory and the more time
 //     plan_make(recompute_graph(g, &s, chosen, &arena), ...);
 //
 // The second copies are nodes of the same kernels on the same inputs, and dropout draws by

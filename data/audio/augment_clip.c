@@ -4,7 +4,8 @@
 // The tilt is a linear-phase filter of taps odd in number, delay taken out:
 //
 //     |H(f)| = 10^(tilt log2(max(f, TILT_LEAST) / TILT_PIVOT) / 20)
-//     h[m]   = hann[m] sum over k of |H(k rate / POINTS)| cos(2 pi k m / POINTS) / POINTS        frequency sampling, -half <= m <= half
+//     h[m]   = hann[m] sum over k of |H(k rate / POINTS)| cos(2 pi k m / POINTS) / POINTS
+//     frequency sampling, -half <= m <= half
 //
 // with half = rate / 32: two periods of 64 Hz, so that a slope of 3 dB holds to 0.5 dB at 125 Hz
 // and to 0.1 dB from 250 Hz upwards.

@@ -3,7 +3,8 @@
 // libsoxr.
 //
 //     clip c;
-//     if (!clip_read("a.flac", 16000, 0, 0, &c, e)) ...    // "'a.flac' holds 12.500 of the 30.000 seconds that its header announces; ..."
+//     // "'a.flac' holds 12.500 of the 30.000 seconds that its header announces; ..."
+//     if (!clip_read("a.flac", 16000, 0, 0, &c, e)) ...
 //     ... c.samples[0 .. c.frames) ...
 //     clip_free(&c);
 //

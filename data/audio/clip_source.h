@@ -54,7 +54,8 @@ extern const clip_source_def clip_sndfile, clip_flac, clip_mpeg, clip_ogg;
 // Finds the decoder; `path` must stay. Whatever it returns, clip_source_close ends it.
 bool clip_source_open(clip_source *s, const char *path, arena *a, err *e) MUST_CHECK;
 void clip_source_close(clip_source *s);
-// `ok`, or where bytes could not be read, so that nothing that was found out holds, the disk's error.
+// `ok`, or where bytes could not be read, so that nothing that was found out holds, the disk's
+// error.
 bool clip_source_was_read(const clip_source *s, bool ok, err *e);
 // "'a.flac' cannot be decoded after 0.288 seconds (why); copy it again or remove it"; false. `why`
 // ends at its first full stop.

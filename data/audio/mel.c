@@ -22,7 +22,8 @@ static const char *const nyquists[] = {"exact", "floor", NULL};
 static const char *const logs[] = {"none", "db", "ln", "ln_clamp", NULL};
 static const char *const resamplers[] = {RESAMPLE_NAME, NULL};
 
-#define ROW(field, type)    .name = #field, .kind = SETTING_##type, .at = offsetof(mel_settings, field)
+#define ROW(field, type) .name = #field, .kind = SETTING_##type, .at = offsetof(mel_settings, field)
+
 #define CHOICE(field, list) ROW(field, CHOICE), .choices = list
 
 const setting_def mel_table[] = {

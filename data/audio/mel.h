@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // mel.h: the settings of a mel spectrogram, and the window and filter bank that follow from them.
 //
-//     X[k]  = sum over t < n_fft of w[t] x[t] exp(-2 pi i k t / n_fft)      w: periodic Hann window of win_length, centred in n_fft
-//     m[b]  = sum over k of bank[b][k] |X[k]|^power                         triangles, evenly spaced on a mel scale
-//     value = log(m[b])                                                     decibels, natural logarithm, or as it is
+//     X[k]  = sum over t < n_fft of w[t] x[t] exp(-2 pi i k t / n_fft)
+//     m[b]  = sum over k of bank[b][k] |X[k]|^power
+//     value = log(m[b])        decibels, natural logarithm, or as it is
+//
+// w: periodic Hann window of win_length, centred in n_fft; bank: triangles, evenly spaced on a mel
+// scale.
 //
 // Libraries differ in nearly every choice (librosa and torchaudio: formats.md 3.9), so each choice
 // is a setting with a name; presets `librosa` and `torchaudio` are those libraries' own defaults. A
 // preset is only a starting point: what is stored and compared are the effective settings.
 //
 //     mel_settings s = {0};
-//     mel_set(&s, "preset", "librosa", e) && mel_set(&s, "sample_rate", "16000", e) && mel_resolve(&s, e)
-//     strbuf line = {0};  mel_line(&s, &line);     // "sample_rate=16000 n_fft=2048 ...": for cache keys; equal settings have equal lines
+//     mel_set(&s, "preset", "librosa", e) && mel_set(&s, "sample_rate", "16000", e) &&
+//         mel_resolve(&s, e)
+//     // "sample_rate=16000 n_fft=2048 ...": for cache keys; equal settings have equal lines
+//     strbuf line = {0};  mel_line(&s, &line);
 #ifndef KMIDI_DATA_AUDIO_MEL_H
 #define KMIDI_DATA_AUDIO_MEL_H
 

@@ -3,7 +3,8 @@
 // what librosa calls soxr_hq.
 //
 //     resampler *r = resampler_open(44100, 16000, e);
-//     while (more)  resampler_push(r, x, n, sink, user);      // the sink gets what is ready, which may be nothing
+//     // the sink gets what is ready, which may be nothing
+//     while (more)  resampler_push(r, x, n, sink, user);
 //     resampler_finish(r, sink, user);                        // and here the rest
 //     resampler_close(r);
 //

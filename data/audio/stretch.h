@@ -3,7 +3,8 @@
 // only stretch.c knows).
 //
 //     int64_t m = stretch_length(n, 1.1);
-//     stretch_run(x, n, 16000, 1.1, -3, out, e)          // a tenth longer, three semitones lower; float out[m]
+//     // a tenth longer, three semitones lower; float out[m]
+//     stretch_run(x, n, 16000, 1.1, -3, out, e)
 //
 // The finer of the library's engines ("R3"): a tone comes out at its frequency and as loud as it
 // was. The faster one is three times as fast, and off by up to 8 cents and half a decibel. Some 40

@@ -11,7 +11,7 @@
 //     void *s = feature_settings(d, &arena);
 //     feature_set(d, s, "preset", "librosa", e) && feature_resolve(d, s, e)
 //     feature *f = feature_open(d, s, e);
-//     int64_t frames = feature_frames(f, clip.frames);               // float out[frames * f->width]
+//     int64_t frames = feature_frames(f, clip.frames); // float out[frames * f->width]
 //     feature_compute(f, clip.samples, clip.frames, out, pool, e);
 //     feature_close(f);
 //

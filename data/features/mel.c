@@ -9,7 +9,8 @@
 // With M = n / 2, A = Z[k] and B = conj Z[M - k] (Press et al., "Numerical Recipes", 12.3):
 //
 //     2 X[k]          = (A + B) - i exp(-2 pi i k / n) (A - B)
-//     2 conj X[M - k] = (A + B) + i exp(-2 pi i k / n) (A - B)         the factor 2 is taken out of the window
+//     2 conj X[M - k] = (A + B) + i exp(-2 pi i k / n) (A - B)
+//     the factor 2 is taken out of the window
 //
 // And a triangle covers few bins: a band keeps its first bin and its weights, filled up with zeros
 // to whole vectors, and the sums across the vectors of VLANES bands are taken together. 1.0 us a

@@ -2,7 +2,8 @@
 // tokens.c: a song as the events of tokens.h, event for event as note-seq makes them
 // (docs/tokens.md has the rules and their sources).
 //
-//     notes -> the pedal lengthens them -> starts and ends in steps of 10 ms -> on and off events in order -> time and velocity between
+//     notes -> the pedal lengthens them -> starts and ends in steps of 10 ms -> on and off events
+//     in order -> time and velocity between
 //
 // The pedal, from note-seq's apply_sustain_control_changes: while it is down, a note's end waits
 // for the next strike of its pitch by the same instrument, or for the pedal to come up. A strike

@@ -3,11 +3,13 @@
 // training begins, and read by one function for all who use the model: eval, predict, and the ONNX
 // front end.
 //
-//     A recording of up to `window` frames is one window: it stands at the end, zeros (the mean) before it. A longer one is heard in
-//     windows that are spread evenly from its first frame to its last (loader_windows, loader_begin): as many as cover it where views is 0,
-//     which is the rule; else `views`, and again as many as cover it where it is longer than 2 * views windows. One window alone stands as
-//     `crop` says. What the network says of the windows is averaged: the embedding, and the logits before the softmax (the probe is linear,
-//     so they are the logits of the mean embedding).
+//     A recording of up to `window` frames is one window: it stands at the end, zeros (the mean)
+//     before it. A longer one is heard in windows that are spread evenly from its first frame to
+//     its last (loader_windows, loader_begin): as many as cover it where views is 0, which is the
+//     rule; else `views`, and again as many as cover it where it is longer than 2 * views windows.
+//     One window alone stands as `crop` says. What the network says of the windows is averaged: the
+//     embedding, and the logits before the softmax (the probe is linear, so they are the logits of
+//     the mean embedding).
 //
 // Checkpoints from before there was a choice of 0 say `eval_views` 1 or more, and mean just that.
 #ifndef KMIDI_DATA_HEAR_HEAR_H

@@ -4,7 +4,8 @@
 // Where frames are logarithms, a tilt of the sound is a number added to each band, and a gain one
 // added to all:
 //
-//     x[t][b] += per_db (gain + tilt octave[b]) / deviation[b]        octave[b] = log2(centre of band b / 1 kHz)
+//     x[t][b] += per_db (gain + tilt octave[b]) / deviation[b]
+//     octave[b] = log2(centre of band b / 1 kHz)
 //
 // with `tilt` drawn evenly from -tilt to tilt decibels an octave and `gain` from -gain to gain
 // decibels, once for a row, from (seed, epoch, position). It is what augment_clip.h does to the

@@ -17,7 +17,8 @@
 // of it fits. What a slice cannot know, its beginning and its end, is treated so that nothing wrong
 // is learnt: see augment_tokens.
 //
-//     augment_midi s = {.transpose = {-5, 6}, .stretch = {0.95, 1.05}, .velocity = {0.9, 1.1}, .drop = 0.05};
+//     augment_midi s = {.transpose = {-5, 6}, .stretch = {0.95, 1.05}, .velocity = {0.9, 1.1},
+//         .drop = 0.05};
 //     midi_draw d = augment_midi_draw(&s, seed, epoch, position);
 //     int64_t raw = augment_tokens_raw(&s, T + 1);        // so many tokens of the shard
 //     n = augment_tokens(&d, in, raw, out, T + 1);

@@ -4,7 +4,8 @@
 //
 //     const char *train[] = {"out/train-*.h5"};
 //     dataset *d = dataset_open(train, 1, example_find("mel"), e);
-//     if (!dataset_expect(v, d->labels, d->n_labels, d->settings, "the training data", e)) ...    // v: the validation set
+//     // v: the validation set
+//     if (!dataset_expect(v, d->labels, d->n_labels, d->settings, "the training data", e)) ...
 //     dataset_bands(d, mean, deviation);
 //
 // What is kept is per shard, not per item: about a kilobyte each.

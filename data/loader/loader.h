@@ -7,14 +7,16 @@
 // alone: rng_permute instead of a table. To resume is to begin at another position, in constant
 // time, whatever was read before.
 //
-//     loader_options o = {.batch = 16, .window = 150, .crop = LOADER_RANDOM, .shuffle = true, .seed = 7, .mean = mean,
+//     loader_options o = {.batch = 16, .window = 150, .crop = LOADER_RANDOM,
+//         .shuffle = true, .seed = 7, .mean = mean,
 //                         .deviation = deviation};
 //     loader *l = loader_open(d, &o, e);
 //     loader_seek(l, 0, 0);
-//     for (const batch *b; (b = loader_next(l, e));) ...         // never ends: epochs follow each other
+//     for (const batch *b; (b = loader_next(l, e));) ... // never ends: epochs follow each other
 //     loader_close(l);
 //
-//     o = (loader_options){.batch = 64, .window = 150, .crop = LOADER_CENTER};       // evaluation: in order, every example once
+//     // evaluation: in order, every example once
+//     o = (loader_options){.batch = 64, .window = 150, .crop = LOADER_CENTER};
 //     for (uint64_t i = 0; i < loader_batches(l); i++) b = loader_next(l, e);
 //
 // The fields of a batch are those of the dataset's example, in its order, with B = options.batch

@@ -3,7 +3,8 @@
 // pedal.
 //
 //     arena a = {.name = "song"};
-//     const midi_song *s = midi_read(&a, "piece.mid", e);     // "'piece.mid': track 3 of 4 ends 12 bytes behind the end of the file; ..."
+//     // "'piece.mid': track 3 of 4 ends 12 bytes behind the end of the file; ..."
+//     const midi_song *s = midi_read(&a, "piece.mid", e);
 //     for (size_t i = 0; i < s->n_notes; i++)
 //         if (!s->instruments[s->notes[i].instrument].is_drum)
 //             ... s->notes[i].start, s->notes[i].pitch ...     // by start, then pitch
@@ -12,13 +13,18 @@
 // The rules of notes are those of pretty_midi (Raffel and Ellis, 2014), through which note-seq and
 // with it most published token sets were read, so that counts and tokens agree with theirs:
 //
-//     - one tempo map for all tracks; 120 beats a minute before the first tempo event. The tracks of format 2 are sequences, each with a
-//       map of its own: they are laid one behind the other, each where the last event of the one before is
-//     - a note-on of velocity 0 is a note-off; a note-off closes every open note of its channel and pitch in its track, except those that
-//       began on the same tick; a note that is never closed, or only on its own tick, is dropped. But a drum hit that is closed on its own
-//       tick stays, and lasts a tick: its length says nothing (symusic keeps it too, with length 0; pretty_midi drops it)
-//     - an instrument is a (program, channel, track); the program is the one in force when the note ends; channel 10 plays drums
-//     - a pedal (controller 64) is down from 64 upwards and acts on its own instrument; of two events at one moment, down comes first
+//     - one tempo map for all tracks; 120 beats a minute before the first tempo event. The tracks
+//       of format 2 are sequences, each with a map of its own: they are laid one behind the other,
+//       each where the last event of the one before is
+//     - a note-on of velocity 0 is a note-off; a note-off closes every open note of its channel and
+//       pitch in its track, except those that began on the same tick; a note that is never closed,
+//       or only on its own tick, is dropped. But a drum hit that is closed on its own tick stays,
+//       and lasts a tick: its length says nothing (symusic keeps it too, with length 0; pretty_midi
+//       drops it)
+//     - an instrument is a (program, channel, track); the program is the one in force when the note
+//       ends; channel 10 plays drums
+//     - a pedal (controller 64) is down from 64 upwards and acts on its own instrument; of two
+//       events at one moment, down comes first
 //
 // In formats 0 and 1 tracks sound together. What stands behind the end of a track is passed over,
 // and notes there are counted. Division in ticks a quarter or in frames of time code (SMPTE). A

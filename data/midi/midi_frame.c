@@ -5,11 +5,14 @@
 // What comes out is a file again, plain enough that libsmf 1.3 can neither misread it nor abort
 // over it. It is made because libsmf
 //
-//     - reads behind the end of its buffer when a track's length says so, and aborts when a track has no end event
-//     - takes the length of a meta event for one byte, so that every text of more than 127 bytes shifts what follows
+//     - reads behind the end of its buffer when a track's length says so, and aborts when a track
+//       has no end event
+//     - takes the length of a meta event for one byte, so that every text of more than 127 bytes
+//       shifts what follows
 //     - lets meta and system-exclusive events replace the running status
 //     - knows neither SMPTE time, format 2, long headers nor chunks of other kinds
-//     - goes through the whole file again for every tempo or metre that is not the last event so far
+//     - goes through the whole file again for every tempo or metre that is not the last event so
+//       far
 //
 // So events get their status byte written out, texts, system-exclusive and other events that no
 // song keeps are left out (their time goes to the next one), and tempo, metre and key travel as

@@ -4,7 +4,8 @@
 // Times are those of pretty_midi to the last bit, since note-seq rounds them to steps of 10 ms: a
 // tempo of u microseconds gives ticks of
 //
-//     60 / ((6e7 / u) ticks_per_quarter) seconds,      seconds(tick) = seconds(change) + scale (tick - change)
+//     60 / ((6e7 / u) ticks_per_quarter) seconds,
+//     seconds(tick) = seconds(change) + scale (tick - change)
 //
 // a tempo at tick 0 replaces those before, and one that repeats the last is no change. Products are
 // rounded before they are added (no fused operations). The difference: pretty_midi looks for tempo

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // midi_write.h: a song as a Standard MIDI File that any player takes.
 //
-//     midi_song s = {.ticks_per_quarter = 480, .tempos = ..., .instruments = ..., .notes = ...};    // midi.h, as far as is said below
+//     // midi.h, as far as is said below
+//     midi_song s = {.ticks_per_quarter = 480, .tempos = ..., .instruments = ..., .notes = ...};
 //     midi_write("piece.mid", &s, e);
 //
 // Format 1. The first track has tempo, metre and key; each instrument has a track of its own, with

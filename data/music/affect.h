@@ -11,8 +11,10 @@
 //     valence = tanh(2.5 (M - 0.03) + 0.3 log2(B / 120) + 0.1 (P - 62) / 12)
 //
 //     V  mean velocity                                  B  mean tempo, quarters a minute (bars.h)
-//     D  moments of onset a second                      A  articulation, length / inter-onset, at most 1 (midi_stats.h)
-//     M  best major less best minor key correlation     P  mean pitch; M and P without drums (their terms are 0 where there is no pitch)
+//     D  moments of onset a second
+//     A  articulation, length / inter-onset, at most 1 (midi_stats.h)
+//     M  best major less best minor key correlation
+//     P  mean pitch; M and P without drums (their terms are 0 where there is no pitch)
 //
 // The weights of velocity, density and mode are those of least squares against the quadrants of
 // EMOPIA's training clips (767 clips, Hung et al., ISMIR 2021), rounded, and the numbers that are
@@ -23,7 +25,8 @@
 //
 //     EMOPIA           clips    arousal    valence    both
 //     train              767      0.905      0.720    0.653       where the weights come from
-//     validation         198      0.919      0.702    0.631       other songs; looked at while terms and rounding were chosen
+//     validation         198      0.919      0.702    0.631      (other songs; looked at while
+//                                                                terms and rounding were chosen)
 //
 // It is a guess, not a label: shards say `label_source: estimated`. A full band is denser than a
 // piano and comes out more aroused; words, sound and context are not in the notes. Tempo marks that

@@ -5,7 +5,8 @@
 // What no model says follows from valence v and arousal a by the rule of the synthetic corpus
 // (synth.h has the sources):
 //
-//     tempo         96 + 46 a quarters a minute, 40 to 220       articulation  0.75 - 0.28 a of a note's time sounds, 0.2 to 1
+//     tempo         96 + 46 a quarters a minute, 40 to 220
+//     articulation  0.75 - 0.28 a of a note's time sounds, 0.2 to 1
 //     rhythm        of a beat: two eighths with 0.35 + 0.3 a, a half note with 0.2 - 0.2 a, else a
 //                   quarter; no note crosses a bar line, and every fourth bar comes to rest on a
 //                   half note

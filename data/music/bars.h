@@ -5,14 +5,17 @@
 //     song_bars b = bars_of(&a, song);
 //     bar_place at;
 //     if (bars_place(&b, note->start_tick, &at))
-//         ... at.nearest == 4, at.late == -0.25: a quarter of a sixteenth before the second quarter of the bar
+//         ... at.nearest == 4, at.late == -0.25: a quarter of a sixteenth before the second quarter
+//             of the bar
 //
 // Rules (Standard MIDI Files 1.0, "Time Signature"; beats as in Gould, "Behind Bars", 2011):
 //
 //     - a bar under n/d lasts n whole notes / d; 4/4 before the first time signature
-//     - a new time signature begins a bar, and cuts the one before short where it must; one that repeats the old one changes nothing
+//     - a new time signature begins a bar, and cuts the one before short where it must; one that
+//       repeats the old one changes nothing
 //     - a beat is 1/d, but 3/d in compound metres (6, 9, 12, ... of eighths or shorter notes)
-//     - bars go on until the last note ends; those behind BARS_MOST (9 hours at 120 beats a minute in 4/4) are left out
+//     - bars go on until the last note ends; those behind BARS_MOST (9 hours at 120 beats a minute
+//       in 4/4) are left out
 //
 // A file that was played freely has no bar lines to speak of: its notes lie anywhere between those
 // of 120 beats a minute. Nothing in such a file says so; what is measured against bars means little

@@ -5,7 +5,9 @@
 // augmented, dominant seventh). With w[p] the time that pitch class p sounds, and K tones in the
 // chord,
 //
-//     score = sum of w over the chord's tones / (sqrt(sum of w[p]^2 over all p) sqrt(K))          the cosine of w and template, [0, 1]
+//     score = sum of w over the chord's tones / (sqrt(sum of w[p]^2 over all p) sqrt(K))
+//
+// the cosine of w and template, [0, 1].
 //
 // (Fujishima, "Realtime chord recognition of musical sound", ICMC 1999; Oudre, Grenier and Fevotte,
 // "Chord recognition by fitting rescaled chroma vectors to chord templates", IEEE TASLP 19, 2011,

@@ -6,7 +6,8 @@
 // "Phrase Rhythm in Tonal Music", 1989), counted from the bar in which the first note begins. It is
 // divided into sixteen equal spans of ticks, in 4/4 the quarters of four bars, and
 //
-//     curve[k] = mean velocity / 127 of the notes, drums too, that begin in span k; 0 where none does
+//     curve[k] = mean velocity / 127 of the notes, drums too, that begin in span k; 0 where none
+//         does
 //
 // Velocity stands for loudness (Dannenberg, "The interpretation of MIDI velocity", ICMC 2006, on
 // how far it does). Bars that the last phrase lacks count as long as its last bar, so that a span

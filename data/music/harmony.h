@@ -10,8 +10,10 @@
 // left out. The context tells of the bar in which the span lies, as shares that add up to 1 (or all
 // 0 where nothing sounds):
 //
-//      0-11  top line (melody.h)            12-23  all notes            24-35  all notes of the bar before; 0 in the first bar
-//     36-47  bass line (melody.h)           48-63  1 at the sixteenth of the bar on which the span begins (the last where a bar is longer)
+//      0-11  top line (melody.h)            12-23  all notes            24-35  all notes of the bar
+//                                                  before; 0 in the first bar
+//     36-47  bass line (melody.h)           48-63  1 at the sixteenth of the bar on which the span
+//                                                  begins (the last where a bar is longer)
 #ifndef KMIDI_DATA_MUSIC_HARMONY_H
 #define KMIDI_DATA_MUSIC_HARMONY_H
 

@@ -8,7 +8,8 @@
 // A piece is in the key whose profile, turned to its tonic, goes best with how long each pitch
 // class sounds (ibid., chapter 4):
 //
-//     w[p] = seconds of pitch class p, drums left out          r(k) = correlation of w[(p + k) mod 12] and profile[p] over p (Pearson)
+//     w[p] = seconds of pitch class p, drums left out
+//     r(k) = correlation of w[(p + k) mod 12] and profile[p] over p (Pearson)
 //
 //     double w[12];
 //     key_weights(song, w);

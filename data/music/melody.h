@@ -7,8 +7,9 @@
 // held note (Chai, "Melody retrieval on the web", 2001, "revised skyline"): an accompaniment that
 // begins below a note still sounding is not melody. In full:
 //
-//     1. notes that begin within MELODY_TOGETHER seconds of the first of them are one chord. Hands are not machines: notes that are written
-//        as one come 10 to 30 ms apart (Goebl, "Melody lead in piano performance", JASA 110, 2001)
+//     1. notes that begin within MELODY_TOGETHER seconds of the first of them are one chord. Hands
+//        are not machines: notes that are written as one come 10 to 30 ms apart (Goebl, "Melody
+//        lead in piano performance", JASA 110, 2001)
 //     2. of a chord its highest note may enter; of equal pitches the loudest, then the first
 //     3. it does unless a note that began before is higher and still held
 //     4. it lasts until it is released or the next note enters

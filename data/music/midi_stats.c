@@ -2,9 +2,12 @@
 // midi_stats.c: the 32 statistics of a song (midi_stats.h). With n notes of start s, end e, pitch
 // p, velocity v and T = the song's seconds:
 //
-//     shares[c] = sum over p mod 12 = c of (e - s) / sum (e - s)       mean x = sum x / n       deviation x = sqrt(mean (x - mean x)^2)
-//     density = n / T                                                 silence = 1 - |union of [s, e)| / T
-//     articulation = mean min(1, (e - s) / (next onset of the instrument behind s - s)) over notes that have a next
+//     shares[c] = sum over p mod 12 = c of (e - s) / sum (e - s)       mean x = sum x / n
+//     deviation x = sqrt(mean (x - mean x)^2)
+//     density = n / T
+//     silence = 1 - |union of [s, e)| / T
+//     articulation = mean min(1, (e - s) / (next onset of the instrument behind s - s)) over notes
+//         that have a next
 //
 // One pass a group of numbers, and two sorts (ends of notes, pedals): n log n.
 #include "data/music/midi_stats.h"

@@ -5,7 +5,8 @@
 //     performance p = {0};
 //     performance_take(&p, token);             // for each event
 //     performance_forbid(&p, logits);          // of the next one
-//     midi_song *s = performance_song(&a, tokens, n, &(performance_style){.tempo = 96, .seconds = 20}, e);
+//     performance_style style = {.tempo = 96, .seconds = 20};
+//     midi_song *s = performance_song(&a, tokens, n, &style, e);
 //
 // The grammar is that of data/features/tokens.c, for one instrument: what it never writes may not
 // follow. A note-off ends a note that sounds, and not one that began at this very step; what sounds

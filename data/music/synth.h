@@ -8,9 +8,12 @@
 // "Communication of emotions in vocal expression and music performance", 2003; Gabrielsson and
 // Lindström, 2010):
 //
-//     tempo         96 + 46 a beats a minute          mode        major where v (plus chance) is above 0
-//     register      MIDI 62 + 8 v + 4 a               articulation  0.75 - 0.28 a of a note's time sounds
-//     loudness      0.4 + 0.25 a of full scale        brightness  harmonics fall as 1 / h^(2.4 - 1.4 a - 0.6 v)
+//     tempo         96 + 46 a beats a minute
+//     mode          major where v (plus chance) is above 0
+//     register      MIDI 62 + 8 v + 4 a
+//     articulation  0.75 - 0.28 a of a note's time sounds
+//     loudness      0.4 + 0.25 a of full scale
+//     brightness    harmonics fall as 1 / h^(2.4 - 1.4 a - 0.6 v)
 //
 // Every clip strays from these by chance, and so does its player (a group of clips: own tempo,
 // tuning, timbre, touch), or learning would be trivial. Of twenty players three belong to val and

@@ -21,7 +21,8 @@
 // on their way, one open shard a split. A file that cannot be read is never replaced: it is named
 // in the report, and more than max_reject_ratio of them is a failure.
 //
-//     config *c = config_open(prepare_table(&arena), &arena);  config_load(c, "configs/data/x.yaml", e) ...
+//     config *c = config_open(prepare_table(&arena), &arena);  config_load(c,
+//         "configs/data/x.yaml", e) ...
 //     prepare_job job = {.out = "shards", .jobs = 2, .part = 1, .parts = 1};
 //     prepare_report report;
 //     prepare_run(c, &job, &env, &report, e)

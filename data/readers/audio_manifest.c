@@ -6,7 +6,8 @@
 //
 //     path      or audio_filepath, wav, audio: relative to the folder of the manifest
 //     label     or emotion, text: whichever comes first in this order; may be missing
-//     valence, arousal in [-1, 1], intensity in [0, 1]; offset, duration in seconds (duration 0 or missing: to the end)
+//     valence, arousal in [-1, 1], intensity in [0, 1]; offset, duration in seconds (duration 0 or
+//     missing: to the end)
 //     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
 //     split     train, val, test or another name: the shards are called after it; synthetic: true
 //               or false

@@ -2,7 +2,8 @@
 // csv.h: a CSV file row by row (RFC 4180), through libcsv, in memory that does not grow.
 //
 //     csv *c = csv_open("labels.csv", e);
-//     for (csv_step s; (s = csv_next(c, e)) != CSV_END;)       // CSV_END with e->code set: the file cannot be read on
+//     // CSV_END with e->code set: the file cannot be read on
+//     for (csv_step s; (s = csv_next(c, e)) != CSV_END;)
 //         if (s == CSV_ROW) ... csv_field(c, 0) ... csv_fields(c) of them ...
 //         else ... e->text says what is wrong with the row; the next one may be well ...
 //     csv_close(c);

@@ -3,8 +3,10 @@
 // NSynth's has 289,205 of them.
 //
 //     entries *s = entries_open("examples.json", e);
-//     for (entries_step x; (x = entries_next(s, &key, &value, e)) != ENTRIES_END;)       // ENTRIES_END with e->code set: it cannot go on
-//         if (x == ENTRIES_ONE) ... key, value ... else ... e->text says what is wrong with this entry ...
+//     // ENTRIES_END with e->code set: it cannot go on
+//     for (entries_step x; (x = entries_next(s, &key, &value, e)) != ENTRIES_END;)
+//         if (x == ENTRIES_ONE) ... key, value ... else ... e->text says what is wrong with this
+//             entry ...
 //     entries_close(s);
 //
 // The file is checked as strictly as by json_parse, except that a key may occur twice. An entry may

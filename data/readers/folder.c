@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // folder.c: a person's own files as they lie there, audio or MIDI, without an index:
 //
-//     root/joy/a.wav, root/grief/session 2/b.wav       labels joy and grief (as audiofolder of Hugging Face's datasets has them)
+//     root/joy/a.wav, root/grief/session 2/b.wav
+//     labels joy and grief (as audiofolder of Hugging Face's datasets has them)
 //     root/train/joy/a.wav, root/test/joy/b.wav        the same, and splits of their own
 //     root/03_joy.wav, pattern: '(?<speaker>\d+)_(?<label>\w+)'
 //

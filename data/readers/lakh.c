@@ -3,7 +3,8 @@
 // side:
 //
 //     lmd_full/<h>/<md5>.mid                       176,581 files
-//     lmd_matched/<A>/<B>/<C>/TR.../<md5>.mid      45,129 pairs with tracks of the Million Song Dataset; the group is the track's id
+//     lmd_matched/<A>/<B>/<C>/TR.../<md5>.mid      45,129 pairs with tracks of the Million Song
+//                                                  Dataset; the group is the track's id
 //     lmd_aligned/...                              the same shape
 //     clean_midi/<Artist>/<Title>[.N].mid          the group is the artist
 //

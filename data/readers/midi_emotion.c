@@ -2,14 +2,15 @@
 // midi_emotion.c: MIDI files with what they are said to express (formats.md 3.6), in either of two
 // layouts:
 //
-//     an index, labels.csv or labels.jsonl (EMOPIA: Hung et al., 2021) or what `index` names, with the columns
+//     an index, labels.csv or labels.jsonl (EMOPIA: Hung et al., 2021) or what `index` names, with
+//     the columns
 //         path      or midi_path, midi_filename, midi: relative to the folder of the index
 //         quadrant  Q1 to Q4 of Russell's plane, or label, emotion: a name of
 //                   data/music/emotions.def; any name where valence and arousal
-//         are given valence, arousal in [-1, 1]; split; synthetic (true or false); song_id or group, song, performer, artist: what must not
-//         be parted
-//     a folder of X.mid and X.json, a list of 64 numbers (valence, arousal, 62 more); X.json lies beside X.mid or in a folder emotion64
-//     beside that of X.mid
+//         are given valence, arousal in [-1, 1]; split; synthetic (true or false); song_id or
+//         group, song, performer, artist: what must not be parted
+//     a folder of X.mid and X.json, a list of 64 numbers (valence, arousal, 62 more); X.json lies
+//     beside X.mid or in a folder emotion64 beside that of X.mid
 //
 // A file that the index gives two labels is refused in both rows, since neither is to be trusted;
 // so is a quadrant that contradicts its valence and arousal, as where Q2 (tense) and Q4 (calm) were

@@ -4,7 +4,8 @@
 //     reader_options o = {.root = "/my/data"};
 //     reader *r = reader_open(reader_find("audio_manifest", e), &o, e);
 //     for (reader_step s; (s = reader_next(r, &item, e)) != READER_END;)
-//         if (s == READER_BAD) ... e->text says what is wrong with this entry; the next one may be well ...
+//         if (s == READER_BAD) ... e->text says what is wrong with this entry; the next one may be
+//             well ...
 //         else ... item ...
 //     reader_close(r);
 //

@@ -7,7 +7,8 @@
 //
 //     rows *r = rows_open("maestro-v3.0.0.json", (const char *const[]){"midi_filename", NULL}, e);
 //     for (rows_step s; (s = rows_next(r, e)) != ROWS_END;)
-//         if (s == ROWS_BAD || !rows_text(r, &arena, paths, &path, e)) ... err_trail(e, "%s", rows_where(r, &arena)) ...
+//         if (s == ROWS_BAD || !rows_text(r, &arena, paths, &path, e)) ... err_trail(e, "%s",
+//             rows_where(r, &arena)) ...
 //     rows_close(r);
 //
 // csv and jsonl are read a row at a time; .json is read whole and may have ROWS_JSON_BYTES.

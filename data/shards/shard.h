@@ -7,12 +7,15 @@
 //
 //     mel           f32 [F, M]     every item's frames, one item behind the other
 //     mel_offsets   i64 [N + 1]    item i has the frames [mel_offsets[i], mel_offsets[i + 1])
-//     mel_checks    i64 [N]        CRC-32C of the item's frames, checked whenever an item is read whole
+//     mel_checks    i64 [N]        CRC-32C of the item's frames, checked whenever an item is read
+//                                  whole
 //     emotion       f32 [N, 64]    design 4: valence, arousal, intensity, the rest zero
 //     label         i32 [N]        index into the label names, -1 where there is none
 //     path, group, label_source    text [N]
-//     attributes    text [N]       what else the index says (attributes.h), "" where it says nothing; only where some item has any
-//     mel_sum, mel_squares f64 [M] sums over all frames: exact statistics of any set of shards without a pass over the data
+//     attributes    text [N]       what else the index says (attributes.h), "" where it says
+//                                  nothing; only where some item has any
+//     mel_sum, mel_squares f64 [M] sums over all frames: exact statistics of any set of shards
+//                                  without a pass over the data
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
 //
@@ -21,7 +24,8 @@
 //
 //     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one
 //                   row
-//     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]), maybe none; not where it has exactly one
+//     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]),
+//                                  maybe none; not where it has exactly one
 //     NAME_checks   i64 [N]        as above
 //     seconds       f64 [N]        until the last note ends
 //
@@ -33,10 +37,12 @@
 //
 //     shard_writer *w = shard_create("out/train-00000.h5", &info, e);
 //     shard_add(w, &item, e) ...; shard_reject(w, line, e) ...
-//     shard_finish(w, e);                        // synced, then renamed: a shard is whole or not there
+//     shard_finish(w, e); // synced, then renamed: a shard is whole or not there
 //
 //     shard *s = shard_open("out/train-00000.h5", e);
-//     shard_frames(s, i, 0, n, out, e);          // or, of MIDI: shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);
+//     shard_frames(s, i, 0, n, out, e);
+//     // or, of MIDI:
+//     shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);
 //     shard_close(s);
 #ifndef KMIDI_DATA_SHARDS_SHARD_H
 #define KMIDI_DATA_SHARDS_SHARD_H

@@ -5,7 +5,8 @@
 //     shard_set *t = shard_set_open(&a);
 //     for (size_t i = 0; i < n; i++)
 //         if (!shard_set_add(t, paths[i], e)) ...
-//     json *facts = shard_set_facts(t);            // {"shards": 3, "items": 83, "hours": 7.1, "splits": {"train": {...}}, ...}
+//     // {"shards": 3, "items": 83, "hours": 7.1, "splits": {"train": {...}}, ...}
+//     json *facts = shard_set_facts(t);
 //
 // The shards need not be of one kind. Memory: what one shard's tables need, and a counter for each
 // name that occurs (of labels at most SHARD_MAX_LABELS a shard). Rows are read in blocks.

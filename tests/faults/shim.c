@@ -3,11 +3,12 @@
 //
 //     KMIDI_FAULT=write:17:5      the 17th write fails with errno 5
 //     KMIDI_FAULT=write:17:5+     and every one behind it
-//     KMIDI_FAULT=write:17:0      it writes half of what it should (a short write, which is no error)
+//     KMIDI_FAULT=write:17:0      it writes half of what it should (a short write, which is no
+//                                 error)
 //     KMIDI_FAULT=count:0:0       none does; calls of each kind are counted
-//     KMIDI_FAULT_TOLD=FILE       made when the fault happens, with the library that made the call and, on a second line, the one that
-//                                 crashed or called exit thereafter; of a count, lines "write 17"
-//                                 at the end
+//     KMIDI_FAULT_TOLD=FILE       made when the fault happens, with the library that made the call
+//                                 and, on a second line, the one that crashed or called exit
+//                                 thereafter; of a count, lines "write 17" at the end
 //
 // Kinds: write (pwrite, writev), stdio (fwrite, fflush, fclose), fsync, ftruncate, rename, link,
 // unlink, mkdir, close, open (fopen, opendir), read (pread), flock, fork, malloc (calloc, realloc,

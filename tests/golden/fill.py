@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The numbers that the golden scripts and the C tests make alike (test_fill in tests/test.h), and small helpers to write goldens.
+"""The numbers that the golden scripts and the C tests make alike (test_fill in tests/test.h), and
+small helpers to write goldens.
 
-Element i of the tensor that belongs to `seed` is float32((h(i + h(seed)) / 2^32 * 2 - 1) * scale), h being the 32-bit mixer
-"lowbias32" of Chris Wellons' hash prospector. Integers below n are floor(h(i + h(seed)) / 2^32 * n).
+Element i of the tensor that belongs to `seed` is float32((h(i + h(seed)) / 2^32 * 2 - 1) * scale),
+h being the 32-bit mixer "lowbias32" of Chris Wellons' hash prospector. Integers below n are
+floor(h(i + h(seed)) / 2^32 * n).
 """
+
 import json
 import os
 import numpy as np
 
 
 def mix(x):
-    x = np.asarray(x, np.uint64) & 0xffffffff
-    x = ((x ^ (x >> 16)) * 0x7feb352d) & 0xffffffff
-    x = ((x ^ (x >> 15)) * 0x846ca68b) & 0xffffffff
+    x = np.asarray(x, np.uint64) & 0xFFFFFFFF
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
     return x ^ (x >> 16)
 
 
@@ -21,7 +24,7 @@ def unit(seed, n):
 
 
 def fill(seed, shape, scale=1.0):
-    scale = float(np.float32(scale))                       # the C side takes a float
+    scale = float(np.float32(scale))  # the C side takes a float
     return ((unit(seed, int(np.prod(shape))) * 2 - 1) * scale).astype(np.float32).reshape(shape)
 
 

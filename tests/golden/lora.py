@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, two adapters as PEFT saves them.
+"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, two adapters as PEFT saves
+them.
 
-    python tests/golden/lora.py [FOLDER]         FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch and PEFT
+    python tests/golden/lora.py [FOLDER]
+        FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch and PEFT
 
 `matching`: which modules and parameters PEFT wraps for a configuration, with rank and scaling.
-`cases`: base weights as in models.py (parameter k is fill(100 + k, shape, 1 / sqrt(fan_in))), every lora_A and lora_B (in the sorted order of
-their keys, index j) fill(500 + j, shape, 0.1), whole modules fill(600 + j, shape, 0.1); inputs with the seeds 1001, ...; outputs and the
-gradients of their plain sum in float64.
+`cases`: base weights as in models.py (parameter k is fill(100 + k, shape, 1 / sqrt(fan_in))), every
+lora_A and lora_B (in the sorted order of their keys, index j) fill(500 + j, shape, 0.1), whole
+modules fill(600 + j, shape, 0.1); inputs with the seeds 1001, ...; outputs and the gradients of
+their plain sum in float64.
 """
+
 import os
 import shutil
 import sys
@@ -17,7 +21,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.utils import get_peft_model_state_dict
 from fill import below, f32, fill, write
-import models as M                                        # the reference models, filled
+import models as M  # the reference models, filled
 
 warnings.filterwarnings("ignore")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,24 +32,94 @@ MATCHING = [
     ("melody_transformer", dict(target_modules=["fc2"], target_parameters=[LSTM[1], LSTM[0]])),
     ("melody_transformer", dict(target_modules="fc[12]")),
     ("melody_transformer", dict(target_modules=r"(.*\.)?fc(1|3)")),
-    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules=["fc2"], r=4, lora_alpha=6)),
-    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules="fc[13]", use_rslora=True)),
+    (
+        "melody_transformer",
+        dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules=["fc2"], r=4, lora_alpha=6),
+    ),
+    (
+        "melody_transformer",
+        dict(target_modules=["fc1", "fc2", "fc3"], exclude_modules="fc[13]", use_rslora=True),
+    ),
     ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], modules_to_save=["fc3"])),
-    ("melody_transformer", dict(target_modules=["fc1", "fc2", "fc3"], rank_pattern={"fc[12]": 4, "fc2": 2}, alpha_pattern={"c3": 1, "fc3": 32})),
+    (
+        "melody_transformer",
+        dict(
+            target_modules=["fc1", "fc2", "fc3"],
+            rank_pattern={"fc[12]": 4, "fc2": 2},
+            alpha_pattern={"c3": 1, "fc3": 32},
+        ),
+    ),
     ("melody_transformer", dict(target_modules=["fc1", "fc2"], layers_to_transform=[0])),
-    ("melody_transformer", dict(target_modules=["fc1"], target_parameters=LSTM[:1], rank_pattern={"weight_ih_l0": 3, "lstm": 5})),
-    ("emotion_midi_transformer", dict(target_modules=["q_proj", "v_proj"], rank_pattern={"layers.1.self_attn.q_proj": 3, "cross_attn.q_proj": 2})),
-    ("emotion_midi_transformer", dict(target_modules=["self_attn.q_proj", "up_proj"], layers_to_transform=[1, 2], layers_pattern="layers")),
-    ("emotion_midi_transformer", dict(target_modules=["k_proj", "layers.5.down_proj"], layers_to_transform=3, layers_pattern=["blocks", "layers"])),
-    ("emotion_midi_transformer", dict(target_modules=r".*\.[02]\.(cross_attn\.(q|v)_proj|gate_proj)", modules_to_save=["norm"])),
-    ("emotion_midi_transformer", dict(target_modules=["layers.0.self_attn.q_proj", "emotion_fc1"], exclude_modules=["fc1"], alpha_pattern={".*q_proj": 2})),
+    (
+        "melody_transformer",
+        dict(
+            target_modules=["fc1"],
+            target_parameters=LSTM[:1],
+            rank_pattern={"weight_ih_l0": 3, "lstm": 5},
+        ),
+    ),
+    (
+        "emotion_midi_transformer",
+        dict(
+            target_modules=["q_proj", "v_proj"],
+            rank_pattern={"layers.1.self_attn.q_proj": 3, "cross_attn.q_proj": 2},
+        ),
+    ),
+    (
+        "emotion_midi_transformer",
+        dict(
+            target_modules=["self_attn.q_proj", "up_proj"],
+            layers_to_transform=[1, 2],
+            layers_pattern="layers",
+        ),
+    ),
+    (
+        "emotion_midi_transformer",
+        dict(
+            target_modules=["k_proj", "layers.5.down_proj"],
+            layers_to_transform=3,
+            layers_pattern=["blocks", "layers"],
+        ),
+    ),
+    (
+        "emotion_midi_transformer",
+        dict(
+            target_modules=r".*\.[02]\.(cross_attn\.(q|v)_proj|gate_proj)", modules_to_save=["norm"]
+        ),
+    ),
+    (
+        "emotion_midi_transformer",
+        dict(
+            target_modules=["layers.0.self_attn.q_proj", "emotion_fc1"],
+            exclude_modules=["fc1"],
+            alpha_pattern={".*q_proj": 2},
+        ),
+    ),
     ("harmony_predictor", dict(target_modules=["fc3"], use_rslora=True, r=9, lora_alpha=5)),
 ]
 CASES = {
-    "melody": ("melody_transformer", dict(r=2, lora_alpha=3, target_modules=["fc1", "fc2", "fc3"], target_parameters=LSTM,
-                                          rank_pattern={"fc2": 4}, use_rslora=True)),
-    "dynamics": ("dynamics_engine", dict(r=2, lora_alpha=4, lora_dropout=0.1, target_modules="fc[12]", modules_to_save=["fc3"],
-                                         alpha_pattern={"fc2": 7})),
+    "melody": (
+        "melody_transformer",
+        dict(
+            r=2,
+            lora_alpha=3,
+            target_modules=["fc1", "fc2", "fc3"],
+            target_parameters=LSTM,
+            rank_pattern={"fc2": 4},
+            use_rslora=True,
+        ),
+    ),
+    "dynamics": (
+        "dynamics_engine",
+        dict(
+            r=2,
+            lora_alpha=4,
+            lora_dropout=0.1,
+            target_modules="fc[12]",
+            modules_to_save=["fc3"],
+            alpha_pattern={"fc2": 7},
+        ),
+    ),
 }
 
 
@@ -58,9 +132,18 @@ def path_of(name, module):
 
 def matched(model, kw):
     p = get_peft_model(M.R.MODELS[model][0](), LoraConfig(**kw))
-    rows = [(path_of(n, m), m.r["default"], m.scaling["default"]) for n, m in p.named_modules() if hasattr(m, "lora_A") and hasattr(m, "scaling")]
-    return {"model": model, "config": {"peft_type": "LORA", **kw}, "paths": sorted(r[0] for r in rows),
-            "ranks": [r[1] for r in sorted(rows)], "scales": [float(r[2]) for r in sorted(rows)]}
+    rows = [
+        (path_of(n, m), m.r["default"], m.scaling["default"])
+        for n, m in p.named_modules()
+        if hasattr(m, "lora_A") and hasattr(m, "scaling")
+    ]
+    return {
+        "model": model,
+        "config": {"peft_type": "LORA", **kw},
+        "paths": sorted(r[0] for r in rows),
+        "ranks": [r[1] for r in sorted(rows)],
+        "scales": [float(r[2]) for r in sorted(rows)],
+    }
 
 
 def refill(p):
@@ -68,8 +151,14 @@ def refill(p):
     state = dict(p.named_parameters())
     lora = sorted(n for n in state if "lora_" in n)
     whole = sorted(n for n in state if "modules_to_save" in n)
-    for j, n in enumerate(lora): state[n].data = torch.from_numpy(fill(500 + j, tuple(state[n].shape), 0.1)).to(state[n].dtype)
-    for j, n in enumerate(whole): state[n].data = torch.from_numpy(fill(600 + j, tuple(state[n].shape), 0.1)).to(state[n].dtype)
+    for j, n in enumerate(lora):
+        state[n].data = torch.from_numpy(fill(500 + j, tuple(state[n].shape), 0.1)).to(
+            state[n].dtype
+        )
+    for j, n in enumerate(whole):
+        state[n].data = torch.from_numpy(fill(600 + j, tuple(state[n].shape), 0.1)).to(
+            state[n].dtype
+        )
 
 
 def case(name, model, kw):
@@ -84,14 +173,33 @@ def case(name, model, kw):
     *x, _ = M.tensors(M.DATA[model](5), torch.float64)
     out = p(*x)
     out.sum().backward()
-    grads = {n.replace("base_model.model.", "").replace(".default", ""): w.grad for n, w in p.named_parameters() if w.grad is not None}
+    grads = {
+        n.replace("base_model.model.", "").replace(".default", ""): w.grad
+        for n, w in p.named_parameters()
+        if w.grad is not None
+    }
     merged = p.merge_and_unload()(*x)
     print(name, "merged and not:", (merged - out).abs().max().item())
-    return {"name": name, "model": model, "length": 5, "batch": M.BATCH, "shape": list(out.shape),
-            "output": f32(out.detach().numpy()),
-            "gradients": [{"name": n, "norm": float(g.norm()), "sum": float(g.sum())} for n, g in sorted(grads.items())]}
+    return {
+        "name": name,
+        "model": model,
+        "length": 5,
+        "batch": M.BATCH,
+        "shape": list(out.shape),
+        "output": f32(out.detach().numpy()),
+        "gradients": [
+            {"name": n, "norm": float(g.norm()), "sum": float(g.sum())}
+            for n, g in sorted(grads.items())
+        ],
+    }
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    write("lora", {"matching": [matched(*row) for row in MATCHING], "cases": [case(n, *row) for n, row in CASES.items()]})
+    write(
+        "lora",
+        {
+            "matching": [matched(*row) for row in MATCHING],
+            "cases": [case(n, *row) for n, row in CASES.items()],
+        },
+    )

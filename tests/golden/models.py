@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of the small models, and of the transformer at a small size (transformer.py: at its own), from their PyTorch definition:
-models_NAME.json.
+"""Goldens of the small models, and of the transformer at a small size (transformer.py: at its own),
+from their PyTorch definition: models_NAME.json.
 
-    python tests/golden/models.py [FOLDER] [MODEL ...]       FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
+    python tests/golden/models.py [FOLDER] [MODEL ...]
+        FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
 
-Every parameter (state_dict order, index k) is fill(100 + k, shape, 1 / sqrt(fan_in)), biases with the fan-in of their weight, all four of
-an LSTM with 1 / sqrt(hidden). The recogniser's probe head follows the model's own parameters. Inputs have the seeds 1001, 1002, ...,
-the target the next one. Outputs and gradients are computed in float64 from those float32 numbers, so that they judge any float32
-implementation; `float32_distance` is how far PyTorch's own float32 lies from them (largest difference / largest element).
-Parameters above 300 elements are recorded by L2 norm, sum and 64 elements at even strides.
-The trajectories are the losses before each of 100 steps of: clip at global norm 1, AdamW (lr 1e-3, weight decay 0.01) on one batch.
-`smoothed` is the same with label smoothing, where the loss is a cross-entropy.
+Every parameter (state_dict order, index k) is fill(100 + k, shape, 1 / sqrt(fan_in)), biases with
+the fan-in of their weight, all four of an LSTM with 1 / sqrt(hidden). The recogniser's probe head
+follows the model's own parameters. Inputs have the seeds 1001, 1002, ..., the target the next one.
+Outputs and gradients are computed in float64 from those float32 numbers, so that they judge any
+float32 implementation; `float32_distance` is how far PyTorch's own float32 lies from them (largest
+difference / largest element). Parameters above 300 elements are recorded by L2 norm, sum and 64
+elements at even strides. The trajectories are the losses before each of 100 steps of: clip at
+global norm 1, AdamW (lr 1e-3, weight decay 0.01) on one batch. `smoothed` is the same with label
+smoothing, where the loss is a cross-entropy.
 """
+
 import math
 import os
 import sys
@@ -21,12 +25,19 @@ import torch.nn as nn
 import torch.nn.functional as F
 from fill import below, f32, fill, write
 
-FOLDER = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/reference")
+FOLDER = (
+    sys.argv[1]
+    if len(sys.argv) > 1
+    else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/reference")
+)
 
 
 def load_reference():
     import importlib.util
-    spec = importlib.util.spec_from_file_location("reference_models", os.path.join(FOLDER, "models.py"))
+
+    spec = importlib.util.spec_from_file_location(
+        "reference_models", os.path.join(FOLDER, "models.py")
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -40,17 +51,34 @@ it = lambda name, n, *shape: {"name": name, "dtype": "i32", "shape": [BATCH, *sh
 # inputs, then the target
 DATA = {
     "emotion_recognizer": lambda T: [fl("mel", T, 128), it("target", CLASSES)],
-    "melody_transformer": lambda T: [fl("emotion", 64), {**it("prev_note", 128, T), "first": -1}, it("target", 128, T)],
+    "melody_transformer": lambda T: [
+        fl("emotion", 64),
+        {**it("prev_note", 128, T), "first": -1},
+        it("target", 128, T),
+    ],
     "harmony_predictor": lambda T: [fl("context", 128), it("target", 64)],
     "groove_predictor": lambda T: [fl("emotion", 64), fl("target", 32)],
     "dynamics_engine": lambda T: [fl("context", 32), fl("target", 16)],
-    "emotion_midi_transformer": lambda T: [it("tokens", 388, T), fl("emotion", 64), it("target", 388, T)],
+    "emotion_midi_transformer": lambda T: [
+        it("tokens", 388, T),
+        fl("emotion", 64),
+        it("target", 388, T),
+    ],
 }
 # Whose loss is a cross-entropy.
-SMOOTHED = ("emotion_recognizer", "melody_transformer", "harmony_predictor", "emotion_midi_transformer")
+SMOOTHED = (
+    "emotion_recognizer",
+    "melody_transformer",
+    "harmony_predictor",
+    "emotion_midi_transformer",
+)
 SMOOTHING = 0.1
 # Of models whose sizes are options.
-SIZES = {"emotion_midi_transformer": dict(layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3)}
+SIZES = {
+    "emotion_midi_transformer": dict(
+        layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3
+    )
+}
 
 
 def tensors(specs, dtype):
@@ -61,7 +89,8 @@ def tensors(specs, dtype):
             out.append(torch.from_numpy(fill(s["seed"], s["shape"])).to(dtype))
             continue
         v = below(s["seed"], s["shape"], s["below"])
-        if "first" in s: v[:, 0] = s["first"]
+        if "first" in s:
+            v[:, 0] = s["first"]
         out.append(torch.from_numpy(v))
     return out
 
@@ -70,32 +99,53 @@ def build(name, dtype):
     """The model (and probe) with filled parameters; [(name, parameter)], and their description."""
     model = R.MODELS[name][0](**SIZES.get(name, {}))
     probe = nn.Linear(64, CLASSES) if name == "emotion_recognizer" else None
-    named = list(model.named_parameters()) + ([("probe." + n, p) for n, p in probe.named_parameters()] if probe else [])
+    named = list(model.named_parameters()) + (
+        [("probe." + n, p) for n, p in probe.named_parameters()] if probe else []
+    )
     sizes, table = dict(named), []
     for k, (n, p) in enumerate(named):
-        fan = sizes["lstm.weight_hh_l0"].shape[1] if n.startswith("lstm.") else sizes[n.rpartition(".")[0] + ".weight"].shape[-1]
+        fan = (
+            sizes["lstm.weight_hh_l0"].shape[1]
+            if n.startswith("lstm.")
+            else sizes[n.rpartition(".")[0] + ".weight"].shape[-1]
+        )
         scale = 1 / math.sqrt(fan)
         p.data = torch.from_numpy(fill(100 + k, tuple(p.shape), scale))
-        table.append({"name": n, "shape": list(p.shape), "seed": 100 + k, "scale": float(np.float32(scale))})
+        table.append(
+            {"name": n, "shape": list(p.shape), "seed": 100 + k, "scale": float(np.float32(scale))}
+        )
     for m in (model, probe):
-        if m is not None: m.to(dtype)
+        if m is not None:
+            m.to(dtype)
     return model, probe, named, table
 
 
 def loss_of(name, out, target, probe, **kw):
-    if name == "emotion_recognizer": return F.cross_entropy(probe(out), target, **kw)
-    if name in SMOOTHED: return F.cross_entropy(out.flatten(0, -2), target.flatten(), **kw)
+    if name == "emotion_recognizer":
+        return F.cross_entropy(probe(out), target, **kw)
+    if name in SMOOTHED:
+        return F.cross_entropy(out.flatten(0, -2), target.flatten(), **kw)
     return R.loss_of(name, out, target)
 
 
 def optimizer(lr):
-    return {"name": "adamw", "lr": lr, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
+    return {
+        "name": "adamw",
+        "lr": lr,
+        "weight_decay": 0.01,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "clip": 1.0,
+    }
 
 
 def descend(params, loss_now, steps, lr):
     """The loss before each of `steps` steps."""
     losses, o = [], optimizer(lr)
-    opt = torch.optim.AdamW(params, lr=lr, weight_decay=o["weight_decay"], betas=(o["beta1"], o["beta2"]), eps=o["eps"])
+    opt = torch.optim.AdamW(
+        params, lr=lr, weight_decay=o["weight_decay"], betas=(o["beta1"], o["beta2"]), eps=o["eps"]
+    )
     for _ in range(steps):
         loss = loss_now()
         losses.append(loss.item())
@@ -117,8 +167,12 @@ def smoothed(name, specs):
     *x, y = tensors(specs, torch.float64)
     loss = loss_of(name, model(*x), y, probe, label_smoothing=SMOOTHING)
     loss.backward()
-    return {"label_smoothing": SMOOTHING, "loss_f64": loss.item(), "grad_norm": norm_of(named),
-            "grads": [gradient(n, p.grad, 8) for n, p in named]}
+    return {
+        "label_smoothing": SMOOTHING,
+        "loss_f64": loss.item(),
+        "grad_norm": norm_of(named),
+        "grads": [gradient(n, p.grad, 8) for n, p in named],
+    }
 
 
 def norm_of(named):
@@ -130,7 +184,8 @@ def gradient(name, g, whole=300):
     n, few = g.numel(), min(whole, 64)
     index = list(range(n)) if n <= whole else [i * n // few for i in range(few)]
     out = {"name": name, "norm": float(g.norm()), "sum": float(g.sum())}
-    if n > whole: out["index"] = index
+    if n > whole:
+        out["index"] = index
     return {**out, "value": f32(g[index].numpy())}
 
 
@@ -146,9 +201,16 @@ def case(name, T):
         runs[dtype] = out.detach().double(), loss.item(), named
     out, loss, named = runs[torch.float64]
     low = runs[torch.float32][0]
-    result = {"length": T, "inputs": specs[:-1], "target": specs[-1], "output_shape": list(out.shape), "output": f32(out.numpy()),
-              "float32_distance": float((low - out).abs().max() / out.abs().max()),
-              "loss_f32": runs[torch.float32][1], "loss_f64": loss}
+    result = {
+        "length": T,
+        "inputs": specs[:-1],
+        "target": specs[-1],
+        "output_shape": list(out.shape),
+        "output": f32(out.numpy()),
+        "float32_distance": float((low - out).abs().max() / out.abs().max()),
+        "loss_f32": runs[torch.float32][1],
+        "loss_f64": loss,
+    }
     if name == "emotion_recognizer":
         w = torch.tensor(CLASS_WEIGHTS, dtype=torch.float64)
         result["logits"] = f32(probe(out).detach().numpy())
@@ -156,7 +218,8 @@ def case(name, T):
         result["loss_both"] = loss_of(name, out, y, probe, weight=w, label_smoothing=0.1).item()
     result["grad_norm"] = norm_of(named)
     result["grads"] = [gradient(n, p.grad) for n, p in named]
-    if name in SMOOTHED: result["smoothed"] = smoothed(name, specs)
+    if name in SMOOTHED:
+        result["smoothed"] = smoothed(name, specs)
     result["trajectory_f32"] = [round(v, 8) for v in trajectory(name, specs, torch.float32)]
     result["trajectory_f64"] = [round(v, 10) for v in trajectory(name, specs, torch.float64)]
     return result
@@ -165,10 +228,19 @@ def case(name, T):
 def main():
     torch.set_num_threads(1)
     for name in sys.argv[2:] or DATA:
-        lengths = {"emotion_recognizer": (5, 20), "melody_transformer": (5,), "emotion_midi_transformer": (5,)}.get(name, (1,))
-        golden = {"made_by": "tests/golden/models.py, PyTorch " + torch.__version__, "name": name, "batch": BATCH,
-                  "params": build(name, torch.float32)[3]}
-        if name == "emotion_recognizer": golden.update(classes=CLASSES, class_weights=CLASS_WEIGHTS)
+        lengths = {
+            "emotion_recognizer": (5, 20),
+            "melody_transformer": (5,),
+            "emotion_midi_transformer": (5,),
+        }.get(name, (1,))
+        golden = {
+            "made_by": "tests/golden/models.py, PyTorch " + torch.__version__,
+            "name": name,
+            "batch": BATCH,
+            "params": build(name, torch.float32)[3],
+        }
+        if name == "emotion_recognizer":
+            golden.update(classes=CLASSES, class_weights=CLASS_WEIGHTS)
         if name in SIZES:
             text = lambda v: ",".join(map(str, v)) if isinstance(v, tuple) else str(v)
             golden["sizes"] = " ".join(k + "=" + text(v) for k, v in SIZES[name].items())
@@ -177,8 +249,14 @@ def main():
         write("models_" + name, golden)
         for c in golden["cases"]:
             a, b = c["trajectory_f32"], c["trajectory_f64"]
-            print("   ", c["length"], "distance %.1e" % c["float32_distance"], "loss %.6f" % c["loss_f64"],
-                  "trajectory %.4f -> %.4f, f32 off by at most %.1e" % (b[0], b[-1], max(abs(p - q) for p, q in zip(a, b))))
+            print(
+                "   ",
+                c["length"],
+                "distance %.1e" % c["float32_distance"],
+                "loss %.6f" % c["loss_f64"],
+                "trajectory %.4f -> %.4f, f32 off by at most %.1e"
+                % (b[0], b[-1], max(abs(p - q) for p, q in zip(a, b))),
+            )
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@
 
     symbols.py BUILD
 
-Undefined names of all Mach-O objects, without those that they define for each other, that the system library has (the libSystem.tbd of zig), or
-that the libraries of kmidi define (read from this system's). What is left would not link on a Mac.
+Undefined names of all Mach-O objects, without those that they define for each other, that the
+system library has (the libSystem.tbd of zig), or that the libraries of kmidi define (read from this
+system's). What is left would not link on a Mac.
 """
+
 import pathlib
 import re
 import struct
@@ -37,12 +39,26 @@ def symbols(path):
 
 
 def of_libraries():
-    folder = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True, check=True).stdout.strip()
+    folder = subprocess.run(
+        ["gcc", "-print-multiarch"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     for name in LIBRARIES:
-        found = next((p for p in [f"/usr/lib/{folder}/lib{name}.so", f"/usr/lib/{folder}/hdf5/serial/lib{name}.so"] if pathlib.Path(p).exists()), None)
+        found = next(
+            (
+                p
+                for p in [
+                    f"/usr/lib/{folder}/lib{name}.so",
+                    f"/usr/lib/{folder}/hdf5/serial/lib{name}.so",
+                ]
+                if pathlib.Path(p).exists()
+            ),
+            None,
+        )
         if not found:
             sys.exit(f"check-macos: lib{name}.so is missing; run ./deps.sh")
-        listed = subprocess.run(["nm", "-D", "--defined-only", found], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            ["nm", "-D", "--defined-only", found], capture_output=True, text=True, check=True
+        ).stdout
         yield from ("_" + line.split()[-1].split("@")[0] for line in listed.splitlines())
 
 
@@ -56,7 +72,9 @@ def main():
                 defined.add(name)
             else:
                 wanted.setdefault(name, str(path.relative_to(build / "debug")))
-    system = set(re.findall(r"_[\w$.]+", (build / "zig/ziglang/lib/libc/darwin/libSystem.tbd").read_text()))
+    system = set(
+        re.findall(r"_[\w$.]+", (build / "zig/ziglang/lib/libc/darwin/libSystem.tbd").read_text())
+    )
     missing = sorted(set(wanted) - defined - system - set(of_libraries()))
     for name in missing:
         print(f"check-macos: {name[1:]} is not of macOS (first wanted by {wanted[name]})")

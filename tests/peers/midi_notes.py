@@ -20,7 +20,11 @@ for track in file.tracks:
             notes.append((start, tick, event.note, velocity))
     assert not sounding
 pretty = pretty_midi.PrettyMIDI(sys.argv[1])
-theirs = [(pretty.time_to_tick(n.start), pretty.time_to_tick(n.end), n.pitch, n.velocity) for i in pretty.instruments for n in i.notes]
+theirs = [
+    (pretty.time_to_tick(n.start), pretty.time_to_tick(n.end), n.pitch, n.velocity)
+    for i in pretty.instruments
+    for n in i.notes
+]
 key = lambda n: (n[0], n[2])
 assert sorted(notes, key=key) == sorted(theirs, key=key)
 for note in sorted(notes, key=key):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judges exported ONNX files from outside: onnx.checker with full shape inference, then ONNX Runtime against our own outputs.
+"""Judges exported ONNX files from outside: onnx.checker with full shape inference, then ONNX
+Runtime against our own outputs.
 
     python tests/peers/onnx_check.py FOLDER      needs onnx, onnxruntime, numpy
 
-FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size; a `selftest` in a model's metadata is judged
-too. With PEERS_QUANTISE=1, shapes of all values and what quantisation makes of a file as well. Called by tests/export/onnx.c, tests/infer/listen.c and tests/cmd/exchange.c.
+FOLDER holds NAME.onnx and NAME.*.safetensors with that model's inputs and outputs at some size; a
+`selftest` in a model's metadata is judged too. With PEERS_QUANTISE=1, shapes of all values and what
+quantisation makes of a file as well. Called by tests/export/onnx.c, tests/infer/listen.c and
+tests/cmd/exchange.c.
 """
+
 import glob
 import json
 import logging
@@ -23,28 +27,42 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 logging.disable(logging.WARNING)
 
 TOLERANCE = 1e-5
-VALUES = {"sin(0.37 * i)": lambda i: np.sin(0.37 * i), "0.5 * sin(1e-5 * i * i)": lambda i: 0.5 * np.sin(1e-5 * i * i)}
+VALUES = {
+    "sin(0.37 * i)": lambda i: np.sin(0.37 * i),
+    "0.5 * sin(1e-5 * i * i)": lambda i: 0.5 * np.sin(1e-5 * i * i),
+}
 
 
 def load(path):
     """A safetensors file of F32 arrays, in plain Python."""
     data = open(path, "rb").read()
     n = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + n])
+    header = json.loads(data[8 : 8 + n])
     header.pop("__metadata__", None)
-    return {k: np.frombuffer(data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]], "<f4").reshape(v["shape"])
-            for k, v in header.items()}
+    return {
+        k: np.frombuffer(
+            data[8 + n + v["data_offsets"][0] : 8 + n + v["data_offsets"][1]], "<f4"
+        ).reshape(v["shape"])
+        for k, v in header.items()
+    }
 
 
 def selftest(session):
     """The example in the model's own metadata; None when it has none."""
     text = session.get_modelmeta().custom_metadata_map.get("selftest")
-    if not text: return None
+    if not text:
+        return None
     example, feed, worst = json.loads(text), {}, 0.0
     for one, port in zip(example["inputs"], session.get_inputs()):
         i = np.arange(np.prod(one["shape"]), dtype=np.float64)
-        v = VALUES[one["value"]](i) if one["value"] in VALUES else i % int(one["value"].rsplit(" ", 1)[1])
-        feed[one["name"]] = v.reshape(one["shape"]).astype(np.int64 if "int64" in port.type else np.float32)
+        v = (
+            VALUES[one["value"]](i)
+            if one["value"] in VALUES
+            else i % int(one["value"].rsplit(" ", 1)[1])
+        )
+        feed[one["name"]] = v.reshape(one["shape"]).astype(
+            np.int64 if "int64" in port.type else np.float32
+        )
     for one in example["outputs"]:
         got = session.run([one["name"]], feed)[0]
         assert list(got.shape) == one["shape"]
@@ -54,7 +72,8 @@ def selftest(session):
 
 
 def check_shapes(model):
-    """Type and shape of every value are given, and are what onnx's own inference finds, where that finds something."""
+    """Type and shape of every value are given, and are what onnx's own inference finds, where that
+    finds something."""
     given = {v.name: v.type.tensor_type for v in [*model.graph.value_info, *model.graph.output]}
     missing = [o for n in model.graph.node for o in n.output if o and o not in given]
     assert not missing, f"no shape is given for {missing[:4]}"
@@ -64,14 +83,16 @@ def check_shapes(model):
     for v in onnx.shape_inference.infer_shapes(bare, data_prop=True).graph.value_info:
         mine, theirs = given[v.name], v.type.tensor_type
         assert mine.elem_type == theirs.elem_type, v.name
-        if not theirs.HasField("shape"): continue
+        if not theirs.HasField("shape"):
+            continue
         assert len(mine.shape.dim) == len(theirs.shape.dim), v.name
         for a, b in zip(mine.shape.dim, theirs.shape.dim):
             assert not (a.dim_value and b.dim_value) or a.dim_value == b.dim_value, (v.name, a, b)
 
 
 def check_quantised(path):
-    """ONNX Runtime's pre-processing takes the file, and quantize_dynamic finds its matrices: a large file becomes a quarter."""
+    """ONNX Runtime's pre-processing takes the file, and quantize_dynamic finds its matrices: a
+    large file becomes a quarter."""
     folder = tempfile.mkdtemp()
     pre, small = os.path.join(folder, "pre.onnx"), os.path.join(folder, "small.onnx")
     try:
@@ -93,16 +114,21 @@ def check(path):
         whole, *small = check_quantised(path)
         print(f"{os.path.basename(path):28s} {whole} bytes, quantised {small}")
         assert whole < 1 << 20 or max(small) < 0.4 * whole
-    assert model.ir_version == 8 and [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
+    assert model.ir_version == 8 and [(o.domain, o.version) for o in model.opset_import] == [
+        ("", 17)
+    ]
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     example = selftest(session)
-    worst, cases = 0.0, sorted(glob.glob(path[:-len(".onnx")] + ".*.safetensors"))
+    worst, cases = 0.0, sorted(glob.glob(path[: -len(".onnx")] + ".*.safetensors"))
     assert cases or example is not None, f"no cases for {path}"
     for case in cases:
         arrays = load(case)
-        feed = {i.name: arrays[i.name].astype(np.int64 if "int64" in i.type else np.float32) for i in session.get_inputs()}
+        feed = {
+            i.name: arrays[i.name].astype(np.int64 if "int64" in i.type else np.float32)
+            for i in session.get_inputs()
+        }
         names = [o.name for o in session.get_outputs()]
         for name, got in zip(names, session.run(names, feed)):
             want = arrays[name]
@@ -110,7 +136,10 @@ def check(path):
             distance = float(np.abs(got - want).max() / np.abs(want).max())
             assert distance < TOLERANCE, f"{case}: {name} differs by {distance:.2e}"
             worst = max(worst, distance)
-    print(f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}" + ("" if example is None else f", selftest {example:.1e}"))
+    print(
+        f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}"
+        + ("" if example is None else f", selftest {example:.1e}")
+    )
 
 
 for path in sorted(glob.glob(os.path.join(sys.argv[1], "*.onnx"))):

@@ -2,12 +2,16 @@
 // mel.c: frames of audio, standardised and masked, and the item's label. Masks: Park et al.,
 // "SpecAugment" (2019), without time warping.
 //
-//     "mel"      f32 [B, window, bands]   standardised; a shorter item stands at the end, zeros (the mean) before it
+//     "mel"      f32 [B, window, bands]   standardised; a shorter item stands at the end, zeros
+//                                         (the mean) before it
 //     "target"   i32 [B]                  label, 0 where there is none
-//     "weight"   f32 [B]                  class weight (1 without); 0 without a label and in padding rows
+//     "weight"   f32 [B]                  class weight (1 without); 0 without a label and in
+//                                         padding rows
 //     "emotion"  f32 [B, 64]
-//     "length"   i32 [B]                  frames of `mel` that are the item's, at the end of the window
-//     "more"     i32 [B]                  windows of the same item in the rows behind this one (evaluation)
+//     "length"   i32 [B]                  frames of `mel` that are the item's, at the end of the
+//                                         window
+//     "more"     i32 [B]                  windows of the same item in the rows behind this one
+//                                         (evaluation)
 #include <string.h>
 
 #include "data/loader/example.h"

@@ -2,7 +2,8 @@
 // melody.c: the notes of a song's top line, each with the one before it.
 //
 //     "emotion"    f32 [B, 64]
-//     "prev_note"  i32 [B, window]    pitch of the note before; -1 before a song's first note (0 where there is none)
+//     "prev_note"  i32 [B, window]    pitch of the note before; -1 before a song's first note (0
+//                                     where there is none)
 //     "target"     i32 [B, window]    pitch of the note
 //     "weight"     f32 [B, window]    1; 0 where there is none
 #include <string.h>

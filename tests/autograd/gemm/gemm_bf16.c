@@ -104,7 +104,7 @@ static void check_form(const int64_t mnk[3], int form)
 }
 
 // The very code that CPUs with bf16 run, emulated here; the other way is tested by ops.c and
-// models/precision.c.
+// tests/models/precision.c.
 TEST(gemm_bf16_multiplies_with_onednn)
 {
     static const int64_t shapes[][3] = {{1, 7, 5}, {33, 65, 130}, {64, 48, 512}, {200, 17, 96}};

@@ -2,8 +2,9 @@
 // midi_bytes.h: MIDI files written out byte by byte, for tests whose answer a musician knows.
 //
 //     smf f = {.ticks = 96};
-//     SMF_TRACK(&f, 0, 0x90, 60, 64, 96, 0x80, 60, 0);        // middle C for a quarter; the end of the track is added
-//     const midi_song *s = smf_song(&f, &arena);              // or smf_write(&f, test_path("c.mid"))
+//     // middle C for a quarter; the end of the track is added
+//     SMF_TRACK(&f, 0, 0x90, 60, 64, 96, 0x80, 60, 0);
+//     const midi_song *s = smf_song(&f, &arena); // or smf_write(&f, test_path("c.mid"))
 #ifndef KMIDI_TESTS_DATA_MIDI_MIDI_BYTES_H
 #define KMIDI_TESTS_DATA_MIDI_MIDI_BYTES_H
 

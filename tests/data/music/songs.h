@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // songs.h: songs written by hand, for tests of what is measured on them.
 //
-//     midi_song *s = song_new(&a);                     // 480 ticks a quarter, 120 quarters a minute, 4/4, a piano and drums
+//     // 480 ticks a quarter, 120 quarters a minute, 4/4, a piano and drums
+//     midi_song *s = song_new(&a);
 //     song_metre(s, 0, 3, 4), song_tempo_at(s, 8, 60);
 //     song_play(s, SONG_PIANO, 0, 1, 60, 80);          // at quarter 0, for one quarter, middle C
 //     song_done(s);                                    // sorted, seconds counted
