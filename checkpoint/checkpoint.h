@@ -22,24 +22,15 @@
 //     params_allocate(p, 0, e) && checkpoint_weights(k, p, e);
 //     checkpoint_close(k);
 //
-// Keys of model_meta that training writes (texts; lists are JSON), all from the training data:
-//     labels      ["anger", ...]        the probe's classes in order
-//     settings    {"mel": {...}}        the settings of the feature that is learnt, canonical JSON
-//     mean, deviation                   [n_mels numbers] by which frames were standardised
-//     bf16x3, activations               what was chosen for each product (precision.h), and by
-//                                       memory.activations=auto
-//     baseline    [numbers]             what is said by one who looks at nothing (baseline.h)
-//     window      "150"                 frames, tokens or notes of a row in training
-//     eval_windows "16"                 windows of a song that evaluation takes, 0: all
-//     sizes       "layers=8 dim=384 .."  of a model whose sizes are options; the model below has
-//                 them
-//     eval_crop   "last"                which part of a longer item evaluation takes: first, center
-//                                       or last
+// Keys of model_meta that training writes (texts; lists are JSON), all from the training data: what
+// the model hears (data/hear/hear.h), and
+//     sizes            "layers=8 dim=384 .."   of a model whose sizes are options; `model` has them
+//     baseline         [numbers]     what is said by one who looks at nothing (train/baseline.h)
+//     bf16x3           chosen for each product (autograd/passes/precision.h)
+//     activations      chosen by memory.activations=auto
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
-//     calibration                       reserved for predict
 //     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint
-//                                              of the model that it adapts, and the
-//     dropout
+//                      of the model that it adapts, and the dropout
 #ifndef KMIDI_CHECKPOINT_CHECKPOINT_H
 #define KMIDI_CHECKPOINT_CHECKPOINT_H
 

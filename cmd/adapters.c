@@ -32,7 +32,7 @@ bool adapters_apply(cmd *c, trained *d, err *e)
 {
     int n;
     const lora_use *uses = adapters_asked(c, &n);
-    if (n && !lora_apply(d->p, d->model, &d->file->meta, uses, n, e))
+    if (!trained_adapt(d, uses, n, e))
         return err_trail(e, "--adapter");
     for (int i = 0; i < n; i++)
         cmd_say(c, "adapter %s, weight %g", uses[i].folder, uses[i].weight),

@@ -41,18 +41,13 @@ static bool long_enough(void *user, const int *tokens, int n)
 // The prompt as the shards of the checkpoint had it.
 static bool prompt_events(piece *p, feature_rows *rows, err *e)
 {
-    const feature_def *def = feature_find("tokens", e);
-    void *settings = def ? feature_settings(def, p->c->arena) : NULL;
-    const char *text = meta_get(&p->d->file->meta, "settings");
-    json *j = text ? json_parse(text, strlen(text), e) : NULL;
-    const json *own = json_get(j, "tokens");
-    bool ok = settings && (!text || j) && (!own || feature_from_json(def, settings, own, e)) &&
-              feature_resolve(def, settings, e);
-    json_free(j);
-    if (!ok)
+    hear_feature own;
+    if (!hear_settings(p->d->hear.settings, p->d->path, "tokens", p->c->arena, &own, e))
+        return false;
+    if (!feature_resolve(own.def, own.settings, e))
         return err_trail(e, "feature settings of '%s'", p->d->path);
-    feature *f = feature_open(def, settings, e);
-    ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
+    feature *f = feature_open(own.def, own.settings, e);
+    bool ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
     feature_close(f);
     return ok;
 }

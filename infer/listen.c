@@ -75,9 +75,10 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
 static void standardise(const trained *d, float *frames, int64_t n)
 {
     int bands = d->mel->n_mels;
-    for (int64_t i = 0; d->mean && i < n; i++)
+    for (int64_t i = 0; d->hear.mean && i < n; i++)
         for (int b = 0; b < bands; b++)
-            frames[i * bands + b] = (frames[i * bands + b] - d->mean[b]) / d->deviation[b];
+            frames[i * bands + b] =
+                (frames[i * bands + b] - d->hear.mean[b]) / d->hear.deviation[b];
 }
 
 // First frame of window k of `count`. Negative: so many zeros stand in front.

@@ -1,152 +1,112 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trained.c: reading a checkpoint's metadata. The file may come from anywhere: every number is
-// checked.
+// trained.c: weights and what is said of their input, from a file that may come from anywhere.
 #include "infer/trained.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CONTEXT_MOST = 8192 };
 
-static bool read_labels(trained *d, err *e)
+static bool read_hear(trained *t, err *e)
 {
-    const char *text = meta_get(&d->file->meta, "labels");
-    if (!text || !d->classes)
+    if (!hear_read(&t->file->meta, t->path, t->arena, &t->hear, e))
+        return false;
+    if (!t->hear.labels || !t->classes)
         return true;
-    json *j = json_parse(text, strlen(text), e);
-    bool ok = j && json_len(j) == (size_t)d->classes;
-    d->labels = NEW(d->arena, const char *, (size_t)d->classes);
-    for (int i = 0; ok && i < d->classes; i++) {
-        const char *label = json_str(json_at(j, (size_t)i), NULL);
-        ok = label != NULL;
-        d->labels[i] = arena_strdup(d->arena, label ? label : "");
-    }
-    json_free(j);
-    return ok || err_set(e, ERR_DAMAGED,
-                         "'%s': its label names do not fit its %d classes; take another checkpoint "
-                         "of the run",
-                         d->path, d->classes);
+    t->labels = t->hear.labels;
+    return t->hear.n_labels == (size_t)t->classes ||
+           err_set(e, ERR_DAMAGED,
+                   "'%s': its 'labels' are %zu names for %d classes; take another checkpoint of "
+                   "the run",
+                   t->path, t->hear.n_labels, t->classes);
 }
 
-static bool build(trained *d, err *e)
+static bool build(trained *t, err *e)
 {
-    d->file = checkpoint_open(d->path, d->arena, e);
-    if (!d->file)
+    t->file = checkpoint_open(t->path, t->arena, e);
+    if (!t->file)
         return false;
-    d->model = d->file->model;
-    d->classes = d->file->classes;
-    d->p = params_open(d->arena);
-    return model_build(d->model, d->p, &(model_dims){.batch = 1, .time = 1, .classes = d->classes},
-                       d->arena, e) &&
-           params_allocate(d->p, 0, e) && checkpoint_weights(d->file, d->p, e) && read_labels(d, e);
+    t->model = t->file->model;
+    t->classes = t->file->classes;
+    t->p = params_open(t->arena);
+    return model_build(t->model, t->p, &(model_dims){.batch = 1, .time = 1, .classes = t->classes},
+                       t->arena, e) &&
+           params_allocate(t->p, 0, e) && checkpoint_weights(t->file, t->p, e) && read_hear(t, e);
 }
 
 trained *trained_open(const char *name, arena *a, err *e)
 {
-    trained *d = NEW(a, trained, 1);
-    d->arena = a;
-    d->path = checkpoint_find(a, name, "best", e);
-    if (d->path && build(d, e))
-        return d;
-    trained_close(d);
+    trained *t = NEW(a, trained, 1);
+    t->arena = a;
+    t->path = checkpoint_find(a, name, "best", e);
+    if (t->path && build(t, e))
+        return t;
+    trained_close(t);
     return NULL;
 }
 
-void trained_close(trained *d)
+void trained_close(trained *t)
 {
-    if (!d)
+    if (!t)
         return;
-    checkpoint_close(d->file);
-    params_release(d->p);
-    d->file = NULL;
-    d->p = NULL;
+    checkpoint_close(t->file);
+    params_release(t->p);
+    t->file = NULL;
+    t->p = NULL;
+}
+
+bool trained_adapt(trained *t, const lora_use *uses, int n, err *e)
+{
+    return n == 0 || lora_apply(t->p, t->model, &t->file->meta, uses, n, e);
+}
+
+int trained_context(const trained *t, int fallback)
+{
+    int64_t window = t->hear.window;
+    return window < 2 ? fallback : window > CONTEXT_MOST ? CONTEXT_MOST : (int)window;
 }
 
 // ---- The way from samples to frames
 
-static bool read_settings(trained *d, err *e)
+static bool read_mel(trained *t, err *e)
 {
-    const char *text = meta_get(&d->file->meta, "settings");
-    if (!text)
+    hear_feature f;
+    if (!t->hear.settings)
         return err_set(e, ERR_MISMATCH,
                        "'%s' does not say how its input is made from audio (imported weights have "
                        "no feature settings)",
-                       d->path);
-    json *j = json_parse(text, strlen(text), e);
-    const json *mel = json_get(j, "mel");
-    d->feature = feature_find("mel", e);
-    void *s = d->feature ? feature_settings(d->feature, d->arena) : NULL;
-    bool ok = s &&
-              (mel || err_set(e, ERR_MISMATCH, "'%s' was not trained on mel frames", d->path)) &&
-              feature_from_json(d->feature, s, mel, e);
-    d->mel = s;
-    json_free(j);
-    return ok || err_trail(e, "feature settings of '%s'", d->path);
-}
-
-// A list of n finite numbers, each above `above`.
-static const float *read_numbers(trained *d, const char *key, int n, double above)
-{
-    const char *text = meta_get(&d->file->meta, key);
-    json *j = text ? json_parse(text, strlen(text), NULL) : NULL;
-    float *out = NEW(d->arena, float, (size_t)n);
-    bool ok = json_len(j) == (size_t)n;
-    for (int i = 0; ok && i < n; i++) {
-        double v = json_num(json_at(j, (size_t)i), NAN);
-        ok = isfinite(v) && v > above && fabs(v) < 1e30;
-        out[i] = (float)v;
-    }
-    json_free(j);
-    return ok ? out : NULL;
-}
-
-static int64_t read_count(const trained *d, const char *key, int64_t fallback)
-{
-    const char *text = meta_get(&d->file->meta, key);
-    long long v = text ? strtoll(text, NULL, 10) : fallback;
-    return v >= 0 && v <= 1 << 24 ? v : fallback;
-}
-
-int trained_context(const trained *d, int fallback)
-{
-    int64_t window = read_count(d, "window", fallback);
-    return window >= 2 && window <= CONTEXT_MOST ? (int)window
-           : window > CONTEXT_MOST               ? CONTEXT_MOST
-                                                 : fallback;
-}
-
-bool trained_mel(trained *d, err *e)
-{
-    const port *in = &d->model->inputs[0];
-    if (strcmp(in->name, "mel"))
-        return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", d->path,
-                       d->model->name);
-    if (!read_settings(d, e))
+                       t->path);
+    if (!hear_settings(t->hear.settings, t->path, "mel", t->arena, &f, e))
         return false;
-    if (d->mel->n_mels != in->dim[in->rank - 1])
-        return err_set(e, ERR_MISMATCH, "'%s': its features have %d bands, the model takes %lld",
-                       d->path, d->mel->n_mels, (long long)in->dim[in->rank - 1]);
-    if (meta_get(&d->file->meta, "mean")) {
-        d->mean = read_numbers(d, "mean", d->mel->n_mels, -INFINITY);
-        d->deviation = read_numbers(d, "deviation", d->mel->n_mels, 0);
-        if (!d->mean || !d->deviation)
-            return err_set(e, ERR_DAMAGED,
-                           "'%s': mean and deviation of its %d bands are not all there; take "
-                           "another checkpoint of the run",
-                           d->path, d->mel->n_mels);
-    }
-    return hear_read(&d->file->meta, d->path, &d->hear, e);
+    t->feature = f.def, t->mel = f.settings;
+    return f.said || err_set(e, ERR_MISMATCH, "'%s' was not trained on mel frames", t->path);
 }
 
-void trained_front(const trained *d, onnx_front *f)
+bool trained_mel(trained *t, err *e)
+{
+    const port *in = &t->model->inputs[0];
+    if (strcmp(in->name, "mel"))
+        return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", t->path,
+                       t->model->name);
+    if (!read_mel(t, e))
+        return false;
+    if (t->mel->n_mels != in->dim[in->rank - 1])
+        return err_set(e, ERR_MISMATCH, "'%s': its features have %d bands, the model takes %lld",
+                       t->path, t->mel->n_mels, (long long)in->dim[in->rank - 1]);
+    return !t->hear.mean || t->hear.n_bands == (size_t)t->mel->n_mels ||
+           err_set(e, ERR_DAMAGED,
+                   "'%s': its 'mean' and 'deviation' are of %zu bands, its features of %d; take "
+                   "another checkpoint of the run",
+                   t->path, t->hear.n_bands, t->mel->n_mels);
+}
+
+void trained_front(const trained *t, onnx_front *f)
 {
     static const onnx_crop crops[] = {[LOADER_LAST] = ONNX_CROP_LAST,
                                       [LOADER_CENTER] = ONNX_CROP_CENTER,
                                       [LOADER_FIRST] = ONNX_CROP_FIRST};
-    const mel_settings *s = d->mel;
-    float *window = NEW(d->arena, float, (size_t)s->n_fft),
-          *bank = NEW(d->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
+    const mel_settings *s = t->mel;
+    float *window = NEW(t->arena, float, (size_t)s->n_fft),
+          *bank = NEW(t->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
     mel_window(s, window);
     mel_bank(s, bank);
     *f = (onnx_front){
@@ -164,10 +124,10 @@ void trained_front(const trained *d, onnx_front *f)
         .add_floor = s->log == MEL_LOG_LN,
         .floor = (float)s->log_floor,
         .top_db = s->log == MEL_LOG_DB ? (float)s->top_db : 0,
-        .mean = d->mean,
-        .deviation = d->deviation,
-        .frames = d->hear.window,
-        .crop = crops[d->hear.crop],
-        .views = d->hear.views,
+        .mean = t->hear.mean,
+        .deviation = t->hear.deviation,
+        .frames = t->hear.window,
+        .crop = crops[t->hear.crop],
+        .views = t->hear.views,
     };
 }

@@ -34,8 +34,8 @@ bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result
 // All of it for a checkpoint and shards. `r->confusion` and labels are owned by `a`.
 typedef struct evaluation {
     metrics_result result;
-    metrics_result baseline; // items 0: the checkpoint has none (imported weights)
-    const char **labels;     // NULL where the model has none
+    metrics_result baseline;   // items 0: the checkpoint has none (imported weights)
+    const char *const *labels; // NULL where the model has none
     int64_t items;
 } evaluation;
 typedef struct evaluate_request {

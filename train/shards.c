@@ -7,69 +7,9 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "data/features/feature.h"
 #include "data/hear/hear.h"
+#include "infer/trained.h"
 #include "train/baseline.h"
-
-// Lists in model_meta
-
-static void set_json(model_meta *m, const char *key, json *list)
-{
-    strbuf out = {0};
-    json_dump(list, 0, &out);
-    meta_set(m, key, out.s);
-    strbuf_free(&out);
-    json_free(list);
-}
-
-static void set_floats(model_meta *m, const char *key, const float *v, int n)
-{
-    json *list = json_array();
-    for (int i = 0; i < n; i++)
-        json_push_num(list, (double)v[i]);
-    set_json(m, key, list);
-}
-
-static json *get_list(const model_meta *m, const char *key, err *e)
-{
-    const char *text = meta_get(m, key);
-    json *list = text ? json_parse(text, strlen(text), e) : NULL;
-    if (!text || (list && json_type(list) != JSON_ARRAY)) {
-        (void)err_set(e, ERR_MISMATCH,
-                      "the checkpoint has no '%s': it was not trained on data (imported weights?)",
-                      key);
-        json_free(list);
-        return NULL;
-    }
-    return list;
-}
-
-bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n,
-                err *e)
-{
-    json *j = get_list(m, key, e);
-    if (!j)
-        return false;
-    *n = json_len(j);
-    *list = NEW(a, const char *, *n + 1);
-    for (size_t i = 0; i < *n; i++)
-        (*list)[i] = arena_strdup(a, json_str(json_at(j, i), ""));
-    json_free(j);
-    return true;
-}
-
-bool meta_floats(const model_meta *m, const char *key, arena *a, float **list, size_t *n, err *e)
-{
-    json *j = get_list(m, key, e);
-    if (!j)
-        return false;
-    *n = json_len(j);
-    *list = NEW(a, float, *n + 1);
-    for (size_t i = 0; i < *n; i++)
-        (*list)[i] = (float)json_num(json_at(j, i), 0);
-    json_free(j);
-    return true;
-}
 
 // Sources
 
@@ -224,23 +164,21 @@ void shards_split(shards *s, int64_t micro_batch)
                (s->val ? loader_bytes(s->val, &s->val_options) : 0);
 }
 
-static void describe(shards *s, const train_options *o, arena *a)
+static void describe(shards *s, const train_options *o)
 {
     const dataset *d = s->train;
-    json *labels = json_array();
-    for (size_t i = 0; i < d->n_labels; i++)
-        json_push_str(labels, d->labels[i]);
-    set_json(&s->meta, "labels", labels);
-    if (d->n_mels) {
-        set_floats(&s->meta, "mean", s->mean, d->n_mels);
-        set_floats(&s->meta, "deviation", s->deviation, d->n_mels);
-    }
-    meta_set(&s->meta, "settings", d->settings);
-    hear_write(&(hear_rule){.window = s->window,
-                            .views = o->data.eval_views,
-                            .crop = crop_of(o->data.eval_crop)},
-               &s->meta);
-    meta_set(&s->meta, "eval_windows", arena_printf(a, "%lld", (long long)o->data.eval_windows));
+    static const char *const none[] = {NULL};
+    hear_rule h = {.labels = d->n_labels ? d->labels : none,
+                   .n_labels = d->n_labels,
+                   .mean = s->mean,
+                   .deviation = s->deviation,
+                   .n_bands = (size_t)d->n_mels,
+                   .settings = d->settings,
+                   .window = s->window,
+                   .views = o->data.eval_views,
+                   .crop = crop_of(o->data.eval_crop),
+                   .eval_windows = o->data.eval_windows};
+    hear_write(&h, &s->meta);
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
     meta_set(&s->meta, "data_digest", d->digest);
@@ -252,13 +190,10 @@ static bool read_mel(shards *s, const train_options *o, arena *a, err *e)
     s->mel = (augment_mel){.tilt = o->data.tilt, .gain = o->data.gain};
     if (!s->train->n_mels || (o->data.tilt == 0 && o->data.gain == 0))
         return true;
-    const feature_def *def = feature_find("mel", e);
-    json *all = json_parse(s->train->settings, strlen(s->train->settings), e);
-    void *settings = def && all ? feature_settings(def, a) : NULL;
-    bool ok = settings && feature_from_json(def, settings, json_get(all, "mel"), e) &&
-              augment_mel_bands(settings, a, &s->mel, e);
-    json_free(all);
-    return ok || err_trail(e, "data.augment");
+    hear_feature f;
+    return (hear_settings(s->train->settings, s->train->paths[0], "mel", a, &f, e) &&
+            augment_mel_bands(f.settings, a, &s->mel, e)) ||
+           err_trail(e, "data.augment");
 }
 
 // A drum a semitone higher is another drum, and tokens do not say which notes are drums.
@@ -268,7 +203,7 @@ static bool fits_transposition(const dataset *d, const train_options *o, err *e)
         return true;
     json *settings = json_parse(d->settings, strlen(d->settings), NULL);
     bool drums = json_bool(json_get(json_get(settings, "tokens"), "drums"), false) &&
-                 !strcmp(o->model->example, "tokens");
+                 o->model->makes == MAKES_EVENTS;
     json_free(settings);
     return !drums || err_set(e, ERR_CONFIG,
                              "'%s' has drums among its tokens (tokens.drums: true), which cannot "
@@ -309,7 +244,7 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     }
     s->classes = o->model->probe ? (int)s->train->n_labels : 0;
     loader_choices(s, o, a);
-    describe(s, o, a);
+    describe(s, o);
     shards_split(s, o->batch_size);
     if (count_rows(s, e)) {
         shards_split(s, o->batch_size);
@@ -325,7 +260,7 @@ bool shards_baseline(shards *s, const model_def *m, arena *a, err *e)
     const float *b = baseline_measure(s->train, &s->train_options, m, s->classes, a, &width, e);
     if (!b)
         return err_trail(e, "data.train");
-    set_floats(&s->meta, "baseline", b, width);
+    meta_set_floats(&s->meta, "baseline", b, (size_t)width);
     return true;
 }
 
@@ -344,19 +279,19 @@ bool shards_same(const shards *s, const checkpoint *k, err *e)
 
 bool shards_hear_as(shards *s, const checkpoint *k, arena *a, err *e)
 {
-    static const char *const keys[] = {"mean", "deviation"};
-    float *own[] = {s->mean, s->deviation}, *theirs;
-    size_t n, bands = (size_t)s->train->n_mels;
-    for (int i = 0; i < 2 && bands && meta_get(&k->meta, keys[i]); i++) {
-        if (!meta_floats(&k->meta, keys[i], a, &theirs, &n, e))
-            return false;
-        if (n != bands)
-            return err_set(e, ERR_MISMATCH,
-                           "'%s' was trained on %zu mel bands, and the data have %zu", k->path, n,
-                           bands);
-        memcpy(own[i], theirs, sizeof *theirs * n); // which the loaders' options point to
-        set_floats(&s->meta, keys[i], theirs, (int)n);
-    }
+    hear_rule h;
+    size_t bands = (size_t)s->train->n_mels;
+    if (!hear_read(&k->meta, k->path, a, &h, e))
+        return false;
+    if (!bands || !h.mean)
+        return true;
+    if (h.n_bands != bands)
+        return err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands, and the data have %zu",
+                       k->path, h.n_bands, bands);
+    memcpy(s->mean, h.mean, sizeof *s->mean * bands); // which the loaders' options point to
+    memcpy(s->deviation, h.deviation, sizeof *s->deviation * bands);
+    meta_set_floats(&s->meta, "mean", h.mean, bands);
+    meta_set_floats(&s->meta, "deviation", h.deviation, bands);
     return true;
 }
 
@@ -385,70 +320,61 @@ void shards_close(shards *s)
 
 // Evaluation of a checkpoint
 
-// A whole number of the checkpoint; `missing` where there is none, -1 where it is out of range.
-static int64_t meta_int(const checkpoint *k, const char *key, int64_t missing, int64_t least,
-                        int64_t most)
+static bool said(const void *what, const char *key, err *e)
 {
-    const char *text = meta_get(&k->meta, key);
-    long long n = text ? strtoll(text, NULL, 10) : missing;
-    return n < least || n > most ? -1 : n;
+    return what || err_set(e, ERR_MISMATCH,
+                           "the checkpoint has no '%s': it was not trained on data (imported "
+                           "weights?)",
+                           key);
 }
 
-// Standardisation, of mel.
-static bool read_bands(shards *s, const checkpoint *k, arena *a, err *e)
+// The checkpoint says what data of this kind cannot be read without.
+static bool says_enough(const shards *s, const trained *t, bool knows, err *e)
 {
-    size_t n_mean, n_deviation;
-    if (!s->val->n_mels)
+    const hear_rule *h = &t->hear;
+    if (!knows)
         return true;
-    if (!meta_floats(&k->meta, "mean", a, &s->mean, &n_mean, e) ||
-        !meta_floats(&k->meta, "deviation", a, &s->deviation, &n_deviation, e))
+    if (!said(h->labels, "labels", e) || (s->val->n_mels && !said(h->mean, "mean", e)))
         return false;
-    return (n_mean == n_deviation && (int)n_mean == s->val->n_mels) ||
-           err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", k->path, n_mean);
+    if (s->val->n_mels && (int)h->n_bands != s->val->n_mels)
+        return err_set(e, ERR_MISMATCH, "'%s' was trained on %zu mel bands", t->path, h->n_bands);
+    return h->window || err_set(e, ERR_DAMAGED,
+                                "'%s' does not say its 'window'; take another checkpoint of "
+                                "the run",
+                                t->path);
 }
 
-static bool read_choices(shards *s, const checkpoint *k, int64_t rows, arena *a, err *e)
+static bool read_choices(shards *s, const trained *t, int64_t rows, arena *a, err *e)
 {
-    const char **labels = NULL;
-    hear_rule h;
-    size_t n_labels = 0;
+    const hear_rule *h = &t->hear;
     // of its data; imported weights of a model of songs need not
-    bool knows = meta_get(&k->meta, "labels") || k->classes || s->val->n_mels;
-    if (knows &&
-        (!meta_texts(&k->meta, "labels", a, &labels, &n_labels, e) || !read_bands(s, k, a, e)))
+    bool knows = h->labels || t->classes || s->val->n_mels, mel = s->val->n_mels > 0;
+    if (!says_enough(s, t, knows, e))
         return false;
-    if (!hear_read(&k->meta, k->path, &h, e))
-        return false;
-    int64_t windows = meta_int(k, "eval_windows", 0, 0, INT32_MAX);
-    s->window = meta_get(&k->meta, "window") || knows
-                    ? h.window
-                    : shards_window(s->val->example, 0, s->val->longest);
-    if (s->window < 1 || windows < 0 || (k->classes && (int)n_labels != k->classes))
-        return err_set(e, ERR_DAMAGED, "'%s': what it says about its data makes no sense", k->path);
-    s->classes = k->classes;
+    s->window = h->window ? h->window : shards_window(s->val->example, 0, s->val->longest);
+    s->classes = t->classes;
     s->eval_batch = rows;
     s->val_options = (loader_options){.batch = s->eval_batch,
                                       .window = s->window,
-                                      .crop = h.crop,
-                                      .hear = s->val->n_mels > 0,
-                                      .views = h.views,
-                                      .eval_windows = windows,
-                                      .mean = s->mean,
-                                      .deviation = s->deviation,
-                                      .labels = labels,
-                                      .n_labels = n_labels};
+                                      .crop = h->crop,
+                                      .hear = mel,
+                                      .views = h->views,
+                                      .eval_windows = h->eval_windows,
+                                      .mean = mel ? h->mean : NULL,
+                                      .deviation = mel ? h->deviation : NULL,
+                                      .labels = h->labels,
+                                      .n_labels = h->n_labels};
     // a model without classes does not care what songs are called
-    return dataset_expect(s->val, k->classes ? labels : NULL, n_labels,
-                          meta_get(&k->meta, "settings"),
-                          arena_printf(a, "the checkpoint '%s'", k->path), e);
+    return dataset_expect(s->val, t->classes ? h->labels : NULL, h->n_labels, h->settings,
+                          arena_printf(a, "the checkpoint '%s'", t->path), e);
 }
 
-shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows,
+shards *shards_open_for(const trained *t, const char *const *patterns, size_t n, int64_t rows,
                         arena *a, err *e)
 {
     shards *s = NEW(a, shards, 1);
-    s->val = dataset_open(dataset_patterns(a, patterns, n, "test|val"), n, example_of(k->model), e);
-    if (s->val && read_choices(s, k, rows, a, e) && fits_model(s->val, k->model, e) &&
+    s->val = dataset_open(dataset_patterns(a, patterns, n, "test|val"), n, example_of(t->model), e);
+    if (s->val && read_choices(s, t, rows, a, e) && fits_model(s->val, t->model, e) &&
         shards_start(s, e))
         return s;
     shards_close(s);

@@ -49,13 +49,8 @@ void shards_close(shards *s); // accepts NULL
 
 // For evaluation of a checkpoint: a set read with the labels, standardisation and window that the
 // checkpoint carries.
-shards *shards_open_for(const checkpoint *k, const char *const *patterns, size_t n, int64_t rows,
-                        arena *a, err *e) MUST_CHECK;
-
-// Lists in model_meta: JSON arrays of texts or numbers.
-bool meta_texts(const model_meta *m, const char *key, arena *a, const char ***list, size_t *n,
-                err *e) MUST_CHECK;
-bool meta_floats(const model_meta *m, const char *key, arena *a, float **list, size_t *n,
-                 err *e) MUST_CHECK;
+struct trained;
+shards *shards_open_for(const struct trained *t, const char *const *patterns, size_t n,
+                        int64_t rows, arena *a, err *e) MUST_CHECK;
 
 #endif
