@@ -11,7 +11,7 @@
 
 void config_reset(config *c, int i)
 {
-    const config_key *k = &c->t->keys[i];
+    const config_key *k = config_at(c->t, (size_t)i);
     c->values[i] = (config_value){.where = "default"};
     if (!k->value)
         return;
@@ -32,9 +32,11 @@ config *config_open(const config_table *t, arena *a)
 {
     config *c = NEW(a, config, 1);
     c->t = t, c->a = a;
-    c->values = NEW(a, config_value, t->n);
-    for (size_t i = 0; i < t->n; i++)
-        if (t->keys[i].type != CONFIG_SECTION)
+    while (config_at(t, c->n))
+        c->n++;
+    c->values = NEW(a, config_value, c->n);
+    for (size_t i = 0; i < c->n; i++)
+        if (config_at(t, i)->type != CONFIG_SECTION)
             config_reset(c, (int)i);
     return c;
 }
@@ -177,12 +179,14 @@ bool config_override(config *c, const char *arg, err *e)
 
 bool config_finish(config *c, err *e)
 {
-    for (size_t i = 0; i < c->t->n; i++)
-        if (c->t->keys[i].required && !c->values[i].given)
+    for (size_t i = 0; i < c->n; i++) {
+        const config_key *k = config_at(c->t, i);
+        if (k->required && !c->values[i].given)
             return err_set(
                 e, ERR_CONFIG,
                 "'%s' is not set: %s; write it into the file, or %s=... on the command line",
-                c->t->keys[i].name, c->t->keys[i].help, c->t->keys[i].name);
+                k->name, k->help, k->name);
+    }
     return true;
 }
 
@@ -191,7 +195,7 @@ bool config_finish(config *c, err *e)
 static const config_value *value_of(const config *c, const char *name, unsigned types)
 {
     int i = config_find(c->t, name);
-    CHECK(i >= 0 && (types >> c->t->keys[i].type & 1));
+    CHECK(i >= 0 && (types >> config_at(c->t, (size_t)i)->type & 1));
     return &c->values[i];
 }
 
@@ -206,19 +210,19 @@ bool config_set(const config *c, const char *name)
 }
 bool config_bool(const config *c, const char *name)
 {
-    return value_of(c, name, TYPE(BOOL))->b;
+    return value_of(c, name, TYPE(BOOL))->is.b;
 }
 int64_t config_int(const config *c, const char *name)
 {
-    return value_of(c, name, TYPE(INT))->i;
+    return value_of(c, name, TYPE(INT))->is.i;
 }
 const char *config_text(const config *c, const char *name)
 {
-    return value_of(c, name, TYPE(TEXT) | TYPE(ENUM))->s;
+    return value_of(c, name, TYPE(TEXT) | TYPE(ENUM))->is.s;
 }
 uint64_t config_bytes(const config *c, const char *name)
 {
-    return value_of(c, name, TYPE(BYTES))->u;
+    return value_of(c, name, TYPE(BYTES))->is.u;
 }
 const char *config_where(const config *c, const char *name)
 {
@@ -228,37 +232,61 @@ const char *config_where(const config *c, const char *name)
 double config_num(const config *c, const char *name)
 {
     const config_value *v = value_of(c, name, TYPE(NUMBER) | TYPE(SECONDS) | TYPE(INT));
-    return c->t->keys[config_find(c->t, name)].type == CONFIG_INT ? (double)v->i : v->d;
+    return config_key_of(c->t, name)->type == CONFIG_INT ? (double)v->is.i : v->is.d;
 }
 
 size_t config_texts(const config *c, const char *name, const char *const **list)
 {
     const config_value *v = value_of(c, name, TYPE(TEXTS));
-    *list = v->texts;
-    return v->n;
+    *list = v->is.texts;
+    return v->is.n;
 }
 
 size_t config_nums(const config *c, const char *name, const double **list)
 {
     const config_value *v = value_of(c, name, TYPE(NUMBERS));
-    *list = v->nums;
-    return v->n;
+    *list = v->is.nums;
+    return v->is.n;
 }
 
 size_t config_map(const config *c, const char *name, const char *const **names, const double **nums)
 {
     const config_value *v = value_of(c, name, TYPE(MAP));
-    *names = v->texts, *nums = v->nums;
-    return v->n;
+    *names = v->is.texts, *nums = v->is.nums;
+    return v->is.n;
 }
 
 bool config_is_list(const config *c, const char *name)
 {
-    return value_of(c, name, TYPE(TEXTS))->list;
+    return value_of(c, name, TYPE(TEXTS))->is.list;
 }
 
 int config_choice(const config *c, const char *name)
 {
     const config_value *v = value_of(c, name, TYPE(ENUM));
-    return v->s ? config_choice_index(c->t->keys[config_find(c->t, name)].choices, v->s) : -1;
+    return v->is.s ? key_choice_index(config_key_of(c->t, name)->choices, v->is.s) : -1;
+}
+
+// What a range's own row asks for.
+static bool in_order(const config_key *k, const config_value *v, err *e)
+{
+    const double *at = v->is.nums;
+    return !k->range || at[0] <= at[1] ||
+           err_set(e, ERR_CONFIG, "%s: '%s' is [lowest, highest], not [%g, %g]", v->where, k->name,
+                   at[0], at[1]);
+}
+
+bool config_fill(const config *c, const config_key *keys, size_t n, void *s, err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (keys[i].field == FIELD_NONE)
+            continue;
+        const config_value *v = value_of(c, keys[i].name, ~0u);
+        if (!v->given)
+            continue;
+        if (!in_order(&keys[i], v, e))
+            return false;
+        key_store(&keys[i], &v->is, s);
+    }
+    return true;
 }

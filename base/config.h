@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config.h: strict configuration. A table of keys is the whole truth: parsing, errors, help and
-// documentation come from it.
+// config.h: strict configuration. A table of keys (key.h) is the whole truth: parsing, errors, help
+// and documentation come from it, and the struct that the program reads is filled by it.
 //
 //     static const config_key keys[] = {
 //         {"optim", CONFIG_SECTION, .help = "The optimiser"},
@@ -16,6 +16,7 @@
 //     config_load(c, "configs/x.yaml", e) && config_override(c, "optim.lr=3e-4", e) &&
 //         config_finish(c, e)
 //     double lr = config_num(c, "optim.lr");
+//     config_fill(c, keys, n, &options, e)         // every value whose row says where it goes
 //
 // A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names
 // ("optim.lr") are keys of the table. Precedence: defaults < the file that `extends:` names
@@ -34,39 +35,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/key.h"
 #include "base/str.h"
-
-typedef enum config_type {
-    CONFIG_SECTION, // a heading: names a group and documents it; holds no value
-    CONFIG_BOOL,    // true or false
-    CONFIG_INT,     // 30000; 3e4 too
-    CONFIG_NUMBER,  // 3e-4; with min < max: in [min, max]
-    CONFIG_TEXT,
-    CONFIG_ENUM,    // one of `choices`
-    CONFIG_BYTES,   // 6GiB, 512MB, 1048576
-    CONFIG_SECONDS, // 90, 90s, 30m, 3h30m, 2d, 01:30:00
-    CONFIG_TEXTS,   // [a, b]; a single text is a list of one (config_is_list tells)
-    CONFIG_NUMBERS, // [0.9, 0.999]
-    // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the
-    // file
-    CONFIG_MAP,
-    CONFIG_TYPES
-} config_type;
-
-typedef struct config_key {
-    const char *name; // "train.early_stopping.patience"; keys of one section stand together
-    config_type type;
-    // the default, as it is written in YAML; NULL: none (config_given tells; getters then give 0,
-    // NULL or an empty list)
-    const char *value;
-    // INT, NUMBER, NUMBERS and MAP (each), BYTES, SECONDS: the range; min == max: any
-    double min, max;
-    const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
-    int least, most;     // TEXTS, NUMBERS, MAP: how many; most 0: any
-    const char *alias;   // another full name that is understood, or NULL
-    bool required;       // config_finish refuses a configuration without it
-    const char *help;    // one line
-} config_key;
 
 // A key that people know from elsewhere and that means nothing here; `why` ends the sentence
 // "'NAME' is no key here: ...".
@@ -81,10 +51,18 @@ typedef struct config_other {
     const char *name, *here; // name NULL ends the list
 } config_other;
 
+typedef struct config_rows {
+    const config_key *keys;
+    size_t n;
+} config_rows;
+
 typedef struct config_table {
     const char *what; // "training": for titles and errors
     const config_key *keys;
     size_t n;
+    // Behind these: rows that others have (models, their sizes), part by part; false behind the
+    // last. NULL: there are no others.
+    bool (*more)(size_t part, config_rows *rows);
     const config_other *others;    // may be NULL
     const config_nothing *nothing; // NULL, or ended by a NULL name
 } config_table;
@@ -122,6 +100,10 @@ const char *config_where(const config *c, const char *name);
 // Index of an ENUM's value among its choices.
 int config_choice(const config *c, const char *name);
 
+// Puts what is given of these keys into `s`, where their rows say; what is not given stays as it
+// is. ERR_CONFIG: a range whose ends are the wrong way round. Texts and lists stay c's.
+bool config_fill(const config *c, const config_key *keys, size_t n, void *s, err *e) MUST_CHECK;
+
 // All keys with their values as YAML that config_parse reads back to the same.
 void config_print(const config *c, strbuf *out);
 // One value as YAML, cut to `size` bytes.
@@ -130,6 +112,10 @@ void config_show(const config *c, const char *name, char *out, size_t size);
 // elsewhere; with `near`, one that is spelt nearly so. NULL: nothing is. Several keys may have one
 // last part: `at` counts through them, 0 first.
 const char *config_meant(const config_table *t, const char *name, bool near, int at);
+// Row i of the whole table, in order; NULL behind the last.
+const config_key *config_at(const config_table *t, size_t i);
+// May a run that goes on have another value? Its own row says so, or that of a section around it.
+bool config_resumable(const config_table *t, const config_key *k);
 // by name or alias, sections too; NULL: none
 const config_key *config_key_of(const config_table *t, const char *name);
 // All there is to know of a key, or of a section and its keys.

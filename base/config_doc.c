@@ -56,10 +56,11 @@ static void print_text(strbuf *out, const char *s)
     strbuf_add(out, "\"", 1);
 }
 
-static void print_value(strbuf *out, const config_key *k, const config_value *v)
+static void print_value(strbuf *out, const config_key *k, const config_value *of)
 {
+    const key_value *v = &of->is;
     bool numbers = k->type == CONFIG_NUMBERS;
-    if (!v->given)
+    if (!of->given)
         strbuf_add(out, "null", 4);
     else if (k->type == CONFIG_BOOL)
         strbuf_printf(out, "%s", v->b ? "true" : "false");
@@ -109,13 +110,12 @@ static int open_sections(strbuf *out, const char *name, const char *last)
 void config_print(const config *c, strbuf *out)
 {
     const char *last = NULL;
-    for (size_t i = 0; i < c->t->n; i++) {
-        const config_key *k = &c->t->keys[i];
+    for (size_t i = 0; i < c->n; i++) {
+        const config_key *k = config_at(c->t, i);
         if (k->type == CONFIG_SECTION)
             continue;
         int depth = open_sections(out, k->name, last);
-        const char *dot = strrchr(k->name, '.');
-        strbuf_printf(out, "%*s%s: ", 2 * depth, "", dot ? dot + 1 : k->name);
+        strbuf_printf(out, "%*s%s: ", 2 * depth, "", key_leaf(k->name));
         print_value(out, k, &c->values[i]);
         strbuf_add(out, "\n", 1);
         last = k->name;
@@ -127,7 +127,7 @@ void config_show(const config *c, const char *name, char *out, size_t size)
     strbuf text = {0};
     int i = config_find(c->t, name);
     CHECK(i >= 0);
-    print_value(&text, &c->t->keys[i], &c->values[i]);
+    print_value(&text, config_at(c->t, (size_t)i), &c->values[i]);
     snprintf(out, size, "%s", text.s);
     strbuf_free(&text);
 }
@@ -148,10 +148,10 @@ void config_markdown(const config_table *t, strbuf *out)
 {
     static const char head[] = "| key | value | default | meaning |\n|---|---|---|---|\n";
     char text[256];
-    if (t->n && t->keys[0].type != CONFIG_SECTION)
+    const config_key *k = config_at(t, 0);
+    if (k && k->type != CONFIG_SECTION)
         strbuf_printf(out, "%s", head);
-    for (size_t i = 0; i < t->n; i++) {
-        const config_key *k = &t->keys[i];
+    for (size_t i = 0; (k = config_at(t, i)); i++) {
         if (k->type == CONFIG_SECTION) {
             strbuf_printf(out, "\n## %s\n\n%s.\n\n%s", k->name, k->help, head);
             continue;
@@ -172,8 +172,8 @@ void config_markdown(const config_table *t, strbuf *out)
 void config_help(const config_table *t, strbuf *out)
 {
     char text[256];
-    for (size_t i = 0; i < t->n; i++) {
-        const config_key *k = &t->keys[i];
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(t, i)); i++) {
         if (k->type == CONFIG_SECTION)
             strbuf_printf(out, "\n%s: %s\n", k->name, k->help);
         else
@@ -192,26 +192,24 @@ static void explain_row(const char *what, const char *text, strbuf *out)
 // As it stands in a file: a line for each section, then the key.
 static void explain_yaml(const config_key *k, strbuf *out)
 {
-    const char *dot = strrchr(k->name, '.');
     strbuf_printf(out, "\nIn a file\n");
     int depth = 0;
     for (const char *p = k->name, *end; (end = strchr(p, '.')); p = end + 1)
         strbuf_printf(out, "  %*s%.*s:\n", 2 * depth++, "", (int)(end - p), p);
-    strbuf_printf(out, "  %*s%s: %s\n", 2 * depth, "", dot ? dot + 1 : k->name,
+    strbuf_printf(out, "  %*s%s: %s\n", 2 * depth, "", key_leaf(k->name),
                   k->value ? k->value : "...");
 }
 
 void config_explain(const config_table *t, const config_key *k, strbuf *out)
 {
     char text[256];
-    size_t n = strlen(k->name);
     strbuf_printf(out, "%s: %s\n", k->name, k->help);
     if (k->type == CONFIG_SECTION) {
         strbuf_printf(out, "\n");
-        for (size_t i = 0; i < t->n; i++)
-            if (!strncmp(t->keys[i].name, k->name, n) && t->keys[i].name[n] == '.')
-                strbuf_printf(out, "  %-34s %s [%s]\n", t->keys[i].name, t->keys[i].help,
-                              config_default(&t->keys[i]));
+        const config_key *q;
+        for (size_t i = 0; (q = config_at(t, i)); i++)
+            if (key_within(q, k->name))
+                strbuf_printf(out, "  %-34s %s [%s]\n", q->name, q->help, config_default(q));
         return;
     }
     explain_row("value", config_describe(k, text), out);

@@ -10,20 +10,13 @@ enum { CONFIG_DEPTH = 8, CONFIG_ENTRIES = 4096, CONFIG_FILE_LIMIT = 1 << 20 };
 typedef struct config_value {
     bool given, set;
     const char *where;
-    bool b;
-    int64_t i;
-    uint64_t u;
-    double d;
-    const char *s;
-    size_t n;  // TEXTS, NUMBERS, MAP
-    bool list; // written as one
-    const char **texts;
-    double *nums;
     int layer; // the file or override that set it: twice in one is a duplicate
+    key_value is;
 } config_value;
 
 struct config {
     const config_table *t;
+    size_t n; // rows of the table
     arena *a;
     config_value *values; // by index of the table
     int layer;
@@ -62,8 +55,7 @@ bool config_assign(config *c, const config_entry *entry, err *e) MUST_CHECK;
 // (then with line and column) or "override '...'".
 bool config_yaml(config *c, const char *text, size_t n, const char *name, const char *prefix,
                  config_entries *out, err *e) MUST_CHECK;
-void config_reset(config *c, int i);                         // puts key i back to its default
-int config_choice_index(const char *choices, const char *s); // -1: none of them
+void config_reset(config *c, int i); // puts key i back to its default
 bool config_is_null(const config_scalar *s);
 
 #endif

@@ -5,10 +5,22 @@
 
 #include "base/config_internal.h"
 
+const config_key *config_at(const config_table *t, size_t i)
+{
+    config_rows r = {t->keys, t->n};
+    for (size_t part = 0; i >= r.n; part++) {
+        i -= r.n;
+        if (!t->more || !t->more(part, &r))
+            return NULL;
+    }
+    return &r.keys[i];
+}
+
 int config_find(const config_table *t, const char *name)
 {
-    for (size_t i = 0; i < t->n; i++)
-        if (!strcmp(t->keys[i].name, name) || (t->keys[i].alias && !strcmp(t->keys[i].alias, name)))
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(t, i)); i++)
+        if (!strcmp(k->name, name) || (k->alias && !strcmp(k->alias, name)))
             return (int)i;
     return -1;
 }
@@ -16,24 +28,25 @@ int config_find(const config_table *t, const char *name)
 const config_key *config_key_of(const config_table *t, const char *name)
 {
     int i = config_find(t, name);
-    return i < 0 ? NULL : &t->keys[i];
+    return i < 0 ? NULL : config_at(t, (size_t)i);
 }
 
 bool config_is_group(const config_table *t, const char *name)
 {
-    size_t len = strlen(name);
-    for (size_t i = 0; i < t->n; i++)
-        if (t->keys[i].type == CONFIG_SECTION
-                ? !strcmp(t->keys[i].name, name)
-                : !strncmp(t->keys[i].name, name, len) && t->keys[i].name[len] == '.')
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(t, i)); i++)
+        if (k->type == CONFIG_SECTION ? !strcmp(k->name, name) : key_within(k, name))
             return true;
     return false;
 }
 
-static const char *leaf(const char *name)
+bool config_resumable(const config_table *t, const config_key *k)
 {
-    const char *dot = strrchr(name, '.');
-    return dot ? dot + 1 : name;
+    const config_key *q;
+    for (size_t i = 0; (q = config_at(t, i)); i++)
+        if (q->resumable && (q == k || (q->type == CONFIG_SECTION && key_within(k, q->name))))
+            return true;
+    return false;
 }
 
 // "Batch-Size", "batch_size" and "batchsize" are one.
@@ -51,19 +64,20 @@ static bool same(const char *a, const char *b)
 
 static bool has_leaf(const config_key *k, const char *last)
 {
-    return same(leaf(k->name), last) || (k->alias && same(leaf(k->alias), last));
+    return same(key_leaf(k->name), last) || (k->alias && same(key_leaf(k->alias), last));
 }
 
 // Known by this very name: in full, elsewhere, or by its last part.
 static const char *known(const config_table *t, const char *name, int at)
 {
-    const char *last = leaf(name);
-    for (size_t i = 0; i < t->n; i++)
-        if (same(t->keys[i].name, name) && at-- == 0)
-            return t->keys[i].name;
-    for (size_t i = 0; i < t->n; i++)
-        if (has_leaf(&t->keys[i], last) && !same(t->keys[i].name, name) && at-- == 0)
-            return t->keys[i].name;
+    const char *last = key_leaf(name);
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(t, i)); i++)
+        if (same(k->name, name) && at-- == 0)
+            return k->name;
+    for (size_t i = 0; (k = config_at(t, i)); i++)
+        if (has_leaf(k, last) && !same(k->name, name) && at-- == 0)
+            return k->name;
     for (const config_other *o = t->others; o && o->name; o++)
         if ((same(o->name, name) || same(o->name, last)) && at-- == 0)
             return o->here;
@@ -97,21 +111,23 @@ static name_list names_open(arena *a, size_t most)
 // Spelt nearly like a key, the last part of one, or a name from elsewhere.
 static const char *close_to(const config_table *t, const char *name, arena *a)
 {
-    size_t extra = 0;
+    size_t extra = 0, n = 0;
     for (const config_other *o = t->others; o && o->name; o++)
         extra++;
-    name_list full = names_open(a, 2 * t->n), last = names_open(a, 2 * t->n + extra);
-    for (size_t i = 0; i < t->n; i++) {
-        const config_key *k = &t->keys[i];
+    while (config_at(t, n))
+        n++;
+    name_list full = names_open(a, 2 * n), last = names_open(a, 2 * n + extra);
+    for (size_t i = 0; i < n; i++) {
+        const config_key *k = config_at(t, i);
         add_name(&full, k->name, k->name);
-        add_name(&last, leaf(k->name), k->name);
+        add_name(&last, key_leaf(k->name), k->name);
         if (k->alias)
-            add_name(&full, k->alias, k->name), add_name(&last, leaf(k->alias), k->name);
+            add_name(&full, k->alias, k->name), add_name(&last, key_leaf(k->alias), k->name);
     }
     for (size_t i = 0; i < extra; i++)
         add_name(&last, t->others[i].name, t->others[i].here);
     const char *best = nearest(&full, name);
-    return best ? best : nearest(&last, leaf(name));
+    return best ? best : nearest(&last, key_leaf(name));
 }
 
 const char *config_meant(const config_table *t, const char *name, bool near, int at)
@@ -128,9 +144,10 @@ const char *config_meant(const config_table *t, const char *name, bool near, int
 // The keys of the same section, or the top ones.
 static void list_keys(const config_table *t, const char *name, size_t len, strbuf *names)
 {
-    for (size_t i = 0; i < t->n; i++)
-        if (!strncmp(t->keys[i].name, name, len) && !strchr(t->keys[i].name + len, '.'))
-            strbuf_printf(names, "%s%s", names->len ? ", " : "", t->keys[i].name + len);
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(t, i)); i++)
+        if (!strncmp(k->name, name, len) && !strchr(k->name + len, '.'))
+            strbuf_printf(names, "%s%s", names->len ? ", " : "", k->name + len);
 }
 
 bool config_unknown(const config_table *t, const char *name, const char *where, err *e)

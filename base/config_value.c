@@ -112,21 +112,6 @@ static bool to_seconds(const char *s, double *out)
     return true;
 }
 
-// The choice that equals `s`, or -1.
-int config_choice_index(const char *choices, const char *s)
-{
-    size_t len = strlen(s);
-    int i = 0;
-    for (const char *p = choices;; p++, i++) {
-        size_t n = strcspn(p, "|");
-        if (n == len && !memcmp(p, s, n))
-            return i;
-        p += n;
-        if (!*p)
-            return -1;
-    }
-}
-
 static const char *choice_meant(const char *choices, const char *s, arena *a)
 {
     const char *list[64];
@@ -165,8 +150,7 @@ static bool wrong(const config_key *k, const config_scalar *s, arena *a, err *e)
                    s->text);
 }
 
-static bool set_scalar(const config_key *k, config_value *v, const config_scalar *s, arena *a,
-                       err *e)
+static bool set_scalar(const config_key *k, key_value *v, const config_scalar *s, arena *a, err *e)
 {
     bool ok = true;
     switch (k->type) {
@@ -187,7 +171,7 @@ static bool set_scalar(const config_key *k, config_value *v, const config_scalar
         ok = str_bytes(s->text, &v->u) && in_range(k, (double)v->u);
         break;
     case CONFIG_ENUM:
-        ok = config_choice_index(k->choices, s->text) >= 0;
+        ok = key_choice_index(k->choices, s->text) >= 0;
         v->s = s->text;
         break;
     default:
@@ -196,8 +180,7 @@ static bool set_scalar(const config_key *k, config_value *v, const config_scalar
     return ok || wrong(k, s, a, e);
 }
 
-static bool set_list(const config_key *k, config_value *v, const config_entry *entry, arena *a,
-                     err *e)
+static bool set_list(const config_key *k, key_value *v, const config_entry *entry, arena *a, err *e)
 {
     char text[256];
     if (k->most && (entry->n < (size_t)k->least || entry->n > (size_t)k->most))
@@ -212,15 +195,14 @@ static bool set_list(const config_key *k, config_value *v, const config_entry *e
         v->texts[i] = s->text;
         if (k->type == CONFIG_NUMBERS
                 ? !to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i])
-                : config_is_null(s) || (k->choices && config_choice_index(k->choices, s->text) < 0))
+                : config_is_null(s) || (k->choices && key_choice_index(k->choices, s->text) < 0))
             return wrong(k, s, a, e);
     }
     return true;
 }
 
 // Names are kept in order: the first that fits may be the one that counts.
-static bool set_map(const config_key *k, config_value *v, const config_entry *entry, arena *a,
-                    err *e)
+static bool set_map(const config_key *k, key_value *v, const config_entry *entry, arena *a, err *e)
 {
     v->n = entry->n / 2;
     v->texts = NEW(a, const char *, v->n + 1);
@@ -238,7 +220,7 @@ static bool set_map(const config_key *k, config_value *v, const config_entry *en
     return true;
 }
 
-static bool set_value(const config_key *k, config_value *v, const config_entry *entry, arena *a,
+static bool set_value(const config_key *k, key_value *v, const config_entry *entry, arena *a,
                       err *e)
 {
     char text[256];
@@ -253,9 +235,8 @@ static bool set_value(const config_key *k, config_value *v, const config_entry *
 
 static void reset_group(config *c, const char *name, const char *where)
 {
-    size_t len = strlen(name);
-    for (size_t i = 0; i < c->t->n; i++)
-        if (!strncmp(c->t->keys[i].name, name, len) && c->t->keys[i].name[len] == '.') {
+    for (size_t i = 0; i < c->n; i++)
+        if (key_within(config_at(c->t, i), name)) {
             config_reset(c, (int)i);
             c->values[i].where = where;
         }
@@ -275,7 +256,7 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     }
     if (i < 0)
         return config_unknown(c->t, entry->name, entry->where, e);
-    const config_key *k = &c->t->keys[i];
+    const config_key *k = config_at(c->t, (size_t)i);
     config_value *v = &c->values[i];
     if (c->layer && v->layer == c->layer)
         return err_set(e, ERR_CONFIG, "%s: '%s' is given twice, first at %s; keep one",
@@ -283,7 +264,7 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     if (null) {
         config_reset(c, i);
     } else {
-        if (!set_value(k, v, entry, c->a, e))
+        if (!set_value(k, &v->is, entry, c->a, e))
             return false;
         v->given = v->set = true;
     }

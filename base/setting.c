@@ -2,21 +2,15 @@
 // setting.c: structs of named settings as text, by a table (setting.h).
 #include "base/setting.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NAMES = 64 };
+#include "base/arena.h"
 
-static void *field(const setting_def *d, void *s)
-{
-    return (char *)s + d->at;
-}
-static const void *field_const(const setting_def *d, const void *s)
-{
-    return (const char *)s + d->at;
-}
+enum { MOST_NAMES = 64, BITS = 63 };
 
 // "a, b or c"
 static void list_names(const char *const *names, size_t n, strbuf *out)
@@ -25,14 +19,14 @@ static void list_names(const char *const *names, size_t n, strbuf *out)
         strbuf_printf(out, "%s%s", names[i], i + 2 < n ? ", " : i + 1 < n ? " or " : "");
 }
 
-const setting_def *setting_find(const setting_def *table, size_t n, const char *name, err *e)
+const config_key *setting_find(const config_key *table, size_t n, const char *name, err *e)
 {
     const char *names[MOST_NAMES] = {NULL};
     CHECK(n <= MOST_NAMES);
     for (size_t i = 0; i < n; i++) {
-        if (!strcmp(table[i].name, name))
+        names[i] = key_leaf(table[i].name);
+        if (!strcmp(names[i], name))
             return &table[i];
-        names[i] = table[i].name;
     }
     const char *near = str_nearest(name, names, n);
     strbuf all = {0};
@@ -44,62 +38,87 @@ const setting_def *setting_find(const setting_def *table, size_t n, const char *
     return NULL;
 }
 
-static bool parse_choice(const setting_def *d, int *v, const char *text, err *e)
+static bool parse_choice(const config_key *k, const char *text, err *e)
 {
-    size_t n = 0;
-    for (; d->choices[n]; n++)
-        if (!strcmp(d->choices[n], text)) {
-            *v = (int)n;
-            return true;
-        }
-    const char *near = str_nearest(text, d->choices, n);
+    const char *names[MOST_NAMES] = {NULL};
+    int n = key_choices(k->choices), length;
+    arena a = {.name = "choices"};
+    if (key_choice_index(k->choices, text) >= 0)
+        return true;
+    CHECK(n <= MOST_NAMES);
+    for (int i = 0; i < n; i++) {
+        const char *word = key_choice_at(k->choices, i, &length);
+        names[i] = arena_printf(&a, "%.*s", length, word);
+    }
+    const char *near = str_nearest(text, names, (size_t)n);
     strbuf all = {0};
-    list_names(d->choices, n, &all);
-    err_set(e, ERR_CONFIG, "%s: '%s'%s%s%s; it may be %s", d->name, text,
+    list_names(names, (size_t)n, &all);
+    err_set(e, ERR_CONFIG, "%s: '%s'%s%s%s; it may be %s", key_leaf(k->name), text,
             near ? ", did you mean '" : " is not one of its values", near ? near : "",
             near ? "'?" : "", all.s);
     strbuf_free(&all);
+    arena_free(&a);
     return false;
 }
 
-static bool parse_number(const setting_def *d, double *v, const char *text, err *e)
+static bool parse_number(const config_key *k, double *v, const char *text, err *e)
 {
-    if (d->zero && !strcmp(text, d->zero)) {
+    if (k->zero && !strcmp(text, k->zero)) {
         *v = 0;
         return true;
     }
     char *end = NULL;
     double x = strtod(text, &end);
-    bool whole = d->kind != SETTING_INT || x == floor(x);
-    bool word_only = d->zero && x == 0 && d->least <= 0; // 0 itself stands for the word
-    if (end == text || *end || !whole || !isfinite(x) ||
-        ((x < d->least || x > d->most) && !word_only))
-        return err_set(e, ERR_CONFIG, "%s: '%s' is not a%s number from %g to %g%s%s", d->name, text,
-                       d->kind == SETTING_INT ? " whole" : "", d->least, d->most,
-                       d->zero ? " or " : "", d->zero ? d->zero : "");
+    bool whole = k->type != CONFIG_INT || x == floor(x);
+    bool word_only = k->zero && x == 0 && k->min <= 0; // 0 itself stands for the word
+    if (end == text || *end || !whole || !isfinite(x) || ((x < k->min || x > k->max) && !word_only))
+        return err_set(e, ERR_CONFIG, "%s: '%s' is not a%s number from %g to %g%s%s",
+                       key_leaf(k->name), text, k->type == CONFIG_INT ? " whole" : "", k->min,
+                       k->max, k->zero ? " or " : "", k->zero ? k->zero : "");
     *v = x;
     return true;
 }
 
-bool setting_parse(const setting_def *d, void *s, const char *text, err *e)
+static bool parse_bits(const config_key *k, key_value *v, const char *text, err *e)
 {
-    void *at = field(d, s);
-    double v = 0;
-    if (d->kind == SETTING_CHOICE)
-        return parse_choice(d, at, text, e);
-    if (d->kind == SETTING_BOOL) {
-        if (strcmp(text, "true") && strcmp(text, "false"))
-            return err_set(e, ERR_CONFIG, "%s: '%s' is neither true nor false", d->name, text);
-        *(bool *)at = text[0] == 't';
-        return true;
+    const char *at = text;
+    bool ok = true;
+    for (v->n = 0; ok && *at; v->n++) {
+        char *end = NULL;
+        ok = v->n < BITS && (!v->n || *at++ == ',') && isdigit((unsigned char)*at);
+        long bit = ok ? strtol(at, &end, 10) : -1;
+        ok = ok && bit >= (long)k->min && bit <= (long)k->max;
+        if (ok)
+            v->nums[v->n] = (double)bit, at = end;
     }
-    if (!parse_number(d, &v, text, e))
-        return false;
-    if (d->kind == SETTING_INT)
-        *(int *)at = (int)v;
-    else
-        *(double *)at = v;
-    return true;
+    return ok || err_set(e, ERR_CONFIG, "%s: '%s' is not numbers from %g to %g with commas",
+                         key_leaf(k->name), text, k->min, k->max);
+}
+
+bool setting_parse(const config_key *k, void *s, const char *text, err *e)
+{
+    double nums[BITS];
+    key_value v = {.s = text, .b = text[0] == 't', .nums = nums};
+    bool ok = true;
+    if (k->type == CONFIG_ENUM)
+        ok = parse_choice(k, text, e);
+    else if (k->type == CONFIG_NUMBERS)
+        ok = parse_bits(k, &v, text, e);
+    else if (k->type != CONFIG_BOOL)
+        ok = parse_number(k, &v.d, text, e);
+    else if (strcmp(text, "true") && strcmp(text, "false"))
+        return err_set(e, ERR_CONFIG, "%s: '%s' is neither true nor false", key_leaf(k->name),
+                       text);
+    v.i = ok && k->type == CONFIG_INT ? (int64_t)v.d : 0;
+    if (ok)
+        key_store(k, &v, s);
+    return ok;
+}
+
+int64_t setting_int(const config_key *k, const void *s)
+{
+    const void *at = (const char *)s + k->at;
+    return k->field == FIELD_INT64 ? *(const int64_t *)at : *(const int *)at;
 }
 
 // The shortest decimal that reads back as the same double (17 digits always do); settings are
@@ -114,26 +133,38 @@ static void print_number(double v, strbuf *out)
     strbuf_printf(out, "%s", text);
 }
 
-void setting_print(const setting_def *d, const void *s, strbuf *out)
+static void print_bits(int64_t bits, strbuf *out)
 {
-    const void *at = field_const(d, s);
-    if (d->kind == SETTING_CHOICE) {
-        strbuf_printf(out, "%s", d->choices[*(const int *)at]);
-    } else if (d->kind == SETTING_BOOL) {
+    const char *comma = "";
+    for (int i = 0; i < BITS; i++)
+        if (bits >> i & 1)
+            strbuf_printf(out, "%s%d", comma, i), comma = ",";
+}
+
+void setting_print(const config_key *k, const void *s, strbuf *out)
+{
+    const void *at = (const char *)s + k->at;
+    if (k->type == CONFIG_ENUM) {
+        int n;
+        const char *word = key_choice_at(k->choices, *(const int *)at, &n);
+        strbuf_add(out, word, (size_t)n);
+    } else if (k->type == CONFIG_BOOL) {
         strbuf_printf(out, "%s", *(const bool *)at ? "true" : "false");
+    } else if (k->type == CONFIG_NUMBERS) {
+        print_bits(setting_int(k, s), out);
     } else {
-        double v = d->kind == SETTING_INT ? *(const int *)at : *(const double *)at;
-        if (v == 0 && d->zero)
-            strbuf_printf(out, "%s", d->zero);
+        double v = k->type == CONFIG_INT ? (double)setting_int(k, s) : *(const double *)at;
+        if (v == 0 && k->zero)
+            strbuf_printf(out, "%s", k->zero);
         else
             print_number(v, out);
     }
 }
 
-void setting_line(const setting_def *table, size_t n, const void *s, strbuf *out)
+void setting_line(const config_key *table, size_t n, const void *s, strbuf *out)
 {
     for (size_t i = 0; i < n; i++) {
-        strbuf_printf(out, "%s%s=", i ? " " : "", table[i].name);
+        strbuf_printf(out, "%s%s=", i ? " " : "", key_leaf(table[i].name));
         setting_print(&table[i], s, out);
     }
 }

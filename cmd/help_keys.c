@@ -67,11 +67,11 @@ static json *key_json(const config_key *k, const char *commands)
 
 static void tell_json(cmd *c, const found *f, const char *commands)
 {
-    size_t n = strlen(f->key->name);
+    const config_key *k;
     cmd_json(c, key_json(f->key, commands));
-    for (size_t i = 0; f->key->type == CONFIG_SECTION && i < f->table->n; i++)
-        if (!strncmp(f->table->keys[i].name, f->key->name, n) && f->table->keys[i].name[n] == '.')
-            cmd_json(c, key_json(&f->table->keys[i], commands));
+    for (size_t i = 0; f->key->type == CONFIG_SECTION && (k = config_at(f->table, i)); i++)
+        if (key_within(k, f->key->name))
+            cmd_json(c, key_json(k, commands));
 }
 
 bool help_key(cmd *c, const char *name, err *e)

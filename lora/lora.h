@@ -19,25 +19,15 @@
 
 enum { LORA_RANK_MOST = 4096 }; // also above the smaller side of a matrix, as in PEFT
 
-typedef struct lora_names {
-    const char *const *list;
-    size_t n;
-} lora_names;
+typedef key_texts lora_names;
 
 // Exponents by name: the first key that fits a target's path, as the regular expression
 // (.*\.)?(key)$, decides.
-typedef struct lora_pattern {
-    const char *const *keys;
-    const double *values;
-    size_t n;
-} lora_pattern;
+typedef key_map lora_pattern;
 
 // Names are full paths or ends of paths behind a dot; a regular expression must match the whole
 // path (base/regex.h). One of the two.
-typedef struct lora_choice {
-    lora_names names;
-    const char *regex; // NULL: names
-} lora_choice;
+typedef key_choice lora_choice;
 
 typedef struct lora_config {
     int64_t r;

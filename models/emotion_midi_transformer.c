@@ -20,14 +20,27 @@ typedef struct layer_past {
     tensor *cross_keys, *cross_values; // [B, E, D]; NULL in layers that do not look at the emotion
 } layer_past;
 
-static const model_option options[] = {
-    {"layers", 8, 1, LAYERS, false},
-    {"dim", 384, 16, 8192, false},
-    {"heads", 6, 1, 128, false},
-    {"ffn", 1792, 16, 32768, false},
-    // layers that also look at the emotion
-    {"cross", 1 << 0 | 1 << 2 | 1 << 4 | 1 << 6, 0, LAYERS - 1, true},
-    {"emotion_tokens", 8, 1, 256, false},
+typedef struct transformer_sizes {
+    int64_t layers, dim, heads, ffn, emotion_tokens;
+    int64_t cross; // bit i: layer i looks at the emotion
+} transformer_sizes;
+
+#define SIZE(member) CONFIG_INT, KEY_AT(transformer_sizes, member)
+static const config_key options[] = {
+    {"transformer", CONFIG_SECTION,
+     .help = "emotion_midi_transformer: its sizes; with init_from or lora.base and none given, "
+             "that model's. Defaults are the reference's"},
+    {"transformer.layers", SIZE(layers), .min = 1, .max = LAYERS, .own = "8", .help = "8"},
+    {"transformer.dim", SIZE(dim), .min = 16, .max = 8192, .own = "384",
+     .help = "384; an even number for each head"},
+    {"transformer.heads", SIZE(heads), .min = 1, .max = 128, .own = "6", .help = "6"},
+    {"transformer.ffn", SIZE(ffn), .min = 16, .max = 32768, .own = "1792",
+     .help = "1792: width of the gated feed-forward part"},
+    {"transformer.cross", CONFIG_NUMBERS, KEY_AT(transformer_sizes, cross), .min = 0,
+     .max = LAYERS - 1, .own = "0,2,4,6",
+     .help = "[0, 2, 4, 6]: layers, counted from 0, that look at the emotion, too"},
+    {"transformer.emotion_tokens", SIZE(emotion_tokens), .min = 1, .max = 256, .own = "8",
+     .help = "8: vectors that the emotion becomes"},
 };
 
 // Layer i looks at the emotion.
@@ -174,9 +187,9 @@ const model_def model_emotion_midi_transformer = {
     .makes = MAKES_EVENTS,
     .example = "tokens",
     .dialect = "note-seq-388",
-    .section = "transformer",
     .options = options,
     .n_options = sizeof options / sizeof *options,
+    .sizes_bytes = sizeof(transformer_sizes),
     .n_inputs = 2,
     .inputs = {{.name = "tokens",
                 .type = DT_I32,

@@ -147,7 +147,8 @@ static void add_layers(network *n)
 static network *open_network(const model_def *m, params *p, const model_dims *d, arena *a)
 {
     network *n = NEW(a, network, 1);
-    *n = (network){.model = m, .dims = *d, .g = graph_open(a), .p = p};
+    *n = (network){
+        .model = m, .dims = *d, .g = graph_open(a), .p = p, .sizes = model_sizes_of(m, a)};
     return n;
 }
 

@@ -20,6 +20,7 @@
 #include "autograd/graph.h"
 #include "autograd/ops.h"
 #include "autograd/params.h"
+#include "base/key.h"
 #include "base/meta.h"
 
 enum { MODEL_PORTS = 4, MODEL_LAYERS = 256, MODEL_STATES = 96 };
@@ -142,15 +143,9 @@ typedef struct network {
     int n_layers;
     model_state state[MODEL_STATES]; // in the order in which layers declared it; FORM_WHOLE: none
     int n_states;
-    tensor *length; // i32 [1], an input where a state grows: rows of it that are filled
+    tensor *length;    // i32 [1], an input where a state grows: rows of it that are filled
+    const void *sizes; // the model's
 } network;
-
-// A size that a configuration may change: a number, or a list of small numbers kept as bits.
-typedef struct model_option {
-    const char *name;
-    int64_t value, least, most; // list: each number in [0, most]
-    bool list;
-} model_option;
 
 struct model_def {
     const char *name;
@@ -171,11 +166,12 @@ struct model_def {
     // input. NULL: the model has no state
     tensor *(*step)(network *n, tensor *const in[]);
     tensor *(*loss)(network *n, tensor *logits); // from n->target, n->weight: a scalar sum
-    // of the configuration keys of its options; NULL without any
-    const char *section;
-    const model_option *options;
+    // Sizes that a configuration may change (base/key.h): a section and its keys, whole numbers or
+    // bits in a struct of int64_t, each with its `own` default. NULL: it has one size.
+    const config_key *options;
     int n_options;
-    arena *arena; // of a configured model
+    size_t sizes_bytes; // of that struct
+    const void *sizes;  // of a configured model; NULL: the defaults
 };
 
 const model_def *model_find(const char *name); // NULL when there is none
@@ -201,6 +197,8 @@ const model_def *model_configure(const model_def *m, const char *sizes, arena *a
 // all of them, as model_configure reads them; "" without options
 const char *model_sizes(const model_def *m, arena *a);
 int64_t model_size(const network *n, const char *option);
+// The struct of sizes as they are: defaults, or as configured; owned by `a` or by the model.
+const void *model_sizes_of(const model_def *m, arena *a);
 
 // Layers, for the model files: parameters NAME.weight, NAME.bias ... are declared as torch.nn does.
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act);

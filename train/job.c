@@ -171,7 +171,7 @@ static bool assume_shards(job *j, const err *missing, err *e)
     j->shards->window = window;
     j->shards->classes = j->options.model->probe ? 2 : 0;
     j->shards->train_source.batches = 1;
-    j->shards->val_source.batches = j->options.data.n_val > 0;
+    j->shards->val_source.batches = j->options.data.val.n > 0;
     return true;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// options.c: training keys to a train_options. To add a key: a row in options_keys.c, a field in
-// options.h, a line in train_options_read.
+// options.c: what of a training configuration is a decision and no plain value: budgets, sizes of
+// models, defaults that depend on other keys, and what contradicts itself. To add a key: a field in
+// options.h and a row in options_keys.c.
 #include "train/options.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,12 +78,9 @@ static bool read_budget(const config *c, uint64_t limit, train_options *o, err *
 
 static bool read_split(const config *c, train_options *o, err *e)
 {
-    static const train_recompute hows[] = {RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_ALL};
     const char *text = config_text(c, "memory.micro_batch");
     int64_t whole = o->batch_size * o->grad_accum;
     char *end = NULL;
-    o->recompute = hows[config_choice(c, "memory.recompute")];
-    o->activations = (train_activations)config_choice(c, "memory.activations");
     if (!strcmp(text, "auto"))
         return true;
     o->micro_batch = strtoll(text, &end, 10);
@@ -111,19 +108,17 @@ static bool read_sizes(const config *c, train_options *o, arena *a, err *e)
     strbuf text = {0};
     const char *where = NULL;
     for (int i = 0; i < o->model->n_options; i++) {
-        const model_option *m = &o->model->options[i];
+        const config_key *k = &o->model->options[i];
         const double *list;
-        char key[64];
-        snprintf(key, sizeof key, "%s.%s", o->model->section, m->name);
-        if (!config_given(c, key))
+        if (k->type == CONFIG_SECTION || !config_given(c, k->name))
             continue;
-        where = config_where(c, key);
-        strbuf_printf(&text, "%s%s=", text.len ? " " : "", m->name);
-        size_t n = m->list ? config_nums(c, key, &list) : 0;
-        for (size_t k = 0; k < n; k++)
-            strbuf_printf(&text, "%s%.17g", k ? "," : "", list[k]);
-        if (!m->list)
-            strbuf_printf(&text, "%lld", (long long)config_int(c, key));
+        where = config_where(c, k->name);
+        strbuf_printf(&text, "%s%s=", text.len ? " " : "", key_leaf(k->name));
+        size_t n = k->type == CONFIG_NUMBERS ? config_nums(c, k->name, &list) : 0;
+        for (size_t j = 0; j < n; j++)
+            strbuf_printf(&text, "%s%.17g", j ? "," : "", list[j]);
+        if (k->type == CONFIG_INT)
+            strbuf_printf(&text, "%lld", (long long)config_int(c, k->name));
     }
     o->sized = text.len > 0;
     const model_def *made = model_configure(o->model, text.s, a, e);
@@ -136,37 +131,20 @@ static bool read_sizes(const config *c, train_options *o, arena *a, err *e)
     return true;
 }
 
-static bool read_optim(const config *c, train_options *o, err *e)
+// What the optimiser has by itself where the configuration says nothing.
+static void choose_curves(const config *c, train_options *o)
 {
-    const double *betas;
     o->optim = optim_find(config_text(c, "optim.name"));
-    CHECK(o->optim);
-    config_nums(c, "optim.betas", &betas);
+    o->schedule.curve = schedule_find(config_text(c, "schedule.name"));
+    CHECK(o->optim && o->schedule.curve);
     o->hyper = o->optim->defaults;
-    o->hyper.lr = (float)config_num(c, "optim.lr");
-    o->hyper.beta1 = (float)betas[0], o->hyper.beta2 = (float)betas[1];
-    o->hyper.eps = (float)config_num(c, "optim.eps");
-    if (config_given(c, "optim.weight_decay"))
-        o->hyper.weight_decay = (float)config_num(c, "optim.weight_decay");
-    if (config_given(c, "optim.momentum"))
-        o->hyper.momentum = (float)config_num(c, "optim.momentum");
-    if (config_given(c, "optim.nesterov"))
-        o->hyper.nesterov = config_bool(c, "optim.nesterov");
+}
+
+static bool check_curves(const config *c, const train_options *o, err *e)
+{
     if (o->hyper.nesterov && o->hyper.momentum <= 0)
         return err_set(e, ERR_CONFIG, "%s: 'optim.nesterov' needs an 'optim.momentum' above 0",
                        config_where(c, "optim.nesterov"));
-    return true;
-}
-
-static bool read_schedule(const config *c, train_options *o, err *e)
-{
-    o->schedule.curve = schedule_find(config_text(c, "schedule.name"));
-    CHECK(o->schedule.curve);
-    o->schedule.warmup_steps = config_int(c, "schedule.warmup_steps");
-    o->schedule.warmup_epochs = config_num(c, "schedule.warmup_epochs");
-    o->schedule.cycles = config_num(c, "schedule.cycles");
-    o->schedule.decay_ratio = config_num(c, "schedule.decay_ratio");
-    o->schedule.min_lr_ratio = config_num(c, "schedule.min_lr_ratio");
     if (o->schedule.warmup_steps && o->schedule.warmup_epochs > 0)
         return err_set(
             e, ERR_CONFIG,
@@ -175,34 +153,15 @@ static bool read_schedule(const config *c, train_options *o, err *e)
     return true;
 }
 
-// [lowest, highest] of a key that has a default.
-static bool read_range(const config *c, const char *key, double out[2], err *e)
+static bool check_transposition(const config *c, err *e)
 {
-    const double *list;
-    size_t n = config_nums(c, key, &list);
-    CHECK(n == 2);
-    out[0] = list[0], out[1] = list[1];
-    return out[0] <= out[1] || err_set(e, ERR_CONFIG, "%s: '%s' is [lowest, highest], not [%g, %g]",
-                                       config_where(c, key), key, out[0], out[1]);
-}
-
-static bool read_augment(const config *c, train_options *o, err *e)
-{
-    double by[2];
-    augment_midi *m = &o->data.midi;
-    if (!read_range(c, "data.augment.transpose", by, e) ||
-        !read_range(c, "data.augment.stretch", m->stretch, e) ||
-        !read_range(c, "data.augment.velocity", m->velocity, e))
-        return false;
-    if (by[0] != floor(by[0]) || by[1] != floor(by[1]))
-        return err_set(e, ERR_CONFIG,
-                       "%s: 'data.augment.transpose' counts whole semitones, not [%g, %g]",
-                       config_where(c, "data.augment.transpose"), by[0], by[1]);
-    m->transpose[0] = (int)by[0], m->transpose[1] = (int)by[1];
-    o->data.tilt = config_num(c, "data.augment.tilt"),
-    o->data.gain = config_num(c, "data.augment.gain");
-    m->drop = config_num(c, "data.augment.drop");
-    return true;
+    static const char key[] = "data.augment.transpose";
+    const double *by;
+    CHECK(config_nums(c, key, &by) == 2);
+    if (by[0] == floor(by[0]) && by[1] == floor(by[1]))
+        return true;
+    return err_set(e, ERR_CONFIG, "%s: '%s' counts whole semitones, not [%g, %g]",
+                   config_where(c, key), key, by[0], by[1]);
 }
 
 static bool has_val(const char *folder)
@@ -216,38 +175,23 @@ static bool has_val(const char *folder)
 
 // A folder that is given on the command line brings its own shards to evaluate on, or none, where
 // these are not given there too.
-static void read_data(const config *c, train_options *o)
+static void choose_data(const config *c, train_options *o)
 {
-    static const train_crop crops[] = {CROP_FIRST, CROP_CENTER, CROP_LAST, CROP_RANDOM};
-    static const train_balance balances[] = {BALANCE_NONE, BALANCE_WEIGHTS, BALANCE_SAMPLING};
-    o->data.n_train = config_texts(c, "data.train", &o->data.train);
-    o->data.n_val = config_texts(c, "data.val", &o->data.val);
-    if (o->data.n_train == 1 && file_is_folder(o->data.train[0]) &&
+    const key_texts *train = &o->data.train;
+    if (train->n == 1 && file_is_folder(train->list[0]) &&
         str_starts(config_where(c, "data.train"), "override") &&
         !str_starts(config_where(c, "data.val"), "override"))
-        o->data.val = o->data.train, o->data.n_val = has_val(o->data.train[0]);
-    o->data.window = config_int(c, "data.window");
-    o->data.crop = crops[config_choice(c, "data.crop")];
-    o->data.eval_crop = crops[config_choice(c, "data.eval_crop")];
-    o->data.eval_windows = config_int(c, "data.eval_windows");
-    o->data.eval_views = config_given(c, "data.eval_views") ? (int)config_int(c, "data.eval_views")
-                                                            : config_given(c, "data.eval_crop");
-    o->data.balance = balances[config_choice(c, "data.balance")];
-    o->data.drop_last = config_bool(c, "data.drop_last");
-    o->data.ahead = (int)config_int(c, "data.ahead");
-    o->data.freq_masks = (int)config_int(c, "data.augment.freq_masks");
-    o->data.freq_width = (int)config_int(c, "data.augment.freq_width");
-    o->data.time_masks = (int)config_int(c, "data.augment.time_masks");
-    o->data.time_width = (int)config_int(c, "data.augment.time_width");
+        o->data.val = (key_texts){train->list, has_val(train->list[0])};
+    if (!config_given(c, "data.eval_views"))
+        o->data.eval_views = config_given(c, "data.eval_crop");
 }
 
 // Which metrics a task has (metrics.h), to refuse a monitor that never comes.
-static bool read_monitor(const config *c, train_options *o, err *e)
+static bool check_monitor(const config *c, const train_options *o, err *e)
 {
     static const char *const of_task[] = {[TASK_CLASSES] = "loss accuracy macro_f1",
                                           [TASK_TOKENS] = "loss accuracy perplexity",
                                           [TASK_REGRESSION] = "loss mse mae"};
-    o->monitor = config_text(c, "train.early_stopping.monitor");
     if (!strstr(of_task[o->model->task], o->monitor))
         return err_set(e, ERR_CONFIG, "%s: %s has no '%s' to monitor; it has %s",
                        config_where(c, "train.early_stopping.monitor"), o->model->name, o->monitor,
@@ -255,47 +199,9 @@ static bool read_monitor(const config *c, train_options *o, err *e)
     return true;
 }
 
-static void read_loop(const config *c, train_options *o)
+static bool check_run(const config *c, const train_options *o, err *e)
 {
-    o->batch_size = config_int(c, "train.batch_size");
-    o->grad_accum = config_int(c, "train.grad_accum");
-    o->epochs = config_int(c, "train.epochs");
-    o->min_epochs = config_int(c, "train.min_epochs");
-    o->max_steps = config_int(c, "train.max_steps");
-    o->seed = config_int(c, "train.seed");
-    o->eval_every = config_int(c, "train.eval_every");
-    o->eval_every_steps = config_int(c, "train.eval_every_steps");
-    o->save_every = config_int(c, "train.save_every");
-    o->save_every_steps = config_int(c, "train.save_every_steps");
-    o->keep_top_k = config_int(c, "train.keep_top_k");
-    o->patience = config_int(c, "train.early_stopping.patience");
-    o->min_delta = config_num(c, "train.early_stopping.min_delta");
-    o->grad_clip = config_num(c, "train.grad_clip");
-    o->label_smoothing = (float)config_num(c, "train.label_smoothing");
-    o->affect_weight = (float)config_num(c, "train.affect_weight");
-    o->ema = (float)config_num(c, "train.ema");
-    o->time_limit = config_num(c, "train.time_limit");
-    o->threads = (int)config_int(c, "train.threads");
-    o->log_every = config_int(c, "logging.every");
-    o->tensorboard = config_bool(c, "logging.tensorboard");
-}
-
-bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e)
-{
-    *o = (train_options){.run_name = config_text(c, "run_name"),
-                         .init_from = config_text(c, "init_from")};
-    if (!read_model(c, o, e) || !read_sizes(c, o, a, e) || !read_optim(c, o, e) ||
-        !read_schedule(c, o, e) || !read_monitor(c, o, e) || !train_options_lora(c, o, e) ||
-        !read_augment(c, o, e))
-        return false;
-    read_data(c, o);
-    read_loop(c, o);
-    if (!read_budget(c, memory_limit, o, e))
-        return false;
-    o->precision = (precision)config_choice(c, "precision");
-    if (!read_split(c, o, e))
-        return false;
-    if (o->patience && !o->data.n_val)
+    if (o->patience && !o->data.val.n)
         return err_set(e, ERR_CONFIG, "%s: early stopping needs 'data.val' to look at",
                        config_where(c, "train.early_stopping.patience"));
     if (o->run_name && (strchr(o->run_name, '/') || *o->run_name == '.'))
@@ -304,50 +210,33 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
     return true;
 }
 
-// Keys (or sections) that a resumed run may change.
-static const char *const changeable[] = {"run_name",
-                                         "train.epochs",
-                                         "train.max_steps",
-                                         "train.time_limit",
-                                         "train.early_stopping.patience",
-                                         "train.save_every",
-                                         "train.save_every_steps",
-                                         "train.keep_top_k",
-                                         "train.min_epochs",
-                                         "data.ahead",
-                                         "data.train",
-                                         "data.val",
-                                         "memory.profile",
-                                         "memory.budget",
-                                         "memory.micro_batch",
-                                         "memory.recompute",
-                                         "memory.beside_llm",
-                                         "logging.tensorboard"};
-
-static bool may_change(const char *name)
+bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a, err *e)
 {
-    for (size_t i = 0; i < sizeof changeable / sizeof *changeable; i++) {
-        size_t n = strlen(changeable[i]);
-        if (!strncmp(name, changeable[i], n) && (!name[n] || name[n] == '.'))
-            return true;
-    }
-    return false;
+    *o = (train_options){0};
+    if (!read_model(c, o, e) || !read_sizes(c, o, a, e))
+        return false;
+    choose_curves(c, o);
+    if (!train_options_fill(c, o, e) || !check_curves(c, o, e) || !check_monitor(c, o, e) ||
+        !train_options_lora(c, o, e) || !check_transposition(c, e))
+        return false;
+    choose_data(c, o);
+    return read_budget(c, memory_limit, o, e) && read_split(c, o, e) && check_run(c, o, e);
 }
 
 bool train_options_resumable(const config *old, const config *now, err *e)
 {
-    for (size_t i = 0; i < train_table.n; i++) {
-        const char *name = train_table.keys[i].name;
+    const config_key *k;
+    for (size_t i = 0; (k = config_at(&train_table, i)); i++) {
         char was[200], is[200];
-        if (train_table.keys[i].type == CONFIG_SECTION || may_change(name))
+        if (k->type == CONFIG_SECTION || config_resumable(&train_table, k))
             continue;
-        config_show(old, name, was, sizeof was);
-        config_show(now, name, is, sizeof is);
+        config_show(old, k->name, was, sizeof was);
+        config_show(now, k->name, is, sizeof is);
         if (strcmp(was, is))
             return err_set(e, ERR_CONFIG,
                            "%s: '%s' was %s when the run began and cannot become %s now; leave it "
                            "out to go on, or begin a new run with init_from",
-                           config_where(now, name), name, was, is);
+                           config_where(now, k->name), k->name, was, is);
     }
     return true;
 }

@@ -2,8 +2,9 @@
 // options.h: every key of a training configuration, in one table; and the struct that training
 // reads.
 //
-// docs/config.md, `kmidi train --help` and the resolved config.yaml of a run come from the same
-// table.
+// A key is one row of options_keys.c (base/key.h): its place in the struct too, and whether a
+// resumed run may change it. Sizes of models are rows of theirs (models/model.h). docs/config.md,
+// `kmidi train --help` and the resolved config.yaml of a run come from the same table.
 #ifndef KMIDI_TRAIN_OPTIONS_H
 #define KMIDI_TRAIN_OPTIONS_H
 
@@ -43,8 +44,7 @@ typedef struct train_options {
     const char *lora_base;
     lora_config lora; // r 0: no adapters, the model itself is trained
     struct {
-        const char *const *train, *const *val;
-        size_t n_train, n_val;
+        key_texts train, val;
         int64_t window;       // 0: the example's, or the longest item's
         int64_t eval_windows; // 0: all
         train_crop crop, eval_crop;
@@ -86,8 +86,9 @@ typedef struct train_options {
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a,
                         err *e) MUST_CHECK;
 
-// The part of it that options_lora.c reads.
-// PEFT's keys that are none of ours, ended by a NULL name
+// Parts of it. options_keys.c: every value whose row says where it goes.
+bool train_options_fill(const config *c, train_options *o, err *e) MUST_CHECK;
+// options_lora.c, behind that. PEFT's keys that are none of ours, ended by a NULL name.
 extern const config_nothing train_lora_nothing[];
 bool train_options_lora(const config *c, train_options *o, err *e) MUST_CHECK;
 

@@ -226,14 +226,14 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     shards *s = NEW(a, shards, 1);
     s->meta.arena = a;
     const example_def *x = example_of(o->model);
-    s->train = dataset_open(dataset_patterns(a, o->data.train, o->data.n_train, "train"),
-                            o->data.n_train, x, e);
+    s->train = dataset_open(dataset_patterns(a, o->data.train.list, o->data.train.n, "train"),
+                            o->data.train.n, x, e);
     bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) &&
               fits_example(s->train, o, e) && fits_transposition(s->train, o, e) &&
               read_mel(s, o, a, e);
-    if (ok && o->data.n_val) {
-        s->val = dataset_open(dataset_patterns(a, o->data.val, o->data.n_val, "val"), o->data.n_val,
-                              x, e);
+    if (ok && o->data.val.n) {
+        s->val = dataset_open(dataset_patterns(a, o->data.val.list, o->data.val.n, "val"),
+                              o->data.val.n, x, e);
         ok = (s->val || err_trail(e, "data.val")) &&
              dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings,
                             "the training data", e);

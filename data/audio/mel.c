@@ -14,48 +14,43 @@
 #include "base/arena.h"
 #include "data/audio/resample.h"
 
-static const char *const presets[] = {"none", "librosa", "torchaudio", NULL};
-static const char *const scales[] = {"slaney", "htk", NULL};
-static const char *const norms[] = {"none", "slaney", NULL};
-static const char *const pads[] = {"reflect", "constant", NULL};
-static const char *const nyquists[] = {"exact", "floor", NULL};
-static const char *const logs[] = {"none", "db", "ln", "ln_clamp", NULL};
-static const char *const resamplers[] = {RESAMPLE_NAME, NULL};
+#define ROW(field, type)     "mel." #field, CONFIG_##type, KEY_AT(mel_settings, field)
+#define CHOICE(field, words) ROW(field, ENUM), .choices = words
 
-#define ROW(field, type) .name = #field, .kind = SETTING_##type, .at = offsetof(mel_settings, field)
-
-#define CHOICE(field, list) ROW(field, CHOICE), .choices = list
-
-const setting_def mel_table[] = {
-    {CHOICE(preset, presets), .help = "where settings that are not given come from: librosa and "
-                                      "torchaudio are those libraries' own defaults"},
-    {ROW(sample_rate, INT), .least = 1000, .most = 768000,
+const config_key mel_table[] = {
+    {CHOICE(preset, "none|librosa|torchaudio"),
+     .help = "where settings that are not given come from: librosa and "
+             "torchaudio are those libraries' own defaults"},
+    {ROW(sample_rate, INT), .min = 1000, .max = 768000,
      .help = "Hz; audio of another rate is resampled"},
-    {CHOICE(resampler, resamplers),
+    {CHOICE(resampler, RESAMPLE_NAME),
      .help = "by what audio is resampled: libsoxr at its quality HQ"},
-    {ROW(n_fft, INT), .least = 16, .most = 65536, .help = "samples of a Fourier transform"},
-    {ROW(win_length, INT), .least = 1, .most = 65536, .zero = "auto",
+    {ROW(n_fft, INT), .min = 16, .max = 65536, .help = "samples of a Fourier transform"},
+    {ROW(win_length, INT), .min = 1, .max = 65536, .zero = "auto",
      .help = "samples under the Hann window; auto: n_fft"},
-    {ROW(hop_length, INT), .least = 1, .most = 1 << 20, .zero = "auto",
+    {ROW(hop_length, INT), .min = 1, .max = 1 << 20, .zero = "auto",
      .help = "samples from frame to frame; auto: half of win_length"},
-    {ROW(n_mels, INT), .least = 1, .most = 4096, .help = "bands"},
-    {ROW(fmin, NUM), .least = 0, .most = 384000, .help = "Hz, lower edge of the first band"},
-    {ROW(fmax, NUM), .least = 1, .most = 384000, .zero = "auto",
+    {ROW(n_mels, INT), .min = 1, .max = 4096, .help = "bands"},
+    {ROW(fmin, NUMBER), .min = 0, .max = 384000, .help = "Hz, lower edge of the first band"},
+    {ROW(fmax, NUMBER), .min = 1, .max = 384000, .zero = "auto",
      .help = "Hz, upper edge of the last band; auto: half of sample_rate"},
-    {CHOICE(scale, scales), .help = "mel scale"},
-    {CHOICE(norm, norms), .help = "slaney: each band's triangle has area 1; none: height 1"},
-    {CHOICE(nyquist, nyquists),
+    {CHOICE(scale, "slaney|htk"), .help = "mel scale"},
+    {CHOICE(norm, "none|slaney"),
+     .help = "slaney: each band's triangle has area 1; none: height 1"},
+    {CHOICE(nyquist, "exact|floor"),
      .help = "floor: half of an odd sample_rate is rounded down, as torchaudio does"},
-    {ROW(power, INT), .least = 1, .most = 2, .help = "1: magnitudes, 2: powers"},
+    {ROW(power, INT), .min = 1, .max = 2, .help = "1: magnitudes, 2: powers"},
     {ROW(center, BOOL),
      .help =
          "frame i is centred on sample i * hop_length, the ends filled up; false: it begins there"},
-    {CHOICE(pad, pads), .help = "what the ends are filled with: the signal reflected, or zeros"},
-    {CHOICE(log, logs), .help = "db: decibels of max(x, log_floor); ln: ln(x + log_floor); "
-                                "ln_clamp: ln(max(x, log_floor))"},
-    {ROW(log_floor, NUM), .least = 1e-37, .most = 1, .zero = "auto",
+    {CHOICE(pad, "reflect|constant"),
+     .help = "what the ends are filled with: the signal reflected, or zeros"},
+    {CHOICE(log, "none|db|ln|ln_clamp"),
+     .help = "db: decibels of max(x, log_floor); ln: ln(x + log_floor); "
+             "ln_clamp: ln(max(x, log_floor))"},
+    {ROW(log_floor, NUMBER), .min = 1e-37, .max = 1, .zero = "auto",
      .help = "keeps logarithms finite; auto: 1e-10 for db, 1e-6 for ln, 1e-5 for ln_clamp"},
-    {ROW(top_db, NUM), .least = 0, .most = 1000, .zero = "none",
+    {ROW(top_db, NUMBER), .min = 0, .max = 1000, .zero = "none",
      .help = "with db: no value lies further below the largest of the file"},
 };
 const size_t mel_table_n = sizeof mel_table / sizeof *mel_table;
@@ -98,7 +93,7 @@ static const mel_settings preset_values[] = {
 
 bool mel_set(mel_settings *s, const char *name, const char *value, err *e)
 {
-    const setting_def *d = setting_find(mel_table, mel_table_n, name, e);
+    const config_key *d = setting_find(mel_table, mel_table_n, name, e);
     if (!d || !setting_parse(d, s, value, e))
         return false;
     s->given |= 1u << (d - mel_table);
@@ -172,7 +167,7 @@ void mel_settings_each(const mel_settings *s,
     for (size_t i = 1; i < mel_table_n; i++) {
         text.len = 0;
         setting_print(&mel_table[i], s, &text);
-        visit(user, mel_table[i].name, text.s);
+        visit(user, key_leaf(mel_table[i].name), text.s);
     }
     strbuf_free(&text);
 }

@@ -59,7 +59,7 @@ typedef struct mel_settings {
     double top_db; // db: nothing lies further below the largest value of the whole; 0: no limit
 } mel_settings;
 
-extern const setting_def mel_table[];
+extern const config_key mel_table[];
 extern const size_t mel_table_n;
 
 // Sets one setting from text, in any order, `preset` among them. ERR_CONFIG.

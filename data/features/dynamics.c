@@ -19,12 +19,8 @@ typedef struct dynamics_settings {
     int bars; // 0: DYNAMICS_BARS
 } dynamics_settings;
 
-static const setting_def table[] = {
-    {.name = "bars",
-     .kind = SETTING_INT,
-     .at = offsetof(dynamics_settings, bars),
-     .least = 1,
-     .most = 64,
+static const config_key table[] = {
+    {"dynamics.bars", CONFIG_INT, NULL, 1, 64, KEY_AT(dynamics_settings, bars),
      .help = "of a phrase; without it: 4"},
 };
 static const size_t table_n = sizeof table / sizeof *table;

@@ -23,7 +23,7 @@ static bool set(const feature_def *d, void *settings, const char *name, const ch
         return d->set(settings, name, value, e);
     if (!feature_settings_count(d))
         return err_set(e, ERR_CONFIG, "there is no setting '%s'; %s has none", name, d->name);
-    const setting_def *s = setting_find(d->table, *d->table_n, name, e);
+    const config_key *s = setting_find(d->table, *d->table_n, name, e);
     return s && setting_parse(s, settings, value, e);
 }
 
@@ -37,30 +37,12 @@ bool feature_resolve(const feature_def *d, void *settings, err *e)
     return !d->resolve || d->resolve(settings, e) || err_trail(e, "%s", d->name);
 }
 
-static const char *joined(arena *a, const char *const *choices)
+// As a config reads it: numbers with a word for zero are text there; setting_parse checks them.
+static config_key key_of(const config_key *s)
 {
-    strbuf b = {0};
-    for (size_t i = 0; choices[i]; i++)
-        strbuf_printf(&b, "%s%s", i ? "|" : "", choices[i]);
-    const char *s = arena_strdup(a, b.s);
-    strbuf_free(&b);
-    return s;
-}
-
-// Numbers with a word for zero are text to the config; setting_parse checks them.
-static config_key key_of(const feature_def *d, const setting_def *s, arena *a)
-{
-    static const config_type types[] = {[SETTING_INT] = CONFIG_INT,
-                                        [SETTING_NUM] = CONFIG_NUMBER,
-                                        [SETTING_BOOL] = CONFIG_BOOL,
-                                        [SETTING_CHOICE] = CONFIG_ENUM};
-    config_key k = {.name = arena_printf(a, "%s.%s", d->name, s->name),
-                    .type = s->zero ? CONFIG_TEXT : types[s->kind],
-                    .help = s->help};
-    if (k.type == CONFIG_INT || k.type == CONFIG_NUMBER)
-        k.min = s->least, k.max = s->most;
-    if (s->kind == SETTING_CHOICE)
-        k.choices = joined(a, s->choices);
+    config_key k = *s;
+    if (s->zero)
+        k.type = CONFIG_TEXT, k.min = k.max = 0;
     return k;
 }
 
@@ -70,52 +52,52 @@ size_t feature_keys(const feature_def *d, arena *a, config_key **keys)
     *keys = NEW(a, config_key, n + 1);
     (*keys)[0] = (config_key){.name = d->name, .type = CONFIG_SECTION, .help = d->help};
     for (size_t i = 0; i < n; i++)
-        (*keys)[i + 1] = key_of(d, &d->table[i], a);
+        (*keys)[i + 1] = key_of(&d->table[i]);
     return n + 1;
 }
 
-static void value_text(const setting_def *s, const config *c, const char *name,
-                       char text[NAME_MOST])
+static void value_text(const config_key *s, const config *c, char text[NAME_MOST])
 {
-    if (s->zero || s->kind == SETTING_CHOICE)
-        snprintf(text, NAME_MOST, "%s", config_text(c, name));
-    else if (s->kind == SETTING_BOOL)
-        snprintf(text, NAME_MOST, "%s", config_bool(c, name) ? "true" : "false");
+    if (s->zero || s->type == CONFIG_ENUM)
+        snprintf(text, NAME_MOST, "%s", config_text(c, s->name));
+    else if (s->type == CONFIG_BOOL)
+        snprintf(text, NAME_MOST, "%s", config_bool(c, s->name) ? "true" : "false");
     else
-        snprintf(text, NAME_MOST, "%.17g", config_num(c, name));
+        snprintf(text, NAME_MOST, "%.17g", config_num(c, s->name));
 }
 
 bool feature_configure(const feature_def *d, void *settings, const config *c, err *e)
 {
     for (size_t i = 0; i < feature_settings_count(d); i++) {
-        char name[NAME_MOST], text[NAME_MOST];
-        snprintf(name, sizeof name, "%s.%s", d->name, d->table[i].name);
-        if (!config_given(c, name))
+        const config_key *s = &d->table[i];
+        char text[NAME_MOST];
+        if (!config_given(c, s->name))
             continue;
-        value_text(&d->table[i], c, name, text);
-        if (!set(d, settings, d->table[i].name, text, e))
-            return err_trail(e, "%s", config_where(c, name));
+        value_text(s, c, text);
+        if (!set(d, settings, key_leaf(s->name), text, e))
+            return err_trail(e, "%s", config_where(c, s->name));
     }
     return feature_resolve(d, settings, e);
 }
 
-static void json_put(json *j, const setting_def *d, const void *settings, const char *text)
+static void json_put(json *j, const config_key *s, const void *settings, const char *text)
 {
-    const char *at = (const char *)settings + d->at;
-    if (d->kind == SETTING_INT)
-        json_set_int(j, d->name, *(const int *)(const void *)at);
-    else if (d->kind == SETTING_NUM)
-        json_set_num(j, d->name, *(const double *)(const void *)at);
-    else if (d->kind == SETTING_BOOL)
-        json_set_bool(j, d->name, *(const bool *)at);
+    const char *name = key_leaf(s->name);
+    const void *at = (const char *)settings + s->at;
+    if (s->type == CONFIG_INT)
+        json_set_int(j, name, setting_int(s, settings));
+    else if (s->type == CONFIG_NUMBER)
+        json_set_num(j, name, *(const double *)at);
+    else if (s->type == CONFIG_BOOL)
+        json_set_bool(j, name, *(const bool *)at);
     else
-        json_set_str(j, d->name, text);
+        json_set_str(j, name, text);
 }
 
 // A preset is resolved into the other rows, and is no setting by itself.
 static size_t first_row(const feature_def *d)
 {
-    return feature_settings_count(d) && !strcmp(d->table[0].name, "preset");
+    return feature_settings_count(d) && !strcmp(key_leaf(d->table[0].name), "preset");
 }
 
 json *feature_json(const feature_def *d, const void *settings)
@@ -136,7 +118,7 @@ json *feature_json(const feature_def *d, const void *settings)
 static const char *word_for_zero(const feature_def *d, const char *name)
 {
     for (size_t i = 0; i < feature_settings_count(d); i++)
-        if (!strcmp(d->table[i].name, name))
+        if (!strcmp(key_leaf(d->table[i].name), name))
             return d->table[i].zero;
     return NULL;
 }

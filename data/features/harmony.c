@@ -12,12 +12,8 @@ typedef struct harmony_settings {
     int step; // harmony_step
 } harmony_settings;
 
-static const char *const steps[] = {[HARMONY_BARS] = "bars", [HARMONY_BEATS] = "beats", NULL};
-static const setting_def table[] = {
-    {.name = "step",
-     .kind = SETTING_CHOICE,
-     .at = offsetof(harmony_settings, step),
-     .choices = steps,
+static const config_key table[] = {
+    {"harmony.step", CONFIG_ENUM, KEY_AT(harmony_settings, step), .choices = "bars|beats",
      .help = "a chord each; without it: bars, as in a lead sheet"},
 };
 static const size_t table_n = sizeof table / sizeof *table;

@@ -5,17 +5,10 @@
 
 #include "base/order.h"
 
-static const char *const dialects[] = {TOKENS_DIALECT, NULL};
-
-const setting_def tokens_table[] = {
-    {.name = "dialect",
-     .kind = SETTING_CHOICE,
-     .at = offsetof(tokens_settings, dialect),
-     .choices = dialects,
+const config_key tokens_table[] = {
+    {"tokens.dialect", CONFIG_ENUM, KEY_AT(tokens_settings, dialect), .choices = TOKENS_DIALECT,
      .help = "which numbers stand for which events"},
-    {.name = "drums",
-     .kind = SETTING_BOOL,
-     .at = offsetof(tokens_settings, drums),
+    {"tokens.drums", CONFIG_BOOL, KEY_AT(tokens_settings, drums),
      .help = "notes of channel 10 too"},
 };
 const size_t tokens_table_n = sizeof tokens_table / sizeof *tokens_table;

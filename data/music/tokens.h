@@ -39,7 +39,7 @@ typedef struct tokens_settings {
     bool drums;  // notes of drums stand among the others instead of being left out
 } tokens_settings;
 
-extern const setting_def tokens_table[];
+extern const config_key tokens_table[];
 extern const size_t tokens_table_n;
 
 typedef struct tokens_note {

@@ -11,75 +11,81 @@
 #include "data/music/synth.h"
 #include "data/prepare/prepare_internal.h"
 
+#define AT(member) KEY_AT(prepare, member)
 static const config_key keys_before[] = {
     {"dataset", CONFIG_ENUM, "audio_manifest",
      .help = "layout of the data; which there are and where they come from: docs/data.md"},
-    {"name", CONFIG_TEXT,
+    {"name", CONFIG_TEXT, AT(info.dataset),
      .help = "what the shards call the dataset; without it: the layout's name"},
-    {"root", CONFIG_TEXT, .help = "the dataset's folder"},
-    {"index", CONFIG_TEXT,
+    {"root", CONFIG_TEXT, AT(options.root), .help = "the dataset's folder"},
+    {"index", CONFIG_TEXT, AT(options.index),
      .help = "manifest, csv or json, where the layout has one; relative to root or absolute; "
              "without it: the layout's own"},
-    {"pattern", CONFIG_TEXT,
+    {"pattern", CONFIG_TEXT, AT(options.pattern),
      .help = "dataset: folder. Labels, groups and splits by a regular expression with named "
              "groups, matched from the beginning of each "
              "file's name: '(?<speaker>[0-9]+)_(?<label>[a-z]+)'; docs/data.md"},
-    {"folder_labels", CONFIG_ENUM, "first", .choices = "first|last|none",
+    {"folder_labels", CONFIG_ENUM, "first", .choices = "first|last|none", AT(options.folder_labels),
      .help = "dataset: folder. The folder below root that is a file's label: the first, or the "
              "last one, in which the file lies"},
-    {"outside", CONFIG_BOOL, "false",
+    {"outside", CONFIG_BOOL, "false", AT(options.outside),
      .help = "relative paths of the index may climb out of root by .."},
-    {"labels", CONFIG_TEXTS,
+    {"labels", CONFIG_TEXTS, AT(labels),
      .help =
          "label names; without it: all that occur, sorted. Items with another label are rejected"},
-    {"labels_from", CONFIG_TEXT, .help = "shards (a path or pattern) whose label names are used"},
-    {"features", CONFIG_TEXTS, "[mel]", .least = 1,
+    {"labels_from", CONFIG_TEXT, AT(labels_from),
+     .help = "shards (a path or pattern) whose label names are used"},
+    {"features", CONFIG_TEXTS, "[mel]", .least = 1, AT(wanted),
      .help = "what is computed and stored: mel of audio, or any of the others of MIDI; without it, "
              "dataset: folder takes what the folder "
              "holds"},
-    {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000,
+    {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, AT(shard_items),
      .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,
      .help = "worker processes; 0: one a core. The shards do not depend on it"},
-    {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1,
+    {"max_reject_ratio", CONFIG_NUMBER, "0.1", .min = 0, .max = 1, AT(max_reject_ratio),
      .help = "with a larger share of unusable items the command fails"},
-    {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400,
+    {"max_seconds", CONFIG_SECONDS, "30m", .min = 0.1, .max = 14400, AT(max_seconds),
      .help = "longer items are rejected"},
-    {"licence", CONFIG_TEXT, .alias = "license",
+    {"licence", CONFIG_TEXT, .alias = "license", AT(info.licence),
      .help = "of the data, stored in the shards; without it: what the layout says"},
-    {"citation", CONFIG_TEXT,
+    {"citation", CONFIG_TEXT, AT(info.citation),
      .help = "of the data, stored in the shards; without it: what the layout says"},
     {"split", CONFIG_SECTION,
      .help =
          "Splits, where the dataset has none of its own: by group (speaker, song), never by item"},
-    {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9,
+    {"split.val", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, AT(share_val),
      .help = "share of the items for validation"},
-    {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9,
+    {"split.test", CONFIG_NUMBER, "0.1", .min = 0, .max = 0.9, AT(share_test),
      .help = "share of the items for the test"},
-    {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "which groups they are"},
+    {"split.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, AT(split_seed),
+     .help = "which groups they are"},
     {"augment", CONFIG_SECTION,
      .help = "Copies of the recordings of the training split, each another way (docs/data.md). "
              "MIDI is varied while it "
              "is learnt from: data.augment of a training config"},
-    {"augment.copies", CONFIG_INT, "1", .min = 0, .max = AUGMENT_COPIES_MOST,
+    {"augment.copies", CONFIG_INT, "1", .min = 0, .max = AUGMENT_COPIES_MOST, AT(augment.copies),
      .help = "of each recording besides itself, as soon as anything below is asked for; 0: none"},
     {"augment.stretch", CONFIG_NUMBERS, .min = 0.25, .max = 4, .least = 2, .most = 2,
-     .alias = "augment.time_stretch",
+     .alias = "augment.time_stretch", AT(augment.stretch), .range = true,
      .help = "[0.9, 1.1]: so many times as long, at the same pitch"},
     {"augment.pitch", CONFIG_NUMBERS, .min = -24, .max = 24, .least = 2, .most = 2,
-     .alias = "augment.pitch_shift",
+     .alias = "augment.pitch_shift", AT(augment.pitch), .range = true,
      .help = "[-3, 3]: so many semitones higher, as long as before"},
-    {"augment.tilt", CONFIG_NUMBER, "0", .min = 0, .max = 12,
+    {"augment.tilt", CONFIG_NUMBER, "0", .min = 0, .max = 12, AT(augment.tilt),
      .help = "brighter or duller by up to so many decibels an octave, around 1 kHz"},
     {"augment.noise", CONFIG_NUMBERS, .min = -20, .max = 120, .least = 2, .most = 2,
-     .alias = "augment.snr",
+     .alias = "augment.snr", AT(augment.noise), .range = true,
      .help = "[20, 40]: white noise, so many decibels below the recording's mean power (SNR)"},
-    {"augment.seed", CONFIG_INT, "1", .min = 0, .max = 1e15, .help = "another seed, other copies"},
+    {"augment.seed", CONFIG_INT, "1", .min = 0, .max = 1e15, AT(augment.seed),
+     .help = "another seed, other copies"},
     {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},
-    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST,
+    {"synth.items", CONFIG_INT, "400", .min = 1, .max = SYNTH_ITEMS_MOST, AT(options.items),
      .help = "clips or pieces"},
-    {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, .help = "of a clip or piece"},
-    {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, .help = "another seed, another corpus"},
+    {"synth.seconds", CONFIG_NUMBER, "3", .min = 0.25, .max = 600, AT(options.seconds),
+     .help = "of a clip or piece"},
+    {"synth.seed", CONFIG_INT, "0", .min = 0, .max = 1e15, AT(options.seed),
+     .help = "another seed, another corpus"},
 };
 
 // How librosa, torchaudio and others call what is a key here.
@@ -150,8 +156,8 @@ const config_table *prepare_table(arena *a)
 
 static bool asked(const prepare *p, const char *name)
 {
-    for (size_t i = 0; i < p->n_wanted; i++)
-        if (!strcmp(p->wanted[i], name))
+    for (size_t i = 0; i < p->wanted.n; i++)
+        if (!strcmp(p->wanted.list[i], name))
             return true;
     return false;
 }
@@ -163,12 +169,11 @@ static bool choose_features(prepare *p, err *e)
     static const char *const of_midi[] = {"tokens",  "midi_stats", "melody",
                                           "harmony", "groove",     "dynamics"};
     uint64_t audio, midi;
-    p->n_wanted = config_texts(p->config, "features", &p->wanted);
     if (p->reader->count && !strcmp(config_where(p->config, "features"), "default")) {
         if (!p->reader->count(&p->options, &audio, &midi, e))
             return false;
         if (midi > audio)
-            p->wanted = of_midi, p->n_wanted = sizeof of_midi / sizeof *of_midi;
+            p->wanted = (key_texts){of_midi, sizeof of_midi / sizeof *of_midi};
         if (midi && audio)
             log_say(p->env->log, LOG_INFO,
                     "'%s' holds %" PRIu64 " files of audio and %" PRIu64
@@ -247,33 +252,20 @@ static bool open_features(prepare *p, err *e)
     return ok;
 }
 
-static const char *or_else(const config *c, const char *key, const char *fallback)
-{
-    return config_given(c, key) ? config_text(c, key) : fallback;
-}
-
 static bool take_settings(prepare *p, err *e)
 {
     const config *c = p->config;
     p->reader = reader_find(config_text(c, "dataset"), e);
     if (!p->reader)
         return false;
-    p->options = (reader_options){.root = config_text(c, "root"),
-                                  .index = config_text(c, "index"),
-                                  .outside = config_bool(c, "outside"),
-                                  .pattern = config_text(c, "pattern"),
-                                  .folder_labels = config_text(c, "folder_labels"),
-                                  .items = config_int(c, "synth.items"),
-                                  .seconds = config_num(c, "synth.seconds"),
-                                  .seed = (uint64_t)config_int(c, "synth.seed")};
-    p->info = (shard_info){.dataset = or_else(c, "name", p->reader->name),
-                           .licence = or_else(c, "licence", p->reader->licence),
-                           .citation = or_else(c, "citation", p->reader->citation),
+    p->augment = (augment_clip_settings){.stretch = {1, 1}};
+    p->info = (shard_info){.dataset = p->reader->name,
+                           .licence = p->reader->licence,
+                           .citation = p->reader->citation,
                            .synthetic = p->reader->synthetic};
-    p->shard_items = config_int(c, "shard_items");
-    p->max_seconds = config_num(c, "max_seconds");
-    p->max_reject_ratio = config_num(c, "max_reject_ratio");
-    if (config_num(c, "split.val") + config_num(c, "split.test") > 0.95)
+    if (!config_fill(c, keys_before, sizeof keys_before / sizeof *keys_before, p, e))
+        return false;
+    if (p->share_val + p->share_test > 0.95)
         return err_set(e, ERR_CONFIG, "%s: split.val and split.test leave nothing for training",
                        config_where(c, "split.val"));
     if (p->reader->needs_root && !p->options.root)

@@ -7,18 +7,6 @@
 #include "data/audio/stretch.h"
 #include "data/prepare/prepare_internal.h"
 
-// A range of two numbers in order. True with *asked false where there is none.
-static bool read_range(const config *c, const char *key, double out[2], bool *asked, err *e)
-{
-    const double *list;
-    *asked = config_nums(c, key, &list) == 2;
-    if (!*asked)
-        return true;
-    out[0] = list[0], out[1] = list[1];
-    return out[0] <= out[1] || err_set(e, ERR_CONFIG, "%s: %s is [lowest, highest], not [%g, %g]",
-                                       config_where(c, key), key, out[0], out[1]);
-}
-
 static void set_range(json *j, const char *name, const double range[2])
 {
     json *list = json_array();
@@ -51,15 +39,10 @@ static const char *as_text(arena *a, const augment_clip_settings *s, bool stretc
 bool prepare_augment_read(prepare *p, err *e)
 {
     const config *c = p->config;
-    bool stretched, shifted;
-    augment_clip_settings s = {.copies = (int)config_int(c, "augment.copies"),
-                               .stretch = {1, 1},
-                               .tilt = config_num(c, "augment.tilt"),
-                               .seed = (uint64_t)config_int(c, "augment.seed")};
-    if (!read_range(c, "augment.stretch", s.stretch, &stretched, e) ||
-        !read_range(c, "augment.pitch", s.pitch, &shifted, e) ||
-        !read_range(c, "augment.noise", s.noise, &s.noisy, e))
-        return false;
+    augment_clip_settings s = p->augment;
+    bool stretched = config_given(c, "augment.stretch"), shifted = config_given(c, "augment.pitch");
+    s.noisy = config_given(c, "augment.noise");
+    p->augment = (augment_clip_settings){0};
     if (s.copies == 0 || !(stretched || shifted || s.tilt > 0 || s.noisy))
         return true;
     if (!p->feature)

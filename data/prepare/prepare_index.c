@@ -69,9 +69,8 @@ static shard *first_shard(prepare *p, const char *pattern, err *e)
 // `labels: [a, b]`, or `labels_from: other shards`.
 static bool given_names(prepare *p, names *l, err *e)
 {
-    const char *from = config_text(p->config, "labels_from");
-    const char *const *list;
-    size_t n = config_texts(p->config, "labels", &list);
+    const char *from = p->labels_from;
+    size_t n = p->labels.n;
     if (n && from)
         return err_set(e, ERR_CONFIG, "%s: give labels or labels_from, not both",
                        config_where(p->config, "labels"));
@@ -80,7 +79,7 @@ static bool given_names(prepare *p, names *l, err *e)
         return err_trail(e, "%s", config_where(p->config, "labels_from"));
     bool ok = true;
     for (size_t i = 0; ok && i < (s ? s->info.n_labels : n); i++)
-        ok = add_name(p, l, s ? s->info.labels[i] : list[i], e);
+        ok = add_name(p, l, s ? s->info.labels[i] : p->labels.list[i], e);
     l->fixed = s || n;
     shard_close(s);
     return ok;

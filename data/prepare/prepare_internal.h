@@ -42,8 +42,11 @@ typedef struct prepare {
     // settings
     const reader_def *reader;
     reader_options options;
-    const char *const *wanted; // [n_wanted] names of features
-    size_t n_wanted;
+    key_texts wanted; // names of features
+    key_texts labels; // given names, or those of the shards
+    const char *labels_from;
+    double share_val, share_test; // of the items, where the dataset has no splits of its own
+    uint64_t split_seed;
     feature *feature;              // mel; NULL where the shards are of MIDI
     feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column
     augment_clip_settings augment; // of the training split; copies 0: none
@@ -74,7 +77,7 @@ uint32_t prepare_label(const char *label);
 // ---- prepare_remarks.c: lines about what will hurt later, though nothing is wrong
 void prepare_remarks(const prepare *p);
 // ---- prepare_augment.c
-// From the config, where p->feature is known.
+// What of it is asked for, where p->feature is known.
 bool prepare_augment_read(prepare *p, err *e) MUST_CHECK;
 // Of each item of a split: those of the training split have them.
 int prepare_copies(const prepare *p, const char *split);

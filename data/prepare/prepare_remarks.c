@@ -62,8 +62,7 @@ static bool drawn(const prepare *p)
     static const char *const names[] = {"test", "val"};
     for (int i = 0; i < p->n_splits; i++)
         for (int k = 0; k < 2; k++)
-            if (!strcmp(p->split[i].name, names[k]) &&
-                config_num(p->config, k ? "split.val" : "split.test") > 0)
+            if (!strcmp(p->split[i].name, names[k]) && (k ? p->share_val : p->share_test) > 0)
                 return true;
     return false;
 }

@@ -86,14 +86,13 @@ static pair *open_components(const prepare *p, const uint32_t *of, const uint8_t
     pair *all = base_checked(malloc((p->n_entries + 1) * sizeof *all), p->n_entries * sizeof *all);
     uint64_t *least =
         base_checked(malloc(p->n_entries * sizeof *least), p->n_entries * sizeof *least);
-    uint64_t seed = (uint64_t)config_int(p->config, "split.seed");
     for (uint64_t i = 0; i < p->n_entries; i++)
         if (of[i] == i || p->entries[i].group < least[of[i]])
             least[of[i]] = p->entries[i].group;
     *n = 0;
     for (uint64_t i = 0; i < p->n_entries; i++)
         if (of[i] == i && given[i] == SPLIT_OPEN)
-            all[(*n)++] = (pair){prepare_hash(seed, &least[i], sizeof *least), i};
+            all[(*n)++] = (pair){prepare_hash(p->split_seed, &least[i], sizeof *least), i};
     free(least);
     qsort(all, *n, sizeof *all, by_key);
     return all;
@@ -111,8 +110,7 @@ static void deal(prepare *p, const uint32_t *of, uint8_t *given)
         total += given[of[i]] == SPLIT_OPEN;
     }
     for (int k = 0; k < 2; k++) {
-        double want = config_num(p->config, k ? "split.val" : "split.test") * (double)total,
-               have = 0;
+        double want = (k ? p->share_val : p->share_test) * (double)total, have = 0;
         // a component goes where it brings the share nearer; the last one is kept for training
         for (; want > 0 && at + 1 < n &&
                (have == 0 || have + (double)size[open[at].value] / 2 < want);
