@@ -5,18 +5,16 @@
 //     static const config_key keys[] = {
 //         {"optim", CONFIG_SECTION, .help = "The optimiser"},
 //         {"optim.name", CONFIG_ENUM, "adamw", .choices = "adamw|adam|sgd", .help = "update rule"},
-//         {"optim.lr", CONFIG_NUMBER, "1e-3", .min = 0, .max = 10, .alias = "optim.learning_rate",
-//             .help = "learning rate at its highest"},
-//         {"data.train", CONFIG_TEXTS, .required = true,
-//             .help = "shards to train on: paths or patterns"},
+//         {"optim.lr", CONFIG_NUMBER, "1e-3", .min = 0, .max = 10, .help = "learning rate"},
+//         {"data.train", CONFIG_TEXTS, .required = true, .help = "shards: paths or patterns"},
 //     };
 //     static const config_table table = {"training", keys, sizeof keys / sizeof *keys};
 //
 //     config *c = config_open(&table, &arena);
 //     config_load(c, "configs/x.yaml", e) && config_override(c, "optim.lr=3e-4", e) &&
 //         config_finish(c, e)
-//     double lr = config_num(c, "optim.lr");
 //     config_fill(c, keys, n, &options, e)         // every value whose row says where it goes
+//     double lr = config_num(c, "optim.lr");       // or one at a time
 //
 // A file is YAML (libyaml, which only config_yaml.c knows): nested maps whose joined names
 // ("optim.lr") are keys of the table. Precedence: defaults < the file that `extends:` names

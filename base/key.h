@@ -2,8 +2,8 @@
 // key.h: one row a key. What a key is called, what it may be, what it is without being said, what
 // it means and where its value goes stand in one row. A configuration (config.h), the settings of a
 // feature (setting.h), the sizes of a model (models/model.h) and the keys of an adapter's file
-// (lora/config_read.c) are tables of such rows; what reads, checks, prints, explains and copies them is
-// written once.
+// (lora/config_read.c) are tables of such rows; what reads, checks, prints, explains and copies
+// them is written once.
 //
 //     typedef struct mel { int bands; double fmin; } mel;
 //     static const config_key keys[] = {

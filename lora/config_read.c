@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config_read.c: adapter_config.json read, as PEFT does it (peft/tuners/lora/config.py, version 0.21).
+// config_read.c: adapter_config.json read, as PEFT does it (peft/tuners/lora/config.py, version
+// 0.21).
 //
 // PEFT drops keys that it does not know; so do we, except where a key says that the adapter is not
 // plain LoRA: what it computes would then be another thing, and a wrong model is worse than none.

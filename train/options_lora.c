@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// options_lora.c: what of the section `lora` of a training configuration is a decision, and which of
-// PEFT's keys it refuses (the rows are in options_keys.c).
+// options_lora.c: what of the section `lora` of a training configuration is a decision, and which
+// of PEFT's keys it refuses (the rows are in options_keys.c).
 #include <math.h>
 #include <string.h>
 

@@ -47,7 +47,10 @@ for toy; do
 done
 cd "$copy"
 # a build that runs this tells nothing of itself
-env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s CONFIG="$config" kmidi >made 2>&1 || { cat made >&2; exit 1; }
+env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s CONFIG="$config" kmidi >made 2>&1 || {
+    cat made >&2
+    exit 1
+}
 for toy; do
     . "$toys/$toy/check.sh"
     echo "$toy: added"

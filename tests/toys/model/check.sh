@@ -6,7 +6,12 @@ has ./kmidi train --help -- "toy: toy: its size"
 has ./kmidi models -- "toy "
 ./kmidi prepare -q configs/data/synth.yaml --out set 'features=[dynamics]' synth.items=24 \
     synth.seconds=20 jobs=1
-printf 'model: toy\ndata: {train: set}\ntoy: {width: 48}\ntrain: {epochs: 1, max_steps: 3}\n' >toy.yaml
+cat >toy.yaml <<'END'
+model: toy
+data: {train: set}
+toy: {width: 48}
+train: {epochs: 1, max_steps: 3}
+END
 ./kmidi train -q toy.yaml --run-dir run
 has cat run/config.yaml -- "toy:" "  width: 48"
 has ./kmidi inspect run/checkpoints/last.h5 -- "width=48"
