@@ -60,8 +60,8 @@ typedef struct feature_def {
     const char *name; // also of the shard's dataset and of the config's section
     const char *help; // one line
     feature_source source;
-    const config_key *table;  // a first row named `preset` is resolved into the others
-    const size_t *table_n;    // NULL: no settings
+    const config_key *table; // a first row named `preset` is resolved into the others
+    const size_t *table_n;   // NULL: no settings
     size_t settings_size;
     bool (*set)(void *settings, const char *name, const char *value, err *e); // NULL: setting_parse
     bool (*resolve)(void *settings, err *e);                                  // NULL: nothing to do
