@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate.c: music out of a trained model: notes one by one (infer/generate.h), arranged
-// (data/music/arrange.h), voiced by other models (voice.h), or events one by one
-// (generate_events.c), written as MIDI, played as sound (render.h). One function for each model
-// that can; a table says which.
-#include "infer/generate.h"
-
+// generate.c: music out of a trained model (infer/piece.h), written as MIDI, played as sound
+// (render.h). What is asked, and what came of it.
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hw.h"
 #include "cmd/adapters.h"
-#include "cmd/generate_internal.h"
 #include "cmd/render.h"
 #include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
 #include "data/music/bars.h"
 #include "data/music/chords.h"
-#include "data/music/groove.h"
-#include "data/music/melody.h"
-#include "infer/voice.h"
+#include "infer/piece.h"
 #include "train/products.h"
 
-enum { BARS = 8, PROMPT_MOST = 4096, LOWEST = 21, HIGHEST = 108 }; // of a piano
-// pieces; seconds of a note that are told
-enum { COUNT_MOST = 100000, LONG_NOTE = 10 };
+// bars by default; pieces; seconds of a note that are told
+enum { BARS = 8, COUNT_MOST = 100000, LONG_NOTE = 10 };
+
+typedef struct order {
+    cmd *c;
+    trained *by;
+    const char *emotion; // as it was given; "of the prompt"
+    piece piece;         // as it is asked
+} order;
 
 static const option options[] = {
     {"out", 'o', OPT_OUT, "OUT.mid", "the MIDI file to write", true},
@@ -72,22 +70,24 @@ static const option options[] = {
 
 // ---- What is asked
 
-static bool take_emotion(piece *p, err *e)
+static bool take_emotion(order *o, err *e)
 {
-    const char *text = option_text(p->c, "emotion", NULL);
+    piece *p = &o->piece;
+    arrange_style *y = &p->style;
+    const char *text = option_text(o->c, "emotion", NULL);
     double intensity = NAN;
-    if (text && !emotion_parse(text, &p->valence, &p->arousal, &intensity, e))
+    if (text && !emotion_parse(text, &y->valence, &y->arousal, &intensity, e))
         return false;
     if (!text && !p->prompt)
         return err_set(e, ERR_USAGE,
                        "what should it feel like? Add --emotion joy, or --emotion VALENCE,AROUSAL, "
                        "or a --prompt");
     if (!text) {
-        song_affect heard = affect_estimate(p->c->arena, p->prompt);
-        p->valence = heard.valence, p->arousal = heard.arousal;
+        song_affect heard = affect_estimate(p->arena, p->prompt);
+        y->valence = heard.valence, y->arousal = heard.arousal;
     }
-    p->emotion = text ? text : "of the prompt";
-    emotion_vector(p->valence, p->arousal, intensity, p->vector);
+    o->emotion = text ? text : "of the prompt";
+    emotion_vector(y->valence, y->arousal, intensity, p->vector);
     return true;
 }
 
@@ -97,9 +97,10 @@ static bool in_range(const cmd *c, const char *name, double x, double least, dou
            err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
 }
 
-static bool take_style(piece *p, err *e)
+static bool take_style(order *o, err *e)
 {
-    const cmd *c = p->c;
+    piece *p = &o->piece;
+    const cmd *c = o->c;
     double tempo = option_num(c, "tempo", 0), seconds = option_num(c, "seconds", 1);
     int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1),
             top_k = option_int(c, "top-k", 40);
@@ -116,141 +117,62 @@ static bool take_style(piece *p, err *e)
         !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
         return false;
     p->bars = (int)bars, p->longest = option_num(c, "max-note", 0);
+    p->seconds = option_num(c, "seconds", 0);
     p->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
                                     .top_k = (int)top_k,
                                     .top_p = option_num(c, "top-p", 0.92),
                                     .penalty = option_num(c, "penalty", 1),
                                     .memory = (int)memory,
                                     .seed = (uint64_t)option_int(c, "seed", 0)};
-    p->style = (arrange_style){.valence = p->valence,
-                               .arousal = p->arousal,
-                               .tempo = tempo > 0   ? tempo
-                                        : p->prompt ? bars_tempo(p->prompt).mean
-                                                    : 0,
-                               .seed = p->sampling.seed,
-                               .program = (int)program - 1};
+    p->style.tempo = tempo > 0 ? tempo : p->prompt ? bars_tempo(p->prompt).mean : 0;
+    p->style.seed = p->sampling.seed, p->style.program = (int)program - 1;
     return sampler_check(&p->sampling, e);
 }
 
-static bool take_prompt(piece *p, err *e)
+static bool take_prompt(order *o, err *e)
 {
-    const char *path = option_text(p->c, "prompt", NULL);
+    piece *p = &o->piece;
+    const char *path = option_text(o->c, "prompt", NULL);
     if (!path)
         return true;
-    p->prompt = midi_read(p->c->arena, path, e);
+    p->prompt = midi_read(p->arena, path, e);
     return p->prompt &&
            (p->prompt->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to continue", path));
 }
 
-// ---- The melody model
-
-static int *prompt_pitches(piece *p)
+// The models around a melody. What plays events plays all parts itself.
+static bool take_voices(order *o, err *e)
 {
-    size_t n = 0;
-    const midi_note *top = p->prompt ? melody_top(p->c->arena, p->prompt, &n) : NULL;
-    size_t from = n > PROMPT_MOST ? n - PROMPT_MOST : 0;
-    int *pitches = NEW(p->c->arena, int, n - from + 1);
-    for (size_t i = from; i < n; i++)
-        pitches[i - from] = top[i].pitch;
-    p->heard = (int)(n - from);
-    return pitches;
-}
-
-static void piano_only(void *user, const int *tokens, int n, float *logits)
-{
-    (void)user, (void)tokens, (void)n;
-    for (int i = 0; i < 128; i++)
-        if (i < LOWEST || i > HIGHEST)
-            logits[i] = -INFINITY;
-}
-
-// One thread: a step is a few small products, and the same bytes come whatever --threads says.
-static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
-{
-    arena *a = p->c->arena;
-    const int *prompt = prompt_pitches(p);
-    generate_job job = {
-        .prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
-    job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
-    double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector, .precision = p->precision};
-    generator *g = generator_open(p->d->model, p->d->p, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
-    generator_close(g);
-    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
-    *pitches = job.tokens + p->heard;
-    return ok;
-}
-
-static bool write_melody(piece *p, err *e)
-{
-    const char *groove = option_text(p->c, "groove", NULL),
-               *harmony = option_text(p->c, "harmony", NULL);
-    const char *dynamics = option_text(p->c, "dynamics", NULL);
-    float timing[GROOVE];
-    int *pitches;
-    if (groove && !voice_groove(groove, p->vector, timing, e))
-        return false;
-    if (groove && p->style.tempo <= 0)
-        p->style.tempo = fmin(fmax(200 * (double)timing[GROOVE_TEMPO], 40), 220);
-    if (option_given(p->c, "seconds"))
-        p->bars = (int)fmax(1, round(option_num(p->c, "seconds", 0) * arrange_tempo(&p->style) /
-                                     60 / ARRANGE_BEATS));
-    if (p->bars > ARRANGE_BARS)
-        return err_set(e, ERR_USAGE, "that are %d bars, and %d is the limit; give fewer seconds",
-                       p->bars, ARRANGE_BARS);
-    arrangement *r = arrange_open(p->c->arena, &p->style, p->bars);
-    if (!draw_pitches(p, r, &pitches, e))
-        return false;
-    arrange_melody(r, pitches, r->n_slots);
-    if (harmony && !voice_harmony(harmony, p->vector, &p->sampling, r, &p->chords, e))
-        return false;
-    if (groove)
-        arrange_groove(r, timing);
-    p->song = r->song;
-    return !dynamics || voice_dynamics(dynamics, r, e);
-}
-
-static bool write_song(piece *p, err *e)
-{
-    model_makes what = p->d->model->makes;
-    if (what == MAKES_NOTES || what == MAKES_EVENTS)
-        return what == MAKES_NOTES ? write_melody(p, e) : generate_events(p, e);
-    return err_set(e, ERR_MISMATCH, "'%s' is a %s, which makes no music; give a checkpoint of %s",
-                   p->d->path, p->d->model->name, generator_models(" or ", p->c->arena));
+    static const char *const names[] = {"harmony", "groove", "dynamics"};
+    const model_def *m = o->by->model;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (m->makes == MAKES_EVENTS && option_given(o->c, names[i]))
+            return err_set(e, ERR_USAGE, "--%s is for a %s; a %s plays all parts itself", names[i],
+                           model_making(MAKES_NOTES)->name, m->name);
+    o->piece.harmony = option_text(o->c, names[0], NULL);
+    o->piece.groove = option_text(o->c, names[1], NULL);
+    o->piece.dynamics = option_text(o->c, names[2], NULL);
+    o->piece.by = o->by;
+    return m->makes != MAKES_EVENTS || cmd_threads(o->c, 0, e);
 }
 
 // ---- What came of it
 
-static double longest_note(const midi_song *s)
+static void say_heard(cmd *c, const piece *p)
 {
-    double most = 0;
-    for (size_t i = 0; i < s->n_notes; i++)
-        most = fmax(most, s->notes[i].end - s->notes[i].start);
-    return most;
+    if (p->heard < p->prompt_events)
+        cmd_say(c, "of the prompt's %lld events the last %d are heard, the context of the model",
+                (long long)p->prompt_events, p->heard);
+    if (p->dense)
+        cmd_say(c, "the music is denser than %d events a second; it ends after %zu events",
+                PIECE_EVENTS_A_SECOND, p->drawn);
 }
 
-// Ends notes that last longer than `most` seconds.
-static void cut_notes(midi_song *s, double most)
+static void say_long(cmd *c, const piece *p)
 {
-    double seconds = 0;
-    for (size_t i = 0; i < s->n_notes; i++) {
-        midi_note *x = &s->notes[i];
-        if (x->end - x->start > most) {
-            double tick = floor(midi_ticks(s, x->start + most) + 1e-6);
-            x->end_tick = tick > x->start_tick ? (uint32_t)tick : x->start_tick + 1;
-            x->end = midi_seconds(s, x->end_tick);
-        }
-        seconds = fmax(seconds, x->end);
-    }
-    s->seconds = seconds;
-}
-
-static void say_long(const piece *p)
-{
-    double most = longest_note(p->song);
+    double most = piece_longest_note(p->song);
     if (p->longest == 0 && most >= LONG_NOTE)
-        cmd_say(p->c,
+        cmd_say(c,
                 "a note lasts %.1f of the %.1f s: the model never ended it; --max-note 8 ends such "
                 "notes",
                 most, p->song->seconds);
@@ -265,36 +187,38 @@ static json *chord_names(const piece *p)
     return list;
 }
 
-static void report(piece *p, const char *out, const char *wav, const char *by)
+static void report(const order *o, const piece *p, const char *out, const char *wav, const char *by)
 {
     const midi_song *s = p->song;
     double tempo = 60e6 / s->tempos[0].us_per_quarter;
     json *j = json_object();
     json_set_str(j, "file", out);
-    json_set_str(j, "model", p->d->model->name);
-    json_set_num(j, "valence", p->valence);
-    json_set_num(j, "arousal", p->arousal);
+    json_set_str(j, "model", o->by->model->name);
+    json_set_num(j, "valence", p->style.valence);
+    json_set_num(j, "arousal", p->style.arousal);
     json_set_num(j, "tempo", tempo);
     json_set_int(j, "bars", p->bars);
     json_set_num(j, "seconds", s->seconds);
     json_set_int(j, "notes", (int64_t)s->n_notes);
-    json_set_num(j, "longest_note", longest_note(s));
-    json_set_int(j, p->by_events ? "prompt_events" : "prompt_notes", p->prompt ? p->heard : 0);
+    json_set_num(j, "longest_note", piece_longest_note(s));
+    json_set_int(j, o->by->model->makes == MAKES_EVENTS ? "prompt_events" : "prompt_notes",
+                 p->prompt ? p->heard : 0);
     json_set_int(j, "tokens", (int64_t)p->drawn);
     json_set_int(j, "seed", (int64_t)p->sampling.seed);
     json_set_num(j, "ms_a_token",
-                 p->drawn ? 1000 * p->seconds / (double)(p->drawn + (size_t)p->heard) : 0);
+                 p->drawn ? 1000 * p->took / (double)(p->drawn + (size_t)p->heard) : 0);
     if (p->chords)
         json_set(j, "chords", chord_names(p));
     if (wav)
         json_set_str(j, "wav", wav), json_set_str(j, "played_by", by);
-    cmd_json(p->c, j);
-    cmd_print(p->c,
+    cmd_json(o->c, j);
+    cmd_print(o->c,
               "%s: %zu notes in %d bars, %.1f s at %.0f quarters a minute, for %s (valence %+.2f, "
               "arousal %+.2f)",
-              out, s->n_notes, p->bars, s->seconds, tempo, p->emotion, p->valence, p->arousal);
+              out, s->n_notes, p->bars, s->seconds, tempo, o->emotion, p->style.valence,
+              p->style.arousal);
     if (wav)
-        cmd_print(p->c, "%s: played by %s", wav,
+        cmd_print(o->c, "%s: played by %s", wav,
                   strcmp(by, "built-in") ? by
                                          : "simple tones (no fluidsynth with a sound font here)");
 }
@@ -308,39 +232,39 @@ static const char *numbered(arena *a, const char *path, int64_t k)
 }
 
 // The k-th piece, from 1; 0: the only one.
-static bool make_one(const piece *asked, int64_t k, err *e)
+static bool make_one(const order *o, int64_t k, err *e)
 {
-    piece p = *asked;
-    cmd *c = p.c;
+    piece p = o->piece;
+    cmd *c = o->c;
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
     if (k) {
         p.sampling.seed += (uint64_t)k - 1, p.style.seed = p.sampling.seed;
         out = numbered(c->arena, out, k), wav = wav ? numbered(c->arena, wav, k) : NULL;
     }
-    if (!write_song(&p, e))
+    bool made = piece_make(&p, e);
+    say_heard(c, &p);
+    if (!made)
         return false;
-    if (p.longest > 0)
-        cut_notes(p.song, p.longest);
     render_request r = {.midi = out,
                         .wav = wav,
                         .sound_font = option_text(c, "soundfont", NULL),
                         .built_in = option_given(c, "simple-tones")};
     if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)))
         return false;
-    report(&p, out, wav, by);
-    say_long(&p);
+    report(o, &p, out, wav, by);
+    say_long(c, &p);
     return true;
 }
 
-static bool make_all(const piece *p, err *e)
+static bool make_all(const order *o, err *e)
 {
-    cmd *c = p->c;
+    cmd *c = o->c;
     bool many = option_given(c, "count"), ok = true;
     for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k++) {
         arena_mark m = arena_save(c->arena);
         ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces",
                                            (long long)k - 1, (long long)n);
-        ok = ok && make_one(p, many ? k : 0, e);
+        ok = ok && make_one(o, many ? k : 0, e);
         arena_rewind(c->arena, m);
     }
     return ok;
@@ -370,12 +294,13 @@ static bool check_names(const cmd *c, err *e)
 
 static bool run(cmd *c, err *e)
 {
-    piece p = {.c = c};
-    bool ok = check_names(c, e) && take_prompt(&p, e) && take_emotion(&p, e) && take_style(&p, e) &&
-              cmd_narrow(c, "precision", &p.precision, e) && products_open(&c->env, c->arena, e) &&
-              (p.d = trained_open(c->args[0], c->arena, e)) != NULL && adapters_apply(c, p.d, e) &&
-              make_all(&p, e);
-    trained_close(p.d);
+    order o = {.c = c, .piece = {.arena = c->arena, .env = &c->env}};
+    bool ok = check_names(c, e) && take_prompt(&o, e) && take_emotion(&o, e) && take_style(&o, e) &&
+              cmd_narrow(c, "precision", &o.piece.precision, e) &&
+              products_open(&c->env, c->arena, e) &&
+              (o.by = trained_open(c->args[0], c->arena, e)) != NULL &&
+              adapters_apply(c, o.by, e) && take_voices(&o, e) && make_all(&o, e);
+    trained_close(o.by);
     return ok;
 }
 

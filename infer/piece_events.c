@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generate_events.c: the transformer's music, all parts, event by event (data/music/performance.h).
+// piece_events.c: all parts of a piece, event by event (data/music/performance.h).
 #include <math.h>
 #include <string.h>
 
 #include "base/hw.h"
-#include "cmd/generate_internal.h"
 #include "data/features/feature.h"
 #include "data/music/performance.h"
 #include "infer/generate.h"
+#include "infer/piece.h"
 
-// where a checkpoint does not say; a dense passage has half as many
-enum { CONTEXT = 1024, EVENTS_A_SECOND = 200 };
+enum { CONTEXT = 1024 }; // where a checkpoint does not say
 
 typedef struct hearing {
     performance now;
@@ -42,12 +41,12 @@ static bool long_enough(void *user, const int *tokens, int n)
 static bool prompt_events(piece *p, feature_rows *rows, err *e)
 {
     hear_feature own;
-    if (!hear_settings(p->d->hear.settings, p->d->path, "tokens", p->c->arena, &own, e))
+    if (!hear_settings(p->by->hear.settings, p->by->path, "tokens", p->arena, &own, e))
         return false;
     if (!feature_resolve(own.def, own.settings, e))
-        return err_trail(e, "feature settings of '%s'", p->d->path);
+        return err_trail(e, "feature settings of '%s'", p->by->path);
     feature *f = feature_open(own.def, own.settings, e);
-    bool ok = f && feature_song(f, p->prompt, p->c->arena, rows, e);
+    bool ok = f && feature_song(f, p->prompt, p->arena, rows, e);
     feature_close(f);
     return ok;
 }
@@ -60,13 +59,10 @@ static int *opening(piece *p, int context, err *e)
     if (p->prompt && !prompt_events(p, &rows, e))
         return NULL;
     int64_t n = rows.n < context ? rows.n : context;
-    int *out = NEW(p->c->arena, int, (size_t)n + 1);
+    int *out = NEW(p->arena, int, (size_t)n + 1);
     for (int64_t i = 0; i < n; i++)
         out[i] = ((const uint16_t *)rows.data)[rows.n - n + i];
-    if (n < rows.n)
-        cmd_say(p->c,
-                "of the prompt's %lld events the last %lld are heard, the context of the model",
-                (long long)rows.n, (long long)n);
+    p->prompt_events = rows.n;
     if (n == 0)
         out[n++] = TOKENS_VELOCITY + ((int)arrange_velocity(&p->style) - 1) / TOKENS_BIN;
     p->heard = (int)n;
@@ -76,20 +72,20 @@ static int *opening(piece *p, int context, err *e)
 // The events behind the prompt, in the loudness that was in force.
 static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double seconds, err *e)
 {
-    uint16_t *events = NEW(p->c->arena, uint16_t, (size_t)n + 1);
+    uint16_t *events = NEW(p->arena, uint16_t, (size_t)n + 1);
     performance_style style = {
         .tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
     events[0] = (uint16_t)velocity;
     for (int i = 0; i < n; i++)
         events[1 + i] = (uint16_t)tokens[i];
-    p->song = performance_song(p->c->arena, velocity ? events : events + 1,
+    p->song = performance_song(p->arena, velocity ? events : events + 1,
                                (size_t)n + (velocity ? 1 : 0), &style, e);
     return p->song != NULL;
 }
 
 static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
 {
-    arena *a = p->c->arena;
+    arena *a = p->arena;
     hearing h = {.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9)};
     hear(&h, prompt, p->heard);
     int velocity = h.now.velocity;
@@ -99,35 +95,25 @@ static bool perform(piece *p, const int *prompt, int context, double seconds, er
                         .forbid = by_grammar,
                         .done = long_enough,
                         .user = &h};
-    job.n = (int)(EVENTS_A_SECOND * (seconds + 1));
+    job.n = (int)(PIECE_EVENTS_A_SECOND * (seconds + 1));
     job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
     double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector,
-                           .context = context,
-                           .precision = p->precision,
-                           .pool = p->c->env.pool};
-    generator *g = generator_open(p->d->model, p->d->p, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, &p->c->env, e);
+    generator_setup how = {
+        .emotion = p->vector, .context = context, .precision = p->precision, .pool = p->env->pool};
+    generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
+    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, p->env, e);
     generator_close(g);
-    p->seconds = hw_seconds() - since, p->drawn = (size_t)job.drawn;
-    if (ok && h.now.step < h.end)
-        cmd_say(p->c, "the music is denser than %d events a second; it ends after %d events",
-                EVENTS_A_SECOND, job.drawn);
+    p->took = hw_seconds() - since, p->drawn = (size_t)job.drawn;
+    p->dense = ok && h.now.step < h.end;
     return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
 }
 
-bool generate_events(piece *p, err *e)
+bool piece_of_events(piece *p, err *e)
 {
-    static const char *const voices[] = {"harmony", "groove", "dynamics"};
     double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style),
-           seconds = option_num(p->c, "seconds", p->bars * bar);
-    int context = trained_context(p->d, CONTEXT);
-    for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
-        if (option_given(p->c, voices[i]))
-            return err_set(e, ERR_USAGE,
-                           "--%s is for a melody_transformer; a %s plays all parts itself",
-                           voices[i], p->d->model->name);
-    p->bars = (int)ceil(seconds / bar - 0.01), p->by_events = true;
-    const int *prompt = cmd_threads(p->c, 0, e) ? opening(p, context, e) : NULL;
+           seconds = p->seconds > 0 ? p->seconds : p->bars * bar;
+    int context = trained_context(p->by, CONTEXT);
+    p->bars = (int)ceil(seconds / bar - 0.01);
+    const int *prompt = opening(p, context, e);
     return prompt && perform(p, prompt, context, seconds, e);
 }

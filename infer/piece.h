@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// piece.h: a piece of music out of a trained model, by what the model says that it makes: pitches
+// of a melody, arranged (data/music/arrange.h) and voiced by other models (voice.h), or events of
+// all parts, as they are played (data/music/performance.h).
+//
+//     piece p = {.arena = &arena, .env = &env, .by = trained, .bars = 8, .sampling = options};
+//     emotion_vector(valence, arousal, intensity, p.vector);
+//     piece_make(&p, e) && midi_write("joy.mid", p.song, e)
+#ifndef KMIDI_INFER_PIECE_H
+#define KMIDI_INFER_PIECE_H
+
+#include "autograd/passes/precision.h"
+#include "base/env.h"
+#include "data/music/arrange.h"
+#include "data/music/emotions.h"
+#include "infer/sampler.h"
+#include "infer/trained.h"
+
+typedef struct piece {
+    // What is asked
+    arena *arena;
+    const env *env; // its pool is for models of events; a melody's step is too small to share
+    const trained *by;
+    const midi_song *prompt; // what came before: it is continued; NULL: nothing
+    float vector[EMOTION_SIZE];
+    arrange_style style;
+    sampler_options sampling;
+    precision precision;                     // of the weights: fp32 or bf16
+    int bars;                                // where seconds are 0; set to what it became
+    double seconds;                          // that it lasts (a melody: to the nearest bar)
+    double longest;                          // that a note may last, in seconds; 0: any
+    const char *harmony, *groove, *dynamics; // checkpoints, of a melody; NULL: without
+
+    // What came of it
+    midi_song *song;
+    int heard;             // notes or events of the prompt that were heard
+    int64_t prompt_events; // that it has, of a model of events
+    bool dense;            // it ended before its time: denser than PIECE_EVENTS_A_SECOND
+    int *chords;           // [bars]; NULL without harmony
+    size_t drawn;          // tokens
+    double took;           // seconds in the model
+} piece;
+
+enum { PIECE_EVENTS_A_SECOND = 200 }; // a dense passage has half as many
+
+// ERR_MISMATCH for a model that makes no music. ERR_STOPPED when env says so.
+bool piece_make(piece *p, err *e) MUST_CHECK;
+double piece_longest_note(const midi_song *s); // seconds
+
+// ---- For piece.c
+bool piece_of_notes(piece *p, err *e) MUST_CHECK;
+bool piece_of_events(piece *p, err *e) MUST_CHECK;
+
+#endif
