@@ -13,6 +13,7 @@
 #define KMIDI_AUTOGRAD_OP_H
 
 #include "autograd/graph.h"
+#include "autograd/kit.h"
 #include "autograd/ops.h"
 #include "autograd/portable.h"
 #include "base/rng.h"
@@ -31,6 +32,7 @@ typedef struct call {
     void *work; // op->workspace bytes, not kept between calls
     threads *pool;
     int threads;
+    const kit *kit;      // of the plan
     uint64_t seed, step; // of the run: dropout draws from (seed, stream, step, element)
     // of a large batch that is run in parts: elements are counted through all of them
     uint64_t part;
@@ -82,9 +84,9 @@ struct op_def {
     // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence
     // that has the numbers in it.
     bool (*shape)(const node *n, err *e);
-    size_t (*workspace)(const node *n, int threads); // NULL: none
-    // about how many nanoseconds one thread takes; NULL: from bytes moved
-    double (*cost)(const node *n);
+    // These two are asked by the planner, of a call without data: node, attrs, threads, kit.
+    size_t (*workspace)(const call *c); // NULL: none
+    double (*cost)(const call *c); // about the nanoseconds of one thread; NULL: from bytes moved
     // of its matrix products, 2 M N K each; NULL: it has none
     double (*flops)(const node *n);
     void (*forward)(const call *c); // NULL for OP_VIEW

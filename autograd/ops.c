@@ -23,7 +23,7 @@ const op_def *op_get_variant(op_id id, variant v)
 
 const op_def *op_get(op_id id)
 {
-    return table[id][variant_best()];
+    return table[id][VARIANT_BASE];
 }
 
 op_id op_id_of(const op_def *op)

@@ -20,9 +20,10 @@ typedef enum op_id {
 #include "autograd/ops/ops.def"
 #undef OP
 
-const op_def *op_get(op_id id); // of the best vector width here
-const op_def *op_get_variant(op_id id, variant v);
-op_id op_id_of(const op_def *op);        // OP_COUNT when it is none of op_get's
-const op_def *op_find(const char *name); // NULL when there is none
+// What nodes refer to, whatever the width of the kernels that compute them.
+const op_def *op_get(op_id id);
+const op_def *op_get_variant(op_id id, variant v); // with kernels of that width
+op_id op_id_of(const op_def *op);                  // OP_COUNT when it is none of op_get's
+const op_def *op_find(const char *name);           // NULL when there is none
 
 #endif

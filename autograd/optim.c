@@ -33,7 +33,16 @@ enum {
 
 const optim_def *optim_at(int i)
 {
-    return i >= 0 && i < OPTIMISERS ? table[i][variant_best()] : NULL;
+    return i >= 0 && i < OPTIMISERS ? table[i][VARIANT_BASE] : NULL;
+}
+
+// The same with kernels of that width.
+static const optim_def *of_width(const optim_def *o, variant width)
+{
+    for (int i = 0; i < OPTIMISERS; i++)
+        if (table[i][VARIANT_BASE] == o)
+            return table[i][width];
+    return o;
 }
 
 const optim_def *optim_find(const char *name)
@@ -51,6 +60,7 @@ struct pass {
     params *p;
     const optim_def *optim;
     const optim_hyper *hyper;
+    const kit *kit;
     float *shadow, decay;
     bool by_matrix; // leave out what is updated as whole matrices
     float *work;
@@ -113,8 +123,7 @@ static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
     s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
-// --- whole matrices: each is one thread's from its first to its last element
-// ----------------------
+// --- whole matrices: each is one thread's from its first to its last element -------------------
 
 static int64_t most_work(const optim_def *o, const params *p)
 {
@@ -144,19 +153,20 @@ static void matrix_part(void *arg, int index, int64_t lo, int64_t hi)
         float *moment[PARAMS_MOMENTS];
         moments_at(s, q->goffset, moment);
         s->optim->matrix(s->hyper, s->p->weights + q->offset, s->p->grads + q->goffset, moment,
-                         q->shape.d[0], q->shape.d[1], work);
+                         q->shape.d[0], q->shape.d[1], &s->kit->products, work);
     }
 }
 
-void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool,
-                int count)
+void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, const kit *k,
+                threads *pool, int count)
 {
     int64_t each = most_work(o, p);
     CHECK(p->n_moments >= o->moments && h->step >= 1 && (work || !each));
     pass s = {.run = run_update,
               .p = p,
-              .optim = o,
+              .optim = of_width(o, k->width),
               .hyper = h,
+              .kit = k,
               .by_matrix = o->matrix != NULL,
               .work = work,
               .work_each = each};
@@ -167,18 +177,22 @@ void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work
 
 static void run_blend(const pass *s, int64_t w, int64_t g, int64_t n)
 {
-    passes[variant_best()]->blend(s->shadow + g, s->p->weights + w, s->decay, n);
+    passes[s->kit->width]->blend(s->shadow + g, s->p->weights + w, s->decay, n);
 }
 
-void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count)
+void optim_ema(float *shadow, float decay, const params *p, const kit *k, threads *pool, int count)
 {
-    pass_over(
-        (pass){.run = run_blend, .p = (params *)(uintptr_t)p, .shadow = shadow, .decay = decay},
-        pool, count);
+    pass_over((pass){.run = run_blend,
+                     .p = (params *)(uintptr_t)p,
+                     .kit = k,
+                     .shadow = shadow,
+                     .decay = decay},
+              pool, count);
 }
 
 typedef struct squares {
     const params *p;
+    variant width;
     int chunks; // by the gradient's length alone
     double chunk[CHUNKS];
 } squares;
@@ -191,14 +205,14 @@ static void norm_part(void *arg, int index, int count)
     for (int64_t i = first; i < last; i++) {
         int64_t lo, hi;
         threads_part(s->p->grads_len, GRAIN, (int)i, s->chunks, &lo, &hi);
-        s->chunk[i] = passes[variant_best()]->squares(s->p->grads + lo, hi - lo);
+        s->chunk[i] = passes[s->width]->squares(s->p->grads + lo, hi - lo);
     }
 }
 
-double optim_grad_norm(const params *p, threads *pool, int count)
+double optim_grad_norm(const params *p, const kit *k, threads *pool, int count)
 {
     int64_t most = p->grads_len / LEAST + 1;
-    squares s = {.p = p, .chunks = most < CHUNKS ? (int)most : CHUNKS};
+    squares s = {.p = p, .width = k->width, .chunks = most < CHUNKS ? (int)most : CHUNKS};
     double total = 0;
     threads_run(pool, worth(p, count), norm_part, &s);
     for (int i = 0; i < s.chunks; i++)

@@ -7,6 +7,7 @@
 #ifndef KMIDI_AUTOGRAD_OPTIM_H
 #define KMIDI_AUTOGRAD_OPTIM_H
 
+#include "autograd/kit.h"
 #include "autograd/params.h"
 #include "base/threads.h"
 #include "base/variant.h"
@@ -29,7 +30,7 @@ typedef struct optim_def {
     // Where set, updates a whole matrix between two layers [rows, cols] instead, on one thread, in
     // matrix_work elements of memory.
     void (*matrix)(const optim_hyper *h, float *w, const float *g, float *const moment[],
-                   int64_t rows, int64_t cols, float *work);
+                   int64_t rows, int64_t cols, const gemm_ways *by, float *work);
     int64_t (*matrix_work)(int64_t rows, int64_t cols);
 } optim_def;
 
@@ -38,18 +39,18 @@ const optim_def *optim_at(int i);              // NULL behind the last
 // Elements of memory that a step works in; 0 for optimisers that go element by element. Known once
 // the parameters are declared.
 int64_t optim_work(const optim_def *o, const params *p, int count);
-// One step over all trainable parameters on `count` threads. `work` (optim_work elements) is the
-// caller's, not kept between steps.
-void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, threads *pool,
-                int count);
+// One step over all trainable parameters by the kernels and libraries of `k`, on `count` threads.
+// `work` (optim_work elements) is the caller's, not kept between steps.
+void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work, const kit *k,
+                threads *pool, int count);
 // The global L2 norm of the flat gradient; not finite when any element is not. Summed in f64, in an
 // order that does not depend on `count`.
-double optim_grad_norm(const params *p, threads *pool, int count);
+double optim_grad_norm(const params *p, const kit *k, threads *pool, int count);
 // PyTorch's clip_grad_norm_: factor min(1, max_norm / (norm + 1e-6)); 1 where max_norm is 0 (no
 // clipping).
 float optim_clip_factor(double norm, double max_norm);
 // shadow = decay * shadow + (1 - decay) * weights, over trainable parameters (shadow has the
 // gradient's layout).
-void optim_ema(float *shadow, float decay, const params *p, threads *pool, int count);
+void optim_ema(float *shadow, float decay, const params *p, const kit *k, threads *pool, int count);
 
 #endif

@@ -102,12 +102,17 @@ static void add_moves(planner *q, const node *n)
     }
 }
 
-double plan_node_cost(const node *n)
+static const op_def *op_at(const node *n, const kit *by)
+{
+    return op_get_variant(op_id_of(n->op), by->width);
+}
+
+double plan_node_cost(const node *n, const kit *by)
 {
     if (n->op->flags & OP_VIEW)
         return 0;
     if (n->op->cost)
-        return n->op->cost(n);
+        return op_at(n, by)->cost(&(call){.n = n, .attrs = n->attrs, .threads = 1, .kit = by});
     uint64_t bytes = 0;
     for (int k = 0; k < n->n_in; k++)
         bytes += n->in[k] ? plan_tensor_bytes(n->in[k]) : 0;
@@ -146,8 +151,9 @@ static void make_steps(planner *q)
         const node *n = graph_node(q->g, i);
         if (!node_needed(q, n))
             continue;
-        double cost = plan_node_cost(n);
+        double cost = plan_node_cost(n, &q->p->kit);
         q->p->steps[q->p->n_steps++] = (plan_step){.node = n,
+                                                   .op = op_at(n, &q->p->kit),
                                                    .threads = choose_threads(cost, q->o),
                                                    .once = is_once(q, n),
                                                    .cost_ns = cost};
@@ -358,9 +364,10 @@ static void find_workspace(planner *q)
 {
     for (int s = 0; s < q->p->n_steps; s++) {
         const plan_step *st = &q->p->steps[s];
-        if (!st->node || !st->node->op->workspace)
+        if (!st->node || !st->op->workspace)
             continue;
-        uint64_t bytes = st->node->op->workspace(st->node, st->threads);
+        uint64_t bytes = st->op->workspace(&(call){
+            .n = st->node, .attrs = st->node->attrs, .threads = st->threads, .kit = &q->p->kit});
         if (bytes > q->p->work_bytes)
             q->p->work_bytes = bytes;
     }
@@ -381,6 +388,11 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
     plan *p = NEW(a, plan, 1);
     p->graph = g;
     p->options = *o;
+    if (o->kit)
+        p->kit = *o->kit;
+    else if (!kit_choose(&p->kit, e))
+        return NULL;
+    p->options.kit = &p->kit;
     planner q = {.g = g, .o = &p->options, .p = p, .a = a, .n_tensors = graph_tensors(g)};
     p->places = NEW(a, place, (size_t)q.n_tensors + 1);
     mark_needed(&q);

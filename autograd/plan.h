@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // plan.h: how a graph is computed: which nodes in which order, where every tensor lies, on how many
-// threads. A value: made once, printed as a table, executed by run.h any number of times.
+// threads, by kernels of which width and by which libraries (kit.h). A value: made once, printed as
+// a table, executed by run.h any number of times. Two plans of one graph know nothing of each other.
 //
 // Memory: each computed tensor lives from its node to its last use; offsets in one arena are found
 // greedily, largest first, so that tensors whose lives overlap do not touch (as TFLite's "greedy by
@@ -11,6 +12,7 @@
 #define KMIDI_AUTOGRAD_PLAN_H
 
 #include "autograd/graph.h"
+#include "autograd/kit.h"
 #include "autograd/params.h"
 #include "base/str.h"
 
@@ -32,6 +34,7 @@ typedef struct place {
 // buffer.
 typedef struct plan_step {
     const node *node;
+    const op_def *op; // the node's, with kernels of the plan's width
     const tensor *grad;
     int param; // index into params of `grad`
     int threads;
@@ -45,6 +48,7 @@ typedef struct plan_step {
 // computed right there; a copy is made only where one tensor is the gradient of two parameters.
 typedef enum grad_mode { GRAD_STORE, GRAD_ADD } grad_mode;
 typedef struct plan_options {
+    const kit *kit;         // copied; NULL: kit_choose
     int threads;            // at most; 1 or more
     double share_ns;        // that a thread's part of a node takes at least; 0: 20 us
     tensor *const *outputs; // kept for the caller
@@ -60,6 +64,7 @@ typedef struct plan_options {
 
 typedef struct plan {
     const graph *graph;
+    kit kit;
     plan_step *steps;
     int n_steps;
     place *places;        // by tensor id
@@ -76,7 +81,8 @@ uint64_t plan_bytes(const plan *p); // arena + workspace
 uint64_t *plan_live(const plan *p, arena *a);
 // one line a step: name, shapes, place, threads, estimate
 void plan_print(const plan *p, strbuf *out);
-double plan_node_cost(const node *n);        // estimate in nanoseconds on one thread
+// estimate in nanoseconds on one thread
+double plan_node_cost(const node *n, const kit *by);
 uint64_t plan_tensor_bytes(const tensor *t); // what it takes in the arena
 
 #endif

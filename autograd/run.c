@@ -23,6 +23,7 @@ typedef struct slot {
 struct run {
     const plan *plan;
     const params *params;
+    kit kit;
     char *memory;
     size_t bytes;
     slot *slots;
@@ -51,12 +52,13 @@ static void *locate(const run *r, const tensor *t)
 
 static slot node_slot(const run *r, const plan_step *st, threads *pool)
 {
-    slot s = {.forward = st->node->op->forward, .once = st->once};
+    slot s = {.forward = st->op->forward, .once = st->once};
     s.c = (call){.n = st->node,
                  .attrs = st->node->attrs,
                  .work = r->memory + r->plan->arena_bytes,
                  .pool = pool,
-                 .threads = st->threads};
+                 .threads = st->threads,
+                 .kit = &r->kit};
     for (int k = 0; k < st->node->n_in; k++)
         s.c.in[k] = st->node->in[k] ? locate(r, st->node->in[k]) : NULL;
     for (int k = 0; k < st->node->n_out; k++)
@@ -75,6 +77,7 @@ run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e)
     run *r = NEW(a, run, 1);
     r->plan = pl;
     r->params = p;
+    r->kit = pl->kit;
     r->bytes = (size_t)plan_bytes(pl) + 64;
     r->memory = base_pages(r->bytes);
     if (!r->memory) {
@@ -95,6 +98,11 @@ run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e)
     }
     hw_flush_denormals();
     return r;
+}
+
+void run_multiply_by(run *r, const gemm_ways *w)
+{
+    r->kit.products = *w;
 }
 
 void run_close(run *r)

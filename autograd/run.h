@@ -16,8 +16,13 @@
 typedef struct run run;
 
 // The table of calls is owned by `a`; the buffer is released by run_close. `p` must be allocated
-// (params.h) and outlive the run.
+// (params.h) and outlive the run. Runs of one graph may go on at the same time in several threads,
+// each by its own pool; one that was not opened by the thread that steps it calls
+// hw_flush_denormals there.
 run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e) MUST_CHECK;
+// From its next pass on, instead of by the plan's: to measure libraries by each other. The caller
+// sees to it that what `w` names was reserved (gemm.h).
+void run_multiply_by(run *r, const gemm_ways *w);
 void run_close(run *r);                    // accepts NULL
 void *run_input(run *r, const char *name); // NULL when the graph has none of that name
 void *run_data(run *r, const tensor *t);   // where t lies; meaningful for inputs and plan outputs

@@ -6,9 +6,12 @@
 #include "base/log.h"
 #include "base/threads.h"
 
+struct kit; // autograd/kit.h
+
 typedef struct env {
     const log_sink *log;      // may be NULL
     threads *pool;            // may be NULL: everything on the caller's thread
+    struct kit *kit;          // that plans are made with; NULL: each chooses (plan.h)
     bool (*stop)(void *user); // asked in every long loop: "finish and save now?"; may be NULL
     void *user;
 } env;

@@ -3,13 +3,13 @@
 //
 // A file with VARIANT() in it (most of autograd/ops, autograd/optim and data/features) is compiled
 // once for each width: v4 (AVX-512), v3 (AVX2 and FMA) and base (what every machine of the family
-// has; the only one outside x86). Everything in such a file is static but for its one definition,
-// whose name goes through VARIANT():
+// has; the only one outside x86). Everything in such a file is static but for its definitions,
+// whose names go through VARIANT():
 //
-//     const op_def VARIANT(op_relu) = { ... };          // op_relu_v4, op_relu_v3, op_relu_base
+//     const op_def VARIANT(op_act) = { ... };           // op_act_v4, op_act_v3, op_act_base
 //
-// The room's table (ops.c, optim.c, features.c) lists all of them and picks a column by
-// variant_best(). KMIDI_ISA=v3 forces one.
+// The room's table (ops.c, optim.c, feature.c) lists all of them; a plan says which column it
+// computes with (autograd/kit.h), a feature takes variant_best() when it is opened.
 #ifndef KMIDI_BASE_VARIANT_H
 #define KMIDI_BASE_VARIANT_H
 

@@ -163,7 +163,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     trainer_memory m = trainer_predict(t);
     uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
     double gflops = rate * (double)model_flops(o->model, &adapted) * 1e-9,
-           peak = gemm_peak(c->env.pool, threads_count(c->env.pool));
+           peak = gemm_peak(&c->env.kit->products, c->env.pool, threads_count(c->env.pool));
     json *j = json_object();
     json_set_str(j, "model", o->model->name);
     json_set_int(j, "batch", d->batch);
@@ -175,7 +175,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
-    json_set_str(j, "products", gemm_said(c->arena));
+    json_set_str(j, "products", gemm_said(&trainer_kit(t)->products, c->arena));
     json_set_num(j, "steps_per_s", rate);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
     json_set_int(j, "arena_bytes", (int64_t)m.arena);

@@ -84,7 +84,8 @@ bool bench_attention(cmd *c, err *e)
     if (!cmd_threads(c, 0, e))
         return false;
     pass p = build(batch, length, c->arena);
-    plan_options o = {.threads = threads_count(c->env.pool), .outputs = p.d, .n_outputs = 3};
+    plan_options o = {
+        .kit = c->env.kit, .threads = threads_count(c->env.pool), .outputs = p.d, .n_outputs = 3};
     plan *pl = graph_ok(p.g, e) ? plan_make(p.g, &o, c->arena, e) : NULL;
     run *r = pl ? run_open(pl, NULL, c->env.pool, c->arena, e) : NULL;
     if (r) {

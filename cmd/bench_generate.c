@@ -40,7 +40,8 @@ static generator *open_generator(cmd *c, const subject *s, err *e)
     generator_setup how = {.emotion = emotion,
                            .context = s->context + TOKENS,
                            .precision = s->precision,
-                           .pool = c->env.pool};
+                           .pool = c->env.pool,
+                           .kit = c->env.kit};
     return generator_open(s->m, s->p, &how, c->arena, e);
 }
 

@@ -85,12 +85,14 @@ static bool export_onnx(cmd *c, trained *d, const char *out, int64_t *count, err
     if (!products_open(&c->env, c->arena, e))
         return false;
     if (!option_given(c, "front-end"))
-        return selftest_network(d, &o, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
+        return selftest_network(d, &c->env, &o, &meta, e) &&
+               onnx_export(out, d->model, d->p, &o, e);
     o.front = &front;
     if (!trained_mel(d, e))
         return false;
     trained_front(d, &front);
-    return selftest_front(d, o.probabilities, &meta, e) && onnx_export(out, d->model, d->p, &o, e);
+    return selftest_front(d, &c->env, o.probabilities, &meta, e) &&
+           onnx_export(out, d->model, d->p, &o, e);
 }
 
 static bool export_safetensors(cmd *c, trained *d, const char *out, int64_t *count, err *e)

@@ -81,10 +81,11 @@ static bool run(cmd *c, err *e)
 {
     hw h;
     char products[128];
-    if (!gemm_choose(e))
+    gemm_ways ways;
+    if (!gemm_choose(&ways, e))
         return false;
     hw_read(&h);
-    gemm_describe(products);
+    gemm_describe(&ways, products);
     say_people(c, &h, products);
     cmd_json(c, describe(&h, products));
     return true;

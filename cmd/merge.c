@@ -44,7 +44,8 @@ static float *probe(merging *m, const adapters *l, params *p, err *e)
                        .gives = SESSION_OUT,
                        .batch = PROBE_ROWS,
                        .time = PROBE_TIME,
-                       .adapters = l};
+                       .adapters = l,
+                       .kit = m->c->env.kit};
     session *s = session_open(&o, a, e);
     float *out = NULL;
     if (s && feed_copy(s->net, s->run,

@@ -41,7 +41,7 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
     if (strstr(j->options.budget_from, "language model"))
         cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)",
                   "");
-    cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision));
+    cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision, c->env.kit));
 }
 
 // The whole run.

@@ -99,7 +99,7 @@ static bool predict_file(cmd *c, const trained *d, listener *l, const char *file
 
 static bool predict_all(cmd *c, const trained *d, err *e)
 {
-    listener *l = listener_open(d, c->env.pool, c->arena, e);
+    listener *l = listener_open(d, &c->env, c->arena, e);
     if (!l)
         return false;
     err first = {0};

@@ -34,6 +34,7 @@ typedef struct generator_setup {
     int context;          // of a model with a cache: 2 or more
     precision precision;  // PRECISION_FP32 or PRECISION_BF16
     threads *pool;        // NULL: one thread
+    const kit *kit;       // of its plan; NULL: kit_choose
 } generator_setup;
 
 // Tokens under an emotion, of a model that makes notes or events, configured or not; else

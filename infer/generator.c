@@ -78,7 +78,8 @@ static bool open_session(stepper *g, const model_def *m, params *p, const genera
                          .steps = true,
                          .rows = o->context,
                          .narrow = o->precision == PRECISION_BF16,
-                         .pool = o->pool};
+                         .pool = o->pool,
+                         .kit = o->kit};
     g->s = session_open(&how, &g->memory, e);
     if (!g->s || !session_hear(g->s, "emotion", o->emotion, e))
         return false;

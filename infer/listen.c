@@ -11,7 +11,7 @@ enum { CHUNK = 16 }; // windows at a time
 
 struct listener {
     const trained *d;
-    threads *pool;
+    const env *v;
     feature *feature;
     int64_t time; // frames of a window in the network that stands; 0: none yet
     int64_t chunk;
@@ -22,11 +22,13 @@ struct listener {
     float *means;  // the same
 };
 
-listener *listener_open(const trained *d, threads *pool, arena *a, err *e)
+static const env nothing;
+
+listener *listener_open(const trained *d, const env *v, arena *a, err *e)
 {
     listener *l = NEW(a, listener, 1);
     *l = (listener){.d = d,
-                    .pool = pool,
+                    .v = v ? v : &nothing,
                     .nets = {.name = "listener"},
                     .feature = feature_open(d->feature, d->mel, e)};
     l->width = d->model->output.dim[1];
@@ -65,7 +67,8 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
                        .batch = chunk,
                        .time = time,
                        .classes = d->classes,
-                       .pool = l->pool};
+                       .pool = l->v->pool,
+                       .kit = l->v->kit};
     l->s = session_open(&o, &l->nets, e);
     l->time = l->s ? time : 0;
     l->chunk = chunk;
@@ -151,7 +154,7 @@ bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err
         return err_set(e, ERR_MEMORY, "no memory for %lld frames; cut the file into parts",
                        (long long)frames);
     int count = (int)loader_windows(l->d->hear.views, frames, time);
-    bool ok = feature_compute(l->feature, samples, n, mel, l->pool, e);
+    bool ok = feature_compute(l->feature, samples, n, mel, l->v->pool, e);
     memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
     if (ok)
         standardise(l->d, mel, frames);

@@ -2,7 +2,7 @@
 // listen.h: from samples to what the recogniser says about them, exactly as evaluation does it:
 // frames, standardisation, windows, average.
 //
-//     listener *l = listener_open(d, pool, &arena, e);           // d: trained.h, after trained_mel
+//     listener *l = listener_open(d, &env, &arena, e);           // d: trained.h, after trained_mel
 //     listener_hear(l, clip.samples, clip.frames, &out, e);
 //     listener_close(l);
 //
@@ -21,7 +21,7 @@ typedef struct heard {
     int64_t frames;
 } heard; // valid until the next call
 
-listener *listener_open(const trained *d, threads *pool, arena *a, err *e) MUST_CHECK;
+listener *listener_open(const trained *d, const env *v, arena *a, err *e) MUST_CHECK;
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e) MUST_CHECK;
 void listener_close(listener *l); // accepts NULL
 

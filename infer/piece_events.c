@@ -98,8 +98,11 @@ static bool perform(piece *p, const int *prompt, int context, double seconds, er
     job.n = (int)(PIECE_EVENTS_A_SECOND * (seconds + 1));
     job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
     double since = hw_seconds();
-    generator_setup how = {
-        .emotion = p->vector, .context = context, .precision = p->precision, .pool = p->env->pool};
+    generator_setup how = {.emotion = p->vector,
+                           .context = context,
+                           .precision = p->precision,
+                           .pool = p->env->pool,
+                           .kit = p->env->kit};
     generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, p->env, e);
     generator_close(g);

@@ -41,7 +41,7 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
         .prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
     job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
     double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector, .precision = p->precision};
+    generator_setup how = {.emotion = p->vector, .precision = p->precision, .kit = p->env->kit};
     generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
     bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, p->env, e);
     generator_close(g);
@@ -54,7 +54,7 @@ bool piece_of_notes(piece *p, err *e)
 {
     float timing[GROOVE];
     int *pitches;
-    if (p->groove && !voice_groove(p->groove, p->vector, timing, e))
+    if (p->groove && !voice_groove(p->groove, p->env->kit, p->vector, timing, e))
         return false;
     if (p->groove && p->style.tempo <= 0)
         p->style.tempo = fmin(fmax(200 * (double)timing[GROOVE_TEMPO], 40), 220);
@@ -67,10 +67,11 @@ bool piece_of_notes(piece *p, err *e)
     if (!draw_pitches(p, r, &pitches, e))
         return false;
     arrange_melody(r, pitches, r->n_slots);
-    if (p->harmony && !voice_harmony(p->harmony, p->vector, &p->sampling, r, &p->chords, e))
+    if (p->harmony &&
+        !voice_harmony(p->harmony, p->env->kit, p->vector, &p->sampling, r, &p->chords, e))
         return false;
     if (p->groove)
         arrange_groove(r, timing);
     p->song = r->song;
-    return !p->dynamics || voice_dynamics(p->dynamics, r, e);
+    return !p->dynamics || voice_dynamics(p->dynamics, p->env->kit, r, e);
 }

@@ -87,7 +87,8 @@ static void add_input(json *list, const port *q, const tensor *t, void *data, ar
     json_push(list, input_json(q->name, &t->shape, value));
 }
 
-bool selftest_network(const trained *d, const onnx_options *of, model_meta *meta, err *e)
+bool selftest_network(const trained *d, const env *v, const onnx_options *of, model_meta *meta,
+                      err *e)
 {
     arena a = {.name = "selftest"};
     bool probabilities = of->probabilities;
@@ -95,7 +96,8 @@ bool selftest_network(const trained *d, const onnx_options *of, model_meta *meta
                        .params = d->p,
                        .gives = SESSION_OUT | (probabilities ? SESSION_PROBABILITIES : 0),
                        .time = FRAMES,
-                       .classes = probabilities ? d->classes : 0};
+                       .classes = probabilities ? d->classes : 0,
+                       .kit = v->kit};
     session *s = session_open(&o, &a, e);
     json *in = json_array(), *out = json_array();
     for (int i = 0; s && i < d->model->n_inputs; i++)
@@ -123,7 +125,7 @@ static int64_t example_samples(const trained *d)
 }
 
 // A tone that rises, at half of full scale.
-bool selftest_front(const trained *d, bool probabilities, model_meta *meta, err *e)
+bool selftest_front(const trained *d, const env *v, bool probabilities, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
     heard h;
@@ -133,7 +135,7 @@ bool selftest_front(const trained *d, bool probabilities, model_meta *meta, err 
     float *x = NEW(&a, float, (size_t)n);
     for (int64_t i = 0; i < n; i++)
         x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));
-    listener *l = listener_open(d, NULL, &a, e);
+    listener *l = listener_open(d, &(env){.kit = v->kit}, &a, e);
     bool ok = l && listener_hear(l, x, n, &h, e);
     if (ok) {
         json *ins = json_array(), *outs = json_array();

@@ -14,7 +14,9 @@
 #include "infer/trained.h"
 
 // Adds it for the network alone, or (after trained_mel) for a waveform.
-bool selftest_network(const trained *d, const onnx_options *o, model_meta *meta, err *e) MUST_CHECK;
-bool selftest_front(const trained *d, bool probabilities, model_meta *meta, err *e) MUST_CHECK;
+bool selftest_network(const trained *d, const env *v, const onnx_options *o, model_meta *meta,
+                      err *e) MUST_CHECK;
+bool selftest_front(const trained *d, const env *v, bool probabilities, model_meta *meta,
+                    err *e) MUST_CHECK;
 
 #endif

@@ -46,7 +46,8 @@ static bool make_plan(session *s, err *e)
 {
     const session_setup *o = &s->setup;
     tensor **outs = NEW(s->arena, tensor *, 3 + MODEL_STATES);
-    plan_options p = {.threads = threads_of(o),
+    plan_options p = {.kit = o->kit,
+                      .threads = threads_of(o),
                       .share_ns = session_grows(s) ? SHARE_NS : 0,
                       .outputs = outs,
                       .n_outputs = list_outputs(s, outs),

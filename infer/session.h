@@ -47,6 +47,7 @@ typedef struct session_setup {
     int64_t rows;             // of steps: tokens that a growing state holds
     bool narrow;              // of steps: weights rounded to bf16 once (precision_weights)
     threads *pool;            // NULL: one thread
+    const kit *kit;           // of its plan; NULL: kit_choose
     int threads;              // for session_plan, where there is no pool yet; 0: those of the pool
 } session_setup;
 

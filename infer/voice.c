@@ -17,9 +17,11 @@
 enum { EMOTION = 64, CONTEXT = EMOTION + HARMONY_CONTEXT, HARMONY_STREAM = 1 };
 
 // in [rows, width of the model's input] through the model; out [rows, width of its output].
-static bool run_rows(const trained *d, const float *in, int64_t rows, float *out, arena *a, err *e)
+static bool run_rows(const trained *d, const kit *k, const float *in, int64_t rows, float *out,
+                     arena *a, err *e)
 {
-    session_setup o = {.model = d->model, .params = d->p, .gives = SESSION_OUT, .batch = rows};
+    session_setup o = {
+        .model = d->model, .params = d->p, .gives = SESSION_OUT, .batch = rows, .kit = k};
     session *s = session_open(&o, a, e);
     float sum = 0;
     if (!s)
@@ -38,23 +40,23 @@ static bool run_rows(const trained *d, const float *in, int64_t rows, float *out
                    d->path);
 }
 
-static bool ask(const char *from, model_makes what, const float *in, int64_t rows, float *out,
-                err *e)
+static bool ask(const char *from, const kit *k, model_makes what, const float *in, int64_t rows,
+                float *out, err *e)
 {
     arena a = {.name = "voice"};
     trained *d = trained_open(from, &a, e);
     bool ok = d && (d->model->makes == what ||
                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
                             d->model->name, model_making(what)->name));
-    ok = ok && run_rows(d, in, rows, out, &a, e);
+    ok = ok && run_rows(d, k, in, rows, out, &a, e);
     trained_close(d);
     arena_free(&a);
     return ok;
 }
 
-bool voice_groove(const char *from, const float *emotion, float *groove, err *e)
+bool voice_groove(const char *from, const kit *k, const float *emotion, float *groove, err *e)
 {
-    return ask(from, MAKES_GROOVE, emotion, 1, groove, e);
+    return ask(from, k, MAKES_GROOVE, emotion, 1, groove, e);
 }
 
 // ---- Chords
@@ -66,8 +68,8 @@ static bool draw_chord(sampler *s, float *logits, int *chord, err *e)
     return sampler_draw(s, logits, NULL, 0, chord, e);
 }
 
-bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r,
-                   int **chords, err *e)
+bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
+                   arrangement *r, int **chords, err *e)
 {
     song_harmony h = harmony_of(r->arena, r->song, HARMONY_BARS);
     float *in = NEW(r->arena, float, (h.n + 1) * CONTEXT),
@@ -83,7 +85,7 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
         memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT,
                HARMONY_CONTEXT * sizeof *in);
     }
-    bool ok = h.n == 0 || ask(from, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
+    bool ok = h.n == 0 || ask(from, k, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
     for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
         if (h.spans[i].sounds)
             ok = draw_chord(s, logits + i * CHORD_IDS, &(*chords)[i], e);
@@ -94,7 +96,7 @@ bool voice_harmony(const char *from, const float *emotion, const sampler_options
 
 // ---- Dynamics
 
-bool voice_dynamics(const char *from, arrangement *r, err *e)
+bool voice_dynamics(const char *from, const kit *k, arrangement *r, err *e)
 {
     song_dynamics d = dynamics_of(r->arena, r->song, DYNAMICS_BARS);
     float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS),
@@ -104,7 +106,7 @@ bool voice_dynamics(const char *from, arrangement *r, err *e)
             r->arena,
             midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks),
             in + i * MIDI_STATS);
-    if (d.n && !ask(from, MAKES_DYNAMICS, in, (int64_t)d.n, curves, e))
+    if (d.n && !ask(from, k, MAKES_DYNAMICS, in, (int64_t)d.n, curves, e))
         return false;
     for (size_t i = 0; i < d.n; i++)
         memcpy(d.phrases[i].curve, curves + i * DYNAMICS, sizeof d.phrases[i].curve);

@@ -4,17 +4,19 @@
 #ifndef KMIDI_INFER_VOICE_H
 #define KMIDI_INFER_VOICE_H
 
+#include "autograd/kit.h"
 #include "data/music/arrange.h"
 #include "infer/sampler.h"
 
 // groove_predictor: groove[GROOVE] (data/music/groove.h) of an emotion vector.
-bool voice_groove(const char *from, const float *emotion, float *groove, err *e) MUST_CHECK;
+bool voice_groove(const char *from, const kit *k, const float *emotion, float *groove,
+                  err *e) MUST_CHECK;
 // harmony_predictor: a chord under every bar in which the melody sounds, drawn as `o` says from
 // what the model makes of the melody alone, and played. "No chord" is not drawn. Ids (CHORD_NONE
 // where the bar is silent) in *chords [r->bars].
-bool voice_harmony(const char *from, const float *emotion, const sampler_options *o, arrangement *r,
-                   int **chords, err *e) MUST_CHECK;
+bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
+                   arrangement *r, int **chords, err *e) MUST_CHECK;
 // dynamics_engine: every phrase gets the curve that the model makes of its statistics.
-bool voice_dynamics(const char *from, arrangement *r, err *e) MUST_CHECK;
+bool voice_dynamics(const char *from, const kit *k, arrangement *r, err *e) MUST_CHECK;
 
 #endif

@@ -19,15 +19,15 @@ static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06;
 
 // --- the file ---------------------------------------------------------------------------------
 
-static const char *file_of(int n_threads, arena *a)
+static const char *file_of(const trainer *t, arena *a)
 {
     char products[128];
     hw h;
     hw_read(&h);
     return machine_file("machine",
                         arena_printf(a, "%s, %s, %d threads, %s, kmidi %s %s", h.cpu, h.isa,
-                                     n_threads, gemm_describe(products), KMIDI_VERSION,
-                                     version_revision()),
+                                     t->threads, gemm_describe(&t->kit.products, products),
+                                     KMIDI_VERSION, version_revision()),
                         a);
 }
 
@@ -97,8 +97,8 @@ static double time_update(trainer *t)
     h.step = 1, h.grad_scale = 1;
     for (int n = 0; n < 3; n++) {
         double began = hw_seconds(), took;
-        optim_grad_norm(t->p, t->s.env->pool, t->threads);
-        optim_step(t->o->optim, &h, t->p, work, t->s.env->pool, t->threads);
+        optim_grad_norm(t->p, &t->kit, t->s.env->pool, t->threads);
+        optim_step(t->o->optim, &h, t->p, work, &t->kit, t->s.env->pool, t->threads);
         took = hw_seconds() - began;
         least = n == 0 || took < least ? took : least;
     }
@@ -116,7 +116,7 @@ static bool measure(trainer *t, bool anew, calibration *c, err *e)
     if (r) {
         run_span *best = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1),
                  *spans = NEW(t->a, run_span, (size_t)t->plan->n_steps + 1);
-        products_learn(t->s.env, r, anew, t->a);
+        trainer_learn(t, r, anew);
         time_steps(t, r, best, spans);
         cost_learn(&c->ops, t->plan, best);
         c->update = time_update(t);
@@ -156,7 +156,8 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
 static bool find(trainer *t, bool anew, calibration *c, err *e)
 {
     json *file = machine_read(c->file, t->a);
-    bool ok = !anew && products_known(t->a) && from_json(json_get(file, c->entry), c);
+    bool ok =
+        !anew && products_known(&t->kit.products, t->a) && from_json(json_get(file, c->entry), c);
     if (!ok) {
         *c = (calibration){.file = c->file, .entry = c->entry};
         ok = measure(t, anew, c, e);
@@ -180,7 +181,7 @@ bool calibrate(const train_options *o, search_setup setup, void *self, bool anew
     trainer *t = probe(&all, setup, self, &a, e);
     bool ok = t != NULL;
     if (ok) {
-        c->file = file_of(t->threads, keep), c->entry = entry_of(t, keep);
+        c->file = file_of(t, keep), c->entry = entry_of(t, keep);
         ok = find(t, anew, c, e);
     }
     arena_free(&a);

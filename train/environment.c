@@ -81,8 +81,8 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "kmidi", KMIDI_VERSION);
     json_set_str(o, "revision", version_revision());
     json_set_str(o, "compiler", __VERSION__);
-    json_set_str(o, "gemm", gemm_describe(blas));
-    json_set_str(o, "precision", precision_describe(j->options.precision));
+    json_set_str(o, "gemm", gemm_describe(&j->r.env->kit->products, blas));
+    json_set_str(o, "precision", precision_describe(j->options.precision, j->r.env->kit));
     json_set_str(o, "started", stamp);
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);

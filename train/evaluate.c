@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads,
-                          arena *a, err *e)
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, const kit *k,
+                          int max_threads, arena *a, err *e)
 {
     evaluator *v = NEW(a, evaluator, 1);
     session_setup o = {.model = m,
@@ -15,6 +15,7 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, in
                        .time = d->time,
                        .classes = d->classes,
                        .adapters = d->adapters,
+                       .kit = k,
                        .threads = max_threads};
     v->session = session_plan(&o, a, e);
     if (!v->session)

@@ -19,8 +19,8 @@ typedef struct evaluator {
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.
-evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, int max_threads,
-                          arena *a, err *e) MUST_CHECK;
+evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, const kit *k,
+                          int max_threads, arena *a, err *e) MUST_CHECK;
 bool evaluator_open(evaluator *v, threads *pool, err *e) MUST_CHECK;
 // Beside the network, measure one that says `row` [width] to everything; metrics_close(v->constant)
 // after evaluator_run.

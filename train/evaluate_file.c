@@ -24,7 +24,7 @@ static bool compare(const trained *t, evaluator *v, arena *a, err *e)
 static bool evaluate(trained *t, shards *s, const env *world, arena *a, evaluation *out, err *e)
 {
     model_dims d = {.batch = s->eval_batch, .time = s->window, .classes = t->classes};
-    evaluator *v = evaluator_plan(t->model, t->p, &d, threads_count(world->pool), a, e);
+    evaluator *v = evaluator_plan(t->model, t->p, &d, world->kit, threads_count(world->pool), a, e);
     bool ok = v && evaluator_open(v, world->pool, e) && compare(t, v, a, e) &&
               evaluator_run(v, &s->val_source, world, &out->result, e);
     if (ok && v->constant)

@@ -131,9 +131,9 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
 }
 
 // As the run that goes on had it, so that it makes the same bits.
-static bool open_products(const job *j, err *e)
+static bool open_products(job *j, err *e)
 {
-    return j->resume_products ? gemm_open_said(j->r.env, j->resume_products, e)
+    return j->resume_products ? products_open_said(j->r.env, j->resume_products, j->a, e)
                               : products_open(j->r.env, j->a, e);
 }
 

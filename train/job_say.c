@@ -71,10 +71,12 @@ void job_say_start(const job *j)
                 : "",
             t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool),
-            threads_count(j->r.env->pool) == 1 ? "" : "s", gemm_describe(blas),
-            precision_describe(o->precision));
-    if (strchr(gemm_said(j->a), '='))
-        log_say(log, LOG_INFO, "products: %s", gemm_said(j->a));
+            threads_count(j->r.env->pool) == 1 ? "" : "s",
+            gemm_describe(&j->r.env->kit->products, blas),
+            precision_describe(o->precision, j->r.env->kit));
+    const char *products = gemm_said(&j->r.env->kit->products, j->a);
+    if (strchr(products, '='))
+        log_say(log, LOG_INFO, "products: %s", products);
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir,
                 (long long)trainer_state(j->trainer)->step, path_base(j->resume));

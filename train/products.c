@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm/gemm_ways.h"
 #include "autograd/run.h"
 #include "base/hw.h"
 #include "train/machine.h"
@@ -19,20 +18,20 @@ typedef struct table {
     double ns[BACKENDS][GEMM_KINDS]; // the least of a step; 0: not measured
 } table;
 
-static const char *file_of(arena *a)
+static const char *file_of(const gemm_ways *w, arena *a)
 {
     char products[128];
     hw h;
     hw_read(&h);
     return machine_file("products",
-                        arena_printf(a, "%s, %s, %s", h.cpu, h.isa, gemm_describe(products)), a);
+                        arena_printf(a, "%s, %s, %s", h.cpu, h.isa, gemm_describe(w, products)), a);
 }
 
 // Nothing where there is no file, or none that makes sense.
-static void read_table(table *t, arena *a)
+static void read_table(table *t, const gemm_ways *w, arena *a)
 {
     char name[16];
-    json *file = machine_read(file_of(a), a);
+    json *file = machine_read(file_of(w, a), a);
     const json *kinds = json_get(file, "kinds");
     for (int k = 0; k < GEMM_KINDS; k++)
         for (int b = 0; b < BACKENDS; b++) {
@@ -44,7 +43,7 @@ static void read_table(table *t, arena *a)
     json_free(file);
 }
 
-static void keep_table(const table *t, arena *a)
+static void keep_table(const table *t, const gemm_ways *w, arena *a)
 {
     char name[16];
     json *file = json_object(), *kinds = json_object();
@@ -58,7 +57,7 @@ static void keep_table(const table *t, arena *a)
     }
     json_set(file, "kinds", kinds);
     machine_stamp(file);
-    machine_keep(file_of(a), file, a);
+    machine_keep(file_of(w, a), file, a);
     json_free(file);
 }
 
@@ -67,59 +66,67 @@ static bool known(const table *t, int k)
     return t->ns[0][k] > 0 && t->ns[1][k] > 0;
 }
 
-// False: the current library is as good for all.
-static bool decide(const table *t, gemm_ways *w)
+// What the table says: each kind by the library that is faster, as far as both may multiply.
+static void decide(const env *v, const table *t, gemm_ways *w)
 {
-    int own = (int)gemm_current(), other = !own;
+    int own = (int)w->first, other = !own;
     bool any = false;
-    *w = gemm_ways_none();
+    gemm_ways made = gemm_ways_open(w);
     for (int k = 0; own < BACKENDS && k < GEMM_KINDS; k++)
         if (known(t, k) && t->ns[other][k] < WORTH * t->ns[own][k])
-            w->of[k] = (signed char)other, any = true;
-    return any;
+            made.of[k] = (signed char)other, any = true;
+    if (any && gemm_open_both(v, w))
+        *w = made;
 }
 
-static void use(const env *v, const table *t)
+static gemm_ways *new_kit(env *v, arena *a)
 {
-    gemm_ways w;
-    if (decide(t, &w) && gemm_open_both(v))
-        gemm_use(&w);
+    v->kit = NEW(a, kit, 1);
+    v->kit->width = variant_best();
+    return &v->kit->products;
 }
 
-bool products_open(const env *v, arena *a, err *e)
+bool products_open(env *v, arena *a, err *e)
 {
     const char *name = getenv("KMIDI_GEMM");
     table *t = NEW(a, table, 1);
-    if (!gemm_open(v, e))
+    gemm_ways *w = new_kit(v, a);
+    if (!gemm_open(v, w, e))
         return false;
     if (!name || !*name)
-        read_table(t, a), use(v, t);
+        read_table(t, w, a), decide(v, t, w);
     return true;
 }
 
-bool products_known(arena *a)
+bool products_open_said(env *v, const char *said, arena *a, err *e)
+{
+    return gemm_open_said(v, said, new_kit(v, a), e);
+}
+
+bool products_known(const gemm_ways *w, arena *a)
 {
     table *t = NEW(a, table, 1);
-    read_table(t, a);
+    read_table(t, w, a);
     for (int k = 0; k < GEMM_KINDS; k++)
         if (known(t, k))
             return true;
     return false;
 }
 
-// One step by one library; the least time of each kind is kept.
-static double step_by(run *r, int b, table *t)
+// One step by library b alone; the least time of each kind is kept.
+static double step_by(run *r, int b, const gemm_ways *w, table *t)
 {
     gemm_times *times = calloc(1, sizeof *times);
-    gemm_ways w = gemm_ways_all((gemm_backend)b);
+    gemm_ways all = *w;
+    memset(all.of, b, sizeof all.of);
+    all.watch = times;
     double began = hw_seconds();
-    gemm_use(&w);
-    gemm_watch(times);
+    run_multiply_by(r, &all);
     run_step(r, 1, 0, true);
-    gemm_watch(NULL);
     for (int k = 0; times && k < GEMM_KINDS; k++)
         if (times->ns[k] && (t->ns[b][k] <= 0 || (double)times->ns[k] < t->ns[b][k]))
             t->ns[b][k] = (double)times->ns[k];
+    run_multiply_by(r, w);
     free(times);
     return hw_seconds() - began;
 }
@@ -132,29 +139,26 @@ static bool all_known(const table *t, const table *seen)
     return true;
 }
 
-void products_learn(const env *v, run *r, bool anew, arena *a)
+void products_learn(const env *v, run *r, bool anew, gemm_ways *w, arena *a)
 {
     table *t = NEW(a, table, 1), *now = NEW(a, table, 1), *warm = NEW(a, table, 1);
-    if (!gemm_open_both(v))
+    if (!gemm_open_both(v, w))
         return;
     if (!anew)
-        read_table(t, a);
-    gemm_ways before = *gemm_used();
+        read_table(t, w, a);
     for (int b = 0; b < BACKENDS; b++)
-        step_by(r, b, warm);
-    if (all_known(t, warm)) {
-        gemm_use(&before);
+        step_by(r, b, w, warm);
+    if (all_known(t, warm))
         return;
-    }
     double spent = 0;
     for (int i = 0; i < TURNS_LEAST || (i < TURNS_MOST && spent < ENOUGH_SECONDS); i++)
         for (int b = 0; b < BACKENDS; b++)
-            spent += step_by(r, b, now);
+            spent += step_by(r, b, w, now);
     for (int k = 0; k < GEMM_KINDS; k++)
         for (int b = 0; b < BACKENDS && !known(t, k) && known(now, k); b++)
             t->ns[0][k] = now->ns[0][k], t->ns[1][k] = now->ns[1][k];
-    gemm_ways none = gemm_ways_none();
-    gemm_use(&none);
-    use(v, t);
-    keep_table(t, a);
+    *w = gemm_ways_open(w);
+    decide(v, t, w);
+    run_multiply_by(r, w);
+    keep_table(t, w, a);
 }

@@ -11,16 +11,21 @@
 #ifndef KMIDI_TRAIN_PRODUCTS_H
 #define KMIDI_TRAIN_PRODUCTS_H
 
+#include "autograd/gemm/gemm_ways.h"
 #include "base/arena.h"
-#include "base/env.h"
 
 struct run; // autograd/run.h
 
-// gemm_open, and what is known of this machine.
-bool products_open(const env *v, arena *a, err *e) MUST_CHECK;
-bool products_known(arena *a); // whether anything is
+// Chooses v->kit, owned by `a`, for the plans that are made from here on: kit_choose, gemm_open, and
+// what is known of this machine. Whatever is computed from weights that are there (predict, eval,
+// generate) goes by that; a run that goes on by what its checkpoint says instead.
+bool products_open(env *v, arena *a, err *e) MUST_CHECK;
+// As a run said (gemm_said), unless KMIDI_GEMM forces something else.
+bool products_open_said(env *v, const char *said, arena *a, err *e) MUST_CHECK;
+bool products_known(const gemm_ways *w, arena *a); // whether anything is
 // Decides the kinds of products that a step of `r` has and that are not decided; all of them with
-// `anew`. Needs nothing of r but that run_step works: its inputs and outputs mean nothing.
-void products_learn(const env *v, struct run *r, bool anew, arena *a);
+// `anew`: r multiplies by *w from then on. Needs nothing of r but that run_step works: its inputs
+// and outputs mean nothing.
+void products_learn(const env *v, struct run *r, bool anew, gemm_ways *w, arena *a);
 
 #endif

@@ -91,7 +91,7 @@ static bool update(trainer *t, const window *w, err *e)
     if (w->weight <= 0) // not one label in the window: nothing to learn
         return true;
     double correction = t->expected_weight / w->weight, at = profile_clock(t->profile);
-    t->norm = optim_grad_norm(t->p, t->s.env->pool, t->threads) * correction;
+    t->norm = optim_grad_norm(t->p, &t->kit, t->s.env->pool, t->threads) * correction;
     profile_part_end(t->profile, PROFILE_NORM, at);
     if (!isfinite(t->norm))
         return not_finite(t, "gradient", t->norm, w->last, e);
@@ -102,11 +102,11 @@ static bool update(trainer *t, const window *w, err *e)
     double clip = t->o->grad_clip > 0 ? (double)optim_clip_factor(t->norm, t->o->grad_clip) : 1.0;
     h.grad_scale = (float)(correction * clip);
     at = profile_clock(t->profile);
-    optim_step(t->o->optim, &h, t->p, t->work, t->s.env->pool, t->threads);
+    optim_step(t->o->optim, &h, t->p, t->work, &t->kit, t->s.env->pool, t->threads);
     profile_part_end(t->profile, PROFILE_OPTIM, at);
     at = profile_clock(t->profile);
     if (t->ema)
-        optim_ema(t->ema, ema_decay(t), t->p, t->s.env->pool, t->threads);
+        optim_ema(t->ema, ema_decay(t), t->p, &t->kit, t->s.env->pool, t->threads);
     if (t->ema)
         profile_part_end(t->profile, PROFILE_EMA, at);
     return true;
@@ -262,7 +262,7 @@ static bool start(trainer *t, err *e)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
     if (!compare(t, e))
         return false;
-    meta_set(&t->meta, "products", gemm_said(t->a));
+    meta_set(&t->meta, "products", gemm_said(&t->kit.products, t->a));
     if (*t->products)
         meta_set(&t->meta, "bf16x3", t->products);
     if (t->o->activations == ACTIVATIONS_AUTO)
@@ -286,6 +286,10 @@ trainer *trainer_plan(const trainer_setup *s, arena *a, err *e)
 {
     trainer *t = NEW(a, trainer, 1);
     t->s = *s, t->o = s->o, t->a = a;
+    if (s->env->kit)
+        t->kit = *s->env->kit;
+    else if (!kit_choose(&t->kit, e))
+        return NULL;
     plan_steps(t);
     return trainer_build(t, e) ? t : NULL;
 }
@@ -314,9 +318,23 @@ void trainer_close(trainer *t)
         params_release(t->p);
 }
 
+void trainer_learn(trainer *t, run *r, bool anew)
+{
+    products_learn(t->s.env, r, anew, &t->kit.products, t->a);
+    if (t->s.env->kit)
+        *t->s.env->kit = t->kit;
+}
+
 void trainer_learn_products(trainer *t)
 {
-    products_learn(t->s.env, t->run, false, t->a);
+    trainer_learn(t, t->run, false);
+    if (t->eval)
+        run_multiply_by(t->eval->session->run, &t->kit.products);
+}
+
+const kit *trainer_kit(const trainer *t)
+{
+    return &t->kit;
 }
 
 const params *trainer_params(const trainer *t)

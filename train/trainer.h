@@ -116,6 +116,7 @@ int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch)
 // For tests and start-up lines.
 const plan *trainer_step_plan(const trainer *t);
 const plan *trainer_eval_plan(const trainer *t); // NULL without validation data
+const kit *trainer_kit(const trainer *t);        // of its plans
 const params *trainer_params(const trainer *t);
 const checkpoint_state *trainer_state(const trainer *t);
 // NULL without profile_steps, and once a run has written it

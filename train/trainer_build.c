@@ -75,7 +75,7 @@ static bool build_train(trainer *t, err *e)
     t->net = model_build(t->o->model, t->p, &d, t->a, e);
     if (!t->net)
         return false;
-    t->products = precision_products(t->net->g, t->o->precision, chosen);
+    t->products = precision_products(t->net->g, t->o->precision, &t->kit, chosen);
     if (t->choice.kept == PRECISION_BF16)
         precision_store(t->net->g);
     fuse(t);
@@ -89,7 +89,7 @@ static bool build_eval(trainer *t, err *e)
     model_dims d = dims_of(t, false);
     if (!t->s.val.batches)
         return true;
-    t->eval = evaluator_plan(t->o->model, t->p, &d, t->threads, t->a, e);
+    t->eval = evaluator_plan(t->o->model, t->p, &d, &t->kit, t->threads, t->a, e);
     return t->eval != NULL;
 }
 
@@ -116,7 +116,7 @@ static void predict_rest(trainer *t)
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
     m->eval = t->eval ? plan_bytes(t->eval->session->plan) : 0;
     m->loader = t->s.other_bytes;
-    m->libraries = library_bytes[gemm_current()] + (uint64_t)t->threads * packed_bytes(t->p);
+    m->libraries = library_bytes[t->kit.products.first] + (uint64_t)t->threads * packed_bytes(t->p);
     m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
 }
 
@@ -128,7 +128,8 @@ static plan *plan_with(trainer *t, const segments *s, const int *order, int n, e
     outputs[0] = t->net->loss_sum;
     for (int i = 0; i < n; i++)
         chosen[order[i]] = true;
-    plan_options po = {.threads = t->threads,
+    plan_options po = {.kit = &t->kit,
+                       .threads = t->threads,
                        .outputs = outputs,
                        .n_outputs = 1,
                        .params = t->p,
@@ -166,7 +167,7 @@ static int fewest(trainer *t, const segments *s, const int *order)
 
 static bool make_plan(trainer *t, err *e)
 {
-    segments s = recompute_segments(t->net->g, t->a);
+    segments s = recompute_segments(t->net->g, &t->kit, t->a);
     const int *order = recompute_order(&s, t->a);
     int n = t->o->recompute == RECOMPUTE_NONE  ? 0
             : t->o->recompute == RECOMPUTE_ALL ? s.n

@@ -11,6 +11,7 @@
 struct trainer {
     trainer_setup s;
     const train_options *o;
+    kit kit; // of all its plans
     arena *a;
     params *p;
     const adapters *adapters; // NULL: none
@@ -52,6 +53,9 @@ struct trainer {
 bool trainer_build(trainer *t, err *e) MUST_CHECK;
 bool trainer_allocate(trainer *t, err *e) MUST_CHECK;
 size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
+
+// trainer.c: products.h, by a run of t's; what is learnt is for plans to come, too
+void trainer_learn(trainer *t, run *r, bool anew);
 
 // trainer_save.c
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;

@@ -34,12 +34,6 @@ static const char NAMES[] = "openblas or onednn";
 #endif
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
-// Written once before the first product (or by it); a global because the libraries themselves are.
-static atomic_int chosen = -1;
-static gemm_ways ways;
-static bool mixed; // some kinds go by `ways`
-static gemm_times *watched;
-
 // oneDNN's generator knows AVX-512 by its flags; OpenBLAS needs to know the CPU by name, but is as
 // good wherever it does.
 static gemm_backend faster_here(void)
@@ -64,31 +58,34 @@ static bool forced(void)
     return name && *name;
 }
 
-static bool choose_forced(err *e)
+static int backend_find(const char *name)
 {
-    const char *name = getenv("KMIDI_GEMM");
     for (int i = 0; i < LIBRARIES; i++)
-        if (!strcmp(name, libraries[i]->name)) {
-            if (!libraries[i]->load(e))
-                return err_trail(e, "KMIDI_GEMM");
-            atomic_store(&chosen, i);
-            return true;
-        }
-    return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to %s, or leave it unset", name,
-                   NAMES);
+        if (!strcmp(name, libraries[i]->name))
+            return i;
+    return -1;
 }
 
-bool gemm_choose(err *e)
+static bool choose_forced(gemm_ways *w, err *e)
 {
-    mixed = false;
-    if (!gemm_bf16_choose(e))
+    const char *name = getenv("KMIDI_GEMM");
+    int b = backend_find(name);
+    if (b < 0)
+        return err_set(e, ERR_USAGE, "KMIDI_GEMM is '%s'; set it to %s, or leave it unset", name,
+                       NAMES);
+    w->first = (gemm_backend)b;
+    return libraries[b]->load(e) || err_trail(e, "KMIDI_GEMM");
+}
+
+bool gemm_choose(gemm_ways *w, err *e)
+{
+    *w = gemm_ways_open(&(gemm_ways){.first = faster_here()});
+    if (!gemm_bf16_choose(w, e))
         return false;
     if (forced())
-        return choose_forced(e);
-    gemm_backend b = faster_here();
-    b = libraries[b]->load(NULL) ? b : other_than(b);
-    atomic_store(&chosen, (int)b);
-    return libraries[b]->load(e);
+        return choose_forced(w, e);
+    w->first = libraries[w->first]->load(NULL) ? w->first : other_than(w->first);
+    return libraries[w->first]->load(e);
 }
 
 static bool reserve(gemm_backend b, int count, err *e)
@@ -114,18 +111,18 @@ static gemm_backend smaller(int count)
     return least;
 }
 
-bool gemm_open(const env *v, err *e)
+bool gemm_open(const env *v, gemm_ways *w, err *e)
 {
     int count = threads_count(v->pool);
-    if (!gemm_choose(e))
+    if (!gemm_choose(w, e))
         return false;
-    gemm_backend first = gemm_current(), least = smaller(count);
+    gemm_backend first = w->first, least = smaller(count);
     uint64_t need = libraries[first]->need(count), left = room_read().left;
     if (forced() || first == least || (need <= left / 4 && room_for(need)))
         return reserve(first, count, e);
     if (!reserve(least, count, e))
         return false;
-    atomic_store(&chosen, (int)least);
+    w->first = least;
     char needed[32], leaves[32];
     log_say(v->log, LOG_WARN,
             "products by %s: %s would set aside %s of the address space, of which %s leaves %s",
@@ -135,45 +132,20 @@ bool gemm_open(const env *v, err *e)
     return true;
 }
 
-bool gemm_open_both(const env *v)
+bool gemm_open_both(const env *v, const gemm_ways *w)
 {
     int count = threads_count(v->pool);
-    if (gemm_current() > GEMM_ONEDNN) // Accelerate has the matrix unit to itself
+    if (w->first > GEMM_ONEDNN) // Accelerate has the matrix unit to itself
         return false;
-    gemm_backend other = other_than(gemm_current());
+    gemm_backend other = other_than(w->first);
     uint64_t need = libraries[other]->need(count);
     return !forced() && need <= room_read().left / 4 && room_for(need) &&
            reserve(other, count, NULL);
 }
 
-void gemm_use(const gemm_ways *w)
-{
-    ways = *w, mixed = true;
-}
-
-const gemm_ways *gemm_used(void)
-{
-    if (!mixed)
-        ways = gemm_ways_none();
-    return &ways;
-}
-
-void gemm_watch(gemm_times *t)
-{
-    watched = t;
-}
-
 const char *gemm_backend_name(gemm_backend b)
 {
     return libraries[b]->name;
-}
-
-static int backend_find(const char *name)
-{
-    for (int i = 0; i < LIBRARIES; i++)
-        if (!strcmp(name, libraries[i]->name))
-            return i;
-    return -1;
 }
 
 // One word of what gemm_said says: "nt320=onednn".
@@ -190,70 +162,55 @@ static bool read_word(char *word, gemm_ways *w)
     return true;
 }
 
-static bool read_said(const char *said, gemm_backend *first, gemm_ways *w, bool *both)
+// Of `w`, the first library and the table; *both: it names two.
+static bool read_said(const char *said, gemm_ways *w, bool *both)
 {
     char text[4096], *rest, *word;
-    *w = gemm_ways_none(), *both = false;
+    *both = false;
     snprintf(text, sizeof text, "%s", said);
     word = strtok_r(text, " ", &rest);
     int b = word ? backend_find(word) : -1;
-    *first = b < 0 ? GEMM_OPENBLAS : (gemm_backend)b;
+    w->first = b < 0 ? GEMM_OPENBLAS : (gemm_backend)b;
     for (; b >= 0 && (word = strtok_r(NULL, " ", &rest)); *both = true)
         if (!read_word(word, w))
             return false;
     return b >= 0 && strlen(said) < sizeof text;
 }
 
-bool gemm_open_said(const env *v, const char *said, err *e)
+bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
 {
-    gemm_backend first;
-    gemm_ways w;
+    gemm_ways as_said = gemm_ways_open(&(gemm_ways){.first = GEMM_OPENBLAS});
     bool both;
-    if (!read_said(said, &first, &w, &both))
+    if (!read_said(said, &as_said, &both))
         return err_set(e, ERR_DAMAGED,
                        "the libraries of its products are '%.200s', which no run says; set "
                        "KMIDI_GEMM to go on",
                        said);
-    if (!gemm_choose(e))
+    if (!gemm_choose(w, e))
         return false;
     if (forced()) {
-        if (both || first != gemm_current())
+        if (both || as_said.first != w->first)
             log_say(v->log, LOG_WARN,
                     "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to "
                     "rounding",
-                    said, libraries[gemm_current()]->name);
-        return gemm_open(v, e);
+                    said, libraries[w->first]->name);
+        return gemm_open(v, w, e);
     }
-    atomic_store(&chosen, (int)first);
+    as_said.bf16 = w->bf16, as_said.bf16_forced = w->bf16_forced;
+    *w = as_said;
     int count = threads_count(v->pool);
-    if (!reserve(first, count, e) || (both && !reserve(other_than(first), count, e)))
-        return err_trail(e,
-                         "the run multiplied by %.60s; to go on by the other library, with the "
-                         "same numbers to rounding, set KMIDI_GEMM",
-                         said);
-    if (both)
-        gemm_use(&w);
-    return true;
+    return (reserve(w->first, count, e) && (!both || reserve(other_than(w->first), count, e))) ||
+           err_trail(e,
+                     "the run multiplied by %.60s; to go on by the other library, with the same "
+                     "numbers to rounding, set KMIDI_GEMM",
+                     said);
 }
 
-gemm_backend gemm_current(void)
+const char *gemm_describe(const gemm_ways *w, char out[128])
 {
-    int c = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (c < 0) {
-        err e;
-        if (!gemm_choose(&e))
-            CHECK(libraries[GEMM_ONEDNN]->load(NULL)), atomic_store(&chosen, GEMM_ONEDNN);
-        c = atomic_load(&chosen);
-    }
-    return (gemm_backend)c;
-}
-
-const char *gemm_describe(char out[128])
-{
-    gemm_backend first = gemm_current();
     char a[64], b[62];
-    libraries[first]->describe(a, sizeof a);
-    libraries[other_than(first)]->describe(b, sizeof b);
+    libraries[w->first]->describe(a, sizeof a);
+    libraries[other_than(w->first)]->describe(b, sizeof b);
     snprintf(out, 128, "%s, %s", a, b);
     return out;
 }
@@ -265,10 +222,10 @@ static void scale(const gemm *p)
             p->c[i * p->ldc + j] = p->beta == 0 ? 0 : p->beta * p->c[i * p->ldc + j];
 }
 
-static const gemm_library *library_of(const gemm *p)
+static const gemm_library *library_of(const gemm_ways *w, const gemm *p)
 {
-    int b = mixed ? ways.of[gemm_kind(p)] : GEMM_OPEN;
-    return libraries[b == GEMM_OPEN ? gemm_current() : (gemm_backend)b];
+    int b = w->of[gemm_kind(p)];
+    return libraries[b == GEMM_OPEN ? w->first : (gemm_backend)b];
 }
 
 // Of this thread: what other processes take of a busy machine does not count.
@@ -279,7 +236,7 @@ static uint64_t thread_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void gemm_serial(const gemm *p)
+void gemm_serial(const gemm_ways *w, const gemm *p)
 {
     if (p->m <= 0 || p->n <= 0)
         return;
@@ -287,10 +244,10 @@ void gemm_serial(const gemm *p)
         scale(p);
         return;
     }
-    uint64_t began = watched ? thread_ns() : 0;
-    library_of(p)->serial(p);
-    if (watched)
-        atomic_fetch_add(&watched->ns[gemm_kind(p)], thread_ns() - began);
+    uint64_t began = w->watch ? thread_ns() : 0;
+    library_of(w, p)->serial(p);
+    if (w->watch)
+        atomic_fetch_add(&w->watch->ns[gemm_kind(p)], thread_ns() - began);
 }
 
 typedef struct grid {
@@ -328,6 +285,7 @@ static grid grid_choose(int64_t m, int64_t n, int count, const gemm_library *l)
 }
 
 typedef struct job {
+    const gemm_ways *w;
     const gemm *p;
     grid g;
 } job;
@@ -344,29 +302,29 @@ static void slab(void *arg, int index, int count)
     p.a += p.ta ? i0 : i0 * p.lda;
     p.b += p.tb ? j0 * p.ldb : j0;
     p.c += i0 * p.ldc + j0;
-    gemm_serial(&p);
+    gemm_serial(j->w, &p);
 }
 
-void gemm_run(const gemm *p, threads *pool, int count)
+void gemm_run(const gemm_ways *w, const gemm *p, threads *pool, int count)
 {
     if (count <= 1 || p->m <= 0 || p->n <= 0) {
-        gemm_serial(p);
+        gemm_serial(w, p);
         return;
     }
-    job j = {p, grid_choose(p->m, p->n, count, libraries[gemm_current()])};
+    job j = {w, p, grid_choose(p->m, p->n, count, libraries[w->first])};
     threads_run(pool, j.g.rows * j.g.cols, slab, &j);
 }
 
 // From measurements on AVX-512 and AVX2 cores at 3 to 4 GHz; only the proportion to other nodes and
 // to a fork-join matters.
-double gemm_cost(int64_t m, int64_t n, int64_t k)
+double gemm_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k)
 {
-    double flops_per_ns = gemm_current() == GEMM_ONEDNN ? 200 : 80;
+    double flops_per_ns = w->first == GEMM_ONEDNN ? 200 : 80;
     return 200 + 2.0 * (double)m * (double)n * (double)k / flops_per_ns +
            0.1 * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);
 }
 
-double gemm_peak(threads *pool, int count)
+double gemm_peak(const gemm_ways *w, threads *pool, int count)
 {
     enum { SIDE = 2048 };
     size_t bytes = (size_t)SIDE * SIDE * sizeof(float);
@@ -388,7 +346,7 @@ double gemm_peak(threads *pool, int count)
     double best = 1e30, start = hw_seconds();
     for (int i = 0; i < 2 || hw_seconds() - start < 0.25; i++) {
         double t = hw_seconds();
-        gemm_run(&p, pool, count);
+        gemm_run(w, &p, pool, count);
         t = hw_seconds() - t;
         best = t < best ? t : best;
     }

@@ -34,22 +34,36 @@ typedef struct gemm {
 
 // the last on macOS alone
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_ACCELERATE } gemm_backend;
-// reads KMIDI_GEMM once, before the first product; an unknown name is ERR_USAGE
-bool gemm_choose(err *e) MUST_CHECK;
+typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way; // gemm_bf16.h
+
+// Which library multiplies what: chosen before a plan is made, which then holds it (kit.h). Two
+// that differ may multiply at the same time.
+enum { GEMM_RANGES = 4, GEMM_KINDS = 4 * GEMM_RANGES * GEMM_RANGES * GEMM_RANGES, GEMM_OPEN = -1 };
+typedef struct gemm_ways {
+    gemm_backend first;         // multiplies each kind that is GEMM_OPEN
+    signed char of[GEMM_KINDS]; // a gemm_backend, or GEMM_OPEN (gemm_ways.h)
+    gemm_bf16_way bf16;
+    bool bf16_forced;         // by KMIDI_BF16
+    struct gemm_times *watch; // adds up the time of products (gemm_ways.h); NULL: nobody does
+} gemm_ways;
+
+// As KMIDI_GEMM and KMIDI_BF16 say, else what is mostly faster here; an unknown name is ERR_USAGE.
+bool gemm_choose(gemm_ways *w, err *e) MUST_CHECK;
 // gemm_choose, and all that the library takes for products on the threads of v->pool, now: or
 // ERR_MEMORY with the limit that would do.
-bool gemm_open(const env *v, err *e) MUST_CHECK;
-gemm_backend gemm_current(void);
+bool gemm_open(const env *v, gemm_ways *w, err *e) MUST_CHECK;
 // "onednn 2.6.3 (avx512), openblas 0.3.21 (Haswell)"
-const char *gemm_describe(char out[128]);
-void gemm_run(const gemm *p, threads *pool, int count); // split over `count` threads
-void gemm_serial(const gemm *p);                        // on the calling thread
-double gemm_cost(int64_t m, int64_t n, int64_t k);      // nanoseconds on one thread, estimate
+const char *gemm_describe(const gemm_ways *w, char out[128]);
+// split over `count` threads
+void gemm_run(const gemm_ways *w, const gemm *p, threads *pool, int count);
+void gemm_serial(const gemm_ways *w, const gemm *p); // on the calling thread
+// nanoseconds on one thread, estimate
+double gemm_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k);
 static inline double gemm_flops(int64_t m, int64_t n, int64_t k)
 {
     return 2.0 * (double)m * (double)n * (double)k;
 }
 // What this machine reaches at 2048^3 with `count` threads, GFLOP/s (about 0.3 s).
-double gemm_peak(threads *pool, int count);
+double gemm_peak(const gemm_ways *w, threads *pool, int count);
 
 #endif

@@ -2,15 +2,10 @@
 // gemm_bf16.c: which way products of bf16 go, and the three products of bf16x2.
 #include "autograd/gemm/gemm_bf16.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/gemm/gemm_library.h"
-
-// As in gemm.c: written once before the first product.
-enum { FORCED = 2 };
-static atomic_int chosen = -1;
 
 bool gemm_bf16_native(void)
 {
@@ -22,44 +17,22 @@ bool gemm_bf16_emulated(void)
     return gemm_onednn_takes_bf16();
 }
 
-bool gemm_bf16_choose(err *e)
+bool gemm_bf16_choose(gemm_ways *w, err *e)
 {
     const char *name = getenv("KMIDI_BF16");
-    if (!name || !*name)
-        atomic_store(&chosen, gemm_bf16_native() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN);
-    else if (!strcmp(name, "onednn") && !gemm_bf16_emulated())
+    w->bf16_forced = name && *name;
+    w->bf16 = gemm_bf16_native() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN;
+    if (!w->bf16_forced)
+        return true;
+    w->bf16 = strcmp(name, "onednn") ? GEMM_BF16_WIDEN : GEMM_BF16_ONEDNN;
+    if (w->bf16 == GEMM_BF16_ONEDNN && !gemm_bf16_emulated())
         return err_set(e, ERR_USAGE,
                        "KMIDI_BF16 is onednn, which multiplies bf16 on CPUs with AVX-512 alone; "
                        "set it to widen, or leave it unset");
-    else if (!strcmp(name, "onednn"))
-        atomic_store(&chosen, GEMM_BF16_ONEDNN | FORCED);
-    else if (!strcmp(name, "widen"))
-        atomic_store(&chosen, GEMM_BF16_WIDEN | FORCED);
-    else
+    if (w->bf16 == GEMM_BF16_WIDEN && strcmp(name, "widen"))
         return err_set(e, ERR_USAGE,
                        "KMIDI_BF16 is '%s'; set it to onednn or widen, or leave it unset", name);
     return true;
-}
-
-static int choice(void)
-{
-    int c = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (c < 0) {
-        err e;
-        c = gemm_bf16_choose(&e) ? atomic_load(&chosen) : GEMM_BF16_WIDEN;
-        atomic_store(&chosen, c);
-    }
-    return c;
-}
-
-gemm_bf16_way gemm_bf16_current(void)
-{
-    return (gemm_bf16_way)(choice() & ~FORCED);
-}
-
-bool gemm_bf16_forced(void)
-{
-    return choice() & FORCED;
 }
 
 // The small terms first: less of them is lost.
@@ -79,10 +52,10 @@ void gemm_bf16_serial(const gemm_bf16 *p)
 }
 
 // With AMX, a core reaches about 1,000 GFLOP/s at a transformer's shapes; widened, what f32 does.
-double gemm_bf16_cost(int64_t m, int64_t n, int64_t k)
+double gemm_bf16_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k)
 {
-    if (gemm_bf16_current() == GEMM_BF16_WIDEN)
-        return gemm_cost(m, n, k) + 0.1 * ((double)m * (double)k + (double)k * (double)n);
+    if (w->bf16 == GEMM_BF16_WIDEN)
+        return gemm_cost(w, m, n, k) + 0.1 * ((double)m * (double)k + (double)k * (double)n);
     return 1000 + 2.0 * (double)m * (double)n * (double)k / 800 +
            0.1 * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);
 }

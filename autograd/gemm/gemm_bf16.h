@@ -26,20 +26,18 @@ typedef struct gemm_bf16 {
     int64_t ldc;
 } gemm_bf16;
 
-typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way;
-bool gemm_bf16_choose(err *e) MUST_CHECK; // reads KMIDI_BF16; called by gemm_choose
-gemm_bf16_way gemm_bf16_current(void);
-bool gemm_bf16_forced(void); // KMIDI_BF16 named it
+// Of `w` how products of bf16 go: reads KMIDI_BF16; called by gemm_choose.
+bool gemm_bf16_choose(gemm_ways *w, err *e) MUST_CHECK;
 // oneDNN can, if slowly: any CPU with AVX-512
 bool gemm_bf16_emulated(void);
 bool gemm_bf16_native(void); // this CPU multiplies bf16
 // GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
 void gemm_bf16_serial(const gemm_bf16 *p);
 // nanoseconds on one thread of one product, estimate
-double gemm_bf16_cost(int64_t m, int64_t n, int64_t k);
+double gemm_bf16_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k);
 
 // Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k
 // count. GEMM_BF16_ONEDNN.
-bool gemm_bf16x3_faster(const gemm *sizes);
+bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes);
 
 #endif

@@ -16,24 +16,25 @@ enum {
 // matrices.
 #define SHARE_MOST 0.8
 
-typedef void product_fn(const void *p);
+typedef void product_fn(const gemm_ways *w, const void *p);
 
-static void in_f32(const void *p)
+static void in_f32(const gemm_ways *w, const void *p)
 {
-    gemm_serial(p);
+    gemm_serial(w, p);
 }
 
-static void in_three(const void *p)
+static void in_three(const gemm_ways *w, const void *p)
 {
+    (void)w;
     gemm_bf16_serial(p);
 }
 
-static double fastest(product_fn *fn, const void *p)
+static double fastest(product_fn *fn, const gemm_ways *w, const void *p)
 {
     double best = 1e30;
     for (int i = 0; i < TIMES; i++) {
         double began = hw_seconds(), took;
-        fn(p);
+        fn(w, p);
         took = hw_seconds() - began;
         best = took < best ? took : best;
     }
@@ -50,7 +51,7 @@ static void cut(int64_t mnk[3])
 
 // One buffer of zeros serves as every matrix that is read: their speed does not depend on what is
 // in them.
-bool gemm_bf16x3_faster(const gemm *sizes)
+bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes)
 {
     int64_t mnk[3] = {sizes->m, sizes->n, sizes->k};
     cut(mnk);
@@ -80,7 +81,7 @@ bool gemm_bf16x3_faster(const gemm *sizes)
                        .ldc = n};
     three.a = (const bf16 *)one.a, three.b = (const bf16 *)one.b, three.a_low = m * k,
     three.b_low = k * n;
-    bool faster = fastest(in_three, &three) < SHARE_MOST * fastest(in_f32, &one);
+    bool faster = fastest(in_three, w, &three) < SHARE_MOST * fastest(in_f32, w, &one);
     base_pages_free(a, bytes);
     return faster;
 }

@@ -39,28 +39,20 @@ int gemm_kind_find(const char *name)
     return -1;
 }
 
-gemm_ways gemm_ways_none(void)
+gemm_ways gemm_ways_open(const gemm_ways *w)
 {
-    gemm_ways w;
-    memset(w.of, GEMM_OPEN, sizeof w.of);
-    return w;
+    gemm_ways open = *w;
+    memset(open.of, GEMM_OPEN, sizeof open.of);
+    return open;
 }
 
-gemm_ways gemm_ways_all(gemm_backend b)
-{
-    gemm_ways w;
-    memset(w.of, (int)b, sizeof w.of);
-    return w;
-}
-
-const char *gemm_said(arena *a)
+const char *gemm_said(const gemm_ways *w, arena *a)
 {
     strbuf text = {0};
     char kind[16];
-    const gemm_ways *w = gemm_used();
-    strbuf_printf(&text, "%s", gemm_backend_name(gemm_current()));
+    strbuf_printf(&text, "%s", gemm_backend_name(w->first));
     for (int i = 0; i < GEMM_KINDS; i++)
-        if (w->of[i] != GEMM_OPEN && w->of[i] != (signed char)gemm_current())
+        if (w->of[i] != GEMM_OPEN && w->of[i] != (signed char)w->first)
             strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind),
                           gemm_backend_name((gemm_backend)w->of[i]));
     const char *said = arena_strdup(a, text.s);

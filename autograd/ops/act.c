@@ -11,9 +11,9 @@ static activation act_of(const node *n)
     return ((const activation_attrs *)n->attrs)->act;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return activation_cost(act_of(n)) * (double)shape_count(n->out[0]->shape);
+    return activation_cost(act_of(c->n)) * (double)shape_count(c->n->out[0]->shape);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)

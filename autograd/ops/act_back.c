@@ -10,9 +10,9 @@ static activation act_of(const node *n)
     return ((const activation_attrs *)n->attrs)->act;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return (act_of(n) == ACT_GELU ? 1.2 : 0.15) * (double)shape_count(n->out[0]->shape);
+    return (act_of(c->n) == ACT_GELU ? 1.2 : 0.15) * (double)shape_count(c->n->out[0]->shape);
 }
 
 #define BACK_LOOP(name, y_, slope)                                                                 \

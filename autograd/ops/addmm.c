@@ -31,10 +31,10 @@ static bool rule(const node *n, err *e)
     return rule_same(n, e);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    gemm p = gemm_of(n);
-    return gemm_cost(p.m, p.n, p.k) + 0.2 * (double)(p.m * p.n);
+    gemm p = gemm_of(c->n);
+    return gemm_cost(&c->kit->products, p.m, p.n, p.k) + 0.2 * (double)(p.m * p.n);
 }
 
 static double flops(const node *n)
@@ -53,7 +53,7 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    product_tiles(&p, c->in[0], lo, hi);
+    product_tiles(c, &p, c->in[0], lo, hi);
 }
 
 static void forward(const call *c)

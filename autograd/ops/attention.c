@@ -46,16 +46,22 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
     return at;
 }
 
-static size_t workspace(const node *n, int count)
+// Floats that a thread works in.
+static size_t room_each(const node *n)
 {
     attention_dims m = dims_of(n);
     buffers w;
-    return take_buffers(&m, NULL, &w) * sizeof(float) * (size_t)count;
+    return take_buffers(&m, NULL, &w);
 }
 
-static double cost(const node *n)
+static size_t workspace(const call *c)
 {
-    attention_dims m = dims_of(n);
+    return room_each(c->n) * sizeof(float) * (size_t)c->threads;
+}
+
+static double cost(const call *c)
+{
+    attention_dims m = dims_of(c->n);
     return attention_pairs(&m) * ((double)m.d * 0.06 + 1);
 }
 
@@ -137,7 +143,7 @@ static void head_forward(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, workspace(c->n, 1) / sizeof(float));
+    head_jobs(c, head_forward, m.b * m.h, room_each(c->n));
 }
 
 // One row of the T x S matrix at a time.

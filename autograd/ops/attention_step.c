@@ -64,15 +64,15 @@ static int64_t room(const step_dims *m)
     return (m->c + m->t + 15) / 16 * 16; // scores of a query
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    step_dims m = dims_of(n);
-    return (size_t)(room(&m) * count) * sizeof(float);
+    step_dims m = dims_of(c->n);
+    return (size_t)(room(&m) * c->threads) * sizeof(float);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    step_dims m = dims_of(n);
+    step_dims m = dims_of(c->n);
     return (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * ((double)m.d * 0.1 + 5);
 }
 

@@ -61,14 +61,13 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
-    if (single(n))
+    if (single(c->n))
         return 0;
-    size_t numbers =
-        (size_t)(shape_count(n->in[0]->shape) + shape_count(n->in[1]->shape)) * (paired(n) ? 2 : 1);
-    return gemm_bf16_current() == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
+    size_t numbers = (size_t)(shape_count(c->n->in[0]->shape) + shape_count(c->n->in[1]->shape)) *
+                     (paired(c->n) ? 2 : 1);
+    return c->kit->products.bf16 == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
 }
 
 static double flops(const node *n)
@@ -77,13 +76,13 @@ static double flops(const node *n)
     return gemm_flops(p.m, p.n, p.k);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    gemm p = sizes_of(n);
-    if (single(n))
+    gemm p = sizes_of(c->n);
+    if (single(c->n))
         return single_row_cost(p.n, p.k, DT_BF16);
-    return (paired(n) ? 3 : 1) * gemm_bf16_cost(p.m, p.n, p.k) +
-           activation_cost(((const bf16_matmul_attrs *)n->attrs)->act) * (double)(p.m * p.n);
+    return (paired(c->n) ? 3 : 1) * gemm_bf16_cost(&c->kit->products, p.m, p.n, p.k) +
+           activation_cost(((const bf16_matmul_attrs *)c->n->attrs)->act) * (double)(p.m * p.n);
 }
 
 // As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in
@@ -114,12 +113,12 @@ static void widened_tile(const call *c, const gemm *tile)
     if (paired(c->n)) {
         int64_t a_low = shape_count(c->n->in[0]->shape), b_low = shape_count(c->n->in[1]->shape);
         p.a = tile->a + a_low;
-        gemm_serial(&p);
+        gemm_serial(&c->kit->products, &p);
         p.a = tile->a, p.b = tile->b + b_low, p.beta = 1;
-        gemm_serial(&p);
+        gemm_serial(&c->kit->products, &p);
         p.b = tile->b;
     }
-    gemm_serial(&p);
+    gemm_serial(&c->kit->products, &p);
 }
 
 static void onednn_tile(const call *c, const gemm *p, const tiles *t, int64_t index)
@@ -165,7 +164,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
     p.c = c->out[0];
     for (int64_t i = lo; i < hi; i++) {
         gemm s = tile_at(&p, &t, i);
-        if (gemm_bf16_current() == GEMM_BF16_WIDEN)
+        if (c->kit->products.bf16 == GEMM_BF16_WIDEN)
             widened_tile(c, &s);
         else
             onednn_tile(c, &s, &t, i);
@@ -190,8 +189,8 @@ static void forward(const call *c)
         return;
     }
     tiles t = tiles_at(&p);
-    if (gemm_bf16_current() == GEMM_BF16_WIDEN)
-        op_parallel(c, (int64_t)(workspace(c->n, 1) / sizeof(float)), GRAIN, widen);
+    if (c->kit->products.bf16 == GEMM_BF16_WIDEN)
+        op_parallel(c, (int64_t)(workspace(c) / sizeof(float)), GRAIN, widen);
     op_parallel(c, t.down * t.across, 1, part);
 }
 

@@ -20,15 +20,14 @@ static bool rule(const node *n, err *e)
     return cross_entropy_rule(n, false, e);
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
-    return (size_t)shape_rows(n->in[0]->shape) * sizeof(double); // a loss a row
+    return (size_t)shape_rows(c->n->in[0]->shape) * sizeof(double); // a loss a row
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 1.0 * (double)shape_count(n->in[0]->shape);
+    return 1.0 * (double)shape_count(c->n->in[0]->shape);
 }
 
 // In numbers below the row's maximum, so that large logits cancel exactly.

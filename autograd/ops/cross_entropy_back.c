@@ -10,9 +10,9 @@ static bool rule(const node *n, err *e)
 {
     return cross_entropy_rule(n, true, e);
 }
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 1.0 * (double)shape_count(n->in[0]->shape);
+    return 1.0 * (double)shape_count(c->n->in[0]->shape);
 }
 
 static void row(const cross_entropy_rows *r, int64_t i, float d, float *y)

@@ -30,9 +30,9 @@ static bool rule(const node *n, err *e)
     return rule_same(n, e);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 0.8 * (double)shape_count(n->out[0]->shape);
+    return 0.8 * (double)shape_count(c->n->out[0]->shape);
 }
 
 static uint32_t threshold(float p)

@@ -17,9 +17,9 @@ static bool rule(const node *n, err *e)
     return rule_same(n, e);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 0.4 * (double)shape_count(n->in[0]->shape);
+    return 0.4 * (double)shape_count(c->n->in[0]->shape);
 }
 
 // Sum of (x - mean)^2, in lanes as lanes_sum.

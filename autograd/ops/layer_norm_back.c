@@ -29,16 +29,15 @@ static int64_t blocks_of(const node *n)
     return (shape_rows(n->in[NORM_D]->shape) + BLOCK_ROWS - 1) / BLOCK_ROWS;
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
     // dw and db of each block
-    return (size_t)(2 * blocks_of(n) * layer_norm_width(n->in[NORM_D])) * sizeof(float);
+    return (size_t)(2 * blocks_of(c->n) * layer_norm_width(c->n->in[NORM_D])) * sizeof(float);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 0.8 * (double)shape_count(n->in[NORM_D]->shape);
+    return 0.8 * (double)shape_count(c->n->in[NORM_D]->shape);
 }
 
 // dx may be d or x.

@@ -11,9 +11,9 @@ static bool rule(const node *n, err *e)
     return norm_back_fits(n, e) && rule_same(n, e);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 0.6 * (double)shape_count(n->in[NORM_D]->shape);
+    return 0.6 * (double)shape_count(c->n->in[NORM_D]->shape);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi) // rows

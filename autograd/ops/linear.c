@@ -65,11 +65,10 @@ static gemm gemm_at(const call *c)
                   .ldc = cols};
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
-    return shape_rows(n->in[0]->shape) >= ROWS_TURNED
-               ? (size_t)shape_count(n->in[1]->shape) * sizeof(float)
+    return shape_rows(c->n->in[0]->shape) >= ROWS_TURNED
+               ? (size_t)shape_count(c->n->in[1]->shape) * sizeof(float)
                : 0;
 }
 
@@ -114,12 +113,13 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    gemm p = gemm_at(&(call){.n = n});
+    gemm p = gemm_at(c);
     if (p.m == 1)
         return single_row_cost(p.n, p.k, DT_F32);
-    return gemm_cost(p.m, p.n, p.k) + activation_cost(act_of(n)) * (double)(p.m * p.n);
+    return gemm_cost(&c->kit->products, p.m, p.n, p.k) +
+           activation_cost(act_of(c->n)) * (double)(p.m * p.n);
 }
 
 static double flops(const node *n)
@@ -146,7 +146,7 @@ static void finish(const call *c, int64_t at, int64_t column, int64_t n)
 static void tile(const call *c, const gemm *p)
 {
     int64_t at = p->c - (float *)c->out[0];
-    gemm_serial(p);
+    gemm_serial(&c->kit->products, p);
     for (int64_t r = 0; r < p->m && !is_plain(c->n); r++)
         finish(c, at + r * p->ldc, at % p->ldc, p->n);
 }

@@ -74,10 +74,9 @@ typedef struct work {
     float *sums;  // [B, 4, VLANES]
 } work;
 
-static size_t lstm_workspace(const node *n, int count)
+static size_t lstm_workspace(const call *c)
 {
-    (void)count;
-    dims d = dims_of(n);
+    dims d = dims_of(c->n);
     return (size_t)(d.panels * (d.i + d.h + 1) * PANEL_WIDTH +
                     d.b * (2 * (d.i + d.h) + 5 * d.h + PANEL_WIDTH)) *
            sizeof(float);
@@ -238,10 +237,11 @@ static void lstm_forward(const call *c)
 }
 
 // What a product costs, and five exponentials a unit.
-static double lstm_cost(const node *n)
+static double lstm_cost(const call *c)
 {
-    dims d = dims_of(n);
-    return gemm_cost(d.b * d.t, 4 * d.h, d.i + d.h) + 1.5 * (double)(d.b * d.t * d.h);
+    dims d = dims_of(c->n);
+    return gemm_cost(&c->kit->products, d.b * d.t, 4 * d.h, d.i + d.h) +
+           1.5 * (double)(d.b * d.t * d.h);
 }
 
 static double flops(const node *n)

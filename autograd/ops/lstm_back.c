@@ -57,10 +57,9 @@ typedef struct work {
     float *sums; // [B, PANEL_WIDTH]
 } work;
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
-    dims d = dims_of(n);
+    dims d = dims_of(c->n);
     return (size_t)(d.panels * 4 * d.h * PANEL_WIDTH + d.b * (9 * d.h + PANEL_WIDTH)) *
            sizeof(float);
 }
@@ -75,10 +74,10 @@ static work work_of(const dims *d, float *at)
     return w;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    dims d = dims_of(n);
-    return gemm_cost(d.b * d.t, d.h, 4 * d.h) + 1.0 * (double)(d.b * d.t * d.h);
+    dims d = dims_of(c->n);
+    return gemm_cost(&c->kit->products, d.b * d.t, d.h, 4 * d.h) + 1.0 * (double)(d.b * d.t * d.h);
 }
 
 static double flops(const node *n)

@@ -23,10 +23,10 @@ static bool shape_rule(const node *n, err *e)
     return true;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    shape d = n->in[0]->shape;
-    return gemm_cost(d.d[2], n->in[1]->shape.d[2], d.d[0] * d.d[1]);
+    shape d = c->n->in[0]->shape;
+    return gemm_cost(&c->kit->products, d.d[2], c->n->in[1]->shape.d[2], d.d[0] * d.d[1]);
 }
 
 static double flops(const node *n)
@@ -63,7 +63,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
             gemm p = tile_at(&whole, &t, i);
             p.k = steps - 1;
             p.beta = b > 0 ? 1.0f : 0.0f;
-            gemm_serial(&p);
+            gemm_serial(&c->kit->products, &p);
         }
 }
 

@@ -39,10 +39,10 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    gemm p = gemm_of(n);
-    return gemm_cost(p.m, p.n, p.k);
+    gemm p = gemm_of(c->n);
+    return gemm_cost(&c->kit->products, p.m, p.n, p.k);
 }
 
 static double flops(const node *n)
@@ -61,7 +61,7 @@ static gemm gemm_at(const call *c)
 static void part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    product_tiles(&p, NULL, lo, hi);
+    product_tiles(c, &p, NULL, lo, hi);
 }
 
 static void forward(const call *c)

@@ -93,14 +93,15 @@ static inline gemm tile_at(const gemm *p, const tiles *t, int64_t index)
 
 // Tiles lo .. hi of a product. from: what C begins as, a matrix like it or C itself, where p->beta
 // says so; else NULL.
-static inline void product_tiles(const gemm *p, const float *from, int64_t lo, int64_t hi)
+static inline void product_tiles(const call *c, const gemm *p, const float *from, int64_t lo,
+                                 int64_t hi)
 {
     tiles t = tiles_of(p, 0);
     for (int64_t i = lo; i < hi; i++) {
         gemm s = tile_at(p, &t, i);
         for (int64_t r = 0; from && from != p->c && r < s.m; r++)
             memcpy(s.c + r * s.ldc, from + (s.c - p->c) + r * s.ldc, sizeof(float) * (size_t)s.n);
-        gemm_serial(&s);
+        gemm_serial(&c->kit->products, &s);
     }
 }
 

@@ -34,9 +34,9 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 15.0 * (double)shape_count(n->out[0]->shape);
+    return 15.0 * (double)shape_count(c->n->out[0]->shape);
 }
 
 static float frequency(int i, int dim)

@@ -77,10 +77,9 @@ static void row_loss_part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
-static size_t row_loss_workspace(const node *n, int count)
+static size_t row_loss_workspace(const call *c)
 {
-    (void)count;
-    return (size_t)n->in[0]->shape.d[0] * sizeof(double);
+    return (size_t)c->n->in[0]->shape.d[0] * sizeof(double);
 }
 
 static void row_loss_forward(const call *c)

@@ -17,9 +17,9 @@ static int64_t width(const node *n)
     return n->in[0]->shape.d[n->in[0]->shape.rank - 1];
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 1.0 * (double)shape_count(n->in[0]->shape);
+    return 1.0 * (double)shape_count(c->n->in[0]->shape);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)

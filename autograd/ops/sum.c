@@ -52,10 +52,9 @@ static span span_of(const node *n)
     return v;
 }
 
-static size_t workspace(const node *n, int count)
+static size_t workspace(const call *c)
 {
-    (void)count;
-    span v = span_of(n);
+    span v = span_of(c->n);
     return (size_t)((v.reduced + BLOCK - 1) / BLOCK) * sizeof(double);
 }
 

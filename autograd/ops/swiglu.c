@@ -7,9 +7,9 @@
 #include "autograd/ops/kernel.h"
 #include "base/vmath.h"
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 0.8 * (double)shape_count(n->out[0]->shape);
+    return 0.8 * (double)shape_count(c->n->out[0]->shape);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)

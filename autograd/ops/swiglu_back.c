@@ -18,9 +18,9 @@ static bool rule(const node *n, err *e)
     return rule_same(n, e);
 }
 
-static double cost(const node *n)
+static double cost(const call *c)
 {
-    return 1.0 * (double)shape_count(n->out[0]->shape);
+    return 1.0 * (double)shape_count(c->n->out[0]->shape);
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)

@@ -88,65 +88,66 @@ static void normalise(float *x, int64_t n)
 }
 
 // y = a b, all [side, side].
-static void multiply(const float *a, const float *b, float *y, int64_t side)
+static void multiply(const gemm_ways *by, const float *a, const float *b, float *y, int64_t side)
 {
-    gemm_serial(&(gemm){.m = side,
-                        .n = side,
-                        .k = side,
-                        .a = a,
-                        .lda = side,
-                        .b = b,
-                        .ldb = side,
-                        .c = y,
-                        .ldc = side});
+    gemm_serial(by, &(gemm){.m = side,
+                            .n = side,
+                            .k = side,
+                            .a = a,
+                            .lda = side,
+                            .b = b,
+                            .ldb = side,
+                            .c = y,
+                            .ldc = side});
 }
 
 // r = x x^T, or x^T x where x is tall.
-static void gram(const float *x, float *r, sides s)
+static void gram(const gemm_ways *by, const float *x, float *r, sides s)
 {
     int64_t cols = s.wide ? s.along : s.side;
-    gemm_serial(&(gemm){.ta = !s.wide,
-                        .tb = s.wide,
-                        .m = s.side,
-                        .n = s.side,
-                        .k = s.along,
-                        .a = x,
-                        .lda = cols,
-                        .b = x,
-                        .ldb = cols,
-                        .c = r,
-                        .ldc = s.side});
-}
-
-// y = p x, or x p where x is tall.
-static void apply(const float *p, const float *x, float *y, sides s)
-{
-    if (s.wide)
-        gemm_serial(&(gemm){.m = s.side,
-                            .n = s.along,
-                            .k = s.side,
-                            .a = p,
-                            .lda = s.side,
-                            .b = x,
-                            .ldb = s.along,
-                            .c = y,
-                            .ldc = s.along});
-    else
-        gemm_serial(&(gemm){.m = s.along,
+    gemm_serial(by, &(gemm){.ta = !s.wide,
+                            .tb = s.wide,
+                            .m = s.side,
                             .n = s.side,
-                            .k = s.side,
+                            .k = s.along,
                             .a = x,
-                            .lda = s.side,
-                            .b = p,
-                            .ldb = s.side,
-                            .c = y,
+                            .lda = cols,
+                            .b = x,
+                            .ldb = cols,
+                            .c = r,
                             .ldc = s.side});
 }
 
-// p = a I + b r + c r r; p may be r.
-static void polynomial(const float *r, float *p, float *restrict square, int64_t side)
+// y = p x, or x p where x is tall.
+static void apply(const gemm_ways *by, const float *p, const float *x, float *y, sides s)
 {
-    multiply(r, r, square, side);
+    if (s.wide)
+        gemm_serial(by, &(gemm){.m = s.side,
+                                .n = s.along,
+                                .k = s.side,
+                                .a = p,
+                                .lda = s.side,
+                                .b = x,
+                                .ldb = s.along,
+                                .c = y,
+                                .ldc = s.along});
+    else
+        gemm_serial(by, &(gemm){.m = s.along,
+                                .n = s.side,
+                                .k = s.side,
+                                .a = x,
+                                .lda = s.side,
+                                .b = p,
+                                .ldb = s.side,
+                                .c = y,
+                                .ldc = s.side});
+}
+
+// p = a I + b r + c r r; p may be r.
+static void polynomial(const gemm_ways *by, const float *r, float *p, float *restrict square,
+                       int64_t side)
+{
+    multiply(by, r, r, square, side);
     for (int64_t i = 0; i < side * side; i++)
         p[i] = B * r[i] + C * square[i];
     for (int64_t i = 0; i < side; i++)
@@ -160,46 +161,46 @@ static void swap(float **a, float **b)
 }
 
 // All steps on x itself; the result, in x or y.
-static float *iterate(float *x, float *y, float *squares, sides s)
+static float *iterate(const gemm_ways *by, float *x, float *y, float *squares, sides s)
 {
     float *p = squares, *square = p + s.side * s.side;
     for (int i = 0; i < STEPS; i++) {
-        gram(x, p, s);
-        polynomial(p, p, square, s.side);
-        apply(p, x, y, s);
+        gram(by, x, p, s);
+        polynomial(by, p, p, square, s.side);
+        apply(by, p, x, y, s);
         swap(&x, &y);
     }
     return x;
 }
 
 // All steps on the square: q is the product of every p so far. The result, in y.
-static float *iterate_square(const float *x, float *y, float *squares, sides s)
+static float *iterate_square(const gemm_ways *by, const float *x, float *y, float *squares, sides s)
 {
     int64_t n = s.side * s.side;
     float *r = squares, *p = r + n, *q = p + n, *next = q + n, *square = next + n;
-    gram(x, r, s);
-    polynomial(r, q, square, s.side);
+    gram(by, x, r, s);
+    polynomial(by, r, q, square, s.side);
     memcpy(p, q, sizeof(float) * (size_t)n);
     for (int i = 1; i < STEPS; i++) {
-        multiply(p, r, square, s.side);
-        multiply(square, p, r, s.side);
-        polynomial(r, p, square, s.side);
-        multiply(p, q, next, s.side);
+        multiply(by, p, r, square, s.side);
+        multiply(by, square, p, r, s.side);
+        polynomial(by, r, p, square, s.side);
+        multiply(by, p, q, next, s.side);
         swap(&q, &next);
     }
-    apply(q, x, y, s);
+    apply(by, q, x, y, s);
     return y;
 }
 
 static void matrix(const optim_hyper *h, float *restrict w, const float *g, float *const moment[],
-                   int64_t rows, int64_t cols, float *work)
+                   int64_t rows, int64_t cols, const gemm_ways *by, float *work)
 {
     int64_t n = rows * cols;
     sides s = sides_of(rows, cols);
     float *x = work, *y = x + n, *squares = y + n;
     gather(h, x, g, moment[0], n);
     normalise(x, n);
-    x = by_square(s) ? iterate_square(x, y, squares, s) : iterate(x, y, squares, s);
+    x = by_square(s) ? iterate_square(by, x, y, squares, s) : iterate(by, x, y, squares, s);
     float keep = (float)(1 - (double)h->lr * (double)h->weight_decay);
     float size = h->lr * 0.2f * sqrtf((float)(rows > cols ? rows : cols));
     for (int64_t i = 0; i < n; i++)

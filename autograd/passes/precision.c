@@ -28,12 +28,12 @@ const char *precision_name(precision p)
     return names[p];
 }
 
-const char *precision_describe(precision p)
+const char *precision_describe(precision p, const kit *k)
 {
-    bool onednn = gemm_bf16_current() == GEMM_BF16_ONEDNN;
+    bool onednn = k->products.bf16 == GEMM_BF16_ONEDNN;
     if (p == PRECISION_BF16)
         return onednn ? "bf16 (oneDNN)" : "bf16 (widened to f32)";
-    if (p == PRECISION_BF16X3 && !gemm_bf16_native() && !gemm_bf16_forced())
+    if (p == PRECISION_BF16X3 && !gemm_bf16_native() && !k->products.bf16_forced)
         return "bf16x3 (f32: this CPU has no bf16)";
     return p == PRECISION_FP32 ? "fp32" : onednn ? "bf16x3 (oneDNN)" : "bf16x3 (widened to f32)";
 }
@@ -51,6 +51,7 @@ bool precision_find(const char *name, precision *p)
 typedef struct pass {
     graph *g;
     precision p;
+    const kit *kit;         // of the plan to be made, where products are chosen
     int n_nodes, n_tensors; // before the pass
     const node **order;
     int n;
@@ -129,7 +130,8 @@ static bool three_are_faster(pass *q, const node *n)
     const char *known = q->chosen.s ? strstr(q->chosen.s, key) : NULL;
     if (known)
         return known[strlen(key)] == '3';
-    bool faster = gemm_bf16_forced() || (gemm_bf16_native() && gemm_bf16x3_faster(&p));
+    const gemm_ways *w = &q->kit->products;
+    bool faster = w->bf16_forced || (gemm_bf16_native() && gemm_bf16x3_faster(w, &p));
     strbuf_printf(&q->chosen, "%s%d", key, faster ? 3 : 1);
     return faster;
 }
@@ -184,9 +186,10 @@ static void make_narrow(pass *q, const node *n)
         graph_become(q->g, n, made->from);
 }
 
-const char *precision_products(graph *g, precision p, const char *chosen)
+const char *precision_products(graph *g, precision p, const kit *k, const char *chosen)
 {
     pass *q = pass_open(g, p);
+    q->kit = k;
     strbuf_printf(&q->chosen, "%s", chosen ? chosen : "");
     find_readers(q);
     for (int i = 0; i < q->n_nodes; i++) {

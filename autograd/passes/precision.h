@@ -14,6 +14,7 @@
 #define KMIDI_AUTOGRAD_PASSES_PRECISION_H
 
 #include "autograd/graph.h"
+#include "autograd/kit.h"
 
 typedef enum precision {
     PRECISION_FP32,
@@ -24,7 +25,7 @@ typedef enum precision {
 const char *precision_name(precision p);
 bool precision_find(const char *name, precision *p); // false: there is none of that name
 // with how this machine does it: "bf16 (widened to f32)"
-const char *precision_describe(precision p);
+const char *precision_describe(precision p, const kit *k);
 #define PRECISION_CHOICES                                                                          \
     "fp32|bf16x3|bf16" // for options and configuration, in the order of the enumeration
 
@@ -33,7 +34,7 @@ const char *precision_describe(precision p);
 // bf16x3: returns what was chosen for each size of product (" 4096x384x384nt=3 ..."), owned by the
 // graph's arena; given as `chosen` it is chosen again, sizes that are not in it (NULL: all) are
 // measured. A resumed run so computes as it began. Other precisions: "".
-const char *precision_products(graph *g, precision p, const char *chosen);
+const char *precision_products(graph *g, precision p, const kit *k, const char *chosen);
 // For generation: the weights of products of a single row become bf16; activations, sums and
 // results stay f32. A cast of each lies in the plan, once where plan_options.weights_stay says so.
 void precision_weights(graph *g);

@@ -15,7 +15,8 @@
 
 typedef struct view {
     const graph *g;
-    int forward; // nodes before the backward pass
+    const kit *kit; // of the plans to come
+    int forward;    // nodes before the backward pass
     int n_tensors;
     int *root;      // by tensor id: whose bytes these are (a view's source)
     int *made;      // by tensor id: node that makes it; -1 for leaves
@@ -98,14 +99,15 @@ static void weigh(const view *v, segment *s, arena *a)
         for (int k = 0; k < n->n_in && any; k++)
             if (n->in[k])
                 again[n->in[k]->id] = inner(v, s, n->in[k]);
-        s->cost_ns += any ? plan_node_cost(n) : 0;
+        s->cost_ns += any ? plan_node_cost(n, v->kit) : 0;
     }
     arena_rewind(a, m);
 }
 
-segments recompute_segments(const graph *g, arena *a)
+segments recompute_segments(const graph *g, const kit *k, arena *a)
 {
     view v = view_of(g, a);
+    v.kit = k;
     segments s = {.list = NEW(a, segment, (size_t)v.forward + 1)};
     int first = 0;
     for (int i = 1; i + 1 < v.forward; i++) {

@@ -3,7 +3,7 @@
 // when the backward pass wants them (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
 // Cost").
 //
-//     segments s = recompute_segments(g, &arena);
+//     segments s = recompute_segments(g, kit, &arena);
 //     bool *chosen = ...; // which of s.list: the more, the less memory and the more time
 //     plan_make(recompute_graph(g, &s, chosen, &arena), ...);
 //
@@ -13,6 +13,7 @@
 #define KMIDI_AUTOGRAD_PASSES_RECOMPUTE_H
 
 #include "autograd/graph.h"
+#include "autograd/kit.h"
 
 // Forward nodes [first, last). The graph is cut where little is alive: for a transformer between
 // its sublayers, where nothing is but the residual stream and what all layers share.
@@ -29,7 +30,7 @@ typedef struct segments {
     int n;
 } segments;
 
-segments recompute_segments(const graph *g, arena *a);
+segments recompute_segments(const graph *g, const kit *k, arena *a);
 // Indices of s->list, those first that free most for their time; of equals, the ones that are made
 // again last.
 int *recompute_order(const segments *s, arena *a);

@@ -22,6 +22,14 @@ eval *eval_open(const graph *g, arena *a)
     return ev;
 }
 
+const kit *eval_kit(void)
+{
+    static kit k;
+    err e = {0};
+    EXPECT_OK(kit_choose(&k, &e), e);
+    return &k;
+}
+
 static const op_def *of_width(const op_def *op, variant width)
 {
     for (int i = 0; i < OP_COUNT; i++)
@@ -33,13 +41,16 @@ static const op_def *of_width(const op_def *op, variant width)
 static void run_node(eval *ev, const node *n, const eval_how *how)
 {
     const op_def *op = of_width(n->op, how->width);
+    kit by = *eval_kit();
     call c = {.n = n,
+              .kit = &by,
               .attrs = n->attrs,
               .pool = how->pool,
               .threads = how->threads,
               .seed = EVAL_SEED,
               .step = EVAL_STEP};
     arena scratch = {.name = "workspace"};
+    by.width = how->width;
     c.training = !how->idle;
     for (int k = 0; k < n->n_in; k++)
         c.in[k] = n->in[k] ? ev->data[n->in[k]->id] : NULL;
@@ -51,7 +62,7 @@ static void run_node(eval *ev, const node *n, const eval_how *how)
         return;
     }
     if (op->workspace)
-        c.work = arena_alloc(&scratch, 1, op->workspace(n, how->threads) + 64);
+        c.work = arena_alloc(&scratch, 1, op->workspace(&c) + 64);
     (how->reference && op->reference ? op->reference : op->forward)(&c);
     arena_free(&scratch);
 }

@@ -20,6 +20,9 @@ typedef struct eval_how {
     bool idle; // not training: dropout is the identity
 } eval_how;
 
+// What the environment asks for now; overwritten by the next call.
+const kit *eval_kit(void);
+
 enum { EVAL_SEED = 11, EVAL_STEP = 5 };
 
 // Buffers for all tensors that `g` has now, zeroed; constants are copied. Owned by `a`.

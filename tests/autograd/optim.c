@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/autograd/eval.h"
 #include "tests/test.h"
 
 // Two parameters share the golden's elements; a frozen one stands between them, so that the layouts
@@ -71,13 +72,13 @@ static void check_case(const json *c, int64_t n)
     for (uint64_t k = 1; k <= 20; k++) {
         for (int64_t i = 0; i < n; i++)
             p->grads[grad_at(p, i)] = test_fill(100 + (uint32_t)k, (uint32_t)i, 2);
-        double norm = optim_grad_norm(p, NULL, 1);
+        double norm = optim_grad_norm(p, eval_kit(), NULL, 1);
         if (clip > 0)
             EXPECT_NEAR(norm, json_num(json_at(json_get(c, "norms"), k - 1), NAN), 1e-5);
         h.step = k;
         h.grad_scale = optim_clip_factor(norm, clip);
-        optim_step(o, &h, p, NULL, NULL, 1);
-        optim_ema(shadow, (float)ema, p, NULL, 1);
+        optim_step(o, &h, p, NULL, eval_kit(), NULL, 1);
+        optim_ema(shadow, (float)ema, p, eval_kit(), NULL, 1);
         if ((uint64_t)json_int(json_at(steps, shown), 0) != k)
             continue;
         check_values(p, NULL, false, json_at(json_get(c, "values"), shown));
@@ -138,8 +139,8 @@ static void check_matrix(const json *c)
             test_fill(1, (uint32_t)j, 1);
     for (h.step = 1; h.step <= 20; h.step++) {
         fill_gradients(p, n, (uint32_t)h.step), fill_gradients(plain, n, (uint32_t)h.step);
-        optim_step(o, &h, p, work, NULL, 1);
-        optim_step(optim_find("adamw"), &h, plain, NULL, NULL, 1);
+        optim_step(o, &h, p, work, eval_kit(), NULL, 1);
+        optim_step(optim_find("adamw"), &h, plain, NULL, eval_kit(), NULL, 1);
         if ((uint64_t)json_int(json_at(json_get(c, "steps"), shown), 0) != h.step)
             continue;
         for (int64_t j = 0; j < n; j++)
@@ -216,7 +217,7 @@ static void check_uneven(bool wide)
         for (int j = 0; j < LONG; j++)
             p->grads[p->list[1].goffset + (wide ? i * LONG + j : j * SHORT + i)] =
                 (float)u[i * LONG + j];
-    optim_step(o, &h, p, NEW(&a, float, (size_t)optim_work(o, p, 1)), NULL, 1);
+    optim_step(o, &h, p, NEW(&a, float, (size_t)optim_work(o, p, 1)), eval_kit(), NULL, 1);
     orthogonal_reference(u);
     for (int i = 0; i < SHORT; i++)
         for (int j = 0; j < LONG; j++) {
@@ -271,8 +272,8 @@ static void step_many(params *p, const optim_def *o, float *shadow, threads *poo
     optim_hyper h = o->defaults;
     h.momentum = 0.9f, h.weight_decay = 0.1f, h.lr = 0.01f;
     for (h.step = 1; h.step <= 3; h.step++) {
-        optim_step(o, &h, p, work, pool, count);
-        optim_ema(shadow, 0.9f, p, pool, count);
+        optim_step(o, &h, p, work, eval_kit(), pool, count);
+        optim_ema(shadow, 0.9f, p, eval_kit(), pool, count);
     }
     arena_free(&a);
 }
@@ -291,7 +292,8 @@ TEST(optim_same_bits_for_any_thread_count)
         step_many(many, optim_at(i), s3, pool, 3);
         EXPECT(!memcmp(one->weights, many->weights, sizeof(float) * (size_t)one->weights_len));
         EXPECT(!memcmp(s1, s3, sizeof(float) * (size_t)one->grads_len));
-        EXPECT(optim_grad_norm(one, pool, 1) == optim_grad_norm(one, pool, 3));
+        EXPECT(optim_grad_norm(one, eval_kit(), pool, 1) ==
+               optim_grad_norm(one, eval_kit(), pool, 3));
         params_release(one), params_release(many), arena_free(&a);
     }
     threads_close(pool);
@@ -324,13 +326,13 @@ TEST(optim_norm_and_clip)
     arena a = {.name = "optim"};
     params *p = three_params(&a, 20, 80);
     p->grads[3] = 3, p->grads[99] = 4;
-    EXPECT_NEAR(optim_grad_norm(p, NULL, 1), 5, 1e-12);
+    EXPECT_NEAR(optim_grad_norm(p, eval_kit(), NULL, 1), 5, 1e-12);
     p->grads[3] = 3e30f;
-    EXPECT_NEAR(optim_grad_norm(p, NULL, 1) / 3e30, 1, 1e-6);
+    EXPECT_NEAR(optim_grad_norm(p, eval_kit(), NULL, 1) / 3e30, 1, 1e-6);
     p->grads[7] = NAN;
-    EXPECT(!isfinite(optim_grad_norm(p, NULL, 1)));
+    EXPECT(!isfinite(optim_grad_norm(p, eval_kit(), NULL, 1)));
     p->grads[7] = -INFINITY;
-    EXPECT(!isfinite(optim_grad_norm(p, NULL, 1)));
+    EXPECT(!isfinite(optim_grad_norm(p, eval_kit(), NULL, 1)));
     EXPECT_NEAR((double)optim_clip_factor(4, 1), 0.25, 1e-6);
     EXPECT_NEAR((double)optim_clip_factor(0.5, 1), 1, 0);
     EXPECT_NEAR((double)optim_clip_factor(0, 1), 1, 0);

@@ -11,6 +11,7 @@
 #include "autograd/optim.h"
 #include "autograd/run.h"
 #include "models/model.h"
+#include "tests/autograd/eval.h"
 #include "tests/test.h"
 
 typedef struct fixture {
@@ -161,8 +162,9 @@ static void train_step(fixture *f, uint64_t step, float lr)
                      .eps = 1e-8f,
                      .weight_decay = 0.01f,
                      .step = step + 1};
-    h.grad_scale = optim_clip_factor(optim_grad_norm(f->p, f->pool, threads_count(f->pool)), 1.0);
-    optim_step(o, &h, f->p, NULL, f->pool, threads_count(f->pool));
+    h.grad_scale =
+        optim_clip_factor(optim_grad_norm(f->p, eval_kit(), f->pool, threads_count(f->pool)), 1.0);
+    optim_step(o, &h, f->p, NULL, eval_kit(), f->pool, threads_count(f->pool));
 }
 
 // One step: whatever of it the golden holds, and the gradient of every parameter.
@@ -178,7 +180,7 @@ static void check_step(fixture *f, const json *c)
     EXPECT_INT(json_len(grads), f->p->n);
     for (size_t i = 0; i < json_len(grads); i++)
         check_gradient(f, json_at(grads, i), 1e-8 * json_num(json_get(c, "grad_norm"), 0));
-    EXPECT_NEAR(optim_grad_norm(f->p, f->pool, threads_count(f->pool)),
+    EXPECT_NEAR(optim_grad_norm(f->p, eval_kit(), f->pool, threads_count(f->pool)),
                 json_num(json_get(c, "grad_norm"), NAN), 1e-4);
 }
 

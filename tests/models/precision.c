@@ -9,18 +9,17 @@
 #include "autograd/gemm/gemm_bf16.h"
 #include "autograd/op.h"
 #include "autograd/run.h"
+#include "tests/autograd/eval.h"
 #include "tests/models/small_model.h"
 #include "tests/models/step.h"
 #include "tests/test.h"
 
 static void multiply_by(const char *way)
 {
-    err e = {0};
     if (way)
         setenv("KMIDI_BF16", way, 1);
     else
         unsetenv("KMIDI_BF16");
-    EXPECT_OK(gemm_bf16_choose(&e), e);
 }
 
 // The difference against the largest element that all but a thousandth of the numbers keep to. A
@@ -117,7 +116,7 @@ static network *transformer(arena *a, params *p, precision how)
           : NULL;
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
         return NULL;
-    (void)precision_products(n->g, how, NULL);
+    (void)precision_products(n->g, how, eval_kit(), NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
     params_layout(p);
@@ -158,7 +157,7 @@ static int products_of(const char *chosen, const char **said, arena *a)
                    : NULL;
     if (!test_expect(n != NULL, __FILE__, __LINE__, "%s", e.text))
         return -1;
-    *said = precision_products(n->g, PRECISION_BF16X3, chosen);
+    *said = precision_products(n->g, PRECISION_BF16X3, eval_kit(), chosen);
     for (int i = 0; i < graph_nodes(n->g); i++)
         products += graph_node(n->g, i)->op == op_get(OP_bf16_matmul);
     return products;
@@ -186,7 +185,8 @@ TEST(precision_bf16x3_is_measured)
         return;
     }
     multiply_by("onednn");
-    EXPECT(!gemm_bf16x3_faster(&(gemm){.tb = true, .m = 512, .n = 384, .k = 384}));
+    EXPECT(!gemm_bf16x3_faster(&eval_kit()->products,
+                               &(gemm){.tb = true, .m = 512, .n = 384, .k = 384}));
     multiply_by(NULL);
 }
 
@@ -278,6 +278,6 @@ TEST(precision_has_three_names)
     for (int i = 0; i < PRECISION_COUNT; i++)
         EXPECT(precision_find(precision_name((precision)i), &p) && (int)p == i);
     EXPECT(!precision_find("fp16", &p));
-    EXPECT_STR(precision_describe(PRECISION_FP32), "fp32");
-    EXPECT_HAS(precision_describe(PRECISION_BF16), "bf16 (");
+    EXPECT_STR(precision_describe(PRECISION_FP32, eval_kit()), "fp32");
+    EXPECT_HAS(precision_describe(PRECISION_BF16, eval_kit()), "bf16 (");
 }

@@ -3,6 +3,7 @@
 #include "tests/models/step.h"
 
 #include "autograd/run.h"
+#include "tests/autograd/eval.h"
 #include "tests/test.h"
 
 static void fill_input(const network *n, tensor *t, void *to)
@@ -34,7 +35,7 @@ float step_model(const model_def *m, params *p, threads *pool, int count, precis
         EXPECT_OK(params_allocate(p, 0, &e), e);
         params_init(p, 5);
     }
-    (void)precision_products(n->g, how, NULL);
+    (void)precision_products(n->g, how, eval_kit(), NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
     plan_options o = {

@@ -27,10 +27,9 @@ TEST(products_kinds_have_names)
 
 static float product_by(const gemm_ways *w, gemm *p, gemm_times *times)
 {
-    gemm_use(w);
-    gemm_watch(times);
-    gemm_serial(p);
-    gemm_watch(NULL);
+    gemm_ways watched = *w;
+    watched.watch = times;
+    gemm_serial(&watched, p);
     return p->c[0];
 }
 
@@ -41,18 +40,19 @@ TEST(products_said_are_products_opened)
     err e = {0};
     arena scratch = {0};
     env v = {0};
+    gemm_ways w;
     const char *before = getenv("KMIDI_GEMM");
     char kept[32];
     snprintf(kept, sizeof kept, "%s", before ? before : "");
     unsetenv("KMIDI_GEMM");
-    EXPECT_OK(gemm_open_said(&v, "onednn nt123=openblas tn333=openblas", &e), e);
-    EXPECT_STR(gemm_said(&scratch), "onednn nt123=openblas tn333=openblas");
-    EXPECT_INT(gemm_used()->of[gemm_kind_find("nt123")], GEMM_OPENBLAS);
-    EXPECT_OK(gemm_open_said(&v, "openblas", &e), e);
-    EXPECT_STR(gemm_said(&scratch), "openblas");
-    EXPECT_ERR(gemm_open_said(&v, "mkl", &e), e, ERR_DAMAGED, "'mkl', which no run says");
-    EXPECT_ERR(gemm_open_said(&v, "openblas nt12", &e), e, ERR_DAMAGED, "which no run says");
-    EXPECT_ERR(gemm_open_said(&v, "openblas nt193=onednn", &e), e, ERR_DAMAGED,
+    EXPECT_OK(gemm_open_said(&v, "onednn nt123=openblas tn333=openblas", &w, &e), e);
+    EXPECT_STR(gemm_said(&w, &scratch), "onednn nt123=openblas tn333=openblas");
+    EXPECT_INT(w.of[gemm_kind_find("nt123")], GEMM_OPENBLAS);
+    EXPECT_OK(gemm_open_said(&v, "openblas", &w, &e), e);
+    EXPECT_STR(gemm_said(&w, &scratch), "openblas");
+    EXPECT_ERR(gemm_open_said(&v, "mkl", &w, &e), e, ERR_DAMAGED, "'mkl', which no run says");
+    EXPECT_ERR(gemm_open_said(&v, "openblas nt12", &w, &e), e, ERR_DAMAGED, "which no run says");
+    EXPECT_ERR(gemm_open_said(&v, "openblas nt193=onednn", &w, &e), e, ERR_DAMAGED,
                "which no run says");
     for (int i = 0; i < 64 * 300; i++)
         a[i] = test_fill(1, (uint32_t)i, 1), b[i] = test_fill(2, (uint32_t)i, 1);
@@ -67,14 +67,14 @@ TEST(products_said_are_products_opened)
               .ldb = 300,
               .ldc = 64};
     gemm_times *times = NEW(&scratch, gemm_times, 1);
-    gemm_ways w = gemm_ways_all(GEMM_ONEDNN), x = gemm_ways_all(GEMM_OPENBLAS);
+    w = gemm_ways_open(&(gemm_ways){.first = GEMM_ONEDNN});
+    gemm_ways x = gemm_ways_open(&(gemm_ways){.first = GEMM_OPENBLAS});
     EXPECT_NEAR(product_by(&w, &p, times), product_by(&x, &p, times), 1e-4);
     EXPECT(times->ns[gemm_kind(&p)] > 0 && times->ns[0] == 0);
     setenv("KMIDI_GEMM", "onednn", 1);
-    EXPECT_OK(gemm_open_said(&v, "openblas nt123=onednn", &e), e);
-    EXPECT_STR(gemm_said(&scratch), "onednn"); // forced
+    EXPECT_OK(gemm_open_said(&v, "openblas nt123=onednn", &w, &e), e);
+    EXPECT_STR(gemm_said(&w, &scratch), "onednn"); // forced
     setenv("KMIDI_GEMM", kept, 1);
-    EXPECT_OK(gemm_choose(&e), e);
     arena_free(&scratch);
 }
 

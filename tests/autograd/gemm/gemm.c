@@ -53,13 +53,13 @@ static matrices prepare(arena *a, int64_t m, int64_t n, int64_t k, bool ta, bool
     return x;
 }
 
-static void check_shape(int64_t m, int64_t n, int64_t k, threads *pool)
+static void check_shape(const gemm_ways *w, int64_t m, int64_t n, int64_t k, threads *pool)
 {
     for (int form = 0; form < 8; form++)
         for (int count = 1; count <= threads_count(pool); count++) {
             arena a = {0};
             matrices x = prepare(&a, m, n, k, form & 1, form & 2, form & 4 ? 1.0f : 0.0f);
-            gemm_run(&x.p, pool, count);
+            gemm_run(w, &x.p, pool, count);
             double d = test_distance(x.c, x.want, x.c_len);
             test_expect(d < 1e-6 * sqrt((double)(k + 1)), __FILE__, __LINE__,
                         "%lld x %lld x %lld form %d on %d threads: distance %g", (long long)m,
@@ -75,12 +75,13 @@ static void check_library(const char *name, gemm_backend want)
                                     {3, 2, 500},   {130, 260, 65}, {9, 50, 0}};
     err e = {0};
     setenv("KMIDI_GEMM", name, 1);
-    EXPECT_OK(gemm_choose(&e), e);
-    EXPECT_INT(gemm_current(), want);
+    gemm_ways w;
+    EXPECT_OK(gemm_choose(&w, &e), e);
+    EXPECT_INT(w.first, want);
     threads *pool = threads_open(3, &e);
     EXPECT_OK(pool != NULL, e);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        check_shape(shapes[i][0], shapes[i][1], shapes[i][2], pool);
+        check_shape(&w, shapes[i][0], shapes[i][1], shapes[i][2], pool);
     threads_close(pool);
 }
 
@@ -95,7 +96,10 @@ TEST(gemm_multiplies_columns_of_4_KiB_rows)
     float *want = NEW(&a, float, M *N);
     for (int64_t i = 0; i < M * N; i++)
         want[i] = (float)element(&p, i / N, i % N);
-    gemm_serial(&p);
+    gemm_ways w;
+    err e = {0};
+    EXPECT_OK(gemm_choose(&w, &e), e);
+    gemm_serial(&w, &p);
     EXPECT_BELOW(test_distance(p.c, want, M * N), 2e-5);
     arena_free(&a);
 }
@@ -110,26 +114,31 @@ TEST(gemm_multiplies_with_both_libraries)
 
     err e = {0};
     setenv("KMIDI_GEMM", "mkl", 1);
-    EXPECT_ERR(gemm_choose(&e), e, ERR_USAGE, "openblas or onednn");
-    EXPECT_INT(gemm_current(), GEMM_ONEDNN); // as before
+    gemm_ways w;
+    EXPECT_ERR(gemm_choose(&w, &e), e, ERR_USAGE, "openblas or onednn");
     if (kept)
         setenv("KMIDI_GEMM", kept, 1);
     else
         unsetenv("KMIDI_GEMM");
-    EXPECT_OK(gemm_choose(&e), e);
     arena_free(&a);
 }
 
 TEST(gemm_names_both_libraries)
 {
     char text[128];
-    gemm_describe(text);
+    gemm_ways w;
+    err e = {0};
+    EXPECT_OK(gemm_choose(&w, &e), e);
+    gemm_describe(&w, text);
     EXPECT_HAS(text, "openblas ");
     EXPECT_HAS(text, "onednn ");
 }
 
 TEST(gemm_cost_grows_with_the_product)
 {
-    EXPECT(gemm_cost(64, 64, 64) < gemm_cost(128, 64, 64));
-    EXPECT(gemm_cost(1, 1, 1) > 0);
+    gemm_ways w;
+    err e = {0};
+    EXPECT_OK(gemm_choose(&w, &e), e);
+    EXPECT(gemm_cost(&w, 64, 64, 64) < gemm_cost(&w, 128, 64, 64));
+    EXPECT(gemm_cost(&w, 1, 1, 1) > 0);
 }

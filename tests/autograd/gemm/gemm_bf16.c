@@ -140,11 +140,12 @@ TEST(gemm_bf16x3_is_near_f32)
 TEST(gemm_bf16_refuses_an_unknown_way)
 {
     err e = {0};
+    gemm_ways w;
     setenv("KMIDI_BF16", "mkl", 1);
-    EXPECT_ERR(gemm_bf16_choose(&e), e, ERR_USAGE, "onednn or widen");
+    EXPECT_ERR(gemm_bf16_choose(&w, &e), e, ERR_USAGE, "onednn or widen");
     setenv("KMIDI_BF16", "widen", 1);
-    EXPECT(gemm_bf16_choose(&e) && gemm_bf16_current() == GEMM_BF16_WIDEN && gemm_bf16_forced());
+    EXPECT(gemm_bf16_choose(&w, &e) && w.bf16 == GEMM_BF16_WIDEN && w.bf16_forced);
     unsetenv("KMIDI_BF16");
-    EXPECT(gemm_bf16_choose(&e) && !gemm_bf16_forced());
-    EXPECT(gemm_bf16_native() == (gemm_bf16_current() == GEMM_BF16_ONEDNN));
+    EXPECT(gemm_bf16_choose(&w, &e) && !w.bf16_forced);
+    EXPECT(gemm_bf16_native() == (w.bf16 == GEMM_BF16_ONEDNN));
 }

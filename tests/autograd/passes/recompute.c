@@ -7,6 +7,7 @@
 #include "autograd/op.h"
 #include "autograd/run.h"
 #include "models/model.h"
+#include "tests/autograd/eval.h"
 #include "tests/test.h"
 #include "train/sample.h"
 
@@ -26,7 +27,7 @@ static void make(made *m, const char *name, const adapters *lora)
     m->n = model_build(model_find(name), m->p, &d, &m->a, &e);
     EXPECT_OK(m->n && params_allocate(m->p, 0, &e), e);
     params_init(m->p, 7);
-    m->s = recompute_segments(m->n->g, &m->a);
+    m->s = recompute_segments(m->n->g, eval_kit(), &m->a);
 }
 
 static plan *plan_of(made *m, const bool *chosen)
