@@ -20,6 +20,8 @@ struct graph {
     int n_nodes, cap_nodes;
     tensor **tensors;
     int n_tensors, cap_tensors;
+    graph_written *writes;
+    int n_writes, cap_writes;
     tensor *poison;
     bool backward; // nodes are being appended by graph_gradient
     err error;
@@ -166,6 +168,39 @@ tensor *graph_param(graph *g, const char *name, int index, shape s)
     return t;
 }
 
+// A view shows the bytes of another tensor, which may be a buffer that is written before.
+static bool is_computed(const tensor *t)
+{
+    while (t->from && (t->from->op->flags & OP_VIEW))
+        t = t->from->in[0];
+    return t->kind == TENSOR_COMPUTED;
+}
+
+void graph_write(graph *g, const tensor *buffer, tensor *value)
+{
+    char a[64], b[64];
+    if (tensor_poisoned(buffer) || tensor_poisoned(value))
+        return;
+    bool fits = buffer->kind == TENSOR_PARAM && is_computed(value) && value->type == DT_F32 &&
+                shape_same(buffer->shape, value->shape);
+    for (int i = 0; fits && i < g->n_writes; i++)
+        fits = g->writes[i].buffer->param != buffer->param;
+    if (!fits) {
+        graph_fail(g, "buffer %s %s is written once, from computed numbers of its shape, not %s %s",
+                   buffer->name ? buffer->name : "", shape_text(buffer->shape, a),
+                   dtype_name(value->type), shape_text(value->shape, b));
+        return;
+    }
+    GROW(g, g->writes, g->n_writes, g->cap_writes, graph_written);
+    g->writes[g->n_writes++] = (graph_written){buffer, value};
+}
+
+const graph_written *graph_writes(const graph *g, int *n)
+{
+    *n = g->n_writes;
+    return g->writes;
+}
+
 tensor *graph_const(graph *g, dtype type, shape s, const void *bytes)
 {
     tensor *t = tensor_new(g, TENSOR_CONST, type, s);
@@ -250,6 +285,7 @@ graph *graph_rewrite(const graph *g, arena *a)
 {
     graph *made = graph_open(a);
     made->error = g->error;
+    made->writes = g->writes, made->n_writes = made->cap_writes = g->n_writes;
     for (int i = 0; i < g->n_tensors; i++) {
         GROW(made, made->tensors, made->n_tensors, made->cap_tensors, tensor *);
         made->tensors[made->n_tensors++] = g->tensors[i];

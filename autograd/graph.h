@@ -96,6 +96,9 @@ bool tensor_poisoned(const tensor *t);
 
 tensor *graph_input(graph *g, const char *name, dtype type, shape s);
 tensor *graph_param(graph *g, const char *name, int index, shape s);
+// Once all of a step is computed that counts (run.h), `value`, computed and of the same shape, is
+// what `buffer` holds: a param of params.h' buffers. Until then nodes read what was there before.
+void graph_write(graph *g, const tensor *buffer, tensor *value);
 tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
 // Appends a node of `op` (an index of ops.h) with n inputs, as many as it declares, those that are
 // optional and left out NULL; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first output; the others are n->out[1..]. Used by constructors in
@@ -134,6 +137,11 @@ graph *graph_rewrite(const graph *g, arena *a);
 void graph_keep(graph *g, const node *n, tensor *const in[]);
 const node *graph_again(graph *g, const node *n, tensor *const in[]); // makes others like them
 
+typedef struct graph_written {
+    const tensor *buffer;
+    tensor *value;
+} graph_written;
+const graph_written *graph_writes(const graph *g, int *n);
 int graph_nodes(const graph *g);
 const node *graph_node(const graph *g, int i); // in topological order
 int graph_tensors(const graph *g);

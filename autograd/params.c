@@ -67,6 +67,17 @@ int params_declare(params *p, const char *name, shape s, init how, err *e)
     return p->n++;
 }
 
+int params_declare_buffer(params *p, const char *name, shape s, init how, err *e)
+{
+    int before = p->n, i = params_declare(p, name, s, how, e);
+    if (i == before)
+        p->list[i].buffer = true, p->list[i].trainable = p->list[i].counted = false;
+    if (i < 0 || p->list[i].buffer)
+        return i;
+    (void)err_set(e, ERR_SHAPE, "'%s' is declared as a parameter and as a buffer", name);
+    return -1;
+}
+
 int64_t params_count(const params *p, bool trainable_only)
 {
     int64_t n = 0;
@@ -139,6 +150,32 @@ void params_release(params *p)
     memset(p->moment, 0, sizeof p->moment);
 }
 
+int64_t params_buffers(const params *p)
+{
+    int64_t n = 0;
+    for (int i = 0; i < p->n; i++)
+        n += p->list[i].buffer ? p->list[i].count : 0;
+    return n;
+}
+
+void params_keep_buffers(const params *p, float *to)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->list[i].buffer) {
+            memcpy(to, params_at(p, i), sizeof *to * (size_t)p->list[i].count);
+            to += p->list[i].count;
+        }
+}
+
+void params_restore_buffers(params *p, const float *from)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->list[i].buffer) {
+            memcpy(params_at(p, i), from, sizeof *from * (size_t)p->list[i].count);
+            from += p->list[i].count;
+        }
+}
+
 static void param_draw(const param *q, float *w, uint64_t seed)
 {
     rng r = rng_stream(seed, q->name, 0);
@@ -176,7 +213,7 @@ void params_fingerprint(const params *p, char hex[65])
                                         sizeof *sorted * (size_t)(p->n + 1));
     int n = 0;
     for (int i = 0; i < p->n; i++)
-        if (p->list[i].counted)
+        if (p->list[i].counted || p->list[i].buffer)
             sorted[n++] = &p->list[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_name);
     digest *d = digest_open();

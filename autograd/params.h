@@ -3,6 +3,10 @@
 // weights, and one each for gradients and optimiser moments that hold the trainable parameters
 // only: a frozen parameter costs neither.
 //
+// A buffer (torch's register_buffer) lies among the weights too, and has a name in checkpoints and
+// exports as they do; but it is not trained and not counted: a training step writes it, from what
+// the graph says (graph_write), for statistics of what went through it.
+//
 // The optimiser, clipping, EMA, checkpoints and fingerprints are loops over a flat buffer and this
 // table.
 //
@@ -29,6 +33,7 @@ typedef struct param {
     bool trainable;
     // false for training-only parts (the probe head): left out of the model's count and of exports
     bool counted;
+    bool buffer;     // written by training steps: neither trainable nor counted
     bool adapter;    // of a low-rank adapter (never counted): checkpoints keep it apart
     bool table;      // rows that are looked up, not a matrix between two layers
     int64_t count;   // elements
@@ -49,6 +54,8 @@ typedef struct params {
 params *params_open(arena *a);
 // The index of `name`, declared now or before (then with the same shape, else -1 and ERR_SHAPE).
 int params_declare(params *p, const char *name, shape s, init how, err *e);
+// The same for a buffer, which begins as `how` says.
+int params_declare_buffer(params *p, const char *name, shape s, init how, err *e);
 int params_find(const params *p, const char *name); // -1 when there is none
 // elements of counted parameters (all trainable ones where trainable_only)
 int64_t params_count(const params *p, bool trainable_only);
@@ -68,8 +75,13 @@ static inline float *params_at(const params *p, int i)
 {
     return p->weights + p->list[i].offset;
 }
-// SHA-256 over sorted name, shape, dtype, bytes of the counted parameters: what adapters and
-// exports call the fingerprint.
+// Bytes of all buffers, one behind the other, out of the weights and back: what a step that is not
+// finished has written must not stay.
+int64_t params_buffers(const params *p); // elements
+void params_keep_buffers(const params *p, float *to);
+void params_restore_buffers(params *p, const float *from);
+// SHA-256 over sorted name, shape, dtype, bytes of the counted parameters and the buffers: what
+// adapters and exports call the fingerprint.
 void params_fingerprint(const params *p, char hex[65]);
 
 #endif

@@ -25,6 +25,8 @@ typedef struct planner {
     int *ends;        // by root id: last step in which any member is read
     bool *kept;       // by tensor id: an output, or a gradient that lies in the flat buffer
     const int *bound; // by tensor id: parameter whose gradient is computed here, or -1
+    const graph_written *writes;
+    int n_writes;
 } planner;
 
 uint64_t plan_tensor_bytes(const tensor *t)
@@ -43,6 +45,8 @@ static void mark_needed(planner *q)
     for (int i = 0; q->o->grads && i < q->o->params->n; i++)
         if (q->o->grads[i])
             q->needed[q->o->grads[i]->id] = true;
+    for (int i = 0; i < q->n_writes; i++)
+        q->needed[q->writes[i].value->id] = true;
     for (int i = graph_nodes(q->g) - 1; i >= 0; i--) {
         const node *n = graph_node(q->g, i);
         bool any = false;
@@ -102,6 +106,18 @@ static void add_moves(planner *q, const node *n)
     }
 }
 
+// Buffers are written when nothing reads any more what they held.
+static void add_writes(planner *q)
+{
+    for (int i = 0; i < q->n_writes; i++)
+        q->p->steps[q->p->n_steps++] =
+            (plan_step){.grad = q->writes[i].value,
+                        .param = q->writes[i].buffer->param,
+                        .write = true,
+                        .threads = 1,
+                        .cost_ns = (double)plan_tensor_bytes(q->writes[i].value) * 0.1};
+}
+
 static const op_def *op_at(const node *n, const kit *by)
 {
     return op_get_variant(op_id_of(n->op), by->width);
@@ -138,12 +154,13 @@ static int choose_threads(double cost_ns, const plan_options *o)
 static bool is_once(const planner *q, const node *n)
 {
     bool stay = q->o->weights_stay || (q->o->grad_mode == GRAD_ADD && q->o->grads);
-    return stay && (n->op->flags & OP_FORM) && n->in[0]->kind == TENSOR_PARAM;
+    return stay && (n->op->flags & OP_FORM) && n->in[0]->kind == TENSOR_PARAM &&
+           !q->o->params->list[n->in[0]->param].buffer;
 }
 
 static void make_steps(planner *q)
 {
-    int most = graph_nodes(q->g) + (q->o->grads ? q->o->params->n : 0);
+    int most = graph_nodes(q->g) + (q->o->grads ? q->o->params->n : 0) + q->n_writes;
     q->p->steps = NEW(q->a, plan_step, (size_t)most + 1);
     if (q->o->grads)
         add_moves(q, NULL); // gradients that are inputs or constants
@@ -159,6 +176,7 @@ static void make_steps(planner *q)
                                                    .cost_ns = cost};
         add_moves(q, n);
     }
+    add_writes(q);
 }
 
 static void find_last_uses(planner *q)
@@ -394,6 +412,8 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
         return NULL;
     p->options.kit = &p->kit;
     planner q = {.g = g, .o = &p->options, .p = p, .a = a, .n_tensors = graph_tensors(g)};
+    q.writes = graph_writes(g, &q.n_writes);
+    CHECK(!q.n_writes || o->params);
     p->places = NEW(a, place, (size_t)q.n_tensors + 1);
     mark_needed(&q);
     bind_gradients(&q);
@@ -425,6 +445,13 @@ static void print_place(const plan *p, const tensor *t, strbuf *out)
         strbuf_printf(out, "  over t%d", w->root);
 }
 
+const char *plan_move_name(const plan *p, const plan_step *s)
+{
+    return s->write                           ? "(write buffer)"
+           : p->options.grad_mode == GRAD_ADD ? "(add gradient)"
+                                              : "(copy gradient)";
+}
+
 void plan_print(const plan *p, strbuf *out)
 {
     strbuf_printf(out, "%4s  %-20s %3s %10s  %s\n", "step", "op", "thr", "est. us",
@@ -432,9 +459,7 @@ void plan_print(const plan *p, strbuf *out)
     for (int s = 0; s < p->n_steps; s++) {
         const plan_step *st = &p->steps[s];
         const tensor *t = st->node ? st->node->out[0] : st->grad;
-        const char *name = st->node                           ? st->node->op->name
-                           : p->options.grad_mode == GRAD_ADD ? "(add gradient)"
-                                                              : "(copy gradient)";
+        const char *name = st->node ? st->node->op->name : plan_move_name(p, st);
         strbuf_printf(out, "%4d%c %-20s %3d %10.1f  ", s,
                       st->node && st->node->backward ? '<' : ' ', name, st->threads,
                       st->cost_ns * 1e-3);

@@ -31,12 +31,13 @@ typedef struct place {
 } place;
 
 // Runs a node, or (node NULL) stores or adds a gradient that does not already lie in the flat
-// buffer.
+// buffer, or, behind all others, writes a buffer of the params (graph_write).
 typedef struct plan_step {
     const node *node;
-    const op_def *op; // the node's, with kernels of the plan's width
-    const tensor *grad;
-    int param; // index into params of `grad`
+    const op_def *op;   // the node's, with kernels of the plan's width
+    const tensor *grad; // or what is written
+    int param;          // index into params of `grad`
+    bool write;
     int threads;
     // another form of a weight, kept: left out by a run_pass of the same_weights (GRAD_ADD,
     // weights_stay)
@@ -81,6 +82,8 @@ uint64_t plan_bytes(const plan *p); // arena + workspace
 uint64_t *plan_live(const plan *p, arena *a);
 // one line a step: name, shapes, place, threads, estimate
 void plan_print(const plan *p, strbuf *out);
+// "(add gradient)": what a step without a node does
+const char *plan_move_name(const plan *p, const plan_step *s);
 // estimate in nanoseconds on one thread
 double plan_node_cost(const node *n, const kit *by);
 uint64_t plan_tensor_bytes(const tensor *t); // what it takes in the arena

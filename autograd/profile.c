@@ -65,11 +65,11 @@ static profile_row node_row(const plan *p, const plan_step *st)
 
 static profile_row move_row(const plan *p, const plan_step *st)
 {
-    bool add = p->options.grad_mode == GRAD_ADD;
-    return (profile_row){.op = add ? "(add gradient)" : "(copy gradient)",
+    bool add = !st->write && p->options.grad_mode == GRAD_ADD;
+    return (profile_row){.op = plan_move_name(p, st),
                          .what = p->options.params->list[st->param].name,
                          .out = st->grad,
-                         .phase = PHASE_BACKWARD,
+                         .phase = st->write ? PHASE_FORWARD : PHASE_BACKWARD,
                          .threads = st->threads,
                          .bytes = tensor_bytes(st->grad) * (add ? 3 : 2)};
 }

@@ -11,6 +11,7 @@ typedef struct move {
     const float *from;
     float *to;
     int64_t n;
+    bool write; // of plan_step
 } move;
 
 typedef struct slot {
@@ -69,7 +70,9 @@ static slot node_slot(const run *r, const plan_step *st, threads *pool)
 static slot move_slot(const run *r, const plan_step *st)
 {
     const param *p = &r->params->list[st->param];
-    return (slot){.m = {locate(r, st->grad), r->params->grads + p->goffset, p->count}};
+    if (st->write)
+        return (slot){.m = {locate(r, st->grad), r->params->weights + p->offset, p->count, true}};
+    return (slot){.m = {locate(r, st->grad), r->params->grads + p->goffset, p->count, false}};
 }
 
 run *run_open(const plan *pl, const params *p, threads *pool, arena *a, err *e)
@@ -126,7 +129,7 @@ void *run_data(run *r, const tensor *t)
 
 static void run_move(const run *r, const move *m)
 {
-    if (r->plan->options.grad_mode == GRAD_STORE) {
+    if (m->write || r->plan->options.grad_mode == GRAD_STORE) {
         memcpy(m->to, m->from, sizeof(float) * (size_t)m->n);
         return;
     }
@@ -137,7 +140,8 @@ static void run_move(const run *r, const move *m)
 static void run_slot(const run *r, slot *s, const run_pass *p)
 {
     if (!s->forward) {
-        run_move(r, &s->m);
+        if (!s->m.write || p->write)
+            run_move(r, &s->m);
         return;
     }
     s->c.seed = p->seed;

@@ -35,6 +35,8 @@ typedef struct run_pass {
     // those that these elements would have in the whole
     uint64_t part;
     bool training; // dropout is the identity where false
+    // buffers are written (graph_write): of a step that counts, no rehearsal
+    bool write;
     // none has changed since the pass before: what was made of weights alone is still there
     bool same_weights;
 } run_pass;

@@ -66,7 +66,7 @@ static bool write_meta(h5 *f, const checkpoint_content *c, err *e)
 
 static const char *group_of(const param *q)
 {
-    return q->adapter ? "lora" : "params";
+    return q->adapter ? "lora" : q->buffer ? "buffers" : "params";
 }
 
 // One dataset a parameter under `group` (NULL: its own): from the weights' layout, or the
@@ -271,7 +271,7 @@ static bool skippable(checkpoint *k, const param *q)
     char name[300];
     h5_shape have, want = shape_of_param(q);
     snprintf(name, sizeof name, "params/%s", q->name);
-    if (q->counted)
+    if (q->counted || q->buffer)
         return false;
     return !h5_has(k->file, name) || !h5_stat(k->file, name, &have, NULL) ||
            have.rank != want.rank ||

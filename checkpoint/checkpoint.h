@@ -4,6 +4,7 @@
 //
 //     /meta/NAME      texts: model, config (resolved YAML), revision, and all of model_meta (below)
 //     /params/NAME    f32 weights, the training-only probe too ("probe.weight")
+//     /buffers/NAME   f32 buffers of models that have some (autograd/params.h)
 //     /lora/NAME      f32 factors of adapters ("fc1.lora_A.weight"); /params then holds the frozen
 //                     model that they are added to
 //     /ema/NAME       f32 shadow weights, where train.ema was on: what evaluation and export use

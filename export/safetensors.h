@@ -90,7 +90,7 @@ bool safetensors_write(const char *path, const safetensors_source *list, int n,
 bool safetensors_load_params(const char *path, params *p, int *converted, err *e) MUST_CHECK;
 // Names and shapes alone, before anything is allocated.
 bool safetensors_check_params(const char *path, const params *p, err *e) MUST_CHECK;
-// The counted parameters, or all of them (`probe`).
+// The counted parameters and the buffers, or all of them (`probe`).
 bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta,
                              err *e) MUST_CHECK;
 

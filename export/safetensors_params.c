@@ -49,11 +49,17 @@ static bool same_dims(const safetensors_entry *t, const shape *s)
     return same;
 }
 
-// Uncounted parameters are loaded only when the file has one of them: then it must have them all.
+// The model's own.
+static bool is_owned(const param *q)
+{
+    return q->counted || q->buffer;
+}
+
+// Other parameters are loaded only when the file has one of them: then it must have them all.
 static bool file_has_probe(const safetensors *s, const params *p)
 {
     for (int i = 0; i < p->n; i++)
-        if (!p->list[i].counted && safetensors_find(s, p->list[i].name) >= 0)
+        if (!is_owned(&p->list[i]) && safetensors_find(s, p->list[i].name) >= 0)
             return true;
     return false;
 }
@@ -66,7 +72,7 @@ static bool check_bijection(const safetensors *s, const params *p, bool probe, c
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
         int at = safetensors_find(s, q->name);
-        if (at < 0 && (q->counted || probe))
+        if (at < 0 && (is_owned(q) || probe))
             list_add(&missing, q->name, "");
         if (at < 0 || same_dims(&x->list[at], &q->shape))
             continue;
@@ -114,7 +120,7 @@ bool safetensors_load_params(const char *path, params *p, int *converted, err *e
         n += at >= 0 && strcmp(safetensors_listing(s)->list[at].dtype, "F32");
     }
     for (int i = 0; ok && i < p->n; i++)
-        if (p->list[i].counted || probe)
+        if (is_owned(&p->list[i]) || probe)
             memcpy(params_at(p, i), staged + p->list[i].offset,
                    sizeof(float) * (size_t)p->list[i].count);
     if (staged)
@@ -134,7 +140,7 @@ bool safetensors_save_params(const char *path, const params *p, bool probe, cons
     int n = 0;
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
-        if (!q->counted && !probe)
+        if (!is_owned(q) && !probe)
             continue;
         list[n] =
             (safetensors_source){.name = q->name, .rank = q->shape.rank, .data = params_at(p, i)};

@@ -44,6 +44,19 @@ static tensor *declare(network *n, const char *name, shape s, init how, bool ada
     return graph_param(n->g, name, i, s);
 }
 
+tensor *layer_buffer(network *n, const char *name, shape s, init how)
+{
+    err e = {0};
+    int i = params_declare_buffer(n->p, name, s, how, &e);
+    return i < 0 ? graph_fail(n->g, "%s", e.text) : graph_param(n->g, name, i, s);
+}
+
+void layer_keep(network *n, const tensor *buffer, tensor *value)
+{
+    if (n->dims.training && !n->dims.adapters)
+        graph_write(n->g, buffer, value);
+}
+
 static tensor *declare_as(network *n, const char *layer, const char *leaf, shape s, init how)
 {
     return declare(n, layer_name(n, "%s.%s", layer, leaf), s, how, false);

@@ -42,6 +42,9 @@ const model_def *model_find(const char *name)
     for (int i = 0; i < N_MODELS; i++)
         if (!strcmp(models[i]->name, name))
             return models[i];
+    for (const model_def *const *m = model_guests; *m; m++)
+        if (!strcmp((*m)->name, name))
+            return *m;
     return NULL;
 }
 

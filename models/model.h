@@ -175,6 +175,8 @@ struct model_def {
 };
 
 const model_def *model_find(const char *name); // NULL when there is none
+// Found by their names, too, but not listed (guests.c); NULL behind the last.
+extern const model_def *const model_guests[];
 // ERR_USAGE with the nearest name when there is none
 const model_def *model_named(const char *name, err *e) MUST_CHECK;
 // in the order of models.def; NULL behind the last
@@ -210,6 +212,10 @@ tensor *layer_layer_norm(network *n, const char *name, tensor *x);
 const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // x [B, T, I] -> [B, T, hidden]. In a step (T is 1 there) its states are NAME.h and NAME.c.
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
+// The buffer `name` of shape s, which begins as `how` says (params.h); and what it is to hold
+// behind a training step. Where adapters are trained, what they adapt stays as it is, buffers too.
+tensor *layer_buffer(network *n, const char *name, shape s, init how);
+void layer_keep(network *n, const tensor *buffer, tensor *value);
 // Three linear layers fc1, fc2, fc3 of a, b, c outputs with ReLU between them.
 tensor *layer_mlp3(network *n, tensor *x, int64_t a, int64_t b, int64_t c);
 // A state of a step: its input is made here, `out` is the caller's to set. Not for STATE_GIVEN.

@@ -37,7 +37,7 @@ job_size job_count(const job *j)
     const params *p = trainer_params(j->trainer);
     job_size s = {.all = params_count(p, false)};
     for (int i = 0; i < p->n; i++) {
-        bool probe = !p->list[i].counted && !p->list[i].adapter;
+        bool probe = !p->list[i].counted && !p->list[i].adapter && !p->list[i].buffer;
         s.trainable += p->list[i].trainable && !probe ? p->list[i].count : 0;
         s.aside += probe ? p->list[i].count : 0;
     }

@@ -64,6 +64,7 @@ static bool run_window(trainer *t, window *w, err *e)
                                 .step = (uint64_t)st->step,
                                 .part = (uint64_t)w->batches,
                                 .training = true,
+                                .write = true,
                                 .same_weights = w->batches > 0});
         w->last = b;
         if (!isfinite(*loss))
@@ -151,7 +152,9 @@ bool trainer_step(trainer *t, err *e)
         t->s.train.seek(t->s.train.self, (uint64_t)t->state.epoch, (uint64_t)t->state.batch);
     t->seeked = true;
     profile_begin(t->profile);
+    params_keep_buffers(t->p, t->buffers);
     if (!run_window(t, &w, e) || !update(t, &w, e)) {
+        params_restore_buffers(t->p, t->buffers);
         t->seeked = false;
         return false;
     }

@@ -220,6 +220,7 @@ static bool open_weights(trainer *t, err *e)
     if (trainer_work_bytes(t) && !(t->work = base_pages(trainer_work_bytes(t))))
         return err_set(e, ERR_MEMORY,
                        "no memory for the optimiser to work in; set optim.name=adamw");
+    t->buffers = NEW(t->a, float, (size_t)params_buffers(t->p) + 1);
     params_init(t->p, (uint64_t)t->o->seed);
     return true;
 }

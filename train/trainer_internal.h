@@ -18,6 +18,7 @@ struct trainer {
     model_meta meta;          // of the setup, and what there is to say about the adapters
     folder *folder;           // NULL: nothing is written
     float *ema;               // p->grads_len, or NULL
+    float *buffers;           // what those of the weights held before a step
     float *work;              // of the optimiser: optim_work elements, or NULL
     network *net;
     const char *products; // bf16x3: which products are three (precision.h)

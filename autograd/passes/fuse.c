@@ -12,7 +12,7 @@ typedef struct pass {
     graph *g;
     int n_nodes;
     int *readers;     // by tensor id
-    bool *held;       // by tensor id: the caller's
+    bool *held;       // by tensor id: the caller's, or what a buffer is to hold
     tensor **instead; // by tensor id: what is read in place of a sum
 } pass;
 
@@ -29,6 +29,10 @@ static pass pass_open(graph *g, tensor *const held[], int n)
     for (int i = 0; i < n; i++)
         if (held[i])
             p.held[held[i]->id] = true;
+    int n_writes;
+    const graph_written *writes = graph_writes(g, &n_writes);
+    for (int i = 0; i < n_writes; i++)
+        p.held[writes[i].value->id] = true;
     return p;
 }
 

@@ -65,6 +65,10 @@ static view view_of(const graph *g, arena *a)
         v.root[t] = t, v.made[t] = v.used[t] = -1;
     for (int i = 0; i < graph_nodes(g); i++)
         look_at(&v, i);
+    int n_writes;
+    const graph_written *writes = graph_writes(g, &n_writes);
+    for (int i = 0; i < n_writes; i++) // kept to the end of the step
+        v.used[v.root[writes[i].value->id]] = v.forward;
     add_live(&v);
     return v;
 }
