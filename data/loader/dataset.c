@@ -87,18 +87,26 @@ static bool compare_labels(const dataset *d, const builder *b, const shard *s, e
                            s->path, s->info.n_labels, b->first_path, d->n_labels);
 }
 
-// The settings of the one feature that the example is made of, so that shards of more features or
+bool dataset_of_mel(const dataset *d)
+{
+    return !strcmp(d->example->column, "mel");
+}
+
+// The settings of the features that the example is made of, so that shards of more features or
 // fewer go together.
 static const char *settings_of(const dataset *d, const shard *s, arena *a)
 {
-    const char *all = s->info.settings;
+    const char *all = s->info.settings, *const used[] = {d->example->column, d->example->beside};
     json *j = json_parse(all, strlen(all), NULL);
-    const json *own = json_get(j, d->example->column);
     strbuf text = {0};
-    if (own)
+    for (int k = 0; k < 2; k++) {
+        const json *own = used[k] ? json_get(j, used[k]) : NULL;
+        if (!own)
+            continue;
+        strbuf_printf(&text, "%s\"%s\":", text.len ? "," : "{", used[k]);
         json_dump(own, 0, &text);
-    const char *settings =
-        own ? arena_printf(a, "{\"%s\":%s}", d->example->column, text.s) : arena_strdup(a, all);
+    }
+    const char *settings = text.len ? arena_printf(a, "%s}", text.s) : arena_strdup(a, all);
     strbuf_free(&text);
     json_free(j);
     return settings;
@@ -112,8 +120,9 @@ static bool compare(const builder *b, const shard *s, err *e)
     if (!compare_settings(d->settings, settings_of(d, s, b->a), there, here, e) ||
         !compare_labels(d, b, s, e))
         return false;
-    return d->n_mels == s->info.n_mels || err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there,
-                                                  d->n_mels, here, s->info.n_mels);
+    return !dataset_of_mel(d) || d->n_mels == s->info.n_mels ||
+           err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there, d->n_mels, here,
+                   s->info.n_mels);
 }
 
 static void begin(builder *b, const shard *s)
@@ -125,31 +134,28 @@ static void begin(builder *b, const shard *s)
         labels[i] = arena_strdup(b->a, s->info.labels[i]);
     d->labels = labels;
     d->n_labels = n;
-    d->n_mels = s->info.n_mels;
+    d->n_mels = dataset_of_mel(d) ? s->info.n_mels : 0;
     d->settings = settings_of(d, s, b->a);
     d->name = arena_strdup(b->a, s->info.dataset);
     d->label_counts = b->counts = NEW(b->a, int64_t, d->n_shards * (n + 1));
     d->label_count = b->label_count = NEW(b->a, int64_t, n + 1);
     d->mel_sum = b->mel_sum = NEW(b->a, double, (size_t)d->n_mels + 1);
     d->mel_squares = b->mel_squares = NEW(b->a, double, (size_t)d->n_mels + 1);
-    if (!d->n_mels)
-        d->rows = b->rows = NEW(b->a, int64_t, d->n_shards);
+    d->rows = b->rows = NEW(b->a, int64_t, d->n_shards);
     b->first_path = d->paths[0];
 }
 
 // The shard holds what the example is made of.
-static bool check_feature(const dataset *d, const shard *s, err *e)
+static bool check_feature(const shard *s, const char *column, err *e)
 {
-    const char *column = d->example->column;
-    bool mel = !strcmp(column, "mel");
-    if (mel ? s->info.n_mels > 0 : shard_find_column(&s->info, column) >= 0)
+    if (!column || shard_find_column(&s->info, column) >= 0)
         return true;
-    if (mel)
+    if (!strcmp(column, "mel"))
         return err_set(
             e, ERR_MISMATCH,
             "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here",
             s->path);
-    if (s->info.n_mels)
+    if (!shard_has_songs(&s->info))
         return err_set(
             e, ERR_MISMATCH,
             "'%s' is a shard of audio and has no '%s' of MIDI, which is what is learnt from here",
@@ -162,34 +168,39 @@ static bool check_feature(const dataset *d, const shard *s, err *e)
 
 static void count_mel(builder *b, const shard *s)
 {
-    dataset *d = b->d;
-    for (int i = 0; i < d->n_mels; i++) {
+    for (int i = 0; i < b->d->n_mels; i++) {
         b->mel_sum[i] += s->mel_sum[i];
         b->mel_squares[i] += s->mel_squares[i];
     }
-    d->frames += s->frames;
-    d->longest = s->longest > d->longest ? s->longest : d->longest;
+}
+
+// What all shards' columns of that name have in common, and the longest item.
+static const shard_column *count_column(shard_column *all, const shard *s, const char *name)
+{
+    const shard_column *c = &s->info.columns[shard_find_column(&s->info, name)];
+    int64_t longest = c->longest > all->longest ? c->longest : all->longest;
+    *all = (shard_column){
+        .name = name, .u16 = c->u16, .width = c->width, .single = c->single, .longest = longest};
+    return c;
 }
 
 static void count_rows(builder *b, size_t k, const shard *s)
 {
     dataset *d = b->d;
-    const shard_column *c = &s->info.columns[shard_find_column(&s->info, d->example->column)];
-    d->column = (shard_column){
-        .name = d->example->column, .u16 = c->u16, .width = c->width, .single = c->single};
+    const shard_column *c = count_column(&d->column, s, d->example->column);
     b->rows[k] = c->rows;
     d->frames += c->rows;
-    d->longest = c->longest > d->longest ? c->longest : d->longest;
+    d->longest = d->column.longest;
+    if (d->example->beside)
+        (void)count_column(&d->beside, s, d->example->beside);
 }
 
 static void count(builder *b, size_t k, const shard *s)
 {
     dataset *d = b->d;
     size_t columns = d->n_labels + 1;
-    if (d->n_mels)
-        count_mel(b, s);
-    else
-        count_rows(b, k, s);
+    count_rows(b, k, s);
+    count_mel(b, s);
     for (size_t i = 0; i < columns; i++) {
         int64_t n = d->example->labelled ? s->label_count[i] : s->items;
         b->counts[k * columns + i] = n;
@@ -206,7 +217,8 @@ static void count(builder *b, size_t k, const shard *s)
 static bool add(builder *b, size_t k, err *e)
 {
     shard *s = shard_peek(b->d->paths[k], e);
-    bool ok = s && check_feature(b->d, s, e);
+    bool ok = s && check_feature(s, b->d->example->column, e) &&
+              check_feature(s, b->d->example->beside, e);
     if (ok && k == 0)
         begin(b, s);
     ok = ok && compare(b, s, e);

@@ -29,11 +29,12 @@ typedef struct dataset {
     const int64_t *first;
     // [n_shards][n_labels + 1], the last column: items without a label
     const int64_t *label_counts;
-    // frames of audio or rows of the column: all, and of the longest item
+    // rows of the example's column: all, and of the longest item
     int64_t items, frames, longest;
-    int n_mels;          // 0: songs
-    shard_column column; // of songs: the example's, without what is per item
-    const int64_t *rows; // [n_shards] of the column; NULL of audio
+    int n_mels; // bands, where that column is mel; else 0, whatever the shards have besides
+    shard_column column; // the example's, without what is per item
+    shard_column beside; // the other one that it hears, and `longest` of all shards; no name: none
+    const int64_t *rows; // [n_shards] of the column
     // [n_labels], the same in every shard; none where the example has no use for them
     const char *const *labels;
     size_t n_labels;
@@ -48,6 +49,9 @@ typedef struct dataset {
     arena memory;
 } dataset;
 
+// Is the example made of mel, cut out of items as they are read? Else of rows of songs, of which a
+// shard is read as a whole.
+bool dataset_of_mel(const dataset *d);
 // Patterns (or paths) in the order given; a pattern that matches nothing is ERR_MISSING. Shards
 // without the example's feature, or that differ in its settings or in label names that it uses, are
 // ERR_MISMATCH naming the file (or both) and the remedy. A set without a single item, or row of the

@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "data/loader/dataset.h"
-#include "data/shards/shard_internal.h"
 
 enum { SHARED_MOST = 1000000 }; // items; a larger set is not compared
 
@@ -21,23 +20,16 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static const shard_column *column_of(const dataset *d, const shard *s)
-{
-    return d->n_mels ? &s->file->mel
-                     : &s->info.columns[shard_find_column(&s->info, d->example->column)];
-}
-
 // 0: not known, as of an item without rows.
-static uint64_t mark_of(const shard_column *c, const int64_t *offsets, int64_t i)
+static uint64_t mark_of(const shard_column *c, int64_t i)
 {
-    int64_t n = offsets ? offsets[i + 1] - offsets[i] : 1;
+    int64_t n = c->offsets ? c->offsets[i + 1] - c->offsets[i] : 1;
     return c->checks && n > 0 ? (uint64_t)n << 32 ^ (uint64_t)c->checks[i] : 0;
 }
 
 static uint64_t mark_at(const dataset *d, const shard *s, int64_t i)
 {
-    const shard_column *c = column_of(d, s);
-    return mark_of(c, d->n_mels ? s->offsets : c->offsets, i);
+    return mark_of(&s->info.columns[shard_find_column(&s->info, d->example->column)], i);
 }
 
 static marks marks_of(const dataset *d)

@@ -11,7 +11,8 @@
 //
 // An example is made of a column of the shard (data/shards/shard.h): of a stretch of `window` rows
 // where `windows`, else of one row. What a row of a batch shows lies in one or more pieces, each of
-// one item; `fill` puts a piece where it belongs.
+// one item; `fill` puts a piece where it belongs. An example of mel may hear another column of the
+// same item `beside` it, all its rows: statistics of the music beside its spectrogram.
 //
 // Which stretches (data/loader/loader.h): in training windows begin at random, in evaluation they
 // follow each other from the item's first row on. Songs that share their emotion vector are one
@@ -40,8 +41,10 @@ enum { EXAMPLE_ROWS = 0, EXAMPLE_WINDOW = -1, EXAMPLE_WIDTH = -2 };
 typedef struct example_piece {
     // [n][width] from row `first` of the item on; of songs the whole item lies around it
     const void *rows;
-    int64_t first, n, of;     // rows [first, first + n) of the `of` that the item has
-    int64_t at;               // their place in the window
+    int64_t first, n, of; // rows [first, first + n) of the `of` that the item has
+    int64_t at;           // their place in the window
+    const void *beside;   // all rows of the item's other column; NULL: none is heard
+    int64_t n_beside;
     const float *emotion;     // [EXAMPLE_EMOTION]
     int32_t label;            // counted as the model does; 0 where there is none
     float weight;             // of the item's label
@@ -68,10 +71,11 @@ typedef struct example {
 
 struct example_def {
     const char *name, *column;
-    bool windows;   // of many rows; else of one
-    bool labelled;  // the target is the item's label
-    int ahead;      // rows behind a window that its last target is taken from
-    int64_t window; // data.window where it is not given; 0: the longest item
+    const char *beside; // another column, where `column` is mel; NULL: none
+    bool windows;       // of many rows; else of one
+    bool labelled;      // the target is the item's label
+    int ahead;          // rows behind a window that its last target is taken from
+    int64_t window;     // data.window where it is not given; 0: the longest item
     // a row makes sense, whatever the file was; NULL: all that are finite and in range do
     bool (*sound)(const void *row);
     const batch_field *fields; // ended by a name of NULL; data is NULL

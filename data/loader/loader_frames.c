@@ -50,8 +50,11 @@ static void close_slot(loader_open_shard *o)
 static bool unchanged(const loader_frames *f, const shard *s, size_t index, err *e)
 {
     const dataset *d = f->d;
-    bool same = s->items == d->first[index + 1] - d->first[index] && s->info.n_mels == d->n_mels &&
-                s->info.n_labels == d->n_labels &&
+    int k = d->beside.name ? shard_find_column(&s->info, d->beside.name) : -1;
+    bool beside = !d->beside.name || (k >= 0 && s->info.columns[k].width == d->beside.width &&
+                                      s->info.columns[k].longest <= d->beside.longest);
+    bool same = beside && s->items == d->first[index + 1] - d->first[index] &&
+                s->info.n_mels == d->n_mels && s->info.n_labels == d->n_labels &&
                 memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1),
                        (d->n_labels + 1) * sizeof *s->label_count) == 0;
     return same ||
@@ -107,6 +110,11 @@ static bool map_labels(loader_frames *f, arena *a, err *e)
     return true;
 }
 
+static size_t beside_bytes(const dataset *d)
+{
+    return d->beside.name ? (size_t)d->beside.longest * shard_row_bytes(&d->beside) + 1 : 0;
+}
+
 static int64_t whole_most(const dataset *d, int64_t window)
 {
     int64_t most = WHOLE_WINDOWS * window;
@@ -121,6 +129,8 @@ bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options
     f->most = whole_most(d, x->window);
     f->whole =
         NEW(a, float, (size_t)(f->most > x->window ? f->most : x->window) * (size_t)d->n_mels);
+    if (d->beside.name)
+        f->beside = arena_alloc(a, beside_bytes(d), 1);
     if (!map_labels(f, a, e))
         return false;
     for (size_t k = 0; k < d->n_shards && k < LOADER_SHARDS; k++)
@@ -157,7 +167,7 @@ uint64_t loader_frames_bytes(const dataset *d, int64_t window)
              per_shard = (uint64_t)d->items / d->n_shards;
     int64_t whole = whole_most(d, window) > window ? whole_most(d, window) : window;
     return open * (OPEN_BYTES + per_shard * ITEM_BYTES) +
-           (uint64_t)whole * (uint64_t)d->n_mels * sizeof(float);
+           (uint64_t)whole * (uint64_t)d->n_mels * sizeof(float) + beside_bytes(d);
 }
 
 // ---- Rows
@@ -170,6 +180,17 @@ static const float *read_part(loader_frames *f, shard *s, int64_t i, int64_t beg
     if (frames > f->most)
         return shard_frames(s, i, begin, n, f->whole, e) ? f->whole : NULL;
     return shard_frames(s, i, 0, frames, f->whole, e) ? f->whole + begin * f->d->n_mels : NULL;
+}
+
+// All rows of the item's other column.
+static bool read_beside(loader_frames *f, shard *s, int64_t i, example_piece *p, err *e)
+{
+    if (!f->beside)
+        return true;
+    int column = shard_find_column(&s->info, f->d->beside.name);
+    p->beside = f->beside;
+    p->n_beside = shard_item_count(s, column, i);
+    return shard_item_rows(s, column, i, f->beside, e);
 }
 
 // The item that has window `rank` of its shard.
@@ -224,7 +245,7 @@ bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, ui
                        .position = position};
     choose_part(f, os, i, place.rank, &p);
     p.rows = read_part(f, os->s, i, p.first, n, e);
-    if (!p.rows)
+    if (!p.rows || !read_beside(f, os->s, i, &p, e))
         return false;
     if (s->label[i] >= 0) {
         p.label = f->target[s->label[i]];

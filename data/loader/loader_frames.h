@@ -34,6 +34,7 @@ typedef struct loader_frames {
     // cut
     int64_t most;
     float *whole; // [most, n_mels]
+    void *beside; // [beside.longest, beside.width] of an item; NULL: the example hears none
 } loader_frames;
 
 // `options` and `x` stay the caller's, memory is of `a`. On failure f is still to be closed.

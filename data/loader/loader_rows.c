@@ -7,7 +7,7 @@
 
 static bool of_songs(const dataset *d)
 {
-    return d->n_mels == 0;
+    return !dataset_of_mel(d);
 }
 
 static const float *copy_floats(arena *a, const float *p, size_t n)
@@ -27,7 +27,7 @@ example loader_rows_example(const dataset *d, const loader_options *o)
 {
     return (example){.def = d->example,
                      .window = d->example->windows ? o->window : 1,
-                     .width = of_songs(d) ? d->column.width : d->n_mels,
+                     .width = d->column.width,
                      .mean = o->mean,
                      .deviation = o->deviation,
                      .freq_masks = o->freq_masks,

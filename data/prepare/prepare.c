@@ -236,14 +236,13 @@ static bool open_features(prepare *p, err *e)
             continue;
         feature *f = open_one(p, d->name, all, e);
         ok = f != NULL;
-        if (ok && d->source == FEATURE_CLIP) {
-            p->feature = f;
-            p->info.n_mels = f->width;
-        } else if (ok) {
-            CHECK(p->info.n_columns < SHARD_COLUMNS);
-            p->songs[p->info.n_columns] = f;
-            p->info.columns[p->info.n_columns++] = shard_column_of(d);
-        }
+        if (!ok)
+            continue;
+        CHECK(p->info.n_columns < SHARD_COLUMNS);
+        bool audio = d->source == FEATURE_CLIP;
+        *(audio ? &p->feature : &p->songs[p->info.n_columns]) = f;
+        p->info.columns[p->info.n_columns++] =
+            audio ? shard_column_mel(f->width) : shard_column_of(d);
     }
     json_dump(all, 0, &text);
     p->info.settings = arena_strdup(&p->memory, text.s);

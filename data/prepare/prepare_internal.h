@@ -48,7 +48,7 @@ typedef struct prepare {
     double share_val, share_test; // of the items, where the dataset has no splits of its own
     uint64_t split_seed;
     feature *feature;              // mel; NULL where the shards are of MIDI
-    feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column
+    feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column; of mel: NULL
     augment_clip_settings augment; // of the training split; copies 0: none
     const char *augment_text;      // the same as JSON; NULL: none
     shard_info info;               // what all shards share; labels are filled by the scan

@@ -10,7 +10,7 @@
 
 bool prepare_of_midi(const prepare *p)
 {
-    return p->info.n_columns > 0;
+    return shard_has_songs(&p->info);
 }
 
 // ---- In a worker

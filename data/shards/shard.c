@@ -103,26 +103,6 @@ static bool read_dialect(shard *s, err *e)
                    s->path, dialect);
 }
 
-static bool read_mel_sizes(shard *s, err *e)
-{
-    h5_shape mel;
-    json *all = json_parse(s->info.settings, strlen(s->info.settings), NULL);
-    bool said = json_type(json_get(all, "mel")) == JSON_OBJECT;
-    json_free(all);
-    if (!said)
-        return shard_damaged(s, e, "attribute 'settings' does not say how 'mel' was made");
-    if (!h5_stat(s->file->h5, "mel", &mel, e))
-        return false;
-    if (mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS)
-        return shard_damaged(s, e, "dataset 'mel' is not f32 [frames, bands]");
-    shard_column *c = &s->file->mel;
-    *c = (shard_column){.name = "mel", .width = (int)mel.dim[1]};
-    if (!shard_column_size(s, c, e))
-        return false;
-    s->info.n_mels = c->width, s->frames = c->rows, s->longest = c->longest;
-    return true;
-}
-
 static bool read_sizes(shard *s, err *e)
 {
     h5_shape label;
@@ -131,8 +111,7 @@ static bool read_sizes(shard *s, err *e)
     if (label.type != H5_I32 || label.rank != 1 || label.dim[0] > SHARD_MAX_ITEMS)
         return shard_damaged(s, e, "dataset 'label' is not i32 [items]");
     s->items = (int64_t)label.dim[0];
-    return h5_has(s->file->h5, "mel") ? read_mel_sizes(s, e)
-                                      : shard_columns_find(s, e) && read_dialect(s, e);
+    return shard_columns_find(s, e) && read_dialect(s, e);
 }
 
 const void *shard_table(shard *s, const char *name, h5_type type, size_t size, int64_t n, int64_t m,
@@ -205,16 +184,15 @@ static bool check_items(const shard *s, err *e)
            shard_damaged(s, e, "dataset 'label_count' does not fit the labels");
 }
 
+// Of mel its offsets, of songs how long they are.
 static bool read_rows(shard *s, err *e)
 {
-    shard_column *mel = &s->file->mel;
-    if (s->info.n_mels) {
-        bool ok = shard_column_tables(s, mel, 1, e);
-        s->offsets = mel->offsets;
-        return ok;
-    }
-    if (!shard_columns_tables(s, e) ||
-        !(s->seconds = shard_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)))
+    if (!shard_columns_tables(s, e))
+        return false;
+    s->offsets = s->info.n_mels ? s->info.columns[0].offsets : NULL;
+    if (!shard_has_songs(&s->info))
+        return true;
+    if (!(s->seconds = shard_table(s, "seconds", H5_F64, sizeof(double), s->items, 0, e)))
         return false;
     double sum = 0;
     for (int64_t i = 0; i < s->items; i++)
@@ -269,13 +247,6 @@ void shard_close(shard *s)
     arena_free(&s->file->memory);
     free(s->file);
     free(s);
-}
-
-bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e)
-{
-    CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 &&
-          first + n <= s->offsets[i + 1] - s->offsets[i]);
-    return shard_column_read(s, &s->file->mel, NULL, s->offsets[i] + first, n, out, e);
 }
 
 bool shard_attributes(shard *s, arena *a, const char *const **out, err *e)

@@ -2,32 +2,26 @@
 // shard.h: one HDF5 file of about a thousand items: their features, labels and where they come
 // from.
 //
-// Datasets (N items, F frames of all items together, M bands, L label names), each with its
-// checksum (base/h5.h):
+// What is learnt from are *columns*, one for every feature that was asked for (feature.h), of audio
+// and of MIDI alike: rows of numbers, one item behind the other. Datasets (N items, L label names),
+// each with its checksum (base/h5.h):
 //
-//     mel           f32 [F, M]     every item's frames, one item behind the other
-//     mel_offsets   i64 [N + 1]    item i has the frames [mel_offsets[i], mel_offsets[i + 1])
-//     mel_checks    i64 [N]        CRC-32C of the item's frames, checked whenever an item is read
+//     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one
+//                   row; mel: f32 [frames, bands]
+//     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]),
+//                                  maybe none (of mel at least one); not where it has exactly one
+//     NAME_checks   i64 [N]        CRC-32C of the item's rows, checked whenever an item is read
 //                                  whole
+//     mel_sum, mel_squares f64 [bands] sums over all frames, where mel is among the columns: exact
+//                                  statistics of any set of shards without a pass over the data
+//     seconds       f64 [N]        until the last note ends, where a feature of MIDI is
 //     emotion       f32 [N, 64]    design 4: valence, arousal, intensity, the rest zero
 //     label         i32 [N]        index into the label names, -1 where there is none
 //     path, group, label_source    text [N]
 //     attributes    text [N]       what else the index says (attributes.h), "" where it says
 //                                  nothing; only where some item has any
-//     mel_sum, mel_squares f64 [M] sums over all frames: exact statistics of any set of shards
-//                                  without a pass over the data
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
-//
-// A shard of MIDI has instead of the five of mel a *column* for every feature of songs that was
-// asked for (feature.h), rows of numbers, one item behind the other:
-//
-//     NAME          u16 or f32 [R] or [R, width], or [N, width] where every item has exactly one
-//                   row
-//     NAME_offsets  i64 [N + 1]    item i has the rows [NAME_offsets[i], NAME_offsets[i + 1]),
-//                                  maybe none; not where it has exactly one
-//     NAME_checks   i64 [N]        as above
-//     seconds       f64 [N]        until the last note ends
 //
 // Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON
 // list), settings (JSON object of every feature and its settings), key (what the shard was made
@@ -40,9 +34,8 @@
 //     shard_finish(w, e); // synced, then renamed: a shard is whole or not there
 //
 //     shard *s = shard_open("out/train-00000.h5", e);
-//     shard_frames(s, i, 0, n, out, e);
-//     // or, of MIDI:
-//     shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);
+//     shard_frames(s, i, 0, n, out, e);                                        // of mel
+//     shard_item_rows(s, shard_find_column(&s->info, "melody"), i, out, e);    // of any column
 //     shard_close(s);
 #ifndef KMIDI_DATA_SHARDS_SHARD_H
 #define KMIDI_DATA_SHARDS_SHARD_H
@@ -64,10 +57,10 @@ enum {
     SHARD_MAX_MELS = 4096
 };
 
-// A feature of songs in a shard: rows of numbers, one item behind the other.
+// A feature in a shard: rows of numbers, one item behind the other.
 typedef struct shard_column {
-    // of the feature and of the dataset: "tokens", "melody", "harmony", "groove", "dynamics",
-    // "midi_stats"
+    // of the feature and of the dataset: "mel", "tokens", "melody", "harmony", "groove",
+    // "dynamics", "midi_stats"
     const char *name;
     bool u16;    // else f32
     int width;   // numbers a row
@@ -91,28 +84,34 @@ typedef struct shard_info {
     // has none
     const char *augment;
     bool synthetic;
-    int n_mels; // 0: of MIDI
+    // bands of the column mel; 0: there is none. When writing, n_mels alone asks for that column,
+    // too, as the first
+    int n_mels;
     shard_column columns[SHARD_COLUMNS];
-    int n_columns; // 0 where n_mels > 0, else at least 1
+    int n_columns;
 } shard_info;
 
 // One item. `mel` is [frames, n_mels]; label -1: none; texts may be NULL (written as "").
 typedef struct shard_item {
-    const float *mel; // NULL in a shard of MIDI
+    const float *mel; // the rows of mel, wherever it stands among the columns
     int64_t frames;   // of mel, at least 1
     struct {
         const void *rows;    // [n][width]
         int64_t n;           // may be 0, but for tokens; 1 where single
     } column[SHARD_COLUMNS]; // [info.n_columns]
-    double seconds;          // of MIDI
+    double seconds;          // where a feature of MIDI is among the columns
     float emotion[SHARD_EMOTION];
     int32_t label;
     const char *path, *group, *label_source;
     const char *attributes; // what else the index says (attributes.h); NULL: nothing
 } shard_item;
 
-// A column for the rows of a feature of songs.
+// A column for the rows of a feature of songs, and that of mel.
 shard_column shard_column_of(const feature_def *d);
+shard_column shard_column_mel(int bands);
+bool shard_column_is_mel(const shard_column *c);
+// Is a feature of MIDI among them?
+bool shard_has_songs(const shard_info *i);
 int shard_find_column(const shard_info *i, const char *name); // -1: none
 size_t shard_row_bytes(const shard_column *c);
 
@@ -132,15 +131,14 @@ void shard_abandon(shard_writer *w);                   // removes what was writt
 typedef struct shard {
     const char *path; // the file
     shard_info info;
-    // frames of mel, and of the longest item; 0 in a shard of MIDI
+    // frames of mel, and of the longest item; 0 without mel
     int64_t items, frames, longest;
-    // [items + 1] of mel, increasing; NULL in a shard of MIDI
-    const int64_t *offsets;
-    const double *seconds;                                     // [items] of MIDI, >= 0; NULL of mel
-    const int32_t *label;                                      // [items], -1 <= label < n_labels
-    const float *emotion;                                      // [items][SHARD_EMOTION], finite
+    const int64_t *offsets; // [items + 1] of mel, increasing; NULL without
+    const double *seconds;  // [items], >= 0; NULL without a feature of MIDI
+    const int32_t *label;   // [items], -1 <= label < n_labels
+    const float *emotion;   // [items][SHARD_EMOTION], finite
     const char *const *paths, *const *groups, *const *sources; // [items]
-    const double *mel_sum, *mel_squares;                       // [n_mels]; NULL in a shard of MIDI
+    const double *mel_sum, *mel_squares;                       // [n_mels]; NULL without mel
     const int64_t *label_count;                                // [n_labels + 1]
     struct shard_file *file;
 } shard;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shard_columns.c: the columns of a shard (shard.h): which there are, whether their offsets can be,
-// and their rows. The mel of audio is read as one of them.
+// and their rows.
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,6 +15,24 @@ shard_column shard_column_of(const feature_def *d)
                           .u16 = d->rows.type == FEATURE_U16,
                           .width = d->rows.width,
                           .single = d->rows.single};
+}
+
+shard_column shard_column_mel(int bands)
+{
+    return (shard_column){.name = "mel", .width = bands};
+}
+
+bool shard_column_is_mel(const shard_column *c)
+{
+    return !strcmp(c->name, "mel");
+}
+
+bool shard_has_songs(const shard_info *i)
+{
+    for (int k = 0; k < i->n_columns; k++)
+        if (!shard_column_is_mel(&i->columns[k]))
+            return true;
+    return false;
 }
 
 int shard_find_column(const shard_info *i, const char *name)
@@ -37,7 +55,7 @@ static bool column_damaged(const shard *s, const shard_column *c, const char *wh
 
 // ---- Which, and how large
 
-bool shard_column_size(shard *s, shard_column *c, err *e)
+static bool measure(shard *s, shard_column *c, err *e)
 {
     h5_shape x,
         want = {c->u16 ? H5_U16 : H5_F32, shard_column_flat(c) ? 1 : 2, {0, (uint64_t)c->width}};
@@ -57,7 +75,28 @@ bool shard_column_size(shard *s, shard_column *c, err *e)
            column_damaged(s, c, "has an attribute 'longest' that is no number of rows", e);
 }
 
-static bool add(shard *s, const char *name, err *e)
+static bool add(shard *s, shard_column c, err *e)
+{
+    s->info.columns[s->info.n_columns] = c;
+    return measure(s, &s->info.columns[s->info.n_columns++], e);
+}
+
+// Its width is what the file says.
+static bool add_mel(shard *s, err *e)
+{
+    h5_shape mel;
+    if (!h5_stat(s->file->h5, "mel", &mel, e))
+        return false;
+    if (mel.rank != 2 || mel.dim[1] < 1 || mel.dim[1] > SHARD_MAX_MELS)
+        return shard_damaged(s, e, "dataset 'mel' is not f32 [frames, bands]");
+    if (!add(s, shard_column_mel((int)mel.dim[1]), e))
+        return false;
+    const shard_column *c = &s->info.columns[0];
+    s->info.n_mels = c->width, s->frames = c->rows, s->longest = c->longest;
+    return true;
+}
+
+static bool add_song(shard *s, const char *name, err *e)
 {
     const feature_def *d = feature_find(name, NULL);
     if (!d || d->source != FEATURE_SONG || s->info.n_columns == SHARD_COLUMNS)
@@ -65,19 +104,20 @@ static bool add(shard *s, const char *name, err *e)
             e, ERR_MISMATCH,
             "'%s' has a column '%s', which this program does not know; run kmidi prepare again",
             s->path, name);
-    shard_column *c = &s->info.columns[s->info.n_columns++];
-    *c = shard_column_of(d);
-    return shard_column_size(s, c, e);
+    return add(s, shard_column_of(d), e);
 }
 
 bool shard_columns_find(shard *s, err *e)
 {
     json *all = json_parse(s->info.settings, strlen(s->info.settings), NULL);
-    bool ok = json_type(all) == JSON_OBJECT && json_len(all) > 0;
-    if (!ok)
-        shard_damaged(s, e, "attribute 'settings' names no feature");
+    bool mel = h5_has(s->file->h5, "mel"), ok = true;
+    if (mel && json_type(json_get(all, "mel")) != JSON_OBJECT)
+        ok = shard_damaged(s, e, "attribute 'settings' does not say how 'mel' was made");
+    else if (json_type(all) != JSON_OBJECT || !json_len(all))
+        ok = shard_damaged(s, e, "attribute 'settings' names no feature");
+    ok = ok && (!mel || add_mel(s, e));
     for (void *it = ok ? json_first(all) : NULL; ok && it; it = json_next(all, it))
-        ok = add(s, json_key(it), e);
+        ok = (mel && !strcmp(json_key(it), "mel")) || add_song(s, json_key(it), e);
     json_free(all);
     return ok;
 }
@@ -96,7 +136,7 @@ static bool offsets_fit(const shard_column *c, int64_t items, int64_t least)
     return ok && longest == c->longest;
 }
 
-bool shard_column_tables(shard *s, shard_column *c, int64_t least, err *e)
+static bool read_tables(shard *s, shard_column *c, int64_t least, err *e)
 {
     arena *a = &s->file->memory;
     const char *checks = arena_printf(a, "%s_checks", c->name);
@@ -117,9 +157,11 @@ static const feature_shape *shape_of(const shard_column *c)
 
 bool shard_columns_tables(shard *s, err *e)
 {
-    for (int k = 0; k < s->info.n_columns; k++)
-        if (!shard_column_tables(s, &s->info.columns[k], shape_of(&s->info.columns[k])->least, e))
+    for (int k = 0; k < s->info.n_columns; k++) {
+        shard_column *c = &s->info.columns[k];
+        if (!read_tables(s, c, shard_column_is_mel(c) ? 1 : shape_of(c)->least, e))
             return false;
+    }
     return true;
 }
 
@@ -158,9 +200,11 @@ static int64_t find_changed(const shard *s, const shard_column *c, int64_t first
     return -1;
 }
 
-bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first,
-                       int64_t n, void *out, err *e)
+// Frames of mel may be any numbers.
+bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *e)
 {
+    CHECK(column >= 0 && column < s->info.n_columns);
+    const shard_column *c = &s->info.columns[column];
     CHECK(s->file->h5 && first >= 0 && n >= 0 && first <= c->rows && n <= c->rows - first);
     if (!h5_read_rows(s->file->h5, c->name, c->u16 ? H5_U16 : H5_F32, (uint64_t)first, (uint64_t)n,
                       out, e))
@@ -172,15 +216,8 @@ bool shard_column_read(shard *s, const shard_column *c, const feature_shape *sha
             "'%s': the %s of item %" PRId64
             " ('%s') do not match their checksum; remove the file and run kmidi prepare again",
             s->path, c->name, changed, s->paths[changed]);
-    return !shape || feature_fits(shape, out, n) ||
+    return shard_column_is_mel(c) || feature_fits(shape_of(c), out, n) ||
            column_damaged(s, c, "has numbers that its feature never makes", e);
-}
-
-bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *e)
-{
-    CHECK(column >= 0 && column < s->info.n_columns);
-    const shard_column *c = &s->info.columns[column];
-    return shard_column_read(s, c, shape_of(c), first, n, out, e);
 }
 
 int64_t shard_item_count(const shard *s, int column, int64_t i)
@@ -194,4 +231,11 @@ bool shard_item_rows(shard *s, int column, int64_t i, void *out, err *e)
 {
     int64_t n = shard_item_count(s, column, i);
     return shard_rows(s, column, begin_of(&s->info.columns[column], i), n, out, e);
+}
+
+bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e)
+{
+    CHECK(s->info.n_mels && i >= 0 && i < s->items && first >= 0 && n >= 0 &&
+          first + n <= s->offsets[i + 1] - s->offsets[i]);
+    return shard_rows(s, 0, s->offsets[i] + first, n, out, e);
 }

@@ -19,8 +19,7 @@ extern const shard_text shard_texts[];
 struct shard_file {
     h5 *h5;
     arena memory;
-    int64_t longest;  // attribute of the root: of the first column, where its dataset does not say
-    shard_column mel; // a column like others, but for its name
+    int64_t longest; // attribute of the root: of the first column, where its dataset does not say
 };
 
 // In the file a column of single u16 numbers has one dimension, every other two.
@@ -35,16 +34,10 @@ const void *shard_table(shard *s, const char *name, h5_type type, size_t size, i
                         err *e) MUST_CHECK;
 
 // ---- shard_columns.c
-// info.columns, by the names in info.settings, with rows and longest. Needs `items`.
+// info.columns, mel first where it is there, then by the names in info.settings, with rows and
+// longest. Needs `items`.
 bool shard_columns_find(shard *s, err *e) MUST_CHECK;
-// Rows and longest of a column whose other fields are known.
-bool shard_column_size(shard *s, shard_column *c, err *e) MUST_CHECK;
-// Its offsets and checks. Every item has `least` rows or more.
-bool shard_column_tables(shard *s, shard_column *c, int64_t least, err *e) MUST_CHECK;
-// Both for all of info.columns.
+// Offsets and checks of all of them.
 bool shard_columns_tables(shard *s, err *e) MUST_CHECK;
-// shard_rows of a column. `shape` NULL: numbers are not checked.
-bool shard_column_read(shard *s, const shard_column *c, const feature_shape *shape, int64_t first,
-                       int64_t n, void *out, err *e) MUST_CHECK;
 
 #endif

@@ -144,6 +144,8 @@ static bool add_columns(shard_set *t, shard *s, err *e)
 {
     for (int k = 0; k < s->info.n_columns; k++) {
         const shard_column *c = &s->info.columns[k];
+        if (shard_column_is_mel(c))
+            continue; // told as hours
         json *o = member(t->columns, c->name);
         count(o, "rows", c->rows);
         if (c->longest > json_int(json_get(o, "longest"), -1))

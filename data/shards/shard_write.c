@@ -19,9 +19,10 @@
 enum { MEL_CHUNK = 1 << 16, SONG_CHUNK = 1 << 14 };
 enum { WAITING = 256, WAITING_BYTES = 256 << 10 }; // attributes that wait to be written
 
-// A column, mel among them, as far as it is written.
+// A column as far as it is written.
 typedef struct column {
     shard_column c;
+    int from;               // its place in the caller's info and items; mel: -1
     h5_series *series;      // NULL when it is closed
     strbuf offsets, checks; // i64 as bytes
 } column;
@@ -31,6 +32,7 @@ struct shard_writer {
     shard_info info;
     column columns[SHARD_COLUMNS];
     int n_columns;
+    bool songs;            // features of MIDI are among them
     h5_series *attributes; // NULL until an item has some
     // const char * as bytes: attributes not written yet; the texts are in `texts`
     strbuf waiting;
@@ -94,17 +96,27 @@ static bool set_settings(const shard_writer *w, err *e)
     return ok;
 }
 
+// Which columns there are: those of the caller, and mel first where n_mels alone asks for it.
+static void take_columns(shard_writer *w, const shard_info *info)
+{
+    int own = shard_find_column(info, "mel");
+    if (info->n_mels > 0 && own < 0)
+        w->columns[w->n_columns++] = (column){.c = shard_column_mel(info->n_mels), .from = -1};
+    CHECK(w->n_columns + info->n_columns > 0 && w->n_columns + info->n_columns <= SHARD_COLUMNS);
+    for (int k = 0; k < info->n_columns; k++)
+        w->columns[w->n_columns++] = (column){.c = info->columns[k], .from = k == own ? -1 : k};
+    w->info.n_mels = own < 0 ? info->n_mels : info->columns[own].width;
+    w->songs = shard_has_songs(info);
+}
+
 // Room for rows as they come.
 static bool open_columns(shard_writer *w, err *e)
 {
     int64_t zero = 0;
-    bool mel = w->info.n_mels > 0;
-    w->n_columns = mel ? 1 : w->info.n_columns;
     for (int k = 0; k < w->n_columns; k++) {
         column *x = &w->columns[k];
-        x->c = mel ? (shard_column){.name = "mel", .width = w->info.n_mels} : w->info.columns[k];
         x->c.rows = x->c.longest = 0;
-        size_t chunk = (size_t)(mel ? MEL_CHUNK : SONG_CHUNK) / shard_row_bytes(&x->c);
+        size_t most = x->from < 0 ? MEL_CHUNK : SONG_CHUNK, chunk = most / shard_row_bytes(&x->c);
         h5_shape row = {
             x->c.u16 ? H5_U16 : H5_F32, shard_column_flat(&x->c) ? 0 : 1, {(uint64_t)x->c.width}};
         strbuf_add(&x->offsets, (const char *)&zero, sizeof zero);
@@ -118,13 +130,12 @@ shard_writer *shard_create(const char *path, const shard_info *info, err *e)
 {
     CHECK(info->n_mels >= 0 && info->n_mels <= SHARD_MAX_MELS &&
           info->n_labels <= SHARD_MAX_LABELS && info->settings);
-    CHECK((info->n_mels > 0) != (info->n_columns > 0) && info->n_columns <= SHARD_COLUMNS);
     shard_writer *w = base_checked(calloc(1, sizeof *w), sizeof *w);
-    size_t bands = (size_t)info->n_mels;
     w->info = *info;
     w->memory.name = "shard";
-    w->mel_sum = NEW(&w->memory, double, bands);
-    w->mel_squares = NEW(&w->memory, double, bands);
+    take_columns(w, info);
+    w->mel_sum = NEW(&w->memory, double, (size_t)w->info.n_mels);
+    w->mel_squares = NEW(&w->memory, double, (size_t)w->info.n_mels);
     w->label_count = NEW(&w->memory, int64_t, info->n_labels + 1);
     w->file = h5_create(path, e);
     if (w->file && open_columns(w, e) && set_info(w->file, info, e))
@@ -209,10 +220,12 @@ bool shard_add(shard_writer *w, const shard_item *item, err *e)
     bool mel = w->info.n_mels > 0;
     CHECK(item->frames >= mel && item->label >= -1 && item->label < (int32_t)w->info.n_labels);
     CHECK(w->items < SHARD_MAX_ITEMS);
-    for (int k = 0; k < w->n_columns; k++)
-        if (!add_rows(&w->columns[k], mel ? item->mel : item->column[k].rows,
-                      mel ? item->frames : item->column[k].n, e))
+    for (int k = 0; k < w->n_columns; k++) {
+        int from = w->columns[k].from;
+        if (!add_rows(&w->columns[k], from < 0 ? item->mel : item->column[from].rows,
+                      from < 0 ? item->frames : item->column[from].n, e))
             return false;
+    }
     if (!add_attributes(w, item->attributes, e))
         return false;
     w->items++;
@@ -256,7 +269,7 @@ static bool write_tables(shard_writer *w, err *e)
         const void *data;
         bool left_out;
     } tables[] = {
-        {"seconds", {H5_F64, 1, {n}}, w->seconds.s, mel},
+        {"seconds", {H5_F64, 1, {n}}, w->seconds.s, !w->songs},
         {"label", {H5_I32, 1, {n}}, w->label.s, false},
         {"emotion", {H5_F32, 2, {n, SHARD_EMOTION}}, w->emotion.s, false},
         {"path", {H5_TEXT, 1, {n}}, w->paths.s, false},
