@@ -70,10 +70,11 @@ typedef struct option {
 
 struct command {
     const char *name;
-    const char *summary;    // one line, a sentence without full stop
-    const char *usage;      // what stands behind "kmidi NAME"
-    const option *options;  // may be NULL; --help, --json, --quiet and --threads are everywhere
-    int args_min, args_max; // positional arguments; args_max < 0: any number
+    const char *summary;       // one line, a sentence without full stop
+    const char *usage;         // what stands behind "kmidi NAME"
+    void (*told)(strbuf *out); // what stands for {} in help of its options; NULL: nothing
+    const option *options;     // may be NULL; --help, --json, --quiet and --threads are everywhere
+    int args_min, args_max;    // positional arguments; args_max < 0: any number
     // The keys that arguments of the form key=value may name, which are set aside in cmd.overrides;
     // NULL: there are none.
     const config_table *(*keys)(arena *a);

@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// export.c: a checkpoint as a file for other programs.
+// export.c: a checkpoint as a file for other programs, in the formats of export/exports.def.
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "data/music/emotions.h"
-#include "export/safetensors.h"
-#include "infer/selftest.h"
-#include "infer/trained.h"
-#include "lora/adapter.h"
+#include "export/formats/format.h"
 #include "train/products.h"
 
+#define EXPORT(name) extern const export_def export_##name;
+#include "export/exports.def"
+#undef EXPORT
+
+static const export_def *const formats[] = {
+#define EXPORT(name) &export_##name,
+#include "export/exports.def"
+#undef EXPORT
+};
+
+enum { FORMATS = (int)(sizeof formats / sizeof *formats) };
+
+// "onnx, safetensors or adapter"
+static void name_formats(strbuf *out)
+{
+    for (int i = 0; i < FORMATS; i++)
+        strbuf_printf(out, "%s%s", i == 0 ? "" : i + 1 < FORMATS ? ", " : " or ", formats[i]->name);
+}
+
 static const option options[] = {
-    {"format", 'f', OPT_TEXT, "FORMAT", "onnx, safetensors or adapter", true},
+    {"format", 'f', OPT_TEXT, "FORMAT", "{}", true},
     {"out", 'o', OPT_TEXT, "OUT", "the file to write; for an adapter, the folder", true},
     {"front-end", 0, OPT_FLAG, NULL,
      "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
@@ -21,136 +36,6 @@ static const option options[] = {
     {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
     {0},
 };
-
-// What the checkpoint carries; exports add to a copy of it.
-static model_meta copied_meta(cmd *c, const trained *d)
-{
-    model_meta meta = {.arena = c->arena};
-    for (int i = 0; i < d->file->meta.n; i++)
-        if (strcmp(d->file->meta.keys[i], "bf16x3")) // of the run, not of the model
-            meta_set(&meta, d->file->meta.keys[i], d->file->meta.values[i]);
-    return meta;
-}
-
-// Where the vector of an emotion goes in or comes out; NULL: nowhere.
-static const char *emotion_place(const model_def *m, arena *a)
-{
-    for (int i = 0; i < m->n_inputs; i++)
-        if (!strcmp(m->inputs[i].name, "emotion"))
-            return "input emotion, all 64 elements";
-    if (m->makes == MAKES_CHORDS)
-        return "input context, its first 64 elements";
-    return m->affect ? arena_printf(a, "output %s, elements 0 and 1", m->output.name) : NULL;
-}
-
-// What the 64 numbers mean to who has nothing but the file.
-static void put_emotion(const model_def *m, model_meta *meta)
-{
-    const char *place = emotion_place(m, meta->arena);
-    if (!place)
-        return;
-    json *o = json_object(), *elements = json_array(), *presets = json_object();
-    json_push_str(elements, "valence, -1 to 1");
-    json_push_str(elements, "arousal, -1 to 1");
-    json_push_str(
-        elements,
-        "intensity, 0 to 1: sqrt((valence^2 + arousal^2) / 2) where nothing else is known");
-    json_push_str(elements, "the rest: zero, or what the emotion recogniser's embedding has there");
-    for (size_t i = 0; i < emotion_count(); i++) {
-        json *point = json_array();
-        json_push_num(point, emotion_at(i)->valence);
-        json_push_num(point, emotion_at(i)->arousal);
-        json_set(presets, emotion_at(i)->name, point);
-    }
-    json_set_str(o, "place", place);
-    json_set(o, "elements", elements);
-    json_set(o, "presets", presets);
-    strbuf text = {0};
-    json_dump(o, 0, &text);
-    meta_set(meta, "emotion_vector", text.s);
-    strbuf_free(&text);
-    json_free(o);
-}
-
-static bool export_onnx(cmd *c, trained *d, const char *out, int64_t *count, err *e)
-{
-    onnx_front front;
-    (void)count;
-    model_meta meta = copied_meta(c, d);
-    put_emotion(d->model, &meta);
-    onnx_options o = {.classes = d->classes,
-                      .probabilities = d->classes > 0 && !option_given(c, "no-probe"),
-                      .past = option_given(c, "with-past"),
-                      .meta = &meta};
-    if (!products_open(&c->env, c->arena, e))
-        return false;
-    if (!option_given(c, "front-end"))
-        return selftest_network(d, &c->env, &o, &meta, e) &&
-               onnx_export(out, d->model, d->p, &o, e);
-    o.front = &front;
-    if (!trained_mel(d, e))
-        return false;
-    trained_front(d, &front);
-    return selftest_front(d, &c->env, o.probabilities, &meta, e) &&
-           onnx_export(out, d->model, d->p, &o, e);
-}
-
-static bool export_safetensors(cmd *c, trained *d, const char *out, int64_t *count, err *e)
-{
-    model_meta meta = copied_meta(c, d);
-    char hex[65];
-    (void)count;
-    params_fingerprint(d->p, hex);
-    meta_set(&meta, "model", d->model->name);
-    meta_set(&meta, "fingerprint", hex);
-    return safetensors_save_params(out, d->p, option_given(c, "probe"), &meta, e);
-}
-
-// The factors by themselves, for Hugging Face PEFT or another base of the same weights. The
-// checkpoint keeps them apart from the base, so its network is built anew, adapted.
-static bool export_adapter(cmd *c, trained *d, const char *out, int64_t *count, err *e)
-{
-    const checkpoint *k = d->file;
-    lora_config lora;
-    if (!k->adapter)
-        return err_set(e, ERR_MISMATCH,
-                       "'%s' has no adapter: it was not trained with lora.target_modules", d->path);
-    model_dims dims = {.batch = 1, .time = 1, .classes = d->classes};
-    if (!lora_config_read(d->path, k->adapter, strlen(k->adapter), c->arena, &lora, e) ||
-        !(dims.adapters = lora_match(&lora, d->model, false, c->arena, e)))
-        return false;
-    params *p = params_open(c->arena);
-    model_meta meta = {.arena = c->arena};
-    static const char *const kept[][2] = {{"adapter_base", "base_fingerprint"},
-                                          {"settings", "settings"},
-                                          {"adapter_dropout", "dropout"}};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (meta_get(&k->meta, kept[i][0]))
-            meta_set(&meta, kept[i][1], meta_get(&k->meta, kept[i][0]));
-    if (d->classes && meta_get(&k->meta, "labels"))
-        meta_set(&meta, "labels", meta_get(&k->meta, "labels"));
-    meta_set(&meta, "model", d->model->name);
-    if (d->model->n_options)
-        meta_set(&meta, "sizes", model_sizes(d->model, c->arena));
-    bool ok = model_build(d->model, p, &dims, c->arena, e) && params_allocate(p, 0, e) &&
-              checkpoint_weights(d->file, p, e) &&
-              lora_save(out, p, dims.adapters, k->adapter, &meta, e);
-    for (int i = 0; i < p->n; i++)
-        *count += p->list[i].adapter || (p->list[i].counted && p->list[i].trainable)
-                      ? p->list[i].count
-                      : 0;
-    params_release(p);
-    return ok;
-}
-
-static const struct {
-    const char *name;
-    // count: parameters written, where not the model's
-    bool (*write)(cmd *c, trained *d, const char *out, int64_t *count, err *e);
-    bool file; // or a folder
-} formats[] = {{"onnx", export_onnx, true},
-               {"safetensors", export_safetensors, true},
-               {"adapter", export_adapter, false}};
 
 static bool report(cmd *c, const trained *d, const char *format, int64_t count, const char *out)
 {
@@ -167,22 +52,36 @@ static bool report(cmd *c, const trained *d, const char *format, int64_t count, 
     return true;
 }
 
+static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
+{
+    if (!f->folder && !cmd_output(c, out, false, e))
+        return err_trail(e, "--out");
+    trained *d = trained_open(c->args[0], c->arena, e);
+    export_task t = {.from = d,
+                     .out = out,
+                     .arena = c->arena,
+                     .env = &c->env,
+                     .front_end = option_given(c, "front-end"),
+                     .with_past = option_given(c, "with-past"),
+                     .no_probe = option_given(c, "no-probe"),
+                     .probe = option_given(c, "probe")};
+    bool ok = d && (!f->runs || products_open(&c->env, c->arena, e)) && f->write(&t, e) &&
+              report(c, d, f->name, t.count ? t.count : params_count(d->p, false), out);
+    trained_close(d);
+    return ok;
+}
+
 static bool export_run(cmd *c, err *e)
 {
-    const char *format = option_text(c, "format", ""), *out = option_text(c, "out", "");
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        if (strcmp(formats[i].name, format))
-            continue;
-        if (formats[i].file && !cmd_output(c, out, false, e))
-            return err_trail(e, "--out");
-        trained *d = trained_open(c->args[0], c->arena, e);
-        int64_t count = 0;
-        bool ok = d && formats[i].write(c, d, out, &count, e) &&
-                  report(c, d, format, count ? count : params_count(d->p, false), out);
-        trained_close(d);
-        return ok;
-    }
-    return err_set(e, ERR_USAGE, "--format takes onnx, safetensors or adapter, not '%s'", format);
+    const char *format = option_text(c, "format", "");
+    for (int i = 0; i < FORMATS; i++)
+        if (!strcmp(formats[i]->name, format))
+            return write_as(c, formats[i], option_text(c, "out", ""), e);
+    strbuf names = {0};
+    name_formats(&names);
+    (void)err_set(e, ERR_USAGE, "--format takes %s, not '%s'", names.s, format);
+    strbuf_free(&names);
+    return false;
 }
 
 const command cmd_export = {
@@ -190,6 +89,7 @@ const command cmd_export = {
     .summary = "Writes a checkpoint as ONNX or safetensors, or its adapter as PEFT's",
     .usage = "CHECKPOINT --format FORMAT -o OUT",
     .options = options,
+    .told = name_formats,
     .args_min = 1,
     .args_max = 1,
     .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset 17, "

@@ -63,7 +63,7 @@ void help_overview(strbuf *out)
                        "Exit status: 0 done, 1 failed, 2 wrong usage, 75 stopped and resumable.\n");
 }
 
-static void help_options(const option *o, strbuf *out)
+static void help_options(const option *o, void (*told)(strbuf *out), strbuf *out)
 {
     for (; o && o->name; o++) {
         char left[64], letter[8] = "    ";
@@ -76,7 +76,12 @@ static void help_options(const option *o, strbuf *out)
                    *behind = o->type == OPT_COUNT ? "]" : "";
         int n = snprintf(left, sizeof left, "%s--%s%s%s%s", letter, o->name, before, arg, behind);
         CHECK(n < (int)sizeof left);
-        strbuf_printf(out, "  %-24s %s\n", left, o->help);
+        const char *gap = told ? strstr(o->help, "{}") : NULL;
+        int before_gap = (int)(gap ? gap - o->help : (ptrdiff_t)strlen(o->help));
+        strbuf_printf(out, "  %-24s %.*s", left, before_gap, o->help);
+        if (gap)
+            told(out);
+        strbuf_printf(out, "%s\n", gap ? gap + 2 : "");
     }
 }
 
@@ -97,8 +102,8 @@ void help_command(const command *k, strbuf *out)
     if (k->details)
         strbuf_printf(out, "%s\n", k->details);
     strbuf_printf(out, "\nOptions\n");
-    help_options(k->options, out);
-    help_options(options_common, out);
+    help_options(k->options, k->told, out);
+    help_options(options_common, NULL, out);
     if (k->more)
         strbuf_printf(out, "\n"), k->more(out);
     strbuf_printf(out, "\nExample\n");

@@ -199,6 +199,7 @@ static const struct {
      "const example_def example_", " "},
     {"data/readers/readers.def", "X(", "data/readers", "const reader_def reader_", " "},
     {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
+    {"export/exports.def", "EXPORT(", "export/formats", "const export_def export_", " "},
     {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},
 };
 

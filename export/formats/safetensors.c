@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// safetensors.c: the weights by PyTorch's names, as a format of `kmidi export`.
+#include "export/safetensors.h"
+
+#include "export/formats/format.h"
+
+static bool write(export_task *t, err *e)
+{
+    model_meta meta = export_meta(t);
+    char hex[65];
+    params_fingerprint(t->from->p, hex);
+    meta_set(&meta, "model", t->from->model->name);
+    meta_set(&meta, "fingerprint", hex);
+    return safetensors_save_params(t->out, t->from->p, t->probe, &meta, e);
+}
+
+const export_def export_safetensors = {.name = "safetensors", .write = write};
