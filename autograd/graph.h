@@ -101,8 +101,8 @@ tensor *graph_param(graph *g, const char *name, int index, shape s);
 void graph_write(graph *g, const tensor *buffer, tensor *value);
 tensor *graph_const(graph *g, dtype type, shape s, const void *bytes); // copied
 // Appends a node of `op` (an index of ops.h) with n inputs, as many as it declares, those that are
-// optional and left out NULL; attrs (size bytes) are copied. Runs the op's shape rule. Returns its first output; the others are n->out[1..]. Used by constructors in
-// ops/*.c, not by models.
+// optional and left out NULL; attrs (size bytes) are copied. Runs the op's shape rule. Returns its
+// first output; the others are n->out[1..]. Used by constructors in ops/*.c, not by models.
 tensor *graph_add(graph *g, int op, const void *attrs, size_t attrs_size, int n,
                   tensor *const in[]);
 

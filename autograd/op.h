@@ -76,7 +76,8 @@ typedef struct op_sample {
 
 struct op_def {
     const char *name;
-    // A node has n_in_max inputs; fewer, but n_in_min at least, where their number is free (concat).
+    // A node has n_in_max inputs; fewer, but n_in_min at least, where their number is free
+    // (concat).
     int n_in_min, n_in_max, n_out;
     unsigned optional; // bit k: input k may be left out, NULL
     unsigned flags;
