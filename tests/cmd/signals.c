@@ -23,6 +23,7 @@ static pid_t busy(const command *k, int polls)
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stderr))
             _exit(99);
+        signal(SIGHUP, SIG_DFL); // the tests may run under nohup
         process_start(k);
         for (int i = 0; i < polls; i++)
             (void)process_stop(NULL);
