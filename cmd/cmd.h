@@ -46,12 +46,11 @@ typedef struct command command;
 // ---- Options: data, from which parsing and help follow (options.c) ----
 
 typedef enum option_type {
-    OPT_FLAG,  // present or not
-    OPT_TEXT,  // any text
-    OPT_TEXTS, // the same, as often as it is given (option_each)
-    OPT_INT,   // a whole number
-    // present or not, or with a whole number from 1 on behind "=": --profile, --profile=20
-    OPT_COUNT,
+    OPT_FLAG,   // present or not
+    OPT_TEXT,   // any text
+    OPT_TEXTS,  // the same, as often as it is given (option_each)
+    OPT_INT,    // a whole number
+    OPT_COUNT,  // present or not, or with a whole number from 1 on: --profile, --profile=20
     OPT_NUM,    // a number
     OPT_BYTES,  // "6GiB", "512MB", bytes
     OPT_OUT,    // a file to be written; what cannot be written is refused before the command runs
@@ -75,8 +74,7 @@ struct command {
     void (*told)(strbuf *out); // what stands for {} in help of its options; NULL: nothing
     const option *options;     // may be NULL; --help, --json, --quiet and --threads are everywhere
     int args_min, args_max;    // positional arguments; args_max < 0: any number
-    // The keys that arguments of the form key=value may name, which are set aside in cmd.overrides;
-    // NULL: there are none.
+    // keys that arguments of the form key=value may name (cmd.overrides); NULL: there are none
     const config_table *(*keys)(arena *a);
     // asks env_stop in its loops: SIGINT, SIGTERM and their like then only ask (process.c)
     bool polls_stop;
@@ -110,8 +108,7 @@ struct cmd {
     struct console *console; // progress.c
 };
 
-// Fills c from argv (behind the command's name). ERR_USAGE names the argument and the nearest right
-// one.
+// Fills c from argv behind the command's name. ERR_USAGE names the argument, the nearest right one.
 bool options_parse(cmd *c, const command *self, int argc, char **argv, err *e) MUST_CHECK;
 extern const option options_common[];
 bool option_given(const cmd *c, const char *name);
@@ -136,8 +133,7 @@ const command *command_find(const char *name); // NULL when there is none
 const char *command_nearest(const char *name); // NULL when none is near
 void help_overview(strbuf *out);
 void help_command(const command *k, strbuf *out);
-// `kmidi help optim.lr`: a key or section of any command's configuration. False with ERR_USAGE when
-// there is none of that name.
+// `kmidi help optim.lr`: a key or section of any command's configuration; ERR_USAGE: there is none.
 bool help_key(cmd *c, const char *name, err *e) MUST_CHECK;
 
 // ---- What a command uses (progress.c, process.c) ----
@@ -150,49 +146,16 @@ void cmd_json(cmd *c, json *object);
 void cmd_text(cmd *c, const char *s, size_t n);
 // stderr; silent under --quiet
 void cmd_say(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// stderr, "kmidi NAME: <sentence>": for failures after which the command goes on (one file of
-// many).
+// stderr, "kmidi NAME: <sentence>": failures after which the command goes on (a file of many)
 void cmd_complain(cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// Whether a file can be written there (file_ready); when it is stdout, results stay out of it.
-// OPT_OUT has been asked already.
+// Whether a file can be written there (file_ready); OPT_OUT has been asked already.
 bool cmd_output(cmd *c, const char *path, bool seek, err *e) MUST_CHECK;
-// Opens c->env.pool with --threads, else `count`, else (0) as many threads as there are cores for
-// us.
+// Opens c->env.pool with --threads, else `count`, else (0) as many threads as cores for us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
 const config_table *cmd_train_keys(arena *a);
 // An option that takes fp32 (when not given) or bf16; anything else is ERR_USAGE.
 bool cmd_narrow(cmd *c, const char *name, precision *p, err *e) MUST_CHECK;
 // SIGUSR1 came since the last call: save and go on.
 bool cmd_take_save(void);
-
-// A line that tells how far a long job is: on a terminal rewritten in place, elsewhere a line now
-// and then. Any thread may call progress_at.
-typedef struct progress progress;
-progress *progress_open(cmd *c, const char *what, uint64_t total); // "prepare"; total 0: not known
-// a resumed job: what was done before does not count for the time left
-void progress_start_at(progress *p, uint64_t done);
-// `fmt` is the rest of the line ("loss 1.234 lr 3.0e-4"); cheap when nothing is due.
-void progress_at(progress *p, uint64_t done, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-void progress_close(progress *p); // accepts NULL
-
-// ---- For main.c and tests ----
-
-// first of all: descriptors 0 to 2, signals that would kill where an error can be told
-void process_begin(void);
-void process_start(const command *k); // signals, out of memory
-bool process_stop(void *user);        // env.stop: SIGINT, SIGTERM or their like came
-// of the signal that came, as shells expect it; with 75 where the command is resumable
-_Noreturn void process_die(void);
-
-struct console *console_open(arena *a, const char *name);
-void console_close(struct console *k); // flushes; puts the cursor on a fresh line
-log_sink *console_log(struct console *k);
-// Flushes stdout. False with ERR_IO when results were lost (a full disk); a reader that went away
-// (| head) is no error.
-bool console_flush(struct console *k, err *e) MUST_CHECK;
-void console_set(struct console *k, bool as_json, bool quiet);
-// stdout is the file that the command writes: results stay out of it
-void console_cede(struct console *k);
 
 #endif

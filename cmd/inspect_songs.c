@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cmd/inspect.h"
+#include "cmd/progress.h"
 #include "data/midi/midi.h"
 
 enum { PROGRAMS = 129, DRUMS = 128, MOST_BAD = 20, MOST_PROGRAMS = 12 };

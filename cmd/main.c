@@ -7,6 +7,7 @@
 #include "base/hw.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "cmd/process.h"
 
 enum { STATUS_USAGE = 2 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/progress.h"
 
 static const option options[] = {
     {"out", 'o', OPT_TEXT, "DIR", "where the shards and rejected.jsonl go", true},

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/process.h"
 
 #define SECOND INT64_C(1000000000)
 enum { HUMAN_LEAST = 4 }; // two SIGINTs within 1/4 of a second are one

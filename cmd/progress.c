@@ -17,6 +17,8 @@
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/process.h"
+#include "cmd/progress.h"
 
 enum { LINE = 512 };
 

@@ -7,6 +7,7 @@
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/progress.h"
 
 static const option options[] = {
     {"items", 'n', OPT_INT, "N", "items (default 400)", false},

@@ -6,6 +6,7 @@
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/progress.h"
 #include "train/job.h"
 
 static const option options[] = {

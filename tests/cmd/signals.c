@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cmd/cmd.h"
+#include "cmd/process.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
 
@@ -23,7 +24,7 @@ static pid_t busy(const command *k, int polls)
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stderr))
             _exit(99);
-        signal(SIGHUP, SIG_DFL); // the tests may run under nohup
+        signal(SIGHUP, SIG_DFL), signal(SIGINT, SIG_DFL); // the tests may run under nohup
         process_start(k);
         for (int i = 0; i < polls; i++)
             (void)process_stop(NULL);
