@@ -156,8 +156,8 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
 static bool find(trainer *t, bool anew, calibration *c, err *e)
 {
     json *file = machine_read(c->file, t->a);
-    bool ok =
-        !anew && products_known(&t->kit.products, t->a) && from_json(json_get(file, c->entry), c);
+    bool ok = !anew && from_json(json_get(file, c->entry), c) &&
+              products_settled(t->s.env, &t->kit.products, t->a);
     if (!ok) {
         *c = (calibration){.file = c->file, .entry = c->entry};
         ok = measure(t, anew, c, e);

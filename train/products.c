@@ -103,14 +103,14 @@ bool products_open_said(env *v, const char *said, arena *a, err *e)
     return gemm_open_said(v, said, new_kit(v, a), e);
 }
 
-bool products_known(const gemm_ways *w, arena *a)
+bool products_settled(const env *v, const gemm_ways *w, arena *a)
 {
     table *t = NEW(a, table, 1);
     read_table(t, w, a);
     for (int k = 0; k < GEMM_KINDS; k++)
         if (known(t, k))
             return true;
-    return false;
+    return !gemm_open_both(v, w);
 }
 
 // One step by library b alone; the least time of each kind is kept.

@@ -22,7 +22,8 @@ struct run; // autograd/run.h
 bool products_open(env *v, arena *a, err *e) MUST_CHECK;
 // As a run said (gemm_said), unless KMIDI_GEMM forces something else.
 bool products_open_said(env *v, const char *said, arena *a, err *e) MUST_CHECK;
-bool products_known(const gemm_ways *w, arena *a); // whether anything is
+// Whether there is nothing to learn: something is known, or only one library may multiply here.
+bool products_settled(const env *v, const gemm_ways *w, arena *a);
 // Decides the kinds of products that a step of `r` has and that are not decided; all of them with
 // `anew`: r multiplies by *w from then on. Needs nothing of r but that run_step works: its inputs
 // and outputs mean nothing.

@@ -191,6 +191,24 @@ TEST(plan_program_counts_bytes)
     EXPECT_HAS(out, "lstm");
 }
 
+// Where a library is forced, there is nothing to learn of the other, and what was measured stands
+// as well.
+TEST(plan_program_keeps_what_it_measured_with_one_library)
+{
+    static const char *const libraries[] = {"openblas", "onednn"};
+    const char *out, *yaml = corpus_make(test_path("data")), *dir = test_dir();
+    for (int i = 0; i < 4; i++) {
+        EXPECT_INT(test_shell(&out,
+                              "export XDG_CACHE_HOME=%s/%d KMIDI_GEMM=%s; %s plan %s >/dev/null; "
+                              "cat %s/%d/kmidi/machine-*.json >%s/said.%d && cmp %s/said.%d "
+                              "%s/said.%d",
+                              dir, i / 2, libraries[i / 2], test_kmidi(), yaml, dir, i / 2, dir, i,
+                              dir, i, dir, i / 2 * 2),
+                   0);
+        EXPECT_STR(out, "");
+    }
+}
+
 // The measurement is made once; a damaged cache is made anew, none at all does no harm.
 TEST(plan_program_keeps_what_it_measured)
 {
