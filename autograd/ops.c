@@ -6,12 +6,12 @@
 
 #include "autograd/op.h"
 
-#define OP(name, constructor) VARIANT_EXTERN(op_def, op_##name)
+#define OP(name, ...) VARIANT_EXTERN(op_def, op_##name)
 #include "autograd/ops/ops.def"
 #undef OP
 
 static const op_def *const table[OP_COUNT][VARIANT_COUNT] = {
-#define OP(name, constructor) VARIANT_ROW(op_##name),
+#define OP(name, ...) VARIANT_ROW(op_##name),
 #include "autograd/ops/ops.def"
 #undef OP
 };

@@ -10,13 +10,13 @@
 typedef enum activation { ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID, ACT_GELU } activation;
 
 typedef enum op_id {
-#define OP(name, constructor) OP_##name,
+#define OP(name, ...) OP_##name,
 #include "autograd/ops/ops.def"
 #undef OP
     OP_COUNT
 } op_id;
 
-#define OP(name, constructor) constructor;
+#define OP(name, ...) tensor *op_##name(graph *g, __VA_ARGS__);
 #include "autograd/ops/ops.def"
 #undef OP
 

@@ -5,12 +5,10 @@
 // order (which is topological, and in the backward part puts a weight's gradient right behind the
 // activation's that it needs); last uses; roots (views and in-place outputs share their source's
 // bytes); lifetimes of roots; offsets.
-#include "autograd/plan.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/op.h"
+#include "autograd/plan_internal.h"
 
 enum { LINE = 64 }; // bytes: tensors start on cache lines
 
@@ -289,95 +287,6 @@ static void place_computed(planner *q)
     }
 }
 
-// --- offsets: greedy by size ------------------------------------------------------------------
-
-typedef struct block {
-    uint64_t bytes, offset;
-    int root, first, last;
-} block;
-
-static int larger_first(const void *x, const void *y)
-{
-    const block *a = x, *b = y;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->root - b->root;
-}
-
-static int lower_first(const void *x, const void *y)
-{
-    const block *a = *(const block *const *)x, *b = *(const block *const *)y;
-    return a->offset < b->offset ? -1 : a->offset > b->offset;
-}
-
-// The lowest offset at which `b` fits between the placed blocks that live at the same time.
-static uint64_t lowest_gap(const block *b, block *const *placed, int n, const block **meet)
-{
-    int m = 0;
-    for (int i = 0; i < n; i++)
-        if (placed[i]->first <= b->last && b->first <= placed[i]->last)
-            meet[m++] = placed[i];
-    qsort(meet, (size_t)m, sizeof *meet, lower_first);
-    uint64_t at = 0;
-    for (int i = 0; i < m; i++) {
-        if (meet[i]->offset >= at + b->bytes)
-            break;
-        if (meet[i]->offset + meet[i]->bytes > at)
-            at = meet[i]->offset + meet[i]->bytes;
-    }
-    return at;
-}
-
-// Differences first, then their sums.
-uint64_t *plan_live(const plan *p, arena *a)
-{
-    uint64_t *live = NEW(a, uint64_t, (size_t)p->n_steps + 2);
-    for (int i = 0; i < graph_tensors(p->graph); i++) {
-        const place *w = &p->places[i];
-        if (w->kind != PLACE_ARENA || w->root != i)
-            continue;
-        live[w->first] += plan_tensor_bytes(graph_tensor(p->graph, i));
-        live[w->last + 1] -= plan_tensor_bytes(graph_tensor(p->graph, i));
-    }
-    for (int s = 1; s <= p->n_steps; s++)
-        live[s] += live[s - 1];
-    return live;
-}
-
-static void find_live_peak(planner *q)
-{
-    const uint64_t *live = plan_live(q->p, q->a);
-    for (int s = 0; s <= q->p->n_steps; s++)
-        if (live[s] > q->p->live_bytes)
-            q->p->live_bytes = live[s];
-}
-
-static void find_offsets(planner *q)
-{
-    block *blocks = NEW(q->a, block, (size_t)q->n_tensors + 1);
-    block **placed = NEW(q->a, block *, (size_t)q->n_tensors + 1);
-    const block **meet = NEW(q->a, const block *, (size_t)q->n_tensors + 1);
-    int n = 0;
-    for (int i = 0; i < q->n_tensors; i++) {
-        const place *w = &q->p->places[i];
-        if (w->kind == PLACE_ARENA && w->root == i)
-            blocks[n++] =
-                (block){plan_tensor_bytes(graph_tensor(q->g, i)), 0, i, w->first, w->last};
-    }
-    qsort(blocks, (size_t)n, sizeof *blocks, larger_first);
-    for (int i = 0; i < n; i++) {
-        blocks[i].offset = lowest_gap(&blocks[i], placed, i, meet);
-        placed[i] = &blocks[i];
-        q->p->places[blocks[i].root].offset = blocks[i].offset;
-        if (blocks[i].offset + blocks[i].bytes > q->p->arena_bytes)
-            q->p->arena_bytes = blocks[i].offset + blocks[i].bytes;
-    }
-    find_live_peak(q);
-    for (int i = 0; i < q->n_tensors; i++)
-        if (q->p->places[i].kind == PLACE_ARENA)
-            q->p->places[i].offset = q->p->places[q->p->places[i].root].offset;
-}
-
 static void find_workspace(planner *q)
 {
     for (int s = 0; s < q->p->n_steps; s++) {
@@ -421,7 +330,7 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
     find_last_uses(&q);
     place_leaves(&q);
     place_computed(&q);
-    find_offsets(&q);
+    plan_find_offsets(p, a);
     find_workspace(&q);
     return p;
 }
@@ -429,48 +338,4 @@ plan *plan_make(const graph *g, const plan_options *o, arena *a, err *e)
 uint64_t plan_bytes(const plan *p)
 {
     return p->arena_bytes + p->work_bytes;
-}
-
-// --- the table --------------------------------------------------------------------------------
-
-static void print_place(const plan *p, const tensor *t, strbuf *out)
-{
-    static const char *const names[] = {"-", "arena", "weights", "grads", "const"};
-    const place *w = &p->places[t->id];
-    char s[64];
-    strbuf_printf(out, "%-5s%-20s %-7s %12llu %12llu", dtype_name(t->type), shape_text(t->shape, s),
-                  names[w->kind], (unsigned long long)w->offset,
-                  (unsigned long long)plan_tensor_bytes(t));
-    if (w->root != t->id)
-        strbuf_printf(out, "  over t%d", w->root);
-}
-
-const char *plan_move_name(const plan *p, const plan_step *s)
-{
-    return s->write                           ? "(write buffer)"
-           : p->options.grad_mode == GRAD_ADD ? "(add gradient)"
-                                              : "(copy gradient)";
-}
-
-void plan_print(const plan *p, strbuf *out)
-{
-    strbuf_printf(out, "%4s  %-20s %3s %10s  %s\n", "step", "op", "thr", "est. us",
-                  "output: type shape, buffer, offset, bytes");
-    for (int s = 0; s < p->n_steps; s++) {
-        const plan_step *st = &p->steps[s];
-        const tensor *t = st->node ? st->node->out[0] : st->grad;
-        const char *name = st->node ? st->node->op->name : plan_move_name(p, st);
-        strbuf_printf(out, "%4d%c %-20s %3d %10.1f  ", s,
-                      st->node && st->node->backward ? '<' : ' ', name, st->threads,
-                      st->cost_ns * 1e-3);
-        print_place(p, t, out);
-        if (!st->node)
-            strbuf_printf(out, "  %s", p->options.params->list[st->param].name);
-        else if (t->name)
-            strbuf_printf(out, "  %s", t->name);
-        strbuf_printf(out, "\n");
-    }
-    strbuf_printf(out, "arena %llu bytes (%llu alive at once), workspace %llu\n",
-                  (unsigned long long)p->arena_bytes, (unsigned long long)p->live_bytes,
-                  (unsigned long long)p->work_bytes);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // plan.h: how a graph is computed: which nodes in which order, where every tensor lies, on how many
 // threads, by kernels of which width and by which libraries (kit.h). A value: made once, printed as
-// a table, executed by run.h any number of times. Two plans of one graph know nothing of each other.
+// a table, executed by run.h any number of times. Two plans of one graph know nothing of each
+// other.
 //
 // Memory: each computed tensor lives from its node to its last use; offsets in one arena are found
 // greedily, largest first, so that tensors whose lives overlap do not touch (as TFLite's "greedy by

@@ -99,7 +99,7 @@ static void part_rows(const plan *p, profile_row *rows)
         rows[i].what = "";
 }
 
-// of the pool, on average at most: a layer may turn its weight first, an optimiser has passes
+// of the pool, on average at most: a layer may transpose its weight first, an optimiser has passes
 enum { RUNS_OF_ROW = 3 };
 
 profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, arena *a)

@@ -81,42 +81,45 @@ bool file_special(const char *path)
 
 // The names under way, for file_discard_all: whoever leaves in the midst of things (memory has run
 // out) knows none of them.
-static _Atomic(char *) under_way[UNDER_WAY];
-static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;
-static atomic_bool leaving; // from then on nothing is freed that file_discard_all may look at
+static struct {
+    _Atomic(char *) name[UNDER_WAY];
+    pthread_mutex_t lock;
+    atomic_bool leaving; // from then on nothing is freed that file_discard_all may look at
+} under_way = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void remember(const char *temp)
 {
     char *copy = strdup(temp);
-    pthread_mutex_lock(&names);
+    pthread_mutex_lock(&under_way.lock);
     for (int i = 0; copy && i < UNDER_WAY; i++)
-        if (!under_way[i]) {
-            under_way[i] = copy;
+        if (!under_way.name[i]) {
+            under_way.name[i] = copy;
             copy = NULL;
         }
-    pthread_mutex_unlock(&names);
+    pthread_mutex_unlock(&under_way.lock);
     free(copy); // no place is left: file_sweep will find it
 }
 
 void file_forget(const char *temp)
 {
     char *found = NULL;
-    pthread_mutex_lock(&names);
+    pthread_mutex_lock(&under_way.lock);
     for (int i = 0; !found && i < UNDER_WAY; i++) {
-        found = under_way[i] && strcmp(under_way[i], temp) == 0 ? under_way[i] : NULL;
+        found =
+            under_way.name[i] && strcmp(under_way.name[i], temp) == 0 ? under_way.name[i] : NULL;
         if (found)
-            under_way[i] = NULL;
+            under_way.name[i] = NULL;
     }
-    pthread_mutex_unlock(&names);
-    if (!leaving)
+    pthread_mutex_unlock(&under_way.lock);
+    if (!under_way.leaving)
         free(found);
 }
 
 void file_discard_all(void)
 {
-    leaving = true;
+    under_way.leaving = true;
     for (int i = 0; i < UNDER_WAY; i++) {
-        const char *temp = under_way[i];
+        const char *temp = under_way.name[i];
         if (temp)
             unlink(temp);
     }

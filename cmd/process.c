@@ -30,10 +30,13 @@ enum { HUMAN_LEAST = 4 }; // two SIGINTs within 1/4 of a second are one
 #define PATIENCE_NONE (3 * SECOND)
 
 // The process's own: handlers get no argument through which these could come.
-static const command *running;
-static volatile sig_atomic_t stop_signal, stop_seen, save_asked;
-static atomic_llong asked_at, interrupted_at, polled_at, longest; // nanoseconds; 0: not yet
-static atomic_int polls;
+static struct {
+    const command *running;
+    volatile sig_atomic_t stop_signal, stop_seen, save_asked;
+    atomic_llong asked_at, interrupted_at, polled_at, longest; // nanoseconds; 0: not yet
+    atomic_int polls;
+    char stack[1 << 16]; // of handlers; a frame holds all vector registers: 11 KiB with AMX
+} own;
 
 static int64_t now(void)
 {
@@ -46,7 +49,7 @@ static int64_t now(void)
 static void say(const char *text)
 {
     char line[300] = "kmidi ";
-    strncat(line, running->name, 30);
+    strncat(line, own.running->name, 30);
     strncat(line, ": ", 3);
     strncat(line, text, 200);
     strncat(line, "\n", 2);
@@ -56,10 +59,10 @@ static void say(const char *text)
 
 _Noreturn void process_die(void)
 {
-    int number = stop_signal;
+    int number = own.stop_signal;
     sigset_t one;
     file_discard_all();
-    if (running->resumable || !number)
+    if (own.running->resumable || !number)
         _exit(err_status(ERR_STOPPED));
     sigemptyset(&one);
     sigaddset(&one, number);
@@ -71,21 +74,21 @@ _Noreturn void process_die(void)
 
 static void on_stop(int number)
 {
-    int64_t t = now(), first = atomic_load(&interrupted_at);
-    if (!stop_signal) {
-        stop_signal = number;
-        atomic_store(&asked_at, t);
+    int64_t t = now(), first = atomic_load(&own.interrupted_at);
+    if (!own.stop_signal) {
+        own.stop_signal = number;
+        atomic_store(&own.asked_at, t);
         alarm(1);
     }
-    if (!atomic_load(&polls)) {
-        if (running->resumable)
+    if (!atomic_load(&own.polls)) {
+        if (own.running->resumable)
             say("stopped before it began; the same command begins again");
         process_die();
     }
     if (number != SIGINT)
         return;
     if (!first)
-        atomic_store(&interrupted_at, t);
+        atomic_store(&own.interrupted_at, t);
     else if (t - first > SECOND / HUMAN_LEAST)
         process_die();
 }
@@ -93,8 +96,8 @@ static void on_stop(int number)
 // Before the second poll nothing was done yet that a stop could save.
 static int64_t patience(void)
 {
-    int64_t most = 3 * atomic_load(&longest);
-    if (!running->resumable || atomic_load(&polls) < 2)
+    int64_t most = 3 * atomic_load(&own.longest);
+    if (!own.running->resumable || atomic_load(&own.polls) < 2)
         return PATIENCE_NONE;
     return most > PATIENCE_WORK ? most : PATIENCE_WORK;
 }
@@ -102,9 +105,9 @@ static int64_t patience(void)
 static void on_clock(int number)
 {
     (void)number;
-    if (stop_seen)
+    if (own.stop_seen)
         return;
-    if (now() - atomic_load(&asked_at) > patience()) {
+    if (now() - atomic_load(&own.asked_at) > patience()) {
         say("stopped while it waited for what did not end; what was saved before is whole");
         process_die();
     }
@@ -114,25 +117,25 @@ static void on_clock(int number)
 static void on_save(int number)
 {
     (void)number;
-    save_asked = 1;
+    own.save_asked = 1;
 }
 
 bool process_stop(void *user)
 {
-    int64_t t = now(), before = atomic_exchange(&polled_at, t);
+    int64_t t = now(), before = atomic_exchange(&own.polled_at, t);
     (void)user;
-    if (before && t - before > atomic_load(&longest))
-        atomic_store(&longest, t - before);
-    atomic_fetch_add(&polls, 1);
-    if (stop_signal)
-        stop_seen = 1;
-    return stop_signal;
+    if (before && t - before > atomic_load(&own.longest))
+        atomic_store(&own.longest, t - before);
+    atomic_fetch_add(&own.polls, 1);
+    if (own.stop_signal)
+        own.stop_seen = 1;
+    return own.stop_signal;
 }
 
 bool cmd_take_save(void)
 {
-    bool asked = save_asked;
-    save_asked = 0;
+    bool asked = own.save_asked;
+    own.save_asked = 0;
     return asked;
 }
 
@@ -141,8 +144,7 @@ bool cmd_take_save(void)
 // alone: generated kernels use the stack pointer as one more register.
 static bool own_stack(void)
 {
-    static char stack[1 << 16]; // a frame holds all vector registers: 11 KiB with AMX
-    return sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL) == 0;
+    return sigaltstack(&(stack_t){.ss_sp = own.stack, .ss_size = sizeof own.stack}, NULL) == 0;
 }
 
 static void handle(int number, void (*handler)(int))
@@ -169,7 +171,7 @@ static void on_oom(const char *owner, size_t bytes)
                      "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused; lower the "
                      "batch size or the memory budget, or close "
                      "other programs\n",
-                     running ? " " : "", running ? running->name : "", bytes,
+                     own.running ? " " : "", own.running ? own.running->name : "", bytes,
                      owner ? owner : "buffers");
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(err_status(ERR_MEMORY));
@@ -191,7 +193,7 @@ void process_begin(void)
 
 void process_start(const command *k)
 {
-    running = k;
+    own.running = k;
     if (!k->polls_stop)
         return;
     handle(SIGINT, on_stop);

@@ -193,11 +193,11 @@ static const struct {
 } tables[] = {
     {"autograd/ops/ops.def", "OP(", "autograd/ops", "const op_def VARIANT(op_", ")"},
     {"autograd/optim/optim.def", "OPTIM(", "autograd/optim", "const optim_def VARIANT(optim_", ")"},
-    {"data/features/features.def", "X(", "data/features", "const feature_def VARIANT(feature_",
-     ")"},
-    {"data/loader/examples/examples.def", "X(", "data/loader/examples",
+    {"data/features/features.def", "FEATURE(", "data/features",
+     "const feature_def VARIANT(feature_", ")"},
+    {"data/loader/examples/examples.def", "EXAMPLE(", "data/loader/examples",
      "const example_def example_", " "},
-    {"data/readers/readers.def", "X(", "data/readers", "const reader_def reader_", " "},
+    {"data/readers/readers.def", "READER(", "data/readers", "const reader_def reader_", " "},
     {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
     {"export/exports.def", "EXPORT(", "export/formats", "const export_def export_", " "},
     {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},
@@ -212,16 +212,31 @@ static bool text_has_name(const char *text, const char *before, const char *name
     return false;
 }
 
+// A row's name and the file that has it: OP(name, ...), or OP_IN(file, name, ...); false: no row.
+static bool read_row(arena *a, const char *line, const char *macro, const char **file,
+                     const char **name)
+{
+    const char *shared = arena_printf(a, "%.*s_IN(", (int)strcspn(macro, "("), macro);
+    bool in = str_starts(line, shared);
+    if (!in && !str_starts(line, macro))
+        return false;
+    line += strlen(in ? shared : macro);
+    *file = *name = arena_printf(a, "%.*s", (int)strcspn(line, ",)"), line);
+    if (in)
+        line += strlen(*file) + 2, *name = arena_printf(a, "%.*s", (int)strcspn(line, ",)"), line);
+    return true;
+}
+
 // Every line has its file with the definition in it.
 static void check_lines(arena *a, size_t k, const char *def)
 {
     err e = {0};
-    size_t n, macro = strlen(tables[k].macro);
+    size_t n;
     for (const char *p = def; *p; p = next_line(p)) {
-        if (!str_starts(p, tables[k].macro))
+        const char *file, *name;
+        if (!read_row(a, p, tables[k].macro, &file, &name))
             continue;
-        char *name = arena_printf(a, "%.*s", (int)strcspn(p + macro, ",)"), p + macro);
-        const char *path = arena_printf(a, "%s/%s.c", tables[k].folder, name),
+        const char *path = arena_printf(a, "%s/%s.c", tables[k].folder, file),
                    *text = file_read(a, path, 1 << 22, &n, &e);
         if (test_expect(text != NULL, tables[k].def, 1, "'%s' has no file %s", name, path))
             test_expect(text_has_name(text, tables[k].before, name, tables[k].after), path, 1,
@@ -229,22 +244,32 @@ static void check_lines(arena *a, size_t k, const char *def)
     }
 }
 
-// Every definition has its line.
+static bool has_row(arena *a, const char *def, const char *macro, const char *path,
+                    const char *defined)
+{
+    for (const char *p = def; *p; p = next_line(p)) {
+        const char *file, *name, *stem = arena_printf(a, "%s", path_base(path));
+        if (read_row(a, p, macro, &file, &name) && !strcmp(name, defined) &&
+            !strncmp(stem, file, strlen(file)) && !strcmp(stem + strlen(file), ".c"))
+            return true;
+    }
+    return false;
+}
+
+// Every definition has its line, which names its file.
 static void check_files(arena *a, size_t k, const char *def)
 {
     tree *t = NEW(a, tree, 1);
     tree_add(t, arena_printf(a, "%s/*.c", tables[k].folder));
-    for (int i = 0; i < t->n; i++) {
-        const char *p = strstr(t->list[i].text, tables[k].before);
-        if (!p)
-            continue;
-        p += strlen(tables[k].before);
-        if (*p == '#') // the table's own macro
-            continue;
-        const char *line = arena_printf(a, "%s%.*s", tables[k].macro, (int)strcspn(p, ") "), p);
-        test_expect(strstr(def, line) != NULL, t->list[i].path, 1, "no line %s) in %s", line,
-                    tables[k].def);
-    }
+    for (int i = 0; i < t->n; i++)
+        for (const char *p = t->list[i].text; (p = strstr(p, tables[k].before));) {
+            p += strlen(tables[k].before);
+            if (*p == '#') // the table's own macro
+                continue;
+            const char *name = arena_printf(a, "%.*s", (int)strcspn(p, ") "), p);
+            test_expect(has_row(a, def, tables[k].macro, t->list[i].path, name), t->list[i].path, 1,
+                        "no line %s%s) of this file in %s", tables[k].macro, name, tables[k].def);
+        }
     arena_free(&t->arena);
 }
 
@@ -304,6 +329,55 @@ TEST(layering_scripts_have_a_licence)
         test_expect(str_starts(line, "# SPDX-License-Identifier: GPL-3.0-or-later\n"),
                     t->list[i].path, 1, "has no SPDX line");
     }
+    arena_free(&t->arena);
+    arena_free(&a);
+}
+
+// ---- Lists
+
+// The noun of a list: "data/readers/readers.def" -> READER, "checkpoint_state.def" -> STATE.
+static const char *noun_of(arena *a, const char *path)
+{
+    const char *base = path_base(path), *last = strrchr(base, '_');
+    char *noun = arena_strdup(a, last ? last + 1 : base);
+    noun[strcspn(noun, ".")] = 0;
+    size_t n = strlen(noun);
+    if (n && noun[n - 1] == 's')
+        noun[n - 1] = 0;
+    for (char *p = noun; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+    return noun;
+}
+
+static void check_list(arena *a, const source *s)
+{
+    const char *noun = noun_of(a, s->path);
+    size_t n = strlen(noun);
+    bool inside = false; // of a row that goes on
+    int depth = 0, line = 1;
+    for (const char *p = s->text; *p; p = next_line(p), line++) {
+        size_t length = strcspn(p, "\n");
+        test_expect(length <= 100, s->path, line, "is wider than a page");
+        if (!inside && *p != '/' && *p != '#' && *p != '\n')
+            test_expect(!strncmp(p, noun, n) && (p[n] == '(' || p[n] == '_'), s->path, line,
+                        "a row of this list begins with %s( or %s_", noun, noun);
+        for (size_t i = 0; i < length && (inside || *p != '/'); i++)
+            depth += p[i] == '(' ? 1 : p[i] == ')' ? -1 : 0;
+        inside = depth > 0;
+    }
+}
+
+// One layout for all lists: rows of one noun, from the first column on.
+TEST(layering_lists_have_one_layout)
+{
+    static const char *const places[] = {"*.def", "*/*.def", "*/*/*.def", "*/*/*/*.def"};
+    arena a = {0};
+    tree *t = NEW(&a, tree, 1);
+    for (int i = 0; i < 4; i++)
+        tree_add(t, places[i]);
+    EXPECT(t->n >= 10);
+    for (int i = 0; i < t->n; i++)
+        check_list(&a, &t->list[i]);
     arena_free(&t->arena);
     arena_free(&a);
 }

@@ -88,16 +88,23 @@ static const symbol *out_of_reach(const symbols *defined, const symbol *u)
     return wrong;
 }
 
+// Where the objects of this program lie, with a '/' behind; NULL: not known.
+static const char *own_folder(arena *a)
+{
+    const char *self = test_self(), *end = "tests/all";
+    if (str_ends(self, end))
+        return arena_printf(a, "%.*s", (int)(strlen(self) - strlen(end)), self);
+    test_skip("the objects that this program is made of are not known");
+    return NULL;
+}
+
 TEST(layering_links_point_one_way)
 {
     arena a = {0};
     symbols defined = {0}, used = {0};
-    const char *folder = test_self();
-    if (!str_ends(folder, "tests/all")) {
-        test_skip("the objects that this program is made of are not known");
+    const char *folder = own_folder(&a);
+    if (!folder)
         return;
-    }
-    folder = arena_printf(&a, "%.*s", (int)(strlen(folder) - strlen("tests/all")), folder);
     if (test_shell(NULL, "command -v nm") || !read_symbols(&a, folder, &defined, &used)) {
         test_skip("no nm that reads the objects of this build");
     } else {
@@ -111,5 +118,65 @@ TEST(layering_links_point_one_way)
     }
     free(defined.list);
     free(used.list);
+    arena_free(&a);
+}
+
+// ---- Data that changes
+
+// The object named in objdump's "FILE:     file format elf64-x86-64"; NULL: another line.
+static char *object_of(arena *a, const char *line, size_t folder)
+{
+    const char *end = strstr(line, ":  ");
+    return end && strstr(end, "file format") && (size_t)(end - line) > folder
+               ? arena_printf(a, "%.*s", (int)(end - line - (long)folder), line + folder)
+               : NULL;
+}
+
+// "0000 l     O .bss	0000000000000028 names": the object itself, not its section.
+static bool is_mutable(const char *line)
+{
+    return strstr(line, " O .bss\t") || strstr(line, " O .data\t") ||
+           strstr(line, " O .data.rel.local\t") || strstr(line, " O .data.rel\t") ||
+           strstr(line, " O .tbss\t") || strstr(line, " O .tdata\t");
+}
+
+// What is written while the program runs, and belongs to no one that was opened: the process's own
+// (signals, what to say when memory ends, names of files under way) and what stands before foreign
+// libraries (locks, what was loaded). Nothing else has a reason to.
+TEST(layering_data_that_changes_is_little)
+{
+    static const char *const places[] = {"cmd/process.o",
+                                         "base/arena.o",
+                                         "base/file_temp.o",
+                                         "base/h5.o",
+                                         "base/h5_driver.o",
+                                         "data/audio/fft.o",
+                                         "autograd/gemm/gemm_openblas.o",
+                                         "autograd/gemm/gemm_onednn.o"};
+    enum { MOST = sizeof places / sizeof *places };
+    arena a = {0};
+    const char *folder = own_folder(&a), *object = "";
+    int n = 0;
+    if (!folder)
+        return;
+    if (!strstr(folder, "release/") || test_shell(NULL, "command -v objdump")) {
+        test_skip("for objects as they are released, and objdump");
+        return;
+    }
+    char line[4096];
+    FILE *f = popen(arena_printf(&a, "find '%s' -name '*.o' -exec objdump -t {} +", folder), "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *named = object_of(&a, line, strlen(folder));
+        object = named ? named : object;
+        if (named || !is_mutable(line) || !is_current(&a, object))
+            continue;
+        bool known = false;
+        for (int i = 0; i < MOST; i++)
+            known = known || !strcmp(object, places[i]);
+        test_expect(known, object, 1, "has data that changes: %s", strrchr(line, ' '));
+        n++;
+    }
+    EXPECT_INT(f ? pclose(f) : 1, 0);
+    EXPECT(n > 0 && n <= MOST);
     arena_free(&a);
 }

@@ -22,6 +22,14 @@
 // heap for it.
 static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
 
+// Each found or made once, before its first use.
+static struct {
+    pthread_once_t of_openmp, of_bf16;
+    void (*set_threads)(int n); // NULL: there is no OpenMP
+    dnnl_engine_t engine;       // of products of bf16, as is the key
+    pthread_key_t of_thread;
+} lib = {.of_openmp = PTHREAD_ONCE_INIT, .of_bf16 = PTHREAD_ONCE_INIT};
+
 static void product(const gemm *p)
 {
     dnnl_status_t s = dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a,
@@ -57,20 +65,17 @@ static void product_by_copies(const gemm *p)
 
 // Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name:
 // <omp.h> is not there with every compiler, and Homebrew's oneDNN is built without one.
-static void (*set_threads)(int n);
-
 static void find_openmp(void)
 {
     void *found = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
-    memcpy(&set_threads, &found, sizeof found);
+    memcpy(&lib.set_threads, &found, sizeof found);
 }
 
 static void one_thread(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, find_openmp);
-    if (set_threads)
-        set_threads(1);
+    pthread_once(&lib.of_openmp, find_openmp);
+    if (lib.set_threads)
+        lib.set_threads(1);
 }
 
 static void onednn_serial(const gemm *p)
@@ -99,7 +104,8 @@ static bool onednn_reserve(int count)
 {
     enum { SIDE = 64 };
     static const int rows[] = {SIDE, 1, SIDE}, cols[] = {SIDE, SIDE, 1};
-    static float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
+    static const float a[SIDE * SIDE], b[SIDE * SIDE];
+    float c[SIDE * SIDE] = {0};
     (void)count;
     for (int i = 0; i < 3 * 8; i++)
         onednn_serial(&(gemm){.ta = i & 1,
@@ -166,9 +172,6 @@ typedef struct matmul_thread {
     matmul_made *first;
 } matmul_thread;
 
-static dnnl_engine_t engine;
-static pthread_key_t of_thread;
-
 static void must(dnnl_status_t s)
 {
     CHECK(s == dnnl_success);
@@ -190,20 +193,19 @@ static void thread_ends(void *arg)
 
 static void bf16_begin(void)
 {
-    must(dnnl_engine_create(&engine, dnnl_cpu, 0));
-    CHECK(!pthread_key_create(&of_thread, thread_ends));
+    must(dnnl_engine_create(&lib.engine, dnnl_cpu, 0));
+    CHECK(!pthread_key_create(&lib.of_thread, thread_ends));
 }
 
 static matmul_thread *this_thread(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, bf16_begin);
-    matmul_thread *t = pthread_getspecific(of_thread);
+    pthread_once(&lib.of_bf16, bf16_begin);
+    matmul_thread *t = pthread_getspecific(lib.of_thread);
     if (t)
         return t;
     t = calloc(1, sizeof *t);
-    CHECK(t && !pthread_setspecific(of_thread, t));
-    must(dnnl_stream_create(&t->stream, engine, dnnl_stream_default_flags));
+    CHECK(t && !pthread_setspecific(lib.of_thread, t));
+    must(dnnl_stream_create(&t->stream, lib.engine, dnnl_stream_default_flags));
     return t;
 }
 
@@ -232,11 +234,11 @@ static matmul_made *make_matmul(const matmul_shape *s)
     if (s->add)
         must(dnnl_post_ops_append_sum(sum, 1.0f)),
             must(dnnl_primitive_attr_set_post_ops(attr, sum));
-    must(dnnl_primitive_desc_create(&pd, &d, attr, engine, NULL));
+    must(dnnl_primitive_desc_create(&pd, &d, attr, lib.engine, NULL));
     must(dnnl_primitive_create(&m->primitive, pd));
-    must(dnnl_memory_create(&m->a, &a, engine, DNNL_MEMORY_NONE)),
-        must(dnnl_memory_create(&m->b, &b, engine, DNNL_MEMORY_NONE));
-    must(dnnl_memory_create(&m->c, &c, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&m->a, &a, lib.engine, DNNL_MEMORY_NONE)),
+        must(dnnl_memory_create(&m->b, &b, lib.engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&m->c, &c, lib.engine, DNNL_MEMORY_NONE));
     must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)),
         must(dnnl_primitive_attr_destroy(attr));
     return m;

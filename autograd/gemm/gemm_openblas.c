@@ -31,7 +31,8 @@ static struct {
     void *(*take)(int where); // blas_memory_alloc and _free, of no header
     void (*give)(void *buffer);
     char missing[300]; // why it is not here
-} lib;
+    pthread_once_t loaded;
+} lib = {.loaded = PTHREAD_ONCE_INIT};
 
 // As the linker would find it, then where it was when this program was built.
 static void *open_library(void)
@@ -87,8 +88,7 @@ static void load(void)
 
 static bool openblas_load(err *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
+    pthread_once(&lib.loaded, load);
     return lib.sgemm || err_set(e, ERR_MISSING, "openblas cannot be loaded: %s", lib.missing);
 }
 

@@ -16,15 +16,16 @@ static int range_of(int64_t n)
 
 int gemm_kind(const gemm *p)
 {
-    int turned = 2 * p->ta + p->tb;
-    return ((turned * GEMM_RANGES + range_of(p->m)) * GEMM_RANGES + range_of(p->n)) * GEMM_RANGES +
+    int transposed = 2 * p->ta + p->tb;
+    return ((transposed * GEMM_RANGES + range_of(p->m)) * GEMM_RANGES + range_of(p->n)) *
+               GEMM_RANGES +
            range_of(p->k);
 }
 
 const char *gemm_kind_name(int kind, char out[16])
 {
-    int turned = kind / (GEMM_RANGES * GEMM_RANGES * GEMM_RANGES);
-    snprintf(out, 16, "%c%c%d%d%d", turned & 2 ? 't' : 'n', turned & 1 ? 't' : 'n',
+    int transposed = kind / (GEMM_RANGES * GEMM_RANGES * GEMM_RANGES);
+    snprintf(out, 16, "%c%c%d%d%d", transposed & 2 ? 't' : 'n', transposed & 1 ? 't' : 'n',
              kind / (GEMM_RANGES * GEMM_RANGES) % GEMM_RANGES, kind / GEMM_RANGES % GEMM_RANGES,
              kind % GEMM_RANGES);
     return out;

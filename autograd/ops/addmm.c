@@ -98,7 +98,7 @@ static tensor *build_plain(graph *g, tensor *const in[])
 {
     return op_addmm(g, in[0], in[1], in[2], false);
 }
-static tensor *build_turned(graph *g, tensor *const in[])
+static tensor *build_transposed(graph *g, tensor *const in[])
 {
     return op_addmm(g, in[0], in[1], in[2], true);
 }
@@ -110,11 +110,11 @@ static const op_sample samples[] = {
     {.what = "t + u v^T, three axes",
      .n = 3,
      .in = {VALUES(3, 2, 5, 17), VALUES(3, 2, 5, 4), VALUES(2, 17, 4)},
-     .build = build_turned},
+     .build = build_transposed},
     {.what = "t + u v^T, several tiles",
      .n = 3,
      .in = {VALUES(2, 700, 200), VALUES(2, 700, 16), VALUES(2, 200, 16)},
-     .build = build_turned},
+     .build = build_transposed},
 };
 
 const op_def VARIANT(op_addmm) = {

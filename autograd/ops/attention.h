@@ -119,15 +119,15 @@ static inline bool next_panel(key_panel *p, const attention_dims *m, int64_t i0,
     return p->n > 0 && p->rows > 0;
 }
 
-// c [rows, keys] = a [rows, dp] times the turned panels of keys j0 .. j0 + n; rows that see nothing
-// of a panel are left as they are.
-static inline void tile_scores(float *c, const float *a, const float *turned,
+// c [rows, keys] = a [rows, dp] times the transposed panels of keys j0 .. j0 + n; rows that see
+// nothing of a panel are left as they are.
+static inline void tile_scores(float *c, const float *a, const float *transposed,
                                const attention_dims *m, int64_t i0, int64_t rows, int64_t j0,
                                int64_t n)
 {
     for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
         panel_product(c + p.first * SCORE_LD + p.at, SCORE_LD, a + p.first * m->dp, m->dp, 1,
-                      turned + (j0 + p.at) * m->d, m->d, p.rows, p.n, false);
+                      transposed + (j0 + p.at) * m->d, m->d, p.rows, p.n, false);
 }
 
 // The next n floats of a thread's workspace, on a cache line of their own; with base NULL only

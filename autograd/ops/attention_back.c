@@ -33,8 +33,8 @@ static bool rule(const node *n, err *e)
 }
 
 typedef struct buffers {
-    float *keys_turned, *values_turned, *keys; // [S / W][d][W] twice, [d / W][S][W]
-    float *dk, *dv;                            // [S, dp]
+    float *keys_transposed, *values_transposed, *keys; // [S / W][d][W] twice, [d / W][S][W]
+    float *dk, *dv;                                    // [S, dp]
     // of a tile: [rows, dp] twice, [dp / W][TILE_ROWS][W] twice, [rows, dp]
     float *q, *d, *q_panels, *d_panels, *dq;
     float *p, *ds, *inner; // [rows, keys] twice, [rows]: rowsum(d o out)
@@ -44,8 +44,8 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
 {
     size_t at = 0;
     float **tiles[] = {&w->q, &w->d, &w->q_panels, &w->d_panels, &w->dq};
-    w->keys_turned = workspace_take(base, &at, m->sp * m->d);
-    w->values_turned = workspace_take(base, &at, m->sp * m->d);
+    w->keys_transposed = workspace_take(base, &at, m->sp * m->d);
+    w->values_transposed = workspace_take(base, &at, m->sp * m->d);
     w->keys = workspace_take(base, &at, m->s * m->dp);
     w->dk = workspace_take(base, &at, m->s * m->dp);
     w->dv = workspace_take(base, &at, m->s * m->dp);
@@ -116,8 +116,8 @@ static void panel_back(const attention_dims *m, const buffers *w, const key_pane
 static void meet_keys(const attention_dims *m, const buffers *w, const float *lse, int64_t i0,
                       int64_t rows, int64_t j0, int64_t n)
 {
-    tile_scores(w->p, w->q, w->keys_turned, m, i0, rows, j0, n);
-    tile_scores(w->ds, w->d, w->values_turned, m, i0, rows, j0, n);
+    tile_scores(w->p, w->q, w->keys_transposed, m, i0, rows, j0, n);
+    tile_scores(w->ds, w->d, w->values_transposed, m, i0, rows, j0, n);
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = attention_limit(m, i0 + r) - j0;
         row_slopes(w->p + r * SCORE_LD, w->ds + r * SCORE_LD, seen < n ? seen : n, n, lse[r],
@@ -163,9 +163,9 @@ static void head_back(const call *c, float *work, int64_t item)
     (void)take_buffers(&m, work, &w);
     int64_t at = attention_at(&m, item, m.t), of_keys = attention_at(&m, item, m.s);
     const float *table = c->in[IN_TABLE], *lse = (const float *)c->in[IN_LSE] + item * m.t;
-    head_pack(w.keys, w.keys_turned,
+    head_pack(w.keys, w.keys_transposed,
               &(head){(const float *)c->in[IN_K] + of_keys, m.width, m.d, m.dp, table, 1}, m.s);
-    head_pack(NULL, w.values_turned,
+    head_pack(NULL, w.values_transposed,
               &(head){(const float *)c->in[IN_V] + of_keys, m.width, m.d, m.dp, NULL, 1}, m.s);
     memset(w.dk, 0, (size_t)(m.s * m.dp) * sizeof *w.dk);
     memset(w.dv, 0, (size_t)(m.s * m.dp) * sizeof *w.dv);

@@ -103,9 +103,9 @@ static inline void panel_of_rows(float *restrict to, const float *restrict rows,
     }
 }
 
-// All rows of a head, packed: `columns` [dp / W][n][W] and `turned` [ceil(n / W)][d][W], each where
-// not NULL.
-static inline void head_pack(float *columns, float *turned, const head *h, int64_t n)
+// All rows of a head, packed: `columns` [dp / W][n][W] and `transposed` [ceil(n / W)][d][W], each
+// where not NULL.
+static inline void head_pack(float *columns, float *transposed, const head *h, int64_t n)
 {
     float rows[PANEL_WIDTH * HEAD_MOST];
     for (int64_t r = 0; r < n; r += PANEL_WIDTH) {
@@ -113,8 +113,8 @@ static inline void head_pack(float *columns, float *turned, const head *h, int64
         head_rows(rows, h, r, m);
         if (columns)
             panels_of_columns(columns + r * PANEL_WIDTH, rows, m, h->dp, n);
-        if (turned)
-            panel_of_rows(turned + r * h->d, rows, m, h->d, h->dp);
+        if (transposed)
+            panel_of_rows(transposed + r * h->d, rows, m, h->d, h->dp);
     }
 }
 

@@ -6,8 +6,8 @@
 //     db = sum over rows of d
 // Inputs: d and x [.., D], w [D], stats [rows, 2] = (mean, r)[, a residual [.., D] that is added to
 // dx]. The two sums go through blocks of rows, each with sums of its own that are then added in
-// order: the same for any number of threads. Where only dx is wanted, layer_norm_input stands in
-// its place.
+// order: the same for any number of threads. Where weight and bias are frozen, as under
+// adapters, layer_norm_input stands in its place.
 #include <math.h>
 #include <string.h>
 
@@ -135,6 +135,82 @@ static const op_sample samples[] = {
      .build = build_residual},
 };
 
+// --- dx alone: without the sums over rows that only weight and bias would need. Its bits are the
+// same.
+
+static bool input_rule(const node *n, err *e)
+{
+    return norm_back_fits(n, e) && rule_same(n, e);
+}
+
+static double input_cost(const call *c)
+{
+    return 0.6 * (double)shape_count(c->n->in[NORM_D]->shape);
+}
+
+static void input_part(const call *c, int64_t lo, int64_t hi) // rows
+{
+    int64_t n = layer_norm_width(c->n->in[NORM_D]);
+    const float *w = c->in[NORM_W];
+    for (int64_t q = lo; q < hi; q++) {
+        const float *d = (const float *)c->in[NORM_D] + q * n,
+                    *x = (const float *)c->in[NORM_X] + q * n;
+        const float *stats = (const float *)c->in[NORM_STATS] + 2 * q;
+        const float *residual = norm_residual(c, q, n);
+        float *dx = (float *)c->out[0] + q * n, mean = stats[0], r = stats[1];
+        norm_sums s = norm_sums_of(d, x, w, n, mean, r);
+        float mean_p = s.p / (float)n, mean_pz = s.pz / (float)n;
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            dx[i] = r * (d[i] * w[i] - mean_p - (x[i] - mean) * r * mean_pz);
+        if (residual)
+            norm_add(dx, residual, n);
+    }
+}
+
+static void input_forward(const call *c)
+{
+    op_parallel(c, shape_rows(c->n->in[NORM_D]->shape), 1, input_part);
+}
+
+static void input_reference(const call *c)
+{
+    int64_t n = layer_norm_width(c->n->in[NORM_D]);
+    for (int64_t q = 0; q < shape_rows(c->n->in[NORM_D]->shape); q++)
+        norm_exact((const float *)c->in[NORM_D] + q * n, (const float *)c->in[NORM_X] + q * n,
+                   c->in[NORM_W], (const float *)c->in[NORM_STATS] + 2 * q, norm_residual(c, q, n),
+                   (float *)c->out[0] + q * n, n);
+}
+
+static tensor *input_added(graph *g, const node *n, tensor *x)
+{
+    return n->in[NORM_RESIDUAL] ? NULL : op_layer_norm_input(g, n->in, x);
+}
+
+static tensor *input_build(graph *g, tensor *const in[])
+{
+    return op_layer_norm_input(g, in, NULL);
+}
+static tensor *input_build_residual(graph *g, tensor *const in[])
+{
+    return op_layer_norm_input(g, in, in[NORM_RESIDUAL]);
+}
+static const op_sample input_samples[] = {
+    {.what = "tokens",
+     .n = 4,
+     .in = {VALUES(3, 2, 5, 19), VALUES(3, 2, 5, 19), VALUES(1, 19), VALUES(2, 10, 2)},
+     .build = input_build},
+    {.what = "many rows",
+     .n = 4,
+     .in = {VALUES(2, 150, 40), VALUES(2, 150, 40), VALUES(1, 40), VALUES(2, 150, 2)},
+     .build = input_build},
+    {.what = "a residual",
+     .n = 5,
+     .in = {VALUES(2, 90, 21), VALUES(2, 90, 21), VALUES(1, 21), VALUES(2, 90, 2),
+            VALUES(2, 90, 21)},
+     .build = input_build_residual},
+};
+
 const op_def VARIANT(op_layer_norm_back) = {
     .name = "layer_norm_back",
     .n_in_min = NORM_INPUTS,
@@ -155,10 +231,34 @@ const op_def VARIANT(op_layer_norm_back) = {
     .n_samples = LENGTH(samples),
 };
 
+const op_def VARIANT(op_layer_norm_input) = {
+    .name = "layer_norm_input",
+    .n_in_min = NORM_INPUTS,
+    .n_in_max = NORM_INPUTS,
+    .optional = 1u << NORM_RESIDUAL,
+    .n_out = 1,
+    .flags = OP_INPLACE0 | OP_INPLACE1,
+    .types = TYPE_BIT(DT_F32),
+    .shape = input_rule,
+    .cost = input_cost,
+    .forward = input_forward,
+    .reference = input_reference,
+    .added = input_added,
+    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
+    .no_portable = "it stands in backward passes only; gradients are not exported",
+    .samples = input_samples,
+    .n_samples = LENGTH(input_samples),
+};
+
 #ifdef KMIDI_VARIANT_base
 tensor *op_layer_norm_back(graph *g, tensor *const dxw_stats[4], tensor *residual)
 {
     tensor *in[] = {dxw_stats[0], dxw_stats[1], dxw_stats[2], dxw_stats[3], residual};
     return graph_add(g, OP_layer_norm_back, NULL, 0, NORM_INPUTS, in);
+}
+tensor *op_layer_norm_input(graph *g, tensor *const dxw_stats[4], tensor *residual)
+{
+    tensor *in[] = {dxw_stats[0], dxw_stats[1], dxw_stats[2], dxw_stats[3], residual};
+    return graph_add(g, OP_layer_norm_input, NULL, 0, NORM_INPUTS, in);
 }
 #endif

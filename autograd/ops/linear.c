@@ -17,8 +17,8 @@ enum {
     // costs (105 GFLOP/s of 117)
     1 << 20,
     // from this many rows of x on, w is transposed first: each tile is then a tenth faster
-    ROWS_TURNED = 1024,
-    TURN_ROWS = 16
+    ROWS_TRANSPOSED = 1024,
+    TRANSPOSE_ROWS = 16
 };
 
 enum { IN_X, IN_W, IN_BIAS, IN_RESIDUAL, INPUTS }; // the last two: may be NULL
@@ -52,37 +52,37 @@ static gemm gemm_at(const call *c)
 {
     const shape *w = &c->n->in[1]->shape;
     int64_t inner = w->d[1], cols = w->d[0], rows = shape_rows(c->n->in[0]->shape);
-    bool turned = rows >= ROWS_TURNED;
-    return (gemm){.tb = !turned,
+    bool transposed = rows >= ROWS_TRANSPOSED;
+    return (gemm){.tb = !transposed,
                   .m = rows,
                   .n = cols,
                   .k = inner,
                   .a = c->in[0],
                   .lda = inner,
-                  .b = turned ? c->work : c->in[1],
-                  .ldb = turned ? cols : inner,
+                  .b = transposed ? c->work : c->in[1],
+                  .ldb = transposed ? cols : inner,
                   .c = c->out[0],
                   .ldc = cols};
 }
 
 static size_t workspace(const call *c)
 {
-    return shape_rows(c->n->in[0]->shape) >= ROWS_TURNED
+    return shape_rows(c->n->in[0]->shape) >= ROWS_TRANSPOSED
                ? (size_t)shape_count(c->n->in[1]->shape) * sizeof(float)
                : 0;
 }
 
 // Rows lo .. hi of w become columns of w^T, a few at a time: a line of either is used up while it
 // is near.
-static void turn(const call *c, int64_t lo, int64_t hi)
+static void transpose(const call *c, int64_t lo, int64_t hi)
 {
     const shape *s = &c->n->in[1]->shape;
     int64_t inner = s->d[1], cols = s->d[0];
     const float *restrict w = c->in[1];
     float *restrict to = c->work;
-    for (int64_t i0 = lo; i0 < hi; i0 += TURN_ROWS)
+    for (int64_t i0 = lo; i0 < hi; i0 += TRANSPOSE_ROWS)
         for (int64_t k = 0; k < inner; k++)
-            for (int64_t i = i0; i < hi && i < i0 + TURN_ROWS; i++)
+            for (int64_t i = i0; i < hi && i < i0 + TRANSPOSE_ROWS; i++)
                 to[k * cols + i] = w[i * inner + k];
 }
 
@@ -177,7 +177,7 @@ static void forward(const call *c)
         return;
     }
     if (!p.tb)
-        op_parallel(c, p.n, TURN_ROWS, turn);
+        op_parallel(c, p.n, TRANSPOSE_ROWS, transpose);
     op_parallel(c, t.down * t.across, 1, part);
 }
 
@@ -232,7 +232,7 @@ static tensor *added(graph *g, const node *n, tensor *x)
                            (tensor *[]){n->in[IN_X], n->in[IN_W], n->in[IN_BIAS], x});
 }
 
-// Gemm where x is a matrix; otherwise MatMul by w^T, turned in the file, and Add.
+// Gemm where x is a matrix; otherwise MatMul by w^T, transposed in the file, and Add.
 static const char *emit_product(const node *n, emitter *m, const char *out)
 {
     const char *x = emit_in(m, n, 0), *bias = emit_in(m, n, IN_BIAS);

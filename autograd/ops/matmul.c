@@ -113,7 +113,7 @@ static tensor *added(graph *g, const node *n, tensor *x)
 }
 
 // A transposed operand, in 2-D where its rows are folded.
-static const char *turned(const node *n, emitter *m, int i, bool fold)
+static const char *transposed(const node *n, emitter *m, int i, bool fold)
 {
     const char *in = emit_in(m, n, i), *out = emit_fresh(m, "matrix");
     int64_t dims[] = {-1, product_columns(n->in[i]->shape)}, perm[] = {1, 0};
@@ -130,8 +130,8 @@ static const char *turned(const node *n, emitter *m, int i, bool fold)
 static void portable(const node *n, emitter *m)
 {
     const matmul_attrs *t = n->attrs;
-    const char *a = t->ta ? turned(n, m, 0, true) : emit_in(m, n, 0),
-               *b = t->tb ? turned(n, m, 1, false) : emit_in(m, n, 1);
+    const char *a = t->ta ? transposed(n, m, 0, true) : emit_in(m, n, 0),
+               *b = t->tb ? transposed(n, m, 1, false) : emit_in(m, n, 1);
     if (n->in[1]->shape.rank > 2) {
         const char *flat = emit_fresh(m, "rows");
         int64_t dims[] = {-1, product_columns(n->in[1]->shape)};

@@ -38,7 +38,7 @@ enum {
     PANEL_UNROLL for (int r = 0; r < mr; r++) PANEL_UNROLL for (int v = 0; v < nv; v++)
 
 // c [mr, nv registers] (+)= a [mr, k] panel [k, nv of its NV registers]; a's element (r, i) lies at
-// a[r * row + i * col], so it may be read turned.
+// a[r * row + i * col], so it may be read transposed.
 PANEL_INLINE void panel_tile(float *restrict c, int64_t ldc, const float *restrict a, int64_t row,
                              int64_t col, const float *restrict w, int64_t k, bool add, int mr,
                              int nv)

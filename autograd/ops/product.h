@@ -21,12 +21,13 @@ enum {
     TILE_PRODUCT = 1 << 20, // multiply-adds of a tile at least
     TILES_MOST = 16,
     // of a product with A transposed (a weight's gradient): each tile packs B along the whole of K
-    TILES_MOST_TURNED = 8,
+    TILES_MOST_TRANSPOSED = 8,
     TILE_ROWS_LEAST = 64,
     TILE_COLS_LEAST = 96,
-    TILE_ROWS_TURNED = 96, // of A transposed, where more than two tiles stand one above the other
+    TILE_ROWS_TRANSPOSED =
+        96, // of A transposed, where more than two tiles stand one above the other
     // a tile that is narrower reads A again sooner than it is done with it: 98 GFLOP/s of 116
-    TILE_COLS_TURNED = 384,
+    TILE_COLS_TRANSPOSED = 384,
     // rows and columns: a multiple of every library's register tile but oneDNN's 48 columns
     TILE_GRAIN = 16
 };
@@ -51,10 +52,10 @@ static inline int64_t tile_parts(int64_t n, int64_t parts, int64_t least)
 }
 
 // Of a weight's gradient, a small matrix of long sums: few tiles, and wide ones.
-static inline tiles tiles_of_turned(const gemm *p, int64_t parts)
+static inline tiles tiles_of_transposed(const gemm *p, int64_t parts)
 {
-    int64_t across = tile_parts(p->n, parts, TILE_COLS_TURNED),
-            down = tile_parts(p->m, parts / across, TILE_ROWS_TURNED);
+    int64_t across = tile_parts(p->n, parts, TILE_COLS_TRANSPOSED),
+            down = tile_parts(p->m, parts / across, TILE_ROWS_TRANSPOSED);
     if (down * across == 1 && parts > 1)
         down = tile_parts(p->m, 2, TILE_ROWS_LEAST),
         across = tile_parts(p->n, 2 / down, TILE_COLS_LEAST);
@@ -64,13 +65,13 @@ static inline tiles tiles_of_turned(const gemm *p, int64_t parts)
 // With at most `most_rows` rows a tile (0: any).
 static inline tiles tiles_of(const gemm *p, int64_t most_rows)
 {
-    int64_t parts = 1, most = p->ta ? TILES_MOST_TURNED : TILES_MOST;
+    int64_t parts = 1, most = p->ta ? TILES_MOST_TRANSPOSED : TILES_MOST;
     while (parts < most && p->m * p->n * p->k / (2 * parts) >= TILE_PRODUCT)
         parts *= 2;
     tiles t = {.down = tile_parts(p->m, parts, TILE_ROWS_LEAST)};
     t.across = tile_parts(p->n, parts / t.down, TILE_COLS_LEAST);
     if (p->ta)
-        t = tiles_of_turned(p, parts);
+        t = tiles_of_transposed(p, parts);
     if (most_rows && p->m > most_rows * t.down)
         t.down = (p->m + most_rows - 1) / most_rows;
     t.rows = tile_length(p->m, t.down), t.cols = tile_length(p->n, t.across);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// reshape: the same bytes, another shape (torch.reshape of a contiguous tensor). A view: no kernel
-// runs.
-//     dx = d in x's shape.
-// Where the caller names no free dimensions, those of the input are carried along (rules.h): [B, T,
-// H] -> [B * T, H] has a free first dimension, [B, H] -> [B, 1, H] too.
+// reshape.c: the same bytes in another shape: reshape (torch.reshape of a contiguous tensor), and
+// squeeze and unsqueeze, which take out or put in an axis of size 1. Views: no kernel runs.
+//
+//     dx = d in x's shape; of squeeze by unsqueeze, of unsqueeze by squeeze
+//
+// Where the caller of reshape names no free dimensions, those of the input are carried along
+// (rules.h): [B, T, H] -> [B * T, H] has a free first dimension, [B, H] -> [B, 1, H] too.
 #include "autograd/ops/kernel.h"
 
 typedef struct reshape_attrs {
@@ -70,6 +72,112 @@ static const op_sample samples[] = {
     {.what = "to a scalar", .n = 1, .in = {VALUES(2, 1, 1)}, .build = build_scalar},
 };
 
+// --- an axis of size 1
+
+typedef struct axis_attrs {
+    int axis;
+} axis_attrs;
+
+static void emit_axis(const node *n, emitter *m, const char *onnx_op)
+{
+    int64_t axis = ((const axis_attrs *)n->attrs)->axis;
+    const char *in[] = {emit_in(m, n, 0), emit_i64(m, 1, &axis)}, *out[] = {emit_out(m, n, 0)};
+    emit_node(m, onnx_op, 2, in, 1, out, 0, NULL);
+}
+
+static bool squeeze_rule(const node *n, err *e)
+{
+    shape s = n->in[0]->shape;
+    int axis = ((const axis_attrs *)n->attrs)->axis;
+    char text[64];
+    if (axis < 0 || axis >= s.rank || s.d[axis] != 1)
+        return err_set(e, ERR_SHAPE, "axis %d of %s is not of size 1", axis, shape_text(s, text));
+    for (int i = axis; i + 1 < s.rank; i++)
+        s.d[i] = s.d[i + 1], s.sym[i] = s.sym[i + 1];
+    s.rank--;
+    n->out[0]->shape = s;
+    n->out[0]->type = n->in[0]->type;
+    return true;
+}
+
+static void squeeze_gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                             const bool want[])
+{
+    if (want[0])
+        din[0] = op_unsqueeze(g, dout[0], ((const axis_attrs *)n->attrs)->axis);
+}
+
+static void squeeze_portable(const node *n, emitter *m)
+{
+    emit_axis(n, m, "Squeeze");
+}
+
+static tensor *squeeze_build(graph *g, tensor *const in[])
+{
+    return op_squeeze(g, in[0], 1);
+}
+static tensor *squeeze_six(graph *g, tensor *const in[])
+{
+    return op_squeeze(g, in[0], 4);
+}
+static const op_sample squeeze_samples[] = {
+    {.what = "middle axis",
+     .n = 1,
+     .in = {{.shape = {.rank = 3, .d = {3, 1, 5}}, .scale = 1}},
+     .build = squeeze_build},
+    {.what = "six axes",
+     .n = 1,
+     .in = {{.shape = {.rank = 6, .d = {2, 1, 3, 2, 1, 5}}, .scale = 1}},
+     .build = squeeze_six},
+};
+
+static bool unsqueeze_rule(const node *n, err *e)
+{
+    shape s = n->in[0]->shape;
+    int axis = ((const axis_attrs *)n->attrs)->axis;
+    char text[64];
+    if (axis < 0 || axis > s.rank || s.rank == RANK_MAX)
+        return err_set(e, ERR_SHAPE, "no room for a new axis %d in %s", axis, shape_text(s, text));
+    for (int i = s.rank; i > axis; i--)
+        s.d[i] = s.d[i - 1], s.sym[i] = s.sym[i - 1];
+    s.d[axis] = 1, s.sym[axis] = SYM_FIXED;
+    s.rank++;
+    n->out[0]->shape = s;
+    n->out[0]->type = n->in[0]->type;
+    return true;
+}
+
+static void unsqueeze_gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                               const bool want[])
+{
+    if (want[0])
+        din[0] = op_squeeze(g, dout[0], ((const axis_attrs *)n->attrs)->axis);
+}
+
+static void unsqueeze_portable(const node *n, emitter *m)
+{
+    emit_axis(n, m, "Unsqueeze");
+}
+
+static tensor *unsqueeze_build(graph *g, tensor *const in[])
+{
+    return op_unsqueeze(g, in[0], 1);
+}
+static tensor *unsqueeze_six(graph *g, tensor *const in[])
+{
+    return op_unsqueeze(g, in[0], 5);
+}
+static const op_sample unsqueeze_samples[] = {
+    {.what = "middle axis",
+     .n = 1,
+     .in = {{.shape = {.rank = 3, .d = {3, 4, 5}}, .scale = 1}},
+     .build = unsqueeze_build},
+    {.what = "a sixth axis, the last",
+     .n = 1,
+     .in = {{.shape = {.rank = 5, .d = {2, 3, 2, 3, 5}}, .scale = 1}},
+     .build = unsqueeze_six},
+};
+
 const op_def VARIANT(op_reshape) = {
     .name = "reshape",
     .n_in_min = 1,
@@ -84,9 +192,44 @@ const op_def VARIANT(op_reshape) = {
     .n_samples = LENGTH(samples),
 };
 
+const op_def VARIANT(op_squeeze) = {
+    .name = "squeeze",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .flags = OP_VIEW,
+    .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
+    .shape = squeeze_rule,
+    .gradient = squeeze_gradient,
+    .portable = squeeze_portable,
+    .samples = squeeze_samples,
+    .n_samples = LENGTH(squeeze_samples),
+};
+const op_def VARIANT(op_unsqueeze) = {
+    .name = "unsqueeze",
+    .n_in_min = 1,
+    .n_in_max = 1,
+    .n_out = 1,
+    .flags = OP_VIEW,
+    .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
+    .shape = unsqueeze_rule,
+    .gradient = unsqueeze_gradient,
+    .portable = unsqueeze_portable,
+    .samples = unsqueeze_samples,
+    .n_samples = LENGTH(unsqueeze_samples),
+};
+
 #ifdef KMIDI_VARIANT_base
 tensor *op_reshape(graph *g, tensor *x, shape s)
 {
     return graph_add(g, OP_reshape, &(reshape_attrs){s}, sizeof(reshape_attrs), 1, (tensor *[]){x});
+}
+tensor *op_squeeze(graph *g, tensor *x, int axis)
+{
+    return graph_add(g, OP_squeeze, &(axis_attrs){axis}, sizeof(axis_attrs), 1, &x);
+}
+tensor *op_unsqueeze(graph *g, tensor *x, int axis)
+{
+    return graph_add(g, OP_unsqueeze, &(axis_attrs){axis}, sizeof(axis_attrs), 1, &x);
 }
 #endif

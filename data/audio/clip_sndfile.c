@@ -75,7 +75,7 @@ static sf_count_t vio_tell(void *user)
 
 clip_sndfile_part *clip_sndfile_open(clip_source *s, int64_t from, int64_t length, arena *a, err *e)
 {
-    static SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
+    SF_VIRTUAL_IO io = {vio_length, vio_seek, vio_read, vio_write, vio_tell};
     clip_sndfile_part *p = NEW(a, clip_sndfile_part, 1);
     *p = (clip_sndfile_part){.bytes = &s->file, .from = from, .length = length};
     if (!from)

@@ -13,14 +13,14 @@
 #include "base/variant.h"
 #include "data/features/feature_ends.h"
 
-#define X(name) VARIANT_EXTERN(feature_def, feature_##name)
+#define FEATURE(name) VARIANT_EXTERN(feature_def, feature_##name)
 #include "data/features/features.def"
-#undef X
+#undef FEATURE
 
 static const feature_def *const rows[][VARIANT_COUNT] = {
-#define X(name) VARIANT_ROW(feature_##name),
+#define FEATURE(name) VARIANT_ROW(feature_##name),
 #include "data/features/features.def"
-#undef X
+#undef FEATURE
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-#define X(name) extern const example_def example_##name;
+#define EXAMPLE(name) extern const example_def example_##name;
 #include "data/loader/examples/examples.def"
-#undef X
+#undef EXAMPLE
 
 static const example_def *const examples[] = {
-#define X(name) &example_##name,
+#define EXAMPLE(name) &example_##name,
 #include "data/loader/examples/examples.def"
-#undef X
+#undef EXAMPLE
 };
 
 const example_def *example_find(const char *name)

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define X(name) extern const reader_def reader_##name;
+#define READER(name) extern const reader_def reader_##name;
 #include "data/readers/readers.def"
-#undef X
+#undef READER
 
 static const reader_def *const rows[] = {
-#define X(name) &reader_##name,
+#define READER(name) &reader_##name,
 #include "data/readers/readers.def"
-#undef X
+#undef READER
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
