@@ -110,6 +110,16 @@ struct op_def {
     int n_samples;
 };
 
+// What definitions have in common: how many inputs and outputs; what each that is no gradient has;
+// what stands in backward passes alone; samples.
+#define OP_INPUTS(n, outputs) .n_in_min = (n), .n_in_max = (n), .n_out = (outputs)
+#define OP_KERNELS(fast, plain, back, form)                                                        \
+    .forward = (fast), .reference = (plain), .gradient = (back), .portable = (form)
+#define OP_BACKWARD_ONLY                                                                           \
+    .no_gradient = "it stands in backward passes only; second derivatives are not taken",          \
+    .no_portable = "it stands in backward passes only; gradients are not exported"
+#define OP_SAMPLES(list) .samples = (list), .n_samples = sizeof(list) / sizeof *(list)
+
 // For kernels: fn over parts of [0, n), on c->threads threads (threads_share: no bit may depend on
 // where the parts are cut).
 typedef void op_part_fn(const call *c, int64_t lo, int64_t hi);

@@ -96,19 +96,15 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_act_back) = {
     .name = "act_back",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .flags = OP_INPLACE_ANY,
     .types = TYPE_BIT(DT_F32),
     .shape = rule_same_pair,
     .cost = cost,
     .forward = forward,
     .reference = reference,
-    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
-    .no_portable = "it stands in backward passes only; gradients are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_BACKWARD_ONLY,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

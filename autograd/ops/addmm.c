@@ -119,20 +119,14 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_addmm) = {
     .name = "addmm",
-    .n_in_min = 3,
-    .n_in_max = 3,
-    .n_out = 1,
+    OP_INPUTS(3, 1),
     .flags = OP_INPLACE0,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     .flops = flops,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_KERNELS(forward, reference, gradient, portable),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -243,21 +243,15 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention) = {
     .name = "attention",
-    .n_in_min = 4,
-    .n_in_max = 4,
+    OP_INPUTS(4, 2),
     .optional = 1u << 3,
-    .n_out = 2,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
     .flops = flops,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_KERNELS(forward, reference, gradient, portable),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -266,10 +266,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention_back) = {
     .name = "attention_back",
-    .n_in_min = INPUTS,
-    .n_in_max = INPUTS,
+    OP_INPUTS(INPUTS, 3),
     .optional = 1u << IN_TABLE,
-    .n_out = 3,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -278,10 +276,8 @@ const op_def VARIANT(op_attention_back) = {
     .flops = flops,
     .forward = forward,
     .reference = reference,
-    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
-    .no_portable = "it stands in backward passes only; gradients are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_BACKWARD_ONLY,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -271,9 +271,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention_step) = {
     .name = "attention_step",
-    .n_in_min = 7,
-    .n_in_max = 7,
-    .n_out = 2,
+    OP_INPUTS(7, 2),
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .workspace = workspace,
@@ -283,8 +281,7 @@ const op_def VARIANT(op_attention_step) = {
     .reference = reference,
     .no_gradient = "it serves generation, through which nothing is learnt",
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

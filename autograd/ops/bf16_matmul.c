@@ -305,10 +305,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_bf16_matmul) = {
     .name = "bf16_matmul",
-    .n_in_min = 3,
-    .n_in_max = 3,
+    OP_INPUTS(3, 1),
     .optional = 1u << 2,
-    .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .workspace = workspace,
@@ -318,8 +316,7 @@ const op_def VARIANT(op_bf16_matmul) = {
     .reference = reference,
     .no_gradient = "it takes the place of linear and matmul when gradients are there",
     .no_portable = "made for training alone; what is exported is f32",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -93,17 +93,14 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_cast) = {
     .name = "cast",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .flags = OP_FORM,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_BF16) | TYPE_BIT(DT_BF16X2),
     .shape = rule,
     .forward = forward,
     .gradient = gradient,
     .no_portable = "made for training alone; what is exported is f32",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -115,8 +115,7 @@ const op_def VARIANT(op_concat) = {
     .forward = forward,
     .gradient = gradient,
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

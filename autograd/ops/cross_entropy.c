@@ -134,9 +134,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_cross_entropy) = {
     .name = "cross_entropy",
-    .n_in_min = 3,
-    .n_in_max = 3,
-    .n_out = 1,
+    OP_INPUTS(3, 1),
     .flags = OP_EXACT,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -146,8 +144,7 @@ const op_def VARIANT(op_cross_entropy) = {
     .reference = reference,
     .gradient = gradient,
     .no_portable = "losses are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

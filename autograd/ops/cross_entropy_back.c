@@ -93,9 +93,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_cross_entropy_back) = {
     .name = "cross_entropy_back",
-    .n_in_min = 4,
-    .n_in_max = 4,
-    .n_out = 1,
+    OP_INPUTS(4, 1),
     .flags = OP_INPLACE0 | OP_EXACT,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -104,8 +102,7 @@ const op_def VARIANT(op_cross_entropy_back) = {
     .reference = reference,
     .no_gradient = "it stands in backward passes only; second derivatives are not taken",
     .no_portable = "losses are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -79,16 +79,13 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_embedding) = {
     .name = "embedding",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .forward = forward,
     .gradient = gradient,
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

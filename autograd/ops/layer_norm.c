@@ -128,19 +128,13 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_layer_norm) = {
     .name = "layer_norm",
-    .n_in_min = 3,
-    .n_in_max = 3,
-    .n_out = 2,
+    OP_INPUTS(3, 2),
     .flags = OP_INPLACE0 | OP_AGAIN,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_KERNELS(forward, reference, gradient, portable),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -213,10 +213,8 @@ static const op_sample input_samples[] = {
 
 const op_def VARIANT(op_layer_norm_back) = {
     .name = "layer_norm_back",
-    .n_in_min = NORM_INPUTS,
-    .n_in_max = NORM_INPUTS,
+    OP_INPUTS(NORM_INPUTS, 3),
     .optional = 1u << NORM_RESIDUAL,
-    .n_out = 3,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -225,18 +223,14 @@ const op_def VARIANT(op_layer_norm_back) = {
     .forward = forward,
     .reference = reference,
     .added = added,
-    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
-    .no_portable = "it stands in backward passes only; gradients are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_BACKWARD_ONLY,
+    OP_SAMPLES(samples),
 };
 
 const op_def VARIANT(op_layer_norm_input) = {
     .name = "layer_norm_input",
-    .n_in_min = NORM_INPUTS,
-    .n_in_max = NORM_INPUTS,
+    OP_INPUTS(NORM_INPUTS, 1),
     .optional = 1u << NORM_RESIDUAL,
-    .n_out = 1,
     .flags = OP_INPLACE0 | OP_INPLACE1,
     .types = TYPE_BIT(DT_F32),
     .shape = input_rule,
@@ -244,10 +238,8 @@ const op_def VARIANT(op_layer_norm_input) = {
     .forward = input_forward,
     .reference = input_reference,
     .added = input_added,
-    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
-    .no_portable = "it stands in backward passes only; gradients are not exported",
-    .samples = input_samples,
-    .n_samples = LENGTH(input_samples),
+    OP_BACKWARD_ONLY,
+    OP_SAMPLES(input_samples),
 };
 
 #ifdef KMIDI_VARIANT_base

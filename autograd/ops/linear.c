@@ -348,23 +348,17 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_linear) = {
     .name = "linear",
-    .n_in_min = INPUTS,
-    .n_in_max = INPUTS,
+    OP_INPUTS(INPUTS, 1),
     .optional = 1u << IN_BIAS | 1u << IN_RESIDUAL,
-    .n_out = 1,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .workspace = workspace,
     .cost = cost,
     .flops = flops,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
+    OP_KERNELS(forward, reference, gradient, portable),
     .narrow = narrow,
     .added = added,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -330,9 +330,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm) = {
     .name = "lstm",
-    .n_in_min = 5,
-    .n_in_max = 5,
-    .n_out = 3,
+    OP_INPUTS(5, 3),
     .types = 1u << DT_F32,
     .shape = lstm_shape,
     .workspace = lstm_workspace,
@@ -342,8 +340,7 @@ const op_def VARIANT(op_lstm) = {
     .reference = lstm_reference,
     .gradient = lstm_gradient,
     .portable = lstm_portable,
-    .samples = samples,
-    .n_samples = sizeof samples / sizeof *samples,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

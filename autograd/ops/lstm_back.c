@@ -285,9 +285,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm_back) = {
     .name = "lstm_back",
-    .n_in_min = 4,
-    .n_in_max = 4,
-    .n_out = 1,
+    OP_INPUTS(4, 1),
     .flags = OP_INPLACE1,
     .types = 1u << DT_F32,
     .shape = shape_rule,
@@ -298,8 +296,7 @@ const op_def VARIANT(op_lstm_back) = {
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",
     .no_portable = "only training needs it",
-    .samples = samples,
-    .n_samples = sizeof samples / sizeof *samples,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

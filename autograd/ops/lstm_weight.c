@@ -113,9 +113,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm_weight) = {
     .name = "lstm_weight",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .types = 1u << DT_F32,
     .shape = shape_rule,
     .cost = cost,
@@ -124,8 +122,7 @@ const op_def VARIANT(op_lstm_weight) = {
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",
     .no_portable = "only training needs it",
-    .samples = samples,
-    .n_samples = sizeof samples / sizeof *samples,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

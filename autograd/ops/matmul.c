@@ -188,21 +188,15 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_matmul) = {
     .name = "matmul",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     .flops = flops,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
+    OP_KERNELS(forward, reference, gradient, portable),
     .narrow = narrow,
     .added = added,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -74,16 +74,13 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_note_code) = {
     .name = "note_code",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .forward = forward,
     .no_gradient = "its input is a whole number and its table is fixed",
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

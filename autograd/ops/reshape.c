@@ -180,43 +180,34 @@ static const op_sample unsqueeze_samples[] = {
 
 const op_def VARIANT(op_reshape) = {
     .name = "reshape",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = rule,
     .gradient = gradient,
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 const op_def VARIANT(op_squeeze) = {
     .name = "squeeze",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = squeeze_rule,
     .gradient = squeeze_gradient,
     .portable = squeeze_portable,
-    .samples = squeeze_samples,
-    .n_samples = LENGTH(squeeze_samples),
+    OP_SAMPLES(squeeze_samples),
 };
 const op_def VARIANT(op_unsqueeze) = {
     .name = "unsqueeze",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = unsqueeze_rule,
     .gradient = unsqueeze_gradient,
     .portable = unsqueeze_portable,
-    .samples = unsqueeze_samples,
-    .n_samples = LENGTH(unsqueeze_samples),
+    OP_SAMPLES(unsqueeze_samples),
 };
 
 #ifdef KMIDI_VARIANT_base

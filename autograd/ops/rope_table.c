@@ -124,10 +124,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_rope_table) = {
     .name = "rope_table",
-    .n_in_min = 2,
-    .n_in_max = 2,
+    OP_INPUTS(2, 1),
     .optional = 1u << 1,
-    .n_out = 1,
     .flags = OP_EXACT,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
@@ -135,8 +133,7 @@ const op_def VARIANT(op_rope_table) = {
     .forward = forward,
     .no_gradient = "it depends on the length of its input alone",
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

@@ -48,17 +48,14 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_scale) = {
     .name = "scale",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .flags = OP_INPLACE0,
     .types = TYPE_BIT(DT_F32),
     .shape = rule_same,
     .forward = forward,
     .gradient = gradient,
     .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

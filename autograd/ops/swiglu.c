@@ -75,19 +75,13 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_swiglu) = {
     .name = "swiglu",
-    .n_in_min = 2,
-    .n_in_max = 2,
-    .n_out = 1,
+    OP_INPUTS(2, 1),
     .flags = OP_INPLACE_ANY | OP_AGAIN,
     .types = TYPE_BIT(DT_F32),
     .shape = rule_same_pair,
     .cost = cost,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_KERNELS(forward, reference, gradient, portable),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

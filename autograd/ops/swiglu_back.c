@@ -68,19 +68,15 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_swiglu_back) = {
     .name = "swiglu_back",
-    .n_in_min = 3,
-    .n_in_max = 3,
-    .n_out = 2,
+    OP_INPUTS(3, 2),
     .flags = OP_INPLACE_ANY,
     .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     .forward = forward,
     .reference = reference,
-    .no_gradient = "it stands in backward passes only; second derivatives are not taken",
-    .no_portable = "it stands in backward passes only; gradients are not exported",
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_BACKWARD_ONLY,
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base

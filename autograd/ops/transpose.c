@@ -168,17 +168,11 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_transpose) = {
     .name = "transpose",
-    .n_in_min = 1,
-    .n_in_max = 1,
-    .n_out = 1,
+    OP_INPUTS(1, 1),
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = rule,
-    .forward = forward,
-    .reference = reference,
-    .gradient = gradient,
-    .portable = portable,
-    .samples = samples,
-    .n_samples = LENGTH(samples),
+    OP_KERNELS(forward, reference, gradient, portable),
+    OP_SAMPLES(samples),
 };
 
 #ifdef KMIDI_VARIANT_base
