@@ -17,8 +17,8 @@
 struct run; // autograd/run.h
 
 // Chooses v->kit, owned by `a`, for the plans that are made from here on: kit_choose, gemm_open,
-// and what is known of this machine. Whatever is computed from weights that are there (predict, eval,
-// generate) goes by that; a run that goes on by what its checkpoint says instead.
+// and what is known of this machine. Whatever is computed from weights that are there (predict,
+// eval, generate) goes by that; a run that goes on by what its checkpoint says instead.
 bool products_open(env *v, arena *a, err *e) MUST_CHECK;
 // As a run said (gemm_said), unless KMIDI_GEMM forces something else.
 bool products_open_said(env *v, const char *said, arena *a, err *e) MUST_CHECK;
