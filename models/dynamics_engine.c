@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dynamics_engine.c: MIDI statistics [B, 32] -> expression curve [B, 16]: mean velocity / 127 in
 // sixteen equal spans of a phrase.
-#include "models/model.h"
+#include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
 {

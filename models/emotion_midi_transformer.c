@@ -10,7 +10,7 @@
 // layer keeps them as states, and new tokens are all that a step computes. The emotion does not
 // change at all, so its keys and values are made once (FORM_ONCE), where the form is not that of
 // one file (FORM_STEP), which hears it in each step.
-#include "models/model.h"
+#include "models/layer.h"
 
 enum { TOKENS = 388, LAYERS = 20 };
 

@@ -6,7 +6,7 @@
 // all of a short clip. Training puts a linear probe over the embedding (classes from the data); the
 // probe is no part of the model. Labels alone would leave the first two elements free, so training
 // may add affect_weight times the squared error of valence and arousal, averaged over the two.
-#include "models/model.h"
+#include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
 {

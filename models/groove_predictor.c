@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // groove_predictor.c: emotion [B, 64] -> groove [B, 32]: swing, displacement, velocity variance,
 // note density, humanization, then 27 measured timing features.
-#include "models/model.h"
+#include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
 {

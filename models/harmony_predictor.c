@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // harmony_predictor.c: context [B, 128] (emotion 64, melody context 64) -> chord logits [B, 64]:
 // root x 5 + quality, 60 is no chord.
-#include "models/model.h"
+#include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
 {

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/model.h"
+#include "models/layer.h"
 
 enum { ADAPTERS = 64 }; // of one weight at most
 

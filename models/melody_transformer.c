@@ -5,7 +5,7 @@
 // Step t sees notes < t: prev_note[t] is the note of step t - 1. Notes enter by a fixed sinusoidal
 // code, to which the emotion is added. (The name is the reference's; the recurrence is an LSTM.)
 // A step of generation is the same page with T = 1; the LSTM's state goes from step to step.
-#include "models/model.h"
+#include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
 {

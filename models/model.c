@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // model.c: from a model_def to a graph: inputs, forward, probe, loss, gradients; and the table of
 // models.
-#include "models/model.h"
+#include "models/layer.h"
 
 #include <string.h>
 

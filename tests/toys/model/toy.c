@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // toy.c: a network of one layer between two, whose width a configuration says (toy: {width: 32}).
+#include "models/layer.h"
 #include "models/model.h"
 
 typedef struct toy_sizes {
