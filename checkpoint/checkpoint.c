@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// checkpoint.c: the HDF5 file of a run, written whole and read with suspicion.
+// checkpoint.c: the HDF5 file of a run, found, opened with suspicion, and what it says of itself.
 #include "checkpoint/checkpoint.h"
 
 #include <math.h>
@@ -14,104 +14,6 @@
 #include "checkpoint/checkpoint_internal.h"
 #include "lora/lora.h"
 #include "lora/merge.h"
-
-static const char FORMAT[] = "kmidi-checkpoint";
-// what model_configure reads, of a model whose sizes are options
-static const char SIZES[] = "sizes";
-
-static h5_shape one(h5_type type)
-{
-    return (h5_shape){type, 1, {1}};
-}
-
-static h5_shape shape_of_param(const param *q)
-{
-    h5_shape s = {.type = H5_F32, .rank = q->shape.rank};
-    for (int i = 0; i < s.rank; i++)
-        s.dim[i] = (uint64_t)q->shape.d[i];
-    return s;
-}
-
-// Write
-
-static bool write_text(h5 *f, const char *group, const char *key, const char *value, err *e)
-{
-    char name[300];
-    snprintf(name, sizeof name, "%s/%s", group, key);
-    return h5_write(f, name, one(H5_TEXT), &value, e);
-}
-
-static bool write_meta(h5 *f, const checkpoint_content *c, err *e)
-{
-    if (!h5_set_text(f, "/", "format", FORMAT, e) ||
-        !h5_set_int(f, "/", "format_version", CHECKPOINT_VERSION, e) ||
-        !h5_set_text(f, "/", "model", c->model->name, e))
-        return false;
-    if (!write_text(f, "meta", "model", c->model->name, e) ||
-        !write_text(f, "meta", "config", c->config ? c->config : "", e) ||
-        !write_text(f, "meta", "revision", version_revision(), e))
-        return false;
-    arena a = {.name = "sizes"};
-    bool ok =
-        !c->model->n_options || write_text(f, "meta/about", SIZES, model_sizes(c->model, &a), e);
-    arena_free(&a);
-    if (!ok)
-        return false;
-    for (int i = 0; c->meta && i < c->meta->n; i++)
-        if (strcmp(c->meta->keys[i], SIZES) &&
-            !write_text(f, "meta/about", c->meta->keys[i], c->meta->values[i], e))
-            return false;
-    return true;
-}
-
-static const char *group_of(const param *q)
-{
-    return q->adapter ? "lora" : q->buffer ? "buffers" : "params";
-}
-
-// One dataset a parameter under `group` (NULL: its own): from the weights' layout, or the
-// gradient's (trainable ones only).
-static bool write_params(h5 *f, const char *group, const params *p, const float *data,
-                         bool gradient_layout, err *e)
-{
-    for (int i = 0; i < p->n; i++) {
-        const param *q = &p->list[i];
-        char name[300];
-        snprintf(name, sizeof name, "%s/%s", group ? group : group_of(q), q->name);
-        int64_t offset = gradient_layout ? q->goffset : q->offset;
-        if (offset >= 0 && !h5_write(f, name, shape_of_param(q), data + offset, e))
-            return false;
-    }
-    return true;
-}
-
-static bool write_all(h5 *f, const checkpoint_content *c, err *e)
-{
-    char group[32];
-    if (!write_meta(f, c, e) || !write_params(f, NULL, c->params, c->params->weights, false, e))
-        return false;
-    for (int m = 0; c->state && m < c->params->n_moments; m++) {
-        snprintf(group, sizeof group, "optim/moment%d", m + 1);
-        if (!write_params(f, group, c->params, c->params->moment[m], true, e))
-            return false;
-    }
-    if (c->ema && !write_params(f, "ema", c->params, c->ema, true, e))
-        return false;
-    return !c->state || checkpoint_state_write(f, c->state, e);
-}
-
-bool checkpoint_save(const char *path, const checkpoint_content *c, err *e)
-{
-    h5 *f = h5_create(path, e);
-    if (!f)
-        return false;
-    if (write_all(f, c, e))
-        return h5_commit(f, e);
-    h5_abandon(f);
-    return false;
-}
-
-// Read
 
 static bool read_text(h5 *f, const char *name, arena *a, const char **value, err *e)
 {
@@ -147,7 +49,7 @@ static bool read_front(checkpoint *k, arena *a, err *e)
     char *format;
     int64_t version;
     const char *model;
-    if (!h5_get_text(k->file, "/", "format", a, &format, NULL) || strcmp(format, FORMAT))
+    if (!h5_get_text(k->file, "/", "format", a, &format, NULL) || strcmp(format, CHECKPOINT_FORMAT))
         return !h5_lost(k->file, e) &&
                err_set(e, ERR_FORMAT, "'%s' is an HDF5 file but not a checkpoint of kmidi",
                        k->path);
@@ -167,7 +69,7 @@ static bool read_front(checkpoint *k, arena *a, err *e)
         return err_set(e, ERR_FORMAT,
                        "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`",
                        k->path, model);
-    k->model = model_configure(k->model, meta_get(&k->meta, SIZES), a, e);
+    k->model = model_configure(k->model, meta_get(&k->meta, CHECKPOINT_SIZES), a, e);
     if (!k->model) {
         if (e)
             e->code = ERR_DAMAGED;
@@ -222,7 +124,7 @@ static const char *offer(const char *path, arena *a)
     return NULL;
 }
 
-static void explain(const char *path, err *e)
+void checkpoint_explain(const char *path, err *e)
 {
     if (!e || !is_damage(e->code))
         return;
@@ -244,7 +146,7 @@ checkpoint *checkpoint_open(const char *path, arena *a, err *e)
     if (k->file && read_front(k, a, e))
         return k;
     checkpoint_close(k);
-    explain(path, e);
+    checkpoint_explain(path, e);
     return NULL;
 }
 
@@ -252,179 +154,6 @@ void checkpoint_close(checkpoint *k)
 {
     if (k)
         h5_close(k->file), k->file = NULL;
-}
-
-// The dataset of parameter q in `group` into `to`.
-static bool read_param(checkpoint *k, const char *group, const param *q, float *to, err *e)
-{
-    char name[300];
-    snprintf(name, sizeof name, "%s/%s", group, q->name);
-    if (!h5_has(k->file, name))
-        return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which %s needs", k->path, name,
-                       k->model->name);
-    return h5_read(k->file, name, shape_of_param(q), to, e);
-}
-
-// A parameter that the model itself does not count may be missing or of another shape.
-static bool skippable(checkpoint *k, const param *q)
-{
-    char name[300];
-    h5_shape have, want = shape_of_param(q);
-    snprintf(name, sizeof name, "params/%s", q->name);
-    if (q->counted || q->buffer)
-        return false;
-    return !h5_has(k->file, name) || !h5_stat(k->file, name, &have, NULL) ||
-           have.rank != want.rank ||
-           memcmp(have.dim, want.dim, sizeof *want.dim * (size_t)want.rank);
-}
-
-// The whole file is checked, moments too, although weights alone are wanted: a turned bit anywhere
-// says that the disk or the copy is bad.
-static bool check_whole(checkpoint *k, err *e)
-{
-    size_t n;
-    if (h5_verify(k->file, &n, e))
-        return true;
-    explain(k->path, e);
-    return false;
-}
-
-// Of a parameter's two values, the one that is for use.
-static const char *group_for_use(checkpoint *k, const param *q, bool shadow)
-{
-    char name[300];
-    snprintf(name, sizeof name, "ema/%s", q->name);
-    return shadow && k->has_ema && h5_has(k->file, name) ? "ema" : group_of(q);
-}
-
-typedef struct reading {
-    bool shadow; // EMA weights where there are some
-    bool begin;  // what is not the model's own may be missing, and adapters are left as they are
-} reading;
-
-static bool read_each(checkpoint *k, params *p, reading how, err *e)
-{
-    for (int i = 0; i < p->n; i++) {
-        const param *q = &p->list[i];
-        if (how.begin && (q->adapter || skippable(k, q)))
-            continue;
-        if (!read_param(k, group_for_use(k, q, how.shadow), q, params_at(p, i), e))
-            return false;
-    }
-    return true;
-}
-
-// Adds the file's adapters to the weights that they adapt.
-static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
-{
-    arena a = {.name = "adapters"};
-    lora_config c;
-    const char *text = k->adapter;
-    const adapters *l = lora_config_read(k->path, text, strlen(text), &a, &c, e)
-                            ? lora_match(&c, k->model, false, &a, e)
-                            : NULL;
-    bool ok = l != NULL;
-    for (int i = 0; ok && i < l->n; i++) {
-        const adapter_site *s = &l->site[i];
-        int at = params_find(p, s->weight);
-        const param *w = &p->list[at];
-        param qa = {.name = s->a, .shape = shape_of(2, s->rank, w->shape.d[1]), .adapter = true},
-              qb = qa;
-        qb.name = s->b, qb.shape = shape_of(2, w->shape.d[0], s->rank);
-        float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)),
-              *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
-        ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) &&
-             read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
-        if (ok)
-            lora_add(params_at(p, at), w->shape.d[0], w->shape.d[1],
-                     &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
-    }
-    arena_free(&a);
-    return ok;
-}
-
-static bool has_adapters(const params *p)
-{
-    bool any = false;
-    for (int i = 0; i < p->n; i++)
-        any = any || p->list[i].adapter;
-    return any;
-}
-
-static bool read_weights(checkpoint *k, params *p, reading how, err *e)
-{
-    bool merge = k->adapter && (how.begin || !has_adapters(p));
-    if (!check_whole(k, e))
-        return false;
-    if (read_each(k, p, how, e) && (!merge || merge_adapters(k, p, how.shadow, e)))
-        return true;
-    explain(k->path, e);
-    return false;
-}
-
-bool checkpoint_weights(checkpoint *k, params *p, err *e)
-{
-    return read_weights(k, p, (reading){.shadow = true}, e);
-}
-
-bool checkpoint_start(checkpoint *k, params *p, err *e)
-{
-    return read_weights(k, p, (reading){.shadow = true, .begin = true}, e);
-}
-
-// Training ends where a number is not finite, so it saved none; nor a second moment, a mean of
-// squares, below 0.
-static bool all_finite(const checkpoint *k, const char *group, const param *q, const float *x,
-                       err *e)
-{
-    float sum = 0, least = 0;
-    for (int64_t i = 0; i < q->count; i++)
-        sum += x[i] * 0, least = x[i] < least ? x[i] : least;
-    bool square = !strcmp(group, "optim/moment2");
-    return (sum == 0 && (!square || least >= 0)) ||
-           err_set(e, ERR_DAMAGED, "'%s': '%s/%s' holds numbers that are %s; no run wrote that",
-                   k->path, group, q->name, sum == 0 ? "below 0" : "not finite");
-}
-
-static bool read_trainable(checkpoint *k, const char *group, const params *p, float *to, err *e)
-{
-    for (int i = 0; i < p->n; i++) {
-        const param *q = &p->list[i];
-        if (q->goffset >= 0 && (!read_param(k, group, q, to + q->goffset, e) ||
-                                !all_finite(k, group, q, to + q->goffset, e))) {
-            explain(k->path, e);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool weights_finite(checkpoint *k, const params *p, err *e)
-{
-    for (int i = 0; i < p->n; i++)
-        if (!all_finite(k, group_of(&p->list[i]), &p->list[i], params_at(p, i), e)) {
-            explain(k->path, e);
-            return false;
-        }
-    return true;
-}
-
-bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e)
-{
-    if (!k->has_state)
-        return err_set(
-            e, ERR_MISMATCH,
-            "'%s' holds weights but no state of a run; begin a new run with init_from=%s", k->path,
-            str_quoted(k->meta.arena, k->path));
-    if (!read_weights(k, p, (reading){0}, e) || !weights_finite(k, p, e))
-        return false;
-    for (int m = 0; m < p->n_moments; m++) {
-        char group[32];
-        snprintf(group, sizeof group, "optim/moment%d", m + 1);
-        if (!read_trainable(k, group, p, p->moment[m], e))
-            return false;
-    }
-    return !ema || read_trainable(k, "ema", p, ema, e);
 }
 
 static bool is_folder(const char *path)

@@ -19,7 +19,6 @@
 #include "base/hw.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "train/profile_files.h"
 #include "train/trainer_internal.h"
 
 // Names
@@ -381,25 +380,4 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
             return false;
     }
     return !t->events || events_flush(t->events, e);
-}
-
-// The profile
-
-void trainer_write_profile(trainer *t)
-{
-    err e = {0};
-    const profile *f = t->profile;
-    t->profile = NULL;
-    if (!f || !t->folder)
-        return;
-    if (!profile_steps(f))
-        log_say(&t->folder->sink, LOG_WARN,
-                "no profile: the first %d steps warm up, and there were no more", PROFILE_WARM_UP);
-    else if (!profile_write(f, t->folder->path, &e))
-        log_say(&t->folder->sink, LOG_WARN, "no profile: %s", e.text);
-    else
-        log_say(&t->folder->sink, LOG_INFO,
-                "profile: the mean of %d steps in %s/profile.txt; open trace.json beside it in "
-                "ui.perfetto.dev",
-                profile_steps(f), t->folder->path);
 }
