@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// running_mean.c: a model with buffers, for tests: what it takes is centred by a running mean, which
-// training steps move a tenth of the way to the mean of their rows, and count themselves.
+// running_mean.c: a model with buffers, for tests: what it takes is centred by a running mean,
+// which training steps move a tenth of the way to the mean of their rows, and count themselves.
 #include "models/layer.h"
 #include "models/model.h"
 

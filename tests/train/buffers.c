@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// buffers.c: buffers of a model (autograd/params.h), by tests/models/running_mean.c: what steps write
-// into them, that nothing else does, and that checkpoints and exports have them.
+// buffers.c: buffers of a model (autograd/params.h), by tests/models/running_mean.c: what steps
+// write into them, that nothing else does, and that checkpoints and exports have them.
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
