@@ -25,8 +25,8 @@ enum { LINE = 512 };
 struct console {
     const char *command;
     bool json, quiet, terminal, color;
-    bool drawn; // a progress line stands on the terminal
-    int lost;   // errno of the first failed write to stdout, or 0
+    int drawn; // lines of progress that stand on the terminal
+    int lost;  // errno of the first failed write to stdout, or 0
     log_sink log;
     pthread_mutex_t lock;
 };
@@ -43,9 +43,11 @@ struct progress {
 
 static void wipe(struct console *k)
 {
+    if (k->drawn > 1)
+        fprintf(stderr, "\033[%dA", k->drawn - 1);
     if (k->drawn)
-        fputs("\r\033[K", stderr);
-    k->drawn = false;
+        fputs("\r\033[J", stderr);
+    k->drawn = 0;
 }
 
 static void log_write(void *user, log_level level, const char *line)
@@ -240,7 +242,7 @@ void progress_at(progress *p, uint64_t done, const char *fmt, ...)
     if (k->terminal) {
         fprintf(stderr, "%.*s", columns() - 1, line);
         fflush(stderr);
-        k->drawn = true;
+        k->drawn = 1;
         p->next = now + 0.1;
     } else {
         // 5, 10, 20, 40, then every 60 seconds: short jobs say something, long ones do not flood a
@@ -251,6 +253,32 @@ void progress_at(progress *p, uint64_t done, const char *fmt, ...)
         p->next = now + gap;
     }
     pthread_mutex_unlock(&k->lock);
+}
+
+// As many lines as the terminal has room for, each cut to its width.
+static int draw_lines(const char *text)
+{
+    struct winsize w = {0};
+    int rows = ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 3 ? w.ws_row - 1 : 20, n = 0;
+    for (const char *p = text; *p && n < rows; n++) {
+        int length = (int)strcspn(p, "\n"), most = columns() - 1;
+        fprintf(stderr, "%s%.*s", n ? "\n" : "", length < most ? length : most, p);
+        p += length + (p[length] == '\n');
+    }
+    return n;
+}
+
+bool cmd_block(cmd *c, const char *text)
+{
+    struct console *k = c->console;
+    if (!k->terminal || k->quiet)
+        return false;
+    pthread_mutex_lock(&k->lock);
+    wipe(k);
+    k->drawn = draw_lines(text);
+    fflush(stderr);
+    pthread_mutex_unlock(&k->lock);
+    return true;
 }
 
 void progress_close(progress *p)

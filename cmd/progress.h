@@ -15,5 +15,8 @@ void progress_start_at(progress *p, uint64_t done);
 void progress_at(progress *p, uint64_t done, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void progress_close(progress *p); // accepts NULL
+// Several lines instead of one, in the place of those before; false where stderr is no terminal,
+// and nothing is drawn.
+bool cmd_block(cmd *c, const char *text);
 
 #endif

@@ -137,6 +137,7 @@ static const struct {
     {"base/arena.c", "abort"},        // the same
     {"base/arena.c", "exit"},         // the same
     {"base/worker_child.c", "_exit"}, // worker processes have no caller to return to
+    {"base/child.c", "_exit"},        // nor has a child that could not become the program
 };
 
 static bool is_allowed(const char *path, const char *call)

@@ -362,14 +362,24 @@ void folder_mark(const folder *f, const char *state, const char *reason)
     arena_free(&a);
 }
 
-bool folder_fail(const char *path, const char *reason, err *e)
+static bool mark_free(const char *path, const char *state, const char *reason, err *e)
 {
     arena a = {.name = "folder"};
     folder *f = folder_at(path, NULL, &a);
     bool ok = file_make_dirs(path, e) && (f->lock = lock_take(path, NULL, e)) >= 0;
     if (ok)
-        folder_mark(f, "FAILED", reason);
+        folder_mark(f, state, reason);
     folder_close(f);
     arena_free(&a);
     return ok;
+}
+
+bool folder_fail(const char *path, const char *reason, err *e)
+{
+    return mark_free(path, "FAILED", reason, e);
+}
+
+bool folder_end(const char *path, const char *reason, err *e)
+{
+    return mark_free(path, "ENDED", reason, e);
 }

@@ -78,5 +78,7 @@ void folder_mark(const folder *f, const char *state, const char *reason);
 // For a run that nobody has, which failed before it could say so itself: the folder is made where
 // it is not there, locked, and marked FAILED.
 bool folder_fail(const char *path, const char *reason, err *e) MUST_CHECK;
+// For a run that has stopped and is not to go on: marked ENDED.
+bool folder_end(const char *path, const char *reason, err *e) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include "train/runs.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "train/sweep_plan.h"
 
 // Folders within folders: runs/SWEEP/RUN, and a few more of whoever keeps order. Bytes of a
 // config.yaml.
@@ -68,10 +70,59 @@ static bool is_folder(const struct dirent *f, const char *path)
     return f->d_type == DT_DIR;
 }
 
+static bool has_run(const runs *r, size_t from, size_t end, const char *path)
+{
+    for (size_t i = from; i < end; i++)
+        if (!strcmp(r->list[i].path, path))
+            return true;
+    return false;
+}
+
+static void add_waiting(runs *r, const sweep_plan *p, const sweep_run *planned, const char *path,
+                        const char *name)
+{
+    run_info *run = more(r);
+    *run = (run_info){.path = path,
+                      .name = arena_printf(r->a, "%s%s%s", name, *name ? "/" : "", planned->name),
+                      .state = RUN_WAITING,
+                      .step = -1,
+                      .total = -1,
+                      .monitor = "loss",
+                      .best = NAN,
+                      .last = NAN,
+                      .loss = NAN,
+                      .best_step = -1,
+                      .seconds = NAN};
+    const char **set = NEW(r->a, const char *, (size_t)planned->n_set + 1);
+    size_t n = (size_t)planned->n_set;
+    memcpy(set, planned->set, n * sizeof *set);
+    if (planned->micro_batch) // as it will have it
+        set[n++] =
+            arena_printf(r->a, "memory.micro_batch=\"%lld\"", (long long)planned->micro_batch);
+    runs_compare(r, run, p->config_text, set, n);
+    r->n++;
+}
+
+// Those of a sweep that have no folder yet. `from`: its others stand from there on, by name.
+static void add_planned(runs *r, size_t from, const char *path, const char *name)
+{
+    sweep_plan p;
+    size_t end = r->n;
+    if (!sweep_plan_there(path) || !sweep_plan_read(&p, path, r->a, NULL))
+        return;
+    for (size_t i = 0; i < p.n; i++) {
+        const char *run = arena_printf(r->a, "%s/%s", path, p.runs[i].name);
+        if (!file_is_folder(run) || !has_run(r, from, end, run))
+            add_waiting(r, &p, &p.runs[i], run, name);
+    }
+}
+
 // `name` is the path below the folder that was asked for, "" there.
 static void walk(runs *r, const char *path, const char *name, int depth)
 {
-    DIR *d = add_run(r, path, *name ? name : path) || depth > DEPTH ? NULL : opendir(path);
+    size_t from = r->n;
+    bool run = !sweep_plan_there(path) && add_run(r, path, *name ? name : path);
+    DIR *d = run || depth > DEPTH ? NULL : opendir(path);
     for (const struct dirent *f; d && (f = readdir(d));) {
         char below[4096], full[4096];
         int n = snprintf(full, sizeof full, "%s/%s", path, f->d_name);
@@ -79,8 +130,10 @@ static void walk(runs *r, const char *path, const char *name, int depth)
         if (f->d_name[0] != '.' && n < (int)sizeof full && is_folder(f, full))
             walk(r, full, below, depth + 1);
     }
-    if (d)
-        closedir(d);
+    if (!d)
+        return;
+    closedir(d);
+    add_planned(r, from, path, name);
 }
 
 // run-9 before run-10

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
+#include "tests/train/same.h"
 #include "tests/train/small.h"
 
 // Starts the program with its output thrown away.
@@ -45,65 +46,6 @@ static int ended(pid_t pid, bool wait)
 static void sleep_for(double seconds)
 {
     usleep((useconds_t)(seconds * 1e6));
-}
-
-// Two checkpoints, dataset by dataset: weights, adapters, averages, moments, state, all by the
-// checksum of their bytes. What a clock says differs.
-static int compare_group(h5 *x, h5 *y, const char *group, arena *a)
-{
-    static const char *const others[] = {"state/seconds", "state/metrics_bytes", "meta/config"};
-    char **names, *one, *other;
-    size_t n;
-    err e = {0};
-    int datasets = 0;
-    EXPECT_OK(h5_list(x, group, a, &names, &n, &e), e);
-    for (size_t i = 0; names && i < n; i++) {
-        const char *name =
-            !strcmp(group, "/") ? names[i] : arena_printf(a, "%s/%s", group, names[i]);
-        if (!h5_get_text(x, name, "sha256", a, &one, NULL)) {
-            datasets += compare_group(x, y, name, a);
-            continue;
-        }
-        bool same = h5_get_text(y, name, "sha256", a, &other, NULL) && !strcmp(one, other);
-        test_expect(same || !strcmp(name, others[0]) || !strcmp(name, others[1]) ||
-                        !strcmp(name, others[2]),
-                    __FILE__, __LINE__, "'%s' differs", name);
-        datasets++;
-    }
-    return datasets;
-}
-
-static char *metrics_of(const char *dir, arena *a)
-{
-    size_t n;
-    err e = {0};
-    char *text = file_read(a, arena_printf(a, "%s/metrics.jsonl", dir), 1 << 24, &n, &e);
-    return text ? small_without_clock(text) : NULL;
-}
-
-static int64_t saved_step(const char *dir, arena *a)
-{
-    checkpoint *k = checkpoint_open(arena_printf(a, "%s/checkpoints/last.h5", dir), a, NULL);
-    int64_t step = k ? k->state.step : -1;
-    checkpoint_close(k);
-    return step;
-}
-
-static void expect_same(const char *one, const char *other, int64_t steps)
-{
-    arena a = {0};
-    err e = {0};
-    size_t n;
-    h5 *x = h5_open(arena_printf(&a, "%s/checkpoints/last.h5", one), &e),
-       *y = h5_open(arena_printf(&a, "%s/checkpoints/last.h5", other), &e);
-    EXPECT_OK(x && y && h5_verify(x, &n, &e) && h5_verify(y, &n, &e), e);
-    if (x && y)
-        EXPECT(compare_group(x, y, "/", &a) > 30 && compare_group(y, x, "/", &a) > 30);
-    h5_close(x), h5_close(y);
-    EXPECT_INT(saved_step(other, &a), steps);
-    EXPECT_STR(metrics_of(other, &a), metrics_of(one, &a));
-    EXPECT_INT(test_shell(NULL, "find %s -name '*.tmp-*' | grep .", other), 1);
-    arena_free(&a);
 }
 
 // A way of training, and the command that begins it and goes on with it alike.
@@ -178,7 +120,7 @@ static void trial_open(trial *t, const way *w)
     double began = hw_seconds();
     EXPECT_INT(test_shell(NULL, "%s%s --run-dir %s", test_kmidi(), line.s, t->whole), 0);
     t->seconds = hw_seconds() - began;
-    t->steps = saved_step(t->whole, &a);
+    t->steps = same_step(t->whole, &a);
     EXPECT(!w->steps || t->steps == w->steps);
     put(t, "--run-dir"), put(t, t->parts);
     strbuf_free(&line);
@@ -212,7 +154,7 @@ static int kill_at_random(trial *t, int most)
             if (!EXPECT(status == 0 || status == 128 + SIGKILL))
                 return kills;
         }
-        expect_same(t->whole, t->parts, t->steps);
+        same_runs(t->whole, t->parts, t->steps);
     }
     EXPECT_INT(test_shell(NULL, "%s verify %s/checkpoints/*.h5", test_kmidi(), t->parts), 0);
     return kills;
@@ -222,11 +164,11 @@ static int kill_at_random(trial *t, int most)
 static void expect_nothing_lost(trial *t)
 {
     arena a = {0};
-    const char *text = metrics_of(t->parts, &a), *last = text;
+    const char *text = same_metrics(t->parts, &a), *last = text;
     for (const char *p = text; p && (p = strstr(p, "\"step\": "));)
         last = p += strlen("\"step\": ");
     if (text && *text)
-        EXPECT_INT(saved_step(t->parts, &a), atoll(last));
+        EXPECT_INT(same_step(t->parts, &a), atoll(last));
     arena_free(&a);
 }
 
@@ -255,7 +197,7 @@ static int stop_by_pairs(trial *t, int most)
             if (!EXPECT(status == 0 || status == 75 || status == 128 + SIGTERM))
                 return pairs;
         }
-        expect_same(t->whole, t->parts, t->steps);
+        same_runs(t->whole, t->parts, t->steps);
     }
     return pairs;
 }

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sweep.c (tests): `kmidi sweep` from outside: runs, kills, changes under its feet, and what it
+// refuses.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hw.h"
+#include "base/rng.h"
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+#include "tests/train/same.h"
+#include "train/lock.h"
+
+#define RUN(want, ...) EXPECT_INT(test_shell(&out, __VA_ARGS__), want)
+
+// A small configuration, and the folder of a sweep that is not there yet.
+typedef struct place {
+    char yaml[1100], dir[1100];
+} place;
+
+static place make_place(void)
+{
+    place p;
+    snprintf(p.yaml, sizeof p.yaml, "%s", corpus_make_songs(test_path("songs"), "dynamics_engine"));
+    snprintf(p.dir, sizeof p.dir, "%s", test_path("sweep"));
+    return p;
+}
+
+static void expect_states(const char *dir, const char *want)
+{
+    const char *out;
+    RUN(0, "%s runs %s --csv -q | cut -d, -f1,2 | tail -n +2 | tr '\\n' ' '", test_kmidi(), dir);
+    EXPECT_STR(out, want);
+}
+
+TEST(sweep_program_trains_all_once)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(0, "%s sweep %s optim.lr=1e-2,1e-3 train.seed=1,2 train.epochs=3 -o %s --jobs 2 --json -q",
+        k, p.yaml, p.dir);
+    EXPECT_HAS(out, "{\"run\": \"0001\", \"set\": [\"optim.lr=0.01\", \"train.seed=1\"], ");
+    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
+    RUN(0, "cd %s && cat */.lock && md5sum */metrics.jsonl && ls output", p.dir);
+    char *before = strdup(out);
+    // a run is what the same keys give by hand
+    RUN(0, "%s train %s --run-dir %s.hand optim.lr=1e-2 train.seed=2 train.epochs=3", k, p.yaml,
+        p.dir);
+    arena a = {0};
+    same_runs(arena_printf(&a, "%s.hand", p.dir), arena_printf(&a, "%s/0002", p.dir), 21);
+    // again, in its words or without any: nothing is left to do, and nothing is done
+    RUN(0, "%s sweep %s optim.lr=1e-2,1e-3 train.seed=1,2 train.epochs=3 -o %s", k, p.yaml, p.dir);
+    EXPECT_HAS(out, "4 of 4 runs are over already");
+    RUN(0, "%s sweep -o %s", k, p.dir);
+    RUN(0, "cd %s && cat */.lock && md5sum */metrics.jsonl && ls output", p.dir);
+    EXPECT_STR(out, before);
+    // another sweep is not mixed into it
+    RUN(2, "%s sweep %s optim.lr=1e-2,1e-4 train.seed=1,2 train.epochs=3 -o %s", k, p.yaml, p.dir);
+    EXPECT_HAS(out, "holds another sweep, 4 runs of ");
+    // a folder that was removed runs again, and alone
+    RUN(0, "rm -r %s/0003 && %s sweep -o %s", p.dir, k, p.dir);
+    EXPECT_HAS(out, "3 of 4 runs are over already");
+    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
+    free(before);
+    arena_free(&a);
+}
+
+// The plan may be changed for what has not begun, and is refused for what has.
+TEST(sweep_program_takes_a_changed_plan)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(0, "%s sweep %s train.seed=1,2 train.epochs=2 -o %s -q", k, p.yaml, p.dir);
+    RUN(0, "cd %s && cp plan.jsonl saved && sed -i '2s/seed=1/seed=7/' plan.jsonl", p.dir);
+    RUN(1, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "plan.jsonl': the line of run 0001 was changed after that run had begun");
+    RUN(0,
+        "cd %s && cp saved plan.jsonl && "
+        "echo '{\"run\": \"extra\", \"set\": [\"train.seed=9\"]}' >>plan.jsonl",
+        p.dir);
+    expect_states(p.dir, "0001,done 0002,done extra,waiting ");
+    RUN(0, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "extra (seed=9) done");
+    RUN(0, "cd %s && sed -i 's/epochs: 2/epochs: 9/' config.yaml", p.dir);
+    RUN(1, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "config.yaml' was changed after run 0001 had begun");
+    RUN(0,
+        "cd %s && sed -i 's/epochs: 9/epochs: 2/' config.yaml && "
+        "echo '{\"run\": \"bad\", \"set\": [\"optim.lr=99\"]}' >>plan.jsonl",
+        p.dir);
+    RUN(2, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "run 'bad': override 'optim.lr=99': 'optim.lr' must be a number from 0 to 10");
+}
+
+TEST(sweep_program_refuses_before_the_first_run)
+{
+    static const struct {
+        const char *arguments;
+        int status;
+        const char *says;
+    } cases[] = {
+        {"optim.lr=1e-3,fast", 2, "'optim.lr' must be a number from 0 to 10, not 'fast'"},
+        {"optim.lrr=1,2", 2, "did you mean 'optim.lr'?"},
+        {"train.batch_size=8,0", 2, "'train.batch_size' must be a whole number"},
+        {"train.early_stopping.monitor=loss,accuracy", 2, "has no 'accuracy' to monitor"},
+        {"model=dynamics_engine,dynamics", 2, "there is no model 'dynamics'"},
+        {"data.train=none.h5 train.seed=1,2", 1, "run 0001 (train.seed=1) could not begin: "},
+        {"init_from=null,none.h5", 1, "run 0002 (init_from=none.h5) could not begin: init_from: "},
+        {"--budget 1MiB train.seed=1,2", 1, "the smallest budget it can run in"},
+        {"optim.lr=0.001..1:0.001 train.seed=1..1000", 2,
+         "these are 1000000 runs (optim.lr 1000 x train.seed 1000); say --yes"},
+        {"train.seed=1..1001", 2, "these are 1001 runs (train.seed 1001); say --yes"},
+        {"train.seed=1..1000 train.epochs=1..1001 --yes", 2, "a sweep has at most 1000000"},
+        {"train.seed=1,2 --jobs 0", 2, "--jobs takes a number from 1 to"},
+        {"train.seed=1,2 --random 3", 2, "there are only 2 different runs"},
+    };
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RUN(cases[i].status, "%s sweep %s -o %s %s", k, p.yaml, p.dir, cases[i].arguments);
+        EXPECT_HAS(out, cases[i].says);
+        test_expect(!file_exists(p.dir), __FILE__, __LINE__, "%s made a folder",
+                    cases[i].arguments);
+    }
+    RUN(2, "%s sweep %s train.seed=1,2", k, p.yaml);
+    EXPECT_HAS(out, "--out runs/NAME");
+    RUN(1, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "holds no plan of a sweep");
+    RUN(2, "mkdir %s && touch %s/mine && %s sweep %s train.seed=1,2 -o %s", p.dir, p.dir, k, p.yaml,
+        p.dir);
+    EXPECT_HAS(out, "holds files that are no sweep's");
+    RUN(0, "%s sweep %s train.seed=1..3 train.batch_size=4,8 --dry-run --json -q", k, p.yaml);
+    EXPECT_HAS(out, "{\"run\": \"0006\", \"set\": [\"train.seed=3\", \"train.batch_size=8\"], "
+                    "\"micro_batch\": 8, \"peak_bytes\": ");
+}
+
+static pid_t start(const place *p, const char *jobs)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        test_mortal();
+        setpgid(0, 0);
+        if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+            _exit(99);
+        execl(test_kmidi(), "kmidi", "sweep", p->yaml, "optim.lr=1e-2,1e-3", "train.seed=1..3",
+              "train.epochs=10", "train.save_every_steps=10", "-o", p->dir, "--jobs", jobs,
+              (char *)NULL);
+        _exit(98);
+    }
+    return pid;
+}
+
+static int ended(pid_t pid, bool wait)
+{
+    int status = 0;
+    if (waitpid(pid, &status, wait ? 0 : WNOHANG) != pid)
+        return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// When the lock of each run that is done was taken: a run that is begun again takes it anew.
+static void note_done(const char *dir, char taken[6][32])
+{
+    arena a = {0};
+    for (int i = 0; i < 6; i++) {
+        lock_owner o;
+        const char *run = arena_printf(&a, "%s/%04d", dir, i + 1);
+        if (!file_exists(arena_printf(&a, "%s/DONE", run)) || lock_look(run, &o) == LOCK_NONE)
+            continue;
+        char now[64];
+        snprintf(now, sizeof now, "%.20s %lld", o.taken, (long long)o.pid);
+        if (*taken[i])
+            EXPECT_STR(now, taken[i]);
+        snprintf(taken[i], 32, "%.31s", now);
+    }
+    arena_free(&a);
+}
+
+// Killed at any instant (the sweep alone, or with all that it has started), or asked to stop, and
+// begun again at once: it ends as one that was left alone, and no run that was done ran again.
+TEST(sweep_program_survives_kills)
+{
+    const char *out, *k = test_kmidi(), *asked = getenv("KMIDI_KILLS");
+    int most = asked ? atoi(asked) : 3, kills = 0, status = -1;
+    place whole = make_place(), parts = whole;
+    char taken[6][32] = {""};
+    rng draws = rng_stream(33, "sweep", 0);
+    snprintf(parts.dir, sizeof parts.dir, "%s", test_path("sweep.parts"));
+    double began = hw_seconds();
+    EXPECT_INT(ended(start(&whole, "2"), true), 0);
+    double seconds = hw_seconds() - began;
+    while (status != 0) {
+        pid_t pid = start(&parts, kills % 3 ? "2" : "3");
+        double delay = seconds * (0.05 + 0.3 * (double)rng_uniform(draws, 0, (uint32_t)kills));
+        for (began = hw_seconds();
+             (status = ended(pid, false)) < 0 && (kills >= most || hw_seconds() - began < delay);)
+            usleep(1000);
+        if (status < 0) {
+            int how = kills++ % 4;
+            kill(how == 1 ? -pid : pid, how == 3 ? SIGTERM : SIGKILL);
+            status = ended(pid, true);
+            EXPECT(status == 75 || status == 128 + SIGKILL);
+        } else if (!EXPECT(status == 0)) {
+            break;
+        }
+        note_done(parts.dir, taken);
+        if (status == 0 && kills < most) { // too fast: once more from the beginning
+            RUN(0, "rm -r %s", parts.dir);
+            memset(taken, 0, sizeof taken);
+            status = -1;
+        }
+    }
+    arena a = {0};
+    for (int i = 1; i <= 6; i++)
+        same_runs(arena_printf(&a, "%s/%04d", whole.dir, i),
+                  arena_printf(&a, "%s/%04d", parts.dir, i), 70);
+    RUN(0, "find %s -name '*.tmp-*'", parts.dir);
+    EXPECT_STR(out, "");
+    RUN(0, "%s verify $(ls %s/*/checkpoints/last.h5)", k, parts.dir);
+    arena_free(&a);
+}
+
+// While one has the folder, another is refused; a run that somebody has is waited for.
+TEST(sweep_program_leaves_runs_to_who_has_them)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    pid_t pid = start(&p, "1");
+    for (int i = 0; i < 5000 && !file_exists(test_path("sweep/plan.jsonl")); i++)
+        usleep(2000);
+    RUN(1, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "is in use by another kmidi (process");
+    kill(pid, SIGTERM);
+    EXPECT_INT(ended(pid, true), 75);
+    RUN(0,
+        "( %s train %s/config.yaml --run-dir %s/0004 --resume auto memory.micro_batch=8 "
+        "train.seed=1 optim.lr=0.001 train.epochs=1000000 train.eval_every=50 train.save_every=0 "
+        ">/dev/null 2>&1 & echo $! >%s.pid ); "
+        "while ! grep -q eval %s/0004/metrics.jsonl 2>/dev/null; do sleep 0.05; done",
+        k, p.dir, p.dir, p.dir, p.dir);
+    pid = start(&p, "2");
+    for (int i = 0; i < 60000 && !file_exists(test_path("sweep/0006/DONE")); i++)
+        usleep(2000);
+    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,running 0005,done 0006,done ");
+    RUN(0, "kill -9 $(cat %s.pid)", p.dir);
+    EXPECT_INT(ended(pid, true), 0);
+}
+
+// A folder that is removed under a run fails that run, and no other.
+TEST(sweep_program_goes_on_when_a_folder_goes)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(1,
+        "( while ! grep -q eval %s/0002/metrics.jsonl 2>/dev/null; do sleep 0.01; done; "
+        "rm -rf %s/0002 ) & %s sweep %s train.seed=1..3 train.epochs=800 "
+        "train.eval_every=20 train.save_every=0 -o %s",
+        p.dir, p.dir, k, p.yaml, p.dir);
+    EXPECT_HAS(out, "1 of 3 runs failed; the first: 0002: ");
+    EXPECT_HAS(out, "its folder was removed while it ran");
+    RUN(0, "ls %s/0001/DONE %s/0003/DONE", p.dir, p.dir);
+    RUN(0, "%s sweep -o %s --retry", k, p.dir);
+    expect_states(p.dir, "0001,done 0002,done 0003,done ");
+}
+
+// A full disk fails the runs that meet it, each with its sentence; or is waited for.
+TEST(sweep_program_meets_a_full_disk)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    if (test_shell(NULL, "mkdir -p %s && mount -t tmpfs -o size=1400k tmpfs %s", p.dir, p.dir)) {
+        test_skip("needs the right to mount a small tmpfs");
+        return;
+    }
+    RUN(1, "%s sweep %s train.seed=1..4 train.epochs=2 -o %s/s", k, p.yaml, p.dir);
+    EXPECT_HAS(out, "runs failed; the first: 000");
+    EXPECT_HAS(out, "No space left on device");
+    RUN(0, "ls -d %s/s/0001/DONE && mount -o remount,size=20m %s", p.dir, p.dir);
+    RUN(0, "%s sweep -o %s/s --retry", k, p.dir);
+    RUN(0, "rm -r %s/s && mount -o remount,size=2400k %s", p.dir, p.dir);
+    RUN(0,
+        "%s sweep %s train.seed=1..4 train.epochs=2 -o %s/s --wait-for-disk >%s.out 2>&1 & "
+        "for i in $(seq 400); do grep -q 'waits for room on the disk' %s.out && break; sleep 0.05; "
+        "done; %s runs %s/s --csv -q | cut -d, -f2 | sort | uniq -c | tr -d ' ' | tr '\\n' ' '; "
+        "mount -o remount,size=20m %s; wait",
+        k, p.yaml, p.dir, p.dir, p.dir, k, p.dir, p.dir);
+    EXPECT_HAS(out, "waiting");
+    EXPECT(!strstr(out, "failed") && !strstr(out, "running"));
+    RUN(0, "ls %s/s/*/DONE | wc -l && umount %s", p.dir, p.dir);
+    EXPECT_STR(out, "4\n");
+}
+
+// Three good runs, then three that learn nothing: these are ended, stay so, and say why.
+TEST(sweep_program_ends_bad_runs)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(0,
+        "%s sweep %s optim.lr=1e-2,1e-8 train.seed=1..3 train.epochs=2000 train.save_every=0 "
+        "train.eval_every=40 train.early_stopping.patience=null -o %s --median=3 --median-from 300",
+        k, p.yaml, p.dir);
+    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,ended 0005,ended 0006,ended ");
+    RUN(0, "cat %s/0004/ENDED", p.dir);
+    EXPECT_HAS(out, "its best loss is worse than ");
+    EXPECT_HAS(out, ", the median of the 3 runs that are done");
+    RUN(0, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "6 of 6 runs are over already");
+}
