@@ -240,6 +240,7 @@ TEST(sweep_program_leaves_runs_to_who_has_them)
     RUN(0,
         "( %s train %s/config.yaml --run-dir %s/0004 --resume auto memory.micro_batch=8 "
         "train.seed=1 optim.lr=0.001 train.epochs=1000000 train.eval_every=50 train.save_every=0 "
+        "train.time_limit=5m "
         ">/dev/null 2>&1 & echo $! >%s.pid ); "
         "while ! grep -q eval %s/0004/metrics.jsonl 2>/dev/null; do sleep 0.05; done",
         k, p.dir, p.dir, p.dir, p.dir);
