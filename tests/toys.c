@@ -28,5 +28,5 @@ static void add(const char *toys)
 
 TEST(toys_are_added_with_one_file_and_one_line_each)
 {
-    add("model feature reader command optimiser");
+    add("model feature reader command optimiser exporter op");
 }
