@@ -30,8 +30,8 @@ static bool walk_folder(arena *a, const char *root, const char *const *endings, 
     const char *path;
     walk *w = walk_open(root, NULL, endings, WALK_DEPTH, e);
     bool ok = w != NULL;
-    for (walk_step s; ok && (s = walk_next(w, &path, e)) != WALK_END;) {
-        ok = s == WALK_FILE;
+    for (pull s; ok && (s = walk_next(w, &path, e)) != PULL_END;) {
+        ok = s == PULL_ONE;
         if (*n == room) {
             char **more = NEW(a, char *, room = room ? 2 * room : 64);
             if (*n)

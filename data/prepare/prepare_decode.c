@@ -237,10 +237,10 @@ static bool read_all(decoding *d, reader *r, err *e)
 {
     prepare *p = d->p;
     reader_item item;
-    reader_step step;
+    pull step;
     bool ok = true;
-    while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD || item.number >= p->n_entries ||
+    while (ok && (step = reader_next(r, &item, e)) != PULL_END) {
+        if (step == PULL_BAD || item.number >= p->n_entries ||
             p->entries[item.number].split == SPLIT_DROPPED)
             continue;
         int k = p->entries[item.number].split;

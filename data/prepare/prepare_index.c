@@ -163,11 +163,11 @@ static bool add_entry(prepare *p, const reader_item *item, names *l, err *e)
 static bool first_pass(prepare *p, names *l, err *e)
 {
     reader_item item;
-    reader_step step;
+    pull step;
     reader *r = reader_open(p->reader, &p->options, e);
     bool ok = r != NULL;
-    while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_ITEM)
+    while (ok && (step = reader_next(r, &item, e)) != PULL_END) {
+        if (step == PULL_ONE)
             ok = add_entry(p, &item, l, e);
         else if (!p->bad_lines++)
             p->first_reject = *e;
@@ -238,12 +238,12 @@ static bool refine(prepare *p, bool whole, bool *done, err *e)
     uint64_t count;
     uint64_t *twins = repeated(p, &count);
     reader_item item;
-    reader_step step;
+    pull step;
     *done = count == 0 || p->reader->clip;
     reader *r = *done ? NULL : reader_open(p->reader, &p->options, e);
     bool ok = *done || r;
-    while (ok && !*done && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD)
+    while (ok && !*done && (step = reader_next(r, &item, e)) != PULL_END) {
+        if (step == PULL_BAD)
             continue;
         if (item.number >= p->n_entries)
             break;

@@ -121,14 +121,14 @@ static void end_key(prepare *p, digest *d, uint64_t ordinal)
 bool prepare_keys_make(prepare *p, err *e)
 {
     reader_item item;
-    reader_step step;
+    pull step;
     digest *open[PREPARE_SPLITS] = {NULL};
     uint64_t seen[PREPARE_SPLITS] = {0};
     char dropped[65];
     reader *r = reader_open(p->reader, &p->options, e);
     bool ok = r != NULL;
-    while (ok && (step = reader_next(r, &item, e)) != READER_END) {
-        if (step == READER_BAD || item.number >= p->n_entries ||
+    while (ok && (step = reader_next(r, &item, e)) != PULL_END) {
+        if (step == PULL_BAD || item.number >= p->n_entries ||
             p->entries[item.number].split == SPLIT_DROPPED)
             continue;
         int k = p->entries[item.number].split;

@@ -178,11 +178,11 @@ static bool hand_out(comparing *c, const reader_item *item, strbuf *packed, err 
 static bool compare_all(comparing *c, reader *r, err *e)
 {
     reader_item item;
-    reader_step step;
+    pull step;
     strbuf packed = {0};
     bool ok = true;
-    while (ok && (step = reader_next(r, &item, e)) != READER_END)
-        if (step == READER_ITEM && item.number < c->p->n_entries)
+    while (ok && (step = reader_next(r, &item, e)) != PULL_END)
+        if (step == PULL_ONE && item.number < c->p->n_entries)
             ok = hand_out(c, &item, &packed, e);
     while (ok && workers_under_way(c->workers))
         ok = take(c, e);

@@ -57,14 +57,14 @@ static void put_line(file_out *out, const char *line)
 static bool put_index(prepare *p, file_out *out, err *e)
 {
     reader_item item;
-    reader_step step;
+    pull step;
     err bad;
     reader *r = reader_open(p->reader, &p->options, e);
     if (!r)
         return false;
-    while ((step = reader_next(r, &item, &bad)) != READER_END) {
+    while ((step = reader_next(r, &item, &bad)) != PULL_END) {
         const char *line = NULL;
-        if (step == READER_BAD) {
+        if (step == PULL_BAD) {
             line =
                 prepare_reject_line(&r->item, item.path, item.line, err_name(bad.code), bad.text);
             p->report->reasons[bad.code]++;

@@ -144,22 +144,22 @@ static bool blank(const char *s, size_t n)
     return n == strspn(s, " \t");
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     state *s = r->state;
     for (;;) {
         char *text;
         size_t n;
-        lines_step step = lines_next(s->lines, &text, &n, e);
+        pull step = lines_next(s->lines, &text, &n, e);
         item->line = lines_number(s->lines);
-        if (step == LINES_END)
-            return READER_END;
-        if (step == LINES_ONE && blank(text, n))
+        if (step == PULL_END)
+            return PULL_END;
+        if (step == PULL_ONE && blank(text, n))
             continue;
-        if (step == LINES_ONE && parse(r, text, n, item, e))
-            return READER_ITEM;
+        if (step == PULL_ONE && parse(r, text, n, item, e))
+            return PULL_ONE;
         err_trail(e, "'%s' line %" PRId64, s->path, item->line);
-        return READER_BAD;
+        return PULL_BAD;
     }
 }
 

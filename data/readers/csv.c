@@ -68,13 +68,13 @@ static bool find_delimiter(csv *c, err *e)
 {
     char *text;
     size_t n;
-    lines_step step;
+    pull step;
     int64_t place = lines_place(c->lines);
     err ignored = {0};
     do
         step = lines_next(c->lines, &text, &n, &ignored);
-    while (step == LINES_ONE && n == 0);
-    c->delimiter = step == LINES_ONE ? delimiter_of(text, n) : ',';
+    while (step == PULL_ONE && n == 0);
+    c->delimiter = step == PULL_ONE ? delimiter_of(text, n) : ',';
     return lines_return(c->lines, place, 0, e);
 }
 
@@ -134,9 +134,9 @@ static bool take_lines(csv *c, char *text, size_t n, err *e)
 {
     bool ok = feed(c, text, n, e);
     while (ok && !c->whole) {
-        lines_step step = lines_next(c->lines, &text, &n, e);
-        ok = step == LINES_ONE && feed(c, text, n, e);
-        if (step == LINES_END && e->code == ERR_NONE)
+        pull step = lines_next(c->lines, &text, &n, e);
+        ok = step == PULL_ONE && feed(c, text, n, e);
+        if (step == PULL_END && e->code == ERR_NONE)
             err_set(e, ERR_FORMAT, "a quote is opened and never closed");
     }
     return ok;
@@ -149,25 +149,26 @@ static bool go_back(csv *c, int64_t place, err *e)
     return parser_open(c, e) && lines_return(c->lines, place, c->line, e);
 }
 
-csv_step csv_next(csv *c, err *e)
+pull csv_next(csv *c, err *e)
 {
     char *text;
     size_t n;
-    lines_step step;
+    pull step;
     e->code = ERR_NONE;
     do
         step = lines_next(c->lines, &text, &n, e);
-    while (step == LINES_ONE && n == 0);
+    while (step == PULL_ONE && n == 0);
     c->line = lines_number(c->lines);
     c->fields = c->text.len = c->bytes = 0;
     c->whole = c->holds_zero = false;
-    if (step == LINES_END)
-        return CSV_END;
+    if (step == PULL_END)
+        return PULL_END;
     int64_t place = lines_place(c->lines);
-    if (step == LINES_ONE && take_lines(c, text, n, e))
-        return CSV_ROW;
+    if (step == PULL_ONE && take_lines(c, text, n, e))
+        return PULL_ONE;
     c->fields = 0;
-    return e->code == ERR_IO || e->code == ERR_MEMORY || !go_back(c, place, e) ? CSV_END : CSV_BAD;
+    return e->code == ERR_IO || e->code == ERR_MEMORY || !go_back(c, place, e) ? PULL_END
+                                                                               : PULL_BAD;
 }
 
 size_t csv_fields(const csv *c)

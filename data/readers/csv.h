@@ -2,9 +2,9 @@
 // csv.h: a CSV file row by row (RFC 4180), through libcsv, in memory that does not grow.
 //
 //     csv *c = csv_open("labels.csv", e);
-//     // CSV_END with e->code set: the file cannot be read on
-//     for (csv_step s; (s = csv_next(c, e)) != CSV_END;)
-//         if (s == CSV_ROW) ... csv_field(c, 0) ... csv_fields(c) of them ...
+//     // PULL_END with e->code set: the file cannot be read on
+//     for (pull s; (s = csv_next(c, e)) != PULL_END;)
+//         if (s == PULL_ONE) ... csv_field(c, 0) ... csv_fields(c) of them ...
 //         else ... e->text says what is wrong with the row; the next one may be well ...
 //     csv_close(c);
 //
@@ -20,14 +20,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/pull.h"
 
 enum { CSV_BYTES = 1 << 16, CSV_FIELDS = 256 }; // the most of a row
 
 typedef struct csv csv;
-typedef enum csv_step { CSV_END, CSV_ROW, CSV_BAD } csv_step;
 
 csv *csv_open(const char *path, err *e) MUST_CHECK; // errors: those of lines_open
-csv_step csv_next(csv *c, err *e);
+pull csv_next(csv *c, err *e);
 // Of the row that csv_next returned last; texts live until its next call. A field holds no U+0000;
 // any other bytes may occur.
 size_t csv_fields(const csv *c);

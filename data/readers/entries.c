@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
-#include "base/str.h"
+#include "data/readers/lines.h"
 
 struct entries {
     FILE *f;
@@ -22,20 +20,6 @@ struct entries {
     int64_t line, began; // of the file; where the entry begins
     bool any, done;
 };
-
-static FILE *open_file(const char *path, err *e)
-{
-    uint64_t size;
-    FILE *f = NULL;
-    int fd = file_open(path, &size, e);
-    if (fd < 0)
-        err_trail(e, "the index (check `root` and `index`)");
-    else if (!(f = fdopen(fd, "r")))
-        err_errno(e, "the index '%s' cannot be read", path);
-    if (fd >= 0 && !f)
-        close(fd);
-    return f;
-}
 
 static int take(entries *s)
 {
@@ -53,7 +37,7 @@ static int skip_space(entries *s)
     return c;
 }
 
-static entries_step broken(entries *s, const char *what, err *e)
+static pull broken(entries *s, const char *what, err *e)
 {
     if (ferror(s->f))
         err_errno(e, "'%s' cannot be read behind line %" PRId64, s->path, s->line);
@@ -61,12 +45,13 @@ static entries_step broken(entries *s, const char *what, err *e)
         err_set(e, ERR_FORMAT, "'%s' line %" PRId64 ": %s; fetch the file again", s->path, s->line,
                 what);
     s->done = true;
-    return ENTRIES_END;
+    return PULL_END;
 }
 
 entries *entries_open(const char *path, err *e)
 {
-    FILE *f = open_file(path, e);
+    uint64_t size;
+    FILE *f = lines_file(path, &size, e);
     if (!f)
         return NULL;
     entries *s = base_checked(calloc(1, sizeof *s), sizeof *s);
@@ -114,7 +99,7 @@ static int collect(entries *s, int c)
     return EOF;
 }
 
-static entries_step parse(entries *s, const char **key, const json **value, err *e)
+static pull parse(entries *s, const char **key, const json **value, err *e)
 {
     if (s->n > ENTRY_BYTES)
         err_set(e, ERR_VALUE, "the entry is longer than %d bytes", ENTRY_BYTES);
@@ -125,24 +110,24 @@ static entries_step parse(entries *s, const char **key, const json **value, err 
     void *it = json_first(s->one);
     if (it) {
         *key = json_key(it), *value = json_value(it);
-        return ENTRIES_ONE;
+        return PULL_ONE;
     }
     err_trail(e, "'%s' line %" PRId64, s->path, s->began);
-    return ENTRIES_BAD;
+    return PULL_BAD;
 }
 
-entries_step entries_next(entries *s, const char **key, const json **value, err *e)
+pull entries_next(entries *s, const char **key, const json **value, err *e)
 {
     e->code = ERR_NONE;
     json_free(s->one);
     s->one = NULL;
     if (s->done)
-        return ENTRIES_END;
+        return PULL_END;
     int c = skip_space(s);
     s->began = s->line;
     if (c == '}' && !s->any)
         return (s->done = true),
-               skip_space(s) == EOF ? ENTRIES_END : broken(s, "something follows the object", e);
+               skip_space(s) == EOF ? PULL_END : broken(s, "something follows the object", e);
     if (c != '"')
         return broken(s,
                       c == EOF ? "the object is not closed, the file is cut off"

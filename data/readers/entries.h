@@ -3,9 +3,9 @@
 // NSynth's has 289,205 of them.
 //
 //     entries *s = entries_open("examples.json", e);
-//     // ENTRIES_END with e->code set: it cannot go on
-//     for (entries_step x; (x = entries_next(s, &key, &value, e)) != ENTRIES_END;)
-//         if (x == ENTRIES_ONE) ... key, value ... else ... e->text says what is wrong with this
+//     // PULL_END with e->code set: it cannot go on
+//     for (pull x; (x = entries_next(s, &key, &value, e)) != PULL_END;)
+//         if (x == PULL_ONE) ... key, value ... else ... e->text says what is wrong with this
 //             entry ...
 //     entries_close(s);
 //
@@ -18,16 +18,16 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/pull.h"
 
 enum { ENTRY_BYTES = 1 << 20 };
 
 typedef struct entries entries;
-typedef enum entries_step { ENTRIES_END, ENTRIES_ONE, ENTRIES_BAD } entries_step;
 
 // ERR_MISSING, ERR_IO, ERR_FORMAT (no object)
 entries *entries_open(const char *path, err *e) MUST_CHECK;
 // Key and value live until the next call.
-entries_step entries_next(entries *s, const char **key, const json **value, err *e);
+pull entries_next(entries *s, const char **key, const json **value, err *e);
 int64_t entries_line(const entries *s); // where the entry begins, from 1
 void entries_close(entries *s);         // accepts NULL
 

@@ -97,12 +97,12 @@ static bool look(const reader *r, tally *t, err *e)
 {
     arena a = {.name = "folder"}, kept = {.name = "folder"};
     const char *path;
-    walk_step step;
+    pull step;
     walk *w = walk_open(r->options.root, NULL, endings_of(&r->options), WALK_DEPTH, e);
     *t = (tally){0};
-    while (w && (step = walk_next(w, &path, e)) != WALK_END) {
-        const char *label = step == WALK_FILE && !t->several ? label_of(r, &a, path) : NULL;
-        t->files += step == WALK_FILE;
+    while (w && (step = walk_next(w, &path, e)) != PULL_END) {
+        const char *label = step == PULL_ONE && !t->several ? label_of(r, &a, path) : NULL;
+        t->files += step == PULL_ONE;
         if (label && !t->label)
             t->label = arena_strdup(&kept, label);
         t->several |= label && strcmp(label, t->label) != 0;
@@ -243,24 +243,24 @@ static bool take_pattern(reader *r, const state *s, reader_item *item, err *e)
     return true;
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     state *s = r->state;
     const char *path, *rest;
-    walk_step step = walk_next(s->walk, &path, e);
-    if (step == WALK_END && e->code == ERR_NONE && r->entries == 0)
+    pull step = walk_next(s->walk, &path, e);
+    if (step == PULL_END && e->code == ERR_NONE && r->entries == 0)
         err_set(e, ERR_EMPTY, "there is no %s in '%s' or below it; check `root` and `features`",
                 r->options.midi ? "MIDI (.mid, .midi ...)" : "audio (.wav, .flac, .mp3 ...)",
                 r->options.root);
-    if (step == WALK_END)
-        return READER_END;
+    if (step == PULL_END)
+        return PULL_END;
     item->path = arena_strdup(&r->item, path);
-    if (step == WALK_BAD)
-        return READER_BAD;
+    if (step == PULL_BAD)
+        return PULL_BAD;
     *(r->options.midi ? &item->midi : &item->file) = path_join(&r->item, r->options.root, path);
     item->split = split_first(item->path, &rest);
     item->label = s->labelled ? label_of(r, &r->item, item->path) : NULL;
-    return !s->pattern || take_pattern(r, s, item, e) ? READER_ITEM : READER_BAD;
+    return !s->pattern || take_pattern(r, s, item, e) ? PULL_ONE : PULL_BAD;
 }
 
 static bool probe(const char *root)

@@ -66,22 +66,22 @@ static const char *group_of(const state *s, arena *a, const char *path)
     return clean || is_id(folder) ? folder : NULL;
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     state *s = r->state;
     const char *path;
-    walk_step step = walk_next(s->walk, &path, e);
-    if (step == WALK_END && e->code == ERR_NONE && r->entries == 0)
+    pull step = walk_next(s->walk, &path, e);
+    if (step == PULL_END && e->code == ERR_NONE && r->entries == 0)
         err_set(e, ERR_EMPTY, "there is no file NAME.mid in '%s'; check `root`%s", r->options.root,
                 r->options.index ? " and `index`" : "");
-    if (step == WALK_END)
-        return READER_END;
+    if (step == PULL_END)
+        return PULL_END;
     item->path = arena_strdup(&r->item, path);
-    if (step == WALK_BAD)
-        return READER_BAD;
+    if (step == PULL_BAD)
+        return PULL_BAD;
     item->midi = path_join(&r->item, r->options.root, path);
     item->group = group_of(s, &r->item, item->path);
-    return READER_ITEM;
+    return PULL_ONE;
 }
 
 static void close_folders(reader *r)

@@ -2,7 +2,6 @@
 // lines.c: lines of a text file (lines.h).
 #include "data/readers/lines.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,30 +16,33 @@ struct lines {
     int64_t number;
 };
 
-static FILE *open_text(const char *path, err *e)
+FILE *lines_file(const char *path, uint64_t *size, err *e)
 {
-    uint64_t size;
-    FILE *f = NULL;
-    int fd = file_open(path, &size, e);
-    if (fd < 0)
+    int fd = file_open(path, size, e);
+    if (fd < 0) {
         err_trail(e, "the index (check `root` and `index`)");
-    else if (size == 0)
-        err_set(e, ERR_EMPTY, "the index '%s' is empty (0 bytes); there is nothing to prepare",
-                path);
-    else if ((f = fdopen(fd, "r")) != NULL)
+        return NULL;
+    }
+    FILE *f = fdopen(fd, "r");
+    if (f)
         return f;
-    else
-        err_errno(e, "the index '%s' cannot be read", path);
-    if (fd >= 0)
-        close(fd);
+    err_errno(e, "the index '%s' cannot be read", path);
+    close(fd);
     return NULL;
 }
 
 lines *lines_open(const char *path, err *e)
 {
-    FILE *f = open_text(path, e);
+    uint64_t size;
+    FILE *f = lines_file(path, &size, e);
     if (!f)
         return NULL;
+    if (size == 0) {
+        err_set(e, ERR_EMPTY, "the index '%s' is empty (0 bytes); there is nothing to prepare",
+                path);
+        fclose(f);
+        return NULL;
+    }
     lines *l = base_checked(calloc(1, sizeof *l), sizeof *l);
     l->f = f;
     l->path = base_checked(strdup(path), strlen(path));
@@ -61,19 +63,19 @@ static bool take(lines *l, size_t *n)
     return c != EOF || *n > 0;
 }
 
-lines_step lines_next(lines *l, char **text, size_t *n, err *e)
+pull lines_next(lines *l, char **text, size_t *n, err *e)
 {
     bool more = take(l, n);
     if (ferror(l->f)) {
         err_errno(e, "'%s' cannot be read behind line %lld", l->path, (long long)l->number);
-        return LINES_END;
+        return PULL_END;
     }
     if (!more)
-        return LINES_END;
+        return PULL_END;
     l->number++;
     if (*n > LINE_MOST) {
         err_set(e, ERR_VALUE, "the line is longer than %d bytes", LINE_MOST);
-        return LINES_BAD;
+        return PULL_BAD;
     }
     if (*n > 0 && l->line[*n - 1] == '\r')
         --*n;
@@ -83,7 +85,7 @@ lines_step lines_next(lines *l, char **text, size_t *n, err *e)
         *text += 3;
         *n -= 3;
     }
-    return LINES_ONE;
+    return PULL_ONE;
 }
 
 int64_t lines_number(const lines *l)

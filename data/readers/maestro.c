@@ -25,8 +25,8 @@ static const char *find_index(arena *a, const char *root, const char *ending, er
     const char *const endings[] = {ending, NULL};
     const char *path, *found = NULL;
     walk *w = walk_open(root, NULL, endings, 1, e);
-    for (walk_step s; w && (s = walk_next(w, &path, e)) != WALK_END;)
-        if (s == WALK_FILE && str_starts(path, "maestro-v"))
+    for (pull s; w && (s = walk_next(w, &path, e)) != PULL_END;)
+        if (s == PULL_ONE && str_starts(path, "maestro-v"))
             found = arena_strdup(a, path);
     walk_close(w);
     return found;
@@ -111,17 +111,17 @@ static bool take(reader *r, reader_item *item, err *e)
     return get_files(r, item, e);
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     state *s = r->state;
-    rows_step step = rows_next(s->rows, e);
+    pull step = rows_next(s->rows, e);
     item->line = rows_line(s->rows);
-    if (step == ROWS_END)
-        return READER_END;
-    if (step == ROWS_ONE && take(r, item, e))
-        return READER_ITEM;
+    if (step == PULL_END)
+        return PULL_END;
+    if (step == PULL_ONE && take(r, item, e))
+        return PULL_ONE;
     err_trail(e, "%s", rows_where(s->rows, &r->item));
-    return READER_BAD;
+    return PULL_BAD;
 }
 
 static void close_index(reader *r)

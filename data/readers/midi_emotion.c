@@ -96,11 +96,11 @@ static void remember(state *s, const char *path, const char *label)
 static bool scan(state *s, err *e)
 {
     arena a = {.name = "index"};
-    rows_step step;
+    pull step;
     s->rows = rows_open(s->index, columns, e);
-    while (s->rows && (step = rows_next(s->rows, e)) != ROWS_END) {
+    while (s->rows && (step = rows_next(s->rows, e)) != PULL_END) {
         const char *path, *label;
-        if (step == ROWS_ONE && rows_need(s->rows, &a, PATHS, &path, e) &&
+        if (step == PULL_ONE && rows_need(s->rows, &a, PATHS, &path, e) &&
             rows_text(s->rows, &a, LABELS, &label, e))
             remember(s, path, label);
         arena_reset(&a);
@@ -201,17 +201,17 @@ static bool take_row(reader *r, reader_item *item, err *e)
     return item->midi && check_twins(s, item->path, item->label, e) && check_label(s, a, item, e);
 }
 
-static reader_step next_row(reader *r, reader_item *item, err *e)
+static pull next_row(reader *r, reader_item *item, err *e)
 {
     const state *s = r->state;
-    rows_step step = rows_next(s->rows, e);
+    pull step = rows_next(s->rows, e);
     item->line = rows_line(s->rows);
-    if (step == ROWS_END)
-        return READER_END;
-    if (step == ROWS_ONE && take_row(r, item, e))
-        return READER_ITEM;
+    if (step == PULL_END)
+        return PULL_END;
+    if (step == PULL_ONE && take_row(r, item, e))
+        return PULL_ONE;
     err_trail(e, "%s", rows_where(s->rows, &r->item));
-    return READER_BAD;
+    return PULL_BAD;
 }
 
 // ---- A folder of pairs
@@ -301,22 +301,22 @@ static bool is_widow(reader *r, const char *path)
     return list;
 }
 
-static reader_step next_file(reader *r, reader_item *item, err *e)
+static pull next_file(reader *r, reader_item *item, err *e)
 {
     const state *s = r->state;
     const char *path;
     for (;;) {
-        walk_step step = walk_next(s->walk, &path, e);
-        if (step == WALK_END)
-            return READER_END;
+        pull step = walk_next(s->walk, &path, e);
+        if (step == PULL_END)
+            return PULL_END;
         item->path = arena_strdup(&r->item, path);
-        if (step == WALK_BAD)
-            return READER_BAD;
+        if (step == PULL_BAD)
+            return PULL_BAD;
         if (str_ends_any(path, midi_endings))
-            return take_pair(r, item, e) ? READER_ITEM : READER_BAD;
+            return take_pair(r, item, e) ? PULL_ONE : PULL_BAD;
         if (is_widow(r, path)) {
             err_set(e, ERR_MISSING, "'%s' is an emotion without its MIDI file", item->path);
-            return READER_BAD;
+            return PULL_BAD;
         }
         arena_reset(&r->item);
     }
@@ -332,7 +332,7 @@ static bool probe(const char *root)
     const char *path;
     bool found = find_index(&a, root) != NULL;
     walk *w = found ? NULL : walk_open(root, NULL, midi_endings, 2, &e);
-    if (w && walk_next(w, &path, &e) == WALK_FILE) {
+    if (w && walk_next(w, &path, &e) == PULL_ONE) {
         reader r = {.options.root = root};
         found = partner(&r, &a, path, "emotion64", vector) != NULL;
     }
@@ -367,7 +367,7 @@ static bool open_either(reader *r, err *e)
     return s->rows != NULL;
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     const state *s = r->state;
     return s->index ? next_row(r, item, e) : next_file(r, item, e);

@@ -51,8 +51,8 @@ static bool probe(const char *root)
     const char *path;
     bool found = false;
     walk *w = open_walk(root, &e);
-    for (walk_step s; w && !found && (s = walk_next(w, &path, &e)) != WALK_END;)
-        found = s == WALK_FILE && is_index(path);
+    for (pull s; w && !found && (s = walk_next(w, &path, &e)) != PULL_END;)
+        found = s == PULL_ONE && is_index(path);
     walk_close(w);
     return found;
 }
@@ -89,24 +89,24 @@ static bool open_entries(reader *r, const char *path, err *e)
     return s->entries != NULL;
 }
 
-// The next folder's index. READER_ITEM: it is open.
-static reader_step next_folder(reader *r, err *e)
+// The next folder's index. PULL_ONE: it is open.
+static pull next_folder(reader *r, err *e)
 {
     state *s = r->state;
     const char *path = s->one;
     s->one = NULL;
     if (path)
-        return open_entries(r, path, e) ? READER_ITEM : READER_END;
-    for (walk_step step; s->walk && (step = walk_next(s->walk, &path, e)) != WALK_END;) {
-        if (step == WALK_BAD)
-            return READER_BAD;
+        return open_entries(r, path, e) ? PULL_ONE : PULL_END;
+    for (pull step; s->walk && (step = walk_next(s->walk, &path, e)) != PULL_END;) {
+        if (step == PULL_BAD)
+            return PULL_BAD;
         if (is_index(path))
-            return open_entries(r, path, e) ? READER_ITEM : READER_END;
+            return open_entries(r, path, e) ? PULL_ONE : PULL_END;
     }
     if (e->code == ERR_NONE && !s->index)
         err_set(e, ERR_MISSING, "there is no examples.json in '%s' or a folder in it; check `root`",
                 r->options.root);
-    return READER_END;
+    return PULL_END;
 }
 
 static bool check_number(const json *j, const char *name, int64_t least, int64_t most, bool needed,
@@ -197,25 +197,25 @@ static bool take(reader *r, const char *key, const json *j, reader_item *item, e
     return true;
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     state *s = r->state;
     for (;;) {
         const char *key;
         const json *j;
-        reader_step opened = s->entries ? READER_ITEM : next_folder(r, e);
-        if (opened != READER_ITEM)
+        pull opened = s->entries ? PULL_ONE : next_folder(r, e);
+        if (opened != PULL_ONE)
             return opened;
-        entries_step step = entries_next(s->entries, &key, &j, e);
+        pull step = entries_next(s->entries, &key, &j, e);
         item->line = entries_line(s->entries);
-        if (step == ENTRIES_ONE && take(r, key, j, item, e))
-            return READER_ITEM;
-        if (step == ENTRIES_ONE)
+        if (step == PULL_ONE && take(r, key, j, item, e))
+            return PULL_ONE;
+        if (step == PULL_ONE)
             err_trail(e, "'%s' line %lld", s->index, (long long)item->line);
-        if (step != ENTRIES_END)
-            return READER_BAD;
+        if (step != PULL_END)
+            return PULL_BAD;
         if (e->code != ERR_NONE)
-            return READER_END;
+            return PULL_END;
         entries_close(s->entries);
         s->entries = NULL;
     }

@@ -70,16 +70,16 @@ reader *reader_open(const reader_def *d, const reader_options *o, err *e)
     return NULL;
 }
 
-reader_step reader_next(reader *r, reader_item *item, err *e)
+pull reader_next(reader *r, reader_item *item, err *e)
 {
     arena_reset(&r->item);
     *item = (reader_item){.valence = NAN, .arousal = NAN, .intensity = NAN, .number = r->entries};
     e->code = ERR_NONE;
-    reader_step step = r->def->next(r, item, e);
+    pull step = r->def->next(r, item, e);
     r->line = item->line;
-    if (step == READER_ITEM && item->label)
+    if (step == PULL_ONE && item->label)
         item->label = str_utf8_escape(&r->item, item->label); // a name of a class is text
-    r->entries += step == READER_ITEM;
+    r->entries += step == PULL_ONE;
     return step;
 }
 

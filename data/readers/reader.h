@@ -3,8 +3,8 @@
 //
 //     reader_options o = {.root = "/my/data"};
 //     reader *r = reader_open(reader_find("audio_manifest", e), &o, e);
-//     for (reader_step s; (s = reader_next(r, &item, e)) != READER_END;)
-//         if (s == READER_BAD) ... e->text says what is wrong with this entry; the next one may be
+//     for (pull s; (s = reader_next(r, &item, e)) != PULL_END;)
+//         if (s == PULL_BAD) ... e->text says what is wrong with this entry; the next one may be
 //             well ...
 //         else ... item ...
 //     reader_close(r);
@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "base/pull.h"
 #include "base/str.h"
 #include "data/audio/clip.h"
 
@@ -50,8 +51,6 @@ typedef struct reader_item {
     int64_t line;    // of the index, for messages; 0 where it has no lines
     uint64_t number; // of the item, from 0; entries that are bad do not count
 } reader_item;
-
-typedef enum reader_step { READER_END, READER_ITEM, READER_BAD } reader_step;
 
 // From the config. Texts are owned by the caller and outlive the reader.
 typedef struct reader_options {
@@ -88,7 +87,7 @@ struct reader_def {
     // How many files of either kind there are, where the layout leaves that open; else NULL.
     bool (*count)(const reader_options *o, uint64_t *audio, uint64_t *midi, err *e);
     bool (*open)(reader *r, err *e); // on failure close is called too
-    reader_step (*next)(reader *r, reader_item *item, err *e);
+    pull (*next)(reader *r, reader_item *item, err *e);
     void (*close)(reader *r);
     // Makes item `number` at 16 kHz; any thread. NULL: items are files.
     bool (*clip)(const reader_options *o, uint64_t number, clip *c, err *e);
@@ -104,9 +103,9 @@ size_t reader_count(void);
 const reader_def *reader_at(size_t i);
 
 reader *reader_open(const reader_def *d, const reader_options *o, err *e) MUST_CHECK;
-// READER_END with e->code set: the index itself can't be read any further. Else e is set for
-// READER_BAD only.
-reader_step reader_next(reader *r, reader_item *item, err *e);
+// PULL_END with e->code set: the index itself can't be read any further. Else e is set for
+// PULL_BAD only.
+pull reader_next(reader *r, reader_item *item, err *e);
 void reader_close(reader *r); // accepts NULL
 
 // How near a split is to the final verdict: 3 test, 2 validation, 1 training, 0 anything else. What

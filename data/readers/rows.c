@@ -94,10 +94,10 @@ static bool open_csv(rows *r, const char *const *columns, err *e)
     r->csv = csv_open(r->path, e);
     if (!r->csv)
         return false;
-    csv_step step = csv_next(r->csv, e);
-    if (step == CSV_END && e->code == ERR_NONE)
+    pull step = csv_next(r->csv, e);
+    if (step == PULL_END && e->code == ERR_NONE)
         err_set(e, ERR_EMPTY, "there is no row with the names of the columns");
-    if (step != CSV_ROW)
+    if (step != PULL_ONE)
         return err_trail(e, "'%s' line %" PRId64, r->path, csv_line(r->csv));
     r->columns = csv_fields(r->csv);
     r->column = NEW(&r->memory, const char *, r->columns);
@@ -174,63 +174,63 @@ rows *rows_open(const char *path, const char *const *columns, err *e)
 
 // ---- Rows
 
-static rows_step next_csv(rows *r, err *e)
+static pull next_csv(rows *r, err *e)
 {
-    csv_step step = csv_next(r->csv, e);
+    pull step = csv_next(r->csv, e);
     r->number = csv_line(r->csv);
     arena_reset(&r->fields);
-    for (size_t i = 0; r->spaced && step == CSV_ROW && i < csv_fields(r->csv) && i < r->columns;
+    for (size_t i = 0; r->spaced && step == PULL_ONE && i < csv_fields(r->csv) && i < r->columns;
          i++)
         r->field[i] = trimmed(&r->fields, csv_field(r->csv, i));
-    if (step != CSV_ROW || csv_fields(r->csv) <= r->columns)
-        return step == CSV_END ? ROWS_END : step == CSV_ROW ? ROWS_ONE : ROWS_BAD;
+    if (step != PULL_ONE || csv_fields(r->csv) <= r->columns)
+        return step == PULL_END ? PULL_END : step == PULL_ONE ? PULL_ONE : PULL_BAD;
     err_set(e, ERR_FORMAT,
             "the row has %zu fields, but there are %zu columns; is a comma not quoted?",
             csv_fields(r->csv), r->columns);
-    return ROWS_BAD;
+    return PULL_BAD;
 }
 
-static rows_step next_line(rows *r, err *e)
+static pull next_line(rows *r, err *e)
 {
     char *text;
     size_t n;
-    lines_step step;
+    pull step;
     do
         step = lines_next(r->lines, &text, &n, e);
-    while (step == LINES_ONE && n == strspn(text, " \t"));
+    while (step == PULL_ONE && n == strspn(text, " \t"));
     r->number = lines_number(r->lines);
-    if (step != LINES_ONE)
-        return step == LINES_END ? ROWS_END : ROWS_BAD;
+    if (step != PULL_ONE)
+        return step == PULL_END ? PULL_END : PULL_BAD;
     r->record = r->row = json_parse(text, n, e);
-    return r->row ? ROWS_ONE : ROWS_BAD;
+    return r->row ? PULL_ONE : PULL_BAD;
 }
 
-static rows_step next_record(rows *r)
+static pull next_record(rows *r)
 {
     if ((size_t)r->number == json_len(r->all))
-        return ROWS_END;
+        return PULL_END;
     r->record = json_at(r->all, (size_t)r->number++);
-    return ROWS_ONE;
+    return PULL_ONE;
 }
 
-static rows_step next_key(rows *r)
+static pull next_key(rows *r)
 {
     r->at = r->number++ ? json_next(r->first, r->at) : json_first(r->first);
-    return r->at ? ROWS_ONE : ROWS_END;
+    return r->at ? PULL_ONE : PULL_END;
 }
 
-rows_step rows_next(rows *r, err *e)
+pull rows_next(rows *r, err *e)
 {
     e->code = ERR_NONE;
     json_free(r->row);
     r->row = NULL;
-    rows_step step = r->csv     ? next_csv(r, e)
-                     : r->lines ? next_line(r, e)
-                     : r->first ? next_key(r)
-                                : next_record(r);
-    if (step == ROWS_ONE && !r->csv && !r->first && json_type(r->record) != JSON_OBJECT) {
+    pull step = r->csv     ? next_csv(r, e)
+                : r->lines ? next_line(r, e)
+                : r->first ? next_key(r)
+                           : next_record(r);
+    if (step == PULL_ONE && !r->csv && !r->first && json_type(r->record) != JSON_OBJECT) {
         err_set(e, ERR_FORMAT, "the entry is not a JSON object");
-        return ROWS_BAD;
+        return PULL_BAD;
     }
     return step;
 }

@@ -6,8 +6,8 @@
 //     .json     a list of objects, or one object of columns, {"title": {"0": "A", "1": "B"}, ...}
 //
 //     rows *r = rows_open("maestro-v3.0.0.json", (const char *const[]){"midi_filename", NULL}, e);
-//     for (rows_step s; (s = rows_next(r, e)) != ROWS_END;)
-//         if (s == ROWS_BAD || !rows_text(r, &arena, paths, &path, e)) ... err_trail(e, "%s",
+//     for (pull s; (s = rows_next(r, e)) != PULL_END;)
+//         if (s == PULL_BAD || !rows_text(r, &arena, paths, &path, e)) ... err_trail(e, "%s",
 //             rows_where(r, &arena)) ...
 //     rows_close(r);
 //
@@ -19,18 +19,18 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/pull.h"
 
 // the most of a .json file, of a field's text
 enum { ROWS_JSON_BYTES = 16 << 20, ROWS_TEXT = 4096 };
 
 typedef struct rows rows;
-typedef enum rows_step { ROWS_END, ROWS_ONE, ROWS_BAD } rows_step;
 
 // `columns`, ended by NULL: of each of them the csv or the object of columns must have at least one
 // of the names "a|b|c"; else ERR_FORMAT.
 rows *rows_open(const char *path, const char *const *columns, err *e) MUST_CHECK;
-// ROWS_END with e->code set: the file cannot be read on.
-rows_step rows_next(rows *r, err *e);
+// PULL_END with e->code set: the file cannot be read on.
+pull rows_next(rows *r, err *e);
 int64_t rows_line(const rows *r);                // of the row; in a .json its number, from 1
 const char *rows_where(const rows *r, arena *a); // "'labels.csv' line 7", "'index.json' entry 7"
 void rows_close(rows *r);                        // accepts NULL

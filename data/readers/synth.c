@@ -31,13 +31,13 @@ static bool open_corpus(reader *r, err *e)
     return synth_check(&o, e) || err_trail(e, "dataset synth");
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     synth_options o = options_of(&r->options);
     synth_piece p;
     (void)e;
     if (r->entries >= (uint64_t)o.items)
-        return READER_END;
+        return PULL_END;
     synth_compose(&o, r->entries, &r->item, &p);
     item->path = item->midi = arena_printf(&r->item, FOLDER "%05" PRIu64, r->entries);
     item->label = p.label;
@@ -45,7 +45,7 @@ static reader_step next(reader *r, reader_item *item, err *e)
     item->split = p.split;
     item->valence = p.valence, item->arousal = p.arousal;
     item->synthetic = true;
-    return READER_ITEM;
+    return PULL_ONE;
 }
 
 static void close_corpus(reader *r)

@@ -175,7 +175,7 @@ static char find_kind(walk *w, const char *name, err *e)
     return kind;
 }
 
-walk_step walk_next(walk *w, const char **path, err *e)
+pull walk_next(walk *w, const char **path, err *e)
 {
     e->code = ERR_NONE;
     while (w->open > 0) {
@@ -191,13 +191,13 @@ walk_step walk_next(walk *w, const char **path, err *e)
         strbuf_printf(&w->path, "%s%s%s", f->path, *f->path ? "/" : "", name);
         *path = w->path.s;
         if (kind == KIND_ASK && (kind = find_kind(w, name, e)) == KIND_ASK)
-            return WALK_BAD;
+            return PULL_BAD;
         if (kind == KIND_FILE && str_ends_any(name, w->endings))
-            return WALK_FILE;
+            return PULL_ONE;
         if (kind == KIND_FOLDER && w->open < w->depth && !enter(w, w->path.s, e))
-            return WALK_BAD;
+            return PULL_BAD;
     }
-    return WALK_END;
+    return PULL_END;
 }
 
 void walk_close(walk *w)

@@ -45,10 +45,10 @@ static uint64_t read_all(void)
         CHECK(e.code == ERR_EMPTY && e.text[0]);
         return 0;
     }
-    for (csv_step s; (s = csv_next(c, &e)) != CSV_END; line = csv_line(c)) {
+    for (pull s; (s = csv_next(c, &e)) != PULL_END; line = csv_line(c)) {
         CHECK(csv_line(c) > line);
-        CHECK(s == CSV_ROW || (e.code != ERR_NONE && e.text[0]));
-        sum = sum * 37 + (s == CSV_ROW ? row_sum(c) : 1);
+        CHECK(s == PULL_ONE || (e.code != ERR_NONE && e.text[0]));
+        sum = sum * 37 + (s == PULL_ONE ? row_sum(c) : 1);
     }
     csv_close(c);
     return sum;

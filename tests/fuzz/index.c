@@ -26,9 +26,8 @@ static uint64_t read_all(const char *root, int k)
     uint64_t steps = 0;
     reader_options o = {.root = root, .index = kinds[k].beside ? NULL : kinds[k].file};
     reader *r = reader_open(reader_find(kinds[k].reader, &e), &o, &e);
-    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END;
-         steps = steps * 3 + (uint64_t)s)
-        CHECK(s == READER_ITEM ? item.path && (item.file || item.midi) : e.code != ERR_NONE);
+    for (pull s; r && (s = reader_next(r, &item, &e)) != PULL_END; steps = steps * 3 + (uint64_t)s)
+        CHECK(s == PULL_ONE ? item.path && (item.file || item.midi) : e.code != ERR_NONE);
     reader_close(r);
     return steps;
 }

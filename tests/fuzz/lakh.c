@@ -63,10 +63,9 @@ static uint64_t read_all(const char *root)
     uint64_t steps = 0;
     reader *r = reader_open(reader_find("lakh", &e), &(reader_options){.root = root}, &e);
     CHECK(r);
-    for (reader_step s; (s = reader_next(r, &item, &e)) != READER_END;
-         steps = steps * 3 + (uint64_t)s) {
+    for (pull s; (s = reader_next(r, &item, &e)) != PULL_END; steps = steps * 3 + (uint64_t)s) {
         CHECK(item.path && item.path[0]);
-        CHECK(s == READER_ITEM
+        CHECK(s == PULL_ONE
                   ? str_starts(item.midi, root) && !item.file && !(item.group && !item.group[0])
                   : e.text[0] != 0);
     }

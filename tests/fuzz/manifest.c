@@ -48,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         return 0;
     }
     reader_item item;
-    for (reader_step s; (s = reader_next(r, &item, &e)) != READER_END;)
-        if (s == READER_ITEM)
+    for (pull s; (s = reader_next(r, &item, &e)) != PULL_END;)
+        if (s == PULL_ONE)
             check(&item);
         else
-            CHECK(s == READER_ITEM || (e.code != ERR_NONE && e.text[0]));
+            CHECK(s == PULL_ONE || (e.code != ERR_NONE && e.text[0]));
     reader_close(r);
     return 0;
 }

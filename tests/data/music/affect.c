@@ -120,8 +120,8 @@ TEST(affect_agrees_with_the_labels_of_emopia)
     reader_item item;
     agreement split[2] = {0};
     reader *r = reader_open(reader_find("midi_emotion", &e), &(reader_options){.root = EMOPIA}, &e);
-    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END;)
-        if (s == READER_ITEM && (test_same(item.split, "train") || test_same(item.split, "val")))
+    for (pull s; r && (s = reader_next(r, &item, &e)) != PULL_END;)
+        if (s == PULL_ONE && (test_same(item.split, "train") || test_same(item.split, "val")))
             agree(&split[test_same(item.split, "val")], &item);
     EXPECT_STR(e.text, "");
     reader_close(r);

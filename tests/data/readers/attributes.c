@@ -76,7 +76,7 @@ static void expect_rows(const char *path, const char *const *want, size_t n)
     rows *r = rows_open(path, columns, &e);
     EXPECT_OK(r != NULL, e);
     for (size_t i = 0; r && i < n; i++) {
-        EXPECT_INT(rows_next(r, &e), ROWS_ONE);
+        EXPECT_INT(rows_next(r, &e), PULL_ONE);
         EXPECT_STR(rows_attributes(r, &a, taken), want[i]);
     }
     rows_close(r);

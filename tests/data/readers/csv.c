@@ -19,8 +19,8 @@ static const char *rows_of(const char *text, size_t n)
     EXPECT_OK(file_write(test_path("x.csv"), text, n, &e), e);
     csv *c = csv_open(test_path("x.csv"), &e);
     strbuf_add(&out, "", 0);
-    for (csv_step s; c && (s = csv_next(c, &e)) != CSV_END;) {
-        if (s == CSV_BAD)
+    for (pull s; c && (s = csv_next(c, &e)) != PULL_END;) {
+        if (s == PULL_BAD)
             strbuf_printf(&out, "!%d", (int)csv_line(c));
         for (size_t i = 0; i < csv_fields(c); i++)
             strbuf_printf(&out, "%s%s", i ? "|" : "", csv_field(c, i));
@@ -77,13 +77,13 @@ static void check_case(arena *a, const char *path)
                            1 << 16, &n, &e);
     json *want = text ? json_parse(text, n, &e) : NULL;
     csv *c = csv_open(path, &e);
-    if (!test_expect(want && c && csv_next(c, &e) == CSV_ROW && csv_fields(c) <= 16, __FILE__,
+    if (!test_expect(want && c && csv_next(c, &e) == PULL_ONE && csv_fields(c) <= 16, __FILE__,
                      __LINE__, "%s: %s", path, e.text))
         return;
     size_t columns = csv_fields(c), rows = 0;
     for (size_t i = 0; i < columns; i++)
         column[i] = arena_strdup(a, csv_field(c, i));
-    for (; csv_next(c, &e) == CSV_ROW; rows++)
+    for (; csv_next(c, &e) == PULL_ONE; rows++)
         for (size_t i = 0; i < columns && i < csv_fields(c); i++)
             EXPECT_STR(csv_field(c, i), json_str(json_get(json_at(want, rows), column[i]), NULL));
     EXPECT_INT(rows, json_len(want));

@@ -30,14 +30,14 @@ static const char *items(arena *a, reader_options o)
 {
     err e = {0};
     reader_item item;
-    reader_step step;
+    pull step;
     const char *all = "";
     o.root = arena_strdup(a, test_path("in")), o.midi = true;
     reader *r = reader_open(reader_find("folder", &e), &o, &e);
     if (!r)
         return arena_printf(a, "!!%s", e.text);
-    while ((step = reader_next(r, &item, &e)) != READER_END)
-        if (step == READER_BAD)
+    while ((step = reader_next(r, &item, &e)) != PULL_END)
+        if (step == PULL_BAD)
             all = arena_printf(a, "%s!%s;", all, e.text);
         else
             all =

@@ -37,7 +37,7 @@ TEST(reader_takes_manifests_as_people_write_them)
                           "\"x\", \"intensity\": 0.5}\n"
                           "{\"audio\": \"\\u00e4\\ud834\\udd1e.wav\"}",
                           false);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.path, "a.wav");
     EXPECT_STR(i.file, test_path("a.wav"));
     EXPECT_STR(i.label, "joy");
@@ -45,7 +45,7 @@ TEST(reader_takes_manifests_as_people_write_them)
     EXPECT_STR(i.split, "train");
     EXPECT(isnan(i.valence));
     EXPECT_INT(i.line, 1);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.label, "grief");
     EXPECT_NEAR(i.offset, 1.5, 0);
     EXPECT_NEAR(i.duration, 2, 0);
@@ -53,13 +53,13 @@ TEST(reader_takes_manifests_as_people_write_them)
     EXPECT_INT(i.line, 4);
     EXPECT_INT(i.number, 1);
     EXPECT(i.split == NULL);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.label, "calm");
     EXPECT_STR(i.group, "x");
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.path, "ä𝄞.wav");
     EXPECT(i.label == NULL);
-    EXPECT_INT(reader_next(r, &i, &e), READER_END);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_END);
     EXPECT_INT(e.code, ERR_NONE);
     reader_close(r);
 }
@@ -97,16 +97,16 @@ TEST(reader_names_the_line_and_goes_on)
         strbuf_printf(&text, "%s\n{\"path\": \"ok.wav\"}\n", bad[k].line);
     reader *r = open_text(text.s, false);
     for (size_t k = 0; k < n; k++) {
-        EXPECT_INT(reader_next(r, &i, &e), READER_BAD);
+        EXPECT_INT(reader_next(r, &i, &e), PULL_BAD);
         EXPECT_HAS(e.text, bad[k].says);
         char line[32];
         snprintf(line, sizeof line, "line %zu:", 2 * k + 1);
         EXPECT_HAS(e.text, line);
         EXPECT_HAS(e.text, "manifest.jsonl");
-        EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+        EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
         EXPECT_INT(i.number, k);
     }
-    EXPECT_INT(reader_next(r, &i, &e), READER_END);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_END);
     reader_close(r);
     strbuf_free(&text);
 }
@@ -116,9 +116,9 @@ TEST(reader_lets_paths_out_where_that_is_meant)
     err e = {0};
     reader_item i;
     reader *r = open_text("{\"path\": \"/somewhere/a.wav\"}\n{\"path\": \"../a.wav\"}\n", true);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.file, "/somewhere/a.wav");
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     reader_close(r);
     arena a = {0};
     EXPECT(reader_resolve(&a, "/data/x", "/data/x/b.wav", false, &e) != NULL);
@@ -140,9 +140,9 @@ TEST(reader_skips_a_line_without_end)
         strbuf_add(&text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 64);
     strbuf_printf(&text, "\"}\n{\"path\": \"a.wav\"}");
     reader *r = open_text(text.s, false);
-    EXPECT_INT(reader_next(r, &i, &e), READER_BAD);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_BAD);
     EXPECT_HAS(e.text, "line 1: the line is longer than");
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_INT(i.line, 2);
     reader_close(r);
     strbuf_free(&text);
@@ -175,10 +175,10 @@ TEST(reader_of_the_synthetic_corpus_needs_no_files)
     reader_options o = {.items = 8, .seconds = 0.5, .seed = 4};
     reader *r = reader_open(reader_find("synth", &e), &o, &e);
     for (int k = 0; k < 8; k++) {
-        EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+        EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
         EXPECT(i.file == NULL && i.synthetic && i.label && i.group && i.split);
     }
-    EXPECT_INT(reader_next(r, &i, &e), READER_END);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_END);
     EXPECT_OK(r->def->clip(&o, 3, &c, &e), e);
     EXPECT_INT(c.frames, 8000);
     clip_free(&c);

@@ -265,10 +265,10 @@ TEST(readers_pair_midi_with_vectors)
     EXPECT_HAS(t.first_bad, "emotion64/gone.json' is an emotion without its MIDI file");
     EXPECT_STR(reader_guess(test_dir())->name, "midi_emotion");
     reader *r = reader_open(reader_find("midi_emotion", &e), &o, &e);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.path, "b.midi");
-    EXPECT_INT(reader_next(r, &i, &e), READER_BAD);
-    EXPECT_INT(reader_next(r, &i, &e), READER_ITEM);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_BAD);
+    EXPECT_INT(reader_next(r, &i, &e), PULL_ONE);
     EXPECT_STR(i.path, "midis/a.mid");
     EXPECT_NEAR(i.valence, -0.25, 0);
     EXPECT_NEAR(i.emotion[63], 0.5, 0);

@@ -36,8 +36,8 @@ tally tally_run(const char *name, const char *root, const char *index)
     reader_item item;
     reader_options o = {.root = root, .index = index};
     reader *r = reader_open(reader_find(name, &e), &o, &e);
-    for (reader_step s; r && (s = reader_next(r, &item, &e)) != READER_END;) {
-        if (s == READER_ITEM)
+    for (pull s; r && (s = reader_next(r, &item, &e)) != PULL_END;) {
+        if (s == PULL_ONE)
             count_item(&t, &item);
         else if (!t.bad++)
             snprintf(t.first_bad, sizeof t.first_bad, "%s", e.text);

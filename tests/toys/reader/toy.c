@@ -13,15 +13,15 @@ static bool probe(const char *root)
     return false;
 }
 
-static reader_step next(reader *r, reader_item *item, err *e)
+static pull next(reader *r, reader_item *item, err *e)
 {
     (void)e;
     if (r->entries == TONES)
-        return READER_END;
+        return PULL_END;
     item->path = arena_printf(&r->item, "tone-%d", (int)r->entries);
     item->label = r->entries % 2 ? "high" : "low";
     item->split = r->entries < 6 ? "train" : "val";
-    return READER_ITEM;
+    return PULL_ONE;
 }
 
 static bool open_tones(reader *r, err *e)
