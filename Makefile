@@ -165,6 +165,9 @@ check-arm64:
 	@tests/arm64/sysroot.sh $(BUILD)/arm64/sysroot
 	@$(MAKE) --no-print-directory CROSS=aarch64-linux-gnu SYSROOT=$(BUILD)/arm64/sysroot BUILD=$(BUILD)/arm64 cross-tests
 	@tests/arm64/check.sh $(BUILD)/arm64
+# A real Slurm on this machine, and what it may do to jobs.
+check-slurm: kmidi
+	@tests/cluster/check.sh $(OUT)/kmidi
 check-macos:
 	@tests/macos/setup.sh $(BUILD)/macos
 	@$(MAKE) --no-print-directory CC="tests/macos/cc $(BUILD)/macos" BUILD=$(BUILD)/macos CONFIG=debug cross-objects
@@ -192,5 +195,5 @@ help:
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hw.h"
+#include "base/slurm.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/process.h"
@@ -52,6 +53,16 @@ static bool perform(cmd *c, const command *k, int argc, char **argv, err *e)
     return outputs_ready(c, e) && k->run(c, e);
 }
 
+// A job that its scheduler may start again.
+static void queue_again(cmd *c)
+{
+    err e = {0};
+    if (slurm_requeue(&e))
+        cmd_say(c, "this job is queued again, and will go on");
+    else if (e.code)
+        cmd_complain(c, "%s", e.text);
+}
+
 static int run_command(const command *k, int argc, char **argv)
 {
     arena a = {.name = "command"};
@@ -64,6 +75,8 @@ static int run_command(const command *k, int argc, char **argv)
     bool ok = perform(c, k, argc, argv, &e);
     if (!ok)
         cmd_complain(c, "%s", e.text);
+    if (!ok && e.code == ERR_STOPPED && k->resumable)
+        queue_again(c);
     err lost = {0};
     if (!console_flush(c->console, &lost) && ok) {
         cmd_complain(c, "%s", lost.text);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/slurm.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 
@@ -12,7 +13,11 @@ static const option options[] = {
     {"out", 'o', OPT_TEXT, "DIR", "where the shards and rejected.jsonl go", true},
     {"jobs", 'j', OPT_INT, "N", "worker processes (default: one a core)", false},
     {"shard", 0, OPT_TEXT, "k/n",
-     "make only the k-th of n parts of the shards, k from 1 to n: for n machines that share DIR",
+     "make only the k-th of n parts of the shards, k from 1 to n: for n machines that share DIR; "
+     "auto: as the task of an array of jobs that this is",
+     false},
+    {"merge", 0, OPT_COUNT, "N",
+     "make nothing: check that all shards (of the N parts) are there, and write DIR/summary.json",
      false},
     {0},
 };
@@ -20,6 +25,8 @@ static const option options[] = {
 static bool parse_part(const char *text, prepare_job *job, err *e)
 {
     char rest;
+    if (!strcmp(text, "auto"))
+        return slurm_task(&job->part, &job->parts, e) || err_trail(e, "--shard auto");
     if (sscanf(text, "%d/%d%c", &job->part, &job->parts, &rest) == 2 && job->part >= 1 &&
         job->part <= job->parts && job->parts <= 1000000)
         return true;
@@ -133,8 +140,14 @@ static bool run(cmd *c, err *e)
     if (jobs < 0 || jobs > 1024)
         return err_set(e, ERR_USAGE, "--jobs takes a number from 1 to 1024, not %lld",
                        (long long)jobs);
+    if (option_given(c, "shard") && option_given(c, "merge"))
+        return err_set(e, ERR_USAGE,
+                       "--shard makes a part and --merge makes none; merge once all parts are "
+                       "made: --merge, or --merge=N to have the missing ones of N named");
     if (option_given(c, "shard") && !parse_part(option_text(c, "shard", ""), &job, e))
         return false;
+    job.merge = option_given(c, "merge");
+    job.merge_parts = option_count(c, "merge", 0);
     if (!load(c, &k, e))
         return false;
     job.jobs = (int)jobs;
@@ -158,7 +171,7 @@ static void keys(strbuf *out)
 const command cmd_prepare = {
     .name = "prepare",
     .summary = "Makes feature shards of a dataset",
-    .usage = "CONFIG --out DIR [--jobs N] [--shard k/n] [key=value ...]",
+    .usage = "CONFIG --out DIR [--jobs N] [--shard k/n | --merge] [key=value ...]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

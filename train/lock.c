@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/slurm.h"
 #include "base/str.h"
 
 enum { WORDS = 1024 }; // bytes of the file at most
@@ -66,17 +67,6 @@ static void host_name(char out[68])
     out[64] = 0;
 }
 
-// Of an array "12_3", as squeue writes it; "" outside of a scheduler.
-static void job_name(char out[68])
-{
-    const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"),
-               *job = getenv("SLURM_JOB_ID");
-    if (array && task)
-        snprintf(out, 68, "%.30s_%.30s", array, task);
-    else
-        snprintf(out, 68, "%.60s", job ? job : "");
-}
-
 // Words that cannot be written (a full disk) leave a lock without words.
 static void write_words(int fd, int64_t restarts)
 {
@@ -85,7 +75,7 @@ static void write_words(int fd, int64_t restarts)
     struct tm t;
     strbuf text = {0};
     json *j = json_object();
-    host_name(o.host), job_name(o.job);
+    host_name(o.host), slurm_job(o.job);
     gmtime_r(&now, &t);
     strftime(o.taken, sizeof o.taken, "%Y-%m-%dT%H:%M:%SZ", &t);
     json_set_str(j, "host", o.host);
@@ -123,13 +113,16 @@ static const char *lock_path(const char *dir, char out[4200])
     return out;
 }
 
+// A job of a scheduler is to come again later: a job that was queued again while its old process
+// lives on, on a node that was lost, finds the folder so.
 static bool in_use(int fd, const char *dir, err *e)
 {
     lock_owner o;
-    char who[256] = "";
+    char who[256] = "", job[SLURM_NAME];
     if (read_words(fd, &o))
         lock_describe(&o, who);
-    return err_set(e, ERR_IO,
+    slurm_job(job);
+    return err_set(e, *job ? ERR_STOPPED : ERR_IO,
                    "'%s' is in use by another kmidi%s%s%s; wait for it, or name another folder",
                    dir, *who ? " (" : "", who, *who ? ")" : "");
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // trainer_loop.c: the loop around the steps: what is due between two of them, and when it ends.
 #include <math.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "base/hw.h"
+#include "base/slurm.h"
 #include "train/trainer_internal.h"
 
 // What is due between two steps
@@ -102,16 +101,12 @@ static bool must_stop(trainer *t)
 }
 
 // Seconds from now until time_limit or the scheduler's end, whichever is first; 0: none.
-// SLURM_JOB_END_TIME is in seconds since 1970.
 static double time_left(const trainer *t)
 {
-    double left = t->o->time_limit;
-    const char *end = getenv("SLURM_JOB_END_TIME");
-    double when = end ? strtod(end, NULL) : 0;
-    if (when <= 0) // not set, or no number
+    double left = t->o->time_limit, slurm = fmax(slurm_time_left(), 1e-3);
+    if (!isfinite(slurm))
         return left;
-    double slurm = fmax(when - (double)time(NULL), 1e-3); // past already: at once, not never
-    return left <= 0 || slurm < left ? slurm : left;
+    return left <= 0 || slurm < left ? slurm : left; // past already: at once, not never
 }
 
 static double per_second(const trainer *t, int64_t count)

@@ -275,6 +275,16 @@ static bool take_settings(prepare *p, err *e)
            prepare_augment_read(p, e);
 }
 
+// Where nothing is left to make, the summary stays, of the same set.
+static bool make_shards(prepare *p, err *e)
+{
+    if (!prepare_keys_make(p, e) || (p->job->merge && !prepare_merge_check(p, e)) ||
+        ((p->to_make || p->report->shards_missing) && !prepare_summary_remove(p, e)) ||
+        !prepare_decode(p, e))
+        return false;
+    return prepare_finish(p, e) && (!p->job->merge || prepare_summary_write(p, e));
+}
+
 bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report,
                  err *e)
 {
@@ -289,11 +299,11 @@ bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_
                                            : hw_cores();
     p.job = &own;
     bool ok = take_settings(&p, e) && prepare_scan(&p, e) && prepare_draw(&p, e) &&
-              file_make_dirs(job->out, e);
+              (job->merge || file_make_dirs(job->out, e));
     if (ok) {
         prepare_remarks(&p);
         file_sweep(job->out);
-        ok = prepare_keys_make(&p, e) && prepare_decode(&p, e) && prepare_finish(&p, e);
+        ok = make_shards(&p, e);
     }
     report->seconds = hw_seconds() - since;
     spill_close(p.answers);

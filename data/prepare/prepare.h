@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// prepare.h: from a dataset to shards, `OUT/SPLIT-00000.h5` and so on, and `OUT/rejected.jsonl`.
+// prepare.h: from a dataset to shards, `OUT/SPLIT-00000.h5` and so on, `OUT/rejected.jsonl`, and
+// `OUT/summary.json` of a set that was merged.
 //
 // Which item goes into which shard follows from the index alone: the items of a split, in the order
 // of the index, `shard_items` at a time. So any number of jobs and of machines (--shard k/n) makes
@@ -15,7 +16,7 @@
 //     3. keys      one for each shard; those that are there are left alone
 //     4. decode    items by worker processes; results written in the order of the index
 //     5. report    rejected.jsonl from the index and all shards; old shards that no longer belong
-//                  to the set are removed
+//                  to the set are removed; with merge, summary.json
 //
 // Memory: 40 bytes for each entry of the index, and as many again in stages 1 and 2, 64 items a job
 // on their way, one open shard a split. A file that cannot be read is never replaced: it is named
@@ -43,6 +44,10 @@ typedef struct prepare_job {
     int jobs;        // worker processes
     // this process makes the shards whose ordinal is part - 1 modulo parts: 1/1 is all
     int part, parts;
+    // nothing is made (part and parts are 1): the set is to be whole, or the shards that it lacks
+    // are the error, and the parts of merge_parts that they are of (0: nobody knows)
+    bool merge;
+    int merge_parts;
     // how far it is; may be NULL
     void (*told)(void *user, const char *stage, uint64_t done, uint64_t total, uint64_t rejected);
     void *user;

@@ -102,5 +102,10 @@ bool prepare_finish(prepare *p, err *e) MUST_CHECK;
 // One line of rejected.jsonl; owned by a.
 const char *prepare_reject_line(arena *a, const char *path, int64_t line, const char *reason,
                                 const char *message);
+// ---- prepare_merge.c
+// The shards that are marked to be made are those that are missing.
+bool prepare_merge_check(const prepare *p, err *e) MUST_CHECK;
+bool prepare_summary_write(const prepare *p, err *e) MUST_CHECK;
+bool prepare_summary_remove(const prepare *p, err *e) MUST_CHECK;
 
 #endif

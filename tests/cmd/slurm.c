@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// slurm.c (tests): the text of batch scripts, what a job asks of its scheduler, and parts that are
+// merged. Slurm's commands are small scripts here; tests/cluster/ does it with the real ones.
+#include "base/slurm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cmd/slurm_script.h"
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+
+#define BARE "env -u SLURM_JOB_ID -u SLURM_ARRAY_JOB_ID "
+
+// A command in test_path("bin") that appends what it was called with to NAME.log.
+static void fake(const char *name, const char *body)
+{
+    char path[1200], text[2600];
+    err e = {0};
+    snprintf(path, sizeof path, "%s/%s", test_path("bin"), name);
+    int n = snprintf(text, sizeof text, "#!/bin/sh\necho \"$@\" >>%s.log\n%s\n", path, body);
+    EXPECT_OK(file_make_dirs(test_path("bin"), &e) && file_write(path, text, (size_t)n, &e), e);
+    EXPECT_INT(chmod(path, 0755), 0);
+}
+
+static const char *said(const char *name)
+{
+    static arena a;
+    size_t n;
+    char *text =
+        file_read(&a, arena_printf(&a, "%s/%s.log", test_path("bin"), name), 1 << 16, &n, NULL);
+    return text ? text : "";
+}
+
+static const char *script(const char *name)
+{
+    static arena a;
+    size_t n;
+    err e = {0};
+    char *text = file_read(&a, test_path(name), 1 << 16, &n, &e);
+    EXPECT_OK(text != NULL, e);
+    return text ? text : "";
+}
+
+TEST(slurm_reads_times)
+{
+    arena a = {0};
+    EXPECT_NEAR(slurm_seconds("1-02:03:04"), 93784, 0);
+    EXPECT_NEAR(slurm_seconds("02:03:04"), 7384, 0);
+    EXPECT_NEAR(slurm_seconds("2:03"), 123, 0);
+    EXPECT_NEAR(slurm_seconds("0:00"), 0, 0);
+    static const char *const none[] = {"",        "UNLIMITED", "INVALID", "5",  "-1:00",
+                                       "1:2:3:4", "1:00x",     "NOT_SET", "1-", "1:-2"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        test_expect(slurm_seconds(none[i]) == -1, __FILE__, __LINE__, "'%s' is a time", none[i]);
+    EXPECT_STR(slurm_time("90", &a), "0-01:30:00");
+    EXPECT_STR(slurm_time("4h", &a), "0-04:00:00");
+    EXPECT_STR(slurm_time("1d12h", &a), "1-12:00:00");
+    EXPECT_STR(slurm_time("3h30m", &a), "0-03:30:00");
+    EXPECT_STR(slurm_time("1-12:00:00", &a), "1-12:00:00");
+    EXPECT_STR(slurm_time("12:00:00", &a), "0-12:00:00");
+    static const char *const bad[] = {"",  "h",   "4x",      "4h3d", "-5",
+                                      "0", "4h5", "9999999", "4 h",  "1:2:3:4"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        test_expect(!slurm_time(bad[i], &a), __FILE__, __LINE__, "'%s' is a time", bad[i]);
+    arena_free(&a);
+}
+
+TEST(slurm_script_of_a_run)
+{
+    const char *out, *k = test_kmidi(), *yaml = corpus_make(test_path("corpus"));
+    char dir[1100], real[4200];
+    snprintf(dir, sizeof dir, "%s", test_path("long run"));
+    EXPECT(realpath(k, real) != NULL);
+    EXPECT_INT(test_shell(&out,
+                          BARE
+                          "%s slurm %s --run-dir '%s' --time 4h --threads 3 memory.budget=1GiB "
+                          "--partition short --sbatch --account=band 'optim.betas=[0.9, 0.9]'",
+                          k, yaml, dir),
+               0);
+    EXPECT_HAS(out, "sbatch '");
+    const char *text = script("long run.sbatch");
+    EXPECT_HAS(text, "#!/bin/bash\n");
+    EXPECT_HAS(text, "#SBATCH --job-name=kmidi-long-run\n");
+    EXPECT_HAS(text, "long run.%j.out\"\n#SBATCH --open-mode=append\n#SBATCH --time=0-04:00:00\n"
+                     "#SBATCH --partition=short\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=3\n"
+                     "#SBATCH --mem=1344M\n#SBATCH --account=band\n");
+    EXPECT_HAS(text, "#SBATCH --signal=B:TERM@120\n");
+    EXPECT_HAS(text, "#SBATCH --requeue\n");
+    EXPECT_HAS(text, "export KMIDI_REQUEUE=50\n");
+    EXPECT(!strstr(text, "--array"));
+    arena a = {0};
+    EXPECT_HAS(
+        text, arena_printf(&a,
+                           "\nexec %s train %s --run-dir '%s' --resume auto --threads "
+                           "\"$SLURM_CPUS_PER_TASK\" memory.budget=1GiB 'optim.betas=[0.9, 0.9]'\n",
+                           str_quoted(&a, real), str_quoted(&a, yaml), dir));
+    EXPECT_INT(test_shell(&out, "bash -n '%s.sbatch'", dir), 0);
+    arena_free(&a);
+}
+
+TEST(slurm_script_of_a_chain_and_one_that_was_changed)
+{
+    const char *out, *k = test_kmidi(), *yaml = corpus_make(test_path("corpus"));
+    char line[3000];
+    snprintf(line, sizeof line, BARE "%s slurm %s --run-dir %s --chain 6 --requeue 0", k, yaml,
+             test_path("r"));
+    EXPECT_INT(test_shell(&out, "%s", line), 0);
+    const char *text = script("r.sbatch");
+    EXPECT_HAS(text, "#SBATCH --array=1-6%1\n");
+    EXPECT_HAS(text, "#SBATCH --no-requeue\n");
+    EXPECT_HAS(text, "/r.%A_%a.out\n");
+    EXPECT(!strstr(text, "KMIDI_REQUEUE"));
+    EXPECT_INT(test_shell(&out, "%s && echo '# mine' >>%s", line, test_path("r.sbatch")), 0);
+    EXPECT_INT(test_shell(&out, "%s", line), 2);
+    EXPECT_HAS(out, "is there and says something else; hand it in as it is by: sbatch ");
+    EXPECT_HAS(script("r.sbatch"), "# mine");
+    EXPECT_INT(test_shell(&out, "%s --overwrite", line), 0);
+    EXPECT(!strstr(script("r.sbatch"), "# mine"));
+}
+
+TEST(slurm_hands_in)
+{
+    const char *out, *k = test_kmidi(), *yaml = corpus_make(test_path("corpus"));
+    char line[4200], bin[1100];
+    snprintf(bin, sizeof bin, "%s", test_path("bin"));
+    snprintf(line, sizeof line, BARE "PATH=%s:/usr/bin:/bin %s slurm %s --run-dir %s --submit", bin,
+             k, yaml, test_path("run"));
+    fake("sbatch", "echo '41;cluster'");
+    EXPECT_INT(test_shell(&out, "%s --json", line), 0);
+    EXPECT_HAS(out, "\"job\": \"41\"");
+    EXPECT_HAS(said("sbatch"), "--parsable ");
+    EXPECT_HAS(said("sbatch"), "/run.sbatch\n");
+    fake("sbatch", "echo 'sbatch: error: invalid account' >&2; exit 1");
+    EXPECT_INT(test_shell(&out, "%s", line), 1);
+    EXPECT_HAS(out, "sbatch: error: invalid account");
+    EXPECT_INT(test_shell(&out, "rm %s; %s slurm prepare data/synth --out %s --parts 4 --submit",
+                          test_path("bin/sbatch"), k, test_path("set")),
+               0 + 1);
+}
+
+TEST(slurm_script_stands_where_sbatch_is_missing)
+{
+    const char *out, *k = test_kmidi();
+    char set[1100];
+    snprintf(set, sizeof set, "%s", test_path("set"));
+    EXPECT_INT(test_shell(&out,
+                          "PATH=/nonexistent %s slurm prepare data/synth --out %s --parts 4 "
+                          "--threads 2 --submit synth.items=40",
+                          k, set),
+               1);
+    EXPECT_HAS(out, "sbatch cannot be started here; '");
+    EXPECT_HAS(out, "set.sbatch' is written; where Slurm is: sbatch ");
+    const char *text = script("set.sbatch");
+    EXPECT_HAS(text, "#SBATCH --array=1-4\n");
+    EXPECT_HAS(
+        text,
+        " --jobs \"$SLURM_CPUS_PER_TASK\" --shard \"$SLURM_ARRAY_TASK_ID/4\" synth.items=40\n");
+    EXPECT_HAS(script("set-merge.sbatch"), " --merge=4 synth.items=40\n");
+    EXPECT(!strstr(script("set-merge.sbatch"), "--array"));
+    EXPECT_INT(
+        test_shell(&out,
+                   "%s slurm prepare data/synth --out %s --parts 4 --threads 2 synth.items=40", k,
+                   set),
+        0);
+    EXPECT_HAS(out, "sbatch --dependency=afterok:JOB ");
+}
+
+TEST(slurm_refuses_what_cannot_be)
+{
+    static const struct {
+        const char *line, *says;
+        int status;
+    } cases[] = {
+        {"$Y", "name the run's folder", 2},
+        {"$Y --run-dir $D/r optim.lt=3", "optim.l", 2},
+        {"$Y --run-dir $D/r optim.lr=no", "optim.lr", 2},
+        {"$Y --run-dir $D/r --time soon", "--time takes minutes", 2},
+        {"$Y --run-dir $D/r --time 1 --margin 60", "--margin 60 leaves nothing", 2},
+        {"$Y --run-dir $D/r --margin 0", "--margin takes a number from 1", 2},
+        {"$Y --run-dir $D/r --chain 0", "--chain takes a number from 1", 2},
+        {"$Y --run-dir $D/r --chain 3 --at-once 2", "leave --at-once out", 2},
+        {"$Y --run-dir $D/r --parts 3", "--parts is not for a run", 2},
+        {"$Y --run-dir $D/r --mem 5", "--mem takes a size", 2},
+        {"$Y --run-dir $D/r --requeue -1", "--requeue takes a number from 0", 2},
+        {"$Y --run-dir $D/r --sbatch account=x", "--sbatch takes one option of sbatch", 2},
+        {"$Y --run-dir $D/r --threads 0", "--threads takes a number from 1", 2},
+        {"$Y extra --run-dir $D/r", "'extra' is one argument too many", 2},
+        {"$Y --run-dir $D/r --partition 'a\"b'", "has a quotation mark", 2},
+        {"$D/none.yaml --run-dir $D/r", "none.yaml", 1},
+        {"prepare data/synth --out $D/s", "prepare needs three things", 2},
+        {"prepare data/synth --out $D/s --parts 0", "--parts takes a number from 1", 2},
+        {"prepare data/synth --out $D/s --parts 3 --chain 2", "--chain is not for prepare", 2},
+        {"prepare data/synth --out $D/s --parts 3 synth.item=2", "synth.item", 2},
+        {"prepare data/none --out $D/s --parts 3", "data/none", 1},
+    };
+    const char *out, *yaml = corpus_make(test_path("corpus"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int status = test_shell(&out, "Y=%s; D=%s; %s slurm %s", yaml, test_dir(), test_kmidi(),
+                                cases[i].line);
+        test_expect(status == cases[i].status && strstr(out, cases[i].says), __FILE__, __LINE__,
+                    "slurm %s: %d, %s", cases[i].line, status, out);
+    }
+    EXPECT_INT(test_shell(&out, "ls %s | grep sbatch", test_dir()), 1);
+}
+
+// ---- Inside of a job
+
+// Training of thousands of steps as a job that Slurm says this of.
+static int as_job(const char **out, const char *world, const char *more)
+{
+    char bin[1100], run[1100], yaml[1100];
+    snprintf(bin, sizeof bin, "%s", test_path("bin"));
+    snprintf(run, sizeof run, "%s", test_path("run"));
+    snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("corpus")));
+    return test_shell(
+        out,
+        "env -u SLURM_JOB_END_TIME PATH=%s:/usr/bin:/bin SLURM_JOB_ID=41 %s timeout 60 %s train %s "
+        "--run-dir %s --resume auto %s",
+        bin, world, test_kmidi(), yaml, run, more);
+}
+
+TEST(slurm_job_ends_before_its_time)
+{
+    const char *out;
+    fake("squeue", "test $3 = 41 || exit 1; case $5 in %L) echo 0:02;; %T) echo RUNNING;; esac");
+    fake("scontrol", "");
+    EXPECT_INT(as_job(&out, "", "train.epochs=1000000"), 75);
+    EXPECT_HAS(out, "the time limit is near");
+    EXPECT_HAS(said("squeue"), "-h -j 41 -o %L");
+    EXPECT_STR(said("scontrol"), ""); // nobody asked for that
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
+    EXPECT_HAS(out, "this job is queued again");
+    EXPECT_STR(said("scontrol"), "requeue 41\n");
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2 SLURM_RESTART_COUNT=2", "train.epochs=1000000"), 75);
+    EXPECT_HAS(out, "job 41 was started 2 times before, and KMIDI_REQUEUE=2 allows no more");
+    EXPECT_STR(said("scontrol"), "requeue 41\n");
+}
+
+TEST(slurm_job_that_is_cancelled_stays_so)
+{
+    const char *out;
+    fake("squeue", "case $5 in %L) echo 0:02;; %T) echo COMPLETING;; esac");
+    fake("scontrol", "");
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
+    EXPECT_STR(said("scontrol"), "");
+    fake("squeue", "case $5 in %L) echo 0:02;; %T) echo RUNNING;; esac");
+    fake("scontrol", "echo 'not allowed' >&2; exit 1");
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
+    EXPECT_HAS(out, "job 41 cannot be queued again (scontrol: not allowed)");
+}
+
+TEST(slurm_job_without_an_end_runs_through)
+{
+    const char *out;
+    fake("squeue", "echo UNLIMITED");
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", ""), 0);
+    fake("squeue", "exit 1");
+    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", ""), 0); // done: ends at once
+    EXPECT_HAS(out, "is done");
+}
+
+// The process that a lost node left behind has the folder: its job comes again.
+TEST(slurm_job_waits_for_a_folder_in_use)
+{
+    const char *out;
+    char yaml[1100];
+    snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("corpus")));
+    fake("squeue", "case $5 in %L) echo UNLIMITED;; %T) echo RUNNING;; esac");
+    fake("scontrol", "");
+    EXPECT_INT(test_shell(NULL, "mkdir -p %s && : >%s/.lock", test_path("run"), test_path("run")),
+               0);
+    EXPECT_INT(
+        test_shell(
+            &out,
+            "flock %s/.lock env PATH=%s:/usr/bin:/bin SLURM_JOB_ID=41 KMIDI_REQUEUE=2 %s train %s "
+            "--run-dir %s --resume auto",
+            test_path("run"), test_path("bin"), test_kmidi(), yaml, test_path("run")),
+        75);
+    EXPECT_HAS(out, "is in use by another kmidi");
+    EXPECT_STR(said("scontrol"), "requeue 41\n");
+}
+
+// ---- Parts
+
+static int prepare_part(const char **out, const char *world, const char *more)
+{
+    return test_shell(out,
+                      "%s %s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
+                      "shard_items=4 %s",
+                      world, test_kmidi(), test_path("parts"), more);
+}
+
+TEST(slurm_array_makes_parts_that_are_merged)
+{
+    const char *out;
+    char whole[1100];
+    snprintf(whole, sizeof whole, "%s", test_path("whole"));
+    const char *task = "SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=3 "
+                       "SLURM_ARRAY_TASK_ID=";
+    char world[200];
+    EXPECT_INT(prepare_part(&out, "", "--merge"), 1);
+    EXPECT_HAS(out, "shards of this set: ");
+    EXPECT_HAS(out, "the same command without --merge makes them");
+    EXPECT(!file_exists(test_path("parts")));
+    for (int k = 1; k <= 3; k++) {
+        snprintf(world, sizeof world, "%s%d", task, k);
+        EXPECT_INT(prepare_part(&out, world, "--shard auto"), 0);
+        EXPECT(!file_exists(test_path("parts/summary.json")));
+        if (k < 3) {
+            EXPECT_INT(prepare_part(&out, "", "--merge=3"), 1);
+            EXPECT_HAS(out, k == 1 ? "make the parts --shard 2/3, 3/3 and merge again"
+                                   : "make the parts --shard 3/3 and merge again");
+        }
+    }
+    EXPECT_INT(prepare_part(&out, "", "--merge=3"), 0);
+    EXPECT_HAS(script("parts/summary.json"), "\"splits\"");
+    EXPECT_INT(test_shell(&out,
+                          "%s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
+                          "shard_items=4",
+                          test_kmidi(), whole),
+               0);
+    EXPECT_INT(test_shell(&out,
+                          "%s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
+                          "shard_items=4 --merge",
+                          test_kmidi(), whole),
+               0);
+    EXPECT_INT(test_shell(&out, "cmp %s/summary.json %s && ls %s >%s.ls && ls %s | cmp - %s.ls",
+                          whole, test_path("parts/summary.json"), whole, whole, test_path("parts"),
+                          whole),
+               0);
+    // a part that is made anew makes the set another one
+    EXPECT_INT(test_shell(&out, "rm %s/train-00001.h5", test_path("parts")), 0);
+    EXPECT_INT(prepare_part(&out, "", "--merge"), 1);
+    EXPECT_HAS(out, "lacks 1 of ");
+    EXPECT_HAS(out, "train-00001.h5");
+    EXPECT_INT(prepare_part(&out, "", "--shard 1/3"), 0);
+    EXPECT(!file_exists(test_path("parts/summary.json")));
+}
+
+TEST(slurm_task_refuses_what_it_cannot_know)
+{
+    const char *out;
+    EXPECT_INT(prepare_part(&out, "env -u SLURM_ARRAY_TASK_ID", "--shard auto"), 2);
+    EXPECT_HAS(out, "this is no task of an array of jobs");
+    EXPECT_INT(
+        prepare_part(&out,
+                     "SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=1 "
+                     "SLURM_ARRAY_TASK_ID=3",
+                     "--shard auto"),
+        2);
+    EXPECT_HAS(out, "name the part as k/n");
+    EXPECT_INT(
+        prepare_part(&out,
+                     "SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=2 SLURM_ARRAY_TASK_COUNT=3 "
+                     "SLURM_ARRAY_TASK_ID=0",
+                     "--shard auto"),
+        2);
+    EXPECT_INT(prepare_part(&out, "", "--shard 1/2 --merge"), 2);
+    EXPECT_HAS(out, "--merge makes none");
+}
