@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cmd.h: what a subcommand is, and what it may use. cmd/ is the only room that prints to the
-// terminal or exits.
+// cmd.h: what a subcommand is, and what it may use. Only cmd/ prints to the terminal or exits.
 //
 // How to add a subcommand, three things:
 //  1. write cmd/X.c with one definition:

@@ -10,26 +10,20 @@
 #include "tests/test.h"
 #include "train/options.h"
 
-static const char intro[] = "# Configuration\n\n"
-                            "Made from the tables of keys in `train/options.c` and "
-                            "`data/prepare/prepare.c` by `make docs`; edit those.\n\n"
-                            "A configuration is YAML. Values come from, later ones winning: the "
-                            "defaults below, the file that `extends:` names, the file itself, "
-                            "and\n"
-                            "`key=value` arguments (`optim.lr=3e-4`, `data.train=[a.h5, b.h5]`; "
-                            "`~optim.lr` puts a key back to its default). `${VAR}` and\n"
-                            "`${VAR:-default}` are taken from the environment; an unset `${VAR}` "
-                            "is an error. An unknown key, a wrong type or a value out of range "
-                            "is\n"
-                            "an error that names file, line, column and the nearest right name; so "
-                            "is one that other trainers use (`num_train_epochs`).\n\n"
-                            "`kmidi help optim.lr` explains a key, `kmidi help optim` a section. "
-                            "The shipped configurations are inside the program: `kmidi "
-                            "configs` "
-                            "lists\n"
-                            "them, `kmidi train emotion_recognizer` takes one by its name in any "
-                            "folder, `kmidi configs copy emotion_recognizer my.yaml` makes it "
-                            "yours.\n\n";
+static const char intro[] =
+    "# Configuration\n\n"
+    "Made from the tables of keys in `train/options_keys.c` and `data/prepare/prepare.c` by\n"
+    "`make docs`; edit those.\n\n"
+    "A configuration is YAML. Values come from, later ones winning: the defaults below, the file\n"
+    "that `extends:` names, the file itself, and `key=value` arguments (`optim.lr=3e-4`,\n"
+    "`data.train=[a.h5, b.h5]`; `~optim.lr` puts a key back to its default). `${VAR}` and\n"
+    "`${VAR:-default}` are taken from the environment; an unset `${VAR}` is an error. An unknown\n"
+    "key, a wrong type or a value out of range is an error that names file, line, column and the\n"
+    "nearest right name; so is one that other trainers use (`num_train_epochs`).\n\n"
+    "`kmidi help optim.lr` explains a key, `kmidi help optim` a section. The shipped\n"
+    "configurations are inside the program: `kmidi configs` lists them,\n"
+    "`kmidi train emotion_recognizer` takes one by its name in any folder,\n"
+    "`kmidi configs copy emotion_recognizer my.yaml` makes it yours.\n\n";
 
 static void config_page(strbuf *out)
 {

@@ -18,13 +18,10 @@
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
+enum { TILE_ROWS = 48, TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH };
 // A row of scores is a cache line longer than it need be: at 1 KiB their columns, read for dk and
 // dv, would all fall into four sets of the first cache.
-enum {
-    TILE_ROWS = 48,
-    TILE_KEYS = 4 * PANEL_WIDTH > 256 ? 2 * PANEL_WIDTH : 4 * PANEL_WIDTH,
-    SCORE_LD = TILE_KEYS + 16
-};
+enum { SCORE_LD = TILE_KEYS + 16 };
 
 typedef struct attention_attrs {
     int heads;

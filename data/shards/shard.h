@@ -59,20 +59,17 @@ enum {
 
 // A feature in a shard: rows of numbers, one item behind the other.
 typedef struct shard_column {
-    // of the feature and of the dataset: "mel", "tokens", "melody", "harmony", "groove",
-    // "dynamics", "midi_stats"
-    const char *name;
-    bool u16;    // else f32
-    int width;   // numbers a row
-    bool single; // exactly one row an item: no offsets
+    const char *name; // of the feature and of the dataset: "mel", "tokens", "melody" ...
+    bool u16;         // else f32
+    int width;        // numbers a row
+    bool single;      // exactly one row an item: no offsets
     // Reading only. Peeked: both are NULL.
     int64_t rows, longest;  // of all items; of the item that has most
     const int64_t *offsets; // [items + 1], never decreasing; NULL where single
     const int64_t *checks;  // [items]; NULL where the file has none
 } shard_column;
 
-// What all items of a shard share. When writing: owned by the caller until shard_finish. When
-// reading: owned by the shard.
+// What all items of a shard share. Writing: the caller's until shard_finish; reading: the shard's.
 typedef struct shard_info {
     const char *dataset, *split;
     const char *const *labels; // [n_labels] names, sorted; the order is the meaning of `label`
@@ -80,13 +77,9 @@ typedef struct shard_info {
     const char *settings; // {"mel": {"rate": 16000, ...}}: canonical JSON, compared as text
     const char *key;      // SHA-256 of what the shard was made from
     const char *licence, *citation;
-    // which copies of items there are, as JSON (prepare.h); NULL: none. Not compared: validation
-    // has none
-    const char *augment;
+    const char *augment; // copies of items, as JSON (prepare.h); NULL: none; not compared
     bool synthetic;
-    // bands of the column mel; 0: there is none. When writing, n_mels alone asks for that column,
-    // too, as the first
-    int n_mels;
+    int n_mels; // bands of the column mel; 0: none. Writing, it alone asks for that column, as first
     shard_column columns[SHARD_COLUMNS];
     int n_columns;
 } shard_info;
@@ -115,8 +108,7 @@ bool shard_has_songs(const shard_info *i);
 int shard_find_column(const shard_info *i, const char *name); // -1: none
 size_t shard_row_bytes(const shard_column *c);
 
-// ---- Writing. Memory does not grow with the frames, only by about 400 bytes an item and 16 a
-// column of it.
+// ---- Writing. Memory grows by about 400 bytes an item and 16 a column of it, not with frames.
 typedef struct shard_writer shard_writer;
 
 shard_writer *shard_create(const char *path, const shard_info *info, err *e) MUST_CHECK;
@@ -125,9 +117,8 @@ bool shard_reject(shard_writer *w, const char *json_line, err *e) MUST_CHECK;
 bool shard_finish(shard_writer *w, err *e) MUST_CHECK; // frees w, also when it fails
 void shard_abandon(shard_writer *w);                   // removes what was written; accepts NULL
 
-// ---- Reading. The small tables are read, checked against each other and verified by their
-// checksums when a shard is opened: about 200 bytes an item and 16 a column of it. Frames and rows
-// stay in the file.
+// ---- Reading. The small tables are read, checked against each other and by their checksums when a
+// shard is opened: about 200 bytes an item, 16 a column of it. Frames and rows stay in the file.
 typedef struct shard {
     const char *path; // the file
     shard_info info;
@@ -149,8 +140,7 @@ shard *shard_open(const char *path, err *e) MUST_CHECK;
 // sources are NULL): for looking at many shards. Columns have their rows and longest.
 shard *shard_peek(const char *path, err *e) MUST_CHECK;
 void shard_close(shard *s); // accepts NULL
-// Frames [first, first + n) of item i into out [n, n_mels]. The checksum is verified when that is
-// the whole item.
+// Frames [first, first + n) of item i into out [n, n_mels]; the checksum, where that is all of it.
 bool shard_frames(shard *s, int64_t i, int64_t first, int64_t n, float *out, err *e) MUST_CHECK;
 // Rows [first, first + n) of a whole column, all items one behind the other, into out [n][width].
 // Numbers are checked (feature_fits), and the checksum of every item that lies wholly among them.
@@ -158,13 +148,11 @@ bool shard_rows(shard *s, int column, int64_t first, int64_t n, void *out, err *
 // All rows of item i, as many as shard_item_count says.
 bool shard_item_rows(shard *s, int column, int64_t i, void *out, err *e) MUST_CHECK;
 int64_t shard_item_count(const shard *s, int column, int64_t i);
-// What else the index said, [items], each "" or a JSON object (checked); NULL where the shard has
-// none. Owned by `a`. Not for a peeked one.
+// What else the index said, [items], each "" or a JSON object; NULL: none. Not for a peeked one.
 bool shard_attributes(shard *s, arena *a, const char *const **out, err *e) MUST_CHECK;
 // The rejected lines, for the report; owned by `a`.
 bool shard_rejected(const char *path, arena *a, char ***lines, size_t *n, err *e) MUST_CHECK;
-// Whether the shard of this key is there and whole, as far as can be told without reading its
-// features (kmidi verify does).
+// The shard of this key is there and whole, as far as can be told without reading its features.
 bool shard_is(const char *path, const char *key);
 // The key of the shard at `path`; false (and no error) when there is none that could be read.
 bool shard_key(const char *path, char key[65]);
