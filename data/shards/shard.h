@@ -79,7 +79,7 @@ typedef struct shard_info {
     const char *licence, *citation;
     const char *augment; // copies of items, as JSON (prepare.h); NULL: none; not compared
     bool synthetic;
-    int n_mels; // bands of the column mel; 0: none. Writing, it alone asks for that column, as first
+    int n_mels; // bands of the column mel; 0: none. Writing, it alone asks for that column
     shard_column columns[SHARD_COLUMNS];
     int n_columns;
 } shard_info;

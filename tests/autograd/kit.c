@@ -183,7 +183,7 @@ TEST(kit_is_chosen_when_a_plan_is_made)
     side other = side_open(&n, NULL, 1, &a);
     EXPECT_INT(other.plan->kit.width, variant_best());
     EXPECT_INT(other.plan->kit.products.first, GEMM_OPENBLAS);
-    EXPECT(!alike(&s, &other, 2));
+    EXPECT(variant_best() == VARIANT_BASE || !alike(&s, &other, 2)); // arm64 has one width
     pass(&s);
     EXPECT_INT(s.wrong, 0);
     ask_for("KMIDI_GEMM", "mkl");

@@ -57,7 +57,8 @@ for ((i = 0; i < 30; i++)); do sinfo -h -o %T 2>/dev/null | grep -q idle && brea
 cd "$top/work"
 
 state() { squeue -h -t all -j "$1" -o %T 2>/dev/null | sort -u | tr '\n' ' '; }
-# Until no job of that number is waiting or running; what was queued again does not wait its 2 minutes.
+# Until no job of that number is waiting or running; what was queued again does not wait its 2
+# minutes.
 ended() {
     for ((i = 0; i < ${2:-240}; i++)); do
         case $(state "$1") in *PENDING*|*RUNNING*|*COMPLETING*|*CONFIGURING*) ;; *) return ;; esac

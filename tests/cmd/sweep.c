@@ -225,33 +225,6 @@ TEST(sweep_program_survives_kills)
     arena_free(&a);
 }
 
-// While one has the folder, another is refused; a run that somebody has is waited for.
-TEST(sweep_program_leaves_runs_to_who_has_them)
-{
-    const char *out, *k = test_kmidi();
-    place p = make_place();
-    pid_t pid = start(&p, "1");
-    for (int i = 0; i < 5000 && !file_exists(test_path("sweep/plan.jsonl")); i++)
-        usleep(2000);
-    RUN(1, "%s sweep -o %s", k, p.dir);
-    EXPECT_HAS(out, "is in use by another kmidi (process");
-    kill(pid, SIGTERM);
-    EXPECT_INT(ended(pid, true), 75);
-    RUN(0,
-        "( %s train %s/config.yaml --run-dir %s/0004 --resume auto memory.micro_batch=8 "
-        "train.seed=1 optim.lr=0.001 train.epochs=1000000 train.eval_every=50 train.save_every=0 "
-        "train.time_limit=5m "
-        ">/dev/null 2>&1 & echo $! >%s.pid ); "
-        "while ! grep -q eval %s/0004/metrics.jsonl 2>/dev/null; do sleep 0.05; done",
-        k, p.dir, p.dir, p.dir, p.dir);
-    pid = start(&p, "2");
-    for (int i = 0; i < 60000 && !file_exists(test_path("sweep/0006/DONE")); i++)
-        usleep(2000);
-    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,running 0005,done 0006,done ");
-    RUN(0, "kill -9 $(cat %s.pid)", p.dir);
-    EXPECT_INT(ended(pid, true), 0);
-}
-
 // A folder that is removed under a run fails that run, and no other.
 TEST(sweep_program_goes_on_when_a_folder_goes)
 {
