@@ -44,6 +44,37 @@ static bool read_about(checkpoint *k, arena *a, err *e)
     return true;
 }
 
+// The model of that name, of the sizes that the checkpoint says.
+static bool find_model(checkpoint *k, const char *name, arena *a, err *e)
+{
+    k->model = model_find(name);
+    if (!k->model)
+        return err_set(e, ERR_FORMAT,
+                       "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`",
+                       k->path, name);
+    k->model = model_configure(k->model, meta_get(&k->meta, CHECKPOINT_SIZES), a, e);
+    if (!k->model) {
+        if (e)
+            e->code = ERR_DAMAGED;
+        return err_trail(e, "'%s'", k->path);
+    }
+    return true;
+}
+
+// As many as the probe tells apart; 0 without one.
+static bool count_classes(checkpoint *k, err *e)
+{
+    h5_shape s;
+    if (!h5_has(k->file, "params/probe.weight"))
+        return true;
+    if (!h5_stat(k->file, "params/probe.weight", &s, e))
+        return false;
+    if (s.rank != 2 || s.dim[0] < 1 || s.dim[0] > 65536)
+        return err_set(e, ERR_DAMAGED, "'%s': the probe's shape makes no sense", k->path);
+    k->classes = (int)s.dim[0];
+    return true;
+}
+
 static bool read_front(checkpoint *k, arena *a, err *e)
 {
     char *format;
@@ -64,31 +95,14 @@ static bool read_front(checkpoint *k, arena *a, err *e)
         !read_text(k->file, "meta/config", a, &k->config, e) || !read_about(k, a, e) ||
         !checkpoint_state_read(k, e))
         return false;
-    k->model = model_find(model);
-    if (!k->model)
-        return err_set(e, ERR_FORMAT,
-                       "'%s' holds a model '%s' that this kmidi does not have; see `kmidi models`",
-                       k->path, model);
-    k->model = model_configure(k->model, meta_get(&k->meta, CHECKPOINT_SIZES), a, e);
-    if (!k->model) {
-        if (e)
-            e->code = ERR_DAMAGED;
-        return err_trail(e, "'%s'", k->path);
-    }
+    if (!find_model(k, model, a, e))
+        return false;
     k->has_ema = h5_has(k->file, "ema");
     k->adapter = h5_has(k->file, "lora") ? meta_get(&k->meta, "adapter") : NULL;
     if (h5_has(k->file, "lora") && !k->adapter)
         return err_set(e, ERR_DAMAGED, "'%s' holds adapters but does not say what they adapt",
                        k->path);
-    h5_shape s;
-    if (h5_has(k->file, "params/probe.weight")) {
-        if (!h5_stat(k->file, "params/probe.weight", &s, e))
-            return false;
-        if (s.rank != 2 || s.dim[0] < 1 || s.dim[0] > 65536)
-            return err_set(e, ERR_DAMAGED, "'%s': the probe's shape makes no sense", k->path);
-        k->classes = (int)s.dim[0];
-    }
-    return !h5_lost(k->file, e);
+    return count_classes(k, e) && !h5_lost(k->file, e);
 }
 
 static bool is_damage(err_code code)
