@@ -121,26 +121,16 @@ static void gram(const gemm_ways *by, const float *x, float *r, sides s)
 // y = p x, or x p where x is tall.
 static void apply(const gemm_ways *by, const float *p, const float *x, float *y, sides s)
 {
-    if (s.wide)
-        gemm_serial(by, &(gemm){.m = s.side,
-                                .n = s.along,
-                                .k = s.side,
-                                .a = p,
-                                .lda = s.side,
-                                .b = x,
-                                .ldb = s.along,
-                                .c = y,
-                                .ldc = s.along});
-    else
-        gemm_serial(by, &(gemm){.m = s.along,
-                                .n = s.side,
-                                .k = s.side,
-                                .a = x,
-                                .lda = s.side,
-                                .b = p,
-                                .ldb = s.side,
-                                .c = y,
-                                .ldc = s.side});
+    int64_t n = s.wide ? s.along : s.side;
+    gemm_serial(by, &(gemm){.m = s.wide ? s.side : s.along,
+                            .n = n,
+                            .k = s.side,
+                            .a = s.wide ? p : x,
+                            .lda = s.side,
+                            .b = s.wide ? x : p,
+                            .ldb = n,
+                            .c = y,
+                            .ldc = n});
 }
 
 // p = a I + b r + c r r; p may be r.
