@@ -6,21 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/svg.h"
 #include "data/music/bars.h"
-#include "train/report.h"
 
-enum {
-    LEFT = 64,
-    RIGHT = 16,
-    TOP = 62,
-    ROW = 6,
-    GAP = 14,
-    PEDAL = 8,
-    LEAST_WIDTH = 720,
-    PER_SECOND = 40,
-    LOUDNESS = 8,
-    COLOURS = 10
-};
+// Margins, and the heights of lanes, in units of the picture.
+enum { LEFT = 64, RIGHT = 16, TOP = 62, ROW = 6, GAP = 14, PEDAL = 8 };
+enum { LEAST_WIDTH = 720, PER_SECOND = 40, LOUDNESS = 8, COLOURS = 10 };
 enum { OCTAVE = 12, LEAST_ROWS = 24, FAMILY = 8 };
 
 // Colour-blind safe, after Wong (Nature Methods 8, 2011) and ColorBrewer's Dark2; the last is for
@@ -323,15 +314,11 @@ void roll_svg(const midi_song *s, const char *title, strbuf *out)
     roll r = {.memory = {.name = "roll"}, .s = s, .out = out};
     lay(&r);
     int height = r.bottom + 26;
-    strbuf_printf(out,
-                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                  "height=\"%d\" font-family=\"sans-serif\">\n"
-                  "<style>text{font-size:11px;fill:#444}.h{font-size:14px;font-weight:bold;fill:#"
-                  "111}.y,.d{text-anchor:end}"
-                  ".d{font-size:7px}.x{text-anchor:middle}.c{stroke:#bbb}.t{stroke:#999}.b{stroke:#"
-                  "e2e2e2}</style>\n"
-                  "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-                  r.width, height, r.width, height, r.width, height);
+    svg_begin(r.width, height, " font-family=\"sans-serif\"",
+              "text{font-size:11px;fill:#444}.h{font-size:14px;font-weight:bold;fill:#111}"
+              ".y,.d{text-anchor:end}.d{font-size:7px}.x{text-anchor:middle}.c{stroke:#bbb}"
+              ".t{stroke:#999}.b{stroke:#e2e2e2}",
+              out);
     draw_lanes(&r);
     draw_bars(&r);
     draw_seconds(&r);

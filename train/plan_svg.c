@@ -7,19 +7,15 @@
 #include "train/plan_svg.h"
 
 #include <math.h>
+#include <stdio.h>
 
-#include "train/report.h"
+#include "base/svg.h"
 
-enum {
-    WIDTH = 860,
-    HEIGHT = 400,
-    LEFT = 64,
-    RIGHT = 150,
-    TOP = 40,
-    BOTTOM = 44,
-    TICKS = 6,
-    LAYERS = 4
-};
+enum { TICKS = 6, LAYERS = 4 };
+
+// To the right seconds, upwards MiB.
+static const svg_plot frame = {
+    .width = 860, .height = 400, .left = 64, .right = 150, .top = 40, .bottom = 44};
 
 static const struct {
     const char *name, *colour;
@@ -27,95 +23,76 @@ static const struct {
                          [COST_AGAIN] = {"computed twice", "#f58518"},
                          [COST_BACKWARD] = {"backward", "#54a24b"}};
 
-typedef struct axes {
-    double seconds, mib; // full scale
-} axes;
-
 static double mib(uint64_t bytes)
 {
     return (double)bytes / (1 << 20);
 }
 
-static double at_x(const axes *a, double seconds)
-{
-    return LEFT + seconds / a->seconds * (WIDTH - LEFT - RIGHT);
-}
-
-static double at_y(const axes *a, double m)
-{
-    return HEIGHT - BOTTOM - m / a->mib * (HEIGHT - TOP - BOTTOM);
-}
-
-static void bar(const axes *a, double from, double to, double low, double high, const char *colour,
-                strbuf *out)
+static void bar(const svg_plot *p, double from, double to, double low, double high,
+                const char *colour, strbuf *out)
 {
     strbuf_printf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"/>\n",
-                  at_x(a, from), at_y(a, high), fmax(at_x(a, to) - at_x(a, from), 0.2),
-                  at_y(a, low) - at_y(a, high), colour);
+                  svg_x(p, from), svg_y(p, high), fmax(svg_x(p, to) - svg_x(p, from), 0.2),
+                  svg_y(p, low) - svg_y(p, high), colour);
 }
 
 // A square and a name at the right side, line `i` from above.
 static void legend(int i, const char *name, const char *colour, strbuf *out)
 {
-    int x = WIDTH - RIGHT + 12, y = TOP + 20 * i;
+    int x = frame.width - frame.right + 12, y = frame.top + 20 * i;
     strbuf_printf(out,
                   "<rect x=\"%d\" y=\"%d\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" "
                   "y=\"%d\">%s</text>\n",
                   x, y, colour, x + 15, y + 9, name);
 }
 
-// 1, 2 or 5 times a power of ten.
-static double tick_step(double most)
+static void grid(const svg_plot *p, strbuf *out)
 {
-    double raw = most / TICKS, power = pow(10, floor(log10(raw))), m = raw / power;
-    return power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
-}
-
-static void grid(const axes *a, strbuf *out)
-{
-    for (double v = 0, step = tick_step(a->mib); v <= a->mib; v += step)
-        strbuf_printf(out,
-                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text "
-                      "x=\"%d\" y=\"%.1f\" class=\"y\">%.6g</text>\n",
-                      LEFT, WIDTH - RIGHT, at_y(a, v), at_y(a, v), LEFT - 6, at_y(a, v) + 4, v);
-    for (double v = 0, step = tick_step(1e3 * a->seconds); v <= 1e3 * a->seconds; v += step)
-        strbuf_printf(out, "<text x=\"%.1f\" y=\"%d\" class=\"x\">%.6g</text>\n", at_x(a, v * 1e-3),
-                      HEIGHT - BOTTOM + 16, v);
+    char text[32];
+    for (double v = 0, step = svg_step(p->y.hi, TICKS); v <= p->y.hi; v += step) {
+        snprintf(text, sizeof text, "%.6g", v);
+        svg_level(p, v, "class=\"g\"", out);
+        svg_beside(p->left - 6, svg_y(p, v) + 4, "y", text, out);
+    }
+    for (double v = 0, step = svg_step(1e3 * p->x.hi, TICKS); v <= 1e3 * p->x.hi; v += step) {
+        snprintf(text, sizeof text, "%.6g", v);
+        svg_under(p, v * 1e-3, 16, "x", text, out);
+    }
     strbuf_printf(out,
                   "<text x=\"%d\" y=\"%d\" class=\"x\">milliseconds into a micro-batch, as "
                   "predicted</text>\n",
-                  (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
-    strbuf_printf(out, "<text x=\"%d\" y=\"32\">MiB</text>\n", LEFT - 40);
+                  (p->left + p->width - p->right) / 2, p->height - 8);
+    strbuf_printf(out, "<text x=\"%d\" y=\"32\">MiB</text>\n", p->left - 40);
 }
 
 // What is there all the time. Returns its height.
-static double ground(const plan_picture *p, const axes *a, strbuf *out)
+static double ground(const trainer_memory *m, const svg_plot *p, strbuf *out)
 {
     const struct {
         const char *name, *colour;
         uint64_t bytes;
-    } layers[LAYERS] = {{"program, libraries", "#9a9a9a", p->memory.base + p->memory.libraries},
-                        {"weights, moments", "#b8b8b8", p->memory.params},
-                        {"data", "#cfcfcf", p->memory.loader},
-                        {"evaluation", "#e2e2e2", p->memory.eval}};
+    } layers[LAYERS] = {{"program, libraries", "#9a9a9a", m->base + m->libraries},
+                        {"weights, moments", "#b8b8b8", m->params},
+                        {"data", "#cfcfcf", m->loader},
+                        {"evaluation", "#e2e2e2", m->eval}};
     double low = 0;
     for (int i = 0; i < LAYERS; i++) {
         double high = low + mib(layers[i].bytes);
-        bar(a, 0, a->seconds, low, high, layers[i].colour, out);
+        bar(p, 0, p->x.hi, low, high, layers[i].colour, out);
         legend(COST_PHASES + LAYERS - 1 - i, layers[i].name, layers[i].colour, out);
         low = high;
     }
     return low;
 }
 
-static void steps(const plan_picture *p, const axes *a, double low, strbuf *out)
+static void steps(const plan_picture *of, const svg_plot *p, double low, strbuf *out)
 {
     arena scratch = {.name = "picture"};
-    const uint64_t *live = plan_live(p->plan, &scratch);
+    const uint64_t *live = plan_live(of->plan, &scratch);
     double at = 0;
-    for (int s = 0; s < p->plan->n_steps; s++) {
-        double next = at + cost_step(p->costs, &p->plan->steps[s]);
-        bar(a, at, next, low, low + mib(live[s]), phases[cost_phase_of(&p->plan->steps[s])].colour,
+    for (int s = 0; s < of->plan->n_steps; s++) {
+        double next = at + cost_step(of->costs, &of->plan->steps[s]);
+        bar(p, at, next, low, low + mib(live[s]), phases[cost_phase_of(&of->plan->steps[s])].colour,
             out);
         at = next;
     }
@@ -124,35 +101,33 @@ static void steps(const plan_picture *p, const axes *a, double low, strbuf *out)
     arena_free(&scratch);
 }
 
-static void level(const axes *a, double m, const char *name, const char *colour, strbuf *out)
+static void level(const svg_plot *p, double m, const char *name, const char *colour, strbuf *out)
 {
-    strbuf_printf(out,
-                  "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" "
-                  "stroke-dasharray=\"5 3\"/>",
-                  LEFT, WIDTH - RIGHT, at_y(a, m), at_y(a, m), colour);
-    strbuf_printf(out, "<text x=\"%d\" y=\"%.1f\" class=\"y\">%s</text>\n", WIDTH - RIGHT - 4,
-                  at_y(a, m) - 4, name);
+    char look[64];
+    snprintf(look, sizeof look, "stroke=\"%s\" stroke-dasharray=\"5 3\"", colour);
+    svg_level(p, m, look, out);
+    svg_beside(p->width - p->right - 4, svg_y(p, m) - 4, "y", name, out);
 }
 
-void plan_svg(const plan_picture *p, strbuf *out)
+void plan_svg(const plan_picture *of, strbuf *out)
 {
-    double peak = mib(p->memory.peak), budget = mib(p->budget);
+    double peak = mib(of->memory.peak), budget = mib(of->budget);
     bool near = budget < 1.5 * peak && budget > 1.02 * peak;
-    axes a = {fmax(cost_seconds(p->costs, p->plan), 1e-9), 1.05 * (near ? budget : peak)};
-    strbuf_printf(out,
-                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                  "height=\"%d\">\n<style>text{font:12px "
-                  "system-ui,sans-serif;fill:#444}.t{font-weight:600;font-size:14px;fill:#222}.g{"
-                  "stroke:#ddd}.y{text-anchor:end}.x{text-anchor:"
-                  "middle}</style>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<text "
-                  "x=\"%d\" y=\"18\" class=\"t\">",
-                  WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
-    svg_escape(p->title, out);
+    svg_plot p = frame;
+    p.x.hi = fmax(cost_seconds(of->costs, of->plan), 1e-9);
+    p.y.hi = 1.05 * (near ? budget : peak);
+    svg_begin(p.width, p.height, "",
+              "text{font:12px system-ui,sans-serif;fill:#444}"
+              ".t{font-weight:600;font-size:14px;fill:#222}.g{stroke:#ddd}.y{text-anchor:end}"
+              ".x{text-anchor:middle}",
+              out);
+    strbuf_printf(out, "<text x=\"%d\" y=\"18\" class=\"t\">", p.left);
+    svg_escape(of->title, out);
     strbuf_printf(out, "</text>\n");
-    grid(&a, out);
-    steps(p, &a, ground(p, &a, out), out);
-    level(&a, peak, "reserved", "#222", out);
+    grid(&p, out);
+    steps(of, &p, ground(&of->memory, &p, out), out);
+    level(&p, peak, "reserved", "#222", out);
     if (near)
-        level(&a, budget, "budget", "#c44", out);
+        level(&p, budget, "budget", "#c44", out);
     strbuf_printf(out, "</svg>\n");
 }

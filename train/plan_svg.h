@@ -13,6 +13,6 @@ typedef struct plan_picture {
     uint64_t budget;
 } plan_picture;
 
-void plan_svg(const plan_picture *p, strbuf *out);
+void plan_svg(const plan_picture *of, strbuf *out);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "base/str.h"
+#include "base/svg.h"
 
 // Reads metrics.jsonl, config.yaml and environment.json of the folder; writes report.html and
 // curve.svg beside them, whole or not at all.
@@ -105,7 +105,5 @@ typedef struct svg_chart {
 } svg_chart;
 
 void svg_line_chart(const svg_chart *c, strbuf *out);
-// For texts inside HTML and SVG.
-void svg_escape(const char *s, strbuf *out);
 
 #endif

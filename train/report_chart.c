@@ -7,34 +7,12 @@
 
 #include "train/report.h"
 
-enum {
-    WIDTH = 400,
-    HEIGHT = 240,
-    LEFT = 46,
-    RIGHT = 12,
-    TOP = 32,
-    BOTTOM = 34,
-    TICKS = 5,
-    DOTS = 200
-};
+enum { TICKS = 5, DOTS = 200 };
 
-void svg_escape(const char *s, strbuf *out)
-{
-    for (; *s; s++) {
-        const char *as = *s == '<'   ? "&lt;"
-                         : *s == '>' ? "&gt;"
-                         : *s == '&' ? "&amp;"
-                         : *s == '"' ? "&quot;"
-                                     : NULL;
-        strbuf_add(out, as ? as : s, as ? strlen(as) : 1);
-    }
-}
+static const svg_plot frame = {
+    .width = 400, .height = 240, .left = 46, .right = 12, .top = 32, .bottom = 34};
 
-typedef struct range {
-    double lo, hi, step;
-} range;
-
-static void widen(range *r, double v)
+static void widen(svg_scale *r, double v)
 {
     if (isfinite(v)) {
         r->lo = fmin(r->lo, v);
@@ -42,18 +20,11 @@ static void widen(range *r, double v)
     }
 }
 
-// 1, 2 or 5 times a power of ten, so that about TICKS of them fit.
-static double tick_step(double lo, double hi)
-{
-    double raw = (hi - lo) / TICKS, power = pow(10, floor(log10(raw))), m = raw / power;
-    return power * (m < 1.5 ? 1 : m < 3.5 ? 2 : m < 7.5 ? 5 : 10);
-}
-
 // A line that does not rise or fall stands in the middle.
-static void open_up(range *r)
+static void open_up(svg_scale *r)
 {
     if (!isfinite(r->lo))
-        *r = (range){0, 1, 0};
+        *r = (svg_scale){0, 1, 0};
     if (r->hi - r->lo <= 1e-6 * fabs(r->hi)) {
         double half = fabs(r->hi) > 0 ? fabs(r->hi) / 2 : 0.5;
         r->lo -= half, r->hi += half;
@@ -76,9 +47,11 @@ static const char *tick_text(double v, char out[32])
 }
 
 // Epochs from 0 to the last; values from a tick below the least to one above the largest.
-static void ranges(const svg_chart *c, range *x, range *y)
+static svg_plot plot_of(const svg_chart *c)
 {
-    *x = (range){0, 0, 0}, *y = (range){INFINITY, -INFINITY, 0};
+    svg_plot p = frame;
+    svg_scale *x = &p.x, *y = &p.y;
+    *x = (svg_scale){0, 0, 0}, *y = (svg_scale){INFINITY, -INFINITY, 0};
     for (int s = 0; s < c->n; s++)
         for (int i = 0; i < c->series[s].curve->n; i++) {
             widen(x, c->series[s].curve->at[i].v[REPORT_EPOCH]);
@@ -89,62 +62,54 @@ static void ranges(const svg_chart *c, range *x, range *y)
     if (isfinite(y->lo) && c->baseline > y->lo - room && c->baseline < y->hi + room)
         widen(y, c->baseline);
     open_up(y);
-    x->step = tick_step(x->lo, x->hi), y->step = tick_step(y->lo, y->hi);
+    x->step = svg_step(x->hi - x->lo, TICKS), y->step = svg_step(y->hi - y->lo, TICKS);
     y->lo = floor(y->lo / y->step + 1e-9) * y->step, y->hi = ceil(y->hi / y->step - 1e-9) * y->step;
+    return p;
 }
 
-static double at_x(range r, double v)
+static void x_tick(const svg_plot *p, double v, strbuf *out)
 {
-    return LEFT + (v - r.lo) / (r.hi - r.lo) * (WIDTH - LEFT - RIGHT);
-}
-static double at_y(range r, double v)
-{
-    return HEIGHT - BOTTOM - (v - r.lo) / (r.hi - r.lo) * (HEIGHT - TOP - BOTTOM);
+    char text[32];
+    snprintf(text, sizeof text, "%.4g", v);
+    svg_under(p, v, 14, v >= p->x.hi - p->x.step * 1e-6 ? "y" : "x", text, out);
 }
 
-static void x_tick(range x, double v, strbuf *out)
+static void grid(const svg_plot *p, strbuf *out)
 {
-    strbuf_printf(out, "<text x=\"%.1f\" y=\"%d\" class=\"%s\">%.4g</text>\n", at_x(x, v),
-                  HEIGHT - BOTTOM + 14, v >= x.hi - x.step * 1e-6 ? "y" : "x", v);
-}
-
-static void grid(range x, range y, strbuf *out)
-{
-    for (double v = y.lo; v <= y.hi + y.step * 1e-6; v += y.step) {
+    const svg_scale *x = &p->x, *y = &p->y;
+    for (double v = y->lo; v <= y->hi + y->step * 1e-6; v += y->step) {
         char text[32];
-        tick_text(fabs(v) < y.step * 1e-6 ? 0 : v, text);
-        strbuf_printf(out,
-                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"g\"/><text "
-                      "x=\"%d\" y=\"%.1f\" class=\"y\">%s</text>\n",
-                      LEFT, WIDTH - RIGHT, at_y(y, v), at_y(y, v), LEFT - 5, at_y(y, v) + 4, text);
+        tick_text(fabs(v) < y->step * 1e-6 ? 0 : v, text);
+        svg_level(p, v, "class=\"g\"", out);
+        svg_beside(p->left - 5, svg_y(p, v) + 4, "y", text, out);
     }
-    for (double v = 0; v < x.hi - x.step / 2; v += x.step)
-        x_tick(x, v, out);
-    x_tick(x, x.hi, out); // the end has a label of its own
+    for (double v = 0; v < x->hi - x->step / 2; v += x->step)
+        x_tick(p, v, out);
+    x_tick(p, x->hi, out); // the end has a label of its own
 }
 
-static void line(const svg_series *s, range x, range y, strbuf *out)
+static void line(const svg_series *s, const svg_plot *p, strbuf *out)
 {
     const report_curve *c = s->curve;
     strbuf_printf(out, "<polyline class=\"s%d\" points=\"", s->colour);
     for (int i = 0; i < c->n; i++)
         if (isfinite(c->at[i].v[s->figure]))
-            strbuf_printf(out, "%.1f,%.1f ", at_x(x, c->at[i].v[REPORT_EPOCH]),
-                          at_y(y, c->at[i].v[s->figure]));
+            strbuf_printf(out, "%.1f,%.1f ", svg_x(p, c->at[i].v[REPORT_EPOCH]),
+                          svg_y(p, c->at[i].v[s->figure]));
     strbuf_printf(out, "\"/>\n");
     for (int i = 0; s->dots && i < c->n && c->n <= DOTS; i++)
         if (isfinite(c->at[i].v[s->figure]))
             strbuf_printf(out,
                           "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\" class=\"f%d\"><title>epoch "
                           "%.4g: %.4g</title></circle>\n",
-                          at_x(x, c->at[i].v[REPORT_EPOCH]), at_y(y, c->at[i].v[s->figure]),
+                          svg_x(p, c->at[i].v[REPORT_EPOCH]), svg_y(p, c->at[i].v[s->figure]),
                           s->colour, c->at[i].v[REPORT_EPOCH], c->at[i].v[s->figure]);
 }
 
 // Names of the lines, from the right edge leftwards.
 static void legend(const svg_chart *c, strbuf *out)
 {
-    int right = WIDTH - RIGHT;
+    int right = frame.width - frame.right;
     for (int s = c->n - 1; s >= 0; s--) {
         right -= 6 * (int)strlen(c->series[s].name) + 24;
         strbuf_printf(out,
@@ -157,14 +122,12 @@ static void legend(const svg_chart *c, strbuf *out)
 }
 
 // The best evaluation as a ring on the last line, the baseline as a dashed one.
-static void marks(const svg_chart *c, range x, range y, strbuf *out)
+static void marks(const svg_chart *c, const svg_plot *p, strbuf *out)
 {
-    if (c->baseline >= y.lo && c->baseline <= y.hi)
-        strbuf_printf(out,
-                      "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"b\"/><text "
-                      "x=\"%d\" y=\"%.1f\">baseline</text>\n",
-                      LEFT, WIDTH - RIGHT, at_y(y, c->baseline), at_y(y, c->baseline), LEFT + 4,
-                      at_y(y, c->baseline) - 4);
+    if (c->baseline >= p->y.lo && c->baseline <= p->y.hi) {
+        svg_level(p, c->baseline, "class=\"b\"", out);
+        svg_beside(p->left + 4, svg_y(p, c->baseline) - 4, NULL, "baseline", out);
+    }
     const svg_series *s = &c->series[c->n - 1];
     for (int i = 0; i < s->curve->n && s->dots; i++) {
         const report_row *r = &s->curve->at[i];
@@ -172,31 +135,30 @@ static void marks(const svg_chart *c, range x, range y, strbuf *out)
             strbuf_printf(out,
                           "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" class=\"o\"><title>the "
                           "best</title></circle>\n",
-                          at_x(x, r->v[REPORT_EPOCH]), at_y(y, r->v[s->figure]));
+                          svg_x(p, r->v[REPORT_EPOCH]), svg_y(p, r->v[s->figure]));
     }
 }
 
 void svg_line_chart(const svg_chart *c, strbuf *out)
 {
-    range x, y;
-    ranges(c, &x, &y);
+    svg_plot p = plot_of(c);
     strbuf_printf(out,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\"%s role=\"img\" "
                   "aria-label=\"",
-                  WIDTH, HEIGHT, c->alone ? " width=\"800\" height=\"480\"" : "");
+                  p.width, p.height, c->alone ? " width=\"800\" height=\"480\"" : "");
     svg_escape(c->title, out);
     strbuf_printf(out, "\">\n");
     if (c->alone)
         strbuf_printf(out, "<style>%s</style>\n<rect width=\"%d\" height=\"%d\" class=\"bg\"/>\n",
-                      report_style, WIDTH, HEIGHT);
+                      report_style, p.width, p.height);
     strbuf_printf(out, "<text x=\"2\" y=\"17\" class=\"t\">");
     svg_escape(c->title, out);
     strbuf_printf(out, "</text>\n");
     legend(c, out);
-    grid(x, y, out);
+    grid(&p, out);
     for (int s = 0; s < c->n; s++)
-        line(&c->series[s], x, y, out);
-    marks(c, x, y, out);
+        line(&c->series[s], &p, out);
+    marks(c, &p, out);
     strbuf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"x\">epoch</text>\n</svg>\n",
-                  (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5);
+                  (p.left + p.width - p.right) / 2, p.height - 5);
 }
