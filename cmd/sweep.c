@@ -2,19 +2,13 @@
 // sweep.c: a hundred runs from one command: planned, predicted, run, gone on with.
 #include "train/sweep.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/file.h"
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/sweep_one.h"
+#include "cmd/sweep_planning.h"
 #include "cmd/sweep_table.h"
-#include "train/sweep_predict.h"
 
-// Runs that are asked back about; that a plan can have.
-enum { ASKED = 1000, RUNS_MOST = 1000000, JOBS_MOST = 1024 };
+enum { JOBS_MOST = 1024 };
 
 static const option options[] = {
     {"out", 'o', OPT_TEXT, "DIR", "the sweep's folder: its plan, and a folder for each run", false},
@@ -32,136 +26,29 @@ static const option options[] = {
     {"median-from", 0, OPT_INT, "STEP", "but none before this step (0)", false},
     {"wait-for-disk", 0, OPT_FLAG, NULL,
      "begin no run while the disk has no room for its checkpoints", false},
+    {"run", 0, OPT_TEXT, "K",
+     "only the K-th run of the plan (or the one of that name), in this process; K/N: the K-th of N "
+     "parts; for jobs of a scheduler",
+     false},
     {0},
 };
 
-typedef struct asked {
-    const char *dir;
-    int jobs, threads;
-    int64_t random, seed;
-} asked;
-
-static bool in_range(cmd *c, const char *name, int64_t fallback, int64_t lo, int64_t hi,
-                     int64_t *out, err *e)
+static bool read_options(cmd *c, sweep_asked *o, median_rule *rule, err *e)
 {
-    *out = option_int(c, name, fallback);
-    return (*out >= lo && *out <= hi) ||
-           err_set(e, ERR_USAGE, "--%s takes a number from %lld to %lld, not %lld", name,
-                   (long long)lo, (long long)hi, (long long)*out);
-}
-
-static bool read_options(cmd *c, asked *o, err *e)
-{
-    int64_t jobs, each, from;
+    int64_t jobs, each;
     int cores = hw_cores();
-    *o = (asked){.dir = option_text(c, "out", NULL)};
-    if (!in_range(c, "jobs", 1, 1, JOBS_MOST, &jobs, e) ||
-        !in_range(c, "random", 0, 0, RUNS_MOST, &o->random, e) ||
-        !in_range(c, "seed", 1, 0, INT64_MAX, &o->seed, e) ||
-        !in_range(c, "median-from", 0, 0, INT64_MAX, &from, e) ||
-        !in_range(c, "threads", cores / jobs > 1 ? cores / jobs : 1, 1, 1024, &each, e))
+    if (!sweep_asked_read(c, c->n_args ? c->args[0] : NULL, o, e) ||
+        !cmd_in_range(c, "jobs", 1, 1, JOBS_MOST, &jobs, e) ||
+        !cmd_in_range(c, "median-from", 0, 0, INT64_MAX, &rule->from, e) ||
+        !cmd_in_range(c, "threads", cores / jobs > 1 ? cores / jobs : 1, 1, 1024, &each, e))
         return false;
+    rule->least = (size_t)option_count(c, "median", 5);
     o->jobs = (int)jobs, o->threads = (int)each;
-    if (!o->dir && !option_given(c, "dry-run"))
-        return err_set(
-            e, ERR_USAGE,
-            "name the sweep's folder: --out runs/NAME; the same command goes on with it");
-    if (!c->n_args && (c->n_overrides || o->random || option_given(c, "sets")))
-        return err_set(e, ERR_USAGE, "name the configuration that the values are for");
-    return true;
-}
-
-// ---- The plan
-
-static bool count_is_meant(cmd *c, const sweep_spaces *s, err *e)
-{
-    uint64_t n = sweep_spaces_count(s);
-    const char *what = sweep_spaces_describe(s, c->arena);
-    if (n > RUNS_MOST)
-        return err_set(e, ERR_USAGE,
-                       "these are %s%llu runs (%s), and a sweep has at most %d; draw some of them "
-                       "by --random N",
-                       n == UINT64_MAX ? "over " : "", (unsigned long long)n, what, RUNS_MOST);
-    return n <= ASKED || option_given(c, "yes") || option_given(c, "dry-run") ||
+    o->budget = (uint64_t)option_int(c, "budget", 0);
+    o->dry = option_given(c, "dry-run");
+    return o->dir || (o->dry && o->config) ||
            err_set(e, ERR_USAGE,
-                   "these are %llu runs (%s); say --yes if that is meant, or draw some of them by "
-                   "--random N",
-                   (unsigned long long)n, what);
-}
-
-static bool make_plan(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    sweep_spaces *s = NEW(c->arena, sweep_spaces, 1);
-    return sweep_spaces_open(s, c->overrides, c->n_overrides, option_text(c, "sets", NULL),
-                             (uint64_t)o->random, (uint64_t)o->seed, c->arena, e) &&
-           count_is_meant(c, s, e) &&
-           sweep_plan_make(p, o->dir ? o->dir : ".", c->args[0], s, c->arena, e);
-}
-
-static bool read_plan(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    return sweep_plan_read(p, o->dir, c->arena, e) && sweep_plan_check(p, c->arena, e) &&
-           (file_is_folder(p->folder) ||
-            err_set(e, ERR_MISSING,
-                    "'%s', where the sweep was planned, is not there: its data are "
-                    "named from there",
-                    p->folder));
-}
-
-// A new one, or the one that stands in the folder, which may be asked for in the same words.
-static bool open_plan(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    bool there = o->dir && sweep_plan_there(o->dir);
-    sweep_plan now;
-    if (!there && !c->n_args)
-        return err_set(e, ERR_MISSING,
-                       "'%s' holds no plan of a sweep; begin one with: kmidi sweep "
-                       "CONFIG key=values --out %s",
-                       o->dir, str_quoted(c->arena, o->dir));
-    if (!there)
-        return make_plan(c, o, p, e);
-    if (!read_plan(c, o, p, e))
-        return false;
-    if (!c->n_args)
-        return true;
-    return make_plan(c, o, &now, e) &&
-           (sweep_plan_same(p, &now) ||
-            err_set(
-                e, ERR_USAGE,
-                "'%s' holds another sweep, %zu runs of %s; go on with that by: kmidi sweep --out "
-                "%s; or name another folder",
-                o->dir, p->n, p->config, str_quoted(c->arena, o->dir)));
-}
-
-// What was begun elsewhere may be gone on with from here.
-static bool absolute(cmd *c, sweep_plan *p, err *e)
-{
-    char here[4096], *real;
-    if (!p->written || !getcwd(here, sizeof here) || !strcmp(here, p->folder))
-        return true;
-    if (!(real = realpath(p->dir, NULL)))
-        return err_errno(e, "'%s'", p->dir);
-    p->dir = arena_strdup(c->arena, real);
-    free(real);
-    return true;
-}
-
-static void on_prediction(void *user, int done, int all)
-{
-    if (all > 1)
-        progress_at(user, (uint64_t)done, "predicting memory and time");
-}
-
-static bool predict(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    sweep_predict s = {.threads = o->threads,
-                       .budget = (uint64_t)option_int(c, "budget", 0),
-                       .env = &c->env,
-                       .tick = on_prediction,
-                       .user = progress_open(c, "plan", p->n)};
-    bool ok = sweep_predict_all(p, &s, c->arena, e);
-    progress_close(s.user);
-    return ok;
+                   "name the sweep's folder: --out runs/NAME; the same command goes on with it");
 }
 
 // ---- What it will be
@@ -180,28 +67,7 @@ static json *run_json(const sweep_run *r)
     return o;
 }
 
-static uint64_t budget_of(cmd *c, const sweep_plan *p)
-{
-    return (uint64_t)option_int(c, "budget", (int64_t)p->budget);
-}
-
-static void say_sum(cmd *c, const asked *o, const sweep_plan *p)
-{
-    char time[32], peak[32], disk[32], budget[32];
-    uint64_t most = 0, all = 0;
-    for (size_t i = 0; i < p->n; i++) {
-        most = p->runs[i].peak > most ? p->runs[i].peak : most;
-        all += p->runs[i].disk;
-    }
-    cmd_say(c,
-            "%zu run%s of %s: up to %s of memory each (%s for all at once), %s of checkpoints at "
-            "most, about %s with --jobs %d",
-            p->n, p->n == 1 ? "" : "s", p->config, str_human_bytes(most, peak),
-            str_human_bytes(budget_of(c, p), budget), str_human_bytes(all, disk),
-            str_human_time(sweep_seconds(p, o->jobs, budget_of(c, p)), time), o->jobs);
-}
-
-static void show(cmd *c, const asked *o, const sweep_plan *p)
+static void show(cmd *c, const sweep_asked *o, const sweep_plan *p)
 {
     char peak[32], time[32];
     cmd_print(c, "%-8s %12s %12s  set", "run", "memory", "time");
@@ -211,22 +77,10 @@ static void show(cmd *c, const asked *o, const sweep_plan *p)
                   str_human_time(r->seconds, time), sweep_run_describe(r, c->arena));
         cmd_json(c, run_json(r));
     }
-    say_sum(c, o, p);
+    sweep_planning_say(c, o, p);
 }
 
 // ---- Running it
-
-static bool is_free(const char *dir, arena *a, err *e)
-{
-    size_t n;
-    char **list = file_is_folder(dir) ? file_list(a, dir, "*", &n) : NULL;
-    for (size_t i = 0; list && i < n; i++)
-        if (strcmp(path_base(list[i]), "config.yaml")) // of one that was killed while it began
-            return err_set(e, ERR_USAGE,
-                           "'%s' holds files that are no sweep's; name an empty or a new folder",
-                           dir);
-    return true;
-}
 
 // Everything that came of it, in the order of the plan; the sentence is of what is not done.
 static bool tell_end(cmd *c, const sweep *s, err *e)
@@ -258,18 +112,18 @@ static bool tell_end(cmd *c, const sweep *s, err *e)
     return true;
 }
 
-static bool run_all(cmd *c, const asked *o, const sweep_plan *p, err *e)
+static bool run_all(cmd *c, const sweep_asked *o, const median_rule *rule, const sweep_plan *p,
+                    err *e)
 {
     sweep_table t = {.c = c, .began = hw_seconds()};
     sweep_options so = {.jobs = o->jobs,
                         .threads = o->threads,
-                        .budget = budget_of(c, p),
-                        .run_budget = (uint64_t)option_int(c, "budget", 0),
+                        .budget = o->budget ? o->budget : p->budget,
+                        .run_budget = o->budget,
                         .retry = option_given(c, "retry"),
                         .wait_for_disk = option_given(c, "wait-for-disk"),
                         .median = option_given(c, "median"),
-                        .rule = {.least = (size_t)option_count(c, "median", 5),
-                                 .from = option_int(c, "median-from", 0)},
+                        .rule = *rule,
                         .env = &c->env,
                         .event = sweep_table_event,
                         .tick = sweep_table_tick,
@@ -292,51 +146,31 @@ static bool run_all(cmd *c, const asked *o, const sweep_plan *p, err *e)
     return tell_end(c, s, e);
 }
 
-// A new one is planned before anything is made: what cannot be leaves no folder.
-static bool begin_new(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    if (!is_free(o->dir, c->arena, e) || !open_plan(c, o, p, e) || !predict(c, o, p, e) ||
-        !file_make_dirs(o->dir, e) || lock_take(o->dir, c->env.log, e) < 0)
-        return false;
-    return !sweep_plan_there(o->dir) ||
-           err_set(e, ERR_IO, "another kmidi has planned a sweep in '%s' meanwhile", o->dir);
-}
-
-static bool go_on(cmd *c, const asked *o, sweep_plan *p, err *e)
-{
-    return lock_take(o->dir, c->env.log, e) >= 0 && open_plan(c, o, p, e) && absolute(c, p, e) &&
-           predict(c, o, p, e);
-}
-
-// Under the lock, which is held until this process ends.
-static bool sweep_here(cmd *c, const asked *o, err *e)
-{
-    sweep_plan p;
-    bool there = sweep_plan_there(o->dir);
-    if (!(there ? go_on(c, o, &p, e) : begin_new(c, o, &p, e)) || !sweep_plan_write(&p, e))
-        return false;
-    say_sum(c, o, &p);
-    return run_all(c, o, &p, e);
-}
-
 static bool sweep_run_command(cmd *c, err *e)
 {
-    asked o;
+    sweep_asked o;
     sweep_plan p;
-    if (!read_options(c, &o, e))
+    median_rule rule = {0};
+    if (option_given(c, "run"))
+        return sweep_one(c, e);
+    if (!read_options(c, &o, &rule, e))
         return false;
-    if (!option_given(c, "dry-run"))
-        return sweep_here(c, &o, e);
-    if (!open_plan(c, &o, &p, e) || !absolute(c, &p, e) || !predict(c, &o, &p, e))
+    if (o.dry) {
+        if (!sweep_planning_look(c, &o, &p, e))
+            return false;
+        show(c, &o, &p);
+        return true;
+    }
+    if (!sweep_planning_begin(c, &o, &p, e))
         return false;
-    show(c, &o, &p);
-    return true;
+    sweep_planning_say(c, &o, &p);
+    return run_all(c, &o, &rule, &p, e);
 }
 
 const command cmd_sweep = {
     .name = "sweep",
     .summary = "Trains many runs: every combination of values, or some of them",
-    .usage = "CONFIG key=a,b,c key=1..5 ... --out DIR | --out DIR",
+    .usage = "CONFIG key=a,b,c key=1..5 ... --out DIR | --out DIR [--run K]",
     .options = options,
     .args_max = 1,
     .keys = cmd_train_keys,

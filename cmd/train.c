@@ -7,7 +7,7 @@
 #include "base/hw.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
-#include "train/job.h"
+#include "cmd/training.h"
 
 static const option options[] = {
     {"run-dir", 0, OPT_TEXT, "DIR", "the run folder (default: runs/NAME-TIME)", false},
@@ -113,9 +113,24 @@ static const char *command_line(cmd *c)
     return text;
 }
 
-static bool train_run(cmd *c, err *e)
+bool training(cmd *c, job_request *r, err *e)
 {
     view v = {.c = c};
+    r->env = &c->env, r->tick = on_tick, r->save_asked = on_save_asked, r->user = &v;
+    job *j = job_configure(r, c->arena, e);
+    if (j && j->done) {
+        cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir,
+                (long long)j->ended.steps);
+        train_report(c, j, &j->ended);
+        return true;
+    }
+    bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
+    job_close(j);
+    return ok;
+}
+
+static bool train_run(cmd *c, err *e)
+{
     job_request r = {.config = c->n_args ? c->args[0] : NULL,
                      .overrides = c->overrides,
                      .n_overrides = c->n_overrides,
@@ -123,11 +138,7 @@ static bool train_run(cmd *c, err *e)
                      .resume = option_text(c, "resume", NULL),
                      .overwrite = option_given(c, "overwrite"),
                      .command = command_line(c),
-                     .profile_steps = option_count(c, "profile", PROFILE_STEPS),
-                     .env = &c->env,
-                     .tick = on_tick,
-                     .save_asked = on_save_asked,
-                     .user = &v};
+                     .profile_steps = option_count(c, "profile", PROFILE_STEPS)};
     r.automatic = r.resume && !strcmp(r.resume, "auto");
     if (r.automatic && !r.run_dir)
         return err_set(e, ERR_USAGE,
@@ -142,16 +153,7 @@ static bool train_run(cmd *c, err *e)
         return err_set(e, ERR_USAGE, "--resume and --overwrite do not go together");
     if (r.automatic)
         r.resume = NULL;
-    job *j = job_configure(&r, c->arena, e);
-    if (j && j->done) {
-        cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir,
-                (long long)j->ended.steps);
-        train_report(c, j, &j->ended);
-        return true;
-    }
-    bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
-    job_close(j);
-    return ok;
+    return training(c, &r, e);
 }
 
 const config_table *cmd_train_keys(arena *a)

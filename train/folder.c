@@ -219,10 +219,7 @@ static bool allowed(const char *path, const char *quoted, folder_how how, err *e
         break;
     }
     if (how == FOLDER_RESTART)
-        return err_set(e, ERR_IO,
-                       "another kmidi has trained in '%s' meanwhile; give the command again to go "
-                       "on from there",
-                       path);
+        return lock_lost(path, e);
     return how == FOLDER_OVERWRITE ||
            err_set(e, ERR_USAGE,
                    "'%s' already holds a run; go on with it by --resume %s, replace it by "
@@ -240,12 +237,22 @@ bool folder_allows(const char *path, folder_how how, err *e)
     return ok;
 }
 
+// Where a run is begun that somebody may have begun just before, the lock is asked first: it names
+// who that is.
+static bool lock_first(folder *f, folder_how how, err *e)
+{
+    folder_state is = how == FOLDER_RESTART ? folder_look(f->path) : FOLDER_FREE;
+    return (is != FOLDER_BEGUN && is != FOLDER_SAVED) ||
+           (f->lock = lock_take(f->path, f->inner, e)) >= 0;
+}
+
 // Asked again under the lock: somebody else may have been there since.
 folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a, err *e)
 {
     folder *f = folder_at(path, inner, a);
-    if (!folder_allows(path, how, e) || !file_make_dirs(folder_file(f, "checkpoints", a), e) ||
-        (f->lock = lock_take(path, inner, e)) < 0 ||
+    if (!lock_first(f, how, e) || !folder_allows(path, how, e) ||
+        !file_make_dirs(folder_file(f, "checkpoints", a), e) ||
+        (f->lock < 0 && (f->lock = lock_take(path, inner, e)) < 0) ||
         (how == FOLDER_RESTART && !folder_allows(path, how, e))) {
         folder_close(f);
         return NULL;
@@ -264,7 +271,6 @@ folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e)
     if ((f->lock = lock_take(path, inner, e)) >= 0 && open_files(f, a, e)) {
         file_sweep(f->path);
         file_sweep(folder_file(f, "checkpoints", a));
-        folder_mark(f, NULL, NULL);
         return f;
     }
     folder_close(f);

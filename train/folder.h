@@ -56,8 +56,8 @@ bool folder_allows(const char *path, folder_how how, err *e) MUST_CHECK;
 char *folder_name(const char *name, arena *a);
 folder *folder_create(const char *path, folder_how how, const log_sink *inner, arena *a,
                       err *e) MUST_CHECK;
-// For going on; stale temporary files are removed. metrics.jsonl is cut to what the checkpoint
-// knows by folder_cut.
+// For going on; stale temporary files are removed, marks stay. metrics.jsonl is cut to what the
+// checkpoint knows by folder_cut.
 folder *folder_reopen(const char *path, const log_sink *inner, arena *a, err *e) MUST_CHECK;
 bool folder_cut(folder *f, int64_t metrics_bytes, err *e) MUST_CHECK;
 void folder_close(folder *f); // accepts NULL

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "train/lock.h"
 #include "train/products.h"
 #include "train/report.h"
 
@@ -210,6 +211,15 @@ static bool write_record(const job *j, err *e)
     return ok;
 }
 
+static bool resume_stands(const job *j, err *e)
+{
+    int64_t now[3];
+    if (!j->resume)
+        return true;
+    job_see_resume(j, now);
+    return !memcmp(now, j->resume_seen, sizeof now) || lock_lost(j->run_dir, e);
+}
+
 bool job_begin(job *j, err *e)
 {
     const log_sink *log = j->r.env->log;
@@ -221,8 +231,10 @@ bool job_begin(job *j, err *e)
     j->folder = j->resume ? folder_reopen(j->run_dir, log, j->a, e)
                           : folder_create(j->run_dir, job_how(j), log, j->a, e);
     err inner = {0};
-    if (!j->folder)
+    if (!j->folder || !resume_stands(j, e))
         return false;
+    if (j->resume) // what it was marked with when it ended
+        folder_mark(j->folder, NULL, NULL);
     if (!write_record(j, &inner) || !trainer_attach(j->trainer, j->folder, &inner)) {
         folder_mark(j->folder, "FAILED", inner.text);
         if (e)

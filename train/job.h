@@ -42,6 +42,7 @@ typedef struct job {
     train_options options;
     const char *config_text; // resolved
     const char *resume;      // path of the checkpoint
+    int64_t resume_seen[3];  // which file it was when it was read: inode, bytes, time
     int64_t resume_micro;    // items that it computed at once
     // the libraries of its products (gemm_ways.h); NULL: it does not say
     const char *resume_products;
@@ -78,6 +79,9 @@ job_size job_count(const job *j);
 // the checkpoint that a new run begins from; NULL without one
 const char *job_begins_from(const job *j);
 folder_how job_how(const job *j);
+// The checkpoint's file is looked at before it is read, and again under the folder's lock: whoever
+// had that meanwhile may have saved, or come to the end.
+void job_see_resume(const job *j, int64_t seen[3]);
 // environment.json of a run.
 void job_environment(const job *j, strbuf *out);
 

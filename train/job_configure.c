@@ -3,6 +3,7 @@
 // whichever its folder asks for; and its keys.
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hw.h"
@@ -76,6 +77,20 @@ static bool ends_there(const job *j, const config *own)
     return same;
 }
 
+void job_see_resume(const job *j, int64_t seen[3])
+{
+    struct stat st = {0};
+    bool ok = stat(j->resume, &st) == 0;
+    seen[0] = ok ? (int64_t)st.st_ino : -1;
+    seen[1] = ok ? (int64_t)st.st_size : -1;
+#ifdef __APPLE__
+    struct timespec when = st.st_mtimespec;
+#else
+    struct timespec when = st.st_mtim;
+#endif
+    seen[2] = ok ? (int64_t)when.tv_sec * 1000000000 + when.tv_nsec : -1;
+}
+
 static bool configure_resumed(job *j, const char *from, err *e)
 {
     job plain = *j;
@@ -83,6 +98,7 @@ static bool configure_resumed(job *j, const char *from, err *e)
     j->resume = checkpoint_find(j->a, from, "last", e);
     if (!j->resume)
         return nothing_there(j, from, e);
+    job_see_resume(j, j->resume_seen);
     checkpoint *k = checkpoint_open(j->resume, j->a, e);
     checkpoint_close(k); // texts stay
     if (!k)

@@ -127,6 +127,16 @@ static bool in_use(int fd, const char *dir, err *e)
                    dir, *who ? " (" : "", who, *who ? ")" : "");
 }
 
+bool lock_lost(const char *dir, err *e)
+{
+    char job[SLURM_NAME];
+    slurm_job(job);
+    return err_set(e, *job ? ERR_STOPPED : ERR_IO,
+                   "another kmidi has trained in '%s' meanwhile; give the command again to go on "
+                   "from there",
+                   dir);
+}
+
 static bool hold(int fd, const char *dir, const log_sink *log, err *e)
 {
     int status, looks = LOOKS_TAKE ? 20 : 0;

@@ -36,6 +36,9 @@ typedef enum lock_state {
 // `dir` is there. On a file system without locks it is used without them, which `log` is told.
 int lock_take(const char *dir, const log_sink *log, err *e) MUST_CHECK;
 void lock_release(int fd); // accepts -1
+// For one who finds, with the lock, that another had it since it looked; false. As of a lock that
+// is held, a job of a scheduler is to come again.
+bool lock_lost(const char *dir, err *e);
 // `o` may be NULL. Never waits, never takes.
 lock_state lock_look(const char *dir, lock_owner *o);
 // "process 4711 on a", "process 4711 of job 12_3 on a"; "" where it does not say.

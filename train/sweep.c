@@ -169,22 +169,31 @@ static int open_said(const sweep *s, const sweep_item *it, arena *a)
     return fd;
 }
 
+const char *const *sweep_run_overrides(const sweep_run *r, uint64_t budget, arena *a, int *n)
+{
+    const char **list = NEW(a, const char *, (size_t)r->n_set + 2);
+    *n = 0;
+    list[(*n)++] = arena_printf(a, "memory.micro_batch=%lld", (long long)r->micro_batch);
+    if (budget)
+        list[(*n)++] = arena_printf(a, "memory.budget=%llu", (unsigned long long)budget);
+    for (int i = 0; i < r->n_set; i++)
+        if (!str_starts(r->set[i], "memory.micro_batch=")) // which the prediction has taken up
+            list[(*n)++] = r->set[i];
+    return list;
+}
+
 static const char **arguments(const sweep *s, const sweep_item *it, arena *a)
 {
-    const sweep_run *r = it->run;
-    const char **argv = NEW(a, const char *, (size_t)r->n_set + 16);
-    int n = 0;
+    int n = 0, more;
+    const char *const *set = sweep_run_overrides(it->run, s->o.run_budget, a, &more);
+    const char **argv = NEW(a, const char *, (size_t)more + 16);
     argv[n++] = "kmidi", argv[n++] = "train";
     argv[n++] = arena_printf(a, "%s/config.yaml", s->plan->dir);
     argv[n++] = "--run-dir", argv[n++] = sweep_dir(s, it, a);
     argv[n++] = "--resume", argv[n++] = "auto", argv[n++] = "--quiet";
     argv[n++] = "--threads", argv[n++] = arena_printf(a, "%d", s->o.threads);
-    argv[n++] = arena_printf(a, "memory.micro_batch=%lld", (long long)r->micro_batch);
-    if (s->o.run_budget)
-        argv[n++] = arena_printf(a, "memory.budget=%llu", (unsigned long long)s->o.run_budget);
-    for (int i = 0; i < r->n_set; i++)
-        if (!str_starts(r->set[i], "memory.micro_batch=")) // which the prediction has taken up
-            argv[n++] = r->set[i];
+    for (int i = 0; i < more; i++)
+        argv[n++] = set[i];
     return argv;
 }
 

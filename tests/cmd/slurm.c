@@ -123,6 +123,55 @@ TEST(slurm_script_of_a_chain_and_one_that_was_changed)
     EXPECT(!strstr(script("r.sbatch"), "# mine"));
 }
 
+TEST(slurm_script_of_a_sweep)
+{
+    const char *out, *k = test_kmidi(), *yaml = corpus_make(test_path("corpus"));
+    char line[3000], set[1100];
+    snprintf(set, sizeof set, "%s", test_path("rates"));
+    snprintf(line, sizeof line,
+             BARE "%s slurm sweep %s optim.lr=1e-3,3e-4 train.seed=1..3 --out %s --threads 2 "
+                  "--time 1h --at-once 4 memory.budget=1GiB memory.micro_batch=8",
+             k, yaml, set);
+    EXPECT_INT(test_shell(&out, "%s", line), 0);
+    EXPECT_HAS(out, "rates.sbatch\n");
+    const char *text = script("rates.sbatch");
+    EXPECT_HAS(text, "# 6 runs of the sweep ");
+    EXPECT_HAS(text, "/rates.%A_%a.out\n");
+    EXPECT_HAS(text, "#SBATCH --array=1-6%4\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=2\n"
+                     "#SBATCH --mem=");
+    EXPECT_HAS(text, "#SBATCH --requeue\n");
+    arena a = {0};
+    EXPECT_HAS(text, arena_printf(&a,
+                                  " sweep --out %s --run \"$SLURM_ARRAY_TASK_ID\" --threads "
+                                  "\"$SLURM_CPUS_PER_TASK\"\n",
+                                  set));
+    EXPECT_INT(test_shell(&out, "bash -n %s.sbatch && %s runs %s --csv -q | grep -c ,waiting,", set,
+                          k, set),
+               0);
+    EXPECT_STR(out, "6\n");
+    // by its folder, in fewer jobs; and without sbatch
+    EXPECT_INT(test_shell(&out,
+                          BARE "PATH=/nonexistent %s slurm %s --parts 4 --mem 3GiB --submit "
+                               "--overwrite",
+                          k, set),
+               1);
+    EXPECT_HAS(out, "sbatch cannot be started here; '");
+    EXPECT_HAS(out, "rates.sbatch' is written; where Slurm is: sbatch ");
+    text = script("rates.sbatch");
+    EXPECT_HAS(text, "#SBATCH --array=1-4\n");
+    EXPECT_HAS(text, "#SBATCH --mem=3072M\n");
+    EXPECT_HAS(text, " --run \"$SLURM_ARRAY_TASK_ID/4\" ");
+    fake("sbatch", "echo 57");
+    EXPECT_INT(test_shell(&out,
+                          BARE "PATH=%s:/usr/bin:/bin %s slurm sweep --out %s --overwrite --submit "
+                               "--json -q",
+                          test_path("bin"), k, set),
+               0);
+    EXPECT_HAS(out, "\"job\": \"57\"");
+    EXPECT_HAS(said("sbatch"), "/rates.sbatch\n");
+    arena_free(&a);
+}
+
 TEST(slurm_hands_in)
 {
     const char *out, *k = test_kmidi(), *yaml = corpus_make(test_path("corpus"));
@@ -192,6 +241,13 @@ TEST(slurm_refuses_what_cannot_be)
         {"$Y extra --run-dir $D/r", "'extra' is one argument too many", 2},
         {"$Y --run-dir $D/r --partition 'a\"b'", "has a quotation mark", 2},
         {"$D/none.yaml --run-dir $D/r", "none.yaml", 1},
+        {"sweep $Y train.seed=1,2", "name the sweep's folder", 2},
+        {"sweep $Y train.seed=1,no --out $D/s", "train.seed", 2},
+        {"sweep $Y train.seed=1,2 --out $D/s --time soon", "--time takes minutes", 2},
+        {"sweep $Y train.seed=1,2 --out $D/s --parts 0", "--parts takes a number from 1", 2},
+        {"sweep $Y train.seed=1,2 --out $D/s --chain 2", "--chain is not for a sweep", 2},
+        {"sweep --out $D/s train.seed=1", "name the configuration", 2},
+        {"sweep --out $D/s", "holds no plan of a sweep", 1},
         {"prepare data/synth --out $D/s", "prepare needs three things", 2},
         {"prepare data/synth --out $D/s --parts 0", "--parts takes a number from 1", 2},
         {"prepare data/synth --out $D/s --parts 3 --chain 2", "--chain is not for prepare", 2},

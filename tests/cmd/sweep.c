@@ -285,3 +285,152 @@ TEST(sweep_program_ends_bad_runs)
     RUN(0, "%s sweep -o %s", k, p.dir);
     EXPECT_HAS(out, "6 of 6 runs are over already");
 }
+
+// ---- Runs one by one, as tasks of an array begin them
+
+TEST(sweep_program_begins_single_runs)
+{
+    const char *out, *k = test_kmidi();
+    char bin[1100], real[4200];
+    place p = make_place();
+    EXPECT(realpath(k, real) != NULL);
+    snprintf(bin, sizeof bin, "%s", test_path("bin"));
+    RUN(0,
+        "PATH=%s:/usr/bin:/bin %s slurm sweep %s optim.lr=1e-2,1e-3 train.seed=1,2 "
+        "train.epochs=3 -o %s --threads 1",
+        bin, k, p.yaml, p.dir);
+    EXPECT_HAS(out, "sweep.sbatch\n");
+    expect_states(p.dir, "0001,waiting 0002,waiting 0003,waiting 0004,waiting ");
+    RUN(0, "%s sweep -o %s --run 2 --threads 1", k, p.dir);
+    RUN(0, "cd / && %s sweep -o %s --run 0003 --threads 1 --json -q", real, p.dir);
+    EXPECT_HAS(out, "/0003\", \"steps\": 21, ");
+    expect_states(p.dir, "0001,waiting 0002,done 0003,done 0004,waiting ");
+    RUN(0, "%s train %s --run-dir %s.hand optim.lr=1e-2 train.seed=2 train.epochs=3", k, p.yaml,
+        p.dir);
+    arena a = {0};
+    same_runs(arena_printf(&a, "%s.hand", p.dir), arena_printf(&a, "%s/0002", p.dir), 21);
+    // of two parts, the second: what is done is left alone, as often as it is begun
+    RUN(0, "cat %s/*/.lock", p.dir);
+    char *before = strdup(out);
+    RUN(0, "%s sweep -o %s --run 2/3", k, p.dir);
+    EXPECT_HAS(out, "is done, after 21 steps");
+    RUN(0, "cat %s/*/.lock", p.dir);
+    EXPECT_STR(out, before);
+    free(before);
+    RUN(0, "%s sweep -o %s --run 1/3", k, p.dir);
+    RUN(0, "%s sweep -o %s", k, p.dir);
+    EXPECT_HAS(out, "4 of 4 runs are over already");
+    static const struct {
+        const char *arguments, *says;
+        int status;
+    } cases[] = {{"--run 5", "has 4 runs; there is no run 5", 2},
+                 {"--run 0", "--run takes the number of a run, from 1", 2},
+                 {"--run 3/2", "--run takes the number of a run, from 1", 2},
+                 {"--run 1/", "--run takes the number of a run, from 1", 2},
+                 {"--run last", "has no run 'last'; it has 4, the first is '0001'", 2},
+                 {"--run 1 --jobs 2", "--jobs does not go with --run", 2},
+                 {"--run 1 train.seed=3", "leave 'train.seed=3' out", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RUN(cases[i].status, "%s sweep -o %s %s", k, p.dir, cases[i].arguments);
+        EXPECT_HAS(out, cases[i].says);
+    }
+    RUN(1, "%s sweep -o %s.none --run 1", k, p.dir);
+    EXPECT_HAS(out, "holds no plan of a sweep");
+    // what is new or was changed is not planned yet
+    RUN(1,
+        "echo '{\"run\": \"extra\", \"set\": [\"train.seed=9\"]}' >>%s/plan.jsonl; "
+        "%s sweep -o %s --run extra",
+        p.dir, k, p.dir);
+    EXPECT_HAS(out, "the line of run extra is new or was changed, and is not planned yet; do so "
+                    "by: kmidi slurm ");
+    RUN(0, "%s slurm %s --overwrite -q --threads 1 && %s sweep -o %s --run extra", k, p.dir, k,
+        p.dir);
+    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done extra,done ");
+    RUN(1, "sed -i 's/seed=9/seed=8/' %s/plan.jsonl; %s slurm %s", p.dir, k, p.dir);
+    EXPECT_HAS(out, "the line of run extra was changed after that run had begun");
+    arena_free(&a);
+}
+
+// A failure is marked with its sentence, not repeated by a job that was only started again, and
+// tried anew when it is handed in anew; a run that was ended stays so.
+TEST(sweep_program_marks_single_runs)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(0, "%s slurm sweep %s train.seed=1..3 train.epochs=2 -o %s --threads 1 -q", k, p.yaml,
+        p.dir);
+    RUN(0, "mv %s/../songs %s/../gone", p.dir, p.dir);
+    RUN(1, "SLURM_JOB_ID=41 %s sweep -o %s --run 1", k, p.dir);
+    EXPECT_HAS(out, "songs/train-");
+    expect_states(p.dir, "0001,failed 0002,waiting 0003,waiting ");
+    RUN(0, "mv %s/../gone %s/../songs", p.dir, p.dir);
+    RUN(1, "SLURM_JOB_ID=41 SLURM_RESTART_COUNT=1 %s sweep -o %s --run 1/2", k, p.dir);
+    EXPECT_HAS(out, "1 of this part's runs are not done; one of them: ");
+    expect_states(p.dir, "0001,failed 0002,waiting 0003,done ");
+    RUN(0, "SLURM_JOB_ID=42 %s sweep -o %s --run 1", k, p.dir);
+    RUN(0,
+        "echo no good >%s/0002.why; mkdir %s/0002; : >%s/0002/.lock; mv %s/0002.why "
+        "%s/0002/ENDED; %s sweep -o %s --run 2",
+        p.dir, p.dir, p.dir, p.dir, p.dir, k, p.dir);
+    EXPECT_HAS(out, "run 0002 was ended: no good");
+    expect_states(p.dir, "0001,done 0002,ended 0003,done ");
+}
+
+// A process of its own that trains the run, or that lives on with its lock.
+static pid_t hold_run(const place *p, const char *epochs)
+{
+    char dir[1200];
+    snprintf(dir, sizeof dir, "%s/0002", p->dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        test_mortal();
+        if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+            _exit(99);
+        execl(test_kmidi(), "kmidi", "train", p->yaml, "--run-dir", dir, "--resume", "auto",
+              "train.seed=2", epochs, "train.save_every=0", "memory.micro_batch=8", (char *)NULL);
+        _exit(98);
+    }
+    for (int i = 0; pid > 0 && i < 2000 && lock_look(dir, NULL) != LOCK_HELD; i++)
+        usleep(5000);
+    EXPECT_INT(lock_look(dir, NULL), LOCK_HELD);
+    return pid;
+}
+
+static const char *holder(pid_t pid)
+{
+    static char text[40];
+    snprintf(text, sizeof text, "(process %ld", (long)pid);
+    return text;
+}
+
+// A run that another process has is named to who asks for it alone, and waited for by a sweep,
+// which does all others meanwhile and begins none twice.
+TEST(sweep_program_leaves_a_run_to_its_holder)
+{
+    const char *out, *k = test_kmidi();
+    place p = make_place();
+    RUN(0,
+        "%s slurm sweep %s train.seed=1..3 train.epochs=3 train.save_every=0 -o %s --threads 1 -q",
+        k, p.yaml, p.dir);
+    pid_t pid = hold_run(&p, "train.epochs=100000");
+    expect_states(p.dir, "0001,waiting 0002,running 0003,waiting ");
+    RUN(1, "env -u SLURM_JOB_ID %s sweep -o %s --run 2", k, p.dir);
+    EXPECT_HAS(out, holder(pid));
+    // a job is to come again
+    RUN(75, "SLURM_JOB_ID=41 %s sweep -o %s --run 2", k, p.dir);
+    EXPECT_HAS(out, holder(pid));
+    RUN(75, "SLURM_JOB_ID=41 %s sweep -o %s --run 2/1000000", k, p.dir);
+    RUN(2, "ls %s/0002/FAILED", p.dir);
+    // its holder is asked to stop while the sweep waits for it: then the sweep goes on with it
+    RUN(0,
+        "( while ! test -e %s/0001/DONE -a -e %s/0003/DONE; do sleep 0.02; done; %s runs %s --csv "
+        "-q | cut -d, -f1,2 >%s.seen; kill %ld ) & timeout 60 %s sweep -o %s --jobs 2; status=$?; "
+        "wait; exit $status",
+        p.dir, p.dir, k, p.dir, p.dir, (long)pid, k, p.dir);
+    EXPECT_INT(ended(pid, true), 75);
+    RUN(0, "tail -n 3 %s.seen | tr '\\n' ' '", p.dir);
+    EXPECT_STR(out, "0001,done 0002,running 0003,done ");
+    expect_states(p.dir, "0001,done 0002,done 0003,done ");
+    RUN(0, "grep -ho '\"restarts\": [0-9]*' %s/*/.lock | tr '\\n' ' '", p.dir);
+    EXPECT_STR(out, "\"restarts\": 0 \"restarts\": 1 \"restarts\": 0 ");
+}

@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "tests/test.h"
+#include "tests/train/corpus.h"
+#include "train/job.h"
 
 // A process that has the lock of `dir` until it is killed.
 static pid_t holder(const char *dir)
@@ -103,4 +105,37 @@ TEST(lock_files_of_others_are_none)
     }
     EXPECT_OK(file_write(test_path(".lock"), "", 0, &e), e); // of versions without words
     EXPECT_INT(lock_look(test_dir(), NULL), LOCK_FREE);
+}
+
+// Who had the lock may have saved between our look and our lock: then what was read is of the past.
+TEST(lock_keeps_out_what_was_read_before_it)
+{
+    static const char *const between[] = {":", "cp last.h5 x && mv x last.h5", "rm last.h5",
+                                          "cp last.h5 x && touch -r last.h5 x && "
+                                          "mv x last.h5"};
+    char dir[1100];
+    snprintf(dir, sizeof dir, "%s", test_path("run"));
+    EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s train.epochs=1 -q", test_kmidi(),
+                          corpus_make(test_path("data")), dir),
+               0);
+    for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
+        arena a = {0};
+        err e = {0};
+        env world = {.pool = threads_open(1, &e)};
+        static const char *const longer[] = {"train.epochs=2"};
+        EXPECT_INT(test_shell(NULL, "cp -r %s %s.kept; rm -f %s/STOPPED", dir, dir, dir), 0);
+        job_request r = {.resume = dir, .overrides = longer, .n_overrides = 1, .env = &world};
+        job *j = job_configure(&r, &a, &e);
+        EXPECT_OK(j && job_open(j, &e), e);
+        EXPECT_INT(test_shell(NULL, "cd %s/checkpoints && %s", dir, between[i]), 0);
+        if (!i)
+            EXPECT_OK(job_begin(j, &e), e);
+        else
+            EXPECT_ERR(job_begin(j, &e), e, ERR_IO, "another kmidi has trained in '");
+        EXPECT_INT(test_shell(NULL, "test -e %s/DONE", dir), i ? 0 : 1);
+        job_close(j);
+        threads_close(world.pool);
+        EXPECT_INT(test_shell(NULL, "rm -r %s && mv %s.kept %s", dir, dir, dir), 0);
+        arena_free(&a);
+    }
 }
