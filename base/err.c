@@ -79,7 +79,11 @@ bool err_errno(err *e, const char *fmt, ...)
     va_start(ap, fmt);
     format(text, sizeof text, fmt, ap);
     va_end(ap);
-    return err_set(e, number == ENOENT ? ERR_MISSING : ERR_IO, "%s: %s", text, strerror(number));
+    return err_set(e,
+                   number == ENOENT   ? ERR_MISSING
+                   : number == ENOMEM ? ERR_MEMORY
+                                      : ERR_IO,
+                   "%s: %s", text, strerror(number));
 }
 
 int err_status(err_code code)

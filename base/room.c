@@ -2,11 +2,13 @@
 // room.c: getrlimit, /proc/self/status, and a mapping that is tried (room.h).
 #include "base/room.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -14,20 +16,21 @@
 static const struct {
     int which;
     const char *name, *counted;
-} limits[] = {{RLIMIT_AS, "ulimit -v", "VmSize: %" SCNu64},
-              {RLIMIT_DATA, "ulimit -d", "VmData: %" SCNu64}};
+} limits[] = {{RLIMIT_AS, "ulimit -v", "\nVmSize:"}, {RLIMIT_DATA, "ulimit -d", "\nVmData:"}};
 enum { LIMITS = sizeof limits / sizeof *limits };
 
-// A line of /proc/self/status, in bytes; false where there is none.
-static bool in_use(const char *format, uint64_t *bytes)
+// A line of /proc/self/status, in bytes; false where there is none. Without a stream, which would
+// take memory when there may be none.
+static bool in_use(const char *line, uint64_t *bytes)
 {
-    FILE *f = fopen("/proc/self/status", "re");
-    char line[256];
-    bool found = false;
-    while (f && !found && fgets(line, sizeof line, f))
-        found = sscanf(line, format, bytes) == 1;
-    if (f)
-        fclose(f);
+    char text[4096];
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *at = strstr(text, line);
+    bool found = at && sscanf(at + strlen(line), "%" SCNu64, bytes) == 1;
     *bytes *= 1024;
     return found;
 }
@@ -57,7 +60,7 @@ bool room_for(uint64_t bytes)
     return true;
 }
 
-bool room_refuse(err *e, const char *what, uint64_t bytes)
+bool room_refuse(err *e, const char *what, uint64_t bytes, uint64_t then)
 {
     room r = room_read();
     char need[32], left[32];
@@ -68,10 +71,19 @@ bool room_refuse(err *e, const char *what, uint64_t bytes)
                        "programs, or allow more of it",
                        what, need);
     // In the unit of the shell's command, a little more than is missing.
-    uint64_t enough = (r.limit - r.left + bytes + ((uint64_t)8 << 20)) >> 10;
+    uint64_t enough = (r.limit - r.left + bytes + then + ((uint64_t)8 << 20)) >> 10;
     return err_set(e, ERR_MEMORY,
                    "%s needs %s of address space, and %s %" PRIu64 " leaves %s; set %s %" PRIu64
                    " or more",
                    what, need, r.name, r.limit >> 10, str_human_bytes(r.left, left), r.name,
                    (enough + 999) / 1000 * 1000);
+}
+
+const char *room_hint(char out[64])
+{
+    room r = room_read();
+    out[0] = 0;
+    if (r.name)
+        snprintf(out, 64, " (%s %" PRIu64 ": raise it)", r.name, r.limit >> 10);
+    return out;
 }

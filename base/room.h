@@ -22,7 +22,13 @@ room room_read(void);
 // refuse them is seen.
 bool room_for(uint64_t bytes);
 // ERR_MEMORY with the limit that would do: "WHAT needs 256 MiB of address space, and ulimit -v
-// 400000 leaves 97 MiB; set ulimit -v 563000 or more". Returns false.
-bool room_refuse(err *e, const char *what, uint64_t bytes);
+// 400000 leaves 97 MiB; set ulimit -v 563000 or more". `then` bytes are counted in for what will be
+// asked for behind it, so that the limit named does for the whole. Returns false.
+bool room_refuse(err *e, const char *what, uint64_t bytes, uint64_t then);
+// What a small run maps once its threads and libraries stand: heaps of its threads, files, graph.
+#define ROOM_OF_A_RUN ((uint64_t)112 << 20)
+// " (ulimit -v 400000: raise it)" where such a limit may be why memory was refused, else "". To
+// stand behind an error of memory that does not know of limits; needs no memory itself.
+const char *room_hint(char out[64]);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/hw.h"
+#include "base/room.h"
 
 static const double SPIN_SECONDS = 40e-6;
 enum { PAUSES_A_LOOK = 32, LINE = 128 };
@@ -48,9 +49,9 @@ struct threads {
     int parts;
     unsigned number;
     atomic_bool busy, stop;
-    threads_span *spans; // [room], or NULL
-    int64_t room;
-    atomic_llong written; // may go beyond room
+    threads_span *spans; // [most], or NULL
+    int64_t most;
+    atomic_llong written; // may go beyond most
     _Alignas(LINE) atomic_int pending;
     atomic_bool caller_asleep;
     pthread_mutex_t lock;
@@ -147,7 +148,7 @@ static void do_part(threads *t, int index)
     if (!t->spans)
         return;
     int64_t at = atomic_fetch_add(&t->written, 1);
-    if (at < t->room)
+    if (at < t->most)
         t->spans[at] = (threads_span){index, began, hw_seconds()};
 }
 
@@ -193,6 +194,18 @@ static void *aligned_zeroed(size_t bytes)
     return memset(base_checked(p, bytes), 0, bytes);
 }
 
+// A stack that cannot be mapped and one process too many look alike.
+static bool refuse(const threads *t, err *e)
+{
+    enum { STACK = 8 << 20 };
+    if (room_read().left < 2 * STACK)
+        return room_refuse(e, "the stack of a thread", STACK, ROOM_OF_A_RUN);
+    return err_set(
+        e, ERR_MEMORY,
+        "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)",
+        t->started, t->count - 1);
+}
+
 threads *threads_open(int count, err *e)
 {
     if (count < 1 || count > 1024) {
@@ -208,10 +221,7 @@ threads *threads_open(int count, err *e)
     t->workers = aligned_zeroed((size_t)count * sizeof *t->workers);
     t->shares = aligned_zeroed((size_t)count * sizeof *t->shares);
     if (!start_workers(t)) {
-        err_set(
-            e, ERR_MEMORY,
-            "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)",
-            t->started, count - 1);
+        refuse(t, e);
         threads_close(t);
         return NULL;
     }
@@ -243,18 +253,18 @@ int threads_count(const threads *t)
     return t ? t->count : 1;
 }
 
-void threads_watch(threads *t, threads_span *spans, int64_t room)
+void threads_watch(threads *t, threads_span *spans, int64_t most)
 {
     if (!t)
         return;
-    t->spans = spans, t->room = room;
+    t->spans = spans, t->most = most;
     atomic_store(&t->written, 0);
 }
 
 int64_t threads_watched(const threads *t)
 {
     int64_t n = t ? atomic_load(&t->written) : 0;
-    return n == 0 || n < t->room ? n : t->room;
+    return n == 0 || n < t->most ? n : t->most;
 }
 
 // A run inside a run, or from a second thread, does its parts one after the other: same split, same

@@ -37,9 +37,9 @@ typedef struct threads_span {
     double begin, end;
 } threads_span;
 // From now on each thread leaves a span for each run that it takes part in, in the order in which
-// they end, while there is room for `room` of them; NULL: no more. Not while the pool runs. A run
+// they end, while there is room for `most` of them; NULL: no more. Not while the pool runs. A run
 // that one thread does alone leaves none.
-void threads_watch(threads *t, threads_span *spans, int64_t room);
+void threads_watch(threads *t, threads_span *spans, int64_t most);
 int64_t threads_watched(const threads *t); // how many there are since threads_watch, 0 for NULL
 
 // The half-open part [*lo, *hi) of n that belongs to `index` of `count`, in multiples of `grain`.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hw.h"
+#include "base/room.h"
 #include "base/slurm.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
@@ -63,6 +64,15 @@ static void queue_again(cmd *c)
         cmd_complain(c, "%s", e.text);
 }
 
+// What runs out of memory seldom knows that a limit, not the machine, refused it.
+static void complain(cmd *c, const err *e)
+{
+    char hint[64] = "";
+    if (e->code == ERR_MEMORY && !strstr(e->text, "ulimit"))
+        room_hint(hint);
+    cmd_complain(c, "%s%s", e->text, hint);
+}
+
 static int run_command(const command *k, int argc, char **argv)
 {
     arena a = {.name = "command"};
@@ -74,7 +84,7 @@ static int run_command(const command *k, int argc, char **argv)
     c->env = (env){.log = console_log(c->console), .stop = process_stop};
     bool ok = perform(c, k, argc, argv, &e);
     if (!ok)
-        cmd_complain(c, "%s", e.text);
+        complain(c, &e);
     if (!ok && e.code == ERR_STOPPED && k->resumable)
         queue_again(c);
     err lost = {0};

@@ -19,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/hw.h"
+#include "base/room.h"
 #include "cmd/cmd.h"
 #include "cmd/process.h"
 
@@ -166,13 +167,13 @@ static bool is_ignored(int number)
 static void on_oom(const char *owner, size_t bytes)
 {
     file_discard_all();
-    char text[300];
+    char text[400], hint[64];
     int n = snprintf(text, sizeof text,
-                     "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused; lower the "
+                     "kmidi%s%s: out of memory: %zu more bytes for '%s' were refused%s; lower the "
                      "batch size or the memory budget, or close "
                      "other programs\n",
                      own.running ? " " : "", own.running ? own.running->name : "", bytes,
-                     owner ? owner : "buffers");
+                     owner ? owner : "buffers", room_hint(hint));
     if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
         _exit(err_status(ERR_MEMORY));
     _exit(err_status(ERR_MEMORY));

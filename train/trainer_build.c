@@ -190,7 +190,7 @@ bool trainer_fits(const trainer *t, err *e)
     if (t->memory.peak <= t->o->budget)
         return true;
     if (t->o->room.name)
-        return room_refuse(e, "this run", t->o->room.left + t->memory.peak - t->o->budget);
+        return room_refuse(e, "this run", t->o->room.left + t->memory.peak - t->o->budget, 0);
     uint64_t mib = (t->memory.peak + (1 << 20) - 1) >> 20;
     return err_set(e, ERR_BUDGET,
                    "this run needs %s, over the budget of %s (%s); the smallest budget it can run "

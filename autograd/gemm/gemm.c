@@ -94,7 +94,7 @@ static bool reserve(gemm_backend b, int count, err *e)
     if (!l->load(e))
         return false;
     if (!room_for(l->need(count)))
-        return room_refuse(e, l->name, l->need(count));
+        return room_refuse(e, l->name, l->need(count), ROOM_OF_A_RUN);
     if (!l->reserve(count) && room_read().name)
         return err_set(e, ERR_MEMORY, "this build of %s cannot be kept within %s; unset that limit",
                        l->name, room_read().name);
