@@ -113,12 +113,17 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
     *micro_batch = o->micro_batch ? o->micro_batch
                    : j->resume    ? (j->resume_micro > 0 ? j->resume_micro : o->batch_size)
                                   : 0;
-    int64_t whole = trainer_whole(o, j->shards->rows, j->resume_micro);
+    int64_t whole = trainer_whole(o, j->shards->rows, *micro_batch);
     if (j->resume && j->resume_micro > 0 && whole % j->resume_micro)
         return err_set(e, ERR_DAMAGED,
                        "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of "
                        "a step; no run wrote that",
                        j->resume, (long long)j->resume_micro, (long long)whole);
+    if (*micro_batch && whole % *micro_batch)
+        return err_set(e, ERR_CONFIG,
+                       "'memory.micro_batch' is auto or a divisor of the %lld rows of a step, not "
+                       "%lld",
+                       (long long)trainer_whole(o, j->shards->rows, 0), (long long)*micro_batch);
     if (*micro_batch && !search)
         return true;
     if (!calibrate(o, setup_of, j, j->r.measure, &j->costs, j->a, e) ||

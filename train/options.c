@@ -84,7 +84,9 @@ static bool read_split(const config *c, train_options *o, err *e)
     if (!strcmp(text, "auto"))
         return true;
     o->micro_batch = strtoll(text, &end, 10);
-    if (o->micro_batch > 0 && !*end && whole % o->micro_batch == 0)
+    // A step of fewer rows than a batch takes divisors of theirs, which only the data tell.
+    if (o->micro_batch > 0 && !*end &&
+        (o->micro_batch < o->batch_size || whole % o->micro_batch == 0))
         return true;
     return err_set(e, ERR_CONFIG,
                    "%s: 'memory.micro_batch' is auto or a divisor of the effective batch of %lld x "

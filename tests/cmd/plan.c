@@ -134,6 +134,17 @@ TEST(train_batch_beyond_the_data_is_all_of_them)
                           test_kmidi(), yaml, dir, dir, dir, dir, dir, dir),
                0);
     EXPECT_STR(out, "6\n");
+    // What is computed at once divides the rows that there are, as `kmidi plan` says it.
+    EXPECT_INT(test_shell(&out,
+                          "%s train %s --run-dir %s/13 train.batch_size=64 memory.micro_batch=13 "
+                          "train.max_steps=1",
+                          test_kmidi(), yaml, dir),
+               0);
+    EXPECT_INT(test_shell(&out,
+                          "%s train %s --run-dir %s/12 train.batch_size=64 memory.micro_batch=12",
+                          test_kmidi(), yaml, dir),
+               2);
+    EXPECT_HAS(out, "'memory.micro_batch' is auto or a divisor of the 26 rows of a step, not 12");
 }
 
 TEST(train_says_that_the_warmup_does_not_end)

@@ -232,9 +232,9 @@ TEST(sweep_program_goes_on_when_a_folder_goes)
     place p = make_place();
     RUN(1,
         "( while ! grep -q eval %s/0002/metrics.jsonl 2>/dev/null; do sleep 0.01; done; "
-        "rm -rf %s/0002 ) & %s sweep %s train.seed=1..3 train.epochs=800 "
+        "mv %s/0002 %s.gone ) & %s sweep %s train.seed=1..3 train.epochs=800 "
         "train.eval_every=20 train.save_every=0 -o %s",
-        p.dir, p.dir, k, p.yaml, p.dir);
+        p.dir, p.dir, p.dir, k, p.yaml, p.dir);
     EXPECT_HAS(out, "1 of 3 runs failed; the first: 0002: ");
     EXPECT_HAS(out, "its folder was removed while it ran");
     RUN(0, "ls %s/0001/DONE %s/0003/DONE", p.dir, p.dir);

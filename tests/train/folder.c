@@ -69,6 +69,8 @@ TEST(folder_cuts_metrics_and_marks_ends)
     EXPECT_OK(file_write(test_path("run/checkpoints/last.h5.tmp-1"), "x", 1, &e), e);
     f = folder_reopen(test_path("run"), NULL, &mem, &e);
     EXPECT_OK(f && folder_cut(f, 4, &e) && folder_metric(f, "three", 5, &e), e);
+    EXPECT(file_exists(test_path("run/STOPPED"))); // the caller's to take away, once it goes on
+    folder_mark(f, NULL, NULL);
     EXPECT(!file_exists(test_path("run/STOPPED")));
     EXPECT_STR(file_read(&mem, test_path("run/metrics.jsonl"), 100, &n, &e), "one\nthree\n");
     EXPECT(!folder_take_save(f));
