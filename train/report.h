@@ -35,6 +35,8 @@ typedef enum report_figure {
     REPORT_MAE,
     REPORT_ITEMS,
     REPORT_LR,
+    REPORT_GRAD_NORM,
+    REPORT_WEIGHT_NORM,
     REPORT_RATE,
     REPORT_SECONDS,
     REPORT_FIGURES
@@ -42,7 +44,7 @@ typedef enum report_figure {
 
 extern const char *const report_names[REPORT_FIGURES]; // in metrics.jsonl
 
-enum { REPORT_POINTS = 512, REPORT_LAST = 20, REPORT_CLASSES = 128 };
+enum { REPORT_POINTS = 512, REPORT_LAST = 20, REPORT_CLASSES = 65536, REPORT_WORST = 32 };
 
 typedef struct report_row {
     double v[REPORT_FIGURES]; // NAN: not measured
@@ -55,14 +57,31 @@ typedef struct report_curve {
     int n, stride, filling; // lines in the last point
 } report_curve;
 
+// Of a confusion matrix only what is not 0.
+typedef struct report_cell {
+    int truth, said;
+    long long n;
+} report_cell;
+
+// An item that the best evaluation got most wrong. `truth` and `said`: classes, -1 where the task
+// has none; `p`, `p_truth`: what the model gave to them.
+typedef struct report_case {
+    const char *path;
+    int truth, said;
+    double p, p_truth, loss;
+} report_case;
+
 typedef struct report_record {
     const char *run, *state, *why;
     report_curve train, eval;
     report_row last_train, best, baseline, last[REPORT_LAST]; // last: a ring of evaluations
     int64_t evaluations;
     bool has_best, has_baseline, flagged; // flagged: the lines say which is the best
-    long long *confusion;                 // of the best evaluation, [classes, classes]; NULL: none
-    int classes;
+    report_cell *cells;                   // of the best evaluation's confusion matrix
+    size_t n_cells, room;
+    int classes;        // 0: no such matrix
+    report_case *worst; // of the best evaluation, the worst first
+    size_t n_worst;
     const char **labels;    // [classes], or NULL
     const char *monitor;    // that decides what is best
     double smoothing;       // train.label_smoothing
@@ -73,6 +92,16 @@ typedef struct report_record {
 } report_record;
 
 bool report_read(const char *run, report_record *r, arena *a, err *e) MUST_CHECK;
+// Its configuration and its lines alone: no checkpoint is opened, no mark looked at. On failure
+// what stood before the damage is there.
+bool report_read_lines(const char *run, report_record *r, arena *a, err *e) MUST_CHECK;
+
+// Curves (report_curve.c)
+
+report_curve report_curve_open(arena *a);
+void report_curve_add(report_curve *c, const report_row *row);
+// Neighbouring points become one until there are at most `most`.
+void report_thin(report_curve *c, int most);
 
 // The page
 
@@ -80,8 +109,14 @@ void report_page(const report_record *r, arena *a, strbuf *out);
 void report_loss_chart(const report_record *r, bool alone, strbuf *out);
 // Its parts (report_parts.c).
 void report_headline(const report_record *r, strbuf *out);
-void report_confusion(const report_record *r, strbuf *out);
 void report_evaluations(const report_record *r, strbuf *out);
+report_figure report_main_figure(const report_record *r); // that its headline tells
+const char *report_figure_name(report_figure f);          // "validation loss"
+// Of the best evaluation (report_confusion.c). `small`: beside others.
+void report_confusion(const report_record *r, strbuf *out);
+bool report_has_confusion(const report_record *r);
+void report_matrix(const report_record *r, bool small, strbuf *out);
+void report_mistakes(const report_record *r, strbuf *out);
 void report_value(report_figure f, double v, strbuf *out); // "88.9%", "12.31"
 extern const char report_style[];                          // CSS (report_style.c)
 

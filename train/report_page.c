@@ -127,6 +127,7 @@ void report_page(const report_record *r, arena *a, strbuf *out)
     charts(r, out);
     notes(r, out);
     report_confusion(r, out);
+    report_mistakes(r, out);
     report_evaluations(r, out);
     strbuf_printf(out, "<h2>Record</h2>\n");
     include(r, "config.yaml", a, out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // report_parts.c: what a report says in words and tables: the headline with its baseline, the
-// confusion matrix, the evaluations.
+// evaluations.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static const struct {
                              [REPORT_MAE] = {"mean absolute error", "always the mean"}};
 
 // The monitored figure, unless that is the loss: then the one that people ask for.
-static report_figure main_figure(const report_record *r)
+report_figure report_main_figure(const report_record *r)
 {
     static const report_figure asked[] = {REPORT_ACCURACY, REPORT_MSE};
     for (report_figure f = REPORT_ACCURACY; f <= REPORT_MAE; f++)
@@ -62,6 +62,11 @@ static report_figure main_figure(const report_record *r)
         if (isfinite(r->best.v[asked[i]]))
             return asked[i];
     return REPORT_LOSS;
+}
+
+const char *report_figure_name(report_figure f)
+{
+    return figures[f].name ? figures[f].name : report_names[f];
 }
 
 static void card_open(const char *more, strbuf *out)
@@ -82,7 +87,7 @@ static void best_card(const report_record *r, strbuf *out)
         card_end(out);
         return;
     }
-    report_figure f = main_figure(r);
+    report_figure f = report_main_figure(r);
     report_value(f, r->best.v[f], out);
     strbuf_printf(out, "</b><span>best %s, at epoch %.4g", figures[f].name,
                   r->best.v[REPORT_EPOCH]);
@@ -150,67 +155,6 @@ void report_headline(const report_record *r, strbuf *out)
     size_card(r, out);
     time_card(r, out);
     strbuf_printf(out, "</div>\n");
-}
-
-// ---- The confusion matrix
-
-static void label(const report_record *r, int i, strbuf *out)
-{
-    if (r->labels)
-        text(r->labels[i], out);
-    else
-        strbuf_printf(out, "%d", i);
-}
-
-static void whose(const report_record *r, strbuf *out)
-{
-    strbuf_printf(out, "<p class=\"dim\">Of the best evaluation, at epoch %.4g, step %.0f: ",
-                  r->best.v[REPORT_EPOCH], r->best.v[REPORT_STEP]);
-    if (r->best_file_step == (int64_t)r->best.v[REPORT_STEP])
-        strbuf_printf(out, "the weights in checkpoints/best.h5. ");
-    else
-        strbuf_printf(out, "no checkpoint holds these weights. ");
-    strbuf_printf(out, "A row is a true class, a column what the model said.</p>\n");
-}
-
-static void matrix_row(const report_record *r, int i, strbuf *out)
-{
-    const long long *row = r->confusion + i * r->classes;
-    long long sum = 0;
-    for (int j = 0; j < r->classes; j++)
-        sum += row[j];
-    strbuf_printf(out, "<tr><th>");
-    label(r, i, out);
-    strbuf_printf(out, "</th>");
-    for (int j = 0; j < r->classes; j++) {
-        double share = sum ? (double)row[j] / (double)sum : 0;
-        strbuf_printf(out,
-                      "<td class=\"%s%s\" style=\"background:rgba(var(--heat),%.2f)\">%lld</td>",
-                      i == j ? "right" : "", share > 0.55 ? " hot" : "", share, row[j]);
-    }
-    if (sum)
-        strbuf_printf(out, "<td class=\"sum\">%.0f%%</td></tr>\n",
-                      100.0 * (double)row[i] / (double)sum);
-    else
-        strbuf_printf(out, "<td class=\"sum\">none</td></tr>\n");
-}
-
-void report_confusion(const report_record *r, strbuf *out)
-{
-    if (!r->confusion || !r->has_best)
-        return;
-    strbuf_printf(out, "<h2>Confusion matrix of the best checkpoint</h2>\n");
-    whose(r, out);
-    strbuf_printf(out, "<div class=\"wide\"><table class=\"confusion\"><thead><tr><td></td>");
-    for (int j = 0; j < r->classes; j++) {
-        strbuf_printf(out, "<th>");
-        label(r, j, out);
-        strbuf_printf(out, "</th>");
-    }
-    strbuf_printf(out, "<th class=\"sum\">right</th></tr></thead><tbody>\n");
-    for (int i = 0; i < r->classes; i++)
-        matrix_row(r, i, out);
-    strbuf_printf(out, "</tbody></table></div>\n");
 }
 
 // ---- The evaluations

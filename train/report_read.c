@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// report_read.c: the record of a run, read line by line into curves of a bounded number of points
-// (report.h).
+// report_read.c: the record of a run, read line by line (report.h).
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,11 @@
 #include "train/report.h"
 #include "train/shards.h"
 
-enum { LINE = 1 << 16, SMALL = 1 << 20 };
+// Bytes of a line, which holds a confusion matrix and paths; of a file read whole. Values that no
+// axis could show.
+enum { LINE = 64 << 20, SMALL = 1 << 20 };
+#define HUGEST     1e30
+#define MOST_ITEMS (1LL << 36) // so that no sum of them overflows
 
 const char *const report_names[REPORT_FIGURES] = {[REPORT_STEP] = "step",
                                                   [REPORT_EPOCH] = "epoch",
@@ -26,78 +29,72 @@ const char *const report_names[REPORT_FIGURES] = {[REPORT_STEP] = "step",
                                                   [REPORT_MAE] = "mae",
                                                   [REPORT_ITEMS] = "items",
                                                   [REPORT_LR] = "lr",
+                                                  [REPORT_GRAD_NORM] = "grad_norm",
+                                                  [REPORT_WEIGHT_NORM] = "weight_norm",
                                                   [REPORT_RATE] = "samples_per_s",
                                                   [REPORT_SECONDS] = "seconds"};
-
-// Curves
-
-static report_curve curve_open(arena *a)
-{
-    report_curve c = {.at = NEW(a, report_row, REPORT_POINTS), .stride = 1};
-    c.count = arena_alloc(a, REPORT_POINTS * sizeof *c.count, sizeof(int));
-    return c;
-}
-
-// Means of two points, by how many lines each has.
-static void join(const report_curve *c, int to, int x, int y)
-{
-    for (int f = 0; f < REPORT_FIGURES; f++) {
-        int m = c->count[x][f], n = c->count[y][f];
-        double a = m ? c->at[x].v[f] * m : 0, b = n ? c->at[y].v[f] * n : 0;
-        c->at[to].v[f] = m + n ? (a + b) / (m + n) : NAN;
-        c->count[to][f] = m + n;
-    }
-}
-
-static void halve(report_curve *c)
-{
-    for (int i = 0; i < REPORT_POINTS / 2; i++)
-        join(c, i, 2 * i, 2 * i + 1);
-    c->n = REPORT_POINTS / 2;
-    c->stride *= 2;
-    c->filling = c->stride;
-}
-
-static void curve_add(report_curve *c, const report_row *row)
-{
-    if (c->n && c->filling < c->stride) {
-        c->filling++;
-    } else {
-        if (c->n == REPORT_POINTS)
-            halve(c);
-        memset(c->count[c->n], 0, sizeof *c->count);
-        c->n++, c->filling = 1;
-    }
-    for (int f = 0; f < REPORT_FIGURES; f++) {
-        int n = c->count[c->n - 1][f];
-        double *mean = &c->at[c->n - 1].v[f];
-        if (isfinite(row->v[f]))
-            *mean = n ? *mean + (row->v[f] - *mean) / (n + 1) : row->v[f], c->count[c->n - 1][f]++;
-        else if (!n)
-            *mean = NAN;
-    }
-}
 
 // Lines
 
 static report_row row_of(const json *j)
 {
     report_row row;
-    for (int f = 0; f < REPORT_FIGURES; f++)
+    for (int f = 0; f < REPORT_FIGURES; f++) {
         row.v[f] = json_num(json_get(j, report_names[f]), NAN);
+        if (!(fabs(row.v[f]) < HUGEST))
+            row.v[f] = NAN;
+    }
     return row;
 }
 
-static void keep_confusion(report_record *r, const json *list, arena *a)
+static void keep_cell(report_record *r, int64_t truth, int64_t said, int64_t n, arena *a)
+{
+    if (n <= 0 || n > MOST_ITEMS || truth < 0 || truth >= r->classes || said < 0 ||
+        said >= r->classes)
+        return;
+    if (r->n_cells == r->room) {
+        size_t most = r->room ? 2 * r->room : 64;
+        report_cell *cells = NEW(a, report_cell, most);
+        if (r->n_cells)
+            memcpy(cells, r->cells, r->n_cells * sizeof *cells);
+        r->cells = cells, r->room = most;
+    }
+    r->cells[r->n_cells++] = (report_cell){(int)truth, (int)said, n};
+}
+
+// Rows of all columns, or {"classes": N, "cells": [[true, said, n], ...]} of many classes.
+static void keep_confusion(report_record *r, const json *j, arena *a)
+{
+    const json *cells = json_get(j, "cells");
+    size_t n = json_len(j);
+    int64_t classes = cells ? json_int(json_get(j, "classes"), 0) : (int64_t)n;
+    r->n_cells = 0;
+    r->classes = classes > 0 && classes <= REPORT_CLASSES ? (int)classes : 0;
+    for (size_t i = 0; cells && i < json_len(cells); i++) {
+        const json *c = json_at(cells, i);
+        keep_cell(r, json_int(json_at(c, 0), -1), json_int(json_at(c, 1), -1),
+                  json_int(json_at(c, 2), 0), a);
+    }
+    for (size_t i = 0; !cells && i < n; i++)
+        for (size_t k = 0; k < n && k < json_len(json_at(j, i)); k++)
+            keep_cell(r, (int64_t)i, (int64_t)k, json_int(json_at(json_at(j, i), k), 0), a);
+}
+
+static void keep_worst(report_record *r, const json *list, arena *a)
 {
     size_t n = json_len(list);
-    if (!n || n > REPORT_CLASSES)
-        return;
-    if (!r->confusion)
-        r->confusion = NEW(a, long long, (size_t)REPORT_CLASSES *REPORT_CLASSES);
-    r->classes = (int)n;
-    for (size_t i = 0; i < n * n; i++)
-        r->confusion[i] = json_int(json_at(json_at(list, i / n), i % n), 0);
+    r->n_worst = n < REPORT_WORST ? n : REPORT_WORST;
+    if (r->n_worst && !r->worst)
+        r->worst = NEW(a, report_case, REPORT_WORST);
+    for (size_t i = 0; i < r->n_worst; i++) {
+        const json *c = json_at(list, i);
+        r->worst[i] = (report_case){.path = arena_strdup(a, json_str(json_get(c, "path"), "")),
+                                    .truth = (int)json_int(json_get(c, "true"), -1),
+                                    .said = (int)json_int(json_get(c, "said"), -1),
+                                    .p = json_num(json_get(c, "p"), NAN),
+                                    .p_truth = json_num(json_get(c, "p_true"), NAN),
+                                    .loss = json_num(json_get(c, "loss"), NAN)};
+    }
 }
 
 // By the monitored figure, as the trainer judges; for records whose lines don't say.
@@ -117,7 +114,7 @@ static void add_evaluation(report_record *r, const json *j, arena *a)
     report_row row = row_of(j);
     const json *baseline = json_get(j, "baseline");
     bool best = json_bool(json_get(j, "best"), false);
-    curve_add(&r->eval, &row);
+    report_curve_add(&r->eval, &row);
     r->last[r->evaluations++ % REPORT_LAST] = row;
     if (baseline)
         r->baseline = row_of(baseline), r->has_baseline = true;
@@ -126,6 +123,7 @@ static void add_evaluation(report_record *r, const json *j, arena *a)
     r->flagged = best, r->has_best = true;
     r->best = row;
     keep_confusion(r, json_get(j, "confusion"), a);
+    keep_worst(r, json_get(j, "worst"), a);
 }
 
 static bool add_line(report_record *r, const char *line, size_t n, arena *a, err *e)
@@ -137,30 +135,47 @@ static bool add_line(report_record *r, const char *line, size_t n, arena *a, err
         add_evaluation(r, j, a);
     } else {
         r->last_train = row_of(j);
-        curve_add(&r->train, &r->last_train);
+        report_curve_add(&r->train, &r->last_train);
     }
     json_free(j);
     return true;
 }
 
-// A last line without its end is being written, or was cut by a kill: it is left out.
+// The next line, without its end. A last one without it is being written, or was cut by a kill: it
+// is left out. False behind the last, and (with `e`) where one is too long.
+static bool next_line(FILE *f, strbuf *line, err *e)
+{
+    char part[1 << 14];
+    line->len = 0;
+    while (fgets(part, sizeof part, f)) {
+        size_t n = strlen(part);
+        bool whole = n && part[n - 1] == '\n';
+        if (line->len + n > LINE)
+            return err_set(e, ERR_FORMAT, "a line of more than %d MiB", LINE >> 20);
+        strbuf_add(line, part, n - whole);
+        if (whole)
+            return true;
+    }
+    return false;
+}
+
 static bool read_metrics(const char *path, report_record *r, arena *a, err *e)
 {
-    FILE *f = fopen(path, "r");
-    char *line = arena_alloc(a, LINE, 1);
-    if (!f)
-        return err_errno(e, "cannot open '%s'", path);
-    bool ok = true;
-    for (long long number = 1; ok && fgets(line, LINE, f); number++) {
-        size_t n = strlen(line);
-        if (n && line[n - 1] == '\n')
-            ok = add_line(r, line, n - 1, a, e) || err_trail(e, "%s:%lld", path, number);
-        else if (!feof(f))
-            ok = err_set(e, ERR_FORMAT, "%s:%lld: a line of more than %d bytes", path, number,
-                         LINE - 2);
-    }
-    fclose(f);
-    return ok;
+    uint64_t size;
+    int fd = file_open(path, &size, e);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    strbuf line = {0};
+    err inner = {0};
+    long long number = 1;
+    while (f && next_line(f, &line, &inner) &&
+           add_line(r, line.s ? line.s : "", line.len, a, &inner))
+        number++;
+    strbuf_free(&line);
+    if (f)
+        fclose(f);
+    if (inner.code && e)
+        *e = inner;
+    return f && (!inner.code || err_trail(e, "%s:%lld", path, number));
 }
 
 // What else the folder says
@@ -222,11 +237,16 @@ static void read_mark(report_record *r, arena *a)
     }
 }
 
+bool report_read_lines(const char *path, report_record *r, arena *a, err *e)
+{
+    *r = (report_record){.run = path, .train = report_curve_open(a), .eval = report_curve_open(a)};
+    read_config(r, a);
+    return read_metrics(arena_printf(a, "%s/metrics.jsonl", path), r, a, e);
+}
+
 bool report_read(const char *path, report_record *r, arena *a, err *e)
 {
-    *r = (report_record){.run = path, .train = curve_open(a), .eval = curve_open(a)};
-    read_config(r, a);
-    if (!read_metrics(arena_printf(a, "%s/metrics.jsonl", path), r, a, e))
+    if (!report_read_lines(path, r, a, e))
         return false;
     read_environment(r, a);
     read_checkpoint(r, a);
