@@ -193,7 +193,7 @@ void optim_ema(float *shadow, float decay, const params *p, const kit *k, thread
 typedef struct squares {
     const params *p;
     variant width;
-    int chunks; // by the gradient's length alone
+    int chunks; // by the length, or the number, of what is summed alone
     double chunk[CHUNKS];
 } squares;
 
@@ -215,6 +215,32 @@ double optim_grad_norm(const params *p, const kit *k, threads *pool, int count)
     squares s = {.p = p, .width = k->width, .chunks = most < CHUNKS ? (int)most : CHUNKS};
     double total = 0;
     threads_run(pool, worth(p, count), norm_part, &s);
+    for (int i = 0; i < s.chunks; i++)
+        total += s.chunk[i];
+    return sqrt(total);
+}
+
+static void weights_part(void *arg, int index, int count)
+{
+    squares *s = arg;
+    int64_t first, last;
+    threads_part(s->chunks, 1, index, count, &first, &last);
+    for (int64_t i = first; i < last; i++) {
+        int64_t lo, hi;
+        threads_part(s->p->n, 1, (int)i, s->chunks, &lo, &hi);
+        s->chunk[i] = 0;
+        for (int64_t k = lo; k < hi; k++)
+            if (s->p->list[k].trainable)
+                s->chunk[i] +=
+                    passes[s->width]->squares(params_at(s->p, (int)k), s->p->list[k].count);
+    }
+}
+
+double optim_weight_norm(const params *p, const kit *k, threads *pool, int count)
+{
+    squares s = {.p = p, .width = k->width, .chunks = p->n < CHUNKS ? p->n : CHUNKS};
+    double total = 0;
+    threads_run(pool, worth(p, count), weights_part, &s);
     for (int i = 0; i < s.chunks; i++)
         total += s.chunk[i];
     return sqrt(total);

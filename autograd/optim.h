@@ -46,6 +46,8 @@ void optim_step(const optim_def *o, const optim_hyper *h, params *p, float *work
 // The global L2 norm of the flat gradient; not finite when any element is not. Summed in f64, in an
 // order that does not depend on `count`.
 double optim_grad_norm(const params *p, const kit *k, threads *pool, int count);
+// The same of the trainable weights.
+double optim_weight_norm(const params *p, const kit *k, threads *pool, int count);
 // PyTorch's clip_grad_norm_: factor min(1, max_norm / (norm + 1e-6)); 1 where max_norm is 0 (no
 // clipping).
 float optim_clip_factor(double norm, double max_norm);

@@ -46,6 +46,26 @@ static json *confusion_json(const metrics_result *r)
     return rows;
 }
 
+// What it got most wrong, the worst first.
+static json *worst_json(const evaluation *v)
+{
+    json *list = json_array();
+    for (int i = 0; i < v->result.n_worst; i++) {
+        const metrics_case *w = &v->result.worst[i];
+        json *o = json_object();
+        json_set_str(o, "path", w->path);
+        if (w->truth >= 0 && v->labels) {
+            json_set_str(o, "true", v->labels[w->truth]);
+            json_set_str(o, "said", v->labels[w->said]);
+            json_set_num(o, "p", w->p);
+            json_set_num(o, "p_true", w->p_truth);
+        }
+        json_set_num(o, "loss", w->loss);
+        json_push(list, o);
+    }
+    return list;
+}
+
 static json *eval_json(const char *path, const evaluation *v)
 {
     json *o = json_object();
@@ -60,6 +80,7 @@ static json *eval_json(const char *path, const evaluation *v)
             json_set_num(b, f.name, f.value);
         json_set(o, "baseline", b);
     }
+    json_set(o, "worst", worst_json(v));
     if (!v->labels)
         return o;
     json *labels = json_array();

@@ -27,8 +27,6 @@ void runs_cell(const runs *r, size_t i, int column, cell *out);
 
 // ---- The list on stdout (runs_print.c)
 
-// Which keys differ among the runs that are left of it.
-void runs_recount(runs *r);
 void runs_print_json(cmd *c, const runs *r);
 void runs_print_csv(cmd *c, const runs *r);
 void runs_print_table(cmd *c, const runs *r);

@@ -6,16 +6,6 @@
 
 #include "cmd/runs_columns.h"
 
-void runs_recount(runs *r)
-{
-    for (int k = 0; k < r->n_keys; k++) {
-        bool was = r->differs[k];
-        r->differs[k] = false;
-        for (size_t i = 1; was && i < r->n && !r->differs[k]; i++)
-            r->differs[k] = strcmp(runs_value(r, 0, k), runs_value(r, i, k)) != 0;
-    }
-}
-
 // ---- For scripts
 
 static void put(json *o, const char *name, runs_kind kind, const cell *v)
@@ -87,25 +77,14 @@ void runs_print_csv(cmd *c, const runs *r)
 
 enum { SHOWN = 6 }; // columns before the keys
 
-// The last part of a key, where no other that is shown ends like it.
-static const char *short_name(const runs *r, int key)
-{
-    const char *dot = strrchr(r->keys[key], '.'), *name = dot ? dot + 1 : r->keys[key];
-    for (int k = 0; k < r->n_keys; k++) {
-        const char *other = strrchr(r->keys[k], '.');
-        if (k != key && r->differs[k] && !strcmp(name, other ? other + 1 : r->keys[k]))
-            return r->keys[key];
-    }
-    return name;
-}
-
 static void shown(const runs *r, size_t i, int column, char out[2048])
 {
     static const char *const heads[SHOWN] = {"run", "state", "steps", "best", "last", "time"};
     const run_info *run = i < r->n ? &r->list[i] : NULL;
     char time[32];
     if (!run)
-        snprintf(out, 2048, "%s", column < SHOWN ? heads[column] : short_name(r, column - SHOWN));
+        snprintf(out, 2048, "%s",
+                 column < SHOWN ? heads[column] : runs_short_name(r, column - SHOWN));
     else if (column == 2 && run->total >= 0)
         snprintf(out, 2048, "%lld/%lld", run->step < 0 ? 0LL : (long long)run->step,
                  (long long)run->total);

@@ -64,10 +64,13 @@ static bool add_batch(evaluator *v, const batch *b, err *e)
                          .weight = weight->data,
                          .rows = shape_rows(logits->shape),
                          .width = evaluator_width(v),
-                         .more = more ? more->data : NULL};
+                         .more = more ? more->data : NULL,
+                         .paths = b->paths,
+                         .n_paths = b->paths ? b->n_paths : 0,
+                         .per_path = shape_rows(logits->shape) / logits->shape.d[0]};
     metrics_add(v->metrics, &rows);
     if (v->constant) {
-        rows.out = v->said, rows.same = true;
+        rows.out = v->said, rows.same = true, rows.paths = NULL;
         metrics_add(v->constant, &rows);
     }
     return true;

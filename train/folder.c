@@ -22,7 +22,8 @@ static const char *const own[] = {
     "config.yaml", "environment.json", "log.txt",     "metrics.jsonl", "events.out.tfevents.*",
     "report.html", "curve.svg",        "profile.txt", "profile.jsonl", "trace.json",
     "DONE",        "STOPPED",          "ENDED",       "FAILED",        "SAVE"};
-enum { RECORD_MOST = 1 << 20 }; // bytes of an environment.json
+// Bytes of an environment.json; of a line of metrics for which there is room before the first.
+enum { RECORD_MOST = 1 << 20, LINE = 1 << 14 };
 static const char *const marks[] = {"DONE", "STOPPED", "ENDED", "FAILED"};
 
 char *folder_name(const char *name, arena *a)
@@ -99,6 +100,7 @@ static folder *folder_at(const char *path, const log_sink *inner, arena *a)
     f->metrics = f->log = f->lock = -1;
     f->inner = inner;
     f->sink = (log_sink){.least = LOG_INFO, .write = log_line, .user = f};
+    strbuf_printf(&f->line, "%*s", LINE, "");
     return f;
 }
 
@@ -291,8 +293,7 @@ bool folder_cut(folder *f, int64_t metrics_bytes, err *e)
 
 char *folder_last_metric(const folder *f, arena *a)
 {
-    size_t room = sizeof f->line,
-           n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
+    size_t room = LINE, n = (uint64_t)f->metrics_bytes < room ? (size_t)f->metrics_bytes : room;
     char *tail = arena_alloc(a, room + 1, 1), *end;
     int fd = open(folder_file(f, "metrics.jsonl", a), O_RDONLY | O_CLOEXEC);
     int64_t got = fd < 0 ? -1 : file_read_at(fd, tail, n, f->metrics_bytes - (int64_t)n);
@@ -314,6 +315,7 @@ void folder_close(folder *f)
     if (f->log >= 0)
         close(f->log);
     lock_release(f->lock);
+    strbuf_free(&f->line);
     f->metrics = f->log = f->lock = -1;
 }
 
@@ -327,12 +329,12 @@ bool folder_write(const folder *f, const char *name, const char *text, size_t n,
 
 bool folder_metric(folder *f, const char *line, size_t n, err *e)
 {
-    if (n + 1 > sizeof f->line)
-        return err_set(e, ERR_INTERNAL, "a metrics line of %zu bytes", n);
-    if (line != f->line)
-        memcpy(f->line, line, n);
-    f->line[n] = '\n';
-    ssize_t done = write(f->metrics, f->line, n + 1);
+    bool here = line == f->line.s;
+    f->line.len = here ? n : 0;
+    if (!here)
+        strbuf_add(&f->line, line, n);
+    strbuf_add(&f->line, "\n", 1);
+    ssize_t done = write(f->metrics, f->line.s, n + 1);
     if (done == (ssize_t)n + 1) {
         f->metrics_bytes += done;
         return true;

@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/str.h"
 
 typedef struct folder {
     const char *path;
@@ -32,7 +33,7 @@ typedef struct folder {
     int metrics, log, lock;
     const log_sink *inner; // what the run says goes there too; may be NULL
     log_sink sink;         // hand this one down
-    char line[1 << 14];    // a metrics line under construction
+    strbuf line;           // a metrics line under construction, with room from the beginning
 } folder;
 
 // What a folder holds, for one who wants to begin or to go on there.

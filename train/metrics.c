@@ -3,6 +3,7 @@
 #include "train/metrics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct metrics {
@@ -14,6 +15,9 @@ struct metrics {
     double *mean;  // [width]: logits of an item's rows, added up
     int64_t heard; // rows in it
     double heard_weight;
+    metrics_case worst[METRICS_WORST];
+    int n_worst;
+    double path_loss, path_weight; // of the rows of one path so far
 };
 
 metrics *metrics_open(model_task task, int width, arena *a)
@@ -29,7 +33,8 @@ metrics *metrics_open(model_task task, int width, arena *a)
 
 void metrics_clear(metrics *m)
 {
-    m->items = m->hits = m->heard = 0;
+    m->items = m->hits = m->heard = 0, m->n_worst = 0;
+    m->path_loss = m->path_weight = 0;
     m->loss = m->weight = m->absolute = 0;
     memset(m->confusion, 0, sizeof *m->confusion * (size_t)m->classes * (size_t)m->classes);
 }
@@ -47,6 +52,77 @@ static double cross_entropy(const double *x, int64_t n, int32_t target, int64_t 
     *best = top;
     return log(sum) + x[top] - x[target];
 }
+
+// ---- The worst
+
+static const char *path_of(const metrics_rows *r, int64_t row)
+{
+    int64_t i = r->paths ? row / r->per_path : 0;
+    return r->paths && i < r->n_paths ? r->paths[i] : NULL;
+}
+
+static void drop(metrics *m, int i)
+{
+    memmove(m->worst + i, m->worst + i + 1, sizeof *m->worst * (size_t)(m->n_worst - 1 - i));
+    m->n_worst--;
+}
+
+// A file is in the list once, with its worst.
+static void consider(metrics *m, const char *path, const metrics_case *c)
+{
+    int at = 0;
+    if (!path || !*path || !isfinite(c->loss))
+        return;
+    for (int i = 0; i < m->n_worst; i++)
+        if (!strncmp(m->worst[i].path, path, METRICS_PATH - 1)) {
+            if (m->worst[i].loss >= c->loss)
+                return;
+            drop(m, i);
+            break;
+        }
+    while (at < m->n_worst && m->worst[at].loss >= c->loss)
+        at++;
+    if (at == METRICS_WORST)
+        return;
+    if (m->n_worst == METRICS_WORST)
+        m->n_worst--;
+    memmove(m->worst + at + 1, m->worst + at, sizeof *m->worst * (size_t)(m->n_worst - at));
+    m->worst[at] = *c;
+    snprintf(m->worst[at].path, METRICS_PATH, "%s", path);
+    m->n_worst++;
+}
+
+// Rows of one path are judged together.
+static void add_to_path(metrics *m, const metrics_rows *r, int64_t row, double weight, double loss)
+{
+    if (!r->paths)
+        return;
+    m->path_loss += weight * loss, m->path_weight += weight;
+    if ((row + 1) % r->per_path)
+        return;
+    if (m->path_weight > 0)
+        consider(m, path_of(r, row),
+                 &(metrics_case){.truth = -1,
+                                 .said = -1,
+                                 .p = NAN,
+                                 .p_truth = NAN,
+                                 .loss = m->path_loss / m->path_weight});
+    m->path_loss = m->path_weight = 0;
+}
+
+static void add_case(metrics *m, const metrics_rows *r, int64_t row, int32_t target, int64_t said,
+                     double loss)
+{
+    if (said != target)
+        consider(m, path_of(r, row),
+                 &(metrics_case){.truth = target,
+                                 .said = (int)said,
+                                 .p = exp(m->mean[said] - m->mean[target] - loss),
+                                 .p_truth = exp(-loss),
+                                 .loss = loss});
+}
+
+// ---- Sums
 
 static const float *out_at(const metrics_rows *r, int64_t row)
 {
@@ -68,24 +144,30 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
     for (int64_t j = 0; j < r->width; j++)
         m->mean[j] /= (double)m->heard;
     m->heard = 0;
-    double weight = m->heard_weight;
+    double weight = m->heard_weight, loss = 0;
     int32_t target = r->classes[row];
-    if (weight <= 0 || target < 0 || target >= r->width)
-        return;
-    int64_t best;
-    m->loss += weight * cross_entropy(m->mean, r->width, target, &best);
-    m->weight += weight;
-    m->items++;
-    m->hits += best == target;
-    if (m->classes)
-        m->confusion[target * m->classes + best]++;
+    bool counts = weight > 0 && target >= 0 && target < r->width;
+    int64_t best = 0;
+    if (counts) {
+        loss = cross_entropy(m->mean, r->width, target, &best);
+        m->loss += weight * loss;
+        m->weight += weight;
+        m->items++;
+        m->hits += best == target;
+    }
+    if (!m->classes)
+        add_to_path(m, r, row, counts ? weight : 0, loss);
+    else if (counts)
+        m->confusion[target * m->classes + best]++, add_case(m, r, row, target, best, loss);
 }
 
 static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 {
     double weight = r->weight[row], squares = 0, absolute = 0;
-    if (weight <= 0)
+    if (weight <= 0) {
+        add_to_path(m, r, row, 0, 0);
         return;
+    }
     for (int64_t j = 0; j < r->width; j++) {
         double d = (double)out_at(r, row)[j] - (double)r->values[row * r->width + j];
         squares += d * d;
@@ -95,6 +177,7 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
     m->absolute += weight * absolute / (double)r->width;
     m->weight += weight;
     m->items++;
+    add_to_path(m, r, row, weight, squares / (double)r->width);
 }
 
 void metrics_add(metrics *m, const metrics_rows *r)
@@ -123,6 +206,8 @@ static double macro_f1(const metrics *m)
 metrics_result metrics_close(const metrics *m)
 {
     metrics_result r = {.items = m->items,
+                        .worst = m->worst,
+                        .n_worst = m->n_worst,
                         .accuracy = NAN,
                         .macro_f1 = NAN,
                         .perplexity = NAN,

@@ -29,14 +29,29 @@ typedef struct metrics_rows {
     // [rows] TASK_CLASSES: how many rows of the same item follow, in the next call too; the logits
     // of an item's rows are averaged. NULL: none
     const int32_t *more;
+    // of row i: paths[i / per_path], as far as there are any; NULL: unknown
+    const char *const *paths;
+    int64_t n_paths, per_path;
 } metrics_rows;
+
+// One of the items of the largest losses: of classes those that were told wrongly; of other tasks
+// the worst window of each file. `said`: the class; -1 where the task has none.
+enum { METRICS_WORST = 16, METRICS_PATH = 256 };
+typedef struct metrics_case {
+    char path[METRICS_PATH];
+    int truth, said;
+    double p, p_truth; // given to `said`, to `truth`; NAN without classes
+    double loss;
+} metrics_case;
 
 // What a task does not have is NAN.
 typedef struct metrics_result {
     int64_t items; // rows (or tokens) counted
     double loss, accuracy, macro_f1, perplexity, mse, mae;
-    int classes;              // TASK_CLASSES: of the confusion matrix
-    const int64_t *confusion; // [classes, classes], row: true class; owned by the metrics
+    int classes;               // TASK_CLASSES: of the confusion matrix
+    const int64_t *confusion;  // [classes, classes], row: true class; owned by the metrics
+    const metrics_case *worst; // [n_worst] the largest loss first; owned by the metrics
+    int n_worst;
 } metrics_result;
 
 metrics *metrics_open(model_task task, int width, arena *a); // of rows of `width` numbers

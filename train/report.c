@@ -28,3 +28,17 @@ bool report_write(const char *run, const char *state, const char *why, err *e)
     arena_free(&a);
     return ok;
 }
+
+bool report_write_to(const char *run, const char *path, err *e)
+{
+    arena a = {.name = "report"};
+    report_record *r = NEW(&a, report_record, 1);
+    strbuf html = {0};
+    bool ok = report_read(run, r, &a, e);
+    if (ok)
+        report_page(r, &a, &html);
+    ok = ok && file_write(path, html.s, html.len, e);
+    strbuf_free(&html);
+    arena_free(&a);
+    return ok;
+}

@@ -21,6 +21,8 @@
 // `state`: "running", "done", "stopped", "failed"; NULL: as the folder's marks say. `why` may be
 // NULL.
 bool report_write(const char *run, const char *state, const char *why, err *e) MUST_CHECK;
+// The page alone, elsewhere.
+bool report_write_to(const char *run, const char *path, err *e) MUST_CHECK;
 
 // The record (report_read.c)
 
@@ -85,6 +87,7 @@ typedef struct report_record {
     const char **labels;    // [classes], or NULL
     const char *monitor;    // that decides what is best
     double smoothing;       // train.label_smoothing
+    double grad_clip;       // train.grad_clip; 0: none
     int64_t best_file_step; // of checkpoints/best.h5; -1: there is none
     const char *model, *dataset;
     int64_t parameters, trainable, train_items, val_items; // -1: not written down
@@ -117,26 +120,31 @@ void report_confusion(const report_record *r, strbuf *out);
 bool report_has_confusion(const report_record *r);
 void report_matrix(const report_record *r, bool small, strbuf *out);
 void report_mistakes(const report_record *r, strbuf *out);
-void report_value(report_figure f, double v, strbuf *out); // "88.9%", "12.31"
-extern const char report_style[];                          // CSS (report_style.c)
+void report_value(report_figure f, double v, strbuf *out);   // "88.9%", "12.31"
+extern const char report_style[], report_style_of_several[]; // CSS (report_style.c)
 
 // Charts (report_chart.c)
 
 typedef struct svg_series {
     const char *name;
-    int colour; // of the style's --c0 to --c3
+    int colour; // of the style's --c0 to --c7; -1: grey
     const report_curve *curve;
     report_figure figure;
     bool dots; // few points: each is marked
+    bool thin; // a line behind the others
 } svg_series;
 
 typedef struct svg_chart {
     const char *title;
     const svg_series *series;
     int n;
-    double baseline; // a dashed line where it is near enough; NAN: none
-    double best_x;   // epoch of the best; NAN: none
-    bool alone;      // a file of its own, with its style
+    double baseline;       // a dashed line where it is near enough; NAN: none
+    const char *level;     // what that is; NULL: "baseline"
+    double best_x, best_y; // a ring around the best; NAN: none
+    bool alone;            // a file of its own, with its style
+    // many lines: names stand elsewhere, and grey ones are cut off where they leave what the others
+    // need. A number that no other chart of the page has; 0: few lines
+    int clip;
 } svg_chart;
 
 void svg_line_chart(const svg_chart *c, strbuf *out);

@@ -46,6 +46,15 @@ static const char *tick_text(double v, char out[32])
     return out;
 }
 
+static void widen_by(const svg_series *s, svg_scale *x, svg_scale *y)
+{
+    for (int i = 0; i < s->curve->n; i++) {
+        widen(x, s->curve->at[i].v[REPORT_EPOCH]);
+        if (y)
+            widen(y, s->curve->at[i].v[s->figure]);
+    }
+}
+
 // Epochs from 0 to the last; values from a tick below the least to one above the largest.
 static svg_plot plot_of(const svg_chart *c)
 {
@@ -53,10 +62,10 @@ static svg_plot plot_of(const svg_chart *c)
     svg_scale *x = &p.x, *y = &p.y;
     *x = (svg_scale){0, 0, 0}, *y = (svg_scale){INFINITY, -INFINITY, 0};
     for (int s = 0; s < c->n; s++)
-        for (int i = 0; i < c->series[s].curve->n; i++) {
-            widen(x, c->series[s].curve->at[i].v[REPORT_EPOCH]);
-            widen(y, c->series[s].curve->at[i].v[c->series[s].figure]);
-        }
+        widen_by(&c->series[s], x, c->clip && c->series[s].colour < 0 ? NULL : y);
+    bool grey = !isfinite(y->lo);
+    for (int s = 0; s < c->n && grey; s++)
+        widen_by(&c->series[s], x, y);
     x->hi = x->hi > 0 ? x->hi : 1;
     double room = (y->hi - y->lo) / 2;
     if (isfinite(y->lo) && c->baseline > y->lo - room && c->baseline < y->hi + room)
@@ -91,12 +100,18 @@ static void grid(const svg_plot *p, strbuf *out)
 static void line(const svg_series *s, const svg_plot *p, strbuf *out)
 {
     const report_curve *c = s->curve;
-    strbuf_printf(out, "<polyline class=\"s%d\" points=\"", s->colour);
+    if (s->colour < 0)
+        strbuf_printf(out, "<polyline class=\"grey\" points=\"");
+    else
+        strbuf_printf(out, "<polyline class=\"s%d%s\" points=\"", s->colour,
+                      s->thin ? " thin" : "");
     for (int i = 0; i < c->n; i++)
         if (isfinite(c->at[i].v[s->figure]))
             strbuf_printf(out, "%.1f,%.1f ", svg_x(p, c->at[i].v[REPORT_EPOCH]),
                           svg_y(p, c->at[i].v[s->figure]));
-    strbuf_printf(out, "\"/>\n");
+    strbuf_printf(out, *s->name ? "\"><title>" : "\">");
+    svg_escape(s->name, out);
+    strbuf_printf(out, *s->name ? "</title></polyline>\n" : "</polyline>\n");
     for (int i = 0; s->dots && i < c->n && c->n <= DOTS; i++)
         if (isfinite(c->at[i].v[s->figure]))
             strbuf_printf(out,
@@ -111,6 +126,8 @@ static void legend(const svg_chart *c, strbuf *out)
 {
     int right = frame.width - frame.right;
     for (int s = c->n - 1; s >= 0; s--) {
+        if (!*c->series[s].name)
+            continue;
         right -= 6 * (int)strlen(c->series[s].name) + 24;
         strbuf_printf(out,
                       "<rect x=\"%d\" y=\"8\" width=\"9\" height=\"9\" class=\"f%d\"/><text "
@@ -126,17 +143,30 @@ static void marks(const svg_chart *c, const svg_plot *p, strbuf *out)
 {
     if (c->baseline >= p->y.lo && c->baseline <= p->y.hi) {
         svg_level(p, c->baseline, "class=\"b\"", out);
-        svg_beside(p->left + 4, svg_y(p, c->baseline) - 4, NULL, "baseline", out);
+        double at = svg_y(p, c->baseline); // its name below it where the edge is near
+        svg_beside(p->left + 4, at + (at < p->top + 14 ? 11 : -4), NULL,
+                   c->level ? c->level : "baseline", out);
     }
-    const svg_series *s = &c->series[c->n - 1];
-    for (int i = 0; i < s->curve->n && s->dots; i++) {
-        const report_row *r = &s->curve->at[i];
-        if (isfinite(r->v[s->figure]) && fabs(r->v[REPORT_EPOCH] - c->best_x) < 1e-9)
-            strbuf_printf(out,
-                          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" class=\"o\"><title>the "
-                          "best</title></circle>\n",
-                          svg_x(p, r->v[REPORT_EPOCH]), svg_y(p, r->v[s->figure]));
-    }
+    if (isfinite(c->best_x) && c->best_y >= p->y.lo && c->best_y <= p->y.hi)
+        strbuf_printf(out,
+                      "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" class=\"o\"><title>the "
+                      "best</title></circle>\n",
+                      svg_x(p, c->best_x), svg_y(p, c->best_y));
+}
+
+// Lines, cut off at the frame where it is not made for all of them.
+static void lines(const svg_chart *c, const svg_plot *p, strbuf *out)
+{
+    if (c->clip)
+        strbuf_printf(out,
+                      "<clipPath id=\"in%d\"><rect x=\"%d\" y=\"%d\" width=\"%d\" "
+                      "height=\"%d\"/></clipPath><g clip-path=\"url(#in%d)\">\n",
+                      c->clip, p->left, p->top - 2, p->width - p->left - p->right + 2,
+                      p->height - p->top - p->bottom + 4, c->clip);
+    for (int s = 0; s < c->n; s++)
+        line(&c->series[s], p, out);
+    if (c->clip)
+        strbuf_printf(out, "</g>\n");
 }
 
 void svg_line_chart(const svg_chart *c, strbuf *out)
@@ -154,10 +184,10 @@ void svg_line_chart(const svg_chart *c, strbuf *out)
     strbuf_printf(out, "<text x=\"2\" y=\"17\" class=\"t\">");
     svg_escape(c->title, out);
     strbuf_printf(out, "</text>\n");
-    legend(c, out);
+    if (!c->clip)
+        legend(c, out);
     grid(&p, out);
-    for (int s = 0; s < c->n; s++)
-        line(&c->series[s], &p, out);
+    lines(c, &p, out);
     marks(c, &p, out);
     strbuf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"x\">epoch</text>\n</svg>\n",
                   (p.left + p.width - p.right) / 2, p.height - 5);

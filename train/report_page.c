@@ -17,20 +17,34 @@ static bool any(const report_curve *c, report_figure f)
     return false;
 }
 
+static svg_series train_line(const report_record *r, const char *name, report_figure f)
+{
+    return (svg_series){.name = name, .colour = 0, .curve = &r->train, .figure = f};
+}
+
+static svg_series eval_line(const report_record *r, const char *name, int colour, report_figure f)
+{
+    return (svg_series){
+        .name = name, .colour = colour, .curve = &r->eval, .figure = f, .dots = true};
+}
+
+// The ring is around the best of the last line, where that is of evaluations.
 static svg_chart chart_of(const report_record *r, const char *title, const svg_series *s, int n)
 {
-    double baseline = r->has_baseline && s[n - 1].dots ? r->baseline.v[s[n - 1].figure] : NAN;
+    const svg_series *last = &s[n - 1];
     return (svg_chart){.title = title,
                        .series = s,
                        .n = n,
-                       .baseline = baseline,
-                       .best_x = r->has_best ? r->best.v[REPORT_EPOCH] : NAN};
+                       .baseline =
+                           r->has_baseline && last->dots ? r->baseline.v[last->figure] : NAN,
+                       .best_x = r->has_best && last->dots ? r->best.v[REPORT_EPOCH] : NAN,
+                       .best_y = r->best.v[last->figure]};
 }
 
 void report_loss_chart(const report_record *r, bool alone, strbuf *out)
 {
-    svg_series s[] = {{"training", 0, &r->train, REPORT_LOSS, false},
-                      {"validation", 1, &r->eval, REPORT_LOSS, true}};
+    svg_series s[] = {train_line(r, "training", REPORT_LOSS),
+                      eval_line(r, "validation", 1, REPORT_LOSS)};
     svg_chart c = chart_of(r, "loss", s, any(&r->eval, REPORT_LOSS) ? 2 : 1);
     c.alone = alone;
     svg_line_chart(&c, out);
@@ -43,7 +57,7 @@ static void figure(const svg_chart *c, strbuf *out)
     strbuf_printf(out, "</figure>\n");
 }
 
-static void charts(const report_record *r, strbuf *out)
+static void validation_charts(const report_record *r, strbuf *out)
 {
     static const struct {
         const char *title;
@@ -53,20 +67,42 @@ static void charts(const report_record *r, strbuf *out)
                {"accuracy", REPORT_ACCURACY, REPORT_ACCURACY, "validation", NULL},
                {"perplexity", REPORT_PERPLEXITY, REPORT_PERPLEXITY, "validation", NULL},
                {"mean absolute error", REPORT_MAE, REPORT_MAE, "validation", NULL}};
-    strbuf_printf(out, "<div class=\"charts\">\n<figure>");
-    report_loss_chart(r, false, out);
-    strbuf_printf(out, "</figure>\n");
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!any(&r->eval, all[i].figure) || (i == 1 && any(&r->eval, REPORT_MACRO_F1)))
             continue;
-        svg_series s[] = {{all[i].name, 3, &r->eval, all[i].figure, true},
-                          {all[i].beside_name, 2, &r->eval, all[i].beside, true}};
+        svg_series s[] = {eval_line(r, all[i].name, 3, all[i].figure),
+                          eval_line(r, all[i].beside_name, 2, all[i].beside)};
         svg_chart c = chart_of(r, all[i].title, s, all[i].beside_name ? 2 : 1);
         figure(&c, out);
     }
-    svg_series lr[] = {{"learning rate", 0, &r->train, REPORT_LR, false}};
-    svg_chart c = chart_of(r, "learning rate", lr, 1);
-    figure(&c, out);
+}
+
+static void training_charts(const report_record *r, strbuf *out)
+{
+    static const struct {
+        const char *title;
+        report_figure figure;
+    } all[] = {{"learning rate", REPORT_LR},
+               {"gradient norm", REPORT_GRAD_NORM},
+               {"parameter norm", REPORT_WEIGHT_NORM}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        svg_series s = train_line(r, "", all[i].figure);
+        svg_chart c = chart_of(r, all[i].title, &s, 1);
+        if (!any(&r->train, all[i].figure))
+            continue;
+        if (all[i].figure == REPORT_GRAD_NORM && r->grad_clip > 0)
+            c.baseline = r->grad_clip, c.level = "train.grad_clip";
+        figure(&c, out);
+    }
+}
+
+static void charts(const report_record *r, strbuf *out)
+{
+    strbuf_printf(out, "<div class=\"charts\">\n<figure>");
+    report_loss_chart(r, false, out);
+    strbuf_printf(out, "</figure>\n");
+    validation_charts(r, out);
+    training_charts(r, out);
     strbuf_printf(out, "</div>\n");
 }
 

@@ -188,6 +188,7 @@ static void read_config(report_record *r, arena *a)
         return;
     r->monitor = config_text(c, "train.early_stopping.monitor");
     r->smoothing = config_num(c, "train.label_smoothing");
+    r->grad_clip = config_num(c, "train.grad_clip");
     r->model = config_text(c, "model");
 }
 

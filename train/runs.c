@@ -70,12 +70,24 @@ static bool is_folder(const struct dirent *f, const char *path)
     return f->d_type == DT_DIR;
 }
 
-static bool has_run(const runs *r, size_t from, size_t end, const char *path)
+static run_info *find_run(const runs *r, size_t from, size_t end, const char *path)
 {
     for (size_t i = from; i < end; i++)
         if (!strcmp(r->list[i].path, path))
-            return true;
-    return false;
+            return &r->list[i];
+    return NULL;
+}
+
+// Keys as the run will have them, or would have had them.
+static void compare_planned(runs *r, run_info *run, const sweep_plan *p, const sweep_run *planned)
+{
+    const char **set = NEW(r->a, const char *, (size_t)planned->n_set + 1);
+    size_t n = (size_t)planned->n_set;
+    memcpy(set, planned->set, n * sizeof *set);
+    if (planned->micro_batch)
+        set[n++] =
+            arena_printf(r->a, "memory.micro_batch=\"%lld\"", (long long)planned->micro_batch);
+    runs_compare(r, run, p->config_text, set, n);
 }
 
 static void add_waiting(runs *r, const sweep_plan *p, const sweep_run *planned, const char *path,
@@ -93,17 +105,12 @@ static void add_waiting(runs *r, const sweep_plan *p, const sweep_run *planned, 
                       .loss = NAN,
                       .best_step = -1,
                       .seconds = NAN};
-    const char **set = NEW(r->a, const char *, (size_t)planned->n_set + 1);
-    size_t n = (size_t)planned->n_set;
-    memcpy(set, planned->set, n * sizeof *set);
-    if (planned->micro_batch) // as it will have it
-        set[n++] =
-            arena_printf(r->a, "memory.micro_batch=\"%lld\"", (long long)planned->micro_batch);
-    runs_compare(r, run, p->config_text, set, n);
+    compare_planned(r, run, p, planned);
     r->n++;
 }
 
-// Those of a sweep that have no folder yet. `from`: its others stand from there on, by name.
+// Those of a sweep that have no folder yet, and keys of those that failed before they had written
+// theirs. `from`: its others stand from there on, by name.
 static void add_planned(runs *r, size_t from, const char *path, const char *name)
 {
     sweep_plan p;
@@ -112,8 +119,11 @@ static void add_planned(runs *r, size_t from, const char *path, const char *name
         return;
     for (size_t i = 0; i < p.n; i++) {
         const char *run = arena_printf(r->a, "%s/%s", path, p.runs[i].name);
-        if (!file_is_folder(run) || !has_run(r, from, end, run))
+        run_info *there = file_is_folder(run) ? find_run(r, from, end, run) : NULL;
+        if (!there)
             add_waiting(r, &p, &p.runs[i], run, name);
+        else if (!there->configured)
+            compare_planned(r, there, &p, &p.runs[i]);
     }
 }
 
@@ -168,8 +178,13 @@ bool runs_open(runs *r, const char *folder, arena *a, err *e)
 bool runs_open_list(runs *r, const char *const *paths, size_t n, arena *a, err *e)
 {
     *r = (runs){.a = a};
-    for (size_t i = 0; i < n; i++)
-        if (!add_run(r, paths[i], paths[i]))
-            return err_set(e, ERR_MISSING, "'%s' is no run folder", paths[i]);
+    for (size_t i = 0; i < n; i++) {
+        size_t from = r->n;
+        if (file_is_folder(paths[i]))
+            walk(r, paths[i], n > 1 ? paths[i] : "", 0);
+        if (r->n == from)
+            return err_set(e, ERR_MISSING, "'%s' is no run folder, and holds none", paths[i]);
+        qsort(r->list + from, r->n - from, sizeof *r->list, by_name);
+    }
     return true;
 }

@@ -46,6 +46,7 @@ typedef struct run_info {
     double seconds;      // of training
     const char *started; // "2026-01-31T23:59:59Z"; NULL
     lock_owner owner;    // who has it, or had it last
+    bool configured;     // else none of its keys is known
     run_setting *settings;
     int n_settings;
 } run_info;
@@ -63,12 +64,17 @@ typedef struct runs {
 // Every run in `folder` and below, by name; `folder` may be a run itself. ERR_MISSING where there
 // is no such folder.
 bool runs_open(runs *r, const char *folder, arena *a, err *e) MUST_CHECK;
-// The same for a list of run folders, in its order, one that is no run being an error.
+// The same for a list of run folders and of folders that hold some, in its order; one that has no
+// run is ERR_MISSING.
 bool runs_open_list(runs *r, const char *const *paths, size_t n, arena *a, err *e) MUST_CHECK;
 // Key number `key` of run i as YAML; "" where it has none.
 const char *runs_value(const runs *r, size_t i, int key);
+// Which keys differ among the runs that are in the list now.
+void runs_recount(runs *r);
 // By its name, or by the end of it behind a dot where only one has that; -1: none.
 int runs_key(const runs *r, const char *name);
+// The last part of a key, where no other that differs ends like it.
+const char *runs_short_name(const runs *r, int key);
 
 // ---- One run (runs_read.c)
 

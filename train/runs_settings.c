@@ -125,6 +125,21 @@ void runs_compare(runs *r, run_info *run, const char *yaml, const char *const *o
     run->settings = NEW(r->a, run_setting, (size_t)f.n + 1);
     memcpy(run->settings, f.list, sizeof *f.list * (size_t)f.n);
     run->n_settings = f.n;
+    run->configured = true;
+}
+
+void runs_recount(runs *r)
+{
+    for (int k = 0; k < r->n_keys; k++) {
+        bool was = r->differs[k];
+        const char *first = NULL;
+        r->differs[k] = false;
+        for (size_t i = 0; was && i < r->n && !r->differs[k]; i++)
+            if (r->list[i].configured && !first)
+                first = runs_value(r, i, k);
+            else if (r->list[i].configured)
+                r->differs[k] = strcmp(first, runs_value(r, i, k)) != 0;
+    }
 }
 
 const char *runs_value(const runs *r, size_t i, int key)
@@ -133,7 +148,22 @@ const char *runs_value(const runs *r, size_t i, int key)
     for (int k = 0; k < run->n_settings; k++)
         if (run->settings[k].key == key)
             return run->settings[k].value;
-    return r->values[key];
+    return run->configured ? r->values[key] : "";
+}
+
+static const char *last_part(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+const char *runs_short_name(const runs *r, int key)
+{
+    const char *name = last_part(r->keys[key]);
+    for (int k = 0; k < r->n_keys; k++)
+        if (k != key && r->differs[k] && !strcmp(name, last_part(r->keys[k])))
+            return r->keys[key];
+    return name;
 }
 
 int runs_key(const runs *r, const char *name)

@@ -151,6 +151,7 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     s->val_options.mel = (augment_mel){0};
     s->val_options.midi = (augment_midi){0};
     s->val_options.class_weight = NULL;
+    s->val_options.all_paths = true;
 }
 
 void shards_split(shards *s, int64_t micro_batch)
@@ -363,7 +364,8 @@ static bool read_choices(shards *s, const trained *t, int64_t rows, arena *a, er
                                       .mean = mel ? h->mean : NULL,
                                       .deviation = mel ? h->deviation : NULL,
                                       .labels = h->labels,
-                                      .n_labels = h->n_labels};
+                                      .n_labels = h->n_labels,
+                                      .all_paths = true};
     // a model without classes does not care what songs are called
     return dataset_expect(s->val, t->classes ? h->labels : NULL, h->n_labels, h->settings,
                           arena_printf(a, "the checkpoint '%s'", t->path), e);

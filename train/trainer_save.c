@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer_save.c: what a run leaves on disk while it goes: metrics, events, checkpoints and their
-// rotation.
+// trainer_save.c: the checkpoints that a run leaves on disk, their rotation, and going on from them.
 //
 // Checkpoints: `last` is written whole under a temporary name and renamed. Before that the old
 // `last` gets a second name, `previous`; after it the new one may get `best` and `epoch-0010`: hard
@@ -211,7 +210,8 @@ static bool repair_names(trainer *t, err *e)
     return ok;
 }
 
-static const char *const step_figures[] = {"loss", "lr", "grad_norm", "samples_per_s"};
+static const char *const step_figures[] = {"loss", "lr", "grad_norm", "weight_norm",
+                                           "samples_per_s"};
 
 // The evaluation of the saved step is still to come, or came and was not saved: TensorBoard forgets
 // the whole step, and is told of its training once more.
@@ -244,140 +244,4 @@ bool trainer_attach(trainer *t, folder *f, err *e)
     t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
     return t->events &&
            (!t->s.resume || t->state.evaluated == t->state.step || repeat_events(t, e));
-}
-
-// Metrics
-
-static int add(char *line, size_t size, int n, const char *name, double value)
-{
-    if (n < 0 || (size_t)n >= size)
-        return n;
-    int more = isfinite(value) ? snprintf(line + n, size - (size_t)n, ", \"%s\": %.9g", name, value)
-                               : snprintf(line + n, size - (size_t)n, ", \"%s\": null", name);
-    return n + more;
-}
-
-static bool to_events(trainer *t, const char *tag, double value, err *e)
-{
-    return !t->events || events_scalar(t->events, t->state.step, tag, value, e);
-}
-
-static double epochs_done(const trainer *t)
-{
-    return (double)t->state.epoch + (double)t->state.batch / (double)t->s.train.batches;
-}
-
-// The optimiser's rate is a float: 0.00100000005 is 0.001.
-static double round_lr(double lr)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.7g", lr);
-    return strtod(text, NULL);
-}
-
-bool trainer_log_step(trainer *t, err *e)
-{
-    checkpoint_state *st = &t->state;
-    double loss = st->log_weight > 0 ? st->log_loss / st->log_weight : NAN;
-    double seconds = t->step_seconds - t->log_seconds,
-           rate = seconds > 0 ? (double)(t->timed_samples - t->log_samples) / seconds : 0;
-    double share = seconds > 0 ? (t->wait_seconds - t->log_wait) / seconds : 0;
-    st->log_loss = st->log_weight = 0;
-    t->log_seconds = t->step_seconds, t->log_wait = t->wait_seconds,
-    t->log_samples = t->timed_samples;
-    if (!t->folder)
-        return true;
-    char *line = t->folder->line;
-    size_t size = sizeof t->folder->line;
-    int n = snprintf(line, size, "{\"kind\": \"train\", \"step\": %lld", (long long)st->step);
-    n = add(line, size, n, "epoch", epochs_done(t));
-    n = add(line, size, n, "loss", loss);
-    n = add(line, size, n, "lr", round_lr(t->lr));
-    n = add(line, size, n, "grad_norm", t->norm);
-    n = add(line, size, n, "samples", (double)st->samples);
-    // wall clock stands last: what lies before it is the same in every run of a seed
-    n = add(line, size, n, "seconds", st->seconds);
-    n = add(line, size, n, "samples_per_s", rate);
-    n = add(line, size, n, "wait_share", share);
-    line[n++] = '}';
-    return folder_metric(t->folder, line, (size_t)n, e) && to_events(t, "train/loss", loss, e) &&
-           to_events(t, "train/lr", t->lr, e) && to_events(t, "train/grad_norm", t->norm, e) &&
-           to_events(t, "train/samples_per_s", rate, e) &&
-           (!t->events || events_flush(t->events, e));
-}
-
-static int add_confusion(char *line, size_t size, int n, const metrics_result *r)
-{
-    if (!r->classes || (size_t)r->classes * (size_t)r->classes * 8 + 64 > size - (size_t)n)
-        return n;
-    n += snprintf(line + n, size - (size_t)n, ", \"confusion\": [");
-    for (int i = 0; i < r->classes; i++) {
-        for (int j = 0; j < r->classes; j++)
-            n += snprintf(line + n, size - (size_t)n, "%s%lld",
-                          j   ? ", "
-                          : i ? "], ["
-                              : "[",
-                          (long long)r->confusion[i * r->classes + j]);
-    }
-    return n + snprintf(line + n, size - (size_t)n, "]]");
-}
-
-static int add_figures(char *line, size_t size, int n, const metrics_result *r)
-{
-    metrics_figure f;
-    for (int i = 0; (f = metrics_at(r, i)).name; i++)
-        n = add(line, size, n, f.name, f.value);
-    return n;
-}
-
-// Beside the first evaluation: what it takes to be better than nothing. An object of figures.
-static int add_baseline(const trainer *t, char *line, size_t size, int n)
-{
-    char figures[512] = "";
-    if (!t->eval->constant)
-        return n;
-    metrics_result r = metrics_close(t->eval->constant);
-    add_figures(figures, sizeof figures, 0, &r);
-    return n + snprintf(line + n, size - (size_t)n, ", \"baseline\": {%s}",
-                        figures + strspn(figures, ", "));
-}
-
-bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
-{
-    metrics_figure f;
-    char text[256];
-    int said = snprintf(text, sizeof text, "step %lld, epoch %.4g: validation",
-                        (long long)t->state.step, epochs_done(t));
-    for (int i = 0; (f = metrics_at(r, i)).name; i++)
-        said += snprintf(text + said, sizeof text - (size_t)said, "%s %s %.4f", i ? "," : "",
-                         f.name, f.value);
-    log_say(t->folder ? &t->folder->sink : t->s.env->log, LOG_INFO, "%s%s", text,
-            t->state.best_step == t->state.step ? " (best so far)" : "");
-    if (!t->folder)
-        return true;
-    char *line = t->folder->line;
-    size_t size = sizeof t->folder->line;
-    int n = snprintf(line, size, "{\"kind\": \"eval\", \"step\": %lld", (long long)t->state.step);
-    n = add(line, size, n, "epoch", epochs_done(t));
-    n = add_figures(line, size, n, r);
-    n = add(line, size, n, "items", (double)r->items);
-    if (t->state.best_step == t->state.step)
-        n += snprintf(line + n, size - (size_t)n, ", \"best\": true");
-    // so that the last line alone tells how the run stands
-    if (t->state.best_step >= 0) {
-        n = add(line, size, n, "best_value", t->state.best);
-        n = add(line, size, n, "best_step", (double)t->state.best_step);
-    }
-    n = add_baseline(t, line, size, n);
-    n = add_confusion(line, size, n, r);
-    line[n++] = '}';
-    if (!folder_metric(t->folder, line, (size_t)n, e))
-        return false;
-    for (int i = 0; (f = metrics_at(r, i)).name; i++) {
-        char tag[64];
-        snprintf(tag, sizeof tag, "val/%s", f.name);
-        if (!to_events(t, tag, f.value, e))
-            return false;
-    }
-    return !t->events || events_flush(t->events, e);
 }

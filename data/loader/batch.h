@@ -22,9 +22,11 @@ typedef struct batch {
     batch_field field[BATCH_FIELDS];
     // rows that hold real items; rows behind them are padding with weight 0
     int64_t items;
-    double weight;            // sum of the loss weights of those rows (or tokens)
-    const char *const *paths; // of the first BATCH_PATHS items, for messages; NULL: unknown
-    uint64_t epoch, index;    // which batch of which epoch this is
+    double weight; // sum of the loss weights of those rows (or tokens)
+    // of the first n_paths rows: BATCH_PATHS for messages, or all (loader.h); NULL: unknown
+    const char *const *paths;
+    int64_t n_paths;
+    uint64_t epoch, index; // which batch of which epoch this is
 } batch;
 
 #endif

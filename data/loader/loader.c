@@ -17,8 +17,7 @@
 
 typedef struct slot {
     batch b;
-    char paths[BATCH_PATHS][LOADER_PATH];
-    const char *path[BATCH_PATHS];
+    char (*paths)[LOADER_PATH]; // [b.n_paths]
     bool failed;
     err e;
 } slot;
@@ -40,10 +39,18 @@ struct loader {
     double waited;
 };
 
+static int64_t path_count(const loader_options *o)
+{
+    return o->all_paths ? o->batch : BATCH_PATHS;
+}
+
 static void slot_open(slot *s, const loader_rows *r, arena *a)
 {
     const example *x = &r->example;
-    s->b = (batch){.n_fields = example_fields(x->def), .paths = s->path};
+    int64_t n = path_count(&r->options);
+    const char **path = NEW(a, const char *, (size_t)n);
+    s->paths = arena_alloc(a, (size_t)n * sizeof *s->paths, 1);
+    s->b = (batch){.n_fields = example_fields(x->def), .paths = path, .n_paths = n};
     for (int k = 0; k < s->b.n_fields; k++) {
         batch_field *f = &s->b.field[k];
         *f = x->def->fields[k];
@@ -53,8 +60,8 @@ static void slot_open(slot *s, const loader_rows *r, arena *a)
         f->data =
             arena_alloc(a, (size_t)(r->options.batch * example_elements(x, k)), sizeof(float));
     }
-    for (int i = 0; i < BATCH_PATHS; i++)
-        s->path[i] = s->paths[i];
+    for (int64_t i = 0; i < n; i++)
+        path[i] = s->paths[i];
 }
 
 // Fills a slot with batch `index` of `epoch`; without the lock.
@@ -64,7 +71,8 @@ static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
              n = left < l->per_batch ? left : l->per_batch;
     s->b.epoch = epoch, s->b.index = index;
     s->b.items = (int64_t)n;
-    if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths, e))
+    if (!loader_rows_fill(&l->rows, epoch, first, n, s->b.field, &s->b.weight, s->paths,
+                          s->b.n_paths, e))
         return false;
     for (int64_t row = s->b.items; row < l->rows.options.batch; row++)
         example_clear(&l->rows.example, s->b.field, row);
@@ -237,6 +245,7 @@ uint64_t loader_bytes(const dataset *d, const loader_options *o)
 {
     example x = loader_rows_example(d, o);
     return (uint64_t)(loader_rows_ahead(&x, o) + 1) *
-               ((uint64_t)o->batch * example_bytes(&x) + sizeof(slot)) +
+               ((uint64_t)o->batch * example_bytes(&x) + sizeof(slot) +
+                (uint64_t)path_count(o) * (LOADER_PATH + sizeof(char *))) +
            loader_rows_bytes(d, o);
 }

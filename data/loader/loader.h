@@ -83,7 +83,8 @@ typedef struct loader_options {
     const float *class_weight; // [n_labels], copied; NULL: 1
     // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
     int ahead;
-    int64_t pool; // bytes of songs in memory; 0: LOADER_POOL
+    int64_t pool;   // bytes of songs in memory; 0: LOADER_POOL
+    bool all_paths; // batches tell the path of every row, the end of a long one
 } loader_options;
 
 typedef struct loader loader;

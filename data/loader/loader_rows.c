@@ -89,17 +89,23 @@ uint64_t loader_rows_bytes(const dataset *d, const loader_options *o)
     return of_songs(d) ? loader_songs_bytes(d, o) : loader_frames_bytes(d, o->window);
 }
 
+// A character of several bytes is not cut.
 static void copy_path(char *out, const char *path)
 {
     size_t n = strlen(path);
-    if (n < LOADER_PATH)
+    if (n < LOADER_PATH) {
         memcpy(out, path, n + 1);
-    else
-        snprintf(out, LOADER_PATH, "...%s", path + n - (LOADER_PATH - 4));
+        return;
+    }
+    const char *end = path + n - (LOADER_PATH - 4);
+    while (((unsigned char)*end & 0xc0) == 0x80)
+        end++;
+    snprintf(out, LOADER_PATH, "...%s", end);
 }
 
 bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n,
-                      const batch_field *fields, double *weight, char (*paths)[LOADER_PATH], err *e)
+                      const batch_field *fields, double *weight, char (*paths)[LOADER_PATH],
+                      int64_t n_paths, err *e)
 {
     int64_t row = 0;
     *weight = 0;
@@ -111,7 +117,7 @@ bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n
                            : !loader_frames_make(&r->frames, place, epoch, position, fields, row,
                                                  weight, &path, e))
             return false;
-        if (row < BATCH_PATHS)
+        if (row < n_paths)
             copy_path(paths[row], path);
         row++;
     }

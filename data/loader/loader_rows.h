@@ -23,10 +23,10 @@ typedef struct loader_rows {
 bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o, err *e) MUST_CHECK;
 void loader_rows_close(loader_rows *r);
 // The rows at positions [first, first + n) of the epoch, into fields from row 0 on. *weight: their
-// sum. paths: of the first BATCH_PATHS rows, the end of a longer one.
+// sum. paths: of the first n_paths rows, the end of a longer one.
 bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n,
                       const batch_field *fields, double *weight, char (*paths)[LOADER_PATH],
-                      err *e) MUST_CHECK;
+                      int64_t n_paths, err *e) MUST_CHECK;
 example loader_rows_example(const dataset *d, const loader_options *o); // without random streams
 // as asked, or by the size of a batch
 int loader_rows_ahead(const example *x, const loader_options *o);

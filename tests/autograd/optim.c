@@ -294,6 +294,14 @@ TEST(optim_same_bits_for_any_thread_count)
         EXPECT(!memcmp(s1, s3, sizeof(float) * (size_t)one->grads_len));
         EXPECT(optim_grad_norm(one, eval_kit(), pool, 1) ==
                optim_grad_norm(one, eval_kit(), pool, 3));
+        EXPECT(optim_weight_norm(one, eval_kit(), pool, 1) ==
+               optim_weight_norm(one, eval_kit(), pool, 3));
+        double squares = 0;
+        for (int k = 0; k < one->n; k++)
+            for (int64_t j = 0; one->list[k].trainable && j < one->list[k].count; j++)
+                squares += (double)params_at(one, k)[j] * (double)params_at(one, k)[j];
+        EXPECT_NEAR(optim_weight_norm(one, eval_kit(), pool, 2), sqrt(squares),
+                    1e-6 * sqrt(squares));
         params_release(one), params_release(many), arena_free(&a);
     }
     threads_close(pool);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // metrics.c (tests): figures against values worked out by hand (and by scikit-learn).
 #include <math.h>
+#include <stdio.h>
 
 #include "tests/test.h"
 #include "train/metrics.h"
@@ -32,6 +33,75 @@ TEST(metrics_of_classes)
     EXPECT(metrics_find(&r, "accuracy").higher && !metrics_find(&r, "loss").higher);
     metrics_clear(m);
     EXPECT(isnan(metrics_close(m).loss));
+    arena_free(&a);
+}
+
+// The largest losses of what was told wrongly, the worst first, no more than there is room for.
+TEST(metrics_keep_the_worst)
+{
+    enum { N = 40 };
+    float out[3 * N] = {0};
+    int32_t target[N];
+    float weight[N];
+    char names[N][16];
+    const char *paths[N];
+    arena a = {0};
+    for (int i = 0; i < N; i++) {
+        target[i] = 1, weight[i] = i == 17 ? 0 : 1;                     // 17 does not count
+        out[3 * i + (i % 4 ? 2 : 1)] = (float)(i % 4 ? i * 7 % N : 20); // every fourth is right
+        snprintf(names[i], sizeof names[i], "p%d", i), paths[i] = names[i];
+    }
+    metrics *m = metrics_open(TASK_CLASSES, 3, &a);
+    metrics_clear(m);
+    for (int k = 0; k < N; k += 10) // in four batches
+        metrics_add(m, &(metrics_rows){.out = out + 3 * k,
+                                       .classes = target + k,
+                                       .weight = weight + k,
+                                       .rows = 10,
+                                       .width = 3,
+                                       .paths = paths + k,
+                                       .n_paths = 10,
+                                       .per_path = 1});
+    metrics_result r = metrics_close(m);
+    EXPECT_INT(r.n_worst, METRICS_WORST);
+    // 17 * 7 % 40 is 39, the largest of all; then 34: 38, 11: 37, 5: 35
+    EXPECT_STR(r.worst[0].path, "p34");
+    EXPECT_STR(r.worst[1].path, "p11");
+    EXPECT_STR(r.worst[2].path, "p5");
+    EXPECT_INT(r.worst[0].truth, 1);
+    EXPECT_INT(r.worst[0].said, 2);
+    EXPECT_NEAR(r.worst[0].loss, 38, 1e-9);
+    EXPECT_NEAR(r.worst[0].p_truth, exp(-38), 1e-24);
+    EXPECT_NEAR(r.worst[0].p, 1, 1e-12);
+    for (int i = 1; i < r.n_worst; i++)
+        EXPECT(r.worst[i].loss <= r.worst[i - 1].loss);
+    metrics_clear(m);
+    EXPECT_INT(metrics_close(m).n_worst, 0);
+    // of values: the mean of a file's rows, each file with its worst window
+    static const float values[] = {1, 2, 3, 4, 5, 6, 0, 0}, zero[8] = {0};
+    static const float ones[] = {1, 1, 1, 1};
+    static const char *const two[] = {"x", "y"}, *const again[] = {"x", "z"};
+    m = metrics_open(TASK_REGRESSION, 2, &a);
+    metrics_clear(m);
+    metrics_rows rows = {.out = zero,
+                         .values = values,
+                         .weight = ones,
+                         .rows = 4,
+                         .width = 2,
+                         .paths = two,
+                         .n_paths = 2,
+                         .per_path = 2};
+    metrics_add(m, &rows);
+    rows.paths = again, rows.out = values, rows.values = zero;
+    metrics_add(m, &rows);
+    r = metrics_close(m);
+    EXPECT_INT(r.n_worst, 3);
+    EXPECT_STR(r.worst[0].path, "y");
+    EXPECT_NEAR(r.worst[0].loss, (25 + 36 + 0 + 0) / 4.0, 1e-9);
+    EXPECT_STR(r.worst[1].path, "z");
+    EXPECT_STR(r.worst[2].path, "x");
+    EXPECT_NEAR(r.worst[2].loss, (1 + 4 + 9 + 16) / 4.0, 1e-9);
+    EXPECT_INT(r.worst[2].truth, -1);
     arena_free(&a);
 }
 

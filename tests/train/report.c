@@ -124,8 +124,9 @@ TEST(report_charts_have_ticks_at_their_edges)
     report_curve c = {.at = NEW(&a, report_row, 3), .n = 3};
     for (int i = 0; i < 3; i++)
         c.at[i] = (report_row){.v = {[REPORT_EPOCH] = 5 * i, [REPORT_LOSS] = 2.53 + 0.07 * i}};
-    svg_series s = {"validation", 1, &c, REPORT_LOSS, true};
-    svg_chart chart = {.title = "loss", .series = &s, .n = 1, .baseline = NAN, .best_x = 5};
+    svg_series s = {"validation", 1, &c, REPORT_LOSS, true, false};
+    svg_chart chart = {
+        .title = "loss", .series = &s, .n = 1, .baseline = NAN, .best_x = 5, .best_y = 2.6};
     strbuf out = {0};
     svg_line_chart(&chart, &out);
     // the lower edge
@@ -223,6 +224,24 @@ TEST(report_of_a_run_while_it_goes_on)
                arena_printf(&a, "at epoch %lld, step %lld: the weights in checkpoints/best.h5",
                             (long long)json_num(json_get(best, "epoch"), 0),
                             (long long)json_int(json_get(best, "step"), 0)));
+    json_free(j);
+    // what its record says of its mistakes is what its best checkpoint makes
+    report_record r;
+    EXPECT_OK(report_read(run, &r, &a, &e), e);
+    EXPECT_INT(
+        test_shell(&out, "%s eval %s --data '%s/val-*.h5' --json", k, run, test_path("data")), 0);
+    j = json_parse(out, strlen(out), &e);
+    const json *worst = json_get(j, "worst");
+    EXPECT(r.n_worst > 0);
+    EXPECT_INT(json_len(worst), r.n_worst);
+    for (size_t i = 0; i < r.n_worst; i++) {
+        const json *w = json_at(worst, i);
+        EXPECT_STR(json_str(json_get(w, "path"), ""), r.worst[i].path);
+        EXPECT_STR(json_str(json_get(w, "true"), ""), r.labels[r.worst[i].truth]);
+        EXPECT_STR(json_str(json_get(w, "said"), ""), r.labels[r.worst[i].said]);
+        EXPECT_NEAR(json_num(json_get(w, "p"), 0), r.worst[i].p, 1e-4);
+    }
+    EXPECT_HAS(page(&a, "report.html"), "What it got most wrong");
     json_free(j);
     EXPECT_INT(test_shell(&out, "%s inspect %s", k, run), 0);
     EXPECT_HAS(out, "kind                 run\nstate                done\n");
