@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// trainer_save.c: the checkpoints that a run leaves on disk, their rotation, and going on from them.
+// trainer_save.c: the checkpoints that a run leaves on disk, their rotation, and going on from
+// them.
 //
 // Checkpoints: `last` is written whole under a temporary name and renamed. Before that the old
 // `last` gets a second name, `previous`; after it the new one may get `best` and `epoch-0010`: hard
