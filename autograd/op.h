@@ -110,12 +110,16 @@ struct op_def {
     int n_samples;
 };
 
-// What definitions have in common: how many inputs and outputs; what each that is no gradient has;
-// what stands in backward passes alone; samples.
-#define OP_INPUTS(n, outputs) .n_in_min = (n), .n_in_max = (n), .n_out = (outputs)
+// What definitions have in common: how many inputs and outputs, and the same where output 0 is f32
+// alone; what the planner asks; what each that is no gradient has; what stands in backward passes
+// alone; samples.
+#define OP_INPUTS(n, outputs)            .n_in_min = (n), .n_in_max = (n), .n_out = (outputs)
+#define OP_F32(n, outputs)               OP_INPUTS(n, outputs), .types = 1u << DT_F32
+#define OP_PLANNED(room, time, products) .workspace = (room), .cost = (time), .flops = (products)
 #define OP_KERNELS(fast, plain, back, form)                                                        \
     .forward = (fast), .reference = (plain), .gradient = (back), .portable = (form)
-#define OP_BACKWARD_ONLY                                                                           \
+#define OP_BACK_KERNELS(fast, plain)                                                               \
+    .forward = (fast), .reference = (plain),                                                       \
     .no_gradient = "it stands in backward passes only; second derivatives are not taken",          \
     .no_portable = "it stands in backward passes only; gradients are not exported"
 #define OP_SAMPLES(list) .samples = (list), .n_samples = sizeof(list) / sizeof *(list)

@@ -127,3 +127,10 @@ tensor *rule_unbroadcast(graph *g, tensor *d, shape s)
         d = op_sum(g, d, axes, true);
     return shape_same(d->shape, s) ? d : op_reshape(g, d, s);
 }
+
+void rule_take(const tensor *back, int n, tensor *din[], const bool want[])
+{
+    for (int i = 0; i < n && !tensor_poisoned(back); i++)
+        if (want[i])
+            din[i] = back->from->out[i];
+}

@@ -17,6 +17,8 @@ bool rule_broadcast(const node *n, err *e);
 // Losses by rows: inputs x [B, ..], target like x, weight [B] (and d, a scalar, where `back`).
 // Output: a scalar, or like x.
 bool rule_row_loss(const node *n, bool back, err *e);
+// Gradients that are the first n outputs of one node: din[i] of output i of `back`'s.
+void rule_take(const tensor *back, int n, tensor *din[], const bool want[]);
 // Records the sentence with code ERR_SHAPE (graph_add puts the op's name in front); returns false.
 bool rule_fail(err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -38,15 +38,21 @@ static void format(char *out, size_t size, const char *fmt, va_list ap)
     one_line(out);
 }
 
+// What the caller of a function with `...` behind fmt says, into the array `out`.
+#define FORMAT(out, fmt)                                                                           \
+    do {                                                                                           \
+        va_list ap;                                                                                \
+        va_start(ap, fmt);                                                                         \
+        format(out, sizeof(out), fmt, ap);                                                         \
+        va_end(ap);                                                                                \
+    } while (0)
+
 bool err_set(err *e, err_code code, const char *fmt, ...)
 {
     if (!e)
         return false;
     char text[sizeof e->text];
-    va_list ap;
-    va_start(ap, fmt);
-    format(text, sizeof text, fmt, ap);
-    va_end(ap);
+    FORMAT(text, fmt);
     e->code = code;
     memcpy(e->text, text, sizeof text);
     return false;
@@ -57,10 +63,7 @@ bool err_trail(err *e, const char *fmt, ...)
     if (!e)
         return false;
     char text[sizeof e->text];
-    va_list ap;
-    va_start(ap, fmt);
-    format(text, sizeof text, fmt, ap);
-    va_end(ap);
+    FORMAT(text, fmt);
     size_t n = strlen(text), room = sizeof text - n;
     int more = snprintf(text + n, room, ": %s", e->text);
     if (more < 0 || (size_t)more >= room)
@@ -75,10 +78,7 @@ bool err_errno(err *e, const char *fmt, ...)
     if (!e)
         return false;
     char text[sizeof e->text];
-    va_list ap;
-    va_start(ap, fmt);
-    format(text, sizeof text, fmt, ap);
-    va_end(ap);
+    FORMAT(text, fmt);
     return err_set(e,
                    number == ENOENT   ? ERR_MISSING
                    : number == ENOMEM ? ERR_MEMORY

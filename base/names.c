@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 static size_t hash(const char *s)
 {
     uint64_t h = 0xcbf29ce484222325u;
@@ -46,4 +48,16 @@ bool name_set_add(name_set *s, const char *name)
     *at = name;
     s->n++;
     return true;
+}
+
+bool name_unknown(err *e, const char *what, const char *name, const char *const *names, size_t n)
+{
+    const char *near = str_nearest(name, names, n);
+    strbuf all = {0};
+    for (size_t i = 0; i < n; i++)
+        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    err_set(e, ERR_CONFIG, "unknown %s '%s'%s%s%s; there are: %s", what, name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
+    strbuf_free(&all);
+    return false;
 }

@@ -57,3 +57,16 @@ void order_items(order_item *items, order_item *spare, size_t n)
     if (from != items)
         memcpy(items, from, n * sizeof *items);
 }
+
+size_t order_first(const void *list, size_t n, order_below *below, const void *than)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (below(list, mid, than))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}

@@ -97,14 +97,8 @@ static void say(cmd *c, const prepare_report *r)
 
 static void tell_json(cmd *c, const prepare_report *r)
 {
-    json *j = json_object(), *reasons = json_object();
-    for (int i = 0; i < ERR_CODES; i++)
-        if (r->reasons[i])
-            json_set_int(reasons, err_name((err_code)i), (int64_t)r->reasons[i]);
-    json_set_int(j, "prepared", (int64_t)r->prepared);
-    json_set_int(j, "copies", (int64_t)r->copies);
-    json_set_int(j, "rejected", (int64_t)r->rejected);
-    json_set(j, "reasons", reasons);
+    json *j = json_object();
+    prepare_counts(r, j);
     static const char *const marks[CLIP_MARKS] = {"unfinished", "cancelling", "silent", "brief"};
     for (int k = 0; k < CLIP_MARKS; k++)
         if (r->marks[k])

@@ -186,12 +186,7 @@ static void reference(const call *c)
 static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
                      const bool want[])
 {
-    tensor *back = op_attention_back(g, n, dout[0]);
-    if (tensor_poisoned(back))
-        return;
-    for (int i = 0; i < 3; i++)
-        if (want[i])
-            din[i] = back->from->out[i];
+    rule_take(op_attention_back(g, n, dout[0]), 3, din, want);
 }
 
 static void portable(const node *n, emitter *m)
@@ -243,13 +238,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention) = {
     .name = "attention",
-    OP_INPUTS(4, 2),
+    OP_F32(4, 2),
     .optional = 1u << 3,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(workspace, cost, flops),
     OP_KERNELS(forward, reference, gradient, portable),
     OP_SAMPLES(samples),
 };

@@ -266,17 +266,12 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention_back) = {
     .name = "attention_back",
-    OP_INPUTS(INPUTS, 3),
+    OP_F32(INPUTS, 3),
     .optional = 1u << IN_TABLE,
     .flags = OP_INPLACE0 | OP_INPLACE1,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
-    .forward = forward,
-    .reference = reference,
-    OP_BACKWARD_ONLY,
+    OP_PLANNED(workspace, cost, flops),
+    OP_BACK_KERNELS(forward, reference),
     OP_SAMPLES(samples),
 };
 

@@ -271,12 +271,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_attention_step) = {
     .name = "attention_step",
-    OP_INPUTS(7, 2),
-    .types = TYPE_BIT(DT_F32),
+    OP_F32(7, 2),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(workspace, cost, flops),
     .forward = forward,
     .reference = reference,
     .no_gradient = "it serves generation, through which nothing is learnt",

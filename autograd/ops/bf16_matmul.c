@@ -305,13 +305,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_bf16_matmul) = {
     .name = "bf16_matmul",
-    OP_INPUTS(3, 1),
+    OP_F32(3, 1),
     .optional = 1u << 2,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(workspace, cost, flops),
     .forward = forward,
     .reference = reference,
     .no_gradient = "it takes the place of linear and matmul when gradients are there",

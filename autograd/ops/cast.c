@@ -18,13 +18,17 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-static void narrow(const call *c, int64_t lo, int64_t hi)
-{
-    const float *restrict x = c->in[0];
-    bf16 *restrict y = c->out[0];
-    for (int64_t i = lo; i < hi; i++)
-        y[i] = bf16_round(x[i]);
-}
+// Number by number.
+#define EACH(name, from, to, value)                                                                \
+    static void name(const call *c, int64_t lo, int64_t hi)                                        \
+    {                                                                                              \
+        const from *restrict x = c->in[0];                                                         \
+        to *restrict y = c->out[0];                                                                \
+        for (int64_t i = lo; i < hi; i++)                                                          \
+            y[i] = value(x[i]);                                                                    \
+    }
+EACH(narrow, float, bf16, bf16_round)
+EACH(widen, bf16, float, bf16_widen)
 
 static void split(const call *c, int64_t lo, int64_t hi)
 {
@@ -34,14 +38,6 @@ static void split(const call *c, int64_t lo, int64_t hi)
         high[i] = bf16_round(x[i]);
         low[i] = bf16_rest(x[i], high[i]);
     }
-}
-
-static void widen(const call *c, int64_t lo, int64_t hi)
-{
-    const bf16 *restrict x = c->in[0];
-    float *restrict y = c->out[0];
-    for (int64_t i = lo; i < hi; i++)
-        y[i] = bf16_widen(x[i]);
 }
 
 static void join(const call *c, int64_t lo, int64_t hi)

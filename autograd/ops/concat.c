@@ -112,9 +112,7 @@ const op_def VARIANT(op_concat) = {
     .n_out = 1,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = rule,
-    .forward = forward,
-    .gradient = gradient,
-    .portable = portable,
+    OP_KERNELS(forward, NULL, gradient, portable),
     OP_SAMPLES(samples),
 };
 

@@ -122,9 +122,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_dropout) = {
     .name = "dropout",
-    OP_INPUTS(1, 1),
+    OP_F32(1, 1),
     .flags = OP_INPLACE0 | OP_RANDOM,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     OP_KERNELS(forward, reference, gradient, portable),

@@ -83,12 +83,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
         din[0] = op_layer_norm_input(g, in, NULL);
         return;
     }
-    tensor *back = op_layer_norm_back(g, in, NULL);
-    if (tensor_poisoned(back))
-        return;
-    for (int i = 0; i < 3; i++)
-        if (want[i])
-            din[i] = back->from->out[i];
+    rule_take(op_layer_norm_back(g, in, NULL), 3, din, want);
 }
 
 static void portable(const node *n, emitter *m)
@@ -128,9 +123,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_layer_norm) = {
     .name = "layer_norm",
-    OP_INPUTS(3, 2),
+    OP_F32(3, 2),
     .flags = OP_INPLACE0 | OP_AGAIN,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     OP_KERNELS(forward, reference, gradient, portable),

@@ -213,32 +213,25 @@ static const op_sample input_samples[] = {
 
 const op_def VARIANT(op_layer_norm_back) = {
     .name = "layer_norm_back",
-    OP_INPUTS(NORM_INPUTS, 3),
+    OP_F32(NORM_INPUTS, 3),
     .optional = 1u << NORM_RESIDUAL,
     .flags = OP_INPLACE0 | OP_INPLACE1,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .forward = forward,
-    .reference = reference,
+    OP_PLANNED(workspace, cost, NULL),
+    OP_BACK_KERNELS(forward, reference),
     .added = added,
-    OP_BACKWARD_ONLY,
     OP_SAMPLES(samples),
 };
 
 const op_def VARIANT(op_layer_norm_input) = {
     .name = "layer_norm_input",
-    OP_INPUTS(NORM_INPUTS, 1),
+    OP_F32(NORM_INPUTS, 1),
     .optional = 1u << NORM_RESIDUAL,
     .flags = OP_INPLACE0 | OP_INPLACE1,
-    .types = TYPE_BIT(DT_F32),
     .shape = input_rule,
     .cost = input_cost,
-    .forward = input_forward,
-    .reference = input_reference,
+    OP_BACK_KERNELS(input_forward, input_reference),
     .added = input_added,
-    OP_BACKWARD_ONLY,
     OP_SAMPLES(input_samples),
 };
 

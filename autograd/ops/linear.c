@@ -348,13 +348,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_linear) = {
     .name = "linear",
-    OP_INPUTS(INPUTS, 1),
+    OP_F32(INPUTS, 1),
     .optional = 1u << IN_BIAS | 1u << IN_RESIDUAL,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(workspace, cost, flops),
     OP_KERNELS(forward, reference, gradient, portable),
     .narrow = narrow,
     .added = added,

@@ -26,8 +26,8 @@
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/op.h"
+#include "autograd/ops/lstm.h"
 #include "autograd/ops/lstm_emit.h"
-#include "autograd/ops/panel.h"
 #include "base/vmath.h"
 
 typedef struct dims {
@@ -207,8 +207,10 @@ static void step_run(const group *s, int64_t t)
     store(s, t);
 }
 
-static void group_run(const group *s)
+static void group_run(const call *c, int64_t lo, int64_t rows)
 {
+    group own = {.call = c, .d = dims_of(c->n), .lo = lo, .rows = rows}, *s = &own;
+    own.w = work_of(&own.d, c->work);
     int64_t k = s->d.i + s->d.h;
     memset(s->w.c + s->lo * s->d.h, 0, (size_t)(s->rows * s->d.h) * sizeof(float));
     memset(s->w.a[0] + s->lo * k, 0, (size_t)(s->rows * k) * sizeof(float));
@@ -218,17 +220,7 @@ static void group_run(const group *s)
 
 static void sequences(void *arg, int index, int count)
 {
-    const call *c = arg;
-    group s = {.call = c, .d = dims_of(c->n)};
-    s.w = work_of(&s.d, c->work);
-    int64_t lo, hi;
-    threads_part(s.d.b, 1, index, count, &lo, &hi);
-    int64_t groups = panel_count(hi - lo, PANEL_ROWS);
-    for (int64_t i = 0; i < groups; i++) {
-        s.lo = lo + (hi - lo) * i / groups;
-        s.rows = lo + (hi - lo) * (i + 1) / groups - s.lo;
-        group_run(&s);
-    }
+    lstm_groups(arg, dims_of(((const call *)arg)->n).b, index, count, group_run);
 }
 
 static void lstm_forward(const call *c)
@@ -330,16 +322,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm) = {
     .name = "lstm",
-    OP_INPUTS(5, 3),
-    .types = 1u << DT_F32,
+    OP_F32(5, 3),
     .shape = lstm_shape,
-    .workspace = lstm_workspace,
-    .cost = lstm_cost,
-    .flops = flops,
-    .forward = lstm_forward,
-    .reference = lstm_reference,
-    .gradient = lstm_gradient,
-    .portable = lstm_portable,
+    OP_PLANNED(lstm_workspace, lstm_cost, flops),
+    OP_KERNELS(lstm_forward, lstm_reference, lstm_gradient, lstm_portable),
     OP_SAMPLES(samples),
 };
 

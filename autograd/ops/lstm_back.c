@@ -19,7 +19,7 @@
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/op.h"
-#include "autograd/ops/panel.h"
+#include "autograd/ops/lstm.h"
 #include "base/vmath.h"
 
 enum { IN_DH, IN_GATES, IN_C, IN_W };
@@ -175,8 +175,10 @@ static void store(const group *s, int64_t t)
                (size_t)row * sizeof(float));
 }
 
-static void group_run(const group *s)
+static void group_run(const call *c, int64_t lo, int64_t rows)
 {
+    group own = {.call = c, .d = dims_of(c->n), .lo = lo, .rows = rows}, *s = &own;
+    own.w = work_of(&own.d, c->work);
     const dims *d = &s->d;
     const work *w = &s->w;
     float *sums = w->sums + s->lo * PANEL_WIDTH;
@@ -196,17 +198,7 @@ static void group_run(const group *s)
 
 static void sequences(void *arg, int index, int count)
 {
-    const call *c = arg;
-    group s = {.call = c, .d = dims_of(c->n)};
-    s.w = work_of(&s.d, c->work);
-    int64_t lo, hi;
-    threads_part(s.d.b, 1, index, count, &lo, &hi);
-    int64_t groups = panel_count(hi - lo, PANEL_ROWS);
-    for (int64_t i = 0; i < groups; i++) {
-        s.lo = lo + (hi - lo) * i / groups;
-        s.rows = lo + (hi - lo) * (i + 1) / groups - s.lo;
-        group_run(&s);
-    }
+    lstm_groups(arg, dims_of(((const call *)arg)->n).b, index, count, group_run);
 }
 
 static void forward(const call *c)
@@ -285,13 +277,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm_back) = {
     .name = "lstm_back",
-    OP_INPUTS(4, 1),
+    OP_F32(4, 1),
     .flags = OP_INPLACE1,
-    .types = 1u << DT_F32,
     .shape = shape_rule,
-    .workspace = workspace,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(workspace, cost, flops),
     .forward = forward,
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",

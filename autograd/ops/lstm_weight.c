@@ -113,11 +113,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_lstm_weight) = {
     .name = "lstm_weight",
-    OP_INPUTS(2, 1),
-    .types = 1u << DT_F32,
+    OP_F32(2, 1),
     .shape = shape_rule,
-    .cost = cost,
-    .flops = flops,
+    OP_PLANNED(NULL, cost, flops),
     .forward = forward,
     .reference = reference,
     .no_gradient = "it is a gradient itself, and nothing here needs second ones",

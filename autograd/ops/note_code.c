@@ -74,8 +74,7 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_note_code) = {
     .name = "note_code",
-    OP_INPUTS(2, 1),
-    .types = TYPE_BIT(DT_F32),
+    OP_F32(2, 1),
     .shape = rule,
     .forward = forward,
     .no_gradient = "its input is a whole number and its table is fixed",

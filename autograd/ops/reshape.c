@@ -184,8 +184,7 @@ const op_def VARIANT(op_reshape) = {
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = rule,
-    .gradient = gradient,
-    .portable = portable,
+    OP_KERNELS(NULL, NULL, gradient, portable),
     OP_SAMPLES(samples),
 };
 
@@ -195,8 +194,7 @@ const op_def VARIANT(op_squeeze) = {
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = squeeze_rule,
-    .gradient = squeeze_gradient,
-    .portable = squeeze_portable,
+    OP_KERNELS(NULL, NULL, squeeze_gradient, squeeze_portable),
     OP_SAMPLES(squeeze_samples),
 };
 const op_def VARIANT(op_unsqueeze) = {
@@ -205,8 +203,7 @@ const op_def VARIANT(op_unsqueeze) = {
     .flags = OP_VIEW,
     .types = TYPE_BIT(DT_F32) | TYPE_BIT(DT_I32),
     .shape = unsqueeze_rule,
-    .gradient = unsqueeze_gradient,
-    .portable = unsqueeze_portable,
+    OP_KERNELS(NULL, NULL, unsqueeze_gradient, unsqueeze_portable),
     OP_SAMPLES(unsqueeze_samples),
 };
 

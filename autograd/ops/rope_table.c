@@ -124,10 +124,9 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_rope_table) = {
     .name = "rope_table",
-    OP_INPUTS(2, 1),
+    OP_F32(2, 1),
     .optional = 1u << 1,
     .flags = OP_EXACT,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     .forward = forward,

@@ -48,13 +48,10 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_scale) = {
     .name = "scale",
-    OP_INPUTS(1, 1),
+    OP_F32(1, 1),
     .flags = OP_INPLACE0,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule_same,
-    .forward = forward,
-    .gradient = gradient,
-    .portable = portable,
+    OP_KERNELS(forward, NULL, gradient, portable),
     OP_SAMPLES(samples),
 };
 

@@ -90,9 +90,8 @@ static const op_sample samples[] = {
 
 const op_def VARIANT(op_softmax) = {
     .name = "softmax",
-    OP_INPUTS(1, 1),
+    OP_F32(1, 1),
     .flags = OP_INPLACE0,
-    .types = TYPE_BIT(DT_F32),
     .shape = rule,
     .cost = cost,
     OP_KERNELS(forward, reference, gradient, portable),

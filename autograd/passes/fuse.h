@@ -3,7 +3,7 @@
 // plan_make.
 //
 //     x + a b        the product begins at x instead of zero: a residual, or gradients that meet
-//                    (ops/addmm.c)
+//                    (ops/matmul.c)
 //     d + dx         a norm's way back adds the gradient that its input has from the residual
 //                    around it
 //

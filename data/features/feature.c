@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/variant.h"
 #include "data/features/feature_ends.h"
 
@@ -37,18 +38,12 @@ const feature_def *feature_at(size_t i)
 const feature_def *feature_find(const char *name, err *e)
 {
     const char *names[ROWS];
-    strbuf all = {0};
     for (size_t i = 0; i < ROWS; i++) {
         if (!strcmp(rows[i][0]->name, name))
             return feature_at(i);
         names[i] = rows[i][0]->name;
     }
-    for (size_t i = 0; i < ROWS; i++)
-        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    const char *near = str_nearest(name, names, ROWS);
-    err_set(e, ERR_CONFIG, "unknown feature '%s'%s%s%s; there are: %s", name,
-            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
-    strbuf_free(&all);
+    (void)name_unknown(e, "feature", name, names, ROWS);
     return NULL;
 }
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/order.h"
+
 // A part: [from, to) in ticks, of which `first` is tick 0 of the cut, and in seconds.
 typedef struct part {
     const midi_song *s;
@@ -110,17 +112,14 @@ static size_t cut_pedals(const part *p, midi_song *out)
     return n;
 }
 
+static bool starts_below(const void *notes, size_t i, const void *tick)
+{
+    return ((const midi_note *)notes)[i].start_tick < *(const double *)tick;
+}
+
 static size_t first_note(const midi_song *s, double tick)
 {
-    size_t lo = 0, hi = s->n_notes;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (s->notes[mid].start_tick < tick)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
+    return order_first(s->notes, s->n_notes, starts_below, &tick);
 }
 
 static void cut_notes(arena *a, const part *p, midi_song *out)

@@ -34,6 +34,7 @@
 #include "base/config.h"
 #include "base/env.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "data/audio/clip.h"
 
 // To be raised whenever the same files and settings give other shards than before.
@@ -77,5 +78,8 @@ const config_table *prepare_table(arena *a);
 // On failure too the report tells what was done. ERR_STOPPED: the same command continues.
 bool prepare_run(const config *c, const prepare_job *job, const env *v, prepare_report *report,
                  err *e) MUST_CHECK;
+
+// Into `o`: what is there, and what was left out for which reasons.
+void prepare_counts(const prepare_report *report, json *o);
 
 #endif

@@ -74,20 +74,6 @@ static void put_splits(const prepare *p, json *j)
     json_set(j, "splits", all);
 }
 
-static void put_counts(const prepare_report *r, json *j)
-{
-    json *reasons = json_object();
-    for (int i = 0; i < ERR_CODES; i++)
-        if (r->reasons[i])
-            json_set_int(reasons, err_name((err_code)i), (int64_t)r->reasons[i]);
-    json_set_int(j, "prepared", (int64_t)r->prepared);
-    json_set_int(j, "copies", (int64_t)r->copies);
-    json_set_int(j, "rejected", (int64_t)r->rejected);
-    json_set(j, "reasons", reasons);
-    json_set_int(j, "duplicates", (int64_t)r->duplicates);
-    json_set_int(j, "shards", (int64_t)r->shards);
-}
-
 static const char *summary_path(const prepare *p, arena *a)
 {
     return path_join(a, p->job->out, "summary.json");
@@ -101,7 +87,9 @@ bool prepare_summary_write(const prepare *p, err *e)
     for (size_t i = 0; i < p->info.n_labels; i++)
         json_push_str(labels, p->info.labels[i]);
     json_set_str(j, "dataset", p->info.dataset);
-    put_counts(p->report, j);
+    prepare_counts(p->report, j);
+    json_set_int(j, "duplicates", (int64_t)p->report->duplicates);
+    json_set_int(j, "shards", (int64_t)p->report->shards);
     put_splits(p, j);
     json_set(j, "labels", labels);
     json_set(j, "features", json_parse(p->info.settings, strlen(p->info.settings), NULL));

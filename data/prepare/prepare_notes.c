@@ -16,6 +16,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/hw.h"
+#include "base/order.h"
 #include "data/prepare/prepare_decode.h"
 
 enum { TELL_EVERY = 16, SAVE_EVERY = 10, CACHE_MOST = 1 << 30 }; // items; seconds; bytes
@@ -107,17 +108,15 @@ static void save_cache(comparing *c, bool whole)
     arena_free(&a);
 }
 
+static bool stamped_below(const void *list, size_t i, const void *stamp)
+{
+    return ((const known *)list)[i].stamp < *(const uint64_t *)stamp;
+}
+
 static const known *find(const comparing *c, uint64_t stamp)
 {
-    uint64_t lo = 0, hi = c->n_old;
-    while (lo < hi) {
-        uint64_t mid = (lo + hi) / 2;
-        if (c->old[mid].stamp < stamp)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < c->n_old && c->old[lo].stamp == stamp ? &c->old[lo] : NULL;
+    size_t i = order_first(c->old, c->n_old, stamped_below, &stamp);
+    return i < c->n_old && c->old[i].stamp == stamp ? &c->old[i] : NULL;
 }
 
 // ---- Files

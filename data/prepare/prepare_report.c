@@ -203,3 +203,15 @@ bool prepare_finish(prepare *p, err *e)
     remove_old(p);
     return judge(p, e);
 }
+
+void prepare_counts(const prepare_report *report, json *o)
+{
+    json *reasons = json_object();
+    for (int i = 0; i < ERR_CODES; i++)
+        if (report->reasons[i])
+            json_set_int(reasons, err_name((err_code)i), (int64_t)report->reasons[i]);
+    json_set_int(o, "prepared", (int64_t)report->prepared);
+    json_set_int(o, "copies", (int64_t)report->copies);
+    json_set_int(o, "rejected", (int64_t)report->rejected);
+    json_set(o, "reasons", reasons);
+}

@@ -24,6 +24,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/order.h"
 #include "base/str.h"
 #include "data/midi/midi.h"
 #include "data/music/emotions.h"
@@ -114,20 +115,18 @@ static bool scan(state *s, err *e)
     return ok;
 }
 
+static bool path_below(const void *list, size_t i, const void *than)
+{
+    return ((const said *)list)[i].path < *(const uint64_t *)than;
+}
+
 static bool check_twins(const state *s, const char *path, const char *label, err *e)
 {
     uint64_t of = digest_of(path), says = label ? digest_of(label) : 0;
-    size_t lo = 0, hi = s->n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (s->said[mid].path < of)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    for (; lo < s->n && s->said[lo].path == of; lo++)
-        if (s->said[lo].label != says) {
-            int64_t here = rows_line(s->rows), other = s->said[lo].line;
+    for (size_t i = order_first(s->said, s->n, path_below, &of); i < s->n && s->said[i].path == of;
+         i++)
+        if (s->said[i].label != says) {
+            int64_t here = rows_line(s->rows), other = s->said[i].line;
             return err_set(e, ERR_VALUE,
                            "'%s' has two labels, in lines %" PRId64 " and %" PRId64 "; keep one",
                            path, here < other ? here : other, here < other ? other : here);

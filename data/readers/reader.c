@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
+
 #define READER(name) extern const reader_def reader_##name;
 #include "data/readers/readers.def"
 #undef READER
@@ -30,18 +32,12 @@ const reader_def *reader_at(size_t i)
 const reader_def *reader_find(const char *name, err *e)
 {
     const char *names[ROWS];
-    strbuf all = {0};
     for (size_t i = 0; i < ROWS; i++) {
         if (!strcmp(rows[i]->name, name))
             return rows[i];
         names[i] = rows[i]->name;
     }
-    for (size_t i = 0; i < ROWS; i++)
-        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    const char *near = str_nearest(name, names, ROWS);
-    err_set(e, ERR_CONFIG, "unknown dataset '%s'%s%s%s; there are: %s", name,
-            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
-    strbuf_free(&all);
+    (void)name_unknown(e, "dataset", name, names, ROWS);
     return NULL;
 }
 

@@ -2,7 +2,7 @@
 # An op: the tests of all ops draw its samples, and see when its gradient is wrong.
 mkdir -p tests/autograd
 cp -p "$toys"/../{test,matrix}.[ch] tests
-cp -p "$toys"/../autograd/{eval.h,eval.c,ops.c} tests/autograd
+cp -p "$toys"/../autograd/{eval.[ch],sampled.[ch],ops.c,ops_gradients.c} tests/autograd
 all=build/$config/tests/all
 build "$all"
 has "$all" ops_are_complete ops_forward ops_gradients_equal -- "3 passed, 0 failed"
