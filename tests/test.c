@@ -279,7 +279,14 @@ static void on_crash(int number)
 
 enum { MOST_NOT = 256 };
 
-// -x NAME: all but that test. -s I/N: every N-th, from the I-th on, of all in their order.
+static bool is_named(const char *pattern, const char *name)
+{
+    size_t n = strcspn(pattern, "*");
+    return pattern[n] ? !strncmp(pattern, name, n) : !strcmp(pattern, name);
+}
+
+// -x NAME: all but that test; NAME*: but those that begin so. -s I/N: every N-th, from the I-th on,
+// of all in their order.
 typedef struct choice {
     const char * not [MOST_NOT];
     int n_not, first, step, seen;
@@ -289,7 +296,7 @@ static bool is_chosen(choice *c, const char *name)
 {
     bool turn = c->seen++ % c->step == c->first;
     for (int i = 0; i < c->n_not; i++)
-        if (!strcmp(c->not [i], name))
+        if (is_named(c->not [i], name))
             return false;
     return turn;
 }
