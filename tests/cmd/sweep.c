@@ -427,6 +427,7 @@ TEST(sweep_program_leaves_a_run_to_its_holder)
         "-q | cut -d, -f1,2 >%s.seen; kill %ld ) & timeout 60 %s sweep -o %s --jobs 2; status=$?; "
         "wait; exit $status",
         p.dir, p.dir, k, p.dir, p.dir, (long)pid, k, p.dir);
+    kill(pid, SIGTERM); // where none of this came to pass
     EXPECT_INT(ended(pid, true), 75);
     RUN(0, "tail -n 3 %s.seen | tr '\\n' ' '", p.dir);
     EXPECT_STR(out, "0001,done 0002,running 0003,done ");
