@@ -30,6 +30,7 @@
 // A test program has one state: the list of tests, and the one that runs.
 static test_case *first_test, **next_test = &first_test;
 static const test_case *current;
+static tally sum;
 static int failures;
 static bool skipped;
 static char skip_reason[300], folder[300];
@@ -265,12 +266,19 @@ const char *test_shown(const char *s)
     return s ? s : "(null)";
 }
 
-// Names the test in whose midst the program dies; then the signal does what it always does.
+// Seconds until a test is said to hang; the slowest takes a minute on a busy machine.
+enum { HANGS = SANITIZED ? 3600 : 900 };
+
+// Names the test in whose midst the program dies, and counts; then the signal does what it always
+// does, and the guard ends what the test had begun.
 static void on_crash(int number)
 {
     const char *name = current ? current->name : "start";
-    char line[300];
-    int n = snprintf(line, sizeof line, "FAIL %s: signal %d\n", name, number);
+    char line[400], why[60];
+    snprintf(why, sizeof why, number == SIGALRM ? "does not end in %d s" : "signal %d",
+             number == SIGALRM ? HANGS : number);
+    int n = snprintf(line, sizeof line, "FAIL %s: %s\n%d passed, %d failed, and others not run\n",
+                     name, why, sum.passed, sum.failed + 1);
     if (write(STDOUT_FILENO, line, (size_t)n) < 0)
         _exit(1);
     signal(number, SIG_DFL);
@@ -309,21 +317,23 @@ static bool is_wanted(const test_case *t, char *const *parts, int n)
     return n == 0;
 }
 
-static void run_one(const test_case *t, bool verbose, tally *sum)
+static void run_one(const test_case *t, bool verbose)
 {
     current = t, failures = 0, skipped = false;
     double start = hw_seconds();
+    alarm(HANGS);
     t->run();
+    alarm(0);
     const char *verdict = failures ? "FAIL" : skipped ? "skip" : "ok  ";
     if (verbose || (skipped && !failures))
         printf("%s %s (%.3f s)%s%s\n", verdict, t->name, hw_seconds() - start, skipped ? ": " : "",
                skipped ? skip_reason : "");
     if (failures)
-        sum->failed++;
+        sum.failed++;
     else if (skipped)
-        sum->skipped++;
+        sum.skipped++;
     else
-        sum->passed++;
+        sum.passed++;
     if (folder[0])
         remove_tree(folder);
     folder[0] = 0;
@@ -332,27 +342,27 @@ static void run_one(const test_case *t, bool verbose, tally *sum)
 
 // How far it is: on a terminal in place, elsewhere a line for each tenth. Not beside -v, which
 // names each test.
-static void show_progress(const tally *sum, int all)
+static void show_progress(int all)
 {
     enum { MANY = 100 }; // fewer need no lines
-    int done = sum->passed + sum->failed + sum->skipped;
+    int done = sum.passed + sum.failed + sum.skipped;
     bool terminal = isatty(STDOUT_FILENO);
     if (terminal && done == all)
         printf("\r\033[K");
     else if (terminal)
-        printf("\r%d of %d tests%s", done, all, sum->failed ? ", some failed" : "");
+        printf("\r%d of %d tests%s", done, all, sum.failed ? ", some failed" : "");
     else if (all >= MANY && done % (all / 10) == 0 && done < all)
-        printf("%d of %d tests%s\n", done, all, sum->failed ? ", some failed" : "");
+        printf("%d of %d tests%s\n", done, all, sum.failed ? ", some failed" : "");
     fflush(stdout);
 }
 
-static int print_counts(const tally *sum)
+static int print_counts(void)
 {
-    printf("%d passed, %d failed", sum->passed, sum->failed);
-    if (sum->skipped)
-        printf(", %d skipped", sum->skipped);
+    printf("%d passed, %d failed", sum.passed, sum.failed);
+    if (sum.skipped)
+        printf(", %d skipped", sum.skipped);
     putchar('\n');
-    return sum->failed > 0;
+    return sum.failed > 0;
 }
 
 int main(int argc, char **argv)
@@ -374,7 +384,7 @@ int main(int argc, char **argv)
         }
         verbose |= option == 'v', list |= option == 'l';
     }
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
         signal(fatal[i], on_crash);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -382,7 +392,6 @@ int main(int argc, char **argv)
     if (getcwd(cache, sizeof cache - 16)) // never the user's own
         setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
     hw_flush_denormals(); // as the program does
-    tally sum = {0};
     int all = 0;
     for (const test_case *t = first_test; t; t = t->next)
         all += is_wanted(t, argv + optind, argc - optind);
@@ -391,13 +400,13 @@ int main(int argc, char **argv)
             if (list)
                 printf("%s %s\n", t->file, t->name);
             else
-                run_one(t, verbose, &sum);
+                run_one(t, verbose);
             if (!list && !verbose)
-                show_progress(&sum, all);
+                show_progress(all);
         }
     static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
     if (!list && is_wanted(&matrix, argv + optind, argc - optind) &&
         is_chosen(&chosen, matrix.name))
         matrix_run(verbose, &sum);
-    return list ? 0 : print_counts(&sum);
+    return list ? 0 : print_counts();
 }

@@ -231,7 +231,8 @@ TEST(sweep_program_goes_on_when_a_folder_goes)
     const char *out, *k = test_kmidi();
     place p = make_place();
     RUN(1,
-        "( while ! grep -q eval %s/0002/metrics.jsonl 2>/dev/null; do sleep 0.01; done; "
+        "( for i in $(seq 4000); do grep -q eval %s/0002/metrics.jsonl 2>/dev/null && break; sleep "
+        "0.01; done; "
         "mv %s/0002 %s.gone ) & %s sweep %s train.seed=1..3 train.epochs=800 "
         "train.eval_every=20 train.save_every=0 -o %s",
         p.dir, p.dir, p.dir, k, p.yaml, p.dir);
@@ -423,7 +424,8 @@ TEST(sweep_program_leaves_a_run_to_its_holder)
     RUN(2, "ls %s/0002/FAILED", p.dir);
     // its holder is asked to stop while the sweep waits for it: then the sweep goes on with it
     RUN(0,
-        "( while ! test -e %s/0001/DONE -a -e %s/0003/DONE; do sleep 0.02; done; %s runs %s --csv "
+        "( for i in $(seq 2000); do test -e %s/0001/DONE -a -e %s/0003/DONE && break; sleep 0.02; "
+        "done; %s runs %s --csv "
         "-q | cut -d, -f1,2 >%s.seen; kill %ld ) & timeout 60 %s sweep -o %s --jobs 2; status=$?; "
         "wait; exit $status",
         p.dir, p.dir, k, p.dir, p.dir, (long)pid, k, p.dir);

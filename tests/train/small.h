@@ -7,18 +7,6 @@
 #include "train/sample.h"
 #include "train/trainer.h"
 
-// Sanitizers bring their own malloc and keep what was freed: memory then cannot be counted.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 typedef struct small_run {
     arena a;
     env env;
