@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // info.c: what this program was built with and what it found on this machine: the first thing to
 // attach to a bug report.
+#include "cmd/info.h"
 #include "autograd/gemm/gemm.h"
 #include "base/config.h"
 #include "base/digest.h"
@@ -9,7 +10,6 @@
 #include "base/regex.h"
 #include "base/variant.h"
 #include "base/version.h"
-#include "cmd/cmd.h"
 #include "data/audio/clip.h"
 #include "data/audio/fft.h"
 #include "data/audio/resample.h"
@@ -34,6 +34,14 @@ static const struct {
                  {"openssl", digest_library},
                  {"pcre2", regex_library}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
+
+const char *info_library(int i, const char **version)
+{
+    if (i < 0 || i >= LIBRARIES)
+        return NULL;
+    *version = libraries[i].version();
+    return libraries[i].name;
+}
 
 static void say_people(cmd *c, const hw *h, const char *products)
 {

@@ -88,7 +88,7 @@ static int by_value(const void *x, const void *y)
     const place *a = x, *b = y;
     bool none_a = !*a->value.text, none_b = !*b->value.text;
     if (none_a || none_b)
-        return none_a - none_b ? none_a - none_b : a->i < b->i ? -1 : 1;
+        return none_a != none_b ? none_a - none_b : a->i < b->i ? -1 : 1;
     double d = isnan(a->value.number) || isnan(b->value.number)
                    ? strcmp(a->value.text, b->value.text)
                    : a->value.number - b->value.number;

@@ -203,6 +203,12 @@ static bool check_monitor(const config *c, const train_options *o, err *e)
 
 static bool check_run(const config *c, const train_options *o, err *e)
 {
+    if (o->thermal_pause > 0 && o->thermal_resume >= o->thermal_pause)
+        return err_set(e, ERR_CONFIG, "%s: 'train.thermal.resume' must be below %g, where it waits",
+                       config_where(c, config_given(c, "train.thermal.resume")
+                                           ? "train.thermal.resume"
+                                           : "train.thermal.pause"),
+                       o->thermal_pause);
     if (o->patience && !o->data.val.n)
         return err_set(e, ERR_CONFIG, "%s: early stopping needs 'data.val' to look at",
                        config_where(c, "train.early_stopping.patience"));

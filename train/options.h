@@ -66,8 +66,9 @@ typedef struct train_options {
     const char *monitor;
     double grad_clip; // 0: none
     float label_smoothing, affect_weight, ema;
-    double time_limit; // seconds, 0: none
-    int threads;       // 0: all that this process may use
+    double time_limit;                    // seconds, 0: none
+    double thermal_pause, thermal_resume; // degrees Celsius; 0: never waits
+    int threads;                          // 0: all that this process may use
     precision precision;
     uint64_t budget;         // bytes
     const char *budget_from; // "memory.budget", "profile 16gb": for messages

@@ -175,6 +175,12 @@ static const config_key keys[] = {
     {"train.time_limit", CONFIG_SECONDS, NULL, 0, INFINITY, AT(time_limit), RESUMABLE,
      .help = "stop, resumable, before this time of this command is over; by default what the "
              "scheduler says (SLURM_JOB_END_TIME)"},
+    {"train.thermal", CONFIG_SECTION,
+     .help = "Gives a hot machine time: saved, waited, gone on with (docs/doctor.md)"},
+    {"train.thermal.pause", CONFIG_NUMBER, NULL, 30, 150, AT(thermal_pause), RESUMABLE,
+     .help = "degrees Celsius of the hottest sensor from which on it waits; null: never"},
+    {"train.thermal.resume", CONFIG_NUMBER, "75", 0, 150, AT(thermal_resume), RESUMABLE,
+     .help = "degrees below which it goes on"},
     {"train.threads", CONFIG_INT, NULL, 1, 1024, AT(threads),
      .help = "by default as many as this process may use"},
 

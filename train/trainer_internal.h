@@ -46,8 +46,9 @@ struct trainer {
     double lr, norm;              // of the last step
     double log_seconds, log_wait; // step_seconds, wait_seconds at the last log line
     int64_t log_samples, log_step;
-    bool last_whole; // last.h5 is known to be: it may become previous.h5
-    int64_t saved;   // step of the last save, -1 before the first
+    double cool_looked; // hw_seconds of the last look at the temperature
+    bool last_whole;    // last.h5 is known to be: it may become previous.h5
+    int64_t saved;      // step of the last save, -1 before the first
 };
 
 // trainer_build.c
@@ -57,6 +58,9 @@ size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
 
 // trainer.c: products.h, by a run of t's; what is learnt is for plans to come, too
 void trainer_learn(trainer *t, run *r, bool anew);
+
+// trainer_thermal.c: waits, saved, while the machine is hotter than train.thermal allows
+bool trainer_cool(trainer *t, err *e) MUST_CHECK;
 
 // trainer_save.c
 bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e) MUST_CHECK;

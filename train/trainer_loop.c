@@ -168,6 +168,8 @@ static bool loop(trainer *t, err *e)
             t->s.record(t->s.owner);
         if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
             return true;
+        if (!trainer_cool(t, e))
+            return false;
         if (must_stop(t))
             return !t->folder || t->saved == t->state.step || trainer_save(t, false, false, e);
         if (!step(t, e))

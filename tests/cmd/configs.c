@@ -204,7 +204,7 @@ TEST(help_explains_keys)
         out,
         "  value     a number from 0 to 10\n  default   1e-3\n  also      optim.learning_rate\n");
     EXPECT_HAS(out, "In a file\n  optim:\n    lr: 1e-3\n");
-    EXPECT_HAS(out, "A key of kmidi plan, kmidi train, kmidi sweep, kmidi slurm.");
+    EXPECT_HAS(out, "A key of kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm.");
     EXPECT_INT(test_shell(&out, "%s help optim", k), 0);
     EXPECT_HAS(out, "  optim.betas");
     EXPECT_HAS(out, "[[0.9, 0.999]]");
@@ -220,5 +220,5 @@ TEST(help_explains_keys)
     EXPECT_STR(out, "{\"key\": \"optim.lr\", \"help\": \"learning rate at the top of the "
                     "schedule\", \"value\": \"a number from 0 to 10\", "
                     "\"default\": \"1e-3\", \"alias\": \"optim.learning_rate\", \"commands\": "
-                    "\"kmidi plan, kmidi train, kmidi sweep, kmidi slurm\"}\n");
+                    "\"kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm\"}\n");
 }

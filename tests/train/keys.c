@@ -37,7 +37,8 @@ TEST(keys_that_a_resumed_run_may_change)
     static const char may[] =
         "run_name data.train data.val data.ahead train.epochs train.min_epochs train.max_steps "
         "train.save_every train.save_every_steps train.keep_top_k train.early_stopping.patience "
-        "train.time_limit memory.profile memory.budget memory.micro_batch memory.recompute "
+        "train.time_limit train.thermal.pause train.thermal.resume "
+        "memory.profile memory.budget memory.micro_batch memory.recompute "
         "memory.beside_llm logging.tensorboard ";
     strbuf found = {0};
     const config_key *k;
