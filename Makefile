@@ -19,9 +19,15 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
 endif
 CONFIG  ?= release
-BUILD   ?= build
+BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
 PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
+# MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
+ifeq ($(MPI),1)
+MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))
+MPIDEPS := $(if $(MPIPKG),,libopenmpi-dev openmpi-bin)
+PKGS    += $(or $(MPIPKG),ompi-c)
+endif
 # Opened while the program runs (autograd/gemm/gemm_openblas.c).
 OPENED  := openblas
 
@@ -65,7 +71,7 @@ VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 # (base/variant.h).
 ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 FASTSRC := $(shell grep -lw VARIANT $(ALLSRC))
-SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(FASTSRC),$(ALLSRC))
+SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(if $(filter 1,$(MPI)),base/comm_none.c,base/comm_mpi.c) $(FASTSRC),$(ALLSRC))
 TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c,$(shell find tests -name '*.c'))
 PROTO   := $(wildcard train/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
@@ -89,7 +95,7 @@ ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
 $(BUILD)/libs.mk: deps.sh Makefile
-	@$(if $(CROSS),,./deps.sh)
+	@$(if $(CROSS),,./deps.sh $(MPIDEPS))
 	@mkdir -p $(@D)
 	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
 	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
@@ -172,6 +178,11 @@ check-macos:
 	@tests/macos/setup.sh $(BUILD)/macos
 	@$(MAKE) --no-print-directory CC="tests/macos/cc $(BUILD)/macos" BUILD=$(BUILD)/macos CONFIG=debug cross-objects
 	@python3 tests/macos/symbols.py $(BUILD)/macos
+# One run in several processes: 1, 2 and 4 of them on this machine, by a program made with MPI=1.
+check-mpi:
+	@$(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi ranks-tests
+	@KMIDI=$(BUILD)/mpi/$(CONFIG)/kmidi $(BUILD)/mpi/$(CONFIG)/tests/all -v ranks
+ranks-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o)
 demo: kmidi
@@ -191,9 +202,10 @@ help:
 	@sed -n '2,5p' Makefile
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
 	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
+	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

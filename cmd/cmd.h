@@ -105,6 +105,7 @@ struct cmd {
     int n_values;
     option_value values[CMD_OPTIONS];
     struct console *console; // progress.c
+    struct comm *ranks;      // of this command; NULL: it is alone (base/comm.h)
 };
 
 // Fills c from argv behind the command's name. ERR_USAGE names the argument, the nearest right one.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/comm.h"
 #include "base/hw.h"
 #include "base/room.h"
 #include "base/slurm.h"
@@ -82,10 +83,10 @@ static int run_command(const command *k, int argc, char **argv)
     c->self = k;
     c->console = console_open(&a, k->name);
     c->env = (env){.log = console_log(c->console), .stop = process_stop};
-    bool ok = perform(c, k, argc, argv, &e);
-    if (!ok)
+    bool ok = perform(c, k, argc, argv, &e), speaks = comm_speaks(c->ranks);
+    if (!ok && speaks)
         complain(c, &e);
-    if (!ok && e.code == ERR_STOPPED && k->resumable)
+    if (!ok && speaks && e.code == ERR_STOPPED && k->resumable)
         queue_again(c);
     err lost = {0};
     if (!console_flush(c->console, &lost) && ok) {
@@ -93,6 +94,7 @@ static int run_command(const command *k, int argc, char **argv)
         ok = false;
         e = lost;
     }
+    comm_close(c->ranks, ok ? ERR_NONE : e.code);
     threads_close(c->env.pool);
     console_close(c->console);
     arena_free(&a);

@@ -10,8 +10,12 @@
 #include "train/job.h"
 #include "train/plan_svg.h"
 
+enum { RANKS_MOST = 100000 };
+
 static const option options[] = {
     {"budget", 0, OPT_BYTES, "SIZE", "the budget to plan for, instead of the configuration's",
+     false},
+    {"ranks", 0, OPT_INT, "N", "of a run that N processes share (docs/cluster.md): what each takes",
      false},
     {"svg", 0, OPT_OUT, "FILE", "draw the memory over a step", false},
     {"measure", 0, OPT_FLAG, NULL, "measure this machine anew, whatever is known of it", false},
@@ -38,6 +42,8 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", j->options.budget_from);
+    if (comm_size(j->r.comm) > 1)
+        cmd_print(c, "%-28s %12d, each as above", "ranks", comm_size(j->r.comm));
     if (strstr(j->options.budget_from, "language model"))
         cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)",
                   "");
@@ -62,7 +68,7 @@ static course course_of(const job *j)
                 .evaluations = trainer_eval_count(t)};
     c.step = trainer_chosen(t).seconds;
     double looks = eval ? (double)c.evaluations * (double)trainer_eval_batches(t) *
-                              cost_seconds(&j->costs.ops, eval)
+                              cost_seconds(&j->costs.ops, eval) / comm_size(j->r.comm)
                         : 0;
     c.seconds = (double)c.steps * c.step + looks;
     c.files = 3 + (eval != NULL) + (j->options.save_every ? j->options.keep_top_k : 0);
@@ -105,11 +111,12 @@ static void print_phases(cmd *c, const job *j)
         [COST_FORWARD] = "forward", [COST_AGAIN] = "computed twice", [COST_BACKWARD] = "backward"};
     const plan *p = trainer_step_plan(j->trainer), *eval = trainer_eval_plan(j->trainer);
     trainer_choice t = trainer_chosen(j->trainer);
+    double own = (double)(t.grad_accum / comm_size(j->r.comm));
     cost_phases sum = cost_of(&j->costs.ops, p);
     char text[32];
     cmd_print(c, "\n%-28s %12s %12s", "a step, as predicted", "seconds", "alive");
     for (int i = 0; i < COST_PHASES; i++)
-        cmd_print(c, "%-28s %12.4g %12s", names[i], (double)t.grad_accum * sum.seconds[i],
+        cmd_print(c, "%-28s %12.4g %12s", names[i], own * sum.seconds[i],
                   str_human_bytes(most_alive(p, (cost_phase)i, c->arena), text));
     cmd_print(c, "%-28s %12.4g", "optimiser", j->costs.update);
     cmd_print(c, "%-28s %12.4g", "all of it", t.seconds);
@@ -194,6 +201,7 @@ static json *plan_json(const job *j, const trainer_memory *m)
     json_set_int(o, "loader_bytes", (int64_t)m->loader);
     json_set_int(o, "base_bytes", (int64_t)(m->base + m->libraries));
     json_set_int(o, "budget_bytes", (int64_t)j->options.budget);
+    json_set_int(o, "ranks", comm_size(j->r.comm));
     json_set_int(o, "micro_batch", t.micro_batch);
     json_set_int(o, "grad_accum", t.grad_accum);
     json_set_str(o, "recompute", recomputed(&t));
@@ -249,6 +257,11 @@ static bool plan_run(cmd *c, err *e)
                      .measure = option_given(c, "measure"),
                      .env = &c->env};
     const char *svg = option_text(c, "svg", NULL);
+    int64_t ranks = option_int(c, "ranks", 1);
+    if (ranks < 1 || ranks > RANKS_MOST)
+        return err_set(e, ERR_USAGE, "--ranks is a whole number from 1 to %d, not %lld", RANKS_MOST,
+                       (long long)ranks);
+    r.comm = ranks > 1 ? comm_suppose((int)ranks) : NULL;
     job *j = job_configure(&r, c->arena, e);
     bool ok = j && cmd_threads(c, j->options.threads, e) && job_plan(j, e);
     if (ok) {
@@ -256,13 +269,14 @@ static bool plan_run(cmd *c, err *e)
         ok = (!svg || draw(c, j, svg, e)) && trainer_fits(j->trainer, e);
     }
     job_close(j);
+    comm_close(r.comm, ERR_NONE);
     return ok;
 }
 
 const command cmd_plan = {
     .name = "plan",
     .summary = "Says what memory and time a training run will take",
-    .usage = "CONFIG [--budget SIZE] [--svg FILE] [--measure] [key=value ...]",
+    .usage = "CONFIG [--budget SIZE] [--ranks N] [--svg FILE] [--measure] [key=value ...]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

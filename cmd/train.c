@@ -67,22 +67,45 @@ static void train_report(cmd *c, const job *j, const trainer_result *r)
         cmd_print(c, "%s", j->run_dir);
 }
 
+// As many threads as asked for; of ranks that share cores never more than these have together.
+static bool open_threads(cmd *c, comm *ranks, int asked, err *e)
+{
+    if (comm_size(ranks) == 1)
+        return cmd_threads(c, asked, e);
+    int cores = comm_cores(ranks), here = comm_here(ranks);
+    int64_t n = option_int(c, "threads", asked > 0 ? asked : cores);
+    if (n > cores)
+        log_say(c->env.log, LOG_WARN,
+                "%d ranks here with %lld threads each are more than the cores that they may use; "
+                "each takes %d",
+                here, (long long)n, cores);
+    if (here > hw_cores() && cores == 1)
+        log_say(c->env.log, LOG_WARN, "%d ranks here share %d cores; start fewer", here,
+                hw_cores());
+    c->env.pool = threads_open((int)(n < cores ? n : cores), e);
+    return c->env.pool != NULL;
+}
+
 static bool train_through(cmd *c, job *j, view *v, err *e)
 {
     trainer_result r;
     if (!job_open(j, e) || !job_begin(j, e))
         return false;
-    v->line = progress_open(c, "train", (uint64_t)trainer_total(j->trainer));
-    progress_start_at(v->line, (uint64_t)trainer_state(j->trainer)->step);
+    if (j->folder)
+        v->line = progress_open(c, "train", (uint64_t)trainer_total(j->trainer));
+    if (v->line)
+        progress_start_at(v->line, (uint64_t)trainer_state(j->trainer)->step);
     bool ok = job_run(j, &r, e);
     progress_close(v->line);
     v->line = NULL;
     if (!ok)
         return false;
-    train_report(c, j, &r);
+    if (j->folder)
+        train_report(c, j, &r);
     if (r.stopped)
         return err_set(e, ERR_STOPPED, "%s at step %lld; go on with: kmidi train --resume %s",
-                       r.why, (long long)r.steps, str_quoted(c->arena, j->run_dir));
+                       r.why, (long long)r.steps,
+                       str_quoted(c->arena, j->run_dir ? j->run_dir : "RUN"));
     return true;
 }
 
@@ -113,18 +136,29 @@ static const char *command_line(cmd *c)
     return text;
 }
 
+// Of several processes one speaks for all.
 bool training(cmd *c, job_request *r, err *e)
 {
     view v = {.c = c};
     r->env = &c->env, r->tick = on_tick, r->save_asked = on_save_asked, r->user = &v;
+    if (!comm_open(&c->ranks, e))
+        return false;
+    r->comm = c->ranks;
+    comm_poll(r->comm, c->env.stop, c->env.user);
+    if (comm_rank(r->comm))
+        c->env.log = NULL;
     job *j = job_configure(r, c->arena, e);
-    if (j && j->done) {
+    bool ok = comm_agree(r->comm, j != NULL, e) && job_meet(j, e);
+    if (ok && j->done) {
+        if (comm_rank(r->comm))
+            return true;
         cmd_say(c, "'%s' is done, after %lld steps; there is nothing to go on with", j->run_dir,
                 (long long)j->ended.steps);
         train_report(c, j, &j->ended);
         return true;
     }
-    bool ok = j && cmd_threads(c, j->options.threads, e) && train_through(c, j, &v, e);
+    ok = ok && comm_agree(r->comm, open_threads(c, r->comm, j->options.threads, e), e) &&
+         train_through(c, j, &v, e);
     job_close(j);
     return ok;
 }

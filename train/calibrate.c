@@ -141,7 +141,7 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
     trainer_setup s = setup(self, 1);
     s.o = all;
     trainer *t = trainer_plan(&s, a, e);
-    int64_t more = t ? divisor_below(trainer_whole(all, s.rows, 0),
+    int64_t more = t ? divisor_below(trainer_whole(all, s.rows, 0) / comm_size(s.comm),
                                      BATCH_SECONDS / cost_seconds(NULL, t->plan))
                      : 1;
     if (more == 1)

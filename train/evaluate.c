@@ -21,6 +21,7 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, co
     if (!v->session)
         return NULL;
     v->metrics = metrics_open(m->task, (int)evaluator_width(v), a);
+    v->labels = m->task == TASK_CLASSES ? evaluator_width(v) : 0;
     return v;
 }
 
@@ -47,10 +48,16 @@ void evaluator_close(evaluator *v)
         session_close(v->session);
 }
 
-static bool add_batch(evaluator *v, const batch *b, err *e)
+// What the network says to a batch of this process, beside what is right.
+static bool run_batch(evaluator *v, const source *s, const env *world, metrics_rows *rows, err *e)
 {
     session *own = v->session;
     const tensor *logits = own->net->logits;
+    if (env_stop(world))
+        return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
+    const batch *b = s->next(s->self, e);
+    if (!b)
+        return false;
     const batch_field *target = feed_find(b, "target"), *weight = feed_find(b, "weight"),
                       *more = feed_find(b, "more");
     if (!target || !weight)
@@ -58,37 +65,34 @@ static bool add_batch(evaluator *v, const batch *b, err *e)
     if (!feed_copy(own->net, own->run, b, e))
         return false;
     session_go(own);
-    metrics_rows rows = {.out = session_data(own, logits),
-                         .classes = target->type == BATCH_I32 ? target->data : NULL,
-                         .values = target->type == BATCH_F32 ? target->data : NULL,
-                         .weight = weight->data,
-                         .rows = shape_rows(logits->shape),
-                         .width = evaluator_width(v),
-                         .more = more ? more->data : NULL,
-                         .paths = b->paths,
-                         .n_paths = b->paths ? b->n_paths : 0,
-                         .per_path = shape_rows(logits->shape) / logits->shape.d[0]};
-    metrics_add(v->metrics, &rows);
-    if (v->constant) {
-        rows.out = v->said, rows.same = true, rows.paths = NULL;
-        metrics_add(v->constant, &rows);
-    }
+    *rows = (metrics_rows){.out = session_data(own, logits),
+                           .classes = target->type == BATCH_I32 ? target->data : NULL,
+                           .values = target->type == BATCH_F32 ? target->data : NULL,
+                           .weight = weight->data,
+                           .rows = shape_rows(logits->shape),
+                           .width = evaluator_width(v),
+                           .more = more ? more->data : NULL,
+                           .paths = b->paths,
+                           .n_paths = b->paths ? b->n_paths : 0,
+                           .per_path = shape_rows(logits->shape) / logits->shape.d[0]};
     return true;
 }
 
 bool evaluator_run(evaluator *v, const source *s, const env *world, metrics_result *r, err *e)
 {
+    uint64_t size = (uint64_t)comm_size(v->comm), rank = (uint64_t)comm_rank(v->comm);
     metrics_clear(v->metrics);
     if (v->constant)
         metrics_clear(v->constant);
     s->seek(s->self, 0, 0);
-    for (uint64_t i = 0; i < s->batches; i++) {
-        if (env_stop(world))
-            return err_set(e, ERR_STOPPED, "asked to stop during evaluation");
-        const batch *b = s->next(s->self, e);
-        if (!b || !add_batch(v, b, e))
+    for (uint64_t i = 0; i < s->batches; i += size) {
+        metrics_rows rows = {0};
+        bool ok = i + rank >= s->batches || run_batch(v, s, world, &rows, e);
+        if (!evaluator_add(v, ok && rows.out ? &rows : NULL, ok, e))
             return err_trail(e, "evaluation");
     }
+    if (!evaluator_sum_up(v, e))
+        return false;
     *r = metrics_close(v->metrics);
     return true;
 }

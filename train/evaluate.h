@@ -3,6 +3,7 @@
 #ifndef KMIDI_TRAIN_EVALUATE_H
 #define KMIDI_TRAIN_EVALUATE_H
 
+#include "base/comm.h"
 #include "base/env.h"
 #include "checkpoint/checkpoint.h"
 #include "infer/session.h"
@@ -16,6 +17,12 @@ typedef struct evaluator {
     // of one who says the same to every row, `said` (baseline.h); NULL: not asked
     metrics *constant;
     const float *said; // [width]
+    comm *comm;        // NULL: one process runs all batches
+    // evaluate_share.c: a turn of this process, and of each
+    char *shared;
+    metrics_sums *sums; // [size]
+    const char **paths; // of a turn's rows
+    int64_t labels;     // classes of a row of the metrics; 0: not TASK_CLASSES
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.
@@ -26,10 +33,19 @@ bool evaluator_open(evaluator *v, threads *pool, err *e) MUST_CHECK;
 // after evaluator_run.
 void evaluator_compare(evaluator *v, const float *row, arena *a);
 int64_t evaluator_width(const evaluator *v); // of a row that the network says
-void evaluator_close(evaluator *v);          // accepts NULL
+// The processes of `c` run a batch each in turns, and all come to the same figures; the source of
+// each has its batches alone (loader.h). Bytes that this takes; and doing so from here on.
+uint64_t evaluator_share_bytes(const evaluator *v, const comm *c);
+void evaluator_share(evaluator *v, comm *c, arena *a);
+void evaluator_close(evaluator *v); // accepts NULL
 // One pass over the source; allocates nothing. ERR_STOPPED when env_stop said so meanwhile.
 bool evaluator_run(evaluator *v, const source *s, const env *env, metrics_result *r,
                    err *e) MUST_CHECK;
+
+// evaluate_share.c: the rows of one batch of this process (NULL: it had none, or failed, which `ok`
+// says) into the metrics, with those of the others. All fail where one has.
+bool evaluator_add(evaluator *v, const metrics_rows *rows, bool ok, err *e) MUST_CHECK;
+bool evaluator_sum_up(evaluator *v, err *e) MUST_CHECK; // behind the last
 
 // All of it for a checkpoint and shards. `r->confusion` and labels are owned by `a`.
 typedef struct evaluation {

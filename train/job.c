@@ -77,6 +77,7 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
         shards_split(j->shards, micro_batch);
     trainer_setup s = {.o = &j->options,
                        .env = j->r.env,
+                       .comm = j->r.comm,
                        .micro_batch = micro_batch,
                        .rows = j->shards->rows,
                        .train = j->shards->train_source,
@@ -107,7 +108,7 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
 
 // Items at once: as configured; as the run that goes on had it, so that it makes the same bits; or
 // what the search finds.
-static bool split(job *j, bool search, int64_t *micro_batch, err *e)
+bool job_split(job *j, bool search, int64_t *micro_batch, err *e)
 {
     const train_options *o = &j->options;
     *micro_batch = o->micro_batch ? o->micro_batch
@@ -119,6 +120,8 @@ static bool split(job *j, bool search, int64_t *micro_batch, err *e)
                        "'%s': 'state/micro_batch' is %lld, which does not divide the %lld items of "
                        "a step; no run wrote that",
                        j->resume, (long long)j->resume_micro, (long long)whole);
+    if (!o->micro_batch && *micro_batch && whole / comm_size(j->r.comm) % *micro_batch)
+        *micro_batch = 0; // it went on with fewer ranks
     if (*micro_batch && whole % *micro_batch)
         return err_set(e, ERR_CONFIG,
                        "'memory.micro_batch' is auto or a divisor of the %lld rows of a step, not "
@@ -143,22 +146,37 @@ static bool open_products(job *j, err *e)
                               : products_open(j->r.env, j->a, e);
 }
 
-bool job_open(job *j, err *e)
+static bool open_data(job *j, err *e)
 {
-    int64_t micro_batch;
     if (!open_products(j, e))
         return false;
     j->base = hw_rss();
     bound_budget(j);
     j->shards = shards_open(&j->options, j->a, e);
-    if (!j->shards || !check_data(j, e) || !split(j, false, &micro_batch, e))
-        return false;
+    return j->shards && check_data(j, e);
+}
+
+static bool open_trainer(job *j, int64_t micro_batch, err *e)
+{
+    loader_options *both[] = {&j->shards->train_options, &j->shards->val_options};
+    for (int i = 0; i < 2; i++) {
+        both[i]->of = (uint64_t)comm_size(j->r.comm);
+        both[i]->part = (uint64_t)comm_rank(j->r.comm);
+    }
     shards_split(j->shards, micro_batch);
     if (!shards_baseline(j->shards, j->options.model, j->a, e) || !shards_start(j->shards, e))
         return false;
     trainer_setup s = setup_of(j, micro_batch);
     j->trainer = trainer_open(&s, j->a, e);
     return j->trainer != NULL;
+}
+
+bool job_open(job *j, err *e)
+{
+    int64_t micro_batch;
+    return comm_agree(j->r.comm, open_data(j, e), e) && job_alike(j, e) &&
+           job_choose_alike(j, &micro_batch, e) &&
+           comm_agree(j->r.comm, open_trainer(j, micro_batch, e), e) && job_planned_alike(j, e);
 }
 
 // Data that are not prepared yet: what the configuration says must do.
@@ -195,7 +213,12 @@ bool job_plan(job *j, err *e)
             *e = missing;
         return false;
     }
-    if ((!j->shards && !assume_shards(j, &missing, e)) || !split(j, true, &micro_batch, e))
+    if (!j->shards && !assume_shards(j, &missing, e))
+        return false;
+    const train_options *o = &j->options;
+    if (!trainer_shares(j->r.comm, trainer_whole(o, j->shards->rows, o->micro_batch),
+                        o->micro_batch, e) ||
+        !job_split(j, true, &micro_batch, e))
         return false;
     trainer_setup s = setup_of(j, micro_batch);
     j->trainer = trainer_plan(&s, j->a, e);
@@ -225,7 +248,7 @@ static bool resume_stands(const job *j, err *e)
     return !memcmp(now, j->resume_seen, sizeof now) || lock_lost(j->run_dir, e);
 }
 
-bool job_begin(job *j, err *e)
+static bool begin(job *j, err *e)
 {
     const log_sink *log = j->r.env->log;
     if (!j->run_dir)
@@ -251,6 +274,11 @@ bool job_begin(job *j, err *e)
     return true;
 }
 
+bool job_begin(job *j, err *e)
+{
+    return comm_agree(j->r.comm, comm_rank(j->r.comm) || begin(j, e), e);
+}
+
 // A prediction that a run has found wrong is not kept. Short steps and few of them say nothing.
 static void judge_prediction(job *j, const trainer_result *r)
 {
@@ -268,7 +296,13 @@ static void judge_prediction(job *j, const trainer_result *r)
 bool job_run(job *j, trainer_result *r, err *e)
 {
     err inner = {0}, report = {0};
-    if (!trainer_run(j->trainer, r, &inner)) {
+    bool ok = trainer_run(j->trainer, r, &inner);
+    if (!j->folder) { // of a rank that does not write
+        if (!ok && e)
+            *e = inner;
+        return ok;
+    }
+    if (!ok) {
         folder_mark(j->folder, "FAILED", inner.text);
         folder_note(j->folder, inner.text);
         if (!report_write(j->folder->path, "failed", inner.text, &report))

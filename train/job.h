@@ -30,6 +30,7 @@ typedef struct job_request {
     bool measure;        // this machine's speed anew, whatever the cache says
     const char *command; // the command line, for environment.json
     env *env;
+    comm *comm; // the processes of the run, all of them with this request; NULL: one
     void (*tick)(void *user, const trainer_tick *t);
     bool (*save_asked)(void *user);
     void *user;
@@ -67,6 +68,15 @@ bool job_plan(job *j, err *e) MUST_CHECK;
 bool job_begin(job *j, err *e) MUST_CHECK;
 bool job_run(job *j, trainer_result *r, err *e) MUST_CHECK;
 void job_close(job *j); // accepts NULL
+
+// job_ranks.c: that the processes of a run are of one program and configuration and go on from one
+// place, behind job_configure; that their data and then their plans are the same; and what one
+// chooses for all. Each accepts a job without comm.
+bool job_meet(job *j, err *e) MUST_CHECK;
+bool job_alike(job *j, err *e) MUST_CHECK;
+bool job_planned_alike(job *j, err *e) MUST_CHECK;
+bool job_choose_alike(job *j, int64_t *micro_batch, err *e) MUST_CHECK;
+bool job_split(job *j, bool search, int64_t *micro_batch, err *e) MUST_CHECK;
 
 // Lines for the log (job_say.c): how a run starts, what in it may not be meant so, how it ended.
 void job_say_start(const job *j);

@@ -200,7 +200,8 @@ job *job_configure(const job_request *r, arena *a, err *e)
                          arena_printf(a, "memory.budget=%llu", (unsigned long long)r->budget), e))
         return NULL;
     hw_read(&machine);
-    if (!train_options_read(j->config, machine.memory_limit, &j->options, a, e) ||
+    if (!train_options_read(j->config, machine.memory_limit / (uint64_t)comm_here(r->comm),
+                            &j->options, a, e) ||
         !adopt_model(j, e))
         return NULL;
     if (r->budget)

@@ -74,6 +74,9 @@ void job_say_start(const job *j)
             threads_count(j->r.env->pool) == 1 ? "" : "s",
             gemm_describe(&j->r.env->kit->products, blas),
             precision_describe(o->precision, j->r.env->kit));
+    if (comm_size(j->r.comm) > 1)
+        log_say(log, LOG_INFO, "ranks: %d, %d of them here; threads and memory are of each",
+                comm_size(j->r.comm), comm_here(j->r.comm));
     const char *products = gemm_said(&j->r.env->kit->products, j->a);
     if (strchr(products, '='))
         log_say(log, LOG_INFO, "products: %s", products);
@@ -149,6 +152,9 @@ void job_say_doubts(const job *j, const log_sink *log)
 
 void job_say_end(const job *j, const trainer_result *r)
 {
+    if (comm_size(j->r.comm) > 1)
+        log_say(&j->folder->sink, LOG_INFO, "%.1f%% of the time of steps went into what ranks sent",
+                100 * r->sum_share);
     const log_sink *log = &j->folder->sink;
     char predicted[32], measured[32];
     if (r->early)

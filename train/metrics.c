@@ -9,14 +9,11 @@
 struct metrics {
     model_task task;
     int width, classes; // numbers a row; of the confusion matrix
-    int64_t items, hits;
-    double loss, weight, absolute;
+    metrics_sums sums;
     int64_t *confusion;
     double *mean;  // [width]: logits of an item's rows, added up
     int64_t heard; // rows in it
     double heard_weight;
-    metrics_case worst[METRICS_WORST];
-    int n_worst;
     double path_loss, path_weight; // of the rows of one path so far
 };
 
@@ -33,9 +30,9 @@ metrics *metrics_open(model_task task, int width, arena *a)
 
 void metrics_clear(metrics *m)
 {
-    m->items = m->hits = m->heard = 0, m->n_worst = 0;
+    m->sums = (metrics_sums){0};
+    m->heard = 0;
     m->path_loss = m->path_weight = 0;
-    m->loss = m->weight = m->absolute = 0;
     memset(m->confusion, 0, sizeof *m->confusion * (size_t)m->classes * (size_t)m->classes);
 }
 
@@ -63,8 +60,9 @@ static const char *path_of(const metrics_rows *r, int64_t row)
 
 static void drop(metrics *m, int i)
 {
-    memmove(m->worst + i, m->worst + i + 1, sizeof *m->worst * (size_t)(m->n_worst - 1 - i));
-    m->n_worst--;
+    memmove(m->sums.worst + i, m->sums.worst + i + 1,
+            sizeof *m->sums.worst * (size_t)(m->sums.n_worst - 1 - i));
+    m->sums.n_worst--;
 }
 
 // A file is in the list once, with its worst.
@@ -73,23 +71,24 @@ static void consider(metrics *m, const char *path, const metrics_case *c)
     int at = 0;
     if (!path || !*path || !isfinite(c->loss))
         return;
-    for (int i = 0; i < m->n_worst; i++)
-        if (!strncmp(m->worst[i].path, path, METRICS_PATH - 1)) {
-            if (m->worst[i].loss >= c->loss)
+    for (int i = 0; i < m->sums.n_worst; i++)
+        if (!strncmp(m->sums.worst[i].path, path, METRICS_PATH - 1)) {
+            if (m->sums.worst[i].loss >= c->loss)
                 return;
             drop(m, i);
             break;
         }
-    while (at < m->n_worst && m->worst[at].loss >= c->loss)
+    while (at < m->sums.n_worst && m->sums.worst[at].loss >= c->loss)
         at++;
     if (at == METRICS_WORST)
         return;
-    if (m->n_worst == METRICS_WORST)
-        m->n_worst--;
-    memmove(m->worst + at + 1, m->worst + at, sizeof *m->worst * (size_t)(m->n_worst - at));
-    m->worst[at] = *c;
-    snprintf(m->worst[at].path, METRICS_PATH, "%s", path);
-    m->n_worst++;
+    if (m->sums.n_worst == METRICS_WORST)
+        m->sums.n_worst--;
+    memmove(m->sums.worst + at + 1, m->sums.worst + at,
+            sizeof *m->sums.worst * (size_t)(m->sums.n_worst - at));
+    m->sums.worst[at] = *c;
+    snprintf(m->sums.worst[at].path, METRICS_PATH, "%s", path);
+    m->sums.n_worst++;
 }
 
 // Rows of one path are judged together.
@@ -150,10 +149,10 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
     int64_t best = 0;
     if (counts) {
         loss = cross_entropy(m->mean, r->width, target, &best);
-        m->loss += weight * loss;
-        m->weight += weight;
-        m->items++;
-        m->hits += best == target;
+        m->sums.loss += weight * loss;
+        m->sums.weight += weight;
+        m->sums.items++;
+        m->sums.hits += best == target;
     }
     if (!m->classes)
         add_to_path(m, r, row, counts ? weight : 0, loss);
@@ -173,10 +172,10 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
         squares += d * d;
         absolute += fabs(d);
     }
-    m->loss += weight * squares / (double)r->width;
-    m->absolute += weight * absolute / (double)r->width;
-    m->weight += weight;
-    m->items++;
+    m->sums.loss += weight * squares / (double)r->width;
+    m->sums.absolute += weight * absolute / (double)r->width;
+    m->sums.weight += weight;
+    m->sums.items++;
     add_to_path(m, r, row, weight, squares / (double)r->width);
 }
 
@@ -185,6 +184,24 @@ void metrics_add(metrics *m, const metrics_rows *r)
     CHECK(r->width == m->width);
     for (int64_t i = 0; i < r->rows; i++)
         m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i);
+}
+
+metrics_sums metrics_take(const metrics *m)
+{
+    CHECK(!m->classes);
+    return m->sums;
+}
+
+void metrics_put(metrics *m, const metrics_sums *list, int n)
+{
+    metrics_clear(m);
+    for (int i = 0; i < n; i++) {
+        m->sums.items += list[i].items, m->sums.hits += list[i].hits;
+        m->sums.loss += list[i].loss, m->sums.weight += list[i].weight;
+        m->sums.absolute += list[i].absolute;
+        for (int k = 0; k < list[i].n_worst; k++)
+            consider(m, list[i].worst[k].path, &list[i].worst[k]);
+    }
 }
 
 static double macro_f1(const metrics *m)
@@ -205,23 +222,23 @@ static double macro_f1(const metrics *m)
 
 metrics_result metrics_close(const metrics *m)
 {
-    metrics_result r = {.items = m->items,
-                        .worst = m->worst,
-                        .n_worst = m->n_worst,
+    metrics_result r = {.items = m->sums.items,
+                        .worst = m->sums.worst,
+                        .n_worst = m->sums.n_worst,
                         .accuracy = NAN,
                         .macro_f1 = NAN,
                         .perplexity = NAN,
                         .mse = NAN,
                         .mae = NAN};
-    r.loss = m->weight > 0 ? m->loss / m->weight : NAN;
+    r.loss = m->sums.weight > 0 ? m->sums.loss / m->sums.weight : NAN;
     if (m->task != TASK_REGRESSION)
-        r.accuracy = m->items ? (double)m->hits / (double)m->items : NAN;
+        r.accuracy = m->sums.items ? (double)m->sums.hits / (double)m->sums.items : NAN;
     if (m->task == TASK_CLASSES)
         r.macro_f1 = macro_f1(m), r.classes = m->classes, r.confusion = m->confusion;
     if (m->task == TASK_TOKENS)
         r.perplexity = exp(r.loss);
     if (m->task == TASK_REGRESSION)
-        r.mse = r.loss, r.mae = m->weight > 0 ? m->absolute / m->weight : NAN;
+        r.mse = r.loss, r.mae = m->sums.weight > 0 ? m->sums.absolute / m->sums.weight : NAN;
     return r;
 }
 

@@ -58,6 +58,16 @@ metrics *metrics_open(model_task task, int width, arena *a); // of rows of `widt
 void metrics_clear(metrics *m);
 void metrics_add(metrics *m, const metrics_rows *r); // allocates nothing
 metrics_result metrics_close(const metrics *m);
+// What rows of one set have come to in several places, put together in their order. Not of
+// TASK_CLASSES, where a row may belong to an item of the place before.
+typedef struct metrics_sums {
+    int64_t items, hits;
+    double loss, weight, absolute;
+    metrics_case worst[METRICS_WORST];
+    int n_worst;
+} metrics_sums;
+metrics_sums metrics_take(const metrics *m);
+void metrics_put(metrics *m, const metrics_sums *list, int n);
 
 // The figures of a result by name, in a fixed order: for (int i = 0; (f = metrics_figure(&r,
 // i)).name; i++); those that a task lacks are left out.

@@ -63,7 +63,7 @@ bool search_splits(const train_options *o, search_setup setup, void *self, searc
 {
     int64_t micro[SEARCH_MOST], rows = setup(self, 1).rows, whole = trainer_whole(o, rows, 0);
     r->own = whole < o->batch_size ? whole : o->batch_size;
-    int n = divisors(whole, r->own, micro);
+    int n = divisors(whole / comm_size(setup(self, 1).comm), r->own, micro);
     r->n = 0;
     for (int i = 0; i < n; i++) {
         if (rows > 0 && micro[i] > rows) // they would never be filled

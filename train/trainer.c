@@ -14,21 +14,15 @@
 
 static bool not_finite(const trainer *t, const char *what, double value, const batch *b, err *e)
 {
-    char paths[512];
+    char paths[512] = "";
+    bool saved = t->saved >= 0 && t->folder;
     return err_set(e, ERR_NUMERIC,
                    "step %lld: the %s is not finite (%g) in a batch with %s; the weights of step "
                    "%lld are untouched%s%s%s; try a lower optim.lr",
-                   (long long)t->state.step + 1, what, value, feed_paths(b, paths),
-                   (long long)t->state.step, t->saved >= 0 ? ", the last good checkpoint is '" : "",
-                   t->saved >= 0 ? t->folder->path : "",
-                   t->saved >= 0 ? "/checkpoints/last.h5'" : "");
+                   (long long)t->state.step + 1, what, value, b ? feed_paths(b, paths) : paths,
+                   (long long)t->state.step, saved ? ", the last good checkpoint is '" : "",
+                   saved ? t->folder->path : "", saved ? "/checkpoints/last.h5'" : "");
 }
-
-typedef struct window {
-    int64_t batches, items;
-    double weight, loss; // sums
-    const batch *last;
-} window;
 
 // The next batch, in the run's inputs; NULL on failure.
 static const batch *take_batch(trainer *t, err *e)
@@ -43,35 +37,54 @@ static const batch *take_batch(trainer *t, err *e)
     return b;
 }
 
-// Forward and backward of the batches of one step; gradients are left in p->grads, times `scale`.
+// Batch `k` of a window, forward and backward; gradients are added up, or stored where there is one
+// batch of it alone.
+static bool run_batch(trainer *t, window *w, int64_t k, bool first, err *e)
+{
+    const float *loss = run_data(t->run, t->net->loss_sum);
+    const batch *b = take_batch(t, e);
+    if (!b)
+        return false;
+    profile_run(t->profile, t->run,
+                &(run_pass){.seed = (uint64_t)t->o->seed,
+                            .step = (uint64_t)t->state.step,
+                            .part = (uint64_t)k,
+                            .training = true,
+                            .write = true,
+                            .same_weights = !first});
+    w->last = b;
+    if (!isfinite(*loss))
+        return not_finite(t, "loss", (double)*loss, b, e);
+    w->loss += (double)*loss;
+    w->weight += b->weight;
+    w->items += b->items;
+    return true;
+}
+
+// Nothing of a step is kept before its end, so one that is to stop does it again. Of several
+// processes none stops alone.
+static bool stops_here(const trainer *t)
+{
+    return env_stop(t->s.env) && comm_size(t->s.comm) == 1;
+}
+
+// Forward and backward of this process's batches of one step; gradients are left in p->grads, times
+// `scale`.
 static bool run_window(trainer *t, window *w, err *e)
 {
     const checkpoint_state *st = &t->state;
     int64_t left = (int64_t)t->s.train.batches - st->batch;
     int64_t n = left < t->choice.grad_accum ? left : t->choice.grad_accum;
-    const float *loss = run_data(t->run, t->net->loss_sum);
-    if (t->choice.grad_accum > 1)
+    int size = comm_size(t->s.comm);
+    bool first = true;
+    w->batches = n;
+    if (trainer_own(t) > 1 || n <= comm_rank(t->s.comm))
         memset(t->p->grads, 0, (size_t)t->p->grads_len * sizeof(float));
-    for (; w->batches < n; w->batches++) {
-        // nothing of a step is kept before its end: it is done again
-        if (w->batches && env_stop(t->s.env))
+    for (int64_t k = comm_rank(t->s.comm); k < n; k += size, first = false) {
+        if (!first && stops_here(t))
             return err_set(e, ERR_STOPPED, "asked to stop during a step");
-        const batch *b = take_batch(t, e);
-        if (!b)
+        if (!run_batch(t, w, k, first, e))
             return false;
-        profile_run(t->profile, t->run,
-                    &(run_pass){.seed = (uint64_t)t->o->seed,
-                                .step = (uint64_t)st->step,
-                                .part = (uint64_t)w->batches,
-                                .training = true,
-                                .write = true,
-                                .same_weights = w->batches > 0});
-        w->last = b;
-        if (!isfinite(*loss))
-            return not_finite(t, "loss", (double)*loss, b, e);
-        w->loss += (double)*loss;
-        w->weight += b->weight;
-        w->items += b->items;
     }
     return true;
 }
@@ -130,7 +143,7 @@ static void advance(trainer *t, const window *w)
 static void count_time(trainer *t, double took, double wait, int64_t items)
 {
     if (t->state.step == t->first_step + 2) {
-        t->step_seconds = t->wait_seconds = t->log_seconds = t->log_wait = 0;
+        t->step_seconds = t->wait_seconds = t->log_seconds = t->log_wait = t->sum_seconds = 0;
         t->timed_steps = t->timed_samples = t->log_samples = 0;
     }
     t->step_seconds += took;
@@ -153,7 +166,8 @@ bool trainer_step(trainer *t, err *e)
     t->seeked = true;
     profile_begin(t->profile);
     params_keep_buffers(t->p, t->buffers);
-    if (!run_window(t, &w, e) || !update(t, &w, e)) {
+    bool ok = run_window(t, &w, e);
+    if (!trainer_share(t, &w, ok, e) || !update(t, &w, e)) {
         params_restore_buffers(t->p, t->buffers);
         t->seeked = false;
         return false;
@@ -206,7 +220,7 @@ static void plan_steps(trainer *t)
     int64_t batches = (int64_t)t->s.train.batches,
             micro = t->s.micro_batch ? t->s.micro_batch : t->o->batch_size;
     int64_t whole = trainer_whole(t->o, t->s.rows, micro);
-    CHECK(whole % micro == 0);
+    CHECK(whole % (micro * comm_size(t->s.comm)) == 0);
     t->choice = (trainer_choice){.micro_batch = micro, .grad_accum = whole / micro};
     t->per_epoch = (batches + t->choice.grad_accum - 1) / t->choice.grad_accum;
     t->total = t->o->epochs * t->per_epoch;
@@ -256,6 +270,12 @@ static bool compare(trainer *t, err *e)
 static bool start(trainer *t, err *e)
 {
     t->saved = -1;
+    t->shares = arena_alloc(t->a, trainer_share_bytes(t), 1);
+    if (comm_size(t->s.comm) > 1 && params_buffers(t->p))
+        return err_set(e, ERR_CONFIG,
+                       "%s keeps statistics of the batches that it saw, which ranks do not share; "
+                       "train it in one process",
+                       t->o->model->name);
     t->state.evaluated = t->state.best_step = -1;
     t->state.value = NAN;
     t->state.seed = t->o->seed;

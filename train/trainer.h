@@ -13,6 +13,11 @@
 // counted through the window. So the step is that of one large batch, whatever the split. Between
 // steps, in this order: evaluation when due, saving when due, stopping when asked.
 //
+// In several processes (base/comm.h) each computes the batches of a window whose numbers, by their
+// count, leave its rank, and gradients are summed once a step. All of them then make the same
+// update; what is asked of one (a stop, a save) all answer behind the same step. Batches of an
+// evaluation are shared in the same way, and rank 0 writes.
+//
 // Everything that a step depends on is in checkpoint_state, weights, moments and EMA: a run that is
 // killed and resumed from its last checkpoint makes the same numbers as one that was not.
 #ifndef KMIDI_TRAIN_TRAINER_H
@@ -20,6 +25,7 @@
 
 #include "autograd/cost.h"
 #include "autograd/profile.h"
+#include "base/comm.h"
 #include "base/env.h"
 #include "checkpoint/checkpoint.h"
 #include "train/feed.h"
@@ -39,6 +45,7 @@ typedef struct trainer_tick {
 typedef struct trainer_setup {
     const train_options *o;
     const env *env;
+    comm *comm;        // the processes of this run; NULL: it is one
     source train, val; // val.batches 0: none
     int classes;       // TASK_CLASSES with a probe
     // frames or tokens of a row, 1 for models without
@@ -88,6 +95,7 @@ typedef struct trainer_result {
     int64_t steps, total;              // done in the whole run; planned
     double steps_per_s, samples_per_s; // of this process, evaluation and saving not counted
     double wait_share;                 // of that time, spent waiting for data
+    double sum_share;                  // of that time, spent with the other processes
     int64_t timed_steps;               // that these rates are of
     double best, last_loss;            // best: of the monitored metric, NAN without evaluation
     int64_t best_step;
@@ -112,6 +120,9 @@ void trainer_close(trainer *t); // accepts NULL
 // Rows of a whole step: train.batch_size x train.grad_accum; or all that an epoch has, where a
 // batch would be larger and `micro_batch` (0: any) divides them.
 int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch);
+
+// Whether the ranks can share them, `micro` at a time (0: any number).
+bool trainer_shares(const comm *c, int64_t rows, int64_t micro, err *e) MUST_CHECK;
 
 // For tests and start-up lines.
 const plan *trainer_step_plan(const trainer *t);

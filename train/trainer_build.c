@@ -114,8 +114,10 @@ static void predict_rest(trainer *t)
     trainer_memory *m = &t->memory;
     m->base = t->s.base_bytes ? t->s.base_bytes : hw_rss();
     m->params = params_bytes(t->p, t->o->optim->moments) + ema_bytes(t) + trainer_work_bytes(t);
-    m->eval = t->eval ? plan_bytes(t->eval->session->plan) : 0;
-    m->loader = t->s.other_bytes;
+    m->eval = t->eval
+                  ? plan_bytes(t->eval->session->plan) + evaluator_share_bytes(t->eval, t->s.comm)
+                  : 0;
+    m->loader = t->s.other_bytes + comm_bytes(t->s.comm);
     m->libraries = library_bytes[t->kit.products.first] + (uint64_t)t->threads * packed_bytes(t->p);
     m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
 }
@@ -134,7 +136,7 @@ static plan *plan_with(trainer *t, const segments *s, const int *order, int n, e
                        .n_outputs = 1,
                        .params = t->p,
                        .grads = t->net->grads,
-                       .grad_mode = t->choice.grad_accum > 1 ? GRAD_ADD : GRAD_STORE};
+                       .grad_mode = trainer_own(t) > 1 ? GRAD_ADD : GRAD_STORE};
     return plan_make(n ? recompute_graph(t->net->g, s, chosen, t->a) : t->net->g, &po, t->a, e);
 }
 
@@ -177,7 +179,7 @@ static bool make_plan(trainer *t, err *e)
     if (!t->plan)
         return false;
     t->choice.seconds =
-        (double)t->choice.grad_accum * cost_seconds(t->s.costs, t->plan) + t->s.update_seconds;
+        (double)trainer_own(t) * cost_seconds(t->s.costs, t->plan) + t->s.update_seconds;
     t->memory.arena = plan_bytes(t->plan);
     t->memory.peak += t->memory.arena;
     return true;
@@ -208,6 +210,8 @@ static bool open_runs(trainer *t, err *e)
     if (!t->run)
         return false;
     *(float *)run_input(t->run, "scale") = (float)(1.0 / t->expected_weight);
+    if (t->eval)
+        evaluator_share(t->eval, t->s.comm, t->a);
     return !t->eval || evaluator_open(t->eval, t->s.env->pool, e);
 }
 

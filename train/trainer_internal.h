@@ -37,10 +37,13 @@ struct trainer {
     int threads;                      // of the pool
     // of this process
     bool early, stopped;
+    void *shares; // trainer_share.c
+    int asked;    // of one of the processes: trainer_loop.c
     const char *why;
     bool seeked;
     double began, deadline; // hw_seconds; deadline 0: none
     double wait_seconds;    // part of step_seconds
+    double sum_seconds;     // part of it, too: with other processes
     double step_seconds, longest_step, longest_eval, longest_save;
     int64_t first_step, timed_steps, timed_samples;
     double lr, norm;              // of the last step
@@ -55,6 +58,17 @@ struct trainer {
 bool trainer_build(trainer *t, err *e) MUST_CHECK;
 bool trainer_allocate(trainer *t, err *e) MUST_CHECK;
 size_t trainer_work_bytes(const trainer *t); // that the optimiser works in
+
+// trainer_share.c: what the processes of a run do to make one step
+int64_t trainer_own(const trainer *t); // batches of a full window that this one computes
+typedef struct window {
+    int64_t batches, items;
+    double weight, loss; // sums
+    const batch *last;   // NULL: none of them was this process's
+} window;
+size_t trainer_share_bytes(const trainer *t); // of t->shares
+// Sums of the window and gradients of all; where `ok` is false in one of them, it fails in all.
+bool trainer_share(trainer *t, window *w, bool ok, err *e) MUST_CHECK;
 
 // trainer.c: products.h, by a run of t's; what is learnt is for plans to come, too
 void trainer_learn(trainer *t, run *r, bool anew);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // trainer_loop.c: the loop around the steps: what is due between two of them, and when it ends.
 #include <math.h>
+#include <string.h>
 
 #include "base/hw.h"
 #include "base/slurm.h"
 #include "train/trainer_internal.h"
 
 // What is due between two steps
+
+// A stop that was asked for, or the end of the time that this process has; a save that was asked of
+// a process that does not write.
+enum { ASKED_STOP = 1, ASKED_TIME = 2, ASKED_SAVE = 4 };
 
 static bool at_epoch_end(const trainer *t)
 {
@@ -51,11 +56,14 @@ static void note_best(trainer *t, double value, double loss, bool *new_best)
         st->best_epoch = st->epoch;
 }
 
-static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
+// `ok`: of this process so far.
+static bool evaluate_when_due(trainer *t, bool ok, bool *new_best, err *e)
 {
     bool now = due(t, t->o->eval_every, t->o->eval_every_steps) || t->state.step >= t->total;
     if (!t->s.val.batches || t->state.evaluated == t->state.step || !now)
-        return true;
+        return ok;
+    if (!comm_agree(t->s.comm, ok, e))
+        return false;
     metrics_result r;
     err inner = {0};
     if (!trainer_evaluate(t, &r, &inner)) {
@@ -72,14 +80,14 @@ static bool evaluate_when_due(trainer *t, bool *new_best, err *e)
     t->state.evaluated = t->state.step;
     note_best(t, value, r.loss, new_best);
     judge(t);
-    return trainer_log_eval(t, &r, e);
+    return comm_rank(t->s.comm) || trainer_log_eval(t, &r, e);
 }
 
 static bool save_when_due(trainer *t, bool new_best, err *e)
 {
     bool steps = t->o->save_every_steps && due(t, 0, t->o->save_every_steps);
     bool epoch_end = t->o->save_every && due(t, t->o->save_every, 0);
-    bool asked = (t->s.save_asked && t->s.save_asked(t->s.user)) ||
+    bool asked = (t->asked & ASKED_SAVE) || (t->s.save_asked && t->s.save_asked(t->s.user)) ||
                  (t->folder && folder_take_save(t->folder));
     bool first = t->saved == t->state.step;
     if (!t->folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
@@ -87,13 +95,52 @@ static bool save_when_due(trainer *t, bool new_best, err *e)
     return trainer_save(t, new_best, epoch_end, e);
 }
 
-// A stop that was asked for, or the end of the time that this process has.
-static bool must_stop(trainer *t)
+static int asks(trainer *t)
 {
     double margin = 2 * t->longest_step + t->longest_eval + 3 * t->longest_save + 1;
-    if (env_stop(t->s.env))
+    int asked = env_stop(t->s.env) ? ASKED_STOP : 0;
+    if (t->deadline > 0 && hw_seconds() + margin > t->deadline)
+        asked |= ASKED_TIME;
+    if (comm_rank(t->s.comm) && t->s.save_asked && t->s.save_asked(t->s.user))
+        asked |= ASKED_SAVE;
+    return asked;
+}
+
+typedef struct word {
+    int32_t failed, asked;
+    double norm; // of the same gradients: processes that do not agree on it compute differently
+} word;
+
+// Of all processes between two steps: what each was asked for, and whether all can go on.
+static bool confer(trainer *t, bool ok, err *e)
+{
+    if (comm_size(t->s.comm) == 1)
+        return ok;
+    word mine = {!ok, asks(t), t->norm}, *all = t->shares;
+    bool any = false;
+    t->asked = 0;
+    if (!comm_gather(t->s.comm, &mine, sizeof mine, all, e))
+        return false;
+    for (int i = 0; i < comm_size(t->s.comm); i++) {
+        any = any || all[i].failed;
+        t->asked |= all[i].asked;
+    }
+    for (int i = 1; !any && i < comm_size(t->s.comm); i++)
+        if (memcmp(&all[i].norm, &all[0].norm, sizeof all[i].norm))
+            return err_set(
+                e, ERR_MISMATCH,
+                "step %lld: rank %d has another gradient (norm %.17g) than rank 0 (%.17g): "
+                "their processors or libraries are not the same; run on equal machines",
+                (long long)t->state.step, i, all[i].norm, all[0].norm);
+    return !any || comm_agree(t->s.comm, ok, e);
+}
+
+static bool must_stop(trainer *t)
+{
+    int asked = comm_size(t->s.comm) == 1 ? asks(t) : t->asked;
+    if (asked & ASKED_STOP)
         t->why = "asked to stop";
-    else if (t->deadline > 0 && hw_seconds() + margin > t->deadline)
+    else if (asked & ASKED_TIME)
         t->why = "the time limit is near";
     else
         return false;
@@ -143,37 +190,40 @@ static bool log_when_due(trainer *t, err *e)
     return !now || trainer_log_step(t, e);
 }
 
-// As soon as all its steps are timed, so that a long run need not end first.
-static bool step(trainer *t, err *e)
+// One that was asked to stop meanwhile is not done; the loop sees why. A profile is written as soon
+// as all its steps are timed, so that a long run need not end first.
+static bool step(trainer *t, bool *done, err *e)
 {
     err inner = {0};
-    if (!trainer_step(t, &inner)) {
-        if (inner.code != ERR_STOPPED && e)
-            *e = inner;
-        return inner.code == ERR_STOPPED; // seen by the loop
-    }
-    if (profile_complete(t->profile))
+    *done = trainer_step(t, &inner);
+    if (*done && profile_complete(t->profile))
         trainer_write_profile(t);
-    return log_when_due(t, e);
+    if (!*done && inner.code != ERR_STOPPED && e)
+        *e = inner;
+    return *done || inner.code == ERR_STOPPED;
 }
 
+// What fails in one process alone (its disk is full) is known to all once they confer, before
+// anything that they do together.
 static bool loop(trainer *t, err *e)
 {
+    bool ok = true, done;
     while (true) {
         bool new_best = false;
         int64_t evaluated = t->state.evaluated;
-        if (!evaluate_when_due(t, &new_best, e) || !save_when_due(t, new_best, e))
+        ok = evaluate_when_due(t, ok, &new_best, e) && save_when_due(t, new_best, e) &&
+             (finished(t) || trainer_cool(t, e));
+        if (!confer(t, ok, e))
             return false;
         if (t->s.record && t->state.evaluated != evaluated)
             t->s.record(t->s.owner);
         if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
             return true;
-        if (!trainer_cool(t, e))
-            return false;
         if (must_stop(t))
             return !t->folder || t->saved == t->state.step || trainer_save(t, false, false, e);
-        if (!step(t, e))
+        if (!step(t, &done, e))
             return false;
+        ok = !done || log_when_due(t, e);
         tick(t);
     }
 }
@@ -184,7 +234,7 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
     t->began = hw_seconds();
     t->deadline = left > 0 ? t->began + left : 0;
     judge(t);
-    if (!loop(t, e))
+    if (!comm_agree(t->s.comm, loop(t, e), e))
         return false;
     trainer_write_profile(t);
     *r = (trainer_result){.steps = t->state.step,
@@ -192,6 +242,7 @@ bool trainer_run(trainer *t, trainer_result *r, err *e)
                           .steps_per_s = per_second(t, t->timed_steps),
                           .samples_per_s = per_second(t, t->timed_samples),
                           .wait_share = wait_share(t),
+                          .sum_share = t->step_seconds > 0 ? t->sum_seconds / t->step_seconds : 0,
                           .timed_steps = t->timed_steps,
                           .best = t->state.best_step >= 0 ? t->state.best : NAN,
                           .best_step = t->state.best_step,

@@ -22,6 +22,7 @@ typedef struct builder {
     double *mel_sum, *mel_squares;
     int64_t *first, *counts, *label_count, *rows;
     digest *sum;
+    const char **keys;
 } builder;
 
 // The first setting in which two JSON objects differ, as "mel.n_fft is 512 in A and 1024 in B".
@@ -211,6 +212,7 @@ static void count(builder *b, size_t k, const shard *s)
     d->synthetic |= s->info.synthetic;
     if (strcmp(d->name, s->info.dataset) != 0)
         d->name = "several";
+    b->keys[k] = arena_strdup(b->a, s->info.key);
     digest_add_str(b->sum, s->info.key);
 }
 
@@ -256,6 +258,7 @@ static bool fill(dataset *d, err *e)
     arena *a = &d->memory;
     builder b = {.d = d, .a = a, .sum = digest_open()};
     d->first = b.first = NEW(a, int64_t, d->n_shards + 1);
+    d->keys = b.keys = NEW(a, const char *, d->n_shards);
     bool ok = true;
     for (size_t k = 0; ok && k < d->n_shards; k++)
         ok = add(&b, k, e);

@@ -25,6 +25,7 @@ typedef struct dataset {
     const example_def *example; // what is made of the items
     size_t n_shards;
     const char *const *paths; // [n_shards], sorted within each pattern
+    const char *const *keys;  // [n_shards] what each was made of and how (shard.h)
     // [n_shards + 1]: items of shard s are [first[s], first[s + 1]) of the row
     const int64_t *first;
     // [n_shards][n_labels + 1], the last column: items without a label

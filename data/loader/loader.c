@@ -25,6 +25,7 @@ typedef struct slot {
 struct loader {
     loader_rows rows;
     uint64_t per_batch, units, batches; // examples of a batch; examples and batches of an epoch
+    uint64_t of, part;                  // options.of, at least 1, and part
     slot *slots;
     size_t n_slots;
     pthread_t thread;
@@ -79,13 +80,22 @@ static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
     return true;
 }
 
+// The first batch from (epoch, index) on that is of this loader's part.
+static void settle(loader *l, uint64_t epoch, uint64_t index)
+{
+    index += (l->part + l->of - index % l->of) % l->of;
+    l->epoch = index < l->batches ? epoch : epoch + 1;
+    l->index = index < l->batches ? index : l->part;
+}
+
 static void *reader(void *arg)
 {
     loader *l = arg;
     hw_flush_denormals();
     pthread_mutex_lock(&l->lock);
     while (!l->quit) {
-        if (!l->started || l->stuck || l->produced - l->released >= l->n_slots) {
+        if (!l->started || l->stuck || l->part >= l->batches ||
+            l->produced - l->released >= l->n_slots) {
             pthread_cond_wait(&l->room, &l->lock);
             continue;
         }
@@ -98,8 +108,7 @@ static void *reader(void *arg)
             continue;
         s->failed = l->stuck = !ok;
         l->produced++;
-        l->index = index + 1 < l->batches ? index + 1 : 0;
-        l->epoch = epoch + (l->index == 0);
+        settle(l, epoch, index + 1);
         pthread_cond_signal(&l->ready);
     }
     pthread_mutex_unlock(&l->lock);
@@ -151,6 +160,7 @@ loader *loader_open(const dataset *d, const loader_options *o, err *e)
     bool ok = loader_rows_open(&l->rows, d, o, e);
     const loader_options *own = &l->rows.options;
     l->per_batch = (uint64_t)own->batch;
+    l->of = own->of ? own->of : 1, l->part = own->part;
     l->units = ok ? epoch_units(&l->rows) : 0;
     l->batches = (l->units + l->per_batch - 1) / l->per_batch;
     if (ok && l->batches == 0)
@@ -204,7 +214,7 @@ void loader_seek(loader *l, uint64_t epoch, uint64_t index)
 {
     CHECK(index < l->batches);
     pthread_mutex_lock(&l->lock);
-    l->epoch = epoch, l->index = index;
+    settle(l, epoch, index);
     l->produced = l->taken = l->released = 0;
     l->generation++;
     l->started = true;

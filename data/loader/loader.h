@@ -85,6 +85,9 @@ typedef struct loader_options {
     int ahead;
     int64_t pool;   // bytes of songs in memory; 0: LOADER_POOL
     bool all_paths; // batches tell the path of every row, the end of a long one
+    // only every `of`-th batch of an epoch is read, from batch `part` on: the others are of the
+    // other processes of the run. of 0: all
+    uint64_t of, part;
 } loader_options;
 
 typedef struct loader loader;
@@ -98,8 +101,8 @@ void loader_close(loader *l); // accepts NULL
 bool loader_count(const dataset *d, const loader_options *o, int64_t *items, err *e) MUST_CHECK;
 uint64_t loader_batches(const loader *l); // of an epoch
 uint64_t loader_items(const loader *l);   // examples of an epoch, each once (balanced: drawn)
-// Continue with batch `index` (< loader_batches) of `epoch`. Batches that were read ahead are
-// dropped.
+// Continue with batch `index` (< loader_batches) of `epoch`, or the first from there on that is of
+// this loader's part. Batches that were read ahead are dropped.
 void loader_seek(loader *l, uint64_t epoch, uint64_t index);
 // The next batch; valid until the next call. Behind an epoch's last comes the first of the next.
 // NULL: error, with the shard's name.

@@ -52,6 +52,24 @@ TEST(plan_answers_for_the_whole_run)
     }
 }
 
+TEST(plan_answers_for_each_of_several_ranks)
+{
+    const char *out, *yaml = corpus_make(test_path("data"));
+    json *one = planned(yaml, "train.batch_size=16"),
+         *four = planned(yaml, "train.batch_size=16 --ranks 4");
+    EXPECT(whole(one, "ranks") == 1 && whole(four, "ranks") == 4);
+    EXPECT_INT(whole(four, "steps"), whole(one, "steps"));
+    EXPECT_INT(whole(four, "micro_batch") * whole(four, "grad_accum"), 16);
+    EXPECT(whole(four, "micro_batch") <= 4);
+    EXPECT(whole(four, "arena_bytes") < whole(one, "arena_bytes"));
+    // what sums are made in
+    EXPECT(whole(four, "loader_bytes") > whole(one, "loader_bytes"));
+    json_free(one), json_free(four);
+    EXPECT_INT(test_shell(&out, "%s plan %s --ranks 3", test_kmidi(), yaml), 2);
+    EXPECT_HAS(out, "a step of 8 items cannot be shared by 3 ranks");
+    EXPECT_INT(test_shell(&out, "%s plan %s --ranks 0", test_kmidi(), yaml), 2);
+}
+
 TEST(plan_knows_the_size_of_checkpoints)
 {
     const char *out, *yaml = corpus_make(test_path("data")), *run = test_path("run");

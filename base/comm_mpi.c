@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// comm_mpi.c: ranks by MPI (comm.h); the one file that knows it, compiled with MPI=1.
+//
+// Nothing here blocks inside MPI: what was begun is tested for, and between two tests comm_wait
+// sees to it that a rank which ended is noticed. MPI_Allreduce would choose its order by the number
+// of ranks, the length and where they run; so sums are made here: each rank is sent all versions of
+// its part of a piece, adds them up in the order of ranks, and sends the sum to all. That moves as
+// little as can be: 2 (N - 1) / N of the buffer in and out of every rank.
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/comm_internal.h"
+#include "base/hw.h"
+#include "base/threads.h"
+
+enum { TAG_PARTS = 1, TAG_SUMS = 2 };
+
+bool comm_way_open(comm *c, err *e)
+{
+    int level;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
+        return err_set(e, ERR_INTERNAL, "MPI does not start; try: mpirun -n 2 hostname");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(MPI_COMM_WORLD, &c->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &c->size);
+    return true;
+}
+
+void comm_way_close(int status)
+{
+    if (status)
+        MPI_Abort(MPI_COMM_WORLD, status);
+    else
+        MPI_Finalize();
+}
+
+static bool failed(comm *c, int code)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int n;
+    MPI_Error_string(code, text, &n);
+    c->first = c->rank; // who else is there is not known
+    return comm_lose(c,
+                     "the way to the other ranks is broken (MPI: %s); what was saved is whole, and "
+                     "--resume goes on from there",
+                     text);
+}
+
+// `code` is of the call that began the last of them.
+static bool finish(comm *c, int code, MPI_Request *list, int n)
+{
+    double since = hw_seconds();
+    int done = 0;
+    while (code == MPI_SUCCESS) {
+        code = MPI_Testall(n, list, &done, MPI_STATUSES_IGNORE);
+        if (code == MPI_SUCCESS && done)
+            return true;
+        if (code == MPI_SUCCESS && !comm_wait(c, since))
+            return false;
+    }
+    return failed(c, code);
+}
+
+bool comm_way_gather(comm *c, const void *mine, size_t bytes, void *all)
+{
+    MPI_Request r;
+    int code =
+        MPI_Iallgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, MPI_COMM_WORLD, &r);
+    return finish(c, code, &r, 1);
+}
+
+bool comm_way_broadcast(comm *c, void *p, size_t bytes)
+{
+    MPI_Request r;
+    int code = MPI_Ibcast(p, (int)bytes, MPI_BYTE, 0, MPI_COMM_WORLD, &r);
+    return finish(c, code, &r, 1);
+}
+
+typedef struct part {
+    int64_t lo, n;
+} part;
+
+static part part_of(const comm *c, int64_t n, int rank)
+{
+    int64_t lo, hi;
+    threads_part(n, COMM_GRAIN, rank, c->size, &lo, &hi);
+    return (part){lo, hi - lo};
+}
+
+// Where the version of `rank` of this rank's part lies.
+static float *version(const comm *c, float *x, part mine, int rank)
+{
+    if (rank == c->rank)
+        return x + mine.lo;
+    return c->scratch + (int64_t)(rank < c->rank ? rank : rank - 1) * mine.n;
+}
+
+// In the order of ranks, whoever does it.
+static void add_up(const comm *c, float *x, part mine)
+{
+    enum { BLOCK = 1024 };
+    float sum[BLOCK];
+    for (int64_t at = 0; at < mine.n; at += BLOCK) {
+        int64_t n = mine.n - at < BLOCK ? mine.n - at : BLOCK;
+        memcpy(sum, version(c, x, mine, 0) + at, (size_t)n * sizeof *sum);
+        for (int r = 1; r < c->size; r++) {
+            const float *more = version(c, x, mine, r) + at;
+            for (int64_t i = 0; i < n; i++)
+                sum[i] += more[i];
+        }
+        memcpy(x + mine.lo + at, sum, (size_t)n * sizeof *sum);
+    }
+}
+
+// To every other rank its part from here, and from there its version of this one's.
+static bool trade_parts(comm *c, float *x, int64_t n, part mine, MPI_Request *list)
+{
+    int count = 0, code = MPI_SUCCESS;
+    for (int r = 0; r < c->size && code == MPI_SUCCESS; r++) {
+        part p = part_of(c, n, r);
+        if (r == c->rank)
+            continue;
+        code = MPI_Irecv(version(c, x, mine, r), (int)mine.n, MPI_FLOAT, r, TAG_PARTS,
+                         MPI_COMM_WORLD, &list[count++]);
+        if (code == MPI_SUCCESS)
+            code = MPI_Isend(x + p.lo, (int)p.n, MPI_FLOAT, r, TAG_PARTS, MPI_COMM_WORLD,
+                             &list[count++]);
+    }
+    return finish(c, code, list, count);
+}
+
+static bool trade_sums(comm *c, float *x, int64_t n, part mine, MPI_Request *list)
+{
+    int count = 0, code = MPI_SUCCESS;
+    for (int r = 0; r < c->size && code == MPI_SUCCESS; r++) {
+        part p = part_of(c, n, r);
+        if (r == c->rank)
+            continue;
+        code =
+            MPI_Irecv(x + p.lo, (int)p.n, MPI_FLOAT, r, TAG_SUMS, MPI_COMM_WORLD, &list[count++]);
+        if (code == MPI_SUCCESS)
+            code = MPI_Isend(x + mine.lo, (int)mine.n, MPI_FLOAT, r, TAG_SUMS, MPI_COMM_WORLD,
+                             &list[count++]);
+    }
+    return finish(c, code, list, count);
+}
+
+bool comm_way_sum(comm *c, float *x, int64_t n)
+{
+    bool ok = true;
+    MPI_Request *list = base_checked(malloc(2 * sizeof *list * (size_t)c->size), 0);
+    for (int64_t at = 0; ok && at < n; at += COMM_PIECE) {
+        int64_t some = n - at < COMM_PIECE ? n - at : COMM_PIECE;
+        part mine = part_of(c, some, c->rank);
+        ok = trade_parts(c, x + at, some, mine, list);
+        if (ok)
+            add_up(c, x + at, mine);
+        ok = ok && trade_sums(c, x + at, some, mine, list);
+    }
+    free(list);
+    return ok;
+}
