@@ -80,6 +80,11 @@ static void say(cmd *c, const prepare_report *r)
         if (r->marks[k])
             cmd_print(c, "%llu of the recordings: %s", (unsigned long long)r->marks[k],
                       clip_mark_text((clip_mark)k));
+    if (r->outlasting)
+        cmd_print(c,
+                  "%llu of the pairs: the MIDI ends more than %d seconds behind the sound; is that "
+                  "an excerpt, or of other music?",
+                  (unsigned long long)r->outlasting, PREPARE_OUTLASTS);
     if (r->duplicates)
         cmd_print(c, "%llu items left out of a split: the same content is in another one",
                   (unsigned long long)r->duplicates);
@@ -103,6 +108,8 @@ static void tell_json(cmd *c, const prepare_report *r)
     for (int k = 0; k < CLIP_MARKS; k++)
         if (r->marks[k])
             json_set_int(j, marks[k], (int64_t)r->marks[k]);
+    if (r->outlasting)
+        json_set_int(j, "midi_outlasts_sound", (int64_t)r->outlasting);
     json_set_num(j, "seconds", r->seconds);
     json_set_num(j, "items_per_s", r->seconds > 0 ? (double)r->made / r->seconds : 0);
     json_set_int(j, "duplicates", (int64_t)r->duplicates);

@@ -36,9 +36,8 @@ static const config_key keys_before[] = {
     {"labels_from", CONFIG_TEXT, AT(labels_from),
      .help = "shards (a path or pattern) whose label names are used"},
     {"features", CONFIG_TEXTS, "[mel]", .least = 1, AT(wanted),
-     .help = "what is computed and stored: mel of audio, or any of the others of MIDI; without it, "
-             "dataset: folder takes what the folder "
-             "holds"},
+     .help = "what is computed and stored: mel of audio, the others of MIDI, or of both where an "
+             "item has both; without it, dataset: folder takes what the folder holds"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, AT(shard_items),
      .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,
@@ -162,6 +161,16 @@ static bool asked(const prepare *p, const char *name)
     return false;
 }
 
+// The name of a feature of MIDI among what is asked for, the last of the table; NULL: none.
+static const char *song_asked(const prepare *p)
+{
+    const char *song = NULL;
+    for (size_t i = 0; i < feature_count(); i++)
+        if (feature_at(i)->source == FEATURE_SONG && asked(p, feature_at(i)->name))
+            song = feature_at(i)->name;
+    return song;
+}
+
 // What the config asks for. Where it leaves that open, and the layout too: of MIDI all that there
 // is, of audio mel; of both kinds in one folder the one that has more files.
 static bool choose_features(prepare *p, err *e)
@@ -181,25 +190,25 @@ static bool choose_features(prepare *p, err *e)
                     p->options.root, audio, midi, midi > audio ? "MIDI" : "audio",
                     midi > audio ? "mel" : "tokens");
     }
-    p->options.midi = p->reader->count && !asked(p, "mel");
+    p->options.midi = song_asked(p) != NULL;
     return true;
 }
 
 static bool check_features(const prepare *p, err *e)
 {
-    const char *name = p->reader->name, *song = NULL;
-    for (size_t i = 0; i < feature_count(); i++)
-        if (feature_at(i)->source == FEATURE_SONG && asked(p, feature_at(i)->name))
-            song = feature_at(i)->name;
-    if (song && asked(p, "mel"))
+    const char *name = p->reader->name, *song = song_asked(p);
+    bool mel = asked(p, "mel");
+    if (song && mel && p->reader->count)
         return err_set(e, ERR_CONFIG,
-                       "%s: mel is made from audio, %s from MIDI; make a set of shards of each",
-                       config_where(p->config, "features"), song);
+                       "%s: mel is made from audio, %s from MIDI, and dataset %s does not tell "
+                       "which files belong together; list them with `path` and `midi` "
+                       "(audio_manifest), or make a set of shards of each",
+                       config_where(p->config, "features"), song, name);
     if (song && p->reader->no_midi)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is audio and has no MIDI to make %s from; set features: [mel]",
                        name, song);
-    if (!song && p->reader->no_audio)
+    if (mel && p->reader->no_audio)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is MIDI and has no audio to make mel features from; set "
                        "features: [tokens, midi_stats]",

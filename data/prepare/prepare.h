@@ -39,6 +39,7 @@
 
 // To be raised whenever the same files and settings give other shards than before.
 enum { PREPARE_VERSION = 2 };
+enum { PREPARE_OUTLASTS = 5 };
 
 typedef struct prepare_job {
     const char *out; // folder; made if it is not there
@@ -62,6 +63,9 @@ typedef struct prepare_report {
     uint64_t copies;
     // recordings that this run took, by what is to be known of them (clip.h)
     uint64_t marks[CLIP_MARKS];
+    // of pairs of sound and MIDI that this run took: those whose notes end more than
+    // PREPARE_OUTLASTS seconds behind the sound, as beside an excerpt or the wrong file
+    uint64_t outlasting;
     // left out: the same content is in a split nearer to the verdict
     uint64_t duplicates;
     uint64_t made; // items decoded by this run, rejected ones included

@@ -50,6 +50,11 @@ bool prepare_augment_read(prepare *p, err *e)
                        "augment makes copies of audio; MIDI is varied while it is learnt from "
                        "(data.augment of a training "
                        "config): take augment out");
+    if ((stretched || shifted) && prepare_of_midi(p))
+        return err_set(e, ERR_CONFIG,
+                       "%s: the MIDI beside the sound would not be as long or as high as a copy; "
+                       "tilt and noise leave it right",
+                       config_where(c, stretched ? "augment.stretch" : "augment.pitch"));
     if ((stretched || shifted) &&
         (p->feature->rate < STRETCH_RATE_LEAST || p->feature->rate > STRETCH_RATE_MOST))
         return err_set(e, ERR_CONFIG,

@@ -80,6 +80,13 @@ static bool add_copies(prepare_slot *s, shard_item *out, shard_writer *w, err *e
     return true;
 }
 
+static bool outlasts(const prepare_slot *s)
+{
+    const feature *f = s->p->feature;
+    return f && s->rows &&
+           s->seconds > PREPARE_OUTLASTS + (double)(s->frames * f->hop) / (double)f->rate;
+}
+
 static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
 {
     prepare *p = d->p;
@@ -90,6 +97,7 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
     p->report->behind_end += s->behind_end, p->report->behind_end_files += s->behind_end > 0;
     if (s->ok && (s->ok = find_label(p, s, &out.label))) {
         set_emotion(s, &out);
+        p->report->outlasting += outlasts(s);
         for (int k = 0; k < CLIP_MARKS; k++)
             p->report->marks[k] += s->marks >> k & 1;
         return shard_add(w, &out, e) && add_copies(s, &out, w, e);
@@ -159,7 +167,9 @@ static bool tell(decoding *d, err *e)
 
 static void take(decoding *d, prepare_slot *s, const worker_result *r)
 {
-    const char *name = prepare_item_file(d->p, &s->item);
+    const char *name = d->kind == &prepare_pairs && s->item.file
+                           ? arena_printf(&s->memory, "%s' or '%s", s->item.file, s->item.midi)
+                           : prepare_item_file(d->p, &s->item);
     if (!r->ok)
         err_set(&s->e, r->e.code, "%s%s%s%s", r->lost ? "'" : "", r->lost ? name : "",
                 r->lost ? "': " : "", r->e.text);
@@ -257,7 +267,7 @@ static bool read_all(decoding *d, reader *r, err *e)
 
 const prepare_kind *prepare_kind_of(const prepare *p)
 {
-    return prepare_of_midi(p) ? &prepare_songs : &prepare_audio;
+    return !prepare_of_midi(p) ? &prepare_audio : p->feature ? &prepare_pairs : &prepare_songs;
 }
 
 workers *prepare_workers(prepare *p, worker_fn *fn, err *e)

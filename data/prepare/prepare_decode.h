@@ -3,7 +3,8 @@
 //
 // Whatever a file does to the libraries that read it, it does to a worker process (worker.h), and
 // costs itself alone. What a worker is sent for an item, what it does, and what its answer says is
-// one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c).
+// one prepare_kind: of audio (prepare_audio.c), of MIDI (prepare_songs.c), of pairs of both
+// (prepare_pairs.c).
 #ifndef KMIDI_DATA_PREPARE_PREPARE_DECODE_H
 #define KMIDI_DATA_PREPARE_PREPARE_DECODE_H
 
@@ -49,13 +50,15 @@ typedef struct prepare_kind {
     uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
 } prepare_kind;
 
-extern const prepare_kind prepare_audio, prepare_songs;
+extern const prepare_kind prepare_audio, prepare_songs, prepare_pairs;
 
 // ---- prepare_songs.c: beside the kind's own fn one that tells no more than the digest of the
 // notes; and that digest in what either returned, PREPARE_NOTES characters, or NULL
 enum { PREPARE_NOTES = 64 };
 extern worker_fn *const prepare_song_digest;
 const char *prepare_song_notes(const worker_result *r);
+// Whether such an answer of the kind's own fn says why the song is not wanted.
+bool prepare_song_refused(const char *bytes, size_t n);
 
 const prepare_kind *prepare_kind_of(const prepare *p);
 workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;

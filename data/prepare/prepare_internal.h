@@ -47,7 +47,7 @@ typedef struct prepare {
     const char *labels_from;
     double share_val, share_test; // of the items, where the dataset has no splits of its own
     uint64_t split_seed;
-    feature *feature;              // mel; NULL where the shards are of MIDI
+    feature *feature;              // mel; NULL where the shards are of MIDI alone
     feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column; of mel: NULL
     augment_clip_settings augment; // of the training split; copies 0: none
     const char *augment_text;      // the same as JSON; NULL: none
@@ -92,6 +92,7 @@ uint64_t prepare_ordinal(const prepare *p, int split, uint64_t seen);
 // ---- prepare_decode.c: stage 4
 bool prepare_decode(prepare *p, err *e) MUST_CHECK;
 // ---- prepare_songs.c
+// Of MIDI, be it beside sound or not.
 bool prepare_of_midi(const prepare *p);
 // ---- prepare_notes.c
 // The content digest of every entry: of its notes; of what cannot be read, one of its own. Leaves

@@ -53,11 +53,10 @@ static void add_text(digest *d, const char *s)
     digest_add_str(d, s ? s : "");
 }
 
-// Size and time of the item's file, or what it is made from.
-static void file_facts(const prepare *p, const reader_item *item, int64_t facts[3])
+// Size and time of a file.
+static void facts_of(const char *file, int64_t facts[3])
 {
     struct stat st;
-    const char *file = prepare_item_file(p, item);
     facts[0] = -1, facts[1] = facts[2] = 0;
     if (file && stat(file, &st) == 0) {
         facts[0] = st.st_size;
@@ -67,6 +66,12 @@ static void file_facts(const prepare *p, const reader_item *item, int64_t facts[
         facts[1] = st.st_mtim.tv_sec, facts[2] = st.st_mtim.tv_nsec;
 #endif
     }
+}
+
+// Of the item's file, or what it is made from.
+static void file_facts(const prepare *p, const reader_item *item, int64_t facts[3])
+{
+    facts_of(prepare_item_file(p, item), facts);
     if (p->reader->clip)
         facts[1] = (int64_t)p->options.seed;
 }
@@ -78,6 +83,10 @@ static void add_file(digest *d, const prepare *p, const reader_item *item)
     if (p->reader->clip)
         add_number(d, p->options.seconds);
     digest_add(d, facts, sizeof facts);
+    if (p->feature && prepare_of_midi(p)) { // the sound beside the MIDI
+        facts_of(item->file, facts);
+        digest_add(d, facts, sizeof facts);
+    }
 }
 
 uint64_t prepare_stamp(const prepare *p, const reader_item *item)

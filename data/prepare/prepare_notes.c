@@ -4,7 +4,7 @@
 // Every file must be parsed before the splits can be drawn, and parsing is most of the work. So the
 // workers tell all that the shards will hold while they are at it, and it waits in p->answers
 // (spill.h); where several machines share the work, each would read much for others' shards, and
-// asks for the digests alone.
+// asks for the digests alone. So it is where sound belongs to the MIDI: decoding that is the work.
 //
 // The digests stay in OUT/.notes, so that a run that goes on, and other machines, need not parse
 // what is there. The file is a head, then 16 bytes for each entry of the index that was read: its
@@ -195,7 +195,7 @@ bool prepare_notes_compare(prepare *p, err *e)
     if (!file_make_dirs(p->job->out, e))
         return false;
     load_cache(&c);
-    if (p->job->parts == 1)
+    if (p->job->parts == 1 && !p->feature)
         p->answers = spill_open(p->job->out);
     c.workers = prepare_workers(p, p->answers ? prepare_songs.fn : prepare_song_digest, e);
     reader *r = c.workers ? reader_open(p->reader, &p->options, e) : NULL;

@@ -39,8 +39,8 @@ static bool check_rows(const prepare *p, const feature_rows *rows, const char *p
 {
     int64_t all = 0;
     for (int k = 0; k < p->info.n_columns; k++) {
-        const feature_def *d = p->songs[k]->def;
-        if (rows[k].n < d->rows.least)
+        const feature_def *d = p->songs[k] ? p->songs[k]->def : NULL;
+        if (d && rows[k].n < d->rows.least)
             return err_set(e, ERR_EMPTY,
                            "'%s' has no notes but those of drums, and no %s; set tokens.drums: "
                            "true or leave it out",
@@ -69,7 +69,7 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
             "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out",
             path, s->seconds, p->max_seconds);
     for (int k = 0; k < p->info.n_columns; k++) {
-        if (!feature_song(p->songs[k], s, a, &rows[k], e))
+        if (p->songs[k] && !feature_song(p->songs[k], s, a, &rows[k], e))
             return false;
         x.rows[k] = rows[k].n;
     }
@@ -77,8 +77,9 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
         return false;
     strbuf_add(out, (const char *)&x, sizeof x);
     for (int k = 0; k < p->info.n_columns; k++) {
-        size_t n = (size_t)rows[k].n * shard_row_bytes(&p->info.columns[k]);
-        strbuf_add(out, rows[k].data, n);
+        size_t n = p->songs[k] ? (size_t)rows[k].n * shard_row_bytes(&p->info.columns[k]) : 0;
+        if (n)
+            strbuf_add(out, rows[k].data, n);
         strbuf_add(out, "\0\0\0", padded(n) - n);
     }
     return true;
@@ -178,12 +179,20 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     memcpy(&x, bytes + sizeof head, sizeof x);
     s->rows = NEW(&s->memory, feature_rows, SHARD_COLUMNS);
     for (int k = 0; k < s->p->info.n_columns; k++)
-        if (!take_rows(s, k, x.rows[k], &at, end))
+        if (s->p->songs[k] && !take_rows(s, k, x.rows[k], &at, end))
             return false;
     s->seconds = x.seconds, s->behind_end = x.behind_end;
     s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;
     return at == end && x.seconds >= 0 && isfinite(x.seconds) && fabs(x.valence) <= 1 &&
            fabs(x.arousal) <= 1;
+}
+
+bool prepare_song_refused(const char *bytes, size_t n)
+{
+    reply head;
+    CHECK(n >= sizeof head);
+    memcpy(&head, bytes, sizeof head);
+    return head.code != ERR_NONE;
 }
 
 const char *prepare_song_notes(const worker_result *r)

@@ -8,6 +8,8 @@
 //     label     or emotion, text: whichever comes first in this order; may be missing
 //     valence, arousal in [-1, 1], intensity in [0, 1]; offset, duration in seconds (duration 0 or
 //     missing: to the end)
+//     midi      or midi_filename, midi_filepath: the same music as MIDI; looked at only where
+//               features of MIDI are asked for, and an attribute in any case
 //     group     or speaker, singer, performer, artist, song: what must not be parted by the splits
 //     split     train, val, test or another name: the shards are called after it; synthetic: true
 //               or false
@@ -28,6 +30,7 @@
 
 #define DEFAULT_INDEX "manifest.jsonl"
 #define PATHS         "path|audio_filepath|wav|audio"
+#define MIDIS         "midi|midi_filename|midi_filepath"
 #define LABELS        "label|emotion|text"
 #define GROUPS        "group|speaker|singer|performer|artist|song"
 enum { TEXT_MOST = 4096 }; // bytes of a path or name
@@ -112,6 +115,17 @@ static bool get_names(reader *r, const json *j, reader_item *item, err *e)
     return item->file != NULL;
 }
 
+static bool get_midi(reader *r, const json *j, reader_item *item, err *e)
+{
+    const state *s = r->state;
+    const char *midi;
+    if (!r->options.midi || !get_text(r, j, MIDIS, &midi, e))
+        return !r->options.midi;
+    if (midi)
+        item->midi = reader_resolve(&r->item, s->root, midi, r->options.outside, e);
+    return !midi || item->midi;
+}
+
 static bool get_numbers(const json *j, reader_item *item, err *e)
 {
     if (!get_num(j, "valence", -1, 1, &item->valence, e) ||
@@ -133,7 +147,7 @@ static bool parse(reader *r, const char *text, size_t n, reader_item *item, err 
     bool ok = j != NULL;
     if (ok && json_type(j) != JSON_OBJECT)
         ok = err_set(e, ERR_FORMAT, "the line is not a JSON object");
-    ok = ok && get_names(r, j, item, e) && get_numbers(j, item, e);
+    ok = ok && get_names(r, j, item, e) && get_midi(r, j, item, e) && get_numbers(j, item, e);
     item->attributes = ok ? attributes_of(&r->item, j, taken) : NULL;
     json_free(j);
     return ok;
@@ -176,7 +190,6 @@ const reader_def reader_audio_manifest = {
     .licence = "",
     .citation = "",
     .needs_root = true,
-    .no_midi = true,
     .probe = probe,
     .open = open_manifest,
     .next = next,

@@ -57,8 +57,8 @@ typedef struct reader_options {
     const char *root; // the dataset's folder; NULL where the reader needs none
     // the index's file, relative to root or absolute; NULL: the reader's own name for it
     const char *index;
-    bool outside;                        // relative paths may climb out of the root
-    bool midi;                           // folder: take its MIDI, else its audio
+    bool outside; // relative paths may climb out of the root
+    bool midi;    // MIDI is asked for: folder takes that, else its audio; a manifest tells it
     const char *pattern, *folder_labels; // folder; NULL: none, and "first"
     int64_t items;                       // synth
     double seconds;

@@ -173,7 +173,7 @@ TEST(prepare_midi_and_audio_are_told_apart)
     EXPECT_ERR(midi_prepare_into("out", "dataset: nsynth\n" SETTINGS, 1, 1, 1, &r, &e), e,
                ERR_CONFIG, "has no MIDI");
     EXPECT_ERR(
-        midi_prepare_into("out", "dataset: maestro\nfeatures: [mel, tokens]\n", 1, 1, 1, &r, &e), e,
+        midi_prepare_into("out", "dataset: folder\nfeatures: [mel, tokens]\n", 1, 1, 1, &r, &e), e,
         ERR_CONFIG, "make a set of shards");
 }
 
