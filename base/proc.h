@@ -17,7 +17,7 @@ bool proc_pair(int fd[2], err *e) MUST_CHECK;
 ssize_t proc_send(int fd, const void *bytes, size_t n);
 
 // ---- In a child, before it does anything else
-// Closes every descriptor but `keep` and 0 to 2, which are turned to /dev/null: a child that holds
+// Closes every descriptor but `keep` and 0 to 2, which lead to /dev/null: a child that holds
 // a file keeps its lock. On Linux it is killed with the thread that forked it.
 void proc_alone(int keep);
 // No core files, and no more than `bytes` of address space beyond what the process has now; 0: no

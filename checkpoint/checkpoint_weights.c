@@ -47,7 +47,7 @@ static bool skippable(checkpoint *k, const param *q)
            memcmp(have.dim, want.dim, sizeof *want.dim * (size_t)want.rank);
 }
 
-// The whole file is checked, moments too, although weights alone are wanted: a turned bit anywhere
+// The whole file is checked, moments too, although weights alone are wanted: a flipped bit anywhere
 // says that the disk or the copy is bad.
 static bool check_whole(checkpoint *k, err *e)
 {

@@ -96,10 +96,10 @@ static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
 static const char *emit_bands(emitter *m, const onnx_front *f, const char *x)
 {
     int64_t dims[] = {f->n_mels, f->n_fft / 2 + 1}, perm[] = {0, 2, 1};
-    emit_attr turn = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 3};
-    const char *bins = emit_op(m, "Transpose", 1, &x, 1, &turn),
+    emit_attr across = {.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = 3};
+    const char *bins = emit_op(m, "Transpose", 1, &x, 1, &across),
                *bands = binary(m, "MatMul", emit_f32(m, 2, dims, f->bank), bins);
-    return emit_op(m, "Transpose", 1, &bands, 1, &turn);
+    return emit_op(m, "Transpose", 1, &bands, 1, &across);
 }
 
 static const char *emit_log(emitter *m, const onnx_front *f, const char *x)

@@ -75,29 +75,12 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
     return l->s != NULL;
 }
 
-static void standardise(const trained *d, float *frames, int64_t n)
+// Window k of `count`, as a loader makes a row: a shorter item stands at its end.
+static void fill_window(const trained *d, const float *frames, int64_t n, int64_t time, int k,
+                        int count, float *row)
 {
-    int bands = d->mel->n_mels;
-    for (int64_t i = 0; d->hear.mean && i < n; i++)
-        for (int b = 0; b < bands; b++)
-            frames[i * bands + b] =
-                (frames[i * bands + b] - d->hear.mean[b]) / d->hear.deviation[b];
-}
-
-// First frame of window k of `count`. Negative: so many zeros stand in front.
-static int64_t window_start(const trained *d, int64_t frames, int64_t time, int k, int count)
-{
-    if (frames <= time)
-        return frames - time;
-    return loader_begin(d->hear.crop, k, count, frames, time);
-}
-
-static void fill_window(float *row, const float *frames, int64_t start, int64_t time, int bands)
-{
-    int64_t zeros = start < 0 ? -start : 0;
-    memset(row, 0, (size_t)(zeros * bands) * sizeof *row);
-    memcpy(row + zeros * bands, frames + (start + zeros) * bands,
-           (size_t)((time - zeros) * bands) * sizeof *row);
+    loader_row(frames, n, loader_begin(d->hear.crop, k, count, n, time), time, d->mel->n_mels,
+               d->hear.mean, d->hear.deviation, row);
 }
 
 static void add_row(listener *l, int64_t row)
@@ -120,8 +103,7 @@ static bool hear_windows(listener *l, const float *frames, int64_t n, int count,
     float *in = session_input(l->s, l->d->model->inputs[0].name);
     for (int first = 0; first < count; first += CHUNK) {
         for (int64_t k = 0; k < chunk && first + k < count; k++)
-            fill_window(in + k * time * bands, frames,
-                        window_start(l->d, n, time, first + (int)k, count), time, bands);
+            fill_window(l->d, frames, n, time, first + (int)k, count, in + k * time * bands);
         session_go(l->s);
         for (int64_t k = 0; k < chunk && first + k < count; k++)
             add_row(l, k);
@@ -156,8 +138,6 @@ bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err
     int count = (int)loader_windows(l->d->hear.views, frames, time);
     bool ok = feature_compute(l->feature, samples, n, mel, l->v->pool, e);
     memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
-    if (ok)
-        standardise(l->d, mel, frames);
     ok = ok && hear_windows(l, mel, frames, count, time, e);
     base_pages_free(mel, bytes);
     if (ok)

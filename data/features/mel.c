@@ -98,17 +98,17 @@ static void pack_bank(mel *m, arena *a)
     arena_free(&dense);
 }
 
-// Windows and turning factors. Transforms too short for two vectors, or odd ones, are real.
+// Windows and twiddle factors. Transforms too short for two vectors, or odd ones, are real.
 static void prepare(mel *m, arena *a)
 {
-    int n = m->s.n_fft, turns = n / 4 + 1 + DLANES;
+    int n = m->s.n_fft, twiddles = n / 4 + 1 + DLANES;
     m->packed = n % 2 == 0 && n >= 4 * DLANES;
     m->window = NEW(a, double, (size_t)n);
     for (int t = 0; t < n; t++)
         m->window[t] = mel_window_at(&m->s, t) * (m->packed ? 0.5 : 1);
-    m->cosine = NEW(a, double, (size_t)turns);
-    m->sine = NEW(a, double, (size_t)turns);
-    for (int k = 0; k < turns; k++) {
+    m->cosine = NEW(a, double, (size_t)twiddles);
+    m->sine = NEW(a, double, (size_t)twiddles);
+    for (int k = 0; k < twiddles; k++) {
         m->cosine[k] = cos(2 * M_PI * k / n);
         m->sine[k] = sin(2 * M_PI * k / n);
     }
@@ -179,9 +179,9 @@ static void untangle(const mel *m, double *Z, float *p)
         vd c = __builtin_shufflevector(down, down2, DEVEN_DOWN),
            d = __builtin_shufflevector(down, down2, DODD_DOWN);
         vd co = load_double(m->cosine + k), si = load_double(m->sine + k);
-        vd turned_re = co * (b + d) - si * (a - c), turned_im = -co * (a - c) - si * (b + d);
-        vh mirrored = square(a + c - turned_re, b - d - turned_im);
-        *(vh *)(p + k) = square(a + c + turned_re, b - d + turned_im);
+        vd twiddled_re = co * (b + d) - si * (a - c), twiddled_im = -co * (a - c) - si * (b + d);
+        vh mirrored = square(a + c - twiddled_re, b - d - twiddled_im);
+        *(vh *)(p + k) = square(a + c + twiddled_re, b - d + twiddled_im);
         *(vh *)(p + mirror) = __builtin_shufflevector(mirrored, mirrored, BACKWARDS);
     }
 }

@@ -26,7 +26,7 @@ static double mean(const double *x)
     return sum / PITCH_CLASSES;
 }
 
-// Pearson's correlation of w, turned down by `tonic`, with a profile; 0 where w is flat.
+// Pearson's correlation of w, moved down by `tonic`, with a profile; 0 where w is flat.
 static double correlation(const double *w, int tonic, const double *profile)
 {
     double mw = mean(w), mp = mean(profile), ww = 0, pp = 0, wp = 0;

@@ -5,7 +5,7 @@
 // minor; their mean ratings are the profiles of Krumhansl and Kessler, "Tracing the dynamic changes
 // in perceived tonal organization in a spatial representation of musical keys", Psychological
 // Review 89, 1982 (numbers from Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, p. 30).
-// A piece is in the key whose profile, turned to its tonic, goes best with how long each pitch
+// A piece is in the key whose profile, moved to its tonic, goes best with how long each pitch
 // class sounds (ibid., chapter 4):
 //
 //     w[p] = seconds of pitch class p, drums left out
