@@ -194,56 +194,58 @@ typedef struct squares {
     const params *p;
     variant width;
     int chunks; // by the length, or the number, of what is summed alone
+    double (*of)(const struct squares *s, int chunk);
     double chunk[CHUNKS];
 } squares;
 
-static void norm_part(void *arg, int index, int count)
+static double grads_of(const squares *s, int chunk)
+{
+    int64_t lo, hi;
+    threads_part(s->p->grads_len, GRAIN, chunk, s->chunks, &lo, &hi);
+    return passes[s->width]->squares(s->p->grads + lo, hi - lo);
+}
+
+static double weights_of(const squares *s, int chunk)
+{
+    int64_t lo, hi;
+    double sum = 0;
+    threads_part(s->p->n, 1, chunk, s->chunks, &lo, &hi);
+    for (int64_t k = lo; k < hi; k++)
+        if (s->p->list[k].trainable)
+            sum += passes[s->width]->squares(params_at(s->p, (int)k), s->p->list[k].count);
+    return sum;
+}
+
+static void squares_part(void *arg, int index, int count)
 {
     squares *s = arg;
     int64_t first, last;
     threads_part(s->chunks, 1, index, count, &first, &last);
-    for (int64_t i = first; i < last; i++) {
-        int64_t lo, hi;
-        threads_part(s->p->grads_len, GRAIN, (int)i, s->chunks, &lo, &hi);
-        s->chunk[i] = passes[s->width]->squares(s->p->grads + lo, hi - lo);
-    }
+    for (int64_t i = first; i < last; i++)
+        s->chunk[i] = s->of(s, (int)i);
+}
+
+// Chunks are added in order, whatever the threads.
+static double norm_of(squares *s, int64_t chunks, threads *pool, int count)
+{
+    double total = 0;
+    s->chunks = chunks < CHUNKS ? (int)chunks : CHUNKS;
+    threads_run(pool, worth(s->p, count), squares_part, s);
+    for (int i = 0; i < s->chunks; i++)
+        total += s->chunk[i];
+    return sqrt(total);
 }
 
 double optim_grad_norm(const params *p, const kit *k, threads *pool, int count)
 {
-    int64_t most = p->grads_len / LEAST + 1;
-    squares s = {.p = p, .width = k->width, .chunks = most < CHUNKS ? (int)most : CHUNKS};
-    double total = 0;
-    threads_run(pool, worth(p, count), norm_part, &s);
-    for (int i = 0; i < s.chunks; i++)
-        total += s.chunk[i];
-    return sqrt(total);
-}
-
-static void weights_part(void *arg, int index, int count)
-{
-    squares *s = arg;
-    int64_t first, last;
-    threads_part(s->chunks, 1, index, count, &first, &last);
-    for (int64_t i = first; i < last; i++) {
-        int64_t lo, hi;
-        threads_part(s->p->n, 1, (int)i, s->chunks, &lo, &hi);
-        s->chunk[i] = 0;
-        for (int64_t k = lo; k < hi; k++)
-            if (s->p->list[k].trainable)
-                s->chunk[i] +=
-                    passes[s->width]->squares(params_at(s->p, (int)k), s->p->list[k].count);
-    }
+    squares s = {.p = p, .width = k->width, .of = grads_of};
+    return norm_of(&s, p->grads_len / LEAST + 1, pool, count);
 }
 
 double optim_weight_norm(const params *p, const kit *k, threads *pool, int count)
 {
-    squares s = {.p = p, .width = k->width, .chunks = p->n < CHUNKS ? p->n : CHUNKS};
-    double total = 0;
-    threads_run(pool, worth(p, count), weights_part, &s);
-    for (int i = 0; i < s.chunks; i++)
-        total += s.chunk[i];
-    return sqrt(total);
+    squares s = {.p = p, .width = k->width, .of = weights_of};
+    return norm_of(&s, p->n, pool, count);
 }
 
 float optim_clip_factor(double norm, double max_norm)

@@ -281,10 +281,7 @@ const op_def VARIANT(op_lstm_back) = {
     .flags = OP_INPLACE1,
     .shape = shape_rule,
     OP_PLANNED(workspace, cost, flops),
-    .forward = forward,
-    .reference = reference,
-    .no_gradient = "it is a gradient itself, and nothing here needs second ones",
-    .no_portable = "only training needs it",
+    OP_BACK_KERNELS(forward, reference),
     OP_SAMPLES(samples),
 };
 

@@ -116,10 +116,7 @@ const op_def VARIANT(op_lstm_weight) = {
     OP_F32(2, 1),
     .shape = shape_rule,
     OP_PLANNED(NULL, cost, flops),
-    .forward = forward,
-    .reference = reference,
-    .no_gradient = "it is a gradient itself, and nothing here needs second ones",
-    .no_portable = "only training needs it",
+    OP_BACK_KERNELS(forward, reference),
     OP_SAMPLES(samples),
 };
 

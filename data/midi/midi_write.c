@@ -331,6 +331,23 @@ static bool add_file(sheet *w, strbuf *out, err *e)
     return add_conductor(w, end, out, e) && add_parts(w, out, e);
 }
 
+midi_song *midi_blank(arena *a, double tempo, int beats, size_t room, size_t notes)
+{
+    midi_song *s = NEW(a, midi_song, 1);
+    *s = (midi_song){.format = 1,
+                     .ticks_per_quarter = MIDI_WRITE_TICKS,
+                     .n_instruments = 1,
+                     .n_tempos = 1,
+                     .n_metres = 1};
+    s->notes = NEW(a, midi_note, notes + 1);
+    s->instruments = NEW(a, midi_instrument, room);
+    s->tempos = NEW(a, midi_tempo, 1);
+    s->tempos->us_per_quarter = 60e6 / tempo;
+    s->metres = NEW(a, midi_metre, 1);
+    *s->metres = (midi_metre){.numerator = (uint8_t)beats, .denominator = 4};
+    return s;
+}
+
 bool midi_format(const midi_song *s, strbuf *out, err *e)
 {
     sheet w = {.work = {.name = "midi write"}, .s = s};

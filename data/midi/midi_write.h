@@ -31,6 +31,9 @@
 
 enum { MIDI_WRITE_TICKS = 480 }; // of a quarter, in what we compose
 
+// A song to be filled: one tempo (quarters a minute), one metre of `beats` quarters, one instrument
+// and room for `room` of them, room for `notes` notes, of which there are none yet.
+midi_song *midi_blank(arena *a, double tempo, int beats, size_t room, size_t notes);
 // The file's bytes, added to `out`. ERR_VALUE where the song holds what MIDI cannot say (a gap over
 // 2^28 - 1 ticks, a pitch of 128 ...).
 bool midi_format(const midi_song *s, strbuf *out, err *e) MUST_CHECK;

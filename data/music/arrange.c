@@ -75,21 +75,10 @@ static void write_bar(arrangement *r, rng dice, int bar, bool rest)
 
 static midi_song *empty_song(arena *a, const arrange_style *s, size_t room)
 {
-    midi_song *song = NEW(a, midi_song, 1);
-    *song = (midi_song){.format = 1,
-                        .ticks_per_quarter = MIDI_WRITE_TICKS,
-                        .n_instruments = 1,
-                        .n_tempos = 1,
-                        .n_metres = 1};
-    song->notes = NEW(a, midi_note, room);
-    song->instruments = NEW(a, midi_instrument, PARTS);
+    midi_song *song = midi_blank(a, arrange_tempo(s), ARRANGE_BEATS, PARTS, room);
     song->instruments[MELODY] = (midi_instrument){.program = (uint8_t)s->program};
     song->instruments[CHORDS] =
         (midi_instrument){.program = (uint8_t)s->chord_program, .channel = 1, .track = 1};
-    song->tempos = NEW(a, midi_tempo, 1);
-    song->tempos->us_per_quarter = 60e6 / arrange_tempo(s);
-    song->metres = NEW(a, midi_metre, 1);
-    *song->metres = (midi_metre){.numerator = ARRANGE_BEATS, .denominator = 4};
     return song;
 }
 

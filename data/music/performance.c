@@ -62,24 +62,6 @@ static uint32_t tick_of(const midi_song *s, double seconds)
     return (uint32_t)llrint(seconds * 1e6 / s->tempos->us_per_quarter * s->ticks_per_quarter);
 }
 
-static midi_song *empty_song(arena *a, const performance_style *o, size_t notes)
-{
-    midi_song *s = NEW(a, midi_song, 1);
-    *s = (midi_song){.format = 1,
-                     .ticks_per_quarter = MIDI_WRITE_TICKS,
-                     .n_instruments = 1,
-                     .n_tempos = 1,
-                     .n_metres = 1};
-    s->notes = NEW(a, midi_note, notes + 1);
-    s->instruments = NEW(a, midi_instrument, 1);
-    s->instruments->program = (uint8_t)o->program;
-    s->tempos = NEW(a, midi_tempo, 1);
-    s->tempos->us_per_quarter = 60e6 / o->tempo;
-    s->metres = NEW(a, midi_metre, 1);
-    *s->metres = (midi_metre){.numerator = BEATS, .denominator = 4};
-    return s;
-}
-
 midi_song *performance_song(arena *a, const uint16_t *tokens, size_t n, const performance_style *o,
                             err *e)
 {
@@ -87,7 +69,8 @@ midi_song *performance_song(arena *a, const uint16_t *tokens, size_t n, const pe
     size_t n_notes;
     if (!tokens_decode(tokens, n, a, &notes, &n_notes, e))
         return NULL;
-    midi_song *s = empty_song(a, o, n_notes);
+    midi_song *s = midi_blank(a, o->tempo, BEATS, 1, n_notes);
+    s->instruments->program = (uint8_t)o->program;
     for (size_t i = 0; i < n_notes && notes[i].start < o->seconds; i++) {
         uint32_t start = tick_of(s, notes[i].start),
                  end = tick_of(s, fmin(notes[i].end, o->seconds));

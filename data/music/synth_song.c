@@ -35,19 +35,10 @@ static midi_note note_of(const synth_piece *p, const synth_note *n, double ticks
 
 midi_song *synth_song(arena *a, const synth_piece *p)
 {
-    midi_song *s = NEW(a, midi_song, 1);
-    *s = (midi_song){.format = 1,
-                     .ticks_per_quarter = MIDI_WRITE_TICKS,
-                     .n_instruments = 1,
-                     .n_tempos = 1,
-                     .n_metres = 1,
-                     .n_keys = 1};
-    s->instruments = NEW(a, midi_instrument, 1);
-    s->tempos = NEW(a, midi_tempo, 1), s->tempos->us_per_quarter = 60e6 / p->tempo;
-    s->metres = NEW(a, midi_metre, 1), *s->metres = (midi_metre){.numerator = 4, .denominator = 4};
+    midi_song *s = midi_blank(a, p->tempo, 4, 1, (size_t)p->n_notes);
+    s->n_keys = 1;
     s->keys = NEW(a, midi_key, 1),
     *s->keys = (midi_key){.sharps = sharps_of(p), .minor = !p->major};
-    s->notes = NEW(a, midi_note, (size_t)p->n_notes + 1);
     for (int i = 0; i < p->n_notes; i++) {
         s->notes[i] = note_of(p, &p->notes[i], p->tempo / 60 * MIDI_WRITE_TICKS);
         s->seconds = fmax(s->seconds, s->notes[i].end);
