@@ -50,6 +50,12 @@ typedef struct compare_setting {
     int colour;
 } compare_setting;
 
+// A key that differs. Of long values what all have before and behind is not shown.
+typedef struct compare_key {
+    int key; // of runs.keys
+    size_t before, behind;
+} compare_key;
+
 typedef struct compare {
     const runs *runs;
     compare_run *list; // [n] the best first
@@ -60,7 +66,7 @@ typedef struct compare {
     report_figure figure, beside; // beside: what people ask for; the same: nothing else
     bool higher;                  // more of `figure` is better
     bool monitors_differ;
-    int *keys; // [n_keys] of runs.keys: those that differ
+    compare_key *keys; // [n_keys]
     int n_keys, seed;
 } compare;
 
@@ -77,5 +83,6 @@ void compare_page(const compare *c, const char *title, arena *a, strbuf *out);
 void compare_headline(const compare *c, const char *title, arena *a, strbuf *out);
 void compare_settings_table(const compare *c, strbuf *out);
 void compare_runs_table(const compare *c, strbuf *out);
+void compare_reasons(const compare *c, strbuf *out); // why runs are not done, or damaged
 
 #endif

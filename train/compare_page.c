@@ -250,6 +250,7 @@ void compare_page(const compare *c, const char *title, arena *a, strbuf *out)
     charts(c, a, out);
     legend(c, a, out);
     compare_settings_table(c, out);
+    compare_reasons(c, out);
     compare_runs_table(c, out);
     matrices(c, a, out);
     strbuf_printf(out, "%s</body></html>\n", script);

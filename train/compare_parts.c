@@ -14,16 +14,25 @@ static void text(const char *s, strbuf *out)
 
 // ---- Names
 
+// What is its own in a long value: "...a...".
+static void short_value(const compare_key *k, const char *value, strbuf *out)
+{
+    size_t n = strlen(value), before = n > k->before + k->behind ? k->before : 0,
+           behind = n > k->before + k->behind ? k->behind : 0;
+    strbuf_printf(out, "%s%.*s%s", before ? "..." : "", (int)(n - before - behind), value + before,
+                  behind ? "..." : "");
+}
+
 const char *compare_setting_name(const compare *c, const compare_setting *s, arena *a)
 {
     strbuf out = {0};
     for (int k = 0; k < c->n_keys; k++) {
-        int key = c->keys[k];
+        int key = c->keys[k].key;
         if (compare_is_label(c, key))
             continue;
         const char *value = runs_value(c->runs, c->list[s->runs[0]].at, key);
-        strbuf_printf(&out, "%s%s %s", out.len ? ", " : "", runs_short_name(c->runs, key),
-                      *value ? value : "?");
+        strbuf_printf(&out, "%s%s ", out.len ? ", " : "", runs_short_name(c->runs, key));
+        short_value(&c->keys[k], *value ? value : "?", &out);
     }
     const char *name = arena_strdup(a, out.s ? out.s : "");
     strbuf_free(&out);
@@ -133,31 +142,36 @@ static void swatch(int colour, strbuf *out)
 static void key_heads(const compare *c, bool seed, strbuf *out)
 {
     for (int k = 0; k < c->n_keys; k++)
-        if (seed || !compare_is_label(c, c->keys[k])) {
+        if (seed || !compare_is_label(c, c->keys[k].key)) {
             strbuf_printf(out, "<th title=\"");
-            text(c->runs->keys[c->keys[k]], out);
+            text(c->runs->keys[c->keys[k].key], out);
             strbuf_printf(out, "\">");
-            text(runs_short_name(c->runs, c->keys[k]), out);
+            text(runs_short_name(c->runs, c->keys[k].key), out);
             strbuf_printf(out, "</th>");
         }
 }
 
+static void key_cell(const compare_key *k, const char *value, strbuf *out)
+{
+    char *end;
+    double number = strtod(value, &end);
+    strbuf own = {0};
+    if (*value && !*end && isfinite(number))
+        strbuf_printf(out, "<td data-v=\"%.9g\">", number);
+    else
+        strbuf_printf(out, "<td class=\"key\" title=\""), text(value, out),
+            strbuf_printf(out, "\">");
+    short_value(k, value, &own);
+    text(own.s, out);
+    strbuf_printf(out, "</td>");
+    strbuf_free(&own);
+}
+
 static void key_cells(const compare *c, size_t at, bool seed, strbuf *out)
 {
-    for (int k = 0; k < c->n_keys; k++) {
-        if (!seed && compare_is_label(c, c->keys[k]))
-            continue;
-        const char *value = runs_value(c->runs, at, c->keys[k]);
-        char *end;
-        double number = strtod(value, &end);
-        if (*value && !*end && isfinite(number))
-            strbuf_printf(out, "<td data-v=\"%.9g\">", number);
-        else
-            strbuf_printf(out, "<td class=\"key\" title=\""), text(value, out),
-                strbuf_printf(out, "\">");
-        text(value, out);
-        strbuf_printf(out, "</td>");
-    }
+    for (int k = 0; k < c->n_keys; k++)
+        if (seed || !compare_is_label(c, c->keys[k].key))
+            key_cell(&c->keys[k], runs_value(c->runs, at, c->keys[k].key), out);
 }
 
 // ---- Settings
@@ -219,7 +233,7 @@ static void steps_cell(const run_info *r, strbuf *out)
                       (long long)r->step, (long long)r->total);
 }
 
-static void run_row(const compare *c, const compare_run *x, bool best, bool why, strbuf *out)
+static void run_row(const compare *c, const compare_run *x, bool best, strbuf *out)
 {
     const run_info *r = x->info;
     char time[32];
@@ -240,20 +254,11 @@ static void run_row(const compare *c, const compare_run *x, bool best, bool why,
     else
         strbuf_printf(out, "<td data-v=\"\">-</td>");
     key_cells(c, x->at, true, out);
-    if (why) {
-        strbuf_printf(out, "<td class=\"l why\">");
-        text(x->trouble ? x->trouble : r->state != RUN_DONE ? r->why : "", out);
-        strbuf_printf(out, "</td>");
-    }
     strbuf_printf(out, "</tr>\n");
 }
 
 void compare_runs_table(const compare *c, strbuf *out)
 {
-    bool why = false;
-    for (size_t i = 0; i < c->n; i++)
-        why = why || c->list[i].trouble ||
-              (c->list[i].info->state != RUN_DONE && c->list[i].info->why);
     strbuf_printf(out,
                   "<h2>Runs</h2>\n<div class=\"wide\"><table class=\"sort\"><thead><tr><th "
                   "class=\"l\">run</th><th class=\"l\">state</th><th>best %s</th>",
@@ -262,8 +267,58 @@ void compare_runs_table(const compare *c, strbuf *out)
         strbuf_printf(out, "<th>%s there</th>", report_figure_name(c->beside));
     strbuf_printf(out, "<th>at epoch</th><th>last</th><th>steps</th><th>time</th>");
     key_heads(c, true, out);
-    strbuf_printf(out, "%s</tr></thead><tbody>\n", why ? "<th class=\"l\">why</th>" : "");
+    strbuf_printf(out, "</tr></thead><tbody>\n");
     for (size_t i = 0; i < c->n; i++)
-        run_row(c, &c->list[i], !i && isfinite(c->list[i].best), why, out);
+        run_row(c, &c->list[i], !i && isfinite(c->list[i].best), out);
+    strbuf_printf(out, "</tbody></table></div>\n");
+}
+
+// ---- Reasons
+
+// Of a run that did not come to its end, or cannot be read; NULL: of no other.
+static const char *reason_of(const compare_run *x)
+{
+    return x->trouble ? x->trouble : x->info->state != RUN_DONE ? x->info->why : NULL;
+}
+
+static bool same_reason(const compare_run *x, const compare_run *y)
+{
+    const char *a = reason_of(x), *b = reason_of(y);
+    return a && b && !strcmp(a, b) && x->info->state == y->info->state;
+}
+
+// Those of one reason together, where the first of them stands.
+static void reason_row(const compare *c, size_t i, strbuf *out)
+{
+    const compare_run *x = &c->list[i];
+    for (size_t k = 0; k < i; k++)
+        if (same_reason(&c->list[k], x))
+            return;
+    strbuf_printf(out, "<tr><td class=\"l names\">");
+    text(x->info->name, out);
+    for (size_t k = i + 1; k < c->n; k++)
+        if (same_reason(&c->list[k], x))
+            strbuf_printf(out, ", "), text(c->list[k].info->name, out);
+    strbuf_printf(out,
+                  "</td><td class=\"l\"><span class=\"state %s\">%s</span></td><td class=\"l "
+                  "why\">",
+                  x->trouble ? "failed" : run_states[x->info->state],
+                  x->trouble ? "damaged" : run_states[x->info->state]);
+    text(reason_of(x), out);
+    strbuf_printf(out, "</td></tr>\n");
+}
+
+void compare_reasons(const compare *c, strbuf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->n; i++)
+        any = any || reason_of(&c->list[i]);
+    if (!any)
+        return;
+    strbuf_printf(out, "<h2>Not done, and why</h2>\n<div class=\"wide\"><table class=\"reasons\">"
+                       "<tbody>\n");
+    for (size_t i = 0; i < c->n; i++)
+        if (reason_of(&c->list[i]))
+            reason_row(c, i, out);
     strbuf_printf(out, "</tbody></table></div>\n");
 }

@@ -130,8 +130,8 @@ bool compare_is_label(const compare *c, int key)
 static bool same_setting(const compare *c, size_t x, size_t y)
 {
     for (int k = 0; k < c->n_keys; k++)
-        if (!compare_is_label(c, c->keys[k]) &&
-            strcmp(runs_value(c->runs, x, c->keys[k]), runs_value(c->runs, y, c->keys[k])))
+        if (!compare_is_label(c, c->keys[k].key) &&
+            strcmp(runs_value(c->runs, x, c->keys[k].key), runs_value(c->runs, y, c->keys[k].key)))
             return false;
     return true;
 }
@@ -235,13 +235,64 @@ static void give_colours(compare *c)
     }
 }
 
+static size_t same_begin(const char *x, const char *y, size_t most)
+{
+    size_t n = 0;
+    while (n < most && x[n] && x[n] == y[n])
+        n++;
+    return n;
+}
+
+static size_t same_end(const char *x, const char *y, size_t most)
+{
+    size_t n = 0, a = strlen(x), b = strlen(y);
+    while (n < most && n < a && n < b && x[a - 1 - n] == y[b - 1 - n])
+        n++;
+    return n;
+}
+
+// Whole words stay.
+static void cut_at_words(compare_key *k, const char *value)
+{
+    static const char apart[] = "/-_.,; []\"";
+    size_t n = strlen(value);
+    while (k->before && !strchr(apart, value[k->before - 1]))
+        k->before--;
+    while (k->behind && !strchr(apart, value[n - k->behind]))
+        k->behind--;
+}
+
+static void measure_key(const compare *c, compare_key *k)
+{
+    enum { LONG = 24 };
+    const char *first = NULL;
+    size_t longest = 0, shortest = SIZE_MAX;
+    k->before = k->behind = SIZE_MAX;
+    for (size_t i = 0; i < c->runs->n; i++) {
+        const char *value = runs_value(c->runs, i, k->key);
+        size_t n = strlen(value);
+        if (!n)
+            continue;
+        longest = n > longest ? n : longest, shortest = n < shortest ? n : shortest;
+        first = first ? first : value;
+        k->before = same_begin(first, value, k->before);
+        k->behind = same_end(first, value, k->behind);
+    }
+    if (longest < LONG || k->before + k->behind > shortest)
+        k->before = k->behind = 0;
+    else
+        cut_at_words(k, first);
+}
+
 static void find_keys(compare *c, arena *a)
 {
-    c->keys = NEW(a, int, (size_t)c->runs->n_keys + 1);
+    c->keys = NEW(a, compare_key, (size_t)c->runs->n_keys + 1);
     c->seed = runs_key(c->runs, "train.seed");
     for (int k = 0; k < c->runs->n_keys; k++)
-        if (c->runs->differs[k])
-            c->keys[c->n_keys++] = k;
+        if (c->runs->differs[k]) {
+            c->keys[c->n_keys].key = k;
+            measure_key(c, &c->keys[c->n_keys++]);
+        }
 }
 
 bool compare_read(compare *c, const runs *r, arena *a, err *e)

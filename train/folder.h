@@ -6,7 +6,7 @@
 //     log.txt            what was said, resumed runs behind one another
 //     metrics.jsonl      one object a line: {"kind": "train"|"eval", "step", ...}; readable while
 //                        the run goes on
-//     events.out.*       the same for TensorBoard
+//     events.out.*       the same for TensorBoard; keys and end of the run (hparams.h)
 //     checkpoints/       last, previous, best, epoch-0010
 //     report.html, curve.svg    for people, written anew after each evaluation (report.h)
 //     profile.txt, profile.jsonl, trace.json    with --profile: where the time of a step goes

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "train/hparams.h"
 #include "train/lock.h"
 #include "train/products.h"
 #include "train/report.h"
@@ -293,6 +294,14 @@ static void judge_prediction(job *j, const trainer_result *r)
             predicted);
 }
 
+// A run that has stopped has not ended: it goes on.
+static void end_events(job *j, bool failed)
+{
+    err e = {0};
+    if (j->options.tensorboard && !hparams_end(j->folder->path, failed, &e))
+        log_say(&j->folder->sink, LOG_WARN, "%s", e.text);
+}
+
 bool job_run(job *j, trainer_result *r, err *e)
 {
     err inner = {0}, report = {0};
@@ -307,6 +316,7 @@ bool job_run(job *j, trainer_result *r, err *e)
         folder_note(j->folder, inner.text);
         if (!report_write(j->folder->path, "failed", inner.text, &report))
             folder_note(j->folder, report.text);
+        end_events(j, true);
         if (e)
             *e = inner;
         return false;
@@ -317,6 +327,8 @@ bool job_run(job *j, trainer_result *r, err *e)
     if (!report_write(j->folder->path, r->stopped ? "stopped" : "done", why, &inner))
         log_say(&j->folder->sink, LOG_WARN, "no report: %s", inner.text);
     folder_mark(j->folder, r->stopped ? "STOPPED" : "DONE", why);
+    if (!r->stopped)
+        end_events(j, false);
     return true;
 }
 

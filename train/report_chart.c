@@ -144,7 +144,7 @@ static void marks(const svg_chart *c, const svg_plot *p, strbuf *out)
     if (c->baseline >= p->y.lo && c->baseline <= p->y.hi) {
         svg_level(p, c->baseline, "class=\"b\"", out);
         double at = svg_y(p, c->baseline); // its name below it where the edge is near
-        svg_beside(p->left + 4, at + (at < p->top + 14 ? 11 : -4), NULL,
+        svg_beside(p->left + 4, at + (at < p->top + 14 ? 11 : -4), "halo",
                    c->level ? c->level : "baseline", out);
     }
     if (isfinite(c->best_x) && c->best_y >= p->y.lo && c->best_y <= p->y.hi)

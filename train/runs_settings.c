@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // runs_settings.c: the keys by which runs differ.
 //
-// A config.yaml in a run folder is what config_print wrote: a key a line, sections by their
-// indentation, in the order of the table. So it is read line by line, which is a hundred times
-// faster than to parse it, and held against that of the first run.
+// Each config.yaml is read line by line and held against that of the first run.
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "train/config_lines.h"
 #include "train/runs.h"
 
-enum { KEYS = 512, KEY = 160, DEPTH = 8 };
-
-// ---- Lines
-
-typedef struct lines {
-    const char *at;
-    char name[KEY];    // of the sections that are open, and the key
-    size_t end[DEPTH]; // of the name, behind the section of each depth
-} lines;
-
-// The next key with its value; false behind the last.
-static bool next_key(lines *l, const char **value, size_t *n)
-{
-    while (*l->at) {
-        const char *line = l->at, *end = line + strcspn(line, "\n");
-        size_t blanks = strspn(line, " "), depth = blanks / 2;
-        const char *colon = memchr(line, ':', (size_t)(end - line));
-        l->at = *end ? end + 1 : end;
-        if (!colon || depth >= DEPTH)
-            continue;
-        size_t from = depth ? l->end[depth - 1] : 0, length = (size_t)(colon - line) - blanks;
-        if (from + length + 2 > KEY)
-            continue;
-        memcpy(l->name + from, line + blanks, length);
-        l->name[from + length] = 0;
-        if (colon + 1 < end) {
-            *value = colon + 1 + (colon[1] == ' ');
-            *n = (size_t)(end - *value);
-            return true;
-        }
-        l->name[from + length] = '.';
-        l->end[depth] = from + length + 1;
-    }
-    return false;
-}
+enum { KEYS = 512, KEY = CONFIG_LINE_KEY };
 
 // ---- The first run's keys
 
@@ -91,11 +56,11 @@ static void put(runs *r, found *f, int key, const char *value, size_t n)
 
 static void compare_yaml(runs *r, found *f, const char *yaml)
 {
-    lines l = {.at = yaml};
+    config_lines l = {.at = yaml};
     const char *value;
     size_t n;
     bool first = !r->n_keys;
-    for (int at = 0; next_key(&l, &value, &n); at++) {
+    for (int at = 0; config_lines_next(&l, &value, &n); at++) {
         int key = key_at(r, l.name, at, true);
         if (key < 0)
             continue;

@@ -149,6 +149,7 @@ sweep *sweep_open(const sweep_plan *p, const sweep_options *o, arena *a, err *e)
     for (size_t i = 0; i < p->n; i++)
         if (!open_item(s, &s->items[i], &p->runs[i], e))
             return NULL;
+    sweep_hparams(p);
     return s;
 }
 

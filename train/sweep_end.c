@@ -10,6 +10,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "train/folder.h"
+#include "train/hparams.h"
 #include "train/metrics.h"
 #include "train/sweep_internal.h"
 
@@ -41,7 +42,7 @@ static void mark_failed(sweep *s, sweep_item *it, int status, arena *a)
         words = arena_printf(a, "ended with status %d without a word", status);
     if (!there && strstr(words, dir) && strstr(words, "No such file"))
         words = arena_printf(a, "its folder was removed while it ran (%s)", words);
-    else if (!folder_fail(dir, words, NULL))
+    else if (!folder_fail(dir, words, NULL) || !hparams_end(dir, true, NULL))
         words = arena_printf(a, "%s (and FAILED could not be written)", words);
     sweep_state(s, it, RUN_FAILED, words);
 }
@@ -50,7 +51,8 @@ static void mark_ended(sweep *s, sweep_item *it, arena *a)
 {
     err e = {0};
     it->ending = false;
-    if (folder_end(sweep_dir(s, it, a), it->why, &e))
+    const char *dir = sweep_dir(s, it, a);
+    if (folder_end(dir, it->why, &e) && hparams_end(dir, false, &e))
         sweep_state(s, it, RUN_ENDED, it->why);
     else
         sweep_state(s, it, RUN_STOPPED, e.text);

@@ -19,4 +19,8 @@ void sweep_give(sweep *s, sweep_item *it);
 void sweep_reap(sweep *s);
 void sweep_look_at_all(sweep *s);
 
+// For TensorBoard, into its folder (sweep_hparams.c). Nobody depends on it: where it cannot be
+// written, nothing is said.
+void sweep_hparams(const sweep_plan *p);
+
 #endif

@@ -19,6 +19,7 @@
 #include "base/hw.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "train/hparams.h"
 #include "train/trainer_internal.h"
 
 // Names
@@ -242,7 +243,9 @@ bool trainer_attach(trainer *t, folder *f, err *e)
         return false;
     if (!t->o->tensorboard)
         return true;
+    hparam *keys;
+    size_t n = hparams_of(t->s.config, &keys, t->a);
     t->events = events_open(f->path, t->s.resume ? t->state.step : -1, t->a, e);
-    return t->events &&
+    return t->events && (!n || hparams_start(t->events, keys, n, e)) &&
            (!t->s.resume || t->state.evaluated == t->state.step || repeat_events(t, e));
 }

@@ -115,12 +115,15 @@ TEST(compare_says_states_and_damage)
     put("bad", "FAILED", "the loss is not <finite>\n");
     put("never", "FAILED", "no such data\n");
     put("never", ".lock", "{\"pid\": 1}\n");
+    put("nor", "FAILED", "no such data\n");
+    put("nor", ".lock", "{\"pid\": 1}\n");
     const char *html = make_page(&dir, 1, &c, &a);
-    EXPECT_INT(c.n, 5);
+    EXPECT_INT(c.n, 6);
     EXPECT_STR(c.list[0].info->name, "bad"); // what it reached before it failed
     EXPECT_HAS(html, "<td class=\"l why\">the loss is not &lt;finite&gt;</td>");
-    EXPECT_HAS(html, "<td class=\"l why\">no such data</td>");
-    EXPECT_HAS(html, "<span class=\"state failed\">2 failed</span>");
+    EXPECT_HAS(html, "<td class=\"l names\">never, nor</td><td class=\"l\"><span class=\"state "
+                     "failed\">failed</span></td><td class=\"l why\">no such data</td>");
+    EXPECT_HAS(html, "<span class=\"state failed\">3 failed</span>");
     EXPECT_HAS(html, "<span class=\"state failed\">1 damaged</span>");
     EXPECT_HAS(html, "hurt/metrics.jsonl:2: ");
     for (size_t i = 0; i < c.n_settings; i++) // means are of what is done, and can be read
@@ -192,6 +195,20 @@ TEST(compare_of_a_hundred_runs_stays_small)
     for (size_t i = 0; i < c.n; i++)
         EXPECT_INT(c.list[i].colour, i < 8 ? (int)i : -1);
     strbuf_free(&s);
+    arena_free(&a);
+}
+
+// Of long values that differ only what is their own is shown.
+TEST(compare_shortens_long_values)
+{
+    arena a = {0};
+    compare c;
+    const char *dir = test_dir();
+    make_run("a", "[/data/shards/long-name-1/train-*.h5]", 1, 0.8, 0.8);
+    make_run("b", "[/data/shards/long-name-12/train-*.h5]", 1, 0.7, 0.7);
+    const char *html = make_page(&dir, 1, &c, &a);
+    EXPECT_STR(compare_setting_name(&c, &c.settings[0], &a), "lr ...1...");
+    EXPECT_HAS(html, "title=\"[/data/shards/long-name-12/train-*.h5]\">...12...</td>");
     arena_free(&a);
 }
 
