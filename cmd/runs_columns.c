@@ -21,7 +21,9 @@ void cell_text(cell *c, const char *text)
 void cell_number(cell *c, double x, int digits)
 {
     c->number = x;
-    snprintf(c->text, sizeof c->text, isfinite(x) ? "%.*g" : "", digits, x);
+    c->text[0] = 0;
+    if (isfinite(x))
+        snprintf(c->text, sizeof c->text, "%.*g", digits, x);
 }
 
 static void set_count(cell *c, int64_t n)
