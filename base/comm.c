@@ -18,7 +18,8 @@
 // Seconds between two looks at whether the others are still there; of waiting without a pause, and
 // with one of a time slice.
 static const double LOOK_EVERY = 0.25, SPIN = 0.002, SLICE = 0.05;
-enum { MOST_SHOWN = 160 }; // characters of what differs
+// Characters of what differs; bytes of a buffer from which base_pages maps whole pages.
+enum { MOST_SHOWN = 160, SHARED_LEAST = 2 << 20 };
 
 // What starters of ranks tell them.
 
@@ -72,15 +73,24 @@ static comm_peer myself(void)
     return p;
 }
 
+static void *array(int n, size_t size)
+{
+    return base_checked(calloc((size_t)n, size), (size_t)n * size);
+}
+
 static bool start(comm *c, err *e)
 {
     comm_peer me = myself();
-    c->first = 0;
-    c->peers =
-        base_checked(calloc((size_t)c->size, sizeof *c->peers), (size_t)c->size * sizeof *c->peers);
-    if (c->size > 1)
-        c->scratch = base_checked(malloc(comm_bytes(c)), comm_bytes(c));
-    return comm_gather(c, &me, sizeof me, c->peers, e);
+    c->peers = array(c->size, sizeof *c->peers);
+    c->versions = array(c->size, sizeof *c->versions);
+    if (!comm_gather(c, &me, sizeof me, c->peers, e))
+        return false;
+    c->spin = comm_here(c) <= hw_cores() ? SPIN : 0;
+    if (comm_here(c) == c->size && !comm_near_open(c, e))
+        return false;
+    if (!c->near)
+        c->scratch = array((int)comm_scratch(c), sizeof *c->scratch);
+    return true;
 }
 
 bool comm_open(comm **out, err *e)
@@ -117,7 +127,9 @@ void comm_close(comm *c, err_code why)
         return;
     if (c->size && c->peers)
         comm_way_close(c->lost || why == ERR_CRASH ? err_status(ERR_CRASH) : 0);
+    comm_near_close(c);
     free(c->peers);
+    free(c->versions);
     free(c->scratch);
     free(c);
 }
@@ -172,9 +184,14 @@ size_t comm_scratch(const comm *c)
     return (size - 1) * ((COMM_PIECE / COMM_GRAIN + size - 1) / size * COMM_GRAIN);
 }
 
-uint64_t comm_bytes(const comm *c)
+uint64_t comm_bytes(const comm *c, uint64_t shared)
 {
-    return c ? sizeof(float) * comm_scratch(c) : 0;
+    if (!c)
+        return 0;
+    uint64_t size = (uint64_t)c->size, scratch = sizeof(float) * comm_scratch(c),
+             seen = shared < SHARED_LEAST ? 0 : shared / size * (size - 1),
+             near = seen + (c->near ? comm_near_bytes(c->near) : 0);
+    return c->near ? near : c->peers || scratch > near ? scratch : near;
 }
 
 double comm_seconds(const comm *c)
@@ -235,7 +252,7 @@ static bool look(comm *c)
 bool comm_wait(comm *c, double since)
 {
     double now = hw_seconds(), waited = now - since;
-    if (waited < SPIN)
+    if (waited < c->spin)
         return true;
     if (now - c->looked > LOOK_EVERY) {
         c->looked = now;
@@ -286,10 +303,36 @@ bool comm_barrier(comm *c, err *e)
     return ok;
 }
 
+void comm_add_up(float *to, const float *const *versions, int size, int64_t n)
+{
+    enum { SOME = 1024 };
+    float sum[SOME];
+    for (int64_t at = 0; at < n; at += SOME) {
+        int64_t some = n - at < SOME ? n - at : SOME;
+        memcpy(sum, versions[0] + at, (size_t)some * sizeof *sum);
+        for (int r = 1; r < size; r++) {
+            const float *more = versions[r] + at;
+            for (int64_t i = 0; i < some; i++)
+                sum[i] += more[i];
+        }
+        memcpy(to + at, sum, (size_t)some * sizeof *sum);
+    }
+}
+
+static bool add(comm *c, float *x, int64_t n)
+{
+    return c->near ? comm_near_sum(c, x, n) : comm_way_sum(c, x, n);
+}
+
+bool comm_share(comm *c, float *x, size_t bytes, err *e)
+{
+    return !c || !c->near || bytes < SHARED_LEAST || comm_near_share(c, x, bytes, e);
+}
+
 bool comm_sum(comm *c, float *x, int64_t n, err *e)
 {
     double began = hw_seconds();
-    return !c || c->size == 1 || ended(c, began, !c->lost && comm_way_sum(c, x, n), e);
+    return !c || c->size == 1 || ended(c, began, !c->lost && add(c, x, n), e);
 }
 
 bool comm_agree(comm *c, bool ok, err *e)

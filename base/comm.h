@@ -39,7 +39,8 @@ bool comm_speaks(const comm *c);
 // Ranks on this machine; cores for each of them, of those that they may run on.
 int comm_here(const comm *c);
 int comm_cores(const comm *c);
-uint64_t comm_bytes(const comm *c); // that comm_sum works in
+// that sums work in, where a buffer of `shared` bytes is shared
+uint64_t comm_bytes(const comm *c, uint64_t shared);
 double comm_seconds(const comm *c); // spent in all calls so far, waiting included
 
 // While this rank waits for others `poll` is called now and then; NULL: nothing is.
@@ -52,6 +53,9 @@ bool comm_barrier(comm *c, err *e) MUST_CHECK;
 // Sums over ranks, in place: element by element in the order of ranks, so that each has the same
 // bits, whenever and wherever it is done again.
 bool comm_sum(comm *c, float *x, int64_t n, err *e) MUST_CHECK;
+// From here on all ranks of one machine see the memory at x (of base_pages), which is zero then:
+// sums of it need no copies. Elsewhere nothing changes. For one buffer.
+bool comm_share(comm *c, float *x, size_t bytes, err *e) MUST_CHECK;
 // True where all say so. Else false everywhere, with the error of the first that failed.
 bool comm_agree(comm *c, bool ok, err *e) MUST_CHECK;
 // ERR_MISMATCH where a rank has another text than rank 0, by the first line that differs: "rank 1:

@@ -15,9 +15,12 @@ typedef struct comm_peer {
 struct comm {
     int rank, size;
     comm_peer *peers; // [size]; NULL: they are only supposed
-    float *scratch;   // of comm_sum
-    int first;        // rank that is there
-    bool lost;        // a rank or the way to it; nothing works from then on
+    float *scratch;   // of comm_way_sum; NULL: comm_near_sum is used
+    struct comm_near *near;
+    const float **versions; // [size]: of comm_add_up
+    double spin;            // seconds of waiting without a pause
+    int first;              // rank that is there
+    bool lost;              // a rank or the way to it; nothing works from then on
     err why;
     double seconds, looked;
     bool (*poll)(void *user);
@@ -31,7 +34,17 @@ bool comm_way_gather(comm *c, const void *mine, size_t bytes, void *all) MUST_CH
 bool comm_way_broadcast(comm *c, void *p, size_t bytes) MUST_CHECK;
 bool comm_way_sum(comm *c, float *x, int64_t n) MUST_CHECK;
 
-// comm.c: called while a rank waits. False once it waits in vain.
+// comm_near.c: of ranks that all share memory. c->near stays NULL where they cannot.
+bool comm_near_open(comm *c, err *e) MUST_CHECK;
+void comm_near_close(comm *c);
+bool comm_near_share(comm *c, float *x, size_t bytes, err *e) MUST_CHECK;
+uint64_t comm_near_bytes(const struct comm_near *n);
+bool comm_near_sum(comm *c, float *x, int64_t n) MUST_CHECK;
+
+// comm.c
+// The sum of `size` versions of n elements, element by element in their order; `to` may be one.
+void comm_add_up(float *to, const float *const *versions, int size, int64_t n);
+// Called while a rank waits. False once it waits in vain.
 bool comm_wait(comm *c, double since) MUST_CHECK;
 bool comm_lose(comm *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t comm_scratch(const comm *c); // elements of it

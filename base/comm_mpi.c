@@ -97,21 +97,11 @@ static float *version(const comm *c, float *x, part mine, int rank)
     return c->scratch + (int64_t)(rank < c->rank ? rank : rank - 1) * mine.n;
 }
 
-// In the order of ranks, whoever does it.
 static void add_up(const comm *c, float *x, part mine)
 {
-    enum { BLOCK = 1024 };
-    float sum[BLOCK];
-    for (int64_t at = 0; at < mine.n; at += BLOCK) {
-        int64_t n = mine.n - at < BLOCK ? mine.n - at : BLOCK;
-        memcpy(sum, version(c, x, mine, 0) + at, (size_t)n * sizeof *sum);
-        for (int r = 1; r < c->size; r++) {
-            const float *more = version(c, x, mine, r) + at;
-            for (int64_t i = 0; i < n; i++)
-                sum[i] += more[i];
-        }
-        memcpy(x + mine.lo + at, sum, (size_t)n * sizeof *sum);
-    }
+    for (int r = 0; r < c->size; r++)
+        c->versions[r] = version(c, x, mine, r);
+    comm_add_up(x + mine.lo, c->versions, c->size, mine.n);
 }
 
 // To every other rank its part from here, and from there its version of this one's.

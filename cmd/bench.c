@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench.c: training steps a second of one model on one batch in memory, through the same trainer as
-// `kmidi train`; or, for `mel`, seconds of audio that become mel spectrograms in a second (ten
-// minutes of noise in memory, as data_speed.py gives its peers); or what bench.h names.
+// `kmidi train` (of several ranks, through the trainer of each); or, for `mel`, seconds of audio
+// that become mel spectrograms in a second (ten minutes of noise in memory, as data_speed.py gives
+// its peers); or what bench.h names.
 //
 // The step of the reference: forward, loss, backward, clip at 1.0, AdamW with lr 1e-4 and weight
 // decay 0.01, on random values; three steps to warm up, then the median of five slices.
@@ -58,28 +59,30 @@ double bench_median(double *rates, int n)
     return rates[n / 2];
 }
 
-// Steps a second over `seconds`; a negative number when a step failed.
-static double slice(trainer *t, double seconds, err *e)
+// Steps a second over `seconds`, as rank 0 counts them; a negative number when a step failed.
+static double slice(comm *ranks, trainer *t, double seconds, err *e)
 {
-    double began = hw_seconds(), took;
+    double began = hw_seconds(), took = 0;
     int64_t n = 0;
     do {
         if (!trainer_step(t, e))
             return -1;
         n++;
         took = hw_seconds() - began;
+        if (!comm_broadcast(ranks, &took, sizeof took, e))
+            return -1;
     } while (took < seconds);
     return (double)n / took;
 }
 
-static bool measure(trainer *t, double seconds, double *rate, err *e)
+static bool measure(comm *ranks, trainer *t, double seconds, double *rate, err *e)
 {
     double rates[BENCH_SLICES];
     for (int i = 0; i < WARM_UP; i++)
         if (!trainer_step(t, e))
             return false;
     for (int i = 0; i < BENCH_SLICES; i++)
-        if ((rates[i] = slice(t, seconds / BENCH_SLICES, e)) < 0)
+        if ((rates[i] = slice(ranks, t, seconds / BENCH_SLICES, e)) < 0)
             return false;
     *rate = bench_median(rates, BENCH_SLICES);
     return true;
@@ -162,11 +165,12 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
         adapted.adapters = lora_match(&o->lora, o->model, false, c->arena, NULL);
     trainer_memory m = trainer_predict(t);
     uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
-    double gflops = rate * (double)model_flops(o->model, &adapted) * 1e-9,
+    double ranks = comm_size(c->ranks),
+           gflops = ranks * rate * (double)model_flops(o->model, &adapted) * 1e-9,
            peak = gemm_peak(&c->env.kit->products, c->env.pool, threads_count(c->env.pool));
     json *j = json_object();
     json_set_str(j, "model", o->model->name);
-    json_set_int(j, "batch", d->batch);
+    json_set_int(j, "batch", o->batch_size);
     json_set_int(j, "length", d->time);
     json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
@@ -175,6 +179,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "segments", trainer_chosen(t).segments);
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
+    json_set_int(j, "ranks", comm_size(c->ranks));
     json_set_str(j, "products", gemm_said(&trainer_kit(t)->products, c->arena));
     json_set_num(j, "steps_per_s", rate);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
@@ -184,8 +189,8 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     cmd_json(c, j);
     cmd_print(
         c, "%s, batch %lld, length %lld, %d threads: %.4g steps/s, %.4g GFLOP/s of %.4g, %llu MiB",
-        o->model->name, (long long)d->batch, (long long)d->time, threads_count(c->env.pool), rate,
-        gflops, peak, (unsigned long long)(peak_rss >> 20));
+        o->model->name, (long long)o->batch_size, (long long)d->time, threads_count(c->env.pool),
+        rate, gflops, peak, (unsigned long long)(peak_rss >> 20));
 }
 
 static bool bench_mel(cmd *c, err *e)
@@ -234,9 +239,10 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
     double rate = 0;
     if (trainer_profile(t))
         return bench_profile(c, t, e);
-    if (!measure(t, option_num(c, "seconds", 5), &rate, e))
+    if (!measure(c->ranks, t, option_num(c, "seconds", 5), &rate, e))
         return false;
-    bench_report(c, t, o, d, rate);
+    if (!comm_rank(c->ranks))
+        bench_report(c, t, o, d, rate);
     return true;
 }
 
@@ -260,6 +266,8 @@ static bool bench_run(cmd *c, err *e)
         return bench_mel(c, e);
     if (!strcmp(c->args[0], "attention"))
         return bench_attention(c, e);
+    if (!strcmp(c->args[0], "sum"))
+        return bench_sum(c, e);
     if (option_given(c, "generate"))
         return generates(c, e) && bench_generate(c, e);
     train_options o = reference_step();
@@ -267,16 +275,22 @@ static bool bench_run(cmd *c, err *e)
     if (option_given(c, "out") && !option_given(c, "profile"))
         return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
     if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) ||
+        !comm_open(&c->ranks, e) || !trainer_shares(c->ranks, o.batch_size, 0, e) ||
         !cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
-    model_dims d = {.batch = o.batch_size,
+    model_dims d = {.batch = o.batch_size / comm_size(c->ranks),
                     .time = length,
                     .classes = o.model->probe ? PROBE_CLASSES : 0,
                     .training = true};
-    batch *b = sample_batch(o.model, &d, 1, 0, c->arena);
-    sample_set set = {.list = &b, .n = 1};
+    sample_set set = {.n = (uint64_t)comm_size(c->ranks)}; // one for each
+    set.list = NEW(c->arena, batch *, (size_t)set.n);
+    set.list[0] = sample_batch(o.model, &d, 1, 0, c->arena);
+    for (uint64_t i = 1; i < set.n; i++)
+        set.list[i] = set.list[0];
     trainer_setup s = {.o = &o,
                        .env = &c->env,
+                       .comm = c->ranks,
+                       .micro_batch = d.batch,
                        .train = sample_source(&set),
                        .classes = d.classes,
                        .time = length,
@@ -284,15 +298,16 @@ static bool bench_run(cmd *c, err *e)
     trainer *t = trainer_open(&s, c->arena, e);
     if (t)
         trainer_learn_products(t);
-    bool ok = t && bench_model(c, t, &o, &d, e);
+    bool ok = comm_agree(c->ranks, t != NULL, e) && trainer_share_gradients(t, e) &&
+              bench_model(c, t, &o, &d, e);
     trainer_close(t);
     return ok;
 }
 
 const command cmd_bench = {
     .name = "bench",
-    .summary = "Measures the speed of a model, of attention or of mel spectrograms",
-    .usage = "MODEL|attention|mel [--batch N] [--length T] [--lora R] [--generate] [--profile]",
+    .summary = "Measures the speed of a model, of attention, of mel spectrograms or of ranks",
+    .usage = "MODEL|attention|mel|sum [--batch N] [--length T] [--lora R] [--generate] [--profile]",
     .options = options,
     .args_min = 1,
     .args_max = 1,

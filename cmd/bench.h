@@ -14,5 +14,7 @@ double bench_median(double *rates, int n); // sorts them
 bool bench_generate(cmd *c, err *e) MUST_CHECK;
 // attention: forward and backward of causal attention at --batch, --length, by itself.
 bool bench_attention(cmd *c, err *e) MUST_CHECK;
+// sum: --length numbers of each rank, added up.
+bool bench_sum(cmd *c, err *e) MUST_CHECK;
 
 #endif

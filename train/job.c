@@ -177,7 +177,8 @@ bool job_open(job *j, err *e)
     int64_t micro_batch;
     return comm_agree(j->r.comm, open_data(j, e), e) && job_alike(j, e) &&
            job_choose_alike(j, &micro_batch, e) &&
-           comm_agree(j->r.comm, open_trainer(j, micro_batch, e), e) && job_planned_alike(j, e);
+           comm_agree(j->r.comm, open_trainer(j, micro_batch, e), e) && job_planned_alike(j, e) &&
+           trainer_share_gradients(j->trainer, e);
 }
 
 // Data that are not prepared yet: what the configuration says must do.

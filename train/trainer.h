@@ -124,6 +124,9 @@ int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch)
 // Whether the ranks can share them, `micro` at a time (0: any number).
 bool trainer_shares(const comm *c, int64_t rows, int64_t micro, err *e) MUST_CHECK;
 
+// Where ranks see each other's memory, gradients lie there. Before the first step; of all of them.
+bool trainer_share_gradients(trainer *t, err *e) MUST_CHECK;
+
 // For tests and start-up lines.
 const plan *trainer_step_plan(const trainer *t);
 const plan *trainer_eval_plan(const trainer *t); // NULL without validation data

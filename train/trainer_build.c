@@ -95,12 +95,17 @@ static bool build_eval(trainer *t, err *e)
 
 // params_declare has the shapes; gradients are laid out by params_allocate, so its length is summed
 // here.
-static uint64_t ema_bytes(const trainer *t)
+static uint64_t grads_bytes(const trainer *t)
 {
     uint64_t n = 0;
     for (int i = 0; i < t->p->n; i++)
         n += t->p->list[i].trainable ? ((uint64_t)t->p->list[i].count + 15) / 16 * 16 : 0;
-    return t->o->ema > 0 ? n * sizeof(float) : 0;
+    return n * sizeof(float);
+}
+
+static uint64_t ema_bytes(const trainer *t)
+{
+    return t->o->ema > 0 ? grads_bytes(t) : 0;
 }
 
 size_t trainer_work_bytes(const trainer *t)
@@ -117,7 +122,7 @@ static void predict_rest(trainer *t)
     m->eval = t->eval
                   ? plan_bytes(t->eval->session->plan) + evaluator_share_bytes(t->eval, t->s.comm)
                   : 0;
-    m->loader = t->s.other_bytes + comm_bytes(t->s.comm);
+    m->loader = t->s.other_bytes + comm_bytes(t->s.comm, grads_bytes(t));
     m->libraries = library_bytes[t->kit.products.first] + (uint64_t)t->threads * packed_bytes(t->p);
     m->peak = m->base + m->params + m->eval + m->loader + m->libraries;
 }

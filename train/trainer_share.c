@@ -39,6 +39,11 @@ bool trainer_share(trainer *t, window *w, bool ok, err *e)
     return ok;
 }
 
+bool trainer_share_gradients(trainer *t, err *e)
+{
+    return comm_share(t->s.comm, t->p->grads, (size_t)(t->p->grads_len + 1) * sizeof(float), e);
+}
+
 size_t trainer_share_bytes(const trainer *t)
 {
     return sizeof(sums) * (size_t)comm_size(t->s.comm);
