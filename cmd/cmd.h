@@ -117,8 +117,7 @@ int64_t option_int(const cmd *c, const char *name, int64_t fallback); // OPT_INT
 // OPT_COUNT: 0 when not given, `fallback` when given without a number
 int option_count(const cmd *c, const char *name, int fallback);
 double option_num(const cmd *c, const char *name, double fallback);
-// value i of OPT_TEXTS in their order; NULL behind the last
-const char *option_each(const cmd *c, const char *name, int i);
+const char *option_each(const cmd *c, const char *name, int i); // of OPT_TEXTS; NULL: no more
 
 // ---- The table of commands (help.c, help_keys.c) ----
 
