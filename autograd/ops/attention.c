@@ -47,29 +47,28 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
 }
 
 // Floats that a thread works in.
-static size_t room_each(const node *n)
+static size_t room_each(const attention_dims *m)
 {
-    attention_dims m = dims_of(n);
-    buffers w;
-    return take_buffers(&m, NULL, &w);
+    return take_buffers(m, NULL, &(buffers){0});
 }
 
 static size_t workspace(const call *c)
 {
-    return room_each(c->n) * sizeof(float) * (size_t)c->threads;
+    attention_dims m = dims_of(c->n);
+    return room_each(&m) * sizeof(float) * (size_t)c->threads;
 }
 
 static double cost(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    return attention_pairs(&m) * ((double)m.d * 0.06 + 1);
+    return attention_cost(&m, 0.06);
 }
 
 // Scores and the sum over values.
 static double flops(const node *n)
 {
     attention_dims m = dims_of(n);
-    return 2 * 2 * attention_pairs(&m) * (double)m.d;
+    return attention_flops(&m, 2);
 }
 
 // A row of scores of which the first n are seen becomes e^(score - top) over all `width`; what was
@@ -143,7 +142,7 @@ static void head_forward(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, room_each(c->n));
+    head_jobs(c, head_forward, m.b * m.h, room_each(&m));
 }
 
 // One row of the T x S matrix at a time.

@@ -58,6 +58,18 @@ static inline double attention_pairs(const attention_dims *m)
     return (double)(m->b * m->h) * (double)m->t * seen;
 }
 
+// What the planner asks of both directions: nanoseconds, where a number of a pair takes `each` on
+// the way to being seen; multiplications and additions of so many products.
+static inline double attention_cost(const attention_dims *m, double each)
+{
+    return attention_pairs(m) * ((double)m->d * each + 1);
+}
+
+static inline double attention_flops(const attention_dims *m, int products)
+{
+    return products * 2 * attention_pairs(m) * (double)m->d;
+}
+
 // q [B, T, H d], k and v [B, S, H d]; a table of angles (or NULL) [T, d] turns both queries and
 // keys, so S = T.
 static inline bool attention_fits(const tensor *q, const tensor *k, const tensor *v,

@@ -58,29 +58,28 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
 }
 
 // Floats that a thread works in.
-static size_t room_each(const node *n)
+static size_t room_each(const attention_dims *m)
 {
-    attention_dims m = dims_of(n);
-    buffers w;
-    return take_buffers(&m, NULL, &w);
+    return take_buffers(m, NULL, &(buffers){0});
 }
 
 static size_t workspace(const call *c)
 {
-    return room_each(c->n) * sizeof(float) * (size_t)c->threads;
+    attention_dims m = dims_of(c->n);
+    return room_each(&m) * sizeof(float) * (size_t)c->threads;
 }
 
 static double cost(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    return attention_pairs(&m) * ((double)m.d * 0.15 + 1);
+    return attention_cost(&m, 0.15);
 }
 
 // Scores again, d v^T, dq, dk, dv.
 static double flops(const node *n)
 {
     attention_dims m = dims_of(n);
-    return 5 * 2 * attention_pairs(&m) * (double)m.d;
+    return attention_flops(&m, 5);
 }
 
 // p, ds [n] from scores and d v^T of one row, of which the first `seen` are seen. Whole lanes are
@@ -185,7 +184,7 @@ static void head_back(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_jobs(c, head_back, m.b * m.h, room_each(c->n));
+    head_jobs(c, head_back, m.b * m.h, room_each(&m));
 }
 
 // S and P of one row at a time, in f64; dk and dv are gathered over all rows.
