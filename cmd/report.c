@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // report.c: a page about runs: one alone, or several beside each other.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -27,6 +28,17 @@ static bool one_run(cmd *c, const run_info *run, err *e)
     return out ? report_write_to(run->path, out, e) : report_write(run->path, NULL, NULL, e);
 }
 
+// Without slashes at its end, or with a name where it is the folder that we are in.
+static const char *title_of(cmd *c, size_t n)
+{
+    char full[4096];
+    if (c->n_args > 1)
+        return arena_printf(c->arena, "%zu runs", n);
+    return *path_base(c->args[0]) && strcmp(c->args[0], ".")
+               ? c->args[0]
+               : (realpath(c->args[0], full) ? arena_strdup(c->arena, full) : c->args[0]);
+}
+
 static bool several(cmd *c, const runs *r, err *e)
 {
     compare k;
@@ -36,8 +48,7 @@ static bool several(cmd *c, const runs *r, err *e)
     for (size_t i = 0; i < k.n; i++)
         if (k.list[i].trouble)
             cmd_complain(c, "%s; the other runs are compared without it", k.list[i].trouble);
-    const char *title = c->n_args == 1 ? c->args[0] : arena_printf(c->arena, "%zu runs", k.n);
-    compare_page(&k, title, c->arena, &html);
+    compare_page(&k, title_of(c, k.n), c->arena, &html);
     bool ok = file_write(page_path(c), html.s, html.len, e);
     strbuf_free(&html);
     return ok;
@@ -49,7 +60,7 @@ static bool report_run(cmd *c, err *e)
     if (!runs_open_list(&r, c->args, (size_t)c->n_args, c->arena, e))
         return false;
     runs_recount(&r);
-    bool one = c->n_args == 1 && r.n == 1 && !strcmp(r.list[0].path, c->args[0]);
+    bool one = c->n_args == 1 && r.n == 1 && !strcmp(r.list[0].path, r.list[0].name);
     if (one ? !one_run(c, &r.list[0], e) : !several(c, &r, e))
         return false;
     json *o = json_object();

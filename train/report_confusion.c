@@ -137,12 +137,15 @@ void report_matrix(const report_record *r, bool small, strbuf *out)
     arena a = {.name = "matrix"};
     long long *sum = NEW(&a, long long, (size_t)r->classes);
     count_rows(r, sum);
-    if (r->classes <= (small ? SMALL_TABLE : TABLE))
+    if (r->classes <= (small ? SMALL_TABLE : TABLE)) {
         table(r, small, out);
-    else
+    } else if (small) {
         picture(r, sum, out);
-    if (r->classes > TABLE && !small)
-        pairs(r, sum, out);
+    } else {
+        strbuf_printf(out, "<div class=\"side\">\n");
+        picture(r, sum, out), pairs(r, sum, out);
+        strbuf_printf(out, "</div>\n");
+    }
     arena_free(&a);
 }
 

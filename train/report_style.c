@@ -59,6 +59,7 @@ const char report_style[] =
     "stroke:var(--line)}svg .y{text-anchor:end}svg .x{text-anchor:middle}svg "
     ".b{stroke:var(--dim);stroke-dasharray:4 3}"
     ".l{text-align:left}.path,.why{white-space:normal;overflow-wrap:anywhere;min-width:14rem}"
+    ".side{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}"
     "svg .halo{paint-order:stroke;stroke:var(--bg);stroke-width:3px}"
     "svg.heat{max-width:34rem;border:1px solid var(--line);margin-bottom:.8rem}\n"
     "svg .o{fill:none;stroke:var(--fg);stroke-width:1.5}svg "
@@ -84,6 +85,5 @@ const char report_style_of_several[] =
     ".key{max-width:16rem;overflow:hidden;text-overflow:ellipsis}\n"
     ".click{cursor:pointer}.click:hover,th[aria-sort]{color:var(--c0)}\n"
     ".names{white-space:normal;max-width:18rem}.reasons td{vertical-align:top}\n"
-    ".side{display:flex;flex-wrap:wrap;gap:1rem 2rem;align-items:flex-start}"
     ".side figure{max-width:100%}"
     ".side figcaption{margin-bottom:.3rem;overflow-wrap:anywhere}\n";

@@ -175,15 +175,35 @@ bool runs_open(runs *r, const char *folder, arena *a, err *e)
     return true;
 }
 
+// Those that an earlier folder of the list has brought already.
+static void drop_known(runs *r, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < r->n; i++)
+        if (!find_run(r, 0, from, r->list[i].path))
+            r->list[kept++] = r->list[i];
+    r->n = kept;
+}
+
+static const char *without_slash(const char *path, arena *a)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return arena_printf(a, "%.*s", (int)n, path);
+}
+
 bool runs_open_list(runs *r, const char *const *paths, size_t n, arena *a, err *e)
 {
     *r = (runs){.a = a};
     for (size_t i = 0; i < n; i++) {
+        const char *path = without_slash(paths[i], a);
         size_t from = r->n;
-        if (file_is_folder(paths[i]))
-            walk(r, paths[i], n > 1 ? paths[i] : "", 0);
+        if (file_is_folder(path))
+            walk(r, path, n > 1 ? path : "", 0);
         if (r->n == from)
-            return err_set(e, ERR_MISSING, "'%s' is no run folder, and holds none", paths[i]);
+            return err_set(e, ERR_MISSING, "'%s' is no run folder, and holds none", path);
+        drop_known(r, from);
         qsort(r->list + from, r->n - from, sizeof *r->list, by_name);
     }
     return true;

@@ -64,8 +64,8 @@ typedef struct runs {
 // Every run in `folder` and below, by name; `folder` may be a run itself. ERR_MISSING where there
 // is no such folder.
 bool runs_open(runs *r, const char *folder, arena *a, err *e) MUST_CHECK;
-// The same for a list of run folders and of folders that hold some, in its order; one that has no
-// run is ERR_MISSING.
+// The same for a list of run folders and of folders that hold some, in its order, each run once;
+// one that has no run is ERR_MISSING.
 bool runs_open_list(runs *r, const char *const *paths, size_t n, arena *a, err *e) MUST_CHECK;
 // Key number `key` of run i as YAML; "" where it has none.
 const char *runs_value(const runs *r, size_t i, int key);

@@ -147,7 +147,13 @@ TEST(compare_says_states_and_damage)
             k, dir),
         0);
     EXPECT_HAS(out, "{\"report\": \"one.html\", \"runs\": 1}");
-    EXPECT_INT(test_shell(&out, "%s report %s && test -s %s/report.html", k, dir, dir), 0);
+    EXPECT_INT(test_shell(&out, "%s report %s/ --json && test -s %s/report.html", k, dir, dir), 0);
+    EXPECT_HAS(out, "\"runs\": 6}");
+    // a run that is named twice is one
+    EXPECT_INT(test_shell(&out, "%s report %s/good %s/also/ %s/good %s/good/ --json -o %s/x.html",
+                          k, dir, dir, dir, dir, dir),
+               0);
+    EXPECT_HAS(out, "\"runs\": 2}");
     EXPECT_INT(test_shell(&out, "%s report %s/none", k, dir), 1);
     EXPECT_HAS(out, "is no run folder, and holds none");
     const char *hurt = arena_printf(&a, "%s/hurt", dir);
