@@ -169,7 +169,8 @@ void report_confusion(const report_record *r, strbuf *out)
     strbuf_printf(out, "<h2>Confusion matrix of the best checkpoint</h2>\n<p class=\"dim\">");
     whose(r, out);
     strbuf_printf(out, " A row is a true class, a column what the model said%s.</p>\n",
-                  r->classes > TABLE ? "; the darker, the larger its share of the row" : "");
+                  r->classes > TABLE ? "; the stronger its colour, the larger its share of the row"
+                                     : "");
     report_matrix(r, false, out);
 }
 
