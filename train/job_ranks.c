@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // job_ranks.c: the processes of a run before its first step: what must be the same, and what one
 // chooses for all (job.h).
+#include <stdio.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_ways.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -101,14 +103,13 @@ bool job_choose_alike(job *j, int64_t *micro_batch, err *e)
         return job_split(j, false, micro_batch, e);
     struct {
         int64_t micro_batch;
-        char products[2000];
+        char products[GEMM_SAID_MAX];
     } found = {0};
     bool ok = comm_rank(c) || (trainer_shares(c, trainer_whole(o, j->shards->rows, o->micro_batch),
                                               o->micro_batch, e) &&
                                job_split(j, false, &found.micro_batch, e));
     const char *own = gemm_said(&j->r.env->kit->products, j->a);
-    if (strlen(own) < sizeof found.products)
-        memcpy(found.products, own, strlen(own) + 1);
+    snprintf(found.products, sizeof found.products, "%s", own);
     if (!comm_agree(c, ok, e) || !comm_broadcast(c, &found, sizeof found, e))
         return false;
     *micro_batch = found.micro_batch;

@@ -77,9 +77,9 @@ void job_say_start(const job *j)
     if (comm_size(j->r.comm) > 1)
         log_say(log, LOG_INFO, "ranks: %d, %d of them here; threads and memory are of each",
                 comm_size(j->r.comm), comm_here(j->r.comm));
-    const char *products = gemm_said(&j->r.env->kit->products, j->a);
-    if (strchr(products, '='))
-        log_say(log, LOG_INFO, "products: %s", products);
+    char products[80];
+    if (strchr(gemm_told(&j->r.env->kit->products, products), ','))
+        log_say(log, LOG_INFO, "products: %s of shapes, as measured here", products);
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir,
                 (long long)trainer_state(j->trainer)->step, path_base(j->resume));

@@ -165,7 +165,7 @@ static bool read_word(char *word, gemm_ways *w)
 // Of `w`, the first library and the table; *both: it names two.
 static bool read_said(const char *said, gemm_ways *w, bool *both)
 {
-    char text[4096], *rest, *word;
+    char text[GEMM_SAID_MAX], *rest, *word;
     *both = false;
     snprintf(text, sizeof text, "%s", said);
     word = strtok_r(text, " ", &rest);
@@ -181,6 +181,7 @@ bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
 {
     gemm_ways as_said = gemm_ways_open(&(gemm_ways){.first = GEMM_OPENBLAS});
     bool both;
+    char told[80];
     if (!read_said(said, &as_said, &both))
         return err_set(e, ERR_DAMAGED,
                        "the libraries of its products are '%.200s', which no run says; set "
@@ -193,7 +194,7 @@ bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
             log_say(v->log, LOG_WARN,
                     "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to "
                     "rounding",
-                    said, libraries[w->first]->name);
+                    gemm_told(&as_said, told), libraries[w->first]->name);
         return gemm_open(v, w, e);
     }
     as_said.bf16 = w->bf16, as_said.bf16_forced = w->bf16_forced;
@@ -201,9 +202,9 @@ bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
     int count = threads_count(v->pool);
     return (reserve(w->first, count, e) && (!both || reserve(other_than(w->first), count, e))) ||
            err_trail(e,
-                     "the run multiplied by %.60s; to go on by the other library, with the same "
+                     "the run multiplied by %s; to go on by the other library, with the same "
                      "numbers to rounding, set KMIDI_GEMM",
-                     said);
+                     gemm_told(w, told));
 }
 
 const char *gemm_describe(const gemm_ways *w, char out[128])

@@ -47,16 +47,35 @@ gemm_ways gemm_ways_open(const gemm_ways *w)
     return open;
 }
 
+static bool differs(const gemm_ways *w, int kind)
+{
+    return w->of[kind] != GEMM_OPEN && w->of[kind] != (signed char)w->first;
+}
+
 const char *gemm_said(const gemm_ways *w, arena *a)
 {
     strbuf text = {0};
     char kind[16];
     strbuf_printf(&text, "%s", gemm_backend_name(w->first));
     for (int i = 0; i < GEMM_KINDS; i++)
-        if (w->of[i] != GEMM_OPEN && w->of[i] != (signed char)w->first)
+        if (differs(w, i))
             strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind),
                           gemm_backend_name((gemm_backend)w->of[i]));
     const char *said = arena_strdup(a, text.s);
     strbuf_free(&text);
     return said;
+}
+
+const char *gemm_told(const gemm_ways *w, char out[80])
+{
+    int others = 0, other = 0;
+    for (int i = 0; i < GEMM_KINDS; i++)
+        if (differs(w, i))
+            others++, other = w->of[i];
+    if (others)
+        snprintf(out, 80, "%s, and %s for %d of %d kinds", gemm_backend_name(w->first),
+                 gemm_backend_name((gemm_backend)other), others, GEMM_KINDS);
+    else
+        snprintf(out, 80, "%s", gemm_backend_name(w->first));
+    return out;
 }

@@ -22,8 +22,12 @@ const char *gemm_backend_name(gemm_backend b);
 // does not fit: there is one.
 bool gemm_open_both(const env *v, const gemm_ways *w);
 
+enum { GEMM_SAID_MAX = 4096 }; // of what gemm_said says: 16 bytes a kind at most
+
 // "openblas nt320=onednn": the first library and what differs from it.
 const char *gemm_said(const gemm_ways *w, arena *a);
+// The same for people: "openblas, and onednn for 12 of 256 kinds".
+const char *gemm_told(const gemm_ways *w, char out[80]);
 // gemm_open as it was said, unless KMIDI_GEMM forces something else; ERR_MEMORY as gemm_open,
 // ERR_DAMAGED for what nobody said.
 bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e) MUST_CHECK;
