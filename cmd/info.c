@@ -85,7 +85,13 @@ static json *describe(const hw *h, const char *products)
     return j;
 }
 
-static bool run(cmd *c, err *e)
+static const option options[] = {
+    {"capacity", 0, OPT_FLAG, NULL,
+     "which configurations and batches fit machines of 16, 24 and 48 GB, how fast", false},
+    {0},
+};
+
+static bool about(cmd *c, err *e)
 {
     hw h;
     char products[128];
@@ -99,10 +105,31 @@ static bool run(cmd *c, err *e)
     return true;
 }
 
+static bool run(cmd *c, err *e)
+{
+    if (option_given(c, "capacity"))
+        return info_capacity(c, e);
+    if (c->n_args || c->n_overrides)
+        return err_set(e, ERR_USAGE, "'%s' goes with --capacity",
+                       c->n_args ? c->args[0] : c->overrides[0]);
+    return about(c, e);
+}
+
 const command cmd_info = {
     .name = "info",
-    .summary = "Shows versions, libraries, processor, memory and limits",
-    .usage = "",
-    .example = "kmidi info --json",
+    .summary = "Shows versions, libraries, processor, memory; what fits which machine",
+    .usage = "[--capacity [CONFIG ...] [key=value ...]]",
+    .options = options,
+    .args_max = -1,
+    .keys = cmd_train_keys,
+    .polls_stop = true,
+    .details =
+        "--capacity plans every configuration that is shipped to train with (or those that are "
+        "named) for 16, 24 and 48 GB, alone and beside a\nlanguage model (docs/memory.md): "
+        "whether its batch fits, steps/s on this processor, the largest batch that could be "
+        "computed at once.\nNothing is trained, no data are needed; what was not measured yet "
+        "takes a few seconds a model, once. key=value holds for all of them.",
+    .example = "kmidi info --json\nkmidi info --capacity\n"
+               "kmidi info --capacity emotion_midi_transformer data.window=1024",
     .run = run,
 };

@@ -9,4 +9,7 @@
 // matrix products are not among them (gemm.h).
 const char *info_library(int i, const char **version);
 
+// info_capacity.c: `kmidi info --capacity`.
+bool info_capacity(cmd *c, err *e) MUST_CHECK;
+
 #endif

@@ -152,13 +152,25 @@ static trainer *probe(const train_options *all, search_setup setup, void *self, 
     return larger && larger->memory.peak <= all->budget ? larger : t;
 }
 
+static bool too_large(const trainer *t)
+{
+    hw h;
+    hw_read(&h);
+    return t->memory.peak > h.memory_limit;
+}
+
 // What the cache has of this step, or else a measurement.
 static bool find(trainer *t, bool anew, calibration *c, err *e)
 {
     json *file = machine_read(c->file, t->a);
     bool ok = !anew && from_json(json_get(file, c->entry), c) &&
               products_settled(t->s.env, &t->kit.products, t->a);
-    if (!ok) {
+    if (!ok && too_large(t)) {
+        *c = (calibration){.too_large = true};
+        log_say(t->s.env->log, LOG_WARN,
+                "a step is too large to be measured on this machine: times are estimates");
+        ok = true;
+    } else if (!ok) {
         *c = (calibration){.file = c->file, .entry = c->entry};
         ok = measure(t, anew, c, e);
         json_free(file); // another process may have written meanwhile

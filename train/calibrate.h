@@ -17,6 +17,7 @@ typedef struct calibration {
     cost_model ops;
     double update;            // seconds of clipping, optimiser and averaging of one step
     bool measured;            // now, not read from the cache
+    bool too_large;           // for this machine: nothing was, times are estimates
     const char *file, *entry; // where it is kept; entry NULL: nothing was asked for
 } calibration;
 

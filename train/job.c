@@ -70,8 +70,7 @@ static void report_now(void *self)
     j->next_report = ended + 50 * (ended - began);
 }
 
-// `micro_batch` items at once. Called before the loaders are open, too.
-static trainer_setup setup_of(void *self, int64_t micro_batch)
+trainer_setup job_setup(void *self, int64_t micro_batch)
 {
     job *j = self;
     if (j->shards->train && !j->shards->train_loader)
@@ -107,6 +106,16 @@ static trainer_setup setup_of(void *self, int64_t micro_batch)
     return s;
 }
 
+bool job_search(job *j, int64_t given, err *e)
+{
+    if (!search_splits(&j->options, job_setup, j, &j->search, e))
+        return false;
+    for (int i = 0; given && i < j->search.n; i++)
+        if (j->search.list[i].choice.micro_batch == given)
+            j->search.best = i;
+    return true;
+}
+
 // Items at once: as configured; as the run that goes on had it, so that it makes the same bits; or
 // what the search finds.
 bool job_split(job *j, bool search, int64_t *micro_batch, err *e)
@@ -130,12 +139,9 @@ bool job_split(job *j, bool search, int64_t *micro_batch, err *e)
                        (long long)trainer_whole(o, j->shards->rows, 0), (long long)*micro_batch);
     if (*micro_batch && !search)
         return true;
-    if (!calibrate(o, setup_of, j, j->r.measure, &j->costs, j->a, e) ||
-        !search_splits(o, setup_of, j, &j->search, e))
+    if (!calibrate(o, job_setup, j, j->r.measure, &j->costs, j->a, e) ||
+        !job_search(j, *micro_batch, e))
         return false;
-    for (int i = 0; *micro_batch && i < j->search.n; i++)
-        if (j->search.list[i].choice.micro_batch == *micro_batch)
-            j->search.best = i;
     *micro_batch = *micro_batch ? *micro_batch : j->search.list[j->search.best].choice.micro_batch;
     return true;
 }
@@ -167,7 +173,7 @@ static bool open_trainer(job *j, int64_t micro_batch, err *e)
     shards_split(j->shards, micro_batch);
     if (!shards_baseline(j->shards, j->options.model, j->a, e) || !shards_start(j->shards, e))
         return false;
-    trainer_setup s = setup_of(j, micro_batch);
+    trainer_setup s = job_setup(j, micro_batch);
     j->trainer = trainer_open(&s, j->a, e);
     return j->trainer != NULL;
 }
@@ -191,8 +197,9 @@ static bool assume_shards(job *j, const err *missing, err *e)
             *e = *missing;
         return err_trail(e, "prepare the data, or set data.window");
     }
-    log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s",
-            x->labelled ? ", for two classes" : "", missing->text);
+    if (!j->r.supposed)
+        log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s",
+                x->labelled ? ", for two classes" : "", missing->text);
     j->shards = NEW(j->a, shards, 1);
     j->shards->window = window;
     j->shards->classes = j->options.model->probe ? 2 : 0;
@@ -203,13 +210,13 @@ static bool assume_shards(job *j, const err *missing, err *e)
 
 bool job_plan(job *j, err *e)
 {
-    err missing = {0};
+    err missing = {.code = ERR_MISSING};
     int64_t micro_batch;
     if (!open_products(j, e))
         return false;
     j->base = hw_rss();
     bound_budget(j);
-    j->shards = shards_open(&j->options, j->a, &missing);
+    j->shards = j->r.supposed ? NULL : shards_open(&j->options, j->a, &missing);
     if (!j->shards && missing.code != ERR_MISSING) {
         if (e)
             *e = missing;
@@ -222,9 +229,9 @@ bool job_plan(job *j, err *e)
                         o->micro_batch, e) ||
         !job_split(j, true, &micro_batch, e))
         return false;
-    trainer_setup s = setup_of(j, micro_batch);
+    trainer_setup s = job_setup(j, micro_batch);
     j->trainer = trainer_plan(&s, j->a, e);
-    if (j->trainer)
+    if (j->trainer && j->shards->train)
         job_say_doubts(j, j->r.env->log);
     return j->trainer != NULL;
 }

@@ -25,8 +25,11 @@ typedef struct job_request {
     // NULL
     bool automatic;
     bool overwrite;
-    uint64_t budget;     // instead of the configuration's; 0: as configured
-    int profile_steps;   // 0: no profile
+    uint64_t budget;   // instead of the configuration's; 0: as configured
+    int profile_steps; // 0: no profile
+    // for job_plan: data and the base of adapters are not looked at, the configuration stands for
+    // them
+    bool supposed;
     bool measure;        // this machine's speed anew, whatever the cache says
     const char *command; // the command line, for environment.json
     env *env;
@@ -76,6 +79,11 @@ bool job_meet(job *j, err *e) MUST_CHECK;
 bool job_alike(job *j, err *e) MUST_CHECK;
 bool job_planned_alike(job *j, err *e) MUST_CHECK;
 bool job_choose_alike(job *j, int64_t *micro_batch, err *e) MUST_CHECK;
+// `micro_batch` items at once: what search_splits asks for, with a job as `self`. Also before the
+// loaders are open.
+trainer_setup job_setup(void *self, int64_t micro_batch);
+// Ways to split a step, into j->search; the best is the one of `given` items at once, 0: the best.
+bool job_search(job *j, int64_t given, err *e) MUST_CHECK;
 bool job_split(job *j, bool search, int64_t *micro_batch, err *e) MUST_CHECK;
 
 // Lines for the log (job_say.c): how a run starts, what in it may not be meant so, how it ended.

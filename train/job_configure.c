@@ -176,7 +176,7 @@ static bool adopt_model(job *j, err *e)
 {
     const char *from = j->resume ? j->resume : job_begins_from(j), *path;
     const char *key = j->resume ? "--resume" : j->options.lora.r ? "lora.base" : "init_from";
-    if (!from)
+    if (!from || j->r.supposed)
         return true;
     if (!(path = checkpoint_find(j->a, from, "best", e)))
         return err_trail(e, "%s", key);

@@ -13,13 +13,7 @@
 
 #define GIB(n) ((uint64_t)(n) << 30)
 
-// Profiles: what is left for training on a machine of that size, alone or beside a resident
-// language-model stack (design: memory).
-typedef struct profile {
-    const char *name, *with; // "with": where the budget comes from beside a language model
-    uint64_t machine, alone, beside;
-} profile;
-static const profile profiles[] = {
+static const train_profile profiles[] = {
     {"16gb", "16gb less 8.5 GB of a language model", GIB(16), GIB(12), GIB(7)},
     {"24gb", "24gb less 16.5 GB of a language model", GIB(24), GIB(18), GIB(7)},
     {"48gb", "48gb less 45.5 GB of a language model", GIB(48), GIB(40), GIB(2)},
@@ -27,25 +21,34 @@ static const profile profiles[] = {
 enum { N_PROFILES = sizeof profiles / sizeof *profiles };
 
 // A "16 GB" machine reports a little less than 16 GiB.
-static bool is_machine(const profile *p, uint64_t limit)
+static bool is_machine(const train_profile *p, uint64_t limit)
 {
     return limit >= p->machine / 10 * 9;
+}
+
+const train_profile *train_profile_at(int i)
+{
+    return i >= 0 && i < N_PROFILES ? &profiles[i] : NULL;
+}
+
+const train_profile *train_profile_of(uint64_t memory_limit)
+{
+    int i = N_PROFILES - 1;
+    while (i >= 0 && !is_machine(&profiles[i], memory_limit))
+        i--;
+    return train_profile_at(i);
 }
 
 // A machine smaller than the smallest profile gives three quarters of what it has.
 static void auto_budget(train_options *o, uint64_t limit, bool beside)
 {
-    for (int i = N_PROFILES - 1; i >= 0; i--)
-        if (is_machine(&profiles[i], limit)) {
-            o->budget = beside ? profiles[i].beside : profiles[i].alone;
-            o->budget_from = beside ? profiles[i].with : profiles[i].name;
-            return;
-        }
-    o->budget = limit / 4 * 3;
-    o->budget_from = "three quarters of this machine";
+    const train_profile *p = train_profile_of(limit);
+    o->budget = !p ? limit / 4 * 3 : beside ? p->beside : p->alone;
+    o->budget_from = !p ? "three quarters of this machine" : beside ? p->with : p->name;
 }
 
-static bool refuse_profile(const config *c, const profile *p, uint64_t limit, bool beside, err *e)
+static bool refuse_profile(const config *c, const train_profile *p, uint64_t limit, bool beside,
+                           err *e)
 {
     char has[32];
     return err_set(e, ERR_CONFIG,

@@ -81,6 +81,15 @@ typedef struct train_options {
     bool tensorboard;
 } train_options;
 
+// What is left for training on a machine of that size, alone or beside a resident language model.
+typedef struct train_profile {
+    const char *name, *with; // "with": where the budget comes from beside a language model
+    uint64_t machine, alone, beside;
+} train_profile;
+const train_profile *train_profile_at(int i); // from the smallest on; NULL behind the last
+// The largest that a machine is where a process may use so much; NULL: smaller than any.
+const train_profile *train_profile_of(uint64_t memory_limit);
+
 // Reads a finished configuration; texts stay the configuration's. What the table cannot say (an
 // unknown model, warm-up in both units) is refused here, with the place. `a` owns a model of other
 // sizes. `memory_limit`: bytes that this process may use at all (hw.h), for memory.profile auto.

@@ -20,7 +20,7 @@ static int divisors(int64_t n, int64_t always, int64_t out[SEARCH_MOST])
     return count;
 }
 
-static bool plan_one(const train_options *o, const trainer_setup *s, search_plan *p, err *e)
+bool search_one(const train_options *o, const trainer_setup *s, search_plan *p, err *e)
 {
     arena a = {.name = "search"};
     trainer *t = trainer_plan(s, &a, e);
@@ -69,7 +69,7 @@ bool search_splits(const train_options *o, search_setup setup, void *self, searc
         if (rows > 0 && micro[i] > rows) // they would never be filled
             continue;
         trainer_setup s = setup(self, micro[i]);
-        if (plan_one(o, &s, &r->list[r->n], e))
+        if (search_one(o, &s, &r->list[r->n], e))
             r->n++; // a batch may be too large for any plan
         else if (micro[i] == 1)
             return false;

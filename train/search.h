@@ -27,6 +27,9 @@ typedef struct search_result {
     int64_t own;                   // train.batch_size, or all that there is where that is less
 } search_result;
 
+// One plan; false: there is none (a batch may be too large for any).
+bool search_one(const train_options *o, const trainer_setup *s, search_plan *p, err *e) MUST_CHECK;
+
 // What a trainer of that micro-batch would be given (trainer_plan).
 typedef trainer_setup (*search_setup)(void *self, int64_t micro_batch);
 bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r,

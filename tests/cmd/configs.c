@@ -204,7 +204,9 @@ TEST(help_explains_keys)
         out,
         "  value     a number from 0 to 10\n  default   1e-3\n  also      optim.learning_rate\n");
     EXPECT_HAS(out, "In a file\n  optim:\n    lr: 1e-3\n");
-    EXPECT_HAS(out, "A key of kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm.");
+    EXPECT_HAS(
+        out,
+        "A key of kmidi info, kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm.");
     EXPECT_INT(test_shell(&out, "%s help optim", k), 0);
     EXPECT_HAS(out, "  optim.betas");
     EXPECT_HAS(out, "[[0.9, 0.999]]");
@@ -217,8 +219,9 @@ TEST(help_explains_keys)
     EXPECT_INT(test_shell(&out, "%s help optim.lrr", k), 2);
     EXPECT_HAS(out, "there is no command and no key 'optim.lrr'; did you mean 'optim.lr'?");
     EXPECT_INT(test_shell(&out, "%s help optim.lr --json", k), 0);
-    EXPECT_STR(out, "{\"key\": \"optim.lr\", \"help\": \"learning rate at the top of the "
-                    "schedule\", \"value\": \"a number from 0 to 10\", "
-                    "\"default\": \"1e-3\", \"alias\": \"optim.learning_rate\", \"commands\": "
-                    "\"kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm\"}\n");
+    EXPECT_STR(
+        out, "{\"key\": \"optim.lr\", \"help\": \"learning rate at the top of the "
+             "schedule\", \"value\": \"a number from 0 to 10\", "
+             "\"default\": \"1e-3\", \"alias\": \"optim.learning_rate\", \"commands\": "
+             "\"kmidi info, kmidi doctor, kmidi plan, kmidi train, kmidi sweep, kmidi slurm\"}\n");
 }
