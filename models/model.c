@@ -84,7 +84,8 @@ static tensor *add_probe(network *n)
     return logits;
 }
 
-// One weight a row of the loss: an item, or a token where the target has a time axis of its own.
+// One weight a row of the loss: an item, or a token where the target has a time axis of its own; a
+// class of an item where there are groups.
 static shape weight_shape(const network *n)
 {
     shape s = port_shape(&n->model->target, &n->dims);
@@ -93,15 +94,33 @@ static shape weight_shape(const network *n)
     return s;
 }
 
-static void add_loss(network *n)
+static void add_targets(network *n, const char *target, const char *weight)
 {
     n->target =
-        graph_input(n->g, "target", n->model->target.type, port_shape(&n->model->target, &n->dims));
-    n->weight = graph_input(n->g, "weight", DT_F32, weight_shape(n));
+        graph_input(n->g, target, n->model->target.type, port_shape(&n->model->target, &n->dims));
+    n->weight = graph_input(n->g, weight, DT_F32, weight_shape(n));
+}
+
+// A row that is mixed of two items has the loss of both, by the weights that it gives to them.
+static tensor *add_other(network *n, tensor *loss)
+{
+    tensor *target = n->target, *weight = n->weight;
+    add_targets(n, "other_target", "other_weight");
+    tensor *other = n->model->loss(n, n->logits);
+    n->other_target = n->target, n->other_weight = n->weight;
+    n->target = target, n->weight = weight;
+    return op_add(n->g, loss, other);
+}
+
+static void add_loss(network *n)
+{
+    add_targets(n, "target", "weight");
     if (n->model->affect && n->dims.affect_weight > 0)
         n->affect = graph_input(n->g, "emotion", DT_F32, shape_of(2, n->dims.batch, 64));
     n->scale = graph_input(n->g, "scale", DT_F32, shape_of(0));
     n->loss_sum = n->model->loss(n, n->logits);
+    if (n->dims.mixed)
+        n->loss_sum = add_other(n, n->loss_sum);
     n->loss = op_mul(n->g, n->loss_sum, n->scale);
 }
 

@@ -35,7 +35,22 @@ typedef struct port {
     bool once; // the same in all steps of a sequence: heard once, before them (FORM_ONCE)
 } port;
 
-typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION } model_task;
+typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION, TASK_GROUPS } model_task;
+
+// TASK_GROUPS: one of the softmaxes that lie side by side in an output. An item has a class of each
+// group, or none (-1), which costs nothing. The names of the classes are the data's
+// (data/labels/labels.h), and go into checkpoints with them.
+typedef struct model_group {
+    const char *name; // as the data call it, too: "family"
+    int offset, size; // it is the numbers [offset, offset + size) of the output
+    float weight;     // of its loss
+    float smoothing;  // part of train.label_smoothing that it takes
+    // where kmidi predict says it: "technical.register", or of ordered classes ("level") the mean
+    // place, from `low` to 1; and how sure it is, or NULL
+    const char *says, *confidence;
+    bool level;
+    float low;
+} model_group;
 
 // What its output is for, where there is music to be made of it (infer/).
 typedef enum model_makes {
@@ -60,7 +75,9 @@ struct model_def {
     int n_inputs;
     port inputs[MODEL_PORTS];
     port output;
-    port target; // i32 class or token ids, or f32 vectors
+    port target;               // i32 class or token ids, or f32 vectors
+    const model_group *groups; // TASK_GROUPS; target [B, n_groups]
+    int n_groups;
     tensor *(*forward)(network *n, tensor *const in[]);
     // the other forms, often the same function; in[i] is NULL where the form does not hear that
     // input. NULL: the model has no state
@@ -99,6 +116,8 @@ const model_def *model_configure(const model_def *m, const char *sizes, arena *a
 // all of them, as model_configure reads them; "" without options
 const char *model_sizes(const model_def *m, arena *a);
 int64_t model_size(const network *n, const char *option);
+// The group of that name, its index; -1 where there is none.
+int model_find_group(const model_def *m, const char *name);
 // The struct of sizes as they are: defaults, or as configured; owned by `a` or by the model.
 const void *model_sizes_of(const model_def *m, arena *a);
 

@@ -72,6 +72,8 @@ typedef struct model_dims {
     float label_smoothing;
     // models with `affect`: weight of the squared error of valence and arousal in the loss
     float affect_weight;
+    // items are mixtures of two (data/loader/loader.h): the loss counts the second's target, too
+    bool mixed;
     // with loss and gradients; else inputs to output (and probe logits where classes > 0)
     bool training;
     const adapters *adapters; // NULL: none
@@ -89,8 +91,9 @@ typedef struct network {
     tensor *in[MODEL_PORTS]; // in the order of model->inputs
     tensor *out;             // the model's output: what is exported
     tensor *logits;          // what the loss sees: the probe's logits, or `out`
-    // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS)
-    tensor *target, *weight;
+    // training: inputs "target" and "weight" (one a row; a token for TASK_TOKENS; [B, G] for
+    // TASK_GROUPS), and where rows are mixed the same of the other item: "other_target" ...
+    tensor *target, *weight, *other_target, *other_weight;
     // training with affect_weight: input "emotion" [B, 64], whose first two elements are wanted
     tensor *affect;
     // training: input "scale", a scalar: 1 / total weight of the accumulation window

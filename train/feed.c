@@ -52,7 +52,11 @@ bool feed_copy(const network *n, run *r, const batch *b, err *e)
     for (int i = 0; i < n->model->n_inputs; i++)
         if (!copy(n->in[i], r, b, e))
             return false;
-    return copy(n->target, r, b, e) && copy(n->weight, r, b, e) && copy(n->affect, r, b, e);
+    tensor *const rest[] = {n->target, n->weight, n->other_target, n->other_weight, n->affect};
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof rest / sizeof *rest; i++)
+        ok = copy(rest[i], r, b, e);
+    return ok;
 }
 
 const char *feed_paths(const batch *b, char out[512])

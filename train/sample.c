@@ -54,7 +54,7 @@ batch *sample_batch(const model_def *m, const model_dims *d, uint64_t seed, uint
     b->field[b->n_fields++] = target;
     b->field[b->n_fields++] = weight;
     b->items = d->batch;
-    b->weight = (double)n;
+    b->weight = m->n_groups ? (double)d->batch : (double)n;
     b->index = index;
     return b;
 }

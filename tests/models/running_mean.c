@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // running_mean.c: a model with buffers, for tests: what it takes is centred by a running mean,
 // which training steps move a tenth of the way to the mean of their rows, and count themselves.
+#include "tests/models/guests.h"
+
 #include "models/layer.h"
-#include "models/model.h"
 
 static tensor *centred(network *n, tensor *x)
 {
@@ -27,7 +28,7 @@ static tensor *loss(network *n, tensor *out)
     return op_mse(n->g, out, n->target, n->weight);
 }
 
-static const model_def running_mean = {
+const model_def test_running_mean = {
     .name = "test_running_mean",
     .summary = "centred by a running mean",
     .params = 10 * 24 + 24 + 24 * 3 + 3,
@@ -40,5 +41,3 @@ static const model_def running_mean = {
     .forward = forward,
     .loss = loss,
 };
-
-const model_def *const model_guests[] = {&running_mean, NULL};
