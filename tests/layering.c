@@ -196,6 +196,7 @@ static const struct {
     {"autograd/optim/optim.def", "OPTIM(", "autograd/optim", "const optim_def VARIANT(optim_", ")"},
     {"data/features/features.def", "FEATURE(", "data/features",
      "const feature_def VARIANT(feature_", ")"},
+    {"data/labels/sets.def", "SET(", "data/labels", "const label_set label_set_", " "},
     {"data/loader/examples/examples.def", "EXAMPLE(", "data/loader/examples",
      "const example_def example_", " "},
     {"data/readers/readers.def", "READER(", "data/readers", "const reader_def reader_", " "},

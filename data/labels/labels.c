@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// labels.c: the table of sets, and what an index answers by a question's name (labels.h).
+#include "data/labels/labels.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+#define SET(name) extern const label_set label_set_##name;
+#include "data/labels/sets.def"
+#undef SET
+
+static const label_set *const sets[] = {
+#define SET(name) &label_set_##name,
+#include "data/labels/sets.def"
+#undef SET
+};
+enum { SETS = sizeof sets / sizeof *sets };
+
+const label_set *label_set_at(size_t i)
+{
+    return i < SETS ? sets[i] : NULL;
+}
+
+const label_set *label_set_find(const char *name, err *e)
+{
+    const char *names[SETS];
+    strbuf all = {0};
+    for (size_t i = 0; i < SETS; i++) {
+        names[i] = sets[i]->name;
+        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+        if (!strcmp(name, names[i])) {
+            strbuf_free(&all);
+            return sets[i];
+        }
+    }
+    const char *near = str_nearest(name, names, SETS);
+    err_set(e, ERR_CONFIG, "there are no targets '%s'%s%s%s; there are: %s", name,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
+    strbuf_free(&all);
+    return NULL;
+}
+
+int label_class(const label_group *g, const char *name)
+{
+    for (int i = 0; i < g->n; i++)
+        if (!strcmp(g->classes[i], name))
+            return i;
+    return -1;
+}
+
+static bool answer(const label_group *g, const json *v, int32_t *class, err *e)
+{
+    const char *name = json_str(v, NULL);
+    int64_t number = name ? label_class(g, name) : json_int(v, -1);
+    *class = (int32_t)number;
+    if (number >= 0 && number < g->n)
+        return true;
+    if (!name)
+        return err_set(e, ERR_VALUE, "'%s' is a class from 0 to %d, or its name", g->name,
+                       g->n - 1);
+    const char *near = str_nearest(name, g->classes, (size_t)g->n);
+    return err_set(e, ERR_VALUE, "'%s' has no class '%s'%s%s%s", g->name, name,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+bool label_set_tell(const label_set *s, const label_item *item, int32_t *classes, err *e)
+{
+    for (int k = 0; k < s->n_groups; k++)
+        classes[k] = -1;
+    if (s->tell && !s->tell(item, classes, e))
+        return false;
+    for (int k = 0; k < s->n_groups; k++) {
+        const json *v = json_get(item->attributes, s->groups[k].name);
+        if (json_type(v) != JSON_NONE && json_type(v) != JSON_NULL &&
+            !answer(&s->groups[k], v, &classes[k], e))
+            return false;
+    }
+    return true;
+}
