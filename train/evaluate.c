@@ -20,8 +20,9 @@ evaluator *evaluator_plan(const model_def *m, params *p, const model_dims *d, co
     v->session = session_plan(&o, a, e);
     if (!v->session)
         return NULL;
-    v->metrics = metrics_open(m->task, (int)evaluator_width(v), a);
-    v->labels = m->task == TASK_CLASSES ? evaluator_width(v) : 0;
+    v->metrics = metrics_open(m, (int)evaluator_width(v), a);
+    v->labels = m->task == TASK_CLASSES || m->n_groups ? evaluator_width(v) : 0;
+    v->every = m->n_groups ? m->n_groups : 1;
     return v;
 }
 
@@ -38,7 +39,7 @@ int64_t evaluator_width(const evaluator *v)
 
 void evaluator_compare(evaluator *v, const float *row, arena *a)
 {
-    v->constant = metrics_open(v->session->setup.model->task, (int)evaluator_width(v), a);
+    v->constant = metrics_open(v->session->setup.model, (int)evaluator_width(v), a);
     v->said = row;
 }
 
@@ -71,6 +72,7 @@ static bool run_batch(evaluator *v, const source *s, const env *world, metrics_r
                            .weight = weight->data,
                            .rows = shape_rows(logits->shape),
                            .width = evaluator_width(v),
+                           .every = v->every,
                            .more = more ? more->data : NULL,
                            .paths = b->paths,
                            .n_paths = b->paths ? b->n_paths : 0,

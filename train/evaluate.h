@@ -22,7 +22,9 @@ typedef struct evaluator {
     char *shared;
     metrics_sums *sums; // [size]
     const char **paths; // of a turn's rows
-    int64_t labels;     // classes of a row of the metrics; 0: not TASK_CLASSES
+    // logits of a row of the metrics, where rows go to everyone (TASK_CLASSES, TASK_GROUPS), else 0
+    int64_t labels;
+    int64_t every; // targets and weights of a row
 } evaluator;
 
 // `p` may be without buffers until evaluator_open.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // evaluate_share.c: an evaluation in several processes, a batch each in turns.
 //
-// An item of TASK_CLASSES may have its rows in several batches, so these rows go to everyone, and
-// everyone adds up all of them in the order of batches: the figures are those of one process, to
-// the bit. Of the other tasks, whose rows are wide, each adds up its own, and sums are put together
-// in the order of ranks.
+// An item of TASK_CLASSES or TASK_GROUPS may have its rows in several batches, so these rows go to
+// everyone, and everyone adds up all of them in the order of batches: the figures are those of one
+// process, to the bit. Of the other tasks, whose rows are wide, each adds up its own, and sums are
+// put together in the order of ranks.
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ typedef struct turn {
 
 static size_t row_bytes(const evaluator *v)
 {
-    return ((size_t)v->labels + 3) * sizeof(float) + METRICS_PATH;
+    return ((size_t)(v->labels + 2 * v->every) + 1) * sizeof(float) + METRICS_PATH;
 }
 
 static size_t rows_most(const evaluator *v)
@@ -69,9 +69,9 @@ static char *put(char *to, const void *from, size_t bytes)
 
 static void pack(const evaluator *v, const metrics_rows *r, char *to)
 {
-    size_t n = (size_t)r->rows, one = n * sizeof(float);
+    size_t n = (size_t)r->rows, one = n * sizeof(float), targets = one * (size_t)v->every;
     to = put(to, r->out, one * (size_t)v->labels);
-    to = put(put(put(to, r->weight, one), r->classes, one), r->more, one);
+    to = put(put(put(to, r->weight, targets), r->classes, targets), r->more, one);
     for (size_t i = 0; i < n; i++)
         snprintf(to + i * METRICS_PATH, METRICS_PATH, "%s",
                  r->paths && (int64_t)i < r->n_paths ? r->paths[i] : "");
@@ -80,15 +80,18 @@ static void pack(const evaluator *v, const metrics_rows *r, char *to)
 static metrics_rows unpack(const evaluator *v, const turn *t)
 {
     const float *at = (const float *)(t + 1);
+    const float *weight = at + t->rows * v->labels, *classes = weight + t->rows * v->every,
+                *more = classes + t->rows * v->every;
     int64_t n = t->rows;
     for (int64_t i = 0; i < n; i++)
-        v->paths[i] = (const char *)(at + n * (v->labels + 3)) + i * METRICS_PATH;
+        v->paths[i] = (const char *)(more + n) + i * METRICS_PATH;
     return (metrics_rows){.out = at,
-                          .weight = at + n * v->labels,
-                          .classes = (const int32_t *)(at + n * (v->labels + 1)),
-                          .more = (const int32_t *)(at + n * (v->labels + 2)),
+                          .weight = weight,
+                          .classes = (const int32_t *)classes,
+                          .more = (const int32_t *)more,
                           .rows = n,
                           .width = v->labels,
+                          .every = v->every,
                           .paths = v->paths,
                           .n_paths = n,
                           .per_path = 1};

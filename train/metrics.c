@@ -15,9 +15,13 @@ struct metrics {
     int64_t heard; // rows in it
     double heard_weight;
     double path_loss, path_weight; // of the rows of one path so far
+    const model_group *groups;     // TASK_GROUPS; each is judged as if it were the task
+    int n_groups;
+    metrics **group;         // [n_groups]
+    metrics_result *results; // the same, as metrics_close found them
 };
 
-metrics *metrics_open(model_task task, int width, arena *a)
+static metrics *open_one(model_task task, int width, arena *a)
 {
     metrics *m = NEW(a, metrics, 1);
     m->task = task;
@@ -28,8 +32,21 @@ metrics *metrics_open(model_task task, int width, arena *a)
     return m;
 }
 
+metrics *metrics_open(const model_def *d, int width, arena *a)
+{
+    metrics *m = open_one(d->task, width, a);
+    m->groups = d->groups, m->n_groups = d->n_groups;
+    m->group = NEW(a, metrics *, (size_t)d->n_groups + 1);
+    m->results = NEW(a, metrics_result, (size_t)d->n_groups + 1);
+    for (int k = 0; k < d->n_groups; k++)
+        m->group[k] = open_one(TASK_CLASSES, d->groups[k].size, a);
+    return m;
+}
+
 void metrics_clear(metrics *m)
 {
+    for (int k = 0; k < m->n_groups; k++)
+        metrics_clear(m->group[k]);
     m->sums = (metrics_sums){0};
     m->heard = 0;
     m->path_loss = m->path_weight = 0;
@@ -125,7 +142,13 @@ static void add_case(metrics *m, const metrics_rows *r, int64_t row, int32_t tar
 
 static const float *out_at(const metrics_rows *r, int64_t row)
 {
-    return r->same ? r->out : r->out + row * r->width;
+    return r->same ? r->out : r->out + row * (r->step ? r->step : r->width);
+}
+
+// Of a row's class and weight.
+static int64_t place_of(const metrics_rows *r, int64_t row)
+{
+    return row * (r->every ? r->every : 1);
 }
 
 static void add_class(metrics *m, const metrics_rows *r, int64_t row)
@@ -135,7 +158,7 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
         memset(m->mean, 0, sizeof *m->mean * (size_t)r->width);
     }
     m->heard++;
-    m->heard_weight += (double)r->weight[row];
+    m->heard_weight += (double)r->weight[place_of(r, row)];
     for (int64_t j = 0; j < r->width; j++)
         m->mean[j] += (double)out_at(r, row)[j];
     if (r->more && r->more[row] > 0)
@@ -144,7 +167,7 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
         m->mean[j] /= (double)m->heard;
     m->heard = 0;
     double weight = m->heard_weight, loss = 0;
-    int32_t target = r->classes[row];
+    int32_t target = r->classes[place_of(r, row)];
     bool counts = weight > 0 && target >= 0 && target < r->width;
     int64_t best = 0;
     if (counts) {
@@ -179,16 +202,46 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
     add_to_path(m, r, row, weight, squares / (double)r->width);
 }
 
+// What the groups of a row count together is the row's weight: the largest of its groups'.
+static void add_item(metrics *m, const metrics_rows *r, int64_t row)
+{
+    double weight = 0;
+    for (int k = 0; k < m->n_groups; k++)
+        weight = fmax(weight, (double)r->weight[place_of(r, row) + k]);
+    m->sums.weight += weight;
+    m->heard_weight += weight;
+    if (r->more && r->more[row] > 0)
+        return;
+    m->sums.items += m->heard_weight > 0;
+    m->heard_weight = 0;
+}
+
+static void add_groups(metrics *m, const metrics_rows *r)
+{
+    for (int64_t i = 0; i < r->rows; i++)
+        add_item(m, r, i);
+    for (int k = 0; k < m->n_groups; k++) {
+        metrics_rows own = *r;
+        own.out += m->groups[k].offset, own.step = r->width, own.width = m->groups[k].size;
+        own.classes += k, own.weight += k;
+        metrics_add(m->group[k], &own);
+    }
+}
+
 void metrics_add(metrics *m, const metrics_rows *r)
 {
     CHECK(r->width == m->width);
+    if (m->task == TASK_GROUPS) {
+        add_groups(m, r);
+        return;
+    }
     for (int64_t i = 0; i < r->rows; i++)
         m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i);
 }
 
 metrics_sums metrics_take(const metrics *m)
 {
-    CHECK(!m->classes);
+    CHECK(!m->classes && !m->n_groups);
     return m->sums;
 }
 
@@ -220,6 +273,44 @@ static double macro_f1(const metrics *m)
     return present ? sum / present : 0;
 }
 
+static double recall(const metrics *m)
+{
+    double sum = 0;
+    int present = 0;
+    for (int k = 0; k < m->classes; k++) {
+        int64_t truth = 0;
+        for (int j = 0; j < m->classes; j++)
+            truth += m->confusion[k * m->classes + j];
+        present += truth > 0;
+        sum += truth > 0 ? (double)m->confusion[k * m->classes + k] / (double)truth : 0;
+    }
+    return present ? sum / present : NAN;
+}
+
+// Means over the groups that have items, and the first of them for what cannot be averaged.
+static void sum_up(const metrics *m, metrics_result *r)
+{
+    double loss = 0, accuracy = 0, f1 = 0, uar = 0;
+    int n = 0;
+    for (int k = m->n_groups - 1; k >= 0; k--) {
+        metrics_result *one = &m->results[k];
+        *one = metrics_close(m->group[k]);
+        if (!one->items)
+            continue;
+        loss += (double)m->groups[k].weight * m->group[k]->sums.loss;
+        accuracy += one->accuracy, f1 += one->macro_f1, uar += one->uar;
+        n++, r->main = k;
+    }
+    r->group = m->results, r->groups = m->groups, r->n_groups = m->n_groups;
+    if (!n)
+        return;
+    const metrics_result *first = &m->results[r->main];
+    r->loss = loss / m->sums.weight;
+    r->accuracy = accuracy / n, r->macro_f1 = f1 / n, r->uar = uar / n;
+    r->classes = first->classes, r->confusion = first->confusion;
+    r->worst = first->worst, r->n_worst = first->n_worst;
+}
+
 metrics_result metrics_close(const metrics *m)
 {
     metrics_result r = {.items = m->sums.items,
@@ -227,14 +318,18 @@ metrics_result metrics_close(const metrics *m)
                         .n_worst = m->sums.n_worst,
                         .accuracy = NAN,
                         .macro_f1 = NAN,
+                        .uar = NAN,
                         .perplexity = NAN,
                         .mse = NAN,
                         .mae = NAN};
     r.loss = m->sums.weight > 0 ? m->sums.loss / m->sums.weight : NAN;
-    if (m->task != TASK_REGRESSION)
+    if (m->task == TASK_GROUPS)
+        sum_up(m, &r);
+    if (m->task == TASK_CLASSES || m->task == TASK_TOKENS)
         r.accuracy = m->sums.items ? (double)m->sums.hits / (double)m->sums.items : NAN;
     if (m->task == TASK_CLASSES)
-        r.macro_f1 = macro_f1(m), r.classes = m->classes, r.confusion = m->confusion;
+        r.macro_f1 = macro_f1(m), r.uar = recall(m), r.classes = m->classes,
+        r.confusion = m->confusion;
     if (m->task == TASK_TOKENS)
         r.perplexity = exp(r.loss);
     if (m->task == TASK_REGRESSION)
@@ -250,6 +345,7 @@ static const struct {
     {"loss", offsetof(metrics_result, loss), false},
     {"accuracy", offsetof(metrics_result, accuracy), true},
     {"macro_f1", offsetof(metrics_result, macro_f1), true},
+    {"uar", offsetof(metrics_result, uar), true},
     {"perplexity", offsetof(metrics_result, perplexity), false},
     {"mse", offsetof(metrics_result, mse), false},
     {"mae", offsetof(metrics_result, mae), false},

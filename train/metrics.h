@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // metrics.h: how good a model is on a set: sums over batches in f64, then figures.
 //
-//     metrics *m = metrics_open(TASK_CLASSES, 4, &arena);
+//     metrics *m = metrics_open(model, 4, &arena);
 //     metrics_clear(m);
 //     for each batch: metrics_add(m, &(metrics_rows){logits, .classes = target, weight, rows,
 //         width});
@@ -10,7 +10,12 @@
 // The loss is the plain one (no label smoothing), weighted as in training: sum w_i l_i / sum w_i.
 // Accuracy, macro-F1 and the confusion matrix count every row of weight > 0 once. References:
 // scikit-learn's accuracy_score, f1_score(average="macro") over the classes that occur as target or
-// prediction, and confusion_matrix (rows: true class).
+// prediction, balanced_accuracy_score (uar: the mean over classes of the part of their items that
+// was found), and confusion_matrix (rows: true class).
+//
+// TASK_GROUPS: each group has a result of its own, as if it were the task. The loss is the model's,
+// the other figures are the means of those of the groups that have items; the matrix and the worst
+// are those of the first of them.
 #ifndef KMIDI_TRAIN_METRICS_H
 #define KMIDI_TRAIN_METRICS_H
 
@@ -20,12 +25,15 @@
 typedef struct metrics metrics;
 
 typedef struct metrics_rows {
-    const float *out;       // [rows, width]: logits, or values
-    const int32_t *classes; // [rows] target classes or tokens (TASK_CLASSES, TASK_TOKENS)
-    const float *values;    // [rows, width] target values (TASK_REGRESSION)
-    const float *weight;    // [rows]; 0: left out
+    const float *out; // [rows, width]: logits, or values
+    // [rows] target classes or tokens (TASK_CLASSES, TASK_TOKENS); [rows, n_groups] TASK_GROUPS
+    const int32_t *classes;
+    const float *values; // [rows, width] target values (TASK_REGRESSION)
+    const float *weight; // [rows] or [rows, n_groups]; 0: left out
     int64_t rows, width;
     bool same; // `out` is one row, [width], that stands for all
+    // numbers from a row to the next, of `out` (0: width), of classes and weights (0: 1)
+    int64_t step, every;
     // [rows] TASK_CLASSES: how many rows of the same item follow, in the next call too; the logits
     // of an item's rows are averaged. NULL: none
     const int32_t *more;
@@ -47,14 +55,18 @@ typedef struct metrics_case {
 // What a task does not have is NAN.
 typedef struct metrics_result {
     int64_t items; // rows (or tokens) counted
-    double loss, accuracy, macro_f1, perplexity, mse, mae;
+    double loss, accuracy, macro_f1, uar, perplexity, mse, mae;
     int classes;               // TASK_CLASSES: of the confusion matrix
     const int64_t *confusion;  // [classes, classes], row: true class; owned by the metrics
     const metrics_case *worst; // [n_worst] the largest loss first; owned by the metrics
     int n_worst;
+    const struct metrics_result *group; // [n_groups] TASK_GROUPS; owned by the metrics
+    const model_group *groups;          // whose they are
+    int n_groups;
+    int main; // the group that matrix and worst are of
 } metrics_result;
 
-metrics *metrics_open(model_task task, int width, arena *a); // of rows of `width` numbers
+metrics *metrics_open(const model_def *m, int width, arena *a); // of rows of `width` numbers
 void metrics_clear(metrics *m);
 void metrics_add(metrics *m, const metrics_rows *r); // allocates nothing
 metrics_result metrics_close(const metrics *m);

@@ -194,7 +194,8 @@ static void choose_data(const config *c, train_options *o)
 // Which metrics a task has (metrics.h), to refuse a monitor that never comes.
 static bool check_monitor(const config *c, const train_options *o, err *e)
 {
-    static const char *const of_task[] = {[TASK_CLASSES] = "loss accuracy macro_f1",
+    static const char *const of_task[] = {[TASK_CLASSES] = "loss accuracy macro_f1 uar",
+                                          [TASK_GROUPS] = "loss accuracy macro_f1 uar",
                                           [TASK_TOKENS] = "loss accuracy perplexity",
                                           [TASK_REGRESSION] = "loss mse mae"};
     if (!strstr(of_task[o->model->task], o->monitor))

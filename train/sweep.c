@@ -25,7 +25,8 @@ static const double LOOK = 0.25;
 const char *sweep_monitor(const sweep_plan *p, const sweep_run *r)
 {
     static const char key[] = "train.early_stopping.monitor=", line[] = "\n    monitor: ";
-    static const char *const names[] = {"loss", "accuracy", "macro_f1", "perplexity", "mse", "mae"};
+    static const char *const names[] = {"loss",       "accuracy", "macro_f1", "uar",
+                                        "perplexity", "mse",      "mae"};
     const char *text = strstr(p->config_text, line);
     text = text ? text + strlen(line) : "loss";
     for (int i = 0; i < r->n_set; i++)

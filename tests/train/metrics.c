@@ -13,7 +13,7 @@ TEST(metrics_of_classes)
     static const int32_t target[] = {0, 0, 1, 1, 2, 0};
     static const float weight[] = {1, 1, 1, 1, 1, 0};
     arena a = {0};
-    metrics *m = metrics_open(TASK_CLASSES, 3, &a);
+    metrics *m = metrics_open(&(model_def){.task = TASK_CLASSES}, 3, &a);
     metrics_clear(m);
     metrics_add(
         m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 6, .width = 3});
@@ -29,7 +29,9 @@ TEST(metrics_of_classes)
     EXPECT_INT(r.confusion[1 * 3 + 1], 2);
     EXPECT(isnan(r.perplexity) && isnan(r.mse));
     EXPECT_STR(metrics_at(&r, 2).name, "macro_f1");
-    EXPECT(metrics_at(&r, 3).name == NULL);
+    EXPECT_NEAR(r.uar, (0.5 + 1 + 0) / 3, 1e-12); // found: 1 of 2, 2 of 2, 0 of 1
+    EXPECT_STR(metrics_at(&r, 3).name, "uar");
+    EXPECT(metrics_at(&r, 4).name == NULL);
     EXPECT(metrics_find(&r, "accuracy").higher && !metrics_find(&r, "loss").higher);
     metrics_clear(m);
     EXPECT(isnan(metrics_close(m).loss));
@@ -51,7 +53,7 @@ TEST(metrics_keep_the_worst)
         out[3 * i + (i % 4 ? 2 : 1)] = (float)(i % 4 ? i * 7 % N : 20); // every fourth is right
         snprintf(names[i], sizeof names[i], "p%d", i), paths[i] = names[i];
     }
-    metrics *m = metrics_open(TASK_CLASSES, 3, &a);
+    metrics *m = metrics_open(&(model_def){.task = TASK_CLASSES}, 3, &a);
     metrics_clear(m);
     for (int k = 0; k < N; k += 10) // in four batches
         metrics_add(m, &(metrics_rows){.out = out + 3 * k,
@@ -81,7 +83,7 @@ TEST(metrics_keep_the_worst)
     static const float values[] = {1, 2, 3, 4, 5, 6, 0, 0}, zero[8] = {0};
     static const float ones[] = {1, 1, 1, 1};
     static const char *const two[] = {"x", "y"}, *const again[] = {"x", "z"};
-    m = metrics_open(TASK_REGRESSION, 2, &a);
+    m = metrics_open(&(model_def){.task = TASK_REGRESSION}, 2, &a);
     metrics_clear(m);
     metrics_rows rows = {.out = zero,
                          .values = values,
@@ -113,7 +115,7 @@ TEST(metrics_average_the_windows_of_an_item)
     static const float weight[] = {0.5f, 0.5f};
     static const int32_t more[] = {1, 0};
     arena a = {0};
-    metrics *m = metrics_open(TASK_CLASSES, 2, &a);
+    metrics *m = metrics_open(&(model_def){.task = TASK_CLASSES}, 2, &a);
     for (int k = 0; k < 2; k++) // in two batches
         metrics_add(m, &(metrics_rows){.out = out + 2 * k,
                                        .classes = target,
@@ -134,17 +136,54 @@ TEST(metrics_of_tokens_and_values)
                        weight[] = {1, 3};
     static const int32_t target[] = {3, 0};
     arena a = {0};
-    metrics *m = metrics_open(TASK_TOKENS, 4, &a);
+    metrics *m = metrics_open(&(model_def){.task = TASK_TOKENS}, 4, &a);
     metrics_add(
         m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 4});
     metrics_result r = metrics_close(m);
     EXPECT_NEAR(r.perplexity, 4, 1e-9);
-    m = metrics_open(TASK_REGRESSION, 4, &a);
+    m = metrics_open(&(model_def){.task = TASK_REGRESSION}, 4, &a);
     metrics_add(
         m, &(metrics_rows){.out = out, .values = values, .weight = weight, .rows = 2, .width = 4});
     r = metrics_close(m);
     EXPECT_NEAR(r.mse, (1 * 0.25 + 3 * 2.25) / 4, 1e-9);
     EXPECT_NEAR(r.mae, (1 * 0.25 + 3 * 0.75) / 4, 1e-9);
     EXPECT(isnan(r.accuracy));
+    arena_free(&a);
+}
+
+// Two groups of 2 and 3 in an output of 5: each as if it were alone, the loss by weights, a masked
+// class nowhere; what is averaged is the groups'.
+TEST(metrics_of_groups)
+{
+    static const model_group groups[] = {
+        {.name = "a", .offset = 0, .size = 2, .weight = 1},
+        {.name = "b", .offset = 2, .size = 3, .weight = 0.5f},
+        {.name = "never", .offset = 5, .size = 2, .weight = 7},
+    };
+    static const float out[] = {1, 0, 0, 2, 0, 9, 9, 0, 1, 5, 0, 0, 9, 9, 3, 3, 0, 0, 1, 9, 9};
+    static const int32_t classes[] = {0, 1, -1, 0, -1, -1, -1, -1, -1};
+    static const float weight[] = {1, 1, 0, 1, 0, 0, 0, 0, 0};
+    arena a = {0};
+    metrics *m =
+        metrics_open(&(model_def){.task = TASK_GROUPS, .groups = groups, .n_groups = 3}, 7, &a);
+    metrics_clear(m);
+    metrics_add(
+        m,
+        &(metrics_rows){
+            .out = out, .classes = classes, .weight = weight, .rows = 3, .width = 7, .every = 3});
+    metrics_result r = metrics_close(m);
+    EXPECT_INT(r.items, 2); // the third has no class at all
+    EXPECT_INT(r.group[0].items, 2);
+    EXPECT_INT(r.group[1].items, 1);
+    EXPECT_INT(r.group[2].items, 0);
+    EXPECT_NEAR(r.group[0].accuracy, 0.5, 1e-12);
+    EXPECT_NEAR(r.group[1].accuracy, 1, 1e-12);
+    EXPECT(isnan(r.group[2].accuracy));
+    EXPECT_NEAR(r.accuracy, 0.75, 1e-12);
+    double first = log(1 + exp(-1)), second = 1 + first, other = log(exp(-2) * 2 + 1);
+    EXPECT_NEAR(r.loss, (first + second + 0.5 * other) / 2, 1e-7);
+    EXPECT_INT(r.main, 0);
+    EXPECT_INT(r.classes, 2);
+    EXPECT_INT(r.confusion[0 * 2 + 1], 1);
     arena_free(&a);
 }
