@@ -9,6 +9,11 @@
 
 typedef enum activation { ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID, ACT_GELU } activation;
 
+// Windows of high x wide tokens, of a map that was rolled up and left by so many rows and columns.
+typedef struct window_cut {
+    int high, wide, down, right;
+} window_cut;
+
 typedef enum op_id {
 #define OP(name, ...) OP_##name,
 #include "autograd/ops/ops.def"

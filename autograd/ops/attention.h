@@ -139,15 +139,6 @@ static inline void tile_scores(float *c, const float *a, const float *transposed
                       transposed + (j0 + p.at) * m->d, m->d, p.rows, p.n, false);
 }
 
-// The next n floats of a thread's workspace, on a cache line of their own; with base NULL only
-// counted.
-static inline float *workspace_take(float *base, size_t *at, int64_t n)
-{
-    float *p = base ? base + *at : NULL;
-    *at += (size_t)(n + 15) / 16 * 16;
-    return p;
-}
-
 typedef void head_fn(const call *c, float *work, int64_t item);
 typedef struct head_job {
     const call *c;

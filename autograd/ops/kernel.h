@@ -39,6 +39,15 @@ enum {
     GRAIN = 1024
 };
 
+// The next n floats of a thread's workspace, on a cache line of their own; with base NULL only
+// counted.
+static inline float *workspace_take(float *base, size_t *at, int64_t n)
+{
+    float *p = base ? base + *at : NULL;
+    *at += (size_t)(n + 15) / 16 * 16;
+    return p;
+}
+
 static inline float lanes_fold(float lane[LANES])
 {
     for (int half = LANES / 2; half > 0; half /= 2)

@@ -103,6 +103,19 @@ static tensor *build_attention(golden *c)
     return op_attention(c->g, c->x[0], c->x[1], c->x[2], table, heads,
                         json_bool(json_get(c->attrs, "causal"), false));
 }
+static tensor *build_window_attention(golden *c)
+{
+    const json *cut = json_get(c->attrs, "cut");
+    int x[4];
+    for (size_t k = 0; k < 4; k++)
+        x[k] = (int)json_int(json_at(cut, k), 0);
+    return op_window_attention(c->g, c->x, (int)attr_int(c, "heads"),
+                               (window_cut){x[0], x[1], x[2], x[3]});
+}
+static tensor *build_patch_merge(golden *c)
+{
+    return op_patch_merge(c->g, c->x[0]);
+}
 static tensor *build_concat(golden *c)
 {
     return op_concat(c->g, (int)attr_int(c, "axis"), c->n, c->x);
@@ -186,6 +199,11 @@ static tensor *build_smooth_l1(golden *c)
     return mean_over_rows(c, op_smooth_l1);
 }
 
+static tensor *build_chamfer(golden *c)
+{
+    return mean_over_rows(c, op_chamfer);
+}
+
 static const struct {
     const char *name;
     tensor *(*build)(golden *c); // NULL: no model needs it yet
@@ -217,6 +235,9 @@ static const struct {
     {"layer_norm", build_layer_norm},
     {"swiglu", build_swiglu},
     {"attention", build_attention},
+    {"window_attention", build_window_attention},
+    {"patch_merge", build_patch_merge},
+    {"chamfer", build_chamfer},
 };
 
 // PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c
@@ -327,6 +348,6 @@ TEST(goldens_of_ops)
                     json_str(json_get(one, "op"), ""));
         arena_free(&a);
     }
-    EXPECT(done >= 62);
+    EXPECT(done >= 68);
     json_free(file);
 }

@@ -272,6 +272,75 @@ def transformer():
         )
 
 
-for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer):
+def swin():
+    """Windows of a map [B, H, W, C] as reference/models.py has them: cut = (high, wide, down,
+    right); relative bias [(2 high - 1) (2 wide - 1), heads]."""
+
+    def windows(x, high, wide):
+        B, H, W, C = x.shape
+        x = x.view(B, H // high, high, W // wide, wide, C).permute(0, 1, 3, 2, 4, 5)
+        return x.reshape(-1, high * wide, C)
+
+    def bands(n, w, s):
+        return [(0, n)] if s == 0 else [(0, n - w), (n - w, n - s), (n - s, n)]
+
+    def mask(H, W, high, wide, down, right):
+        region, k = torch.zeros(1, H, W, 1), 0
+        for a, b in bands(H, high, down):
+            for c, d in bands(W, wide, right):
+                region[:, a:b, c:d] = k
+                k += 1
+        m = windows(region, high, wide).squeeze(-1)
+        return torch.where(m[:, :, None] == m[:, None], 0.0, -100.0).double()
+
+    def attention(heads, high, wide, down, right):
+        def run(q, k, v, bias):
+            B, H, W, C = q.shape
+            N = high * wide
+            i = torch.arange(N)
+            r, c = i // wide, i % wide
+            index = (r[:, None] - r[None] + high - 1) * (2 * wide - 1) + (
+                c[:, None] - c[None] + wide - 1
+            )
+            q, k, v = (
+                windows(torch.roll(t, (-down, -right), (1, 2)), high, wide)
+                .view(-1, N, heads, C // heads)
+                .transpose(1, 2)
+                for t in (q, k, v)
+            )
+            a = q @ k.transpose(-1, -2) / math.sqrt(C // heads) + bias[index].permute(2, 0, 1)
+            a = a.view(B, -1, heads, N, N) + mask(H, W, high, wide, down, right)[None, :, None]
+            h = (a.view(-1, heads, N, N).softmax(-1) @ v).transpose(1, 2).reshape(-1, N, C)
+            h = h.view(B, H // high, W // wide, high, wide, C).permute(0, 1, 3, 2, 4, 5)
+            return torch.roll(h.reshape(B, H, W, C), (down, right), (1, 2))
+
+        return run
+
+    for B, H, W, C, heads, *cut in (
+        (2, 4, 6, 8, 2, 2, 3, 0, 0),
+        (2, 8, 4, 6, 3, 4, 2, 2, 1),
+        (1, 4, 4, 34, 1, 4, 4, 2, 2),
+    ):
+        high, wide = cut[:2]
+        case(
+            "window_attention",
+            attention(heads, *cut),
+            [fl(B, H, W, C, scale=2.0), fl(B, H, W, C, scale=2.0), fl(B, H, W, C)]
+            + [fl((2 * high - 1) * (2 * wide - 1), heads)],
+            heads=heads,
+            cut=cut,
+        )
+    quarters = lambda x: [x[:, i::2, j::2] for j in (0, 1) for i in (0, 1)]
+    case("patch_merge", lambda x: torch.cat(quarters(x), -1), [fl(2, 4, 6, 3)])
+
+    def chamfer(a, b):
+        d = (a[:, :, None] - b[:, None]).pow(2).sum(-1)
+        return d.min(2).values.mean() + d.min(1).values.mean()
+
+    case("chamfer", chamfer, [fl(2, 5, 3), fl(2, 7, 3)])
+    case("chamfer", chamfer, [fl(3, 40, 3), fl(3, 23, 3)])
+
+
+for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer, swin):
     part()
 write("ops", {"made_by": "tests/golden/ops.py, PyTorch " + torch.__version__, "cases": CASES})
