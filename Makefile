@@ -182,6 +182,10 @@ check-macos:
 check-mpi:
 	@$(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi ranks-tests
 	@KMIDI=$(BUILD)/mpi/$(CONFIG)/kmidi $(BUILD)/mpi/$(CONFIG)/tests/all -v ranks
+# KMIDI_KILLS (200) kills at random instants over sweeps, arrays and runs in two processes.
+check-kills: $(OUT)/kmidi $(OUT)/tests/all
+	@$(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi ranks-tests
+	@tests/cluster/kills.sh $(OUT) $(BUILD)/mpi/$(CONFIG)
 ranks-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o)
@@ -203,9 +207,10 @@ help:
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
 	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
 	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"
+	@echo "# make check-slurm, check-kills     jobs of a real Slurm; runs that are killed at any instant"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,51 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sweep.c (tests): `kmidi sweep` from outside: runs, kills, changes under its feet, and what it
+// sweep.c (tests): `kmidi sweep` from outside: runs, changes under its feet, and what it
 // refuses.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/hw.h"
-#include "base/rng.h"
+#include "tests/cmd/small_sweep.h"
 #include "tests/test.h"
-#include "tests/train/corpus.h"
+
 #include "tests/train/same.h"
 #include "train/lock.h"
 
 #define RUN(want, ...) EXPECT_INT(test_shell(&out, __VA_ARGS__), want)
 
-// A small configuration, and the folder of a sweep that is not there yet.
-typedef struct place {
-    char yaml[1100], dir[1100];
-} place;
-
-static place make_place(void)
-{
-    place p;
-    snprintf(p.yaml, sizeof p.yaml, "%s", corpus_make_songs(test_path("songs"), "dynamics_engine"));
-    snprintf(p.dir, sizeof p.dir, "%s", test_path("sweep"));
-    return p;
-}
-
-static void expect_states(const char *dir, const char *want)
-{
-    const char *out;
-    RUN(0, "%s runs %s --csv -q | cut -d, -f1,2 | tail -n +2 | tr '\\n' ' '", test_kmidi(), dir);
-    EXPECT_STR(out, want);
-}
-
 TEST(sweep_program_trains_all_once)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(0, "%s sweep %s optim.lr=1e-2,1e-3 train.seed=1,2 train.epochs=3 -o %s --jobs 2 --json -q",
         k, p.yaml, p.dir);
     EXPECT_HAS(out, "{\"run\": \"0001\", \"set\": [\"optim.lr=0.01\", \"train.seed=1\"], ");
-    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
     RUN(0, "cd %s && cat */.lock && md5sum */metrics.jsonl && ls output", p.dir);
     char *before = strdup(out);
     // a run is what the same keys give by hand
@@ -65,7 +43,7 @@ TEST(sweep_program_trains_all_once)
     // a folder that was removed runs again, and alone
     RUN(0, "rm -r %s/0003 && %s sweep -o %s", p.dir, k, p.dir);
     EXPECT_HAS(out, "3 of 4 runs are over already");
-    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done 0004,done ");
     free(before);
     arena_free(&a);
 }
@@ -74,7 +52,7 @@ TEST(sweep_program_trains_all_once)
 TEST(sweep_program_takes_a_changed_plan)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(0, "%s sweep %s train.seed=1,2 train.epochs=2 -o %s -q", k, p.yaml, p.dir);
     RUN(0, "cd %s && cp plan.jsonl saved && sed -i '2s/seed=1/seed=7/' plan.jsonl", p.dir);
     RUN(1, "%s sweep -o %s", k, p.dir);
@@ -83,7 +61,7 @@ TEST(sweep_program_takes_a_changed_plan)
         "cd %s && cp saved plan.jsonl && "
         "echo '{\"run\": \"extra\", \"set\": [\"train.seed=9\"]}' >>plan.jsonl",
         p.dir);
-    expect_states(p.dir, "0001,done 0002,done extra,waiting ");
+    small_sweep_states(p.dir, "0001,done 0002,done extra,waiting ");
     RUN(0, "%s sweep -o %s", k, p.dir);
     EXPECT_HAS(out, "extra (seed=9) done");
     RUN(0, "cd %s && sed -i 's/epochs: 2/epochs: 9/' config.yaml", p.dir);
@@ -120,7 +98,7 @@ TEST(sweep_program_refuses_before_the_first_run)
         {"train.seed=1,2 --random 3", 2, "there are only 2 different runs"},
     };
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         RUN(cases[i].status, "%s sweep %s -o %s %s", k, p.yaml, p.dir, cases[i].arguments);
         EXPECT_HAS(out, cases[i].says);
@@ -139,97 +117,11 @@ TEST(sweep_program_refuses_before_the_first_run)
                     "\"micro_batch\": 8, \"peak_bytes\": ");
 }
 
-static pid_t start(const place *p, const char *jobs)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        test_mortal();
-        setpgid(0, 0);
-        if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
-            _exit(99);
-        execl(test_kmidi(), "kmidi", "sweep", p->yaml, "optim.lr=1e-2,1e-3", "train.seed=1..3",
-              "train.epochs=10", "train.save_every_steps=10", "-o", p->dir, "--jobs", jobs,
-              (char *)NULL);
-        _exit(98);
-    }
-    return pid;
-}
-
-static int ended(pid_t pid, bool wait)
-{
-    int status = 0;
-    if (waitpid(pid, &status, wait ? 0 : WNOHANG) != pid)
-        return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-// When the lock of each run that is done was taken: a run that is begun again takes it anew.
-static void note_done(const char *dir, char taken[6][32])
-{
-    arena a = {0};
-    for (int i = 0; i < 6; i++) {
-        lock_owner o;
-        const char *run = arena_printf(&a, "%s/%04d", dir, i + 1);
-        if (!file_exists(arena_printf(&a, "%s/DONE", run)) || lock_look(run, &o) == LOCK_NONE)
-            continue;
-        char now[64];
-        snprintf(now, sizeof now, "%.20s %lld", o.taken, (long long)o.pid);
-        if (*taken[i])
-            EXPECT_STR(now, taken[i]);
-        snprintf(taken[i], 32, "%.31s", now);
-    }
-    arena_free(&a);
-}
-
-// Killed at any instant (the sweep alone, or with all that it has started), or asked to stop, and
-// begun again at once: it ends as one that was left alone, and no run that was done ran again.
-TEST(sweep_program_survives_kills)
-{
-    const char *out, *k = test_kmidi(), *asked = getenv("KMIDI_KILLS");
-    int most = asked ? atoi(asked) : 3, kills = 0, status = -1;
-    place whole = make_place(), parts = whole;
-    char taken[6][32] = {""};
-    rng draws = rng_stream(33, "sweep", 0);
-    snprintf(parts.dir, sizeof parts.dir, "%s", test_path("sweep.parts"));
-    double began = hw_seconds();
-    EXPECT_INT(ended(start(&whole, "2"), true), 0);
-    double seconds = hw_seconds() - began;
-    while (status != 0) {
-        pid_t pid = start(&parts, kills % 3 ? "2" : "3");
-        double delay = seconds * (0.05 + 0.3 * (double)rng_uniform(draws, 0, (uint32_t)kills));
-        for (began = hw_seconds();
-             (status = ended(pid, false)) < 0 && (kills >= most || hw_seconds() - began < delay);)
-            usleep(1000);
-        if (status < 0) {
-            int how = kills++ % 4;
-            kill(how == 1 ? -pid : pid, how == 3 ? SIGTERM : SIGKILL);
-            status = ended(pid, true);
-            EXPECT(status == 75 || status == 128 + SIGKILL);
-        } else if (!EXPECT(status == 0)) {
-            break;
-        }
-        note_done(parts.dir, taken);
-        if (status == 0 && kills < most) { // too fast: once more from the beginning
-            RUN(0, "rm -r %s", parts.dir);
-            memset(taken, 0, sizeof taken);
-            status = -1;
-        }
-    }
-    arena a = {0};
-    for (int i = 1; i <= 6; i++)
-        same_runs(arena_printf(&a, "%s/%04d", whole.dir, i),
-                  arena_printf(&a, "%s/%04d", parts.dir, i), 70);
-    RUN(0, "find %s -name '*.tmp-*'", parts.dir);
-    EXPECT_STR(out, "");
-    RUN(0, "%s verify $(ls %s/*/checkpoints/last.h5)", k, parts.dir);
-    arena_free(&a);
-}
-
 // A folder that is removed under a run fails that run, and no other.
 TEST(sweep_program_goes_on_when_a_folder_goes)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(1,
         "( for i in $(seq 4000); do grep -q eval %s/0002/metrics.jsonl 2>/dev/null && break; sleep "
         "0.01; done; "
@@ -240,14 +132,14 @@ TEST(sweep_program_goes_on_when_a_folder_goes)
     EXPECT_HAS(out, "its folder was removed while it ran");
     RUN(0, "ls %s/0001/DONE %s/0003/DONE", p.dir, p.dir);
     RUN(0, "%s sweep -o %s --retry", k, p.dir);
-    expect_states(p.dir, "0001,done 0002,done 0003,done ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done ");
 }
 
 // A full disk fails the runs that meet it, each with its sentence; or is waited for.
 TEST(sweep_program_meets_a_full_disk)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     if (test_shell(NULL, "mkdir -p %s && mount -t tmpfs -o size=1400k tmpfs %s", p.dir, p.dir)) {
         test_skip("needs the right to mount a small tmpfs");
         return;
@@ -274,12 +166,12 @@ TEST(sweep_program_meets_a_full_disk)
 TEST(sweep_program_ends_bad_runs)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(0,
         "%s sweep %s optim.lr=1e-2,1e-8 train.seed=1..3 train.epochs=2000 train.save_every=0 "
         "train.eval_every=40 train.early_stopping.patience=null -o %s --median=3 --median-from 300",
         k, p.yaml, p.dir);
-    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,ended 0005,ended 0006,ended ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done 0004,ended 0005,ended 0006,ended ");
     RUN(0, "cat %s/0004/ENDED", p.dir);
     EXPECT_HAS(out, "its best loss is worse than ");
     EXPECT_HAS(out, ", the median of the 3 runs that are done");
@@ -293,7 +185,7 @@ TEST(sweep_program_begins_single_runs)
 {
     const char *out, *k = test_kmidi();
     char bin[1100], real[4200];
-    place p = make_place();
+    place p = small_sweep_place();
     EXPECT(realpath(k, real) != NULL);
     snprintf(bin, sizeof bin, "%s", test_path("bin"));
     RUN(0,
@@ -301,11 +193,11 @@ TEST(sweep_program_begins_single_runs)
         "train.epochs=3 -o %s --threads 1",
         bin, k, p.yaml, p.dir);
     EXPECT_HAS(out, "sweep.sbatch\n");
-    expect_states(p.dir, "0001,waiting 0002,waiting 0003,waiting 0004,waiting ");
+    small_sweep_states(p.dir, "0001,waiting 0002,waiting 0003,waiting 0004,waiting ");
     RUN(0, "%s sweep -o %s --run 2 --threads 1", k, p.dir);
     RUN(0, "cd / && %s sweep -o %s --run 0003 --threads 1 --json -q", real, p.dir);
     EXPECT_HAS(out, "/0003\", \"steps\": 21, ");
-    expect_states(p.dir, "0001,waiting 0002,done 0003,done 0004,waiting ");
+    small_sweep_states(p.dir, "0001,waiting 0002,done 0003,done 0004,waiting ");
     RUN(0, "%s train %s --run-dir %s.hand optim.lr=1e-2 train.seed=2 train.epochs=3", k, p.yaml,
         p.dir);
     arena a = {0};
@@ -346,7 +238,7 @@ TEST(sweep_program_begins_single_runs)
                     "by: kmidi slurm ");
     RUN(0, "%s slurm %s --overwrite -q --threads 1 && %s sweep -o %s --run extra", k, p.dir, k,
         p.dir);
-    expect_states(p.dir, "0001,done 0002,done 0003,done 0004,done extra,done ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done 0004,done extra,done ");
     RUN(1, "sed -i 's/seed=9/seed=8/' %s/plan.jsonl; %s slurm %s", p.dir, k, p.dir);
     EXPECT_HAS(out, "the line of run extra was changed after that run had begun");
     arena_free(&a);
@@ -357,24 +249,24 @@ TEST(sweep_program_begins_single_runs)
 TEST(sweep_program_marks_single_runs)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(0, "%s slurm sweep %s train.seed=1..3 train.epochs=2 -o %s --threads 1 -q", k, p.yaml,
         p.dir);
     RUN(0, "mv %s/../songs %s/../gone", p.dir, p.dir);
     RUN(1, "SLURM_JOB_ID=41 %s sweep -o %s --run 1", k, p.dir);
     EXPECT_HAS(out, "songs/train-");
-    expect_states(p.dir, "0001,failed 0002,waiting 0003,waiting ");
+    small_sweep_states(p.dir, "0001,failed 0002,waiting 0003,waiting ");
     RUN(0, "mv %s/../gone %s/../songs", p.dir, p.dir);
     RUN(1, "SLURM_JOB_ID=41 SLURM_RESTART_COUNT=1 %s sweep -o %s --run 1/2", k, p.dir);
     EXPECT_HAS(out, "1 of this part's runs are not done; one of them: ");
-    expect_states(p.dir, "0001,failed 0002,waiting 0003,done ");
+    small_sweep_states(p.dir, "0001,failed 0002,waiting 0003,done ");
     RUN(0, "SLURM_JOB_ID=42 %s sweep -o %s --run 1", k, p.dir);
     RUN(0,
         "echo no good >%s/0002.why; mkdir %s/0002; : >%s/0002/.lock; mv %s/0002.why "
         "%s/0002/ENDED; %s sweep -o %s --run 2",
         p.dir, p.dir, p.dir, p.dir, p.dir, k, p.dir);
     EXPECT_HAS(out, "run 0002 was ended: no good");
-    expect_states(p.dir, "0001,done 0002,ended 0003,done ");
+    small_sweep_states(p.dir, "0001,done 0002,ended 0003,done ");
 }
 
 // A process of its own that trains the run, or that lives on with its lock.
@@ -409,12 +301,12 @@ static const char *holder(pid_t pid)
 TEST(sweep_program_leaves_a_run_to_its_holder)
 {
     const char *out, *k = test_kmidi();
-    place p = make_place();
+    place p = small_sweep_place();
     RUN(0,
         "%s slurm sweep %s train.seed=1..3 train.epochs=3 train.save_every=0 -o %s --threads 1 -q",
         k, p.yaml, p.dir);
     pid_t pid = hold_run(&p, "train.epochs=100000");
-    expect_states(p.dir, "0001,waiting 0002,running 0003,waiting ");
+    small_sweep_states(p.dir, "0001,waiting 0002,running 0003,waiting ");
     RUN(1, "env -u SLURM_JOB_ID %s sweep -o %s --run 2", k, p.dir);
     EXPECT_HAS(out, holder(pid));
     // a job is to come again
@@ -430,10 +322,10 @@ TEST(sweep_program_leaves_a_run_to_its_holder)
         "wait; exit $status",
         p.dir, p.dir, k, p.dir, p.dir, (long)pid, k, p.dir);
     kill(pid, SIGTERM); // where none of this came to pass
-    EXPECT_INT(ended(pid, true), 75);
+    EXPECT_INT(small_sweep_ended(pid, true), 75);
     RUN(0, "tail -n 3 %s.seen | tr '\\n' ' '", p.dir);
     EXPECT_STR(out, "0001,done 0002,running 0003,done ");
-    expect_states(p.dir, "0001,done 0002,done 0003,done ");
+    small_sweep_states(p.dir, "0001,done 0002,done 0003,done ");
     RUN(0, "grep -ho '\"restarts\": [0-9]*' %s/*/.lock | tr '\\n' ' '", p.dir);
     EXPECT_STR(out, "\"restarts\": 0 \"restarts\": 1 \"restarts\": 0 ");
 }
