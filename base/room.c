@@ -4,6 +4,9 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,6 +52,14 @@ room room_read(void)
             r = (room){left, limit, limits[i].name};
     }
     return r;
+}
+
+void room_share_heap(void)
+{
+#ifdef __GLIBC__
+    if (room_read().name)
+        mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 bool room_for(uint64_t bytes)

@@ -18,6 +18,10 @@ typedef struct room {
 } room;
 
 room room_read(void);
+// At the beginning of a process: under such a limit all threads take from one heap, where each would
+// otherwise map 64 to 128 MiB for its own as soon as there is room, and leave none to what comes
+// later.
+void room_share_heap(void);
 // Whether the system would give `bytes` more right now: tried and given back, so that any reason to
 // refuse them is seen.
 bool room_for(uint64_t bytes);

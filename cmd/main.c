@@ -106,6 +106,7 @@ static int run_command(const command *k, int argc, char **argv)
 int main(int argc, char **argv)
 {
     process_begin();
+    room_share_heap();
     hw_flush_denormals();
     if (argc < 2) {
         strbuf out = {0};

@@ -111,6 +111,25 @@ TEST(limits_that_are_narrow_are_kept_or_refused)
     arena_free(&a);
 }
 
+// A limit that is wider does not do worse: heaps of threads took what the second library's code or
+// an evaluation needed later.
+TEST(limits_that_are_wider_do_too)
+{
+    const char *out, *yaml = corpus_make(test_path("data")), *dir = test_dir();
+    arena a = {0};
+    if (SANITIZED) {
+        test_skip("sanitizers take memory of their own");
+        return;
+    }
+    const char *train = arena_printf(
+        &a, "train %s --run-dir %s/run --overwrite train.max_steps=1 train.threads=2", yaml, dir);
+    for (int i = 0; i < 8; i++)
+        EXPECT_INT(limited(&out, arena_printf(&a, "-v %d", 300000 + i * 12000), "KMIDI_GEMM=onednn",
+                           train),
+                   0);
+    arena_free(&a);
+}
+
 // What is planned keeps to the limit too, and a run that cannot says which would do.
 TEST(limits_bound_the_budget)
 {
