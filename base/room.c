@@ -90,6 +90,13 @@ bool room_refuse(err *e, const char *what, uint64_t bytes, uint64_t then)
                    (enough + 999) / 1000 * 1000);
 }
 
+bool room_for_stack(err *e)
+{
+    enum { STACK = 8 << 20 };
+    return room_read().left >= 2 * STACK ||
+           room_refuse(e, "the stack of a thread", STACK, ROOM_OF_A_RUN);
+}
+
 const char *room_hint(char out[64])
 {
     room r = room_read();

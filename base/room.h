@@ -18,9 +18,9 @@ typedef struct room {
 } room;
 
 room room_read(void);
-// At the beginning of a process: under such a limit all threads take from one heap, where each would
-// otherwise map 64 to 128 MiB for its own as soon as there is room, and leave none to what comes
-// later.
+// At the beginning of a process: under such a limit all threads take from one heap, where each
+// would otherwise map 64 to 128 MiB for its own as soon as there is room, and leave none to what
+// comes later.
 void room_share_heap(void);
 // Whether the system would give `bytes` more right now: tried and given back, so that any reason to
 // refuse them is seen.
@@ -29,6 +29,9 @@ bool room_for(uint64_t bytes);
 // 400000 leaves 97 MiB; set ulimit -v 563000 or more". `then` bytes are counted in for what will be
 // asked for behind it, so that the limit named does for the whole. Returns false.
 bool room_refuse(err *e, const char *what, uint64_t bytes, uint64_t then);
+// Why a thread did not start: false, as room_refuse, where there is no room for its stack; true
+// where it was something else.
+bool room_for_stack(err *e);
 // What a small run maps once its threads and libraries stand: heaps of its threads, files, graph.
 #define ROOM_OF_A_RUN ((uint64_t)112 << 20)
 // " (ulimit -v 400000: raise it)" where such a limit may be why memory was refused, else "". To

@@ -197,13 +197,11 @@ static void *aligned_zeroed(size_t bytes)
 // A stack that cannot be mapped and one process too many look alike.
 static bool refuse(const threads *t, err *e)
 {
-    enum { STACK = 8 << 20 };
-    if (room_read().left < 2 * STACK)
-        return room_refuse(e, "the stack of a thread", STACK, ROOM_OF_A_RUN);
-    return err_set(
-        e, ERR_MEMORY,
-        "the system starts only %d of %d threads; use fewer, or raise its limit (ulimit -u)",
-        t->started, t->count - 1);
+    return room_for_stack(e) &&
+           err_set(e, ERR_MEMORY,
+                   "the system starts only %d of %d threads; use fewer, or raise its limit "
+                   "(ulimit -u)",
+                   t->started, t->count - 1);
 }
 
 threads *threads_open(int count, err *e)

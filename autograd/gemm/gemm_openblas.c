@@ -19,9 +19,12 @@
 #include <string.h>
 
 #include "autograd/gemm/gemm_library.h"
+#include "base/hw.h"
+#include "base/room.h"
 
 // BUFFER_SIZE of its common_*.h, and what is lost beside it.
 static const uint64_t BUFFER_BYTES = (uint64_t)128 << 20, MARGIN_BYTES = (uint64_t)16 << 20;
+static const uint64_t LIBRARY_BYTES = (uint64_t)64 << 20; // its file is mapped: 36 MB and more
 
 static struct {
     __typeof__(cblas_sgemm) *sgemm;
@@ -86,15 +89,19 @@ static void load(void)
     find(library, "cblas_sgemm", &lib.sgemm);
 }
 
-static bool openblas_load(err *e)
-{
-    pthread_once(&lib.loaded, load);
-    return lib.sgemm || err_set(e, ERR_MISSING, "openblas cannot be loaded: %s", lib.missing);
-}
-
 static uint64_t openblas_need(int count)
 {
     return (uint64_t)count * BUFFER_BYTES + MARGIN_BYTES;
+}
+
+static bool openblas_load(err *e)
+{
+    pthread_once(&lib.loaded, load);
+    if (lib.sgemm)
+        return true;
+    if (room_read().left < LIBRARY_BYTES)
+        return room_refuse(e, "openblas", LIBRARY_BYTES + openblas_need(hw_cores()), ROOM_OF_A_RUN);
+    return err_set(e, ERR_MISSING, "openblas cannot be loaded: %s", lib.missing);
 }
 
 // All buffers at once, as in products at the same time.

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/hw.h"
+#include "base/room.h"
 #include "data/loader/loader_rows.h"
 
 typedef struct slot {
@@ -148,8 +149,9 @@ static bool start(loader *l, err *e)
     pthread_cond_init(&l->ready, NULL);
     l->thread_runs = pthread_create(&l->thread, NULL, reader, l) == 0;
     return l->thread_runs ||
-           err_set(e, ERR_MEMORY,
-                   "the reader thread cannot be started: the system's limit of threads is reached");
+           (room_for_stack(e) && err_set(e, ERR_MEMORY,
+                                         "the reader thread cannot be started: the system's limit "
+                                         "of threads (ulimit -u) is reached"));
 }
 
 loader *loader_open(const dataset *d, const loader_options *o, err *e)

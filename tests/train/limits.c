@@ -104,6 +104,8 @@ TEST(limits_that_are_narrow_are_kept_or_refused)
     EXPECT_INT(limited(&out, "-v 200000", "KMIDI_GEMM=openblas", train), 1);
     EXPECT_HAS(out, "openblas needs 272.0 MiB of address space, and ulimit -v 200000 leaves ");
     named_limit_does(&a, out, "KMIDI_GEMM=openblas", train);
+    EXPECT_INT(limited(&out, "-v 110000", "KMIDI_GEMM=openblas", train), 1); // not even loaded
+    named_limit_does(&a, out, "KMIDI_GEMM=openblas", train);
     EXPECT_INT(limited(&out, "-v 100000", "KMIDI_GEMM=onednn", train), 1);
     named_limit_does(&a, out, "KMIDI_GEMM=onednn", train);
     EXPECT_INT(limited(&out, "-d 30000", "KMIDI_GEMM=onednn", eval), 1);
