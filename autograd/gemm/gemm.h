@@ -32,6 +32,13 @@ typedef struct gemm {
     int64_t ldc;
 } gemm;
 
+// p with the leading dimensions of matrices whose rows lie side by side.
+static inline gemm gemm_dense(gemm p)
+{
+    p.lda = p.ta ? p.m : p.k, p.ldb = p.tb ? p.k : p.n, p.ldc = p.n;
+    return p;
+}
+
 // the last on macOS alone
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_ACCELERATE } gemm_backend;
 typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way; // gemm_bf16.h

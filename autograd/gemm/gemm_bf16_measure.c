@@ -69,7 +69,7 @@ bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes)
                 .a = a,
                 .b = a + read,
                 .c = a + 2 * read};
-    one.lda = one.ta ? m : k, one.ldb = one.tb ? k : n, one.ldc = n;
+    one = gemm_dense(one);
     gemm_bf16 three = {.ta = one.ta,
                        .tb = one.tb,
                        .m = m,

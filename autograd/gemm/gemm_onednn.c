@@ -107,19 +107,19 @@ static bool onednn_reserve(int count)
     static const float a[SIDE * SIDE], b[SIDE * SIDE];
     float c[SIDE * SIDE] = {0};
     (void)count;
-    for (int i = 0; i < 3 * 8; i++)
-        onednn_serial(&(gemm){.ta = i & 1,
-                              .tb = i & 2,
-                              .m = rows[i / 8],
-                              .n = cols[i / 8],
-                              .k = SIDE,
-                              .a = a,
-                              .b = b,
-                              .c = c,
-                              .lda = SIDE,
-                              .ldb = SIDE,
-                              .ldc = SIDE,
-                              .beta = i & 4 ? 1 : 0});
+    for (int i = 0; i < 3 * 8; i++) {
+        gemm p = {.ta = i & 1,
+                  .tb = i & 2,
+                  .m = rows[i / 8],
+                  .n = cols[i / 8],
+                  .k = SIDE,
+                  .a = a,
+                  .b = b,
+                  .c = c,
+                  .beta = i & 4 ? 1 : 0};
+        p = gemm_dense(p);
+        onednn_serial(&p);
+    }
     return true;
 }
 

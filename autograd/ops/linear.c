@@ -53,16 +53,13 @@ static gemm gemm_at(const call *c)
     const shape *w = &c->n->in[1]->shape;
     int64_t inner = w->d[1], cols = w->d[0], rows = shape_rows(c->n->in[0]->shape);
     bool transposed = rows >= ROWS_TRANSPOSED;
-    return (gemm){.tb = !transposed,
-                  .m = rows,
-                  .n = cols,
-                  .k = inner,
-                  .a = c->in[0],
-                  .lda = inner,
-                  .b = transposed ? c->work : c->in[1],
-                  .ldb = transposed ? cols : inner,
-                  .c = c->out[0],
-                  .ldc = cols};
+    return gemm_dense((gemm){.tb = !transposed,
+                             .m = rows,
+                             .n = cols,
+                             .k = inner,
+                             .a = c->in[0],
+                             .b = transposed ? c->work : c->in[1],
+                             .c = c->out[0]});
 }
 
 static size_t workspace(const call *c)

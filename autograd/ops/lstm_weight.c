@@ -40,13 +40,7 @@ static gemm whole_of(const node *n)
 {
     shape d = n->in[0]->shape;
     int64_t gates = d.d[2], units = gates / 4;
-    return (gemm){.ta = true,
-                  .m = gates,
-                  .n = units,
-                  .k = d.d[0] * (d.d[1] - 1),
-                  .lda = gates,
-                  .ldb = units,
-                  .ldc = units};
+    return gemm_dense((gemm){.ta = true, .m = gates, .n = units, .k = d.d[0] * (d.d[1] - 1)});
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)

@@ -122,15 +122,11 @@ static inline int64_t product_columns(shape s)
 // caller checks that inner sizes agree.
 static inline gemm product_of(shape a, shape b, bool ta, bool tb)
 {
-    int64_t n = tb ? shape_rows(b) : product_columns(b);
-    return (gemm){.ta = ta,
-                  .tb = tb,
-                  .m = ta ? product_columns(a) : shape_rows(a),
-                  .k = ta ? shape_rows(a) : product_columns(a),
-                  .n = n,
-                  .lda = product_columns(a),
-                  .ldb = product_columns(b),
-                  .ldc = n};
+    return gemm_dense((gemm){.ta = ta,
+                             .tb = tb,
+                             .m = ta ? product_columns(a) : shape_rows(a),
+                             .k = ta ? shape_rows(a) : product_columns(a),
+                             .n = tb ? shape_rows(b) : product_columns(b)});
 }
 
 // [M, N] where a is read transposed, else a's own leading dimensions and N.

@@ -90,47 +90,36 @@ static void normalise(float *x, int64_t n)
 // y = a b, all [side, side].
 static void multiply(const gemm_ways *by, const float *a, const float *b, float *y, int64_t side)
 {
-    gemm_serial(by, &(gemm){.m = side,
-                            .n = side,
-                            .k = side,
-                            .a = a,
-                            .lda = side,
-                            .b = b,
-                            .ldb = side,
-                            .c = y,
-                            .ldc = side});
+    gemm p = gemm_dense((gemm){.m = side, .n = side, .k = side, .a = a, .b = b, .c = y});
+    gemm_serial(by, &p);
 }
 
 // r = x x^T, or x^T x where x is tall.
 static void gram(const gemm_ways *by, const float *x, float *r, sides s)
 {
-    int64_t cols = s.wide ? s.along : s.side;
-    gemm_serial(by, &(gemm){.ta = !s.wide,
-                            .tb = s.wide,
-                            .m = s.side,
-                            .n = s.side,
-                            .k = s.along,
-                            .a = x,
-                            .lda = cols,
-                            .b = x,
-                            .ldb = cols,
-                            .c = r,
-                            .ldc = s.side});
+    gemm p = {.ta = !s.wide,
+              .tb = s.wide,
+              .m = s.side,
+              .n = s.side,
+              .k = s.along,
+              .a = x,
+              .b = x,
+              .c = r};
+    p = gemm_dense(p);
+    gemm_serial(by, &p);
 }
 
 // y = p x, or x p where x is tall.
 static void apply(const gemm_ways *by, const float *p, const float *x, float *y, sides s)
 {
-    int64_t n = s.wide ? s.along : s.side;
-    gemm_serial(by, &(gemm){.m = s.wide ? s.side : s.along,
-                            .n = n,
-                            .k = s.side,
-                            .a = s.wide ? p : x,
-                            .lda = s.side,
-                            .b = s.wide ? x : p,
-                            .ldb = n,
-                            .c = y,
-                            .ldc = n});
+    gemm q = {.m = s.wide ? s.side : s.along,
+              .n = s.wide ? s.along : s.side,
+              .k = s.side,
+              .a = s.wide ? p : x,
+              .b = s.wide ? x : p,
+              .c = y};
+    q = gemm_dense(q);
+    gemm_serial(by, &q);
 }
 
 // p = a I + b r + c r r; p may be r.
