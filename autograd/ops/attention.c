@@ -46,16 +46,10 @@ static size_t take_buffers(const attention_dims *m, float *base, buffers *w)
     return at;
 }
 
-// Floats that a thread works in.
-static size_t room_each(const attention_dims *m)
-{
-    return take_buffers(m, NULL, &(buffers){0});
-}
-
 static size_t workspace(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    return room_each(&m) * sizeof(float) * (size_t)c->threads;
+    return head_workspace(c, take_buffers(&m, NULL, &(buffers){0}));
 }
 
 static double cost(const call *c)
@@ -142,7 +136,7 @@ static void head_forward(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, room_each(&m));
+    head_jobs(c, head_forward, m.b * m.h, workspace(c));
 }
 
 // One row of the T x S matrix at a time.

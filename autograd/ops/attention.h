@@ -14,6 +14,7 @@
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/ops/head.h"
+#include "autograd/ops/head_jobs.h"
 #include "autograd/ops/kernel.h"
 #include "autograd/ops/panel.h"
 #include "base/vmath.h"
@@ -137,26 +138,6 @@ static inline void tile_scores(float *c, const float *a, const float *transposed
     for (key_panel p = {0}; next_panel(&p, m, i0, rows, j0, n); p.at += p.n)
         panel_product(c + p.first * SCORE_LD + p.at, SCORE_LD, a + p.first * m->dp, m->dp, 1,
                       transposed + (j0 + p.at) * m->d, m->d, p.rows, p.n, false);
-}
-
-typedef void head_fn(const call *c, float *work, int64_t item);
-typedef struct head_job {
-    const call *c;
-    head_fn *fn;
-    size_t work; // floats of a thread
-} head_job;
-
-static inline void head_job_part(void *arg, int index, int64_t lo, int64_t hi)
-{
-    const head_job *j = arg;
-    for (int64_t i = lo; i < hi; i++)
-        j->fn(j->c, (float *)j->c->work + (size_t)index * j->work, i);
-}
-
-// fn for each of `items` heads of sequences, with `work` floats of workspace for each thread.
-static inline void head_jobs(const call *c, head_fn *fn, int64_t items, size_t work)
-{
-    threads_share(c->pool, c->threads, items, 1, head_job_part, &(head_job){c, fn, work});
 }
 
 #endif

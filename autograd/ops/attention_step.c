@@ -67,7 +67,7 @@ static int64_t room(const step_dims *m)
 static size_t workspace(const call *c)
 {
     step_dims m = dims_of(c->n);
-    return (size_t)(room(&m) * c->threads) * sizeof(float);
+    return head_workspace(c, (size_t)room(&m));
 }
 
 static double cost(const call *c)
@@ -144,7 +144,7 @@ static void head_forward(const call *c, float *score, int64_t item)
 static void forward(const call *c)
 {
     step_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, (size_t)room(&m));
+    head_jobs(c, head_forward, m.b * m.h, workspace(c));
 }
 
 // Row j of what a query sees, of the cache's array or of the new rows.

@@ -300,25 +300,11 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return op_lstm(g, in[0], in[1], in[2], in[3], in[4]);
 }
 
-#define INPUT(r, ...)                                                                              \
-    {                                                                                              \
-        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f                    \
-    }
 #define SAMPLE(text, B, T, I, H)                                                                   \
     {                                                                                              \
-        .what = text, .n = 5, .build = sample_build,                                               \
-        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H), INPUT(1, 4 * (H)),   \
-               INPUT(1, 4 * (H))},                                                                 \
+        .what = text, .n = 5, .build = sample_build, .in = {LSTM_INPUTS(false, B, T, I, H)},       \
     }
-
-static const op_sample samples[] = {
-    SAMPLE("small", 3, 5, 6, 4),
-    SAMPLE("whole panels", 2, 4, 5, 32),
-    SAMPLE("units beside whole panels", 5, 3, 7, 37),
-    SAMPLE("one step of one sequence", 1, 1, 3, 16),
-    SAMPLE("several row tiles and pieces of K", 13, 3, 4, 70),
-    SAMPLE("several groups of sequences", 101, 2, 3, 5),
-};
+static const op_sample samples[] = {LSTM_CASES(SAMPLE)};
 
 const op_def VARIANT(op_lstm) = {
     .name = "lstm",

@@ -3,7 +3,7 @@
 #ifndef KMIDI_AUTOGRAD_OPS_LSTM_H
 #define KMIDI_AUTOGRAD_OPS_LSTM_H
 
-#include "autograd/op.h"
+#include "autograd/ops/kernel.h"
 #include "autograd/ops/panel.h"
 
 // One thread's part of `batch` sequences, in groups of about as many as a register tile has rows:
@@ -19,5 +19,22 @@ static inline void lstm_groups(const call *c, int64_t batch, int index, int coun
         run(c, lo, from + (to - from) * (i + 1) / groups - lo);
     }
 }
+
+// For samples: x, w_ih, w_hh, b_ih, b_hh, `fixed` where no gradients are asked of them; and sizes
+// that meet each way through the kernels of both directions, CASE(what, B, T, I, H).
+#define LSTM_VALUES(fixed, r, ...)                                                                 \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 0.5f, .no_gradient = (fixed)       \
+    }
+#define LSTM_INPUTS(fixed, B, T, I, H)                                                             \
+    LSTM_VALUES(fixed, 3, B, T, I), LSTM_VALUES(fixed, 2, 4 * (H), I),                             \
+        LSTM_VALUES(fixed, 2, 4 * (H), H), LSTM_VALUES(fixed, 1, 4 * (H)),                         \
+        LSTM_VALUES(fixed, 1, 4 * (H))
+#define LSTM_CASES(CASE)                                                                           \
+    CASE("small", 3, 5, 6, 4), CASE("whole panels of gates", 2, 4, 5, 32),                         \
+        CASE("whole panels of units", 2, 4, 5, 64), CASE("gates beside them", 5, 3, 7, 37),        \
+        CASE("units beside them", 5, 3, 7, 83), CASE("one step of one sequence", 1, 1, 3, 16),     \
+        CASE("several row tiles and pieces of K", 13, 3, 4, 70),                                   \
+        CASE("several groups of sequences", 101, 2, 3, 5)
 
 #endif

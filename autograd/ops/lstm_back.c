@@ -254,26 +254,12 @@ static tensor *sample_build(graph *g, tensor *const in[])
     return tensor_poisoned(h) ? h : op_lstm_back(g, h->from, in[5]);
 }
 
-#define INPUT(r, ...)                                                                              \
-    {                                                                                              \
-        .type = DT_F32, .shape = {.rank = r, .d = {__VA_ARGS__}}, .scale = 0.5f,                   \
-        .no_gradient = true                                                                        \
-    }
 #define SAMPLE(text, B, T, I, H)                                                                   \
     {                                                                                              \
         .what = text, .n = 6, .build = sample_build,                                               \
-        .in = {INPUT(3, B, T, I), INPUT(2, 4 * (H), I), INPUT(2, 4 * (H), H),                      \
-               INPUT(1, 4 * (H)), INPUT(1, 4 * (H)),    INPUT(3, B, T, H)},                        \
+        .in = {LSTM_INPUTS(true, B, T, I, H), LSTM_VALUES(true, 3, B, T, H)},                      \
     }
-
-static const op_sample samples[] = {
-    SAMPLE("small", 3, 5, 6, 4),
-    SAMPLE("whole panels", 2, 4, 5, 64),
-    SAMPLE("units beside whole panels", 5, 3, 7, 83),
-    SAMPLE("one step of one sequence", 1, 1, 3, 16),
-    SAMPLE("several row tiles and pieces of K", 13, 3, 4, 70),
-    SAMPLE("several groups of sequences", 101, 2, 3, 5),
-};
+static const op_sample samples[] = {LSTM_CASES(SAMPLE)};
 
 const op_def VARIANT(op_lstm_back) = {
     .name = "lstm_back",
