@@ -4,6 +4,7 @@
 #define KMIDI_BASE_COMM_INTERNAL_H
 
 #include "base/comm.h"
+#include "base/threads.h"
 
 typedef struct comm_peer {
     int32_t pid;
@@ -51,5 +52,16 @@ size_t comm_scratch(const comm *c); // elements of it
 
 // Elements that are summed at once: a rank holds its part of them once for each other rank.
 enum { COMM_PIECE = 1 << 21, COMM_GRAIN = 16 };
+
+// The elements of n that `rank` adds up.
+typedef struct comm_part {
+    int64_t lo, n;
+} comm_part;
+static inline comm_part comm_part_of(const comm *c, int64_t n, int rank)
+{
+    int64_t lo, hi;
+    threads_part(n, COMM_GRAIN, rank, c->size, &lo, &hi);
+    return (comm_part){lo, hi - lo};
+}
 
 #endif

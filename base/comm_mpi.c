@@ -13,7 +13,6 @@
 #include "base/arena.h"
 #include "base/comm_internal.h"
 #include "base/hw.h"
-#include "base/threads.h"
 
 enum { TAG_PARTS = 1, TAG_SUMS = 2 };
 
@@ -78,60 +77,36 @@ bool comm_way_broadcast(comm *c, void *p, size_t bytes)
     return finish(c, code, &r, 1);
 }
 
-typedef struct part {
-    int64_t lo, n;
-} part;
-
-static part part_of(const comm *c, int64_t n, int rank)
-{
-    int64_t lo, hi;
-    threads_part(n, COMM_GRAIN, rank, c->size, &lo, &hi);
-    return (part){lo, hi - lo};
-}
-
 // Where the version of `rank` of this rank's part lies.
-static float *version(const comm *c, float *x, part mine, int rank)
+static float *version(const comm *c, float *x, comm_part mine, int rank)
 {
     if (rank == c->rank)
         return x + mine.lo;
     return c->scratch + (int64_t)(rank < c->rank ? rank : rank - 1) * mine.n;
 }
 
-static void add_up(const comm *c, float *x, part mine)
+static void add_up(const comm *c, float *x, comm_part mine)
 {
     for (int r = 0; r < c->size; r++)
         c->versions[r] = version(c, x, mine, r);
     comm_add_up(x + mine.lo, c->versions, c->size, mine.n);
 }
 
-// To every other rank its part from here, and from there its version of this one's.
-static bool trade_parts(comm *c, float *x, int64_t n, part mine, MPI_Request *list)
+// With every other rank. TAG_PARTS: its part from here, and from there its version of this one's;
+// TAG_SUMS: this one's sum, and from there that of its part.
+static bool trade(comm *c, float *x, int64_t n, int tag, MPI_Request *list)
 {
+    comm_part mine = comm_part_of(c, n, c->rank);
     int count = 0, code = MPI_SUCCESS;
     for (int r = 0; r < c->size && code == MPI_SUCCESS; r++) {
-        part p = part_of(c, n, r);
         if (r == c->rank)
             continue;
-        code = MPI_Irecv(version(c, x, mine, r), (int)mine.n, MPI_FLOAT, r, TAG_PARTS,
-                         MPI_COMM_WORLD, &list[count++]);
+        comm_part its = comm_part_of(c, n, r), in = tag == TAG_PARTS ? mine : its,
+                  out = tag == TAG_PARTS ? its : mine;
+        float *to = tag == TAG_PARTS ? version(c, x, mine, r) : x + its.lo;
+        code = MPI_Irecv(to, (int)in.n, MPI_FLOAT, r, tag, MPI_COMM_WORLD, &list[count++]);
         if (code == MPI_SUCCESS)
-            code = MPI_Isend(x + p.lo, (int)p.n, MPI_FLOAT, r, TAG_PARTS, MPI_COMM_WORLD,
-                             &list[count++]);
-    }
-    return finish(c, code, list, count);
-}
-
-static bool trade_sums(comm *c, float *x, int64_t n, part mine, MPI_Request *list)
-{
-    int count = 0, code = MPI_SUCCESS;
-    for (int r = 0; r < c->size && code == MPI_SUCCESS; r++) {
-        part p = part_of(c, n, r);
-        if (r == c->rank)
-            continue;
-        code =
-            MPI_Irecv(x + p.lo, (int)p.n, MPI_FLOAT, r, TAG_SUMS, MPI_COMM_WORLD, &list[count++]);
-        if (code == MPI_SUCCESS)
-            code = MPI_Isend(x + mine.lo, (int)mine.n, MPI_FLOAT, r, TAG_SUMS, MPI_COMM_WORLD,
+            code = MPI_Isend(x + out.lo, (int)out.n, MPI_FLOAT, r, tag, MPI_COMM_WORLD,
                              &list[count++]);
     }
     return finish(c, code, list, count);
@@ -143,11 +118,10 @@ bool comm_way_sum(comm *c, float *x, int64_t n)
     MPI_Request *list = base_checked(malloc(2 * sizeof *list * (size_t)c->size), 0);
     for (int64_t at = 0; ok && at < n; at += COMM_PIECE) {
         int64_t some = n - at < COMM_PIECE ? n - at : COMM_PIECE;
-        part mine = part_of(c, some, c->rank);
-        ok = trade_parts(c, x + at, some, mine, list);
+        ok = trade(c, x + at, some, TAG_PARTS, list);
         if (ok)
-            add_up(c, x + at, mine);
-        ok = ok && trade_sums(c, x + at, some, mine, list);
+            add_up(c, x + at, comm_part_of(c, some, c->rank));
+        ok = ok && trade(c, x + at, some, TAG_SUMS, list);
     }
     free(list);
     return ok;

@@ -151,17 +151,6 @@ bool comm_near_share(comm *c, float *x, size_t bytes, err *e)
     return !c->lost || comm_agree(c, false, e);
 }
 
-typedef struct part {
-    int64_t lo, n;
-} part;
-
-static part part_of(const comm *c, int64_t n, int rank)
-{
-    int64_t lo, hi;
-    threads_part(n, COMM_GRAIN, rank, c->size, &lo, &hi);
-    return (part){lo, hi - lo};
-}
-
 static float *brought(const comm *c, uint64_t turn, int rank)
 {
     return c->near->brought + (turn % 2 * (uint64_t)c->size + (uint64_t)rank) * BLOCK;
@@ -190,7 +179,7 @@ static bool await(comm *c, uint64_t turn, bool added)
 static void bring(const comm *c, const float *x, int64_t n, uint64_t turn)
 {
     float *to = brought(c, turn, c->rank);
-    part mine = part_of(c, n, c->rank);
+    comm_part mine = comm_part_of(c, n, c->rank);
     int64_t behind = mine.lo + mine.n;
     memcpy(to, x, (size_t)mine.lo * sizeof *x);
     memcpy(to + behind, x + behind, (size_t)(n - behind) * sizeof *x);
@@ -199,7 +188,7 @@ static void bring(const comm *c, const float *x, int64_t n, uint64_t turn)
 
 static void add_up(const comm *c, float *x, int64_t n, uint64_t turn)
 {
-    part mine = part_of(c, n, c->rank);
+    comm_part mine = comm_part_of(c, n, c->rank);
     for (int r = 0; r < c->size; r++)
         c->versions[r] = (r == c->rank ? x : brought(c, turn, r)) + mine.lo;
     comm_add_up(x + mine.lo, c->versions, c->size, mine.n);
@@ -210,7 +199,7 @@ static void add_up(const comm *c, float *x, int64_t n, uint64_t turn)
 static void fetch(const comm *c, float *x, int64_t n, uint64_t turn)
 {
     const float *from = sums(c, turn);
-    part mine = part_of(c, n, c->rank);
+    comm_part mine = comm_part_of(c, n, c->rank);
     int64_t behind = mine.lo + mine.n;
     memcpy(x, from, (size_t)mine.lo * sizeof *x);
     memcpy(x + behind, from + behind, (size_t)(n - behind) * sizeof *x);
@@ -226,7 +215,7 @@ static void add_up_there(const comm *c, int64_t n)
 {
     enum { SOME = 1024 };
     float sum[SOME];
-    part mine = part_of(c, n, c->rank);
+    comm_part mine = comm_part_of(c, n, c->rank);
     for (int64_t at = mine.lo; at < mine.lo + mine.n; at += SOME) {
         int64_t left = mine.lo + mine.n - at, some = left < SOME ? left : SOME;
         for (int r = 0; r < c->size; r++)
