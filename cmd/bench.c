@@ -260,16 +260,20 @@ static bool generates(cmd *c, err *e)
     return true;
 }
 
-static bool bench_run(cmd *c, err *e)
+// One batch, which every rank takes.
+static sample_set same_for_each(cmd *c, const model_def *m, const model_dims *d)
 {
-    if (!strcmp(c->args[0], "mel"))
-        return bench_mel(c, e);
-    if (!strcmp(c->args[0], "attention"))
-        return bench_attention(c, e);
-    if (!strcmp(c->args[0], "sum"))
-        return bench_sum(c, e);
-    if (option_given(c, "generate"))
-        return generates(c, e) && bench_generate(c, e);
+    sample_set set = {.n = (uint64_t)comm_size(c->ranks)};
+    set.list = NEW(c->arena, batch *, (size_t)set.n);
+    set.list[0] = sample_batch(m, d, 1, 0, c->arena);
+    for (uint64_t i = 1; i < set.n; i++)
+        set.list[i] = set.list[0];
+    return set;
+}
+
+// Training steps of a model.
+static bool bench_steps(cmd *c, err *e)
+{
     train_options o = reference_step();
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))
@@ -282,11 +286,7 @@ static bool bench_run(cmd *c, err *e)
                     .time = length,
                     .classes = o.model->probe ? PROBE_CLASSES : 0,
                     .training = true};
-    sample_set set = {.n = (uint64_t)comm_size(c->ranks)}; // one for each
-    set.list = NEW(c->arena, batch *, (size_t)set.n);
-    set.list[0] = sample_batch(o.model, &d, 1, 0, c->arena);
-    for (uint64_t i = 1; i < set.n; i++)
-        set.list[i] = set.list[0];
+    sample_set set = same_for_each(c, o.model, &d);
     trainer_setup s = {.o = &o,
                        .env = &c->env,
                        .comm = c->ranks,
@@ -304,6 +304,18 @@ static bool bench_run(cmd *c, err *e)
     return ok;
 }
 
+static bool bench_run(cmd *c, err *e)
+{
+    if (!strcmp(c->args[0], "mel"))
+        return bench_mel(c, e);
+    if (!strcmp(c->args[0], "attention"))
+        return bench_attention(c, e);
+    if (!strcmp(c->args[0], "sum"))
+        return bench_sum(c, e);
+    if (option_given(c, "generate"))
+        return generates(c, e) && bench_generate(c, e);
+    return bench_steps(c, e);
+}
 const command cmd_bench = {
     .name = "bench",
     .summary = "Measures the speed of a model, of attention, of mel spectrograms or of ranks",

@@ -18,14 +18,14 @@ static const char *describe_rows(const job *j)
                                : arena_printf(j->a, "%lld rows of %s", units, d->column.name);
 }
 
-static void say_data(const job *j)
+static void say_data(const job *j, const log_sink *log)
 {
     const dataset *d = j->shards->train;
     strbuf labels = {0};
     for (size_t i = 0; i < d->n_labels; i++)
         strbuf_printf(&labels, "%s%s %lld", i ? ", " : "", d->labels[i],
                       (long long)d->label_count[i]);
-    log_say(&j->folder->sink, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s",
+    log_say(log, LOG_INFO, "data: %lld items of %s%s (%s), %lld to evaluate on; %s",
             (long long)d->items, d->name, d->synthetic ? ", synthetic" : "",
             labels.s ? labels.s : "no labels",
             j->shards->val ? (long long)j->shards->val->items : 0LL, describe_rows(j));
@@ -44,20 +44,22 @@ job_size job_count(const job *j)
     return s;
 }
 
-void job_say_start(const job *j)
+static void say_model(const job *j, const log_sink *log)
 {
-    const train_options *o = &j->options;
-    const log_sink *log = &j->folder->sink;
-    trainer_memory m = trainer_predict(j->trainer);
-    char peak[32], budget[32], blas[128];
     job_size size = job_count(j);
-    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", o->model->name,
+    log_say(log, LOG_INFO, "%s: %lld parameters, %lld trainable%s", j->options.model->name,
             (long long)size.all, (long long)size.trainable,
             size.aside
                 ? arena_printf(j->a, "; %lld of a probe for training only", (long long)size.aside)
                 : "");
-    say_data(j);
+}
+
+static void say_steps(const job *j, const log_sink *log)
+{
+    const train_options *o = &j->options;
     trainer_choice t = trainer_chosen(j->trainer);
+    trainer_memory m = trainer_predict(j->trainer);
+    char peak[32], budget[32];
     log_say(log, LOG_INFO,
             "steps: %lld x %lld = %lld items each, %lld an epoch, %lld in all, %s %g, %s",
             (long long)t.micro_batch, (long long)t.grad_accum,
@@ -70,16 +72,30 @@ void job_say_start(const job *j)
                 ? arena_printf(j->a, "; %d of %d segments computed twice", t.recomputed, t.segments)
                 : "",
             t.kept == PRECISION_BF16 ? "; activations kept as bf16" : "");
-    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", threads_count(j->r.env->pool),
-            threads_count(j->r.env->pool) == 1 ? "" : "s",
-            gemm_describe(&j->r.env->kit->products, blas),
-            precision_describe(o->precision, j->r.env->kit));
+}
+
+static void say_machine(const job *j, const log_sink *log)
+{
+    const kit *k = j->r.env->kit;
+    int count = threads_count(j->r.env->pool);
+    char blas[128];
+    log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", count, count == 1 ? "" : "s",
+            gemm_describe(&k->products, blas), precision_describe(j->options.precision, k));
     if (comm_size(j->r.comm) > 1)
         log_say(log, LOG_INFO, "ranks: %d, %d of them here; threads and memory are of each",
                 comm_size(j->r.comm), comm_here(j->r.comm));
     char products[80];
-    if (strchr(gemm_told(&j->r.env->kit->products, products), ','))
+    if (strchr(gemm_told(&k->products, products), ','))
         log_say(log, LOG_INFO, "products: %s of shapes, as measured here", products);
+}
+
+void job_say_start(const job *j)
+{
+    const log_sink *log = &j->folder->sink;
+    say_model(j, log);
+    say_data(j, log);
+    say_steps(j, log);
+    say_machine(j, log);
     if (j->resume)
         log_say(log, LOG_INFO, "run: %s, going on at step %lld from %s", j->run_dir,
                 (long long)trainer_state(j->trainer)->step, path_base(j->resume));
@@ -152,11 +168,11 @@ void job_say_doubts(const job *j, const log_sink *log)
 
 void job_say_end(const job *j, const trainer_result *r)
 {
-    if (comm_size(j->r.comm) > 1)
-        log_say(&j->folder->sink, LOG_INFO, "%.1f%% of the time of steps went into what ranks sent",
-                100 * r->sum_share);
     const log_sink *log = &j->folder->sink;
     char predicted[32], measured[32];
+    if (comm_size(j->r.comm) > 1)
+        log_say(log, LOG_INFO, "%.1f%% of the time of steps went into what ranks sent",
+                100 * r->sum_share);
     if (r->early)
         log_say(log, LOG_INFO, "ended early: no progress in %lld evaluations",
                 (long long)trainer_state(j->trainer)->waited);

@@ -111,6 +111,47 @@ int64_t shards_window(const example_def *x, int64_t asked, int64_t longest)
     return asked ? asked : x->window ? x->window : longest;
 }
 
+static loader_options training_choices(const shards *s, const train_options *o)
+{
+    const dataset *d = s->train;
+    return (loader_options){.window = s->window,
+                            .crop = crop_of(o->data.crop),
+                            .shuffle = true,
+                            .balanced = o->data.balance == BALANCE_SAMPLING,
+                            .drop_last = o->data.drop_last,
+                            .whole = o->batch_size,
+                            .seed = (uint64_t)o->seed,
+                            .freq_masks = o->data.freq_masks,
+                            .freq_width = o->data.freq_width,
+                            .time_masks = o->data.time_masks,
+                            .time_width = o->data.time_width,
+                            .mel = s->mel,
+                            .midi = o->data.midi,
+                            .mean = s->mean,
+                            .deviation = s->deviation,
+                            .labels = d->labels,
+                            .n_labels = d->n_labels,
+                            .class_weight = s->class_weight,
+                            .ahead = o->data.ahead};
+}
+
+// The same data as they are: in order, all of them, nothing varied, each row weighing the same.
+static loader_options evaluation_choices(const shards *s, const train_options *o)
+{
+    loader_options v = s->train_options;
+    v.crop = crop_of(o->data.eval_crop);
+    v.hear = s->train->n_mels > 0;
+    v.views = o->data.eval_views;
+    v.eval_windows = o->data.eval_windows;
+    v.shuffle = v.balanced = v.drop_last = false;
+    v.freq_masks = v.time_masks = 0;
+    v.mel = (augment_mel){0};
+    v.midi = (augment_midi){0};
+    v.class_weight = NULL;
+    v.all_paths = true;
+    return v;
+}
+
 static void loader_choices(shards *s, const train_options *o, arena *a)
 {
     const dataset *d = s->train;
@@ -122,36 +163,8 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     if (o->data.balance == BALANCE_WEIGHTS)
         weigh_classes(s, a);
     s->window = shards_window(d->example, o->data.window, d->longest);
-    s->train_options = (loader_options){.window = s->window,
-                                        .crop = crop_of(o->data.crop),
-                                        .shuffle = true,
-                                        .balanced = o->data.balance == BALANCE_SAMPLING,
-                                        .drop_last = o->data.drop_last,
-                                        .whole = o->batch_size,
-                                        .seed = (uint64_t)o->seed,
-                                        .freq_masks = o->data.freq_masks,
-                                        .freq_width = o->data.freq_width,
-                                        .time_masks = o->data.time_masks,
-                                        .time_width = o->data.time_width,
-                                        .mel = s->mel,
-                                        .midi = o->data.midi,
-                                        .mean = s->mean,
-                                        .deviation = s->deviation,
-                                        .labels = d->labels,
-                                        .n_labels = d->n_labels,
-                                        .class_weight = s->class_weight,
-                                        .ahead = o->data.ahead};
-    s->val_options = s->train_options;
-    s->val_options.crop = crop_of(o->data.eval_crop);
-    s->val_options.hear = d->n_mels > 0;
-    s->val_options.views = o->data.eval_views;
-    s->val_options.eval_windows = o->data.eval_windows;
-    s->val_options.shuffle = s->val_options.balanced = s->val_options.drop_last = false;
-    s->val_options.freq_masks = s->val_options.time_masks = 0;
-    s->val_options.mel = (augment_mel){0};
-    s->val_options.midi = (augment_midi){0};
-    s->val_options.class_weight = NULL;
-    s->val_options.all_paths = true;
+    s->train_options = training_choices(s, o);
+    s->val_options = evaluation_choices(s, o);
 }
 
 void shards_split(shards *s, int64_t micro_batch)
