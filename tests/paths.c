@@ -2,6 +2,7 @@
 // paths.c: files that comments and documents speak of are there, and lines are as long as a page is
 // wide.
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -11,28 +12,33 @@
 enum { COLUMNS = 100, PATH_MOST = 200 };
 
 // What is searched: all sources and documents, as patterns.
-static const char *const places[] = {"*.md",         "docs/*.md",   "bench/*.md",    "rooms.def",
-                                     "*/*.[ch]",     "*/*.def",     "*/*/*.[ch]",    "*/*/*.def",
-                                     "*/*/*/*.[ch]", "*/*/*/*.def", "*/*/*/*/*.[ch]"};
+static const char *const places[] = {"*.md",         "docs/*.md",  "bench/*.md", "rooms.def",
+                                     "*/*.[ch]",     "*/*.def",    "*/*/*.[ch]", "*/*/*.def",
+                                     "*/*/*/*.[ch]", "*/*/*/*.def"};
 
 typedef void check_fn(arena *a, const char *path, const char *text);
 
-static void for_each_file(check_fn *check)
+static void for_each_file(check_fn *check, const char *pattern)
 {
-    for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
-        arena a = {0};
-        err e = {0};
-        size_t n = 0, bytes;
-        char **paths = file_glob(&a, places[k], &n, &e);
-        for (size_t i = 0; paths && i < n; i++) {
-            if (str_starts(paths[i], "build") || str_starts(paths[i], "demo/"))
-                continue;
-            const char *text = file_read(&a, paths[i], 1 << 22, &bytes, &e);
-            if (test_expect(text != NULL, __FILE__, __LINE__, "%s", e.text))
-                check(&a, paths[i], text);
-        }
-        arena_free(&a);
+    arena a = {0};
+    err e = {0};
+    size_t n = 0, bytes;
+    char **paths = file_glob(&a, pattern, &n, &e);
+    test_expect(n > 0, __FILE__, __LINE__, "there is no %s", pattern);
+    for (size_t i = 0; paths && i < n; i++) {
+        if (str_starts(paths[i], "build") || str_starts(paths[i], "demo/"))
+            continue;
+        const char *text = file_read(&a, paths[i], 1 << 22, &bytes, &e);
+        if (test_expect(text != NULL, __FILE__, __LINE__, "%s", e.text))
+            check(&a, paths[i], text);
     }
+    arena_free(&a);
+}
+
+static void for_each_place(check_fn *check)
+{
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+        for_each_file(check, places[k]);
 }
 
 // ---- Paths
@@ -97,7 +103,29 @@ static void check_paths(arena *a, const char *from, const char *text)
 
 TEST(paths_that_are_named_are_there)
 {
-    for_each_file(check_paths);
+    for_each_place(check_paths);
+}
+
+// A toy's `where` (tests/toys/toys.sh): FILE DEF LINE, where the lines of DEF begin with the macro
+// that LINE begins with.
+static void check_where(arena *a, const char *from, const char *text)
+{
+    char file[PATH_MOST], def[PATH_MOST], macro[32];
+    err e = {0};
+    size_t bytes;
+    if (!test_expect(sscanf(text, "%199s %199s %31[A-Z_](", file, def, macro) == 3, from, 1,
+                     "is not FILE DEF LINE"))
+        return;
+    test_expect(file_exists(path_dir(a, file)), from, 1, "there is no folder of %s", file);
+    const char *table = file_read(a, def, 1 << 20, &bytes, &e);
+    if (test_expect(table != NULL, from, 1, "%s", e.text))
+        test_expect(strstr(table, arena_printf(a, "\n%s(", macro)) != NULL, from, 1,
+                    "no line of %s begins with %s(", def, macro);
+}
+
+TEST(paths_of_toys_have_the_macros_of_their_tables)
+{
+    for_each_file(check_where, "tests/toys/*/where");
 }
 
 // ---- Columns
@@ -122,5 +150,5 @@ static void check_columns(arena *a, const char *from, const char *text)
 
 TEST(paths_lines_fit_a_page)
 {
-    for_each_file(check_columns);
+    for_each_place(check_columns);
 }

@@ -42,6 +42,8 @@ cp -p "$build/libs.mk" "$copy/build"
 
 for toy; do
     read -r file def line <"$toys/$toy/where"
+    grep -q "^${line%%(*}(" "$def" ||
+        { echo "$toy: no line of $def begins with ${line%%(*}(, as tests/toys/$toy/where has it" >&2; exit 1; }
     cp "$toys/$toy/toy.c" "$copy/$file"
     echo "$line" >>"$copy/$def"
     # One constructor more is nothing to who does not call it, and all networks include them: only
