@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test.c: the runner. Tests run in this process, in the order of files and lines; one that crashes
 // is named on its way down.
-//
-// What a test starts through test_shell is a process group of its own. It dies with this program,
-// however that ends: a guard, a small process in a session of its own, waits for the end of a pipe
-// that only this program writes to, and then kills the group.
 #include "tests/test.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -34,7 +25,6 @@ static tally sum;
 static int failures;
 static bool skipped;
 static char skip_reason[300], folder[300];
-static int guard_pipe = -1;
 static const char *self;
 
 void test_register(test_case *t)
@@ -107,105 +97,6 @@ const char *test_kmidi(void)
 const char *test_self(void)
 {
     return self;
-}
-
-void test_mortal(void)
-{
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-}
-
-static int status_of(int status)
-{
-    if (WIFSIGNALED(status))
-        return 128 + WTERMSIG(status);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void guard(int from)
-{
-    pid_t group = 0;
-    setsid();
-    for (pid_t next; read(from, &next, sizeof next) == (ssize_t)sizeof next;)
-        group = next;
-    if (group > 0)
-        kill(-group, SIGKILL);
-    _exit(0);
-}
-
-static void close_on_exec(int fd)
-{
-    CHECK(fcntl(fd, F_SETFD, FD_CLOEXEC) == 0);
-}
-
-static void start_guard(void)
-{
-    int fd[2];
-    CHECK(pipe(fd) == 0);
-    close_on_exec(fd[0]), close_on_exec(fd[1]);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        close(fd[1]);
-        if (fork() != 0) // nobody's child: a test may ask whether it has left any
-            _exit(0);
-        guard(fd[0]);
-    }
-    CHECK(waitpid(child, NULL, 0) == child);
-    close(fd[0]);
-    guard_pipe = fd[1];
-}
-
-// The group that is to die with this program; 0: none.
-static void tell_guard(pid_t group)
-{
-    CHECK(write(guard_pipe, &group, sizeof group) == (ssize_t)sizeof group);
-}
-
-static pid_t start_shell(const char *command, int *from)
-{
-    int fd[2];
-    CHECK(pipe(fd) == 0);
-    close_on_exec(fd[0]);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        setpgid(0, 0);
-        dup2(fd[1], STDOUT_FILENO), dup2(fd[1], STDERR_FILENO);
-        close(fd[1]);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-    setpgid(child, child); // whoever comes first
-    close(fd[1]);
-    *from = fd[0];
-    return child;
-}
-
-int test_shell(const char **out, const char *fmt, ...)
-{
-    static strbuf output;
-    char piece[4096];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(piece, sizeof piece, fmt, ap);
-    va_end(ap);
-    CHECK(n >= 0 && n < (int)sizeof piece);
-    fflush(stdout);
-    int from, status = -1;
-    pid_t shell = start_shell(piece, &from);
-    tell_guard(shell);
-    output.len = 0;
-    strbuf_add(&output, "", 0);
-    for (ssize_t k; (k = read(from, piece, sizeof piece)) > 0;)
-        strbuf_add(&output, piece, (size_t)k);
-    close(from);
-    CHECK(waitpid(shell, &status, 0) == shell);
-    tell_guard(0);
-    if (out)
-        *out = output.s;
-    return status_of(status);
 }
 
 json *test_golden(const char *name)
@@ -365,48 +256,75 @@ static int print_counts(void)
     return sum.failed > 0;
 }
 
-int main(int argc, char **argv)
+typedef struct how {
+    bool verbose, list;
+    choice chosen;
+} how;
+
+// False where a word is none of ours.
+static bool read_options(int argc, char **argv, how *h)
 {
-    bool verbose = false, list = false;
-    self = argv[0];
-    int option;
-    char cache[4096];
-    choice chosen = {.step = 1};
-    while ((option = getopt(argc, argv, "vlx:s:")) != -1) {
-        if (option == 'x' && chosen.n_not < MOST_NOT)
-            chosen.not [chosen.n_not++] = optarg;
-        else if (option == '?' || option == 'x' ||
-                 (option == 's' &&
-                  (sscanf(optarg, "%d/%d", &chosen.first, &chosen.step) != 2 || chosen.step < 1))) {
-            fprintf(stderr, "usage: %s [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]\n",
-                    argv[0]);
-            return 2;
-        }
-        verbose |= option == 'v', list |= option == 'l';
+    choice *c = &h->chosen;
+    for (int option; (option = getopt(argc, argv, "vlx:s:")) != -1;) {
+        if (option == '?')
+            return false;
+        if (option == 's' && (sscanf(optarg, "%d/%d", &c->first, &c->step) != 2 || c->step < 1))
+            return false;
+        if (option == 'x' && c->n_not == MOST_NOT)
+            return false;
+        if (option == 'x')
+            c->not [c->n_not++] = optarg;
+        h->verbose |= option == 'v', h->list |= option == 'l';
     }
+    return true;
+}
+
+static void prepare(const char *program)
+{
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+    char cache[4096];
+    self = program;
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
         signal(fatal[i], on_crash);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    start_guard();
+    test_guard();
     if (getcwd(cache, sizeof cache - 16)) // never the user's own
         setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
     hw_flush_denormals(); // as the program does
+}
+
+static void run_wanted(how *h, char *const *parts, int n)
+{
     int all = 0;
     for (const test_case *t = first_test; t; t = t->next)
-        all += is_wanted(t, argv + optind, argc - optind);
-    for (const test_case *t = first_test; t; t = t->next)
-        if (is_wanted(t, argv + optind, argc - optind) && is_chosen(&chosen, t->name)) {
-            if (list)
-                printf("%s %s\n", t->file, t->name);
-            else
-                run_one(t, verbose);
-            if (!list && !verbose)
-                show_progress(all);
+        all += is_wanted(t, parts, n);
+    for (const test_case *t = first_test; t; t = t->next) {
+        if (!is_wanted(t, parts, n) || !is_chosen(&h->chosen, t->name))
+            continue;
+        if (h->list) {
+            printf("%s %s\n", t->file, t->name);
+            continue;
         }
+        run_one(t, h->verbose);
+        if (!h->verbose)
+            show_progress(all);
+    }
+}
+
+int main(int argc, char **argv)
+{
     static const test_case matrix = {.name = "matrix", .file = "tests/matrix.c"};
-    if (!list && is_wanted(&matrix, argv + optind, argc - optind) &&
-        is_chosen(&chosen, matrix.name))
-        matrix_run(verbose, &sum);
-    return list ? 0 : print_counts();
+    how h = {.chosen.step = 1};
+    if (!read_options(argc, argv, &h)) {
+        fprintf(stderr, "usage: %s [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]\n", argv[0]);
+        return 2;
+    }
+    prepare(argv[0]);
+    char *const *parts = argv + optind;
+    run_wanted(&h, parts, argc - optind);
+    if (h.list)
+        return 0;
+    if (is_wanted(&matrix, parts, argc - optind) && is_chosen(&h.chosen, matrix.name))
+        matrix_run(h.verbose, &sum);
+    return print_counts();
 }

@@ -10,8 +10,8 @@
 //     }
 //
 // A failed EXPECT prints file, line and values; the test goes on. One that hangs is named and ends
-// the program. build/.../tests/all [-v] [-l]
-// [NAME-PART...]
+// the program.
+//     build/.../tests/all [-v] [-l] [-x NOT-THIS]... [-s I/N] [NAME-PART...]
 #ifndef KMIDI_TESTS_TEST_H
 #define KMIDI_TESTS_TEST_H
 
@@ -55,6 +55,7 @@ void test_mortal(void);
 // Runs a shell command; its exit status (128 + signal when killed); output of stdout and stderr
 // together in *out (static), may be NULL.
 int test_shell(const char **out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void test_guard(void); // of all that test_shell starts; called once, by the runner
 // tests/golden/NAME.json; the test fails when it is not there. json_free it.
 json *test_golden(const char *name);
 // Numbers that the Python scripts of tests/golden make alike: element i of a tensor that belongs to
