@@ -13,6 +13,13 @@
 #include "autograd/op.h"
 #include "base/names.h"
 
+// A Transpose that nobody has asked for yet.
+typedef struct turn {
+    const char *from; // NULL: none
+    int rank;
+    int64_t perm[RANK_MAX];
+} turn;
+
 struct emitter {
     const emit_form *form;
     void *to;
@@ -23,6 +30,7 @@ struct emitter {
     const char **value;      // by tensor id: its name in the file, NULL while it has none
     const char **transposed; // by tensor id: the constant that is its transpose
     const char **call;       // by tensor id: the name it must get, NULL for any
+    turn *turned;            // by tensor id
 };
 
 emitter *emitter_make(const emit_form *form, void *to, const graph *g, const params *p, arena *a)
@@ -33,6 +41,7 @@ emitter *emitter_make(const emit_form *form, void *to, const graph *g, const par
     m->value = NEW(a, const char *, n);
     m->call = NEW(a, const char *, n);
     m->transposed = NEW(a, const char *, n);
+    m->turned = NEW(a, turn, n);
     // A parameter's name is spoken for even if it appears only later.
     for (int i = 0; p && i < p->n; i++)
         (void)name_set_add(&m->taken, p->list[i].name);
@@ -81,12 +90,32 @@ const char *emit_fresh(emitter *m, const char *hint)
     }
 }
 
+// The name that t gets.
+static const char *name_value(emitter *m, const tensor *t, const char *hint)
+{
+    if (!m->value[t->id])
+        m->value[t->id] = m->call[t->id] ? m->call[t->id] : emit_fresh(m, hint);
+    return m->value[t->id];
+}
+
+// Says the Transpose that was put off for t, if one was.
+static bool turn_now(emitter *m, const tensor *t)
+{
+    const turn *by = &m->turned[t->id];
+    if (!by->from || m->value[t->id])
+        return false;
+    const char *out = name_value(m, t, t->from->op->name);
+    emit_node(m, "Transpose", 1, &by->from, 1, &out, 1,
+              &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = by->perm, .n = by->rank});
+    return true;
+}
+
 const char *emit_in(emitter *m, const node *n, int i)
 {
     const tensor *t = n->in[i];
     if (!t)
         return "";
-    if (m->value[t->id])
+    if (m->value[t->id] || turn_now(m, t))
         return m->value[t->id];
     const void *bytes = tensor_bytes(m, t);
     CHECK(bytes); // a computed value comes before its use, inputs are bound
@@ -99,10 +128,28 @@ const char *emit_in(emitter *m, const node *n, int i)
 
 const char *emit_out(emitter *m, const node *n, int i)
 {
-    const tensor *t = n->out[i];
-    if (!m->value[t->id])
-        m->value[t->id] = m->call[t->id] ? m->call[t->id] : emit_fresh(m, n->op->name);
-    return m->value[t->id];
+    return name_value(m, n->out[i], n->op->name);
+}
+
+void emit_out_turned(emitter *m, const node *n, int i, const char *from, int rank,
+                     const int64_t perm[])
+{
+    turn *by = &m->turned[n->out[i]->id];
+    *by = (turn){.from = arena_strdup(m->arena, from), .rank = rank};
+    for (int k = 0; k < rank; k++)
+        by->perm[k] = perm[k];
+}
+
+const char *emit_in_turned(emitter *m, const node *n, int i, int rank, const int64_t perm[])
+{
+    const turn *by = &m->turned[n->in[i]->id];
+    bool undone = by->from && by->rank == rank;
+    for (int k = 0; undone && k < rank; k++)
+        undone = by->perm[perm[k]] == k;
+    if (undone)
+        return by->from;
+    return emit_op(m, "Transpose", 1, (const char *[]){emit_in(m, n, i)}, 1,
+                   &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = rank});
 }
 
 const float *emit_param_values(emitter *m, const node *n, int i)
@@ -205,7 +252,8 @@ static const bool *needed_nodes(emitter *m, const tensor *t)
     for (int i = graph_nodes(m->g) - 1; i >= 0; i--) {
         const node *q = graph_node(m->g, i);
         for (int k = 0; k < q->n_out; k++)
-            needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id]);
+            needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id] &&
+                                      !m->turned[q->out[k]->id].from);
         for (int k = 0; needed[i] && k < q->n_in; k++)
             if (q->in[k])
                 wanted[q->in[k]->id] = true;
@@ -232,5 +280,6 @@ bool emitter_reach(emitter *m, const tensor *t, err *e)
                            q->op->no_portable ? q->op->no_portable : "none is written");
         q->op->portable(q, m);
     }
+    (void)turn_now(m, t);
     return true;
 }

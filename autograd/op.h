@@ -70,6 +70,7 @@ typedef struct op_sample {
     op_sample_input in[OP_IN_MAX];
     // calls the constructor with this sample's attributes
     tensor *(*build)(graph *g, tensor *const in[]);
+    bool unexported; // in number formats that training alone has
     // finite differences; 0: the harness's defaults (1e-2, 2e-3 relative)
     float step, tolerance;
 } op_sample;

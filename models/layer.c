@@ -2,8 +2,9 @@
 // layer.c: torch.nn layers: parameters of the same names, shapes and initial distributions.
 //
 // torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a
-// = sqrt 5 comes to the same); torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden);
-// torch.nn.LayerNorm begins with ones and zeros.
+// = sqrt 5 comes to the same), torch.nn.Conv2d from the same with k = 1 / sqrt(inputs x kernel^2);
+// torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden); torch.nn.LayerNorm begins with
+// ones and zeros.
 //
 // Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as
 // torch.nn.Linear would draw it, B zero, so that a network begins as what it was without them.
@@ -188,6 +189,17 @@ tensor *layer_layer_norm(network *n, const char *name, tensor *x)
     tensor *w = declare_as(n, name, "weight", shape_of(1, last_dim(x)), (init){INIT_ONE, 0});
     tensor *b = declare_as(n, name, "bias", shape_of(1, last_dim(x)), (init){INIT_ZERO, 0});
     return op_layer_norm(n->g, x, w, b);
+}
+
+tensor *layer_conv2d(network *n, const char *name, tensor *x, int64_t out, window w, activation act)
+{
+    if (tensor_poisoned(x))
+        return x;
+    int64_t in = last_dim(x);
+    float k = 1.0f / sqrtf((float)(in * w.kernel * w.kernel));
+    tensor *f = declare_uniform(n, name, "weight", shape_of(4, out, in, w.kernel, w.kernel), k);
+    tensor *b = declare_uniform(n, name, "bias", shape_of(1, out), k);
+    return op_conv2d(n->g, x, op_filters(n->g, f), b, w.stride, w.padding, act);
 }
 
 typedef struct lstm_weights {

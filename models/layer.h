@@ -13,6 +13,13 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation);
 tensor *layer_layer_norm(network *n, const char *name, tensor *x);
 const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// Pictures x [B, H, W, I], channels last, -> [B, H', W', out]; the weight is torch.nn.Conv2d's
+// [out, I, kernel, kernel].
+typedef struct window {
+    int64_t kernel, stride, padding;
+} window;
+tensor *layer_conv2d(network *n, const char *name, tensor *x, int64_t out, window w,
+                     activation act);
 // x [B, T, I] -> [B, T, hidden]. In a step (T is 1 there) its states are NAME.h and NAME.c.
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
 // The buffer `name` of shape s, which begins as `how` says (params.h); and what it is to hold

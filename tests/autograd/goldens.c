@@ -204,6 +204,23 @@ static tensor *build_chamfer(golden *c)
     return mean_over_rows(c, op_chamfer);
 }
 
+// [B, C, H, W] -> [B, H, W, C], and back
+static tensor *channels_last(graph *g, tensor *x)
+{
+    return op_transpose(g, op_transpose(g, x, 1, 2), 2, 3);
+}
+static tensor *channels_second(graph *g, tensor *x)
+{
+    return op_transpose(g, op_transpose(g, x, 2, 3), 1, 2);
+}
+
+static tensor *build_conv2d(golden *c)
+{
+    tensor *y = op_conv2d(c->g, channels_last(c->g, c->x[0]), op_filters(c->g, c->x[1]), c->x[2],
+                          attr_int(c, "stride"), attr_int(c, "padding"), ACT_NONE);
+    return channels_second(c->g, y);
+}
+
 static const struct {
     const char *name;
     tensor *(*build)(golden *c); // NULL: no model needs it yet
@@ -238,6 +255,7 @@ static const struct {
     {"window_attention", build_window_attention},
     {"patch_merge", build_patch_merge},
     {"chamfer", build_chamfer},
+    {"conv2d", build_conv2d},
 };
 
 // PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c

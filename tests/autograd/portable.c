@@ -98,7 +98,7 @@ static void write_all(const char *dir)
         const op_def *op = op_get((op_id)i);
         for (int k = 0; op->portable && k < op->n_samples; k++) {
             form f = {.op = op, .sample = &op->samples[k], .arena = {.name = "form"}};
-            if (build(&f, dir, k)) {
+            if (!f.sample->unexported && build(&f, dir, k)) {
                 write_model(&f);
                 write_values(&f);
             }

@@ -341,6 +341,25 @@ def swin():
     case("chamfer", chamfer, [fl(3, 40, 3), fl(3, 23, 3)])
 
 
-for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer, swin):
+def pictures():
+    """Convolutions: x [B, C, H, W], weight [O, C, KH, KW], bias [O], as torch.nn.Conv2d."""
+    for (B, C, H, W), (O, KH, KW), stride, padding in (
+        ((2, 3, 6, 7), (4, 3, 3), 2, 1),
+        ((1, 2, 5, 5), (3, 3, 3), 1, 1),
+        ((2, 1, 9, 8), (3, 7, 7), 2, 3),
+        ((1, 1, 8, 12), (5, 4, 4), 4, 0),
+        ((2, 4, 3, 2), (3, 1, 1), 1, 0),
+        ((1, 2, 6, 5), (2, 2, 3), 3, 2),
+    ):
+        case(
+            "conv2d",
+            lambda x, w, b: F.conv2d(x, w, b, stride, padding),
+            [fl(B, C, H, W), fl(O, C, KH, KW), fl(O)],
+            stride=stride,
+            padding=padding,
+        )
+
+
+for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer, swin, pictures):
     part()
 write("ops", {"made_by": "tests/golden/ops.py, PyTorch " + torch.__version__, "cases": CASES})

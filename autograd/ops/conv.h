@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// conv.h: what conv2d and its two ways back have in common: windows of pictures as the rows of a
+// matrix, and products of a block of those rows.
+//
+// Pictures have their channels last, [B, H, W, C], so that a row of a window, KW pixels, is one
+// piece of memory, and a bias or a norm's factors are vectors along it. The matrix of all windows
+// (im2col, Chellapilla et al. 2006) is KH KW times as large as what it is made of: only blocks of
+// its rows ever exist, one a thread, small enough for the second cache.
+//
+//     forward    a window for each output pixel, steps of `stride`
+//     input      windows over the gradient d: an input pixel is reached from every stride-th tap,
+//                so that pixels fall into stride x stride phases, each a convolution of d in steps
+//                of 1 by its own taps, turned round
+//     weight     the same windows as forward, transposed, times d
+//
+// bf16 and bf16x2 go the same way, in the bytes that they have; where they are widened to f32
+// (gemm_bf16.h) the whole operands are, before all else.
+#ifndef KMIDI_AUTOGRAD_OPS_CONV_H
+#define KMIDI_AUTOGRAD_OPS_CONV_H
+
+#include <string.h>
+
+#include "autograd/gemm/gemm.h"
+#include "autograd/ops/kernel.h"
+
+// Numbers in a block of windows; rows of it.
+enum { CONV_BLOCK = 1 << 18, CONV_ROWS_LEAST = 64, CONV_ROWS_MOST = 256 };
+
+typedef struct conv_attrs {
+    int64_t stride, padding, h, w; // of the input's pictures
+    activation act;
+    bool rounded; // bf16: the result is one of its numbers
+} conv_attrs;
+
+static inline conv_attrs conv_attrs_of(shape x, int64_t stride, int64_t padding)
+{
+    conv_attrs t;
+    memset(&t, 0, sizeof t); // compared byte by byte
+    t.stride = stride, t.padding = padding;
+    if (x.rank == 4)
+        t.h = x.d[1], t.w = x.d[2];
+    return t;
+}
+
+typedef struct conv {
+    int64_t b, h, w, c; // x [B, H, W, C]
+    int64_t kh, kw;     // filters [KH, KW, C, O]
+    int64_t oh, ow, o;  // y [B, OH, OW, O]
+    int64_t stride, padding;
+} conv;
+
+static inline int64_t conv_windows(int64_t n, int64_t kernel, const conv_attrs *t)
+{
+    int64_t room = n + 2 * t->padding - kernel;
+    return room < 0 || t->stride < 1 ? 0 : room / t->stride + 1;
+}
+
+// Of pictures as `t` says (h and w are read from it) and filters `f`.
+static inline conv conv_of(const conv_attrs *t, int64_t batch, shape f)
+{
+    return (conv){.b = batch,
+                  .h = t->h,
+                  .w = t->w,
+                  .c = f.d[2],
+                  .kh = f.d[0],
+                  .kw = f.d[1],
+                  .oh = conv_windows(t->h, f.d[0], t),
+                  .ow = conv_windows(t->w, f.d[1], t),
+                  .o = f.d[3],
+                  .stride = t->stride,
+                  .padding = t->padding};
+}
+
+static inline double conv_flops(const conv *v)
+{
+    return gemm_flops(v->b * v->oh * v->ow, v->o, v->kh * v->kw * v->c);
+}
+
+// --- windows ----------------------------------------------------------------------------------
+
+typedef struct windows {
+    int64_t h, w, c;         // of a picture
+    int64_t kh, kw;          // of a window, in pixels
+    int64_t down, across;    // windows of a picture
+    int64_t step, top, left; // window (i, j) begins in row top + i step, column left + j step
+} windows;
+
+static inline windows windows_forward(const conv *v)
+{
+    return (windows){v->h,  v->w,  v->c,      v->kh,       v->kw,
+                     v->oh, v->ow, v->stride, -v->padding, -v->padding};
+}
+
+static inline int64_t windows_width(const windows *w)
+{
+    return w->kh * w->kw * w->c;
+}
+
+// Rows of a block, a multiple of 16.
+static inline int64_t windows_block(int64_t width)
+{
+    int64_t rows = CONV_BLOCK / (width > 0 ? width : 1) / 16 * 16;
+    return rows < CONV_ROWS_LEAST ? CONV_ROWS_LEAST : rows > CONV_ROWS_MOST ? CONV_ROWS_MOST : rows;
+}
+
+// n numbers from `begin` on of a picture's row of `length`, zeros beyond its ends.
+static inline void clipped_copy(char *to, const char *row, int64_t begin, int64_t n, int64_t length,
+                                size_t size)
+{
+    int64_t lo = begin < 0 ? -begin : 0, hi = begin + n > length ? length - begin : n;
+    lo = lo > n ? n : lo, hi = hi < lo ? lo : hi;
+    memset(to, 0, (size_t)lo * size);
+    memcpy(to + lo * (int64_t)size, row + (begin + lo) * (int64_t)size, (size_t)(hi - lo) * size);
+    memset(to + hi * (int64_t)size, 0, (size_t)(n - hi) * size);
+}
+
+// Of row `row` of each window lo .. hi of a batch: n numbers from `at` on, into rows `ld` apart.
+static inline void windows_piece(const windows *w, const void *pictures, size_t size, int64_t lo,
+                                 int64_t hi, int64_t row, int64_t at, int64_t n, void *to,
+                                 int64_t ld)
+{
+    char *out = to;
+    int64_t length = w->w * w->c, j = lo % w->across, i = lo / w->across;
+    for (int64_t r = lo; r < hi; r++, out += ld * (int64_t)size) {
+        int64_t y = w->top + i % w->down * w->step + row, x = (w->left + j * w->step) * w->c + at;
+        const char *from =
+            (const char *)pictures + (i / w->down * w->h + y) * length * (int64_t)size;
+        if (y < 0 || y >= w->h)
+            memset(out, 0, (size_t)n * size);
+        else if (x >= 0 && x + n <= length)
+            memcpy(out, from + x * (int64_t)size, (size_t)n * size);
+        else
+            clipped_copy(out, from, x, n, length, size);
+        if (++j == w->across)
+            j = 0, i++;
+    }
+}
+
+// Whole windows lo .. hi, one a row.
+static inline void windows_gather(const windows *w, const void *pictures, size_t size, int64_t lo,
+                                  int64_t hi, void *to)
+{
+    int64_t n = w->kw * w->c;
+    for (int64_t k = 0; k < w->kh; k++)
+        windows_piece(w, pictures, size, lo, hi, k, 0, n, (char *)to + k * n * (int64_t)size,
+                      windows_width(w));
+}
+#endif

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// conv2d: y = act(conv(x, f) + b) of pictures with their channels last (torch.nn.functional's, of
+// channels_last tensors): x [B, H, W, C], f [KH, KW, C, O] (filters.c), b [O] or none.
+//     y[b, i, j, o] = b[o] + sum over p, q, c of f[p, q, c, o] x[b, i s + p - z, j s + q - z, c]
+// with steps s and padding z, of zeros. With p = act_back(y, d):
+//     dx = conv2d_input(p, f), df = conv2d_weight(x, p), db = sum of p over pixels.
+// Windows become rows of a matrix, a block at a time (conv.h); bias and activation are done while
+// a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix.
+#include "autograd/ops/activation.h"
+#include "autograd/ops/conv.h"
+#include "autograd/ops/operand.h"
+
+enum { IN_X, IN_F, IN_BIAS, INPUTS };
+
+static conv conv_at(const node *n)
+{
+    return conv_of(n->attrs, n->in[IN_X]->shape.d[0], n->in[IN_F]->shape);
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    shape x = n->in[IN_X]->shape, f = n->in[IN_F]->shape;
+    if (x.rank != 4 || f.rank != 4 || x.d[3] != f.d[2])
+        return rule_fail(e, "pictures %s (channels last) do not fit filters %s", shape_text(x, a),
+                         shape_text(f, b));
+    if (n->in[IN_BIAS] && !shape_same(n->in[IN_BIAS]->shape, shape_of(1, f.d[3])))
+        return rule_fail(e, "bias %s of filters %s", shape_text(n->in[IN_BIAS]->shape, a),
+                         shape_text(f, b));
+    conv v = conv_at(n);
+    if (v.stride < 1 || v.padding < 0 || v.oh < 1 || v.ow < 1)
+        return rule_fail(e,
+                         "a window of %lld x %lld with padding %lld in steps of %lld does not fit "
+                         "into pictures of %lld x %lld; take larger ones",
+                         (long long)v.kh, (long long)v.kw, (long long)v.padding,
+                         (long long)v.stride, (long long)v.h, (long long)v.w);
+    n->out[0]->type = DT_F32;
+    n->out[0]->shape = shape_of(4, x.d[0], v.oh, v.ow, v.o);
+    n->out[0]->shape.sym[0] = x.sym[0];
+    return operands_fit(n, e);
+}
+
+static bool is_bare(const conv *v)
+{
+    return v->kh == 1 && v->kw == 1 && v->stride == 1 && v->padding == 0;
+}
+
+static int64_t block_of(const conv *v)
+{
+    return windows_block(v->kh * v->kw * v->c);
+}
+
+// Floats of a thread: a block of windows.
+static size_t room_each(const call *c, const conv *v)
+{
+    size_t at = 0;
+    if (!is_bare(v))
+        (void)workspace_take(NULL, &at,
+                             operand_room(operands_type(c), block_of(v) * v->kh * v->kw * v->c));
+    return at;
+}
+
+static size_t workspace(const call *c)
+{
+    conv v = conv_at(c->n);
+    return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
+}
+
+static double cost(const call *c)
+{
+    conv v = conv_at(c->n);
+    int64_t rows = v.b * v.oh * v.ow, width = v.kh * v.kw * v.c;
+    return gemm_cost(&c->kit->products, rows, v.o, width) + 0.2 * (double)(rows * width) +
+           activation_cost(((const conv_attrs *)c->attrs)->act) * (double)(rows * v.o);
+}
+
+static double flops(const node *n)
+{
+    conv v = conv_at(n);
+    return conv_flops(&v);
+}
+
+// Windows lo .. hi as a matrix.
+static operand gathered(const call *c, const conv *v, float *work, int64_t lo, int64_t hi)
+{
+    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0};
+    windows w = windows_forward(v);
+    if (is_bare(v))
+        return operand_add(&x, lo * v->c);
+    windows_gather(&w, x.at, operand_size(&x), lo, hi, work);
+    if (x.low) {
+        to.low = (hi - lo) * windows_width(&w);
+        windows_gather(&w, operand_add(&x, x.low).at, sizeof(bf16), lo, hi, (bf16 *)work + to.low);
+    }
+    return to;
+}
+
+static void finish(const call *c, float *y, int64_t rows, int64_t columns)
+{
+    const conv_attrs *t = c->attrs;
+    for (int64_t r = 0; r < rows; r++, y += columns) {
+        if (c->in[IN_BIAS] || t->act != ACT_NONE)
+            activate[t->act](y, y, c->in[IN_BIAS], columns);
+        for (int64_t i = 0; t->rounded && i < columns; i++)
+            y[i] = bf16_widen(bf16_round(y[i]));
+    }
+}
+
+static void block(const call *c, float *work, int64_t item)
+{
+    conv v = conv_at(c->n);
+    int64_t width = v.kh * v.kw * v.c, rows = v.b * v.oh * v.ow, lo = item * block_of(&v),
+            hi = lo + block_of(&v) < rows ? lo + block_of(&v) : rows;
+    operand a = gathered(c, &v, work, lo, hi), f = operand_of(c, IN_F);
+    float *y = (float *)c->out[0] + lo * v.o;
+    operands_multiply(
+        c,
+        &(gemm){.m = hi - lo, .n = v.o, .k = width, .lda = width, .ldb = v.o, .c = y, .ldc = v.o},
+        &a, &f);
+    finish(c, y, hi - lo, v.o);
+}
+
+static void forward(const call *c)
+{
+    conv v = conv_at(c->n);
+    int64_t rows = v.b * v.oh * v.ow, most = block_of(&v);
+    operands_ready(c);
+    jobs_run(c, block, (rows + most - 1) / most, (float *)c->work + operands_room(c),
+             room_each(c, &v));
+}
+
+// Of output pixel (b, i, j): the sum of all taps that lie in the picture.
+static double pixel(const call *c, const conv *v, int64_t b, int64_t i, int64_t j, int64_t o)
+{
+    double total = c->in[IN_BIAS] ? (double)((const float *)c->in[IN_BIAS])[o] : 0;
+    for (int64_t p = 0; p < v->kh; p++)
+        for (int64_t q = 0; q < v->kw; q++) {
+            int64_t y = i * v->stride + p - v->padding, x = j * v->stride + q - v->padding;
+            bool inside = y >= 0 && y < v->h && x >= 0 && x < v->w;
+            for (int64_t k = 0; inside && k < v->c; k++)
+                total += operand_number(c, IN_X, ((b * v->h + y) * v->w + x) * v->c + k) *
+                         operand_number(c, IN_F, ((p * v->kw + q) * v->c + k) * v->o + o);
+        }
+    return total;
+}
+
+static void reference(const call *c)
+{
+    conv v = conv_at(c->n);
+    const conv_attrs *t = c->attrs;
+    float *y = c->out[0];
+    for (int64_t at = 0; at < v.b * v.oh * v.ow; at++)
+        for (int64_t o = 0; o < v.o; o++) {
+            float value = (float)activation_exact(
+                t->act, pixel(c, &v, at / v.ow / v.oh, at / v.ow % v.oh, at % v.ow, o));
+            y[at * v.o + o] = t->rounded ? bf16_widen(bf16_round(value)) : value;
+        }
+}
+
+static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[],
+                     const bool want[])
+{
+    const conv_attrs *t = n->attrs;
+    tensor *x = n->in[IN_X], *f = n->in[IN_F], *p = op_act_back(g, n->out[0], dout[0], t->act);
+    if (want[IN_F])
+        din[IN_F] = op_conv2d_weight(g, x, p, f->shape, t->stride, t->padding);
+    if (want[IN_X])
+        din[IN_X] = op_conv2d_input(g, p, f, x->shape, t->stride, t->padding);
+    if (n->in[IN_BIAS] && want[IN_BIAS])
+        din[IN_BIAS] = op_sum(g, p, 7, false);
+}
+
+static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+{
+    conv_attrs t = *(const conv_attrs *)n->attrs;
+    t.rounded = rounded;
+    return graph_add(g, OP_conv2d, &t, sizeof t, INPUTS,
+                     (tensor *[]){in[0], in[1], n->in[IN_BIAS]});
+}
+
+// In ONNX channels stand second; pictures come and go turned, so that two convolutions in a row
+// have nothing to turn between them.
+static void portable(const node *n, emitter *m)
+{
+    static const char *const names[] = {
+        [ACT_NONE] = NULL, [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid"};
+    static const int64_t first[] = {0, 3, 1, 2}, last[] = {0, 2, 3, 1}, weight[] = {3, 2, 0, 1};
+    const conv_attrs *t = n->attrs;
+    shape f = n->in[IN_F]->shape;
+    int64_t p = t->padding;
+    const emit_attr attrs[] = {
+        {.name = "kernel_shape", .kind = EMIT_INTS, .ints = f.d, .n = 2},
+        {.name = "pads", .kind = EMIT_INTS, .ints = (int64_t[]){p, p, p, p}, .n = 4},
+        {.name = "strides", .kind = EMIT_INTS, .ints = (int64_t[]){t->stride, t->stride}, .n = 2}};
+    const char *in[] = {emit_in_turned(m, n, IN_X, 4, first), emit_in_turned(m, n, IN_F, 4, weight),
+                        emit_in(m, n, IN_BIAS)};
+    const char *y = emit_op(m, "Conv", n->in[IN_BIAS] ? 3 : 2, in, 3, attrs);
+    if (names[t->act])
+        y = emit_op(m, names[t->act], 1, &y, 0, NULL);
+    emit_out_turned(m, n, 0, y, 4, last);
+}
+
+static tensor *build_3(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 2, 1, ACT_NONE);
+}
+static tensor *build_relu(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 1, 1, ACT_RELU);
+}
+static tensor *build_1(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 1, 0, ACT_NONE);
+}
+static tensor *build_7(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 2, 3, ACT_NONE);
+}
+static tensor *build_4(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 4, 0, ACT_NONE);
+}
+static tensor *build_sparse(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 3, 2, ACT_TANH);
+}
+static tensor *build_two(graph *g, tensor *const in[])
+{
+    tensor *h = op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 1, 1, ACT_TANH);
+    return op_conv2d(g, h, op_filters(g, in[2]), NULL, 2, 1, ACT_GELU);
+}
+static tensor *build_narrow(graph *g, tensor *const in[], dtype type)
+{
+    conv_attrs t = conv_attrs_of(in[0]->shape, 2, 1);
+    t.act = ACT_TANH;
+    return graph_add(
+        g, OP_conv2d, &t, sizeof t, INPUTS,
+        (tensor *[]){op_cast(g, in[0], type), op_cast(g, op_filters(g, in[1]), type), in[2]});
+}
+static tensor *build_bf16(graph *g, tensor *const in[])
+{
+    return build_narrow(g, in, DT_BF16);
+}
+static tensor *build_pairs(graph *g, tensor *const in[])
+{
+    return build_narrow(g, in, DT_BF16X2);
+}
+#define PICTURES(b, h, w, c) VALUES(4, b, h, w, c)
+#define LAYER(o, c, kh, kw)  VALUES(4, o, c, kh, kw), VALUES(1, o)
+#define FIXED(r, ...)                                                                              \
+    {                                                                                              \
+        .type = DT_F32, .shape = DIMS(r, __VA_ARGS__), .scale = 1.0f, .no_gradient = true          \
+    }
+static const op_sample samples[] = {
+    {.what = "3 x 3 in steps of 2",
+     .n = 3,
+     .in = {PICTURES(2, 6, 8, 5), LAYER(7, 5, 3, 3)},
+     .build = build_3},
+    {.what = "odd pictures in steps of 2",
+     .n = 3,
+     .in = {PICTURES(2, 5, 7, 3), LAYER(4, 3, 3, 3)},
+     .build = build_3},
+    {.what = "relu",
+     .n = 3,
+     .in = {PICTURES(1, 3, 2, 2), LAYER(3, 2, 3, 3)},
+     .build = build_relu,
+     .step = 1e-3f,
+     .tolerance = 5e-3f},
+    {.what = "one pixel",
+     .n = 2,
+     .in = {PICTURES(2, 3, 4, 5), VALUES(4, 6, 5, 1, 1)},
+     .build = build_1},
+    {.what = "one channel, 7 x 7",
+     .n = 3,
+     .in = {PICTURES(2, 9, 12, 1), LAYER(5, 1, 7, 7)},
+     .build = build_7},
+    {.what = "patches", .n = 3, .in = {PICTURES(2, 8, 9, 1), LAYER(5, 1, 4, 4)}, .build = build_4},
+    {.what = "steps wider than the window, padding as wide",
+     .n = 2,
+     .in = {PICTURES(2, 6, 7, 3), VALUES(4, 4, 3, 2, 2)},
+     .build = build_sparse},
+    {.what = "several blocks",
+     .n = 3,
+     .in = {PICTURES(3, 32, 34, 4), LAYER(6, 4, 3, 3)},
+     .build = build_3},
+    {.what = "one after another",
+     .n = 3,
+     .in = {PICTURES(1, 5, 6, 3), VALUES(4, 4, 3, 3, 3), VALUES(4, 3, 4, 3, 3)},
+     .build = build_two},
+    {.what = "bf16",
+     .n = 3,
+     .unexported = true,
+     .in = {FIXED(4, 2, 16, 18, 6), FIXED(4, 7, 6, 3, 3), FIXED(1, 7)},
+     .build = build_bf16},
+    {.what = "bf16x2",
+     .n = 3,
+     .unexported = true,
+     .in = {FIXED(4, 2, 16, 18, 2), FIXED(4, 7, 2, 2, 2), FIXED(1, 7)},
+     .build = build_pairs},
+};
+
+const op_def VARIANT(op_conv2d) = {
+    .name = "conv2d",
+    OP_F32(INPUTS, 1),
+    .optional = 1u << IN_BIAS,
+    .shape = rule,
+    OP_PLANNED(workspace, cost, flops),
+    OP_KERNELS(forward, reference, gradient, portable),
+    .narrow = narrow,
+    OP_SAMPLES(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_conv2d(graph *g, tensor *x, tensor *f, tensor *b, int64_t stride, int64_t padding,
+                  activation act)
+{
+    conv_attrs t = conv_attrs_of(x ? x->shape : (shape){0}, stride, padding);
+    t.act = act == ACT_GELU ? ACT_NONE : act;
+    tensor *y = graph_add(g, OP_conv2d, &t, sizeof t, INPUTS, (tensor *[]){x, f, b});
+    return act == ACT_GELU ? op_act(g, y, act) : y;
+}
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// conv2d_weight: the gradient of conv2d's filters (torch.nn.grad.conv2d_weight): x [B, H, W, C],
+// d [B, OH, OW, O] -> df [KH, KW, C, O],
+//     df[p, q, c, o] = sum over pixels of x[b, i s + p - pad, j s + q - pad, c] d[b, i, j, o].
+// A tile is some numbers of a row of the window, for all outputs: it goes through all pixels, a
+// block at a time, gathers what its numbers are there, and adds their product with d. So no number
+// is gathered twice, and tiles depend on the shapes alone.
+#include "autograd/ops/conv.h"
+#include "autograd/ops/operand.h"
+
+enum { IN_X, IN_D, INPUTS };
+// Numbers of a window's row in a tile, about; pixels of a block.
+enum { TILE = 96, PIXELS_LEAST = 128, PIXELS_MOST = 1024 };
+
+typedef struct weight_attrs {
+    conv_attrs conv;
+    int64_t kh, kw;
+} weight_attrs;
+
+static conv conv_at(const node *n)
+{
+    const weight_attrs *t = n->attrs;
+    shape x = n->in[IN_X]->shape, d = n->in[IN_D]->shape;
+    return conv_of(&t->conv, x.d[0], shape_of(4, t->kh, t->kw, x.d[3], d.d[3]));
+}
+
+static bool rule(const node *n, err *e)
+{
+    char a[64], b[64];
+    shape x = n->in[IN_X]->shape, d = n->in[IN_D]->shape;
+    if (x.rank != 4 || d.rank != 4)
+        return rule_fail(e, "%s and %s are not pictures", shape_text(x, a), shape_text(d, b));
+    conv v = conv_at(n);
+    if (!shape_same(d, shape_of(4, v.b, v.oh, v.ow, v.o)))
+        return rule_fail(e, "gradient %s of pictures %s", shape_text(d, a), shape_text(x, b));
+    n->out[0]->type = DT_F32;
+    n->out[0]->shape = shape_of(4, v.kh, v.kw, v.c, v.o);
+    return operands_fit(n, e);
+}
+
+// Numbers of a tile, and how many tiles a row of a window has.
+static int64_t tile_width(const conv *v)
+{
+    int64_t n = v->kw * v->c, tiles = (n + TILE - 1) / TILE;
+    return ((n + tiles - 1) / tiles + 15) / 16 * 16;
+}
+
+static int64_t tiles_across(const conv *v)
+{
+    return (v->kw * v->c + tile_width(v) - 1) / tile_width(v);
+}
+
+static int64_t pixels_of(const conv *v)
+{
+    int64_t n = CONV_BLOCK / 4 / tile_width(v) / 16 * 16;
+    return n < PIXELS_LEAST ? PIXELS_LEAST : n > PIXELS_MOST ? PIXELS_MOST : n;
+}
+
+static size_t room_each(const call *c, const conv *v)
+{
+    size_t at = 0;
+    (void)workspace_take(NULL, &at, operand_room(operands_type(c), tile_width(v) * pixels_of(v)));
+    return at;
+}
+
+static size_t workspace(const call *c)
+{
+    conv v = conv_at(c->n);
+    return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
+}
+
+static double cost(const call *c)
+{
+    conv v = conv_at(c->n);
+    int64_t rows = v.b * v.oh * v.ow, width = v.kh * v.kw * v.c;
+    return gemm_cost(&c->kit->products, width, v.o, rows) + 0.2 * (double)(rows * width);
+}
+
+static double flops(const node *n)
+{
+    conv v = conv_at(n);
+    return conv_flops(&v);
+}
+
+typedef struct piece {
+    int64_t row, at, n; // of a window
+} piece;
+
+static operand gathered(const call *c, const conv *v, const piece *p, float *work, int64_t lo,
+                        int64_t hi)
+{
+    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0};
+    windows w = windows_forward(v);
+    windows_piece(&w, x.at, operand_size(&x), lo, hi, p->row, p->at, p->n, work, p->n);
+    if (x.low) {
+        to.low = (hi - lo) * p->n;
+        windows_piece(&w, operand_add(&x, x.low).at, sizeof(bf16), lo, hi, p->row, p->at, p->n,
+                      (bf16 *)work + to.low, p->n);
+    }
+    return to;
+}
+
+static void tile(const call *c, float *work, int64_t item)
+{
+    conv v = conv_at(c->n);
+    int64_t across = tiles_across(&v), width = v.kw * v.c, rows = v.b * v.oh * v.ow,
+            most = pixels_of(&v);
+    piece p = {item / across, item % across * tile_width(&v), tile_width(&v)};
+    p.n = width - p.at < p.n ? width - p.at : p.n;
+    operand all = operand_of(c, IN_D);
+    for (int64_t lo = 0; lo < rows; lo += most) {
+        int64_t hi = lo + most < rows ? lo + most : rows;
+        operand x = gathered(c, &v, &p, work, lo, hi), d = operand_add(&all, lo * v.o);
+        operands_multiply(c,
+                          &(gemm){.ta = true,
+                                  .m = p.n,
+                                  .n = v.o,
+                                  .k = hi - lo,
+                                  .lda = p.n,
+                                  .ldb = v.o,
+                                  .beta = lo > 0,
+                                  .c = (float *)c->out[0] + (p.row * width + p.at) * v.o,
+                                  .ldc = v.o},
+                          &x, &d);
+    }
+}
+
+static void forward(const call *c)
+{
+    conv v = conv_at(c->n);
+    operands_ready(c);
+    jobs_run(c, tile, v.kh * tiles_across(&v), (float *)c->work + operands_room(c),
+             room_each(c, &v));
+}
+
+static void reference(const call *c)
+{
+    conv v = conv_at(c->n);
+    for (int64_t at = 0; at < v.kh * v.kw * v.c * v.o; at++) {
+        int64_t o = at % v.o, k = at / v.o % v.c, q = at / v.o / v.c % v.kw,
+                p = at / v.o / v.c / v.kw;
+        double total = 0;
+        for (int64_t r = 0; r < v.b * v.oh * v.ow; r++) {
+            int64_t y = r / v.ow % v.oh * v.stride + p - v.padding,
+                    x = r % v.ow * v.stride + q - v.padding, b = r / v.ow / v.oh;
+            if (y >= 0 && y < v.h && x >= 0 && x < v.w)
+                total += operand_number(c, IN_X, ((b * v.h + y) * v.w + x) * v.c + k) *
+                         operand_number(c, IN_D, r * v.o + o);
+        }
+        ((float *)c->out[0])[at] = (float)total;
+    }
+}
+
+static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+{
+    (void)rounded;
+    return graph_add(g, OP_conv2d_weight, n->attrs, sizeof(weight_attrs), INPUTS, in);
+}
+
+static tensor *build_3(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 5, 7), 2, 1);
+}
+static tensor *build_7(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 7, 7, 1, 5), 2, 3);
+}
+static tensor *build_sparse(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 2, 2, 3, 4), 3, 2);
+}
+static tensor *build_blocks(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 70, 6), 1, 1);
+}
+static tensor *build_bf16(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, op_cast(g, in[0], DT_BF16), op_cast(g, in[1], DT_BF16),
+                            shape_of(4, 3, 3, 6, 7), 2, 1);
+}
+static tensor *build_pairs(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, op_cast(g, in[0], DT_BF16X2), op_cast(g, in[1], DT_BF16X2),
+                            shape_of(4, 3, 3, 6, 7), 2, 1);
+}
+static const op_sample samples[] = {
+    {.what = "3 x 3 in steps of 2",
+     .n = 2,
+     .in = {VALUES(4, 2, 6, 8, 5), VALUES(4, 2, 3, 4, 7)},
+     .build = build_3},
+    {.what = "one channel, 7 x 7",
+     .n = 2,
+     .in = {VALUES(4, 2, 9, 12, 1), VALUES(4, 2, 5, 6, 5)},
+     .build = build_7},
+    {.what = "steps wider than the window",
+     .n = 2,
+     .in = {VALUES(4, 2, 6, 7, 3), VALUES(4, 2, 3, 4, 4)},
+     .build = build_sparse},
+    {.what = "several tiles and blocks",
+     .n = 2,
+     .in = {VALUES(4, 3, 18, 17, 70), VALUES(4, 3, 18, 17, 6)},
+     .build = build_blocks},
+    {.what = "bf16",
+     .n = 2,
+     .in = {VALUES(4, 2, 16, 17, 6), VALUES(4, 2, 8, 9, 7)},
+     .build = build_bf16},
+    {.what = "bf16x2",
+     .n = 2,
+     .in = {VALUES(4, 2, 16, 17, 6), VALUES(4, 2, 8, 9, 7)},
+     .build = build_pairs},
+};
+
+const op_def VARIANT(op_conv2d_weight) = {
+    .name = "conv2d_weight",
+    OP_F32(INPUTS, 1),
+    .shape = rule,
+    OP_PLANNED(workspace, cost, flops),
+    OP_BACK_KERNELS(forward, reference),
+    .narrow = narrow,
+    OP_SAMPLES(samples),
+};
+
+#ifdef KMIDI_VARIANT_base
+tensor *op_conv2d_weight(graph *g, tensor *x, tensor *d, shape f, int64_t stride, int64_t padding)
+{
+    weight_attrs t;
+    memset(&t, 0, sizeof t);
+    t.conv = conv_attrs_of(x ? x->shape : f, stride, padding), t.kh = f.d[0], t.kw = f.d[1];
+    return graph_add(g, OP_conv2d_weight, &t, sizeof t, INPUTS, (tensor *[]){x, d});
+}
+#endif
