@@ -28,3 +28,14 @@ bool config_lines_next(config_lines *l, const char **value, size_t *n)
     }
     return false;
 }
+
+const char *config_lines_value(const char *yaml, const char *name, const char *otherwise, arena *a)
+{
+    config_lines l = {.at = yaml};
+    const char *value;
+    size_t n;
+    while (yaml && config_lines_next(&l, &value, &n))
+        if (!strcmp(l.name, name))
+            return arena_printf(a, "%.*s", (int)n, value);
+    return otherwise;
+}

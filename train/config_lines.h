@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
+
 enum { CONFIG_LINE_KEY = 160, CONFIG_LINE_DEPTH = 8 };
 
 typedef struct config_lines {
@@ -22,5 +24,7 @@ typedef struct config_lines {
 
 // The next key with its value as YAML, not ended by a NUL; false behind the last.
 bool config_lines_next(config_lines *l, const char **value, size_t *n);
+// The value of one key; `otherwise` where there is none, or no configuration (NULL).
+const char *config_lines_value(const char *yaml, const char *name, const char *otherwise, arena *a);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "train/config_lines.h"
 #include "train/sweep_plan.h"
 
 // Folders within folders: runs/SWEEP/RUN, and a few more of whoever keeps order. Bytes of a
@@ -29,16 +30,6 @@ static run_info *more(runs *r)
     return &r->list[r->n];
 }
 
-// What early stopping watches: the one key of that name.
-static const char *monitor_of(const char *yaml, arena *a)
-{
-    static const char key[] = "\n    monitor: ";
-    const char *at = yaml ? strstr(yaml, key) : NULL;
-    return at ? arena_printf(a, "%.*s", (int)strcspn(at + sizeof key - 1, "\n"),
-                             at + sizeof key - 1)
-              : "loss";
-}
-
 static char *read_yaml(const char *path, arena *a)
 {
     size_t n;
@@ -51,7 +42,9 @@ static bool add_run(runs *r, const char *path, const char *name)
     arena scratch = {.name = "run"};
     run_info *run = more(r);
     char *yaml = read_yaml(path, &scratch);
-    bool is = run_read(run, arena_strdup(r->a, path), monitor_of(yaml, &scratch), r->a);
+    const char *monitor =
+        config_lines_value(yaml, "train.early_stopping.monitor", "loss", &scratch);
+    bool is = run_read(run, arena_strdup(r->a, path), monitor, r->a);
     if (is) {
         run->name = arena_strdup(r->a, name), run->monitor = arena_strdup(r->a, run->monitor);
         if (yaml)

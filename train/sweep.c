@@ -22,22 +22,6 @@ static const double LOOK = 0.25;
 
 // ---- What a folder says
 
-const char *sweep_monitor(const sweep_plan *p, const sweep_run *r)
-{
-    static const char key[] = "train.early_stopping.monitor=", line[] = "\n    monitor: ";
-    static const char *const names[] = {"loss",       "accuracy", "macro_f1", "uar",
-                                        "perplexity", "mse",      "mae"};
-    const char *text = strstr(p->config_text, line);
-    text = text ? text + strlen(line) : "loss";
-    for (int i = 0; i < r->n_set; i++)
-        if (str_starts(r->set[i], key))
-            text = r->set[i] + strlen(key);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcspn(text, "\n") == strlen(names[i]) && str_starts(text, names[i]))
-            return names[i];
-    return "loss";
-}
-
 const char *sweep_dir(const sweep *s, const sweep_item *it, arena *a)
 {
     return sweep_run_dir(s->plan, it->run, a);
@@ -242,12 +226,16 @@ static bool to_begin(const sweep_item *it)
            it->kills <= SWEEP_KILLS;
 }
 
+static void skip_begun(sweep *s)
+{
+    while (s->first < s->plan->n && !to_begin(&s->items[s->first]))
+        s->first++;
+}
+
 // In their order; where one is too large for what is left, a smaller one behind it.
 static bool begin_some(sweep *s, err *e)
 {
     s->changed = false;
-    while (s->first < s->plan->n && !to_begin(&s->items[s->first]))
-        s->first++;
     for (size_t i = s->first; i < s->plan->n && s->running < s->o.jobs; i++) {
         sweep_item *it = &s->items[i];
         if (!to_begin(it) || s->used + it->run->peak > s->o.budget)
@@ -276,17 +264,15 @@ static bool has_children(const sweep *s)
     return false;
 }
 
-static bool is_left(sweep *s)
+static bool is_left(const sweep *s)
 {
-    while (s->first < s->plan->n && !to_begin(&s->items[s->first]))
-        s->first++;
     return s->stopping ? has_children(s) : s->running || s->first < s->plan->n;
 }
 
 bool sweep_go(sweep *s, err *e)
 {
     bool ok = true;
-    while (is_left(s)) {
+    for (skip_begun(s); is_left(s); skip_begun(s)) {
         sweep_reap(s);
         if (!s->stopping && (!ok || env_stop(s->o.env)))
             stop_all(s);

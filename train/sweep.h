@@ -71,8 +71,6 @@ sweep *sweep_open(const sweep_plan *p, const sweep_options *o, arena *a, err *e)
 // ERR_STOPPED when asked to stop: what ran has saved and ended.
 bool sweep_go(sweep *s, err *e) MUST_CHECK;
 void sweep_close(sweep *s); // accepts NULL; whatever still runs is asked to stop
-// "train.early_stopping.monitor" of a run
-const char *sweep_monitor(const sweep_plan *p, const sweep_run *r);
 // What `kmidi train` is told of it beside its plan's config.yaml; `budget`: 0, its configuration's.
 const char *const *sweep_run_overrides(const sweep_run *r, uint64_t budget, arena *a, int *n);
 // Seconds that the runs that are not over will take, as predicted, so many at a time.

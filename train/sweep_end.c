@@ -60,7 +60,7 @@ static void mark_ended(sweep *s, sweep_item *it, arena *a)
 
 static void settle(sweep *s, sweep_item *it, int status, arena *a)
 {
-    enum { STOPPED = 75 };
+    const int stopped = err_status(ERR_STOPPED);
     bool held = lock_look(sweep_dir(s, it, a), NULL) == LOCK_HELD;
     if (held && status != 0) { // somebody else was there first
         it->elsewhere = true, sweep_take(s, it);
@@ -68,9 +68,9 @@ static void settle(sweep *s, sweep_item *it, int status, arena *a)
     }
     if (status == 0 && !file_is_folder(sweep_dir(s, it, a)))
         sweep_state(s, it, RUN_FAILED, "its folder was removed while it ran");
-    else if (status == STOPPED && it->ending)
+    else if (status == stopped && it->ending)
         mark_ended(s, it, a);
-    else if (status == 0 || status == STOPPED)
+    else if (status == 0 || status == stopped)
         sweep_look(s, it);
     else if (status > 128 && (s->stopping || it->kills++ < SWEEP_KILLS))
         sweep_look(s, it), sweep_state(s, it, RUN_STOPPED, it->info.why);
@@ -87,7 +87,7 @@ static void ended(sweep *s, sweep_item *it, int status)
     sweep_give(s, it);
     settle(s, it, status, &a);
     // stopped by somebody who meant it (a time limit, a person): not begun again by us
-    if (status == 75 && it->info.state == RUN_STOPPED)
+    if (status == err_status(ERR_STOPPED) && it->info.state == RUN_STOPPED)
         it->kills = SWEEP_KILLS + 1;
     arena_free(&a);
     if (s->o.event && !it->elsewhere)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "train/config_lines.h"
 #include "train/hparams.h"
 #include "train/sweep_internal.h"
 
@@ -57,8 +58,8 @@ void sweep_hparams(const sweep_plan *p)
                            .n_keys = c->n,
                            .tags = tags,
                            .n_tags = strcmp(monitor, "loss") ? 3 : 2};
-    bool wanted = !strstr(p->config_text, "\n  tensorboard: false"),
-         written = wanted && hparams_experiment(p->dir, &x, NULL);
+    const char *wanted = config_lines_value(p->config_text, "logging.tensorboard", "true", &a);
+    bool written = !strcmp(wanted, "true") && hparams_experiment(p->dir, &x, NULL);
     (void)written;
     arena_free(&a);
 }

@@ -12,11 +12,14 @@
 #include "base/hw.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "train/config_lines.h"
 #include "train/options.h"
 
 // Bytes of a plan; of a config.yaml; overrides of a line; runs after which a configuration is read
 // anew, so that what its values took is given back; digits of a check.
 enum { PLAN = 1 << 30, CONFIG = 1 << 18, SET_MOST = 256, AGAIN = 512, CHECK_DIGITS = 12 };
+
+#define MONITOR "train.early_stopping.monitor"
 
 bool sweep_plan_there(const char *dir)
 {
@@ -29,6 +32,16 @@ bool sweep_plan_there(const char *dir)
 const char *sweep_run_dir(const sweep_plan *p, const sweep_run *r, arena *a)
 {
     return arena_printf(a, "%s/%s", p->dir, r->name);
+}
+
+const char *sweep_monitor(const sweep_plan *p, const sweep_run *r)
+{
+    size_t n = strlen(MONITOR);
+    const char *monitor = p->monitor;
+    for (int i = 0; i < r->n_set; i++)
+        if (str_starts(r->set[i], MONITOR) && r->set[i][n] == '=')
+            monitor = r->set[i] + n + 1;
+    return monitor;
 }
 
 const char *sweep_run_describe(const sweep_run *r, arena *a)
@@ -107,6 +120,7 @@ static bool resolve(sweep_plan *p, const char *name, const sweep_spaces *s, uint
             return false;
     config_print(c, &text);
     p->config_text = arena_strdup(a, text.s);
+    p->monitor = config_lines_value(p->config_text, MONITOR, "loss", a);
     strbuf_free(&text);
     // what is missing or does not go together may be mended by what runs set
     if (config_finish(c, NULL) && train_options_read(c, memory_limit, &o, a, NULL))
@@ -293,6 +307,7 @@ static bool read_head(sweep_plan *p, const json *j, arena *a, err *e)
     p->config_text = file_read(a, arena_printf(a, "%s/config.yaml", p->dir), CONFIG, &n, e);
     if (!p->config_text)
         return false;
+    p->monitor = config_lines_value(p->config_text, MONITOR, "loss", a);
     digest_of(p->config_text, n, hex);
     p->config_edited = strcmp(hex, json_str(json_get(j, "config_digest"), "")) != 0;
     return true;

@@ -37,6 +37,7 @@ typedef struct sweep_plan {
     const char *config;      // as it was named
     const char *folder;      // where that was; runs begin there, too
     const char *config_text; // of config.yaml
+    const char *monitor;     // what that has as train.early_stopping.monitor
     bool config_edited;
     bool written;             // it has come from its file, or gone there
     const char *const *fixed; // [n_fixed] what config_text has that `config` has not
@@ -59,6 +60,8 @@ bool sweep_plan_write(sweep_plan *p, err *e) MUST_CHECK;
 bool sweep_plan_same(const sweep_plan *x, const sweep_plan *y);
 bool sweep_plan_there(const char *dir);
 const char *sweep_run_dir(const sweep_plan *p, const sweep_run *r, arena *a);
+// The figure by which a run is judged: its own train.early_stopping.monitor, or the plan's.
+const char *sweep_monitor(const sweep_plan *p, const sweep_run *r);
 // "optim.lr=0.001 train.seed=1"
 const char *sweep_run_describe(const sweep_run *r, arena *a);
 

@@ -216,12 +216,20 @@ static bool add_file(sweep_spaces *s, sweep_space *common, const char *file, are
     return true;
 }
 
-static bool check_draws(const sweep_spaces *s, err *e)
+// Whether one of its spaces has an axis without end of values.
+static bool is_endless(const sweep_spaces *s)
 {
     for (int i = 0; i < s->n; i++)
         for (int k = 0; k < s->list[i].n; k++)
             if (!s->list[i].axes[k].n)
-                return true; // without end
+                return true;
+    return false;
+}
+
+static bool check_draws(const sweep_spaces *s, err *e)
+{
+    if (is_endless(s))
+        return true;
     sweep_spaces all = *s;
     all.random = 0;
     uint64_t count = sweep_spaces_count(&all);
@@ -296,14 +304,6 @@ static const char *draw(const sweep_axis *x, uint64_t seed, uint64_t i, arena *a
     return arena_printf(a, "%.6g", x->whole ? floor(v) : v);
 }
 
-static bool endless(const sweep_space *s)
-{
-    for (int i = 0; i < s->n; i++)
-        if (!s->axes[i].n)
-            return true;
-    return false;
-}
-
 static int from_grid(const sweep_space *s, uint64_t i, const char **out, arena *a)
 {
     for (int k = s->n - 1; k >= 0; k--) {
@@ -317,11 +317,8 @@ static int from_grid(const sweep_space *s, uint64_t i, const char **out, arena *
 // Of what can be counted no run is drawn twice; of what cannot, each space in its turn.
 int sweep_spaces_at(const sweep_spaces *s, uint64_t i, const char **out, arena *a)
 {
-    bool counted = true;
     int at = 0;
-    for (int k = 0; k < s->n; k++)
-        counted = counted && !endless(&s->list[k]);
-    if (s->random && !counted) {
+    if (s->random && is_endless(s)) {
         const sweep_space *space = &s->list[i % (uint64_t)s->n];
         for (int k = 0; k < space->n; k++)
             out[k] =
