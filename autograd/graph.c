@@ -21,7 +21,7 @@ struct graph {
     err error;
 };
 
-// --- building ---------------------------------------------------------------------------------
+// ---- Building
 
 // A list that doubles; the old copy stays in the arena, which at most doubles what the lists cost.
 #define GROW(g, list, n, cap, T)                                                                   \

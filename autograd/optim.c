@@ -123,7 +123,7 @@ static void run_update(const pass *s, int64_t w, int64_t g, int64_t n)
     s->optim->update(s->hyper, s->p->weights + w, s->p->grads + g, moment, n);
 }
 
-// --- whole matrices: each is one thread's from its first to its last element -------------------
+// ---- Whole matrices: each is one thread's from its first to its last element
 
 static int64_t most_work(const optim_def *o, const params *p)
 {

@@ -33,7 +33,7 @@ uint64_t plan_tensor_bytes(const tensor *t)
     return (n + LINE - 1) / LINE * LINE;
 }
 
-// --- which nodes, in which order --------------------------------------------------------------
+// ---- Which nodes, in which order
 
 static void mark_needed(planner *q)
 {
@@ -192,7 +192,7 @@ static void find_last_uses(planner *q)
     }
 }
 
-// --- where ------------------------------------------------------------------------------------
+// ---- Where
 
 static place *place_of(const planner *q, const tensor *t)
 {

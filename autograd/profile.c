@@ -29,7 +29,7 @@ const char *profile_phase_name(profile_phase p)
     return names[p];
 }
 
-// Rows
+// ---- Rows
 
 static double tensor_bytes(const tensor *t)
 {
@@ -121,7 +121,7 @@ profile *profile_open(const plan *p, threads *pool, int steps, int64_t batches, 
     return f;
 }
 
-// Timing
+// ---- Timing
 
 static void add_span(profile *f, int row, double begin, double end)
 {
@@ -204,7 +204,7 @@ void profile_run(profile *f, run *r, const run_pass *p)
             add_span(f, i, f->spans[i].begin, f->spans[i].end);
 }
 
-// Asking
+// ---- Asking
 
 bool profile_complete(const profile *f)
 {

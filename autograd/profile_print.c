@@ -117,7 +117,7 @@ void profile_table(const profile *f, strbuf *out)
     }
 }
 
-// JSON lines
+// ---- JSON lines
 
 static void add_line(json *j, strbuf *out)
 {

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/shipped.h"
 
-// Files and overrides
+// ---- Files and overrides
 
 void config_reset(config *c, int i)
 {
@@ -190,7 +190,7 @@ bool config_finish(config *c, err *e)
     return true;
 }
 
-// Getters
+// ---- Getters
 
 static const config_value *value_of(const config *c, const char *name, unsigned types)
 {

@@ -56,7 +56,7 @@ typedef struct checkpoint_state {
 #undef STATE_ANY
 } checkpoint_state;
 
-// Read
+// ---- Read
 
 typedef struct checkpoint {
     const char *path;
@@ -87,7 +87,7 @@ bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;
 // ("last" for "best" in a run that was never evaluated). ERR_MISSING names what is there.
 char *checkpoint_find(arena *a, const char *run_or_file, const char *name, err *e) MUST_CHECK;
 
-// Write
+// ---- Write
 
 typedef struct checkpoint_content {
     const model_def *model;

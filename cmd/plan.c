@@ -50,7 +50,7 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
     cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision, c->env.kit));
 }
 
-// The whole run.
+// ---- The whole run
 
 typedef struct course {
     int64_t per_epoch, steps, evaluations, files;

@@ -17,7 +17,7 @@ enum { RUNS_LEAST = 2, RUNS_MOST = 20 };
 // of the batch, as estimated; of all its runs
 static const double BATCH_SECONDS = 0.1, ENOUGH_SECONDS = 0.06;
 
-// --- the file ---------------------------------------------------------------------------------
+// ---- The file
 
 static const char *file_of(const trainer *t, arena *a)
 {
@@ -71,7 +71,7 @@ static json *to_json(const calibration *c)
     return entry;
 }
 
-// --- the measurement --------------------------------------------------------------------------
+// ---- The measurement
 
 // When each step of the plan began and ended in the fastest of a few runs.
 static void time_steps(trainer *t, run *r, run_span *best, run_span *spans)

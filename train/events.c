@@ -16,7 +16,7 @@
 enum { TAG_MAX = 200 };      // bytes of a tag; records then stay below EVENTS_RECORD
 #define TIME_MOST 9999999998 // of ten digits
 
-// Records
+// ---- Records
 
 static uint32_t masked(const void *bytes, size_t n)
 {
@@ -69,7 +69,7 @@ size_t events_session_record(double wall, int64_t step, uint8_t *out)
     return events_frame(&w, out);
 }
 
-// Files
+// ---- Files
 
 double events_wall_time(void)
 {

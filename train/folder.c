@@ -121,7 +121,7 @@ static void remove_own(const folder *f, arena *a)
     file_sweep(folder_file(f, "checkpoints", a));
 }
 
-// What a folder holds
+// ---- What a folder holds
 
 static bool is_folder(const char *path)
 {

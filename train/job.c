@@ -19,7 +19,7 @@
 enum { TIMED_LEAST = 4 };
 static const double OFF_MOST = 1.6;
 
-// Data and networks
+// ---- Data and networks
 
 // A limit on what is mapped (ulimit -v, -d) bounds the budget too. Called when the library of
 // products has taken its own.
@@ -236,7 +236,7 @@ bool job_plan(job *j, err *e)
     return j->trainer != NULL;
 }
 
-// The folder
+// ---- The folder
 
 static bool write_record(const job *j, err *e)
 {

@@ -103,7 +103,7 @@ void job_say_start(const job *j)
         log_say(log, LOG_INFO, "run: %s", j->run_dir);
 }
 
-// What is allowed, and hardly meant so.
+// ---- What is allowed, and hardly meant so
 
 static void doubt_batch(const job *j, const log_sink *log)
 {

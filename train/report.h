@@ -24,7 +24,7 @@ bool report_write(const char *run, const char *state, const char *why, err *e) M
 // The page alone, elsewhere.
 bool report_write_to(const char *run, const char *path, err *e) MUST_CHECK;
 
-// The record (report_read.c)
+// ---- The record (report_read.c)
 
 typedef enum report_figure {
     REPORT_STEP,
@@ -99,14 +99,14 @@ bool report_read(const char *run, report_record *r, arena *a, err *e) MUST_CHECK
 // what stood before the damage is there.
 bool report_read_lines(const char *run, report_record *r, arena *a, err *e) MUST_CHECK;
 
-// Curves (report_curve.c)
+// ---- Curves (report_curve.c)
 
 report_curve report_curve_open(arena *a);
 void report_curve_add(report_curve *c, const report_row *row);
 // Neighbouring points become one until there are at most `most`.
 void report_thin(report_curve *c, int most);
 
-// The page
+// ---- The page
 
 void report_page(const report_record *r, arena *a, strbuf *out);
 void report_loss_chart(const report_record *r, bool alone, strbuf *out);
@@ -123,7 +123,7 @@ void report_mistakes(const report_record *r, strbuf *out);
 void report_value(report_figure f, double v, strbuf *out);   // "88.9%", "12.31"
 extern const char report_style[], report_style_of_several[]; // CSS (report_style.c)
 
-// Charts (report_chart.c)
+// ---- Charts (report_chart.c)
 
 typedef struct svg_series {
     const char *name;

@@ -34,7 +34,7 @@ const char *const report_names[REPORT_FIGURES] = {[REPORT_STEP] = "step",
                                                   [REPORT_RATE] = "samples_per_s",
                                                   [REPORT_SECONDS] = "seconds"};
 
-// Lines
+// ---- Lines
 
 static report_row row_of(const json *j)
 {
@@ -178,7 +178,7 @@ static bool read_metrics(const char *path, report_record *r, arena *a, err *e)
     return f && (!inner.code || err_trail(e, "%s:%lld", path, number));
 }
 
-// What else the folder says
+// ---- What else the folder says
 
 static void read_config(report_record *r, arena *a)
 {

@@ -11,7 +11,7 @@
 #include "infer/trained.h"
 #include "train/baseline.h"
 
-// Sources
+// ---- Sources
 
 static const batch *next_batch(void *self, err *e)
 {
@@ -38,7 +38,7 @@ static source source_of(loader *l)
                     .items = loader_items(l)};
 }
 
-// Training data
+// ---- Training data
 
 static const example_def *example_of(const model_def *m)
 {
@@ -332,7 +332,7 @@ void shards_close(shards *s)
     dataset_close(s->val);
 }
 
-// Evaluation of a checkpoint
+// ---- Evaluation of a checkpoint
 
 static bool said(const void *what, const char *key, err *e)
 {

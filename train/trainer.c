@@ -10,7 +10,7 @@
 #include "train/shards.h"
 #include "train/trainer_internal.h"
 
-// One step
+// ---- One step
 
 static bool not_finite(const trainer *t, const char *what, double value, const batch *b, err *e)
 {
@@ -181,7 +181,7 @@ bool trainer_step(trainer *t, err *e)
     return true;
 }
 
-// Evaluation
+// ---- Evaluation
 
 // Exchanges the weights with their averages and back again.
 static void swap_ema(trainer *t)
@@ -207,7 +207,7 @@ bool trainer_evaluate(trainer *t, metrics_result *r, err *e)
     return ok;
 }
 
-// Opening
+// ---- Opening
 
 int64_t trainer_whole(const train_options *o, int64_t rows, int64_t micro_batch)
 {

@@ -7,7 +7,7 @@
 #include "base/slurm.h"
 #include "train/trainer_internal.h"
 
-// What is due between two steps
+// ---- What is due between two steps
 
 // A stop that was asked for, or the end of the time that this process has; a save that was asked of
 // a process that does not write.

@@ -22,7 +22,7 @@
 #include "train/hparams.h"
 #include "train/trainer_internal.h"
 
-// Names
+// ---- Names
 
 static const char *named(const trainer *t, const char *name, arena *a)
 {
@@ -155,7 +155,7 @@ bool trainer_save(trainer *t, bool new_best, bool epoch_end, err *e)
     return true;
 }
 
-// Going on
+// ---- Going on
 
 // Checkpoints stand between windows, so their place is a whole number of batches in every split.
 static void resplit(trainer *t)

@@ -205,7 +205,7 @@ static const op_sample samples[] = {
      .build = build_tn},
 };
 
-// --- addmm: of the same kernels
+// ---- addmm: of the same kernels
 
 static bool add_rule(const node *n, err *e)
 {

@@ -72,7 +72,7 @@ static const op_sample samples[] = {
     {.what = "to a scalar", .n = 1, .in = {VALUES(2, 1, 1)}, .build = build_scalar},
 };
 
-// --- an axis of size 1
+// ---- An axis of size 1
 
 typedef struct axis_attrs {
     int axis;

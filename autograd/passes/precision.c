@@ -93,7 +93,7 @@ static bool is_view(const node *n)
     return n->op->flags & OP_VIEW;
 }
 
-// --- products ---------------------------------------------------------------------------------
+// ---- Products
 
 // Rows, columns and depth from the sizes of the three matrices m n, m k, n k.
 static bool large_enough(const node *n)
@@ -205,7 +205,7 @@ const char *precision_products(graph *g, precision p, const kit *k, const char *
     return text;
 }
 
-// --- weights alone ----------------------------------------------------------------------------
+// ---- Weights alone
 
 static bool is_single_row(const node *n)
 {
@@ -229,7 +229,7 @@ void precision_weights(graph *g)
     graph_order(g, q->order, q->n);
 }
 
-// --- what is kept -----------------------------------------------------------------------------
+// ---- What is kept
 
 static bool is_stored(const pass *q, const tensor *t)
 {

@@ -84,7 +84,7 @@ static bool inner(const view *v, const segment *s, const tensor *t)
     return v->made[r] >= s->first && v->made[r] < s->last && v->used[r] < s->last;
 }
 
-// --- segments ---------------------------------------------------------------------------------
+// ---- Segments
 
 // Bytes that are kept for the backward pass, and the cost of all nodes that lead to them.
 static void weigh(const view *v, segment *s, arena *a)
@@ -144,7 +144,7 @@ int *recompute_order(const segments *s, arena *a)
     return order;
 }
 
-// --- the graph with second copies -------------------------------------------------------------
+// ---- The graph with second copies
 
 typedef struct pass {
     view v;

@@ -268,7 +268,7 @@ static bool is_ours(const json *one, tensor *(*build)(golden *c))
     return build && !other;
 }
 
-// --- one case -----------------------------------------------------------------------------------
+// ---- One case
 
 static shape shape_read(const json *dims)
 {

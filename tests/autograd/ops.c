@@ -20,7 +20,7 @@
 
 enum { OUT_MAX = 2 * OP_IN_MAX };
 
-// --- rules --------------------------------------------------------------------------------------
+// ---- Rules
 
 static void check_entry(const op_def *op)
 {
@@ -110,7 +110,7 @@ TEST(ops_name_an_input_that_must_be_there)
     arena_free(&a);
 }
 
-// --- kernels ------------------------------------------------------------------------------------
+// ---- Kernels
 
 // Tensors of both evaluations, all of them; `what` names the comparison.
 static void compare(const sampled *s, const eval *a, const eval *b, double tolerance,
@@ -189,7 +189,7 @@ TEST(ops_of_long_rows_do_not_depend_on_threads)
     threads_close(pool);
 }
 
-// --- plan ---------------------------------------------------------------------------------------
+// ---- Plan
 
 static void compare_run(const sampled *s, run *r, const eval *ev, const tensor *t, const char *what)
 {

@@ -10,7 +10,7 @@
 #include "tests/test.h"
 #include "tests/train/small.h"
 
-// FLOP of the products that the forward of one node makes
+// ---- FLOP of the products that the forward of one node makes
 
 static double flops_of(const tensor *t)
 {
@@ -37,7 +37,7 @@ TEST(profile_counts_two_flop_a_multiply_add)
     arena_free(&a);
 }
 
-// A profile of steps of a small run
+// ---- A profile of steps of a small run
 
 typedef struct profiled {
     small_run s;

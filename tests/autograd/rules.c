@@ -125,7 +125,7 @@ TEST(rules_refuse_with_the_numbers)
     }
 }
 
-// --- free dimensions ----------------------------------------------------------------------------
+// ---- Free dimensions
 
 // "B" batch, "T" time, "." fixed
 static const char *symbols(const tensor *t)
@@ -166,7 +166,7 @@ TEST(rules_carry_free_dimensions)
     arena_free(&a);
 }
 
-// --- single promises ----------------------------------------------------------------------------
+// ---- Single promises
 
 static void cross_entropy_once(const int32_t target[3], const float weight[3], float *loss,
                                float grad[6])

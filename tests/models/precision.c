@@ -104,7 +104,7 @@ TEST(precision_of_every_model)
     multiply_by(NULL);
 }
 
-// --- the graph --------------------------------------------------------------------------------
+// ---- The graph
 
 static network *transformer(arena *a, params *p, precision how)
 {

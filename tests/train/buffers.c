@@ -129,7 +129,7 @@ TEST(buffers_are_written_by_finished_steps_alone)
     small_close(&s);
 }
 
-// Going on
+// ---- Going on
 
 static void go(small_run *s, const char *dir, const char *resume, params *keep)
 {
@@ -191,7 +191,7 @@ TEST(buffers_of_a_killed_run_go_on_bit_for_bit)
     small_close(&s);
 }
 
-// Files
+// ---- Files
 
 // Trained for five steps with an average of its weights; `p` has what its checkpoint gives for use.
 static params *trained(small_run *s, const char *dir)
@@ -299,7 +299,7 @@ TEST(buffers_are_constants_of_onnx)
     small_close(&s);
 }
 
-// The graph
+// ---- The graph
 
 TEST(buffers_are_written_once_from_what_is_computed)
 {

@@ -64,7 +64,7 @@ TEST(events_are_read_by_tensorboard)
     arena_free(&a);
 }
 
-// A run of twelve steps in four processes
+// ---- A run of twelve steps in four processes
 
 enum { LAST = 12 };
 static int64_t stop_after, kill_after, step_now;

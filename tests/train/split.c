@@ -135,7 +135,7 @@ TEST(split_may_change_when_a_run_goes_on)
     trainer_close(t), small_close(&s);
 }
 
-// --- the search -------------------------------------------------------------------------------
+// ---- The search
 
 static trainer_setup setup_of(void *self, int64_t micro_batch)
 {

@@ -11,7 +11,7 @@
 #include "tests/train/small.h"
 #include "train/trainer_internal.h"
 
-// Accumulation
+// ---- Accumulation
 
 static double after_steps(small_run *s, int steps, float *weights)
 {
@@ -59,7 +59,7 @@ TEST(trainer_accumulation_equals_a_large_batch)
     accumulation_of("emotion_recognizer");
 }
 
-// Resuming
+// ---- Resuming
 
 static char *read_metrics(folder *f, arena *a)
 {
@@ -160,7 +160,7 @@ TEST(trainer_resumes_bit_for_bit)
     unsetenv("KMIDI_BF16");
 }
 
-// Ends
+// ---- Ends
 
 TEST(trainer_stops_at_numbers_that_are_not_finite)
 {
@@ -231,7 +231,7 @@ TEST(trainer_clips_and_averages)
     small_close(&s);
 }
 
-// Averaged weights
+// ---- Averaged weights
 
 // decay 0.999 after one step is (1 + 0) / (10 + 0): a tenth of the weights that training began with
 TEST(trainer_averages_little_in_its_first_steps)
