@@ -21,7 +21,7 @@ static const double LOOK_EVERY = 0.25, SPIN = 0.002, SLICE = 0.05;
 // Characters of what differs; bytes of a buffer from which base_pages maps whole pages.
 enum { MOST_SHOWN = 160, SHARED_LEAST = 2 << 20 };
 
-// What starters of ranks tell them.
+// ---- What those who start ranks tell them
 
 static int told(const char *name)
 {
@@ -39,7 +39,7 @@ static int told_size(void)
     return open > 0 ? open : pmi > 0 ? pmi : pmix;
 }
 
-// The ranks.
+// ---- The ranks
 
 static uint64_t hash(uint64_t h, const void *bytes, size_t n)
 {
@@ -189,9 +189,12 @@ uint64_t comm_bytes(const comm *c, uint64_t shared)
     if (!c)
         return 0;
     uint64_t size = (uint64_t)c->size, scratch = sizeof(float) * comm_scratch(c),
-             seen = shared < SHARED_LEAST ? 0 : shared / size * (size - 1),
-             near = seen + (c->near ? comm_near_bytes(c->near) : 0);
-    return c->near ? near : c->peers || scratch > near ? scratch : near;
+             others = shared < SHARED_LEAST ? 0 : shared / size * (size - 1);
+    if (c->near)
+        return comm_near_bytes(c->near) + others;
+    if (c->peers) // on several machines
+        return scratch;
+    return scratch > others ? scratch : others; // supposed: wherever they will be
 }
 
 double comm_seconds(const comm *c)
@@ -205,7 +208,7 @@ void comm_poll(comm *c, bool (*poll)(void *user), void *user)
         c->poll = poll, c->user = user;
 }
 
-// Waiting
+// ---- Waiting
 
 bool comm_lose(comm *c, const char *fmt, ...)
 {
@@ -227,7 +230,7 @@ static bool is_there(int32_t pid)
     if (kill(pid, 0) != 0 && errno == ESRCH)
         return false;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "r");
+    FILE *f = fopen(path, "re");
     bool read = f && fgets(line, sizeof line, f);
     if (f)
         fclose(f);
@@ -268,7 +271,7 @@ bool comm_wait(comm *c, double since)
     return true;
 }
 
-// Calls
+// ---- Calls
 
 static bool ended(comm *c, double began, bool ok, err *e)
 {

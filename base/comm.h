@@ -34,12 +34,12 @@ void comm_close(comm *c, err_code why);
 
 int comm_rank(const comm *c);
 int comm_size(const comm *c);
-// The rank that speaks for all: the first, or the first that is still there.
+// Whether this rank speaks for all: the first does, or the first that is still there.
 bool comm_speaks(const comm *c);
 // Ranks on this machine; cores for each of them, of those that they may run on.
 int comm_here(const comm *c);
 int comm_cores(const comm *c);
-// that sums work in, where a buffer of `shared` bytes is shared
+// Memory that sums take, where a buffer of `shared` bytes is given to comm_share.
 uint64_t comm_bytes(const comm *c, uint64_t shared);
 double comm_seconds(const comm *c); // spent in all calls so far, waiting included
 

@@ -48,8 +48,8 @@ void doctor_disk(patient *p, finding *f)
 {
     struct statvfs v;
     char path[4200], left[32], need[32];
-    int fd = probe(p, path);
-    if (fd < 0 || statvfs(p->dir, &v)) {
+    int fd = statvfs(p->dir, &v) == 0 ? probe(p, path) : -1;
+    if (fd < 0) {
         finding_set(p, f, FINDING_BAD, "name a folder that you may write into: --dir DIR",
                     "nothing can be written into '%s': %s", p->dir, strerror(errno));
         return;
@@ -163,7 +163,8 @@ void doctor_memory(patient *p, finding *f)
     const hw *h = &p->machine;
     uint64_t have = available();
     uint64_t most = have && have < h->memory_limit ? have : h->memory_limit;
-    bool less = h->memory_limit<h->memory, too_much = p->memory_needed> most;
+    bool less = h->memory > h->memory_limit;
+    bool too_much = p->memory_needed > most;
     json_set_int(f->values, "memory_bytes", (int64_t)h->memory);
     json_set_int(f->values, "limit_bytes", (int64_t)h->memory_limit);
     json_set_int(f->values, "available_bytes", (int64_t)have);
@@ -217,6 +218,12 @@ void doctor_cores(patient *p, finding *f)
 
 // ---- Libraries
 
+// Other sentences of autograd/gemm/ have their remedy in them: a wrong name, a limit.
+const char *doctor_remedy(const err *e)
+{
+    return e->code == ERR_MISSING ? "install OpenBLAS: apt install libopenblas0-pthread" : NULL;
+}
+
 void doctor_libraries(patient *p, finding *f)
 {
     gemm_ways ways;
@@ -232,9 +239,8 @@ void doctor_libraries(patient *p, finding *f)
         json_set_str(f->values, name, version);
     }
     json_set_str(f->values, "products", products);
-    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD,
-                ok ? NULL : "install OpenBLAS: apt install libopenblas0-pthread",
-                "products by %s%s", ok ? products : e.text, all.s);
+    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD, doctor_remedy(&e), "products by %s%s",
+                ok ? products : e.text, all.s);
     strbuf_free(&all);
 }
 
