@@ -111,8 +111,7 @@ TEST(lock_files_of_others_are_none)
 TEST(lock_keeps_out_what_was_read_before_it)
 {
     static const char *const between[] = {":", "cp last.h5 x && mv x last.h5", "rm last.h5",
-                                          "cp last.h5 x && touch -r last.h5 x && "
-                                          "mv x last.h5"};
+                                          "cp last.h5 x && touch -r last.h5 x && mv x last.h5"};
     char dir[1100];
     snprintf(dir, sizeof dir, "%s", test_path("run"));
     EXPECT_INT(test_shell(NULL, "%s train %s --run-dir %s train.epochs=1 -q", test_kmidi(),
