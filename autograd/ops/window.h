@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // window.h: what window_attention and its way back have in common: which tokens of a map [B, H, W,
-// C] a window holds, the table that is added to its scores, and products of matrices as small as a
-// window.
+// C] a window holds, the table that is added to its scores, and who works on what.
 //
 // Windows are never copied out of the map as a tensor: a token of a window is an offset into it,
 // and the cyclic shift is a modulo in that offset. A thread copies one head of one window into its
@@ -125,49 +124,6 @@ static inline void window_tables(const window_dims *m, const float *bias, int64_
             for (int64_t i = used ? m->n : 0; i < m->np; i++)
                 to[i] = 0;
         }
-}
-
-// Where the tokens of a head of a window begin in the map.
-static inline void window_places(const window_dims *m, int64_t item, int64_t window, int64_t head,
-                                 int64_t *at)
-{
-    int64_t y0 = window / m->columns * m->high + m->down,
-            x0 = window % m->columns * m->wide + m->right;
-    for (int64_t i = 0; i < m->n; i++) {
-        int64_t y = (y0 + i / m->wide) % m->h, x = (x0 + i % m->wide) % m->w;
-        at[i] = ((item * m->h + y) * m->w + x) * m->c + head * m->d;
-    }
-}
-
-// to [N][D] = x [at[i]][d] * scale, zeros behind d
-static inline void window_rows(const window_dims *m, const float *x, const int64_t *at, float scale,
-                               float *to)
-{
-    for (int64_t i = 0; i < m->n; i++, to += m->dp) {
-        for (int64_t k = 0; k < m->d; k++)
-            to[k] = x[at[i] + k] * scale;
-        for (int64_t k = m->d; k < m->dp; k++)
-            to[k] = 0;
-    }
-}
-
-// rows [N][D] -> to [d][P], zeros behind N
-static inline void window_turned(const window_dims *m, const float *rows, float *to)
-{
-    for (int64_t k = 0; k < m->d; k++, to += m->np) {
-        for (int64_t i = 0; i < m->n; i++)
-            to[i] = rows[i * m->dp + k];
-        for (int64_t i = m->n; i < m->np; i++)
-            to[i] = 0;
-    }
-}
-
-static inline void window_back(const window_dims *m, const float *rows, const int64_t *at,
-                               float scale, float *x)
-{
-    for (int64_t i = 0; i < m->n; i++)
-        for (int64_t k = 0; k < m->d; k++)
-            x[at[i] + k] = rows[i * m->dp + k] * scale;
 }
 
 // ---- Work by threads: a head of a group of the batch is one thread's from its first window to its

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// window_scores.h: products of matrices as small as a window, and the softmax of its scores.
+// window_scores.h: a head of a window in a thread's workspace: copied there and back, products of
+// matrices as small as that, and the softmax of its scores.
 //
 // Panels (panel.h) are 64 columns wide where registers have 16 lanes; a window has 16 tokens and a
 // head 32 numbers. So these products take their right side as it lies, in whole registers.
@@ -9,6 +10,49 @@
 #include "autograd/ops/panel.h"
 #include "autograd/ops/window.h"
 #include "base/vmath.h"
+
+// Where the tokens of a head of a window begin in the map.
+static inline void window_places(const window_dims *m, int64_t item, int64_t window, int64_t head,
+                                 int64_t *at)
+{
+    int64_t y0 = window / m->columns * m->high + m->down,
+            x0 = window % m->columns * m->wide + m->right;
+    for (int64_t i = 0; i < m->n; i++) {
+        int64_t y = (y0 + i / m->wide) % m->h, x = (x0 + i % m->wide) % m->w;
+        at[i] = ((item * m->h + y) * m->w + x) * m->c + head * m->d;
+    }
+}
+
+// to [N][D] = x [at[i]][d] * scale, zeros behind d
+static inline void window_rows(const window_dims *m, const float *x, const int64_t *at, float scale,
+                               float *to)
+{
+    for (int64_t i = 0; i < m->n; i++, to += m->dp) {
+        for (int64_t k = 0; k < m->d; k++)
+            to[k] = x[at[i] + k] * scale;
+        for (int64_t k = m->d; k < m->dp; k++)
+            to[k] = 0;
+    }
+}
+
+// rows [N][D] -> to [d][P], zeros behind N
+static inline void window_turned(const window_dims *m, const float *rows, float *to)
+{
+    for (int64_t k = 0; k < m->d; k++, to += m->np) {
+        for (int64_t i = 0; i < m->n; i++)
+            to[i] = rows[i * m->dp + k];
+        for (int64_t i = m->n; i < m->np; i++)
+            to[i] = 0;
+    }
+}
+
+static inline void window_back(const window_dims *m, const float *rows, const int64_t *at,
+                               float scale, float *x)
+{
+    for (int64_t i = 0; i < m->n; i++)
+        for (int64_t k = 0; k < m->d; k++)
+            x[at[i] + k] = rows[i * m->dp + k] * scale;
+}
 
 // c [rows, columns] = a w, w [k, columns]; columns are whole registers, and a's element (r, i)
 // lies at a[r * row + i * col]. Summed over k in ascending order.
