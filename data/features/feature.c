@@ -78,6 +78,12 @@ bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *
     return f->def->song(f, s, a, out, e);
 }
 
+bool feature_of_both(const feature *f, const feature_both *x, arena *a, feature_rows *out, err *e)
+{
+    CHECK(f->def->source == FEATURE_BOTH && x->n >= 1);
+    return f->def->both(f, x, a, out, e);
+}
+
 bool feature_fits(const feature_shape *s, const void *values, int64_t n)
 {
     const uint16_t *u = values;

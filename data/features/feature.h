@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// feature.h: numbers computed from audio, frame by frame, or from a MIDI song as a whole.
+// feature.h: numbers computed from audio, frame by frame, from a MIDI song as a whole, or from an
+// item's sound and song together.
 //
 // A feature has a name, a table of settings, and once opened with effective settings it is a value:
 // tables and plans that never change, shared by any number of threads. Frame i is a function of the
@@ -22,6 +23,9 @@
 //
 //     feature_rows rows;
 //     if (feature_song(f, song, &arena, &rows, e)) ... rows.data [rows.n][f->width], of f->type ...
+//
+// One of both (FEATURE_BOTH) makes such rows of the song and of the frames that the feature of
+// clips made beside it (feature_of_both).
 #ifndef KMIDI_DATA_FEATURES_FEATURE_H
 #define KMIDI_DATA_FEATURES_FEATURE_H
 
@@ -36,13 +40,23 @@
 
 typedef struct feature feature;
 
-typedef enum feature_source { FEATURE_CLIP, FEATURE_SONG } feature_source;
+typedef enum feature_source { FEATURE_CLIP, FEATURE_SONG, FEATURE_BOTH } feature_source;
 typedef enum feature_type { FEATURE_F32, FEATURE_U16 } feature_type;
 
 typedef struct feature_rows {
     const void *data; // [n][width], owned by the arena that was given
     int64_t n;        // may be 0
 } feature_rows;
+
+// What is known of an item with both. The frames are of a whole file; the emotion is that of the
+// item, or the song's estimate.
+typedef struct feature_both {
+    const midi_song *song;
+    const feature *heard; // by which the frames were made
+    const float *frames;  // [n][heard->width], n >= 1
+    int64_t n;
+    double valence, arousal, intensity; // [-1, 1] twice, [0, 1]
+} feature_both;
 
 // What the rows of a feature of songs are, in memory and in shards (shard.h).
 typedef struct feature_shape {
@@ -71,9 +85,10 @@ typedef struct feature_def {
     // NULL: nothing to do.
     bool (*open)(feature *f, err *e);
     void (*close)(feature *f); // may be NULL
-    // ---- Of songs. Any thread.
+    // ---- Of songs, or of both. Any thread.
     feature_shape rows;
     bool (*song)(const feature *f, const midi_song *s, arena *a, feature_rows *out, err *e);
+    bool (*both)(const feature *f, const feature_both *x, arena *a, feature_rows *out, err *e);
     // ---- Of clips
     // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1].
     // `scratch` has f->scratch bytes, aligned to 64, and belongs to the calling thread.
@@ -132,6 +147,9 @@ bool feature_compute(const feature *f, const float *samples, int64_t n, float *o
 // every machine.
 bool feature_song(const feature *f, const midi_song *s, arena *a, feature_rows *out,
                   err *e) MUST_CHECK;
+// The same of a song and its sound; only where it is FEATURE_BOTH.
+bool feature_of_both(const feature *f, const feature_both *x, arena *a, feature_rows *out,
+                     err *e) MUST_CHECK;
 // Whether n rows that came from outside are such as the feature makes: finite, in range.
 bool feature_fits(const feature_shape *s, const void *values, int64_t n);
 

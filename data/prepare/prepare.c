@@ -37,7 +37,11 @@ static const config_key keys_before[] = {
      .help = "shards (a path or pattern) whose label names are used"},
     {"features", CONFIG_TEXTS, "[mel]", .least = 1, AT(wanted),
      .help = "what is computed and stored: mel of audio, the others of MIDI, or of both where an "
-             "item has both; without it, dataset: folder takes what the folder holds"},
+             "item has both; points of both together; without it, dataset: folder takes what the "
+             "folder holds"},
+    {"render", CONFIG_BOOL, "false", AT(render),
+     .help = "the sound of every item is its MIDI, played by the built-in synthesiser; recordings "
+             "are not looked at"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, AT(shard_items),
      .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,
@@ -161,12 +165,13 @@ static bool asked(const prepare *p, const char *name)
     return false;
 }
 
-// The name of a feature of MIDI among what is asked for, the last of the table; NULL: none.
+// The name of a feature of MIDI, or of that and sound, among what is asked for, the last of the
+// table; NULL: none.
 static const char *song_asked(const prepare *p)
 {
     const char *song = NULL;
     for (size_t i = 0; i < feature_count(); i++)
-        if (feature_at(i)->source == FEATURE_SONG && asked(p, feature_at(i)->name))
+        if (feature_at(i)->source != FEATURE_CLIP && asked(p, feature_at(i)->name))
             song = feature_at(i)->name;
     return song;
 }
@@ -198,7 +203,12 @@ static bool check_features(const prepare *p, err *e)
 {
     const char *name = p->reader->name, *song = song_asked(p);
     bool mel = asked(p, "mel");
-    if (song && mel && p->reader->count)
+    if (p->render && (!song || !mel))
+        return err_set(e, ERR_CONFIG,
+                       "%s: the built-in synthesiser plays MIDI where sound is wanted beside it; "
+                       "set features: [mel, midi_stats, ...]",
+                       config_where(p->config, "render"));
+    if (song && mel && p->reader->count && !p->render)
         return err_set(e, ERR_CONFIG,
                        "%s: mel is made from audio, %s from MIDI, and dataset %s does not tell "
                        "which files belong together; list them with `path` and `midi` "
@@ -208,10 +218,15 @@ static bool check_features(const prepare *p, err *e)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is audio and has no MIDI to make %s from; set features: [mel]",
                        name, song);
-    if (mel && p->reader->no_audio)
+    if (song && !mel && feature_find(song, NULL)->source == FEATURE_BOTH)
+        return err_set(e, ERR_CONFIG,
+                       "%s: %s are made of sound and MIDI together; set features: [mel, "
+                       "midi_stats, %s]",
+                       config_where(p->config, "features"), song, song);
+    if (mel && p->reader->no_audio && !p->render)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is MIDI and has no audio to make mel features from; set "
-                       "features: [tokens, midi_stats]",
+                       "features: [tokens, midi_stats], or render: true",
                        name);
     return true;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/audio/resample.h"
+#include "data/music/additive.h"
 #include "data/prepare/prepare_decode.h"
 
 // ---- What a worker is sent: this, then the file's path with its NUL
@@ -24,7 +26,7 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
     task t = {.number = item->number, .offset = item->offset, .duration = item->duration};
     t.copies = prepare_copies(p, p->split[p->entries[item->number].split].name);
     t.digest = t.copies ? prepare_hash(0, item->path, strlen(item->path)) : 0;
-    const char *file = p->reader->clip ? "" : reader_item_file(item);
+    const char *file = p->reader->clip ? "" : p->render ? item->midi : reader_item_file(item);
     if (!file)
         return err_set(e, ERR_MISSING, "'%s' has no audio; remove it from the index", item->path);
     strbuf_add(out, (const char *)&t, sizeof t);
@@ -94,6 +96,36 @@ static bool make_clip(decoding *d, const task *t, err *e)
     return ok;
 }
 
+static bool take_resampled(void *user, const float *x, size_t n, err *e)
+{
+    return take_samples(user, x, (int64_t)n, e);
+}
+
+// The item's MIDI by the built-in synthesiser.
+static bool play_song(decoding *d, err *e)
+{
+    const prepare *p = d->p;
+    arena a = {.name = "song"};
+    float *x = NULL;
+    int64_t n = 0;
+    midi_song *s = prepare_song_load(p, &a, d->file, e);
+    resampler *r = s ? resampler_open(ADDITIVE_RATE, p->feature->rate, e) : NULL;
+    bool ok = r && additive_render(s, &x, &n, e) &&
+              resampler_push(r, x, (size_t)n, take_resampled, d, e) &&
+              resampler_finish(r, take_resampled, d, e) && feature_stream_finish(d->stream, e);
+    free(x);
+    resampler_close(r);
+    arena_free(&a);
+    return ok;
+}
+
+static bool make_sound(decoding *d, const task *t, err *e)
+{
+    return d->p->render         ? play_song(d, e)
+           : d->p->reader->clip ? make_clip(d, t, e)
+                                : decode_file(d, t, e);
+}
+
 // A copy too short for a frame is not stretched.
 static bool add_copy(const decoding *d, const task *t, int copy, err *e)
 {
@@ -129,7 +161,7 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     strbuf_add(out, (const char *)&d.marks, sizeof d.marks);
     strbuf_add(out, (const char *)&d.frames, sizeof d.frames);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
-    bool ok = d.stream && (p->reader->clip ? make_clip(&d, &t, e) : decode_file(&d, &t, e));
+    bool ok = d.stream && make_sound(&d, &t, e);
     if (ok && f->whole)
         f->def->finish(f, (float *)(out->s + sizeof d.marks + sizeof d.frames), d.frames * f->width,
                        feature_stream_most(d.stream));
@@ -145,6 +177,13 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
 }
 
 // ---- The answer
+
+const float *prepare_audio_frames(const char *bytes, int64_t *n)
+{
+    size_t marks = sizeof((prepare_slot *)NULL)->marks;
+    memcpy(n, bytes + marks, sizeof *n);
+    return (const float *)(bytes + marks + sizeof *n);
+}
 
 static bool finite(const float *x, int64_t n)
 {
@@ -184,15 +223,15 @@ static bool take(prepare_slot *s, const char *bytes, size_t n)
     if (!take_frames(s, &bytes, &n, &own))
         return false;
     s->mel = own.mel, s->frames = own.frames;
-    bool sound = finite(own.mel, own.frames * s->p->feature->width);
+    bool whole = finite(own.mel, own.frames * s->p->feature->width);
     for (s->n_copies = 0; s->n_copies < copies; s->n_copies++) {
         prepare_copy *c = &s->copies[s->n_copies];
         if (!take_frames(s, &bytes, &n, c))
             return false;
-        sound = sound && finite(c->mel, c->frames * s->p->feature->width);
+        whole = whole && finite(c->mel, c->frames * s->p->feature->width);
     }
     return n == 0 &&
-           (sound || err_set(&s->e, ERR_VALUE,
+           (whole || err_set(&s->e, ERR_VALUE,
                              "'%s' gives features that are not finite; repair it or remove it",
                              s->item.path));
 }
@@ -210,10 +249,11 @@ static uint64_t memory(const prepare *p)
 {
     const feature *f = p->feature;
     double frames = p->max_seconds * f->rate / (double)f->hop * (1 + p->augment.copies),
-           samples = p->max_seconds * f->rate;
-    return WORKER_MEMORY +
-           (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples : 0)) *
-                      sizeof(float));
+           samples = p->max_seconds * (p->render ? ADDITIVE_RATE : f->rate);
+    return WORKER_MEMORY + (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples
+                                                                : p->render       ? 2 * samples
+                                                                                  : 0)) *
+                                      sizeof(float));
 }
 
 const prepare_kind prepare_audio = {

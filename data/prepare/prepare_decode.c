@@ -50,22 +50,27 @@ static bool find_label(const prepare *p, prepare_slot *s, int32_t *label)
                    s->item.path, s->item.label, p->info.n_labels);
 }
 
+const char *prepare_emotion(const reader_item *item, float out[SHARD_EMOTION])
+{
+    const emotion_name *known = item->label ? emotion_find(item->label) : NULL;
+    bool given = item->emotion || !isnan(item->valence);
+    if (item->emotion)
+        memcpy(out, item->emotion, EMOTION_SIZE * sizeof *out);
+    else if (given)
+        emotion_vector(item->valence, item->arousal, item->intensity, out);
+    else if (known)
+        emotion_vector(known->valence, known->arousal, item->intensity, out);
+    return given ? "given" : known ? "name" : NULL;
+}
+
 static void set_emotion(const prepare_slot *s, shard_item *out)
 {
-    const reader_item *item = &s->item;
-    const emotion_name *known = item->label ? emotion_find(item->label) : NULL;
-    if (item->emotion)
-        memcpy(out->emotion, item->emotion, sizeof out->emotion);
-    else if (!isnan(item->valence))
-        emotion_vector(item->valence, item->arousal, item->intensity, out->emotion);
-    else if (known)
-        emotion_vector(known->valence, known->arousal, item->intensity, out->emotion);
-    else if (s->estimated)
-        emotion_vector(s->valence, s->arousal, item->intensity, out->emotion);
-    out->label_source = item->emotion || !isnan(item->valence) ? "given"
-                        : known                                ? "name"
-                        : s->estimated                         ? AFFECT_SOURCE
-                                                               : "none";
+    out->label_source = prepare_emotion(&s->item, out->emotion);
+    if (out->label_source)
+        return;
+    if (s->estimated)
+        emotion_vector(s->valence, s->arousal, s->item.intensity, out->emotion);
+    out->label_source = s->estimated ? AFFECT_SOURCE : "none";
 }
 
 // Behind the item, as "a.wav#1", of the same group and label.

@@ -57,9 +57,18 @@ extern const prepare_kind prepare_audio, prepare_songs, prepare_pairs;
 enum { PREPARE_NOTES = 64 };
 extern worker_fn *const prepare_song_digest;
 const char *prepare_song_notes(const worker_result *r);
+// The song that an item calls `midi`: read from its file, or made by the reader.
+midi_song *prepare_song_load(const prepare *p, arena *a, const char *midi, err *e) MUST_CHECK;
 // Whether such an answer of the kind's own fn says why the song is not wanted.
 bool prepare_song_refused(const char *bytes, size_t n);
 
+// ---- prepare_audio.c: the frames of mel in an answer of its kind, as they are without copies
+const float *prepare_audio_frames(const char *bytes, int64_t *n);
+
+// ---- prepare_decode.c
+// What the index, or its label's name, says of an item's emotion, and where it is from ("given",
+// "name"); NULL: nothing.
+const char *prepare_emotion(const reader_item *item, float out[SHARD_EMOTION]);
 const prepare_kind *prepare_kind_of(const prepare *p);
 workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;
 

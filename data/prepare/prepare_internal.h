@@ -52,6 +52,7 @@ typedef struct prepare {
     augment_clip_settings augment; // of the training split; copies 0: none
     const char *augment_text;      // the same as JSON; NULL: none
     shard_info info;               // what all shards share; labels are filled by the scan
+    bool render;                   // sound is played of each item's MIDI
     int64_t shard_items;
     double max_seconds, max_reject_ratio;
     // found

@@ -44,6 +44,8 @@ static digest *begin_key(const prepare *p, int split)
         digest_add_str(d, p->info.labels[i]);
     if (prepare_copies(p, p->split[split].name))
         digest_add_str(d, p->augment_text);
+    if (p->render)
+        digest_add_str(d, "rendered");
     return d;
 }
 

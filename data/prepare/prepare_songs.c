@@ -33,19 +33,26 @@ static size_t padded(size_t bytes)
     return (bytes + 3) / 4 * 4;
 }
 
+// What makes column k of the song alone; NULL: it takes sound (too).
+static const feature *of_song(const prepare *p, int k)
+{
+    const feature *f = p->songs[k];
+    return f && f->def->source == FEATURE_SONG ? f : NULL;
+}
+
 // A song may have no rows of a feature: drums alone have no tokens and no melody. Without rows of
 // anything it is of no use.
 static bool check_rows(const prepare *p, const feature_rows *rows, const char *path, err *e)
 {
     int64_t all = 0;
     for (int k = 0; k < p->info.n_columns; k++) {
-        const feature_def *d = p->songs[k] ? p->songs[k]->def : NULL;
+        const feature_def *d = of_song(p, k) ? p->songs[k]->def : NULL;
         if (d && rows[k].n < d->rows.least)
             return err_set(e, ERR_EMPTY,
                            "'%s' has no notes but those of drums, and no %s; set tokens.drums: "
                            "true or leave it out",
                            path, d->name);
-        all += rows[k].n;
+        all += rows[k].n + (p->songs[k] && !d);
     }
     return all > 0 ||
            err_set(
@@ -69,7 +76,7 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
             "'%s' lasts %.0f seconds, longer than max_seconds = %g; raise it or leave the file out",
             path, s->seconds, p->max_seconds);
     for (int k = 0; k < p->info.n_columns; k++) {
-        if (p->songs[k] && !feature_song(p->songs[k], s, a, &rows[k], e))
+        if (of_song(p, k) && !feature_song(p->songs[k], s, a, &rows[k], e))
             return false;
         x.rows[k] = rows[k].n;
     }
@@ -77,7 +84,7 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
         return false;
     strbuf_add(out, (const char *)&x, sizeof x);
     for (int k = 0; k < p->info.n_columns; k++) {
-        size_t n = p->songs[k] ? (size_t)rows[k].n * shard_row_bytes(&p->info.columns[k]) : 0;
+        size_t n = of_song(p, k) ? (size_t)rows[k].n * shard_row_bytes(&p->info.columns[k]) : 0;
         if (n)
             strbuf_add(out, rows[k].data, n);
         strbuf_add(out, "\0\0\0", padded(n) - n);
@@ -85,8 +92,7 @@ static bool measure(const prepare *p, const midi_song *s, const char *path, aren
     return true;
 }
 
-// Read from its file, or made by the reader.
-static midi_song *load_song(const prepare *p, arena *a, const char *midi, err *e)
+midi_song *prepare_song_load(const prepare *p, arena *a, const char *midi, err *e)
 {
     strbuf file = {0};
     if (!p->reader->song)
@@ -105,7 +111,7 @@ static bool reply_to(const prepare *p, const char *midi, bool whole, strbuf *out
     char hex[PREPARE_NOTES + 1];
     reply head = {.code = ERR_NONE};
     err why = {0};
-    const midi_song *s = load_song(p, &a, midi, e);
+    const midi_song *s = prepare_song_load(p, &a, midi, e);
     bool ok =
         s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes; leave it out", midi));
     if (ok) {
@@ -179,7 +185,7 @@ static bool take_answer(prepare_slot *s, const char *bytes, size_t n)
     memcpy(&x, bytes + sizeof head, sizeof x);
     s->rows = NEW(&s->memory, feature_rows, SHARD_COLUMNS);
     for (int k = 0; k < s->p->info.n_columns; k++)
-        if (s->p->songs[k] && !take_rows(s, k, x.rows[k], &at, end))
+        if (of_song(s->p, k) && !take_rows(s, k, x.rows[k], &at, end))
             return false;
     s->seconds = x.seconds, s->behind_end = x.behind_end;
     s->valence = x.valence, s->arousal = x.arousal, s->estimated = true;

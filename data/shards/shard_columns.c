@@ -2,6 +2,7 @@
 // shard_columns.c: the columns of a shard (shard.h): which there are, whether their offsets can be,
 // and their rows.
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -10,7 +11,7 @@
 
 shard_column shard_column_of(const feature_def *d)
 {
-    CHECK(d->source == FEATURE_SONG);
+    CHECK(d->source != FEATURE_CLIP);
     return (shard_column){.name = d->name,
                           .u16 = d->rows.type == FEATURE_U16,
                           .width = d->rows.width,
@@ -55,6 +56,22 @@ static bool column_damaged(const shard *s, const shard_column *c, const char *wh
 
 // ---- Which, and how large
 
+static bool other_shape(const shard *s, const shard_column *c, const h5_shape *x,
+                        const h5_shape *want, err *e)
+{
+    char own[64], meant[64] = "";
+    snprintf(own, sizeof own, x->rank == 2 ? "[%" PRIu64 ", %" PRIu64 "]" : "[%" PRIu64 "]",
+             x->dim[0], x->dim[1]);
+    if (want->rank == 2)
+        snprintf(meant, sizeof meant, ", %" PRIu64, want->dim[1]);
+    return column_damaged(s, c,
+                          arena_printf(&s->file->memory,
+                                       "has the shape %s%s, and its feature %s [rows%s]", own,
+                                       x->type == want->type ? "" : " of another type",
+                                       c->u16 ? "u16" : "f32", meant),
+                          e);
+}
+
 static bool measure(shard *s, shard_column *c, err *e)
 {
     h5_shape x,
@@ -63,7 +80,7 @@ static bool measure(shard *s, shard_column *c, err *e)
         return false;
     if (x.type != want.type || x.rank != want.rank || (x.rank == 2 && x.dim[1] != want.dim[1]) ||
         x.dim[0] > INT64_MAX / 65536)
-        return column_damaged(s, c, "has not the shape of its feature", e);
+        return other_shape(s, c, &x, &want, e);
     c->rows = (int64_t)x.dim[0];
     if (c->single) {
         c->longest = s->items > 0;
@@ -99,7 +116,7 @@ static bool add_mel(shard *s, err *e)
 static bool add_song(shard *s, const char *name, err *e)
 {
     const feature_def *d = feature_find(name, NULL);
-    if (!d || d->source != FEATURE_SONG || s->info.n_columns == SHARD_COLUMNS)
+    if (!d || d->source == FEATURE_CLIP || s->info.n_columns == SHARD_COLUMNS)
         return err_set(
             e, ERR_MISMATCH,
             "'%s' has a column '%s', which this program does not know; run kmidi prepare again",

@@ -17,22 +17,6 @@
     "dataset: audio_manifest\nmel: {n_mels: 32, n_fft: 512}\nsplit: {val: 0, test: 0}\n"           \
     "max_reject_ratio: 1\njobs: 2\n"
 
-// Prepares with these lines of YAML alone.
-static bool prepare_as(const char *out, const char *text, int jobs, prepare_report *r, err *e)
-{
-    arena a = {0};
-    env v = {0};
-    config *c = config_open(prepare_table(&a), &a);
-    prepare_job job = {
-        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = 1, .parts = 1};
-    const char *all = arena_printf(&a, "root: %s\n%s", test_dir(), text);
-    *e = (err){0};
-    bool ok = config_parse(c, all, strlen(all), "test.yaml", e) && config_finish(c, e) &&
-              prepare_run(c, &job, &v, r, e);
-    arena_free(&a);
-    return ok;
-}
-
 static shard *open_as(const char *path)
 {
     err e = {0};
@@ -66,9 +50,11 @@ TEST(prepare_pairs_hold_what_sets_of_one_kind_hold)
 {
     err e = {0};
     prepare_report r;
-    EXPECT_OK(prepare_as("sound", SYNTH "features: [mel]\n", 1, &r, &e), e);
-    EXPECT_OK(prepare_as("midi", SYNTH "features: [tokens, harmony, midi_stats]\n", 1, &r, &e), e);
-    EXPECT_OK(prepare_as("both", SYNTH "features: [midi_stats, mel, tokens, harmony]\n", 1, &r, &e),
+    EXPECT_OK(sounds_prepare_as("sound", SYNTH "features: [mel]\n", 1, &r, &e), e);
+    EXPECT_OK(
+        sounds_prepare_as("midi", SYNTH "features: [tokens, harmony, midi_stats]\n", 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("both", SYNTH "features: [midi_stats, mel, tokens, harmony]\n", 1,
+                                &r, &e),
               e);
     EXPECT_INT(r.prepared, 12);
     EXPECT_INT(r.rejected, 0);
@@ -90,8 +76,9 @@ TEST(prepare_pairs_hold_what_sets_of_one_kind_hold)
         }
     }
     shard_close(both), shard_close(sound), shard_close(midi);
-    EXPECT_OK(
-        prepare_as("again", SYNTH "features: [midi_stats, mel, tokens, harmony]\n", 3, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("again", SYNTH "features: [midi_stats, mel, tokens, harmony]\n", 3,
+                                &r, &e),
+              e);
     EXPECT(sounds_same_tree("both", "again"));
 }
 
@@ -136,7 +123,7 @@ TEST(prepare_pairs_of_a_manifest_are_whole_or_refused)
     for (int i = 0; i < 5; i++)
         sounds_put_tone(names[i], 220 + 30 * i);
     put_pairs();
-    EXPECT_OK(prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
     EXPECT_INT(r.prepared, 2);
     EXPECT_INT(r.rejected, 5);
     EXPECT_INT(r.outlasting, 1);
@@ -155,13 +142,13 @@ TEST(prepare_pairs_of_a_manifest_are_whole_or_refused)
     }
     shard_close(s);
     // Another sound makes another shard, though its MIDI stayed; the same again makes none.
-    EXPECT_OK(prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
     EXPECT_INT(r.shards_made, 0);
     sounds_put_tone("a.wav", 1000);
-    EXPECT_OK(prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("out", MANIFEST "features: [mel, midi_stats]\n", 2, &r, &e), e);
     EXPECT_INT(r.shards_made, 1);
     // Who asks for sound alone is not asked for MIDI, right or wrong.
-    EXPECT_OK(prepare_as("mel", MANIFEST "features: [mel]\n", 2, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("mel", MANIFEST "features: [mel]\n", 2, &r, &e), e);
     EXPECT_INT(r.prepared, 6);
     EXPECT_INT(r.rejected, 1);
     arena_free(&a);
@@ -178,7 +165,7 @@ TEST(prepare_pairs_are_compared_by_their_notes)
     sounds_put_manifest("{\"path\": \"a.wav\", \"midi\": \"a.mid\", \"split\": \"train\"}\n"
                         "{\"path\": \"b.wav\", \"midi\": \"b.mid\", \"split\": \"test\"}\n"
                         "{\"path\": \"c.wav\", \"midi\": \"c.mid\", \"split\": \"train\"}\n");
-    EXPECT_OK(prepare_as("out", MANIFEST "features: [mel, tokens]\n", 1, &r, &e), e);
+    EXPECT_OK(sounds_prepare_as("out", MANIFEST "features: [mel, tokens]\n", 1, &r, &e), e);
     EXPECT_INT(r.duplicates, 1);
     EXPECT_INT(r.prepared, 2);
     EXPECT_HAS(sounds_report_of(&a, "out"), "\"path\": \"a.wav\"");
@@ -190,17 +177,19 @@ TEST(prepare_pairs_refuse_what_cannot_belong_together)
     err e = {0};
     prepare_report r;
     sounds_put_tone("a.wav", 220);
-    EXPECT_ERR(prepare_as("out", "dataset: folder\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
+    EXPECT_ERR(sounds_prepare_as("out", "dataset: folder\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
                ERR_CONFIG, "which files belong together");
-    EXPECT_ERR(prepare_as("out", SYNTH "features: [mel, tokens]\naugment: {stretch: [0.9, 1.1]}\n",
-                          1, &r, &e),
+    EXPECT_ERR(sounds_prepare_as("out",
+                                 SYNTH "features: [mel, tokens]\naugment: {stretch: [0.9, 1.1]}\n",
+                                 1, &r, &e),
                e, ERR_CONFIG, "tilt and noise");
-    EXPECT_ERR(prepare_as("out", "dataset: lakh\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
+    EXPECT_ERR(sounds_prepare_as("out", "dataset: lakh\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
                ERR_CONFIG, "no audio to make mel");
-    EXPECT_ERR(prepare_as("out", "dataset: nsynth\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
+    EXPECT_ERR(sounds_prepare_as("out", "dataset: nsynth\nfeatures: [mel, tokens]\n", 1, &r, &e), e,
                ERR_CONFIG, "no MIDI to make tokens");
-    EXPECT_OK(prepare_as("out", SYNTH "features: [mel, tokens]\naugment: {tilt: 3, copies: 2}\n", 2,
-                         &r, &e),
+    EXPECT_OK(sounds_prepare_as("out",
+                                SYNTH "features: [mel, tokens]\naugment: {tilt: 3, copies: 2}\n", 2,
+                                &r, &e),
               e);
     shard *s = open_as("out/train-00000.h5");
     if (s) {
@@ -228,10 +217,10 @@ TEST(prepare_pairs_of_the_real_maestro)
     EXPECT_INT(test_shell(&out, "head -2 %s/maestro-v3.0.0.csv >%s", root,
                           test_path("maestro-v3.0.0.csv")),
                0);
-    EXPECT_OK(prepare_as("out",
-                         "dataset: maestro\nfeatures: [mel, midi_stats]\nmax_seconds: 1h\n"
-                         "mel: {sample_rate: 16000, n_mels: 128, hop_length: 320}\n",
-                         1, &r, &e),
+    EXPECT_OK(sounds_prepare_as("out",
+                                "dataset: maestro\nfeatures: [mel, midi_stats]\nmax_seconds: 1h\n"
+                                "mel: {sample_rate: 16000, n_mels: 128, hop_length: 320}\n",
+                                1, &r, &e),
               e);
     EXPECT_INT(r.prepared, 1);
     EXPECT_INT(r.outlasting, 1);

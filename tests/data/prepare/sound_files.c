@@ -10,13 +10,13 @@
 #include "tests/data/audio/clip_files.h"
 #include "tests/test.h"
 
-bool sounds_prepare(const char *out, const char *more, int jobs, int part, int parts,
-                    prepare_report *r, err *e)
+static bool prepare_lines(const char *out, const char *lines, const char *more, int jobs, int part,
+                          int parts, prepare_report *r, err *e)
 {
     arena a = {0};
     env v = {0};
     config *c = config_open(prepare_table(&a), &a);
-    char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
+    char *text = arena_printf(&a, "%sroot: %s\n%s", lines, test_dir(), more);
     prepare_job job = {
         .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
     *e = (err){0};
@@ -24,6 +24,17 @@ bool sounds_prepare(const char *out, const char *more, int jobs, int part, int p
               prepare_run(c, &job, &v, r, e);
     arena_free(&a);
     return ok;
+}
+
+bool sounds_prepare(const char *out, const char *more, int jobs, int part, int parts,
+                    prepare_report *r, err *e)
+{
+    return prepare_lines(out, SETTINGS, more, jobs, part, parts, r, e);
+}
+
+bool sounds_prepare_as(const char *out, const char *lines, int jobs, prepare_report *r, err *e)
+{
+    return prepare_lines(out, "", lines, jobs, 1, 1, r, e);
 }
 
 void sounds_put_manifest(const char *text)

@@ -10,6 +10,8 @@
 // Runs prepare with the settings above, `more` lines of YAML, into test_path(out).
 bool sounds_prepare(const char *out, const char *more, int jobs, int part, int parts,
                     prepare_report *r, err *e);
+// With these lines alone.
+bool sounds_prepare_as(const char *out, const char *lines, int jobs, prepare_report *r, err *e);
 void sounds_put_manifest(const char *text);
 // Half a second of a tone.
 void sounds_put_tone(const char *name, double hz);
