@@ -70,13 +70,13 @@ static void print_value(strbuf *out, const config_key *k, const config_value *of
         strbuf_printf(out, "%llu", (unsigned long long)v->u);
     else if (k->type == CONFIG_NUMBER || k->type == CONFIG_SECONDS)
         print_number(out, v->d);
-    else if (k->type == CONFIG_MAP) {
+    else if (config_is_map(k)) {
         strbuf_add(out, "{", 1);
         for (size_t i = 0; i < v->n; i++) {
             strbuf_add(out, ", ", i ? 2 : 0);
             print_text(out, v->texts[i]);
             strbuf_add(out, ": ", 2);
-            print_number(out, v->nums[i]);
+            k->type == CONFIG_MAP ? print_number(out, v->nums[i]) : print_text(out, v->words[i]);
         }
         strbuf_add(out, "}", 1);
     } else if (k->type == CONFIG_TEXTS && !v->list) {

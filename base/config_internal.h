@@ -58,4 +58,9 @@ bool config_yaml(config *c, const char *text, size_t n, const char *name, const 
 void config_reset(config *c, int i); // puts key i back to its default
 bool config_is_null(const config_scalar *s);
 
+static inline bool config_is_map(const config_key *k)
+{
+    return k->type == CONFIG_MAP || k->type == CONFIG_NAMES;
+}
+
 #endif

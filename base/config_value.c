@@ -36,7 +36,8 @@ const char *config_describe(const config_key *k, char out[256])
         [CONFIG_SECONDS] = "a time such as 90s, 30m or 3h30m",
         [CONFIG_TEXTS] = "a list of texts",
         [CONFIG_NUMBERS] = "a list of numbers",
-        [CONFIG_MAP] = "a map of names to numbers"};
+        [CONFIG_MAP] = "a map of names to numbers",
+        [CONFIG_NAMES] = "a map of names to texts"};
     int n = snprintf(out, 256, "%s", what[k->type]);
     if (k->type == CONFIG_TEXTS && k->choices)
         n = snprintf(out, 256, "a list of");
@@ -207,14 +208,17 @@ static bool set_map(const config_key *k, key_value *v, const config_entry *entry
     v->n = entry->n / 2;
     v->texts = NEW(a, const char *, v->n + 1);
     v->nums = NEW(a, double, v->n + 1);
+    v->words = NEW(a, const char *, v->n + 1);
     for (size_t i = 0; i < v->n; i++) {
         const config_scalar *s = &entry->items[2 * i + 1];
         v->texts[i] = entry->items[2 * i].text;
+        v->words[i] = s->text;
         for (size_t j = 0; j < i; j++)
             if (!strcmp(v->texts[j], v->texts[i]))
                 return err_set(e, ERR_CONFIG, "%s: '%s' is given twice in '%s'; keep one", s->where,
                                v->texts[i], k->name);
-        if (!to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i]))
+        if (k->type == CONFIG_NAMES ? config_is_null(s)
+                                    : !to_number(s->text, &v->nums[i]) || !in_range(k, v->nums[i]))
             return wrong(k, s, a, e);
     }
     return true;
@@ -228,7 +232,7 @@ static bool set_value(const config_key *k, key_value *v, const config_entry *ent
     if (entry->list && !takes_list)
         return err_set(e, ERR_CONFIG, "%s: '%s' must be %s, not a list", entry->where, k->name,
                        config_describe(k, text));
-    if (k->type == CONFIG_MAP)
+    if (config_is_map(k))
         return entry->map ? set_map(k, v, entry, a, e) : wrong(k, &entry->items[0], a, e);
     return takes_list ? set_list(k, v, entry, a, e) : set_scalar(k, v, &entry->items[0], a, e);
 }

@@ -182,7 +182,7 @@ static bool read_value(reader *r, const char *name, const char *where, int depth
 {
     int key = config_find(r->c->t, name);
     bool map = r->event.type == YAML_MAPPING_START_EVENT && key >= 0 &&
-               config_at(r->c->t, (size_t)key)->type == CONFIG_MAP;
+               config_is_map(config_at(r->c->t, (size_t)key));
     if (r->event.type == YAML_MAPPING_START_EVENT && !map) {
         if (*name && !config_is_group(r->c->t, name))
             return key < 0 ? config_unknown(r->c->t, name, where, r->e)

@@ -106,6 +106,9 @@ void key_store(const config_key *k, const key_value *v, void *s)
     case CONFIG_MAP:
         *(key_map *)at = (key_map){v->texts, v->nums, v->n};
         break;
+    case CONFIG_NAMES:
+        *(key_names *)at = (key_names){v->texts, v->words, v->n};
+        break;
     default:
         break;
     }

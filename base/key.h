@@ -32,6 +32,7 @@ typedef enum config_type {
     // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the
     // file
     CONFIG_MAP,
+    CONFIG_NAMES, // {anger: ANGRY}: the same with a text each
     CONFIG_TYPES
 } config_type;
 
@@ -50,6 +51,11 @@ typedef struct key_map {
     size_t n;
 } key_map;
 
+typedef struct key_names {
+    const char *const *keys, *const *values;
+    size_t n;
+} key_names;
+
 typedef struct key_choice {
     key_texts names;
     const char *regex; // NULL: names
@@ -66,7 +72,8 @@ typedef enum key_field {
     FIELD_TEXT,
     FIELD_TEXTS,
     FIELD_CHOICE,
-    FIELD_MAP
+    FIELD_MAP,
+    FIELD_NAMES
 } key_field;
 
 // The place of a struct's member, and what stands there. NUMBERS go into an array of as many as
@@ -85,7 +92,8 @@ typedef enum key_field {
         const char *: FIELD_TEXT,                                                                  \
         key_texts: FIELD_TEXTS,                                                                    \
         key_choice: FIELD_CHOICE,                                                                  \
-        key_map: FIELD_MAP)
+        key_map: FIELD_MAP,                                                                        \
+        key_names: FIELD_NAMES)
 
 // ---- A row
 
@@ -98,7 +106,7 @@ typedef struct config_key {
     // INT, NUMBER, NUMBERS and MAP (each), BYTES, SECONDS: the range; min == max: any
     double min, max;
     const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
-    int least, most;     // TEXTS, NUMBERS, MAP: how many; most 0: any
+    int least, most;     // TEXTS, NUMBERS, maps: how many; most 0: any
     const char *alias;   // another full name that is understood, or NULL
     bool required;       // config_finish refuses a configuration without it
     bool range;          // NUMBERS: [lowest, highest], in this order
@@ -119,10 +127,11 @@ typedef struct key_value {
     uint64_t u;
     double d;
     const char *s;
-    size_t n;  // TEXTS, NUMBERS, MAP
-    bool list; // TEXTS: written as a list, not as a single text
-    const char **texts;
+    size_t n;           // TEXTS, NUMBERS, MAP, NAMES
+    bool list;          // TEXTS: written as a list, not as a single text
+    const char **texts; // of maps: the names
     double *nums;
+    const char **words; // NAMES: what stands behind them
 } key_value;
 
 // Puts the value into its place in `s`; does nothing where the row has none.

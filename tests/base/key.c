@@ -22,6 +22,7 @@ typedef struct all_types {
     key_texts names;
     key_choice list, expression;
     key_map map;
+    key_names words;
     int untouched;
 } all_types;
 
@@ -52,6 +53,7 @@ static const config_key behind[] = {
     {"c.list", CONFIG_TEXTS, NULL, AT(list), .help = "-"},
     {"c.expression", CONFIG_TEXTS, NULL, AT(expression), .help = "-"},
     {"c.map", CONFIG_MAP, NULL, AT(map), .help = "-"},
+    {"c.words", CONFIG_NAMES, NULL, AT(words), .help = "-"},
     {"c.nowhere", CONFIG_INT, "5", .help = "-"},
 };
 enum { KEYS = sizeof keys / sizeof *keys, BEHIND = sizeof behind / sizeof *behind };
@@ -77,7 +79,8 @@ TEST(key_values_go_where_their_rows_say)
         "    seed: 1e15, single: 0.1, pair: [0.9, 0.999]}\n"
         "b: {wide: 0.1, range: [-1, 2], whole_as_wide: 3, seconds: 90m, semitones: [-5, 6],\n"
         "    text: a b, word: two}\n"
-        "c: {names: one, list: [x, y], expression: x|y, map: {q: 1.5, k: 2}}\n";
+        "c: {names: one, list: [x, y], expression: x|y, map: {q: 1.5, k: 2},\n"
+        "    words: {anger: ANGRY, 'a b': C/D}}\n";
     arena a = {0};
     err e = {0};
     all_types s = {.untouched = 99, .bits = -1};
@@ -94,6 +97,7 @@ TEST(key_values_go_where_their_rows_say)
     EXPECT(s.list.names.n == 2 && !s.list.regex && !strcmp(s.list.names.list[1], "y"));
     EXPECT(s.expression.names.n == 0 && !strcmp(s.expression.regex, "x|y"));
     EXPECT(s.map.n == 2 && !strcmp(s.map.keys[1], "k") && s.map.values[0] == 1.5);
+    EXPECT(s.words.n == 2 && !strcmp(s.words.keys[1], "a b") && !strcmp(s.words.values[1], "C/D"));
     EXPECT_INT(s.untouched, 99);
     arena_free(&a);
 }
@@ -108,6 +112,12 @@ TEST(key_what_is_not_given_stays_as_it_is)
     EXPECT_STR(s.text, "kept");
     EXPECT_ERR(fill(config_open(&table, &a), "b:\n  range: [2, 1]\n", &s, &e), e, ERR_CONFIG,
                "x.yaml:2:3: 'b.range' is [lowest, highest], not [2, 1]");
+    EXPECT_ERR(fill(config_open(&table, &a), "c:\n  words: {a: b, a: c}\n", &s, &e), e, ERR_CONFIG,
+               "'a' is given twice in 'c.words'");
+    EXPECT_ERR(fill(config_open(&table, &a), "c:\n  words: [a]\n", &s, &e), e, ERR_CONFIG,
+               "'c.words' must be a map of names to texts, not a list");
+    EXPECT_ERR(fill(config_open(&table, &a), "c:\n  words: {a: null}\n", &s, &e), e, ERR_CONFIG,
+               "'c.words' must be a map of names to texts, not 'null'");
     arena_free(&a);
 }
 
@@ -116,7 +126,7 @@ TEST(key_rows_of_others_are_keys_as_the_first_are)
     arena a = {0};
     err e = {0};
     EXPECT(config_at(&table, KEYS) == behind && !config_at(&table, KEYS + BEHIND));
-    EXPECT(config_key_of(&table, "c.nowhere") == &behind[5]);
+    EXPECT(config_key_of(&table, "c.nowhere") == &behind[6]);
     config *c = config_open(&table, &a);
     EXPECT_INT(config_int(c, "c.nowhere"), 5);
     EXPECT_ERR(config_override(c, "c.nowere=1", &e), e, ERR_CONFIG, "did you mean 'c.nowhere'?");
