@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "data/audio/resample.h"
 #include "data/audio/stretch.h"
 
 enum { BLOCK = 4096 };
@@ -22,10 +23,12 @@ enum { BLOCK = 4096 };
 clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy)
 {
     rng r = rng_stream(s->seed, "augment_clip", (uint32_t)copy);
-    double u[4];
-    for (uint32_t i = 0; i < 4; i++)
+    double u[5];
+    for (uint32_t i = 0; i < 5; i++)
         u[i] = (double)rng_uniform(r, digest, i);
-    return (clip_draw){.stretch = s->stretch[0] + u[0] * (s->stretch[1] - s->stretch[0]),
+    double up = s->transpose[0] + u[4] * (s->transpose[1] - s->transpose[0]);
+    return (clip_draw){.from = up != 0 ? (int)lround(TRANSPOSE_RATE * exp2(up / 12)) : 0,
+                       .stretch = s->stretch[0] + u[0] * (s->stretch[1] - s->stretch[0]),
                        .semitones = s->pitch[0] + u[1] * (s->pitch[1] - s->pitch[0]),
                        .tilt = s->tilt * (2 * u[2] - 1),
                        .snr =
@@ -34,9 +37,39 @@ clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int
                        .digest = digest};
 }
 
+static int64_t transposed_length(const clip_draw *d, int64_t n)
+{
+    return d->from ? resample_length(n, d->from, TRANSPOSE_RATE) : n;
+}
+
 int64_t augment_clip_length(const clip_draw *d, int64_t n)
 {
-    return stretch_length(n, d->stretch);
+    return stretch_length(transposed_length(d, n), d->stretch);
+}
+
+double augment_clip_transposed(const clip_draw *d)
+{
+    return d->from ? 12 * log2((double)d->from / TRANSPOSE_RATE) : 0;
+}
+
+// ---- Transposition
+
+static bool keep(void *user, const float *x, size_t n, err *e)
+{
+    float **to = user;
+    (void)e;
+    memcpy(*to, x, n * sizeof *x);
+    *to += n;
+    return true;
+}
+
+static bool transpose(const clip_draw *d, const float *x, int64_t n, float *out, err *e)
+{
+    resampler *r = resampler_open(d->from, TRANSPOSE_RATE, e);
+    bool ok =
+        r && resampler_push(r, x, (size_t)n, keep, &out, e) && resampler_finish(r, keep, &out, e);
+    resampler_close(r);
+    return ok;
 }
 
 // ---- Tilt
@@ -105,9 +138,9 @@ static void add_noise(const clip_draw *d, float *x, int64_t n)
         x[i] += (float)(deviation * rng_normal(d->noise, d->digest, (uint32_t)i));
 }
 
-bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out, err *e)
+static bool vary(const clip_draw *d, int rate, const float *x, int64_t n, float *out, err *e)
 {
-    int64_t m = augment_clip_length(d, n);
+    int64_t m = stretch_length(n, d->stretch);
     if (!stretch_run(x, n, rate, d->stretch, d->semitones, out, e))
         return false;
     if (d->tilt != 0)
@@ -115,4 +148,15 @@ bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float
     if (d->snr < INFINITY)
         add_noise(d, out, m);
     return true;
+}
+
+bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out, err *e)
+{
+    arena a = {.name = "transposed"};
+    int64_t m = transposed_length(d, n);
+    float *higher = d->from ? NEW(&a, float, (size_t)m) : NULL;
+    bool ok =
+        (!higher || transpose(d, x, n, higher, e)) && vary(d, rate, higher ? higher : x, m, out, e);
+    arena_free(&a);
+    return ok;
 }

@@ -7,6 +7,8 @@
 // of (seed, the item's path, copy), so the shards are the same for any number of jobs and machines.
 // In this order:
 //
+//     transpose so many semitones higher, and shorter by as much, as a tape that runs faster: by
+//               resampling, for notes, which are then other notes of the same instrument
 //     stretch   the copy lasts so many times as long, at its pitch (librosa's and audiomentations'
 //               "rate" is 1 / stretch)
 //     pitch     so many semitones higher, as long as before
@@ -30,20 +32,22 @@
 #include "base/err.h"
 #include "base/rng.h"
 
-enum { AUGMENT_COPIES_MOST = 8, TILT_PIVOT = 1000, TILT_LEAST = 32 };
+enum { AUGMENT_COPIES_MOST = 32, TILT_PIVOT = 1000, TILT_LEAST = 32, TRANSPOSE_RATE = 48000 };
 
 // What a configuration asks for. A range is lowest, highest.
 typedef struct augment_clip_settings {
-    int copies;        // 0: nothing of all this
-    double stretch[2]; // {1, 1}: none
-    double pitch[2];   // {0, 0}: none
-    double tilt;       // drawn from -tilt to tilt
-    bool noisy;        // noise is asked for, at
-    double noise[2];   // dB
+    int copies;          // 0: nothing of all this
+    double transpose[2]; // {0, 0}: none
+    double stretch[2];   // {1, 1}: none
+    double pitch[2];     // {0, 0}: none
+    double tilt;         // drawn from -tilt to tilt
+    bool noisy;          // noise is asked for, at
+    double noise[2];     // dB
     uint64_t seed;
 } augment_clip_settings;
 
 typedef struct clip_draw {
+    int from; // Hz of a recording that is heard at TRANSPOSE_RATE; 0: as it is
     double stretch, semitones, tilt, snr; // snr INFINITY: no noise
     rng noise;
     uint64_t digest;
@@ -52,6 +56,7 @@ typedef struct clip_draw {
 // copy: 1..copies
 clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy);
 int64_t augment_clip_length(const clip_draw *d, int64_t n);
+double augment_clip_transposed(const clip_draw *d); // semitones, of `transpose` alone
 // x [n], n > 0, to out [augment_clip_length], apart from x. ERR_VALUE: of a rate that cannot be
 // stretched (stretch.h).
 bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out,

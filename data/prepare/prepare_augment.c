@@ -20,6 +20,8 @@ static const char *as_text(arena *a, const augment_clip_settings *s, bool stretc
     strbuf text = {0};
     json *j = json_object();
     json_set_int(j, "copies", s->copies);
+    if (s->transpose[0] != 0 || s->transpose[1] != 0)
+        set_range(j, "transpose", s->transpose);
     if (stretched)
         set_range(j, "stretch", s->stretch);
     if (shifted)
@@ -42,19 +44,22 @@ bool prepare_augment_read(prepare *p, err *e)
     augment_clip_settings s = p->augment;
     bool stretched = config_given(c, "augment.stretch"), shifted = config_given(c, "augment.pitch");
     s.noisy = config_given(c, "augment.noise");
+    bool transposed = s.transpose[0] != 0 || s.transpose[1] != 0;
     p->augment = (augment_clip_settings){0};
-    if (s.copies == 0 || !(stretched || shifted || s.tilt > 0 || s.noisy))
+    if (s.copies == 0 || !(transposed || stretched || shifted || s.tilt > 0 || s.noisy))
         return true;
     if (!p->feature)
         return err_set(e, ERR_CONFIG,
                        "augment makes copies of audio; MIDI is varied while it is learnt from "
                        "(data.augment of a training "
                        "config): take augment out");
-    if ((stretched || shifted) && prepare_of_midi(p))
+    if ((transposed || stretched || shifted) && prepare_of_midi(p))
         return err_set(e, ERR_CONFIG,
                        "%s: the MIDI beside the sound would not be as long or as high as a copy; "
                        "tilt and noise leave it right",
-                       config_where(c, stretched ? "augment.stretch" : "augment.pitch"));
+                       config_where(c, transposed  ? "augment.transpose"
+                                       : stretched ? "augment.stretch"
+                                                   : "augment.pitch"));
     if ((stretched || shifted) &&
         (p->feature->rate < STRETCH_RATE_LEAST || p->feature->rate > STRETCH_RATE_MOST))
         return err_set(e, ERR_CONFIG,

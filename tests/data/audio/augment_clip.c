@@ -236,3 +236,24 @@ TEST(augment_clip_is_the_same_each_time_and_may_do_nothing)
     EXPECT_ERR(augment_clip(&d, 4000, x, 100, NEW(&a, float, 200), &e), e, ERR_VALUE, "4000 Hz");
     arena_free(&a);
 }
+
+// A fifth up is two thirds as long and sounds a fifth higher; what is drawn is said in semitones.
+TEST(augment_clip_transposes_by_resampling)
+{
+    arena a = {0};
+    int64_t m;
+    augment_clip_settings s = {.copies = 1, .transpose = {7, 7}, .stretch = {1, 1}, .seed = 3};
+    clip_draw d = augment_clip_draw(&s, 11, 1);
+    EXPECT_NEAR(augment_clip_transposed(&d), 7, 0.001);
+    const float *y = made(&a, d, tone(&a, 440), &m);
+    EXPECT_NEAR((double)m, N / exp2(7 / 12.0), 1);
+    EXPECT_BELOW(fabs(cents(frequency(y, m), 440 * exp2(7 / 12.0))), 1);
+    clip_draw none = plain;
+    EXPECT_NEAR(augment_clip_transposed(&none), 0, 0);
+    // the other draws stay as they were
+    clip_draw was =
+        augment_clip_draw(&(augment_clip_settings){.stretch = {0.5, 2}, .seed = 3}, 11, 1);
+    s.stretch[0] = 0.5, s.stretch[1] = 2;
+    EXPECT_NEAR(augment_clip_draw(&s, 11, 1).stretch, was.stretch, 0);
+    arena_free(&a);
+}

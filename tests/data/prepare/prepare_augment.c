@@ -216,7 +216,7 @@ TEST(prepare_names_what_is_wrong_with_augment)
                ERR_CONFIG, "[lowest, highest]");
     EXPECT_ERR(prepare_into("out", "augment: {pitch: 3}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
                "augment.pitch");
-    EXPECT_ERR(prepare_into("out", "augment: {copies: 9}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
+    EXPECT_ERR(prepare_into("out", "augment: {copies: 33}\n", 1, 1, 1, &r, &e), e, ERR_CONFIG,
                "augment.copies");
     arena a = {0};
     env v = {0};
