@@ -34,6 +34,44 @@ static void print_confusion(cmd *c, const evaluation *v)
     }
 }
 
+// Each group by itself, beside who looks at nothing.
+static void print_groups(cmd *c, const evaluation *v)
+{
+    const metrics_result *r = &v->result, *b = &v->baseline;
+    if (r->n_groups)
+        cmd_print(c, "\n%-16s %8s %10s %10s %10s", "group", "items", "accuracy", "uar", "baseline");
+    for (int k = 0; k < r->n_groups; k++)
+        if (r->group[k].items)
+            cmd_print(c, "%-16s %8lld %10.4f %10.4f %10.4f", r->groups[k].name,
+                      (long long)r->group[k].items, r->group[k].accuracy, r->group[k].uar,
+                      b->items ? b->group[k].accuracy : NAN);
+}
+
+static json *figures_json(const metrics_result *r)
+{
+    json *o = json_object();
+    metrics_figure f;
+    for (int i = 0; (f = metrics_at(r, i)).name; i++)
+        json_set_num(o, f.name, f.value);
+    return o;
+}
+
+static json *groups_json(const evaluation *v)
+{
+    json *o = json_object();
+    for (int k = 0; k < v->result.n_groups; k++) {
+        const metrics_result *r = &v->result.group[k];
+        json *one = r->items ? figures_json(r) : NULL;
+        if (!one)
+            continue;
+        json_set_int(one, "items", r->items);
+        if (v->baseline.items)
+            json_set(one, "baseline", figures_json(&v->baseline.group[k]));
+        json_set(o, v->result.groups[k].name, one);
+    }
+    return o;
+}
+
 static json *confusion_json(const metrics_result *r)
 {
     json *rows = json_array();
@@ -74,12 +112,10 @@ static json *eval_json(const char *path, const evaluation *v)
     json_set_int(o, "items", v->items);
     for (int i = 0; (f = metrics_at(&v->result, i)).name; i++)
         json_set_num(o, f.name, f.value);
-    if (v->baseline.items) {
-        json *b = json_object();
-        for (int i = 0; (f = metrics_at(&v->baseline, i)).name; i++)
-            json_set_num(b, f.name, f.value);
-        json_set(o, "baseline", b);
-    }
+    if (v->baseline.items)
+        json_set(o, "baseline", figures_json(&v->baseline));
+    if (v->result.n_groups)
+        json_set(o, "groups", groups_json(v));
     json_set(o, "worst", worst_json(v));
     if (!v->labels)
         return o;
@@ -114,6 +150,7 @@ static bool eval_run(cmd *c, err *e)
                       metrics_find(&v.baseline, f.name).value);
         else
             cmd_print(c, "%-10s %.4f", f.name, f.value);
+    print_groups(c, &v);
     print_confusion(c, &v);
     cmd_json(c, eval_json(path, &v));
     return true;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// predict.c: what a trained recogniser hears in audio files. A file that cannot be read costs one
+// predict.c: what a trained model hears in audio files. A file that cannot be read costs one
 // sentence; the others are still judged.
 #include "cmd/adapters.h"
 #include "data/audio/clip.h"
 #include "infer/listen.h"
 
 #include "cmd/cmd.h"
+#include "cmd/predict_groups.h"
 #include "train/products.h"
 
 static const option options[] = {
@@ -91,7 +92,10 @@ static bool predict_file(cmd *c, const trained *d, listener *l, const char *file
               (listener_hear(l, sound.samples, sound.frames, &h, e) || err_trail(e, "'%s'", file));
     if (ok) {
         count(n, &sound, d, &h);
-        say(c, d, file, &h);
+        if (d->model->n_groups)
+            predict_groups_say(c, d, file, &h);
+        else
+            say(c, d, file, &h);
     }
     clip_free(&sound);
     return ok;
@@ -138,7 +142,7 @@ static bool predict_run(cmd *c, err *e)
 
 const command cmd_predict = {
     .name = "predict",
-    .summary = "Says which emotion audio files carry",
+    .summary = "Says which emotion audio files carry, or which instrument plays in them",
     .usage = "CHECKPOINT [--adapter DIR[:WEIGHT] ...] FILE...",
     .options = options,
     .args_min = 2,

@@ -17,9 +17,10 @@ struct listener {
     int64_t chunk;
     arena nets; // what the session is in
     session *s;
-    int64_t width; // of the embedding
+    int64_t width; // of the output
     double *sums;  // [width + classes]
-    float *means;  // the same
+    float *means;  // the same, and of a model of groups [width] more
+    float *row;    // [time, bands] where the network takes a picture, else NULL
 };
 
 static const env nothing;
@@ -33,7 +34,7 @@ listener *listener_open(const trained *d, const env *v, arena *a, err *e)
                     .feature = feature_open(d->feature, d->mel, e)};
     l->width = d->model->output.dim[1];
     l->sums = NEW(a, double, (size_t)(l->width + d->classes));
-    l->means = NEW(a, float, (size_t)(l->width + d->classes));
+    l->means = NEW(a, float, (size_t)(2 * l->width + d->classes));
     return l->feature ? l : NULL;
 }
 
@@ -70,17 +71,22 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
                        .pool = l->v->pool,
                        .kit = l->v->kit};
     l->s = session_open(&o, &l->nets, e);
+    if (d->model->inputs[0].rank == 4)
+        l->row = NEW(&l->nets, float, (size_t)(time * d->mel->n_mels));
     l->time = l->s ? time : 0;
     l->chunk = chunk;
     return l->s != NULL;
 }
 
 // Window k of `count`, as a loader makes a row: a shorter item stands at its end.
-static void fill_window(const trained *d, const float *frames, int64_t n, int64_t time, int k,
-                        int count, float *row)
+static void fill_window(const listener *l, const float *frames, int64_t n, int k, int count,
+                        float *row)
 {
-    loader_row(frames, n, loader_begin(d->hear.crop, k, count, n, time), time, d->mel->n_mels,
-               d->hear.mean, d->hear.deviation, row);
+    const trained *d = l->d;
+    loader_row(frames, n, loader_begin(d->hear.crop, k, count, n, l->time), l->time, d->mel->n_mels,
+               d->hear.mean, d->hear.deviation, l->row ? l->row : row);
+    if (l->row)
+        loader_turn(l->row, l->time, d->mel->n_mels, row);
 }
 
 static void add_row(listener *l, int64_t row)
@@ -103,7 +109,7 @@ static bool hear_windows(listener *l, const float *frames, int64_t n, int count,
     float *in = session_input(l->s, l->d->model->inputs[0].name);
     for (int first = 0; first < count; first += CHUNK) {
         for (int64_t k = 0; k < chunk && first + k < count; k++)
-            fill_window(l->d, frames, n, time, first + (int)k, count, in + k * time * bands);
+            fill_window(l, frames, n, first + (int)k, count, in + k * time * bands);
         session_go(l->s);
         for (int64_t k = 0; k < chunk && first + k < count; k++)
             add_row(l, k);
@@ -111,19 +117,30 @@ static bool hear_windows(listener *l, const float *frames, int64_t n, int count,
     return true;
 }
 
-// Averages; logits become probabilities.
-static void finish(listener *l, int count)
+static void softmax(const double *x, int64_t n, float *p)
 {
-    int classes = l->d->classes;
     double most = -INFINITY, total = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, x[i]);
+    for (int64_t i = 0; i < n; i++)
+        total += exp(x[i] - most);
+    for (int64_t i = 0; i < n; i++)
+        p[i] = (float)(exp(x[i] - most) / total);
+}
+
+// Averages; logits become probabilities, of one softmax or of each group's.
+static const float *finish(listener *l, int count)
+{
+    const model_def *m = l->d->model;
+    int classes = l->d->classes;
+    float *p = l->means + l->width;
     for (int64_t i = 0; i < l->width + classes; i++)
         l->means[i] = (float)(l->sums[i] /= count);
-    for (int i = 0; i < classes; i++)
-        most = fmax(most, l->sums[l->width + i]);
-    for (int i = 0; i < classes; i++)
-        total += exp(l->sums[l->width + i] - most);
-    for (int i = 0; i < classes; i++)
-        l->means[l->width + i] = (float)(exp(l->sums[l->width + i] - most) / total);
+    if (classes)
+        softmax(l->sums + l->width, classes, p);
+    for (int k = 0; k < m->n_groups; k++)
+        softmax(l->sums + m->groups[k].offset, m->groups[k].size, p + m->groups[k].offset);
+    return classes || m->n_groups ? p : NULL;
 }
 
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e)
@@ -140,8 +157,6 @@ bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err
     memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
     ok = ok && hear_windows(l, mel, frames, count, time, e);
     base_pages_free(mel, bytes);
-    if (ok)
-        finish(l, count);
-    *out = (heard){l->means, l->d->classes ? l->means + l->width : NULL, count, frames};
+    *out = (heard){l->means, ok ? finish(l, count) : NULL, count, frames};
     return ok;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// listen.h: from samples to what the recogniser says about them, exactly as evaluation does it:
+// listen.h: from samples to what the model says about them, exactly as evaluation does it:
 // frames, standardisation, windows, average.
 //
 //     listener *l = listener_open(d, &env, &arena, e);           // d: trained.h, after trained_mel
@@ -15,8 +15,9 @@
 typedef struct listener listener;
 
 typedef struct heard {
-    const float *embedding;     // [64]: element 0 valence, 1 arousal
-    const float *probabilities; // [classes]; NULL without a probe
+    const float *embedding; // the output, [64] of a recogniser: element 0 valence, 1 arousal
+    // [classes] of the probe, or of a model of groups the output's, a softmax each; else NULL
+    const float *probabilities;
     int windows;
     int64_t frames;
 } heard; // valid until the next call

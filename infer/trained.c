@@ -89,9 +89,9 @@ bool trained_mel(trained *t, err *e)
                        t->model->name);
     if (!read_mel(t, e))
         return false;
-    if (t->mel->n_mels != in->dim[in->rank - 1])
+    if (t->mel->n_mels != model_bands(in))
         return err_set(e, ERR_MISMATCH, "'%s': its features have %d bands, the model takes %lld",
-                       t->path, t->mel->n_mels, (long long)in->dim[in->rank - 1]);
+                       t->path, t->mel->n_mels, (long long)model_bands(in));
     return !t->hear.mean || t->hear.n_bands == (size_t)t->mel->n_mels ||
            err_set(e, ERR_DAMAGED,
                    "'%s': its 'mean' and 'deviation' are of %zu bands, its features of %d; take "

@@ -62,6 +62,25 @@ const model_def *model_named(const char *name, err *e)
     return found;
 }
 
+const port *model_mel(const model_def *m)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (!strcmp(m->inputs[i].name, "mel"))
+            return &m->inputs[i];
+    return NULL;
+}
+
+// [B, T, bands], or as a picture [B, 1, bands, T]
+int64_t model_bands(const port *mel)
+{
+    return mel->dim[2];
+}
+
+int64_t model_frames(const port *mel)
+{
+    return mel->dim[mel->rank == 4 ? 3 : 1];
+}
+
 static shape port_shape(const port *q, const model_dims *d)
 {
     shape s = {.rank = q->rank};

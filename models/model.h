@@ -116,6 +116,11 @@ const model_def *model_configure(const model_def *m, const char *sizes, arena *a
 // all of them, as model_configure reads them; "" without options
 const char *model_sizes(const model_def *m, arena *a);
 int64_t model_size(const network *n, const char *option);
+// Its input "mel", NULL where it has none; and of it the bands, and the frames that it takes (0:
+// any).
+const port *model_mel(const model_def *m);
+int64_t model_bands(const port *mel);
+int64_t model_frames(const port *mel);
 // The group of that name, its index; -1 where there is none.
 int model_find_group(const model_def *m, const char *name);
 // The struct of sizes as they are: defaults, or as configured; owned by `a` or by the model.

@@ -56,10 +56,31 @@ static void count_labels(tally *t, const dataset *d)
     }
 }
 
+// Of each group as if it were alone; one that no item has an answer to says nothing.
+static float *measure_groups(const dataset *d, const int *groups, const model_def *m, arena *a,
+                             int *width)
+{
+    const model_group *last = &m->groups[m->n_groups - 1];
+    *width = last->offset + last->size;
+    float *out = NEW(a, float, (size_t)*width);
+    for (int k = 0; k < m->n_groups; k++) {
+        const model_group *q = &m->groups[k];
+        const int64_t *count = groups[k] >= 0 ? dataset_class_count(d, groups[k]) : NULL;
+        double all = 0;
+        for (int i = 0; count && i < q->size; i++)
+            all += (double)count[i];
+        for (int i = 0; count && i < q->size; i++)
+            out[q->offset + i] = (float)log(((double)count[i] + 1) / (all + q->size));
+    }
+    return out;
+}
+
 float *baseline_measure(const dataset *d, const loader_options *o, const model_def *m, int classes,
                         arena *a, int *width, err *e)
 {
     bool values = m->task == TASK_REGRESSION;
+    if (m->n_groups)
+        return measure_groups(d, o->groups, m, a, width);
     tally t = {.width = classes  ? classes
                         : values ? (int)m->target.dim[m->target.rank - 1]
                                  : m->target.below};

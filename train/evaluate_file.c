@@ -33,6 +33,13 @@ static bool evaluate(trained *t, shards *s, const env *world, arena *a, evaluati
     return ok;
 }
 
+// Of the confusion matrix.
+static const char *const *labels_of(const trained *t, const metrics_result *r)
+{
+    const hear_group *g = r->n_groups ? hear_find_group(&t->hear, r->groups[r->main].name) : NULL;
+    return g && g->group.n == r->classes ? g->group.classes : t->labels;
+}
+
 bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, evaluation *out,
                          err *e)
 {
@@ -44,7 +51,7 @@ bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, 
         ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with",
                      r->patterns[0]);
     if (ok)
-        out->items = out->result.items, out->labels = t->labels;
+        out->items = out->result.items, out->labels = labels_of(t, &out->result);
     shards_close(s);
     trained_close(t);
     return ok;

@@ -191,7 +191,9 @@ bool job_open(job *j, err *e)
 static bool assume_shards(job *j, const err *missing, err *e)
 {
     const example_def *x = example_find(j->options.model->example);
-    int64_t window = shards_window(x, j->options.data.window, 0);
+    const port *mel = model_mel(j->options.model);
+    int64_t asked = j->options.data.window,
+            window = shards_window(x, asked || !mel ? asked : model_frames(mel), 0);
     if (!window) {
         if (e)
             *e = *missing;
@@ -199,7 +201,7 @@ static bool assume_shards(job *j, const err *missing, err *e)
     }
     if (!j->r.supposed)
         log_say(j->r.env->log, LOG_WARN, "planned without data%s: %s",
-                x->labelled ? ", for two classes" : "", missing->text);
+                j->options.model->probe ? ", for two classes" : "", missing->text);
     j->shards = NEW(j->a, shards, 1);
     j->shards->window = window;
     j->shards->classes = j->options.model->probe ? 2 : 0;

@@ -135,7 +135,7 @@ static void doubt_labels(const job *j, const log_sink *log)
     const dataset *d = j->shards->train;
     strbuf names = {0};
     int n = 0;
-    for (size_t i = 0; d && d->example->labelled && i < d->n_labels; i++)
+    for (size_t i = 0; d && d->example->labelled && !d->example->grouped && i < d->n_labels; i++)
         if (!d->label_count[i])
             strbuf_printf(&names, "%s'%s'", n++ ? ", " : "", d->labels[i]);
     if (n)

@@ -54,6 +54,7 @@ typedef struct train_options {
         int ahead;
         int freq_masks, freq_width, time_masks, time_width;
         double tilt, gain; // of mel, dB an octave and dB
+        double mixup;
         augment_midi midi;
     } data;
     const optim_def *optim;

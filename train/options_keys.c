@@ -81,6 +81,9 @@ static const config_key keys[] = {
      .help = "audio: brighter or duller by up to so many decibels an octave, around 1 kHz"},
     {"data.augment.gain", CONFIG_NUMBER, "0", 0, 60, AT(data.gain),
      .help = "audio: louder or softer by up to so many decibels"},
+    {"data.augment.mixup", CONFIG_NUMBER, "0", 0, 2, AT(data.mixup),
+     .help = "audio: each item is mixed with another, by a share from Beta(mixup, mixup), and has "
+             "the labels of both by that share (0.2 mixes little); 0: none"},
     {"data.augment.transpose", CONFIG_NUMBERS, "[0, 0]", -24, 24, .least = 2, .most = 2,
      AT(data.midi.transpose), .range = true,
      .help =

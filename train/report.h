@@ -4,7 +4,8 @@
 //
 //     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML
 //
-// by report_read.c, report_page.c and report_parts.c; charts by svg_line_chart (report_chart.c).
+// by report_read.c, report_page.c, report_parts.c and report_groups.c; charts by svg_line_chart
+// (report_chart.c).
 //
 // It is written whenever a run has evaluated, and at its end, so nothing here grows with the length
 // of a run: curves are means of at most REPORT_POINTS stretches.
@@ -32,6 +33,7 @@ typedef enum report_figure {
     REPORT_LOSS,
     REPORT_ACCURACY,
     REPORT_MACRO_F1,
+    REPORT_UAR,
     REPORT_PERPLEXITY,
     REPORT_MSE,
     REPORT_MAE,
@@ -73,6 +75,13 @@ typedef struct report_case {
     double p, p_truth, loss;
 } report_case;
 
+// A group of classes (models/model.h) in the best evaluation; `baseline`: of who looks at nothing.
+typedef struct report_group {
+    const char *name;
+    int64_t items;
+    double accuracy, macro_f1, uar, baseline;
+} report_group;
+
 typedef struct report_record {
     const char *run, *state, *why;
     report_curve train, eval;
@@ -84,7 +93,9 @@ typedef struct report_record {
     int classes;        // 0: no such matrix
     report_case *worst; // of the best evaluation, the worst first
     size_t n_worst;
-    const char **labels;    // [classes], or NULL
+    const char *const *labels; // [classes], or NULL
+    report_group *groups;      // [n_groups] that had items; the matrix is of the first
+    size_t n_groups;
     const char *monitor;    // that decides what is best
     double smoothing;       // train.label_smoothing
     double grad_clip;       // train.grad_clip; 0: none
@@ -113,8 +124,10 @@ void report_loss_chart(const report_record *r, bool alone, strbuf *out);
 // Its parts (report_parts.c).
 void report_headline(const report_record *r, strbuf *out);
 void report_evaluations(const report_record *r, strbuf *out);
-report_figure report_main_figure(const report_record *r); // that its headline tells
-const char *report_figure_name(report_figure f);          // "validation loss"
+report_figure report_main_figure(const report_record *r);                // that its headline tells
+const char *report_figure_name(report_figure f);                         // "validation loss"
+void report_keep_groups(report_record *r, const json *groups, arena *a); // report_groups.c
+void report_groups(const report_record *r, strbuf *out);
 // Of the best evaluation (report_confusion.c). `small`: beside others.
 void report_confusion(const report_record *r, strbuf *out);
 bool report_has_confusion(const report_record *r);

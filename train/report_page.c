@@ -162,6 +162,7 @@ void report_page(const report_record *r, arena *a, strbuf *out)
     report_headline(r, out);
     charts(r, out);
     notes(r, out);
+    report_groups(r, out);
     report_confusion(r, out);
     report_mistakes(r, out);
     report_evaluations(r, out);

@@ -13,7 +13,7 @@ void report_value(report_figure f, double v, strbuf *out)
 {
     if (!isfinite(v))
         strbuf_printf(out, "-");
-    else if (f == REPORT_ACCURACY)
+    else if (f == REPORT_ACCURACY || f == REPORT_UAR)
         strbuf_printf(out, "%.1f%%", 100 * v);
     else if (f == REPORT_STEP || f == REPORT_ITEMS)
         strbuf_printf(out, "%.0f", v);
@@ -45,6 +45,7 @@ static const struct {
 } figures[REPORT_FIGURES] = {[REPORT_LOSS] = {"validation loss", "by counting alone"},
                              [REPORT_ACCURACY] = {"accuracy", "always the most common"},
                              [REPORT_MACRO_F1] = {"macro-F1", "always the most common"},
+                             [REPORT_UAR] = {"mean recall", "always the most common"},
                              [REPORT_PERPLEXITY] = {"perplexity", "by counting alone"},
                              [REPORT_MSE] = {"mean squared error", "always the mean"},
                              [REPORT_MAE] = {"mean absolute error", "always the mean"}};

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "data/hear/hear.h"
 #include "train/lock.h"
 #include "train/metrics.h"
 #include "train/options.h"
@@ -24,6 +25,7 @@ const char *const report_names[REPORT_FIGURES] = {[REPORT_STEP] = "step",
                                                   [REPORT_LOSS] = "loss",
                                                   [REPORT_ACCURACY] = "accuracy",
                                                   [REPORT_MACRO_F1] = "macro_f1",
+                                                  [REPORT_UAR] = "uar",
                                                   [REPORT_PERPLEXITY] = "perplexity",
                                                   [REPORT_MSE] = "mse",
                                                   [REPORT_MAE] = "mae",
@@ -124,6 +126,7 @@ static void add_evaluation(report_record *r, const json *j, arena *a)
     r->best = row;
     keep_confusion(r, json_get(j, "confusion"), a);
     keep_worst(r, json_get(j, "worst"), a);
+    report_keep_groups(r, json_get(j, "groups"), a);
 }
 
 static bool add_line(report_record *r, const char *line, size_t n, arena *a, err *e)
@@ -212,15 +215,31 @@ static void read_environment(report_record *r, arena *a)
     json_free(j);
 }
 
+// Of the group that the matrix is of.
+static const char *const *group_labels(const checkpoint *k, const report_record *r, arena *a,
+                                       size_t *n)
+{
+    hear_rule h;
+    const hear_group *g =
+        hear_read(&k->meta, k->path, a, &h, NULL) ? hear_find_group(&h, r->groups[0].name) : NULL;
+    *n = g ? (size_t)g->group.n : 0;
+    return g ? g->group.classes : NULL;
+}
+
 // Label names, and which step the best checkpoint is of.
 static void read_checkpoint(report_record *r, arena *a)
 {
     const char *best = arena_printf(a, "%s/checkpoints/best.h5", r->run);
     char *path = checkpoint_find(a, r->run, "best", NULL);
     checkpoint *k = path ? checkpoint_open(path, a, NULL) : NULL;
-    size_t n;
+    size_t n = 0;
     r->best_file_step = k && k->has_state && file_exists(best) ? k->state.step : -1;
-    if (k && (!meta_texts(&k->meta, "labels", a, &r->labels, &n, NULL) || (int)n != r->classes))
+    const char **labels = NULL;
+    if (k && r->n_groups)
+        r->labels = group_labels(k, r, a, &n);
+    else if (k && meta_texts(&k->meta, "labels", a, &labels, &n, NULL))
+        r->labels = labels;
+    if ((int)n != r->classes)
         r->labels = NULL;
     checkpoint_close(k);
 }

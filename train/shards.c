@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shards.c: data sets and loaders of a run, and what is written about them into checkpoints.
-#include "train/shards.h"
+#include "train/shards_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "data/hear/hear.h"
 #include "infer/trained.h"
 #include "train/baseline.h"
 
@@ -45,41 +43,6 @@ static const example_def *example_of(const model_def *m)
     const example_def *d = example_find(m->example);
     CHECK(d);
     return d;
-}
-
-static const port *mel_port(const model_def *m)
-{
-    for (int i = 0; i < m->n_inputs; i++)
-        if (!strcmp(m->inputs[i].name, "mel"))
-            return &m->inputs[i];
-    return NULL;
-}
-
-static bool fits_model(const dataset *d, const model_def *m, err *e)
-{
-    const port *p = mel_port(m);
-    int64_t bands = p ? p->dim[p->rank - 1] : d->n_mels;
-    if (d->n_mels != bands)
-        return err_set(e, ERR_MISMATCH,
-                       "'%s' has %d mel bands where %s takes %lld; prepare it with mel.n_mels=%lld",
-                       d->paths[0], d->n_mels, m->name, (long long)bands, (long long)bands);
-    if (d->example->labelled && d->n_labels < 2)
-        return err_set(e, ERR_MISMATCH,
-                       "'%s' has %zu label names; telling classes apart takes two or more",
-                       d->paths[0], d->n_labels);
-    return true;
-}
-
-// What is asked of labels and views can be done where there are some.
-static bool fits_example(const dataset *d, const train_options *o, err *e)
-{
-    const char *why = o->data.balance != BALANCE_NONE ? "data.balance"
-                      : o->data.eval_views > 1        ? "data.eval_views"
-                                                      : NULL;
-    if (d->example->labelled || !why)
-        return true;
-    return err_set(e, ERR_CONFIG, "'%s' is for labelled items; %s learns from %s, leave it out",
-                   why, o->model->name, d->example->name);
 }
 
 // scikit-learn's "balanced": items / (classes x items of the class)
@@ -129,9 +92,12 @@ static loader_options training_choices(const shards *s, const train_options *o)
                             .midi = o->data.midi,
                             .mean = s->mean,
                             .deviation = s->deviation,
-                            .labels = d->labels,
+                            .labels = d->example->grouped ? NULL : d->labels,
                             .n_labels = d->n_labels,
                             .class_weight = s->class_weight,
+                            .groups = s->groups,
+                            .n_groups = o->model->n_groups,
+                            .mixup = o->data.mixup,
                             .ahead = o->data.ahead};
 }
 
@@ -145,6 +111,7 @@ static loader_options evaluation_choices(const shards *s, const train_options *o
     v.eval_windows = o->data.eval_windows;
     v.shuffle = v.balanced = v.drop_last = false;
     v.freq_masks = v.time_masks = 0;
+    v.mixup = 0;
     v.mel = (augment_mel){0};
     v.midi = (augment_midi){0};
     v.class_weight = NULL;
@@ -162,7 +129,9 @@ static void loader_choices(shards *s, const train_options *o, arena *a)
     }
     if (o->data.balance == BALANCE_WEIGHTS)
         weigh_classes(s, a);
-    s->window = shards_window(d->example, o->data.window, d->longest);
+    const port *mel = model_mel(o->model);
+    int64_t frames = mel ? model_frames(mel) : 0;
+    s->window = shards_window(d->example, o->data.window ? o->data.window : frames, d->longest);
     s->train_options = training_choices(s, o);
     s->val_options = evaluation_choices(s, o);
 }
@@ -178,7 +147,7 @@ void shards_split(shards *s, int64_t micro_batch)
                (s->val ? loader_bytes(s->val, &s->val_options) : 0);
 }
 
-static void describe(shards *s, const train_options *o)
+static void describe(shards *s, const train_options *o, arena *a)
 {
     const dataset *d = s->train;
     static const char *const none[] = {NULL};
@@ -192,6 +161,7 @@ static void describe(shards *s, const train_options *o)
                    .views = o->data.eval_views,
                    .crop = crop_of(o->data.eval_crop),
                    .eval_windows = o->data.eval_windows};
+    shards_describe_groups(s, o->model, a, &h);
     hear_write(&h, &s->meta);
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
@@ -210,22 +180,6 @@ static bool read_mel(shards *s, const train_options *o, arena *a, err *e)
            err_trail(e, "data.augment");
 }
 
-// A drum a semitone higher is another drum, and tokens do not say which notes are drums.
-static bool fits_transposition(const dataset *d, const train_options *o, err *e)
-{
-    if (!o->data.midi.transpose[0] && !o->data.midi.transpose[1])
-        return true;
-    json *settings = json_parse(d->settings, strlen(d->settings), NULL);
-    bool drums = json_bool(json_get(json_get(settings, "tokens"), "drums"), false) &&
-                 o->model->makes == MAKES_EVENTS;
-    json_free(settings);
-    return !drums || err_set(e, ERR_CONFIG,
-                             "'%s' has drums among its tokens (tokens.drums: true), which cannot "
-                             "be transposed; take "
-                             "data.augment.transpose out, or prepare them without",
-                             d->paths[0]);
-}
-
 // A batch is never larger than what there is.
 static bool count_rows(shards *s, err *e)
 {
@@ -242,15 +196,13 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     const example_def *x = example_of(o->model);
     s->train = dataset_open(dataset_patterns(a, o->data.train.list, o->data.train.n, "train"),
                             o->data.train.n, x, e);
-    bool ok = (s->train || err_trail(e, "data.train")) && fits_model(s->train, o->model, e) &&
-              fits_example(s->train, o, e) && fits_transposition(s->train, o, e) &&
-              read_mel(s, o, a, e);
+    bool ok = (s->train || err_trail(e, "data.train")) && shards_fit_model(s->train, o->model, e) &&
+              shards_fit_options(s->train, o, e) &&
+              shards_map_groups(s->train, o->model, a, &s->groups, e) && read_mel(s, o, a, e);
     if (ok && o->data.val.n) {
         s->val = dataset_open(dataset_patterns(a, o->data.val.list, o->data.val.n, "val"),
                               o->data.val.n, x, e);
-        ok = (s->val || err_trail(e, "data.val")) &&
-             dataset_expect(s->val, s->train->labels, s->train->n_labels, s->train->settings,
-                            "the training data", e);
+        ok = (s->val || err_trail(e, "data.val")) && shards_same_kind(s, e);
     }
     if (!ok) {
         shards_close(s);
@@ -258,7 +210,7 @@ shards *shards_open(const train_options *o, arena *a, err *e)
     }
     s->classes = o->model->probe ? (int)s->train->n_labels : 0;
     loader_choices(s, o, a);
-    describe(s, o);
+    describe(s, o, a);
     shards_split(s, o->batch_size);
     if (count_rows(s, e)) {
         shards_split(s, o->batch_size);
@@ -363,7 +315,9 @@ static bool read_choices(shards *s, const trained *t, int64_t rows, arena *a, er
     const hear_rule *h = &t->hear;
     // of its data; imported weights of a model of songs need not
     bool knows = h->labels || t->classes || s->val->n_mels, mel = s->val->n_mels > 0;
-    if (!says_enough(s, t, knows, e))
+    const char *whose = arena_printf(a, "the checkpoint '%s'", t->path);
+    if (!says_enough(s, t, knows, e) || !shards_map_groups(s->val, t->model, a, &s->groups, e) ||
+        !shards_same_groups(s->val, h, whose, e))
         return false;
     s->window = h->window ? h->window : shards_window(s->val->example, 0, s->val->longest);
     s->classes = t->classes;
@@ -376,12 +330,14 @@ static bool read_choices(shards *s, const trained *t, int64_t rows, arena *a, er
                                       .eval_windows = h->eval_windows,
                                       .mean = mel ? h->mean : NULL,
                                       .deviation = mel ? h->deviation : NULL,
-                                      .labels = h->labels,
+                                      .labels = t->model->n_groups ? NULL : h->labels,
                                       .n_labels = h->n_labels,
+                                      .groups = s->groups,
+                                      .n_groups = t->model->n_groups,
                                       .all_paths = true};
     // a model without classes does not care what songs are called
-    return dataset_expect(s->val, t->classes ? h->labels : NULL, h->n_labels, h->settings,
-                          arena_printf(a, "the checkpoint '%s'", t->path), e);
+    return dataset_expect(s->val, t->classes ? h->labels : NULL, h->n_labels, h->settings, whose,
+                          e);
 }
 
 shards *shards_open_for(const trained *t, const char *const *patterns, size_t n, int64_t rows,
@@ -389,7 +345,7 @@ shards *shards_open_for(const trained *t, const char *const *patterns, size_t n,
 {
     shards *s = NEW(a, shards, 1);
     s->val = dataset_open(dataset_patterns(a, patterns, n, "test|val"), n, example_of(t->model), e);
-    if (s->val && read_choices(s, t, rows, a, e) && fits_model(s->val, t->model, e) &&
+    if (s->val && read_choices(s, t, rows, a, e) && shards_fit_model(s->val, t->model, e) &&
         shards_start(s, e))
         return s;
     shards_close(s);

@@ -21,6 +21,7 @@ typedef struct shards {
     augment_mel mel;         // of training
     float *class_weight;     // [labels], or NULL
     loader_options train_options, val_options;
+    const int *groups; // [model's groups] which of the set each is; -1: none
     int classes;
     int64_t window, eval_batch;
     // examples of an epoch, of an evaluation (of audio: windows); 0: not counted

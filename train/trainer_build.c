@@ -41,6 +41,7 @@ static model_dims dims_of(const trainer *t, bool training)
                         .label_smoothing = training ? t->o->label_smoothing : 0,
                         .affect_weight = training ? t->o->affect_weight : 0,
                         .training = training,
+                        .mixed = training && t->o->data.mixup > 0,
                         .adapters = t->adapters};
 }
 

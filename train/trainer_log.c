@@ -175,6 +175,37 @@ static void add_baseline(const trainer *t, strbuf *line)
     strbuf_printf(line, "}");
 }
 
+// Of each group that has items, by itself, beside who looks at nothing.
+static void add_groups(const trainer *t, strbuf *line, const metrics_result *r)
+{
+    metrics_result guess =
+        t->eval->constant ? metrics_close(t->eval->constant) : (metrics_result){0};
+    for (int k = 0, n = 0; k < r->n_groups; k++) {
+        const metrics_result *g = &r->group[k];
+        if (!g->items)
+            continue;
+        strbuf_printf(line, "%s\"%s\": {\"items\": %lld", n++ ? "}, " : ", \"groups\": {",
+                      r->groups[k].name, (long long)g->items);
+        add_figures(line, g);
+        if (guess.n_groups)
+            add(line, "baseline", guess.group[k].accuracy);
+    }
+    if (r->n_groups && r->items)
+        strbuf_printf(line, "}}");
+}
+
+static void say_groups(const trainer *t, const metrics_result *r)
+{
+    strbuf text = {0};
+    for (int k = 0; k < r->n_groups; k++)
+        if (r->group[k].items)
+            strbuf_printf(&text, "%s%s %.4f", text.len ? ", " : "", r->groups[k].name,
+                          r->group[k].accuracy);
+    if (text.len)
+        log_say(t->folder ? &t->folder->sink : t->s.env->log, LOG_INFO, "accuracy of %s", text.s);
+    strbuf_free(&text);
+}
+
 static void say_eval(const trainer *t, const metrics_result *r)
 {
     metrics_figure f;
@@ -197,6 +228,12 @@ static bool eval_to_events(trainer *t, const metrics_result *r, err *e)
         if (!to_events(t, tag, f.value, e))
             return false;
     }
+    for (int k = 0; k < r->n_groups; k++) {
+        char tag[64];
+        snprintf(tag, sizeof tag, "val/%s_accuracy", r->groups[k].name);
+        if (r->group[k].items && !to_events(t, tag, r->group[k].accuracy, e))
+            return false;
+    }
     return !t->events || events_flush(t->events, e);
 }
 
@@ -204,6 +241,7 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
 {
     bool best = t->state.best_step == t->state.step;
     say_eval(t, r);
+    say_groups(t, r);
     if (!t->folder)
         return true;
     strbuf *line = begin(t, "eval");
@@ -218,6 +256,7 @@ bool trainer_log_eval(trainer *t, const metrics_result *r, err *e)
         add(line, "best_step", (double)t->state.best_step);
     }
     add_baseline(t, line);
+    add_groups(t, line, r);
     add_confusion(line, r);
     if (best)
         add_worst(line, r);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // hear.c: the keys of hear.h, one function a group. The file may come from anywhere: every number
 // is checked.
-#include "data/hear/hear.h"
+#include "data/hear/hear_internal.h"
 
 #include <string.h>
 
@@ -15,6 +15,8 @@ void hear_write(const hear_rule *h, model_meta *meta)
     CHECK(h->crop != LOADER_RANDOM);
     if (h->labels)
         meta_set_texts(meta, "labels", h->labels, h->n_labels);
+    if (h->n_groups)
+        hear_write_groups(h, meta);
     if (h->mean) {
         meta_set_floats(meta, "mean", h->mean, h->n_bands);
         meta_set_floats(meta, "deviation", h->deviation, h->n_bands);
@@ -91,8 +93,9 @@ bool hear_read(const model_meta *meta, const char *path, arena *a, hear_rule *h,
 {
     err inner = {0};
     *h = (hear_rule){0};
-    return (read_labels(meta, a, h, &inner) && read_bands(meta, a, h, &inner) &&
-            read_settings(meta, a, h, &inner) && read_windows(meta, h, &inner)) ||
+    return (read_labels(meta, a, h, &inner) && hear_read_groups(meta, a, h, &inner) &&
+            read_bands(meta, a, h, &inner) && read_settings(meta, a, h, &inner) &&
+            read_windows(meta, h, &inner)) ||
            err_set(e, inner.code, "'%s': %s; take another checkpoint of the run", path, inner.text);
 }
 

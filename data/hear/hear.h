@@ -17,6 +17,9 @@
 //
 // Keys of the metadata:
 //     labels             ["anger", ...]     the probe's classes in order
+//     groups             [{"name": "family", "classes": [...], "items": [...]}, ...]
+//                                           of a model of several groups: which class is which, and
+//                                           how many items of each it was trained with
 //     mean, deviation    [numbers]          by which bands of mel frames are standardised
 //     settings           {"mel": {...}}     of the feature that is learnt, canonical JSON
 //     window             "150"              frames, tokens or notes of a row in training
@@ -32,9 +35,17 @@
 
 enum { HEAR_VIEWS_MOST = 64, HEAR_WINDOW_MOST = 1 << 20 };
 
+typedef struct hear_group {
+    label_group group;
+    const int64_t *items; // [group.n]
+    int64_t trained;      // items of all its classes; 0: nothing was learnt of it
+} hear_group;
+
 typedef struct hear_rule {
     const char *const *labels; // [n_labels]; NULL: not said
     size_t n_labels;
+    const hear_group *groups; // [n_groups]
+    int n_groups;
     const float *mean, *deviation; // [n_bands]; NULL: frames go in as they are
     size_t n_bands;
     const char *settings; // NULL: not said (imported weights)
@@ -48,6 +59,8 @@ void hear_write(const hear_rule *h, model_meta *meta);
 // What is not there is what older checkpoints mean: nothing said, any window, one view, the last
 // part. ERR_DAMAGED names the key whose value cannot be meant. Owned by `a`.
 bool hear_read(const model_meta *meta, const char *path, arena *a, hear_rule *h, err *e) MUST_CHECK;
+
+const hear_group *hear_find_group(const hear_rule *h, const char *name); // NULL: it is not said
 
 // The settings of one feature among `settings`, which may be NULL; `path` says whose they are.
 typedef struct hear_feature {

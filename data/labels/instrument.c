@@ -80,7 +80,7 @@ static bool tell_pitch(const label_item *item, int32_t *classes, err *e)
 
 static void tell_sound(const sound_shape *s, int32_t *classes)
 {
-    if (!s || !s->heard)
+    if (!s || !sound_shape_heard(s))
         return;
     classes[ID_brightness] = sound_brightness_class(s->brightness);
     classes[ID_attack] = sound_attack_class(s->attack);

@@ -33,14 +33,13 @@ static double level(const envelope *v, int64_t i)
     return sqrt(sum / (double)v->window);
 }
 
-static void measure_envelope(const envelope *v, int rate, sound_shape *s)
+static bool measure_envelope(const envelope *v, int rate, sound_shape *s)
 {
     double peak = 0, step = (double)v->hop / rate;
     int64_t low = -1, high = -1, held = 0;
     for (int64_t i = 0; i < v->count; i++)
         peak = fmax(peak, level(v, i));
-    s->heard = peak > SILENT;
-    for (int64_t i = 0; s->heard && i < v->count; i++) {
+    for (int64_t i = 0; peak > SILENT && i < v->count; i++) {
         double now = level(v, i);
         low = low < 0 && now >= 0.1 * peak ? i : low;
         high = high < 0 && now >= 0.9 * peak ? i : high;
@@ -48,6 +47,7 @@ static void measure_envelope(const envelope *v, int rate, sound_shape *s)
     }
     s->attack = (double)(high - low) * step;
     s->sustain = (double)held * step;
+    return peak > SILENT;
 }
 
 // ---- Spectrum
@@ -81,15 +81,25 @@ bool sound_shape_of(const float *x, int64_t n, int rate, sound_shape *out, err *
     arena a = {.name = "sound shape"};
     envelope v = envelope_of(x, n, rate);
     *out = (sound_shape){0};
-    measure_envelope(&v, rate, out);
+    if (!measure_envelope(&v, rate, out))
+        return true;
     fft *f = fft_open(FFT_REAL, POINTS, e);
-    if (f && out->heard)
+    if (f)
         measure_spectrum(f, &a, x, n, rate, out);
-    if (!out->heard)
-        *out = (sound_shape){0};
     fft_close(f);
     arena_free(&a);
     return f != NULL;
+}
+
+bool sound_shape_heard(const sound_shape *s)
+{
+    return s->brightness > 0;
+}
+
+bool sound_shape_ok(const sound_shape *s)
+{
+    return s->attack >= 0 && s->sustain >= 0 && s->brightness >= 0 && isfinite(s->attack) &&
+           isfinite(s->sustain) && isfinite(s->brightness);
 }
 
 // ---- Classes

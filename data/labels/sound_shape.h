@@ -24,13 +24,15 @@
 #include "base/err.h"
 
 typedef struct sound_shape {
-    bool heard;                         // there is any sound; else the rest is 0
-    double attack, sustain, brightness; // s, s, Hz
+    double attack, sustain, brightness; // s, s, Hz; all 0 where nothing is heard
 } sound_shape;
 
 // Of n samples. ERR_MEMORY.
 bool sound_shape_of(const float *x, int64_t n, int rate, sound_shape *out, err *e) MUST_CHECK;
 
+// There is a sound; numbers that came from outside make sense.
+bool sound_shape_heard(const sound_shape *s);
+bool sound_shape_ok(const sound_shape *s);
 enum { ATTACKS = 8, SUSTAINS = 8, BRIGHTNESSES = 4 };
 int sound_attack_class(double seconds);
 int sound_sustain_class(double seconds);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dataset.c: shards side by side (dataset.h).
-#include "data/loader/dataset.h"
+#include "data/loader/dataset_internal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,7 +20,7 @@ typedef struct builder {
     arena *a;
     const char *first_path; // what the others are compared with
     double *mel_sum, *mel_squares;
-    int64_t *first, *counts, *label_count, *rows;
+    int64_t *first, *counts, *label_count, *class_count, *rows;
     digest *sum;
     const char **keys;
 } builder;
@@ -119,7 +119,7 @@ static bool compare(const builder *b, const shard *s, err *e)
     const char *here = arena_printf(b->a, "'%s'", s->path),
                *there = arena_printf(b->a, "'%s'", b->first_path);
     if (!compare_settings(d->settings, settings_of(d, s, b->a), there, here, e) ||
-        !compare_labels(d, b, s, e))
+        !compare_labels(d, b, s, e) || (d->example->grouped && !dataset_groups_compare(d, s, e)))
         return false;
     return !dataset_of_mel(d) || d->n_mels == s->info.n_mels ||
            err_set(e, ERR_MISMATCH, "%s has %d bands, %s %d", there, d->n_mels, here,
@@ -143,6 +143,8 @@ static void begin(builder *b, const shard *s)
     d->mel_sum = b->mel_sum = NEW(b->a, double, (size_t)d->n_mels + 1);
     d->mel_squares = b->mel_squares = NEW(b->a, double, (size_t)d->n_mels + 1);
     d->rows = b->rows = NEW(b->a, int64_t, d->n_shards);
+    if (d->example->grouped)
+        d->class_count = b->class_count = dataset_groups_begin(d, s);
     b->first_path = d->paths[0];
 }
 
@@ -207,6 +209,7 @@ static void count(builder *b, size_t k, const shard *s)
         b->counts[k * columns + i] = n;
         b->label_count[i] += n;
     }
+    dataset_groups_count(d, s, b->class_count);
     b->first[k + 1] = b->first[k] + s->items;
     d->items += s->items;
     d->synthetic |= s->info.synthetic;

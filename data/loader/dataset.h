@@ -40,6 +40,10 @@ typedef struct dataset {
     const char *const *labels;
     size_t n_labels;
     const int64_t *label_count; // [n_labels + 1] over all shards
+    // where the example asks for classes of groups: which the shards have, the same in all
+    const label_group *groups;
+    int n_groups;
+    const int64_t *class_count; // items of each class, one group behind the other
     // canonical JSON of the feature's settings, {"mel": {...}}, the same in every shard
     const char *settings;
     const char *name; // the dataset's name; "several" when shards differ in it
@@ -74,6 +78,13 @@ int64_t dataset_shared(const dataset *a, const dataset *b, arena *m, const char 
 // that carries it.
 bool dataset_expect(const dataset *d, const char *const *labels, size_t n_labels,
                     const char *settings, const char *whose, err *e) MUST_CHECK;
+
+// Where group k of the set has its counts.
+const int64_t *dataset_class_count(const dataset *d, int k);
+int dataset_find_group(const dataset *d, const char *name); // -1: it has none
+// The classes of a group are those of another, in their order; `whose` as above.
+bool dataset_same_group(const dataset *d, const label_group *a, const label_group *b,
+                        const char *whose, err *e) MUST_CHECK;
 
 // Mean and deviation of every band over all frames, f64 sums; a band that never changes has
 // deviation 1.

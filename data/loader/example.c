@@ -33,7 +33,10 @@ int example_fields(const example_def *d)
 
 int64_t example_dim(const example *x, int64_t dim)
 {
-    return dim == EXAMPLE_WINDOW ? x->window : dim == EXAMPLE_WIDTH ? x->width : dim;
+    return dim == EXAMPLE_WINDOW   ? x->window
+           : dim == EXAMPLE_WIDTH  ? x->width
+           : dim == EXAMPLE_GROUPS ? x->groups
+                                   : dim;
 }
 
 int64_t example_elements(const example *x, int k)

@@ -3,6 +3,7 @@
 // (models/model.h); one file in data/examples/ is one example.
 //
 //     mel       frames of audio [B, T, bands] with the item's label: windows of an item
+//     picture   the same as a picture [B, 1, bands, T], with the item's classes of several groups
 //     tokens    performance events [B, T] and the ones after them: windows of the song
 //     melody    the notes of the top line [B, T] and each one's predecessor: windows of the song
 //     harmony   the context of a bar and its chord: each bar is one
@@ -34,8 +35,8 @@
 enum { EXAMPLE_EMOTION = 64 };
 
 // In the dimensions of a field: as many as the batch has rows, the window has places, the column
-// has numbers a row.
-enum { EXAMPLE_ROWS = 0, EXAMPLE_WINDOW = -1, EXAMPLE_WIDTH = -2 };
+// has numbers a row, the model asks for classes.
+enum { EXAMPLE_ROWS = 0, EXAMPLE_WINDOW = -1, EXAMPLE_WIDTH = -2, EXAMPLE_GROUPS = -3 };
 
 // A stretch of one item.
 typedef struct example_piece {
@@ -47,6 +48,7 @@ typedef struct example_piece {
     int64_t n_beside;
     const float *emotion;     // [EXAMPLE_EMOTION]
     int32_t label;            // counted as the model does; 0 where there is none
+    const int32_t *classes;   // [groups] where `grouped`; -1 where there is none
     float weight;             // of the item's label
     int64_t windows, more;    // that the item is heard in, of audio; that follow this one
     uint64_t epoch, position; // what random choices depend on
@@ -59,12 +61,14 @@ typedef struct example {
     const example_def *def;
     int64_t window; // 1 where not `windows`
     int width;      // numbers a row of the column
-    // of mel alone: standardisation [width] or NULL; SpecAugment masks
+    int groups;     // that the model asks for
+    // of audio alone: standardisation [width] or NULL; SpecAugment masks
     const float *mean, *deviation;
     int freq_masks, freq_width, time_masks, time_width;
     const rng *freq, *time; // [freq_masks], [time_masks]
     augment_mel mel;
-    rng louder; // draws of `mel`
+    rng louder;     // draws of `mel`
+    float *scratch; // [window, width], of who fills; NULL where no one does
     // of songs alone
     augment_midi midi;
 } example;
@@ -74,6 +78,7 @@ struct example_def {
     const char *beside; // another column, where `column` is mel; NULL: none
     bool windows;       // of many rows; else of one
     bool labelled;      // the target is the item's label
+    bool grouped;       // the targets are the item's classes (shard.h)
     int ahead;          // rows behind a window that its last target is taken from
     int64_t window;     // data.window where it is not given; 0: the longest item
     // a row makes sense, whatever the file was; NULL: all that are finite and in range do

@@ -81,6 +81,14 @@ typedef struct loader_options {
     const char *const *labels;
     size_t n_labels;           // hold all that occur); NULL: the dataset's own
     const float *class_weight; // [n_labels], copied; NULL: 1
+    // [n_groups] of the classes that the model asks for, which group of the set each is, -1: none
+    // of it; copied
+    const int *groups;
+    int n_groups;
+    // of audio, in training: each item is mixed with another of its pool, drawn evenly:
+    // share x + (1 - share) y, with a share from Beta(mixup, mixup), and both targets, by these
+    // weights (Zhang et al., "mixup", ICLR 2018). Not where either has no label. 0: none
+    double mixup;
     // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
     int ahead;
     int64_t pool;   // bytes of songs in memory; 0: LOADER_POOL
@@ -120,6 +128,9 @@ int64_t loader_begin(loader_crop crop, int64_t view, int64_t views, int64_t fram
 // a shorter one.
 void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window, int n_mels,
                 const float *mean, const float *deviation, float *row);
+
+// The same as a picture: [window][n_mels] to [n_mels][window].
+void loader_turn(const float *row, int64_t window, int n_mels, float *out);
 
 // Bytes that a loader of these options holds (its ring, and open shards or a pool), for the budget.
 uint64_t loader_bytes(const dataset *d, const loader_options *o);

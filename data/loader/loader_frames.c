@@ -129,6 +129,7 @@ bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options
     f->most = whole_most(d, x->window);
     f->whole =
         NEW(a, float, (size_t)(f->most > x->window ? f->most : x->window) * (size_t)d->n_mels);
+    f->classes = NEW(a, int32_t, (size_t)options->n_groups + 1);
     if (d->beside.name)
         f->beside = arena_alloc(a, beside_bytes(d), 1);
     if (!map_labels(f, a, e))
@@ -224,6 +225,16 @@ static void choose_part(loader_frames *f, const loader_open_shard *os, int64_t i
                                             : loader_begin(o->crop, k, count, p->of, window);
 }
 
+// The classes of item i that the model asks for; those that the set has not are none.
+static void tell_classes(loader_frames *f, const shard *s, int64_t i, example_piece *p)
+{
+    const loader_options *o = f->options;
+    for (int k = 0; k < o->n_groups; k++)
+        f->classes[k] = o->groups[k] < 0 ? -1 : s->classes[i * s->info.n_groups + o->groups[k]];
+    p->classes = f->classes;
+    p->weight = 1 / (float)p->windows;
+}
+
 bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, uint64_t position,
                         const batch_field *fields, int64_t row, double *weight, const char **path,
                         err *e)
@@ -247,7 +258,9 @@ bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, ui
     p.rows = read_part(f, os->s, i, p.first, n, e);
     if (!p.rows || !read_beside(f, os->s, i, &p, e))
         return false;
-    if (s->label[i] >= 0) {
+    if (f->d->example->grouped)
+        tell_classes(f, s, i, &p);
+    else if (s->label[i] >= 0) {
         p.label = f->target[s->label[i]];
         p.weight = (o->class_weight ? o->class_weight[p.label] : 1) / (float)p.windows;
     }

@@ -28,7 +28,8 @@ typedef struct loader_frames {
     const example *example;
     loader_open_shard open[LOADER_SHARDS];
     uint64_t clock;
-    int32_t *target; // [n_labels] of the dataset -> index in the model's labels
+    int32_t *target;  // [n_labels] of the dataset -> index in the model's labels
+    int32_t *classes; // [n_groups] of an item, as the model asks for them
     rng crop;
     // items of up to so many frames are read whole, so that their checksum is verified, and then
     // cut

@@ -28,6 +28,7 @@ example loader_rows_example(const dataset *d, const loader_options *o)
     return (example){.def = d->example,
                      .window = d->example->windows ? o->window : 1,
                      .width = d->column.width,
+                     .groups = o->n_groups,
                      .mean = o->mean,
                      .deviation = o->deviation,
                      .freq_masks = o->freq_masks,
@@ -61,7 +62,13 @@ bool loader_rows_open(loader_rows *r, const dataset *d, const loader_options *o,
     r->options.deviation = copy_floats(a, o->deviation, bands);
     r->options.mel.octave = copy_floats(a, o->mel.octave, bands);
     r->options.class_weight = copy_floats(a, o->class_weight, n_labels);
+    if (o->n_groups)
+        r->options.groups = memcpy(NEW(a, int, (size_t)o->n_groups), o->groups,
+                                   (size_t)o->n_groups * sizeof *o->groups);
     r->example = loader_rows_example(d, &r->options);
+    r->example.scratch =
+        of_songs(d) ? NULL : NEW(a, float, (size_t)(r->example.window * r->example.width));
+    loader_mix_open(&r->mix, &r->options, &r->example, a);
     r->options.ahead = loader_rows_ahead(&r->example, o);
     r->example.freq = streams(a, o->seed, "freq_mask", o->freq_masks);
     r->example.louder = rng_stream(o->seed, "mel_louder", 0);
@@ -103,6 +110,34 @@ static void copy_path(char *out, const char *path)
     snprintf(out, LOADER_PATH, "...%s", end);
 }
 
+static bool make(loader_rows *r, uint64_t epoch, uint64_t position, uint64_t draws,
+                 const batch_field *fields, int64_t row, double *weight, const char **path, err *e)
+{
+    loader_place place = loader_order_at(&r->order, epoch, position);
+    return of_songs(r->d)
+               ? loader_songs_make(&r->songs, &r->order, place, epoch, draws, fields, row, weight,
+                                   path, e)
+               : loader_frames_make(&r->frames, place, epoch, draws, fields, row, weight, path, e);
+}
+
+// The row with another item of the pool, whose crop and masks are drawn as if it stood behind the
+// epoch's end.
+static bool mix(loader_rows *r, uint64_t epoch, uint64_t position, const batch_field *fields,
+                int64_t row, double *weight, err *e)
+{
+    const loader_order *o = &r->order;
+    const char *path;
+    double other = 0;
+    uint64_t first = o->pool_first[o->pool], n = o->pool_first[o->pool + 1] - first,
+             partner = first + loader_mix_partner(&r->mix, epoch, position, n);
+    if (!make(r, epoch, partner, o->units + position, r->mix.other, 0, &other, &path, e))
+        return false;
+    if (other > 0)
+        loader_mix_row(&r->mix, loader_mix_share(&r->mix, epoch, position), fields, row, other,
+                       weight);
+    return true;
+}
+
 bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n,
                       const batch_field *fields, double *weight, char (*paths)[LOADER_PATH],
                       int64_t n_paths, err *e)
@@ -110,15 +145,15 @@ bool loader_rows_fill(loader_rows *r, uint64_t epoch, uint64_t first, uint64_t n
     int64_t row = 0;
     *weight = 0;
     for (uint64_t position = first; position < first + n; position++) {
-        loader_place place = loader_order_at(&r->order, epoch, position);
         const char *path = "";
-        if (of_songs(r->d) ? !loader_songs_make(&r->songs, &r->order, place, epoch, position,
-                                                fields, row, weight, &path, e)
-                           : !loader_frames_make(&r->frames, place, epoch, position, fields, row,
-                                                 weight, &path, e))
+        double own = 0;
+        if (!make(r, epoch, position, position, fields, row, &own, &path, e))
             return false;
         if (row < n_paths)
             copy_path(paths[row], path);
+        if (r->mix.alpha > 0 && own > 0 && !mix(r, epoch, position, fields, row, &own, e))
+            return false;
+        *weight += own;
         row++;
     }
     return true;
@@ -159,4 +194,11 @@ void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window
     memset(row, 0, (size_t)((window - n) * n_mels) * sizeof *row);
     memcpy(x, item + begin * n_mels, (size_t)(n * n_mels) * sizeof *x);
     standardise(x, n, n_mels, mean, deviation);
+}
+
+void loader_turn(const float *row, int64_t window, int n_mels, float *out)
+{
+    for (int64_t b = 0; b < n_mels; b++)
+        for (int64_t t = 0; t < window; t++)
+            out[b * window + t] = row[t * n_mels + b];
 }

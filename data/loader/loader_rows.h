@@ -5,6 +5,7 @@
 #define KMIDI_DATA_LOADER_LOADER_ROWS_H
 
 #include "data/loader/loader_frames.h"
+#include "data/loader/loader_mix.h"
 #include "data/loader/loader_songs.h"
 
 enum { LOADER_PATH = 256, LOADER_AHEAD = 3, LOADER_AHEAD_MOST = 32, LOADER_AHEAD_BYTES = 1 << 20 };
@@ -16,6 +17,7 @@ typedef struct loader_rows {
     loader_order order;
     loader_frames frames; // of audio
     loader_songs songs;   // of MIDI
+    loader_mix mix;       // of audio, where rows are mixed
     arena memory;
 } loader_rows;
 

@@ -54,6 +54,14 @@ static const config_key keys_before[] = {
      .help = "of the data, stored in the shards; without it: what the layout says"},
     {"citation", CONFIG_TEXT, AT(info.citation),
      .help = "of the data, stored in the shards; without it: what the layout says"},
+    {"targets", CONFIG_SECTION,
+     .help = "What several groups of classes are told of an item, for models that learn them "
+             "(docs/data.md): instrument_recognizer, emotion_node_classifier"},
+    {"targets.set", CONFIG_ENUM,
+     .help = "which groups: of notes of instruments, or of the emotion thesaurus"},
+    {"targets.map", CONFIG_NAMES, AT(target_map),
+     .help = "labels of the index as the set calls them: {anger: ANGRY, boredom: "
+             "DISGUST/BOREDOM}; those that are not here are taken as they are"},
     {"split", CONFIG_SECTION,
      .help =
          "Splits, where the dataset has none of its own: by group (speaker, song), never by item"},
@@ -69,6 +77,10 @@ static const config_key keys_before[] = {
              "is learnt from: data.augment of a training config"},
     {"augment.copies", CONFIG_INT, "1", .min = 0, .max = AUGMENT_COPIES_MOST, AT(augment.copies),
      .help = "of each recording besides itself, as soon as anything below is asked for; 0: none"},
+    {"augment.transpose", CONFIG_NUMBERS, .min = -24, .max = 24, .least = 2, .most = 2,
+     AT(augment.transpose), .range = true,
+     .help = "[-12, 12]: so many semitones higher and shorter by as much, as a faster tape; of "
+             "notes, whose pitch then is another (targets)"},
     {"augment.stretch", CONFIG_NUMBERS, .min = 0.25, .max = 4, .least = 2, .most = 2,
      .alias = "augment.time_stretch", AT(augment.stretch), .range = true,
      .help = "[0.9, 1.1]: so many times as long, at the same pitch"},
@@ -134,6 +146,14 @@ static const char *feature_choices(arena *a)
     return all;
 }
 
+static const char *target_choices(arena *a)
+{
+    const char *all = label_set_at(0)->name;
+    for (size_t i = 1; label_set_at(i); i++)
+        all = arena_printf(a, "%s|%s", all, label_set_at(i)->name);
+    return all;
+}
+
 const config_table *prepare_table(arena *a)
 {
     size_t before = sizeof keys_before / sizeof *keys_before, n = before;
@@ -149,6 +169,8 @@ const config_table *prepare_table(arena *a)
     for (size_t i = 0; i < before; i++)
         if (!strcmp(keys[i].name, "features"))
             keys[i].choices = feature_choices(a);
+        else if (!strcmp(keys[i].name, "targets.set"))
+            keys[i].choices = target_choices(a);
     for (size_t i = 0, at = before; i < parts; at += size[i++])
         if (size[i])
             memcpy(keys + at, part[i], size[i] * sizeof *keys);
@@ -296,7 +318,7 @@ static bool take_settings(prepare *p, err *e)
                        "dataset %s needs its folder: add root=/my/data to the command",
                        p->reader->name);
     return choose_features(p, e) && check_features(p, e) && open_features(p, e) &&
-           prepare_augment_read(p, e);
+           prepare_augment_read(p, e) && prepare_targets_read(p, e);
 }
 
 // Where nothing is left to make, the summary stays, of the same set.

@@ -34,8 +34,14 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
     return true;
 }
 
-// ---- In a worker. Its answer: the clip's marks; the number of frames, then the frames; the same
-// for each copy.
+// ---- In a worker. Its answer: the clip's marks; the sound's shape (zeros where it is not asked),
+// the number of frames, the frames; the same without marks for each copy.
+
+typedef struct head {
+    uint64_t marks;
+    sound_shape shape;
+    int64_t frames;
+} head;
 
 typedef struct decoding {
     const prepare *p;
@@ -43,7 +49,7 @@ typedef struct decoding {
     feature_stream *stream;
     int64_t samples, frames;
     strbuf *out;
-    strbuf *whole;  // all samples, where copies are made; else NULL
+    strbuf *whole;  // all samples, where copies are made or it is heard itself; else NULL
     uint64_t marks; // of the clip
 } decoding;
 
@@ -126,6 +132,19 @@ static bool make_sound(decoding *d, const task *t, err *e)
                                 : decode_file(d, t, e);
 }
 
+static bool hear(const prepare *p, const float *x, int64_t n, sound_shape *s, err *e)
+{
+    *s = (sound_shape){0};
+    return !prepare_hears(p) || sound_shape_of(x, n, p->feature->rate, s, e);
+}
+
+double prepare_copy_semitones(const prepare *p, const reader_item *item, int k)
+{
+    clip_draw d =
+        augment_clip_draw(&p->augment, prepare_hash(0, item->path, strlen(item->path)), k);
+    return augment_clip_transposed(&d);
+}
+
 // A copy too short for a frame is not stretched.
 static bool add_copy(const decoding *d, const task *t, int copy, err *e)
 {
@@ -136,9 +155,11 @@ static bool add_copy(const decoding *d, const task *t, int copy, err *e)
         draw.stretch = 1;
     int64_t n = augment_clip_length(&draw, d->samples), frames = feature_frames(f, n);
     float *x = NEW(&a, float, (size_t)n), *mel = NEW(&a, float, (size_t)(frames * f->width));
+    sound_shape shape;
     bool ok = augment_clip(&draw, f->rate, (const float *)d->whole->s, d->samples, x, e) &&
-              feature_compute(f, x, n, mel, NULL, e);
+              feature_compute(f, x, n, mel, NULL, e) && hear(d->p, x, n, &shape, e);
     if (ok) {
+        strbuf_add(d->out, (const char *)&shape, sizeof shape);
         strbuf_add(d->out, (const char *)&frames, sizeof frames);
         strbuf_add(d->out, (const char *)mel, (size_t)(frames * f->width) * sizeof *mel);
     }
@@ -154,21 +175,21 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     (void)n;
     memcpy(&t, item, sizeof t);
     strbuf whole = {0};
+    head h = {0};
     decoding d = {.p = p,
                   .file = (const char *)item + sizeof t,
                   .out = out,
-                  .whole = t.copies ? &whole : NULL};
-    strbuf_add(out, (const char *)&d.marks, sizeof d.marks);
-    strbuf_add(out, (const char *)&d.frames, sizeof d.frames);
+                  .whole = t.copies || prepare_hears(p) ? &whole : NULL};
+    strbuf_add(out, (const char *)&h, sizeof h);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
     bool ok = d.stream && make_sound(&d, &t, e);
     if (ok && f->whole)
-        f->def->finish(f, (float *)(out->s + sizeof d.marks + sizeof d.frames), d.frames * f->width,
+        f->def->finish(f, (float *)(out->s + sizeof h), d.frames * f->width,
                        feature_stream_most(d.stream));
-    if (ok) {
-        memcpy(out->s, &d.marks, sizeof d.marks);
-        memcpy(out->s + sizeof d.marks, &d.frames, sizeof d.frames);
-    }
+    h = (head){.marks = d.marks, .frames = d.frames};
+    ok = ok && hear(p, (const float *)whole.s, d.samples, &h.shape, e);
+    if (ok)
+        memcpy(out->s, &h, sizeof h);
     for (int k = 1; ok && k <= t.copies; k++)
         ok = add_copy(&d, &t, k, e);
     strbuf_free(&whole);
@@ -200,8 +221,10 @@ static bool finite(const float *x, int64_t n)
 static bool take_frames(const prepare_slot *s, const char **bytes, size_t *n, prepare_copy *out)
 {
     size_t width = (size_t)s->p->feature->width;
-    if (*n < sizeof out->frames)
+    if (*n < sizeof out->shape + sizeof out->frames)
         return false;
+    memcpy(&out->shape, *bytes, sizeof out->shape);
+    *bytes += sizeof out->shape, *n -= sizeof out->shape;
     memcpy(&out->frames, *bytes, sizeof out->frames);
     *bytes += sizeof out->frames, *n -= sizeof out->frames;
     out->mel = (const float *)*bytes;
@@ -222,8 +245,8 @@ static bool take(prepare_slot *s, const char *bytes, size_t n)
     bytes += sizeof s->marks, n -= sizeof s->marks;
     if (!take_frames(s, &bytes, &n, &own))
         return false;
-    s->mel = own.mel, s->frames = own.frames;
-    bool whole = finite(own.mel, own.frames * s->p->feature->width);
+    s->mel = own.mel, s->frames = own.frames, s->shape = own.shape;
+    bool whole = finite(own.mel, own.frames * s->p->feature->width) && sound_shape_ok(&own.shape);
     for (s->n_copies = 0; s->n_copies < copies; s->n_copies++) {
         prepare_copy *c = &s->copies[s->n_copies];
         if (!take_frames(s, &bytes, &n, c))
@@ -250,9 +273,10 @@ static uint64_t memory(const prepare *p)
     const feature *f = p->feature;
     double frames = p->max_seconds * f->rate / (double)f->hop * (1 + p->augment.copies),
            samples = p->max_seconds * (p->render ? ADDITIVE_RATE : f->rate);
-    return WORKER_MEMORY + (uint64_t)((3 * frames * f->width + (p->augment.copies ? 12 * samples
-                                                                : p->render       ? 2 * samples
-                                                                                  : 0)) *
+    return WORKER_MEMORY + (uint64_t)((3 * frames * f->width + (p->augment.copies  ? 14 * samples
+                                                                : p->render        ? 3 * samples
+                                                                : prepare_hears(p) ? 3 * samples
+                                                                                   : 0)) *
                                       sizeof(float));
 }
 

@@ -73,10 +73,22 @@ static void set_emotion(const prepare_slot *s, shard_item *out)
     out->label_source = s->estimated ? AFFECT_SOURCE : "none";
 }
 
+// The item's classes, and those of its copies; a false one spoils the item.
+static bool tell_targets(prepare_slot *s)
+{
+    const prepare *p = s->p;
+    bool ok = prepare_targets_tell(p, &s->item, &s->shape, 0, s->classes[0], &s->e);
+    for (int k = 1; ok && k <= s->n_copies; k++)
+        ok = prepare_targets_tell(p, &s->item, &s->copies[k - 1].shape,
+                                  prepare_copy_semitones(p, &s->item, k), s->classes[k], &s->e);
+    return ok;
+}
+
 // Behind the item, as "a.wav#1", of the same group and label.
 static bool add_copies(prepare_slot *s, shard_item *out, shard_writer *w, err *e)
 {
     for (int k = 0; k < s->n_copies; k++) {
+        out->classes = s->classes[k + 1];
         out->path = arena_printf(&s->memory, "%s#%d", s->item.path, k + 1);
         out->mel = s->copies[k].mel, out->frames = s->copies[k].frames;
         if (!shard_add(w, out, e))
@@ -100,8 +112,9 @@ static bool add(decoding *d, prepare_slot *s, shard_writer *w, err *e)
         out.column[k].rows = s->rows[k].data, out.column[k].n = s->rows[k].n;
     out.path = s->item.path, out.group = s->item.group, out.attributes = s->item.attributes;
     p->report->behind_end += s->behind_end, p->report->behind_end_files += s->behind_end > 0;
-    if (s->ok && (s->ok = find_label(p, s, &out.label))) {
+    if (s->ok && (s->ok = find_label(p, s, &out.label) && tell_targets(s))) {
         set_emotion(s, &out);
+        out.classes = s->classes[0];
         p->report->outlasting += outlasts(s);
         for (int k = 0; k < CLIP_MARKS; k++)
             p->report->marks[k] += s->marks >> k & 1;
@@ -207,6 +220,8 @@ static void fill(decoding *d, prepare_slot *s, const reader_item *item, int spli
 {
     arena *a = &s->memory;
     *s = (prepare_slot){.p = d->p, .item = *item, .split = split, .memory = s->memory};
+    s->classes =
+        arena_alloc(&s->memory, (AUGMENT_COPIES_MOST + 1) * sizeof *s->classes, sizeof(int32_t));
     s->item.path = keep(a, item->path), s->item.file = keep(a, item->file);
     s->item.label = keep(a, item->label), s->item.group = keep(a, item->group);
     s->item.midi = keep(a, item->midi);

@@ -15,6 +15,7 @@
 typedef struct prepare_copy {
     const float *mel; // [frames][width] in the answer
     int64_t frames;
+    sound_shape shape; // where it is asked
 } prepare_copy;
 
 // One item, and what became of it.
@@ -31,10 +32,12 @@ typedef struct prepare_slot {
     bool estimated;      // valence and arousal
     bool sent;           // to a worker
     int64_t frames;      // of mel
+    sound_shape shape;   // where it is asked
     uint64_t marks;      // of the clip (clip.h)
     uint32_t behind_end; // of MIDI: notes that were not read, behind the end of a track
     prepare_copy copies[AUGMENT_COPIES_MOST];
     int n_copies;
+    int32_t (*classes)[LABEL_GROUPS]; // of the item, then of each copy
     bool ok;
     err e;
 } prepare_slot;
@@ -49,6 +52,9 @@ typedef struct prepare_kind {
     double (*seconds)(const prepare *p);  // that an item may take; NULL: WORKER_SECONDS
     uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
 } prepare_kind;
+
+// By how many semitones copy k (1 ...) of an item was transposed.
+double prepare_copy_semitones(const prepare *p, const reader_item *item, int k);
 
 extern const prepare_kind prepare_audio, prepare_songs, prepare_pairs;
 

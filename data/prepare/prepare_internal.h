@@ -5,6 +5,7 @@
 
 #include "data/audio/augment_clip.h"
 #include "data/features/feature.h"
+#include "data/labels/labels.h"
 #include "data/prepare/prepare.h"
 #include "data/prepare/spill.h"
 #include "data/readers/reader.h"
@@ -51,6 +52,8 @@ typedef struct prepare {
     feature *songs[SHARD_COLUMNS]; // [info.n_columns] what makes each column; of mel: NULL
     augment_clip_settings augment; // of the training split; copies 0: none
     const char *augment_text;      // the same as JSON; NULL: none
+    const label_set *targets;      // NULL: none
+    key_names target_map;          // labels of the index as `targets` calls them
     shard_info info;               // what all shards share; labels are filled by the scan
     bool render;                   // sound is played of each item's MIDI
     int64_t shard_items;
@@ -82,6 +85,13 @@ void prepare_remarks(const prepare *p);
 bool prepare_augment_read(prepare *p, err *e) MUST_CHECK;
 // Of each item of a split: those of the training split have them.
 int prepare_copies(const prepare *p, const char *split);
+// ---- prepare_targets.c
+bool prepare_targets_read(prepare *p, err *e) MUST_CHECK;
+bool prepare_hears(const prepare *p); // the sound itself is asked, too
+// The classes [info.n_groups] of an item, or of a copy that is so many semitones higher; `sound`
+// NULL: none. ERR_VALUE names the item.
+bool prepare_targets_tell(const prepare *p, const reader_item *item, const sound_shape *sound,
+                          double semitones, int32_t *classes, err *e) MUST_CHECK;
 // ---- prepare_keys.c: stage 3
 bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
 // A digest of the item's path, and of its file's size and time: a file is taken for the same while

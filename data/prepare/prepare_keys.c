@@ -46,6 +46,10 @@ static digest *begin_key(const prepare *p, int split)
         digest_add_str(d, p->augment_text);
     if (p->render)
         digest_add_str(d, "rendered");
+    if (p->targets)
+        digest_add_str(d, p->targets->name);
+    for (size_t i = 0; i < p->target_map.n; i++)
+        digest_add_str(d, p->target_map.keys[i]), digest_add_str(d, p->target_map.values[i]);
     return d;
 }
 

@@ -161,7 +161,7 @@ static bool read_statistics(shard *s, err *e)
         return shard_damaged(s, e, "dataset 'label_count' does not fit the items");
     if (!all_finite(s->mel_sum, s->info.n_mels) || !all_finite(s->mel_squares, s->info.n_mels))
         return shard_damaged(s, e, "the sums over its frames are not finite");
-    return true;
+    return shard_groups_find(s, e);
 }
 
 static bool check_items(const shard *s, err *e)
@@ -207,7 +207,8 @@ static bool read_items(shard *s, err *e)
            (s->emotion =
                 shard_table(s, "emotion", H5_F32, sizeof(float), s->items, SHARD_EMOTION, e)) &&
            read_texts(s, "path", &s->paths, e) && read_texts(s, "group", &s->groups, e) &&
-           read_texts(s, "label_source", &s->sources, e) && check_items(s, e);
+           read_texts(s, "label_source", &s->sources, e) && check_items(s, e) &&
+           shard_groups_items(s, e);
 }
 
 static shard *open_with(const char *path, bool items, err *e)

@@ -21,11 +21,16 @@
 //     attributes    text [N]       what else the index says (attributes.h), "" where it says
 //                                  nothing; only where some item has any
 //     label_count   i64 [L + 1]    items of each label, then those without one
+//     classes       i32 [N, G]     where the attribute `groups` names any: the item's class of
+//     each,
+//                                  -1 where it has none (data/labels/labels.h)
+//     class_count   i64 [C]        items of each class, group by group
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
 //
 // Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON
 // list), settings (JSON object of every feature and its settings), key (what the shard was made
-// from: prepare.h), licence, citation, synthetic, dialect (of tokens). Every feature setting is an
+// from: prepare.h), licence, citation, synthetic, dialect (of tokens), groups (JSON list of name
+// and classes). Every feature setting is an
 // attribute of the feature's dataset too, and so is `longest`, the most rows of an item. h5dump and
 // h5py read it.
 //
@@ -47,6 +52,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "data/features/feature.h"
+#include "data/labels/labels.h"
 
 enum {
     SHARD_VERSION = 1,
@@ -74,6 +80,8 @@ typedef struct shard_info {
     const char *dataset, *split;
     const char *const *labels; // [n_labels] names, sorted; the order is the meaning of `label`
     size_t n_labels;
+    const label_group *groups; // [n_groups] what is told of an item besides; none: 0
+    int n_groups;
     const char *settings; // {"mel": {"rate": 16000, ...}}: canonical JSON, compared as text
     const char *key;      // SHA-256 of what the shard was made from
     const char *licence, *citation;
@@ -95,6 +103,7 @@ typedef struct shard_item {
     double seconds;          // where a feature of MIDI is among the columns
     float emotion[SHARD_EMOTION];
     int32_t label;
+    const int32_t *classes; // [info.n_groups], each -1 or a class of its group
     const char *path, *group, *label_source;
     const char *attributes; // what else the index says (attributes.h); NULL: nothing
 } shard_item;
@@ -131,13 +140,15 @@ typedef struct shard {
     const char *const *paths, *const *groups, *const *sources; // [items]
     const double *mel_sum, *mel_squares;                       // [n_mels]; NULL without mel
     const int64_t *label_count;                                // [n_labels + 1]
+    const int32_t *classes;     // [items][n_groups], each -1 or a class of its group; NULL: none
+    const int64_t *class_count; // items of each class, one group behind the other; NULL: none
     struct shard_file *file;
 } shard;
 
 // ERR_MISSING, ERR_FORMAT (not a shard, or of another version), ERR_DAMAGED, each naming the file.
 shard *shard_open(const char *path, err *e) MUST_CHECK;
-// The same without per-item tables and open file (offsets, checks, label, emotion, paths, groups,
-// sources are NULL): for looking at many shards. Columns have their rows and longest.
+// The same without per-item tables and open file (offsets, checks, label, classes, emotion, paths,
+// groups, sources are NULL): for looking at many shards. Columns have their rows and longest.
 shard *shard_peek(const char *path, err *e) MUST_CHECK;
 void shard_close(shard *s); // accepts NULL
 // Frames [first, first + n) of item i into out [n, n_mels]; the checksum, where that is all of it.

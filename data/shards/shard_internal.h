@@ -40,4 +40,11 @@ bool shard_columns_find(shard *s, err *e) MUST_CHECK;
 // Offsets and checks of all of them.
 bool shard_columns_tables(shard *s, err *e) MUST_CHECK;
 
+// shard_groups.c: the attribute `groups`; classes and their counts
+int64_t shard_class_total(const shard_info *i); // of all groups
+bool shard_groups_write(h5 *f, const shard_info *i, int64_t items, const void *classes,
+                        const int64_t *count, err *e) MUST_CHECK;
+bool shard_groups_find(shard *s, err *e) MUST_CHECK;  // names and counts
+bool shard_groups_items(shard *s, err *e) MUST_CHECK; // the classes of all items
+
 #endif

@@ -42,6 +42,8 @@ struct shard_writer {
     strbuf paths, groups, sources, rejected; // const char * as bytes; the texts are in `memory`
     double *mel_sum, *mel_squares;           // [n_mels]
     int64_t *label_count;                    // [n_labels + 1]
+    strbuf classes;                          // [items][n_groups] as bytes
+    int64_t *class_count;                    // of all groups
     arena memory;
 };
 
@@ -137,6 +139,7 @@ shard_writer *shard_create(const char *path, const shard_info *info, err *e)
     w->mel_sum = NEW(&w->memory, double, (size_t)w->info.n_mels);
     w->mel_squares = NEW(&w->memory, double, (size_t)w->info.n_mels);
     w->label_count = NEW(&w->memory, int64_t, info->n_labels + 1);
+    w->class_count = NEW(&w->memory, int64_t, (size_t)shard_class_total(info) + 1);
     w->file = h5_create(path, e);
     if (w->file && open_columns(w, e) && set_info(w->file, info, e))
         return w;
@@ -215,6 +218,18 @@ static bool add_attributes(shard_writer *w, const char *text, err *e)
     return add_attribute(w, text, e);
 }
 
+static void add_classes(shard_writer *w, const int32_t *classes)
+{
+    int64_t *count = w->class_count;
+    for (int k = 0; k < w->info.n_groups; count += w->info.groups[k++].n) {
+        CHECK(classes[k] >= -1 && classes[k] < w->info.groups[k].n);
+        if (classes[k] >= 0)
+            count[classes[k]]++;
+    }
+    if (w->info.n_groups)
+        add_bytes(&w->classes, classes, (size_t)w->info.n_groups * sizeof *classes);
+}
+
 bool shard_add(shard_writer *w, const shard_item *item, err *e)
 {
     bool mel = w->info.n_mels > 0;
@@ -231,6 +246,7 @@ bool shard_add(shard_writer *w, const shard_item *item, err *e)
     w->items++;
     w->label_count[item->label < 0 ? (int32_t)w->info.n_labels : item->label]++;
     add_bytes(&w->label, &item->label, sizeof item->label);
+    add_classes(w, item->classes);
     add_bytes(&w->emotion, item->emotion, sizeof item->emotion);
     add_text(w, &w->paths, item->path);
     add_text(w, &w->groups, item->group);
@@ -287,13 +303,14 @@ static bool write_tables(shard_writer *w, err *e)
     for (int k = 0; k < w->n_columns; k++)
         if (!write_offsets(w, &w->columns[k], e))
             return false;
-    return h5_set_int(w->file, "/", "longest", w->columns[0].c.longest, e) && set_settings(w, e);
+    return h5_set_int(w->file, "/", "longest", w->columns[0].c.longest, e) && set_settings(w, e) &&
+           shard_groups_write(w->file, &w->info, w->items, w->classes.s, w->class_count, e);
 }
 
 static void writer_free(shard_writer *w)
 {
-    strbuf *all[] = {&w->label,  &w->emotion, &w->seconds,  &w->paths,
-                     &w->groups, &w->sources, &w->rejected, &w->waiting};
+    strbuf *all[] = {&w->label,   &w->emotion,  &w->seconds, &w->paths,  &w->groups,
+                     &w->sources, &w->rejected, &w->waiting, &w->classes};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         strbuf_free(all[i]);
     for (int k = 0; k < w->n_columns; k++) {

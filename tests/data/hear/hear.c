@@ -46,6 +46,25 @@ static void check_same(const hear_rule *x, const hear_rule *y)
     EXPECT_INT(x->eval_windows, y->eval_windows);
 }
 
+TEST(hear_reads_groups)
+{
+    static const char *const classes[] = {"a", "b"};
+    static const int64_t items[] = {3, 0};
+    static const hear_group groups[] = {{{"base", classes, 2}, items, 0}};
+    arena a = {0};
+    err e = {0};
+    model_meta meta = {.arena = &a};
+    hear_rule h = some(1, &a), got;
+    h.groups = groups, h.n_groups = 1;
+    hear_write(&h, &meta);
+    EXPECT_OK(hear_read(&meta, "x.h5", &a, &got, &e), e);
+    const hear_group *g = hear_find_group(&got, "base");
+    EXPECT(g && g->group.n == 2 && !strcmp(g->group.classes[1], "b") && g->items[0] == 3);
+    EXPECT_INT(g ? g->trained : -1, 3);
+    EXPECT(!hear_find_group(&got, "node"));
+    arena_free(&a);
+}
+
 TEST(hear_reads_what_it_wrote)
 {
     for (uint32_t seed = 0; seed < 30; seed++) {
@@ -86,6 +105,10 @@ TEST(hear_refuses_by_the_key)
         {"labels", "[\"calm\", 3]", "its 'labels' is not a list of texts"},
         {"labels", "calm", "its 'labels' is not a list of texts"},
         {"labels", "{\"calm\": 1}", "its 'labels' is not a list of texts"},
+        {"groups", "{}", "its 'groups' are not names with classes and items"},
+        {"groups", "[{\"name\": \"a\", \"classes\": [\"b\"], \"items\": []}]", "its 'groups'"},
+        {"groups", "[{\"name\": \"a\", \"classes\": [\"b\"], \"items\": [-1]}]", "its 'groups'"},
+        {"groups", "[{\"name\": \"a\", \"classes\": [], \"items\": []}]", "its 'groups'"},
         {"mean", "[0, \"x\"]", "its 'mean' is not a list of finite numbers"},
         {"mean", "[1, 2", "its 'mean' is not a list of finite numbers"},
         {"mean", "[0, 1]", "its 'mean' is of 2 bands and its 'deviation' of 40"},

@@ -53,7 +53,7 @@ static bool tell(const label_set *s, const char *attributes, double semitones,
 
 TEST(labels_of_a_note)
 {
-    static const sound_shape sound = {true, 0.03, 1.5, 699};
+    static const sound_shape sound = {0.03, 1.5, 699};
     err e = {0};
     int32_t c[LABEL_GROUPS];
     const label_set *s = label_set_find("instrument", &e);
