@@ -173,15 +173,17 @@ check-arm64:
 	@tests/arm64/check.sh $(BUILD)/arm64
 # A real Slurm on this machine, and what it may do to jobs.
 check-slurm: kmidi
-	@tests/cluster/check.sh $(OUT)/kmidi
+	@tests/cluster/check.sh $(OUT)/kmidi $(wildcard $(BUILD)/mpi/$(CONFIG)/kmidi)
 check-macos:
 	@tests/macos/setup.sh $(BUILD)/macos
 	@$(MAKE) --no-print-directory CC="tests/macos/cc $(BUILD)/macos" BUILD=$(BUILD)/macos CONFIG=debug cross-objects
 	@python3 tests/macos/symbols.py $(BUILD)/macos
 # One run in several processes: 1, 2 and 4 of them on this machine, by a program made with MPI=1.
+# EMODB, MAESTRO: folders of data, else synthetic ones.
 check-mpi:
 	@$(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi ranks-tests
 	@KMIDI=$(BUILD)/mpi/$(CONFIG)/kmidi $(BUILD)/mpi/$(CONFIG)/tests/all -v ranks
+	@tests/cluster/mpi.sh $(BUILD)/mpi/$(CONFIG)/kmidi $(EMODB) $(MAESTRO)
 # KMIDI_KILLS (200) kills at random instants over sweeps, arrays and runs in two processes.
 check-kills: $(OUT)/kmidi $(OUT)/tests/all
 	@$(MAKE) --no-print-directory MPI=1 BUILD=$(BUILD)/mpi ranks-tests

@@ -23,6 +23,9 @@
 
 typedef struct comm comm;
 
+// "Open MPI v4.1.4", "MPICH Version: 4.0.2"; NULL: the program was made without MPI=1.
+const char *comm_library(void);
+
 // Whether mpirun or srun started this process as one of several. ERR_USAGE where it did and the
 // program cannot: each would train alone, in one folder.
 bool comm_open(comm **c, err *e) MUST_CHECK;

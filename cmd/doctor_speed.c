@@ -129,6 +129,8 @@ void doctor_bandwidth(patient *p, finding *f)
         return;
     }
     t.a = all, t.b = all + t.n, t.c = all + 2 * t.n;
+    for (size_t i = 0; i < 3 * t.n; i++) // what was never written is one page of zeros
+        all[i] = 1;
     int n = threads_count(p->c->env.pool);
     double began = hw_seconds(), cpu = cpu_seconds(), one = bytes_a_second(&t, NULL, 1);
     double share = (cpu_seconds() - cpu) / (hw_seconds() - began);

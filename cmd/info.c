@@ -3,6 +3,7 @@
 // attach to a bug report.
 #include "cmd/info.h"
 #include "autograd/gemm/gemm.h"
+#include "base/comm.h"
 #include "base/config.h"
 #include "base/digest.h"
 #include "base/h5.h"
@@ -16,6 +17,12 @@
 #include "data/audio/stretch.h"
 #include "data/midi/midi.h"
 #include "export/onnx_file.h"
+
+// Of runs that several processes share.
+static const char *mpi_version(void)
+{
+    return comm_library() ? comm_library() : "none (make MPI=1)";
+}
 
 // Every library but those of the matrix products (gemm.h), as it calls itself.
 static const struct {
@@ -32,7 +39,8 @@ static const struct {
                  {"protobuf-c", onnx_protobuf_version},
                  {"hwloc", hw_library},
                  {"openssl", digest_library},
-                 {"pcre2", regex_library}};
+                 {"pcre2", regex_library},
+                 {"mpi", mpi_version}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
 const char *info_library(int i, const char **version)

@@ -9,6 +9,8 @@
 #include "train/job.h"
 #include "train/sweep_plan.h"
 
+enum { RANKS_MOST = 100000 };
+
 static const option options[] = {
     {"run-dir", 0, OPT_TEXT, "DIR", "of a configuration: the run's folder", false},
     {"out", 'o', OPT_TEXT, "DIR", "of a sweep: its folder; of prepare: where the shards go", false},
@@ -21,6 +23,8 @@ static const option options[] = {
     {"yes", 'y', OPT_FLAG, NULL, "more than 1000 runs are meant", false},
     {"chain", 0, OPT_INT, "N",
      "N jobs, one after the other, for a run that is longer than a job may be", false},
+    {"ranks", 0, OPT_INT, "N",
+     "of a configuration: N processes share the run, on as many nodes as it takes (MPI=1)", false},
     {"at-once", 0, OPT_INT, "N",
      "of an array: jobs at the same time (as many as there is room for)", false},
     {"time", 0, OPT_TEXT, "T", "of a job: 90 (minutes), 4h, 1d12h or 1-12:00:00", false},
@@ -51,6 +55,24 @@ static const char *train_arguments(cmd *c, const char *dir)
     return slurm_taken(&out, c->arena);
 }
 
+static bool take_ranks(cmd *c, const train_options *o, slurm_script *s, err *e)
+{
+    const char *library = comm_library();
+    if (!option_given(c, "ranks"))
+        return true;
+    if (!slurm_in_range(c, "ranks", 0, 2, RANKS_MOST, &s->ranks, e))
+        return false;
+    if (!library)
+        return err_set(e, ERR_USAGE,
+                       "--ranks needs a kmidi that can talk to others, and this one was made "
+                       "without MPI; make it with: make MPI=1");
+    s->mpi = str_starts(library, "Open MPI") ? "pmix" : "pmi2";
+    comm *all = comm_suppose(s->ranks);
+    bool ok = trainer_shares(all, o->batch_size * o->grad_accum, o->micro_batch, e);
+    comm_close(all, ERR_NONE);
+    return ok;
+}
+
 // What could not run is refused here, not in a job hours later.
 static bool check_run(cmd *c, const char *dir, slurm_script *s, err *e)
 {
@@ -65,8 +87,9 @@ static bool check_run(cmd *c, const char *dir, slurm_script *s, err *e)
         return false;
     s->memory = j->options.budget + j->options.budget / 16 + (256 << 20);
     s->cpus = j->options.threads > 0 ? j->options.threads : 4;
+    bool ok = take_ranks(c, &j->options, s, e);
     job_close(j);
-    return true;
+    return ok;
 }
 
 static bool slurm_train(cmd *c, err *e)
@@ -137,7 +160,8 @@ static slurm_script merge_of(cmd *c, const slurm_script *s, const char *dir, int
 
 static bool slurm_prepare(cmd *c, err *e)
 {
-    static const char *const others[] = {"run-dir", "chain", "random", "seed", "sets", "yes", NULL};
+    static const char *const others[] = {"run-dir", "chain", "ranks", "random",
+                                         "seed",    "sets",  "yes",   NULL};
     const char *dir = option_text(c, "out", NULL), *array, *merged;
     slurm_script s = {.cpus = 4}, m;
     bool over = option_given(c, "overwrite");
@@ -188,6 +212,7 @@ const command cmd_slurm = {
         "kmidi slurm configs/emotion_recognizer.yaml --run-dir runs/long --time 4h --submit\n"
         "kmidi slurm configs/emotion_recognizer.yaml --run-dir runs/long --time 4h --chain 6 "
         "--requeue 0\n"
+        "kmidi slurm configs/emotion_recognizer.yaml --run-dir runs/four --ranks 4 --threads 8\n"
         "kmidi slurm sweep configs/dynamics_engine.yaml optim.lr=1e-3,3e-4 train.seed=1..5 --out "
         "runs/rates --time 1h --at-once 4 --submit\n"
         "kmidi slurm runs/rates --submit\n"

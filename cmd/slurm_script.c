@@ -68,18 +68,21 @@ static void put_resources(const slurm_script *s, strbuf *out)
         strbuf_printf(out, "#SBATCH --array=1-%d%%%d\n", s->tasks, s->at_once);
     else if (s->tasks)
         strbuf_printf(out, "#SBATCH --array=1-%d\n", s->tasks);
-    strbuf_printf(out, "#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=%d\n", s->cpus);
+    strbuf_printf(out, "#SBATCH --ntasks=%d\n#SBATCH --cpus-per-task=%d\n", s->ranks ? s->ranks : 1,
+                  s->cpus);
+    // Which nodes ranks will be on is not known: of a core then, not of a node.
+    uint64_t memory = s->ranks ? s->memory / (uint64_t)s->cpus + 1 : s->memory;
     if (s->memory)
-        strbuf_printf(out, "#SBATCH --mem=%lluM\n",
-                      (unsigned long long)((s->memory - 1) >> 20) + 1);
+        strbuf_printf(out, "#SBATCH --mem%s=%lluM\n", s->ranks ? "-per-cpu" : "",
+                      (unsigned long long)((memory - 1) >> 20) + 1);
 }
 
 static void put_ends(const slurm_script *s, strbuf *out)
 {
     strbuf_printf(out,
                   "# Told so long before its time is over, kmidi saves and leaves with 75.\n"
-                  "#SBATCH --signal=B:TERM@%d\n",
-                  s->margin);
+                  "#SBATCH --signal=%sTERM@%d\n",
+                  s->ranks ? "" : "B:", s->margin); // to srun's processes, or to kmidi itself
     if (s->requeues)
         strbuf_printf(out,
                       "# Preempted, or its node lost: it is queued again and goes on.\n"
@@ -121,7 +124,12 @@ const char *slurm_script_text(const slurm_script *s, arena *a, err *e)
     for (int i = 0; i < s->n_extra; i++)
         strbuf_printf(&out, "#SBATCH %s\n", s->extra[i]);
     put_ends(s, &out);
-    strbuf_printf(&out, "\nexec %s %s\n", str_quoted(a, program(a)), s->arguments);
+    const char *starter = s->ranks ? arena_printf(a,
+                                                  "srun --mpi=%s --kill-on-bad-exit=1 "
+                                                  "--cpus-per-task=\"$SLURM_CPUS_PER_TASK\" ",
+                                                  s->mpi)
+                                   : "";
+    strbuf_printf(&out, "\nexec %s%s %s\n", starter, str_quoted(a, program(a)), s->arguments);
     const char *text = ok ? arena_strdup(a, out.s) : NULL;
     strbuf_free(&out);
     return text;

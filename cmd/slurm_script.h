@@ -18,8 +18,10 @@ typedef struct slurm_script {
     const char *const *extra;  // [n_extra] further options of sbatch: "--account=x"
     int n_extra, cpus, margin; // seconds before its end that a job is asked to stop
     int requeues;              // how often at most; 0: never
+    int ranks;                 // processes that share a run; 0: it is one
+    const char *mpi;           // how srun starts them: "pmi2"
     int tasks, at_once;        // of an array, 1 to tasks; 0: none, and all
-    uint64_t memory;           // bytes; 0: the cluster's default
+    uint64_t memory;           // bytes, of each rank; 0: the cluster's default
     const char *arguments;     // of kmidi, quoted for a shell
 } slurm_script;
 

@@ -12,7 +12,7 @@ enum { ARRAY_MOST = 1000, CPUS = 4 };
 // `sweep CONFIG ... --out DIR`, `sweep --out DIR`, or a folder that holds a plan.
 static bool read_asked(cmd *c, sweep_asked *o, slurm_script *s, err *e)
 {
-    static const char *const others[] = {"run-dir", "chain", NULL};
+    static const char *const others[] = {"run-dir", "chain", "ranks", NULL};
     bool named = strcmp(c->args[0], "sweep") != 0;
     if (!slurm_only_for(c, "a sweep", others, e) ||
         !sweep_asked_read(c, c->n_args > 1 ? c->args[1] : NULL, o, e) ||

@@ -80,8 +80,8 @@ static bool open_threads(cmd *c, comm *ranks, int asked, err *e)
                 "each takes %d",
                 here, (long long)n, cores);
     if (here > hw_cores() && cores == 1)
-        log_say(c->env.log, LOG_WARN, "%d ranks here share %d cores; start fewer", here,
-                hw_cores());
+        log_say(c->env.log, LOG_WARN, "%d ranks here share %d core%s; start fewer", here,
+                hw_cores(), hw_cores() == 1 ? "" : "s");
     c->env.pool = threads_open((int)(n < cores ? n : cores), e);
     return c->env.pool != NULL;
 }

@@ -3,13 +3,15 @@
 # A real Slurm on this machine (one slurmctld, four slurmd), and jobs that it preempts, ends by
 # their time limit, kills and loses: in the end every weight is that of a run that was left alone,
 # no run that was done began again, and `kmidi runs` told the truth whenever it was asked. Without
-# Slurm it says so and ends well. usage: tests/cluster/check.sh KMIDI (about 10 minutes)
+# Slurm it says so and ends well. usage: tests/cluster/check.sh KMIDI [KMIDI made with MPI=1] (about
+# 10 minutes)
 set -eu
 for tool in slurmctld slurmd sbatch; do
     command -v $tool >/dev/null || { echo "skipped: no $tool (Debian: apt install slurm-wlm)"; exit 0; }
 done
 [ "$(id -u)" = 0 ] || { echo "skipped: slurmd must be started by root"; exit 0; }
-kmidi=$(realpath "$1")
+here=$(dirname "$(realpath "$0")")
+kmidi=$(realpath "$1") mpi=${2:+$(realpath "$2")}
 top=$(mktemp -d)
 export SLURM_CONF=$top/slurm.conf XDG_CACHE_HOME=$top/cache KMIDI_GEMM=openblas
 ctld= nodes=() watcher=
@@ -22,7 +24,7 @@ finish() {
     rm -rf "$top"
 }
 trap finish EXIT
-fail() { echo "FAIL: $*" >&2; tail -n 5 "$top"/*.out "$top"/work/*.out >&2 || true; exit 1; }
+. "$here/lib.sh"
 
 # ---- The cluster
 
@@ -92,7 +94,6 @@ preempt() { # so many nodes, of those that are there
 
 # ---- What is true
 
-weights() { "$kmidi" export "$1" --format safetensors -o "$1.safetensors" -q >/dev/null && sha256sum <"$1.safetensors"; }
 # Each .lock below a folder: name, who has it by the kernel's own list, a digest of what it says.
 locks() {
     local run id held=$(awk '$2 == "FLOCK" { print $6, $5 }' /proc/locks)
@@ -156,8 +157,6 @@ same_weights() { # FOLDER, of runs, and the folder that was left alone
     done
     echo "  $n runs, weights as of those left alone; begun $(cat "$1"/*/.lock | grep -o '"restarts": [0-9]*' | awk '{ n += $2 + 1 } END { print n }') times in all"
 }
-begun=$SECONDS
-chapter() { echo "$* ($((SECONDS - begun)) s)"; }
 
 # ---- Datasets
 
@@ -199,6 +198,23 @@ ended "$(squeue -h -o %A | head -n 1)" || true
 "$kmidi" runs array --csv -q | cut -d, -f2 | sort | uniq -c
 same_weights array calm
 
+chapter "an array of 12 runs, its tasks killed by -9"
+"$kmidi" slurm sweep "${args[@]}" "${space[@]}" --out killed --threads 1 --time 30 -q >/dev/null
+job=$(sbatch --parsable killed.sbatch)
+watch_begin killed
+for ((k = 0; k < 12; k++)); do
+    case $(state "$job") in *PENDING* | *RUNNING*) ;; *) job=$(sbatch --parsable killed.sbatch) ;; esac
+    runs_now "$job"
+    nap
+    held=$(locks killed | awk '$2 !~ "^/" { sub("/.*", "", $2); print $2 }' | shuf -n 1)
+    [ -z "$held" ] || kill -9 "$held" 2>/dev/null || true
+done
+ended "$job" 1000
+job=$(sbatch --parsable killed.sbatch) # what failed is handed in again
+ended "$job" 1000
+watch_end
+same_weights killed calm
+
 chapter "a run preempted five times"
 job=$("$kmidi" slurm "${long[@]}" --run-dir often/run --time 30 --submit --json | job_of)
 watch_begin often
@@ -214,6 +230,29 @@ echo "  preempted $k times"
 ended "$job"
 watch_end
 same_weights often alone
+
+# srun starts the ranks of MPICH by pmi2, on two nodes; those of Open MPI by pmix, on one, as its
+# servers on one machine are in each other's way.
+if [ -n "$mpi" ]; then
+    ! ldd "$mpi" | grep -q libmpich && on=1 || on=2
+    ranks=(--ranks 2 --sbatch --nodes=$on "${long[@]}" memory.micro_batch=4 train.epochs="${RANK_EPOCHS:-25}")
+    chapter "a run of two ranks, started by srun, preempted three times"
+    for run in calm often; do
+        job=$("$mpi" slurm "${ranks[@]}" --run-dir ranks-$run/run --time 30 --submit --json | job_of)
+        [ $run = calm ] || watch_begin ranks-often
+        for ((k = 0; k < 3 && ${#run} > 4; k++)); do
+            runs_now "$job"
+            for ((i = 0; i < 60; i++)); do [ -e ranks-often/run/metrics.jsonl ] && break; sleep 0.5; done
+            nap 2
+            preempt 4 >/dev/null
+            for ((i = 0; i < 120; i++)); do [ "$(state "$job")" != "RUNNING " ] && break; sleep 0.25; done
+        done
+        ended "$job" 1000
+    done
+    watch_end
+    grep -h "srun --mpi" ranks-often/run.sbatch | cut -d' ' -f1-3
+    same_weights ranks-often ranks-calm
+fi
 
 # The first 50 of 60 seconds go by before the command begins: a job has 10 s of training.
 chapter "a job that tells itself when its time is over"
