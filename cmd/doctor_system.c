@@ -239,8 +239,8 @@ void doctor_libraries(patient *p, finding *f)
         json_set_str(f->values, name, version);
     }
     json_set_str(f->values, "products", products);
-    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD, doctor_remedy(&e), "products by %s%s",
-                ok ? products : e.text, all.s);
+    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD, doctor_remedy(&e), "%s%s%s",
+                ok ? "products by " : "", ok ? products : e.text, all.s);
     strbuf_free(&all);
 }
 
