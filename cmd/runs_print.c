@@ -75,55 +75,90 @@ void runs_print_csv(cmd *c, const runs *r)
 
 // ---- For people
 
-enum { SHOWN = 6 }; // columns before the keys
+// Columns before the keys.
+enum { NAME, STATE, STEPS, BEST, LAST, TIME, SHOWN };
 
-static void shown(const runs *r, size_t i, int column, char out[2048])
+static void head_of(const runs *r, int column, char out[RUNS_CELL])
 {
     static const char *const heads[SHOWN] = {"run", "state", "steps", "best", "last", "time"};
-    const run_info *run = i < r->n ? &r->list[i] : NULL;
-    char time[32];
-    if (!run)
-        snprintf(out, 2048, "%s",
-                 column < SHOWN ? heads[column] : runs_short_name(r, column - SHOWN));
-    else if (column == 2 && run->total >= 0)
-        snprintf(out, 2048, "%lld/%lld", run->step < 0 ? 0LL : (long long)run->step,
-                 (long long)run->total);
-    else if (column == 2)
-        snprintf(out, 2048, run->step < 0 ? "-" : "%lld", (long long)run->step);
-    else if (column == 3 || column == 4)
-        snprintf(out, 2048, isfinite(column == 3 ? run->best : run->last) ? "%.4g" : "-",
-                 column == 3 ? run->best : run->last);
-    else if (column == 5)
-        snprintf(out, 2048, "%s",
-                 isfinite(run->seconds) ? str_human_time(run->seconds, time) : "-");
-    else
-        snprintf(out, 2048, "%s",
-                 column == 0   ? run->name
-                 : column == 1 ? run_states[run->state]
-                               : runs_value(r, i, column - SHOWN));
+    snprintf(out, RUNS_CELL, "%s",
+             column < SHOWN ? heads[column] : runs_short_name(r, column - SHOWN));
 }
 
+// "100/2000"; the second where it is known.
+static void steps_of(const run_info *run, char out[RUNS_CELL])
+{
+    long long step = run->step < 0 ? 0 : (long long)run->step;
+    if (run->total >= 0)
+        snprintf(out, RUNS_CELL, "%lld/%lld", step, (long long)run->total);
+    else
+        snprintf(out, RUNS_CELL, run->step < 0 ? "-" : "%lld", step);
+}
+
+static void shown(const runs *r, size_t i, int column, char out[RUNS_CELL])
+{
+    const run_info *run = &r->list[i];
+    char time[32];
+    double figure = column == BEST ? run->best : run->last;
+    if (column == STEPS)
+        steps_of(run, out);
+    else if (column == BEST || column == LAST)
+        snprintf(out, RUNS_CELL, isfinite(figure) ? "%.4g" : "-", figure);
+    else if (column == TIME)
+        snprintf(out, RUNS_CELL, "%s",
+                 isfinite(run->seconds) ? str_human_time(run->seconds, time) : "-");
+    else
+        snprintf(out, RUNS_CELL, "%s",
+                 column == NAME    ? run->name
+                 : column == STATE ? run_states[run->state]
+                                   : runs_value(r, i, column - SHOWN));
+}
+
+static bool is_shown(const runs *r, int column)
+{
+    return column < SHOWN || r->differs[column - SHOWN];
+}
+
+static void put_cell(strbuf *out, int column, int width, const char *text)
+{
+    strbuf_printf(out, column <= STATE ? "%s%-*s" : "%s%*s", column ? "  " : "", width, text);
+}
+
+static int width_of(const runs *r, int column)
+{
+    char text[RUNS_CELL];
+    head_of(r, column, text);
+    size_t most = strlen(text);
+    for (size_t i = 0; i < r->n; i++) {
+        shown(r, i, column, text);
+        most = strlen(text) > most ? strlen(text) : most;
+    }
+    return (int)most;
+}
+
+// How a run ended stands behind its columns, unless it is done.
 void runs_print_table(cmd *c, const runs *r)
 {
     int n = SHOWN + r->n_keys, *width = NEW(c->arena, int, (size_t)n);
-    char text[2048];
+    char text[RUNS_CELL];
     strbuf out = {0};
     for (int k = 0; k < n; k++)
-        for (size_t i = 0; i <= r->n && (k < SHOWN || r->differs[k - SHOWN]); i++) {
-            shown(r, i, k, text);
-            width[k] = (int)strlen(text) > width[k] ? (int)strlen(text) : width[k];
+        if (is_shown(r, k)) {
+            width[k] = width_of(r, k);
+            head_of(r, k, text);
+            put_cell(&out, k, width[k], text);
         }
-    for (size_t row = 0; row <= r->n; row++) {
-        size_t i = row ? row - 1 : r->n; // the heads first
-        for (int k = 0; k < n; k++) {
-            if (k >= SHOWN && !r->differs[k - SHOWN])
-                continue;
-            shown(r, i, k, text);
-            strbuf_printf(&out, k < 2 ? "%s%-*s" : "%s%*s", k ? "  " : "", width[k], text);
-        }
-        bool told = i < r->n && r->list[i].why && r->list[i].state != RUN_DONE;
-        strbuf_printf(&out, "%s%s\n", told ? "  " : "", told ? r->list[i].why : "");
+    for (size_t i = 0; i < r->n; i++) {
+        strbuf_printf(&out, "\n");
+        for (int k = 0; k < n; k++)
+            if (is_shown(r, k)) {
+                shown(r, i, k, text);
+                put_cell(&out, k, width[k], text);
+            }
+        if (r->list[i].why && r->list[i].state != RUN_DONE)
+            strbuf_printf(&out, "  %s", r->list[i].why);
     }
+    strbuf_printf(&out, "\n");
     if (r->n)
         cmd_text(c, out.s, out.len);
     strbuf_free(&out);

@@ -53,20 +53,6 @@ static bool read_options(cmd *c, sweep_asked *o, median_rule *rule, err *e)
 
 // ---- What it will be
 
-static json *run_json(const sweep_run *r)
-{
-    json *o = json_object(), *set = json_array();
-    for (int i = 0; i < r->n_set; i++)
-        json_push_str(set, r->set[i]);
-    json_set_str(o, "run", r->name);
-    json_set(o, "set", set);
-    json_set_int(o, "micro_batch", r->micro_batch);
-    json_set_int(o, "peak_bytes", (int64_t)r->peak);
-    json_set_int(o, "disk_bytes", (int64_t)r->disk);
-    json_set_num(o, "seconds", r->seconds);
-    return o;
-}
-
 static void show(cmd *c, const sweep_asked *o, const sweep_plan *p)
 {
     char peak[32], time[32];
@@ -75,7 +61,7 @@ static void show(cmd *c, const sweep_asked *o, const sweep_plan *p)
         const sweep_run *r = &p->runs[i];
         cmd_print(c, "%-8s %12s %12s  %s", r->name, str_human_bytes(r->peak, peak),
                   str_human_time(r->seconds, time), sweep_run_describe(r, c->arena));
-        cmd_json(c, run_json(r));
+        cmd_json(c, sweep_run_json(r));
     }
     sweep_planning_say(c, o, p);
 }
@@ -88,7 +74,7 @@ static bool tell_end(cmd *c, const sweep *s, err *e)
     const sweep_item *failed = NULL;
     for (size_t i = 0; i < s->plan->n; i++) {
         const sweep_item *it = &s->items[i];
-        json *o = run_json(it->run);
+        json *o = sweep_run_json(it->run);
         json_set_str(o, "state", run_states[it->info.state]);
         json_set_num(o, "best", it->info.best);
         json_set_int(o, "best_step", it->info.best_step);

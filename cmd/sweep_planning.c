@@ -50,7 +50,7 @@ static bool count_is_meant(cmd *c, const sweep_asked *o, const sweep_spaces *s, 
                        "these are %s%llu runs (%s), and a sweep has at most %d; draw some of them "
                        "by --random N",
                        n == UINT64_MAX ? "over " : "", (unsigned long long)n, what, RUNS_MOST);
-    return n <= ASKED || option_given(c, "yes") || o->dry ||
+    return n <= ASKED || o->yes || o->dry ||
            err_set(e, ERR_USAGE,
                    "these are %llu runs (%s); say --yes if that is meant, or draw some of them by "
                    "--random N",

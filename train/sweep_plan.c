@@ -212,7 +212,7 @@ static json *head_json(const sweep_plan *p)
     return j;
 }
 
-static json *run_json(const sweep_run *r)
+json *sweep_run_json(const sweep_run *r)
 {
     json *j = json_object(), *set = json_array();
     for (int i = 0; i < r->n_set; i++)
@@ -234,7 +234,7 @@ bool sweep_plan_write(sweep_plan *p, err *e)
     strbuf text = {0};
     add_line(&text, head_json(p));
     for (size_t i = 0; i < p->n; i++)
-        add_line(&text, run_json(&p->runs[i]));
+        add_line(&text, sweep_run_json(&p->runs[i]));
     bool ok = file_make_dirs(p->dir, e) &&
               file_write(arena_printf(&a, "%s/config.yaml", p->dir), p->config_text,
                          strlen(p->config_text), e) &&

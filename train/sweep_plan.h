@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json.h"
 #include "train/sweep_space.h"
 
 typedef struct sweep_run {
@@ -62,6 +63,8 @@ bool sweep_plan_there(const char *dir);
 const char *sweep_run_dir(const sweep_plan *p, const sweep_run *r, arena *a);
 // The figure by which a run is judged: its own train.early_stopping.monitor, or the plan's.
 const char *sweep_monitor(const sweep_plan *p, const sweep_run *r);
+// Its line of the plan, without the check; predictions where there are some.
+json *sweep_run_json(const sweep_run *r);
 // "optim.lr=0.001 train.seed=1"
 const char *sweep_run_describe(const sweep_run *r, arena *a);
 
