@@ -44,7 +44,7 @@ static void bind_front(emitter *m, onnx_model *model, const tensor *t, const onn
 static bool check_front(const network *n, const onnx_front *f, err *e)
 {
     const port *in = &n->model->inputs[0];
-    if (n->model->n_inputs != 1 || in->rank != 3 || in->type != DT_F32)
+    if (n->model->n_inputs != 1 || (in->rank != 3 && in->rank != 4) || in->type != DT_F32)
         return err_set(
             e, ERR_VALUE,
             "model %s takes no mel frames, so there is no front end for it; leave out --front-end",
@@ -163,8 +163,8 @@ static bool emit_output(emitter *m, onnx_model *model, network *n, const char *c
 
 static bool emit_network(onnx_model *model, network *n, const onnx_options *o, err *e)
 {
-    bool probe = o->probabilities && n->logits != n->out;
-    tensor *probabilities = probe ? op_softmax(n->g, n->logits) : NULL;
+    bool probe = o->probabilities && (n->logits != n->out || n->model->n_groups);
+    tensor *probabilities = probe ? model_probabilities(n) : NULL;
     if (!graph_ok(n->g, e))
         return false;
     emitter *m = emitter_open(model, n->g, n->p, model->arena);

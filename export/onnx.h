@@ -13,8 +13,10 @@
 // see onnx_past.c.
 //
 // A network with a probe (a checkpoint with labels) has a second output, `probabilities` [batch,
-// classes], in the order of the metadata `labels`. Metadata: what the checkpoint carries (labels,
-// feature settings, mean, deviation, window), and model, fingerprint, input.
+// classes], in the order of the metadata `labels`; one of several groups, too: a softmax of each,
+// side by side as in the output, in the order of the metadata `groups`. Metadata: what the
+// checkpoint carries (labels, feature settings, mean, deviation, window), and model, fingerprint,
+// input.
 #ifndef KMIDI_EXPORT_ONNX_H
 #define KMIDI_EXPORT_ONNX_H
 
@@ -39,6 +41,7 @@ typedef struct onnx_front {
     // of the network's window: shorter items are padded in front with zeros (the mean). 0: as they
     // are
     int64_t frames;
+    bool picture;   // a window goes in as [1, n_mels, frames]
     onnx_crop crop; // of one window alone
     // of a longer item, spread evenly over it, whose outputs are averaged; 0, or beyond 2 * views
     // windows: as many as cover it
@@ -47,7 +50,7 @@ typedef struct onnx_front {
 
 typedef struct onnx_options {
     int classes;        // of the probe among the parameters; 0 without one
-    bool probabilities; // a second output from the probe
+    bool probabilities; // a second output, from the probe or of groups
     bool past;          // the form with a cache: see onnx_past.c
     const onnx_front *front;
     const model_meta *meta; // may be NULL
@@ -71,9 +74,9 @@ void onnx_past_inputs(struct emitter *m, onnx_model *model, network *n);
 void onnx_past_outputs(struct emitter *m, onnx_model *model, network *n);
 
 // Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is
-// returned, [batch * count, frames, n_mels], an item's windows one behind the other, with their
-// number `count`, a tensor of one element; and the average over windows behind the network, [batch
-// * count, n] -> `out` [batch, n].
+// returned, [batch * count, frames, n_mels] or pictures, an item's windows one behind the other,
+// with their number `count`, a tensor of one element; and the average over windows behind the
+// network, [batch * count, n] -> `out` [batch, n].
 const char *onnx_front_emit(struct emitter *m, const onnx_front *f, const char *waveform,
                             const char **count);
 void onnx_front_average(struct emitter *m, const char *windows, const char *count, int64_t n,

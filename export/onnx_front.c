@@ -214,6 +214,17 @@ static const char *emit_windows(emitter *m, const onnx_front *f, const char *x, 
     return binary(m, "Reshape", x, emit_i64(m, 3, rows));
 }
 
+// [N, frames, M] -> [N, 1, M, frames]
+static const char *emit_picture(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t order[] = {0, 2, 1}, one = 1;
+    emit_attr perm = {.name = "perm", .kind = EMIT_INTS, .n = 3, .ints = order};
+    if (!f->picture)
+        return x;
+    x = emit_op(m, "Transpose", 1, &x, 1, &perm);
+    return binary(m, "Unsqueeze", x, emit_i64(m, 1, &one));
+}
+
 const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform,
                             const char **count)
 {
@@ -222,7 +233,7 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
     x = emit_standard(m, f, x);
-    return f->frames ? emit_windows(m, f, x, count) : x;
+    return emit_picture(m, f, f->frames ? emit_windows(m, f, x, count) : x);
 }
 
 void onnx_front_average(emitter *m, const char *windows, const char *count, int64_t n,

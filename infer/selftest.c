@@ -131,7 +131,7 @@ bool selftest_front(const trained *d, const env *v, bool probabilities, model_me
     heard h;
     int64_t n = example_samples(d);
     shape in = shape_of(2, 1, n), embedding = shape_of(2, 1, d->model->output.dim[1]),
-          classes = shape_of(2, 1, d->classes);
+          classes = shape_of(2, 1, d->classes ? d->classes : embedding.d[1]);
     float *x = NEW(&a, float, (size_t)n);
     for (int64_t i = 0; i < n; i++)
         x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));

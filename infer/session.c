@@ -35,7 +35,7 @@ static int list_outputs(session *s, tensor **list)
     if (s->setup.gives & SESSION_LOGITS)
         list[k++] = n->logits;
     if (s->setup.gives & SESSION_PROBABILITIES)
-        list[k++] = s->probabilities = op_softmax(n->g, n->logits);
+        list[k++] = s->probabilities = model_probabilities(n);
     for (int i = 0; i < n->n_states; i++)
         if (n->state[i].out)
             list[k++] = n->state[i].out;

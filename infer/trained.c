@@ -127,6 +127,7 @@ void trained_front(const trained *t, onnx_front *f)
         .mean = t->hear.mean,
         .deviation = t->hear.deviation,
         .frames = t->hear.window,
+        .picture = t->model->inputs[0].rank == 4,
         .crop = crops[t->hear.crop],
         .views = t->hear.views,
     };

@@ -52,3 +52,15 @@ tensor *groups_agreement(network *n, tensor *logits, const char *coarse, const c
     parts = op_sum(n->g, op_reshape(n->g, parts, s), 1u << 2, false); // [B, C, F / C] -> [B, C]
     return op_mse(n->g, whole, parts, column(n, n->weight, c));
 }
+
+tensor *model_probabilities(network *n)
+{
+    const model_def *m = n->model;
+    tensor *parts[MODEL_GROUPS];
+    if (!m->n_groups)
+        return op_softmax(n->g, n->logits);
+    CHECK(m->n_groups <= MODEL_GROUPS);
+    for (int k = 0; k < m->n_groups; k++)
+        parts[k] = op_softmax(n->g, logits_of(n, n->logits, &m->groups[k]));
+    return op_concat(n->g, 1, m->n_groups, parts);
+}

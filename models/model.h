@@ -121,6 +121,8 @@ int64_t model_size(const network *n, const char *option);
 const port *model_mel(const model_def *m);
 int64_t model_bands(const port *mel);
 int64_t model_frames(const port *mel);
+// What the logits come to: their softmax, or of each group its own, side by side.
+tensor *model_probabilities(network *n);
 // The group of that name, its index; -1 where there is none.
 int model_find_group(const model_def *m, const char *name);
 // The struct of sizes as they are: defaults, or as configured; owned by `a` or by the model.

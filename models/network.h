@@ -7,7 +7,7 @@
 #include "autograd/graph.h"
 #include "autograd/params.h"
 
-enum { MODEL_PORTS = 4, MODEL_LAYERS = 256, MODEL_STATES = 96 };
+enum { MODEL_PORTS = 4, MODEL_LAYERS = 256, MODEL_STATES = 96, MODEL_GROUPS = 32 };
 
 // What a network is built for. A sequence that grows at its end need not be heard anew for each
 // token: a step takes up what was left by the step before (network.state). The layers are the same

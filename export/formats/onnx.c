@@ -56,7 +56,7 @@ static bool write(export_task *t, err *e)
     model_meta meta = export_meta(t);
     put_emotion(d->model, &meta);
     onnx_options o = {.classes = d->classes,
-                      .probabilities = d->classes > 0 && !t->no_probe,
+                      .probabilities = (d->classes > 0 || d->model->n_groups) && !t->no_probe,
                       .past = t->with_past,
                       .meta = &meta};
     if (!t->front_end)
