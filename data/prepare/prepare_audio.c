@@ -201,9 +201,10 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
 
 const float *prepare_audio_frames(const char *bytes, int64_t *n)
 {
-    size_t marks = sizeof((prepare_slot *)NULL)->marks;
-    memcpy(n, bytes + marks, sizeof *n);
-    return (const float *)(bytes + marks + sizeof *n);
+    head h;
+    memcpy(&h, bytes, sizeof h);
+    *n = h.frames;
+    return (const float *)(bytes + sizeof h);
 }
 
 static bool finite(const float *x, int64_t n)
