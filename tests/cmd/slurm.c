@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// slurm.c (tests): the text of batch scripts, what a job asks of its scheduler, and parts that are
-// merged. Slurm's commands are small scripts here; tests/cluster/ does it with the real ones.
+// slurm.c (tests): the text of batch scripts, and handing them in. Slurm's commands are small
+// scripts here; tests/cluster/ does it with the real ones.
 #include "base/slurm.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cmd/slurm_script.h"
+#include "tests/cmd/fake.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
 
 #define BARE "env -u SLURM_JOB_ID -u SLURM_ARRAY_JOB_ID "
-
-// A command in test_path("bin") that appends what it was called with to NAME.log.
-static void fake(const char *name, const char *body)
-{
-    char path[1200], text[2600];
-    err e = {0};
-    snprintf(path, sizeof path, "%s/%s", test_path("bin"), name);
-    int n = snprintf(text, sizeof text, "#!/bin/sh\necho \"$@\" >>%s.log\n%s\n", path, body);
-    EXPECT_OK(file_make_dirs(test_path("bin"), &e) && file_write(path, text, (size_t)n, &e), e);
-    EXPECT_INT(chmod(path, 0755), 0);
-}
-
-static const char *said(const char *name)
-{
-    static arena a;
-    size_t n;
-    char *text =
-        file_read(&a, arena_printf(&a, "%s/%s.log", test_path("bin"), name), 1 << 16, &n, NULL);
-    return text ? text : "";
-}
 
 static const char *script(const char *name)
 {
@@ -161,14 +141,14 @@ TEST(slurm_script_of_a_sweep)
     EXPECT_HAS(text, "#SBATCH --array=1-4\n");
     EXPECT_HAS(text, "#SBATCH --mem=3072M\n");
     EXPECT_HAS(text, " --run \"$SLURM_ARRAY_TASK_ID/4\" ");
-    fake("sbatch", "echo 57");
+    fake_command("sbatch", "echo 57");
     EXPECT_INT(test_shell(&out,
                           BARE "PATH=%s:/usr/bin:/bin %s slurm sweep --out %s --overwrite --submit "
                                "--json -q",
                           test_path("bin"), k, set),
                0);
     EXPECT_HAS(out, "\"job\": \"57\"");
-    EXPECT_HAS(said("sbatch"), "/rates.sbatch\n");
+    EXPECT_HAS(fake_said("sbatch"), "/rates.sbatch\n");
     arena_free(&a);
 }
 
@@ -179,12 +159,12 @@ TEST(slurm_hands_in)
     snprintf(bin, sizeof bin, "%s", test_path("bin"));
     snprintf(line, sizeof line, BARE "PATH=%s:/usr/bin:/bin %s slurm %s --run-dir %s --submit", bin,
              k, yaml, test_path("run"));
-    fake("sbatch", "echo '41;cluster'");
+    fake_command("sbatch", "echo '41;cluster'");
     EXPECT_INT(test_shell(&out, "%s --json", line), 0);
     EXPECT_HAS(out, "\"job\": \"41\"");
-    EXPECT_HAS(said("sbatch"), "--parsable ");
-    EXPECT_HAS(said("sbatch"), "/run.sbatch\n");
-    fake("sbatch", "echo 'sbatch: error: invalid account' >&2; exit 1");
+    EXPECT_HAS(fake_said("sbatch"), "--parsable ");
+    EXPECT_HAS(fake_said("sbatch"), "/run.sbatch\n");
+    fake_command("sbatch", "echo 'sbatch: error: invalid account' >&2; exit 1");
     EXPECT_INT(test_shell(&out, "%s", line), 1);
     EXPECT_HAS(out, "sbatch: error: invalid account");
     EXPECT_INT(test_shell(&out, "rm %s; %s slurm prepare data/synth --out %s --parts 4 --submit",
@@ -262,160 +242,4 @@ TEST(slurm_refuses_what_cannot_be)
                     "slurm %s: %d, %s", cases[i].line, status, out);
     }
     EXPECT_INT(test_shell(&out, "ls %s | grep sbatch", test_dir()), 1);
-}
-
-// ---- Inside of a job
-
-// Training of thousands of steps as a job that Slurm says this of.
-static int as_job(const char **out, const char *world, const char *more)
-{
-    char bin[1100], run[1100], yaml[1100];
-    snprintf(bin, sizeof bin, "%s", test_path("bin"));
-    snprintf(run, sizeof run, "%s", test_path("run"));
-    snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("corpus")));
-    return test_shell(
-        out,
-        "env -u SLURM_JOB_END_TIME PATH=%s:/usr/bin:/bin SLURM_JOB_ID=41 %s timeout 60 %s train %s "
-        "--run-dir %s --resume auto %s",
-        bin, world, test_kmidi(), yaml, run, more);
-}
-
-TEST(slurm_job_ends_before_its_time)
-{
-    const char *out;
-    fake("squeue", "test $3 = 41 || exit 1; case $5 in %L) echo 0:02;; %T) echo RUNNING;; esac");
-    fake("scontrol", "");
-    EXPECT_INT(as_job(&out, "", "train.epochs=1000000"), 75);
-    EXPECT_HAS(out, "the time limit is near");
-    EXPECT_HAS(said("squeue"), "-h -j 41 -o %L");
-    EXPECT_STR(said("scontrol"), ""); // nobody asked for that
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
-    EXPECT_HAS(out, "this job is queued again");
-    EXPECT_STR(said("scontrol"), "requeue 41\n");
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2 SLURM_RESTART_COUNT=2", "train.epochs=1000000"), 75);
-    EXPECT_HAS(out, "job 41 was started 2 times before, and KMIDI_REQUEUE=2 allows no more");
-    EXPECT_STR(said("scontrol"), "requeue 41\n");
-}
-
-TEST(slurm_job_that_is_cancelled_stays_so)
-{
-    const char *out;
-    fake("squeue", "case $5 in %L) echo 0:02;; %T) echo COMPLETING;; esac");
-    fake("scontrol", "");
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
-    EXPECT_STR(said("scontrol"), "");
-    fake("squeue", "case $5 in %L) echo 0:02;; %T) echo RUNNING;; esac");
-    fake("scontrol", "echo 'not allowed' >&2; exit 1");
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", "train.epochs=1000000"), 75);
-    EXPECT_HAS(out, "job 41 cannot be queued again (scontrol: not allowed)");
-}
-
-TEST(slurm_job_without_an_end_runs_through)
-{
-    const char *out;
-    fake("squeue", "echo UNLIMITED");
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", ""), 0);
-    fake("squeue", "exit 1");
-    EXPECT_INT(as_job(&out, "KMIDI_REQUEUE=2", ""), 0); // done: ends at once
-    EXPECT_HAS(out, "is done");
-}
-
-// The process that a lost node left behind has the folder: its job comes again.
-TEST(slurm_job_waits_for_a_folder_in_use)
-{
-    const char *out;
-    char yaml[1100];
-    snprintf(yaml, sizeof yaml, "%s", corpus_make(test_path("corpus")));
-    fake("squeue", "case $5 in %L) echo UNLIMITED;; %T) echo RUNNING;; esac");
-    fake("scontrol", "");
-    EXPECT_INT(test_shell(NULL, "mkdir -p %s && : >%s/.lock", test_path("run"), test_path("run")),
-               0);
-    EXPECT_INT(
-        test_shell(
-            &out,
-            "flock %s/.lock env PATH=%s:/usr/bin:/bin SLURM_JOB_ID=41 KMIDI_REQUEUE=2 %s train %s "
-            "--run-dir %s --resume auto",
-            test_path("run"), test_path("bin"), test_kmidi(), yaml, test_path("run")),
-        75);
-    EXPECT_HAS(out, "is in use by another kmidi");
-    EXPECT_STR(said("scontrol"), "requeue 41\n");
-}
-
-// ---- Parts
-
-static int prepare_part(const char **out, const char *world, const char *more)
-{
-    return test_shell(out,
-                      "%s %s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
-                      "shard_items=4 %s",
-                      world, test_kmidi(), test_path("parts"), more);
-}
-
-TEST(slurm_array_makes_parts_that_are_merged)
-{
-    const char *out;
-    char whole[1100];
-    snprintf(whole, sizeof whole, "%s", test_path("whole"));
-    const char *task = "SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=3 "
-                       "SLURM_ARRAY_TASK_ID=";
-    char world[200];
-    EXPECT_INT(prepare_part(&out, "", "--merge"), 1);
-    EXPECT_HAS(out, "shards of this set: ");
-    EXPECT_HAS(out, "the same command without --merge makes them");
-    EXPECT(!file_exists(test_path("parts")));
-    for (int k = 1; k <= 3; k++) {
-        snprintf(world, sizeof world, "%s%d", task, k);
-        EXPECT_INT(prepare_part(&out, world, "--shard auto"), 0);
-        EXPECT(!file_exists(test_path("parts/summary.json")));
-        if (k < 3) {
-            EXPECT_INT(prepare_part(&out, "", "--merge=3"), 1);
-            EXPECT_HAS(out, k == 1 ? "make the parts --shard 2/3, 3/3 and merge again"
-                                   : "make the parts --shard 3/3 and merge again");
-        }
-    }
-    EXPECT_INT(prepare_part(&out, "", "--merge=3"), 0);
-    EXPECT_HAS(script("parts/summary.json"), "\"splits\"");
-    EXPECT_INT(test_shell(&out,
-                          "%s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
-                          "shard_items=4",
-                          test_kmidi(), whole),
-               0);
-    EXPECT_INT(test_shell(&out,
-                          "%s prepare data/synth --out %s -j 1 synth.items=30 synth.seconds=0.5 "
-                          "shard_items=4 --merge",
-                          test_kmidi(), whole),
-               0);
-    EXPECT_INT(test_shell(&out, "cmp %s/summary.json %s && ls %s >%s.ls && ls %s | cmp - %s.ls",
-                          whole, test_path("parts/summary.json"), whole, whole, test_path("parts"),
-                          whole),
-               0);
-    // a part that is made anew makes the set another one
-    EXPECT_INT(test_shell(&out, "rm %s/train-00001.h5", test_path("parts")), 0);
-    EXPECT_INT(prepare_part(&out, "", "--merge"), 1);
-    EXPECT_HAS(out, "lacks 1 of ");
-    EXPECT_HAS(out, "train-00001.h5");
-    EXPECT_INT(prepare_part(&out, "", "--shard 1/3"), 0);
-    EXPECT(!file_exists(test_path("parts/summary.json")));
-}
-
-TEST(slurm_task_refuses_what_it_cannot_know)
-{
-    const char *out;
-    EXPECT_INT(prepare_part(&out, "env -u SLURM_ARRAY_TASK_ID", "--shard auto"), 2);
-    EXPECT_HAS(out, "this is no task of an array of jobs");
-    EXPECT_INT(
-        prepare_part(&out,
-                     "SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=1 "
-                     "SLURM_ARRAY_TASK_ID=3",
-                     "--shard auto"),
-        2);
-    EXPECT_HAS(out, "name the part as k/n");
-    EXPECT_INT(
-        prepare_part(&out,
-                     "SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=2 SLURM_ARRAY_TASK_COUNT=3 "
-                     "SLURM_ARRAY_TASK_ID=0",
-                     "--shard auto"),
-        2);
-    EXPECT_INT(prepare_part(&out, "", "--shard 1/2 --merge"), 2);
-    EXPECT_HAS(out, "--merge makes none");
 }
