@@ -2,6 +2,7 @@
 // names.c: open addressing with FNV-1a.
 #include "base/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -48,6 +49,15 @@ bool name_set_add(name_set *s, const char *name)
     *at = name;
     s->n++;
     return true;
+}
+
+const char *name_guess(char out[NAME_GUESS], const char *name, const char *const *names, size_t n)
+{
+    const char *near = str_nearest(name, names, n);
+    out[0] = 0;
+    if (near)
+        snprintf(out, NAME_GUESS, "; did you mean '%s'?", near);
+    return out;
 }
 
 bool name_unknown(err *e, const char *what, const char *name, const char *const *names, size_t n)

@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+enum { NAME_GUESS = 128 };
+
 typedef struct name_set {
     arena *arena;
     const char **slots; // open addressing, at most half full
@@ -19,6 +21,8 @@ typedef struct name_set {
 bool name_set_add(name_set *s, const char *name);
 bool name_set_has(const name_set *s, const char *name);
 
+// "; did you mean 'X'?" of the nearest of the n names, or "": behind a sentence about `name`.
+const char *name_guess(char out[NAME_GUESS], const char *name, const char *const *names, size_t n);
 // Says that there is no `what` of that name, which is the nearest of the n names, and all of them.
 // ERR_CONFIG; returns false.
 bool name_unknown(err *e, const char *what, const char *name, const char *const *names, size_t n);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "lora/match_internal.h"
 
 enum { SHOWN = 24 };
@@ -36,11 +37,12 @@ bool lora_matches_nothing(const network *n, const char *what, const char *name, 
         names[k++] = n->layers[i].name;
         names[k++] = last_part(n->layers[i].name);
     }
-    const char *near = name ? str_nearest(name, names, k) : NULL;
+    char guess[NAME_GUESS] = "";
+    if (name)
+        (void)name_guess(guess, name, names, k);
     list_layers(n, &there);
-    (void)err_set(e, ERR_VALUE, "%s%s%s%s matches no layer of %s%s%s%s; there are %s", what,
-                  name ? " '" : "", name ? name : "", name ? "'" : "", n->model->name,
-                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+    (void)err_set(e, ERR_VALUE, "%s%s%s%s matches no layer of %s%s; there are %s", what,
+                  name ? " '" : "", name ? name : "", name ? "'" : "", n->model->name, guess,
                   there.s ? there.s : "none");
     strbuf_free(&there);
     arena_free(&a);
@@ -94,9 +96,9 @@ static bool pattern_fits_none(const lora_config *c, const network *n, const adap
         if (i < SHOWN)
             strbuf_printf(&there, "%s%s", i ? ", " : "", names[2 * i]);
     }
-    const char *near = str_nearest(key, names, 2 * (size_t)l->n);
-    (void)err_set(e, ERR_VALUE, "%s: '%s' matches none of the targets%s%s%s; they are %s%s", what,
-                  key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", there.s,
+    char guess[NAME_GUESS];
+    (void)err_set(e, ERR_VALUE, "%s: '%s' matches none of the targets%s; they are %s%s", what, key,
+                  name_guess(guess, key, names, 2 * (size_t)l->n), there.s,
                   l->n > SHOWN ? " and more" : "");
     strbuf_free(&there);
     arena_free(&a);

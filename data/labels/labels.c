@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/str.h"
+#include "base/names.h"
 
 #define SET(name) extern const label_set label_set_##name;
 #include "data/labels/sets.def"
@@ -25,19 +25,12 @@ const label_set *label_set_at(size_t i)
 const label_set *label_set_find(const char *name, err *e)
 {
     const char *names[SETS];
-    strbuf all = {0};
     for (size_t i = 0; i < SETS; i++) {
         names[i] = sets[i]->name;
-        strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-        if (!strcmp(name, names[i])) {
-            strbuf_free(&all);
+        if (!strcmp(name, names[i]))
             return sets[i];
-        }
     }
-    const char *near = str_nearest(name, names, SETS);
-    err_set(e, ERR_CONFIG, "there are no targets '%s'%s%s%s; there are: %s", name,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all.s);
-    strbuf_free(&all);
+    (void)name_unknown(e, "set of targets", name, names, SETS);
     return NULL;
 }
 
@@ -59,9 +52,9 @@ static bool answer(const label_group *g, const json *v, int32_t *class, err *e)
     if (!name)
         return err_set(e, ERR_VALUE, "'%s' is a class from 0 to %d, or its name", g->name,
                        g->n - 1);
-    const char *near = str_nearest(name, g->classes, (size_t)g->n);
-    return err_set(e, ERR_VALUE, "'%s' has no class '%s'%s%s%s", g->name, name,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    char guess[NAME_GUESS];
+    return err_set(e, ERR_VALUE, "'%s' has no class '%s'%s", g->name, name,
+                   name_guess(guess, name, g->classes, (size_t)g->n));
 }
 
 bool label_set_tell(const label_set *s, const label_item *item, int32_t *classes, err *e)

@@ -9,6 +9,7 @@
 // there shows when they are needed, so MIDI without audio is well.
 #include <string.h>
 
+#include "base/names.h"
 #include "base/str.h"
 #include "data/readers/reader.h"
 #include "data/readers/rows.h"
@@ -76,9 +77,9 @@ static bool get_split(reader *r, reader_item *item, err *e)
     for (size_t i = 0; i < 3; i++)
         if (!strcmp(item->split, splits[i]))
             return true;
-    const char *near = str_nearest(item->split, splits, 3);
-    return err_set(e, ERR_VALUE, "split '%s' is none of train, validation, test%s%s%s", item->split,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    char guess[NAME_GUESS];
+    return err_set(e, ERR_VALUE, "split '%s' is none of train, validation, test%s", item->split,
+                   name_guess(guess, item->split, splits, 3));
 }
 
 static bool get_files(reader *r, reader_item *item, err *e)

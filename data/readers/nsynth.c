@@ -9,6 +9,7 @@
 // split has 289,205.
 #include <string.h>
 
+#include "base/names.h"
 #include "base/str.h"
 #include "data/readers/attributes.h"
 #include "data/readers/entries.h"
@@ -134,14 +135,14 @@ static const char *check_name(const json *j, const char *name, const char *const
         i++;
     if (s && i < n && json_int(json_get(j, name), (int64_t)i) == (int64_t)i)
         return list[i];
-    const char *near = s ? str_nearest(s, list, n) : NULL;
+    char guess[NAME_GUESS];
     if (!s)
         err_set(e, ERR_VALUE, "there is no '%s'", text);
     else if (i < n)
         err_set(e, ERR_VALUE, "%s '%s' is number %zu, but '%s' says otherwise", text, s, i, name);
     else
-        err_set(e, ERR_VALUE, "%s '%s' is none of NSynth's %zu%s%s%s", text, s, n,
-                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        err_set(e, ERR_VALUE, "%s '%s' is none of NSynth's %zu%s", text, s, n,
+                name_guess(guess, s, list, n));
     return NULL;
 }
 

@@ -25,7 +25,7 @@ TEST(labels_are_the_models)
     expect_fits(label_set_find("instrument", &e), instrument_groups, INSTRUMENT_GROUPS);
     expect_fits(label_set_find("emotion_nodes", &e), node_groups, NODE_GROUPS);
     EXPECT_ERR(label_set_find("instruments", &e) != NULL, e, ERR_CONFIG,
-               "there are no targets 'instruments'; did you mean 'instrument'?; there are: "
+               "unknown set of targets 'instruments', did you mean 'instrument'?; there are: "
                "instrument, emotion_nodes");
 }
 
