@@ -17,7 +17,7 @@ struct shard_set {
     int64_t shards, items;
     double seconds;
     bool synthetic;
-    json *datasets, *splits, *sources, *rejected, *columns;
+    json *datasets, *splits, *sources, *rejected, *columns, *classes;
     int64_t tokens[TOKENS_COUNT], pitches[PITCHES], chords[CHORD_IDS];
     bool has_tokens, has_melody, has_harmony;
 };
@@ -27,6 +27,7 @@ shard_set *shard_set_open(arena *a)
     shard_set *t = NEW(a, shard_set, 1);
     t->datasets = json_object(), t->splits = json_object(), t->sources = json_object();
     t->rejected = json_object(), t->columns = json_object();
+    t->classes = json_object();
     return t;
 }
 
@@ -158,6 +159,17 @@ static bool add_columns(shard_set *t, shard *s, err *e)
     return true;
 }
 
+// Of each group that some item has a class of.
+static void add_classes(shard_set *t, const shard *s)
+{
+    const int64_t *n = s->class_count;
+    for (int k = 0; k < s->info.n_groups; n += s->info.groups[k++].n)
+        for (int c = 0; c < s->info.groups[k].n; c++)
+            if (n[c])
+                count(member(t->classes, s->info.groups[k].name), s->info.groups[k].classes[c],
+                      n[c]);
+}
+
 bool shard_set_add(shard_set *t, const char *path, err *e)
 {
     shard *s = shard_open(path, e);
@@ -168,6 +180,7 @@ bool shard_set_add(shard_set *t, const char *path, err *e)
         t->synthetic |= s->info.synthetic;
         count(t->datasets, s->info.dataset, s->items);
         add_split(t, s, seconds);
+        add_classes(t, s);
         for (int64_t i = 0; i < s->items; i++)
             count(t->sources, s->sources[i], 1);
     }
@@ -235,6 +248,7 @@ json *shard_set_facts(shard_set *t)
     json_set(o, "label_sources", t->sources);
     json_set(o, "rejected", t->rejected);
     json_set(o, "columns", t->columns);
+    json_set(o, "classes", t->classes);
     if (t->has_tokens)
         json_set(o, "tokens", token_facts(t));
     if (t->has_melody)

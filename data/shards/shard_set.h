@@ -12,9 +12,9 @@
 // name that occurs (of labels at most SHARD_MAX_LABELS a shard). Rows are read in blocks.
 //
 // Facts: shards, items, hours, synthetic, datasets, splits (shards, items, hours, labels,
-// without_label), label_sources, rejected (by reason), columns (rows, longest), and where there are
-// tokens: kinds (on, off, shift, velocity) and histogram [388]; melody: pitches [128]; harmony:
-// chords by name, the most frequent first.
+// without_label), label_sources, rejected (by reason), columns (rows, longest), classes (items of
+// each, by group), and where there are tokens: kinds (on, off, shift, velocity) and histogram
+// [388]; melody: pitches [128]; harmony: chords by name, the most frequent first.
 #ifndef KMIDI_DATA_SHARDS_SHARD_SET_H
 #define KMIDI_DATA_SHARDS_SHARD_SET_H
 

@@ -2,6 +2,7 @@
 // shard_groups.c (tests): classes of groups go into a shard and come out; what does not fit is
 // named.
 #include "data/loader/dataset.h"
+#include "data/shards/shard_set.h"
 #include "tests/data/shards/group_files.h"
 #include "tests/test.h"
 
@@ -47,6 +48,20 @@ TEST(dataset_counts_classes_of_all_shards)
                "has 0 groups of classes");
     EXPECT_OK((d = dataset_open(others, 2, example_find("mel"), &e)) != NULL, e); // asks for none
     dataset_close(d);
+}
+
+TEST(shard_set_counts_classes)
+{
+    arena a = {0};
+    err e = {0};
+    shard_set *t = shard_set_open(&a);
+    EXPECT_OK(shard_set_add(t, group_file_write("a.h5", 0, 10), &e), e);
+    EXPECT_OK(shard_set_add(t, group_file_write("b.h5", 10, 10), &e), e);
+    json *facts = shard_set_facts(t);
+    const json *base = json_get(json_get(facts, "classes"), "base");
+    EXPECT_INT(json_int(json_get(base, "hot"), 0) + json_int(json_get(base, "cold"), 0), 16);
+    json_free(facts);
+    arena_free(&a);
 }
 
 // Written by hand: classes that no group has, counts that no items have.
