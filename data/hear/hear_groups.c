@@ -20,13 +20,9 @@ void hear_write_groups(const hear_rule *h, model_meta *meta)
     json *list = json_array();
     for (int k = 0; k < h->n_groups; k++) {
         const hear_group *g = &h->groups[k];
-        json *one = json_object(), *classes = json_array(), *items = json_array();
-        for (int i = 0; i < g->group.n; i++) {
-            json_push_str(classes, g->group.classes[i]);
+        json *one = label_group_json(&g->group), *items = json_array();
+        for (int i = 0; i < g->group.n; i++)
             json_push_int(items, g->items[i]);
-        }
-        json_set_str(one, "name", g->group.name);
-        json_set(one, "classes", classes);
         json_set(one, "items", items);
         json_push(list, one);
     }
@@ -38,21 +34,17 @@ void hear_write_groups(const hear_rule *h, model_meta *meta)
 
 static bool read_group(const json *j, arena *a, hear_group *g)
 {
-    const json *classes = json_get(j, "classes"), *items = json_get(j, "items");
-    const char *name = json_str(json_get(j, "name"), NULL);
-    size_t n = json_len(classes);
-    if (!name || json_type(classes) != JSON_ARRAY || n < 1 || n > LABEL_CLASSES ||
-        json_type(items) != JSON_ARRAY || json_len(items) != n)
+    const json *items = json_get(j, "items");
+    *g = (hear_group){.trained = 0};
+    if (!label_group_read(j, a, &g->group) || json_type(items) != JSON_ARRAY ||
+        json_len(items) != (size_t)g->group.n)
         return false;
-    const char **names = NEW(a, const char *, n);
-    int64_t *counts = NEW(a, int64_t, n);
-    *g = (hear_group){{arena_strdup(a, name), names, (int)n}, counts, 0};
-    for (size_t i = 0; i < n; i++) {
-        const char *class = json_str(json_at(classes, i), NULL);
-        counts[i] = json_int(json_at(items, i), -1);
-        if (!class || counts[i] < 0 || counts[i] > INT32_MAX)
+    int64_t *counts = NEW(a, int64_t, (size_t)g->group.n);
+    g->items = counts;
+    for (int i = 0; i < g->group.n; i++) {
+        counts[i] = json_int(json_at(items, (size_t)i), -1);
+        if (counts[i] < 0 || counts[i] > INT32_MAX)
             return false;
-        names[i] = arena_strdup(a, class);
         g->trained += counts[i];
     }
     return true;

@@ -42,6 +42,34 @@ int label_class(const label_group *g, const char *name)
     return -1;
 }
 
+json *label_group_json(const label_group *g)
+{
+    json *o = json_object(), *classes = json_array();
+    for (int i = 0; i < g->n; i++)
+        json_push_str(classes, g->classes[i]);
+    json_set_str(o, "name", g->name);
+    json_set(o, "classes", classes);
+    return o;
+}
+
+bool label_group_read(const json *j, arena *a, label_group *g)
+{
+    const json *classes = json_get(j, "classes");
+    const char *name = json_str(json_get(j, "name"), NULL);
+    size_t n = json_len(classes);
+    if (!name || json_type(classes) != JSON_ARRAY || n < 1 || n > LABEL_CLASSES)
+        return false;
+    const char **names = NEW(a, const char *, n);
+    for (size_t i = 0; i < n; i++) {
+        const char *one = json_str(json_at(classes, i), NULL);
+        if (!one)
+            return false;
+        names[i] = arena_strdup(a, one);
+    }
+    *g = (label_group){arena_strdup(a, name), names, (int)n};
+    return true;
+}
+
 static bool answer(const label_group *g, const json *v, int32_t *class, err *e)
 {
     const char *name = json_str(v, NULL);

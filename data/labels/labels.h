@@ -15,6 +15,7 @@
 #ifndef KMIDI_DATA_LABELS_LABELS_H
 #define KMIDI_DATA_LABELS_LABELS_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "data/labels/sound_shape.h"
@@ -52,6 +53,11 @@ bool label_set_tell(const label_set *s, const label_item *item, int32_t *classes
                     err *e) MUST_CHECK;
 // The class of a group; -1 where it has none of that name.
 int label_class(const label_group *g, const char *name);
+
+// {"name": "family", "classes": ["piano", ...]}, as shards and checkpoints have it; and from there,
+// owned by `a`: false where it is none.
+json *label_group_json(const label_group *g);
+bool label_group_read(const json *j, arena *a, label_group *g);
 
 // ---- emotion_nodes.c: emotions of three depths
 enum { BASES = 6, SUBS = 36, NODES = 216 };

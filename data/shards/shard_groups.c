@@ -21,14 +21,8 @@ static bool write_names(h5 *f, const shard_info *i, err *e)
 {
     json *list = json_array();
     strbuf text = {0};
-    for (int k = 0; k < i->n_groups; k++) {
-        json *group = json_object(), *classes = json_array();
-        for (int c = 0; c < i->groups[k].n; c++)
-            json_push_str(classes, i->groups[k].classes[c]);
-        json_set_str(group, "name", i->groups[k].name);
-        json_set(group, "classes", classes);
-        json_push(list, group);
-    }
+    for (int k = 0; k < i->n_groups; k++)
+        json_push(list, label_group_json(&i->groups[k]));
     json_dump(list, 0, &text);
     bool ok = h5_set_text(f, "/", "groups", text.s, e);
     strbuf_free(&text);
@@ -49,24 +43,6 @@ bool shard_groups_write(h5 *f, const shard_info *i, int64_t items, const void *c
 
 // ---- Reading
 
-static bool read_group(const json *j, arena *a, label_group *g)
-{
-    const json *classes = json_get(j, "classes");
-    const char *name = json_str(json_get(j, "name"), NULL);
-    size_t n = json_len(classes);
-    if (!name || json_type(classes) != JSON_ARRAY || n < 1 || n > LABEL_CLASSES)
-        return false;
-    const char **names = NEW(a, const char *, n);
-    for (size_t i = 0; i < n; i++) {
-        const char *one = json_str(json_at(classes, i), NULL);
-        if (!one)
-            return false;
-        names[i] = arena_strdup(a, one);
-    }
-    *g = (label_group){arena_strdup(a, name), names, (int)n};
-    return true;
-}
-
 static bool read_names(shard *s, const char *text, err *e)
 {
     json *j = json_parse(text, strlen(text), NULL);
@@ -74,7 +50,7 @@ static bool read_names(shard *s, const char *text, err *e)
     bool ok = json_type(j) == JSON_ARRAY && n >= 1 && n <= LABEL_GROUPS;
     label_group *groups = ok ? NEW(&s->file->memory, label_group, n) : NULL;
     for (size_t k = 0; ok && k < n; k++)
-        ok = read_group(json_at(j, k), &s->file->memory, &groups[k]);
+        ok = label_group_read(json_at(j, k), &s->file->memory, &groups[k]);
     json_free(j);
     s->info.groups = groups, s->info.n_groups = ok ? (int)n : 0;
     return ok || shard_damaged(s, e, "attribute 'groups' is not a list of names and classes");
