@@ -17,8 +17,6 @@ typedef struct strbuf {
 void strbuf_add(strbuf *b, const char *bytes, size_t n);
 void strbuf_printf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_free(strbuf *b);
-// Its text in the arena, "" where nothing was added; what it had is freed.
-char *strbuf_keep(strbuf *b, arena *a);
 
 // The candidate nearest to `name` by edit distance (transpositions count one), or NULL when none is
 // near enough to suggest.

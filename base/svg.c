@@ -43,6 +43,16 @@ void svg_escape(const char *s, strbuf *out)
     }
 }
 
+void svg_any_text(const char *s, strbuf *out)
+{
+    arena a = {.name = "text"};
+    char *copy = arena_strdup(&a, str_utf8_escape(&a, s));
+    for (char *p = copy; *p; p++)
+        *p = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
+    svg_escape(copy, out);
+    arena_free(&a);
+}
+
 void svg_level(const svg_plot *p, double v, const char *look, strbuf *out)
 {
     double y = svg_y(p, v);

@@ -29,6 +29,8 @@ double svg_step(double range, int ticks);
 void svg_begin(int width, int height, const char *more, const char *style, strbuf *out);
 // For texts inside HTML and SVG.
 void svg_escape(const char *s, strbuf *out);
+// The same of any bytes: what is not UTF-8 as \xff, what XML has no place for as question marks.
+void svg_any_text(const char *s, strbuf *out);
 // A line across the plot at `v` of its upward scale, and no end of line.
 void svg_level(const svg_plot *p, double v, const char *look, strbuf *out);
 // Words beside such a line; `class` may be NULL. They are written as they are.

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cmd/cloud.h"
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
 #include "cmd/roll.h"
+#include "data/music/cloud.h"
+#include "data/shards/shard.h"
 
 enum { SHORT = 100, MOST_LINES = 400 };
 
@@ -56,23 +59,61 @@ void inspect_facts(cmd *c, json *o)
 }
 
 static const option options[] = {
-    {"svg", 0, OPT_TEXT, "FILE", "of MIDI: draw its piano roll", false},
+    {"svg", 0, OPT_TEXT, "FILE", "of MIDI: draw its piano roll; of a shard with points: a cloud",
+     false},
+    {"item", 0, OPT_INT, "N", "of a shard with --svg: whose cloud, counted from 0 (default 0)",
+     false},
     {0},
 };
+
+static bool draw_song(cmd *c, const char *path, strbuf *out, err *e)
+{
+    const midi_song *s = midi_read(c->arena, path, e);
+    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to draw", path));
+    if (ok)
+        roll_svg(s, path_base(path), out);
+    return ok;
+}
+
+// The cloud of an item, as `kmidi prepare` made it.
+static bool draw_cloud(cmd *c, const char *path, strbuf *out, err *e)
+{
+    int64_t i = option_int(c, "item", 0);
+    float *points = NEW(c->arena, float, CLOUD_POINTS *CLOUD_WIDTH);
+    shard *s = shard_open(path, e);
+    int column = s ? shard_find_column(&s->info, "points") : -1;
+    bool ok = s &&
+              (column >= 0 || err_set(e, ERR_MISMATCH,
+                                      "'%s' has no points to draw; prepare it with features: "
+                                      "[mel, midi_stats, points]",
+                                      path)) &&
+              ((i >= 0 && i < s->items) ||
+               err_set(e, ERR_USAGE, "--item: '%s' has %lld items, counted from 0", path,
+                       (long long)s->items)) &&
+              shard_item_rows(s, column, i, points, e);
+    if (ok) {
+        const float *v = s->emotion + i * SHARD_EMOTION;
+        cloud_svg(
+            points, s->paths[i],
+            arena_printf(c->arena, "valence %+.2f, arousal %+.2f", (double)v[0], (double)v[1]),
+            out);
+    }
+    shard_close(s);
+    return ok;
+}
 
 static bool draw(cmd *c, const char *path, const file_kind *kind, json *o, err *e)
 {
     const char *svg = option_text(c, "svg", NULL);
+    strbuf text = {0};
     if (!svg)
         return true;
-    if (kind != &kind_midi)
-        return err_set(e, ERR_USAGE, "--svg draws the notes of MIDI, and '%s' is %s", path,
-                       kind->name);
-    strbuf text = {0};
-    const midi_song *s = midi_read(c->arena, path, e);
-    bool ok = s && (s->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to draw", path));
+    if (kind != &kind_midi && kind != &kind_shard)
+        return err_set(e, ERR_USAGE,
+                       "--svg draws the notes of MIDI and the clouds of shards, and '%s' is %s",
+                       path, kind->name);
+    bool ok = kind == &kind_midi ? draw_song(c, path, &text, e) : draw_cloud(c, path, &text, e);
     if (ok) {
-        roll_svg(s, path_base(path), &text);
         ok = file_write(svg, text.s, text.len, e);
         json_set_str(o, "svg", svg);
     }
@@ -102,7 +143,7 @@ static bool run(cmd *c, err *e)
     bool one = c->n_args == 1;
     if (option_given(c, "svg") &&
         (!one || inspect_is_run(c->args[0]) || inspect_is_set(c->args[0])))
-        return err_set(e, ERR_USAGE, "--svg draws one MIDI file; name that alone");
+        return err_set(e, ERR_USAGE, "--svg draws one file of MIDI or one shard; name that alone");
     if (one && inspect_is_run(c->args[0]))
         return inspect_run(c, e);
     if (one && inspect_is_songs(c, c->args[0]))
@@ -113,7 +154,7 @@ static bool run(cmd *c, err *e)
 const command cmd_inspect = {
     .name = "inspect",
     .summary = "Shows what is in a file, a run, a folder of MIDI or a set of shards",
-    .usage = "FILE [--svg OUT.svg] | RUN | FOLDER | SHARDS...",
+    .usage = "FILE [--svg OUT.svg [--item N]] | RUN | FOLDER | SHARDS...",
     .options = options,
     .args_min = 1,
     .args_max = -1,

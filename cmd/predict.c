@@ -2,6 +2,7 @@
 // predict.c: what a trained model hears in audio files. A file that cannot be read costs one
 // sentence; the others are still judged.
 #include "cmd/adapters.h"
+#include "cmd/predict_cloud.h"
 #include "data/audio/clip.h"
 #include "infer/listen.h"
 
@@ -11,6 +12,7 @@
 
 static const option options[] = {
     ADAPTER_OPTION,
+    CLOUD_OPTIONS,
     {0},
 };
 
@@ -135,22 +137,30 @@ static bool predict_run(cmd *c, err *e)
     trained *d = cmd_threads(c, 0, e) && products_open(&c->env, c->arena, e)
                      ? trained_open(c->args[0], c->arena, e)
                      : NULL;
-    bool ok = d && adapters_apply(c, d, e) && trained_mel(d, e) && predict_all(c, d, e);
+    bool ok = d && predict_clouds_fit(c, d, e) && adapters_apply(c, d, e) && trained_mel(d, e);
+    if (ok)
+        ok = d->model->task == TASK_CLOUDS ? predict_clouds(c, d, e) : predict_all(c, d, e);
     trained_close(d);
     return ok;
 }
 
 const command cmd_predict = {
     .name = "predict",
-    .summary = "Says which emotion audio files carry, or which instrument plays in them",
-    .usage = "CHECKPOINT [--adapter DIR[:WEIGHT] ...] FILE...",
+    .summary = "Says which emotion or instrument is in audio files, or draws their clouds",
+    .usage = "CHECKPOINT [--adapter DIR[:WEIGHT] ...] FILE... [-o DIR] [-e NAME|V,A] [--midi FILE]",
     .options = options,
     .args_min = 2,
     .args_max = -1,
     .polls_stop = true,
     .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, "
                "flac, mp3, ogg, opus or aiff, of any rate "
-               "and length.",
-    .example = "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json",
+               "and length.\nA model that draws clouds also takes MIDI, which it has played, and "
+               "writes three files for "
+               "each: NAME.json and NAME.ply with\nplaces, colours and properties of 1200 points, "
+               "and a picture, NAME.svg "
+               "(docs/spectocloud.md).",
+    .example =
+        "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json\nkmidi predict "
+        "runs/spectocloud song.mid -o clouds --emotion joy",
     .run = predict_run,
 };

@@ -286,20 +286,11 @@ static void draw_legend(roll *r)
     }
 }
 
-// What XML has no place for becomes a question mark.
-static const char *shown(arena *a, const char *title)
-{
-    char *copy = arena_strdup(a, str_utf8_escape(a, title));
-    for (char *p = copy; *p; p++)
-        *p = (unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p;
-    return copy;
-}
-
 static void draw_title(roll *r, const char *title)
 {
     const midi_song *s = r->s;
     strbuf name = {0};
-    svg_escape(shown(&r->memory, title), &name);
+    svg_any_text(title, &name);
     strbuf_printf(r->out,
                   "<text x=\"%d\" y=\"18\"><tspan class=\"h\">%s</tspan><tspan dx=\"12\">%zu "
                   "notes, %d:%02d, %.0f quarters a "

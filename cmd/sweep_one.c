@@ -96,7 +96,9 @@ static const char *command_line(const job_request *r, arena *a)
         strbuf_printf(&s, " ");
         strbuf_quote(&s, r->overrides[i]);
     }
-    return strbuf_keep(&s, a);
+    const char *text = arena_strdup(a, s.s);
+    strbuf_free(&s);
+    return text;
 }
 
 // What failed before the run could mark itself is marked here; one that somebody has is theirs.

@@ -131,7 +131,9 @@ static const char *command_line(cmd *c)
     }
     for (int i = 0; i < c->n_overrides; i++)
         add_word(&s, " ", c->overrides[i]);
-    return strbuf_keep(&s, c->arena);
+    const char *text = arena_strdup(c->arena, s.s);
+    strbuf_free(&s);
+    return text;
 }
 
 // Of several processes one speaks for all.

@@ -175,8 +175,13 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out)
 
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation)
 {
-    tensor *t =
-        declare_as(n, name, "weight", shape_of(2, rows, width), (init){INIT_NORMAL, deviation});
+    return layer_parameter(n, layer_name(n, "%s.weight", name), shape_of(2, rows, width),
+                           deviation);
+}
+
+tensor *layer_parameter(network *n, const char *name, shape s, float deviation)
+{
+    tensor *t = declare(n, name, s, (init){INIT_NORMAL, deviation}, false);
     if (!tensor_poisoned(t))
         n->p->list[t->param].table = true;
     return t;

@@ -11,6 +11,8 @@ tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activ
 tensor *layer_product(network *n, const char *name, tensor *x, int64_t out);
 // NAME.weight [rows, width], normal
 tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, float deviation);
+// NAME [..], normal; where it has two axes it is taken for no matrix of a product
+tensor *layer_parameter(network *n, const char *name, shape s, float deviation);
 tensor *layer_layer_norm(network *n, const char *name, tensor *x);
 const char *layer_name(network *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Pictures x [B, H, W, I], channels last, -> [B, H', W', out]; the weight is torch.nn.Conv2d's

@@ -108,7 +108,7 @@ static tensor *add_probe(network *n)
 static shape weight_shape(const network *n)
 {
     shape s = port_shape(&n->model->target, &n->dims);
-    if (n->model->task == TASK_REGRESSION)
+    if (n->model->target.type == DT_F32)
         s.rank = 1;
     return s;
 }

@@ -35,7 +35,14 @@ typedef struct port {
     bool once; // the same in all steps of a sequence: heard once, before them (FORM_ONCE)
 } port;
 
-typedef enum model_task { TASK_CLASSES, TASK_TOKENS, TASK_REGRESSION, TASK_GROUPS } model_task;
+// TASK_CLOUDS: points of ten numbers, places, colours and three more (spectocloud_vit.c).
+typedef enum model_task {
+    TASK_CLASSES,
+    TASK_TOKENS,
+    TASK_REGRESSION,
+    TASK_GROUPS,
+    TASK_CLOUDS
+} model_task;
 
 // TASK_GROUPS: one of the softmaxes that lie side by side in an output. An item has a class of each
 // group, or none (-1), which costs nothing. The names of the classes are the data's

@@ -75,15 +75,22 @@ static float *measure_groups(const dataset *d, const int *groups, const model_de
     return out;
 }
 
+// Of a row.
+static int numbers_of(const port *p)
+{
+    int n = 1;
+    for (int i = 1; i < p->rank; i++)
+        n *= (int)p->dim[i];
+    return n;
+}
+
 float *baseline_measure(const dataset *d, const loader_options *o, const model_def *m, int classes,
                         arena *a, int *width, err *e)
 {
-    bool values = m->task == TASK_REGRESSION;
+    bool values = m->target.type == DT_F32;
     if (m->n_groups)
         return measure_groups(d, o->groups, m, a, width);
-    tally t = {.width = classes  ? classes
-                        : values ? (int)m->target.dim[m->target.rank - 1]
-                                 : m->target.below};
+    tally t = {.width = classes ? classes : values ? numbers_of(&m->target) : m->target.below};
     t.sum = NEW(a, double, (size_t)t.width);
     if (d->example->labelled)
         count_labels(&t, d);

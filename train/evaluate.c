@@ -34,7 +34,9 @@ bool evaluator_open(evaluator *v, threads *pool, err *e)
 int64_t evaluator_width(const evaluator *v)
 {
     const shape s = v->session->net->logits->shape;
-    return s.d[s.rank - 1];
+    // of values a row is all that an item has
+    return v->session->setup.model->target.type == DT_F32 ? shape_count(s) / s.d[0]
+                                                          : s.d[s.rank - 1];
 }
 
 void evaluator_compare(evaluator *v, const float *row, arena *a)
@@ -47,6 +49,11 @@ void evaluator_close(evaluator *v)
 {
     if (v)
         session_close(v->session);
+}
+
+static int64_t rows_of(const evaluator *v)
+{
+    return shape_count(v->session->net->logits->shape) / evaluator_width(v);
 }
 
 // What the network says to a batch of this process, beside what is right.
@@ -70,13 +77,13 @@ static bool run_batch(evaluator *v, const source *s, const env *world, metrics_r
                            .classes = target->type == BATCH_I32 ? target->data : NULL,
                            .values = target->type == BATCH_F32 ? target->data : NULL,
                            .weight = weight->data,
-                           .rows = shape_rows(logits->shape),
+                           .rows = rows_of(v),
                            .width = evaluator_width(v),
                            .every = v->every,
                            .more = more ? more->data : NULL,
                            .paths = b->paths,
                            .n_paths = b->paths ? b->n_paths : 0,
-                           .per_path = shape_rows(logits->shape) / logits->shape.d[0]};
+                           .per_path = rows_of(v) / logits->shape.d[0]};
     return true;
 }
 

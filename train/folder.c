@@ -123,6 +123,12 @@ static void remove_own(const folder *f, arena *a)
 
 // ---- What a folder holds
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool is_own(const char *name)
 {
     bool own_name = !strcmp(name, ".lock");
@@ -144,7 +150,7 @@ static bool is_run(const char *path, arena *a)
 {
     size_t n;
     bool locked = lock_look(path, NULL) != LOCK_NONE;
-    if (locked && file_is_folder(arena_printf(a, "%s/checkpoints", path)))
+    if (locked && is_folder(arena_printf(a, "%s/checkpoints", path)))
         return true;
     char *text = file_read(a, arena_printf(a, "%s/environment.json", path), RECORD_MOST, &n, NULL);
     json *j = text ? json_parse(text, n, NULL) : NULL;
@@ -189,7 +195,7 @@ folder_state folder_look(const char *path)
     arena a = {.name = "folder"};
     bool empty = true;
     folder_state is = FOLDER_FREE;
-    if (file_is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
+    if (is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
         is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN
              : has_checkpoints(path, &a)                       ? FOLDER_SAVED
                                                                : FOLDER_BEGUN;

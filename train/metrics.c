@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/metrics_cloud.h"
+
 struct metrics {
     model_task task;
     int width, classes; // numbers a row; of the confusion matrix
@@ -183,6 +185,19 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
         m->confusion[target * m->classes + best]++, add_case(m, r, row, target, best, loss);
 }
 
+static void add_cloud(metrics *m, const metrics_rows *r, int64_t row)
+{
+    double weight = r->weight[row];
+    cloud_distance d = {0};
+    if (weight > 0) {
+        d = cloud_compare(out_at(r, row), r->values + row * r->width, r->width);
+        m->sums.loss += weight * d.loss, m->sums.weight += weight;
+        m->sums.chamfer += weight * d.chamfer, m->sums.colours += weight * d.colours;
+        m->sums.items++;
+    }
+    add_to_path(m, r, row, weight > 0 ? weight : 0, d.loss);
+}
+
 static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 {
     double weight = r->weight[row], squares = 0, absolute = 0;
@@ -236,7 +251,9 @@ void metrics_add(metrics *m, const metrics_rows *r)
         return;
     }
     for (int64_t i = 0; i < r->rows; i++)
-        m->task == TASK_REGRESSION ? add_values(m, r, i) : add_class(m, r, i);
+        m->task == TASK_CLOUDS       ? add_cloud(m, r, i)
+        : m->task == TASK_REGRESSION ? add_values(m, r, i)
+                                     : add_class(m, r, i);
 }
 
 metrics_sums metrics_take(const metrics *m)
@@ -252,6 +269,7 @@ void metrics_put(metrics *m, const metrics_sums *list, int n)
         m->sums.items += list[i].items, m->sums.hits += list[i].hits;
         m->sums.loss += list[i].loss, m->sums.weight += list[i].weight;
         m->sums.absolute += list[i].absolute;
+        m->sums.chamfer += list[i].chamfer, m->sums.colours += list[i].colours;
         for (int k = 0; k < list[i].n_worst; k++)
             consider(m, list[i].worst[k].path, &list[i].worst[k]);
     }
@@ -321,7 +339,9 @@ metrics_result metrics_close(const metrics *m)
                         .uar = NAN,
                         .perplexity = NAN,
                         .mse = NAN,
-                        .mae = NAN};
+                        .mae = NAN,
+                        .chamfer = NAN,
+                        .colours = NAN};
     r.loss = m->sums.weight > 0 ? m->sums.loss / m->sums.weight : NAN;
     if (m->task == TASK_GROUPS)
         sum_up(m, &r);
@@ -332,49 +352,9 @@ metrics_result metrics_close(const metrics *m)
         r.confusion = m->confusion;
     if (m->task == TASK_TOKENS)
         r.perplexity = exp(r.loss);
+    if (m->task == TASK_CLOUDS && m->sums.weight > 0)
+        r.chamfer = m->sums.chamfer / m->sums.weight, r.colours = m->sums.colours / m->sums.weight;
     if (m->task == TASK_REGRESSION)
         r.mse = r.loss, r.mae = m->sums.weight > 0 ? m->sums.absolute / m->sums.weight : NAN;
     return r;
-}
-
-static const struct {
-    const char *name;
-    size_t offset;
-    bool higher;
-} figures[] = {
-    {"loss", offsetof(metrics_result, loss), false},
-    {"accuracy", offsetof(metrics_result, accuracy), true},
-    {"macro_f1", offsetof(metrics_result, macro_f1), true},
-    {"uar", offsetof(metrics_result, uar), true},
-    {"perplexity", offsetof(metrics_result, perplexity), false},
-    {"mse", offsetof(metrics_result, mse), false},
-    {"mae", offsetof(metrics_result, mae), false},
-};
-enum { N_FIGURES = sizeof figures / sizeof *figures };
-
-metrics_figure metrics_at(const metrics_result *r, int i)
-{
-    for (int k = 0; k < N_FIGURES; k++) {
-        double value = *(const double *)((const char *)r + figures[k].offset);
-        if (!isnan(value) && i-- == 0)
-            return (metrics_figure){figures[k].name, value, figures[k].higher};
-    }
-    return (metrics_figure){0};
-}
-
-metrics_figure metrics_find(const metrics_result *r, const char *name)
-{
-    metrics_figure f;
-    for (int i = 0; (f = metrics_at(r, i)).name; i++)
-        if (!strcmp(f.name, name))
-            return f;
-    return (metrics_figure){0};
-}
-
-bool metrics_higher_is_better(const char *name)
-{
-    for (int k = 0; k < N_FIGURES; k++)
-        if (!strcmp(figures[k].name, name))
-            return figures[k].higher;
-    return false;
 }

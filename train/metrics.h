@@ -13,6 +13,9 @@
 // prediction, balanced_accuracy_score (uar: the mean over classes of the part of their items that
 // was found), and confusion_matrix (rows: true class).
 //
+// TASK_CLOUDS: a row is a cloud; chamfer and colours are the first two parts of its loss
+// (metrics_cloud.h), unweighted.
+//
 // TASK_GROUPS: each group has a result of its own, as if it were the task. The loss is the model's,
 // the other figures are the means of those of the groups that have items; the matrix and the worst
 // are those of the first of them.
@@ -28,7 +31,7 @@ typedef struct metrics_rows {
     const float *out; // [rows, width]: logits, or values
     // [rows] target classes or tokens (TASK_CLASSES, TASK_TOKENS); [rows, n_groups] TASK_GROUPS
     const int32_t *classes;
-    const float *values; // [rows, width] target values (TASK_REGRESSION)
+    const float *values; // [rows, width] target values (TASK_REGRESSION, TASK_CLOUDS)
     const float *weight; // [rows] or [rows, n_groups]; 0: left out
     int64_t rows, width;
     bool same; // `out` is one row, [width], that stands for all
@@ -55,7 +58,7 @@ typedef struct metrics_case {
 // What a task does not have is NAN.
 typedef struct metrics_result {
     int64_t items; // rows (or tokens) counted
-    double loss, accuracy, macro_f1, uar, perplexity, mse, mae;
+    double loss, accuracy, macro_f1, uar, perplexity, mse, mae, chamfer, colours;
     int classes;               // TASK_CLASSES: of the confusion matrix
     const int64_t *confusion;  // [classes, classes], row: true class; owned by the metrics
     const metrics_case *worst; // [n_worst] the largest loss first; owned by the metrics
@@ -74,7 +77,7 @@ metrics_result metrics_close(const metrics *m);
 // TASK_CLASSES, where a row may belong to an item of the place before.
 typedef struct metrics_sums {
     int64_t items, hits;
-    double loss, weight, absolute;
+    double loss, weight, absolute, chamfer, colours;
     metrics_case worst[METRICS_WORST];
     int n_worst;
 } metrics_sums;

@@ -197,7 +197,8 @@ static bool check_monitor(const config *c, const train_options *o, err *e)
     static const char *const of_task[] = {[TASK_CLASSES] = "loss accuracy macro_f1 uar",
                                           [TASK_GROUPS] = "loss accuracy macro_f1 uar",
                                           [TASK_TOKENS] = "loss accuracy perplexity",
-                                          [TASK_REGRESSION] = "loss mse mae"};
+                                          [TASK_REGRESSION] = "loss mse mae",
+                                          [TASK_CLOUDS] = "loss chamfer colours"};
     if (!strstr(of_task[o->model->task], o->monitor))
         return err_set(e, ERR_CONFIG, "%s: %s has no '%s' to monitor; it has %s",
                        config_where(c, "train.early_stopping.monitor"), o->model->name, o->monitor,

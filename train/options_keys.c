@@ -163,7 +163,7 @@ static const config_key keys[] = {
     {"train.early_stopping.min_delta", CONFIG_NUMBER, "0", 0, 1e9, AT(min_delta),
      .help = "what counts as progress"},
     {"train.early_stopping.monitor", CONFIG_ENUM, "loss",
-     .choices = "loss|accuracy|macro_f1|uar|perplexity|mse|mae", AT(monitor),
+     .choices = "loss|accuracy|macro_f1|uar|perplexity|mse|mae|chamfer|colours", AT(monitor),
      .help = "the metric of the validation data that decides what `best` is"},
     {"train.grad_clip", CONFIG_NUMBER, "1", 0, 1e9, AT(grad_clip),
      .help = "largest L2 norm of the whole gradient; 0: as it is"},

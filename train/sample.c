@@ -43,7 +43,7 @@ batch *sample_batch(const model_def *m, const model_dims *d, uint64_t seed, uint
     fill(&m->target, m->probe && d->classes ? d->classes : m->target.below,
          rng_stream(seed, "target", 0), index, &target);
     weight.name = "weight", weight.type = BATCH_F32;
-    if (m->task == TASK_REGRESSION)
+    if (m->target.type == DT_F32)
         weight.rank = 1;
     size_t n = 1;
     for (int i = 0; i < weight.rank; i++)

@@ -97,10 +97,11 @@ bool dataset_of_mel(const dataset *d)
 // fewer go together.
 static const char *settings_of(const dataset *d, const shard *s, arena *a)
 {
-    const char *all = s->info.settings, *const used[] = {d->example->column, d->example->beside};
+    const char *all = s->info.settings, *const used[] = {d->example->column, d->example->beside[0],
+                                                         d->example->beside[1]};
     json *j = json_parse(all, strlen(all), NULL);
     strbuf text = {0};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 1 + EXAMPLE_BESIDE; k++) {
         const json *own = used[k] ? json_get(j, used[k]) : NULL;
         if (!own)
             continue;
@@ -149,24 +150,38 @@ static void begin(builder *b, const shard *s)
 }
 
 // The shard holds what the example is made of.
-static bool check_feature(const shard *s, const char *column, err *e)
+// The columns that an example is made of, "mel, midi_stats, points".
+static const char *columns_of(const example_def *x, arena *a)
+{
+    const char *all = x->column;
+    for (int i = 0; i < EXAMPLE_BESIDE; i++)
+        if (x->beside[i])
+            all = arena_printf(a, "%s, %s", all, x->beside[i]);
+    return all;
+}
+
+static bool check_feature(const builder *b, const shard *s, const char *column, err *e)
 {
     if (!column || shard_find_column(&s->info, column) >= 0)
         return true;
+    const char *what = arena_printf(b->a, "has no '%s'", column);
     if (!strcmp(column, "mel"))
-        return err_set(
-            e, ERR_MISMATCH,
-            "'%s' is a shard of MIDI and has no mel frames, which are what is learnt from here",
-            s->path);
-    if (!shard_has_songs(&s->info))
-        return err_set(
-            e, ERR_MISMATCH,
-            "'%s' is a shard of audio and has no '%s' of MIDI, which is what is learnt from here",
-            s->path, column);
-    return err_set(
-        e, ERR_MISMATCH,
-        "'%s' has no '%s', which is what is learnt from here; prepare it with features: [..., %s]",
-        s->path, column, column);
+        what = "is a shard of MIDI and has no mel frames";
+    else if (!shard_has_songs(&s->info))
+        what = arena_printf(b->a, "is a shard of audio and has no '%s' of MIDI", column);
+    return err_set(e, ERR_MISMATCH,
+                   "'%s' %s, which is what is learnt from here; make one that has it by kmidi "
+                   "prepare CONFIG --out DIR 'features=[%s]'",
+                   s->path, what, columns_of(b->d->example, b->a));
+}
+
+static bool check_features(const builder *b, const shard *s, err *e)
+{
+    const example_def *x = b->d->example;
+    bool ok = check_feature(b, s, x->column, e);
+    for (int i = 0; i < EXAMPLE_BESIDE; i++)
+        ok = ok && check_feature(b, s, x->beside[i], e);
+    return ok;
 }
 
 static void count_mel(builder *b, const shard *s)
@@ -194,8 +209,9 @@ static void count_rows(builder *b, size_t k, const shard *s)
     b->rows[k] = c->rows;
     d->frames += c->rows;
     d->longest = d->column.longest;
-    if (d->example->beside)
-        (void)count_column(&d->beside, s, d->example->beside);
+    for (int i = 0; i < EXAMPLE_BESIDE; i++)
+        if (d->example->beside[i])
+            (void)count_column(&d->beside[i], s, d->example->beside[i]);
 }
 
 static void count(builder *b, size_t k, const shard *s)
@@ -222,8 +238,7 @@ static void count(builder *b, size_t k, const shard *s)
 static bool add(builder *b, size_t k, err *e)
 {
     shard *s = shard_peek(b->d->paths[k], e);
-    bool ok = s && check_feature(s, b->d->example->column, e) &&
-              check_feature(s, b->d->example->beside, e);
+    bool ok = s && check_features(b, s, e);
     if (ok && k == 0)
         begin(b, s);
     ok = ok && compare(b, s, e);

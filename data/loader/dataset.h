@@ -34,7 +34,8 @@ typedef struct dataset {
     int64_t items, frames, longest;
     int n_mels; // bands, where that column is mel; else 0, whatever the shards have besides
     shard_column column; // the example's, without what is per item
-    shard_column beside; // the other one that it hears, and `longest` of all shards; no name: none
+    // the other ones that it hears, and `longest` of all shards; no name: none
+    shard_column beside[EXAMPLE_BESIDE];
     const int64_t *rows; // [n_shards] of the column
     // [n_labels], the same in every shard; none where the example has no use for them
     const char *const *labels;

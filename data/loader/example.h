@@ -3,6 +3,7 @@
 // (models/model.h); one file in data/examples/ is one example.
 //
 //     mel       frames of audio [B, T, bands] with the item's label: windows of an item
+//     cloud     the whole item as a picture [B, 1, bands, 64], its notes' statistics and its cloud
 //     picture   the same as a picture [B, 1, bands, T], with the item's classes of several groups
 //     tokens    performance events [B, T] and the ones after them: windows of the song
 //     melody    the notes of the top line [B, T] and each one's predecessor: windows of the song
@@ -12,8 +13,8 @@
 //
 // An example is made of a column of the shard (data/shards/shard.h): of a stretch of `window` rows
 // where `windows`, else of one row. What a row of a batch shows lies in one or more pieces, each of
-// one item; `fill` puts a piece where it belongs. An example of mel may hear another column of the
-// same item `beside` it, all its rows: statistics of the music beside its spectrogram.
+// one item; `fill` puts a piece where it belongs. An example of mel may hear other columns of the
+// same item `beside` it, all their rows: statistics of the music beside its spectrogram.
 //
 // Which stretches (data/loader/loader.h): in training windows begin at random, in evaluation they
 // follow each other from the item's first row on. Songs that share their emotion vector are one
@@ -32,7 +33,7 @@
 #include "data/loader/augment_midi.h"
 #include "data/loader/batch.h"
 
-enum { EXAMPLE_EMOTION = 64 };
+enum { EXAMPLE_EMOTION = 64, EXAMPLE_BESIDE = 2 };
 
 // In the dimensions of a field: as many as the batch has rows, the window has places, the column
 // has numbers a row, the model asks for classes.
@@ -44,8 +45,9 @@ typedef struct example_piece {
     const void *rows;
     int64_t first, n, of; // rows [first, first + n) of the `of` that the item has
     int64_t at;           // their place in the window
-    const void *beside;   // all rows of the item's other column; NULL: none is heard
-    int64_t n_beside;
+    // all rows of the item's other columns; NULL: none is heard
+    const void *beside[EXAMPLE_BESIDE];
+    int64_t n_beside[EXAMPLE_BESIDE];
     const float *emotion;     // [EXAMPLE_EMOTION]
     int32_t label;            // counted as the model does; 0 where there is none
     const int32_t *classes;   // [groups] where `grouped`; -1 where there is none
@@ -75,12 +77,13 @@ typedef struct example {
 
 struct example_def {
     const char *name, *column;
-    const char *beside; // another column, where `column` is mel; NULL: none
-    bool windows;       // of many rows; else of one
-    bool labelled;      // the target is the item's label
-    bool grouped;       // the targets are the item's classes (shard.h)
-    int ahead;          // rows behind a window that its last target is taken from
-    int64_t window;     // data.window where it is not given; 0: the longest item
+    const char *beside[EXAMPLE_BESIDE]; // other columns, where `column` is mel; NULL: none
+    bool windows;                       // of many rows; else of one
+    bool whole;     // `windows` as long as the set's longest item: all rows of each
+    bool labelled;  // the target is the item's label
+    bool grouped;   // the targets are the item's classes (shard.h)
+    int ahead;      // rows behind a window that its last target is taken from
+    int64_t window; // data.window where it is not given; 0: the longest item
     // a row makes sense, whatever the file was; NULL: all that are finite and in range do
     bool (*sound)(const void *row);
     const batch_field *fields; // ended by a name of NULL; data is NULL

@@ -131,6 +131,9 @@ void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window
 
 // The same as a picture: [window][n_mels] to [n_mels][window].
 void loader_turn(const float *row, int64_t window, int n_mels, float *out);
+// All n frames as a picture [n_mels][columns]: each column is the mean of its share of them, or the
+// frame that it lies in where there are fewer.
+void loader_squeeze(const float *frames, int64_t n, int n_mels, int64_t columns, float *out);
 
 // Bytes that a loader of these options holds (its ring, and open shards or a pool), for the budget.
 uint64_t loader_bytes(const dataset *d, const loader_options *o);

@@ -46,17 +46,25 @@ static void close_slot(loader_open_shard *o)
     *o = (loader_open_shard){0};
 }
 
+static bool same_beside(const shard_column *c, const shard *s)
+{
+    int k = c->name ? shard_find_column(&s->info, c->name) : -1;
+    return !c->name || (k >= 0 && s->info.columns[k].width == c->width &&
+                        s->info.columns[k].longest <= c->longest);
+}
+
 // The shard may have been replaced since the dataset was opened.
 static bool unchanged(const loader_frames *f, const shard *s, size_t index, err *e)
 {
     const dataset *d = f->d;
-    int k = d->beside.name ? shard_find_column(&s->info, d->beside.name) : -1;
-    bool beside = !d->beside.name || (k >= 0 && s->info.columns[k].width == d->beside.width &&
-                                      s->info.columns[k].longest <= d->beside.longest);
+    bool beside = true;
+    for (int i = 0; i < EXAMPLE_BESIDE; i++)
+        beside = beside && same_beside(&d->beside[i], s);
+    bool labels = d->example->labelled;
     bool same = beside && s->items == d->first[index + 1] - d->first[index] &&
-                s->info.n_mels == d->n_mels && s->info.n_labels == d->n_labels &&
-                memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1),
-                       (d->n_labels + 1) * sizeof *s->label_count) == 0;
+                s->info.n_mels == d->n_mels && (!labels || s->info.n_labels == d->n_labels);
+    same = same && (!labels || memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1),
+                                      (d->n_labels + 1) * sizeof *s->label_count) == 0);
     return same ||
            err_set(e, ERR_DAMAGED, "'%s' was changed while it was in use; start again", s->path);
 }
@@ -110,9 +118,14 @@ static bool map_labels(loader_frames *f, arena *a, err *e)
     return true;
 }
 
+static size_t column_bytes(const shard_column *c)
+{
+    return c->name ? (size_t)c->longest * shard_row_bytes(c) + 1 : 0;
+}
+
 static size_t beside_bytes(const dataset *d)
 {
-    return d->beside.name ? (size_t)d->beside.longest * shard_row_bytes(&d->beside) + 1 : 0;
+    return column_bytes(&d->beside[0]) + column_bytes(&d->beside[1]);
 }
 
 static int64_t whole_most(const dataset *d, int64_t window)
@@ -130,8 +143,9 @@ bool loader_frames_open(loader_frames *f, const dataset *d, const loader_options
     f->whole =
         NEW(a, float, (size_t)(f->most > x->window ? f->most : x->window) * (size_t)d->n_mels);
     f->classes = NEW(a, int32_t, (size_t)options->n_groups + 1);
-    if (d->beside.name)
-        f->beside = arena_alloc(a, beside_bytes(d), 1);
+    for (int k = 0; k < EXAMPLE_BESIDE; k++)
+        if (d->beside[k].name)
+            f->beside[k] = arena_alloc(a, column_bytes(&d->beside[k]), 1);
     if (!map_labels(f, a, e))
         return false;
     for (size_t k = 0; k < d->n_shards && k < LOADER_SHARDS; k++)
@@ -183,15 +197,17 @@ static const float *read_part(loader_frames *f, shard *s, int64_t i, int64_t beg
     return shard_frames(s, i, 0, frames, f->whole, e) ? f->whole + begin * f->d->n_mels : NULL;
 }
 
-// All rows of the item's other column.
+// All rows of the item's other columns.
 static bool read_beside(loader_frames *f, shard *s, int64_t i, example_piece *p, err *e)
 {
-    if (!f->beside)
-        return true;
-    int column = shard_find_column(&s->info, f->d->beside.name);
-    p->beside = f->beside;
-    p->n_beside = shard_item_count(s, column, i);
-    return shard_item_rows(s, column, i, f->beside, e);
+    bool ok = true;
+    for (int k = 0; ok && k < EXAMPLE_BESIDE && f->beside[k]; k++) {
+        int column = shard_find_column(&s->info, f->d->beside[k].name);
+        p->beside[k] = f->beside[k];
+        p->n_beside[k] = shard_item_count(s, column, i);
+        ok = shard_item_rows(s, column, i, f->beside[k], e);
+    }
+    return ok;
 }
 
 // The item that has window `rank` of its shard.
@@ -260,7 +276,7 @@ bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, ui
         return false;
     if (f->d->example->grouped)
         tell_classes(f, s, i, &p);
-    else if (s->label[i] >= 0) {
+    else if (f->d->example->labelled && s->label[i] >= 0) {
         p.label = f->target[s->label[i]];
         p.weight = (o->class_weight ? o->class_weight[p.label] : 1) / (float)p.windows;
     }

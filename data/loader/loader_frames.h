@@ -34,8 +34,8 @@ typedef struct loader_frames {
     // items of up to so many frames are read whole, so that their checksum is verified, and then
     // cut
     int64_t most;
-    float *whole; // [most, n_mels]
-    void *beside; // [beside.longest, beside.width] of an item; NULL: the example hears none
+    float *whole;                 // [most, n_mels]
+    void *beside[EXAMPLE_BESIDE]; // [longest, width] of an item; NULL: the example hears none
 } loader_frames;
 
 // `options` and `x` stay the caller's, memory is of `a`. On failure f is still to be closed.

@@ -26,7 +26,9 @@ static const rng *streams(arena *a, uint64_t seed, const char *name, int n)
 example loader_rows_example(const dataset *d, const loader_options *o)
 {
     return (example){.def = d->example,
-                     .window = d->example->windows ? o->window : 1,
+                     .window = !d->example->windows ? 1
+                               : d->example->whole  ? d->longest
+                                                    : o->window,
                      .width = d->column.width,
                      .groups = o->n_groups,
                      .mean = o->mean,
@@ -93,7 +95,8 @@ void loader_rows_close(loader_rows *r)
 
 uint64_t loader_rows_bytes(const dataset *d, const loader_options *o)
 {
-    return of_songs(d) ? loader_songs_bytes(d, o) : loader_frames_bytes(d, o->window);
+    return of_songs(d) ? loader_songs_bytes(d, o)
+                       : loader_frames_bytes(d, loader_rows_example(d, o).window);
 }
 
 // A character of several bytes is not cut.
@@ -194,6 +197,20 @@ void loader_row(const float *item, int64_t frames, int64_t begin, int64_t window
     memset(row, 0, (size_t)((window - n) * n_mels) * sizeof *row);
     memcpy(x, item + begin * n_mels, (size_t)(n * n_mels) * sizeof *x);
     standardise(x, n, n_mels, mean, deviation);
+}
+
+void loader_squeeze(const float *frames, int64_t n, int n_mels, int64_t columns, float *out)
+{
+    for (int64_t c = 0; c < columns; c++) {
+        int64_t lo = n * c / columns, hi = n * (c + 1) / columns;
+        hi = hi > lo ? hi : lo + 1;
+        for (int64_t b = 0; b < n_mels; b++) {
+            float sum = 0;
+            for (int64_t t = lo; t < hi; t++)
+                sum += frames[t * n_mels + b];
+            out[b * columns + c] = sum / (float)(hi - lo);
+        }
+    }
 }
 
 void loader_turn(const float *row, int64_t window, int n_mels, float *out)

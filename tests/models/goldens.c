@@ -256,6 +256,10 @@ TEST(model_emotion_midi_transformer_equals_pytorch)
 {
     check_model("emotion_midi_transformer");
 }
+TEST(model_spectocloud_vit_equals_pytorch)
+{
+    check_model("spectocloud_vit");
+}
 
 // All 24,984,192 parameters: a step on 2 x 70 tokens, 100 steps on 2 x 24.
 TEST(model_emotion_midi_transformer_at_its_own_size_equals_pytorch)

@@ -63,6 +63,7 @@ static void follow(const json *golden, const json *c, bool one_by_one)
     s.set.list[0] = whole;
     for (int i = 0; one_by_one && i < rows; i++)
         s.set.list[i] = small_part(whole, i, 1, &s.a);
+    s.o.hyper.lr = (float)json_num(json_get(json_get(golden, "optimizer"), "lr"), NAN);
     s.o.batch_size = one_by_one ? 1 : rows, s.o.grad_accum = one_by_one ? rows : 1,
     s.o.epochs = 100;
     s.setup.train = sample_source(&s.set), s.setup.time = s.dims.time,

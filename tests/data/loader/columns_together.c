@@ -129,8 +129,8 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 {
     loader_row(p->rows, p->n, 0, x->window, x->width, NULL, NULL,
                (float *)f[F_MEL].data + row * x->window * x->width);
-    EXPECT(p->beside && p->n_beside == 1);
-    memcpy((float *)f[F_STATS].data + row * MIDI_STATS, p->beside, MIDI_STATS * sizeof(float));
+    EXPECT(p->beside[0] && p->n_beside[0] == 1);
+    memcpy((float *)f[F_STATS].data + row * MIDI_STATS, p->beside[0], MIDI_STATS * sizeof(float));
     ((int32_t *)f[F_TARGET].data)[row] = p->label;
     ((float *)f[F_WEIGHT].data)[row] = p->weight;
     return (double)p->weight;
@@ -139,7 +139,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 static const example_def seen_and_heard = {
     .name = "seen_and_heard",
     .column = "mel",
-    .beside = "midi_stats",
+    .beside = {"midi_stats"},
     .windows = true,
     .labelled = true,
     .fields =

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// cloud.h: a cloud of points (data/music/cloud.h) as files that others read: JSON, PLY, and a
+// picture.
+//
+//     strbuf text = {0};
+//     cloud_svg(points, "joy.mid", "valence +0.90, arousal +0.80", &text);
+#ifndef KMIDI_CMD_CLOUD_H
+#define KMIDI_CMD_CLOUD_H
+
+#include "base/str.h"
+
+// {"points": 1200, "positions": [[x, y, z], ..], "colors": [[r, g, b, a], ..], "properties":
+// [[size, glow, depth], ..]}
+void cloud_json(const float *points, strbuf *out);
+// Stanford PLY in text: x y z, red green blue alpha as bytes, size glow depth. Blender, MeshLab and
+// CloudCompare open it.
+void cloud_ply(const float *points, strbuf *out);
+// SVG that stands alone: time to the right, pitch upwards, what is near in front. `title` and
+// `said` may be any text.
+void cloud_svg(const float *points, const char *title, const char *said, strbuf *out);
+
+#endif
