@@ -5,22 +5,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "tests/cmd/printed.h"
 #include "tests/test.h"
-
-// The last line of what a command printed.
-static json *last_line(const char *out)
-{
-    size_t n = strlen(out);
-    while (n > 0 && out[n - 1] == '\n')
-        n--;
-    size_t from = n;
-    while (from > 0 && out[from - 1] != '\n')
-        from--;
-    err e = {0};
-    json *j = json_parse(out + from, n - from, &e);
-    test_expect(j != NULL, __FILE__, __LINE__, "%s: %s", e.text, out);
-    return j;
-}
 
 static void make_corpus(void)
 {
@@ -28,7 +14,7 @@ static void make_corpus(void)
     EXPECT_INT(test_shell(&out, "%s synth %s/c --items 40 --seconds 0.5 --json 2>/dev/null",
                           test_kmidi(), test_dir()),
                0);
-    json *j = last_line(out);
+    json *j = printed_last(out);
     EXPECT_INT(json_int(json_get(j, "items"), 0), 40);
     EXPECT(json_bool(json_get(j, "synthetic"), false));
     json_free(j);
@@ -42,7 +28,7 @@ static void make_shards(void)
                           "2 --json 2>/dev/null",
                           test_kmidi(), test_dir(), test_dir()),
                0);
-    json *j = last_line(out);
+    json *j = printed_last(out);
     EXPECT_INT(json_int(json_get(j, "prepared"), 0), 40);
     EXPECT_INT(json_int(json_get(j, "rejected"), 1), 0);
     EXPECT(json_num(json_get(j, "seconds"), 0) > 0 && json_num(json_get(j, "items_per_s"), 0) > 0);
@@ -56,7 +42,7 @@ TEST(cmd_data_goes_from_nothing_to_shards)
     make_shards();
     EXPECT_INT(test_shell(&out, "%s inspect %s/s/train-00000.h5 --json", test_kmidi(), test_dir()),
                0);
-    json *j = last_line(out);
+    json *j = printed_last(out);
     EXPECT_STR(json_str(json_get(j, "kind"), ""), "shard");
     EXPECT_INT(json_int(json_get(j, "items"), 0), 24);
     EXPECT_INT(json_int(json_get(json_get(j, "labels"), "joy"), 0), 6);
@@ -131,7 +117,7 @@ TEST(cmd_prepare_counts_what_it_rejects_by_reason)
     EXPECT_INT(test_shell(&out, "%s %s --out %s/s root=%s/c --json 2>/dev/null", test_kmidi(),
                           command, test_dir(), test_dir()),
                0);
-    json *j = last_line(out);
+    json *j = printed_last(out);
     EXPECT_INT(json_int(json_get(j, "rejected"), 0), 4);
     EXPECT_INT(json_int(json_get(json_get(j, "reasons"), "empty"), 0), 3);
     EXPECT_INT(json_int(json_get(json_get(j, "reasons"), "format"), 0), 1);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "tests/cmd/printed.h"
 #include "tests/test.h"
 
 #define ROOT "../shared/data/malformed"
@@ -98,18 +99,6 @@ TEST(malformed_files_are_inspected_as_catalogued)
 
 // ---- By prepare: all of a kind as one dataset
 
-// The last line of what was printed, as JSON.
-static json *last_line(const char *out)
-{
-    size_t n = strlen(out);
-    while (n > 0 && out[n - 1] == '\n')
-        n--;
-    size_t from = n;
-    while (from > 0 && out[from - 1] != '\n')
-        from--;
-    return json_parse(out + from, n - from, NULL);
-}
-
 // The lines of rejected.jsonl, each held to be JSON with a reason. Owned by a.
 static const char *report_of(arena *a, const char *out, int64_t rejected)
 {
@@ -135,7 +124,7 @@ static const char *prepare_all(arena *a, const char *config, const char *root, i
                         "%s prepare configs/data/%s.yaml --out %s root=%s --jobs 2 --json --quiet "
                         "max_reject_ratio=1 split.val=0 split.test=0",
                         test_kmidi(), config, to, root);
-    json *j = last_line(out);
+    json *j = printed_last(out);
     int64_t prepared = json_int(json_get(j, "prepared"), -1),
             rejected = json_int(json_get(j, "rejected"), -1);
     test_expect(rc == 0 && prepared + rejected == total, __FILE__, __LINE__,

@@ -11,6 +11,7 @@
 #include "autograd/run.h"
 #include "base/file.h"
 #include "export/safetensors.h"
+#include "tests/export/onnx_peer.h"
 #include "tests/models/small_model.h"
 #include "tests/test.h"
 
@@ -163,12 +164,7 @@ TEST(onnx_runtime_agrees_on_every_model_and_size)
         params_release(p);
         arena_free(&a);
     }
-    const char *out;
-    int status = test_shell(
-        &out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
-    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
-    if (getenv("PEERS_SHOW"))
-        fprintf(stderr, "%s", out);
+    onnx_peer_checks();
 }
 
 // ---- With a past

@@ -11,6 +11,7 @@
 #include "data/audio/clip.h"
 #include "export/safetensors.h"
 #include "tests/cmd/recogniser.h"
+#include "tests/export/onnx_peer.h"
 #include "tests/test.h"
 
 static const recogniser_setup setups[] = {
@@ -156,12 +157,7 @@ TEST(listen_and_the_onnx_front_end_agree)
         test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
         return;
     }
-    const char *out;
-    int status = test_shell(
-        &out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
-    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
-    if (getenv("PEERS_SHOW"))
-        fprintf(stderr, "%s", out);
+    onnx_peer_checks();
 }
 
 // What is wrong with the files themselves is said in a line a kind.

@@ -7,20 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/data/shards/shard_files.h"
+#include "tests/data/loader/two_shards.h"
 #include "tests/test.h"
 
 enum { WINDOW = 8 };
-
-static dataset *open_two(int64_t n)
-{
-    err e = {0};
-    const char *patterns[] = {shard_file_write("t-0.h5", 0, n / 2),
-                              shard_file_write("t-1.h5", n / 2, n - n / 2)};
-    dataset *d = dataset_open(patterns, 2, example_find("mel"), &e);
-    test_expect(d != NULL, __FILE__, __LINE__, "%s", e.text);
-    return d;
-}
 
 // The item's emotion begins with its number / 1000; of the first rows the path tells, too.
 static int64_t item_of(const batch *b, int64_t row)
@@ -79,7 +69,7 @@ TEST(loader_gives_each_item_once_an_epoch)
     err e = {0};
     float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8},
           deviation[SHARD_BANDS] = {2, 2, 4, 4, 2, 2, 4, 4};
-    dataset *d = open_two(37);
+    dataset *d = two_shards(37);
     loader_options o = {.batch = 5,
                         .window = WINDOW,
                         .crop = LOADER_RANDOM,
@@ -134,7 +124,7 @@ TEST(loader_goes_on_in_the_middle_as_if_it_had_not_stopped)
 {
     static float whole[20][KEPT], part[KEPT];
     err e = {0};
-    dataset *d = open_two(37);
+    dataset *d = two_shards(37);
     loader_options o = {.batch = 4,
                         .window = WINDOW,
                         .crop = LOADER_RANDOM,
@@ -166,7 +156,7 @@ TEST(loader_makes_rows_louder)
 {
     static const float octave[SHARD_BANDS] = {0};
     err e = {0};
-    dataset *d = open_two(36);
+    dataset *d = two_shards(36);
     loader_options o = {.batch = 6, .window = WINDOW, .crop = LOADER_LAST, .seed = 1}, louder = o;
     louder.mel = (augment_mel){.gain = 6, .per_db = 1, .octave = octave};
     loader *l = loader_open(d, &o, &e), *m = loader_open(d, &louder, &e);
@@ -197,7 +187,7 @@ TEST(loader_masks_bands_and_frames_with_the_mean)
     err e = {0};
     float mean[SHARD_BANDS] = {-5, -5, -5, -5, -5, -5, -5, -5},
           deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
-    dataset *d = open_two(36);
+    dataset *d = two_shards(36);
     loader_options o = {.batch = 6,
                         .window = WINDOW,
                         .crop = LOADER_LAST,
@@ -232,7 +222,7 @@ TEST(loader_evaluates_in_order_and_at_the_asked_place)
     static const loader_crop crops[] = {LOADER_LAST, LOADER_CENTER, LOADER_FIRST};
     err e = {0};
     float mean[SHARD_BANDS] = {0}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
-    dataset *d = open_two(20);
+    dataset *d = two_shards(20);
     for (int c = 0; c < 3; c++) {
         loader_options o = {.batch = 20, .window = WINDOW, .crop = crops[c]};
         loader *l = loader_open(d, &o, &e);
@@ -256,7 +246,7 @@ static void check_windows(int views)
 {
     err e = {0};
     float mean[SHARD_BANDS] = {0}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
-    dataset *d = open_two(20);
+    dataset *d = two_shards(20);
     loader_options o = {
         .batch = 5, .window = SMALL, .crop = LOADER_LAST, .hear = true, .views = views};
     loader *l = loader_open(d, &o, &e);
@@ -362,7 +352,7 @@ TEST(loader_row_is_what_the_loader_makes)
     err e = {0};
     float mean[SHARD_BANDS] = {1, 2, 3, 4, 5, 6, 7, 8},
           deviation[SHARD_BANDS] = {2, 3, 5, 7, 2, 3, 5, 7}, row[WINDOW * SHARD_BANDS];
-    dataset *d = open_two(12);
+    dataset *d = two_shards(12);
     loader_options o = {
         .batch = 12, .window = WINDOW, .crop = LOADER_CENTER, .mean = mean, .deviation = deviation};
     loader *l = loader_open(d, &o, &e);

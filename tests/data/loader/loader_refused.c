@@ -5,25 +5,15 @@
 
 #include "base/file.h"
 #include "data/loader/loader.h"
-#include "tests/data/shards/shard_files.h"
+#include "tests/data/loader/two_shards.h"
 #include "tests/test.h"
 
 enum { WINDOW = 8 };
 
-static dataset *open_two(int64_t n)
-{
-    err e = {0};
-    const char *patterns[] = {shard_file_write("t-0.h5", 0, n / 2),
-                              shard_file_write("t-1.h5", n / 2, n - n / 2)};
-    dataset *d = dataset_open(patterns, 2, example_find("mel"), &e);
-    test_expect(d != NULL, __FILE__, __LINE__, "%s", e.text);
-    return d;
-}
-
 TEST(loader_names_a_shard_that_was_replaced)
 {
     err e = {0};
-    dataset *d = open_two(10);
+    dataset *d = two_shards(10);
     const char *out;
     test_shell(&out, "cp %s %s", test_path("t-0.h5"), test_path("t-1.h5"));
     loader_options o = {.batch = 2, .window = WINDOW};
@@ -61,7 +51,7 @@ TEST(loader_maps_labels_to_the_models)
 {
     err e = {0};
     static const char *const model[] = {"cat", "dog", "ant", "bee"};
-    dataset *d = open_two(9);
+    dataset *d = two_shards(9);
     loader_options o = {.batch = 9, .window = WINDOW, .labels = model, .n_labels = 4};
     loader *l = loader_open(d, &o, &e);
     const int32_t *target = loader_next(l, &e)->field[1].data;

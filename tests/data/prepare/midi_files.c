@@ -5,20 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/config.h"
-
 bool midi_prepare_into(const char *out, const char *more, int jobs, int part, int parts,
                        prepare_report *r, err *e)
 {
     arena a = {0};
-    env v = {0};
-    config *c = config_open(prepare_table(&a), &a);
-    char *text = arena_printf(&a, "root: %s\n%s", test_path("in"), more);
-    prepare_job job = {
-        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
-    *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
-              prepare_run(c, &job, &v, r, e);
+    bool ok = prepared(out, arena_printf(&a, "root: %s\n%s", test_path("in"), more), jobs, part,
+                       parts, r, e);
     arena_free(&a);
     return ok;
 }
@@ -51,19 +43,4 @@ void midi_put_songs(int n)
         snprintf(name, sizeof name, "in/lmd_full/0/%02d.mid", i);
         midi_put_song(name, 30 + i, 0);
     }
-}
-
-bool midi_same_tree(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
-}
-
-const char *midi_report_of(arena *a, const char *out)
-{
-    err e = {0};
-    size_t n;
-    char *text =
-        file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
-    return text ? text : "";
 }

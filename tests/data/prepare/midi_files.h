@@ -3,8 +3,8 @@
 #ifndef KMIDI_TESTS_DATA_PREPARE_MIDI_FILES_H
 #define KMIDI_TESTS_DATA_PREPARE_MIDI_FILES_H
 
-#include "data/prepare/prepare.h"
 #include "tests/data/midi/midi_bytes.h"
+#include "tests/data/prepare/prepared.h"
 
 #define SETTINGS "features: [tokens, midi_stats]\nshard_items: 5\n"
 #define ALL_FEATURES                                                                               \
@@ -17,7 +17,5 @@ void midi_put_song(const char *name, int pitch, int before);
 void midi_put_text(const char *name, const char *text);
 void midi_make_folders(void);
 void midi_put_songs(int n);
-bool midi_same_tree(const char *a, const char *b);
-const char *midi_report_of(arena *a, const char *out);
 
 #endif

@@ -67,7 +67,7 @@ TEST(prepare_gives_the_same_bytes_for_any_jobs_and_parts)
     sounds_put_corpus(80);
     EXPECT_OK(sounds_prepare("one", "shard_items: 7\n", 1, 1, 1, &r, &e), e);
     EXPECT_OK(sounds_prepare("three", "shard_items: 7\n", 3, 1, 1, &r, &e), e);
-    EXPECT(sounds_same_tree("one", "three"));
+    EXPECT(prepared_alike("one", "three"));
     uint64_t made = 0;
     for (int part = 3; part >= 1; part--) {
         EXPECT_OK(sounds_prepare("parts", "shard_items: 7\n", 2, part, 3, &r, &e), e);
@@ -76,7 +76,7 @@ TEST(prepare_gives_the_same_bytes_for_any_jobs_and_parts)
     EXPECT_INT(made, r.shards);
     EXPECT_INT(r.shards_missing, 0);
     EXPECT_INT(r.prepared, 80);
-    EXPECT(sounds_same_tree("one", "parts"));
+    EXPECT(prepared_alike("one", "parts"));
 }
 
 TEST(prepare_keeps_what_is_there_and_remakes_what_changed)
@@ -157,7 +157,7 @@ TEST(prepare_names_every_file_that_it_cannot_use)
     EXPECT_INT(r.reasons[ERR_FORMAT], 3);
     EXPECT_INT(r.reasons[ERR_VALUE], 2);
     EXPECT_INT(r.reasons[ERR_MISSING] + r.reasons[ERR_EMPTY] + r.reasons[ERR_DAMAGED], 3);
-    char *report = sounds_report_of(&a, "out");
+    const char *report = prepared_rejects(&a, "out");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         EXPECT_HAS(report, arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"",
                                         bad[i].path, 2 * i + 2, bad[i].reason));
@@ -242,7 +242,7 @@ TEST(prepare_keeps_equal_files_out_of_training)
     EXPECT_INT(r.prepared, 3);
     EXPECT_STR(split_of("out", "a.wav"), "none");
     EXPECT_STR(split_of("out", "b.wav"), "test");
-    EXPECT_HAS(sounds_report_of(&a, "out"),
+    EXPECT_HAS(prepared_rejects(&a, "out"),
                "{\"path\": \"a.wav\", \"line\": 1, \"reason\": \"duplicate\"");
     arena_free(&a);
 }
@@ -272,8 +272,8 @@ TEST(prepare_refuses_two_labels_for_one_file)
     EXPECT_INT(r.rejected, 2);
     EXPECT_INT(r.reasons[ERR_VALUE], 2);
     EXPECT_INT(r.duplicates, 0);
-    EXPECT_HAS(sounds_report_of(&a, "out"), "'t0.wav' has two labels, 'a' here");
-    EXPECT_HAS(sounds_report_of(&a, "out"), "'t0.wav' has two labels, 'b' here");
+    EXPECT_HAS(prepared_rejects(&a, "out"), "'t0.wav' has two labels, 'a' here");
+    EXPECT_HAS(prepared_rejects(&a, "out"), "'t0.wav' has two labels, 'b' here");
     arena_free(&a);
 }
 
@@ -291,7 +291,7 @@ TEST(prepare_limits_labels)
     EXPECT_OK(
         sounds_prepare("out", "labels: [grief, joy]\nmax_reject_ratio: 0.5\n", 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 1);
-    EXPECT_HAS(sounds_report_of(&a, "out"), "label 'rage'");
+    EXPECT_HAS(prepared_rejects(&a, "out"), "label 'rage'");
     shard *s = shard_open(test_path("out/train-00000.h5"), &e);
     EXPECT_INT(s->info.n_labels, 2);
     EXPECT_INT(s->label[0], 1);

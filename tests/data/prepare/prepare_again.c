@@ -71,7 +71,7 @@ TEST(prepare_midi_sees_that_a_file_changed)
     midi_put_song("in/lmd_full/0/03.mid", 90, 0);
     EXPECT_OK(midi_prepare_into("out", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
     EXPECT_OK(midi_prepare_into("clean", "dataset: lakh\n" SETTINGS, 2, 1, 1, &r, &e), e);
-    EXPECT(midi_same_tree("clean", "out"));
+    EXPECT(prepared_alike("clean", "out"));
 }
 
 TEST(prepare_midi_names_every_file_that_it_cannot_use)
@@ -107,7 +107,7 @@ TEST(prepare_midi_names_every_file_that_it_cannot_use)
     EXPECT_INT(r.prepared, 5);
     EXPECT_INT(r.rejected, 5);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        EXPECT_HAS(midi_report_of(&a, "out"),
+        EXPECT_HAS(prepared_rejects(&a, "out"),
                    arena_printf(&a, "{\"path\": \"%s\", \"line\": %zu, \"reason\": \"%s\"",
                                 bad[i].path, 2 * i + 3, bad[i].reason));
     EXPECT_OK(midi_prepare_into("out", arena_printf(&a, "%smax_reject_ratio: 0.5\n", more), 2, 1, 1,
@@ -158,7 +158,7 @@ TEST(prepare_midi_keeps_equal_notes_out_of_training)
     EXPECT_OK(midi_prepare_into("out", "dataset: midi_emotion\n" SETTINGS, 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.duplicates, 1);
     EXPECT_INT(r.prepared, 3);
-    EXPECT_HAS(midi_report_of(&a, "out"),
+    EXPECT_HAS(prepared_rejects(&a, "out"),
                "{\"path\": \"a.mid\", \"line\": 2, \"reason\": \"duplicate\"");
     arena_free(&a);
 }
@@ -216,7 +216,7 @@ TEST(prepare_midi_survives_kill)
     EXPECT_INT(test_shell(&out, "%s prepare %s --out %s root=%s", test_kmidi(), command,
                           test_path("killed"), test_path("in")),
                0);
-    EXPECT(midi_same_tree("whole", "killed"));
+    EXPECT(prepared_alike("whole", "killed"));
 }
 
 static bool same_columns(shard *x, shard *y)
@@ -251,7 +251,7 @@ TEST(prepare_midi_of_the_synthetic_corpus)
                   "one", "dataset: synth\nsynth: {items: 40, seconds: 5, seed: 2}\n" SETTINGS, 1, 1,
                   1, &r, &e),
               e);
-    EXPECT(midi_same_tree("spot", "one"));
+    EXPECT(prepared_alike("spot", "one"));
     EXPECT_INT(test_shell(&out, "%s synth %s --midi --items 40 --seconds 5 --seed 2", test_kmidi(),
                           test_path("in")),
                0);

@@ -14,6 +14,7 @@
 #include "data/loader/example.h"
 #include "data/prepare/prepare.h"
 #include "data/shards/shard.h"
+#include "tests/data/prepare/prepared.h"
 #include "tests/test.h"
 
 #define SETTINGS                                                                                   \
@@ -26,14 +27,8 @@ static bool prepare_into(const char *out, const char *more, int jobs, int part, 
                          prepare_report *r, err *e)
 {
     arena a = {0};
-    env v = {0};
-    config *c = config_open(prepare_table(&a), &a);
-    char *text = arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more);
-    prepare_job job = {
-        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
-    *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
-              prepare_run(c, &job, &v, r, e);
+    bool ok = prepared(out, arena_printf(&a, SETTINGS "root: %s\n%s", test_dir(), more), jobs, part,
+                       parts, r, e);
     arena_free(&a);
     return ok;
 }

@@ -60,7 +60,7 @@ TEST(prepare_survives_kill)
     }
     EXPECT_INT(test_shell(&out, "%s prepare %s --out %s/killed", test_kmidi(), command, test_dir()),
                0);
-    EXPECT(sounds_same_tree("whole", "killed"));
+    EXPECT(prepared_alike("whole", "killed"));
 }
 
 // ^C while items are under way: exit 75, nothing half, and the same command goes on.
@@ -80,7 +80,7 @@ TEST(prepare_stopped_by_ctrl_c_goes_on)
     EXPECT_INT(test_shell(&out, "ls -A %s/stopped | grep tmp", test_dir()), 1);
     EXPECT_INT(
         test_shell(&out, "%s prepare %s --out %s/stopped", test_kmidi(), command, test_dir()), 0);
-    EXPECT(sounds_same_tree("whole", "stopped"));
+    EXPECT(prepared_alike("whole", "stopped"));
 }
 
 TEST(prepare_on_a_full_disk_says_so_and_leaves_nothing_half)

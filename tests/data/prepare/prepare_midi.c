@@ -60,13 +60,13 @@ TEST(prepare_midi_gives_the_same_bytes_for_any_jobs_and_parts)
     EXPECT_OK(midi_prepare_into("one", "dataset: lakh\n" SETTINGS, 1, 1, 1, &r, &e), e);
     EXPECT_INT(r.prepared, 40);
     EXPECT_OK(midi_prepare_into("three", "dataset: lakh\n" SETTINGS, 3, 1, 1, &r, &e), e);
-    EXPECT(midi_same_tree("one", "three"));
+    EXPECT(prepared_alike("one", "three"));
     for (int part = 3; part >= 1; part--) {
         EXPECT_OK(midi_prepare_into("parts", "dataset: lakh\n" SETTINGS, 2, part, 3, &r, &e), e);
         made += r.shards_made;
     }
     EXPECT_INT(made, r.shards);
-    EXPECT(midi_same_tree("one", "parts"));
+    EXPECT(prepared_alike("one", "parts"));
 }
 
 TEST(prepare_midi_stores_all_features_alike_for_any_jobs)
@@ -82,7 +82,7 @@ TEST(prepare_midi_stores_all_features_alike_for_any_jobs)
     midi_put_songs(40);
     EXPECT_OK(midi_prepare_into("one", "dataset: lakh\n" ALL_FEATURES, 1, 1, 1, &r, &e), e);
     EXPECT_OK(midi_prepare_into("two", "dataset: lakh\n" ALL_FEATURES, 2, 1, 1, &r, &e), e);
-    EXPECT(midi_same_tree("one", "two"));
+    EXPECT(prepared_alike("one", "two"));
     shard *s = shard_open(test_path("one/train-00000.h5"), &e);
     if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
@@ -109,10 +109,10 @@ TEST(prepare_midi_of_drums)
     SMF_TRACK(&f, 0, 0x99, 36, 90, 96, 0x89, 36, 0, 0, 0x99, 38, 90, 96, 0x89, 38, 0);
     smf_write(&f, test_path("in/lmd_full/0/drums.mid"));
     EXPECT(!midi_prepare_into("none", "dataset: lakh\n" ALL_FEATURES, 1, 1, 1, &r, &e));
-    EXPECT_HAS(midi_report_of(&a, "none"), "tokens.drums: true");
+    EXPECT_HAS(prepared_rejects(&a, "none"), "tokens.drums: true");
     EXPECT(!midi_prepare_into("mute", "dataset: lakh\nfeatures: [melody, harmony]\n", 1, 1, 1, &r,
                               &e));
-    EXPECT_HAS(midi_report_of(&a, "mute"), "\"reason\": \"empty\"");
+    EXPECT_HAS(prepared_rejects(&a, "mute"), "\"reason\": \"empty\"");
     EXPECT_OK(
         midi_prepare_into("out", "dataset: lakh\nfeatures: [melody, groove]\n", 1, 1, 1, &r, &e),
         e);
@@ -208,7 +208,7 @@ TEST(prepare_midi_survives_a_full_disk)
                           test_path("in")),
                0);
     EXPECT(!strstr(out, ", 0 there already"));
-    EXPECT(midi_same_tree("whole", "full"));
+    EXPECT(prepared_alike("whole", "full"));
     EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
     arena_free(&a);
 }

@@ -79,7 +79,7 @@ TEST(prepare_pairs_hold_what_sets_of_one_kind_hold)
     EXPECT_OK(sounds_prepare_as("again", SYNTH "features: [midi_stats, mel, tokens, harmony]\n", 3,
                                 &r, &e),
               e);
-    EXPECT(sounds_same_tree("both", "again"));
+    EXPECT(prepared_alike("both", "again"));
 }
 
 // One quarter: half a second.
@@ -127,7 +127,7 @@ TEST(prepare_pairs_of_a_manifest_are_whole_or_refused)
     EXPECT_INT(r.prepared, 2);
     EXPECT_INT(r.rejected, 5);
     EXPECT_INT(r.outlasting, 1);
-    const char *report = sounds_report_of(&a, "out");
+    const char *report = prepared_rejects(&a, "out");
     EXPECT_HAS(report, "'b.wav' has no MIDI");
     EXPECT_HAS(report, "none.wav");
     EXPECT_HAS(report, "manifest.jsonl");
@@ -168,7 +168,7 @@ TEST(prepare_pairs_are_compared_by_their_notes)
     EXPECT_OK(sounds_prepare_as("out", MANIFEST "features: [mel, tokens]\n", 1, &r, &e), e);
     EXPECT_INT(r.duplicates, 1);
     EXPECT_INT(r.prepared, 2);
-    EXPECT_HAS(sounds_report_of(&a, "out"), "\"path\": \"a.wav\"");
+    EXPECT_HAS(prepared_rejects(&a, "out"), "\"path\": \"a.wav\"");
     arena_free(&a);
 }
 

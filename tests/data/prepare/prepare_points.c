@@ -76,7 +76,7 @@ TEST(prepare_points_do_not_depend_on_workers)
     EXPECT_OK(sounds_prepare_as("one", SYNTH "features: [mel, points]\n", 1, &r, &e), e);
     EXPECT_INT(r.prepared, 6);
     EXPECT_OK(sounds_prepare_as("more", SYNTH "features: [mel, points]\n", 3, &r, &e), e);
-    EXPECT(sounds_same_tree("one", "more"));
+    EXPECT(prepared_alike("one", "more"));
 }
 
 // Rendered sound is not silent, and the pitch of a note is where it is heard.

@@ -35,7 +35,7 @@ TEST(prepare_tells_emotions_of_three_depths)
                              1, 1, 1, &r, &e),
               e);
     EXPECT_INT(r.rejected, 1);
-    EXPECT_HAS(sounds_report_of(&a, "out"),
+    EXPECT_HAS(prepared_rejects(&a, "out"),
                "'4.wav': 'HAPPY/JOI' is not in the emotion thesaurus; did you mean 'HAPPY/JOY'?");
     shard *s = shard_open(test_path("out/train-00000.h5"), &e);
     EXPECT_OK(s != NULL, e);

@@ -14,14 +14,8 @@ static bool prepare_lines(const char *out, const char *lines, const char *more, 
                           int parts, prepare_report *r, err *e)
 {
     arena a = {0};
-    env v = {0};
-    config *c = config_open(prepare_table(&a), &a);
-    char *text = arena_printf(&a, "%sroot: %s\n%s", lines, test_dir(), more);
-    prepare_job job = {
-        .out = arena_strdup(&a, test_path(out)), .jobs = jobs, .part = part, .parts = parts};
-    *e = (err){0};
-    bool ok = config_parse(c, text, strlen(text), "test.yaml", e) && config_finish(c, e) &&
-              prepare_run(c, &job, &v, r, e);
+    bool ok = prepared(out, arena_printf(&a, "%sroot: %s\n%s", lines, test_dir(), more), jobs, part,
+                       parts, r, e);
     arena_free(&a);
     return ok;
 }
@@ -58,19 +52,4 @@ void sounds_put_corpus(int64_t items)
     env v = {0};
     err e = {0};
     EXPECT_OK(synth_write(test_dir(), &o, &v, NULL, NULL, &e), e);
-}
-
-bool sounds_same_tree(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "diff -r %s %s", test_path(a), test_path(b)) == 0;
-}
-
-char *sounds_report_of(arena *a, const char *out)
-{
-    err e = {0};
-    size_t n;
-    char *text =
-        file_read(a, arena_printf(a, "%s/rejected.jsonl", test_path(out)), 1 << 20, &n, &e);
-    return text ? text : "";
 }

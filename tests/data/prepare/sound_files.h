@@ -3,7 +3,7 @@
 #ifndef KMIDI_TESTS_DATA_PREPARE_SOUND_FILES_H
 #define KMIDI_TESTS_DATA_PREPARE_SOUND_FILES_H
 
-#include "data/prepare/prepare.h"
+#include "tests/data/prepare/prepared.h"
 
 #define SETTINGS "dataset: audio_manifest\nmel: {n_mels: 32, n_fft: 512, hop_length: 320}\n"
 
@@ -16,7 +16,5 @@ void sounds_put_manifest(const char *text);
 // Half a second of a tone.
 void sounds_put_tone(const char *name, double hz);
 void sounds_put_corpus(int64_t items);
-bool sounds_same_tree(const char *a, const char *b);
-char *sounds_report_of(arena *a, const char *out);
 
 #endif
