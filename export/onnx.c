@@ -196,6 +196,7 @@ onnx_model *onnx_build(const model_def *m, params *p, const onnx_options *o, are
     onnx_model *model = onnx_model_open(a);
     if (!n || !emit_network(model, n, o, e))
         return NULL;
+    onnx_quantise(model, p, o->form);
     add_words(model, n, o, a);
     return model;
 }

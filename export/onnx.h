@@ -21,6 +21,7 @@
 #define KMIDI_EXPORT_ONNX_H
 
 #include "export/onnx_file.h"
+#include "export/quantise.h"
 
 typedef enum onnx_crop { ONNX_CROP_LAST, ONNX_CROP_CENTER, ONNX_CROP_FIRST } onnx_crop;
 
@@ -52,6 +53,7 @@ typedef struct onnx_options {
     int classes;        // of the probe among the parameters; 0 without one
     bool probabilities; // a second output, from the probe or of groups
     bool past;          // the form with a cache: see onnx_past.c
+    quantise_form form; // of the weights, which quantise_params has rounded
     const onnx_front *front;
     const model_meta *meta; // may be NULL
 } onnx_options;

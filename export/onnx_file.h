@@ -24,9 +24,11 @@ enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_RANK = 8 };
 typedef enum onnx_type {
     ONNX_NONE,
     ONNX_FLOAT = 1,
+    ONNX_INT8 = 3,
     ONNX_INT32 = 6,
     ONNX_INT64 = 7,
     ONNX_BOOL = 9,
+    ONNX_FLOAT16 = 10,
     ONNX_DOUBLE = 11
 } onnx_type;
 typedef enum onnx_attr_type {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/f16.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -48,14 +49,9 @@ static float from_bf16(const uint8_t *b)
     return x;
 }
 
-// sign 1, exponent 5 (bias 15), fraction 10.
 static float from_f16(const uint8_t *b)
 {
-    unsigned bits = b[0] | (unsigned)b[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float x = exponent == 31 ? (fraction ? NAN : INFINITY)
-              : exponent     ? ldexpf((float)(1024 + fraction), (int)exponent - 25)
-                             : ldexpf((float)fraction, -24);
-    return bits >> 15 ? -x : x;
+    return f16_widen((f16)(b[0] | (unsigned)b[1] << 8));
 }
 
 typedef struct element {

@@ -7,16 +7,21 @@
 //
 //     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
 //      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...],
-//      "tolerance": 0.0001}
+//      "tolerance": 0.0001}                        of int8 2% of the largest value
 #ifndef KMIDI_INFER_SELFTEST_H
 #define KMIDI_INFER_SELFTEST_H
 
 #include "infer/trained.h"
 
+// What the network's output is for the same input, [*n] owned by `a`: for comparing one form of the
+// weights with another.
+bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
+                     err *e) MUST_CHECK;
+
 // Adds it for the network alone, or (after trained_mel) for a waveform.
 bool selftest_network(const trained *d, const env *v, const onnx_options *o, model_meta *meta,
                       err *e) MUST_CHECK;
-bool selftest_front(const trained *d, const env *v, bool probabilities, model_meta *meta,
+bool selftest_front(const trained *d, const env *v, const onnx_options *o, model_meta *meta,
                     err *e) MUST_CHECK;
 
 #endif

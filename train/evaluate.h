@@ -6,6 +6,7 @@
 #include "base/comm.h"
 #include "base/env.h"
 #include "checkpoint/checkpoint.h"
+#include "export/quantise.h"
 #include "infer/session.h"
 #include "lora/adapter.h"
 #include "train/feed.h"
@@ -62,6 +63,7 @@ typedef struct evaluate_request {
     size_t n_patterns;
     int64_t rows;         // at once
     const lora_use *uses; // adapters over the checkpoint
+    quantise_form form;   // to which weights are rounded, as an export in it has them
     int n_uses;
 } evaluate_request;
 bool evaluate_checkpoint(const evaluate_request *r, const env *env, arena *a, evaluation *out,

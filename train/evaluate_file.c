@@ -46,7 +46,8 @@ bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, 
     *out = (evaluation){0};
     trained *t = trained_open(r->checkpoint, a, e);
     shards *s = t ? shards_open_for(t, r->patterns, r->n_patterns, r->rows, a, e) : NULL;
-    bool ok = s && trained_adapt(t, r->uses, r->n_uses, e) && evaluate(t, s, world, a, out, e);
+    bool ok = s && trained_adapt(t, r->uses, r->n_uses, e) && quantise_params(t->p, r->form, e) &&
+              evaluate(t, s, world, a, out, e);
     if (ok && !out->result.items)
         ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with",
                      r->patterns[0]);

@@ -221,8 +221,10 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 static void add_item(metrics *m, const metrics_rows *r, int64_t row)
 {
     double weight = 0;
-    for (int k = 0; k < m->n_groups; k++)
-        weight = fmax(weight, (double)r->weight[place_of(r, row) + k]);
+    for (int k = 0; k < m->n_groups; k++) { // by >: gcc 12 dies on this loop of fmax for aarch64
+        double own = (double)r->weight[place_of(r, row) + k];
+        weight = own > weight ? own : weight;
+    }
     m->sums.weight += weight;
     m->heard_weight += weight;
     if (r->more && r->more[row] > 0)

@@ -17,12 +17,16 @@ typedef struct export_task {
     const env *env;
     bool front_end, with_past, no_probe, probe; // as the command's options say
     int64_t count;                              // parameters written, where not the model's
+    // of the network's output on an example, where weights were rounded: the largest difference
+    // from f32, and the largest value
+    double difference, most;
 } export_task;
 
 typedef struct export_def {
     const char *name;
-    bool folder; // it is a folder, not a file
-    bool runs;   // the network is run for it: the libraries of products are open by then
+    bool folder;        // it is a folder, not a file
+    bool runs;          // the network is run for it: the libraries of products are open by then
+    quantise_form form; // of its weights
     bool (*write)(export_task *t, err *e);
 } export_def;
 
@@ -32,7 +36,7 @@ static inline model_meta export_meta(const export_task *t)
     const model_meta *from = &t->from->file->meta;
     model_meta meta = {.arena = t->arena};
     for (int i = 0; i < from->n; i++)
-        if (strcmp(from->keys[i], "bf16x3"))
+        if (strcmp(from->keys[i], "bf16x3") && strcmp(from->keys[i], "products"))
             meta_set(&meta, from->keys[i], from->values[i]);
     return meta;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx.c: export/onnx.h as a format of `kmidi export`: an example of its own and what the emotion
 // vector means go with the network.
+#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/str.h"
 #include "data/music/emotions.h"
-#include "export/formats/format.h"
+#include "export/formats/onnx.h"
 #include "infer/selftest.h"
 
 // Where the vector of an emotion goes in or comes out; NULL: nowhere.
@@ -49,25 +50,53 @@ static void put_emotion(const model_def *m, model_meta *meta)
     json_free(o);
 }
 
-static bool write(export_task *t, err *e)
+// Rounds the weights, and says what that does to the output of an example.
+static bool round_weights(export_task *t, quantise_form f, err *e)
 {
-    onnx_front front;
+    float *exact, *rounded;
+    int64_t n;
+    if (!selftest_values(t->from, t->env, t->arena, &exact, &n, e) ||
+        !quantise_params(t->from->p, f, e) ||
+        !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        t->difference = fmax(t->difference, fabs((double)rounded[i] - (double)exact[i]));
+        t->most = fmax(t->most, fabs((double)exact[i]));
+    }
+    return true;
+}
+
+static bool write_network(export_task *t, onnx_options *o, model_meta *meta, err *e)
+{
     trained *d = t->from;
-    model_meta meta = export_meta(t);
-    put_emotion(d->model, &meta);
-    onnx_options o = {.classes = d->classes,
-                      .probabilities = (d->classes > 0 || d->model->n_groups) && !t->no_probe,
-                      .past = t->with_past,
-                      .meta = &meta};
+    onnx_front front;
     if (!t->front_end)
-        return selftest_network(d, t->env, &o, &meta, e) &&
-               onnx_export(t->out, d->model, d->p, &o, e);
-    o.front = &front;
+        return selftest_network(d, t->env, o, meta, e) && onnx_export(t->out, d->model, d->p, o, e);
+    o->front = &front;
     if (!trained_mel(d, e))
         return false;
     trained_front(d, &front);
-    return selftest_front(d, t->env, o.probabilities, &meta, e) &&
-           onnx_export(t->out, d->model, d->p, &o, e);
+    return selftest_front(d, t->env, o, meta, e) && onnx_export(t->out, d->model, d->p, o, e);
+}
+
+bool export_onnx_as(export_task *t, quantise_form f, err *e)
+{
+    trained *d = t->from;
+    model_meta meta = export_meta(t);
+    put_emotion(d->model, &meta);
+    if (f)
+        meta_set(&meta, "weights", quantise_name(f));
+    onnx_options o = {.classes = d->classes,
+                      .probabilities = d->classes > 0 && !t->no_probe,
+                      .past = t->with_past,
+                      .form = f,
+                      .meta = &meta};
+    return (!f || round_weights(t, f, e)) && write_network(t, &o, &meta, e);
+}
+
+static bool write(export_task *t, err *e)
+{
+    return export_onnx_as(t, QUANTISE_NONE, e);
 }
 
 const export_def export_onnx = {.name = "onnx", .runs = true, .write = write};

@@ -96,7 +96,8 @@ TEST(exchange_refusals)
     const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)),
                      *k = test_kmidi(), *d = test_dir();
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onyx -o '%s/x'", k, path, d), 2);
-    EXPECT_HAS(out, "--format takes onnx, safetensors or adapter, not 'onyx'");
+    EXPECT_HAS(out,
+               "--format takes onnx, onnx-fp16, onnx-int8, safetensors or adapter, not 'onyx'");
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d),
                1);
     EXPECT_HAS(out, "model emotion_recognizer keeps no past");
@@ -187,6 +188,13 @@ TEST(exchange_exported_models_test_themselves)
     EXPECT_INT(
         test_shell(&out, "%s export '%s' --format onnx --front-end -o '%s/front.onnx'", k, path, d),
         0);
+    for (int i = 0; i < 4; i++) {
+        const char *format = i % 2 ? "onnx-int8" : "onnx-fp16", *front = i / 2 ? "--front-end" : "";
+        EXPECT_INT(test_shell(&out, "%s export '%s' --format %s %s -o '%s/%d.onnx'", k, path,
+                              format, front, d, i),
+                   0);
+        EXPECT_HAS(out, "output of an example off by ");
+    }
     const onnx_model *m = onnx_read(test_path("front.onnx"), &a, &e);
     EXPECT(m && meta_get(&m->meta, "selftest"));
     EXPECT_HAS(meta_get(&m->meta, "selftest"), "\"shape\": [1, 9600]");

@@ -141,30 +141,51 @@ static void write_case(const model_def *m, params *p, int64_t batch, int64_t tim
     arena_free(&a);
 }
 
-TEST(onnx_runtime_agrees_on_every_model_and_size)
+// Every model as `form`, and what we make of the first `n_sizes` sizes, in the test's folder.
+static void export_every_model(quantise_form form, size_t n_sizes)
 {
     static const int64_t sizes[][2] = {{1, 1}, {2, 7}, {5, 33}, {16, 150}};
-    if (!getenv("PEERS_PYTHON")) {
-        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
-        return;
-    }
     for (int i = 0; model_at(i); i++) {
         arena a = {0};
         const model_def *m = small_model(i, &a);
         err e = {0};
         params *p = filled_params(m, &a);
+        model_meta meta = {.arena = &a};
         onnx_options o = options_of(m);
+        o.form = form, o.meta = form ? &meta : NULL;
+        meta_set(&meta, "weights", quantise_name(form));
         if (!p)
             return;
-        EXPECT_OK(onnx_export(arena_printf(&a, "%s/%s.onnx", test_dir(), m->name), m, p, &o, &e),
-                  e);
-        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+        EXPECT_OK(quantise_params(p, form, &e), e);
+        const char *name = arena_printf(&a, "%s/%s-%d", test_dir(), m->name, form);
+        EXPECT_OK(onnx_export(arena_printf(&a, "%s.onnx", name), m, p, &o, &e), e);
+        for (size_t k = 0; k < n_sizes; k++)
             write_case(m, p, sizes[k][0], sizes[k][1],
-                       arena_printf(&a, "%s/%s.%zu.safetensors", test_dir(), m->name, k));
+                       arena_printf(&a, "%s.%zu.safetensors", name, k));
         params_release(p);
         arena_free(&a);
     }
-    onnx_peer_checks();
+}
+
+TEST(onnx_runtime_agrees_on_every_model_and_size)
+{
+    if (!getenv("PEERS_PYTHON")) {
+        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
+        return;
+    }
+    export_every_model(QUANTISE_NONE, 4);
+    onnx_peer_checks("PEERS_QUANTISE=1");
+}
+
+TEST(onnx_runtime_agrees_on_rounded_weights)
+{
+    if (!getenv("PEERS_PYTHON")) {
+        test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
+        return;
+    }
+    export_every_model(QUANTISE_F16, 2);
+    export_every_model(QUANTISE_INT8, 2);
+    onnx_peer_checks("");
 }
 
 // ---- With a past

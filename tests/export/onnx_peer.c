@@ -7,11 +7,11 @@
 
 #include "tests/test.h"
 
-void onnx_peer_checks(void)
+void onnx_peer_checks(const char *variables)
 {
     const char *out;
-    int status = test_shell(
-        &out, "PEERS_QUANTISE=1 \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", test_dir());
+    int status = test_shell(&out, "%s \"$PEERS_PYTHON\" tests/peers/onnx_check.py '%s'", variables,
+                            test_dir());
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     if (getenv("PEERS_SHOW"))
         fprintf(stderr, "%s", out);

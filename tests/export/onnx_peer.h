@@ -5,6 +5,6 @@
 
 // Every model of test_dir() with the cases beside it (tests/peers/onnx_check.py); with PEERS_SHOW
 // set, what it found is shown.
-void onnx_peer_checks(void);
+void onnx_peer_checks(const char *variables);
 
 #endif

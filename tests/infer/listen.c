@@ -157,7 +157,7 @@ TEST(listen_and_the_onnx_front_end_agree)
         test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
         return;
     }
-    onnx_peer_checks();
+    onnx_peer_checks("PEERS_QUANTISE=1");
 }
 
 // What is wrong with the files themselves is said in a line a kind.

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// onnx.h: what the ONNX formats have in common: the network with an example of its own, its weights
+// in one form or another.
+#ifndef KMIDI_EXPORT_FORMATS_ONNX_H
+#define KMIDI_EXPORT_FORMATS_ONNX_H
+
+#include "export/formats/format.h"
+
+bool export_onnx_as(export_task *t, quantise_form f, err *e) MUST_CHECK;
+
+#endif
