@@ -276,6 +276,38 @@ static void reduce(const rule_call *c)
     }
 }
 
+static int64_t int_of(const onnx_attr *list, int i, int64_t fallback)
+{
+    return list && i < list->n ? list->ints[i] : fallback;
+}
+
+// Windows of kernel_shape over all axes behind the channels; Conv's outputs are as many as its
+// filters, a pool's as its inputs.
+static void windows(const rule_call *c)
+{
+    const onnx_known *x = c->in[0];
+    onnx_known *y = c->out[0];
+    const onnx_attr *size = attr(c->node, "kernel_shape"), *pads = attr(c->node, "pads"),
+                    *steps = attr(c->node, "strides");
+    int axes = x->rank - 2;
+    *y = *x;
+    y->n = -1;
+    if (c->node->n_in > 1)
+        y->dim[1] = c->in[1]->dim[0];
+    for (int k = 0; k < axes; k++)
+        y->dim[k + 2] =
+            (x->dim[k + 2] + int_of(pads, k, 0) + int_of(pads, k + axes, 0) - int_of(size, k, 1)) /
+                int_of(steps, k, 1) +
+            1;
+}
+
+static void whole(const rule_call *c)
+{
+    *c->out[0] = *c->in[0];
+    for (int k = 2; k < c->in[0]->rank; k++)
+        c->out[0]->dim[k] = 1;
+}
+
 static void pad(const rule_call *c)
 {
     const onnx_known *x = c->in[0], *pads = c->in[1];
@@ -323,6 +355,9 @@ static const struct {
     {"Range", range},
     {"Expand", expand},
     {"LSTM", lstm},
+    {"Conv", windows},
+    {"AveragePool", windows},
+    {"GlobalAveragePool", whole},
     {"ReduceSum", reduce},
     {"ReduceMean", reduce},
     {"ReduceMax", reduce},
@@ -340,6 +375,7 @@ static const struct {
     {"Sin", same},
     {"Softmax", same},
     {"LayerNormalization", same},
+    {"BatchNormalization", same},
     {"Trilu", same},
     {"Floor", same},
     {"Ceil", same},
