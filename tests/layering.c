@@ -307,7 +307,7 @@ TEST(layering_every_source_has_a_licence_an_essay_and_a_size)
         test_expect(str_starts(text, "// SPDX-License-Identifier: GPL-3.0-or-later\n"), path, 1,
                     "has no SPDX line");
         test_expect(str_starts(next_line(text), "// "), path, 2, "does not say what it is");
-        test_expect(lines <= (str_ends(path, ".h") ? 250 : 500), path, lines, "is %d lines long",
+        test_expect(lines <= (str_ends(path, ".h") ? 160 : 400), path, lines, "is %d lines long",
                     lines);
     }
     arena_free(&((tree *)t)->arena);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "train/compare.h"
+#include "train/report_chart.h"
 
 // Sorts a table by the column whose head is clicked. All is there to read without it.
 static const char script[] =

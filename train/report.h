@@ -4,8 +4,7 @@
 //
 //     metrics.jsonl ...  --report_read-->  report_record  --report_page-->  HTML
 //
-// by report_read.c, report_page.c, report_parts.c and report_groups.c; charts by svg_line_chart
-// (report_chart.c).
+// by report_read.c, report_page.c, report_parts.c and report_groups.c; charts by report_chart.h.
 //
 // It is written whenever a run has evaluated, and at its end, so nothing here grows with the length
 // of a run: curves are means of at most REPORT_POINTS stretches.
@@ -135,31 +134,5 @@ void report_matrix(const report_record *r, bool small, strbuf *out);
 void report_mistakes(const report_record *r, strbuf *out);
 void report_value(report_figure f, double v, strbuf *out);   // "88.9%", "12.31"
 extern const char report_style[], report_style_of_several[]; // CSS (report_style.c)
-
-// ---- Charts (report_chart.c)
-
-typedef struct svg_series {
-    const char *name;
-    int colour; // of the style's --c0 to --c7; -1: grey
-    const report_curve *curve;
-    report_figure figure;
-    bool dots; // few points: each is marked
-    bool thin; // a line behind the others
-} svg_series;
-
-typedef struct svg_chart {
-    const char *title;
-    const svg_series *series;
-    int n;
-    double baseline;       // a dashed line where it is near enough; NAN: none
-    const char *level;     // what that is; NULL: "baseline"
-    double best_x, best_y; // a ring around the best; NAN: none
-    bool alone;            // a file of its own, with its style
-    // many lines: names stand elsewhere, and grey ones are cut off where they leave what the others
-    // need. A number that no other chart of the page has; 0: few lines
-    int clip;
-} svg_chart;
-
-void svg_line_chart(const svg_chart *c, strbuf *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "train/report.h"
+#include "train/report_chart.h"
 
 enum { TICKS = 5, DOTS = 200 };
 

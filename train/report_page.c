@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "train/report.h"
+#include "train/report_chart.h"
 
 enum { INCLUDED = 1 << 20 };
 

@@ -16,7 +16,7 @@
 //     feature_compute(f, clip.samples, clip.frames, out, pool, e);
 //     feature_close(f);
 //
-// Hours of audio: feature_stream, in memory that does not grow.
+// Hours of audio: feature_stream.h, in memory that does not grow.
 //
 // A feature of songs (FEATURE_SONG) has no frames: it makes rows of numbers, one or many, out of
 // all that data/midi/midi.h tells.
@@ -152,18 +152,5 @@ bool feature_of_both(const feature *f, const feature_both *x, arena *a, feature_
                      err *e) MUST_CHECK;
 // Whether n rows that came from outside are such as the feature makes: finite, in range.
 bool feature_fits(const feature_shape *s, const void *values, int64_t n);
-
-// ---- Streaming: samples in pieces of any size, frames to a sink in order, the same bits as from
-// feature_compute but for what depends on the whole: where f->whole, call f->def->finish over the
-// frames afterwards, with the largest number that feature_stream_most tells.
-typedef bool feature_sink(void *user, const float *frames, int64_t count, err *e);
-typedef struct feature_stream feature_stream;
-
-feature_stream *feature_stream_open(const feature *f, feature_sink *sink, void *user,
-                                    err *e) MUST_CHECK;
-bool feature_stream_push(feature_stream *s, const float *x, int64_t n, err *e) MUST_CHECK;
-bool feature_stream_finish(feature_stream *s, err *e) MUST_CHECK; // the last frames
-float feature_stream_most(const feature_stream *s);
-void feature_stream_close(feature_stream *s); // accepts NULL
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "data/features/feature.h"
 #include "data/features/feature_ends.h"
+#include "data/features/feature_stream.h"
 
 enum { BLOCK_FRAMES = 64 };
 

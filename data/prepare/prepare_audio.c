@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "data/audio/resample.h"
+#include "data/features/feature_stream.h"
 #include "data/music/additive.h"
 #include "data/prepare/prepare_decode.h"
 

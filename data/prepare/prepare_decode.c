@@ -13,6 +13,7 @@
 
 #include "data/music/affect.h"
 #include "data/music/emotions.h"
+#include "data/shards/shard_write.h"
 
 enum { TELL_EVERY = 16 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // shard.h: one HDF5 file of about a thousand items: their features, labels and where they come
-// from.
+// from. shard_write.h makes one.
 //
 // What is learnt from are *columns*, one for every feature that was asked for (feature.h), of audio
 // and of MIDI alike: rows of numbers, one item behind the other. Datasets (N items, L label names),
@@ -22,21 +22,15 @@
 //                                  nothing; only where some item has any
 //     label_count   i64 [L + 1]    items of each label, then those without one
 //     classes       i32 [N, G]     where the attribute `groups` names any: the item's class of
-//     each,
-//                                  -1 where it has none (data/labels/labels.h)
+//                                  each, -1 where it has none (data/labels/labels.h)
 //     class_count   i64 [C]        items of each class, group by group
 //     rejected      text [R]       JSON lines of the items that could not be read (prepare.h)
 //
 // Attributes of the root: format ("kmidi-shard"), format_version, dataset, split, labels (JSON
 // list), settings (JSON object of every feature and its settings), key (what the shard was made
 // from: prepare.h), licence, citation, synthetic, dialect (of tokens), groups (JSON list of name
-// and classes). Every feature setting is an
-// attribute of the feature's dataset too, and so is `longest`, the most rows of an item. h5dump and
-// h5py read it.
-//
-//     shard_writer *w = shard_create("out/train-00000.h5", &info, e);
-//     shard_add(w, &item, e) ...; shard_reject(w, line, e) ...
-//     shard_finish(w, e); // synced, then renamed: a shard is whole or not there
+// and classes). Every feature setting is an attribute of the feature's dataset too, and so is
+// `longest`, the most rows of an item. h5dump and h5py read it.
 //
 //     shard *s = shard_open("out/train-00000.h5", e);
 //     shard_frames(s, i, 0, n, out, e);                                        // of mel
@@ -92,22 +86,6 @@ typedef struct shard_info {
     int n_columns;
 } shard_info;
 
-// One item. `mel` is [frames, n_mels]; label -1: none; texts may be NULL (written as "").
-typedef struct shard_item {
-    const float *mel; // the rows of mel, wherever it stands among the columns
-    int64_t frames;   // of mel, at least 1
-    struct {
-        const void *rows;    // [n][width]
-        int64_t n;           // may be 0, but for tokens; 1 where single
-    } column[SHARD_COLUMNS]; // [info.n_columns]
-    double seconds;          // where a feature of MIDI is among the columns
-    float emotion[SHARD_EMOTION];
-    int32_t label;
-    const int32_t *classes; // [info.n_groups], each -1 or a class of its group
-    const char *path, *group, *label_source;
-    const char *attributes; // what else the index says (attributes.h); NULL: nothing
-} shard_item;
-
 // A column for the rows of a feature of songs, and that of mel.
 shard_column shard_column_of(const feature_def *d);
 shard_column shard_column_mel(int bands);
@@ -116,15 +94,6 @@ bool shard_column_is_mel(const shard_column *c);
 bool shard_has_songs(const shard_info *i);
 int shard_find_column(const shard_info *i, const char *name); // -1: none
 size_t shard_row_bytes(const shard_column *c);
-
-// ---- Writing. Memory grows by about 400 bytes an item and 16 a column of it, not with frames.
-typedef struct shard_writer shard_writer;
-
-shard_writer *shard_create(const char *path, const shard_info *info, err *e) MUST_CHECK;
-bool shard_add(shard_writer *w, const shard_item *item, err *e) MUST_CHECK;
-bool shard_reject(shard_writer *w, const char *json_line, err *e) MUST_CHECK;
-bool shard_finish(shard_writer *w, err *e) MUST_CHECK; // frees w, also when it fails
-void shard_abandon(shard_writer *w);                   // removes what was written; accepts NULL
 
 // ---- Reading. The small tables are read, checked against each other and by their checksums when a
 // shard is opened: about 200 bytes an item, 16 a column of it. Frames and rows stay in the file.

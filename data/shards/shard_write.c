@@ -13,6 +13,7 @@
 #include "data/readers/attributes.h"
 #include "data/shards/shard.h"
 #include "data/shards/shard_internal.h"
+#include "data/shards/shard_write.h"
 
 // Of mel: about one crop, so that a random crop costs two chunks at most. Rows of songs are read a
 // column at a time, and a chunk is never shorter, however little is in it.

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/shards/shard_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

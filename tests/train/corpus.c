@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "data/shards/shard.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 enum { BANDS = 128, LABELS = 3 };

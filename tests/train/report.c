@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
+#include "train/report_chart.h"
 
 static void put(const char *name, const char *text)
 {

@@ -10,6 +10,7 @@
 
 #include "base/variant.h"
 #include "data/features/feature.h"
+#include "data/features/feature_stream.h"
 #include "data/features/mel_bench.h"
 #include "tests/data/features/mel_lines.h"
 #include "tests/test.h"

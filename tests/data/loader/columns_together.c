@@ -9,6 +9,7 @@
 #include "data/loader/dataset.h"
 #include "data/loader/loader.h"
 #include "data/music/midi_stats.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 enum { ITEMS = 5, BANDS = 4, WINDOW = 6, MEL, STATS, TARGET, WEIGHT };

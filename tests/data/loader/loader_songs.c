@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 enum {

@@ -7,6 +7,7 @@
 #include "data/music/cloud.h"
 #include "data/music/midi_stats.h"
 #include "data/shards/shard.h"
+#include "data/shards/shard_write.h"
 #include "tests/data/midi/midi_bytes.h"
 #include "tests/data/prepare/sound_files.h"
 #include "tests/test.h"

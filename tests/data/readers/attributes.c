@@ -10,6 +10,7 @@
 #include "data/readers/reader.h"
 #include "data/readers/rows.h"
 #include "data/shards/shard.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 static const char *put(const char *name, const char *text)

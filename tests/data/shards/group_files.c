@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/h5.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 int32_t group_file_class(int64_t i, int group)

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/h5.h"
 #include "data/loader/dataset.h"
+#include "data/shards/shard_write.h"
 #include "tests/data/shards/shard_files.h"
 #include "tests/test.h"
 

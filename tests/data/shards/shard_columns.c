@@ -7,6 +7,7 @@
 #include "data/music/midi_stats.h"
 #include "data/music/tokens.h"
 #include "data/shards/shard.h"
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 enum { ITEMS = 7 };

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "data/shards/shard_write.h"
 #include "tests/test.h"
 
 int64_t shard_file_frames(int64_t i)

@@ -7,6 +7,7 @@
 
 #include "data/music/chords.h"
 #include "data/music/harmony.h"
+#include "data/shards/shard_write.h"
 #include "tests/data/shards/shard_files.h"
 #include "tests/test.h"
 
