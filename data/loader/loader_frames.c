@@ -53,6 +53,14 @@ static bool same_beside(const shard_column *c, const shard *s)
                         s->info.columns[k].longest <= c->longest);
 }
 
+static bool same_groups(const dataset *d, const shard *s)
+{
+    bool same = !d->example->grouped || s->info.n_groups == d->n_groups;
+    for (int k = 0; same && d->example->grouped && k < d->n_groups; k++)
+        same = s->info.groups[k].n == d->groups[k].n;
+    return same;
+}
+
 // The shard may have been replaced since the dataset was opened.
 static bool unchanged(const loader_frames *f, const shard *s, size_t index, err *e)
 {
@@ -61,7 +69,7 @@ static bool unchanged(const loader_frames *f, const shard *s, size_t index, err 
     for (int i = 0; i < EXAMPLE_BESIDE; i++)
         beside = beside && same_beside(&d->beside[i], s);
     bool labels = d->example->labelled;
-    bool same = beside && s->items == d->first[index + 1] - d->first[index] &&
+    bool same = beside && same_groups(d, s) && s->items == d->first[index + 1] - d->first[index] &&
                 s->info.n_mels == d->n_mels && (!labels || s->info.n_labels == d->n_labels);
     same = same && (!labels || memcmp(s->label_count, d->label_counts + index * (d->n_labels + 1),
                                       (d->n_labels + 1) * sizeof *s->label_count) == 0);

@@ -64,6 +64,20 @@ TEST(pictures_are_turned_and_told)
     dataset_close(d), dataset_close(plain);
 }
 
+// A shard that is another one by the time it is read: of fewer groups.
+TEST(pictures_of_a_shard_that_changed_are_refused)
+{
+    static const int groups[] = {0, 1};
+    err e = {0};
+    dataset *d = open_set("picture");
+    (void)group_file_write_some("p.h5", 0, ITEMS, 1);
+    loader_options o = {
+        .batch = 4, .window = WINDOW, .crop = LOADER_FIRST, .groups = groups, .n_groups = 2};
+    EXPECT_ERR(loader_open(d, &o, &e) != NULL, e, ERR_DAMAGED,
+               "was changed while it was in use; start again");
+    dataset_close(d);
+}
+
 // A mixed row is share x + (1 - share) y of two items, and its weights say which share.
 static void expect_mixed(const batch *b, const batch *all, int64_t row, double *total)
 {

@@ -41,7 +41,7 @@ static bool add_item(shard_writer *w, int64_t i, err *e)
                      e);
 }
 
-const char *group_file_write(const char *name, int64_t first, int64_t n)
+const char *group_file_write_some(const char *name, int64_t first, int64_t n, int n_groups)
 {
     static const char *const labels[] = {"ant", "bee", "cat"}, *const bases[] = {"hot", "cold"},
                              *const nodes[] = {"a", "b", "c", "d", "e", "f"};
@@ -51,7 +51,7 @@ const char *group_file_write(const char *name, int64_t first, int64_t n)
                        .labels = labels,
                        .n_labels = 3,
                        .groups = groups,
-                       .n_groups = 2,
+                       .n_groups = n_groups,
                        .settings =
                            "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"ln\"}}",
                        .key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -65,6 +65,11 @@ const char *group_file_write(const char *name, int64_t first, int64_t n)
         EXPECT_OK(add_item(w, i, &e), e);
     EXPECT_OK(shard_finish(w, &e), e);
     return path;
+}
+
+const char *group_file_write(const char *name, int64_t first, int64_t n)
+{
+    return group_file_write_some(name, first, n, 2);
 }
 
 // ---- Forgery: everything copied but one thing
