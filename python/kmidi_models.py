@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kmidi's six networks as PyTorch modules.
+"""kmidi's networks as PyTorch modules.
 
 What `kmidi export RUN --format safetensors -o weights.safetensors` writes loads one to one, and
 what they compute is what kmidi computes (tests/peers/python_check.py holds the two against each
@@ -191,6 +191,111 @@ class EmotionMidiTransformer(nn.Module):
         return functional.linear(self.norm(x), self.embed.weight)
 
 
+class WindowBlock(nn.Module):
+    """A map [B, H, W, C] in windows of high x wide tokens, rolled by `shift` first (rows, columns),
+    then a feed-forward part; what the roll alone brought together does not see each other."""
+
+    def __init__(self, width, heads, size, window, shift):
+        super().__init__()
+        self.window = tuple(min(window, side) for side in size)
+        self.shift = tuple(shift if side > window else 0 for side in size)
+        high, wide = self.window
+        self.heads = heads
+        self.rel_bias = nn.Parameter(0.02 * torch.randn((2 * high - 1) * (2 * wide - 1), heads))
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            setattr(self, name, nn.Linear(width, width))
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        row, column = torch.arange(high * wide) // wide, torch.arange(high * wide) % wide
+        apart = lambda x, n: x[:, None] - x[None] + n - 1
+        index = apart(row, high) * (2 * wide - 1) + apart(column, wide)
+        self.register_buffer("index", index, persistent=False)
+        self.register_buffer("mask", self.masked(size), persistent=False)
+
+    def masked(self, size):
+        """[windows, 1, N, N]: -100 between tokens of different corners of the map."""
+        part = torch.zeros(1, *size, 1)
+        for axis, (side, window, shift) in enumerate(zip(size, self.window, self.shift)):
+            at = torch.arange(side)
+            bands = (at >= side - window).float() + (at >= side - shift).float()
+            along = [-1 if k == axis + 1 else 1 for k in range(4)]
+            part += (bands * 3**axis * (shift > 0)).view(along)
+        token = self.cut(part)[:, :, 0]
+        return -100.0 * (token[:, :, None] != token[:, None]).float()[:, None]
+
+    def cut(self, x):
+        """[B, H, W, C] -> [B windows, N, C]"""
+        (high, wide), (b, h, w, c) = self.window, x.shape
+        x = x.reshape(b, h // high, high, w // wide, wide, c).transpose(2, 3)
+        return x.reshape(-1, high * wide, c)
+
+    def joined(self, x, shape):
+        (high, wide), (b, h, w, c) = self.window, shape
+        x = x.reshape(b, h // high, w // wide, high, wide, c).transpose(2, 3)
+        return x.reshape(shape)
+
+    def attend(self, x):
+        b, n = x.shape[0], self.index.shape[0]
+        x = self.cut(torch.roll(x, [-s for s in self.shift], (1, 2)))
+        split = lambda t: t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        parts = (split(project(x)) for project in (self.q_proj, self.k_proj, self.v_proj))
+        bias = self.rel_bias[self.index].permute(2, 0, 1) + self.mask.repeat(b, 1, 1, 1)
+        y = functional.scaled_dot_product_attention(*parts, attn_mask=bias)
+        return self.out_proj(y.transpose(1, 2).reshape(-1, n, x.shape[-1]))
+
+    def forward(self, x):
+        y = self.joined(self.attend(self.norm1(x)), x.shape)
+        x = x + torch.roll(y, self.shift, (1, 2))
+        return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
+
+
+class PatchMerge(nn.Module):
+    """Squares of four tokens become one of twice the width."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(4 * width)
+        self.reduce = nn.Linear(4 * width, 2 * width, bias=False)
+
+    def forward(self, x):
+        quarters = [x[:, i::2, k::2] for k in (0, 1) for i in (0, 1)]
+        return self.reduce(self.norm(torch.cat(quarters, -1)))
+
+
+class SpectocloudVit(nn.Module):
+    """Log-mel [B, 1, 128, 64] of a whole piece, emotion [B, 64], statistics of its notes [B, 32] ->
+    points [B, 1200, 10]: x, y, z; red, green, blue, alpha; size, glow, depth."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch_embed, self.patch_norm = nn.Conv2d(1, 64, 4, 4), nn.LayerNorm(64)
+        self.stages, self.merges = nn.ModuleList(), nn.ModuleList()
+        for i, depth in enumerate((2, 2, 4, 2)):
+            width, size = 64 << i, (32 >> i, 16 >> i)
+            blocks = (WindowBlock(width, 2 << i, size, 4, k % 2 * 2) for k in range(depth))
+            self.stages.append(nn.ModuleList(blocks))
+            if i < 3:
+                self.merges.append(PatchMerge(width))
+        self.norm = nn.LayerNorm(512)
+        self.condition, self.condition_norm = nn.Linear(96, 256), nn.LayerNorm(256)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(768, 512), nn.Linear(512, 256), nn.Linear(256, 128)
+        self.points = nn.Linear(128, 12000)
+
+    def forward(self, mel, emotion, midi):
+        x = self.patch_norm(self.patch_embed(mel).permute(0, 2, 3, 1))
+        for i, blocks in enumerate(self.stages):
+            for block in blocks:
+                x = block(x)
+            x = self.merges[i](x) if i < len(self.merges) else x
+        heard = functional.gelu(self.condition(torch.cat([emotion, midi], -1)))
+        x = torch.cat([self.norm(x).mean((1, 2)), self.condition_norm(heard)], -1)
+        for layer in (self.fc1, self.fc2, self.fc3):
+            x = functional.gelu(layer(x))
+        points = self.points(x).unflatten(-1, (1200, 10))
+        places, colours, rest = points.split((3, 4, 3), -1)
+        return torch.cat([places, colours.sigmoid(), rest], -1)
+
+
 MODELS = {
     "emotion_recognizer": EmotionRecognizer,
     "melody_transformer": MelodyTransformer,
@@ -198,6 +303,7 @@ MODELS = {
     "groove_predictor": GroovePredictor,
     "dynamics_engine": DynamicsEngine,
     "emotion_midi_transformer": EmotionMidiTransformer,
+    "spectocloud_vit": SpectocloudVit,
 }
 
 
