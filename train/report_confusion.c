@@ -31,6 +31,10 @@ static void count_rows(const report_record *r, long long *sum)
 
 // ---- Few classes: a table
 
+// From these shares on a number is better read in the colour of the page than in that of its text:
+// by day (hot), by night already from the smaller one on. Either way the contrast is 3.8 or more.
+static const double HOT = 0.87, WARM = 0.63;
+
 static void matrix_row(const report_record *r, const long long *row, int i, bool small, strbuf *out)
 {
     long long sum = 0;
@@ -43,7 +47,11 @@ static void matrix_row(const report_record *r, const long long *row, int i, bool
         double share = sum ? (double)row[j] / (double)sum : 0;
         strbuf_printf(out,
                       "<td class=\"%s%s\" style=\"background:rgba(var(--heat),%.2f)\">%lld</td>",
-                      i == j ? "right" : "", share > 0.55 ? " hot" : "", share, row[j]);
+                      i == j ? "right" : "",
+                      share > HOT    ? " hot"
+                      : share > WARM ? " warm"
+                                     : "",
+                      share, row[j]);
     }
     if (small)
         strbuf_printf(out, "</tr>\n");

@@ -64,6 +64,7 @@ for ((i = 0; i < 60; i++)); do sinfo -h -o %T 2>/dev/null | grep -q idle && brea
 cd "$top/work"
 
 state() { squeue -h -t all -j "$1" -o %T 2>/dev/null | sort -u | tr '\n' ' '; }
+active() { case $(state "$1") in *PENDING* | *RUNNING* | *COMPLETING* | *CONFIGURING* | *REQUEUE*) ;; *) false ;; esac }
 job_of() { sed -n 's/.*"job": "\([0-9]*\)".*/\1/p'; }
 # What was queued again does not wait its 2 minutes.
 now() {
@@ -73,8 +74,8 @@ now() {
 }
 ended() {
     for ((i = 0; i < ${2:-400}; i++)); do
-        case $(state "$1") in *PENDING* | *RUNNING* | *COMPLETING* | *CONFIGURING*) ;; *) return ;; esac
-        now "$1"
+        # One that is being queued again is in no queue for a moment.
+        if active "$1" || { sleep 2; active "$1"; }; then now "$1"; else return 0; fi
         sleep 0.5
     done
     fail "job $1 does not end: $(squeue)"
@@ -191,7 +192,7 @@ for ((k = 0; k < 8; k++)); do
     [ "$(state "$job" | grep -c 'PENDING\|RUNNING')" = 1 ] || break
 done
 echo "  preempted $k times"
-ended "$job" 1000
+ended "$job" 4000
 sbatch -Q array.sbatch >/dev/null # once more: every task ends at once
 watch_end
 ended "$(squeue -h -o %A | head -n 1)" || true
@@ -209,9 +210,9 @@ for ((k = 0; k < 12; k++)); do
     held=$(locks killed | awk '$2 !~ "^/" { sub("/.*", "", $2); print $2 }' | shuf -n 1)
     [ -z "$held" ] || kill -9 "$held" 2>/dev/null || true
 done
-ended "$job" 1000
+ended "$job" 4000
 job=$(sbatch --parsable killed.sbatch) # what failed is handed in again
-ended "$job" 1000
+ended "$job" 4000
 watch_end
 same_weights killed calm
 
@@ -247,7 +248,7 @@ if [ -n "$mpi" ]; then
             preempt 4 >/dev/null
             for ((i = 0; i < 120; i++)); do [ "$(state "$job")" != "RUNNING " ] && break; sleep 0.25; done
         done
-        ended "$job" 1000
+        ended "$job" 4000
     done
     watch_end
     grep -h "srun --mpi" ranks-often/run.sbatch | cut -d' ' -f1-3
@@ -260,7 +261,7 @@ chapter "a job that tells itself when its time is over"
 sed -i 's/^exec/sleep 48\nexec/; /--signal/d' short/run.sbatch
 job=$(sbatch --parsable short/run.sbatch)
 watch_begin short
-ended "$job" 1000
+ended "$job" 4000
 watch_end
 grep -h "time limit is near" short/run.*.out | sort | uniq -c
 same_weights short alone
@@ -271,7 +272,7 @@ sed -i 's/^exec/sleep 50\nPATH=\/nonexistent exec/; /--signal/d; /KMIDI_REQUEUE/
 watch_begin late
 for ((k = 0; k < 8; k++)); do
     job=$(sbatch --parsable late/run.sbatch)
-    ended "$job" 1000
+    ended "$job" 4000
     [ ! -e late/run/DONE ] || break
 done
 watch_end
@@ -284,7 +285,7 @@ watch_begin lost
 for ((i = 0; i < 60; i++)); do [ -e lost/run/metrics.jsonl ] && break; sleep 0.5; done
 node=$(squeue -h -j "$job" -o %N)
 kill -9 "${nodes[${node#n} - 1]}"
-ended "$job" 800
+ended "$job" 4000
 watch_end
 same_weights lost alone
 start_node "${node#n}"
@@ -296,7 +297,7 @@ for ((i = 0; i < 60; i++)); do [ -e dead/run/checkpoints/last.h5 ] && break; sle
 node=$(squeue -h -j "$job" -o %N)
 pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' dead/run/.lock)
 kill -9 "${nodes[${node#n} - 1]}" "$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")" "$pid"
-ended "$job" 800
+ended "$job" 4000
 watch_end
 same_weights dead alone
 start_node "${node#n}"

@@ -93,6 +93,23 @@ TEST(report_is_of_the_best)
     arena_free(&a);
 }
 
+// A number on a coloured cell is of the colour that can be read there, by day and by night.
+TEST(report_numbers_stand_out_from_their_cells)
+{
+    arena a = {0};
+    err e = {0};
+    make_record("{\"kind\": \"eval\", \"step\": 1, \"epoch\": 1, \"loss\": 1, \"accuracy\": 0.6, "
+                "\"macro_f1\": 0.6, \"items\": 200, \"best\": true, "
+                "\"confusion\": [[64, 36], [88, 12]]}\n");
+    EXPECT_OK(report_write(test_path("run"), NULL, NULL, &e), e);
+    const char *html = page(&a, "report.html");
+    EXPECT_HAS(html, "<td class=\"right warm\" style=\"background:rgba(var(--heat),0.64)\">64<");
+    EXPECT_HAS(html, "<td class=\"\" style=\"background:rgba(var(--heat),0.36)\">36<");
+    EXPECT_HAS(html, "<td class=\" hot\" style=\"background:rgba(var(--heat),0.88)\">88<");
+    EXPECT_HAS(html, "td.warm{color:var(--warm)}");
+    arena_free(&a);
+}
+
 TEST(report_has_a_headline_and_explains)
 {
     arena a = {0};
