@@ -80,14 +80,16 @@ ended() {
     done
     fail "job $1 does not end: $(squeue)"
 }
-runs_now() { # until some of a job runs
+begins() { # until some of a job runs; false where it is over
     for ((i = 0; i < 240; i++)); do
-        squeue -h -t running -j "$1" -o %A 2>/dev/null | grep -q . && return
+        ! squeue -h -t running -j "$1" -o %A 2>/dev/null | grep -q . || return 0
+        active "$1" || return 1
         now "$1"
         sleep 0.25
     done
-    fail "job $1 does not begin: $(squeue)"
+    return 1
 }
+runs_now() { begins "$1" || fail "job $1 does not begin: $(squeue)"; }
 nap() { sleep "$((RANDOM % ${1:-3})).$((RANDOM % 10))"; }
 preempt() { # so many nodes, of those that are there
     sbatch -p high -N "$1" --exclusive --wrap "sleep 1" -o /dev/null --parsable
@@ -204,8 +206,7 @@ chapter "an array of 12 runs, its tasks killed by -9"
 job=$(sbatch --parsable killed.sbatch)
 watch_begin killed
 for ((k = 0; k < 12; k++)); do
-    case $(state "$job") in *PENDING* | *RUNNING*) ;; *) job=$(sbatch --parsable killed.sbatch) ;; esac
-    runs_now "$job"
+    begins "$job" || { job=$(sbatch --parsable killed.sbatch); continue; }
     nap
     held=$(locks killed | awk '$2 !~ "^/" { sub("/.*", "", $2); print $2 }' | shuf -n 1)
     [ -z "$held" ] || kill -9 "$held" 2>/dev/null || true
