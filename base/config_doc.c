@@ -171,14 +171,20 @@ void config_markdown(const config_table *t, strbuf *out)
 
 void config_help(const config_table *t, strbuf *out)
 {
-    char text[256];
+    enum { LEFT = 41 };
+    char text[256], what[320];
     const config_key *k;
     for (size_t i = 0; (k = config_at(t, i)); i++) {
-        if (k->type == CONFIG_SECTION)
-            strbuf_printf(out, "\n%s: %s\n", k->name, k->help);
-        else
-            strbuf_printf(out, "  %-38s %s [%s]\n%*s%s\n", k->name, config_describe(k, text),
-                          config_default(k), 41, "", k->help);
+        if (k->type == CONFIG_SECTION) {
+            strbuf_printf(out, "\n%s: ", k->name);
+            strbuf_wrap(out, k->help, strlen(k->name) + 2, 4);
+            continue;
+        }
+        snprintf(what, sizeof what, "%s [%s]", config_describe(k, text), config_default(k));
+        strbuf_printf(out, "  %-38s ", k->name);
+        strbuf_wrap(out, what, LEFT, LEFT);
+        strbuf_printf(out, "%*s", LEFT, "");
+        strbuf_wrap(out, k->help, LEFT, LEFT);
     }
 }
 
@@ -186,7 +192,8 @@ void config_help(const config_table *t, strbuf *out)
 
 static void explain_row(const char *what, const char *text, strbuf *out)
 {
-    strbuf_printf(out, "  %-9s %s\n", what, text);
+    strbuf_printf(out, "  %-9s ", what);
+    strbuf_wrap(out, text, 12, 12);
 }
 
 // As it stands in a file: a line for each section, then the key.

@@ -48,6 +48,33 @@ void strbuf_printf(strbuf *b, const char *fmt, ...)
     va_end(ap);
 }
 
+// Bytes up to where a line may end. A bracket that is not closed within a line holds nothing
+// together.
+static size_t word_of(const char *s)
+{
+    size_t n = 0;
+    int depth = 0;
+    for (; s[n] && s[n] != '\n' && (depth > 0 ? n <= STR_PAGE / 2 : s[n] != ' '); n++)
+        depth += (s[n] == '[') - (s[n] == ']');
+    return depth > 0 ? strcspn(s, " \n") : n;
+}
+
+void strbuf_wrap(strbuf *b, const char *text, size_t at, size_t indent)
+{
+    while (*text) {
+        size_t gap = strspn(text, " \n"), word = word_of(text + gap);
+        bool ends = memchr(text, '\n', gap) || (at > indent && at + gap + word > STR_PAGE);
+        if (ends)
+            strbuf_printf(b, "\n%*s", (int)indent, "");
+        else
+            strbuf_printf(b, "%*s", (int)gap, "");
+        strbuf_add(b, text + gap, word);
+        at = (ends ? indent : at + gap) + word;
+        text += gap + word;
+    }
+    strbuf_add(b, "\n", 1);
+}
+
 void strbuf_free(strbuf *b)
 {
     free(b->s);

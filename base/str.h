@@ -16,6 +16,11 @@ typedef struct strbuf {
 
 void strbuf_add(strbuf *b, const char *bytes, size_t n);
 void strbuf_printf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The words of a text in lines of at most STR_PAGE columns, and the end of the last; the first line
+// goes on at column `at`, the others begin behind `indent` blanks. Line breaks in the text stay;
+// nothing is broken within [...].
+enum { STR_PAGE = 100 };
+void strbuf_wrap(strbuf *b, const char *text, size_t at, size_t indent);
 void strbuf_free(strbuf *b);
 
 // The candidate nearest to `name` by edit distance (transpositions count one), or NULL when none is

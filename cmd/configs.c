@@ -121,11 +121,10 @@ const command cmd_configs = {
     .usage = "[show NAME | copy NAME [FILE]]",
     .options = options,
     .args_max = 3,
-    .details = "They are inside the program: 'kmidi train emotion_recognizer' and 'kmidi prepare "
-               "data/emodb' work in any folder. To change "
-               "one,\n"
-               "copy it (without FILE: into this folder, by its own name). Its extends: line goes "
-               "on working, wherever the copy lies.",
+    .details = "They are inside the program: 'kmidi train emotion_recognizer' and 'kmidi "
+               "prepare data/emodb' work in any folder. To change one, copy it (without FILE: "
+               "into this folder, by its own name). Its extends: line goes on working, "
+               "wherever the copy lies.",
     .example = "kmidi configs\nkmidi configs copy emotion_recognizer my.yaml",
     .run = run,
 };

@@ -164,10 +164,10 @@ const command cmd_eval = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then). `baseline` "
-               "is what one reaches who looks at nothing and "
-               "always\nsays what the training data say most: the frequency of each class or "
-               "token, the mean of values.",
+    .details = "CHECKPOINT is a file, or a run folder (its checkpoints/best.h5 then). "
+               "`baseline` is what one reaches who looks at nothing and always says what the "
+               "training data say most: the frequency of each class or token, the mean of "
+               "values.",
     .example = "kmidi eval runs/first --data 'shards/valid-*.h5' --json",
     .run = eval_run,
 };

@@ -154,16 +154,14 @@ const command cmd_export = {
     .told = name_formats,
     .args_min = 1,
     .args_max = 1,
-    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset 17, "
-               "one file, with batch and length free;\n"
-               "its metadata carries labels, feature settings, mean and deviation, and the "
-               "fingerprint of the weights. Without --front-end\n"
-               "the input 'mel' is log-mel frames standardised by (log_mel - mean) / deviation; "
-               "with it, 'waveform' is audio.\n"
-               "With --with-past, for the transformer, 'past_key_values.N.key' and '.value' go in, "
-               "of length 0 at first, and 'present.N' comes "
-               "out:\n"
-               "the past of the next step, which takes the tokens behind it alone.",
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). ONNX is of opset "
+               "17, one file, with batch and length free; its metadata carries labels, "
+               "feature settings, mean and deviation, and the fingerprint of the weights. "
+               "Without --front-end the input 'mel' is log-mel frames standardised by "
+               "(log_mel - mean) / deviation; with it, 'waveform' is audio. With --with-past, "
+               "for the transformer, 'past_key_values.N.key' and '.value' go in, of length 0 "
+               "at first, and 'present.N' comes out: the past of the next step, which takes "
+               "the tokens behind it alone.",
     .example = "kmidi export runs/emotion/checkpoints/best.h5 --format onnx -o emotion.onnx",
     .run = export_run,
 };

@@ -313,10 +313,9 @@ const command cmd_generate = {
     .args_max = 1,
     .polls_stop = true,
     .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). An "
-               "emotion_midi_transformer plays, event by event. A "
-               "melody_transformer gives pitches;\n"
-               "rhythm, tempo and touch follow the emotion (docs/generate.md), or come from models "
-               "of groove, harmony and dynamics.",
+               "emotion_midi_transformer plays, event by event. A melody_transformer gives "
+               "pitches; rhythm, tempo and touch follow the emotion (docs/generate.md), or "
+               "come from models of groove, harmony and dynamics.",
     .example = "kmidi generate runs/melody --emotion joy --bars 16 -o joy.mid --wav joy.wav\n"
                "kmidi generate runs/melody --emotion=-0.6,-0.4 --harmony runs/harmony --seed 7 -o "
                "sad.mid\n"

@@ -63,26 +63,32 @@ void help_overview(strbuf *out)
                        "Exit status: 0 done, 1 failed, 2 wrong usage, 75 stopped and resumable.\n");
 }
 
+// "{}" in a help stands for what the command tells only when it is asked.
+static void help_option(const option *o, void (*told)(strbuf *out), strbuf *out)
+{
+    enum { LEFT = 27 };
+    char letter[8] = "    ";
+    const char *gap = told ? strstr(o->help, "{}") : NULL, *arg = o->arg ? o->arg : "";
+    strbuf left = {0}, help = {0};
+    if (o->letter)
+        letter[0] = '-', letter[1] = o->letter, letter[2] = ',';
+    strbuf_printf(&left, "  %s--%s%s%s%s", letter, o->name,
+                  o->type == OPT_COUNT ? "[="
+                  : *arg               ? " "
+                                       : "",
+                  arg, o->type == OPT_COUNT ? "]" : "");
+    strbuf_add(&help, o->help, gap ? (size_t)(gap - o->help) : strlen(o->help));
+    if (gap)
+        told(&help), strbuf_printf(&help, "%s", gap + 2);
+    strbuf_printf(out, "%-*s ", LEFT - 1, left.s);
+    strbuf_wrap(out, help.s, left.len < LEFT ? LEFT : left.len + 1, LEFT);
+    strbuf_free(&left), strbuf_free(&help);
+}
+
 static void help_options(const option *o, void (*told)(strbuf *out), strbuf *out)
 {
-    for (; o && o->name; o++) {
-        char left[64], letter[8] = "    ";
-        if (o->letter)
-            letter[0] = '-', letter[1] = o->letter, letter[2] = ',';
-        const char *arg = o->arg ? o->arg : "";
-        const char *before = o->type == OPT_COUNT ? "[="
-                             : *arg               ? " "
-                                                  : "",
-                   *behind = o->type == OPT_COUNT ? "]" : "";
-        int n = snprintf(left, sizeof left, "%s--%s%s%s%s", letter, o->name, before, arg, behind);
-        CHECK(n < (int)sizeof left);
-        const char *gap = told ? strstr(o->help, "{}") : NULL;
-        int before_gap = (int)(gap ? gap - o->help : (ptrdiff_t)strlen(o->help));
-        strbuf_printf(out, "  %-24s %.*s", left, before_gap, o->help);
-        if (gap)
-            told(out);
-        strbuf_printf(out, "%s\n", gap ? gap + 2 : "");
-    }
+    for (; o && o->name; o++)
+        help_option(o, told, out);
 }
 
 // Every line of a text, indented.
@@ -97,10 +103,14 @@ static void help_lines(const char *text, strbuf *out)
 
 void help_command(const command *k, strbuf *out)
 {
-    strbuf_printf(out, "usage: kmidi %s%s%s\n\n%s.\n", k->name, *k->usage ? " " : "", k->usage,
-                  k->summary);
+    strbuf_printf(out, "usage: ");
+    strbuf usage = {0};
+    strbuf_printf(&usage, "kmidi %s%s%s", k->name, *k->usage ? " " : "", k->usage);
+    strbuf_wrap(out, usage.s, strlen("usage: "), strlen("usage: kmidi "));
+    strbuf_free(&usage);
+    strbuf_printf(out, "\n%s.\n", k->summary);
     if (k->details)
-        strbuf_printf(out, "%s\n", k->details);
+        strbuf_wrap(out, k->details, 0, 0);
     strbuf_printf(out, "\nOptions\n");
     help_options(k->options, k->told, out);
     help_options(options_common, NULL, out);
@@ -110,7 +120,7 @@ void help_command(const command *k, strbuf *out)
     help_lines(k->example, out);
 }
 
-// ---- kmidi help ----
+// ---- kmidi help
 
 static void tell_json(cmd *c)
 {

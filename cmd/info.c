@@ -131,12 +131,12 @@ const command cmd_info = {
     .args_max = -1,
     .keys = cmd_train_keys,
     .polls_stop = true,
-    .details =
-        "--capacity plans every configuration that is shipped to train with (or those that are "
-        "named) for 16, 24 and 48 GB, alone and beside a\nlanguage model (docs/memory.md): "
-        "whether its batch fits, steps/s on this processor, the largest batch that could be "
-        "computed at once.\nNothing is trained, no data are needed; what was not measured yet "
-        "takes a few seconds a model, once. key=value holds for all of them.",
+    .details = "--capacity plans every configuration that is shipped to train with (or those "
+               "that are named) for 16, 24 and 48 GB, alone and beside a language model "
+               "(docs/memory.md): whether its batch fits, steps/s on this processor, the "
+               "largest batch that could be computed at once. Nothing is trained, no data are "
+               "needed; what was not measured yet takes a few seconds a model, once. "
+               "key=value holds for all of them.",
     .example = "kmidi info --json\nkmidi info --capacity\n"
                "kmidi info --capacity emotion_midi_transformer data.window=1024",
     .run = run,

@@ -215,10 +215,10 @@ const command cmd_merge = {
     .options = options,
     .args_min = 2,
     .args_max = -1,
-    .details = "BASE is a checkpoint or a run folder (its best checkpoint), ADAPTER a folder with "
-               "adapter_config.json and\n"
-               "adapter_model.safetensors, from `kmidi export --format adapter` or from Hugging "
-               "Face PEFT. The sum is made in f64, rounded once.",
+    .details = "BASE is a checkpoint or a run folder (its best checkpoint), ADAPTER a folder "
+               "with adapter_config.json and adapter_model.safetensors, from `kmidi export "
+               "--format adapter` or from Hugging Face PEFT. The sum is made in f64, rounded "
+               "once.",
     .example = "kmidi merge runs/melody adapters/mine -o melody-mine.h5",
     .run = merge_run,
 };

@@ -281,11 +281,10 @@ const command cmd_plan = {
     .args_min = 1,
     .args_max = 1,
     .keys = cmd_train_keys,
-    .details = "Also how many steps an epoch and the run have, how long they take in all, and the "
-               "disk that checkpoints need. The run is "
-               "not started. A small batch is run a few times to see how fast this machine is, the "
-               "first time (docs/memory.md). A run\n"
-               "that does not fit is an error that names the smallest budget.",
+    .details = "Also how many steps an epoch and the run have, how long they take in all, and "
+               "the disk that checkpoints need. The run is not started. A small batch is run "
+               "a few times to see how fast this machine is, the first time (docs/memory.md). "
+               "A run that does not fit is an error that names the smallest budget.",
     .example = "kmidi plan configs/emotion_recognizer.yaml --budget 6GiB --svg memory.svg "
                "train.batch_size=64",
     .run = plan_run,

@@ -152,13 +152,11 @@ const command cmd_predict = {
     .args_min = 2,
     .args_max = -1,
     .polls_stop = true,
-    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be wav, "
-               "flac, mp3, ogg, opus or aiff, of any rate "
-               "and length.\nA model that draws clouds also takes MIDI, which it has played, and "
-               "writes three files for "
-               "each: NAME.json and NAME.ply with\nplaces, colours and properties of 1200 points, "
-               "and a picture, NAME.svg "
-               "(docs/spectocloud.md).",
+    .details = "CHECKPOINT is a file, or a run folder (its best checkpoint). Files may be "
+               "wav, flac, mp3, ogg, opus or aiff, of any rate and length. A model that draws "
+               "clouds also takes MIDI, which it has played, and writes three files for each: "
+               "NAME.json and NAME.ply with places, colours and properties of 1200 points, "
+               "and a picture, NAME.svg (docs/spectocloud.md).",
     .example =
         "kmidi predict runs/emotion/checkpoints/best.h5 song.wav other.flac --json\nkmidi predict "
         "runs/spectocloud song.mid -o clouds --emotion joy",

@@ -179,12 +179,10 @@ const command cmd_prepare = {
     .keys = prepare_table,
     .polls_stop = true,
     .resumable = true,
-    .details = "Reads the dataset that CONFIG names and writes DIR/SPLIT-00000.h5 and so on. A "
-               "file that can't be read is named in "
-               "DIR/rejected.jsonl.\n"
-               "Shards that are there and were made from the same files and settings are kept, so "
-               "the same command continues one that was "
-               "stopped.",
+    .details = "Reads the dataset that CONFIG names and writes DIR/SPLIT-00000.h5 and so on. "
+               "A file that can't be read is named in DIR/rejected.jsonl. Shards that are "
+               "there and were made from the same files and settings are kept, so the same "
+               "command continues one that was stopped.",
     .more = keys,
     .example = "kmidi prepare configs/data/emodb.yaml --out shards/emodb root=/data/emodb\n"
                "kmidi prepare configs/data/folder.yaml --out shards/mine root=/my/music\n"

@@ -78,11 +78,12 @@ const command cmd_report = {
     .options = options,
     .args_min = 1,
     .args_max = -1,
-    .details = "Of one run its report.html is made anew. Of several (or a folder of them, as a "
-               "sweep's): their curves over each other, a table of the\nkeys that differ, mean and "
-               "sample standard deviation of runs that differ in train.seed alone, confusion "
-               "matrices side by side. The page\nis one file that needs nothing from elsewhere. A "
-               "run whose record is damaged is named, and the others are compared.",
+    .details = "Of one run its report.html is made anew. Of several (or a folder of them, as "
+               "a sweep's): their curves over each other, a table of the keys that differ, "
+               "mean and sample standard deviation of runs that differ in train.seed alone, "
+               "confusion matrices side by side. The page is one file that needs nothing from "
+               "elsewhere. A run whose record is damaged is named, and the others are "
+               "compared.",
     .example = "kmidi report runs/sweep\nkmidi report runs/a runs/b -o both.html",
     .run = report_run,
 };

@@ -160,10 +160,10 @@ const command cmd_runs = {
     .options = options,
     .args_max = 1,
     .details = "FOLDER (default: runs) is looked through with all below it. A run is waiting, "
-               "running (a process has its lock), done, ended (early, by a\nsweep), stopped (it "
-               "can be gone on with) or failed. Columns: run state step steps monitor best "
-               "best_step last loss seconds started host\npid restarts why; and every key of a "
-               "configuration. Numbers are compared as numbers.",
+               "running (a process has its lock), done, ended (early, by a sweep), stopped "
+               "(it can be gone on with) or failed. Columns: run state step steps monitor "
+               "best best_step last loss seconds started host pid restarts why; and every key "
+               "of a configuration. Numbers are compared as numbers.",
     .example = "kmidi runs\nkmidi runs runs/sweep --sort best --filter state=done "
                "--filter 'optim.lr<=0.001'\nkmidi runs --csv",
     .run = runs_run,

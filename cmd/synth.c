@@ -66,11 +66,10 @@ const command cmd_synth = {
     .args_min = 1,
     .args_max = 1,
     .polls_stop = true,
-    .details = "Writes DIR/wav/*.wav (16 kHz, 16 bit) and DIR/manifest.jsonl with labels, valence, "
-               "arousal, groups and splits. Tempo, "
-               "mode, register,\n"
-               "articulation, loudness and brightness follow the emotion. Every line of the "
-               "manifest says that it is synthetic.\n"
+    .details = "Writes DIR/wav/*.wav (16 kHz, 16 bit) and DIR/manifest.jsonl with labels, "
+               "valence, arousal, groups and splits. Tempo, mode, register, articulation, "
+               "loudness and brightness follow the emotion. Every line of the manifest says "
+               "that it is synthetic.\n"
                "With --midi the same music as DIR/midi/*.mid and DIR/labels.jsonl, for "
                "configs/data/midi_emotion.yaml.",
     .example = "kmidi synth corpus --items 400",

@@ -211,9 +211,9 @@ const command cmd_train = {
     .keys = cmd_train_keys,
     .polls_stop = true,
     .resumable = true,
-    .details = "Ctrl-C (or SIGTERM) saves after the micro-batch under way, and prints how to go "
-               "on; a second Ctrl-C leaves at once. SIGUSR1, "
-               "or a\nfile named SAVE in the run folder, saves and goes on.",
+    .details = "Ctrl-C (or SIGTERM) saves after the micro-batch under way, and prints how to "
+               "go on; a second Ctrl-C leaves at once. SIGUSR1, or a file named SAVE in the "
+               "run folder, saves and goes on.",
     .more = train_keys,
     .example = "kmidi train configs/emotion_recognizer.yaml optim.lr=3e-4 --run-dir "
                "runs/first\nkmidi train --resume runs/first\n"

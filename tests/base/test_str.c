@@ -124,6 +124,28 @@ TEST(str_utf8_knows_what_is_well_formed)
         EXPECT(!str_utf8(bad[i], strlen(bad[i])));
 }
 
+// Forty words of three letters: 25 of them are a line.
+TEST(strbuf_wraps_at_a_page)
+{
+    strbuf b = {0}, words = {0};
+    for (int i = 0; i < 40; i++)
+        strbuf_printf(&words, "%sabc", i ? " " : "");
+    strbuf_wrap(&b, words.s, 0, 2);
+    EXPECT_INT(strcspn(b.s, "\n"), 25 * 4 - 1);
+    EXPECT(str_starts(b.s + 25 * 4, "  abc abc"));
+    EXPECT_INT(b.len, 25 * 4 + 2 + 15 * 4);
+    strbuf_free(&b);
+    strbuf_wrap(&b, "one\ntwo [three four] five", STR_PAGE - 12, 4);
+    EXPECT_STR(b.s, "one\n    two [three four] five\n");
+    strbuf_free(&b);
+    strbuf_wrap(&b, "two [three four] five", STR_PAGE - 12, 4);
+    EXPECT_STR(b.s, "two\n    [three four] five\n");
+    strbuf_free(&b);
+    strbuf_wrap(&b, "an open [ bracket", STR_PAGE - 11, 0);
+    EXPECT_STR(b.s, "an open [\nbracket\n");
+    strbuf_free(&b), strbuf_free(&words);
+}
+
 TEST(path_parts)
 {
     arena a = {0};
