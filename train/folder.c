@@ -123,25 +123,18 @@ static void remove_own(const folder *f, arena *a)
 
 // ---- What a folder holds
 
-static bool is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static bool is_own(const char *name)
 {
-    bool own_name = !strcmp(name, ".lock");
-    for (size_t i = 0; !own_name && i < sizeof own / sizeof *own; i++)
-        own_name = fnmatch(own[i], name, 0) == 0;
-    return own_name;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (fnmatch(own[i], name, 0) == 0)
+            return true;
+    return !strcmp(name, ".lock");
 }
 
 static bool has_checkpoints(const char *path, arena *a)
 {
     size_t n;
-    file_list(a, arena_printf(a, "%s/checkpoints", path), "*.h5", &n);
-    return n > 0;
+    return file_list(a, arena_printf(a, "%s/checkpoints", path), "*.h5", &n) && n > 0;
 }
 
 // Names alone prove little (a config.yaml is in many a folder): kmidi's own record does, or its
@@ -150,7 +143,7 @@ static bool is_run(const char *path, arena *a)
 {
     size_t n;
     bool locked = lock_look(path, NULL) != LOCK_NONE;
-    if (locked && is_folder(arena_printf(a, "%s/checkpoints", path)))
+    if (locked && file_is_folder(arena_printf(a, "%s/checkpoints", path)))
         return true;
     char *text = file_read(a, arena_printf(a, "%s/environment.json", path), RECORD_MOST, &n, NULL);
     json *j = text ? json_parse(text, n, NULL) : NULL;
@@ -195,12 +188,22 @@ folder_state folder_look(const char *path)
     arena a = {.name = "folder"};
     bool empty = true;
     folder_state is = FOLDER_FREE;
-    if (is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
+    if (file_is_folder(path) && (!is_hollow(path, &empty, &a) || !empty))
         is = !is_hollow(path, &empty, &a) && !is_run(path, &a) ? FOLDER_FOREIGN
              : has_checkpoints(path, &a)                       ? FOLDER_SAVED
                                                                : FOLDER_BEGUN;
     arena_free(&a);
     return is;
+}
+
+// One that cannot be read looks as if it were somebody's.
+static bool refuse_foreign(const char *path, err *e)
+{
+    DIR *d = opendir(path);
+    if (!d || closedir(d))
+        return err_errno(e, "'%s' cannot be read", path);
+    return err_set(e, ERR_USAGE,
+                   "'%s' holds files that are no run's; name an empty or a new folder", path);
 }
 
 static bool allowed(const char *path, const char *quoted, folder_how how, err *e)
@@ -209,8 +212,7 @@ static bool allowed(const char *path, const char *quoted, folder_how how, err *e
     case FOLDER_FREE:
         return true;
     case FOLDER_FOREIGN:
-        return err_set(e, ERR_USAGE,
-                       "'%s' holds files that are no run's; name an empty or a new folder", path);
+        return refuse_foreign(path, e);
     case FOLDER_BEGUN:
         return how != FOLDER_NEW || err_set(e, ERR_USAGE,
                                             "'%s' already holds a run, which ended before its "

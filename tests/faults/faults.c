@@ -192,14 +192,20 @@ static int run_command(const faults *f, int k, const char *fault, const char **s
                       *fault ? fault : "count:0:0", f->base, f->shim, test_kmidi(), line, f->out);
 }
 
+static bool is_within(const char *words, const char *from, const char *end)
+{
+    const char *at = strstr(from, words);
+    return at && end && at < end;
+}
+
 static int count_sentences(const char *said, const char *name)
 {
     arena a = {0};
     const char *mark = arena_printf(&a, "kmidi %s: ", strcmp(name, "resume") ? name : "train");
     int n = 0, files = 0; // that a summary counts: a sentence for each
     for (const char *p = said; (p = strstr(p, mark)); p += strlen(mark)) {
-        const char *sum = strstr(p, "files did not pass"), *end = strchr(p, '\n');
-        bool sums = sum && end && sum < end;
+        const char *end = strchr(p, '\n');
+        bool sums = is_within("files did not pass", p, end) || is_within(" runs failed; ", p, end);
         n += (p == said || p[-1] == '\n') && !str_starts(p + strlen(mark), "warning:") && !sums;
         files = sums ? atoi(p + strlen(mark)) : files;
     }

@@ -19,7 +19,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -78,6 +77,22 @@ static void tell(const char *what, void *at)
     armed = was;
 }
 
+// Who had libc ask, where it asks for itself (strdup, opendir).
+static void tell_caller(void *from)
+{
+    void *frames[16];
+    bool was = armed;
+    tell("", from);
+    armed = false; // backtrace asks for memory
+    int n = strstr(file_of(from), "libc.so") ? backtrace(frames, 16) : 0;
+    for (int i = 0; i < n; i++)
+        if (!strstr(file_of(frames[i]), "libc.so") && !strstr(file_of(frames[i]), "shim.so")) {
+            tell(" for ", frames[i]);
+            break;
+        }
+    armed = was;
+}
+
 // Whether this call, which `from` made, is to fail; errno is set.
 static bool fails_from(const char *kind, void *from)
 {
@@ -91,7 +106,7 @@ static bool fails_from(const char *kind, void *from)
         return false;
     if (k == fault.n) {
         happened = true;
-        tell("", from);
+        tell_caller(from);
     }
     errno = fault.number;
     return true;
