@@ -13,12 +13,13 @@
 #include "autograd/op.h"
 #include "base/names.h"
 
-// A Transpose that nobody has asked for yet.
-typedef struct turn {
-    const char *from; // NULL: none
+// What nobody has asked for yet: how it is said, and, of a Transpose, of what.
+typedef struct put_off {
+    emit_fn *say;     // NULL: none
+    const char *from; // NULL: the maker's input 0
     int rank;
     int64_t perm[RANK_MAX];
-} turn;
+} put_off;
 
 struct emitter {
     const emit_form *form;
@@ -30,7 +31,7 @@ struct emitter {
     const char **value;      // by tensor id: its name in the file, NULL while it has none
     const char **transposed; // by tensor id: the constant that is its transpose
     const char **call;       // by tensor id: the name it must get, NULL for any
-    turn *turned;            // by tensor id
+    put_off *later;          // by tensor id
 };
 
 emitter *emitter_make(const emit_form *form, void *to, const graph *g, const params *p, arena *a)
@@ -41,7 +42,7 @@ emitter *emitter_make(const emit_form *form, void *to, const graph *g, const par
     m->value = NEW(a, const char *, n);
     m->call = NEW(a, const char *, n);
     m->transposed = NEW(a, const char *, n);
-    m->turned = NEW(a, turn, n);
+    m->later = NEW(a, put_off, n);
     // A parameter's name is spoken for even if it appears only later.
     for (int i = 0; p && i < p->n; i++)
         (void)name_set_add(&m->taken, p->list[i].name);
@@ -98,15 +99,13 @@ static const char *name_value(emitter *m, const tensor *t, const char *hint)
     return m->value[t->id];
 }
 
-// Says the Transpose that was put off for t, if one was.
-static bool turn_now(emitter *m, const tensor *t)
+// Says what was put off for t, if anything was.
+static bool say_now(emitter *m, const tensor *t)
 {
-    const turn *by = &m->turned[t->id];
-    if (!by->from || m->value[t->id])
+    const put_off *by = &m->later[t->id];
+    if (!by->say || m->value[t->id])
         return false;
-    const char *out = name_value(m, t, t->from->op->name);
-    emit_node(m, "Transpose", 1, &by->from, 1, &out, 1,
-              &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = by->perm, .n = by->rank});
+    by->say(t->from, m);
     return true;
 }
 
@@ -115,7 +114,7 @@ const char *emit_in(emitter *m, const node *n, int i)
     const tensor *t = n->in[i];
     if (!t)
         return "";
-    if (m->value[t->id] || turn_now(m, t))
+    if (m->value[t->id] || say_now(m, t))
         return m->value[t->id];
     const void *bytes = tensor_bytes(m, t);
     CHECK(bytes); // a computed value comes before its use, inputs are bound
@@ -131,23 +130,42 @@ const char *emit_out(emitter *m, const node *n, int i)
     return name_value(m, n->out[i], n->op->name);
 }
 
-void emit_out_turned(emitter *m, const node *n, int i, const char *from, int rank,
-                     const int64_t perm[])
+void emit_later(emitter *m, const node *n, emit_fn *say)
 {
-    turn *by = &m->turned[n->out[i]->id];
-    *by = (turn){.from = arena_strdup(m->arena, from), .rank = rank};
+    for (int i = 0; i < n->n_out; i++)
+        m->later[n->out[i]->id] = (put_off){.say = say};
+}
+
+static const char *turned_from(emitter *m, const node *n)
+{
+    const put_off *by = &m->later[n->out[0]->id];
+    return by->from ? by->from : emit_in(m, n, 0);
+}
+
+static void say_turned(const node *n, emitter *m)
+{
+    const put_off *by = &m->later[n->out[0]->id];
+    const char *from = turned_from(m, n), *out = emit_out(m, n, 0);
+    emit_node(m, "Transpose", 1, &from, 1, &out, 1,
+              &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = by->perm, .n = by->rank});
+}
+
+void emit_out_turned(emitter *m, const node *n, const char *from, int rank, const int64_t perm[])
+{
+    put_off *by = &m->later[n->out[0]->id];
+    *by = (put_off){say_turned, from ? arena_strdup(m->arena, from) : NULL, rank, {0}};
     for (int k = 0; k < rank; k++)
         by->perm[k] = perm[k];
 }
 
 const char *emit_in_turned(emitter *m, const node *n, int i, int rank, const int64_t perm[])
 {
-    const turn *by = &m->turned[n->in[i]->id];
-    bool undone = by->from && by->rank == rank;
+    const put_off *by = &m->later[n->in[i]->id];
+    bool undone = by->say == say_turned && by->rank == rank;
     for (int k = 0; undone && k < rank; k++)
         undone = by->perm[perm[k]] == k;
     if (undone)
-        return by->from;
+        return turned_from(m, n->in[i]->from);
     return emit_op(m, "Transpose", 1, (const char *[]){emit_in(m, n, i)}, 1,
                    &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = rank});
 }
@@ -253,7 +271,7 @@ static const bool *needed_nodes(emitter *m, const tensor *t)
         const node *q = graph_node(m->g, i);
         for (int k = 0; k < q->n_out; k++)
             needed[i] = needed[i] || (wanted[q->out[k]->id] && !m->value[q->out[k]->id] &&
-                                      !m->turned[q->out[k]->id].from);
+                                      !m->later[q->out[k]->id].say);
         for (int k = 0; needed[i] && k < q->n_in; k++)
             if (q->in[k])
                 wanted[q->in[k]->id] = true;
@@ -280,6 +298,6 @@ bool emitter_reach(emitter *m, const tensor *t, err *e)
                            q->op->no_portable ? q->op->no_portable : "none is written");
         q->op->portable(q, m);
     }
-    (void)turn_now(m, t);
+    (void)say_now(m, t);
     return true;
 }

@@ -53,12 +53,14 @@ const char *emit_f32(emitter *m, int rank, const int64_t *dims, const float *val
 // the file was made (tools that quantise look for a product's second factor among the constants),
 // else by a node.
 const char *emit_transposed(emitter *m, const node *n, int i);
-// A Transpose that is put off: output i is `from` with axes `perm`, and the node is said when
-// somebody asks for it by emit_in. emit_in_turned: input i with axes `perm`; `from` itself where
-// that undoes what its maker put off, else by a node. For pictures, whose channels stand last here
-// and second in ONNX.
-void emit_out_turned(emitter *m, const node *n, int i, const char *from, int rank,
-                     const int64_t perm[]);
+// What only some readers of a node want in nodes of its own, because others can do without: `say`
+// is called when the first asks for an output by emit_in.
+typedef void emit_fn(const node *n, emitter *m);
+void emit_later(emitter *m, const node *n, emit_fn *say);
+// Output 0 is a Transpose of `from` (NULL: of input 0), said like that. emit_in_turned: input i
+// with axes `perm`; what it was made of where that is what its maker put off, else by a node. For
+// pictures, whose channels stand last here and second in ONNX.
+void emit_out_turned(emitter *m, const node *n, const char *from, int rank, const int64_t perm[]);
 const char *emit_in_turned(emitter *m, const node *n, int i, int rank, const int64_t perm[]);
 // bytes of input i when it is a parameter or constant, else NULL
 const float *emit_param_values(emitter *m, const node *n, int i);

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// conv2d: y = act(conv(x, f) + b) of pictures with their channels last (torch.nn.functional's, of
-// channels_last tensors): x [B, H, W, C], f [KH, KW, C, O] (filters.c), b [O] or none.
-//     y[b, i, j, o] = b[o] + sum over p, q, c of f[p, q, c, o] x[b, i s + p - z, j s + q - z, c]
-// with steps s and padding z, of zeros. With p = act_back(y, d):
-//     dx = conv2d_input(p, f), df = conv2d_weight(x, p), db = sum of p over pixels.
-// Windows become rows of a matrix, a block at a time (conv.h); bias and activation are done while
-// a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix.
+// conv2d: y = act(factor conv(x, f) + b) of pictures with their channels last, as
+// torch.nn.functional.conv2d of channels_last tensors: x [B, H, W, C], f [KH, KW, C, O]
+// (filters.c), b and factor [O] or none.
+//     conv[b, i, j, o] = sum over p, q, c of f[p, q, c, o] x[b, i s + p - z, j s + q - z, c]
+// with steps s and padding z, of zeros. With p = act_back(y, d) and e = factor p:
+//     dx = conv2d_input(e, f), df = conv2d_weight(x, e); over pixels, db = sum p, dfactor = sum p
+//     conv.
+// Windows become rows of a matrix, a block at a time (conv.h); factor, bias and activation are done
+// while a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix.
 #include "autograd/ops/activation.h"
 #include "autograd/ops/conv.h"
+#include "autograd/ops/conv_emit.h"
 #include "autograd/ops/operand.h"
 
-enum { IN_X, IN_F, IN_BIAS, INPUTS };
+enum { IN_X, IN_F, IN_BIAS, IN_FACTOR, INPUTS }; // the last two: may be NULL
 
 static conv conv_at(const node *n)
 {
@@ -24,9 +27,10 @@ static bool rule(const node *n, err *e)
     if (x.rank != 4 || f.rank != 4 || x.d[3] != f.d[2])
         return rule_fail(e, "pictures %s (channels last) do not fit filters %s", shape_text(x, a),
                          shape_text(f, b));
-    if (n->in[IN_BIAS] && !shape_same(n->in[IN_BIAS]->shape, shape_of(1, f.d[3])))
-        return rule_fail(e, "bias %s of filters %s", shape_text(n->in[IN_BIAS]->shape, a),
-                         shape_text(f, b));
+    for (int i = IN_BIAS; i < INPUTS; i++)
+        if (n->in[i] && !shape_same(n->in[i]->shape, shape_of(1, f.d[3])))
+            return rule_fail(e, "bias or factor %s of filters %s", shape_text(n->in[i]->shape, a),
+                             shape_text(f, b));
     conv v = conv_at(n);
     if (v.stride < 1 || v.padding < 0 || v.oh < 1 || v.ow < 1)
         return rule_fail(e,
@@ -98,7 +102,10 @@ static operand gathered(const call *c, const conv *v, float *work, int64_t lo, i
 static void finish(const call *c, float *y, int64_t rows, int64_t columns)
 {
     const conv_attrs *t = c->attrs;
+    const float *restrict factor = c->in[IN_FACTOR];
     for (int64_t r = 0; r < rows; r++, y += columns) {
+        for (int64_t i = 0; factor && i < columns; i++)
+            y[i] *= factor[i];
         if (c->in[IN_BIAS] || t->act != ACT_NONE)
             activate[t->act](y, y, c->in[IN_BIAS], columns);
         for (int64_t i = 0; t->rounded && i < columns; i++)
@@ -132,7 +139,7 @@ static void forward(const call *c)
 // Of output pixel (b, i, j): the sum of all taps that lie in the picture.
 static double pixel(const call *c, const conv *v, int64_t b, int64_t i, int64_t j, int64_t o)
 {
-    double total = c->in[IN_BIAS] ? (double)((const float *)c->in[IN_BIAS])[o] : 0;
+    double total = 0;
     for (int64_t p = 0; p < v->kh; p++)
         for (int64_t q = 0; q < v->kw; q++) {
             int64_t y = i * v->stride + p - v->padding, x = j * v->stride + q - v->padding;
@@ -141,7 +148,9 @@ static double pixel(const call *c, const conv *v, int64_t b, int64_t i, int64_t 
                 total += operand_number(c, IN_X, ((b * v->h + y) * v->w + x) * v->c + k) *
                          operand_number(c, IN_F, ((p * v->kw + q) * v->c + k) * v->o + o);
         }
-    return total;
+    if (c->in[IN_FACTOR])
+        total *= (double)((const float *)c->in[IN_FACTOR])[o];
+    return total + (c->in[IN_BIAS] ? (double)((const float *)c->in[IN_BIAS])[o] : 0);
 }
 
 static void reference(const call *c)
@@ -161,13 +170,20 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
                      const bool want[])
 {
     const conv_attrs *t = n->attrs;
-    tensor *x = n->in[IN_X], *f = n->in[IN_F], *p = op_act_back(g, n->out[0], dout[0], t->act);
+    tensor *x = n->in[IN_X], *f = n->in[IN_F], *p = op_act_back(g, n->out[0], dout[0], t->act),
+           *e = n->in[IN_FACTOR] ? op_mul(g, p, n->in[IN_FACTOR]) : p;
     if (want[IN_F])
-        din[IN_F] = op_conv2d_weight(g, x, p, f->shape, t->stride, t->padding);
+        din[IN_F] = op_conv2d_weight(g, x, e, f->shape, t->stride, t->padding);
     if (want[IN_X])
-        din[IN_X] = op_conv2d_input(g, p, f, x->shape, t->stride, t->padding);
+        din[IN_X] = op_conv2d_input(g, e, f, x->shape, t->stride, t->padding);
     if (n->in[IN_BIAS] && want[IN_BIAS])
         din[IN_BIAS] = op_sum(g, p, 7, false);
+    if (n->in[IN_FACTOR] && want[IN_FACTOR])
+        din[IN_FACTOR] = op_sum(
+            g,
+            op_mul(g, p,
+                   op_conv2d(g, (tensor *[]){x, f, NULL, NULL}, t->stride, t->padding, ACT_NONE)),
+            7, false);
 }
 
 static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
@@ -175,59 +191,53 @@ static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded
     conv_attrs t = *(const conv_attrs *)n->attrs;
     t.rounded = rounded;
     return graph_add(g, OP_conv2d, &t, sizeof t, INPUTS,
-                     (tensor *[]){in[0], in[1], n->in[IN_BIAS]});
+                     (tensor *[]){in[0], in[1], n->in[IN_BIAS], n->in[IN_FACTOR]});
 }
 
-// In ONNX channels stand second; pictures come and go turned, so that two convolutions in a row
-// have nothing to turn between them.
 static void portable(const node *n, emitter *m)
 {
-    static const char *const names[] = {
-        [ACT_NONE] = NULL, [ACT_RELU] = "Relu", [ACT_TANH] = "Tanh", [ACT_SIGMOID] = "Sigmoid"};
-    static const int64_t first[] = {0, 3, 1, 2}, last[] = {0, 2, 3, 1}, weight[] = {3, 2, 0, 1};
     const conv_attrs *t = n->attrs;
     shape f = n->in[IN_F]->shape;
-    int64_t p = t->padding;
-    const emit_attr attrs[] = {
-        {.name = "kernel_shape", .kind = EMIT_INTS, .ints = f.d, .n = 2},
-        {.name = "pads", .kind = EMIT_INTS, .ints = (int64_t[]){p, p, p, p}, .n = 4},
-        {.name = "strides", .kind = EMIT_INTS, .ints = (int64_t[]){t->stride, t->stride}, .n = 2}};
-    const char *in[] = {emit_in_turned(m, n, IN_X, 4, first), emit_in_turned(m, n, IN_F, 4, weight),
-                        emit_in(m, n, IN_BIAS)};
-    const char *y = emit_op(m, "Conv", n->in[IN_BIAS] ? 3 : 2, in, 3, attrs);
-    if (names[t->act])
-        y = emit_op(m, names[t->act], 1, &y, 0, NULL);
-    emit_out_turned(m, n, 0, y, 4, last);
+    conv_emit(n, m, &(conv_form){f.d, t->stride, t->padding, t->act});
 }
 
 static tensor *build_3(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 2, 1, ACT_NONE);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 1, ACT_NONE);
 }
 static tensor *build_relu(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 1, 1, ACT_RELU);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 1, 1, ACT_RELU);
 }
 static tensor *build_1(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 1, 0, ACT_NONE);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), NULL, NULL}, 1, 0, ACT_NONE);
 }
 static tensor *build_7(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 2, 3, ACT_NONE);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 3, ACT_NONE);
 }
 static tensor *build_4(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), in[2], 4, 0, ACT_NONE);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 4, 0, ACT_NONE);
 }
 static tensor *build_sparse(graph *g, tensor *const in[])
 {
-    return op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 3, 2, ACT_TANH);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), NULL, NULL}, 3, 2, ACT_TANH);
 }
 static tensor *build_two(graph *g, tensor *const in[])
 {
-    tensor *h = op_conv2d(g, in[0], op_filters(g, in[1]), NULL, 1, 1, ACT_TANH);
-    return op_conv2d(g, h, op_filters(g, in[2]), NULL, 2, 1, ACT_GELU);
+    tensor *h = op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), NULL, NULL}, 1, 1, ACT_TANH);
+    return op_conv2d(g, (tensor *[]){h, op_filters(g, in[2]), NULL, NULL}, 2, 1, ACT_GELU);
+}
+static tensor *build_scaled(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], in[3]}, 2, 1, ACT_TANH);
+}
+static tensor *build_normed(graph *g, tensor *const in[])
+{
+    tensor *t, *f = op_norm_factors(g, in + 2, NULL, &t);
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), t, f}, 1, 1, ACT_NONE);
 }
 static tensor *build_narrow(graph *g, tensor *const in[], dtype type)
 {
@@ -235,7 +245,7 @@ static tensor *build_narrow(graph *g, tensor *const in[], dtype type)
     t.act = ACT_TANH;
     return graph_add(
         g, OP_conv2d, &t, sizeof t, INPUTS,
-        (tensor *[]){op_cast(g, in[0], type), op_cast(g, op_filters(g, in[1]), type), in[2]});
+        (tensor *[]){op_cast(g, in[0], type), op_cast(g, op_filters(g, in[1]), type), in[2], NULL});
 }
 static tensor *build_bf16(graph *g, tensor *const in[])
 {
@@ -287,6 +297,19 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {PICTURES(1, 5, 6, 3), VALUES(4, 4, 3, 3, 3), VALUES(4, 3, 4, 3, 3)},
      .build = build_two},
+    {.what = "factors",
+     .n = 4,
+     .in = {PICTURES(2, 4, 5, 3), LAYER(4, 3, 3, 3), VALUES(1, 4)},
+     .build = build_scaled},
+    {.what = "a norm of running statistics",
+     .n = 6,
+     .in = {PICTURES(2, 4, 5, 3),
+            VALUES(4, 4, 3, 3, 3),
+            VALUES(1, 4),
+            VALUES(1, 4),
+            FIXED(1, 4),
+            {.type = DT_F32, .shape = DIMS(1, 4), .scale = 1, .offset = 1.2f, .no_gradient = true}},
+     .build = build_normed},
     {.what = "bf16",
      .n = 3,
      .unexported = true,
@@ -302,7 +325,7 @@ static const op_sample samples[] = {
 const op_def VARIANT(op_conv2d) = {
     .name = "conv2d",
     OP_F32(INPUTS, 1),
-    .optional = 1u << IN_BIAS,
+    .optional = 1u << IN_BIAS | 1u << IN_FACTOR,
     .shape = rule,
     OP_PLANNED(workspace, cost, flops),
     OP_KERNELS(forward, reference, gradient, portable),
@@ -311,12 +334,13 @@ const op_def VARIANT(op_conv2d) = {
 };
 
 #ifdef KMIDI_VARIANT_base
-tensor *op_conv2d(graph *g, tensor *x, tensor *f, tensor *b, int64_t stride, int64_t padding,
+tensor *op_conv2d(graph *g, tensor *const xfb_factor[4], int64_t stride, int64_t padding,
                   activation act)
 {
-    conv_attrs t = conv_attrs_of(x ? x->shape : (shape){0}, stride, padding);
+    conv_attrs t =
+        conv_attrs_of(xfb_factor[0] ? xfb_factor[0]->shape : (shape){0}, stride, padding);
     t.act = act == ACT_GELU ? ACT_NONE : act;
-    tensor *y = graph_add(g, OP_conv2d, &t, sizeof t, INPUTS, (tensor *[]){x, f, b});
+    tensor *y = graph_add(g, OP_conv2d, &t, sizeof t, INPUTS, xfb_factor);
     return act == ACT_GELU ? op_act(g, y, act) : y;
 }
 #endif

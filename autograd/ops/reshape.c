@@ -35,12 +35,25 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
     din[0] = op_reshape(g, dout[0], n->in[0]->shape);
 }
 
+// Pictures of one channel, [B, 1, H, W] to [B, H, W, 1]: where only an axis of size 1 moves, the
+// bytes of a reshape are those of a transpose, and what follows may undo it.
+static bool is_channels_last(shape from, shape to)
+{
+    return from.rank == 4 && to.rank == 4 && from.d[1] == 1 && to.d[3] == 1 &&
+           from.d[0] == to.d[0] && from.d[2] == to.d[1] && from.d[3] == to.d[2];
+}
+
 // ONNX's 0 copies the size that the input has at the same place, -1 takes what is left: one free
 // dimension may have moved.
 static void portable(const node *n, emitter *m)
 {
     shape from = n->in[0]->shape, to = n->out[0]->shape;
+    static const int64_t last[] = {0, 2, 3, 1};
     int64_t dims[RANK_MAX];
+    if (is_channels_last(from, to)) {
+        emit_out_turned(m, n, NULL, 4, last);
+        return;
+    }
     for (int k = 0; k < to.rank; k++) {
         bool stays = k < from.rank && from.sym[k] == to.sym[k] && from.d[k] == to.d[k];
         dims[k] = to.sym[k] == SYM_FIXED ? to.d[k] : stays ? 0 : -1;
@@ -65,7 +78,12 @@ static tensor *build_six(graph *g, tensor *const in[])
 {
     return op_reshape(g, in[0], shape_of(6, 2, 2, 1, 3, 2, 5));
 }
+static tensor *build_last(graph *g, tensor *const in[])
+{
+    return op_reshape(g, in[0], shape_of(4, 2, 3, 5, 1));
+}
 static const op_sample samples[] = {
+    {.what = "one channel, last", .n = 1, .in = {VALUES(4, 2, 1, 3, 5)}, .build = build_last},
     {.what = "two axes folded", .n = 1, .in = {VALUES(3, 2, 3, 4)}, .build = build_fold},
     {.what = "a new axis", .n = 1, .in = {VALUES(2, 3, 5)}, .build = build_axis},
     {.what = "five axes to six", .n = 1, .in = {VALUES(5, 2, 2, 3, 2, 5)}, .build = build_six},

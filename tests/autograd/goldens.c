@@ -216,9 +216,25 @@ static tensor *channels_second(graph *g, tensor *x)
 
 static tensor *build_conv2d(golden *c)
 {
-    tensor *y = op_conv2d(c->g, channels_last(c->g, c->x[0]), op_filters(c->g, c->x[1]), c->x[2],
-                          attr_int(c, "stride"), attr_int(c, "padding"), ACT_NONE);
+    tensor *in[] = {channels_last(c->g, c->x[0]), op_filters(c->g, c->x[1]), c->x[2], NULL};
+    tensor *y = op_conv2d(c->g, in, attr_int(c, "stride"), attr_int(c, "padding"), ACT_NONE);
     return channels_second(c->g, y);
+}
+
+static tensor *build_batch_norm(golden *c)
+{
+    float zeros[16] = {0};
+    int64_t channels = c->x[1]->shape.d[0];
+    bool relu = !strcmp(json_str(json_get(c->attrs, "activation"), ""), "relu");
+    tensor *running = graph_const(c->g, DT_F32, shape_of(1, channels), zeros);
+    tensor *in[] = {channels_last(c->g, c->x[0]), c->x[1], c->x[2], running, running};
+    return channels_second(c->g, op_batch_norm(c->g, in, NULL, relu ? ACT_RELU : ACT_NONE));
+}
+
+static tensor *build_avg_pool(golden *c)
+{
+    return channels_second(c->g, op_avg_pool(c->g, channels_last(c->g, c->x[0]),
+                                             attr_int(c, "down"), attr_int(c, "across")));
 }
 
 static const struct {
@@ -256,6 +272,8 @@ static const struct {
     {"patch_merge", build_patch_merge},
     {"chamfer", build_chamfer},
     {"conv2d", build_conv2d},
+    {"batch_norm", build_batch_norm},
+    {"avg_pool", build_avg_pool},
 };
 
 // PyTorch weighs the smoothing term by each class's weight, we by the target's (cross_entropy.c

@@ -359,6 +359,30 @@ def pictures():
             padding=padding,
         )
 
+    for (B, C, H, W), act in (
+        ((2, 3, 4, 5), "none"),
+        ((3, 5, 2, 3), "relu"),
+        ((5, 4, 1, 1), "none"),
+    ):
+        case(
+            "batch_norm",
+            lambda x, w, b: ACTS[act](F.batch_norm(x, None, None, w, b, True)),
+            [fl(B, C, H, W, scale=2.0, offset=0.5), fl(C), fl(C)],
+            activation=act,
+        )
+    for (B, C, H, W), down, across in (
+        ((2, 3, 4, 6), 1, 1),
+        ((2, 3, 4, 6), 2, 2),
+        ((1, 2, 5, 7), 2, 3),
+    ):
+        case(
+            "avg_pool",
+            lambda x: F.adaptive_avg_pool2d(x, (down, across)),
+            [fl(B, C, H, W)],
+            down=down,
+            across=across,
+        )
+
 
 for part in (linear, elementwise, shapes, losses, lstm, pitch, transformer, swin, pictures):
     part()
