@@ -73,6 +73,22 @@ static bool read_sizes(const model_def *m, void *sizes, const char *text, arena 
     return true;
 }
 
+// Inputs of which options say how large they are.
+static void size_inputs(model_def *m)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        for (int k = 0; k < m->inputs[i].rank; k++) {
+            const char *of = m->inputs[i].of[k];
+            if (of)
+                m->inputs[i].dim[k] = setting_int(find(m, of, strlen(of)), m->sizes);
+        }
+}
+
+static bool builds(const model_def *m, params *p, arena *scratch, err *e)
+{
+    return model_build(m, p, &(model_dims){.batch = 1, .time = 1}, scratch, e) != NULL;
+}
+
 const model_def *model_configure(const model_def *m, const char *sizes, arena *a, err *e)
 {
     if (!sizes || !*sizes)
@@ -85,8 +101,10 @@ const model_def *model_configure(const model_def *m, const char *sizes, arena *a
         memcpy(own, model_sizes_of(m, &scratch), m->sizes_bytes);
     made->sizes = own, made->params = 0;
     params *p = params_open(&scratch);
-    bool ok = read_sizes(made, own, sizes, &scratch, e) &&
-              model_build(made, p, &(model_dims){.batch = 1, .time = 1}, &scratch, e);
+    bool ok = read_sizes(made, own, sizes, &scratch, e);
+    if (ok)
+        size_inputs(made);
+    ok = ok && builds(made, p, &scratch, e);
     made->params = params_count(p, false);
     arena_free(&scratch);
     return ok ? made : NULL;

@@ -196,15 +196,74 @@ tensor *layer_layer_norm(network *n, const char *name, tensor *x)
     return op_layer_norm(n->g, x, w, b);
 }
 
+// --- pictures
+
+typedef struct conv_weights {
+    tensor *f, *b; // [O, I, kernel, kernel], [O]
+} conv_weights;
+
+static conv_weights declare_conv(network *n, const char *name, const tensor *x, int64_t out,
+                                 window w)
+{
+    int64_t in = last_dim(x);
+    float k = 1.0f / sqrtf((float)(in * w.kernel * w.kernel));
+    tensor *f = declare_uniform(n, name, "weight", shape_of(4, out, in, w.kernel, w.kernel), k);
+    return (conv_weights){f, declare_uniform(n, name, "bias", shape_of(1, out), k)};
+}
+
 tensor *layer_conv2d(network *n, const char *name, tensor *x, int64_t out, window w, activation act)
 {
     if (tensor_poisoned(x))
         return x;
-    int64_t in = last_dim(x);
-    float k = 1.0f / sqrtf((float)(in * w.kernel * w.kernel));
-    tensor *f = declare_uniform(n, name, "weight", shape_of(4, out, in, w.kernel, w.kernel), k);
-    tensor *b = declare_uniform(n, name, "bias", shape_of(1, out), k);
-    return op_conv2d(n->g, x, op_filters(n->g, f), b, w.stride, w.padding, act);
+    conv_weights c = declare_conv(n, name, x, out, w);
+    return op_conv2d(n->g, (tensor *[]){x, op_filters(n->g, c.f), c.b, NULL}, w.stride, w.padding,
+                     act);
+}
+
+// torch.nn.BatchNorm2d: weight, bias, running mean and variance, in the order of batch_norm's
+// inputs behind x; and how many batches they have seen.
+enum { NORM_TENSORS = 4 };
+static tensor *declare_norm(network *n, const char *name, int64_t width, tensor *norm[NORM_TENSORS])
+{
+    const shape s = shape_of(1, width);
+    norm[0] = declare_as(n, name, "weight", s, (init){INIT_ONE, 0});
+    norm[1] = declare_as(n, name, "bias", s, (init){INIT_ZERO, 0});
+    norm[2] = layer_buffer(n, layer_name(n, "%s.running_mean", name), s, (init){INIT_ZERO, 0});
+    norm[3] = layer_buffer(n, layer_name(n, "%s.running_var", name), s, (init){INIT_ONE, 0});
+    return layer_buffer(n, layer_name(n, "%s.num_batches_tracked", name), shape_of(0),
+                        (init){INIT_ZERO, 0});
+}
+
+// By the batch's own statistics, which move the running ones.
+static tensor *norm_batch(network *n, tensor *y, tensor *const norm[NORM_TENSORS], tensor *seen,
+                          tensor *shift, activation act)
+{
+    const float one = 1;
+    tensor *z =
+        op_batch_norm(n->g, (tensor *[]){y, norm[0], norm[1], norm[2], norm[3]}, shift, act);
+    if (tensor_poisoned(z))
+        return z;
+    layer_keep(n, norm[2], z->from->out[2]);
+    layer_keep(n, norm[3], z->from->out[3]);
+    layer_keep(n, seen, op_add(n->g, seen, graph_const(n->g, DT_F32, shape_of(0), &one)));
+    return z;
+}
+
+tensor *layer_conv_norm(network *n, const char *name, tensor *x, int64_t out, window w,
+                        activation act)
+{
+    tensor *norm[NORM_TENSORS], *offset;
+    if (tensor_poisoned(x))
+        return x;
+    conv_weights c = declare_conv(n, layer_name(n, "%s.conv", name), x, out, w);
+    tensor *seen = declare_norm(n, layer_name(n, "%s.norm", name), out, norm);
+    tensor *f = op_filters(n->g, c.f);
+    if (n->dims.training && !n->dims.adapters) {
+        tensor *y = op_conv2d(n->g, (tensor *[]){x, f, NULL, NULL}, w.stride, w.padding, ACT_NONE);
+        return norm_batch(n, y, norm, seen, c.b, act);
+    }
+    tensor *factor = op_norm_factors(n->g, norm, c.b, &offset);
+    return op_conv2d(n->g, (tensor *[]){x, f, offset, factor}, w.stride, w.padding, act);
 }
 
 typedef struct lstm_weights {

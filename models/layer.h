@@ -22,6 +22,11 @@ typedef struct window {
 } window;
 tensor *layer_conv2d(network *n, const char *name, tensor *x, int64_t out, window w,
                      activation act);
+// NAME.conv, and over its outputs NAME.norm, torch.nn.BatchNorm2d: in training by the statistics of
+// the batch, else by the running ones, which then cost nothing. The convolution's bias moves the
+// running mean alone in training, and its gradient there is zero.
+tensor *layer_conv_norm(network *n, const char *name, tensor *x, int64_t out, window w,
+                        activation act);
 // x [B, T, I] -> [B, T, hidden]. In a step (T is 1 there) its states are NAME.h and NAME.c.
 tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden);
 // The buffer `name` of shape s, which begins as `how` says (params.h); and what it is to hold

@@ -29,6 +29,7 @@ typedef struct port {
     dtype type;
     int rank;
     int64_t dim[RANK_MAX];
+    const char *of[RANK_MAX]; // the option that says a dimension; NULL: `dim` does
     uint8_t sym[RANK_MAX];
     int below; // i32: values lie in [low, below)
     int low;
@@ -78,6 +79,9 @@ struct model_def {
     const char *example; // what it is trained on (data/loader/example.h)
     const char *dialect; // which events its tokens stand for (docs/tokens.md); NULL: it takes none
     bool affect;         // elements 0 and 1 of the output are valence and arousal
+    // its norms take the statistics of what is computed at once: a step's parts are then
+    // train.batch_size each
+    bool batch_statistics;
     bool probe;          // a training-only Linear(output, classes) stands between output and loss
     int n_inputs;
     port inputs[MODEL_PORTS];

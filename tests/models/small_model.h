@@ -10,10 +10,13 @@
 static inline const model_def *small_model(int i, arena *a)
 {
     const model_def *m = model_at(i);
-    return m && m->n_options
-               ? model_configure(m, "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3", a,
-                                 NULL)
-               : m;
+    if (!m || !m->n_options)
+        return m;
+    bool picture = m->inputs[0].rank == 4;
+    return model_configure(m,
+                           picture ? "bands=16 frames=18 width=4"
+                                   : "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3",
+                           a, NULL);
 }
 
 #endif

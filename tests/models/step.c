@@ -13,7 +13,8 @@ static void fill_input(const network *n, tensor *t, void *to)
         float u = test_fill((uint32_t)t->id, (uint32_t)k, 1);
         if (t->type == DT_I32)
             ((int32_t *)to)[k] =
-                (int32_t)((u + 1) / 2 * (t == n->target && m->probe ? STEP_CLASSES : 32));
+                (int32_t)((u + 1) / 2 *
+                          (t == n->target && (m->probe || m->n_groups) ? STEP_CLASSES : 32));
         else
             ((float *)to)[k] = t == n->weight ? 1 + u : t == n->scale ? 1.0f / STEP_BATCH : u;
     }
