@@ -23,6 +23,19 @@ const char *checkpoint_group(const param *q)
     return q->adapter ? "lora" : q->buffer ? "buffers" : "params";
 }
 
+// Statistics that are no numbers would turn all that they norm into none, silently.
+static bool check_buffer(const checkpoint *k, const param *q, const float *x, err *e)
+{
+    for (int64_t i = 0; q->buffer && i < q->count; i++)
+        if (!isfinite(x[i]) || (str_ends(q->name, "running_var") && x[i] < 0))
+            return err_set(
+                e, ERR_VALUE,
+                "'%s': element %lld of '%s' is %g, which no statistic is; take an earlier "
+                "checkpoint",
+                k->path, (long long)i, q->name, (double)x[i]);
+    return true;
+}
+
 // The dataset of parameter q in `group` into `to`.
 static bool read_param(checkpoint *k, const char *group, const param *q, float *to, err *e)
 {
@@ -31,7 +44,7 @@ static bool read_param(checkpoint *k, const char *group, const param *q, float *
     if (!h5_has(k->file, name))
         return err_set(e, ERR_MISMATCH, "'%s' has no '%s', which %s needs", k->path, name,
                        k->model->name);
-    return h5_read(k->file, name, checkpoint_shape(q), to, e);
+    return h5_read(k->file, name, checkpoint_shape(q), to, e) && check_buffer(k, q, to, e);
 }
 
 // A parameter that the model itself does not count may be missing or of another shape.

@@ -54,6 +54,17 @@ static float from_f16(const uint8_t *b)
     return f16_widen((f16)(b[0] | (unsigned)b[1] << 8));
 }
 
+// What torch counts by (num_batches_tracked): exact in f32 up to 2^24.
+static float from_i64(const uint8_t *b)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++)
+        n |= (uint64_t)b[i] << 8 * i;
+    int64_t x;
+    memcpy(&x, &n, sizeof x);
+    return (float)x;
+}
+
 typedef struct element {
     const char *name;
     unsigned bits;
@@ -66,7 +77,7 @@ static const element elements[] = {
     {"I8", 8, NULL},          {"F8_E5M2", 8, NULL},     {"F8_E4M3", 8, NULL},
     {"F8_E8M0", 8, NULL},     {"I16", 16, NULL},        {"U16", 16, NULL},
     {"F8_E4M3FNUZ", 8, NULL}, {"F8_E5M2FNUZ", 8, NULL}, {"I32", 32, NULL},
-    {"U32", 32, NULL},        {"I64", 64, NULL},        {"U64", 64, NULL},
+    {"U32", 32, NULL},        {"I64", 64, from_i64},    {"U64", 64, NULL},
     {"C64", 64, NULL},        {"F4", 4, NULL},          {"F6_E2M3", 6, NULL},
     {"F6_E3M2", 6, NULL},
 };
@@ -138,7 +149,7 @@ static bool parse_entry(const char *path, const char *name, const json *j, uint6
                        path, name, t->end - t->begin, bits);
     t->name = arena_strdup(a, name);
     t->dtype = type->name;
-    t->is_float = type->convert != NULL;
+    t->is_float = type->convert && (type->convert != from_i64 || !t->rank);
     return true;
 }
 
@@ -308,7 +319,7 @@ bool safetensors_read(safetensors *s, int i, float *out, err *e)
     const element *type = element_find(t->dtype);
     size_t size = type->bits / 8;
     uint8_t chunk[CHUNK];
-    if (!type->convert)
+    if (!t->is_float)
         return err_set(e, ERR_VALUE,
                        "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64",
                        s->path, t->name, t->dtype);

@@ -32,7 +32,7 @@ enum { SAFETENSORS_RANK = 8 }; // of what is written
 typedef struct safetensors_entry {
     const char *name;
     const char *dtype; // "F32", as written
-    bool is_float;     // F32, F16, BF16 or F64: may be weights
+    bool is_float;     // F32, F16, BF16, F64, or a scalar I64: may be weights
     int rank;
     const int64_t *dim;
     int64_t count;       // elements; 1 for a scalar, 0 where a dimension is 0
@@ -56,8 +56,8 @@ safetensors *safetensors_open(const char *path, arena *a, err *e) MUST_CHECK;
 void safetensors_close(safetensors *s); // accepts NULL
 const safetensors_index *safetensors_listing(const safetensors *s);
 int safetensors_find(const safetensors *s, const char *name); // -1 when there is none
-// Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken; ERR_VALUE for other types and
-// for values that are not finite f32.
+// Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken, and a scalar I64, which counts;
+// ERR_VALUE for other types and for values that are not finite f32.
 bool safetensors_read(safetensors *s, int i, float *out, err *e) MUST_CHECK;
 // Every byte of the data, whatever its type: what a file may hold is sound, though it may be no
 // weights.
@@ -74,10 +74,11 @@ typedef struct safetensors_source {
     int rank;
     int64_t dim[SAFETENSORS_RANK];
     const float *data;
+    bool counts; // a scalar that is written as I64
 } safetensors_source;
 
-// Written whole or not at all (base/file.h), in the reference writer's order: by name, all being
-// F32. The metadata always has "format": "pt".
+// Written whole or not at all (base/file.h), in the reference writer's order: the widest type
+// first, then by name. The metadata always has "format": "pt".
 bool safetensors_write(const char *path, const safetensors_source *list, int n,
                        const model_meta *meta, err *e) MUST_CHECK;
 

@@ -117,7 +117,8 @@ bool safetensors_load_params(const char *path, params *p, int *converted, err *e
     for (int i = 0; ok && i < p->n; i++) {
         int at = safetensors_find(s, p->list[i].name);
         ok = at < 0 || safetensors_read(s, at, staged + p->list[i].offset, e);
-        n += at >= 0 && strcmp(safetensors_listing(s)->list[at].dtype, "F32");
+        const char *type = at < 0 ? "F32" : safetensors_listing(s)->list[at].dtype;
+        n += strcmp(type, "F32") && strcmp(type, "I64");
     }
     for (int i = 0; ok && i < p->n; i++)
         if (is_owned(&p->list[i]) || probe)
@@ -143,7 +144,11 @@ bool safetensors_save_params(const char *path, const params *p, bool probe, cons
         if (!is_owned(q) && !probe)
             continue;
         list[n] =
-            (safetensors_source){.name = q->name, .rank = q->shape.rank, .data = params_at(p, i)};
+            (safetensors_source){.name = q->name,
+                                 .rank = q->shape.rank,
+                                 .data = params_at(p, i),
+                                 // as torch has it
+                                 .counts = q->buffer && str_ends(q->name, "num_batches_tracked")};
         for (int d = 0; d < q->shape.rank; d++)
             list[n].dim[d] = q->shape.d[d];
         n++;

@@ -12,13 +12,14 @@ enum { ALIGN = 8 };
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const safetensors_source *const *)a)->name,
-                  (*(const safetensors_source *const *)b)->name);
+    const safetensors_source *x = *(const safetensors_source *const *)a,
+                             *y = *(const safetensors_source *const *)b;
+    return x->counts != y->counts ? y->counts - x->counts : strcmp(x->name, y->name);
 }
 
 static uint64_t source_bytes(const safetensors_source *t)
 {
-    uint64_t n = sizeof(float);
+    uint64_t n = t->counts ? sizeof(int64_t) : sizeof(float);
     for (int i = 0; i < t->rank; i++)
         n *= (uint64_t)t->dim[i];
     return n;
@@ -27,7 +28,7 @@ static uint64_t source_bytes(const safetensors_source *t)
 static json *entry_json(const safetensors_source *t, uint64_t at)
 {
     json *j = json_object(), *dims = json_array(), *offsets = json_array();
-    json_set_str(j, "dtype", "F32");
+    json_set_str(j, "dtype", t->counts ? "I64" : "F32");
     for (int i = 0; i < t->rank; i++)
         json_push_int(dims, t->dim[i]);
     json_set(j, "shape", dims);
@@ -55,6 +56,14 @@ static void make_header(const safetensors_source *const *sorted, int n, const mo
         strbuf_add(out, " ", 1);
 }
 
+static void put_count(file_out *f, float x)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)((uint64_t)(int64_t)x >> 8 * i);
+    file_put(f, bytes, sizeof bytes);
+}
+
 static void put_all(file_out *f, const strbuf *header, const safetensors_source *const *sorted,
                     int n)
 {
@@ -64,7 +73,10 @@ static void put_all(file_out *f, const strbuf *header, const safetensors_source 
     file_put(f, prefix, sizeof prefix);
     file_put(f, header->s, header->len);
     for (int i = 0; i < n; i++)
-        file_put(f, sorted[i]->data, (size_t)source_bytes(sorted[i]));
+        if (sorted[i]->counts)
+            put_count(f, *sorted[i]->data);
+        else
+            file_put(f, sorted[i]->data, (size_t)source_bytes(sorted[i]));
 }
 
 bool safetensors_write(const char *path, const safetensors_source *list, int n,

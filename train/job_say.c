@@ -66,6 +66,11 @@ static void say_steps(const job *j, const log_sink *log)
             (long long)(t.micro_batch * t.grad_accum),
             (long long)trainer_steps_per_epoch(j->trainer), (long long)trainer_total(j->trainer),
             o->optim->name, (double)o->hyper.lr, o->schedule.curve->name);
+    if (train_bound(o))
+        log_say(log, LOG_INFO,
+                "norms: means and variances over %lld items at once, train.batch_size, which no "
+                "memory budget changes",
+                (long long)t.micro_batch);
     log_say(log, LOG_INFO, "memory: %s predicted of %s (%s)%s%s", str_human_bytes(m.peak, peak),
             str_human_bytes(o->budget, budget), o->budget_from,
             t.recomputed

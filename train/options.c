@@ -98,6 +98,31 @@ static bool read_split(const config *c, train_options *o, err *e)
                    (long long)o->grad_accum, (long long)whole, text);
 }
 
+bool train_bound(const train_options *o)
+{
+    return o->model->batch_statistics && !o->lora.r;
+}
+
+static bool read_statistics(const config *c, const train_options *o, err *e)
+{
+    if (!train_bound(o))
+        return true;
+    if (o->batch_size < 2)
+        return err_set(
+            e, ERR_CONFIG,
+            "%s: 'train.batch_size' is 1, and %s takes means and variances over a batch: "
+            "one item has no variance of its own; set it to 2 or more (16 is usual)",
+            config_where(c, "train.batch_size"), o->model->name);
+    return !o->micro_batch || o->micro_batch == o->batch_size ||
+           err_set(
+               e, ERR_CONFIG,
+               "%s: 'memory.micro_batch' is %lld, but %s takes means and variances over what is "
+               "computed at once; leave it at auto, which is train.batch_size (%lld) for it, "
+               "and split the step by train.grad_accum",
+               config_where(c, "memory.micro_batch"), (long long)o->micro_batch, o->model->name,
+               (long long)o->batch_size);
+}
+
 static bool read_model(const config *c, train_options *o, err *e)
 {
     o->model = model_named(config_text(c, "model"), e);
@@ -233,7 +258,8 @@ bool train_options_read(const config *c, uint64_t memory_limit, train_options *o
         !train_options_lora(c, o, e) || !check_transposition(c, e))
         return false;
     choose_data(c, o);
-    return read_budget(c, memory_limit, o, e) && read_split(c, o, e) && check_run(c, o, e);
+    return read_budget(c, memory_limit, o, e) && read_split(c, o, e) && read_statistics(c, o, e) &&
+           check_run(c, o, e);
 }
 
 bool train_options_resumable(const config *old, const config *now, err *e)

@@ -97,6 +97,10 @@ const train_profile *train_profile_of(uint64_t memory_limit);
 bool train_options_read(const config *c, uint64_t memory_limit, train_options *o, arena *a,
                         err *e) MUST_CHECK;
 
+// The step's parts are train.batch_size items each: norms take the statistics of what is computed
+// at once (batch_statistics of model.h). Under adapters they are those that the base has.
+bool train_bound(const train_options *o);
+
 // Parts of it. options_keys.c: every value whose row says where it goes.
 bool train_options_fill(const config *c, train_options *o, err *e) MUST_CHECK;
 // options_lora.c, behind that. PEFT's keys that are none of ours, ended by a NULL name.

@@ -59,11 +59,18 @@ static int choose(const search_result *r)
     return best < 0 ? least : best;
 }
 
+// Norms take the statistics of what is computed at once: that is then what the configuration says.
+static int sizes_of(const train_options *o, int64_t whole, int64_t own, int64_t out[SEARCH_MOST])
+{
+    out[0] = own;
+    return train_bound(o) ? 1 : divisors(whole, own, out);
+}
+
 bool search_splits(const train_options *o, search_setup setup, void *self, search_result *r, err *e)
 {
     int64_t micro[SEARCH_MOST], rows = setup(self, 1).rows, whole = trainer_whole(o, rows, 0);
     r->own = whole < o->batch_size ? whole : o->batch_size;
-    int n = divisors(whole / comm_size(setup(self, 1).comm), r->own, micro);
+    int n = sizes_of(o, whole / comm_size(setup(self, 1).comm), r->own, micro);
     r->n = 0;
     for (int i = 0; i < n; i++) {
         if (rows > 0 && micro[i] > rows) // they would never be filled
@@ -71,7 +78,7 @@ bool search_splits(const train_options *o, search_setup setup, void *self, searc
         trainer_setup s = setup(self, micro[i]);
         if (search_one(o, &s, &r->list[r->n], e))
             r->n++; // a batch may be too large for any plan
-        else if (micro[i] == 1)
+        else if (micro[i] == 1 || n == 1)
             return false;
     }
     r->best = choose(r);

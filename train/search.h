@@ -3,6 +3,9 @@
 // items are computed at once, and what is computed twice, is free, as all plans of one
 // configuration give the same numbers to rounding.
 //
+// But for models whose norms take the statistics of what is computed at once (batch_statistics of
+// model.h): they compute train.batch_size items at once, and the rest alone is free.
+//
 // Every divisor of the effective batch (thinned out where there are many; none is larger than the
 // data) is planned with as little recomputation as fits. Of what fits the fastest is taken; of
 // those within SEARCH_CLOSE of it, the configuration's own batch_size, or else the one of least

@@ -90,6 +90,7 @@ static loader_options training_choices(const shards *s, const train_options *o)
                             .time_width = o->data.time_width,
                             .mel = s->mel,
                             .midi = o->data.midi,
+                            .repeat = train_bound(o),
                             .mean = s->mean,
                             .deviation = s->deviation,
                             .labels = d->example->grouped ? NULL : d->labels,

@@ -202,12 +202,15 @@ bool trainer_fits(const trainer *t, err *e)
     uint64_t mib = (t->memory.peak + (1 << 20) - 1) >> 20;
     return err_set(e, ERR_BUDGET,
                    "this run needs %s, over the budget of %s (%s); the smallest budget it can run "
-                   "in is memory.budget=%lluMiB%s",
+                   "in is memory.budget=%lluMiB%s%s",
                    str_human_bytes(t->memory.peak, need), str_human_bytes(t->o->budget, have),
                    t->o->budget_from, (unsigned long long)mib,
                    bound ? " (memory.micro_batch=auto and memory.recompute=auto may need less)"
                    : t->choice.kept != PRECISION_BF16 ? " (memory.activations=auto may need less)"
-                                                      : "");
+                                                      : "",
+                   train_bound(t->o) ? "; its norms need train.batch_size items at once, and a "
+                                       "smaller one with more of train.grad_accum needs less"
+                                     : "");
 }
 
 static bool open_runs(trainer *t, err *e)

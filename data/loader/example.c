@@ -62,6 +62,18 @@ size_t example_scratch(const example *x)
     return (size_t)(x->window + 2) * (size_t)x->width * sizeof(float);
 }
 
+void example_repeat(const example *x, const batch_field *fields, int64_t row, int64_t from)
+{
+    for (int k = 0; x->def->fields[k].name; k++) {
+        size_t bytes = (size_t)example_elements(x, k) * sizeof(float);
+        char *data = fields[k].data;
+        if (strstr(fields[k].name, "weight"))
+            memset(data + (size_t)row * bytes, 0, bytes);
+        else
+            memcpy(data + (size_t)row * bytes, data + (size_t)from * bytes, bytes);
+    }
+}
+
 void example_clear(const example *x, const batch_field *fields, int64_t row)
 {
     for (int k = 0; x->def->fields[k].name; k++) {

@@ -104,5 +104,7 @@ int64_t example_elements(const example *x, int k);
 uint64_t example_bytes(const example *x); // of one row
 size_t example_scratch(const example *x);
 void example_clear(const example *x, const batch_field *fields, int64_t row); // zeros
+// row `from` once more, with weight 0
+void example_repeat(const example *x, const batch_field *fields, int64_t row, int64_t from);
 
 #endif

@@ -77,7 +77,10 @@ static bool fill(loader *l, slot *s, uint64_t epoch, uint64_t index, err *e)
                           s->b.n_paths, e))
         return false;
     for (int64_t row = s->b.items; row < l->rows.options.batch; row++)
-        example_clear(&l->rows.example, s->b.field, row);
+        if (l->rows.options.repeat)
+            example_repeat(&l->rows.example, s->b.field, row, row % s->b.items);
+        else
+            example_clear(&l->rows.example, s->b.field, row);
     return true;
 }
 

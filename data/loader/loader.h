@@ -20,7 +20,7 @@
 //     for (uint64_t i = 0; i < loader_batches(l); i++) b = loader_next(l, e);
 //
 // The fields of a batch are those of the dataset's example, in its order, with B = options.batch
-// rows; padding rows are zero.
+// rows; padding rows are zero, or (repeat) its items once more, with weight 0.
 //
 // Audio stays on disk: an item is an example, cut to the window as `crop` says. Songs are held in
 // memory, in pools of at most LOADER_POOL bytes whatever the dataset has; an item has as many
@@ -52,6 +52,7 @@ typedef enum loader_crop {
 
 typedef struct loader_options {
     int64_t batch; // rows
+    bool repeat;   // for norms over a batch: no row that is no item moves its mean and variance
     // frames, tokens, notes of a row; ignored where an example is one row of its column
     int64_t window;
     loader_crop crop; // where an item is longer than the window
