@@ -73,6 +73,36 @@ TEST(safetensors_round_trip)
     arena_free(&a);
 }
 
+// torch's num_batches_tracked is a whole number of 64 bits without an axis.
+TEST(safetensors_count_batches_as_torch_does)
+{
+    arena a = {0};
+    err e = {0};
+    params *p = params_open(&a), *q = params_open(&a);
+    int seen = params_declare_buffer(p, "n.num_batches_tracked", shape_of(0), (init){0}, &e),
+        mean = params_declare_buffer(p, "a.running_mean", shape_of(1, 1), (init){0}, &e);
+    EXPECT_OK(params_allocate(p, 0, &e), e);
+    *params_at(p, seen) = 12345678, *params_at(p, mean) = 0.5f;
+    const char *path = test_path("m.safetensors");
+    EXPECT_OK(safetensors_save_params(path, p, false, NULL, &e), e);
+    safetensors *s = safetensors_open(path, &a, &e);
+    const safetensors_entry *first = safetensors_listing(s)->list; // the widest
+    EXPECT_STR(first->name, "n.num_batches_tracked");
+    EXPECT_STR(first->dtype, "I64");
+    EXPECT(first->is_float && first->rank == 0);
+    safetensors_close(s);
+    (void)params_declare_buffer(q, "a.running_mean", shape_of(1, 1), (init){0}, &e);
+    (void)params_declare_buffer(q, "n.num_batches_tracked", shape_of(0), (init){0}, &e);
+    EXPECT_OK(params_allocate(q, 0, &e), e);
+    int converted = -1;
+    EXPECT_OK(safetensors_load_params(path, q, &converted, &e), e);
+    EXPECT_INT(converted, 0);
+    EXPECT_NEAR(*params_at(q, 0), 0.5, 0);
+    EXPECT_NEAR(*params_at(q, 1), 12345678, 0);
+    params_release(p), params_release(q);
+    arena_free(&a);
+}
+
 TEST(safetensors_header_is_aligned_and_data_is_raw)
 {
     arena a = {0};

@@ -62,6 +62,23 @@ TEST(options_refuse_profiles_beyond_the_machine)
     EXPECT_STR(o.budget_from, "16gb less 8.5 GB of a language model");
 }
 
+TEST(options_keep_a_batch_whole_where_norms_need_it)
+{
+    train_options o;
+    err e = {0};
+#define NORMS "model: instrument_recognizer\ndata: {train: a.h5, val: b.h5}\n"
+    EXPECT_ERR(read_text(NORMS "train: {batch_size: 1}\n", GIB(16), &o, &e), e, ERR_CONFIG,
+               "x.yaml:3:9: 'train.batch_size' is 1, and instrument_recognizer takes means");
+    EXPECT_ERR(
+        read_text(NORMS "train: {batch_size: 8}\nmemory: {micro_batch: 4}\n", GIB(16), &o, &e), e,
+        ERR_CONFIG, "x.yaml:4:10: 'memory.micro_batch' is 4");
+    EXPECT_OK(
+        read_text(NORMS "train: {batch_size: 8}\nmemory: {micro_batch: 8}\n", GIB(16), &o, &e), e);
+    EXPECT(train_bound(&o));
+    EXPECT_OK(read_text(BASE "train: {batch_size: 1}\n", GIB(16), &o, &e), e);
+    EXPECT(!train_bound(&o));
+}
+
 TEST(options_refuse_what_contradicts)
 {
     train_options o;

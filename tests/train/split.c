@@ -175,6 +175,27 @@ TEST(split_search_keeps_the_effective_batch_and_the_budget)
     small_close(&s);
 }
 
+TEST(split_keeps_a_batch_whole_where_norms_need_it)
+{
+    small_run s;
+    search_result r;
+    err e = {0};
+    small_open(&s, "instrument_recognizer", 4, 3);
+    s.o.model = model_configure(s.o.model, "bands=16 frames=18 width=4", &s.a, &e);
+    EXPECT_OK(s.o.model != NULL, e);
+    s.o.batch_size = 4, s.o.grad_accum = 3, s.setup.base_bytes = 1;
+    for (int tight = 0; tight < 2; tight++) {
+        s.o.budget = tight ? 1 : s.o.budget;
+        EXPECT_OK(search_splits(&s.o, setup_of, &s, &r, &e), e);
+        EXPECT_INT(r.n, 1);
+        EXPECT_INT(r.list[0].choice.micro_batch, 4);
+        EXPECT_INT(r.list[0].choice.grad_accum, 3);
+        EXPECT_INT(r.list[0].fits, !tight);
+        EXPECT_INT(r.list[0].choice.recomputed, tight ? r.list[0].choice.segments : 0);
+    }
+    small_close(&s);
+}
+
 static trainer_choice chosen(small_run *s, train_activations kept, uint64_t budget,
                              trainer_memory *m)
 {

@@ -110,6 +110,34 @@ TEST(loader_gives_each_item_once_an_epoch)
     dataset_close(d);
 }
 
+// Rows that would be zeros move no mean of a batch: its items once more, which weigh nothing.
+TEST(loader_repeats_items_where_a_batch_is_short)
+{
+    err e = {0};
+    float mean[SHARD_BANDS] = {0}, deviation[SHARD_BANDS] = {1, 1, 1, 1, 1, 1, 1, 1};
+    dataset *d = two_shards(37);
+    loader_options o = {.batch = 5,
+                        .repeat = true,
+                        .window = WINDOW,
+                        .crop = LOADER_RANDOM,
+                        .shuffle = true,
+                        .seed = 3,
+                        .mean = mean,
+                        .deviation = deviation};
+    loader *l = loader_open(d, &o, &e);
+    loader_seek(l, 0, 7);
+    const batch *b = loader_next(l, &e);
+    EXPECT(b && b->items == 2);
+    const size_t n = WINDOW * SHARD_BANDS;
+    for (int64_t row = 2; row < 5; row++) {
+        const float *mel = b->field[0].data;
+        EXPECT(!memcmp(mel + (size_t)row * n, mel + (size_t)(row % 2) * n, n * sizeof *mel));
+        EXPECT_NEAR(((const float *)b->field[2].data)[row], 0, 0);
+    }
+    loader_close(l);
+    dataset_close(d);
+}
+
 // What a batch holds, for comparing.
 static void keep(const batch *b, float *out)
 {
