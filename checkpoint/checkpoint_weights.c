@@ -110,15 +110,14 @@ static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
         const adapter_site *s = &l->site[i];
         int at = params_find(p, s->weight);
         const param *w = &p->list[at];
-        param qa = {.name = s->a, .shape = shape_of(2, s->rank, w->shape.d[1]), .adapter = true},
-              qb = qa;
-        qb.name = s->b, qb.shape = shape_of(2, w->shape.d[0], s->rank);
+        param qa = {.name = s->a, .shape = adapter_a(w->shape, s->rank), .adapter = true}, qb = qa;
+        qb.name = s->b, qb.shape = adapter_b(w->shape, s->rank);
         float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)),
               *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
         ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) &&
              read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
         if (ok)
-            lora_add(params_at(p, at), w->shape.d[0], w->shape.d[1],
+            lora_add(params_at(p, at), w->shape.d[0], w->count / w->shape.d[0],
                      &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
     }
     arena_free(&a);

@@ -71,8 +71,8 @@ static params *declare_tensors(const adapters *l, const params *model, arena *a,
     for (int i = 0; ok && i < l->n; i++) {
         const adapter_site *s = &l->site[i];
         shape w = model->list[params_find(model, s->weight)].shape;
-        ok = declare(p, key_of(l, i, 'A', a), shape_of(2, s->rank, w.d[1]), e) &&
-             declare(p, key_of(l, i, 'B', a), shape_of(2, w.d[0], s->rank), e);
+        ok = declare(p, key_of(l, i, 'A', a), adapter_a(w, s->rank), e) &&
+             declare(p, key_of(l, i, 'B', a), adapter_b(w, s->rank), e);
     }
     for (int i = 0; ok && i < l->n_whole; i++)
         ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]),

@@ -109,7 +109,8 @@ static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, 
         if (is_whole(list, n, p->list[at].name))
             add_whole(p, list, uses, n, at);
         if (count)
-            lora_add(params_at(p, at), p->list[at].shape.d[0], p->list[at].shape.d[1], f, count);
+            lora_add(params_at(p, at), p->list[at].shape.d[0],
+                     p->list[at].count / p->list[at].shape.d[0], f, count);
     }
 }
 

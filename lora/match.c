@@ -117,11 +117,12 @@ bool lora_is_named(const lora_config *c, const char *path, bool *is, err *e)
     return true;
 }
 
-// By all-linear we leave the model's output alone; of a bare network PEFT takes every linear layer.
+// By all-linear we leave the model's output alone; of a bare network PEFT takes every linear layer,
+// and no convolution.
 bool lora_is_module(const lora_config *c, const network *n, const layer_info *l, bool *is, err *e)
 {
     *is = false;
-    if (l->kind == LAYER_RECURRENT && (!c->together || c->all_linear))
+    if ((l->kind == LAYER_RECURRENT && !c->together) || (l->kind != LAYER_LINEAR && c->all_linear))
         return true;
     if (!c->all_linear)
         return lora_is_named(c, l->name, is, e);
@@ -179,7 +180,7 @@ static bool make_site(const lora_config *c, const layer_info *l, arena *a, adapt
                         .rank = (int64_t)rank,
                         .scale = (float)(alpha / (c->rslora ? sqrt(rank) : rank)),
                         .dropout =
-                            l->kind == LAYER_LINEAR && key == l->name ? (float)c->dropout : 0};
+                            l->kind != LAYER_RECURRENT && key == l->name ? (float)c->dropout : 0};
     return true;
 }
 

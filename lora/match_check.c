@@ -193,7 +193,7 @@ bool lora_check_written(const lora_config *c, const network *n, const adapters *
 static bool is_layer(const network *n, const char *path, size_t length)
 {
     for (int i = 0; i < n->n_layers; i++)
-        if (n->layers[i].kind == LAYER_LINEAR && strlen(n->layers[i].name) == length &&
+        if (n->layers[i].kind != LAYER_RECURRENT && strlen(n->layers[i].name) == length &&
             !strncmp(n->layers[i].name, path, length))
             return true;
     return false;

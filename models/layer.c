@@ -2,9 +2,9 @@
 // layer.c: torch.nn layers: parameters of the same names, shapes and initial distributions.
 //
 // torch.nn.Linear draws weight and bias from U(-k, k), k = 1 / sqrt(inputs) (kaiming_uniform with a
-// = sqrt 5 comes to the same), torch.nn.Conv2d from the same with k = 1 / sqrt(inputs x kernel^2);
-// torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden); torch.nn.LayerNorm begins with
-// ones and zeros.
+// = sqrt 5 comes to the same), torch.nn.Conv2d from the same with k = 1 / sqrt(inputs x kernel^2)
+// (layer_picture.c); torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden);
+// torch.nn.LayerNorm begins with ones and zeros.
 //
 // Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as
 // torch.nn.Linear would draw it, B zero, so that a network begins as what it was without them.
@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/layer.h"
-
-enum { ADAPTERS = 64 }; // of one weight at most
+#include "models/layer_internal.h"
 
 const char *layer_name(network *n, const char *fmt, ...)
 {
@@ -58,31 +56,34 @@ void layer_keep(network *n, const tensor *buffer, tensor *value)
         graph_write(n->g, buffer, value);
 }
 
-static tensor *declare_as(network *n, const char *layer, const char *leaf, shape s, init how)
+tensor *layer_declare_as(network *n, const char *layer, const char *leaf, shape s, init how)
 {
     return declare(n, layer_name(n, "%s.%s", layer, leaf), s, how, false);
 }
 
-static tensor *declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k)
+tensor *layer_declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k)
 {
-    return declare_as(n, layer, leaf, s, (init){INIT_UNIFORM, k});
+    return layer_declare_as(n, layer, leaf, s, (init){INIT_UNIFORM, k});
 }
 
 // A layer that is called twice is noted once.
-static layer_info *note_layer(network *n, layer_kind kind, const char *name, const tensor *w)
+layer_info *layer_note(network *n, layer_kind kind, const char *name, const tensor *w)
 {
     for (int i = 0; i < n->n_layers; i++)
         if (!strcmp(n->layers[i].weight, w->name))
             return &n->layers[i];
     CHECK(n->n_layers < MODEL_LAYERS);
     layer_info *l = &n->layers[n->n_layers++];
-    *l = (layer_info){.kind = kind, .weight = w->name, .out = w->shape.d[0], .in = w->shape.d[1]};
+    *l = (layer_info){.kind = kind,
+                      .weight = w->name,
+                      .out = w->shape.d[0],
+                      .in = shape_count(w->shape) / w->shape.d[0]};
     l->name = arena_strdup(graph_arena(n->g), name);
     return l;
 }
 
 // The first adapter of `w` behind `last` (NULL: of all), or NULL.
-static const adapter_site *next_site(const network *n, const tensor *w, const adapter_site *last)
+const adapter_site *layer_next_site(const network *n, const tensor *w, const adapter_site *last)
 {
     const adapters *l = n->dims.adapters;
     for (int i = last ? (int)(last - l->site) + 1 : 0; l && i < l->n; i++)
@@ -91,14 +92,12 @@ static const adapter_site *next_site(const network *n, const tensor *w, const ad
     return NULL;
 }
 
-// A [rank, in] and B [out, rank] of a weight [out, in].
-static void declare_factors(network *n, const adapter_site *s, const tensor *w, tensor **a,
-                            tensor **b)
+void layer_factors(network *n, const adapter_site *s, const tensor *w, tensor **a, tensor **b)
 {
-    int64_t in = w->shape.d[1];
-    *a = declare(n, s->a, shape_of(2, s->rank, in), (init){INIT_UNIFORM, 1.0f / sqrtf((float)in)},
-                 true);
-    *b = declare(n, s->b, shape_of(2, w->shape.d[0], s->rank), (init){INIT_ZERO, 0}, true);
+    shape sa = adapter_a(w->shape, s->rank);
+    float k = 1.0f / sqrtf((float)(shape_count(sa) / s->rank));
+    *a = declare(n, s->a, sa, (init){INIT_UNIFORM, k}, true);
+    *b = declare(n, s->b, adapter_b(w->shape, s->rank), (init){INIT_ZERO, 0}, true);
 }
 
 // x W^T + b + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the
@@ -108,11 +107,11 @@ static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
 {
     tensor *low[ADAPTERS], *up[ADAPTERS];
     int k = 0;
-    for (const adapter_site *s = NULL; (s = next_site(n, w, s)); k++) {
+    for (const adapter_site *s = NULL; (s = layer_next_site(n, w, s)); k++) {
         tensor *a;
         if (k == ADAPTERS)
             return graph_fail(n->g, "'%s' has more than %d adapters", w->name, ADAPTERS);
-        declare_factors(n, s, w, &a, &up[k]);
+        layer_factors(n, s, w, &a, &up[k]);
         tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0),
                               a, NULL, ACT_NONE);
         low[k] = op_scale(n->g, u, s->scale);
@@ -127,17 +126,12 @@ static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
 static tensor *adapt_weight(network *n, tensor *w)
 {
     const tensor *own = w;
-    for (const adapter_site *s = NULL; (s = next_site(n, own, s));) {
+    for (const adapter_site *s = NULL; (s = layer_next_site(n, own, s));) {
         tensor *a, *b;
-        declare_factors(n, s, own, &a, &b);
+        layer_factors(n, s, own, &a, &b);
         w = op_addmm(n->g, w, op_scale(n->g, b, s->scale), a, false);
     }
     return w;
-}
-
-static int64_t last_dim(const tensor *x)
-{
-    return x->shape.rank ? x->shape.d[x->shape.rank - 1] : 1;
 }
 
 // An activation stands in the product's own node where nothing comes between.
@@ -146,8 +140,8 @@ static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, t
 {
     if (tensor_poisoned(w))
         return w;
-    layer_info *l = note_layer(n, LAYER_LINEAR, name, w);
-    if (!next_site(n, w, NULL))
+    layer_info *l = layer_note(n, LAYER_LINEAR, name, w);
+    if (!layer_next_site(n, w, NULL))
         return l->y = op_linear(n->g, x, w, b, act);
     tensor *y = adapt_linear(n, x, w, b);
     return l->y = act == ACT_NONE ? y : op_act(n->g, y, act);
@@ -157,10 +151,10 @@ tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activ
 {
     if (tensor_poisoned(x))
         return x;
-    int64_t in = last_dim(x);
+    int64_t in = layer_width(x);
     float k = 1.0f / sqrtf((float)in);
-    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, in), k);
-    tensor *b = declare_uniform(n, name, "bias", shape_of(1, out), k);
+    tensor *w = layer_declare_uniform(n, name, "weight", shape_of(2, out, in), k);
+    tensor *b = layer_declare_uniform(n, name, "bias", shape_of(1, out), k);
     return call_linear(n, name, x, w, b, act);
 }
 
@@ -168,8 +162,8 @@ tensor *layer_product(network *n, const char *name, tensor *x, int64_t out)
 {
     if (tensor_poisoned(x))
         return x;
-    tensor *w = declare_uniform(n, name, "weight", shape_of(2, out, last_dim(x)),
-                                1.0f / sqrtf((float)last_dim(x)));
+    tensor *w = layer_declare_uniform(n, name, "weight", shape_of(2, out, layer_width(x)),
+                                      1.0f / sqrtf((float)layer_width(x)));
     return call_linear(n, name, x, w, NULL, ACT_NONE);
 }
 
@@ -191,79 +185,11 @@ tensor *layer_layer_norm(network *n, const char *name, tensor *x)
 {
     if (tensor_poisoned(x))
         return x;
-    tensor *w = declare_as(n, name, "weight", shape_of(1, last_dim(x)), (init){INIT_ONE, 0});
-    tensor *b = declare_as(n, name, "bias", shape_of(1, last_dim(x)), (init){INIT_ZERO, 0});
+    tensor *w =
+        layer_declare_as(n, name, "weight", shape_of(1, layer_width(x)), (init){INIT_ONE, 0});
+    tensor *b =
+        layer_declare_as(n, name, "bias", shape_of(1, layer_width(x)), (init){INIT_ZERO, 0});
     return op_layer_norm(n->g, x, w, b);
-}
-
-// --- pictures
-
-typedef struct conv_weights {
-    tensor *f, *b; // [O, I, kernel, kernel], [O]
-} conv_weights;
-
-static conv_weights declare_conv(network *n, const char *name, const tensor *x, int64_t out,
-                                 window w)
-{
-    int64_t in = last_dim(x);
-    float k = 1.0f / sqrtf((float)(in * w.kernel * w.kernel));
-    tensor *f = declare_uniform(n, name, "weight", shape_of(4, out, in, w.kernel, w.kernel), k);
-    return (conv_weights){f, declare_uniform(n, name, "bias", shape_of(1, out), k)};
-}
-
-tensor *layer_conv2d(network *n, const char *name, tensor *x, int64_t out, window w, activation act)
-{
-    if (tensor_poisoned(x))
-        return x;
-    conv_weights c = declare_conv(n, name, x, out, w);
-    return op_conv2d(n->g, (tensor *[]){x, op_filters(n->g, c.f), c.b, NULL}, w.stride, w.padding,
-                     act);
-}
-
-// torch.nn.BatchNorm2d: weight, bias, running mean and variance, in the order of batch_norm's
-// inputs behind x; and how many batches they have seen.
-enum { NORM_TENSORS = 4 };
-static tensor *declare_norm(network *n, const char *name, int64_t width, tensor *norm[NORM_TENSORS])
-{
-    const shape s = shape_of(1, width);
-    norm[0] = declare_as(n, name, "weight", s, (init){INIT_ONE, 0});
-    norm[1] = declare_as(n, name, "bias", s, (init){INIT_ZERO, 0});
-    norm[2] = layer_buffer(n, layer_name(n, "%s.running_mean", name), s, (init){INIT_ZERO, 0});
-    norm[3] = layer_buffer(n, layer_name(n, "%s.running_var", name), s, (init){INIT_ONE, 0});
-    return layer_buffer(n, layer_name(n, "%s.num_batches_tracked", name), shape_of(0),
-                        (init){INIT_ZERO, 0});
-}
-
-// By the batch's own statistics, which move the running ones.
-static tensor *norm_batch(network *n, tensor *y, tensor *const norm[NORM_TENSORS], tensor *seen,
-                          tensor *shift, activation act)
-{
-    const float one = 1;
-    tensor *z =
-        op_batch_norm(n->g, (tensor *[]){y, norm[0], norm[1], norm[2], norm[3]}, shift, act);
-    if (tensor_poisoned(z))
-        return z;
-    layer_keep(n, norm[2], z->from->out[2]);
-    layer_keep(n, norm[3], z->from->out[3]);
-    layer_keep(n, seen, op_add(n->g, seen, graph_const(n->g, DT_F32, shape_of(0), &one)));
-    return z;
-}
-
-tensor *layer_conv_norm(network *n, const char *name, tensor *x, int64_t out, window w,
-                        activation act)
-{
-    tensor *norm[NORM_TENSORS], *offset;
-    if (tensor_poisoned(x))
-        return x;
-    conv_weights c = declare_conv(n, layer_name(n, "%s.conv", name), x, out, w);
-    tensor *seen = declare_norm(n, layer_name(n, "%s.norm", name), out, norm);
-    tensor *f = op_filters(n->g, c.f);
-    if (n->dims.training && !n->dims.adapters) {
-        tensor *y = op_conv2d(n->g, (tensor *[]){x, f, NULL, NULL}, w.stride, w.padding, ACT_NONE);
-        return norm_batch(n, y, norm, seen, c.b, act);
-    }
-    tensor *factor = op_norm_factors(n->g, norm, c.b, &offset);
-    return op_conv2d(n->g, (tensor *[]){x, f, offset, factor}, w.stride, w.padding, act);
 }
 
 typedef struct lstm_weights {
@@ -274,14 +200,14 @@ typedef struct lstm_weights {
 static bool declare_lstm(network *n, const char *name, int64_t in, int64_t hidden, lstm_weights *w)
 {
     float k = 1.0f / sqrtf((float)hidden);
-    w->w_ih = declare_uniform(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, in), k);
-    w->w_hh = declare_uniform(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
-    w->b_ih = declare_uniform(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
-    w->b_hh = declare_uniform(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
+    w->w_ih = layer_declare_uniform(n, name, "weight_ih_l0", shape_of(2, 4 * hidden, in), k);
+    w->w_hh = layer_declare_uniform(n, name, "weight_hh_l0", shape_of(2, 4 * hidden, hidden), k);
+    w->b_ih = layer_declare_uniform(n, name, "bias_ih_l0", shape_of(1, 4 * hidden), k);
+    w->b_hh = layer_declare_uniform(n, name, "bias_hh_l0", shape_of(1, 4 * hidden), k);
     if (tensor_poisoned(w->w_ih) || tensor_poisoned(w->w_hh))
         return false;
-    note_layer(n, LAYER_RECURRENT, w->w_ih->name, w->w_ih);
-    note_layer(n, LAYER_RECURRENT, w->w_hh->name, w->w_hh);
+    layer_note(n, LAYER_RECURRENT, w->w_ih->name, w->w_ih);
+    layer_note(n, LAYER_RECURRENT, w->w_hh->name, w->w_hh);
     w->w_ih = adapt_weight(n, w->w_ih);
     w->w_hh = adapt_weight(n, w->w_hh);
     return true;
@@ -320,7 +246,7 @@ tensor *layer_given(network *n, const char *name, shape s, tensor *made)
 static tensor *lstm_cell(network *n, tensor *x, const lstm_weights *w, model_state *h,
                          model_state *c)
 {
-    int64_t hidden = last_dim(h->in);
+    int64_t hidden = layer_width(h->in);
     tensor *gates = op_add(n->g, op_linear(n->g, x, w->w_ih, w->b_ih, ACT_NONE),
                            op_linear(n->g, h->in, w->w_hh, w->b_hh, ACT_NONE)),
            *g[4];
@@ -341,7 +267,7 @@ static tensor *lstm_step(network *n, const char *name, tensor *x, const lstm_wei
     shape s = shape_of(2, batch, hidden);
     model_state *h = layer_state(n, STATE_REPLACED, layer_name(n, "%s.h", name), s),
                 *c = layer_state(n, STATE_REPLACED, layer_name(n, "%s.c", name), s);
-    tensor *y = lstm_cell(n, op_reshape(n->g, x, shape_of(2, batch, last_dim(x))), w, h, c);
+    tensor *y = lstm_cell(n, op_reshape(n->g, x, shape_of(2, batch, layer_width(x))), w, h, c);
     return op_reshape(n->g, y, shape_of(3, batch, 1, hidden));
 }
 
@@ -350,7 +276,7 @@ tensor *layer_lstm(network *n, const char *name, tensor *x, int64_t hidden)
     lstm_weights w;
     if (tensor_poisoned(x))
         return x;
-    if (!declare_lstm(n, name, last_dim(x), hidden, &w))
+    if (!declare_lstm(n, name, layer_width(x), hidden, &w))
         return w.w_ih;
     if (n->dims.form != FORM_WHOLE)
         return lstm_step(n, name, x, &w, hidden);

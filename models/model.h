@@ -82,7 +82,7 @@ struct model_def {
     // its norms take the statistics of what is computed at once: a step's parts are then
     // train.batch_size each
     bool batch_statistics;
-    bool probe;          // a training-only Linear(output, classes) stands between output and loss
+    bool probe; // a training-only Linear(output, classes) stands between output and loss
     int n_inputs;
     port inputs[MODEL_PORTS];
     port output;

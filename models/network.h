@@ -40,13 +40,26 @@ typedef struct model_state {
 // A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer
 // is called, a linear one computes
 //     act(x W^T + b + scale (dropout(x) A^T) B^T)        A [rank, I], B [O, rank]
-// and a recurrent one takes W + scale B A in place of W [O, I].
+// and a recurrent one takes W + scale B A in place of W [O, I]. A convolution's weight [O, I, KH,
+// KW] is a matrix with rows of I KH KW, and adapted as a linear one; its factors are convolutions.
 typedef struct adapter_site {
     const char *weight; // "fc1.weight", "lstm.weight_ih_l0"
     const char *a, *b;  // names of its parameters
     int64_t rank;
     float scale, dropout;
 } adapter_site;
+
+// Shapes of A and B of a weight `w`, as PEFT has them.
+static inline shape adapter_a(shape w, int64_t rank)
+{
+    w.d[0] = rank; // [rank, I], or [rank, I, KH, KW]
+    return w;
+}
+
+static inline shape adapter_b(shape w, int64_t rank)
+{
+    return w.rank == 4 ? shape_of(4, w.d[0], rank, 1, 1) : shape_of(2, w.d[0], rank);
+}
 
 // With adapters, every parameter of the model is frozen but those that are trained whole beside
 // them. The probe is always trained.
@@ -57,13 +70,13 @@ typedef struct adapters {
 } adapters;
 
 // A matrix that an adapter can change, in the order of the calls.
-typedef enum layer_kind { LAYER_LINEAR, LAYER_RECURRENT } layer_kind;
+typedef enum layer_kind { LAYER_LINEAR, LAYER_RECURRENT, LAYER_CONV } layer_kind;
 typedef struct layer_info {
     layer_kind kind;
     const char *name;   // as it is targeted: "fc1", "lstm.weight_ih_l0"
     const char *weight; // its parameter [out, in]
     int64_t in, out;
-    tensor *y; // LAYER_LINEAR: what it computes
+    tensor *y; // what it computes; LAYER_RECURRENT: NULL
 } layer_info;
 
 typedef struct model_dims {

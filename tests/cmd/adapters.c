@@ -176,6 +176,19 @@ TEST(adapters_of_audio_through_peft_and_back)
     through_peft("emotion_recognizer", &lora);
 }
 
+TEST(adapters_of_convolutions_through_peft_and_back)
+{
+    static const char *const names[] = {"conv", "technical.fc1"};
+    static const lora_config lora = {
+        .r = 4, .alpha = 8, .dropout = 0.1, .together = true, .targets.names = {names, 2}};
+    if (!getenv("PEERS_PYTHON") ||
+        test_shell(NULL, "\"$PEERS_PYTHON\" -c 'import peft' 2>/dev/null")) {
+        test_skip("PEERS_PYTHON does not name a Python with PyTorch and PEFT");
+        return;
+    }
+    through_peft("instrument_recognizer", &lora);
+}
+
 TEST(adapters_of_the_transformer_through_peft_and_back)
 {
     static const char *const names[] = {"q_proj", "v_proj"};
