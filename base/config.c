@@ -138,10 +138,13 @@ static bool fail_missing(config *c, const char *path, err *e)
 
 bool config_load(config *c, const char *path, err *e)
 {
-    if (!file_exists(path)) {
-        const shipped *s = str_ends(path, ".yaml") ? NULL : shipped_find(path);
-        return s ? load_shipped(c, s, e) : fail_missing(c, path, e);
-    }
+    bool there = file_exists(path);
+    const shipped *s = str_ends(path, ".yaml") ? NULL : shipped_find(path);
+    // a folder of that very name, of a run or of data, is not meant
+    if (s && (!there || (file_is_folder(path) && !strcmp(s->name, path))))
+        return load_shipped(c, s, e);
+    if (!there)
+        return fail_missing(c, path, e);
     char *real = realpath(path, NULL);
     const char *id = arena_strdup(c->a, real ? real : path);
     free(real);

@@ -64,6 +64,21 @@ TEST(configs_are_found_by_their_names)
     EXPECT(!shipped_nearest("nothing_like_it"));
 }
 
+// A folder of that very name (of a run, or of the data) is in nobody's way; another folder is said
+// to be one.
+TEST(configs_are_found_beside_folders_of_their_name)
+{
+    const char *out;
+    char real[4200];
+    EXPECT(realpath(test_kmidi(), real) != NULL);
+    EXPECT_INT(test_shell(NULL, "mkdir -p %s/dynamics_engine %s/runs/dynamics_engine", test_dir(),
+                          test_dir()),
+               0);
+    EXPECT_INT(test_shell(&out, "cd %s && %s plan dynamics_engine", test_dir(), real), 0);
+    EXPECT_INT(test_shell(&out, "cd %s && %s plan runs/dynamics_engine", test_dir(), real), 1);
+    EXPECT_HAS(out, "'runs/dynamics_engine' is a folder, a file is needed here");
+}
+
 TEST(configs_are_listed_and_copied_in_any_folder)
 {
     arena a = {0};
