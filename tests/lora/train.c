@@ -65,6 +65,8 @@ TEST(lora_configurations_train_as_many_as_documented)
                 {"configs/lora_groove.yaml", 3840, 18656},
                 {"configs/lora_dynamics.yaml", 3456, 13520},
                 {"configs/lora_audio.yaml", 9472, 403264},
+                {"configs/lora_instrument.yaml", 35140, 2166048},
+                {"configs/lora_nodes.yaml", 38444, 2962690},
                 {"configs/lora_transformer.yaml", 147456, 24984192},
                 {"configs/lora_long.yaml", 294912, 24984192}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
