@@ -337,7 +337,7 @@ TEST(h5_from_outside_says_what_h5py_wrote)
 {
     err e = {0};
     arena a = {0};
-    const char *about;
+    const char *about = NULL;
     h5_found found;
     size_t n;
     hid_t f = create_in(test_path("plain.h5"), H5F_LIBVER_EARLIEST),
