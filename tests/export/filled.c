@@ -3,6 +3,7 @@
 #include "tests/export/filled.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tests/test.h"
 
@@ -15,11 +16,14 @@ params *filled_params(const model_def *m, arena *a)
         &e);
     if (!test_expect(n && params_allocate(p, 0, &e), __FILE__, __LINE__, "%s: %s", m->name, e.text))
         return NULL;
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] =
-                test_fill(100 + (uint32_t)i, (uint32_t)k,
-                          1 / sqrtf((float)p->list[i].shape.d[p->list[i].shape.rank - 1]));
+    for (int i = 0; i < p->n; i++) {
+        const param *q = &p->list[i];
+        float *to = params_at(p, i), scale = 1 / sqrtf((float)q->shape.d[q->shape.rank - 1]);
+        for (int64_t k = 0; k < q->count; k++)
+            to[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, scale);
+        for (int64_t k = 0; strstr(q->name, "running_var") && k < q->count; k++)
+            to[k] = 0.5f + fabsf(to[k]); // a variance
+    }
     return p;
 }
 

