@@ -87,7 +87,7 @@ bool export_onnx_as(export_task *t, quantise_form f, err *e)
     if (f)
         meta_set(&meta, "weights", quantise_name(f));
     onnx_options o = {.classes = d->classes,
-                      .probabilities = d->classes > 0 && !t->no_probe,
+                      .probabilities = (d->classes > 0 || d->model->n_groups) && !t->no_probe,
                       .past = t->with_past,
                       .form = f,
                       .meta = &meta};
