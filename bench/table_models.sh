@@ -3,7 +3,7 @@
 # precision, beside PyTorch eager and compiled. A precision that one side does not have shows as
 # "-". bf16x3 stands beside PyTorch's fp32: it has no such thing.
 MODELS=${MODELS:-"dynamics_engine:64:1 groove_predictor:64:1 harmony_predictor:64:1 emotion_recognizer:64:64 melody_transformer:64:64 transformer_small:8:512
-    emotion_midi_transformer:8:512 emotion_midi_transformer:2:1024 emotion_midi_transformer:2:512"}
+    emotion_midi_transformer:8:512 emotion_midi_transformer:2:1024 emotion_midi_transformer:2:512 spectocloud_vit:16:1"}
 ADAPT=${ADAPT:-"full lora"}
 PRECISIONS=${PRECISIONS:-"fp32 bf16x3 bf16"}
 COMPILE=${COMPILE:-1}

@@ -44,6 +44,11 @@ static void bind_front(emitter *m, onnx_model *model, const tensor *t, const onn
 static bool check_front(const network *n, const onnx_front *f, err *e)
 {
     const port *in = &n->model->inputs[0];
+    if (model_mel(n->model) && n->model->n_inputs > 1)
+        return err_set(e, ERR_VALUE,
+                       "model %s hears more than sound (%s), and a front end makes its mel frames "
+                       "alone; leave out --front-end",
+                       n->model->name, n->model->inputs[1].name);
     if (n->model->n_inputs != 1 || (in->rank != 3 && in->rank != 4) || in->type != DT_F32)
         return err_set(
             e, ERR_VALUE,

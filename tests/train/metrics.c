@@ -2,6 +2,7 @@
 // metrics.c (tests): figures against values worked out by hand (and by scikit-learn).
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/test.h"
 #include "train/metrics.h"
@@ -185,5 +186,32 @@ TEST(metrics_of_groups)
     EXPECT_INT(r.main, 0);
     EXPECT_INT(r.classes, 2);
     EXPECT_INT(r.confusion[0 * 2 + 1], 1);
+    arena_free(&a);
+}
+
+// Three points far from each other, said 0.1 beside where they are, colours half and the rest two
+// off: chamfer 2 x 0.01, colours 0.25, smooth L1 1.5.
+TEST(metrics_of_clouds)
+{
+    arena a = {0};
+    float meant[30] = {0}, said[30], weight[2] = {1, 0}, both[60], wanted[60] = {0};
+    for (int i = 0; i < 30; i++) {
+        int k = i % 10;
+        meant[i] = k < 3 ? (float)(i / 10 * 10) : 0.25f;
+        said[i] = meant[i] + (k == 0 ? 0.1f : k < 3 ? 0 : k < 7 ? 0.5f : 2);
+    }
+    memcpy(both, said, sizeof said), memcpy(wanted, meant, sizeof meant);
+    for (int i = 30; i < 60; i++)
+        both[i] = NAN; // of a row that does not count
+    metrics *m = metrics_open(&(model_def){.task = TASK_CLOUDS}, 30, &a);
+    metrics_add(m, &(metrics_rows){
+                       .out = both, .values = wanted, .weight = weight, .rows = 2, .width = 30});
+    metrics_result r = metrics_close(m);
+    EXPECT_INT(r.items, 1);
+    EXPECT_NEAR(r.chamfer, 0.02, 1e-6);
+    EXPECT_NEAR(r.colours, 0.25, 1e-6);
+    EXPECT_NEAR(r.loss, 0.02 + 0.5 * 0.25 + 0.3 * 1.5, 1e-6);
+    EXPECT_STR(metrics_at(&r, 1).name, "chamfer");
+    EXPECT(isnan(r.mse));
     arena_free(&a);
 }
