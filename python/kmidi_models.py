@@ -191,6 +191,77 @@ class EmotionMidiTransformer(nn.Module):
         return functional.linear(self.norm(x), self.embed.weight)
 
 
+class Block(nn.Module):
+    """A convolution, a batch norm, ReLU."""
+
+    def __init__(self, taken, given, window, step):
+        super().__init__()
+        self.conv = nn.Conv2d(taken, given, window, step, padding=window // 2)
+        self.norm = nn.BatchNorm2d(given)
+
+    def forward(self, x):
+        return functional.relu(self.norm(self.conv(x)))
+
+
+def blocks(width, window, step):
+    """Four, each of twice the channels of the one before; of one channel."""
+    c = [width << i for i in range(4)]
+    first = Block(1, width, window, step)
+    return nn.ModuleList([first] + [Block(a, b, 3, 2) for a, b in zip(c, c[1:])])
+
+
+class Questions(nn.Module):
+    """80 numbers, several softmaxes side by side (docs/targets.md)."""
+
+    def __init__(self, activation, dropped):
+        super().__init__()
+        self.fc1, self.fc2, self.fc3 = nn.Linear(512, 256), nn.Linear(256, 128), nn.Linear(128, 80)
+        self.activation, self.drop = activation, nn.Dropout(dropped)
+
+    def forward(self, x):
+        x = self.drop(self.activation(self.fc1(x)))
+        return self.fc3(self.activation(self.fc2(x)))
+
+
+class InstrumentRecognizer(nn.Module):
+    """Log-mel [B, 1, bands, frames] of a note -> [B, 160]: how it is played, what it expresses."""
+
+    def __init__(self, bands=128, frames=128, width=64):
+        super().__init__()
+        self.blocks = blocks(width, 7, 2)
+        self.fc = nn.Linear(8 * width, 512)
+        self.technical = Questions(functional.relu, 0.3)
+        self.emotional = Questions(functional.gelu, 0.25)
+
+    def forward(self, mel):
+        for block in self.blocks:
+            mel = block(mel)
+        x = functional.relu(self.fc(mel.mean((2, 3))))
+        return torch.cat([self.technical(x), self.emotional(x)], -1)
+
+
+class EmotionNodeClassifier(nn.Module):
+    """Log-mel [B, 1, bands, frames] -> [B, 258]: 6 base emotions, 36 of theirs, 216 nodes."""
+
+    def __init__(self, bands=128, frames=128, width=64):
+        super().__init__()
+        self.blocks = blocks(width, 3, 1)
+        self.fc1, self.fc2, self.fc3 = (
+            nn.Linear(32 * width, 512),
+            nn.Linear(512, 384),
+            nn.Linear(384, 256),
+        )
+        self.head, self.drop = nn.Linear(256, 258), nn.Dropout(0.35)
+
+    def forward(self, mel):
+        for block in self.blocks:
+            mel = block(mel)
+        x = functional.adaptive_avg_pool2d(mel, 2).flatten(1)
+        for layer in (self.fc1, self.fc2, self.fc3):
+            x = self.drop(functional.gelu(layer(x)))
+        return self.head(x)
+
+
 class WindowBlock(nn.Module):
     """A map [B, H, W, C] in windows of high x wide tokens, rolled by `shift` first (rows, columns),
     then a feed-forward part; what the roll alone brought together does not see each other."""
@@ -303,6 +374,8 @@ MODELS = {
     "groove_predictor": GroovePredictor,
     "dynamics_engine": DynamicsEngine,
     "emotion_midi_transformer": EmotionMidiTransformer,
+    "instrument_recognizer": InstrumentRecognizer,
+    "emotion_node_classifier": EmotionNodeClassifier,
     "spectocloud_vit": SpectocloudVit,
 }
 
