@@ -5,7 +5,7 @@
 // A node of its own, so that it is done once where weights stay as they are, and kept (OP_FORM).
 #include "autograd/ops/kernel.h"
 
-enum { GROUP = 16 };
+enum { GROUP = 64 };
 
 static shape turned(shape s, bool back)
 {

@@ -18,7 +18,8 @@ params *filled_params(const model_def *m, arena *a)
         return NULL;
     for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
-        float *to = params_at(p, i), scale = 1 / sqrtf((float)q->shape.d[q->shape.rank - 1]);
+        float *to = params_at(p, i),
+              scale = 1 / sqrtf(q->shape.rank ? (float)q->shape.d[q->shape.rank - 1] : 1);
         for (int64_t k = 0; k < q->count; k++)
             to[k] = test_fill(100 + (uint32_t)i, (uint32_t)k, scale);
         for (int64_t k = 0; strstr(q->name, "running_var") && k < q->count; k++)

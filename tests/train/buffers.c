@@ -213,6 +213,32 @@ static params *trained(small_run *s, const char *dir)
     return p;
 }
 
+TEST(buffers_that_are_no_numbers_are_refused)
+{
+    small_run s;
+    err e = {0};
+    trainer_result r;
+    small_open(&s, MODEL, ROWS, BATCHES);
+    s.o.max_steps = 2;
+    const char *dir = arena_strdup(&s.a, test_path("run"));
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    folder *f = folder_create(dir, FOLDER_NEW, NULL, &s.a, &e);
+    EXPECT_OK(t && f && trainer_attach(t, f, &e), e);
+    const params *p = trainer_params(t);
+    *params_at(p, params_find(p, "norm.steps")) = NAN; // no loss shows it
+    EXPECT_OK(trainer_run(t, &r, &e), e);
+    trainer_close(t), folder_close(f);
+    params *q = params_open(&s.a);
+    checkpoint *k = checkpoint_open(arena_printf(&s.a, "%s/checkpoints/last.h5", dir), &s.a, &e);
+    EXPECT_OK(k && model_build(k->model, q, &(model_dims){.batch = 1, .time = 1}, &s.a, &e) &&
+                  params_allocate(q, 0, &e),
+              e);
+    EXPECT_ERR(checkpoint_weights(k, q, &e), e, ERR_VALUE, "element 0 of 'norm.steps' is nan");
+    checkpoint_close(k);
+    params_release(q);
+    small_close(&s);
+}
+
 TEST(buffers_are_copied_where_weights_are_averaged)
 {
     small_run s;
