@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "cmd/adapters.h"
 #include "cmd/cmd.h"
 #include "infer/session.h"
@@ -85,13 +86,6 @@ static bool probe_unmerged(merging *m, const float *kept, err *e)
     ok = ok && (m->apart = probe(m, l, p, e));
     params_release(p);
     return ok;
-}
-
-// The larger of two sizes; a NaN stays, where fmax would drop it and call a broken sum equal (and
-// gcc 12 dies on a loop of fmax for aarch64).
-static double larger(double most, double d)
-{
-    return d > most || isnan(d) ? d : most;
 }
 
 static double difference(const float *x, const float *y, int64_t n)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "infer/listen.h"
 #include "infer/session.h"
 
@@ -46,7 +47,7 @@ static double tolerance(const onnx_options *o, const float *y, int64_t n)
     static const double within[] = {[QUANTISE_F16] = 0.002, [QUANTISE_INT8] = 0.02};
     double most = 0;
     for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs((double)y[i]));
+        most = larger(most, fabs((double)y[i]));
     return fmax(1e-4, within[o->form] * most);
 }
 

@@ -137,7 +137,7 @@ double test_distance(const float *a, const float *b, size_t n)
     double most = 0, largest = 0;
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - (double)b[i]), size = fabs((double)b[i]);
-        most = test_larger(most, d), largest = test_larger(largest, size);
+        most = larger(most, d), largest = larger(largest, size);
     }
     return largest == 0 ? most : most / largest;
 }

@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/larger.h"
 
 // Sanitizers bring their own malloc and keep what was freed: memory then cannot be counted.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -64,13 +65,6 @@ float test_fill(uint32_t seed, uint32_t i, float scale);
 uint32_t test_fill_u32(uint32_t seed, uint32_t i); // the hash behind it
 // max |a - b| / max |b| over n elements; NaN where there is one
 double test_distance(const float *a, const float *b, size_t n);
-// The larger of the most so far and d; a NaN stays, where fmax would drop it (and gcc 12 dies on a
-// loop of fmax for aarch64).
-static inline double test_larger(double most, double d)
-{
-    return d > most || d != d ? d : most;
-}
-
 #define TEST(name)                                                                                 \
     static void test_##name(void);                                                                 \
     static test_case case_##name = {#name, __FILE__, test_##name, NULL};                           \

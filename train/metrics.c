@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "train/metrics_cloud.h"
 
 struct metrics {
@@ -221,10 +222,8 @@ static void add_values(metrics *m, const metrics_rows *r, int64_t row)
 static void add_item(metrics *m, const metrics_rows *r, int64_t row)
 {
     double weight = 0;
-    for (int k = 0; k < m->n_groups; k++) { // by >: gcc 12 dies on this loop of fmax for aarch64
-        double own = (double)r->weight[place_of(r, row) + k];
-        weight = own > weight ? own : weight;
-    }
+    for (int k = 0; k < m->n_groups; k++)
+        weight = larger(weight, (double)r->weight[place_of(r, row) + k]);
     m->sums.weight += weight;
     m->heard_weight += weight;
     if (r->more && r->more[row] > 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/larger.h"
 #include "base/str.h"
 #include "data/music/emotions.h"
 #include "export/formats/onnx.h"
@@ -60,8 +61,8 @@ static bool round_weights(export_task *t, quantise_form f, err *e)
         !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
         return false;
     for (int64_t i = 0; i < n; i++) {
-        t->difference = fmax(t->difference, fabs((double)rounded[i] - (double)exact[i]));
-        t->most = fmax(t->most, fabs((double)exact[i]));
+        t->difference = larger(t->difference, fabs((double)rounded[i] - (double)exact[i]));
+        t->most = larger(t->most, fabs((double)exact[i]));
     }
     return true;
 }

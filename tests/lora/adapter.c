@@ -24,7 +24,7 @@ static double off(const net *f, const json *want)
     EXPECT_INT(shape_count(f->n->out->shape), json_len(want));
     for (size_t i = 0; i < json_len(want); i++) {
         double v = json_num(json_at(want, i), NAN);
-        worst = test_larger(worst, fabs((double)got[i] - v)), most = test_larger(most, fabs(v));
+        worst = larger(worst, fabs((double)got[i] - v)), most = larger(most, fabs(v));
     }
     return worst / most;
 }
@@ -123,8 +123,8 @@ TEST(adapters_add_up_with_their_weights)
     EXPECT_OK(lora_apply(f.p, m, NULL, whole, 1, &e), e);
     double worst = 0;
     for (int64_t i = 0; i < f.p->weights_len; i++)
-        worst = test_larger(worst, fabs((double)part[i] - (double)base[i] -
-                                        0.3 * ((double)f.p->weights[i] - (double)base[i])));
+        worst = larger(worst, fabs((double)part[i] - (double)base[i] -
+                                   0.3 * ((double)f.p->weights[i] - (double)base[i])));
     EXPECT_BELOW(worst, 2e-7);
     net_close(&f);
     arena_free(&a);

@@ -45,7 +45,7 @@ TEST(lora_counts_and_keeps_what_peft_does)
     EXPECT(a >= 0 && b >= 0);
     double largest = 0, mean = 0;
     for (int64_t i = 0; i < p->list[a].count; i++)
-        largest = test_larger(largest, fabs((double)params_at(p, a)[i])),
+        largest = larger(largest, fabs((double)params_at(p, a)[i])),
         mean += (double)params_at(p, a)[i] / (double)p->list[a].count;
     EXPECT(largest > 0.06 && largest <= 1 / sqrt(256.0)); // Kaiming's bound for 256 inputs
     EXPECT_BELOW(fabs(mean), 3e-3);

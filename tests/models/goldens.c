@@ -142,7 +142,7 @@ static void check_gradient(const fixture *f, const json *g, double least)
     double norm = 0, sum = 0, abs_sum = 0, largest = 0;
     for (int64_t i = 0; i < n; i++)
         norm += (double)d[i] * d[i], sum += d[i], abs_sum += fabs(d[i]),
-            largest = test_larger(largest, fabs(d[i]));
+            largest = larger(largest, fabs(d[i]));
     EXPECT_NEAR(sqrt(norm), json_num(json_get(g, "norm"), NAN), 1e-4 * sqrt(norm) + least);
     EXPECT_NEAR(sum, json_num(json_get(g, "sum"), NAN), 1e-4 * abs_sum + fmax(1e-9, least / 10));
     const json *index = json_get(g, "index"), *value = json_get(g, "value");

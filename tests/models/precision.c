@@ -30,7 +30,7 @@ static double distance(const float *a, const float *b, int64_t n)
     static const double steps[] = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
     double top = 0;
     for (int64_t i = 0; i < n; i++)
-        top = test_larger(top, fabs((double)b[i]));
+        top = larger(top, fabs((double)b[i]));
     for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
         int64_t beyond = 0;
         for (int64_t i = 0; i < n; i++)

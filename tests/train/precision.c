@@ -30,7 +30,7 @@ static double furthest(const double a[STEPS], const double b[STEPS])
 {
     double most = 0;
     for (int i = 0; i < STEPS; i++)
-        most = test_larger(most, fabs(a[i] - b[i]) / b[i]);
+        most = larger(most, fabs(a[i] - b[i]) / b[i]);
     return most;
 }
 

@@ -48,8 +48,8 @@ static void expect_near(const char *run, const char *one, double bound)
     curve a = curve_of(run), b = curve_of(one);
     test_expect(a.n == b.n && a.n > 3, __FILE__, __LINE__, "%s: %d and %d lines", run, a.n, b.n);
     for (int i = 0; i < a.n && i < b.n; i++) {
-        most = test_larger(most, fabs(a.value[i] - b.value[i]) / fabs(b.value[i]));
-        most = test_larger(most, fabs(a.norm[i] - b.norm[i]) / fabs(b.norm[i]) / 10);
+        most = larger(most, fabs(a.value[i] - b.value[i]) / fabs(b.value[i]));
+        most = larger(most, fabs(a.norm[i] - b.norm[i]) / fabs(b.norm[i]) / 10);
     }
     test_expect(most < bound, __FILE__, __LINE__, "%s: curves differ by %g", run, most);
 }

@@ -79,8 +79,8 @@ static double error_of(const operands *o, bool high, double above)
     for (int64_t i = 0; i < o->p.m; i++)
         for (int64_t j = 0; j < o->p.n; j++) {
             double want = element(o, high, i, j);
-            most = test_larger(most, fabs((double)o->p.c[i * o->p.ldc + j] - above - want));
-            top = test_larger(top, fabs(want));
+            most = larger(most, fabs((double)o->p.c[i * o->p.ldc + j] - above - want));
+            top = larger(top, fabs(want));
         }
     return most / top;
 }

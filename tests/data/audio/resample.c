@@ -96,7 +96,7 @@ TEST(resample_keeps_what_fits)
     y = resample(x, n, 44100, 16000, 5000, &m);
     double worst = 0;
     for (int64_t i = 1000; i < m - 1000; i++)
-        worst = test_larger(worst, fabs(y[i] - 0.5 * sin(2 * M_PI * 1000 * (double)i / 16000)));
+        worst = larger(worst, fabs(y[i] - 0.5 * sin(2 * M_PI * 1000 * (double)i / 16000)));
     EXPECT_BELOW(worst, 1e-5);
     free(x), free(y);
 }

@@ -59,9 +59,9 @@ static double golden_distance(const json *c, const float *out, int64_t width)
     for (size_t i = 0, at = 0; i < json_len(frames); i++)
         for (size_t j = 0; j < json_len(bands); j++, at++) {
             double want = json_num(json_at(values, at), NAN);
-            worst = test_larger(worst, fabs(want - out[json_int(json_at(frames, i), 0) * width +
-                                                       json_int(json_at(bands, j), 0)]));
-            most = test_larger(most, fabs(want));
+            worst = larger(worst, fabs(want - out[json_int(json_at(frames, i), 0) * width +
+                                                  json_int(json_at(bands, j), 0)]));
+            most = larger(most, fabs(want));
         }
     return worst / most;
 }
