@@ -271,7 +271,7 @@ static bool start(trainer *t, err *e)
 {
     t->saved = -1;
     t->shares = arena_alloc(t->a, trainer_share_bytes(t), 1);
-    if (comm_size(t->s.comm) > 1 && params_buffers(t->p))
+    if (comm_size(t->s.comm) > 1 && params_buffers(t->p) && !t->adapters)
         return err_set(e, ERR_CONFIG,
                        "%s keeps statistics of the batches that it saw, which ranks do not share; "
                        "train it in one process",
