@@ -66,11 +66,12 @@ cd "$top/work"
 state() { squeue -h -t all -j "$1" -o %T 2>/dev/null | sort -u | tr '\n' ' '; }
 active() { case $(state "$1") in *PENDING* | *RUNNING* | *COMPLETING* | *CONFIGURING* | *REQUEUE*) ;; *) false ;; esac }
 job_of() { sed -n 's/.*"job": "\([0-9]*\)".*/\1/p'; }
-# What was queued again does not wait its 2 minutes.
+# What was queued again does not wait its 2 minutes; some seconds it does: a node refuses what begins
+# in the second in which it ended there ("Job credential revoked").
 now() {
-    squeue -h -r -t pending -j "$1" -o '%i %r' 2>/dev/null | while read -r id why; do
-        [ "$why" != BeginTime ] || scontrol update JobId="$id" StartTime=now 2>/dev/null || true
-    done
+    squeue -h -r -t pending -j "$1" -o '%i %r' 2>/dev/null | awk '$2 == "BeginTime" { print $1 }' >"$top/waiting"
+    [ ! -s "$top/waiting" ] || sleep 3
+    while read -r id; do scontrol update JobId="$id" StartTime=now 2>/dev/null || true; done <"$top/waiting"
 }
 ended() {
     for ((i = 0; i < ${2:-400}; i++)); do
