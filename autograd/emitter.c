@@ -136,36 +136,36 @@ void emit_later(emitter *m, const node *n, emit_fn *say)
         m->later[n->out[i]->id] = (put_off){.say = say};
 }
 
-static const char *turned_from(emitter *m, const node *n)
+static const char *permuted_from(emitter *m, const node *n)
 {
     const put_off *by = &m->later[n->out[0]->id];
     return by->from ? by->from : emit_in(m, n, 0);
 }
 
-static void say_turned(const node *n, emitter *m)
+static void say_permuted(const node *n, emitter *m)
 {
     const put_off *by = &m->later[n->out[0]->id];
-    const char *from = turned_from(m, n), *out = emit_out(m, n, 0);
+    const char *from = permuted_from(m, n), *out = emit_out(m, n, 0);
     emit_node(m, "Transpose", 1, &from, 1, &out, 1,
               &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = by->perm, .n = by->rank});
 }
 
-void emit_out_turned(emitter *m, const node *n, const char *from, int rank, const int64_t perm[])
+void emit_out_permuted(emitter *m, const node *n, const char *from, int rank, const int64_t perm[])
 {
     put_off *by = &m->later[n->out[0]->id];
-    *by = (put_off){say_turned, from ? arena_strdup(m->arena, from) : NULL, rank, {0}};
+    *by = (put_off){say_permuted, from ? arena_strdup(m->arena, from) : NULL, rank, {0}};
     for (int k = 0; k < rank; k++)
         by->perm[k] = perm[k];
 }
 
-const char *emit_in_turned(emitter *m, const node *n, int i, int rank, const int64_t perm[])
+const char *emit_in_permuted(emitter *m, const node *n, int i, int rank, const int64_t perm[])
 {
     const put_off *by = &m->later[n->in[i]->id];
-    bool undone = by->say == say_turned && by->rank == rank;
+    bool undone = by->say == say_permuted && by->rank == rank;
     for (int k = 0; undone && k < rank; k++)
         undone = by->perm[perm[k]] == k;
     if (undone)
-        return turned_from(m, n->in[i]->from);
+        return permuted_from(m, n->in[i]->from);
     return emit_op(m, "Transpose", 1, (const char *[]){emit_in(m, n, i)}, 1,
                    &(emit_attr){.name = "perm", .kind = EMIT_INTS, .ints = perm, .n = rank});
 }

@@ -57,11 +57,11 @@ const char *emit_transposed(emitter *m, const node *n, int i);
 // is called when the first asks for an output by emit_in.
 typedef void emit_fn(const node *n, emitter *m);
 void emit_later(emitter *m, const node *n, emit_fn *say);
-// Output 0 is a Transpose of `from` (NULL: of input 0), said like that. emit_in_turned: input i
+// Output 0 is a Transpose of `from` (NULL: of input 0), said like that. emit_in_permuted: input i
 // with axes `perm`; what it was made of where that is what its maker put off, else by a node. For
 // pictures, whose channels stand last here and second in ONNX.
-void emit_out_turned(emitter *m, const node *n, const char *from, int rank, const int64_t perm[]);
-const char *emit_in_turned(emitter *m, const node *n, int i, int rank, const int64_t perm[]);
+void emit_out_permuted(emitter *m, const node *n, const char *from, int rank, const int64_t perm[]);
+const char *emit_in_permuted(emitter *m, const node *n, int i, int rank, const int64_t perm[]);
 // bytes of input i when it is a parameter or constant, else NULL
 const float *emit_param_values(emitter *m, const node *n, int i);
 

@@ -129,14 +129,14 @@ static void portable(const node *n, emitter *m)
     const int64_t size[] = {t->h / t->down, t->w / t->across};
     const emit_attr a[] = {{.name = "kernel_shape", .kind = EMIT_INTS, .ints = size, .n = 2},
                            {.name = "strides", .kind = EMIT_INTS, .ints = size, .n = 2}};
-    const char *x = emit_in_turned(m, n, 0, 4, first), *y;
+    const char *x = emit_in_permuted(m, n, 0, 4, first), *y;
     if (t->down == 1 && t->across == 1)
         y = emit_op(m, "GlobalAveragePool", 1, &x, 0, NULL);
     else if (t->h % t->down == 0 && t->w % t->across == 0)
         y = emit_op(m, "AveragePool", 1, &x, 2, a);
     else
         y = emit_joined(m, x, t);
-    emit_out_turned(m, n, y, 4, last);
+    emit_out_permuted(m, n, y, 4, last);
 }
 
 static tensor *build_1(graph *g, tensor *const in[])
@@ -157,7 +157,7 @@ static const op_sample samples[] = {
     {.what = "parts that overlap", .n = 1, .in = {VALUES(4, 3, 5, 7, 4)}, .build = build_3},
 };
 
-// --- The way back: as many pixels as a part has, each its share.
+// ---- The way back: as many pixels as a part has, each its share
 
 static bool back_rule(const node *n, err *e)
 {

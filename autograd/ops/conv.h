@@ -10,7 +10,7 @@
 //     forward    a window for each output pixel, steps of `stride`
 //     input      windows over the gradient d: an input pixel is reached from every stride-th tap,
 //                so that pixels fall into stride x stride phases, each a convolution of d in steps
-//                of 1 by its own taps, turned round
+//                of 1 by its own taps, mirrored
 //     weight     the same windows as forward, transposed, times d
 //
 // bf16 and bf16x2 go the same way, in the bytes that they have; where they are widened to f32
@@ -76,7 +76,7 @@ static inline double conv_flops(const conv *v)
     return gemm_flops(v->b * v->oh * v->ow, v->o, v->kh * v->kw * v->c);
 }
 
-// --- windows ----------------------------------------------------------------------------------
+// ---- Windows
 
 typedef struct windows {
     int64_t h, w, c;         // of a picture

@@ -34,7 +34,7 @@ static bool rule(const node *n, err *e)
     return operands_fit(n, e);
 }
 
-// --- phases -----------------------------------------------------------------------------------
+// ---- Phases
 
 // Along one axis: input pixels first, first + s, ..; `taps` of them, and those of the phases
 // before it.
@@ -76,14 +76,14 @@ static int64_t phase_blocks(const phase *p)
     return (p->rows + most - 1) / most;
 }
 
-// --- filters ----------------------------------------------------------------------------------
+// ---- Filters
 
 static int64_t filters_count(const conv *v)
 {
     return v->kh * v->kw * v->c * v->o;
 }
 
-static operand turned_filters(const call *c, const conv *v)
+static operand mirrored_filters(const call *c, const conv *v)
 {
     dtype type = operands_type(c);
     return (operand){(const char *)((float *)c->work + operands_room(c)), type,
@@ -91,14 +91,14 @@ static operand turned_filters(const call *c, const conv *v)
 }
 
 // Of tap (p, q) the place among those of its phase, from the last to the first.
-static int64_t turned_tap(const conv *v, int64_t p, int64_t q)
+static int64_t mirrored_tap(const conv *v, int64_t p, int64_t q)
 {
     phase at = phase_of(v, p % v->stride * v->stride + q % v->stride);
     return at.taps + (at.y.taps - 1 - p / v->stride) * at.x.taps + at.x.taps - 1 - q / v->stride;
 }
 
 // y [n, c] = x^T, of which o0 .. o0 + n are columns of `ld`.
-#define TURN(name, T)                                                                              \
+#define TRANSPOSE(name, T)                                                                         \
     static void name(T *restrict y, const T *restrict x, int64_t ld, int64_t n, int64_t c)         \
     {                                                                                              \
         for (int64_t k = 0; k < c; k += GROUP)                                                     \
@@ -106,8 +106,8 @@ static int64_t turned_tap(const conv *v, int64_t p, int64_t q)
                 for (int64_t i = k; i < c && i < k + GROUP; i++)                                   \
                     y[o * c + i] = x[i * ld + o];                                                  \
     }
-TURN(turn_f32, float)
-TURN(turn_bf16, bf16)
+TRANSPOSE(transpose_f32, float)
+TRANSPOSE(transpose_bf16, bf16)
 
 static int64_t groups_of(const conv *v)
 {
@@ -115,24 +115,24 @@ static int64_t groups_of(const conv *v)
 }
 
 // Groups of outputs of all taps, and of pairs of their low halves.
-static void turn(const call *c, int64_t lo, int64_t hi)
+static void mirror(const call *c, int64_t lo, int64_t hi)
 {
     conv v = conv_at(c->n);
-    operand from = operand_of(c, IN_F), to = turned_filters(c, &v);
+    operand from = operand_of(c, IN_F), to = mirrored_filters(c, &v);
     for (int64_t i = lo; i < hi; i++) {
         int64_t groups = groups_of(&v), tap = i / groups % (v.kh * v.kw), o = i % groups * GROUP,
                 n = v.o - o < GROUP ? v.o - o : GROUP, low = i / groups / (v.kh * v.kw);
         operand x = operand_add(&from, low * from.low + tap * v.c * v.o + o),
-                y = operand_add(&to, low * to.low +
-                                         (turned_tap(&v, tap / v.kw, tap % v.kw) * v.o + o) * v.c);
+                y = operand_add(
+                    &to, low * to.low + (mirrored_tap(&v, tap / v.kw, tap % v.kw) * v.o + o) * v.c);
         if (x.type == DT_F32)
-            turn_f32((float *)(uintptr_t)y.at, (const float *)x.at, v.o, n, v.c);
+            transpose_f32((float *)(uintptr_t)y.at, (const float *)x.at, v.o, n, v.c);
         else
-            turn_bf16((bf16 *)(uintptr_t)y.at, (const bf16 *)x.at, v.o, n, v.c);
+            transpose_bf16((bf16 *)(uintptr_t)y.at, (const bf16 *)x.at, v.o, n, v.c);
     }
 }
 
-// --- products ---------------------------------------------------------------------------------
+// ---- Products
 
 // The widest matrix of a phase has as many numbers in a block as any.
 static int64_t block_numbers(const conv *v)
@@ -218,7 +218,7 @@ static void phase_block(const call *c, const conv *v, const phase *p, float *wor
     float *block = workspace_take(work, &at, operand_room(operands_type(c), block_numbers(v))),
           *dx = v->stride > 1 ? workspace_take(work, &at, CONV_ROWS_MOST * v->c)
                               : (float *)c->out[0] + lo * v->c;
-    operand d = gathered(c, p, block, lo, hi), f = turned_filters(c, v);
+    operand d = gathered(c, p, block, lo, hi), f = mirrored_filters(c, v);
     f = operand_add(&f, p->taps * v->o * v->c);
     operands_multiply(
         c,
@@ -249,7 +249,7 @@ static void forward(const call *c)
         blocks += phase_blocks(&p);
     }
     operands_ready(c);
-    op_parallel(c, halves * v.kh * v.kw * groups_of(&v), 1, turn);
+    op_parallel(c, halves * v.kh * v.kw * groups_of(&v), 1, mirror);
     jobs_run(c, block, blocks, (float *)c->work + room_shared(c, &v), room_each(c, &v));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // conv_emit.h: conv2d in standard nodes. In ONNX channels stand second: pictures come and go
-// turned, so that two convolutions in a row have nothing to turn between them. Where all that a
-// norm of running statistics needs is known, its factors go into the convolution's weight and bias.
+// transposed, so that nothing stands between two convolutions in a row. Where all that a norm of
+// running statistics needs is known, its factors go into the convolution's weight and bias.
 #ifndef KMIDI_AUTOGRAD_OPS_CONV_EMIT_H
 #define KMIDI_AUTOGRAD_OPS_CONV_EMIT_H
 
@@ -58,7 +58,7 @@ static inline bool conv_operands(const node *n, emitter *m, const char *in[3])
     const node *filters = n->in[CONV_F]->from,
                *norm = n->in[CONV_FACTOR] ? n->in[CONV_FACTOR]->from : NULL;
     norm_values v;
-    in[CONV_X] = emit_in_turned(m, n, CONV_X, 4, first);
+    in[CONV_X] = emit_in_permuted(m, n, CONV_X, 4, first);
     bool folded = norm && norm->op == op_get(OP_norm_factors) && filters &&
                   filters->op == op_get(OP_filters) && n->in[CONV_BIAS] == norm->out[1] &&
                   emit_param_values(m, filters, 0) && conv_norm_known(m, norm, &v);
@@ -66,7 +66,7 @@ static inline bool conv_operands(const node *n, emitter *m, const char *in[3])
         conv_fold(m, filters, &v, in);
         return true;
     }
-    in[CONV_F] = emit_in_turned(m, n, CONV_F, 4, weight);
+    in[CONV_F] = emit_in_permuted(m, n, CONV_F, 4, weight);
     in[CONV_BIAS] = n->in[CONV_FACTOR] ? "" : emit_in(m, n, CONV_BIAS);
     return !n->in[CONV_FACTOR];
 }
@@ -102,6 +102,6 @@ static inline void conv_emit(const node *n, emitter *m, const conv_form *form)
         y = conv_scaled(n, m, y);
     if (names[form->act])
         y = emit_op(m, names[form->act], 1, &y, 0, NULL);
-    emit_out_turned(m, n, y, 4, last);
+    emit_out_permuted(m, n, y, 4, last);
 }
 #endif

@@ -94,7 +94,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 static void portable(const node *n, emitter *m)
 {
     const int64_t perm[] = {2, 3, 1, 0};
-    emit_out_turned(m, n, NULL, 4, perm);
+    emit_out_permuted(m, n, NULL, 4, perm);
 }
 
 static tensor *build(graph *g, tensor *const in[])

@@ -51,7 +51,7 @@ static void portable(const node *n, emitter *m)
     static const int64_t last[] = {0, 2, 3, 1};
     int64_t dims[RANK_MAX];
     if (is_channels_last(from, to)) {
-        emit_out_turned(m, n, NULL, 4, last);
+        emit_out_permuted(m, n, NULL, 4, last);
         return;
     }
     for (int k = 0; k < to.rank; k++) {

@@ -67,7 +67,7 @@ static void group_forward(const call *c, const window_dims *m, float *work, int6
         int64_t window = unit % (m->rows * m->columns);
         window_places(m, unit / (m->rows * m->columns), window, head, at);
         window_rows(m, c->in[0], at, m->scale, w.rows);
-        window_turned(m, w.rows, w.q);
+        window_transpose(m, w.rows, w.q);
         window_rows(m, c->in[1], at, 1, w.k);
         window_rows(m, c->in[2], at, 1, w.v);
         window_weights(m, w.k, w.q, w.table + window_edge(m, window) * m->n * m->np, w.s);

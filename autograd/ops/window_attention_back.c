@@ -30,8 +30,8 @@ static bool rule(const node *n, err *e)
 }
 
 typedef struct buffers {
-    float *table, *q, *k, *v, *d;           // [edges][N][P], [N][D] four times
-    float *q_turned, *d_turned, *p, *s, *x; // [d][P] twice, [N][P] twice, [N][D]
+    float *table, *q, *k, *v, *d;                   // [edges][N][P], [N][D] four times
+    float *q_transposed, *d_transposed, *p, *s, *x; // [d][P] twice, [N][P] twice, [N][D]
 } buffers;
 
 static size_t take_buffers(const window_dims *m, float *base, buffers *w)
@@ -41,8 +41,8 @@ static size_t take_buffers(const window_dims *m, float *base, buffers *w)
     w->table = workspace_take(base, &at, WINDOW_EDGES * m->n * m->np);
     for (int i = 0; i < LENGTH(rows); i++)
         *rows[i] = workspace_take(base, &at, m->n * m->dp);
-    w->q_turned = workspace_take(base, &at, m->d * m->np);
-    w->d_turned = workspace_take(base, &at, m->d * m->np);
+    w->q_transposed = workspace_take(base, &at, m->d * m->np);
+    w->d_transposed = workspace_take(base, &at, m->d * m->np);
     w->p = workspace_take(base, &at, m->n * m->np);
     w->s = workspace_take(base, &at, m->n * m->np);
     return at;
@@ -98,10 +98,10 @@ static void window_gradients(const call *c, const window_dims *m, const buffers 
     window_rows(m, c->in[IN_Q], at, m->scale, w->q);
     window_rows(m, c->in[IN_K], at, 1, w->k);
     window_rows(m, c->in[IN_V], at, 1, w->v);
-    window_turned(m, w->q, w->q_turned);
-    window_turned(m, w->d, w->d_turned);
-    window_weights(m, w->k, w->q_turned, table, w->p);
-    window_product(w->s, (window_left){w->v, m->dp, 1}, w->d_turned, m->d, m->n, m->np);
+    window_transpose(m, w->q, w->q_transposed);
+    window_transpose(m, w->d, w->d_transposed);
+    window_weights(m, w->k, w->q_transposed, table, w->p);
+    window_product(w->s, (window_left){w->v, m->dp, 1}, w->d_transposed, m->d, m->n, m->np);
     slopes(m, w->p, w->s, sum);
     window_product(w->x, (window_left){w->s, 1, m->np}, w->k, m->n, m->n, m->dp);
     window_back(m, w->x, at, m->scale, c->out[0]);

@@ -36,7 +36,7 @@ static inline void window_rows(const window_dims *m, const float *x, const int64
 }
 
 // rows [N][D] -> to [d][P], zeros behind N
-static inline void window_turned(const window_dims *m, const float *rows, float *to)
+static inline void window_transpose(const window_dims *m, const float *rows, float *to)
 {
     for (int64_t k = 0; k < m->d; k++, to += m->np) {
         for (int64_t i = 0; i < m->n; i++)
