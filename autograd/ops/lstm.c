@@ -218,15 +218,10 @@ static void group_run(const call *c, int64_t lo, int64_t rows)
         step_run(s, t);
 }
 
-static void sequences(void *arg, int index, int count)
-{
-    lstm_groups(arg, dims_of(((const call *)arg)->n).b, index, count, group_run);
-}
-
 static void lstm_forward(const call *c)
 {
     threads_run(c->pool, c->threads, pack, (void *)(uintptr_t)c);
-    threads_run(c->pool, c->threads, sequences, (void *)(uintptr_t)c);
+    lstm_sequences(c, dims_of(c->n).b, group_run);
 }
 
 // What a product costs, and five exponentials a unit.

@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// lstm.h: how lstm and lstm_back share out the sequences of a batch.
+// lstm.h: what lstm and lstm_back have in common: how the sequences of a batch are shared out among
+// threads, and samples.
 #ifndef KMIDI_AUTOGRAD_OPS_LSTM_H
 #define KMIDI_AUTOGRAD_OPS_LSTM_H
 
 #include "autograd/ops/kernel.h"
 #include "autograd/ops/panel.h"
 
-// One thread's part of `batch` sequences, in groups of about as many as a register tile has rows:
-// `run` takes `rows` of them from `lo` on, all steps.
-static inline void lstm_groups(const call *c, int64_t batch, int index, int count,
-                               void (*run)(const call *c, int64_t lo, int64_t rows))
+// All steps of `rows` sequences from `lo` on.
+typedef void lstm_group_fn(const call *c, int64_t lo, int64_t rows);
+typedef struct lstm_job {
+    const call *c;
+    int64_t batch;
+    lstm_group_fn *run;
+} lstm_job;
+
+// One thread's part, in groups of about as many as a register tile has rows.
+static inline void lstm_job_part(void *arg, int index, int count)
 {
+    const lstm_job *j = arg;
     int64_t from, to;
-    threads_part(batch, 1, index, count, &from, &to);
+    threads_part(j->batch, 1, index, count, &from, &to);
     int64_t groups = panel_count(to - from, PANEL_ROWS);
     for (int64_t i = 0; i < groups; i++) {
         int64_t lo = from + (to - from) * i / groups;
-        run(c, lo, from + (to - from) * (i + 1) / groups - lo);
+        j->run(j->c, lo, from + (to - from) * (i + 1) / groups - lo);
     }
+}
+
+static inline void lstm_sequences(const call *c, int64_t batch, lstm_group_fn *run)
+{
+    threads_run(c->pool, c->threads, lstm_job_part, &(lstm_job){c, batch, run});
 }
 
 // For samples: x, w_ih, w_hh, b_ih, b_hh, `fixed` where no gradients are asked of them; and sizes
