@@ -81,6 +81,13 @@ void strbuf_free(strbuf *b)
     *b = (strbuf){0};
 }
 
+char *strbuf_keep(strbuf *b, arena *a)
+{
+    char *text = arena_strdup(a, b->s ? b->s : "");
+    strbuf_free(b);
+    return text;
+}
+
 // Case and the choice of '-' or '_' are no mistakes worth a distance.
 static int folded(char c)
 {
@@ -146,9 +153,7 @@ char *str_quoted(arena *a, const char *word)
 {
     strbuf b = {0};
     strbuf_quote(&b, word);
-    char *text = arena_strdup(a, b.s);
-    strbuf_free(&b);
-    return text;
+    return strbuf_keep(&b, a);
 }
 
 bool str_starts(const char *s, const char *prefix)

@@ -22,6 +22,8 @@ void strbuf_printf(strbuf *b, const char *fmt, ...) __attribute__((format(printf
 enum { STR_PAGE = 100 };
 void strbuf_wrap(strbuf *b, const char *text, size_t at, size_t indent);
 void strbuf_free(strbuf *b);
+// Its text in the arena, "" where nothing was added; what it had is freed.
+char *strbuf_keep(strbuf *b, arena *a);
 
 // The candidate nearest to `name` by edit distance (transpositions count one), or NULL when none is
 // near enough to suggest.

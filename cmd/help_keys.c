@@ -44,9 +44,7 @@ static const char *commands_with(cmd *c, const char *key)
     for (int i = 0; command_at(i); i++)
         if (command_at(i)->keys && config_key_of(command_at(i)->keys(c->arena), key))
             strbuf_printf(&s, "%skmidi %s", s.len ? ", " : "", command_at(i)->name);
-    const char *text = arena_strdup(c->arena, s.s ? s.s : "");
-    strbuf_free(&s);
-    return text;
+    return strbuf_keep(&s, c->arena);
 }
 
 static json *key_json(const config_key *k, const char *commands)

@@ -52,7 +52,7 @@ static const char *train_arguments(cmd *c, const char *dir)
     slurm_words(&out, begin, 5);
     strbuf_printf(&out, " --threads \"$SLURM_CPUS_PER_TASK\"");
     slurm_words(&out, c->overrides, c->n_overrides);
-    return slurm_taken(&out, c->arena);
+    return strbuf_keep(&out, c->arena);
 }
 
 static bool take_ranks(cmd *c, const train_options *o, slurm_script *s, err *e)
@@ -140,7 +140,7 @@ static const char *prepare_arguments(cmd *c, const char *dir, const char *part)
     slurm_words(&out, begin, 3);
     strbuf_printf(&out, " --jobs \"$SLURM_CPUS_PER_TASK\"%s", part);
     slurm_words(&out, c->overrides, c->n_overrides);
-    return slurm_taken(&out, c->arena);
+    return strbuf_keep(&out, c->arena);
 }
 
 // DIR.sbatch and DIR-merge.sbatch

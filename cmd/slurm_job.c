@@ -73,9 +73,7 @@ const char *slurm_log(const char *stem, const char *pattern, arena *a)
     for (const char *p = stem; *p; p++)
         strbuf_printf(&out, *p == '%' ? "%%%%" : "%c", *p);
     strbuf_printf(&out, ".%s.out", pattern);
-    const char *text = arena_strdup(a, out.s);
-    strbuf_free(&out);
-    return text;
+    return strbuf_keep(&out, a);
 }
 
 bool slurm_take(cmd *c, const char *dir, slurm_script *s, err *e)
@@ -113,13 +111,6 @@ void slurm_words(strbuf *out, const char *const *words, int n)
         strbuf_printf(out, " ");
         strbuf_quote(out, words[i]);
     }
-}
-
-const char *slurm_taken(strbuf *out, arena *a)
-{
-    const char *text = arena_strdup(a, out->s);
-    strbuf_free(out);
-    return text;
 }
 
 bool slurm_hand_in(cmd *c, const slurm_script *s, const char *after, const char **id, err *e)

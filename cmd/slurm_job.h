@@ -15,9 +15,8 @@ bool slurm_only_for(cmd *c, const char *kind, const char *const *names, err *e) 
 bool slurm_take(cmd *c, const char *dir, slurm_script *s, err *e) MUST_CHECK;
 // STEM.%j.out; "%" in names is Slurm's own
 const char *slurm_log(const char *stem, const char *pattern, arena *a);
-// Each behind a space, as a shell reads it; what was gathered, in the arena.
+// Each behind a space, as a shell reads it.
 void slurm_words(strbuf *out, const char *const *words, int n);
-const char *slurm_taken(strbuf *out, arena *a);
 // Shown, or with --submit given to sbatch: then *id is the job's number, else NULL.
 bool slurm_hand_in(cmd *c, const slurm_script *s, const char *after, const char **id,
                    err *e) MUST_CHECK;

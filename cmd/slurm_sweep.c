@@ -47,7 +47,7 @@ static const char *arguments(cmd *c, const char *dir, const char *task)
     strbuf_printf(&out, "sweep");
     slurm_words(&out, begin, 2);
     strbuf_printf(&out, " --run %s --threads \"$SLURM_CPUS_PER_TASK\"", task);
-    return slurm_taken(&out, c->arena);
+    return strbuf_keep(&out, c->arena);
 }
 
 // As many as there are runs, or as an array may have; then each takes several.

@@ -96,9 +96,7 @@ static const char *command_line(const job_request *r, arena *a)
         strbuf_printf(&s, " ");
         strbuf_quote(&s, r->overrides[i]);
     }
-    const char *text = arena_strdup(a, s.s);
-    strbuf_free(&s);
-    return text;
+    return strbuf_keep(&s, a);
 }
 
 // What failed before the run could mark itself is marked here; one that somebody has is theirs.

@@ -18,9 +18,7 @@ static const char *keys_of(const sweep_run *r, arena *a)
             from--;
         strbuf_printf(&out, "%s%s", i ? " " : "", r->set[i] + from);
     }
-    const char *text = arena_strdup(a, out.s ? out.s : "");
-    strbuf_free(&out);
-    return text;
+    return strbuf_keep(&out, a);
 }
 
 const char *sweep_table_name(const sweep_run *r, arena *a)

@@ -131,9 +131,7 @@ static const char *command_line(cmd *c)
     }
     for (int i = 0; i < c->n_overrides; i++)
         add_word(&s, " ", c->overrides[i]);
-    const char *text = arena_strdup(c->arena, s.s);
-    strbuf_free(&s);
-    return text;
+    return strbuf_keep(&s, c->arena);
 }
 
 // Of several processes one speaks for all.

@@ -34,9 +34,7 @@ const char *compare_setting_name(const compare *c, const compare_setting *s, are
         strbuf_printf(&out, "%s%s ", out.len ? ", " : "", runs_short_name(c->runs, key));
         short_value(&c->keys[k], *value ? value : "?", &out);
     }
-    const char *name = arena_strdup(a, out.s ? out.s : "");
-    strbuf_free(&out);
-    return name;
+    return strbuf_keep(&out, a);
 }
 
 // ---- The headline

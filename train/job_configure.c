@@ -208,7 +208,6 @@ job *job_configure(const job_request *r, arena *a, err *e)
         j->options.budget_from = "--budget";
     strbuf text = {0};
     config_print(j->config, &text);
-    j->config_text = arena_strdup(a, text.s);
-    strbuf_free(&text);
+    j->config_text = strbuf_keep(&text, a);
     return j;
 }

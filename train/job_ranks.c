@@ -42,9 +42,7 @@ static const char *shards_of(const job *j, const dataset *d)
     for (size_t i = 0; d && i < d->n_shards; i++)
         strbuf_printf(&text, "'%s', %lld items, key %s\n", path_base(d->paths[i]),
                       (long long)(d->first[i + 1] - d->first[i]), d->keys[i]);
-    const char *all = arena_strdup(j->a, text.s);
-    strbuf_free(&text);
-    return all;
+    return strbuf_keep(&text, j->a);
 }
 
 // Plans are made by what is free and by the budget: of all the least, so that all make the same.

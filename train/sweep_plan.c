@@ -49,9 +49,7 @@ const char *sweep_run_describe(const sweep_run *r, arena *a)
     strbuf out = {0};
     for (int i = 0; i < r->n_set; i++)
         strbuf_printf(&out, "%s%s", i ? " " : "", r->set[i]);
-    const char *text = arena_strdup(a, out.s ? out.s : "");
-    strbuf_free(&out);
-    return text;
+    return strbuf_keep(&out, a);
 }
 
 // ---- Configurations of runs
@@ -119,9 +117,8 @@ static bool resolve(sweep_plan *p, const char *name, const sweep_spaces *s, uint
         if (!config_override(c, s->fixed[i], e))
             return false;
     config_print(c, &text);
-    p->config_text = arena_strdup(a, text.s);
+    p->config_text = strbuf_keep(&text, a);
     p->monitor = config_lines_value(p->config_text, MONITOR, "loss", a);
-    strbuf_free(&text);
     // what is missing or does not go together may be mended by what runs set
     if (config_finish(c, NULL) && train_options_read(c, memory_limit, &o, a, NULL))
         p->budget = o.budget;

@@ -40,9 +40,7 @@ static const char *kind_of(const sweep_run *r, arena *a)
     for (int i = 0; i < r->n_set; i++)
         if (matters(r->set[i]))
             strbuf_printf(&text, "%s\n", r->set[i]);
-    const char *kind = arena_strdup(a, text.s ? text.s : "");
-    strbuf_free(&text);
-    return kind;
+    return strbuf_keep(&text, a);
 }
 
 typedef struct entry {

@@ -283,9 +283,7 @@ const char *sweep_spaces_describe(const sweep_spaces *s, arena *a)
                 strbuf_printf(&out, "%s%s %zu", said++ ? " x " : "", s->list[i].axes[k].key,
                               s->list[i].axes[k].n);
     }
-    const char *text = arena_strdup(a, out.s ? out.s : "");
-    strbuf_free(&out);
-    return text;
+    return strbuf_keep(&out, a);
 }
 
 static double uniform(uint64_t seed, const char *key, uint64_t i)

@@ -61,9 +61,7 @@ const char *gemm_said(const gemm_ways *w, arena *a)
         if (differs(w, i))
             strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind),
                           gemm_backend_name((gemm_backend)w->of[i]));
-    const char *said = arena_strdup(a, text.s);
-    strbuf_free(&text);
-    return said;
+    return strbuf_keep(&text, a);
 }
 
 const char *gemm_told(const gemm_ways *w, char out[80])

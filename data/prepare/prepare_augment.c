@@ -32,9 +32,8 @@ static const char *as_text(arena *a, const augment_clip_settings *s, bool stretc
         set_range(j, "noise", s->noise);
     json_set_int(j, "seed", (int64_t)s->seed);
     json_dump(j, 0, &text);
-    const char *kept = arena_strdup(a, text.s);
+    const char *kept = strbuf_keep(&text, a);
     json_free(j);
-    strbuf_free(&text);
     return kept;
 }
 

@@ -28,9 +28,8 @@ const char *prepare_reject_line(arena *a, const char *path, int64_t line, const 
     json_set_str(j, "reason", reason);
     json_set_str(j, "message", message);
     json_dump(j, 0, &out);
-    const char *text = arena_strdup(a, out.s);
+    const char *text = strbuf_keep(&out, a);
     json_free(j);
-    strbuf_free(&out);
     return text;
 }
 

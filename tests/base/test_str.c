@@ -17,7 +17,11 @@ TEST(strbuf_grows)
     EXPECT_INT(b.len, strlen(b.s));
     EXPECT_INT(b.len, 10 * 2 + 90 * 3 + 900 * 4);
     EXPECT(str_ends(b.s, ",998,999,"));
-    strbuf_free(&b);
+    arena kept = {0};
+    EXPECT(str_ends(strbuf_keep(&b, &kept), ",998,999,"));
+    EXPECT(b.s == NULL);
+    EXPECT_STR(strbuf_keep(&b, &kept), "");
+    arena_free(&kept);
     EXPECT(b.s == NULL);
 }
 

@@ -57,9 +57,7 @@ static const char *make_page(const char *const *paths, size_t n, compare *c, are
     EXPECT_OK(runs_open_list(r, paths, n, a, &e), e);
     EXPECT_OK(compare_read(c, r, a, &e), e);
     compare_page(c, "runs/<rates>", a, &html);
-    const char *text = arena_strdup(a, html.s);
-    strbuf_free(&html);
-    return text;
+    return strbuf_keep(&html, a);
 }
 
 TEST(compare_measures_settings_over_their_seeds)

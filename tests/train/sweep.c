@@ -22,9 +22,7 @@ static char *spelt(const sweep_spaces *s, arena *a)
             strbuf_printf(&out, "%s%s", k ? " " : "", set[k]);
         strbuf_printf(&out, "\n");
     }
-    char *text = arena_strdup(a, out.s ? out.s : "");
-    strbuf_free(&out);
-    return text;
+    return strbuf_keep(&out, a);
 }
 
 TEST(sweep_space_is_a_product_in_order)
