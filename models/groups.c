@@ -53,14 +53,28 @@ tensor *groups_agreement(network *n, tensor *logits, const char *coarse, const c
     return op_mse(n->g, whole, parts, column(n, n->weight, c));
 }
 
+// Side by side; a node takes a few at a time (OP_IN_MAX of op.h).
+static tensor *join(network *n, tensor *const part[], int count)
+{
+    enum { MOST = 8 };
+    tensor *all[MOST] = {part[0]};
+    int used = 1;
+    for (int k = 1; k < count; k++) {
+        if (used == MOST)
+            all[0] = op_concat(n->g, 1, used, all), used = 1;
+        all[used++] = part[k];
+    }
+    return used > 1 ? op_concat(n->g, 1, used, all) : all[0];
+}
+
 tensor *model_probabilities(network *n)
 {
     const model_def *m = n->model;
-    tensor *parts[MODEL_GROUPS];
+    tensor *parts[MODEL_GROUPS] = {0};
     if (!m->n_groups)
         return op_softmax(n->g, n->logits);
     CHECK(m->n_groups <= MODEL_GROUPS);
     for (int k = 0; k < m->n_groups; k++)
         parts[k] = op_softmax(n->g, logits_of(n, n->logits, &m->groups[k]));
-    return op_concat(n->g, 1, m->n_groups, parts);
+    return join(n, parts, m->n_groups);
 }
