@@ -157,6 +157,7 @@ static void start_task(const trial *t, task *k, int run)
     setenv("SLURM_JOB_END_TIME", "4000000000", 1);
     k->pid = start((const char *const[]){"kmidi", "sweep", "-o", t->parts.dir, "--run",
                                          arena_printf(&a, "%d", run), "--threads", "1", NULL});
+    unsetenv("SLURM_JOB_ID"), unsetenv("SLURM_RESTART_COUNT"), unsetenv("SLURM_JOB_END_TIME");
     arena_free(&a);
 }
 
