@@ -68,6 +68,7 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
                        .batch = chunk,
                        .time = time,
                        .classes = d->classes,
+                       .stay = true,
                        .pool = l->v->pool,
                        .kit = l->v->kit};
     l->s = session_open(&o, &l->nets, e);

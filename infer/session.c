@@ -52,7 +52,7 @@ static bool make_plan(session *s, err *e)
                       .outputs = outs,
                       .n_outputs = list_outputs(s, outs),
                       .params = o->params,
-                      .weights_stay = o->steps};
+                      .weights_stay = o->steps || o->stay};
     if (o->narrow && graph_ok(s->net->g, e))
         precision_weights(s->net->g);
     s->plan = graph_ok(s->net->g, e) ? plan_make(s->net->g, &p, s->arena, e) : NULL;
@@ -137,7 +137,7 @@ void session_go(session *s)
     CHECK(!session_full(s));
     if (s->net->length)
         *(int32_t *)run_data(s->run, s->net->length) = (int32_t)s->length;
-    run_go(s->run, &(run_pass){.same_weights = steps && s->began}, NULL);
+    run_go(s->run, &(run_pass){.same_weights = (steps || s->setup.stay) && s->began}, NULL);
     s->began = true;
     if (steps)
         carry(s);

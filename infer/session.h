@@ -44,6 +44,7 @@ typedef struct session_setup {
     int classes;              // of the probe among the parameters; 0: without
     const adapters *adapters; // beside the weights, among the parameters; NULL: none
     bool steps;               // time tokens behind a state
+    bool stay;                // weights do not change while it lives, as with steps: forms are kept
     int64_t rows;             // of steps: tokens that a growing state holds
     bool narrow;              // of steps: weights rounded to bf16 once (precision_weights)
     threads *pool;            // NULL: one thread

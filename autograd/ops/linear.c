@@ -168,11 +168,11 @@ static void single(const call *c, int64_t lo, int64_t hi)
 static void forward(const call *c)
 {
     gemm p = gemm_at(c);
-    tiles t = tiles_at(c->n, &p);
     if (p.m == 1) {
         op_parallel(c, p.n, ROW_GRAIN, single);
         return;
     }
+    tiles t = tiles_at(c->n, &p);
     if (!p.tb)
         op_parallel(c, p.n, TRANSPOSE_ROWS, transpose);
     op_parallel(c, t.down * t.across, 1, part);

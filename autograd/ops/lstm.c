@@ -28,6 +28,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/lstm.h"
 #include "autograd/ops/lstm_emit.h"
+#include "autograd/ops/lstm_single.h"
 #include "base/vmath.h"
 
 typedef struct dims {
@@ -220,14 +221,21 @@ static void group_run(const call *c, int64_t lo, int64_t rows)
 
 static void lstm_forward(const call *c)
 {
+    dims d = dims_of(c->n);
+    if (d.b == 1) {
+        lstm_single(c, work_of(&d, c->work).gates);
+        return;
+    }
     threads_run(c->pool, c->threads, pack, (void *)(uintptr_t)c);
-    lstm_sequences(c, dims_of(c->n).b, group_run);
+    lstm_sequences(c, d.b, group_run);
 }
 
 // What a product costs, and five exponentials a unit.
 static double lstm_cost(const call *c)
 {
     dims d = dims_of(c->n);
+    if (d.b == 1)
+        return lstm_single_cost(c);
     return gemm_cost(&c->kit->products, d.b * d.t, 4 * d.h, d.i + d.h) +
            1.5 * (double)(d.b * d.t * d.h);
 }

@@ -47,6 +47,7 @@ static inline void lstm_sequences(const call *c, int64_t batch, lstm_group_fn *r
     CASE("small", 3, 5, 6, 4), CASE("whole panels of gates", 2, 4, 5, 32),                         \
         CASE("whole panels of units", 2, 4, 5, 64), CASE("gates beside them", 5, 3, 7, 37),        \
         CASE("units beside them", 5, 3, 7, 83), CASE("one step of one sequence", 1, 1, 3, 16),     \
+        CASE("one sequence", 1, 6, 70, 37),                                                        \
         CASE("several row tiles and pieces of K", 13, 3, 4, 70),                                   \
         CASE("several groups of sequences", 101, 2, 3, 5)
 
