@@ -91,12 +91,18 @@ def measure(peer, heard, step):
     token = 0
     for _ in range(WARM_UP):
         token = step(token)
-    rates = []
+    rates, took = [], []
+    cpu = time.process_time()
     for _ in range(SLICES):
-        began = time.perf_counter()
+        began = last = time.perf_counter()
         for _ in range(SLICE_TOKENS):
             token = step(token)
-        rates.append(SLICE_TOKENS / (time.perf_counter() - began))
+            now = time.perf_counter()
+            took.append(1e3 * (now - last))
+            last = now
+        rates.append(SLICE_TOKENS / (last - began))
+    cpu = 1e3 * (time.process_time() - cpu) / len(took)
+    took.sort()
     rate = statistics.median(rates)
     print(
         json.dumps(
@@ -106,6 +112,8 @@ def measure(peer, heard, step):
                 "threads": a.threads,
                 "tokens_per_s": round(rate, 2),
                 "ms_per_token": round(1000 / rate, 3),
+                **{f"p{p}_ms": round(took[len(took) * p // 100], 3) for p in (50, 90, 99)},
+                "cpu_ms": round(cpu, 3),
             }
         ),
         flush=True,

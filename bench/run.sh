@@ -3,7 +3,7 @@
 # run.sh: speed and memory beside the peers, as ratios from the same minutes of the same machine.
 # `make bench` runs it and keeps bench/RESULTS.md.
 #
-#   bench/run.sh [TABLE...]     models growth mel tokens generate startup runs ranks; without a name all of them. RESULTS.md keeps the tables that were not made.
+#   bench/run.sh [TABLE...]     models growth mel tokens generate inference startup runs ranks; without a name all of them. RESULTS.md keeps the tables that were not made.
 #
 #   PEERS=DIR       folder of Python environments: DIR/torch (PyTorch and most others), DIR/audio (torchaudio), DIR/noteseq; without it our figures stand alone
 #   REFERENCE=DIR   folder of models.py, train_step.py, data_speed.py, noteseq_tokens.py (default ../shared/reference)
@@ -17,7 +17,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . bench/lib.sh
-ALL="models growth mel tokens generate startup runs ranks"
+ALL="models growth mel tokens generate inference startup runs ranks"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 [ -n "$python" ] || note "no PyTorch: set PEERS to a folder with its environment, and REFERENCE to its scripts; its columns show -"

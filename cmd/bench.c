@@ -21,8 +21,9 @@
 enum { WARM_UP = 3, PROBE_CLASSES = 8, MEL_SECONDS = 600 };
 
 static const option options[] = {
-    {"batch", 'b', OPT_INT, "N", "items a step (default 16)", false},
-    {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128)", false},
+    {"batch", 'b', OPT_INT, "N", "items a step (default 16; with --inference 1)", false},
+    {"length", 'l', OPT_INT, "T", "frames or tokens of an item (default 128; with --inference 1)",
+     false},
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"",
      false},
     {"precision", 0, OPT_TEXT, "P",
@@ -36,6 +37,8 @@ static const option options[] = {
      "none, all, or auto: what the machine's memory asks for (default none)", false},
     {"seconds", 's', OPT_NUM, "S", "how long to measure (default 5)", false},
     {"generate", 0, OPT_FLAG, NULL, "tokens a second instead, of a model that makes music", false},
+    {"inference", 0, OPT_FLAG, NULL,
+     "how long an answer takes instead: mean, p50, p90, p99 and most, in milliseconds", false},
     {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)",
      false},
     {"profile", 0, OPT_COUNT, "N", "where the time of a step goes instead, the mean of N (10)",
@@ -46,18 +49,6 @@ static const option options[] = {
      false},
     {0},
 };
-
-static int by_value(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b ? 1 : 0;
-}
-
-double bench_median(double *rates, int n)
-{
-    qsort(rates, (size_t)n, sizeof *rates, by_value);
-    return rates[n / 2];
-}
 
 // Steps a second over `seconds`, as rank 0 counts them; a negative number when a step failed.
 static double slice(comm *ranks, trainer *t, double seconds, err *e)
@@ -246,17 +237,18 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
     return true;
 }
 
-// What is of training steps alone would be left unsaid.
-static bool generates(cmd *c, err *e)
+// What is of training steps alone would be left unsaid; --generate has no batch and no length,
+// either.
+static bool takes_no_step(cmd *c, const char *instead, int n, err *e)
 {
     static const char *const of_steps[] = {"profile",     "lora",  "recompute",
                                            "activations", "batch", "length"};
-    for (int i = 0; i < (int)(sizeof of_steps / sizeof *of_steps); i++)
+    for (int i = 0; i < n; i++)
         if (option_given(c, of_steps[i]))
             return err_set(
                 e, ERR_USAGE,
-                "--%s is of training steps, and --generate measures none; leave one of them out",
-                of_steps[i]);
+                "--%s is of training steps, and --%s measures none; leave one of them out",
+                of_steps[i], instead);
     return true;
 }
 
@@ -313,17 +305,21 @@ static bool bench_run(cmd *c, err *e)
     if (!strcmp(c->args[0], "sum"))
         return bench_sum(c, e);
     if (option_given(c, "generate"))
-        return generates(c, e) && bench_generate(c, e);
+        return takes_no_step(c, "generate", 6, e) && bench_generate(c, e);
+    if (option_given(c, "inference"))
+        return takes_no_step(c, "inference", 4, e) && bench_inference(c, e);
     return bench_steps(c, e);
 }
 const command cmd_bench = {
     .name = "bench",
     .summary = "Measures the speed of a model, of attention, of mel spectrograms or of ranks",
-    .usage = "MODEL|attention|mel|sum [--batch N] [--length T] [--lora R] [--generate] [--profile]",
+    .usage = "MODEL|attention|mel|sum [--batch N] [--length T] [--lora R] [--generate] "
+             "[--inference] [--profile]",
     .options = options,
     .args_min = 1,
     .args_max = 1,
     .example = "kmidi bench emotion_recognizer --batch 64 --length 64 --threads 2 --json\n"
-               "kmidi bench emotion_midi_transformer --generate --context 512 --threads 2",
+               "kmidi bench emotion_midi_transformer --generate --context 512 --threads 2\n"
+               "kmidi bench dynamics_engine --inference --threads 1",
     .run = bench_run,
 };

@@ -13,7 +13,8 @@ enum { SLICE_TOKENS = 64, WARM_UP = 4, CONTEXT = 512, CONTEXT_MOST = 65536 };
 enum { TOKENS = WARM_UP + BENCH_SLICES * SLICE_TOKENS };
 
 typedef struct clock_of {
-    double at[TOKENS]; // when each token was there
+    double at[TOKENS];  // when each token was there
+    double cpu[TOKENS]; // and the processor's seconds up to it
     int n;
 } clock_of;
 
@@ -21,6 +22,7 @@ static bool look(void *user, const int *tokens, int n)
 {
     clock_of *k = user;
     (void)tokens, (void)n;
+    k->cpu[k->n] = bench_cpu_seconds();
     k->at[k->n++] = hw_seconds();
     return false;
 }
@@ -63,6 +65,16 @@ static bool draw(cmd *c, subject *s, clock_of *k, err *e)
     return ok;
 }
 
+// Each token's own time.
+static bench_times times_of(const clock_of *k)
+{
+    double took[TOKENS];
+    int n = 0;
+    for (int i = WARM_UP; i < k->n; i++)
+        took[n++] = k->at[i] - k->at[i - 1];
+    return bench_times_of(took, n);
+}
+
 static double tokens_a_second(const clock_of *k)
 {
     double rates[BENCH_SLICES];
@@ -73,8 +85,9 @@ static double tokens_a_second(const clock_of *k)
     return bench_median(rates, BENCH_SLICES);
 }
 
-static void report(cmd *c, const subject *s, double rate)
+static void report(cmd *c, const subject *s, double rate, const clock_of *k)
 {
+    bench_times t = times_of(k);
     double gb = (double)s->bytes * rate * 1e-9;
     json *j = json_object();
     json_set_str(j, "model", s->m->name);
@@ -83,15 +96,18 @@ static void report(cmd *c, const subject *s, double rate)
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_num(j, "tokens_per_s", rate);
     json_set_num(j, "ms_per_token", 1000 / rate);
+    bench_times_json(j, &t);
+    json_set_num(j, "cpu_ms", 1e3 * (k->cpu[k->n - 1] - k->cpu[WARM_UP - 1]) / (k->n - WARM_UP));
     json_set_int(j, "weight_bytes", s->bytes);
     json_set_num(j, "weight_gb_per_s", gb);
     json_set_int(j, "peak_rss_mb", (int64_t)(hw_peak_rss() >> 20));
     cmd_json(c, j);
-    cmd_print(c,
-              "%s in %s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token, %.3g GB/s of "
-              "weights",
-              s->m->name, precision_name(s->precision), s->context, threads_count(c->env.pool),
-              rate, 1000 / rate, gb);
+    cmd_print(
+        c,
+        "%s in %s behind %d tokens, %d threads: %.4g tokens/s, %.3g ms a token (p99 %.3g), %.3g "
+        "GB/s of weights",
+        s->m->name, precision_name(s->precision), s->context, threads_count(c->env.pool), rate,
+        1000 / rate, t.p99, gb);
 }
 
 static bool take_subject(cmd *c, subject *s, err *e)
@@ -125,7 +141,7 @@ bool bench_generate(cmd *c, err *e)
         params_init(p, 1);
     ok = ok && draw(c, &s, &k, e);
     if (ok)
-        report(c, &s, tokens_a_second(&k));
+        report(c, &s, tokens_a_second(&k), &k);
     params_release(p);
     return ok;
 }

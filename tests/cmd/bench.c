@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench.c: what `kmidi bench` measures beside training steps says so in JSON, and refuses what it
 // cannot measure. How fast is no test.
+#include <stdio.h>
 #include <string.h>
 
+#include "cmd/bench.h"
 #include "tests/test.h"
 
 static json *measured(const char *args)
@@ -44,6 +46,48 @@ TEST(bench_generates_behind_a_context)
     json_free(j);
 }
 
+static double number(json *j, const char *name)
+{
+    return json_num(json_get(j, name), -1);
+}
+
+TEST(bench_times_answers_one_by_one)
+{
+    const char *const cases[] = {"dynamics_engine --batch 3", "emotion_recognizer --length 5",
+                                 "melody_transformer"};
+    const int64_t batches[] = {3, 1, 1}, lengths[] = {1, 5, 1};
+    for (int i = 0; i < 3; i++) {
+        char args[128];
+        snprintf(args, sizeof args, "%s --inference --threads 1 --seconds 0.05", cases[i]);
+        json *j = measured(args);
+        double mean = number(j, "mean_ms"), p50 = number(j, "p50_ms"), p90 = number(j, "p90_ms"),
+               p99 = number(j, "p99_ms"), most = number(j, "max_ms");
+        EXPECT(p50 > 0 && p50 <= p90 && p90 <= p99 && p99 <= most);
+        EXPECT(mean > 0 && mean <= most && number(j, "cpu_ms") > 0);
+        EXPECT_INT(json_int(json_get(j, "batch"), 0), batches[i]);
+        EXPECT_INT(json_int(json_get(j, "length"), 0), lengths[i]);
+        EXPECT_INT(json_int(json_get(j, "threads"), 0), 1);
+        json_free(j);
+    }
+}
+
+TEST(bench_places_times_by_the_nearest_rank)
+{
+    double took[200];
+    for (int i = 0; i < 200; i++)
+        took[i] = (double)((i * 77) % 200 + 1) * 1e-3; // 1 .. 200 ms in another order
+    bench_times t = bench_times_of(took, 200);
+    EXPECT_NEAR(t.mean, 100.5, 1e-9);
+    EXPECT_NEAR(t.p50, 100, 1e-9);
+    EXPECT_NEAR(t.p90, 180, 1e-9);
+    EXPECT_NEAR(t.p99, 198, 1e-9);
+    EXPECT_NEAR(t.max, 200, 1e-9);
+    double one = 0.25;
+    t = bench_times_of(&one, 1);
+    EXPECT_NEAR(t.p50, 250, 1e-9);
+    EXPECT_NEAR(t.p99, 250, 1e-9);
+}
+
 TEST(bench_runs_attention_by_itself)
 {
     json *j = measured("attention --batch 2 --length 70 --seconds 0.05");
@@ -61,6 +105,11 @@ TEST(bench_refuses_what_it_cannot_measure)
     EXPECT_INT(test_shell(&out, "%s bench melody_transformer --generate --profile", test_kmidi()),
                2);
     EXPECT_HAS(out, "--profile is of training steps");
+    EXPECT_INT(test_shell(&out, "%s bench groove_predictor --inference --lora 4", test_kmidi()), 2);
+    EXPECT_HAS(out, "--lora is of training steps");
+    EXPECT_INT(test_shell(&out, "%s bench groove_predictor --inference --batch 0", test_kmidi()),
+               2);
+    EXPECT_HAS(out, "--batch");
     EXPECT_INT(test_shell(&out, "%s bench groove_predictor --activations fp8", test_kmidi()), 2);
     EXPECT_HAS(out, "fp32 or bf16, not 'fp8'");
     EXPECT_INT(
