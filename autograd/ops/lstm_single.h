@@ -2,9 +2,9 @@
 // lstm_single.h: lstm's forward pass of a batch of one sequence, as real time has it.
 //
 // Each step uses each number of W_hh once, so packing it would cost as much as several steps. What
-// x has to say is one product over all steps, x W_ih^T, into the place of the gates; to a step of it
-// comes W_hh h_{t-1} as a product of a single row (single_row.h), which waits for the second cache.
-// The first step has no h before it, and one of a single step none at all.
+// x has to say is one product over all steps, x W_ih^T, into the place of the gates; to a step of
+// it comes W_hh h_{t-1} as a product of a single row (single_row.h), which waits for the second
+// cache. The first step has no h before it, and one of a single step none at all.
 #ifndef KMIDI_AUTOGRAD_OPS_LSTM_SINGLE_H
 #define KMIDI_AUTOGRAD_OPS_LSTM_SINGLE_H
 
