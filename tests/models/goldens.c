@@ -30,6 +30,9 @@ static void fill(const json *spec, float *out, int64_t n)
           offset = (float)json_num(json_get(spec, "offset"), 0);
     for (int64_t i = 0; i < n; i++)
         out[i] = offset + test_fill(seed, (uint32_t)i, scale);
+    const json *nudge = json_get(spec, "nudge"); // away from a kink (tests/golden/pictures.py)
+    for (int64_t i = 0; nudge && i < n; i++)
+        out[i] += 0x1p-16f * (float)json_int(json_at(nudge, (size_t)i), 0);
 }
 
 // floor(u * below) of the same u in [0, 1) that the script used; the first of each row may be
