@@ -108,3 +108,15 @@ bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *
     scale(*samples, *frames);
     return true;
 }
+
+bool additive_render_at(const midi_song *s, int rate, resample_sink *sink, void *user, err *e)
+{
+    float *x = NULL;
+    int64_t n = 0;
+    resampler *r = resampler_open(ADDITIVE_RATE, rate, e);
+    bool ok = r && additive_render(s, &x, &n, e) &&
+              resampler_push(r, x, (size_t)n, sink, user, e) && resampler_finish(r, sink, user, e);
+    free(x);
+    resampler_close(r);
+    return ok;
+}

@@ -17,6 +17,7 @@
 #ifndef KMIDI_DATA_MUSIC_ADDITIVE_H
 #define KMIDI_DATA_MUSIC_ADDITIVE_H
 
+#include "data/audio/resample.h"
 #include "data/midi/midi.h"
 
 enum { ADDITIVE_HARMONICS = 4, ADDITIVE_RATE = 44100 };
@@ -47,5 +48,9 @@ void additive_play(const additive_voice *v, const additive_note *n, int rate, fl
 bool additive_rings(int program); // 0..127
 #define ADDITIVE_SECONDS 7200.0
 bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *e) MUST_CHECK;
+
+// The same at `rate`, resampled, block by block to the sink; what the sink refuses ends it.
+bool additive_render_at(const midi_song *s, int rate, resample_sink *sink, void *user,
+                        err *e) MUST_CHECK;
 
 #endif

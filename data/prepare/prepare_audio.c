@@ -113,15 +113,9 @@ static bool play_song(decoding *d, err *e)
 {
     const prepare *p = d->p;
     arena a = {.name = "song"};
-    float *x = NULL;
-    int64_t n = 0;
     midi_song *s = prepare_song_load(p, &a, d->file, e);
-    resampler *r = s ? resampler_open(ADDITIVE_RATE, p->feature->rate, e) : NULL;
-    bool ok = r && additive_render(s, &x, &n, e) &&
-              resampler_push(r, x, (size_t)n, take_resampled, d, e) &&
-              resampler_finish(r, take_resampled, d, e) && feature_stream_finish(d->stream, e);
-    free(x);
-    resampler_close(r);
+    bool ok = s && additive_render_at(s, p->feature->rate, take_resampled, d, e) &&
+              feature_stream_finish(d->stream, e);
     arena_free(&a);
     return ok;
 }
