@@ -4,13 +4,10 @@
 #include "cmd/predict_cloud.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "cmd/cloud.h"
 #include "data/audio/clip.h"
-#include "data/audio/resample.h"
 #include "data/music/additive.h"
 #include "data/music/affect.h"
 #include "data/music/emotions.h"
@@ -20,10 +17,11 @@
 typedef struct piece {
     const char *file, *name; // its name without folder and ending
     midi_song *song;         // NULL: none is known
-    float *samples;
-    int64_t n, room;
+    const float *samples;
+    int64_t n;
     float emotion[EMOTION_SIZE];
-    clip clip;
+    clip clip;     // whose samples they are,
+    strbuf played; // or what the synthesiser made
 } piece;
 
 // ---- Reading
@@ -31,36 +29,27 @@ typedef struct piece {
 static bool keep(void *user, const float *x, size_t n, err *e)
 {
     piece *p = user;
-    if (p->n + (int64_t)n > p->room)
-        return err_set(e, ERR_INTERNAL, "more samples than expected");
-    memcpy(p->samples + p->n, x, n * sizeof *x);
-    p->n += (int64_t)n;
+    (void)e;
+    strbuf_add(&p->played, (const char *)x, n * sizeof *x);
     return true;
 }
 
-static bool play(piece *p, int rate, arena *a, err *e)
+static bool play(piece *p, int rate, err *e)
 {
-    float *x = NULL;
-    int64_t n = 0;
-    resampler *r = NULL;
-    bool ok = additive_render(p->song, &x, &n, e) && (r = resampler_open(ADDITIVE_RATE, rate, e));
-    if (ok) {
-        p->room = resample_length(n, ADDITIVE_RATE, rate);
-        p->samples = NEW(a, float, (size_t)p->room);
-        ok = resampler_push(r, x, (size_t)n, keep, p, e) && resampler_finish(r, keep, p, e);
-    }
-    resampler_close(r);
-    free(x);
-    return ok;
+    if (!additive_render_at(p->song, rate, keep, p, e))
+        return false;
+    p->samples = (const float *)(const void *)p->played.s;
+    p->n = (int64_t)(p->played.len / sizeof *p->samples);
+    return true;
 }
 
 // The MIDI that is named, or lies beside the sound under its name.
 static bool find_song(cmd *c, piece *p, arena *a, err *e)
 {
-    const char *named = option_text(c, "midi", NULL), *dot = strrchr(p->file, '.');
-    int stem = (int)(dot && !strchr(dot, '/') ? dot - p->file : (long)strlen(p->file));
+    const char *named = option_text(c, "midi", NULL),
+               *stem = path_join(a, path_dir(a, p->file), path_stem(a, p->file));
     for (int i = 0; !named && midi_endings[i]; i++) {
-        const char *beside = arena_printf(a, "%.*s%s", stem, p->file, midi_endings[i]);
+        const char *beside = arena_printf(a, "%s%s", stem, midi_endings[i]);
         named = file_exists(beside) ? beside : NULL;
     }
     if (!named) {
@@ -91,7 +80,7 @@ static bool read_piece(cmd *c, piece *p, int rate, arena *a, err *e)
 {
     if (str_ends_any(p->file, midi_endings)) {
         p->song = midi_read(a, p->file, e);
-        if (!p->song || !play(p, rate, a, e))
+        if (!p->song || !play(p, rate, e))
             return false;
     } else {
         if (!clip_read(p->file, rate, 0, 0, &p->clip, e) || !find_song(c, p, a, e))
@@ -144,16 +133,14 @@ static bool write_all(cmd *c, const piece *p, const float *points, err *e)
 static bool draw(cmd *c, painter *w, const trained *d, const char *file, err *e)
 {
     arena a = {.name = "piece"};
-    const char *base = path_base(file), *dot = strrchr(base, '.');
-    piece p = {.file = file};
-    p.name =
-        arena_printf(&a, "%.*s", (int)(dot && dot > base ? dot - base : (long)strlen(base)), base);
+    piece p = {.file = file, .name = path_stem(&a, file)};
     float *points = NEW(&a, float, CLOUD_POINTS *CLOUD_WIDTH);
     bool ok = read_piece(c, &p, d->mel->sample_rate, &a, e);
     scene s = {p.samples, p.n, p.song, p.emotion};
     ok = ok && (painter_draw(w, &s, points, e) || err_trail(e, "'%s'", file)) &&
          write_all(c, &p, points, e);
     clip_free(&p.clip);
+    strbuf_free(&p.played);
     arena_free(&a);
     return ok;
 }
