@@ -94,17 +94,28 @@ static bool add_past(json *inputs, const trained *d, arena *a, err *e)
     return n != NULL;
 }
 
+// The network that has run on the example; with probabilities of so many classes, or of none.
+static session *run_example(const trained *d, const env *v, int classes, arena *a, err *e)
+{
+    session_setup o = {.model = d->model,
+                       .params = d->p,
+                       .gives = SESSION_OUT | (classes ? SESSION_PROBABILITIES : 0),
+                       .time = FRAMES,
+                       .classes = classes,
+                       .kit = v->kit};
+    session *s = session_open(&o, a, e);
+    for (int i = 0; s && i < d->model->n_inputs; i++)
+        fill(s->net->in[i], &d->model->inputs[i], session_data(s, s->net->in[i]));
+    if (s)
+        session_go(s);
+    return s;
+}
+
 bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n, err *e)
 {
-    session *s = session_open(
-        &(session_setup){
-            .model = d->model, .params = d->p, .gives = SESSION_OUT, .time = FRAMES, .kit = v->kit},
-        a, e);
+    session *s = run_example(d, v, 0, a, e);
     if (!s)
         return false;
-    for (int i = 0; i < d->model->n_inputs; i++)
-        fill(s->net->in[i], &d->model->inputs[i], session_data(s, s->net->in[i]));
-    session_go(s);
     *n = shape_count(s->net->out->shape);
     *values = NEW(a, float, (size_t)*n);
     memcpy(*values, session_data(s, s->net->out), (size_t)*n * sizeof(float));
@@ -112,9 +123,8 @@ bool selftest_values(const trained *d, const env *v, arena *a, float **values, i
     return true;
 }
 
-static void add_input(json *list, const port *q, const tensor *t, void *data, arena *a)
+static void add_input(json *list, const port *q, const tensor *t, arena *a)
 {
-    fill(t, q, data);
     const char *value = q->type == DT_I32 ? arena_printf(a, "i mod %d", q->below) : "sin(0.37 * i)";
     json_push(list, input_json(q->name, &t->shape, value));
 }
@@ -123,21 +133,13 @@ bool selftest_network(const trained *d, const env *v, const onnx_options *of, mo
                       err *e)
 {
     arena a = {.name = "selftest"};
-    bool probabilities = of->probabilities;
-    session_setup o = {.model = d->model,
-                       .params = d->p,
-                       .gives = SESSION_OUT | (probabilities ? SESSION_PROBABILITIES : 0),
-                       .time = FRAMES,
-                       .classes = probabilities ? d->classes : 0,
-                       .kit = v->kit};
-    session *s = session_open(&o, &a, e);
+    session *s = run_example(d, v, of->probabilities ? d->classes : 0, &a, e);
     json *in = json_array(), *out = json_array();
     for (int i = 0; s && i < d->model->n_inputs; i++)
-        add_input(in, &d->model->inputs[i], s->net->in[i], session_data(s, s->net->in[i]), &a);
+        add_input(in, &d->model->inputs[i], s->net->in[i], &a);
     bool ok = s && (!of->past || !model_caches(d->model) || add_past(in, d, &a, e));
     if (ok) {
         const tensor *y = s->net->out, *p = s->probabilities;
-        session_go(s);
         json_push(out, output_json(d->model->output.name, &y->shape, session_data(s, y)));
         if (p)
             json_push(out, output_json("probabilities", &p->shape, session_data(s, p)));
