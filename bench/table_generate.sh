@@ -2,6 +2,7 @@
 # table_generate.sh: tokens a second that emotion_midi_transformer draws behind its cache, beside
 # PyTorch with a cache of keys and values and ONNX Runtime with the step that `kmidi export
 # --with-past` writes (ONNX=FILE).
+: "${tmp:?this is a table of bench/run.sh}"
 heading "Generation"
 say "emotion_midi_transformer, one sequence; tokens a second behind a context. bf16: of ours, weights alone."
 say ""

@@ -2,6 +2,7 @@
 # table_growth.sh: how the cost of a step grows with the batch, the length and the threads, and that
 # of preparing with the items; against the ideal, in which twice as much takes twice as long (and
 # twice the threads half as long).
+: "${tmp:?this is a table of bench/run.sh}"
 GROWTH=${GROWTH:-"emotion_recognizer transformer_small"}
 
 step_row() { # what model batch length threads times

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # table_mel.sh: mel spectrograms of ten minutes of audio in memory, beside librosa and torchaudio
 # (two threads each).
+: "${tmp:?this is a table of bench/run.sh}"
 heading "Mel spectrogram"
 say "44.1 kHz, 2048/512, 128 bands, dB; ten minutes in memory; seconds of audio a second."
 say ""

@@ -2,6 +2,7 @@
 # table_models.sh: training steps a second of every model, whole and with adapters, in every
 # precision, beside PyTorch eager and compiled. A precision that one side does not have shows as
 # "-". bf16x3 stands beside PyTorch's fp32: it has no such thing.
+: "${tmp:?this is a table of bench/run.sh}"
 MODELS=${MODELS:-"dynamics_engine:64:1 groove_predictor:64:1 harmony_predictor:64:1 emotion_recognizer:64:64 melody_transformer:64:64 transformer_small:8:512
     emotion_midi_transformer:8:512 emotion_midi_transformer:2:1024 emotion_midi_transformer:2:512
     instrument_recognizer:16:1 emotion_node_classifier:8:1 spectocloud_vit:16:1"}

@@ -2,6 +2,7 @@
 # table_ranks.sh: one run in several processes (RANKED: a kmidi made with MPI=1): RANKS ranks of one
 # thread against one process of RANKS threads, in turns; and the sum of 25 million gradients against
 # what this memory can move.
+: "${tmp:?this is a table of bench/run.sh}"
 RANKED=${RANKED:-build/mpi/release/kmidi}
 RANKS=${RANKS:-2}
 PAIRS=${PAIRS:-5}

@@ -2,6 +2,7 @@
 # table_runs.sh: what very many runs take: to list (RUNS=10000 folders), to plan (a sweep of 1,000),
 # and what a sweep adds to each. The peer of listing is `cat` of the same records, whose names it is
 # given. A sweep's own share is its time less that of the same commands from a shell.
+: "${tmp:?this is a table of bench/run.sh}"
 listed=${RUNS:-10000}
 lot=$tmp/lot
 row="train.epochs=1 data.train=$lot/shards/train-*.h5 data.val=$lot/shards/val-*.h5"

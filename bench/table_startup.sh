@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # table_startup.sh: seconds from the command to the end of its first steps (four of dynamics_engine;
 # the peer's warm-up is three), and what Python takes before it has seen a model at all.
+: "${tmp:?this is a table of bench/run.sh}"
 timed() { # name command...
     key=$1; shift
     began=$(now)

@@ -3,6 +3,7 @@
 # prepare`: parsing in worker processes, tokens, splits, checksums, shards on the disk. The peers
 # parse, or parse and tokenise, in one process and throw the result away.
 #   MAESTRO=DIR     its files; without it 400 synthetic ones of 30 s
+: "${tmp:?this is a table of bench/run.sh}"
 if [ -n "${MAESTRO:-}" ]; then
     what="MAESTRO, performances of minutes" midi=$MAESTRO config=configs/data/maestro.yaml
 else
