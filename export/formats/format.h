@@ -41,4 +41,15 @@ static inline model_meta export_meta(const export_task *t)
     return meta;
 }
 
+// The same for files of weights: what they are of, too.
+static inline model_meta export_weights_meta(const export_task *t)
+{
+    model_meta meta = export_meta(t);
+    char hex[65];
+    params_fingerprint(t->from->p, hex);
+    meta_set(&meta, "model", t->from->model->name);
+    meta_set(&meta, "fingerprint", hex);
+    return meta;
+}
+
 #endif
