@@ -21,7 +21,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
 # MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
 ifeq ($(MPI),1)
 MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))
@@ -73,7 +73,7 @@ ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 FASTSRC := $(shell grep -lw VARIANT $(ALLSRC))
 SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(if $(filter 1,$(MPI)),base/comm_none.c,base/comm_mpi.c) $(FASTSRC),$(ALLSRC))
 TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c,$(shell find tests -name '*.c'))
-PROTO   := $(wildcard train/*.proto)
+PROTO   := $(wildcard export/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
 ONNX_PROTO := $(firstword $(wildcard /usr/include/onnx/onnx.proto /opt/homebrew/include/onnx/onnx.proto /usr/local/include/onnx/onnx.proto))

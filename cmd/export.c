@@ -30,15 +30,21 @@ static void name_formats(strbuf *out)
 
 static const option options[] = {
     {"format", 'f', OPT_TEXT, "FORMAT", "{}", true},
-    {"out", 'o', OPT_TEXT, "OUT", "the file to write; for an adapter, the folder", true},
+    {"out", 'o', OPT_TEXT, "OUT", "the file to write; of coreml and adapter, the folder", true},
     {"front-end", 0, OPT_FLAG, NULL,
      "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
     {"with-past", 0, OPT_FLAG, NULL,
      "onnx: for generation: a cache of keys and values goes in and comes out", false},
-    {"no-probe", 0, OPT_FLAG, NULL, "onnx: only the embedding, without 'probabilities'", false},
+    {"no-probe", 0, OPT_FLAG, NULL, "onnx, coreml: only the embedding, without 'probabilities'",
+     false},
+    {"shape", 0, OPT_TEXT, "SIZES",
+     "coreml: its fixed sizes, \"batch=1,time=150\"; one item, as long as in training, if not said",
+     false},
+    {"f32", 0, OPT_FLAG, NULL, "coreml: all in f32, at twice the size", false},
     {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
     {"data", 'd', OPT_TEXT, "GLOB",
-     "onnx-fp16, onnx-int8: shards on which the rounded weights are held against f32", false},
+     "onnx-fp16, onnx-int8, coreml: shards on which the rounded weights are held against f32",
+     false},
     {0},
 };
 
@@ -50,12 +56,13 @@ static void report_rounded(cmd *c, json *j, const export_task *t)
     char bytes[32], f32[32];
     if (!t->most || stat(t->out, &st))
         return;
-    json_set_int(j, "bytes", st.st_size);
+    int64_t size = t->bytes ? t->bytes : st.st_size;
+    json_set_int(j, "bytes", size);
     json_set_num(j, "difference", t->difference);
     json_set_num(j, "output_max", t->most);
     cmd_print(c,
               "%s, where weights in f32 are %s; output of an example off by %.2g at most, of %.3g",
-              str_human_bytes((uint64_t)st.st_size, bytes), str_human_bytes((uint64_t)whole, f32),
+              str_human_bytes((uint64_t)size, bytes), str_human_bytes((uint64_t)whole, f32),
               t->difference, t->most);
 }
 
@@ -125,7 +132,9 @@ static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
                      .front_end = option_given(c, "front-end"),
                      .with_past = option_given(c, "with-past"),
                      .no_probe = option_given(c, "no-probe"),
-                     .probe = option_given(c, "probe")};
+                     .probe = option_given(c, "probe"),
+                     .wide = option_given(c, "f32"),
+                     .shape = option_text(c, "shape", NULL)};
     bool ok = d && (!f->runs || products_open(&c->env, c->arena, e)) && f->write(&t, e);
     if (ok)
         report(c, f, &t);
@@ -148,7 +157,7 @@ static bool export_run(cmd *c, err *e)
 
 const command cmd_export = {
     .name = "export",
-    .summary = "Writes a checkpoint as ONNX or safetensors, or its adapter as PEFT's",
+    .summary = "Writes a checkpoint as ONNX, Core ML or safetensors, or its adapter as PEFT's",
     .usage = "CHECKPOINT --format FORMAT -o OUT",
     .options = options,
     .told = name_formats,
@@ -161,7 +170,8 @@ const command cmd_export = {
                "(log_mel - mean) / deviation; with it, 'waveform' is audio. With --with-past, "
                "for the transformer, 'past_key_values.N.key' and '.value' go in, of length 0 "
                "at first, and 'present.N' comes out: the past of the next step, which takes "
-               "the tokens behind it alone.",
+               "the tokens behind it alone. coreml is a package, NAME.mlpackage: an ML program of "
+               "iOS 16 and macOS 13 for one shape, computed in halves but for an LSTM.",
     .example = "kmidi export runs/emotion/checkpoints/best.h5 --format onnx -o emotion.onnx",
     .run = export_run,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_model.c: what there is to say about models: checkpoints, ONNX, and files of weights
+// kinds_model.c: what there is to say about models: checkpoints, ONNX and safetensors files
 // (kinds.h).
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "cmd/kinds.h"
 #include "export/onnx.h"
 #include "export/onnx_file.h"
-#include "export/weights.h"
+#include "export/safetensors.h"
 
 static void put_meta(json *o, const model_meta *m)
 {
@@ -118,14 +118,14 @@ static bool verify_onnx(const char *path, arena *a, err *e)
 
 const file_kind kind_onnx = {.name = "onnx", .describe = describe_onnx, .verify = verify_onnx};
 
-// ---- Weights: safetensors and PyTorch's
+// ---- safetensors
 
-static bool describe_weights(const char *path, json *o, arena *a, err *e)
+static bool describe_safetensors(const char *path, json *o, arena *a, err *e)
 {
-    weights *w = weights_open(path, a, e);
-    if (!w)
+    safetensors *s = safetensors_open(path, a, e);
+    if (!s)
         return false;
-    const weights_index *x = w->index;
+    const safetensors_index *x = safetensors_listing(s);
     json *arrays = json_object(), *types = json_object();
     int64_t numbers = 0, foreign = 0;
     for (int i = 0; i < x->n; i++) {
@@ -144,20 +144,18 @@ static bool describe_weights(const char *path, json *o, arena *a, err *e)
                      "no: weights are F32, F16, BF16 or F64, and other types are among these");
     json_set(o, "arrays", arrays);
     put_meta(o, &x->meta);
-    weights_close(w);
+    safetensors_close(s);
     return true;
 }
 
-// The header was checked when it was opened; each array is read.
-static bool verify_weights(const char *path, arena *a, err *e)
+// The header was checked when it was opened; each array is read, for numbers that are none.
+static bool verify_safetensors(const char *path, arena *a, err *e)
 {
-    weights *w = weights_open(path, a, e);
-    bool ok = w && w->verify(w->of, e);
-    weights_close(w);
+    safetensors *s = safetensors_open(path, a, e);
+    bool ok = s && safetensors_verify(s, e);
+    safetensors_close(s);
     return ok;
 }
 
 const file_kind kind_safetensors = {
-    .name = "safetensors", .describe = describe_weights, .verify = verify_weights};
-const file_kind kind_torch = {
-    .name = "torch", .describe = describe_weights, .verify = verify_weights};
+    .name = "safetensors", .describe = describe_safetensors, .verify = verify_safetensors};

@@ -172,7 +172,7 @@ static bool emit_network(onnx_model *model, network *n, const onnx_options *o, e
     tensor *probabilities = probe ? model_probabilities(n) : NULL;
     if (!graph_ok(n->g, e))
         return false;
-    emitter *m = emitter_open(model, n->g, n->p, model->arena);
+    emitter *m = emitter_open(model, "ONNX", n->g, n->p, model->arena);
     const char *count = NULL; // of windows, where the front end makes some
     if (!emit_inputs(m, model, n, o->front, &count, e) || !emit_output(m, model, n, count, e))
         return false;

@@ -64,8 +64,10 @@ static void put_node(void *to, const emit_call *c)
                                    .attrs = list});
 }
 
-emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a)
+emitter *emitter_open(onnx_model *model, const char *format, const graph *g, const params *p,
+                      arena *a)
 {
-    static const emit_form form = {"ONNX", put_constant, put_node};
-    return emitter_make(&form, model, g, p, a);
+    emit_form *form = NEW(a, emit_form, 1);
+    *form = (emit_form){format, put_constant, put_node};
+    return emitter_make(form, model, g, p, a);
 }

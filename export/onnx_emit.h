@@ -2,7 +2,7 @@
 // onnx_emit.h: an emitter (autograd/emitter.h) whose nodes go into an ONNX model, and shorthands
 // for nodes that the files of export/ write by hand.
 //
-//     emitter *m = emitter_open(model, graph, params, &arena);
+//     emitter *m = emitter_open(model, "ONNX", graph, params, &arena);
 //     emitter_bind(m, input, "mel");
 //     emitter_reach(m, output, e);
 #ifndef KMIDI_EXPORT_ONNX_EMIT_H
@@ -11,7 +11,9 @@
 #include "autograd/emitter.h"
 #include "export/onnx_file.h"
 
-emitter *emitter_open(onnx_model *model, const graph *g, const params *p, arena *a);
+// `format`: for sentences.
+emitter *emitter_open(onnx_model *model, const char *format, const graph *g, const params *p,
+                      arena *a);
 // A value of shape s, free dimensions as symbols.
 onnx_value emitter_value(const char *name, int type, const shape *s);
 

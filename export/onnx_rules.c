@@ -5,7 +5,7 @@
 
 #include "export/onnx_rules.h"
 
-static const onnx_attr *attr(const onnx_node *n, const char *name)
+const onnx_attr *onnx_attr_find(const onnx_node *n, const char *name)
 {
     for (int i = 0; i < n->n_attr; i++)
         if (!strcmp(n->attrs[i].name, name))
@@ -15,7 +15,7 @@ static const onnx_attr *attr(const onnx_node *n, const char *name)
 
 int64_t onnx_attr_value(const onnx_node *n, const char *name, int64_t fallback)
 {
-    const onnx_attr *t = attr(n, name);
+    const onnx_attr *t = onnx_attr_find(n, name);
     return t ? t->i : fallback;
 }
 
@@ -96,7 +96,7 @@ static void product(const rule_call *c)
 
 static void transpose(const rule_call *c)
 {
-    const onnx_attr *perm = attr(c->node, "perm");
+    const onnx_attr *perm = onnx_attr_find(c->node, "perm");
     *c->out[0] = *c->in[0];
     for (int k = 0; perm && k < c->in[0]->rank && k < perm->n; k++)
         c->out[0]->dim[k] = c->in[0]->dim[axis_of(perm->ints[k], c->in[0]->rank)];
@@ -263,7 +263,7 @@ static void reduce(const rule_call *c)
 {
     const onnx_known *x = c->in[0];
     onnx_known *y = c->out[0], axes = {.n = -1};
-    const onnx_attr *given = attr(c->node, "axes");
+    const onnx_attr *given = onnx_attr_find(c->node, "axes");
     for (int i = 0; given && i < given->n && i < RULE_DATA; i++)
         axes.data[i] = given->ints[i], axes.n = i + 1;
     if (c->node->n_in > 1)
@@ -287,8 +287,9 @@ static void windows(const rule_call *c)
 {
     const onnx_known *x = c->in[0];
     onnx_known *y = c->out[0];
-    const onnx_attr *size = attr(c->node, "kernel_shape"), *pads = attr(c->node, "pads"),
-                    *steps = attr(c->node, "strides");
+    const onnx_attr *size = onnx_attr_find(c->node, "kernel_shape"),
+                    *pads = onnx_attr_find(c->node, "pads"),
+                    *steps = onnx_attr_find(c->node, "strides");
     int axes = x->rank - 2;
     *y = *x;
     y->n = -1;

@@ -22,6 +22,7 @@ typedef struct rule_call {
 } rule_call;
 
 void onnx_rule_apply(const rule_call *c);
+const onnx_attr *onnx_attr_find(const onnx_node *n, const char *name); // NULL: it has none
 int64_t onnx_attr_value(const onnx_node *n, const char *name, int64_t fallback);
 
 #endif

@@ -31,7 +31,7 @@ static json *input_json(const char *name, const shape *s, const char *value)
 static json *output_json(const char *name, const shape *s, const float *values)
 {
     json *j = json_object(), *list = json_array();
-    for (int64_t i = 0; i < shape_count(*s); i++)
+    for (int64_t i = 0; i < shape_count(*s) && i < SELFTEST_MOST; i++)
         json_push_num(list, round((double)values[i] * 1e7) / 1e7);
     json_set_str(j, "name", name);
     json_set(j, "shape", shape_json(s));
@@ -42,13 +42,13 @@ static json *output_json(const char *name, const shape *s, const float *values)
 // f32 differs by its order alone. Filters with a norm in them are rounded behind it, not before;
 // and a runtime may round what it multiplies with weights of 8 bits to as many (ONNX Runtime does,
 // where it fuses DequantizeLinear and MatMul).
-static double tolerance(const onnx_options *o, const float *y, int64_t n)
+static double tolerance(const selftest_of *of, const float *y, int64_t n)
 {
     static const double within[] = {[QUANTISE_F16] = 0.002, [QUANTISE_INT8] = 0.02};
     double most = 0;
     for (int64_t i = 0; i < n; i++)
         most = larger(most, fabs((double)y[i]));
-    return fmax(1e-4, within[o->form] * most);
+    return fmax(1e-4, within[of->form] * most);
 }
 
 // Takes both lists.
@@ -94,14 +94,15 @@ static bool add_past(json *inputs, const trained *d, arena *a, err *e)
     return n != NULL;
 }
 
-// The network that has run on the example; with probabilities of so many classes, or of none.
-static session *run_example(const trained *d, const env *v, int classes, arena *a, err *e)
+// The network that has run on the example.
+static session *run_example(const trained *d, const env *v, const selftest_of *of, arena *a, err *e)
 {
     session_setup o = {.model = d->model,
                        .params = d->p,
-                       .gives = SESSION_OUT | (classes ? SESSION_PROBABILITIES : 0),
-                       .time = FRAMES,
-                       .classes = classes,
+                       .gives = SESSION_OUT | (of->probabilities ? SESSION_PROBABILITIES : 0),
+                       .batch = of->batch,
+                       .time = of->time ? of->time : FRAMES,
+                       .classes = of->probabilities ? d->classes : 0,
                        .kit = v->kit};
     session *s = session_open(&o, a, e);
     for (int i = 0; s && i < d->model->n_inputs; i++)
@@ -113,7 +114,7 @@ static session *run_example(const trained *d, const env *v, int classes, arena *
 
 bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n, err *e)
 {
-    session *s = run_example(d, v, 0, a, e);
+    session *s = run_example(d, v, &(selftest_of){0}, a, e);
     if (!s)
         return false;
     *n = shape_count(s->net->out->shape);
@@ -129,11 +130,11 @@ static void add_input(json *list, const port *q, const tensor *t, arena *a)
     json_push(list, input_json(q->name, &t->shape, value));
 }
 
-bool selftest_network(const trained *d, const env *v, const onnx_options *of, model_meta *meta,
+bool selftest_network(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                       err *e)
 {
     arena a = {.name = "selftest"};
-    session *s = run_example(d, v, of->probabilities ? d->classes : 0, &a, e);
+    session *s = run_example(d, v, of, &a, e);
     json *in = json_array(), *out = json_array();
     for (int i = 0; s && i < d->model->n_inputs; i++)
         add_input(in, &d->model->inputs[i], s->net->in[i], &a);
@@ -159,7 +160,7 @@ static int64_t example_samples(const trained *d)
 }
 
 // A tone that rises, at half of full scale.
-bool selftest_front(const trained *d, const env *v, const onnx_options *o, model_meta *meta, err *e)
+bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta, err *e)
 {
     arena a = {.name = "selftest"};
     heard h;
@@ -175,9 +176,9 @@ bool selftest_front(const trained *d, const env *v, const onnx_options *o, model
         json *ins = json_array(), *outs = json_array();
         json_push(ins, input_json("waveform", &in, "0.5 * sin(1e-5 * i * i)"));
         json_push(outs, output_json(d->model->output.name, &embedding, h.embedding));
-        if (o->probabilities)
+        if (of->probabilities)
             json_push(outs, output_json("probabilities", &classes, h.probabilities));
-        add_meta(meta, ins, outs, tolerance(o, h.embedding, shape_count(embedding)));
+        add_meta(meta, ins, outs, tolerance(of, h.embedding, shape_count(embedding)));
     }
     listener_close(l);
     arena_free(&a);

@@ -8,6 +8,8 @@
 //     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
 //      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...],
 //      "tolerance": 0.0001}                        of fp16 0.2%, of int8 2% of the largest
+//
+// Of an output of more than SELFTEST_MOST elements the values are the first so many.
 #ifndef KMIDI_INFER_SELFTEST_H
 #define KMIDI_INFER_SELFTEST_H
 
@@ -18,10 +20,19 @@
 bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
                      err *e) MUST_CHECK;
 
+enum { SELFTEST_MOST = 16384 };
+
+// What is exported.
+typedef struct selftest_of {
+    bool probabilities, past; // as onnx_options has them
+    quantise_form form;
+    int64_t batch, time; // of an export whose sizes are fixed; 0: they are free
+} selftest_of;
+
 // Adds it for the network alone, or (after trained_mel) for a waveform.
-bool selftest_network(const trained *d, const env *v, const onnx_options *o, model_meta *meta,
+bool selftest_network(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                       err *e) MUST_CHECK;
-bool selftest_front(const trained *d, const env *v, const onnx_options *o, model_meta *meta,
+bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                     err *e) MUST_CHECK;
 
 #endif

@@ -5,8 +5,6 @@
 #ifndef KMIDI_EXPORT_FORMATS_FORMAT_H
 #define KMIDI_EXPORT_FORMATS_FORMAT_H
 
-#include <string.h>
-
 #include "base/env.h"
 #include "infer/trained.h"
 
@@ -15,8 +13,10 @@ typedef struct export_task {
     const char *out; // the file to write, or the folder
     arena *arena;
     const env *env;
-    bool front_end, with_past, no_probe, probe; // as the command's options say
-    int64_t count;                              // parameters written, where not the model's
+    bool front_end, with_past, no_probe, probe, wide; // as the command's options say
+    const char *shape; // of a format whose sizes are fixed; NULL: not said
+    int64_t bytes;     // of a folder's numbers; 0: the file says it
+    int64_t count;     // parameters written, where not the model's
     // of the network's output on an example, where weights were rounded: the largest difference
     // from f32, and the largest value
     double difference, most;
@@ -30,26 +30,13 @@ typedef struct export_def {
     bool (*write)(export_task *t, err *e);
 } export_def;
 
-// What the checkpoint carries, without what is of its run; formats add to this copy.
-static inline model_meta export_meta(const export_task *t)
-{
-    const model_meta *from = &t->from->file->meta;
-    model_meta meta = {.arena = t->arena};
-    for (int i = 0; i < from->n; i++)
-        if (strcmp(from->keys[i], "bf16x3") && strcmp(from->keys[i], "products"))
-            meta_set(&meta, from->keys[i], from->values[i]);
-    return meta;
-}
+// ---- What formats share (format.c)
 
-// The same for files of weights: what they are of, too.
-static inline model_meta export_weights_meta(const export_task *t)
-{
-    model_meta meta = export_meta(t);
-    char hex[65];
-    params_fingerprint(t->from->p, hex);
-    meta_set(&meta, "model", t->from->model->name);
-    meta_set(&meta, "fingerprint", hex);
-    return meta;
-}
+// What the checkpoint carries, without what is of its run; formats add to this copy.
+model_meta export_meta(const export_task *t);
+// What the 64 numbers of an emotion mean to who has nothing but the file.
+void export_put_emotion(const model_def *m, model_meta *meta);
+// Rounds the weights, and says what that does to the output of an example.
+bool export_round(export_task *t, quantise_form f, err *e) MUST_CHECK;
 
 #endif

@@ -126,7 +126,7 @@ static void compare_onnx(drawn *d, int n)
 {
     err e = {0};
     onnx_model *model = onnx_model_open(&d->arena);
-    emitter *m = emitter_open(model, d->g, NULL, &d->arena);
+    emitter *m = emitter_open(model, "ONNX", d->g, NULL, &d->arena);
     for (int i = 0; i < n; i++) {
         EXPECT(emitter_reserve(m, d->x[i]->name));
         emitter_bind(m, d->x[i], d->x[i]->name);

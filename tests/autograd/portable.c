@@ -49,7 +49,7 @@ static void write_model(form *f)
     err e = {0};
     f->model = onnx_model_open(&f->arena);
     f->model->name = f->op->name;
-    emitter *m = emitter_open(f->model, f->g, NULL, &f->arena);
+    emitter *m = emitter_open(f->model, "ONNX", f->g, NULL, &f->arena);
     for (int i = 0; i < f->sample->n; i++)
         add_input(f, m, f->x[i]);
     emitter_call(m, f->y, "y");
@@ -61,9 +61,9 @@ static void write_model(form *f)
 }
 
 // Values of one tensor for the peer, whole numbers as f32.
-static weights_source source(arena *a, const char *name, const tensor *t, const void *data)
+static safetensors_source source(arena *a, const char *name, const tensor *t, const void *data)
 {
-    weights_source s = {.name = name, .rank = t->shape.rank, .data = data};
+    safetensors_source s = {.name = name, .rank = t->shape.rank, .data = data};
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = t->shape.d[i];
     if (t->type == DT_I32) {
@@ -78,7 +78,7 @@ static weights_source source(arena *a, const char *name, const tensor *t, const 
 static void write_values(form *f)
 {
     err e = {0};
-    weights_source list[OP_IN_MAX + 1];
+    safetensors_source list[OP_IN_MAX + 1];
     int n = 0;
     eval *ev = eval_open(f->g, &f->arena);
     for (int i = 0; i < f->sample->n; i++)

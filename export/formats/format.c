@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// format.c: what the formats of `kmidi export` have in common (format.h).
+#include "export/formats/format.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/larger.h"
+#include "base/str.h"
+#include "data/music/emotions.h"
+#include "infer/selftest.h"
+
+model_meta export_meta(const export_task *t)
+{
+    const model_meta *from = &t->from->file->meta;
+    model_meta meta = {.arena = t->arena};
+    for (int i = 0; i < from->n; i++)
+        if (strcmp(from->keys[i], "bf16x3") && strcmp(from->keys[i], "products"))
+            meta_set(&meta, from->keys[i], from->values[i]);
+    return meta;
+}
+
+// Where the vector of an emotion goes in or comes out; NULL: nowhere.
+static const char *emotion_place(const model_def *m, arena *a)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (!strcmp(m->inputs[i].name, "emotion"))
+            return "input emotion, all 64 elements";
+    if (m->makes == MAKES_CHORDS)
+        return "input context, its first 64 elements";
+    return m->affect ? arena_printf(a, "output %s, elements 0 and 1", m->output.name) : NULL;
+}
+
+void export_put_emotion(const model_def *m, model_meta *meta)
+{
+    const char *place = emotion_place(m, meta->arena);
+    if (!place)
+        return;
+    json *o = json_object(), *elements = json_array(), *presets = json_object();
+    json_push_str(elements, "valence, -1 to 1");
+    json_push_str(elements, "arousal, -1 to 1");
+    json_push_str(
+        elements,
+        "intensity, 0 to 1: sqrt((valence^2 + arousal^2) / 2) where nothing else is known");
+    json_push_str(elements, "the rest: zero, or what the emotion recogniser's embedding has there");
+    for (size_t i = 0; i < emotion_count(); i++) {
+        json *point = json_array();
+        json_push_num(point, emotion_at(i)->valence);
+        json_push_num(point, emotion_at(i)->arousal);
+        json_set(presets, emotion_at(i)->name, point);
+    }
+    json_set_str(o, "place", place);
+    json_set(o, "elements", elements);
+    json_set(o, "presets", presets);
+    strbuf text = {0};
+    json_dump(o, 0, &text);
+    meta_set(meta, "emotion_vector", text.s);
+    strbuf_free(&text);
+    json_free(o);
+}
+
+bool export_round(export_task *t, quantise_form f, err *e)
+{
+    float *exact, *rounded;
+    int64_t n;
+    if (!selftest_values(t->from, t->env, t->arena, &exact, &n, e) ||
+        !quantise_params(t->from->p, f, e) ||
+        !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        t->difference = larger(t->difference, fabs((double)rounded[i] - (double)exact[i]));
+        t->most = larger(t->most, fabs((double)exact[i]));
+    }
+    return true;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// coreml.c: `kmidi export --format coreml` as a user types it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "tests/cmd/recogniser.h"
+#include "tests/test.h"
+
+static const recogniser_setup plain = {
+    .what = "plain", .mel = {{"n_fft", "512"}}, .window = "12", .crop = "last", .views = "1"};
+
+static const char *numbers(const char *package, size_t *n, arena *a)
+{
+    err e = {0};
+    const char *path =
+        arena_printf(a, "%s/%s/Data/com.apple.CoreML/weights/weight.bin", test_dir(), package);
+    const char *bytes = file_read(a, path, (size_t)64 << 20, n, &e);
+    EXPECT_OK(bytes != NULL, e);
+    return bytes;
+}
+
+TEST(coreml_export_writes_a_package)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n, wide;
+    uint32_t head[2];
+    const char *out, *k = test_kmidi(), *d = test_dir(),
+                     *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    EXPECT_INT(test_shell(&out, "%s export '%s' -f coreml -o '%s/x.mlpackage'", k, path, d), 0);
+    EXPECT_HAS(out, "x.mlpackage: emotion_recognizer, 403264 parameters, as coreml");
+    EXPECT_HAS(out, "output of an example off by ");
+    EXPECT_INT(test_shell(&out, "%s export '%s' -f coreml --f32 -o '%s/w.mlpackage'", k, path, d),
+               0);
+    const char *bytes = numbers("x.mlpackage", &n, &a);
+    (void)numbers("w.mlpackage", &wide, &a);
+    memcpy(head, bytes, sizeof head);
+    EXPECT(head[0] > 10 && head[1] == 2);
+    EXPECT(n % 64 == 0 && wide > n && wide > 4 * 403264);
+    char *text = file_read(&a, test_path("x.mlpackage/Manifest.json"), 4096, &n, &e);
+    json *j = json_parse(text, n, &e);
+    const json *items = json_get(j, "itemInfoEntries");
+    EXPECT_INT(json_len(items), 2);
+    EXPECT_STR(json_str(json_get(json_get(items, json_str(json_get(j, "rootModelIdentifier"), "")),
+                                 "path"),
+                        ""),
+               "com.apple.CoreML/model.mlmodel");
+    json_free(j);
+    // the same again, over what is there: the same bytes
+    EXPECT_INT(test_shell(&out,
+                          "cp -r '%s/x.mlpackage' '%s/y' && %s export '%s' -f coreml "
+                          "-o '%s/z.mlpackage' && diff -r '%s/y' '%s/z.mlpackage'",
+                          d, d, k, path, d, d, d),
+               0);
+    arena_free(&a);
+}
+
+TEST(coreml_export_refuses_what_it_cannot_mean)
+{
+    static const char *const lines[][2] = {
+        {"-o '%s/x.onnx'", "ends in .mlpackage"},
+        {"--front-end -o '%s/x.mlpackage'", "leave out --front-end, or export as onnx"},
+        {"--with-past -o '%s/x.mlpackage'", "leave out --with-past, or export as onnx"},
+        {"--shape time=0 -o '%s/x.mlpackage'", "--shape takes batch=N"},
+        {"--shape rows=3 -o '%s/x.mlpackage'", "not 'rows=3'"},
+        {"--shape time=3x -o '%s/x.mlpackage'", "not 'time=3x'"},
+        {"--shape batch=99999999999999999999 -o '%s/x.mlpackage'", "--shape takes batch=N"},
+        {"--shape '' -o '%s/x.mlpackage'", "--shape takes batch=N"},
+    };
+    arena a = {0};
+    const char *out, *k = test_kmidi(),
+                     *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const char *options = lines[i][0], *at = strstr(options, "%s");
+        EXPECT_INT(test_shell(&out, "%s export '%s' -f coreml %.*s%s%s", k, path,
+                              (int)(at - options), options, test_dir(), at + 2),
+                   2);
+        EXPECT_HAS(out, lines[i][1]);
+        EXPECT(!file_exists(test_path("x.mlpackage")));
+    }
+    arena_free(&a);
+}
