@@ -58,6 +58,28 @@ TEST(coreml_export_writes_a_package)
     arena_free(&a);
 }
 
+// The example inside a package is what the package gives (judged by coremltools).
+TEST(coreml_packages_test_themselves)
+{
+    arena a = {0};
+    const char *out, *k = test_kmidi(), *d = test_dir(),
+                     *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a));
+    EXPECT_INT(test_shell(&out,
+                          "%s export '%s' -f coreml -o '%s/x.mlpackage' && %s export '%s' "
+                          "-f coreml --f32 --no-probe --shape batch=2,time=5 "
+                          "-o '%s/w.mlpackage'",
+                          k, path, d, k, path, d),
+               0);
+    arena_free(&a);
+    if (!getenv("COREML_PYTHON")) {
+        test_skip("COREML_PYTHON does not name a Python with coremltools");
+        return;
+    }
+    int status = test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", d);
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+    EXPECT_HAS(out, "w.mlpackage");
+}
+
 TEST(coreml_export_refuses_what_it_cannot_mean)
 {
     static const char *const lines[][2] = {

@@ -5,10 +5,10 @@ shapes and arguments checked by coremltools), and its numbers are our own.
 
     python tests/peers/coreml_check.py FOLDER      needs coremltools 9, numpy
 
-FOLDER holds NAME.mlpackage and NAME.safetensors, inputs and outputs of our own run. Numbers come
-from coremltools' evaluation of constants, with inputs as constants; what it has none for (conv,
-lstm, ..) is a few lines of numpy here. Apple's own compiler is asked by none of this. Called by
-tests/export/coreml.c.
+FOLDER holds NAME.mlpackage and NAME.safetensors, inputs and outputs of our own run; a `selftest` in
+a model's metadata is judged too. Numbers come from coremltools' evaluation of constants, with inputs
+as constants; what it has none for (conv, lstm, ..) is a few lines of numpy here. Apple's own
+compiler is asked by none of this. Called by tests/export/coreml.c and tests/cmd/coreml.c.
 """
 
 import glob
@@ -170,6 +170,36 @@ def run(program, feed):
     return {v.name: known[v.name] for v in main.outputs}
 
 
+def cases(path, spec):
+    """Inputs by name, and outputs that they must give: of a file beside the package, and of the
+    example in the model's own metadata, where there are such."""
+    whole = {i.name for i in spec.description.input if i.type.multiArrayType.dataType == 131104}
+    names = [o.name for o in spec.description.output]
+    beside = path[: -len(".mlpackage")] + ".safetensors"
+    example = spec.description.metadata.userDefined.get("selftest")
+    assert example or os.path.exists(beside), f"no cases for {path}"
+    feeds = []
+    if os.path.exists(beside):
+        case = load(beside)
+        feeds.append((case, {name: case[name] for name in names}))
+    if example:
+        example = json.loads(example)
+        feed = {}
+        for one in example["inputs"]:
+            i = np.arange(np.prod(one["shape"]), dtype=np.float64)
+            sine = one["value"] == "sin(0.37 * i)"
+            values = np.sin(0.37 * i) if sine else i % int(one["value"].rsplit(" ", 1)[1])
+            feed[one["name"]] = values.reshape(one["shape"])
+        wanted = {one["name"]: np.array(one["values"]) for one in example["outputs"]}
+        assert set(wanted) <= set(names)
+        feeds.append((feed, wanted))
+    for feed, wanted in feeds:
+        yield {
+            i.name: feed[i.name].astype(np.int32 if i.name in whole else np.float32)
+            for i in spec.description.input
+        }, wanted
+
+
 def check(path):
     assert ModelPackage.isValid(path), "not a package"
     model = ct.models.MLModel(path, skip_model_load=True)
@@ -178,21 +208,16 @@ def check(path):
     check_blobs(os.path.join(model.weights_dir, "weight.bin"), spec)
     program = milproto.load(spec, specification_version=7, file_weights_dir=model.weights_dir)
     check_arguments(program, spec)
-    case = load(path[: -len(".mlpackage")] + ".safetensors")
-    feed = {
-        i.name: case[i.name].astype(
-            np.int32 if i.type.multiArrayType.dataType == 131104 else np.float32
-        )
-        for i in spec.description.input
-    }
-    for i in spec.description.input:
-        assert list(i.type.multiArrayType.shape) == list(feed[i.name].shape), i.name
     form = spec.description.metadata.userDefined["precision"].split(",")[0]
     worst = 0.0
-    for name, got in run(program, feed).items():
-        want = case[name]
-        assert got.shape == want.shape and got.dtype == np.float32
-        worst = max(worst, float(np.abs(got - want).max() / np.abs(want).max()))
+    for feed, wanted in cases(path, spec):
+        for i in spec.description.input:
+            assert list(i.type.multiArrayType.shape) == list(feed[i.name].shape), i.name
+        got = run(program, feed)
+        for name, want in wanted.items():
+            y = got[name].ravel()[: want.size]
+            assert got[name].dtype == np.float32 and y.size == want.size
+            worst = max(worst, float(np.abs(y - want.ravel()).max() / np.abs(want).max()))
     size = os.path.getsize(os.path.join(model.weights_dir, "weight.bin"))
     print(f"{os.path.basename(path):44s} {size} bytes of numbers, largest difference {worst:.1e}")
     assert worst < WITHIN[form], f"{path}: differs by {worst:.2e}"
