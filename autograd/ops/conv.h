@@ -21,10 +21,8 @@
 #include <string.h>
 
 #include "autograd/gemm/gemm.h"
+#include "autograd/ops/conv_windows.h"
 #include "autograd/ops/kernel.h"
-
-// Numbers in a block of windows; rows of it.
-enum { CONV_BLOCK = 1 << 18, CONV_ROWS_LEAST = 64, CONV_ROWS_MOST = 256 };
 
 typedef struct conv_attrs {
     int64_t stride, padding, h, w; // of the input's pictures
@@ -76,73 +74,10 @@ static inline double conv_flops(const conv *v)
     return gemm_flops(v->b * v->oh * v->ow, v->o, v->kh * v->kw * v->c);
 }
 
-// ---- Windows
-
-typedef struct windows {
-    int64_t h, w, c;         // of a picture
-    int64_t kh, kw;          // of a window, in pixels
-    int64_t down, across;    // windows of a picture
-    int64_t step, top, left; // window (i, j) begins in row top + i step, column left + j step
-} windows;
-
 static inline windows windows_forward(const conv *v)
 {
     return (windows){v->h,  v->w,  v->c,      v->kh,       v->kw,
                      v->oh, v->ow, v->stride, -v->padding, -v->padding};
 }
 
-static inline int64_t windows_width(const windows *w)
-{
-    return w->kh * w->kw * w->c;
-}
-
-// Rows of a block, a multiple of 16.
-static inline int64_t windows_block(int64_t width)
-{
-    int64_t rows = CONV_BLOCK / (width > 0 ? width : 1) / 16 * 16;
-    return rows < CONV_ROWS_LEAST ? CONV_ROWS_LEAST : rows > CONV_ROWS_MOST ? CONV_ROWS_MOST : rows;
-}
-
-// n numbers from `begin` on of a picture's row of `length`, zeros beyond its ends.
-static inline void clipped_copy(char *to, const char *row, int64_t begin, int64_t n, int64_t length,
-                                size_t size)
-{
-    int64_t lo = begin < 0 ? -begin : 0, hi = begin + n > length ? length - begin : n;
-    lo = lo > n ? n : lo, hi = hi < lo ? lo : hi;
-    memset(to, 0, (size_t)lo * size);
-    memcpy(to + lo * (int64_t)size, row + (begin + lo) * (int64_t)size, (size_t)(hi - lo) * size);
-    memset(to + hi * (int64_t)size, 0, (size_t)(n - hi) * size);
-}
-
-// Of row `row` of each window lo .. hi of a batch: n numbers from `at` on, into rows `ld` apart.
-static inline void windows_piece(const windows *w, const void *pictures, size_t size, int64_t lo,
-                                 int64_t hi, int64_t row, int64_t at, int64_t n, void *to,
-                                 int64_t ld)
-{
-    char *out = to;
-    int64_t length = w->w * w->c, j = lo % w->across, i = lo / w->across;
-    for (int64_t r = lo; r < hi; r++, out += ld * (int64_t)size) {
-        int64_t y = w->top + i % w->down * w->step + row, x = (w->left + j * w->step) * w->c + at;
-        const char *from =
-            (const char *)pictures + (i / w->down * w->h + y) * length * (int64_t)size;
-        if (y < 0 || y >= w->h)
-            memset(out, 0, (size_t)n * size);
-        else if (x >= 0 && x + n <= length)
-            memcpy(out, from + x * (int64_t)size, (size_t)n * size);
-        else
-            clipped_copy(out, from, x, n, length, size);
-        if (++j == w->across)
-            j = 0, i++;
-    }
-}
-
-// Whole windows lo .. hi, one a row.
-static inline void windows_gather(const windows *w, const void *pictures, size_t size, int64_t lo,
-                                  int64_t hi, void *to)
-{
-    int64_t n = w->kw * w->c;
-    for (int64_t k = 0; k < w->kh; k++)
-        windows_piece(w, pictures, size, lo, hi, k, 0, n, (char *)to + k * n * (int64_t)size,
-                      windows_width(w));
-}
 #endif

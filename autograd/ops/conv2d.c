@@ -49,9 +49,9 @@ static bool is_bare(const conv *v)
     return v->kh == 1 && v->kw == 1 && v->stride == 1 && v->padding == 0;
 }
 
-static int64_t block_of(const conv *v)
+static int64_t block_of(const call *c, const conv *v)
 {
-    return windows_block(v->kh * v->kw * v->c);
+    return windows_block(v->kh * v->kw * v->c, operands_type(c));
 }
 
 // Floats of a thread: a block of windows.
@@ -60,7 +60,7 @@ static size_t room_each(const call *c, const conv *v)
     size_t at = 0;
     if (!is_bare(v))
         (void)workspace_take(NULL, &at,
-                             operand_room(operands_type(c), block_of(v) * v->kh * v->kw * v->c));
+                             operand_room(operands_type(c), block_of(c, v) * v->kh * v->kw * v->c));
     return at;
 }
 
@@ -116,8 +116,8 @@ static void finish(const call *c, float *y, int64_t rows, int64_t columns)
 static void block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
-    int64_t width = v.kh * v.kw * v.c, rows = v.b * v.oh * v.ow, lo = item * block_of(&v),
-            hi = lo + block_of(&v) < rows ? lo + block_of(&v) : rows;
+    int64_t width = v.kh * v.kw * v.c, rows = v.b * v.oh * v.ow, lo = item * block_of(c, &v),
+            hi = lo + block_of(c, &v) < rows ? lo + block_of(c, &v) : rows;
     operand a = gathered(c, &v, work, lo, hi), f = operand_of(c, IN_F);
     float *y = (float *)c->out[0] + lo * v.o;
     operands_multiply(
@@ -130,7 +130,7 @@ static void block(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     conv v = conv_at(c->n);
-    int64_t rows = v.b * v.oh * v.ow, most = block_of(&v);
+    int64_t rows = v.b * v.oh * v.ow, most = block_of(c, &v);
     operands_ready(c);
     jobs_run(c, block, (rows + most - 1) / most, (float *)c->work + operands_room(c),
              room_each(c, &v));

@@ -70,9 +70,9 @@ static phase phase_of(const conv *v, int64_t index)
     return p;
 }
 
-static int64_t phase_blocks(const phase *p)
+static int64_t phase_blocks(const call *c, const phase *p)
 {
-    int64_t most = windows_block(windows_width(&p->w));
+    int64_t most = windows_block(windows_width(&p->w), operands_type(c));
     return (p->rows + most - 1) / most;
 }
 
@@ -135,12 +135,12 @@ static void mirror(const call *c, int64_t lo, int64_t hi)
 // ---- Products
 
 // The widest matrix of a phase has as many numbers in a block as any.
-static int64_t block_numbers(const conv *v)
+static int64_t block_numbers(const call *c, const conv *v)
 {
     int64_t most = 0;
     for (int64_t i = 0; i < v->stride * v->stride; i++) {
         phase p = phase_of(v, i);
-        int64_t n = windows_width(&p.w) * windows_block(windows_width(&p.w));
+        int64_t width = windows_width(&p.w), n = width * windows_block(width, operands_type(c));
         most = n > most ? n : most;
     }
     return most;
@@ -157,7 +157,7 @@ static size_t room_shared(const call *c, const conv *v)
 static size_t room_each(const call *c, const conv *v)
 {
     size_t at = 0;
-    (void)workspace_take(NULL, &at, operand_room(operands_type(c), block_numbers(v)));
+    (void)workspace_take(NULL, &at, operand_room(operands_type(c), block_numbers(c, v)));
     if (v->stride > 1)
         (void)workspace_take(NULL, &at, CONV_ROWS_MOST * v->c);
     return at;
@@ -212,10 +212,10 @@ static void spread(const call *c, const conv *v, const phase *p, const float *fr
 
 static void phase_block(const call *c, const conv *v, const phase *p, float *work, int64_t item)
 {
-    int64_t width = windows_width(&p->w), most = windows_block(width), lo = item * most,
-            hi = lo + most < p->rows ? lo + most : p->rows;
+    int64_t width = windows_width(&p->w), most = windows_block(width, operands_type(c)),
+            lo = item * most, hi = lo + most < p->rows ? lo + most : p->rows;
     size_t at = 0;
-    float *block = workspace_take(work, &at, operand_room(operands_type(c), block_numbers(v))),
+    float *block = workspace_take(work, &at, operand_room(operands_type(c), block_numbers(c, v))),
           *dx = v->stride > 1 ? workspace_take(work, &at, CONV_ROWS_MOST * v->c)
                               : (float *)c->out[0] + lo * v->c;
     operand d = gathered(c, p, block, lo, hi), f = mirrored_filters(c, v);
@@ -233,8 +233,8 @@ static void block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
     phase p = phase_of(&v, 0);
-    for (int64_t i = 1; item >= phase_blocks(&p); i++) {
-        item -= phase_blocks(&p);
+    for (int64_t i = 1; item >= phase_blocks(c, &p); i++) {
+        item -= phase_blocks(c, &p);
         p = phase_of(&v, i);
     }
     phase_block(c, &v, &p, work, item);
@@ -246,7 +246,7 @@ static void forward(const call *c)
     int64_t blocks = 0, halves = operands_type(c) == DT_BF16X2 ? 2 : 1;
     for (int64_t i = 0; i < v.stride * v.stride; i++) {
         phase p = phase_of(&v, i);
-        blocks += phase_blocks(&p);
+        blocks += phase_blocks(c, &p);
     }
     operands_ready(c);
     op_parallel(c, halves * v.kh * v.kw * groups_of(&v), 1, mirror);

@@ -2,15 +2,16 @@
 // conv2d_weight: the gradient of conv2d's filters (torch.nn.grad.conv2d_weight): x [B, H, W, C],
 // d [B, OH, OW, O] -> df [KH, KW, C, O],
 //     df[p, q, c, o] = sum over pixels of x[b, i s + p - pad, j s + q - pad, c] d[b, i, j, o].
-// A tile is some numbers of a row of the window, for all outputs: it goes through all pixels, a
-// block at a time, gathers what its numbers are there, and adds their product with d. So no number
-// is gathered twice, and tiles depend on the shapes alone.
+// A tile is some numbers of a row of the window, or some short rows, for all outputs: it goes
+// through all pixels, a block at a time, gathers what its numbers are there, and adds their product
+// with d. So no number is gathered twice, and tiles depend on the shapes alone. Each packs all of d
+// again, which costs more beside a product in bf16: there tiles are twice as wide.
 #include "autograd/ops/conv.h"
 #include "autograd/ops/operand.h"
 
 enum { IN_X, IN_D, INPUTS };
-// Numbers of a window's row in a tile, about; pixels of a block.
-enum { TILE = 96, PIXELS_LEAST = 128, PIXELS_MOST = 1024 };
+// Numbers of a window in a tile, about; pixels of a block.
+enum { TILE = 96, TILE_NARROW = 192, PIXELS_LEAST = 128, PIXELS_MOST = 1024 };
 
 typedef struct weight_attrs {
     conv_attrs conv;
@@ -38,28 +39,39 @@ static bool rule(const node *n, err *e)
     return operands_fit(n, e);
 }
 
-// Numbers of a tile, and how many tiles a row of a window has.
-static int64_t tile_width(const conv *v)
+typedef struct tiling {
+    int64_t n, across; // numbers of a row in a tile; tiles of a row
+    int64_t rows;      // in a tile; more than one where across is 1
+    int64_t pixels;    // of a block
+} tiling;
+
+// Two tiles at least, for two threads.
+static int64_t rows_together(const conv *v, int64_t most)
 {
-    int64_t n = v->kw * v->c, tiles = (n + TILE - 1) / TILE;
-    return ((n + tiles - 1) / tiles + 15) / 16 * 16;
+    int64_t rows = most / (v->kw * v->c), parts = rows > 1 ? (v->kh + rows - 1) / rows : v->kh;
+    parts = parts < 2 && v->kh > 1 ? 2 : parts;
+    return (v->kh + parts - 1) / parts;
 }
 
-static int64_t tiles_across(const conv *v)
+static tiling tiling_of(const call *c, const conv *v)
 {
-    return (v->kw * v->c + tile_width(v) - 1) / tile_width(v);
-}
-
-static int64_t pixels_of(const conv *v)
-{
-    int64_t n = CONV_BLOCK / 4 / tile_width(v) / 16 * 16;
-    return n < PIXELS_LEAST ? PIXELS_LEAST : n > PIXELS_MOST ? PIXELS_MOST : n;
+    int64_t most = operands_type(c) == DT_F32 ? TILE : TILE_NARROW, width = v->kw * v->c,
+            tiles = (width + most - 1) / most;
+    tiling t = {.n = width, .across = 1, .rows = rows_together(v, most)};
+    if (tiles > 1) {
+        t.n = ((width + tiles - 1) / tiles + 15) / 16 * 16;
+        t.across = (width + t.n - 1) / t.n;
+    }
+    int64_t pixels = CONV_BLOCK / 16 / (t.rows * t.n) / 16 * 16;
+    t.pixels = pixels < PIXELS_LEAST ? PIXELS_LEAST : pixels > PIXELS_MOST ? PIXELS_MOST : pixels;
+    return t;
 }
 
 static size_t room_each(const call *c, const conv *v)
 {
+    tiling t = tiling_of(c, v);
     size_t at = 0;
-    (void)workspace_take(NULL, &at, operand_room(operands_type(c), tile_width(v) * pixels_of(v)));
+    (void)workspace_take(NULL, &at, operand_room(operands_type(c), t.rows * t.n * t.pixels));
     return at;
 }
 
@@ -83,19 +95,35 @@ static double flops(const node *n)
 }
 
 typedef struct piece {
-    int64_t row, at, n; // of a window
+    int64_t row, rows, at, n; // of a window
 } piece;
+
+static piece piece_of(const conv *v, const tiling *t, int64_t item)
+{
+    piece p = {item / t->across * t->rows, t->rows, item % t->across * t->n, t->n};
+    p.rows = v->kh - p.row < p.rows ? v->kh - p.row : p.rows;
+    p.n = v->kw * v->c - p.at < p.n ? v->kw * v->c - p.at : p.n;
+    return p;
+}
+
+static void gather_rows(const windows *w, const void *pictures, size_t size, const piece *p,
+                        int64_t lo, int64_t hi, char *to)
+{
+    for (int64_t k = 0; k < p->rows; k++)
+        windows_piece(w, pictures, size, lo, hi, p->row + k, p->at, p->n,
+                      to + k * p->n * (int64_t)size, p->rows * p->n);
+}
 
 static operand gathered(const call *c, const conv *v, const piece *p, float *work, int64_t lo,
                         int64_t hi)
 {
     operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0};
     windows w = windows_forward(v);
-    windows_piece(&w, x.at, operand_size(&x), lo, hi, p->row, p->at, p->n, work, p->n);
+    gather_rows(&w, x.at, operand_size(&x), p, lo, hi, (char *)work);
     if (x.low) {
-        to.low = (hi - lo) * p->n;
-        windows_piece(&w, operand_add(&x, x.low).at, sizeof(bf16), lo, hi, p->row, p->at, p->n,
-                      (bf16 *)work + to.low, p->n);
+        to.low = (hi - lo) * p->rows * p->n;
+        gather_rows(&w, operand_add(&x, x.low).at, sizeof(bf16), p, lo, hi,
+                    (char *)((bf16 *)work + to.low));
     }
     return to;
 }
@@ -103,20 +131,19 @@ static operand gathered(const call *c, const conv *v, const piece *p, float *wor
 static void tile(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
-    int64_t across = tiles_across(&v), width = v.kw * v.c, rows = v.b * v.oh * v.ow,
-            most = pixels_of(&v);
-    piece p = {item / across, item % across * tile_width(&v), tile_width(&v)};
-    p.n = width - p.at < p.n ? width - p.at : p.n;
+    tiling t = tiling_of(c, &v);
+    piece p = piece_of(&v, &t, item);
+    int64_t width = v.kw * v.c, rows = v.b * v.oh * v.ow, m = p.rows * p.n;
     operand all = operand_of(c, IN_D);
-    for (int64_t lo = 0; lo < rows; lo += most) {
-        int64_t hi = lo + most < rows ? lo + most : rows;
+    for (int64_t lo = 0; lo < rows; lo += t.pixels) {
+        int64_t hi = lo + t.pixels < rows ? lo + t.pixels : rows;
         operand x = gathered(c, &v, &p, work, lo, hi), d = operand_add(&all, lo * v.o);
         operands_multiply(c,
                           &(gemm){.ta = true,
-                                  .m = p.n,
+                                  .m = m,
                                   .n = v.o,
                                   .k = hi - lo,
-                                  .lda = p.n,
+                                  .lda = m,
                                   .ldb = v.o,
                                   .beta = lo > 0,
                                   .c = (float *)c->out[0] + (p.row * width + p.at) * v.o,
@@ -128,8 +155,9 @@ static void tile(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     conv v = conv_at(c->n);
+    tiling t = tiling_of(c, &v);
     operands_ready(c);
-    jobs_run(c, tile, v.kh * tiles_across(&v), (float *)c->work + operands_room(c),
+    jobs_run(c, tile, (v.kh + t.rows - 1) / t.rows * t.across, (float *)c->work + operands_room(c),
              room_each(c, &v));
 }
 
