@@ -30,7 +30,7 @@ static void name_formats(strbuf *out)
 
 static const option options[] = {
     {"format", 'f', OPT_TEXT, "FORMAT", "{}", true},
-    {"out", 'o', OPT_TEXT, "OUT", "the file to write; of coreml and adapter, the folder", true},
+    {"out", 'o', OPT_TEXT, "OUT", "the file to write; of coreml and adapters, the folder", true},
     {"front-end", 0, OPT_FLAG, NULL,
      "onnx: waveform in; mel, logarithm, standardisation and windows are inside", false},
     {"with-past", 0, OPT_FLAG, NULL,

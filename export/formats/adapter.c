@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // adapter.c: the low-rank factors as PEFT keeps them, a format of `kmidi export`.
-#include "lora/adapter.h"
+#include "export/formats/adapter.h"
 
 #include <string.h>
 
-#include "export/formats/format.h"
+#include "lora/adapter.h"
 
 // The factors by themselves, for Hugging Face PEFT or another base of the same weights. The
 // checkpoint keeps them apart from the base, so its network is built anew, adapted.
-static bool write(export_task *t, err *e)
+bool export_adapter_by(export_task *t, adapter_save *save, err *e)
 {
     trained *d = t->from;
     const checkpoint *k = d->file;
@@ -35,13 +35,18 @@ static bool write(export_task *t, err *e)
         meta_set(&meta, "sizes", model_sizes(d->model, t->arena));
     bool ok = model_build(d->model, p, &dims, t->arena, e) && params_allocate(p, 0, e) &&
               checkpoint_weights(d->file, p, e) &&
-              lora_save(t->out, p, dims.adapters, k->adapter, &meta, e);
+              save(t->out, p, dims.adapters, k->adapter, &meta, e);
     for (int i = 0; i < p->n; i++)
         t->count += p->list[i].adapter || (p->list[i].counted && p->list[i].trainable)
                         ? p->list[i].count
                         : 0;
     params_release(p);
     return ok;
+}
+
+static bool write(export_task *t, err *e)
+{
+    return export_adapter_by(t, lora_save, e);
 }
 
 const export_def export_adapter = {.name = "adapter", .folder = true, .write = write};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "export/safetensors.h"
 #include "tests/train/small.h"
 #include "train/folder.h"
@@ -123,6 +124,95 @@ TEST(adapters_merge_with_weights)
     EXPECT_BELOW(test_distance(p[0]->weights, p[1]->weights, (size_t)p[0]->weights_len), 1e-7);
     params_release(p[0]), params_release(p[1]);
     arena_free(&a);
+}
+
+// ---- MLX
+
+// Entry `name` of a safetensors file, a matrix.
+static const float *matrix(const char *file, const char *name, int64_t dim[2], arena *a)
+{
+    err e = {0};
+    safetensors *s = safetensors_open(test_path(file), a, &e);
+    int i = s ? safetensors_find(s, name) : -1;
+    if (!test_expect(i >= 0, __FILE__, __LINE__, "%s has no %s %s", file, name, e.text))
+        return NULL;
+    const safetensors_entry *t = &safetensors_listing(s)->list[i];
+    float *x = NEW(a, float, (size_t)t->count);
+    EXPECT_OK(safetensors_read(s, i, x, &e), e);
+    dim[0] = t->dim[0], dim[1] = t->dim[1];
+    safetensors_close(s);
+    return x;
+}
+
+// W + scale (lora_a lora_b)^T is the merged weight, as the formula of MLX has it.
+static void expect_merged(const char *layer, int64_t rank, double scale)
+{
+    arena a = {0};
+    int64_t d[2], da[2] = {0}, db[2] = {0};
+    const char *weight = arena_printf(&a, "%s.weight", layer);
+    const float *base = matrix("base.safetensors", weight, d, &a),
+                *merged = matrix("merged.safetensors", weight, d, &a),
+                *fa = matrix("mlx/adapters.safetensors", arena_printf(&a, "%s.lora_a", layer), da,
+                             &a),
+                *fb = matrix("mlx/adapters.safetensors", arena_printf(&a, "%s.lora_b", layer), db,
+                             &a);
+    double worst = 0, change = 0;
+    EXPECT(da[0] == d[1] && da[1] == rank && db[0] == rank && db[1] == d[0]);
+    for (int64_t o = 0; base && merged && fa && fb && o < d[0]; o++)
+        for (int64_t i = 0; i < d[1]; i++) {
+            double sum = 0;
+            for (int64_t k = 0; k < rank; k++)
+                sum += (double)fa[i * rank + k] * (double)fb[k * d[0] + o];
+            double was = (double)base[o * d[1] + i], is = (double)merged[o * d[1] + i];
+            worst = fmax(worst, fabs(was + scale * sum - is));
+            change = fmax(change, fabs(is - was));
+        }
+    EXPECT(worst < 1e-6 && change > 1e-3);
+    arena_free(&a);
+}
+
+static const char *const plain[] = {"fc1", "fc2", "fc3"};
+
+TEST(adapters_of_mlx_are_its_formula)
+{
+    const lora_config lora = {.r = 4,
+                              .alpha = 12,
+                              .targets.names = {plain, 3},
+                              .ranks = {(const char *const[]){"fc2"}, (const double[]){2}, 1},
+                              .alphas = {(const char *const[]){"fc3"}, (const double[]){5}, 1}};
+    arena a = {0};
+    err e = {0};
+    size_t n;
+    const char *out, *dir = make_all("melody_transformer", &lora), *k = test_kmidi();
+    RUN(0, "%s export '%s/run' --format mlx-adapter -o '%s/mlx'", k, dir, dir);
+    const char *text = file_read(&a, test_path("mlx/adapter_config.json"), 1 << 16, &n, &e);
+    json *j = text ? json_parse(text, n, &e) : NULL;
+    const json *o = json_get(j, "lora_parameters");
+    EXPECT_STR(json_str(json_get(j, "fine_tune_type"), ""), "lora");
+    EXPECT_INT(json_int(json_get(o, "rank"), 0), 4);
+    EXPECT_NEAR(json_num(json_get(o, "scale"), 0), 3, 1e-7);
+    EXPECT_INT(json_len(json_get(o, "keys")), 3);
+    json_free(j);
+    for (int i = 0; i < 3; i++)
+        expect_merged(plain[i], 4, 3);
+    arena_free(&a);
+    if (!getenv("MLX_PYTHON")) {
+        test_skip("MLX_PYTHON does not name a Python with mlx_lm");
+        return;
+    }
+    int status = test_shell(&out, "\"$MLX_PYTHON\" tests/peers/mlx_check.py '%s'", dir);
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+}
+
+TEST(adapters_that_mlx_lacks_are_refused)
+{
+    const char *out, *dir = make_all("melody_transformer", &melody_lora), *k = test_kmidi();
+    RUN(1, "%s export '%s/run' --format mlx-adapter -o '%s/mlx'", k, dir, dir);
+    EXPECT_HAS(out,
+               "MLX adapts linear layers, and 'lstm.weight_ih_l0' is of none; export as adapter");
+    EXPECT(!file_exists(test_path("mlx/adapter_config.json")));
+    RUN(1, "%s export '%s/base' --format mlx-adapter -o '%s/mlx'", k, dir, dir);
+    EXPECT_HAS(out, "has no adapter");
 }
 
 static void through_peft(const char *model, const lora_config *lora)
