@@ -110,7 +110,9 @@ SHIM    := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release,$(CONFIG
 $(OUT)/tests/faults/shim.so: tests/faults/shim.c
 	@mkdir -p $(@D)
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -std=gnu17 -Wall -Wextra -Werror -O2 -g -shared -fPIC -fvisibility=hidden -o $@ $< -ldl
-$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a | $(SHIM)
+# Fuzz targets need clang to run, but any compiler must take them.
+FUZZSRC := $(wildcard tests/fuzz/*.c)
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a | $(SHIM) $(FUZZSRC:%.c=$(OUT)/%.o)
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
@@ -160,7 +162,7 @@ asan:
 fuzz:
 	@command -v clang >/dev/null || { echo "make fuzz needs clang and its libFuzzer: apt install clang" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=clang CONFIG=fuzz fuzz-all
-fuzz-all: $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz-all: $(FUZZSRC:%.c=$(OUT)/%)
 	@for f in $^; do mkdir -p $$f.corpus && LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(or $(SECONDS),20) -timeout=30 \
 	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
 $(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a

@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-static const char config_text[] = "model: dynamics_engine\ndata: {train: x.h5}\n";
+static const char text[] = "model: dynamics_engine\ndata: {train: x.h5}\n";
 static char folder[] = "/tmp/kmidi-fuzz-XXXXXX", path[64], yaml[64];
 
 static void leave(void)
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         snprintf(path, sizeof path, "%s/plan.jsonl", folder);
         snprintf(yaml, sizeof yaml, "%s/config.yaml", folder);
     }
-    put(yaml, config_text, sizeof config_text - 1);
+    put(yaml, text, sizeof text - 1);
     put(path, bytes, n);
     if (sweep_plan_read(&p, folder, &a, &e)) {
         check(&p);
