@@ -18,7 +18,8 @@
 // axis could show.
 enum { LINE = 64 << 20, SMALL = 1 << 20 };
 #define HUGEST     1e30
-#define MOST_ITEMS (1LL << 36) // so that no sum of them overflows
+#define MOST_STEPS 9007199254740992.0 // which a double counts one by one
+#define MOST_ITEMS (1LL << 36)        // so that no sum of them overflows
 
 const char *const report_names[REPORT_FIGURES] = {[REPORT_STEP] = "step",
                                                   [REPORT_EPOCH] = "epoch",
@@ -132,16 +133,17 @@ static void add_evaluation(report_record *r, const json *j, arena *a)
 static bool add_line(report_record *r, const char *line, size_t n, arena *a, err *e)
 {
     json *j = json_parse(line, n, e);
-    if (!j)
-        return false;
-    if (!strcmp(json_str(json_get(j, "kind"), ""), "eval")) {
+    double step = json_num(json_get(j, report_names[REPORT_STEP]), NAN);
+    bool ok = j && ((step >= 0 && step < MOST_STEPS) ||
+                    err_set(e, ERR_FORMAT, "a line without 'step', or one out of range"));
+    if (ok && !strcmp(json_str(json_get(j, "kind"), ""), "eval")) {
         add_evaluation(r, j, a);
-    } else {
+    } else if (ok) {
         r->last_train = row_of(j);
         report_curve_add(&r->train, &r->last_train);
     }
     json_free(j);
-    return true;
+    return ok;
 }
 
 // The next line, without its end. A last one without it is being written, or was cut by a kill: it

@@ -93,6 +93,19 @@ TEST(report_is_of_the_best)
     arena_free(&a);
 }
 
+// Found by the fuzz target: such a step was not what an integer holds.
+TEST(report_of_lines_without_a_step_is_refused)
+{
+    err e = {0};
+    static const char *const bad[] = {"1\n", "{\"kind\": \"eval\", \"loss\": 1}\n",
+                                      "{\"step\": -1}\n", "{\"step\": 1e300}\n"};
+    for (int i = 0; i < 4; i++) {
+        make_record(bad[i]);
+        EXPECT_ERR(report_write(test_path("run"), NULL, NULL, &e), e, ERR_FORMAT, "'step'");
+        EXPECT_HAS(e.text, "metrics.jsonl:1");
+    }
+}
+
 // A number on a coloured cell is of the colour that can be read there, by day and by night.
 TEST(report_numbers_stand_out_from_their_cells)
 {
