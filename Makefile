@@ -21,7 +21,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
 # MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
 ifeq ($(MPI),1)
 MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))

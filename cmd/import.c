@@ -4,7 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "cmd/cmd.h"
-#include "export/safetensors.h"
+#include "export/weights.h"
 
 static const option options[] = {
     {"model", 'm', OPT_TEXT, "NAME", "which network the weights are of (see 'kmidi models')", true},
@@ -12,23 +12,25 @@ static const option options[] = {
      "of a model whose sizes are options, as \"layers=4 dim=128\"; by default the file's, or the "
      "usual ones",
      false},
+    {"strip", 0, OPT_TEXT, "PREFIX",
+     "what stands before the names of tensors, as module. or _orig_mod. or model.", false},
     {"out", 'o', OPT_OUT_H5, "OUT.h5", "the checkpoint to write", true},
     {0},
 };
 
 // Rows of the file's probe, 0 when it has none.
-static int probe_classes(const safetensors *s)
+static int probe_classes(const weights *s)
 {
-    int i = safetensors_find(s, "probe.bias");
-    const safetensors_entry *t = i >= 0 ? &safetensors_listing(s)->list[i] : NULL;
+    int i = weights_find(s, "probe.bias");
+    const weights_entry *t = i >= 0 ? &s->index->list[i] : NULL;
     return t && t->rank == 1 && t->dim[0] > 0 && t->dim[0] <= 4096 ? (int)t->dim[0] : 0;
 }
 
 // The metadata of the file that a checkpoint carries too.
-static model_meta kept_meta(const safetensors *s, arena *a)
+static model_meta kept_meta(const weights *s, arena *a)
 {
     model_meta meta = {.arena = a};
-    const model_meta *had = &safetensors_listing(s)->meta;
+    const model_meta *had = &s->index->meta;
     for (int i = 0; i < had->n; i++)
         if (strcmp(had->keys[i], "format") && strcmp(had->keys[i], "fingerprint") &&
             strcmp(had->keys[i], "model"))
@@ -36,15 +38,15 @@ static model_meta kept_meta(const safetensors *s, arena *a)
     return meta;
 }
 
-static bool check_meant(const safetensors *s, const model_def *m, const char *path, err *e)
+static bool check_meant(const weights *s, const model_def *m, const char *path, err *e)
 {
-    const char *meant = meta_get(&safetensors_listing(s)->meta, "model");
+    const char *meant = meta_get(&s->index->meta, "model");
     return !meant || !strcmp(meant, m->name) ||
            err_set(e, ERR_MISMATCH, "'%s' holds a model called %s, not %s", path, meant, m->name);
 }
 
-static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *path,
-                        const char *out, err *e)
+static bool import_file(cmd *c, const model_def *m, weights *s, const char *path, const char *out,
+                        err *e)
 {
     params *p = params_open(c->arena);
     int converted = 0, classes = m->probe ? probe_classes(s) : 0;
@@ -56,7 +58,7 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
     bool ok =
         check_meant(s, m, path, e) &&
         model_build(m, p, &(model_dims){.batch = 1, .time = 1, .classes = classes}, c->arena, e) &&
-        params_allocate(p, 0, e) && safetensors_load_params(path, p, &converted, e) &&
+        params_allocate(p, 0, e) && weights_load(s, p, &converted, e) &&
         checkpoint_save(out, &content, e);
     if (ok && converted)
         cmd_say(c, "%d tensors were converted to f32", converted);
@@ -80,21 +82,24 @@ static bool import_file(cmd *c, const model_def *m, safetensors *s, const char *
 static bool import_run(cmd *c, err *e)
 {
     const model_def *m = model_named(option_text(c, "model", ""), e);
-    safetensors *s = m ? safetensors_open(c->args[0], c->arena, e) : NULL;
-    bool ok = s && import_file(c, m, s, c->args[0], option_text(c, "out", ""), e);
-    safetensors_close(s);
+    weights *s = m ? weights_open(c->args[0], c->arena, e) : NULL;
+    const char *prefix = option_text(c, "strip", NULL);
+    bool ok = s && (!prefix || weights_strip(s, prefix, c->arena, e)) &&
+              import_file(c, m, s, c->args[0], option_text(c, "out", ""), e);
+    weights_close(s);
     return ok;
 }
 
 const command cmd_import = {
     .name = "import",
-    .summary = "Makes a checkpoint from PyTorch weights in a safetensors file",
-    .usage = "FILE.safetensors --model NAME -o OUT.h5",
+    .summary = "Makes a checkpoint from PyTorch weights, a .pt or a safetensors file",
+    .usage = "FILE --model NAME -o OUT.h5",
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .details = "Names and shapes must be those of the PyTorch model, one to one; F16, BF16 and F64 "
-               "become f32.",
-    .example = "kmidi import weights.safetensors --model emotion_recognizer -o weights.h5",
+    .details = "FILE is safetensors, or what torch.save(model.state_dict(), FILE) wrote; a pickle "
+               "that holds more than tensors by name is refused. Names and shapes must be those of "
+               "the PyTorch model, one to one; F16, BF16 and F64 become f32.",
+    .example = "kmidi import weights.pt --model emotion_recognizer -o weights.h5",
     .run = import_run,
 };

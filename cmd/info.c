@@ -16,6 +16,7 @@
 #include "data/audio/resample.h"
 #include "data/audio/stretch.h"
 #include "data/midi/midi.h"
+#include "export/archive.h"
 #include "export/onnx_file.h"
 
 // Of runs that several processes share.
@@ -39,6 +40,7 @@ static const struct {
                  {"protobuf-c", onnx_protobuf_version},
                  {"hwloc", hw_library},
                  {"openssl", digest_library},
+                 {"libzip", archive_library},
                  {"pcre2", regex_library},
                  {"mpi", mpi_version}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };

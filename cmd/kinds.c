@@ -14,6 +14,7 @@
 #include "data/audio/clip.h"
 #include "data/midi/midi.h"
 #include "data/shards/shard.h"
+#include "export/torch_file.h"
 #include "lora/adapter.h"
 
 enum { HEAD = 64, MOST_FIELDS = 100 };
@@ -230,6 +231,11 @@ static bool is_safetensors(const unsigned char *head, size_t n, const char *path
            (n > 9 && head[8] == '{' && head[5] == 0 && head[6] == 0 && head[7] == 0);
 }
 
+static bool is_torch(const unsigned char *head, size_t n, const char *path)
+{
+    return torch_file_is(path, head, n);
+}
+
 // A ModelProto has no mark of its own; its first field is the IR version, a small number.
 static bool is_onnx(const unsigned char *head, size_t n, const char *path)
 {
@@ -270,6 +276,7 @@ const file_kind *kind_of(const char *path, err *e)
         bool (*is)(const unsigned char *head, size_t n, const char *path);
         const file_kind *kind;
     } kinds[] = {{is_h5, &kind_hdf5},
+                 {is_torch, &kind_torch},
                  {is_safetensors, &kind_safetensors},
                  {is_onnx, &kind_onnx},
                  {is_midi, &kind_midi}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// kinds_model.c: what there is to say about models: checkpoints, ONNX and safetensors files
+// kinds_model.c: what there is to say about models: checkpoints, ONNX, and files of weights
 // (kinds.h).
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "cmd/kinds.h"
 #include "export/onnx.h"
 #include "export/onnx_file.h"
-#include "export/safetensors.h"
+#include "export/weights.h"
 
 static void put_meta(json *o, const model_meta *m)
 {
@@ -118,14 +118,14 @@ static bool verify_onnx(const char *path, arena *a, err *e)
 
 const file_kind kind_onnx = {.name = "onnx", .describe = describe_onnx, .verify = verify_onnx};
 
-// ---- safetensors
+// ---- Weights: safetensors and PyTorch's
 
-static bool describe_safetensors(const char *path, json *o, arena *a, err *e)
+static bool describe_weights(const char *path, json *o, arena *a, err *e)
 {
-    safetensors *s = safetensors_open(path, a, e);
-    if (!s)
+    weights *w = weights_open(path, a, e);
+    if (!w)
         return false;
-    const safetensors_index *x = safetensors_listing(s);
+    const weights_index *x = w->index;
     json *arrays = json_object(), *types = json_object();
     int64_t numbers = 0, foreign = 0;
     for (int i = 0; i < x->n; i++) {
@@ -144,18 +144,20 @@ static bool describe_safetensors(const char *path, json *o, arena *a, err *e)
                      "no: weights are F32, F16, BF16 or F64, and other types are among these");
     json_set(o, "arrays", arrays);
     put_meta(o, &x->meta);
-    safetensors_close(s);
+    weights_close(w);
     return true;
 }
 
-// The header was checked when it was opened; each array is read, for numbers that are none.
-static bool verify_safetensors(const char *path, arena *a, err *e)
+// The header was checked when it was opened; each array is read.
+static bool verify_weights(const char *path, arena *a, err *e)
 {
-    safetensors *s = safetensors_open(path, a, e);
-    bool ok = s && safetensors_verify(s, e);
-    safetensors_close(s);
+    weights *w = weights_open(path, a, e);
+    bool ok = w && w->verify(w->of, e);
+    weights_close(w);
     return ok;
 }
 
 const file_kind kind_safetensors = {
-    .name = "safetensors", .describe = describe_safetensors, .verify = verify_safetensors};
+    .name = "safetensors", .describe = describe_weights, .verify = verify_weights};
+const file_kind kind_torch = {
+    .name = "torch", .describe = describe_weights, .verify = verify_weights};

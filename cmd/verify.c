@@ -12,7 +12,7 @@
 // Of a folder's files, those that are worth a look.
 static const char *const *worth(arena *a)
 {
-    static const char *const own[] = {".h5", ".onnx", ".safetensors", NULL},
+    static const char *const own[] = {".h5", ".onnx", ".safetensors", ".pt", ".pth", NULL},
                              *const *const lists[] = {own, midi_endings, clip_endings};
     const char **all = NEW(a, const char *, 64);
     size_t n = 0;
@@ -126,9 +126,8 @@ const command cmd_verify = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX or safetensors model, an "
-               "adapter's folder, "
-               "MIDI, or audio.\n"
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX, PyTorch or safetensors "
+               "model, an adapter's folder, MIDI, or audio.\n"
                "Of another FOLDER, or a pattern in quotes, all such files are checked, those below "
                "it too.",
     .example = "kmidi verify shards runs/melody/checkpoints/best.h5",

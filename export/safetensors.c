@@ -5,14 +5,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/f16.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "export/element.h"
 
 // The format allows 100 MB; 16 MiB hold 100,000 tensors, and a parsed header takes many times its
 // size in memory.
@@ -22,73 +21,8 @@ struct safetensors {
     const char *path;
     int fd;
     uint64_t data_at; // where the data starts in the file
-    safetensors_index index;
+    weights_index index;
 };
-
-// ---- Element types ----
-
-static float from_f32(const uint8_t *b)
-{
-    float x;
-    memcpy(&x, b, sizeof x);
-    return x;
-}
-
-static float from_f64(const uint8_t *b)
-{
-    double x;
-    memcpy(&x, b, sizeof x);
-    return (float)x;
-}
-
-static float from_bf16(const uint8_t *b)
-{
-    uint32_t bits = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 24;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static float from_f16(const uint8_t *b)
-{
-    return f16_widen((f16)(b[0] | (unsigned)b[1] << 8));
-}
-
-// What torch counts by (num_batches_tracked): exact in f32 up to 2^24.
-static float from_i64(const uint8_t *b)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < 8; i++)
-        n |= (uint64_t)b[i] << 8 * i;
-    int64_t x;
-    memcpy(&x, &n, sizeof x);
-    return (float)x;
-}
-
-typedef struct element {
-    const char *name;
-    unsigned bits;
-    float (*convert)(const uint8_t *b); // NULL: may stand in a file, but no weights of ours
-} element;
-
-static const element elements[] = {
-    {"F32", 32, from_f32},    {"F64", 64, from_f64},    {"F16", 16, from_f16},
-    {"BF16", 16, from_bf16},  {"BOOL", 8, NULL},        {"U8", 8, NULL},
-    {"I8", 8, NULL},          {"F8_E5M2", 8, NULL},     {"F8_E4M3", 8, NULL},
-    {"F8_E8M0", 8, NULL},     {"I16", 16, NULL},        {"U16", 16, NULL},
-    {"F8_E4M3FNUZ", 8, NULL}, {"F8_E5M2FNUZ", 8, NULL}, {"I32", 32, NULL},
-    {"U32", 32, NULL},        {"I64", 64, from_i64},    {"U64", 64, NULL},
-    {"C64", 64, NULL},        {"F4", 4, NULL},          {"F6_E2M3", 6, NULL},
-    {"F6_E3M2", 6, NULL},
-};
-
-static const element *element_find(const char *name)
-{
-    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
-        if (name && !strcmp(elements[i].name, name))
-            return &elements[i];
-    return NULL;
-}
 
 // ---- The header ----
 
@@ -100,7 +34,7 @@ static bool whole(const json *j, uint64_t *out)
     return json_is_whole(j) && v >= 0;
 }
 
-static bool entry_shape(const json *dims, arena *a, safetensors_entry *t)
+static bool entry_shape(const json *dims, arena *a, weights_entry *t)
 {
     size_t rank = json_len(dims);
     int64_t *list = NEW(a, int64_t, rank + 1);
@@ -116,7 +50,7 @@ static bool entry_shape(const json *dims, arena *a, safetensors_entry *t)
 }
 
 static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes,
-                        arena *a, safetensors_entry *t, err *e)
+                        arena *a, weights_entry *t, err *e)
 {
     const element *type = element_find(json_str(json_get(j, "dtype"), NULL));
     const json *offsets = json_get(j, "data_offsets");
@@ -149,7 +83,7 @@ static bool parse_entry(const char *path, const char *name, const json *j, uint6
                        path, name, t->end - t->begin, bits);
     t->name = arena_strdup(a, name);
     t->dtype = type->name;
-    t->is_float = type->convert && (type->convert != from_i64 || !t->rank);
+    t->is_float = type->convert && (!type->counts || !t->rank);
     return true;
 }
 
@@ -171,14 +105,14 @@ static bool parse_metadata(const char *path, const json *j, model_meta *meta, er
 
 static int by_place(const void *a, const void *b)
 {
-    const safetensors_entry *x = a, *y = b;
+    const weights_entry *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
 // Entries, sorted by place, must cover the data exactly.
-static bool check_cover(const char *path, const safetensors_index *x, uint64_t data_bytes, err *e)
+static bool check_cover(const char *path, const weights_index *x, uint64_t data_bytes, err *e)
 {
     uint64_t at = 0;
     for (int i = 0; i < x->n; at = x->list[i++].end)
@@ -194,10 +128,9 @@ static bool check_cover(const char *path, const safetensors_index *x, uint64_t d
 }
 
 static bool parse_object(const char *path, const json *root, uint64_t data_bytes, arena *a,
-                         safetensors_index *out, err *e)
+                         weights_index *out, err *e)
 {
-    *out = (safetensors_index){.list = NEW(a, safetensors_entry, json_len(root) + 1),
-                               .meta = {.arena = a}};
+    *out = (weights_index){.list = NEW(a, weights_entry, json_len(root) + 1), .meta = {.arena = a}};
     for (void *it = json_first(root); it; it = json_next(root, it)) {
         const char *name = json_key(it);
         bool ok =
@@ -212,7 +145,7 @@ static bool parse_object(const char *path, const json *root, uint64_t data_bytes
 }
 
 bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes,
-                       arena *a, safetensors_index *out, err *e)
+                       arena *a, weights_index *out, err *e)
 {
     size_t blank = 0;
     while (blank < n && strchr(" \t\n\r", header[blank]) && header[blank])
@@ -298,7 +231,7 @@ void safetensors_close(safetensors *s)
         s->fd = -1;
 }
 
-const safetensors_index *safetensors_listing(const safetensors *s)
+const weights_index *safetensors_listing(const safetensors *s)
 {
     return &s->index;
 }
@@ -315,33 +248,26 @@ enum { CHUNK = 64 << 10 };
 
 bool safetensors_read(safetensors *s, int i, float *out, err *e)
 {
-    const safetensors_entry *t = &s->index.list[i];
+    const weights_entry *t = &s->index.list[i];
     const element *type = element_find(t->dtype);
     size_t size = type->bits / 8;
     uint8_t chunk[CHUNK];
-    if (!t->is_float)
-        return err_set(e, ERR_VALUE,
-                       "'%s': tensor '%s' is of type %s; weights are F32, F16, BF16 or F64",
-                       s->path, t->name, t->dtype);
+    if (!weights_allowed(s->path, t, e))
+        return false;
     for (int64_t done = 0; done < t->count;) {
         int64_t n =
             t->count - done < (int64_t)(CHUNK / size) ? t->count - done : (int64_t)(CHUNK / size);
         if (!read_at(s, chunk, (size_t)n * size, s->data_at + t->begin + (uint64_t)done * size, e))
             return false;
-        for (int64_t k = 0; k < n; k++, done++) {
+        for (int64_t k = 0; k < n; k++, done++)
             out[done] = type->convert(chunk + (size_t)k * size);
-            if (!isfinite(out[done]))
-                return err_set(e, ERR_VALUE,
-                               "'%s': element %" PRId64 " of tensor '%s' is no finite number",
-                               s->path, done, t->name);
-        }
     }
-    return true;
+    return weights_finite(s->path, t->name, out, t->count, e);
 }
 
 bool safetensors_verify(safetensors *s, err *e)
 {
-    const safetensors_index *x = &s->index;
+    const weights_index *x = &s->index;
     uint64_t end = x->n ? x->list[x->n - 1].end : 0;
     uint8_t chunk[CHUNK];
     for (uint64_t at = 0; at < end; at += CHUNK)

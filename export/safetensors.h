@@ -25,26 +25,7 @@
 #ifndef KMIDI_EXPORT_SAFETENSORS_H
 #define KMIDI_EXPORT_SAFETENSORS_H
 
-#include "models/model.h"
-
-enum { SAFETENSORS_RANK = 8 }; // of what is written
-
-typedef struct safetensors_entry {
-    const char *name;
-    const char *dtype; // "F32", as written
-    bool is_float;     // F32, F16, BF16, F64, or a scalar I64: may be weights
-    int rank;
-    const int64_t *dim;
-    int64_t count;       // elements; 1 for a scalar, 0 where a dimension is 0
-    uint64_t begin, end; // bytes from the start of the data
-} safetensors_entry;
-
-// What a header says. Entries are in the order of their data.
-typedef struct safetensors_index {
-    int n;
-    safetensors_entry *list;
-    model_meta meta;
-} safetensors_index;
+#include "export/weights.h"
 
 // ---- Reading ----
 
@@ -54,7 +35,7 @@ typedef struct safetensors safetensors;
 // ERR_DAMAGED (offsets, sizes, trailing bytes): one sentence with the file and the tensor.
 safetensors *safetensors_open(const char *path, arena *a, err *e) MUST_CHECK;
 void safetensors_close(safetensors *s); // accepts NULL
-const safetensors_index *safetensors_listing(const safetensors *s);
+const weights_index *safetensors_listing(const safetensors *s);
 int safetensors_find(const safetensors *s, const char *name); // -1 when there is none
 // Entry i as f32 into out[count]. F32, F16, BF16 and F64 are taken, and a scalar I64, which counts;
 // ERR_VALUE for other types and for values that are not finite f32.
@@ -65,31 +46,19 @@ bool safetensors_verify(safetensors *s, err *e) MUST_CHECK;
 // The header alone, for tests: n bytes of JSON, before `data_bytes` bytes of data. `path` is for
 // messages.
 bool safetensors_parse(const char *path, const char *header, size_t n, uint64_t data_bytes,
-                       arena *a, safetensors_index *out, err *e) MUST_CHECK;
+                       arena *a, weights_index *out, err *e) MUST_CHECK;
 
 // ---- Writing ----
 
-typedef struct safetensors_source {
-    const char *name;
-    int rank;
-    int64_t dim[SAFETENSORS_RANK];
-    const float *data;
-    bool counts; // a scalar that is written as I64
-} safetensors_source;
-
 // Written whole or not at all (base/file.h), in the reference writer's order: the widest type
 // first, then by name. The metadata always has "format": "pt".
-bool safetensors_write(const char *path, const safetensors_source *list, int n,
-                       const model_meta *meta, err *e) MUST_CHECK;
+bool safetensors_write(const char *path, const weights_source *list, int n, const model_meta *meta,
+                       err *e) MUST_CHECK;
 
-// ---- A model's parameters ----
+// ---- A model's parameters (weights.h) ----
 
-// Fills the allocated params from a file. Names and shapes must match one to one, else ERR_MISMATCH
-// lists what is missing, unexpected and misshapen; then nothing was changed. Uncounted parameters
-// (the probe) may be in the file, all of them or none. `converted`: how many were not F32; may be
-// NULL.
+weights *safetensors_weights(const char *path, arena *a, err *e) MUST_CHECK;
 bool safetensors_load_params(const char *path, params *p, int *converted, err *e) MUST_CHECK;
-// Names and shapes alone, before anything is allocated.
 bool safetensors_check_params(const char *path, const params *p, err *e) MUST_CHECK;
 // The counted parameters and the buffers, or all of them (`probe`).
 bool safetensors_save_params(const char *path, const params *p, bool probe, const model_meta *meta,

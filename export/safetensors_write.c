@@ -12,20 +12,12 @@ enum { ALIGN = 8 };
 
 static int by_name(const void *a, const void *b)
 {
-    const safetensors_source *x = *(const safetensors_source *const *)a,
-                             *y = *(const safetensors_source *const *)b;
+    const weights_source *x = *(const weights_source *const *)a,
+                         *y = *(const weights_source *const *)b;
     return x->counts != y->counts ? y->counts - x->counts : strcmp(x->name, y->name);
 }
 
-static uint64_t source_bytes(const safetensors_source *t)
-{
-    uint64_t n = t->counts ? sizeof(int64_t) : sizeof(float);
-    for (int i = 0; i < t->rank; i++)
-        n *= (uint64_t)t->dim[i];
-    return n;
-}
-
-static json *entry_json(const safetensors_source *t, uint64_t at)
+static json *entry_json(const weights_source *t, uint64_t at)
 {
     json *j = json_object(), *dims = json_array(), *offsets = json_array();
     json_set_str(j, "dtype", t->counts ? "I64" : "F32");
@@ -33,12 +25,12 @@ static json *entry_json(const safetensors_source *t, uint64_t at)
         json_push_int(dims, t->dim[i]);
     json_set(j, "shape", dims);
     json_push_int(offsets, (int64_t)at);
-    json_push_int(offsets, (int64_t)(at + source_bytes(t)));
+    json_push_int(offsets, (int64_t)(at + weights_source_bytes(t)));
     json_set(j, "data_offsets", offsets);
     return j;
 }
 
-static void make_header(const safetensors_source *const *sorted, int n, const model_meta *meta,
+static void make_header(const weights_source *const *sorted, int n, const model_meta *meta,
                         strbuf *out)
 {
     json *root = json_object(), *m = json_object();
@@ -48,7 +40,7 @@ static void make_header(const safetensors_source *const *sorted, int n, const mo
             json_set_str(m, meta->keys[i], meta->values[i]);
     json_set(root, "__metadata__", m);
     uint64_t at = 0;
-    for (int i = 0; i < n; at += source_bytes(sorted[i++]))
+    for (int i = 0; i < n; at += weights_source_bytes(sorted[i++]))
         json_set(root, sorted[i]->name, entry_json(sorted[i], at));
     json_dump(root, 0, out);
     json_free(root);
@@ -56,34 +48,27 @@ static void make_header(const safetensors_source *const *sorted, int n, const mo
         strbuf_add(out, " ", 1);
 }
 
-static void put_count(file_out *f, float x)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)((uint64_t)(int64_t)x >> 8 * i);
-    file_put(f, bytes, sizeof bytes);
-}
-
-static void put_all(file_out *f, const strbuf *header, const safetensors_source *const *sorted,
-                    int n)
+static void put_all(file_out *f, const strbuf *header, const weights_source *const *sorted, int n)
 {
     uint8_t prefix[8];
     for (int i = 0; i < 8; i++)
         prefix[i] = (uint8_t)((uint64_t)header->len >> 8 * i);
     file_put(f, prefix, sizeof prefix);
     file_put(f, header->s, header->len);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        uint8_t count[8];
         if (sorted[i]->counts)
-            put_count(f, *sorted[i]->data);
-        else
-            file_put(f, sorted[i]->data, (size_t)source_bytes(sorted[i]));
+            weights_count_bytes(*sorted[i]->data, count);
+        file_put(f, sorted[i]->counts ? (const void *)count : sorted[i]->data,
+                 (size_t)weights_source_bytes(sorted[i]));
+    }
 }
 
-bool safetensors_write(const char *path, const safetensors_source *list, int n,
-                       const model_meta *meta, err *e)
+bool safetensors_write(const char *path, const weights_source *list, int n, const model_meta *meta,
+                       err *e)
 {
     arena a = {.name = "safetensors"};
-    const safetensors_source **sorted = NEW(&a, const safetensors_source *, (size_t)n + 1);
+    const weights_source **sorted = NEW(&a, const weights_source *, (size_t)n + 1);
     for (int i = 0; i < n; i++)
         sorted[i] = &list[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_name);

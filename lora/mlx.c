@@ -26,8 +26,8 @@ static const char *linear_path(const params *p, const adapter_site *s, arena *a)
 
 // factor w^T, w a matrix of `rows` rows of PEFT's; behind it zeros: -> [columns, wide] where it is
 // B [out, r], or [tall, columns] where it is A [r, in].
-static safetensors_source turned(const params *p, const char *from, const char *name, float factor,
-                                 int64_t height, int64_t width, arena *a)
+static weights_source turned(const params *p, const char *from, const char *name, float factor,
+                             int64_t height, int64_t width, arena *a)
 {
     int at = params_find(p, from);
     CHECK(at >= 0);
@@ -37,7 +37,7 @@ static safetensors_source turned(const params *p, const char *from, const char *
     for (int64_t i = 0; i < columns; i++)
         for (int64_t k = 0; k < rows; k++)
             y[i * width + k] = factor * w[k * columns + i];
-    return (safetensors_source){.name = name, .rank = 2, .dim = {height, width}, .data = y};
+    return (weights_source){.name = name, .rank = 2, .dim = {height, width}, .data = y};
 }
 
 static bool write_config(const char *path, const adapter_site *first, int64_t rank, json *keys,
@@ -78,7 +78,7 @@ static bool check_sites(const params *p, const adapters *sites, arena *a, err *e
 static bool write_folder(const char *folder, const params *p, const adapters *sites,
                          const model_meta *meta, arena *a, err *e)
 {
-    safetensors_source *list = NEW(a, safetensors_source, 2 * (size_t)sites->n + 1);
+    weights_source *list = NEW(a, weights_source, 2 * (size_t)sites->n + 1);
     const adapter_site *first = &sites->site[0];
     const char *config = path_join(a, folder, CONFIG);
     json *keys = json_array();

@@ -39,4 +39,15 @@ void export_put_emotion(const model_def *m, model_meta *meta);
 // Rounds the weights, and says what that does to the output of an example.
 bool export_round(export_task *t, quantise_form f, err *e) MUST_CHECK;
 
+// The same for files of weights: what they are of, too.
+static inline model_meta export_weights_meta(const export_task *t)
+{
+    model_meta meta = export_meta(t);
+    char hex[65];
+    params_fingerprint(t->from->p, hex);
+    meta_set(&meta, "model", t->from->model->name);
+    meta_set(&meta, "fingerprint", hex);
+    return meta;
+}
+
 #endif

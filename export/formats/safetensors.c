@@ -6,11 +6,7 @@
 
 static bool write(export_task *t, err *e)
 {
-    model_meta meta = export_meta(t);
-    char hex[65];
-    params_fingerprint(t->from->p, hex);
-    meta_set(&meta, "model", t->from->model->name);
-    meta_set(&meta, "fingerprint", hex);
+    model_meta meta = export_weights_meta(t);
     return safetensors_save_params(t->out, t->from->p, t->probe, &meta, e);
 }
 

@@ -61,9 +61,9 @@ static void write_model(form *f)
 }
 
 // Values of one tensor for the peer, whole numbers as f32.
-static safetensors_source source(arena *a, const char *name, const tensor *t, const void *data)
+static weights_source source(arena *a, const char *name, const tensor *t, const void *data)
 {
-    safetensors_source s = {.name = name, .rank = t->shape.rank, .data = data};
+    weights_source s = {.name = name, .rank = t->shape.rank, .data = data};
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = t->shape.d[i];
     if (t->type == DT_I32) {
@@ -78,7 +78,7 @@ static safetensors_source source(arena *a, const char *name, const tensor *t, co
 static void write_values(form *f)
 {
     err e = {0};
-    safetensors_source list[OP_IN_MAX + 1];
+    weights_source list[OP_IN_MAX + 1];
     int n = 0;
     eval *ev = eval_open(f->g, &f->arena);
     for (int i = 0; i < f->sample->n; i++)

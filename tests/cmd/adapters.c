@@ -136,7 +136,7 @@ static const float *matrix(const char *file, const char *name, int64_t dim[2], a
     int i = s ? safetensors_find(s, name) : -1;
     if (!test_expect(i >= 0, __FILE__, __LINE__, "%s has no %s %s", file, name, e.text))
         return NULL;
-    const safetensors_entry *t = &safetensors_listing(s)->list[i];
+    const weights_entry *t = &safetensors_listing(s)->list[i];
     float *x = NEW(a, float, (size_t)t->count);
     EXPECT_OK(safetensors_read(s, i, x, &e), e);
     dim[0] = t->dim[0], dim[1] = t->dim[1];

@@ -8,13 +8,13 @@
 #include "tests/test.h"
 
 // The source of one named array for the peer: integers travel as f32.
-static safetensors_source as_source(arena *a, const char *name, const tensor *t, const void *data)
+static weights_source as_source(arena *a, const char *name, const tensor *t, const void *data)
 {
     int64_t n = shape_count(t->shape);
     float *copy = NEW(a, float, (size_t)n + 1);
     for (int64_t i = 0; i < n; i++)
         copy[i] = t->type == DT_I32 ? (float)((const int32_t *)data)[i] : ((const float *)data)[i];
-    safetensors_source s = {.name = name, .rank = t->shape.rank, .data = copy};
+    weights_source s = {.name = name, .rank = t->shape.rank, .data = copy};
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = t->shape.d[i];
     return s;
@@ -52,7 +52,7 @@ void case_write(const model_def *m, params *p, int64_t batch, int64_t time, cons
     run *r = pl ? run_open(pl, p, NULL, &a, &e) : NULL;
     if (!test_expect(r != NULL, __FILE__, __LINE__, "%s: %s", m->name, e.text))
         return;
-    safetensors_source list[MODEL_PORTS + 2];
+    weights_source list[MODEL_PORTS + 2];
     for (int i = 0; i < m->n_inputs; i++) {
         fill_input(&m->inputs[i], n->in[i], 1001 + (uint32_t)i, run_input(r, m->inputs[i].name));
         list[n_list++] =

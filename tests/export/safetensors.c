@@ -86,7 +86,7 @@ TEST(safetensors_count_batches_as_torch_does)
     const char *path = test_path("m.safetensors");
     EXPECT_OK(safetensors_save_params(path, p, false, NULL, &e), e);
     safetensors *s = safetensors_open(path, &a, &e);
-    const safetensors_entry *first = safetensors_listing(s)->list; // the widest
+    const weights_entry *first = safetensors_listing(s)->list; // the widest
     EXPECT_STR(first->name, "n.num_batches_tracked");
     EXPECT_STR(first->dtype, "I64");
     EXPECT(first->is_float && first->rank == 0);

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     arena a = {.name = "fuzz"};
-    safetensors_index index;
+    weights_index index;
     err e = {0};
     if (n >= 2) {
         // The first two bytes say how much data the header may claim.

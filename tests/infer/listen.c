@@ -130,9 +130,9 @@ static void check_setup(const recogniser_setup *u, arena *a)
             memcpy(embedding + 64 * r, h.embedding, 64 * sizeof(float));
             memcpy(probabilities + 3 * r, h.probabilities, 3 * sizeof(float));
         }
-        safetensors_source list[] = {{"waveform", 2, {rows, n}, wave, false},
-                                     {"embedding", 2, {rows, 64}, embedding, false},
-                                     {"probabilities", 2, {rows, 3}, probabilities, false}};
+        weights_source list[] = {{"waveform", 2, {rows, n}, wave, false},
+                                 {"embedding", 2, {rows, 64}, embedding, false},
+                                 {"probabilities", 2, {rows, 3}, probabilities, false}};
         EXPECT_OK(safetensors_write(arena_printf(a, "%s/%s.%d.safetensors", test_dir(), u->what, k),
                                     list, 3, NULL, &e),
                   e);

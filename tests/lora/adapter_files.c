@@ -41,17 +41,17 @@ static void rewrite(const char *folder, const char *drop, const char *turn, cons
     err e = {0};
     safetensors *s =
         safetensors_open("tests/golden/lora_dynamics/adapter_model.safetensors", &a, &e);
-    const safetensors_index *x = safetensors_listing(s);
-    safetensors_source list[32];
+    const weights_index *x = safetensors_listing(s);
+    weights_source list[32];
     model_meta meta = {.arena = &a};
     int n = 0;
     for (int i = 0; i < x->n; i++) {
-        const safetensors_entry *t = &x->list[i];
+        const weights_entry *t = &x->list[i];
         float *data = NEW(&a, float, (size_t)t->count);
         EXPECT_OK(safetensors_read(s, i, data, &e), e);
         if (drop && strstr(t->name, drop))
             continue;
-        list[n] = (safetensors_source){.name = t->name, .rank = t->rank, .data = data};
+        list[n] = (weights_source){.name = t->name, .rank = t->rank, .data = data};
         for (int d = 0; d < t->rank; d++)
             list[n].dim[d] = t->dim[turn && strstr(t->name, turn) ? t->rank - 1 - d : d];
         n++;

@@ -290,7 +290,7 @@ static void write_answer(small_run *s, params *p, const char *path)
     EXPECT_OK(r != NULL, e);
     memcpy(run_input(r, "x"), feed_find(s->set.list[0], "x")->data, ROWS * WIDTH * sizeof(float));
     run_step(r, 0, 0, false);
-    const safetensors_source list[] = {
+    const weights_source list[] = {
         {.name = "x", .rank = 2, .dim = {ROWS, WIDTH}, .data = run_input(r, "x")},
         {.name = "y", .rank = 2, .dim = {ROWS, 3}, .data = run_data(r, n->out)}};
     EXPECT_OK(safetensors_write(path, list, 2, NULL, &e), e);
