@@ -23,8 +23,8 @@ enum { BLOCK = 4096 };
 clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy)
 {
     rng r = rng_stream(s->seed, "augment_clip", (uint32_t)copy);
-    double u[5];
-    for (uint32_t i = 0; i < 5; i++)
+    double u[6];
+    for (uint32_t i = 0; i < 6; i++)
         u[i] = (double)rng_uniform(r, digest, i);
     double up = s->transpose[0] + u[4] * (s->transpose[1] - s->transpose[0]);
     return (clip_draw){.from = up != 0 ? (int)lround(TRANSPOSE_RATE * exp2(up / 12)) : 0,
@@ -33,6 +33,7 @@ clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int
                        .tilt = s->tilt * (2 * u[2] - 1),
                        .snr =
                            s->noisy ? s->noise[0] + u[3] * (s->noise[1] - s->noise[0]) : INFINITY,
+                       .gain = s->gain[0] + u[5] * (s->gain[1] - s->gain[0]),
                        .noise = rng_stream(s->seed, "augment_noise", (uint32_t)copy),
                        .digest = digest};
 }
@@ -47,9 +48,10 @@ int64_t augment_clip_length(const clip_draw *d, int64_t n)
     return stretch_length(transposed_length(d, n), d->stretch);
 }
 
-double augment_clip_transposed(const clip_draw *d)
+clip_change augment_clip_change(const clip_draw *d)
 {
-    return d->from ? 12 * log2((double)d->from / TRANSPOSE_RATE) : 0;
+    return (clip_change){d->from ? 12 * log2((double)d->from / TRANSPOSE_RATE) : 0,
+                         pow(10, d->gain / 40)};
 }
 
 // ---- Transposition
@@ -147,6 +149,9 @@ static bool vary(const clip_draw *d, int rate, const float *x, int64_t n, float 
         tilt(out, m, rate, d->tilt);
     if (d->snr < INFINITY)
         add_noise(d, out, m);
+    float louder = (float)pow(10, d->gain / 20);
+    for (int64_t i = 0; d->gain != 0 && i < m; i++)
+        out[i] *= louder;
     return true;
 }
 

@@ -16,6 +16,10 @@
 //               TILT_LEAST Hz
 //     noise     white Gaussian noise, so many decibels below the clip's mean power (its SNR); none
 //               where the clip is silent
+//     gain      so many decibels louder: of a note, as if it had been struck harder, for which
+//               amplitude is taken to go by the square of the velocity (DLS level 1; Dannenberg,
+//               "The interpretation of MIDI velocity", ICMC 2006):
+//               velocity 10^(gain / 40)
 //
 // Each is drawn evenly from its range. Why these: Schlüter and Grill, "Exploring data augmentation
 // for improved singing voice detection", ISMIR 2015 (stretch, pitch, filters); Salamon and Bello,
@@ -43,12 +47,14 @@ typedef struct augment_clip_settings {
     double tilt;         // drawn from -tilt to tilt
     bool noisy;          // noise is asked for, at
     double noise[2];     // dB
+    double gain[2];      // dB; {0, 0}: none
     uint64_t seed;
 } augment_clip_settings;
 
 typedef struct clip_draw {
     int from; // Hz of a recording that is heard at TRANSPOSE_RATE; 0: as it is
     double stretch, semitones, tilt, snr; // snr INFINITY: no noise
+    double gain;                          // dB
     rng noise;
     uint64_t digest;
 } clip_draw;
@@ -56,7 +62,12 @@ typedef struct clip_draw {
 // copy: 1..copies
 clip_draw augment_clip_draw(const augment_clip_settings *s, uint64_t digest, int copy);
 int64_t augment_clip_length(const clip_draw *d, int64_t n);
-double augment_clip_transposed(const clip_draw *d); // semitones, of `transpose` alone
+// What a copy of a note is another note by.
+typedef struct clip_change {
+    double semitones; // of `transpose` alone
+    double velocity;  // times as much
+} clip_change;
+clip_change augment_clip_change(const clip_draw *d);
 // x [n], n > 0, to out [augment_clip_length], apart from x. ERR_VALUE: of a rate that cannot be
 // stretched (stretch.h).
 bool augment_clip(const clip_draw *d, int rate, const float *x, int64_t n, float *out,

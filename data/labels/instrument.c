@@ -9,7 +9,8 @@
 //
 // The index gives instrument_family_str, instrument_source_str, pitch and velocity, as NSynth's
 // examples.json has them; a manifest may have the same fields. A copy that was transposed has
-// another pitch. Nothing that is asked for here says anything of the other questions.
+// another pitch, one that was made louder another velocity. Nothing that is asked for here says
+// anything of the other questions.
 #include <math.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ static void tell_family(const label_item *item, int32_t *classes)
     arena_free(&a);
 }
 
-// -1 where there is no such number; a fraction where it was transposed.
+// -1 where there is no such number.
 static double number(const label_item *item, const char *name)
 {
     return json_num(json_get(item->attributes, name), -1);
@@ -73,8 +74,10 @@ static bool tell_pitch(const label_item *item, int32_t *classes, err *e)
         double now = pitch + item->semitones;
         classes[ID_register] = now < 48 ? 0 : now < 72 ? 1 : 2;
     }
-    if (velocity >= 1)
-        classes[ID_dynamic_range] = (int32_t)velocity / 32;
+    if (velocity >= 1) {
+        double now = velocity * item->velocity;
+        classes[ID_dynamic_range] = now < 127 ? (int32_t)now / 32 : 3;
+    }
     return true;
 }
 

@@ -34,6 +34,7 @@ typedef struct label_item {
     const json *attributes;   // what else the index says; NULL: nothing
     const sound_shape *sound; // NULL: not measured
     double semitones;         // that its sound was transposed by, in a copy
+    double velocity;          // times as much as the index says, in a copy that was made louder
 } label_item;
 
 typedef struct label_set {

@@ -92,6 +92,10 @@ static const config_key keys_before[] = {
     {"augment.noise", CONFIG_NUMBERS, .min = -20, .max = 120, .least = 2, .most = 2,
      .alias = "augment.snr", AT(augment.noise), .range = true,
      .help = "[20, 40]: white noise, so many decibels below the recording's mean power (SNR)"},
+    {"augment.gain", CONFIG_NUMBERS, .min = -60, .max = 60, .least = 2, .most = 2, AT(augment.gain),
+     .range = true,
+     .help =
+         "[-6, 6]: so many decibels louder; of notes, whose velocity then is another (targets)"},
     {"augment.seed", CONFIG_INT, "1", .min = 0, .max = 1e15, AT(augment.seed),
      .help = "another seed, other copies"},
     {"synth", CONFIG_SECTION, .help = "The corpus that dataset: synth makes on the spot"},

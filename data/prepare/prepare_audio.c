@@ -133,11 +133,11 @@ static bool hear(const prepare *p, const float *x, int64_t n, sound_shape *s, er
     return !prepare_hears(p) || sound_shape_of(x, n, p->feature->rate, s, e);
 }
 
-double prepare_copy_semitones(const prepare *p, const reader_item *item, int k)
+clip_change prepare_copy_change(const prepare *p, const reader_item *item, int k)
 {
     clip_draw d =
         augment_clip_draw(&p->augment, prepare_hash(0, item->path, strlen(item->path)), k);
-    return augment_clip_transposed(&d);
+    return augment_clip_change(&d);
 }
 
 // A copy too short for a frame is not stretched.

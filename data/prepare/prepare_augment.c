@@ -30,6 +30,8 @@ static const char *as_text(arena *a, const augment_clip_settings *s, bool stretc
         json_set_num(j, "tilt", s->tilt);
     if (s->noisy)
         set_range(j, "noise", s->noise);
+    if (s->gain[0] != 0 || s->gain[1] != 0)
+        set_range(j, "gain", s->gain);
     json_set_int(j, "seed", (int64_t)s->seed);
     json_dump(j, 0, &text);
     const char *kept = strbuf_keep(&text, a);
@@ -43,9 +45,10 @@ bool prepare_augment_read(prepare *p, err *e)
     augment_clip_settings s = p->augment;
     bool stretched = config_given(c, "augment.stretch"), shifted = config_given(c, "augment.pitch");
     s.noisy = config_given(c, "augment.noise");
-    bool transposed = s.transpose[0] != 0 || s.transpose[1] != 0;
+    bool transposed = s.transpose[0] != 0 || s.transpose[1] != 0,
+         louder = s.gain[0] != 0 || s.gain[1] != 0;
     p->augment = (augment_clip_settings){0};
-    if (s.copies == 0 || !(transposed || stretched || shifted || s.tilt > 0 || s.noisy))
+    if (s.copies == 0 || !(transposed || stretched || shifted || s.tilt > 0 || s.noisy || louder))
         return true;
     if (!p->feature)
         return err_set(e, ERR_CONFIG,

@@ -78,10 +78,11 @@ static void set_emotion(const prepare_slot *s, shard_item *out)
 static bool tell_targets(prepare_slot *s)
 {
     const prepare *p = s->p;
-    bool ok = prepare_targets_tell(p, &s->item, &s->shape, 0, s->classes[0], &s->e);
-    for (int k = 1; ok && k <= s->n_copies; k++)
-        ok = prepare_targets_tell(p, &s->item, &s->copies[k - 1].shape,
-                                  prepare_copy_semitones(p, &s->item, k), s->classes[k], &s->e);
+    bool ok = prepare_targets_tell(p, &s->item, &s->shape, NULL, s->classes[0], &s->e);
+    for (int k = 1; ok && k <= s->n_copies; k++) {
+        clip_change by = prepare_copy_change(p, &s->item, k);
+        ok = prepare_targets_tell(p, &s->item, &s->copies[k - 1].shape, &by, s->classes[k], &s->e);
+    }
     return ok;
 }
 

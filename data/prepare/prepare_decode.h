@@ -53,8 +53,8 @@ typedef struct prepare_kind {
     uint64_t (*memory)(const prepare *p); // and bytes; NULL: WORKER_MEMORY
 } prepare_kind;
 
-// By how many semitones copy k (1 ...) of an item was transposed.
-double prepare_copy_semitones(const prepare *p, const reader_item *item, int k);
+// What copy k (1 ...) of an item is another note by.
+clip_change prepare_copy_change(const prepare *p, const reader_item *item, int k);
 
 extern const prepare_kind prepare_audio, prepare_songs, prepare_pairs;
 

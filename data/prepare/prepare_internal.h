@@ -88,10 +88,10 @@ int prepare_copies(const prepare *p, const char *split);
 // ---- prepare_targets.c
 bool prepare_targets_read(prepare *p, err *e) MUST_CHECK;
 bool prepare_hears(const prepare *p); // the sound itself is asked, too
-// The classes [info.n_groups] of an item, or of a copy that is so many semitones higher; `sound`
-// NULL: none. ERR_VALUE names the item.
+// The classes [info.n_groups] of an item, or (`by`, else NULL) of a copy; `sound` NULL: none.
+// ERR_VALUE names the item.
 bool prepare_targets_tell(const prepare *p, const reader_item *item, const sound_shape *sound,
-                          double semitones, int32_t *classes, err *e) MUST_CHECK;
+                          const clip_change *by, int32_t *classes, err *e) MUST_CHECK;
 // ---- prepare_keys.c: stage 3
 bool prepare_keys_make(prepare *p, err *e) MUST_CHECK;
 // A digest of the item's path, and of its file's size and time: a file is taken for the same while

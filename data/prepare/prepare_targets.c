@@ -41,13 +41,14 @@ static const char *mapped(const prepare *p, const char *label)
 }
 
 bool prepare_targets_tell(const prepare *p, const reader_item *item, const sound_shape *sound,
-                          double semitones, int32_t *classes, err *e)
+                          const clip_change *by, int32_t *classes, err *e)
 {
     if (!p->targets)
         return true;
     const char *text = item->attributes;
     json *j = text ? json_parse(text, strlen(text), NULL) : NULL;
-    label_item it = {mapped(p, item->label), j, sound, semitones};
+    label_item it = {mapped(p, item->label), j, sound, by ? by->semitones : 0,
+                     by ? by->velocity : 1};
     bool ok = label_set_tell(p->targets, &it, classes, e);
     json_free(j);
     return ok || err_trail(e, "'%s'", item->path);

@@ -121,6 +121,25 @@ TEST(augment_clip_does_both_at_once)
     arena_free(&a);
 }
 
+// Twice the velocity is four times the amplitude, 12.04 dB.
+TEST(augment_clip_is_louder_and_struck_harder)
+{
+    arena a = {0};
+    float *x = tone(&a, 440);
+    for (int k = -1; k <= 1; k++) {
+        clip_draw d = plain;
+        int64_t m;
+        d.gain = 40 * log10(2) * k;
+        float *y = made(&a, d, x, &m);
+        EXPECT_INT(m, N);
+        for (int64_t i = 0; i < m; i += 97)
+            EXPECT_NEAR(y[i], (double)x[i] * pow(4, k), 1e-6);
+        EXPECT_NEAR(augment_clip_change(&d).velocity, pow(2, k), 1e-12);
+        EXPECT(augment_clip_change(&d).semitones == 0);
+    }
+    arena_free(&a);
+}
+
 static float *white(arena *a)
 {
     float *x = NEW(a, float, N);
@@ -244,12 +263,12 @@ TEST(augment_clip_transposes_by_resampling)
     int64_t m;
     augment_clip_settings s = {.copies = 1, .transpose = {7, 7}, .stretch = {1, 1}, .seed = 3};
     clip_draw d = augment_clip_draw(&s, 11, 1);
-    EXPECT_NEAR(augment_clip_transposed(&d), 7, 0.001);
+    EXPECT_NEAR(augment_clip_change(&d).semitones, 7, 0.001);
     const float *y = made(&a, d, tone(&a, 440), &m);
     EXPECT_NEAR((double)m, N / exp2(7 / 12.0), 1);
     EXPECT_BELOW(fabs(cents(frequency(y, m), 440 * exp2(7 / 12.0))), 1);
     clip_draw none = plain;
-    EXPECT_NEAR(augment_clip_transposed(&none), 0, 0);
+    EXPECT_NEAR(augment_clip_change(&none).semitones, 0, 0);
     // the other draws stay as they were
     clip_draw was =
         augment_clip_draw(&(augment_clip_settings){.stretch = {0.5, 2}, .seed = 3}, 11, 1);

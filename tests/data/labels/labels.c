@@ -41,7 +41,7 @@ static bool tell(const label_set *s, const char *attributes, double semitones,
                  const sound_shape *sound, int32_t *classes, err *e)
 {
     json *j = json_parse(attributes, strlen(attributes), e);
-    label_item item = {.attributes = j, .semitones = semitones, .sound = sound};
+    label_item item = {.attributes = j, .semitones = semitones, .velocity = 1, .sound = sound};
     bool ok = label_set_tell(s, &item, classes, e);
     json_free(j);
     return ok;

@@ -48,7 +48,8 @@ TEST(prepare_tells_emotions_of_three_depths)
     arena_free(&a);
 }
 
-// Tones held for half a second; a copy an octave up is in another register, and shorter.
+// Tones held for half a second; a copy an octave up is in another register, and shorter; one that
+// is 12 dB louder is struck twice as hard.
 TEST(prepare_tells_notes_and_their_copies)
 {
     err e = {0};
@@ -59,7 +60,7 @@ TEST(prepare_tells_notes_and_their_copies)
                         "\"velocity\": 25, \"technique\": \"staccato\"}\n");
     EXPECT_OK(sounds_prepare("out",
                              "targets: {set: instrument}\naugment: {copies: 2, transpose: [12, "
-                             "12]}\n",
+                             "12], gain: [12.05, 12.05]}\n",
                              2, 1, 1, &r, &e),
               e);
     shard *s = shard_open(test_path("out/train-00000.h5"), &e);
@@ -67,7 +68,7 @@ TEST(prepare_tells_notes_and_their_copies)
     EXPECT_INT(s->items, 3);
     for (int64_t i = 0; i < 3; i++) {
         EXPECT_STR(s->info.groups[0].classes[class_of(s, i, "family")], "woodwind_reed");
-        EXPECT_INT(class_of(s, i, "dynamic_range"), 0);
+        EXPECT_INT(class_of(s, i, "dynamic_range"), i ? 1 : 0);
         EXPECT_INT(class_of(s, i, "technique"), 1);
         EXPECT_INT(class_of(s, i, "style"), -1);
         EXPECT_INT(class_of(s, i, "register"), i ? 2 : 1);
