@@ -65,7 +65,7 @@ for seed in $SEEDS; do
     SHARDS=$DIR/emopia
     train "adapter-$seed" configs/lora_transformer.yaml "train.seed=$seed" "lora.base=$old" lora.target_modules=all-linear optim.lr=1e-3 \
         "train.max_steps=$ADAPTER_STEPS" train.epochs=100 'data.augment.transpose=[-5, 6]'
-    ./kmidi export "$DIR/adapter-$seed/checkpoints/last.h5" -q --format adapter -o "$DIR/lora-$seed"
+    ./kmidi export "$DIR/adapter-$seed/checkpoints/last.h5" -q --overwrite --format adapter -o "$DIR/lora-$seed"
     for set in emopia maestro; do
         row adapter "$seed" "$set" "$(loss "$old" -d "$DIR/$set/val*-*.h5")" "with it" \
             "$(loss "$old" --adapter "$DIR/lora-$seed" -d "$DIR/$set/val*-*.h5")"

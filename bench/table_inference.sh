@@ -23,7 +23,7 @@ turns() { # model length
     forget
     file=""
     if [ -n "$python" ] && measure "$python" bench/inference_peer.py "$1" --save "$tmp/w.safetensors" --reference "$REFERENCE" &&
-        measure ./kmidi import "$tmp/w.safetensors" --model "$1" -o "$tmp/w.h5" && measure ./kmidi export "$tmp/w.h5" --format onnx -o "$tmp/w.onnx"; then file=$tmp/w.onnx; fi
+        measure ./kmidi import "$tmp/w.safetensors" --model "$1" -o "$tmp/w.h5" && measure ./kmidi export "$tmp/w.h5" --overwrite --format onnx -o "$tmp/w.onnx"; then file=$tmp/w.onnx; fi
     for _ in $(seq "$ROUNDS"); do
         measure ./kmidi bench "$1" --inference --length "$2" --threads "$THREADS" --seconds "$SECONDS_EACH" --json && keep ours p50_ms p99_ms cpu_ms
         [ -n "$python" ] && measure "$python" bench/inference_peer.py "$1" ${file:+--onnx "$file"} --length "$2" --threads "$THREADS" --seconds "$SECONDS_EACH" --reference "$REFERENCE" && of_peers || true

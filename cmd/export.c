@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/str.h"
 #include "cmd/cmd.h"
 #include "export/formats/format.h"
@@ -41,32 +42,52 @@ static const option options[] = {
      "coreml: its fixed sizes, \"batch=1,time=150\"; one item, as long as in training, if not said",
      false},
     {"f32", 0, OPT_FLAG, NULL, "coreml: all in f32, at twice the size", false},
-    {"probe", 0, OPT_FLAG, NULL, "safetensors: the training-only probe head too", false},
+    {"probe", 0, OPT_FLAG, NULL, "pt, safetensors: the training-only probe head too", false},
     {"data", 'd', OPT_TEXT, "GLOB",
-     "onnx-fp16, onnx-int8, coreml: shards on which the rounded weights are held against f32",
+     "shards on which the weights that were written are held against those of the checkpoint",
      false},
+    {"overwrite", 0, OPT_FLAG, NULL, "replace what is there", false},
     {0},
 };
 
-// How large the file is, and how far the output of an example is from f32's.
-static void report_rounded(cmd *c, json *j, const export_task *t)
+// Of a file, or of all files in a folder; 0 where there are none (a pipe).
+static int64_t bytes_of(const char *path, arena *a)
 {
     struct stat st;
-    int64_t whole = 4 * params_count(t->from->p, false);
-    char bytes[32], f32[32];
-    if (!t->most || stat(t->out, &st))
+    size_t n = 0;
+    int64_t sum = 0;
+    if (stat(path, &st) || (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)))
+        return 0;
+    if (S_ISREG(st.st_mode))
+        return st.st_size;
+    char **list = file_list(a, path, "*", &n);
+    for (size_t i = 0; i < n; i++)
+        sum += bytes_of(list[i], a);
+    return sum;
+}
+
+// How large the file is, and how far the output of an example is from f32's.
+static void report_file(cmd *c, json *j, const export_task *t)
+{
+    int64_t bytes = t->bytes ? t->bytes : bytes_of(t->out, c->arena),
+            whole = 4 * params_count(t->from->p, false);
+    char size[32], f32[32];
+    if (!bytes)
         return;
-    int64_t size = t->bytes ? t->bytes : st.st_size;
-    json_set_int(j, "bytes", size);
-    json_set_num(j, "difference", t->difference);
+    json_set_int(j, "bytes", bytes);
+    str_human_bytes((uint64_t)bytes, size), str_human_bytes((uint64_t)whole, f32);
+    if (!t->most) {
+        cmd_print(c, "%s, where weights in f32 are %s", size, f32);
+        return;
+    }
+    json_set_num(j, "max_difference", t->difference);
     json_set_num(j, "output_max", t->most);
     cmd_print(c,
               "%s, where weights in f32 are %s; output of an example off by %.2g at most, of %.3g",
-              str_human_bytes((uint64_t)size, bytes), str_human_bytes((uint64_t)whole, f32),
-              t->difference, t->most);
+              size, f32, t->difference, t->most);
 }
 
-static void report(cmd *c, const export_def *f, const export_task *t)
+static json *report(cmd *c, const export_def *f, const export_task *t)
 {
     char hex[65];
     json *j = json_object();
@@ -80,50 +101,59 @@ static void report(cmd *c, const export_def *f, const export_task *t)
     json_set_str(j, "fingerprint", hex);
     cmd_print(c, "%s: %s, %lld parameters, as %s", t->out, d->model->name, (long long)count,
               f->name);
-    report_rounded(c, j, t);
-    cmd_json(c, j);
+    report_file(c, j, t);
+    return j;
 }
 
-// Both forms of the weights on the same data, figure by figure.
-static bool compare(cmd *c, const export_def *f, const char *pattern, err *e)
+// The weights of the checkpoint and of the file on the same data, figure by figure: "loss" is the
+// file's, "loss_f32" the checkpoint's.
+static bool compare(cmd *c, const export_def *f, const export_task *t, const char *pattern, json *j,
+                    err *e)
 {
     evaluation v[2];
     metrics_figure m;
-    evaluate_request r = {.patterns = &pattern, .n_patterns = 1, .rows = 16};
-    json *j = json_object();
-    r.checkpoint = checkpoint_find(c->arena, c->args[0], "best", e);
-    bool ok = r.checkpoint && evaluate_checkpoint(&r, &c->env, c->arena, &v[0], e);
-    r.form = f->form;
-    ok = ok && evaluate_checkpoint(&r, &c->env, c->arena, &v[1], e);
-    for (int i = 0; ok && (m = metrics_at(&v[0].result, i)).name; i++) {
-        double rounded = metrics_find(&v[1].result, m.name).value;
-        json *both = json_object();
-        json_set_num(both, "f32", m.value);
-        json_set_num(both, "rounded", rounded);
-        json_set(j, m.name, both);
-        cmd_print(c, "%-10s %.4f in f32, %.4f as %s", m.name, m.value, rounded, f->name);
+    evaluate_request r = {
+        .checkpoint = t->from->path, .patterns = &pattern, .n_patterns = 1, .rows = 16};
+    if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[0], e))
+        return false;
+    r.weights = t->again;
+    r.form = t->again ? QUANTISE_NONE : f->form;
+    if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[1], e))
+        return false;
+    for (int i = 0; (m = metrics_at(&v[0].result, i)).name; i++) {
+        double exported = metrics_find(&v[1].result, m.name).value;
+        json_set_num(j, m.name, exported);
+        json_set_num(j, arena_printf(c->arena, "%s_f32", m.name), m.value);
+        cmd_print(c, "%-10s %.4f in f32, %.4f as %s", m.name, m.value, exported, f->name);
     }
-    if (ok)
-        json_set_int(j, "items", v[0].items), cmd_json(c, j);
-    else
-        json_free(j);
-    return ok;
+    json_set_int(j, "items", v[0].items);
+    return true;
 }
 
-static bool check_data(const export_def *f, const char *pattern, err *e)
+static bool is_folder_with_files(const char *path, arena *a)
 {
-    return !pattern || f->form ||
-           err_set(e, ERR_USAGE, "--data compares rounded weights with f32, and %s rounds none",
-                   f->name);
+    size_t n = 0;
+    return file_is_folder(path) && file_list(a, path, "*", &n) && n;
+}
+
+// What is there stays, unless --overwrite says otherwise; pipes and devices are written into.
+static bool check_out(cmd *c, const export_def *f, const char *out, err *e)
+{
+    bool there = f->folder ? is_folder_with_files(out, c->arena) ||
+                                 (file_exists(out) && !file_is_folder(out))
+                           : file_exists(out) && !file_is_folder(out) && !file_special(out);
+    if (there && !option_given(c, "overwrite"))
+        return err_set(e, ERR_USAGE,
+                       "'%s' is there already; add --overwrite to replace it, or name another",
+                       out);
+    return f->folder || cmd_output(c, out, false, e) || err_trail(e, "--out");
 }
 
 static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
 {
     const char *pattern = option_text(c, "data", NULL);
-    if (!check_data(f, pattern, e))
+    if (!check_out(c, f, out, e))
         return false;
-    if (!f->folder && !cmd_output(c, out, false, e))
-        return err_trail(e, "--out");
     trained *d = trained_open(c->args[0], c->arena, e);
     export_task t = {.from = d,
                      .out = out,
@@ -135,11 +165,18 @@ static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
                      .probe = option_given(c, "probe"),
                      .wide = option_given(c, "f32"),
                      .shape = option_text(c, "shape", NULL)};
-    bool ok = d && (!f->runs || products_open(&c->env, c->arena, e)) && f->write(&t, e);
+    bool ok = d && (!(f->runs || pattern) || products_open(&c->env, c->arena, e)) &&
+              f->write(&t, e) && (!f->check || file_special(out) || f->check(&t, e));
+    json *j = ok ? report(c, f, &t) : NULL;
+    ok = ok && (!pattern || compare(c, f, &t, pattern, j, e));
     if (ok)
-        report(c, f, &t);
+        cmd_json(c, j);
+    else
+        json_free(j);
+    if (t.again)
+        params_release(t.again);
     trained_close(d);
-    return ok && (!pattern || compare(c, f, pattern, e));
+    return ok;
 }
 
 static bool export_run(cmd *c, err *e)
@@ -157,7 +194,7 @@ static bool export_run(cmd *c, err *e)
 
 const command cmd_export = {
     .name = "export",
-    .summary = "Writes a checkpoint as ONNX, Core ML or safetensors, or its adapter as PEFT's",
+    .summary = "Writes a checkpoint for other programs, or its adapter as PEFT's",
     .usage = "CHECKPOINT --format FORMAT -o OUT",
     .options = options,
     .told = name_formats,

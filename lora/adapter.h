@@ -68,6 +68,8 @@ lora_use lora_use_of(const char *spec, arena *a);
 // (another dialect).
 bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
                 int n, err *e) MUST_CHECK;
+// One of them, all of it, to weights that are known to be its base's.
+void lora_add_whole(params *p, lora_adapter *l);
 // The network that lora_apply's weights stand for, not merged: adapters for model_build (`*out`,
 // owned by `a`), and after params_allocate and loading the base, their factors put into `p`. For
 // comparison.

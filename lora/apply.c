@@ -114,6 +114,14 @@ static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, 
     }
 }
 
+void lora_add_whole(params *p, lora_adapter *l)
+{
+    arena a = {.name = "adapter"};
+    const lora_use use = {l->folder, 1};
+    add_all(p, &l, &use, 1, &a);
+    arena_free(&a);
+}
+
 bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
                 int n, err *e)
 {

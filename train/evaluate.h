@@ -63,8 +63,11 @@ typedef struct evaluate_request {
     size_t n_patterns;
     int64_t rows;         // at once
     const lora_use *uses; // adapters over the checkpoint
-    quantise_form form;   // to which weights are rounded, as an export in it has them
     int n_uses;
+    // Of an exported model: weights in place of the checkpoint's, of the same layout; or (NULL) the
+    // form to which the checkpoint's are rounded.
+    const params *weights;
+    quantise_form form;
 } evaluate_request;
 bool evaluate_checkpoint(const evaluate_request *r, const env *env, arena *a, evaluation *out,
                          err *e) MUST_CHECK;

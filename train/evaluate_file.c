@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // evaluate_file.c: a checkpoint on shards, for `kmidi eval`.
+#include <string.h>
+
 #include "infer/trained.h"
 #include "train/evaluate.h"
 #include "train/shards.h"
@@ -46,6 +48,8 @@ bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, 
     *out = (evaluation){0};
     trained *t = trained_open(r->checkpoint, a, e);
     shards *s = t ? shards_open_for(t, r->patterns, r->n_patterns, r->rows, a, e) : NULL;
+    if (s && r->weights)
+        memcpy(t->p->weights, r->weights->weights, sizeof(float) * (size_t)t->p->weights_len);
     bool ok = s && trained_adapt(t, r->uses, r->n_uses, e) && quantise_params(t->p, r->form, e) &&
               evaluate(t, s, world, a, out, e);
     if (ok && !out->result.items)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // format.c: what the formats of `kmidi export` have in common (format.h).
-#include "export/formats/format.h"
+#include "export/formats/again.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "base/larger.h"
 #include "base/str.h"
 #include "data/music/emotions.h"
 #include "infer/selftest.h"
@@ -18,6 +16,16 @@ model_meta export_meta(const export_task *t)
     for (int i = 0; i < from->n; i++)
         if (strcmp(from->keys[i], "bf16x3") && strcmp(from->keys[i], "products"))
             meta_set(&meta, from->keys[i], from->values[i]);
+    return meta;
+}
+
+model_meta export_weights_meta(const export_task *t)
+{
+    model_meta meta = export_meta(t);
+    char hex[65];
+    params_fingerprint(t->from->p, hex);
+    meta_set(&meta, "model", t->from->model->name);
+    meta_set(&meta, "fingerprint", hex);
     return meta;
 }
 
@@ -68,9 +76,6 @@ bool export_round(export_task *t, quantise_form f, err *e)
         !quantise_params(t->from->p, f, e) ||
         !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
         return false;
-    for (int64_t i = 0; i < n; i++) {
-        t->difference = larger(t->difference, fabs((double)rounded[i] - (double)exact[i]));
-        t->most = larger(t->most, fabs((double)exact[i]));
-    }
+    export_compare(t, rounded, exact, n);
     return true;
 }

@@ -15,11 +15,12 @@ typedef struct export_task {
     const env *env;
     bool front_end, with_past, no_probe, probe, wide; // as the command's options say
     const char *shape; // of a format whose sizes are fixed; NULL: not said
-    int64_t bytes;     // of a folder's numbers; 0: the file says it
+    int64_t bytes;     // of a folder's numbers; 0: those of the file
     int64_t count;     // parameters written, where not the model's
-    // of the network's output on an example, where weights were rounded: the largest difference
-    // from f32, and the largest value
+    // of the network's output on an example: the largest difference of what the file holds from
+    // f32, and the largest value; `most` is 0 where nothing was run
     double difference, most;
+    params *again; // the weights that the file holds, where `check` has read them; else NULL
 } export_task;
 
 typedef struct export_def {
@@ -28,26 +29,20 @@ typedef struct export_def {
     bool runs;          // the network is run for it: the libraries of products are open by then
     quantise_form form; // of its weights
     bool (*write)(export_task *t, err *e);
+    // Reads what was written, runs it on an example and puts the difference into the task
+    // (again.h). NULL: `write` has done so, by the weights that it wrote. Not for pipes, devices.
+    bool (*check)(export_task *t, err *e);
 } export_def;
 
 // ---- What formats share (format.c)
 
 // What the checkpoint carries, without what is of its run; formats add to this copy.
 model_meta export_meta(const export_task *t);
+// The same for files of weights: what they are of, too.
+model_meta export_weights_meta(const export_task *t);
 // What the 64 numbers of an emotion mean to who has nothing but the file.
 void export_put_emotion(const model_def *m, model_meta *meta);
 // Rounds the weights, and says what that does to the output of an example.
 bool export_round(export_task *t, quantise_form f, err *e) MUST_CHECK;
-
-// The same for files of weights: what they are of, too.
-static inline model_meta export_weights_meta(const export_task *t)
-{
-    model_meta meta = export_meta(t);
-    char hex[65];
-    params_fingerprint(t->from->p, hex);
-    meta_set(&meta, "model", t->from->model->name);
-    meta_set(&meta, "fingerprint", hex);
-    return meta;
-}
 
 #endif

@@ -2,7 +2,7 @@
 // pt.c: the weights as torch.load(FILE, weights_only=True) takes them, a format of `kmidi export`.
 #include "export/torch_file.h"
 
-#include "export/formats/format.h"
+#include "export/formats/again.h"
 
 static bool write(export_task *t, err *e)
 {
@@ -12,4 +12,5 @@ static bool write(export_task *t, err *e)
     return torch_file_write(t->out, list, n, &meta, e);
 }
 
-const export_def export_pt = {.name = "pt", .write = write};
+const export_def export_pt = {
+    .name = "pt", .runs = true, .write = write, .check = export_check_weights};

@@ -2,7 +2,7 @@
 // safetensors.c: the weights by PyTorch's names, as a format of `kmidi export`.
 #include "export/safetensors.h"
 
-#include "export/formats/format.h"
+#include "export/formats/again.h"
 
 static bool write(export_task *t, err *e)
 {
@@ -10,4 +10,5 @@ static bool write(export_task *t, err *e)
     return safetensors_save_params(t->out, t->from->p, t->probe, &meta, e);
 }
 
-const export_def export_safetensors = {.name = "safetensors", .write = write};
+const export_def export_safetensors = {
+    .name = "safetensors", .runs = true, .write = write, .check = export_check_weights};

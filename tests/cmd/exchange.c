@@ -78,7 +78,8 @@ TEST(exchange_export_writes_onnx_with_labels)
     EXPECT(m && m->n_outputs == 2 && !strcmp(m->outputs[1].name, "probabilities"));
     EXPECT_STR(meta_get(&m->meta, "labels"), "[\"anger\", \"joy\", \"calm\"]");
     EXPECT_STR(m->inputs[0].name, "mel");
-    EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx -o '%s' --front-end --no-probe",
+    EXPECT_INT(test_shell(&out,
+                          "%s export '%s' --format onnx -o '%s' --front-end --no-probe --overwrite",
                           test_kmidi(), path, onnx),
                0);
     m = onnx_read(onnx, &a, &e);

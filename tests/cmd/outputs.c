@@ -76,7 +76,8 @@ TEST(outputs_follow_links_and_replace_their_targets)
         "&& ln -s round round",
         d);
     RUN(0,
-        "cd %s && K=$OLDPWD && cd $K && %s export %s --format safetensors -o %s/link && %s export "
+        "cd %s && K=$OLDPWD && cd $K && %s export %s --overwrite --format safetensors -o %s/link "
+        "&& %s export "
         "%s --format safetensors -o %s/dangling",
         d, k, m, d, k, m, d);
     RUN(0,

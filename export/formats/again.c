@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// again.c: see again.h.
+#include "export/formats/again.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/larger.h"
+#include "export/weights.h"
+#include "infer/selftest.h"
+
+void export_compare(export_task *t, const float *file, const float *ours, int64_t n)
+{
+    t->difference = t->most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        t->difference = larger(t->difference, fabs((double)file[i] - (double)ours[i]));
+        t->most = larger(t->most, fabs((double)ours[i]));
+    }
+}
+
+bool export_copy_weights(export_task *t, err *e)
+{
+    const trained *d = t->from;
+    model_dims dims = {.batch = 1, .time = 1, .classes = d->classes};
+    t->again = params_open(t->arena);
+    if (!model_build(d->model, t->again, &dims, t->arena, e) || !params_allocate(t->again, 0, e))
+        return false;
+    memcpy(t->again->weights, d->p->weights, sizeof(float) * (size_t)d->p->weights_len);
+    return true;
+}
+
+static bool read_again(export_task *t, err *e)
+{
+    if (!export_copy_weights(t, e))
+        return false;
+    weights *w = weights_open(t->out, t->arena, e);
+    bool ok = w && weights_load(w, t->again, NULL, e);
+    weights_close(w);
+    return ok;
+}
+
+bool export_run_again(export_task *t, err *e)
+{
+    float *ours, *file;
+    int64_t n;
+    trained other = *t->from;
+    other.p = t->again;
+    if (!selftest_values(t->from, t->env, t->arena, &ours, &n, e) ||
+        !selftest_values(&other, t->env, t->arena, &file, &n, e))
+        return false;
+    export_compare(t, file, ours, n);
+    return true;
+}
+
+bool export_check_weights(export_task *t, err *e)
+{
+    return read_again(t, e) && export_run_again(t, e);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// exports.c (tests): what `kmidi export` says of what it wrote, whatever the format, and that it
+// keeps what is there.
+#include <string.h>
+
+#include "tests/test.h"
+#include "tests/train/corpus.h"
+
+#define RUN(want, ...) EXPECT_INT(test_shell(&out, __VA_ARGS__), want)
+
+static const char *make_run(void)
+{
+    const char *out, *d = test_dir(), *k = test_kmidi();
+    corpus_make_songs(d, "dynamics_engine");
+    RUN(0, "%s train '%s/dynamics_engine.yaml' --run-dir '%s/run' train.epochs=1 -q", k, d, d);
+    return d;
+}
+
+// What --json says last; json_free it.
+static json *said(const char *out)
+{
+    err e = {0};
+    const char *line = strrchr(out, '{');
+    json *j = line ? json_parse(line, strlen(line), &e) : NULL;
+    test_expect(j != NULL, __FILE__, __LINE__, "no JSON in: %s", out);
+    return j;
+}
+
+TEST(exports_say_how_far_they_are_from_f32)
+{
+    static const struct {
+        const char *format;
+        double difference; // at most, and more than nothing where it is not nought
+        int64_t bytes;     // at most
+    } formats[] = {{"safetensors", 0, 56000},
+                   {"pt", 0, 58000},
+                   {"onnx-fp16", 1e-3, 30000},
+                   {"onnx-int8", 2e-2, 18000}};
+    const char *out, *d = make_run(), *k = test_kmidi();
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        RUN(0, "%s export '%s/run' --format %s -o '%s/x%zu' --data '%s/val-*.h5' --json -q", k, d,
+            formats[i].format, d, i, d);
+        json *j = said(out);
+        double difference = json_num(json_get(j, "max_difference"), -1),
+               loss = json_num(json_get(j, "loss"), -1),
+               f32 = json_num(json_get(j, "loss_f32"), -2);
+        EXPECT_STR(json_str(json_get(j, "format"), ""), formats[i].format);
+        EXPECT(difference >= 0 && difference <= formats[i].difference);
+        EXPECT((difference > 0) == (formats[i].difference > 0));
+        EXPECT(loss > 0 && (loss != f32) == (difference > 0));
+        EXPECT_NEAR(loss, f32, 0.02 * f32);
+        EXPECT(json_int(json_get(j, "bytes"), 0) > 14000 &&
+               json_int(json_get(j, "bytes"), 0) <= formats[i].bytes);
+        json_free(j);
+    }
+    RUN(0, "%s export '%s/run' --format pt -o '%s/y.pt' --data '%s/val-*.h5'", k, d, d, d);
+    EXPECT_HAS(out, "output of an example off by 0 at most");
+    EXPECT_HAS(out, " in f32, ");
+}
+
+TEST(exports_keep_what_is_there)
+{
+    const char *out, *d = make_run(), *k = test_kmidi();
+    RUN(0, "echo kept >'%s/x.pt'", d);
+    RUN(2, "%s export '%s/run' --format pt -o '%s/x.pt'", k, d, d);
+    EXPECT_HAS(out, "x.pt' is there already; add --overwrite to replace it, or name another");
+    RUN(0,
+        "test \"$(cat '%s/x.pt')\" = kept && %s export '%s/run' --format pt -o '%s/x.pt' "
+        "--overwrite",
+        d, k, d, d);
+    RUN(0, "%s verify '%s/x.pt' && cp -a '%s/x.pt' '%s/was.pt'", k, d, d, d);
+    RUN(2, "%s export '%s/run' --format onnx -o '%s/x.pt'", k, d, d);
+    RUN(0, "cmp '%s/x.pt' '%s/was.pt'", d, d);
+    // a folder with something in it, and one with nothing
+    RUN(0,
+        "%s train '%s/dynamics_engine.yaml' --run-dir '%s/adapted' train.epochs=1 -q "
+        "lora.base='%s/run' lora.r=2 lora.target_modules=all-linear",
+        k, d, d, d);
+    RUN(0, "mkdir '%s/mine' && %s export '%s/adapted' --format adapter -o '%s/mine' --json", d, k,
+        d, d);
+    json *j = said(out);
+    EXPECT_BELOW(json_num(json_get(j, "max_difference"), 1), 1e-6);
+    EXPECT(json_int(json_get(j, "bytes"), 0) > 2000);
+    json_free(j);
+    RUN(2, "%s export '%s/adapted' --format adapter -o '%s/mine'", k, d, d);
+    EXPECT_HAS(out, "mine' is there already");
+}
