@@ -2,11 +2,13 @@
 // params.c: the table, the flat buffers, PyTorch's initialisation, the fingerprint.
 #include "autograd/params.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/rng.h"
+#include "base/str.h"
 
 enum { ALIGN = 16 }; // elements: parameters start on 64-byte lines
 
@@ -156,6 +158,15 @@ int64_t params_buffers(const params *p)
     for (int i = 0; i < p->n; i++)
         n += p->list[i].buffer ? p->list[i].count : 0;
     return n;
+}
+
+int64_t params_unsound(const param *q, const float *x)
+{
+    bool variance = str_ends(q->name, "running_var");
+    for (int64_t i = 0; q->buffer && i < q->count; i++)
+        if (!isfinite(x[i]) || (variance && x[i] < 0))
+            return i;
+    return -1;
 }
 
 void params_keep_buffers(const params *p, float *to)

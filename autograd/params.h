@@ -75,6 +75,9 @@ static inline float *params_at(const params *p, int i)
 {
     return p->weights + p->list[i].offset;
 }
+// The first element of x [q->count], read from a file for the buffer q, that no statistic is: no
+// finite number, or a variance below 0. -1: none, or q is no buffer.
+int64_t params_unsound(const param *q, const float *x);
 // Bytes of all buffers, one behind the other, out of the weights and back: what a step that is not
 // finished has written must not stay.
 int64_t params_buffers(const params *p); // elements

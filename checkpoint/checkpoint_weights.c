@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // checkpoint_weights.c: arrays of a checkpoint into parameters: to use them, to begin from them, to
 // go on.
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +26,12 @@ const char *checkpoint_group(const param *q)
 // Statistics that are no numbers would turn all that they norm into none, silently.
 static bool check_buffer(const checkpoint *k, const param *q, const float *x, err *e)
 {
-    for (int64_t i = 0; q->buffer && i < q->count; i++)
-        if (!isfinite(x[i]) || (str_ends(q->name, "running_var") && x[i] < 0))
-            return err_set(
-                e, ERR_VALUE,
-                "'%s': element %lld of '%s' is %g, which no statistic is; take an earlier "
-                "checkpoint",
-                k->path, (long long)i, q->name, (double)x[i]);
-    return true;
+    int64_t i = params_unsound(q, x);
+    return i < 0 || err_set(e, ERR_VALUE,
+                            "'%s': element %" PRId64
+                            " of '%s' is %g, which no statistic is; take an earlier "
+                            "checkpoint",
+                            k->path, i, q->name, (double)x[i]);
 }
 
 // The dataset of parameter q in `group` into `to`.

@@ -207,6 +207,14 @@ bool weights_check(const weights *w, const params *p, err *e)
     return ok;
 }
 
+static bool check_buffer(const weights *w, const param *q, const float *x, err *e)
+{
+    int64_t i = params_unsound(q, x);
+    return i < 0 ||
+           err_set(e, ERR_VALUE, "'%s': element %" PRId64 " of '%s' is %g, which no statistic is",
+                   w->path, i, q->name, (double)x[i]);
+}
+
 // All into `to` first, so that a file that fails half way changes nothing.
 static bool stage(weights *w, const params *p, float *to, int *converted, err *e)
 {
@@ -215,7 +223,8 @@ static bool stage(weights *w, const params *p, float *to, int *converted, err *e
         int at = weights_find(w, p->list[i].name);
         if (at < 0)
             continue;
-        if (!w->read(w->of, at, to + p->list[i].offset, e))
+        float *x = to + p->list[i].offset;
+        if (!w->read(w->of, at, x, e) || !check_buffer(w, &p->list[i], x, e))
             return false;
         const char *type = w->index->list[at].dtype;
         *converted += strcmp(type, "F32") && strcmp(type, "I64");

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "models/model.h"
+#include "tests/export/filled.h"
 #include "tests/test.h"
 
 static params *two_params(arena *a, bool fill)
@@ -263,6 +265,24 @@ TEST(safetensors_refuses_types_and_values_that_are_no_weights)
     EXPECT_HAS(e.text, "no finite number");
     safetensors_close(s);
     strbuf_free(&b);
+    arena_free(&a);
+}
+
+// A network whose norm divides by the root of it would open nowhere.
+TEST(safetensors_refuse_a_variance_below_0)
+{
+    arena a = {0};
+    err e = {0};
+    const model_def *m = model_find("instrument_recognizer");
+    m = model_configure(m, "width=4 bands=16 frames=16", &a, &e);
+    params *p = m ? filled_params(m, &a) : NULL;
+    EXPECT_OK(p != NULL, e);
+    int k = params_find(p, "blocks.2.norm.running_var");
+    params_at(p, k)[3] = -0.5f;
+    EXPECT_OK(safetensors_save_params(test_path("v.safetensors"), p, false, NULL, &e), e);
+    EXPECT_ERR(safetensors_load_params(test_path("v.safetensors"), p, NULL, &e), e, ERR_VALUE,
+               "element 3 of 'blocks.2.norm.running_var' is -0.5, which no statistic is");
+    params_release(p);
     arena_free(&a);
 }
 
