@@ -11,14 +11,7 @@
 #include "data/music/chords.h"
 #include "data/music/groove.h"
 
-enum {
-    MELODY,
-    CHORDS,
-    PARTS,
-    PHRASE = 4,
-    SIXTEENTH = MIDI_WRITE_TICKS / 4,
-    BAR = ARRANGE_BEATS * MIDI_WRITE_TICKS
-};
+enum { MELODY, CHORDS, PARTS, PHRASE = 4, SIXTEENTH = MIDI_WRITE_TICKS / 4 };
 enum { BASS = 36, CLOSE = 48 }; // lowest pitches of a chord's root and of the chord
 
 static double clamp(double x, double lo, double hi)
@@ -41,7 +34,7 @@ double arrange_velocity(const arrange_style *s)
     return 127 * sqrt(0.8 * loudness(s));
 }
 
-static double articulation(const arrange_style *s)
+double arrange_articulation(const arrange_style *s)
 {
     return clamp(0.75 - 0.28 * s->arousal, 0.2, 1);
 }
@@ -73,26 +66,31 @@ static void write_bar(arrangement *r, rng dice, int bar, bool rest)
     }
 }
 
-static midi_song *empty_song(arena *a, const arrange_style *s, size_t room)
+arrangement *arrange_blank(arena *a, const arrange_style *s, int bars, int beats, int parts,
+                           size_t room)
 {
-    midi_song *song = midi_blank(a, arrange_tempo(s), ARRANGE_BEATS, PARTS, room);
-    song->instruments[MELODY] = (midi_instrument){.program = (uint8_t)s->program};
-    song->instruments[CHORDS] =
-        (midi_instrument){.program = (uint8_t)s->chord_program, .channel = 1, .track = 1};
-    return song;
+    CHECK(bars >= 1 && bars <= ARRANGE_BARS && beats >= 1 && beats <= ARRANGE_BEATS);
+    arrangement *r = NEW(a, arrangement, 1);
+    *r = (arrangement){.arena = a, .style = *s, .bars = bars, .beats = beats, .room = room};
+    r->song = midi_blank(a, arrange_tempo(s), beats, (size_t)parts, room);
+    r->song->n_instruments = (size_t)parts;
+    for (int i = 0; i < parts; i++)
+        r->song->instruments[i] = (midi_instrument){.channel = (uint8_t)i, .track = (uint16_t)i};
+    return r;
 }
 
 arrangement *arrange_open(arena *a, const arrange_style *s, int bars)
 {
-    CHECK(bars >= 1 && bars <= ARRANGE_BARS);
-    arrangement *r = NEW(a, arrangement, 1);
     rng dice = rng_stream(s->seed, "rhythm", 0);
-    *r = (arrangement){.arena = a, .style = *s, .bars = bars};
-    r->slots = NEW(a, arrange_slot, (size_t)bars * 2 * ARRANGE_BEATS);
+    size_t slots = (size_t)bars * 2 * ARRANGE_BEATS;
+    arrangement *r =
+        arrange_blank(a, s, bars, ARRANGE_BEATS, PARTS, slots + (size_t)bars * 5 * ARRANGE_BEATS);
+    r->song->instruments[MELODY].program = (uint8_t)s->program;
+    r->song->instruments[CHORDS].program = (uint8_t)s->chord_program;
+    r->song->n_instruments = CHORDS; // until there are chords
+    r->slots = NEW(a, arrange_slot, slots);
     for (int bar = 0; bar < bars; bar++)
         write_bar(r, dice, bar, bar % PHRASE == PHRASE - 1 || bar == bars - 1);
-    r->room = (size_t)bars * (2 * ARRANGE_BEATS + 5 * ARRANGE_BEATS);
-    r->song = empty_song(a, s, r->room);
     return r;
 }
 
@@ -106,9 +104,9 @@ static int by_start(const void *a, const void *b)
     return x->pitch != y->pitch ? x->pitch - y->pitch : x->instrument - y->instrument;
 }
 
-// Order and seconds, as midi_read would have them.
-static void settle(midi_song *s)
+void arrange_settle(arrangement *r)
 {
+    midi_song *s = r->song;
     qsort(s->notes, s->n_notes, sizeof *s->notes, by_start);
     s->seconds = 0;
     for (size_t i = 0; i < s->n_notes; i++) {
@@ -124,8 +122,8 @@ static int velocity_of(double x)
     return (int)clamp(floor(x + 0.5), 1, 127);
 }
 
-static void add_note(arrangement *r, int part, double quarter, double quarters, int pitch,
-                     double velocity)
+void arrange_note(arrangement *r, int part, double quarter, double quarters, int pitch,
+                  double velocity)
 {
     midi_song *s = r->song;
     uint32_t start = (uint32_t)lrint(quarter * MIDI_WRITE_TICKS),
@@ -148,13 +146,13 @@ static double accent(double quarter)
 void arrange_melody(arrangement *r, const int *pitches, size_t n)
 {
     rng dice = rng_stream(r->style.seed, "touch", MELODY);
-    double base = arrange_velocity(&r->style), held = articulation(&r->style);
+    double base = arrange_velocity(&r->style), held = arrange_articulation(&r->style);
     for (size_t i = 0; i < n && i < r->n_slots; i++) {
         const arrange_slot *at = &r->slots[i];
-        add_note(r, MELODY, at->quarter, at->quarters * held, pitches[i],
-                 base + accent(at->quarter) + 3 * rng_normal(dice, i, 0));
+        arrange_note(r, MELODY, at->quarter, at->quarters * held, pitches[i],
+                     base + accent(at->quarter) + 3 * rng_normal(dice, i, 0));
     }
-    settle(r->song);
+    arrange_settle(r);
 }
 
 void arrange_chords(arrangement *r, const int *chords, int bars)
@@ -162,7 +160,7 @@ void arrange_chords(arrangement *r, const int *chords, int bars)
     rng dice = rng_stream(r->style.seed, "touch", CHORDS);
     int strikes = r->style.arousal > 0.5 ? 4 : r->style.arousal > 0 ? 2 : 1;
     double base = 127 * sqrt(0.45 * loudness(&r->style)), length = (double)ARRANGE_BEATS / strikes;
-    double held = length * clamp(articulation(&r->style) + 0.1, 0, 1);
+    double held = length * clamp(arrange_articulation(&r->style) + 0.1, 0, 1);
     r->song->n_instruments = PARTS;
     for (int bar = 0; bar < bars && bar < r->bars; bar++) {
         int above[CHORD_TONES], tones = chord_tones(chords[bar], above),
@@ -170,12 +168,12 @@ void arrange_chords(arrangement *r, const int *chords, int bars)
         for (int k = 0; k < strikes && tones; k++) {
             double at = bar * ARRANGE_BEATS + k * length;
             double v = base + accent(at) + 3 * rng_normal(dice, (uint64_t)bar, (uint32_t)k);
-            add_note(r, CHORDS, at, held, BASS + root, v);
+            arrange_note(r, CHORDS, at, held, BASS + root, v);
             for (int t = 0; t < tones; t++)
-                add_note(r, CHORDS, at, held, CLOSE + (root + above[t]) % PITCH_CLASSES, v);
+                arrange_note(r, CHORDS, at, held, CLOSE + (root + above[t]) % PITCH_CLASSES, v);
         }
     }
-    settle(r->song);
+    arrange_settle(r);
 }
 
 // ---- Groove
@@ -189,9 +187,9 @@ static double unexplained(const float *groove)
     return sqrt(clamp((double)groove[GROOVE_VELOCITY_VARIANCE] - squares, 0, 0.02));
 }
 
-static void move_note(midi_note *n, const float *groove, rng dice, double deviation)
+static void move_note(midi_note *n, uint32_t bar, const float *groove, rng dice, double deviation)
 {
-    int place = (int)(n->start_tick % BAR) / SIXTEENTH;
+    int place = (int)(n->start_tick % bar) / SIXTEENTH;
     uint64_t moment = n->start_tick; // what is struck together moves together
     double late = clamp((double)groove[GROOVE_DEVIATION + place], -0.5, 0.5);
     late += place % 4 == 2 ? 2 * clamp((double)groove[GROOVE_SWING], 0, 0.6) : 0;
@@ -208,26 +206,40 @@ static void move_note(midi_note *n, const float *groove, rng dice, double deviat
 void arrange_groove(arrangement *r, const float *groove)
 {
     rng dice = rng_stream(r->style.seed, "groove", 0);
+    uint32_t bar = (uint32_t)(r->beats * MIDI_WRITE_TICKS);
     double deviation = unexplained(groove);
     if (r->style.tempo <= 0)
         r->song->tempos->us_per_quarter = 60e6 / clamp(200 * (double)groove[GROOVE_TEMPO], 40, 220);
     for (size_t i = 0; i < r->song->n_notes; i++)
-        move_note(&r->song->notes[i], groove, dice, deviation);
-    settle(r->song);
+        move_note(&r->song->notes[i], bar, groove, dice, deviation);
+    arrange_settle(r);
 }
 
 // ---- Dynamics
 
+// Notes are by start: the first that begins at a tick or later.
+static size_t first_from(const midi_song *s, double tick)
+{
+    size_t lo = 0, hi = s->n_notes;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (s->notes[mid].start_tick < tick)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 static void scale_span(midi_song *s, double from, double past, double want)
 {
     double sum = 0;
-    int n = 0;
-    for (size_t i = 0; i < s->n_notes; i++)
-        if (s->notes[i].start_tick >= from && s->notes[i].start_tick < past)
-            sum += s->notes[i].velocity, n++;
-    for (size_t i = 0; n && i < s->n_notes; i++)
-        if (s->notes[i].start_tick >= from && s->notes[i].start_tick < past)
-            s->notes[i].velocity = (uint8_t)velocity_of(s->notes[i].velocity * want * n / sum);
+    size_t first = first_from(s, from), end = first_from(s, past);
+    for (size_t i = first; i < end; i++)
+        sum += s->notes[i].velocity;
+    for (size_t i = first; i < end; i++)
+        s->notes[i].velocity =
+            (uint8_t)velocity_of(s->notes[i].velocity * want * (double)(end - first) / sum);
 }
 
 void arrange_dynamics(arrangement *r, const dynamics_phrase *phrases, size_t n)

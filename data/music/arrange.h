@@ -49,15 +49,24 @@ typedef struct arrange_slot {
 typedef struct arrangement {
     arena *arena;
     arrange_style style;
-    int bars;
+    int bars, beats;     // of a bar, in quarters
     arrange_slot *slots; // [n_slots], one for each note of the melody
     size_t n_slots;
-    midi_song *song; // by start and pitch, with seconds; instrument 0 the melody, 1 the chords
-    size_t room;     // of song->notes
+    midi_song
+        *song;   // by start and pitch, with seconds; of arrange_open: 0 the melody, 1 the chords
+    size_t room; // of song->notes
 } arrangement;
 
 double arrange_tempo(const arrange_style *s);
 double arrange_velocity(const arrange_style *s); // of a note without accent
+double arrange_articulation(const arrange_style *s);
+// Pieces of other parts and metres: no rhythm, no notes, room for `room` of them, and of `parts`
+// instruments, each a piano on its own channel and track. Then notes in any order, and settle.
+arrangement *arrange_blank(arena *a, const arrange_style *s, int bars, int beats, int parts,
+                           size_t room);
+void arrange_note(arrangement *r, int part, double quarter, double quarters, int pitch,
+                  double velocity);
+void arrange_settle(arrangement *r); // order and seconds, as midi_read would have them
 // The rhythm of `bars` bars, 1 to ARRANGE_BARS, and an empty song. Owned by `a`.
 arrangement *arrange_open(arena *a, const arrange_style *s, int bars);
 // n of them, at most n_slots; a pitch is 0..127.
