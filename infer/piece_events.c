@@ -13,8 +13,10 @@ enum { CONTEXT = 1024 }; // where a checkpoint does not say
 
 typedef struct hearing {
     performance now;
-    int taken;   // events that `now` knows
-    int64_t end; // the step at which the piece is long enough
+    int taken;     // events that `now` knows
+    int64_t begin; // the step behind the prompt
+    int64_t end;   // the step at which the piece is long enough
+    const piece *piece;
 } hearing;
 
 static void hear(hearing *h, const int *tokens, int n)
@@ -28,6 +30,8 @@ static void by_grammar(void *user, const int *tokens, int n, float *logits)
     hearing *h = user;
     hear(h, tokens, n);
     performance_forbid(&h->now, logits);
+    if (h->piece->restrain)
+        h->piece->restrain(h->piece->user, (double)(h->now.step - h->begin) / TOKENS_STEPS, logits);
 }
 
 static bool long_enough(void *user, const int *tokens, int n)
@@ -86,9 +90,10 @@ static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double 
 static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
 {
     arena *a = p->arena;
-    hearing h = {.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9)};
+    hearing h = {.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9), .piece = p};
     hear(&h, prompt, p->heard);
     int velocity = h.now.velocity;
+    h.begin = h.now.step;
     h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
     generate_job job = {.prompt = prompt,
                         .n_prompt = p->heard,

@@ -68,30 +68,41 @@ static bool draw_chord(sampler *s, float *logits, int *chord, err *e)
     return sampler_draw(s, logits, NULL, 0, chord, e);
 }
 
-bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
-                   arrangement *r, int **chords, err *e)
+bool voice_draw_chords(const char *from, const kit *k, const voice_chords *how,
+                       const arrangement *r, int **chords, err *e)
 {
     song_harmony h = harmony_of(r->arena, r->song, HARMONY_BARS);
     float *in = NEW(r->arena, float, (h.n + 1) * CONTEXT),
           *logits = NEW(r->arena, float, (h.n + 1) * CHORD_IDS);
-    sampler_options own = *o;
+    sampler_options own = *how->sampling;
     own.penalty = 1, own.top_k = 0, own.stream = HARMONY_STREAM;
     sampler *s = sampler_open(&own, CHORD_IDS, r->arena);
     *chords = NEW(r->arena, int, (size_t)r->bars);
     for (int i = 0; i < r->bars; i++)
         (*chords)[i] = CHORD_NONE;
     for (size_t i = 0; i < h.n; i++) {
-        memcpy(in + i * CONTEXT, emotion, EMOTION * sizeof *in);
+        memcpy(in + i * CONTEXT, how->emotion, EMOTION * sizeof *in);
         memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT,
                HARMONY_CONTEXT * sizeof *in);
     }
     bool ok = h.n == 0 || ask(from, k, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
     for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
-        if (h.spans[i].sounds)
+        if (h.spans[i].sounds) {
+            if (how->weigh)
+                how->weigh(how->user, (int)i, logits + i * CHORD_IDS);
             ok = draw_chord(s, logits + i * CHORD_IDS, &(*chords)[i], e);
-    if (ok)
-        arrange_chords(r, *chords, r->bars);
+        }
     return ok;
+}
+
+bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
+                   arrangement *r, int **chords, err *e)
+{
+    voice_chords how = {.emotion = emotion, .sampling = o};
+    if (!voice_draw_chords(from, k, &how, r, chords, e))
+        return false;
+    arrange_chords(r, *chords, r->bars);
+    return true;
 }
 
 // ---- Dynamics

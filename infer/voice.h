@@ -16,6 +16,16 @@ bool voice_groove(const char *from, const kit *k, const float *emotion, float *g
 // where the bar is silent) in *chords [r->bars].
 bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
                    arrangement *r, int **chords, err *e) MUST_CHECK;
+// The same without playing them. weigh: changes the logits [CHORD_IDS] of a bar before its chord is
+// drawn; NULL: nothing.
+typedef struct voice_chords {
+    const float *emotion;
+    const sampler_options *sampling;
+    void (*weigh)(void *user, int bar, float *logits);
+    void *user;
+} voice_chords;
+bool voice_draw_chords(const char *from, const kit *k, const voice_chords *how,
+                       const arrangement *r, int **chords, err *e) MUST_CHECK;
 // dynamics_engine: every phrase gets the curve that the model makes of its statistics.
 bool voice_dynamics(const char *from, const kit *k, arrangement *r, err *e) MUST_CHECK;
 
