@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "cmd/adapters.h"
 #include "cmd/render.h"
-#include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
 #include "data/music/bars.h"
@@ -270,33 +269,11 @@ static bool make_all(const order *o, err *e)
     return ok;
 }
 
-// What is sound goes to --wav, what is MIDI to --out.
-static bool check_names(const cmd *c, err *e)
-{
-    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL);
-    if (str_ends_any(out, clip_endings)) {
-        const char *midi = arena_printf(c->arena, "%.*s.mid", (int)(strrchr(out, '.') - out), out);
-        return err_set(
-            e, ERR_USAGE,
-            "-o names the MIDI file, and '%s' is called as sound is; for both: -o %s --wav %s", out,
-            str_quoted(c->arena, midi), str_quoted(c->arena, wav ? wav : out));
-    }
-    if (wav && file_special(out))
-        return err_set(e, ERR_USAGE,
-                       "--wav plays the MIDI file, and '%s' is no regular file; name one by -o",
-                       out);
-    if (wav && !str_ends_any(wav, (const char *const[]){".wav", ".wave", NULL}) &&
-        (str_ends_any(wav, midi_endings) || str_ends_any(wav, clip_endings)))
-        return err_set(e, ERR_USAGE,
-                       "--wav writes wav, and '%s' is called otherwise; name it NAME.wav", wav);
-    return true;
-}
-
 static bool run(cmd *c, err *e)
 {
     order o = {.c = c, .piece = {.arena = c->arena, .env = &c->env}};
-    bool ok = check_names(c, e) && take_prompt(&o, e) && take_emotion(&o, e) && take_style(&o, e) &&
-              cmd_narrow(c, "precision", &o.piece.precision, e) &&
+    bool ok = render_names(c, e) && take_prompt(&o, e) && take_emotion(&o, e) &&
+              take_style(&o, e) && cmd_narrow(c, "precision", &o.piece.precision, e) &&
               products_open(&c->env, c->arena, e) &&
               (o.by = trained_open(c->args[0], c->arena, e)) != NULL &&
               adapters_apply(c, o.by, e) && take_voices(&o, e) && make_all(&o, e);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/str.h"
 #include "data/audio/clip.h"
 #include "data/music/additive.h"
 
@@ -119,6 +120,28 @@ static bool by_ourselves(const render_request *r, err *e)
     free(samples);
     arena_free(&a);
     return ok;
+}
+
+// What is sound goes to --wav, what is MIDI to --out.
+bool render_names(const cmd *c, err *e)
+{
+    const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL);
+    if (str_ends_any(out, clip_endings)) {
+        const char *midi = arena_printf(c->arena, "%.*s.mid", (int)(strrchr(out, '.') - out), out);
+        return err_set(
+            e, ERR_USAGE,
+            "-o names the MIDI file, and '%s' is called as sound is; for both: -o %s --wav %s", out,
+            str_quoted(c->arena, midi), str_quoted(c->arena, wav ? wav : out));
+    }
+    if (wav && file_special(out))
+        return err_set(e, ERR_USAGE,
+                       "--wav plays the MIDI file, and '%s' is no regular file; name one by -o",
+                       out);
+    if (wav && !str_ends_any(wav, (const char *const[]){".wav", ".wave", NULL}) &&
+        (str_ends_any(wav, midi_endings) || str_ends_any(wav, clip_endings)))
+        return err_set(e, ERR_USAGE,
+                       "--wav writes wav, and '%s' is called otherwise; name it NAME.wav", wav);
+    return true;
 }
 
 bool render(const render_request *r, const char **by, err *e)

@@ -4,6 +4,7 @@
 #ifndef KMIDI_CMD_RENDER_H
 #define KMIDI_CMD_RENDER_H
 
+#include "cmd/cmd.h"
 #include "data/midi/midi.h"
 
 typedef struct render_request {
@@ -15,5 +16,9 @@ typedef struct render_request {
 // Who played: "fluidsynth" or "built-in". A sound font that was named must be there, and then
 // fluidsynth too. The file appears under its name when it is whole.
 bool render(const render_request *r, const char **by, err *e) MUST_CHECK;
+
+// Whether --out is called as MIDI is and --wav as sound is, each where it is given; ERR_USAGE has
+// the right command.
+bool render_names(const cmd *c, err *e) MUST_CHECK;
 
 #endif

@@ -30,8 +30,8 @@ typedef struct piece {
     double seconds;                          // that it lasts (a melody: to the nearest bar)
     double longest;                          // that a note may last, in seconds; 0: any
     const char *harmony, *groove, *dynamics; // checkpoints, of a melody; NULL: without
-    // Of events: changes the logits of the one that comes so many seconds behind the prompt; NULL: as
-    // the grammar has them. One must stay above -INFINITY.
+    // Of events: changes the logits of the one that comes so many seconds behind the prompt; NULL:
+    // as the grammar has them. One must stay above -INFINITY.
     void (*restrain)(void *user, double seconds, float *logits);
     void *user;
 

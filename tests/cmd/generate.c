@@ -5,34 +5,12 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "checkpoint/checkpoint.h"
 #include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/midi_stats.h"
+#include "tests/cmd/fresh.h"
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
-
-// NAME.h5 of the model, as it is at the start of training.
-static void put_sized(const char *name, const char *model, const char *sizes)
-{
-    arena a = {0};
-    err e = {0};
-    params *p = params_open(&a);
-    const model_def *m = model_configure(model_find(model), sizes, &a, &e);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
-                  params_allocate(p, 0, &e),
-              e);
-    params_init(p, 1);
-    EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e),
-              e);
-    params_release(p);
-    arena_free(&a);
-}
-
-static void put_model(const char *name, const char *model)
-{
-    put_sized(name, model, NULL);
-}
 
 static int generate(const char **out, const char *args)
 {
@@ -57,7 +35,7 @@ TEST(generate_is_a_midi_file_of_so_many_bars)
 {
     arena a = {0};
     const char *out;
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "--emotion joy --bars 6 -o $D/a.mid"), 0);
     EXPECT_HAS(out, "notes in 6 bars");
     const midi_song *s = song_of(&a, "a.mid");
@@ -81,7 +59,7 @@ TEST(generate_is_a_midi_file_of_so_many_bars)
 TEST(generate_the_same_seed_the_same_bytes)
 {
     const char *out;
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e calm --seed 5 -o $D/a.mid"), 0);
     EXPECT_INT(generate(&out, "-e calm --seed 5 -o $D/b.mid --threads 1"), 0);
     EXPECT_INT(generate(&out, "-e calm --seed 6 -o $D/c.mid"), 0);
@@ -99,7 +77,7 @@ TEST(generate_follows_the_emotion)
     arena a = {0};
     const char *out;
     float joy[MIDI_STATS], grief[MIDI_STATS];
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 32 -o $D/joy.mid"), 0);
     EXPECT_INT(generate(&out, "-e grief --bars 32 -o $D/grief.mid"), 0);
     midi_stats(&a, song_of(&a, "joy.mid"), joy);
@@ -117,7 +95,7 @@ TEST(generate_continues_a_prompt)
     err e = {0};
     const char *out;
     midi_song *s = song_scale(&a);
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     song_tempo_at(s, 0, 75);
     song_done(s);
     EXPECT_OK(midi_write(test_path("scale.mid"), s, &e), e);
@@ -136,8 +114,10 @@ TEST(generate_with_chords_groove_and_dynamics)
 {
     arena a = {0};
     const char *out;
-    put_model("melody.h5", "melody_transformer"), put_model("harmony.h5", "harmony_predictor");
-    put_model("groove.h5", "groove_predictor"), put_model("dynamics.h5", "dynamics_engine");
+    fresh_model("melody.h5", "melody_transformer", NULL),
+        fresh_model("harmony.h5", "harmony_predictor", NULL);
+    fresh_model("groove.h5", "groove_predictor", NULL),
+        fresh_model("dynamics.h5", "dynamics_engine", NULL);
     EXPECT_INT(generate(&out, "-e calm -o $D/plain.mid"), 0);
     EXPECT_INT(generate(&out, "-e calm --harmony $D/harmony.h5 -o $D/chords.mid --json"), 0);
     EXPECT_HAS(out, "\"chords\": [\"");
@@ -164,8 +144,8 @@ TEST(generate_with_chords_groove_and_dynamics)
 
 static int perform(const char **out, const char *args)
 {
-    put_sized("player.h5", "emotion_midi_transformer",
-              "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3");
+    fresh_model("player.h5", "emotion_midi_transformer",
+                "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3");
     return test_shell(out, "D=%s; %s generate $D/player.h5 %s", test_dir(), test_kmidi(), args);
 }
 
@@ -253,7 +233,7 @@ TEST(generate_plays)
     err e = {0};
     const char *out;
     clip c;
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/a.wav --simple-tones --json"),
                0);
     EXPECT_HAS(out, "\"played_by\": \"built-in\"");
@@ -286,7 +266,7 @@ TEST(generate_plays)
 TEST(generate_asks_fluidsynth)
 {
     const char *out;
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(test_shell(&out,
                           "D=%s; printf 'RIFF1234sfbk' > $D/gm.sf2; mkdir $D/bin; cat > "
                           "$D/bin/fluidsynth <<'END' && chmod +x "
@@ -323,7 +303,7 @@ TEST(generate_makes_many)
     EXPECT_INT(lines, 3);
     EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 8 -o $D/one.mid"), 0);
     EXPECT(same("one.mid", "m-2.mid") && !same("one.mid", "m-1.mid"));
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/no.ending/t"), 1);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/t"), 0);
     EXPECT(file_exists(test_path("t-1")) && file_exists(test_path("t-2")) && !same("t-1", "t-2"));
@@ -340,7 +320,7 @@ TEST(generate_ends_notes_that_last_too_long)
     for (size_t i = 0; i < s->n_notes; i++)
         most = fmax(most, s->notes[i].end - s->notes[i].start);
     EXPECT(s->n_notes > 20 && most <= 0.5 + 1e-9 && most > 0.3);
-    put_model("melody.h5", "melody_transformer");
+    fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e calm --bars 4 --tempo 20 --max-note 1 -o $D/u.mid"), 0);
     s = song_of(&a, "u.mid");
     for (size_t i = 0; i < s->n_notes; i++)
@@ -377,7 +357,8 @@ TEST(generate_says_what_is_wrong)
         {"-e joy --prompt $D/none.mid -o $D/x.mid", "none.mid", 1},
     };
     const char *out;
-    put_model("melody.h5", "melody_transformer"), put_model("mood.h5", "groove_predictor");
+    fresh_model("melody.h5", "melody_transformer", NULL),
+        fresh_model("mood.h5", "groove_predictor", NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int rc = generate(&out, bad[i].args);
         test_expect(rc == bad[i].rc, __FILE__, __LINE__, "%s: exit %d, expected %d: %s",

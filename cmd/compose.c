@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// compose.c: words to music: a plan (compose/song_plan.h), a piece (compose/compose.h), and both
+// written down: MIDI, the plan beside it, sound and a picture where they are asked for.
+#include <string.h>
+
+#include "base/file.h"
+#include "cmd/adapters.h"
+#include "cmd/render.h"
+#include "cmd/roll.h"
+#include "compose/compose.h"
+#include "compose/mood.h"
+#include "data/midi/midi_write.h"
+#include "train/products.h"
+
+typedef struct order {
+    cmd *c;
+    song_plan plan;
+    composition piece;
+    trained *melody, *player;
+    const char *out, *plan_out, *wav, *by, *svg;
+} order;
+
+static const option options[] = {
+    {"out", 'o', OPT_OUT, "OUT.mid", "the MIDI file to write; the plan goes to OUT.plan.json",
+     true},
+    {"emotion", 'e', OPT_TEXT, "NAME|V,A",
+     "a name (grief, joy, awe ...), or valence and arousal from -1 to 1; default: the words'",
+     false},
+    {"genre", 'g', OPT_TEXT, "NAME",
+     "how it is played: ballad, jazz, waltz ... (default: the words', else plain)", false},
+    {"bars", 'b', OPT_INT, "N", "how many bars (default: 16, 32 or 64, by the tempo)", false},
+    {"key", 'k', OPT_TEXT, "KEY",
+     "as Am, \"F# minor\", Bb, \"D dorian\" (default: the words', else on C in the emotion's mode)",
+     false},
+    {"tempo", 't', OPT_NUM, "BPM", "quarters a minute (default: by emotion and genre)", false},
+    {"seed", 0, OPT_INT, "K",
+     "another seed, another piece; the same seed, the same bytes (default 0)", false},
+    {"plan", 'p', OPT_TEXT, "FILE.plan.json", "play this plan, as it was written or edited since",
+     false},
+    {"melody", 0, OPT_TEXT, "CKPT", "melody_transformer: the melody's pitches", false},
+    {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: the chords under the melody", false},
+    {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: timing and accents", false},
+    {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
+    {"player", 0, OPT_TEXT, "CKPT",
+     "emotion_midi_transformer: it goes on from the second bar to the last but one", false},
+    ADAPTER_OPTION,
+    {"temperature", 0, OPT_NUM, "T", "of the models: above 1 wilder, below tamer (default 0.85)",
+     false},
+    {"top-k", 0, OPT_INT, "K", "of the models: only the K likeliest; 0: all (default 40)", false},
+    {"top-p", 0, OPT_NUM, "P",
+     "of the models: only the likeliest that have P together (default 0.92)", false},
+    {"wav", 'w', OPT_OUT, "OUT.wav",
+     "play it, too: by fluidsynth where it is installed, else by simple tones", false},
+    {"svg", 0, OPT_OUT, "OUT.svg", "draw its piano roll", false},
+    {"soundfont", 0, OPT_TEXT, "FILE",
+     "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
+    {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
+    {0},
+};
+
+// ---- What is asked
+
+// The words of the command line as one text; NULL: there are none.
+static const char *words(const cmd *c)
+{
+    strbuf all = {0};
+    for (int i = 0; i < c->n_args; i++)
+        strbuf_printf(&all, "%s%s", i ? " " : "", c->args[i]);
+    return c->n_args ? strbuf_keep(&all, c->arena) : NULL;
+}
+
+static bool read_plan(order *o, const char *path, err *e)
+{
+    static const char *const others[] = {"emotion", "genre", "bars", "key", "tempo"};
+    cmd *c = o->c;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (option_given(c, others[i]))
+            return err_set(e, ERR_USAGE, "--plan says all of that; edit '%s' instead of --%s", path,
+                           others[i]);
+    if (c->n_args)
+        return err_set(e, ERR_USAGE, "--plan or words, not both; the plan keeps its own text");
+    if (!song_plan_read(path, c->arena, &o->plan, e))
+        return false;
+    if (option_given(c, "seed"))
+        o->plan.seed = (uint64_t)option_int(c, "seed", 0);
+    return true;
+}
+
+static bool take_plan(order *o, err *e)
+{
+    cmd *c = o->c;
+    const char *path = option_text(c, "plan", NULL);
+    if (path)
+        return read_plan(o, path, e);
+    song_plan_wish w = {.text = words(c),
+                        .emotion = option_text(c, "emotion", NULL),
+                        .genre = option_text(c, "genre", NULL),
+                        .key = option_text(c, "key", NULL),
+                        .tempo = option_num(c, "tempo", 0),
+                        .bars = option_int(c, "bars", 0),
+                        .seed = (uint64_t)option_int(c, "seed", 0)};
+    // Zero is "not given" there.
+    if (option_given(c, "bars") &&
+        !song_plan_in_range("--bars", (double)w.bars, 1, SONG_PLAN_BARS, e))
+        return false;
+    if (option_given(c, "tempo") &&
+        !song_plan_in_range("--tempo", w.tempo, SONG_PLAN_TEMPO_LEAST, SONG_PLAN_TEMPO_MOST, e))
+        return false;
+    if (!song_plan_make(&w, c->arena, &o->plan, e))
+        return false;
+    if (o->plan.hits == 0 && w.text && !w.genre)
+        cmd_say(c, "the rules know none of these words as a feeling; the music is neutral "
+                   "(--emotion says which is meant)");
+    return true;
+}
+
+// NULL where the option is not given.
+static bool open_model(order *o, const char *name, model_makes makes, trained **out, err *e)
+{
+    const char *from = option_text(o->c, name, NULL);
+    *out = from ? trained_open(from, o->c->arena, e) : NULL;
+    return !from ||
+           (*out && ((*out)->model->makes == makes ||
+                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", (*out)->path,
+                             (*out)->model->name, name, model_making(makes)->name)));
+}
+
+// Adapters are of the player where there is one, else of the melody's model.
+static bool take_adapters(order *o, err *e)
+{
+    trained *of = o->player ? o->player : o->melody;
+    if (option_each(o->c, "adapter", 0) && !of)
+        return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
+    return !of || adapters_apply(o->c, of, e);
+}
+
+static bool open_models(order *o, err *e)
+{
+    cmd *c = o->c;
+    composition *k = &o->piece;
+    k->harmony = option_text(c, "harmony", NULL);
+    k->groove = option_text(c, "groove", NULL);
+    k->dynamics = option_text(c, "dynamics", NULL);
+    k->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
+                                    .top_k = (int)option_int(c, "top-k", 40),
+                                    .top_p = option_num(c, "top-p", 0.92),
+                                    .penalty = 1};
+    if (!sampler_check(&k->sampling, e))
+        return false;
+    return open_model(o, "melody", MAKES_NOTES, &o->melody, e) &&
+           open_model(o, "player", MAKES_EVENTS, &o->player, e) && take_adapters(o, e) &&
+           (!(k->player = o->player) || cmd_threads(c, 0, e)) && ((k->melody = o->melody), true);
+}
+
+// ---- What came of it
+
+static const struct {
+    const char *name;
+    model_makes makes;
+} parts[] = {{"melody", MAKES_NOTES},
+             {"harmony", MAKES_CHORDS},
+             {"groove", MAKES_GROOVE},
+             {"dynamics", MAKES_DYNAMICS},
+             {"player", MAKES_EVENTS}};
+enum { PLAYER = 4, PARTS }; // without a player there is none
+
+// Who made a part, and of which checkpoint.
+static json *part_json(const order *o, int part)
+{
+    const char *from = option_text(o->c, parts[part].name, NULL);
+    json *j = json_object();
+    json_set_str(j, "by", from ? model_making(parts[part].makes)->name : "rule");
+    if (from)
+        json_set_str(j, "checkpoint", from);
+    return j;
+}
+
+static json *played_chords(const order *o)
+{
+    json *list = json_array();
+    char name[CHORD_TEXT];
+    for (int i = 0; i < o->plan.bars; i++) {
+        chord_print(o->piece.chords[i], key_sharps(o->plan.root, o->plan.mode), name);
+        json_push_str(list, name);
+    }
+    return list;
+}
+
+static json *parts_json(const order *o)
+{
+    json *j = json_object();
+    for (int i = 0; i < PARTS; i++) {
+        if (i == PLAYER && !o->player)
+            continue;
+        json *part = part_json(o, i);
+        if (parts[i].makes == MAKES_CHORDS && o->piece.harmony)
+            json_set(part, "chord_symbols", played_chords(o));
+        json_set(j, parts[i].name, part);
+    }
+    return j;
+}
+
+// "x/song.mid" -> "x/song.plan.json"
+static const char *beside(arena *a, const char *out)
+{
+    const char *stem = path_stem(a, out);
+    return arena_printf(a, "%.*s%s.plan.json", (int)(path_base(out) - out), out, stem);
+}
+
+static bool write_all(order *o, err *e)
+{
+    cmd *c = o->c;
+    render_request r = {.midi = o->out,
+                        .wav = o->wav,
+                        .sound_font = option_text(c, "soundfont", NULL),
+                        .built_in = option_given(c, "simple-tones")};
+    strbuf svg = {0};
+    bool ok = midi_write(o->out, o->piece.song, e) &&
+              (!o->plan_out || song_plan_write(o->plan_out, &o->plan, parts_json(o), e)) &&
+              (!o->wav || render(&r, &o->by, e));
+    if (ok && o->svg) {
+        roll_svg(o->piece.song, path_base(o->out), &svg);
+        ok = file_write(o->svg, svg.s, svg.len, e);
+        strbuf_free(&svg);
+    }
+    return ok;
+}
+
+static json *report_json(const order *o)
+{
+    json *j = song_plan_json(&o->plan);
+    json_set_str(j, "file", o->out);
+    if (o->plan_out)
+        json_set_str(j, "plan_file", o->plan_out);
+    json_set(j, "parts", parts_json(o));
+    json_set_num(j, "seconds", o->piece.song->seconds);
+    json_set_int(j, "notes", (int64_t)o->piece.song->n_notes);
+    if (o->wav)
+        json_set_str(j, "wav", o->wav), json_set_str(j, "played_by", o->by);
+    if (o->svg)
+        json_set_str(j, "svg", o->svg);
+    return j;
+}
+
+// The first bars' chords, and which parts are by rule.
+static void report_people(const order *o)
+{
+    enum { SHOWN = 8 };
+    const song_plan *p = &o->plan;
+    char name[CHORD_TEXT];
+    strbuf chords = {0}, rules = {0};
+    int sharps = key_sharps(p->root, p->mode);
+    for (int i = 0; i < p->bars && i < SHOWN; i++) {
+        chord_print(o->piece.chords[i], sharps, name);
+        strbuf_printf(&chords, "%s%s", i ? " " : "", name);
+    }
+    for (int i = 0; i < PLAYER; i++)
+        if (!option_given(o->c, parts[i].name))
+            strbuf_printf(&rules, "%s%s", rules.len ? ", " : "", parts[i].name);
+    cmd_print(o->c,
+              "%s: %s (valence %+.2f, arousal %+.2f), %s, %s %s, %g quarters a minute, %d bars "
+              "of %d/4, %.1f s, %zu notes",
+              o->out, p->silent ? "silence" : mood_at(p->primary)->name, p->valence, p->arousal,
+              genre_at(p->genre)->name, pitch_class_name(p->root, sharps), mode_at(p->mode)->name,
+              p->tempo, p->bars, p->beats, o->piece.song->seconds, o->piece.song->n_notes);
+    cmd_print(o->c, "chords: %s%s", chords.s, p->bars > SHOWN ? " ..." : "");
+    if (rules.len)
+        cmd_print(o->c, "by rule: %s", rules.s);
+    if (o->plan_out)
+        cmd_print(o->c, "plan: %s", o->plan_out);
+    strbuf_free(&chords), strbuf_free(&rules);
+}
+
+static void report(const order *o)
+{
+    cmd_json(o->c, report_json(o));
+    report_people(o);
+    if (o->wav)
+        cmd_print(o->c, "%s: played by %s", o->wav, o->by);
+}
+
+// Of OUT.plan.json no option has been asked whether it can be written.
+static bool take_names(order *o, err *e)
+{
+    cmd *c = o->c;
+    o->out = option_text(c, "out", NULL), o->wav = option_text(c, "wav", NULL);
+    o->svg = option_text(c, "svg", NULL);
+    o->plan_out = file_special(o->out) ? NULL : beside(c->arena, o->out);
+    return render_names(c, e) && (!o->plan_out || cmd_output(c, o->plan_out, false, e));
+}
+
+static bool run(cmd *c, err *e)
+{
+    order o = {.c = c};
+    bool ok = take_names(&o, e) && take_plan(&o, e) && products_open(&c->env, c->arena, e) &&
+              open_models(&o, e);
+    o.piece.arena = c->arena, o.piece.env = &c->env, o.piece.plan = &o.plan;
+    ok = ok && compose(&o.piece, e) && write_all(&o, e);
+    if (ok)
+        report(&o);
+    trained_close(o.melody), trained_close(o.player);
+    return ok;
+}
+
+const command cmd_compose = {
+    .name = "compose",
+    .summary = "Makes a piece of music of words, by rule and by trained models",
+    .usage = "[WORDS ...] [--emotion NAME|V,A] [--genre NAME] [--plan FILE] -o OUT.mid",
+    .options = options,
+    .args_min = 0,
+    .args_max = -1,
+    .polls_stop = true,
+    .details =
+        "What the words feel like decides key, mode, tempo, length and chords, by rules that "
+        "need no network; melody, harmony, groove and dynamics are by models where they are "
+        "given, else by rule too (docs/compose.md). All that was decided is written to "
+        "OUT.plan.json; edited or not, --plan plays it again, the same plan to the same "
+        "bytes.",
+    .example =
+        "kmidi compose \"a melancholic ballad about loss\" -o song.mid --wav song.wav\n"
+        "kmidi compose --emotion grief --genre ballad --bars 8 --key Am --tempo 72 -o song.mid "
+        "--svg roll.svg\n"
+        "kmidi compose --plan song.plan.json --melody runs/melody -o again.mid",
+    .run = run,
+};
