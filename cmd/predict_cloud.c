@@ -136,7 +136,7 @@ static bool draw(cmd *c, painter *w, const trained *d, const char *file, err *e)
     piece p = {.file = file, .name = path_stem(&a, file)};
     float *points = NEW(&a, float, CLOUD_POINTS *CLOUD_WIDTH);
     bool ok = read_piece(c, &p, d->mel->sample_rate, &a, e);
-    scene s = {p.samples, p.n, p.song, p.emotion};
+    scene s = {.samples = p.samples, .n = p.n, .song = p.song, .emotion = p.emotion};
     ok = ok && (painter_draw(w, &s, points, e) || err_trail(e, "'%s'", file)) &&
          write_all(c, &p, points, e);
     clip_free(&p.clip);

@@ -44,12 +44,8 @@ static void bind_front(emitter *m, onnx_model *model, const tensor *t, const onn
 static bool check_front(const network *n, const onnx_front *f, err *e)
 {
     const port *in = &n->model->inputs[0];
-    if (model_mel(n->model) && n->model->n_inputs > 1)
-        return err_set(e, ERR_VALUE,
-                       "model %s hears more than sound (%s), and a front end makes its mel frames "
-                       "alone; leave out --front-end",
-                       n->model->name, n->model->inputs[1].name);
-    if (n->model->n_inputs != 1 || (in->rank != 3 && in->rank != 4) || in->type != DT_F32)
+    if ((n->model->n_inputs != 1 && !f->columns) || (in->rank != 3 && in->rank != 4) ||
+        in->type != DT_F32)
         return err_set(
             e, ERR_VALUE,
             "model %s takes no mel frames, so there is no front end for it; leave out --front-end",
@@ -65,6 +61,13 @@ static bool check_front(const network *n, const onnx_front *f, err *e)
 static const char *input_sentence(const network *n, const onnx_options *o, arena *a)
 {
     const onnx_front *f = o->front;
+    if (f && f->columns)
+        return arena_printf(a,
+                            "waveform: mono audio at %d Hz, -1 to 1, [batch, samples], at least %d "
+                            "samples; log-mel frames, standardisation and the picture of all of "
+                            "them in %lld columns are inside",
+                            f->sample_rate, f->center ? f->n_fft / 2 + 1 : f->n_fft,
+                            (long long)f->columns);
     if (f)
         return arena_printf(a,
                             "waveform: mono audio at %d Hz, -1 to 1, [batch, samples], at least %d "

@@ -42,6 +42,9 @@ typedef struct onnx_front {
     // of the network's window: shorter items are padded in front with zeros (the mean). 0: as they
     // are
     int64_t frames;
+    // of a picture [1, n_mels, columns] of all frames, each column the mean of its share of them;
+    // 0: windows. Other inputs of the network stay beside the waveform
+    int64_t columns;
     bool picture;   // a window goes in as [1, n_mels, frames]
     onnx_crop crop; // of one window alone
     // of a longer item, spread evenly over it, whose outputs are averaged; 0, or beyond 2 * views

@@ -6,6 +6,7 @@
 //         -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M]
 //         -> Log -> (x - mean) / deviation -> zeros in front up to the window
 //         -> Gather of all windows [B * C, T, M], C a function of the length
+//            (or of all frames the means of as many spans as a picture has columns)
 //
 // The filter bank is an initialiser: the MelWeightMatrix operator knows only one of the scales.
 // One difference remains: ONNX reflects a signal only once, so with reflecting ends a waveform
@@ -214,6 +215,27 @@ static const char *emit_windows(emitter *m, const onnx_front *f, const char *x, 
     return binary(m, "Reshape", x, emit_i64(m, 3, rows));
 }
 
+// Frames [B, T, M] as a picture [B, columns, M]: column c is the mean of frames n c / columns to
+// n (c + 1) / columns, at least one (loader_squeeze in data/loader/loader.h). Which frames are
+// whose is a matrix of ones and noughts [columns, T], T being known when there is a waveform.
+static const char *emit_squeezed(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t one = 1, zero = 0;
+    const char *n = emit_length(m, x), *columns = number(m, f->columns);
+    const char *c = binary(m, "Unsqueeze", range(m, emit_i64_scalar(m, f->columns)),
+                           emit_i64(m, 1, &one)); // [columns, 1]
+    const char *lo = binary(m, "Div", binary(m, "Mul", c, n), columns),
+               *next = binary(m, "Div", binary(m, "Mul", binary(m, "Add", c, number(m, 1)), n),
+                              columns);
+    const char *hi = binary(m, "Max", next, binary(m, "Add", lo, number(m, 1))),
+               *t = range(m, binary(m, "Squeeze", n, emit_i64(m, 1, &zero)));
+    const char *behind = cast(m, binary(m, "LessOrEqual", lo, t), ONNX_FLOAT),
+               *before = cast(m, binary(m, "LessOrEqual", binary(m, "Add", t, number(m, 1)), hi),
+                              ONNX_FLOAT);
+    const char *sum = binary(m, "MatMul", binary(m, "Mul", behind, before), x);
+    return binary(m, "Div", sum, cast(m, binary(m, "Sub", hi, lo), ONNX_FLOAT));
+}
+
 // [N, frames, M] -> [N, 1, M, frames]
 static const char *emit_picture(emitter *m, const onnx_front *f, const char *x)
 {
@@ -233,6 +255,8 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
     x = emit_standard(m, f, x);
+    if (f->columns)
+        x = emit_squeezed(m, f, x);
     return emit_picture(m, f, f->frames ? emit_windows(m, f, x, count) : x);
 }
 

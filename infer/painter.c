@@ -73,7 +73,9 @@ bool painter_draw(painter *p, const scene *s, float *points, err *e)
     arena scratch = {.name = "statistics"};
     float *midi = session_input(p->s, "midi"), sum = 0;
     memset(midi, 0, MIDI_STATS * sizeof *midi);
-    if (s->song && s->song->n_notes)
+    if (s->midi)
+        memcpy(midi, s->midi, MIDI_STATS * sizeof *midi);
+    else if (s->song && s->song->n_notes)
         midi_stats(&scratch, s->song, midi);
     arena_free(&scratch);
     memcpy(session_input(p->s, "emotion"), s->emotion, EMOTION_SIZE * sizeof *s->emotion);

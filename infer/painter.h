@@ -3,7 +3,7 @@
 // the same picture that training saw (data/loader/examples/cloud.c).
 //
 //     painter *p = painter_open(d, &env, &arena, e);            // d: trained.h, after trained_mel
-//     painter_draw(p, &(scene){samples, n, song, emotion}, points, e);
+//     painter_draw(p, &(scene){samples, n, song, NULL, emotion}, points, e);
 //     painter_close(p);
 #ifndef KMIDI_INFER_PAINTER_H
 #define KMIDI_INFER_PAINTER_H
@@ -18,6 +18,7 @@ typedef struct scene {
     const float *samples; // [n] at the rate of d->mel, mono
     int64_t n;
     const midi_song *song; // NULL: its statistics are zeros, as of no music at all
+    const float *midi;     // [32] the statistics themselves; NULL: those of the song
     const float *emotion;  // [64]
 } scene;
 

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/larger.h"
+#include "data/music/emotions.h"
+#include "data/music/midi_stats.h"
 #include "infer/listen.h"
+#include "infer/painter.h"
 #include "infer/session.h"
 
 enum { FRAMES = 20 };
@@ -160,18 +163,54 @@ static int64_t example_samples(const trained *d)
 }
 
 // A tone that rises, at half of full scale.
-bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta, err *e)
+static float *rising(int64_t n, arena *a)
 {
-    arena a = {.name = "selftest"};
+    float *x = NEW(a, float, (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));
+    return x;
+}
+
+static void waved(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)wave(i);
+}
+
+// Of a network that draws clouds: an emotion and statistics of notes beside the sound.
+static bool example_cloud(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
+                          arena *a, err *e)
+{
+    const shape in = shape_of(2, 1, d->mel->sample_rate), emotion = shape_of(2, 1, EMOTION_SIZE),
+                midi = shape_of(2, 1, MIDI_STATS),
+                cloud = shape_of(3, 1, CLOUD_POINTS, CLOUD_WIDTH);
+    float heart[EMOTION_SIZE], notes[MIDI_STATS],
+        *points = NEW(a, float, (size_t)shape_count(cloud));
+    waved(heart, EMOTION_SIZE), waved(notes, MIDI_STATS);
+    painter *p = painter_open(d, &(env){.kit = v->kit}, a, e);
+    scene s = {.samples = rising(in.d[1], a), .n = in.d[1], .midi = notes, .emotion = heart};
+    bool ok = p && painter_draw(p, &s, points, e);
+    if (ok) {
+        json *ins = json_array(), *outs = json_array();
+        json_push(ins, input_json("waveform", &in, "0.5 * sin(1e-5 * i * i)"));
+        json_push(ins, input_json("emotion", &emotion, "sin(0.37 * i)"));
+        json_push(ins, input_json("midi", &midi, "sin(0.37 * i)"));
+        json_push(outs, output_json(d->model->output.name, &cloud, points));
+        add_meta(meta, ins, outs, tolerance(of, points, shape_count(cloud)));
+    }
+    painter_close(p);
+    return ok;
+}
+
+static bool example_heard(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
+                          arena *a, err *e)
+{
     heard h;
     int64_t n = example_samples(d);
     shape in = shape_of(2, 1, n), embedding = shape_of(2, 1, d->model->output.dim[1]),
           classes = shape_of(2, 1, d->classes ? d->classes : embedding.d[1]);
-    float *x = NEW(&a, float, (size_t)n);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));
-    listener *l = listener_open(d, &(env){.kit = v->kit}, &a, e);
-    bool ok = l && listener_hear(l, x, n, &h, e);
+    listener *l = listener_open(d, &(env){.kit = v->kit}, a, e);
+    bool ok = l && listener_hear(l, rising(n, a), n, &h, e);
     if (ok) {
         json *ins = json_array(), *outs = json_array();
         json_push(ins, input_json("waveform", &in, "0.5 * sin(1e-5 * i * i)"));
@@ -181,6 +220,14 @@ bool selftest_front(const trained *d, const env *v, const selftest_of *of, model
         add_meta(meta, ins, outs, tolerance(of, h.embedding, shape_count(embedding)));
     }
     listener_close(l);
+    return ok;
+}
+
+bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta, err *e)
+{
+    arena a = {.name = "selftest"};
+    bool ok = d->model->task == TASK_CLOUDS ? example_cloud(d, v, of, meta, &a, e)
+                                            : example_heard(d, v, of, meta, &a, e);
     arena_free(&a);
     return ok;
 }

@@ -105,6 +105,7 @@ void trained_front(const trained *t, onnx_front *f)
                                       [LOADER_CENTER] = ONNX_CROP_CENTER,
                                       [LOADER_FIRST] = ONNX_CROP_FIRST};
     const mel_settings *s = t->mel;
+    bool whole = t->model->task == TASK_CLOUDS; // as painter.c looks at it
     float *window = NEW(t->arena, float, (size_t)s->n_fft),
           *bank = NEW(t->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
     mel_window(s, window);
@@ -126,7 +127,8 @@ void trained_front(const trained *t, onnx_front *f)
         .top_db = s->log == MEL_LOG_DB ? (float)s->top_db : 0,
         .mean = t->hear.mean,
         .deviation = t->hear.deviation,
-        .frames = t->hear.window,
+        .frames = whole ? 0 : t->hear.window,
+        .columns = whole ? model_frames(model_mel(t->model)) : 0,
         .picture = t->model->inputs[0].rank == 4,
         .crop = crops[t->hear.crop],
         .views = t->hear.views,
