@@ -60,7 +60,18 @@ static place place_of(json *o, const char *says, arena *a)
     return place_of((json *)json_get(o, name), dot + 1, a);
 }
 
-static json *list_top(const hear_group *g, const float *p)
+// The thesaurus' id of a class: null of one that it does not have, nothing without a name for it.
+static void set_id(json *o, const char *name, const char *class)
+{
+    char id[8];
+    const char *known = class ? thesaurus_id_of(class, id) : NULL;
+    if (name && known)
+        json_set_str(o, name, known);
+    else if (name)
+        json_set(o, name, NULL);
+}
+
+static json *list_top(const model_group *q, const hear_group *g, const float *p)
 {
     json *list = json_array();
     float left[LABEL_CLASSES];
@@ -69,6 +80,7 @@ static json *list_top(const hear_group *g, const float *p)
         json *one = json_object();
         int best = best_of(left, g->group.n);
         json_set_str(one, "name", g->group.classes[best]);
+        set_id(one, q->id ? "id" : NULL, g->group.classes[best]);
         json_set_num(one, "confidence", (double)left[best]);
         json_push(list, one);
         left[best] = -1;
@@ -85,6 +97,10 @@ static void describe(json *o, const model_group *q, const hear_group *g, const f
         json_set_num(at.in, at.name, level_of(q, p));
     else
         json_set_str(at.in, at.name, g->group.classes[best_of(p, q->size)]);
+    if (q->id) {
+        place id = place_of(o, q->id, a);
+        set_id(id.in, id.name, g ? g->group.classes[best_of(p, q->size)] : NULL);
+    }
     if (!q->confidence)
         return;
     place sure = place_of(o, q->confidence, a);
@@ -92,7 +108,7 @@ static void describe(json *o, const model_group *q, const hear_group *g, const f
         json_set_num(sure.in, sure.name, (double)p[best_of(p, q->size)]);
     else
         json_set(sure.in, sure.name, NULL);
-    json_set(at.in, arena_printf(a, "%s_top", at.name), g ? list_top(g, p) : NULL);
+    json_set(at.in, arena_printf(a, "%s_top", at.name), g ? list_top(q, g, p) : NULL);
 }
 
 static json *describe_all(const trained *d, const char *file, const heard *h, arena *a)

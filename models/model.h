@@ -54,8 +54,8 @@ typedef struct model_group {
     float weight;     // of its loss
     float smoothing;  // part of train.label_smoothing that it takes
     // where kmidi predict says it: "technical.register", or of ordered classes ("level") the mean
-    // place, from `low` to 1; and how sure it is, or NULL
-    const char *says, *confidence;
+    // place, from `low` to 1; and, or NULL, how sure it is, and the class' id in the thesaurus
+    const char *says, *confidence, *id;
     bool level;
     float low;
 } model_group;

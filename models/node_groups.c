@@ -6,9 +6,9 @@
 
 const model_group node_groups[NODE_GROUPS] = {
     {"base", .offset = 0, .size = 6, .weight = 0.5f, .smoothing = 1, .says = "base.name",
-     .confidence = "base.confidence"},
+     .confidence = "base.confidence", .id = "base.id"},
     {"sub", .offset = 6, .size = 36, .weight = 0.3f, .smoothing = 1, .says = "sub.name",
-     .confidence = "sub.confidence"},
+     .confidence = "sub.confidence", .id = "sub.id"},
     {"node", .offset = 42, .size = 216, .weight = 1, .smoothing = 1, .says = "node.name",
-     .confidence = "node.confidence"},
+     .confidence = "node.confidence", .id = "node.id"},
 };

@@ -100,6 +100,17 @@ static int find_path(const char *text, int *class)
     return -1;
 }
 
+const char *thesaurus_id_of(const char *path, char id[8])
+{
+    int class, depth = find_path(path, &class);
+    if (depth < 0)
+        return NULL;
+    int node = depth == 0 ? class * PART * PART : depth == 1 ? class * PART : class;
+    thesaurus_id(node, id);
+    id[strlen(romans[class_of(0, node)]) + (size_t)depth] = '\0';
+    return id;
+}
+
 // The last parts of all paths.
 typedef struct name {
     int depth, class;

@@ -66,6 +66,8 @@ enum { BASES = 6, SUBS = 36, NODES = 216 };
 // {base, sub, node}, -1 where it stops before. ERR_VALUE: which are near, or which two it could be.
 bool thesaurus_find(const char *text, int32_t at[3], err *e) MUST_CHECK;
 const char *thesaurus_id(int node, char id[8]); // of one of the 216
-extern const label_group thesaurus_groups[3];   // paths
+// "I", "Ii" or "Iia" of a path of any depth; NULL: it is none.
+const char *thesaurus_id_of(const char *path, char id[8]);
+extern const label_group thesaurus_groups[3]; // paths
 
 #endif

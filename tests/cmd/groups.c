@@ -131,6 +131,10 @@ TEST(groups_of_emotions_are_predicted)
     json *j = json_parse(out, strcspn(out, "\n"), &e);
     EXPECT_OK(j != NULL, e);
     EXPECT_STR(text_at(j, "base", "name"), "DISGUST");
+    EXPECT_STR(text_at(j, "base", "id"), "VI");
+    const json *top = json_get(json_get(j, "base"), "name_top");
+    EXPECT_STR(json_str(json_get(json_at(top, 0), "id"), ""), "VI");
+    EXPECT(json_type(json_get(json_get(j, "node"), "id")) == JSON_NULL);
     EXPECT(json_type(json_get(json_get(j, "node"), "name")) == JSON_NULL);
     // one sub of one emotion is nothing to tell apart
     EXPECT(listed(json_get(j, "not_trained"), "sub") &&

@@ -119,6 +119,10 @@ TEST(thesaurus_by_ids_paths_and_names)
     expect_at("VI", 5, -1, -1);
     expect_at("IVkc", 3, 20, 122);
     EXPECT_STR(thesaurus_id(122, id), "IVkc");
+    EXPECT_STR(thesaurus_id_of("FEAR", id), "IV");
+    EXPECT_STR(thesaurus_id_of("FEAR/DREAD", id), "IVk");
+    EXPECT_STR(thesaurus_id_of(thesaurus_groups[2].classes[122], id), "IVkc");
+    EXPECT(!thesaurus_id_of("piano", id));
     for (int i = 0; i < NODES; i++) {
         const char *path = thesaurus_groups[2].classes[i];
         expect_at(path, i / 36, i / 6, i);
