@@ -14,8 +14,8 @@ DIR=${1:-/tmp/notes}
 NOTES=${NOTES:-../shared/data/nsynth_rendered}
 REAL=${REAL:-../shared/data/nsynth_real}
 SEEDS=${SEEDS:-1 2 3}
-COPIES=${COPIES:-augment.copies=12 augment.transpose=[-9,9] augment.tilt=3 augment.noise=[15,50]}
-SET=${SET:-train.epochs=8 schedule.warmup_epochs=0.5 optim.lr=1e-3 train.early_stopping.patience=null}
+COPIES=${COPIES:-augment.copies=24}
+SET=${SET:-}
 
 mkdir -p "$DIR"
 # shellcheck disable=SC2086
@@ -29,7 +29,7 @@ groups() {
 
 for seed in $SEEDS; do
     # shellcheck disable=SC2086
-    SHARDS=$DIR/shards ./kmidi train configs/instrument_recognizer.yaml -q --run-dir "$DIR/run-$seed-$$" "train.seed=$seed" "train.threads=${THREADS:-1}" $SET >"$DIR/train-$seed.log"
+    SHARDS=$DIR/shards ./kmidi train configs/instrument_nsynth.yaml -q --run-dir "$DIR/run-$seed-$$" "train.seed=$seed" "train.threads=${THREADS:-1}" $SET >"$DIR/train-$seed.log"
     last=$DIR/run-$seed-$$/checkpoints/last.h5
     echo "seed $seed, valid: $(./kmidi eval "$last" --data "$DIR/shards/valid-*.h5" | groups)"
     echo "seed $seed, real: $(./kmidi eval "$last" --data "$DIR/real/test-*.h5" | groups)"

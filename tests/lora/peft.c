@@ -10,13 +10,22 @@
 #include "lora/adapter.h"
 #include "tests/test.h"
 
-static const char small[] = "layers=4 dim=32 heads=2 ffn=48 cross=0,2 emotion_tokens=2";
+// The sizes that the script has.
+static const struct {
+    const char *model, *sizes;
+} small[] = {
+    {"emotion_midi_transformer", "layers=4 dim=32 heads=2 ffn=48 cross=0,2 emotion_tokens=2"},
+    {"instrument_recognizer", "width=4"},
+    {"emotion_node_classifier", "width=4"},
+};
 
 static const model_def *model_of(const char *name, arena *a)
 {
     err e = {0};
     const model_def *m = model_find(name);
-    m = !strcmp(name, "emotion_midi_transformer") ? model_configure(m, small, a, &e) : m;
+    for (size_t i = 0; m && i < sizeof small / sizeof *small; i++)
+        if (!strcmp(name, small[i].model))
+            m = model_configure(m, small[i].sizes, a, &e);
     test_expect(m != NULL, __FILE__, __LINE__, "%s", e.text);
     return m;
 }

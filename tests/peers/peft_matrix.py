@@ -30,24 +30,42 @@ sys.path.insert(
         else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/reference")
     ),
 )
-from models import MODELS, EmotionMIDITransformer  # noqa: E402
+from models import MODELS, ConvNorm, EmotionMIDITransformer  # noqa: E402
 
 torch.manual_seed(5)
 torch.set_num_threads(1)
 draw = random.Random(5)
+
+
+def narrow(model, first):
+    """Of the networks of pictures, with blocks of 4, 8, 16 and 32 channels."""
+    m = MODELS[model][0]()
+    wide = [(1, 4, *first), (4, 8, 3, 2), (8, 16, 3, 2), (16, 32, 3, 2)]
+    m.blocks = torch.nn.ModuleList([ConvNorm(*w) for w in wide])
+    if model == I:
+        m.fc = torch.nn.Linear(32, 512)
+    else:
+        m.fc1 = torch.nn.Linear(128, 512)
+    return m
+
+
 SMALL = {
+    "instrument_recognizer": lambda: narrow(I, (7, 2)),
+    "emotion_node_classifier": lambda: narrow(N, (3, 1)),
     "emotion_midi_transformer": lambda: EmotionMIDITransformer(
         dim=32, layers=4, heads=2, ffn=48, cross=(0, 2), emotion_tokens=2
     )
 }
 LSTM = ["lstm.weight_ih_l0", "lstm.weight_hh_l0"]
-M, E, H, G, D, T = (
+M, E, H, G, D, T, I, N = (
     "melody_transformer",
     "emotion_recognizer",
     "harmony_predictor",
     "groove_predictor",
     "dynamics_engine",
     "emotion_midi_transformer",
+    "instrument_recognizer",
+    "emotion_node_classifier",
 )
 
 # (model, LoraConfig, what is changed by hand in the saved configuration)
@@ -159,6 +177,26 @@ CASES = [
     (T, dict(target_modules=["q_proj"]), {"target_modules": ["q_proj", "self_attn"]}),
     (T, dict(target_modules="all-linear", r=2, use_rslora=True), {}),
     (T, dict(target_modules=["q_proj"], ensure_weight_tying=True), {}),
+    # convolutions: A [r, in, kh, kw], B [out, r, 1, 1]
+    (I, dict(target_modules=["conv"], r=3), {}),
+    (I, dict(target_modules=["conv", "fc", "fc2"], r=5, lora_alpha=7, use_rslora=True), {}),
+    (
+        I,
+        dict(
+            target_modules=r"blocks\.[123]\.conv",
+            rank_pattern={r"blocks\.2\.conv": 1},
+            alpha_pattern={r"blocks\..*": 3},
+        ),
+        {},
+    ),
+    (I, dict(target_modules=["conv"], exclude_modules=["blocks.0.conv"]), {}),
+    (I, dict(target_modules="all-linear", r=2), {}),
+    (I, dict(target_modules=["conv"], target_parameters=["fc.weight"], r=2), {}),
+    (I, dict(target_modules=["conv"], layers_to_transform=[0, 3], layers_pattern="blocks"), {}),
+    (I, dict(target_modules=["conv"], modules_to_save=["fc"]), {}),
+    (I, dict(target_modules=["norm"]), {}),
+    (N, dict(target_modules=["conv", "head"], r=40), {}),
+    (N, dict(target_modules=["blocks.0.conv", "fc1"], init_lora_weights="gaussian"), {}),
     # What PEFT does and kmidi says by name that it does not
     (T, dict(target_modules=["q_proj", "embed"]), {}),
     (T, dict(target_modules=["q_proj"], target_parameters=["embed.weight"]), {}),
@@ -240,7 +278,7 @@ def save(folder, model, kw, changes):
     json.dump(config, open(path, "w"))
 
 
-for model in (M, E, H, G, D, T):
+for model in (M, E, H, G, D, T, I, N):
     save_file(build(model).state_dict(), os.path.join(FOLDER, model + ".safetensors"))
 with open(os.path.join(FOLDER, "list"), "w") as out:
     for i, (model, kw, changes) in enumerate(
