@@ -97,8 +97,10 @@ TEST(exchange_refusals)
     const char *out, *path = arena_strdup(&a, recogniser_checkpoint(&plain, "a.h5", &a)),
                      *k = test_kmidi(), *d = test_dir();
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onyx -o '%s/x'", k, path, d), 2);
-    EXPECT_HAS(out, "--format takes onnx, onnx-fp16, onnx-int8, coreml, safetensors, pt, adapter "
-                    "or mlx-adapter, not 'onyx'");
+    EXPECT_HAS(
+        out,
+        "--format takes onnx, onnx-fp16, onnx-int8, coreml, rtneural, safetensors, pt, adapter "
+        "or mlx-adapter, not 'onyx'");
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d),
                1);
     EXPECT_HAS(out, "model emotion_recognizer keeps no past");
