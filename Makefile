@@ -21,7 +21,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip libcurl espeak-ng
 # MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
 ifeq ($(MPI),1)
 MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))
@@ -85,7 +85,7 @@ kmidi: $(OUT)/kmidi
 # it is where Apple's compiler looks.
 ifneq ($(and $(DARWIN),$(shell command -v brew)),)
 BREW    := $(shell brew --prefix)
-export PKG_CONFIG_PATH := $(BREW)/opt/openblas/lib/pkgconfig:$(BREW)/opt/openssl@3/lib/pkgconfig:$(PKG_CONFIG_PATH)
+export PKG_CONFIG_PATH := $(BREW)/opt/openblas/lib/pkgconfig:$(BREW)/opt/curl/lib/pkgconfig:$(BREW)/opt/openssl@3/lib/pkgconfig:$(PKG_CONFIG_PATH)
 CFLAGS  += -isystem $(BREW)/include
 LDFLAGS += -L$(BREW)/lib
 endif

@@ -5,9 +5,11 @@
 
 #include "base/file.h"
 #include "cmd/adapters.h"
+#include "cmd/language.h"
 #include "cmd/render.h"
 #include "cmd/roll.h"
 #include "compose/compose.h"
+#include "compose/intent.h"
 #include "compose/mood.h"
 #include "data/midi/midi_write.h"
 #include "train/products.h"
@@ -18,6 +20,10 @@ typedef struct order {
     composition piece;
     trained *melody, *player;
     const char *out, *plan_out, *wav, *by, *svg;
+    ollama_host host;
+    bool answers; // the language model does
+    song_intent intent;
+    const char *lyrics; // NULL: none
 } order;
 
 static const option options[] = {
@@ -32,11 +38,13 @@ static const option options[] = {
     {"key", 'k', OPT_TEXT, "KEY",
      "as Am, \"F# minor\", Bb, \"D dorian\" (default: the words', else on C in the emotion's mode)",
      false},
-    {"tempo", 't', OPT_NUM, "BPM", "quarters a minute (default: by emotion and genre)", false},
+    {"tempo", 0, OPT_NUM, "BPM", "quarters a minute (default: by emotion and genre)", false},
     {"seed", 0, OPT_INT, "K",
      "another seed, another piece; the same seed, the same bytes (default 0)", false},
     {"plan", 'p', OPT_TEXT, "FILE.plan.json", "play this plan, as it was written or edited since",
      false},
+    LANGUAGE_OPTIONS,
+    {"lyrics", 0, OPT_OUT, "OUT.txt", "words to sing, by the language model", false},
     {"melody", 0, OPT_TEXT, "CKPT", "melody_transformer: the melody's pitches", false},
     {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: the chords under the melody", false},
     {"groove", 0, OPT_TEXT, "CKPT", "groove_predictor: timing and accents", false},
@@ -86,12 +94,30 @@ static bool read_plan(order *o, const char *path, err *e)
     return true;
 }
 
+// What the language model makes of the words; where it fails, the rules read them.
+static bool ask_model(order *o, song_plan_wish *w, err *e)
+{
+    err fault = {0};
+    if (option_given(o->c, "lyrics") && !language_asked(o->c))
+        return err_set(e, ERR_USAGE, "--lyrics are by a language model; add --llm");
+    if (!language_asked(o->c))
+        return true;
+    o->answers = language_open(o->c, &o->host, w->seed, &fault);
+    if (o->answers && w->text && intent_ask(&o->host, w->text, &o->intent, &fault))
+        w->intent = &o->intent;
+    if (fault.code == ERR_NONE || w->intent ||
+        language_fault(o->c, &fault, "the rules read the words"))
+        return true;
+    *e = fault;
+    return false;
+}
+
 static bool take_plan(order *o, err *e)
 {
     cmd *c = o->c;
     const char *path = option_text(c, "plan", NULL);
     if (path)
-        return read_plan(o, path, e);
+        return read_plan(o, path, e) && ask_model(o, &(song_plan_wish){.seed = o->plan.seed}, e);
     song_plan_wish w = {.text = words(c),
                         .emotion = option_text(c, "emotion", NULL),
                         .genre = option_text(c, "genre", NULL),
@@ -106,7 +132,7 @@ static bool take_plan(order *o, err *e)
     if (option_given(c, "tempo") &&
         !song_plan_in_range("--tempo", w.tempo, SONG_PLAN_TEMPO_LEAST, SONG_PLAN_TEMPO_MOST, e))
         return false;
-    if (!song_plan_make(&w, c->arena, &o->plan, e))
+    if (!ask_model(o, &w, e) || !song_plan_make(&w, c->arena, &o->plan, e))
         return false;
     if (o->plan.hits == 0 && w.text && !w.genre)
         cmd_say(c, "the rules know none of these words as a feeling; the music is neutral "
@@ -207,6 +233,22 @@ static const char *beside(arena *a, const char *out)
     return arena_printf(a, "%.*s%s.plan.json", (int)(path_base(out) - out), out, stem);
 }
 
+// Without them the music is whole.
+static bool write_lyrics(order *o, err *e)
+{
+    const char *path = option_text(o->c, "lyrics", NULL);
+    err fault = {0};
+    if (!path || !o->answers)
+        return true;
+    o->lyrics = intent_lyrics(&o->host, &o->plan, &fault);
+    if (!o->lyrics) {
+        *e = fault;
+        return language_fault(o->c, &fault, "there are no lyrics");
+    }
+    const char *text = arena_printf(o->c->arena, "%s\n", o->lyrics);
+    return file_write(path, text, strlen(text), e);
+}
+
 static bool write_all(order *o, err *e)
 {
     cmd *c = o->c;
@@ -223,7 +265,16 @@ static bool write_all(order *o, err *e)
         ok = file_write(o->svg, svg.s, svg.len, e);
         strbuf_free(&svg);
     }
-    return ok;
+    return ok && write_lyrics(o, e);
+}
+
+static json *lyrics_json(const order *o)
+{
+    json *j = json_object();
+    json_set_str(j, "source", arena_printf(o->c->arena, "ollama %s", o->host.model));
+    json_set_str(j, "text", o->lyrics);
+    json_set_str(j, "file", option_text(o->c, "lyrics", NULL));
+    return j;
 }
 
 static json *report_json(const order *o)
@@ -239,6 +290,8 @@ static json *report_json(const order *o)
         json_set_str(j, "wav", o->wav), json_set_str(j, "played_by", o->by);
     if (o->svg)
         json_set_str(j, "svg", o->svg);
+    if (o->lyrics)
+        json_set(j, "lyrics", lyrics_json(o));
     return j;
 }
 
@@ -264,6 +317,8 @@ static void report_people(const order *o)
               genre_at(p->genre)->name, pitch_class_name(p->root, sharps), mode_at(p->mode)->name,
               p->tempo, p->bars, p->beats, o->piece.song->seconds, o->piece.song->n_notes);
     cmd_print(o->c, "chords: %s%s", chords.s, p->bars > SHOWN ? " ..." : "");
+    if (strcmp(p->by, "rules"))
+        cmd_print(o->c, "words read by %s", p->by);
     if (rules.len)
         cmd_print(o->c, "by rule: %s", rules.s);
     if (o->plan_out)

@@ -94,8 +94,8 @@ bool song_plan_write(const char *path, const song_plan *p, json *parts, err *e)
 
 // ---- Reading
 
-static const char *const top_keys[] = {"kmidi_plan", "text", "by",   "affect",
-                                       "plan",       "seed", "parts"};
+static const char *const top_keys[] = {"kmidi_plan", "text", "by",    "affect",
+                                       "plan",       "seed", "parts", "themes"};
 static const char *const affect_keys[] = {"primary", "secondary", "intensity",
                                           "valence", "arousal",   "words"};
 static const char *const music_keys[] = {"root_note",     "mode",       "tempo_bpm", "length_bars",

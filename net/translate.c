@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// translate.c: a question to a server, or a command (translate.h).
+#include "net/translate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "net/http.h"
+
+extern char **environ;
+enum { TEXT_MOST = 1 << 24, NOT_THERE = 127 };
+
+static char *body_of(const translate_wish *w, const char *text, arena *a)
+{
+    json *j = json_object();
+    strbuf b = {0};
+    json_set_str(j, "q", text);
+    json_set_str(j, "source", w->from);
+    json_set_str(j, "target", w->to);
+    json_set_str(j, "format", "text");
+    json_dump(j, 0, &b);
+    json_free(j);
+    return strbuf_keep(&b, a);
+}
+
+static const char *by_server(const translate_wish *w, const char *text, arena *a, err *e)
+{
+    http_answer got = {0};
+    const char *slash = str_ends(w->server, "/") ? "" : "/";
+    http_question q = {.url = arena_printf(a, "%s%stranslate", w->server, slash),
+                       .body = body_of(w, text, a),
+                       .seconds = w->seconds,
+                       .env = w->env};
+    json *j =
+        http_ask(&q, &got, e) ? json_parse(got.body.s ? got.body.s : "", got.body.len, e) : NULL;
+    const char *said = json_str(json_get(j, "translatedText"), NULL),
+               *why = json_str(json_get(j, "error"), "no \"translatedText\"");
+    said = said && got.status == 200 ? arena_strdup(a, said) : NULL;
+    if (j && !said)
+        err_set(e, ERR_VALUE, "'%s' does not translate from %s to %s: %d, %.200s", q.url, w->from,
+                w->to, got.status, why);
+    json_free(j);
+    strbuf_free(&got.body);
+    return said;
+}
+
+// ---- Apertium
+
+// `apertium -u PAIR IN OUT`, silent; its exit status.
+static int run_apertium(const char *pair, const char *in, const char *out)
+{
+    char *const argv[] = {"apertium", "-u", (char *)pair, (char *)in, (char *)out, NULL};
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    int status = NOT_THERE << 8;
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
+    if (posix_spawnp(&pid, argv[0], &files, NULL, argv, environ) == 0)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    posix_spawn_file_actions_destroy(&files);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static const char *by_apertium(const translate_wish *w, const char *text, arena *a, err *e)
+{
+    const char *tmp = getenv("TMPDIR"), *said = NULL;
+    char *folder = arena_printf(a, "%s/kmidi-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    size_t n;
+    if (strchr(w->from, '/') || strchr(w->to, '/') || *w->from == '-')
+        return err_set(e, ERR_USAGE, "'%.20s' and '%.20s' are no languages", w->from, w->to), NULL;
+    if (!mkdtemp(folder))
+        return err_errno(e, "'%s' cannot be made", folder), NULL;
+    char *in = path_join(a, folder, "in"), *out = path_join(a, folder, "out"),
+         *pair = arena_printf(a, "%s-%s", w->from, w->to);
+    int status = file_write(in, text, strlen(text), e) ? run_apertium(pair, in, out) : -1;
+    if (status == 0)
+        said = file_read(a, out, TEXT_MOST, &n, e);
+    else if (status > 0)
+        err_set(e, ERR_MISSING,
+                status == NOT_THERE
+                    ? "Apertium is not installed; install it with the pair %s, or name a translator"
+                    : "Apertium has no pair %s; install it (apertium -l lists what is there), or "
+                      "name a translator",
+                pair);
+    unlink(in), unlink(out), rmdir(folder);
+    return said;
+}
+
+const char *translate(const translate_wish *w, const char *text, arena *a, err *e)
+{
+    return w->server ? by_server(w, text, a, e) : by_apertium(w, text, a, e);
+}
