@@ -18,6 +18,8 @@
 #include "data/midi/midi.h"
 #include "export/archive.h"
 #include "export/onnx_file.h"
+#include "net/http.h"
+#include "speech/speech.h"
 
 // Of runs that several processes share.
 static const char *mpi_version(void)
@@ -42,6 +44,8 @@ static const struct {
                  {"openssl", digest_library},
                  {"libzip", archive_library},
                  {"pcre2", regex_library},
+                 {"curl", http_library},
+                 {"espeak-ng", speech_library},
                  {"mpi", mpi_version}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
