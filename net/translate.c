@@ -54,6 +54,14 @@ static const char *by_server(const translate_wish *w, const char *text, arena *a
 
 // ---- Apertium
 
+static const struct {
+    const char *two, *three;
+} languages[] = {
+#define LANGUAGE(two, three) {#two, #three},
+#include "net/languages.def"
+#undef LANGUAGE
+};
+
 // `apertium -u PAIR IN OUT`, silent; its exit status.
 static int run_apertium(const char *pair, const char *in, const char *out)
 {
@@ -71,6 +79,24 @@ static int run_apertium(const char *pair, const char *in, const char *out)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+static const char *three_letters(const char *name)
+{
+    for (size_t i = 0; i < sizeof languages / sizeof *languages; i++)
+        if (!strcmp(languages[i].two, name))
+            return languages[i].three;
+    return name;
+}
+
+// By either name of the two languages; the exit status of the first that works, else of the last.
+static int try_pairs(const translate_wish *w, const char *in, const char *out, arena *a)
+{
+    const char *from[] = {w->from, three_letters(w->from)}, *to[] = {w->to, three_letters(w->to)};
+    int status = 1;
+    for (int i = 0; i < 4 && status != 0 && status != NOT_THERE; i++)
+        status = run_apertium(arena_printf(a, "%s-%s", from[i % 2 ^ i / 2], to[i % 2]), in, out);
+    return status;
+}
+
 static const char *by_apertium(const translate_wish *w, const char *text, arena *a, err *e)
 {
     const char *tmp = getenv("TMPDIR"), *said = NULL;
@@ -80,18 +106,18 @@ static const char *by_apertium(const translate_wish *w, const char *text, arena 
         return err_set(e, ERR_USAGE, "'%.20s' and '%.20s' are no languages", w->from, w->to), NULL;
     if (!mkdtemp(folder))
         return err_errno(e, "'%s' cannot be made", folder), NULL;
-    char *in = path_join(a, folder, "in"), *out = path_join(a, folder, "out"),
-         *pair = arena_printf(a, "%s-%s", w->from, w->to);
-    int status = file_write(in, text, strlen(text), e) ? run_apertium(pair, in, out) : -1;
+    char *in = path_join(a, folder, "in"), *out = path_join(a, folder, "out");
+    int status = file_write(in, text, strlen(text), e) ? try_pairs(w, in, out, a) : -1;
     if (status == 0)
         said = file_read(a, out, TEXT_MOST, &n, e);
     else if (status > 0)
-        err_set(e, ERR_MISSING,
-                status == NOT_THERE
-                    ? "Apertium is not installed; install it with the pair %s, or name a translator"
-                    : "Apertium has no pair %s; install it (apertium -l lists what is there), or "
-                      "name a translator",
-                pair);
+        err_set(
+            e, ERR_MISSING,
+            status == NOT_THERE
+                ? "Apertium is not installed; install it with the pair %s-%s, or name a translator"
+                : "Apertium has no pair %s-%s; install it (apertium -l lists what is there), or "
+                  "name a translator",
+            w->from, w->to);
     unlink(in), unlink(out), rmdir(folder);
     return said;
 }

@@ -6,8 +6,8 @@
 //     {"translatedText": "..."}
 //
 // Apertium is the command `apertium`, which has a mode SOURCE-TARGET for each pair that is
-// installed (Debian: apertium-en-es, apertium-fra-cat ...); it is asked through files of the
-// system's folder for temporary ones, which are removed.
+// installed (Debian: apertium-eng-spa, apertium-fra-cat ...), by two letters or three; it is asked
+// through files of the system's folder for temporary ones, which are removed.
 #ifndef KMIDI_NET_TRANSLATE_H
 #define KMIDI_NET_TRANSLATE_H
 

@@ -37,14 +37,14 @@ static const struct {
     {"import", "import %1$s/x.safetensors --model dynamics_engine -o %2$s/x.h5"},
     {"import", "import %1$s/x.pt --model dynamics_engine -o %2$s/x.h5"},
     {"merge", "merge %1$s/run %1$s/adapter -o %2$s/merged.h5"},
-    {"generate", "generate %1$s/melody --emotion joy --bars 2 --seed 3 -o %2$s/x.mid -w %2$s/x.wav "
-                 "--simple-tones"},
+    {"generate", "generate %1$s/melody -e joy -b 2 -o %2$s/x.mid -w %2$s/x.wav --simple-tones"},
     {"compose", "compose happy -g pop -b 2 -o %2$s/y.mid -w %2$s/y.wav --simple-tones"},
     {"eval", "eval %1$s/run --data '%1$s/val-*.h5' --json"},
     {"predict", "predict %1$s/ears %1$s/corpus/wav/00000.wav --json"},
     {"verify", "verify %1$s/run/checkpoints/last.h5 %1$s/x.onnx %1$s/x.safetensors "
                "%1$s/corpus/wav/00000.wav %1$s/adapter"},
     {"inspect", "inspect %1$s/run/checkpoints/last.h5"},
+    {"speak", "speak oh -o %2$s/z.wav"},
     {"plan", "plan %1$s/dynamics_engine.yaml --svg %2$s/x.svg"},
     {"sweep", "sweep %1$s/dynamics_engine.yaml train.seed=1 train.epochs=1 --out %2$s/sweep "
               "--threads 1"},

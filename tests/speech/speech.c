@@ -138,6 +138,21 @@ TEST(speak_takes_any_text_and_says_what_it_cannot)
     EXPECT(!file_exists(test_path("x.wav")));
 }
 
+// Where Apertium is installed with the pair, as Debian's apertium-eng-spa.
+TEST(speak_translates_by_apertium)
+{
+    const char *out;
+    if (test_shell(&out, "apertium -l 2>/dev/null | grep -qx ' *eng-spa'")) {
+        test_skip("there is no Apertium with the pair eng-spa");
+        return;
+    }
+    EXPECT_INT(speak(&out, "good morning --to es -o $D/a.wav --json"), 0);
+    EXPECT_HAS(out, "\"text\": \"buenos d\xc3\xad"
+                    "as");
+    EXPECT_INT(speak(&out, "good morning --to xx -o $D/b.wav"), 1);
+    EXPECT_HAS(out, "Apertium has no pair en-xx");
+}
+
 TEST(speak_translates_and_takes_a_voice_of_a_server)
 {
     static const recorded list[] = {
