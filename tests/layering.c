@@ -180,21 +180,6 @@ TEST(layering_only_cmd_prints_or_exits)
     arena_free(&a);
 }
 
-// Loops that gcc 12 for aarch64 dies on (base/larger.h).
-TEST(layering_sizes_are_compared_by_larger)
-{
-    arena a = {0};
-    const tree *t = tree_open(&a);
-    for (int i = 0; i < t->n; i++)
-        for (const char *p = t->list[i].text; *p; p = next_line(p)) {
-            const char *most = strstr(p, "= fmax("), *wide = most ? strstr(most, "(double)") : NULL;
-            test_expect(!wide || wide > p + strcspn(p, "\n"), t->list[i].path, 1,
-                        "%.*s: say larger() of base/larger.h", (int)strcspn(p, "\n"), p);
-        }
-    arena_free(&((tree *)t)->arena);
-    arena_free(&a);
-}
-
 // ---- Tables and files
 
 static const struct {

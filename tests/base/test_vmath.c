@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "base/vmath.h"
 #include "tests/test.h"
 
@@ -23,7 +24,7 @@ static double worst_ulps(float (*fast)(float), double (*exact)(double), double l
     double worst = 0;
     for (int i = 0; i <= POINTS; i++) {
         float x = (float)(lo + (hi - lo) * i / POINTS);
-        worst = fmax(worst, ulps(fast(x), exact((double)x)));
+        worst = larger(worst, ulps(fast(x), exact((double)x)));
     }
     return worst;
 }
@@ -69,7 +70,7 @@ TEST(vmath_erf_is_within_its_bound)
     double worst = 0;
     for (int i = 0; i <= POINTS; i++) {
         float x = (float)(-6 + 12.0 * i / POINTS);
-        worst = fmax(worst, fabs((double)vm_erf(x) - erf((double)x)));
+        worst = larger(worst, fabs((double)vm_erf(x) - erf((double)x)));
     }
     EXPECT_BELOW(worst, 5e-7);
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/larger.h"
 #include "export/safetensors.h"
 #include "tests/train/small.h"
 #include "train/folder.h"
@@ -164,8 +165,8 @@ static void expect_merged(const char *layer, int64_t rank, double scale)
             for (int64_t k = 0; k < rank; k++)
                 sum += (double)fa[i * rank + k] * (double)fb[k * d[0] + o];
             double was = (double)base[o * d[1] + i], is = (double)merged[o * d[1] + i];
-            worst = fmax(worst, fabs(was + scale * sum - is));
-            change = fmax(change, fabs(is - was));
+            worst = larger(worst, fabs(was + scale * sum - is));
+            change = larger(change, fabs(is - was));
         }
     EXPECT(worst < 1e-6 && change > 1e-3);
     arena_free(&a);

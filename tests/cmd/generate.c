@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/larger.h"
 #include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/midi_stats.h"
@@ -241,7 +242,7 @@ TEST(generate_plays)
     if (test_expect(clip_read(test_path("a.wav"), 0, 0, 0, &c, &e), __FILE__, __LINE__, "%s",
                     e.text)) {
         for (int64_t i = 0; i < c.frames; i++)
-            peak = fmax(peak, fabs((double)c.samples[i])), sum += fabs((double)c.samples[i]);
+            peak = larger(peak, fabs((double)c.samples[i])), sum += fabs((double)c.samples[i]);
         EXPECT_NEAR(peak, 0.9, 0.001);
         EXPECT(sum / (double)c.frames > 0.02);
         EXPECT_NEAR(c.seconds, song_of(&a, "a.mid")->seconds + 0.5, 0.01);

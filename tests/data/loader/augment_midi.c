@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "data/features/feature.h"
 #include "data/music/tokens.h"
 #include "tests/data/music/songs.h"
@@ -139,7 +140,7 @@ TEST(augment_midi_draws_are_a_function_of_seed_epoch_and_position)
                d.velocity <= 1.1f);
         count[d.transpose + 5]++;
         stretch += (double)d.stretch / 12000, velocity += (double)d.velocity / 12000;
-        low = fmin(low, (double)d.stretch), high = fmax(high, (double)d.stretch);
+        low = fmin(low, (double)d.stretch), high = larger(high, (double)d.stretch);
     }
     for (int i = 0; i < 12; i++)
         EXPECT_NEAR(count[i], 1000, 120); // 4 deviations

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "data/loader/loader.h"
 #include "data/loader/loader_mix.h"
 #include "tests/data/shards/group_files.h"
@@ -85,7 +86,7 @@ static void expect_mixed(const batch *b, const batch *all, int64_t row, double *
     for (int g = 0; g < 2; g++) {
         double w = (double)floats(b, WEIGHT, row, 2)[g];
         own = w > 0 ? w : own;
-        rest = fmax(rest, (double)floats(b, OTHER_WEIGHT, row, 2)[g]);
+        rest = larger(rest, (double)floats(b, OTHER_WEIGHT, row, 2)[g]);
     }
     if (own < 0) { // without a class: left alone
         EXPECT_NEAR(rest, 0, 0);
