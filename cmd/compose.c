@@ -66,6 +66,17 @@ static const option options[] = {
     {0},
 };
 
+// Who may make what.
+static const struct {
+    const char *name;
+    model_makes makes;
+} parts[] = {{"melody", MAKES_NOTES},
+             {"harmony", MAKES_CHORDS},
+             {"groove", MAKES_GROOVE},
+             {"dynamics", MAKES_DYNAMICS},
+             {"player", MAKES_EVENTS}};
+enum { PLAYER = 4, PARTS }; // without a player there is none
+
 // ---- What is asked
 
 // The words of the command line as one text; NULL: there are none.
@@ -91,6 +102,11 @@ static bool read_plan(order *o, const char *path, err *e)
         return false;
     if (option_given(c, "seed"))
         o->plan.seed = (uint64_t)option_int(c, "seed", 0);
+    for (int i = 0; i < o->plan.n_makers; i++)
+        for (int k = 0; k < PARTS; k++)
+            if (!strcmp(parts[k].name, o->plan.makers[i].part) && !option_given(c, parts[k].name))
+                cmd_say(c, "its %s was by a model; to have it again: --%s %s", parts[k].name,
+                        parts[k].name, str_quoted(c->arena, o->plan.makers[i].checkpoint));
     return true;
 }
 
@@ -179,16 +195,6 @@ static bool open_models(order *o, err *e)
 }
 
 // ---- What came of it
-
-static const struct {
-    const char *name;
-    model_makes makes;
-} parts[] = {{"melody", MAKES_NOTES},
-             {"harmony", MAKES_CHORDS},
-             {"groove", MAKES_GROOVE},
-             {"dynamics", MAKES_DYNAMICS},
-             {"player", MAKES_EVENTS}};
-enum { PLAYER = 4, PARTS }; // without a player there is none
 
 // Who made a part, and of which checkpoint.
 static json *part_json(const order *o, int part)

@@ -46,7 +46,7 @@ int mood_nearest(double valence, double arousal)
     double least = INFINITY;
     for (int i = 0; i < MOODS; i++) {
         double d = hypot(moods[i].valence - valence, moods[i].arousal - arousal);
-        if (d < least - 1e-9)
+        if (strcmp(moods[i].mode, "locrian") && d < least - 1e-9)
             least = d, best = i;
     }
     return best;

@@ -28,7 +28,8 @@ size_t mood_count(void);
 const mood_def *mood_at(int mood);
 int mood_find(const char *name); // whatever its case; -1: there is none
 int mood_neutral(void);
-// The one whose valence and arousal lie nearest; "neutral" near the middle alone.
+// The one whose valence and arousal lie nearest. Not dissociation or confusion, which are no places
+// in that plane, and whose mode has no fifth to rest on: they are meant by name or word alone.
 int mood_nearest(double valence, double arousal);
 
 typedef struct mood_reading {

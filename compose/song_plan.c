@@ -42,7 +42,8 @@ static bool unknown_emotion(const char *text, err *e)
     return false;
 }
 
-// A name of either table, or numbers; a mood of that name wins over the nearest.
+// A name of either table, or numbers; a mood of that name, then one that knows the word, wins over
+// the nearest.
 static bool take_emotion(const char *text, song_plan *p, err *e)
 {
     double intensity = NAN;
@@ -53,8 +54,9 @@ static bool take_emotion(const char *text, song_plan *p, err *e)
         return unknown_emotion(text, e);
     else if (!emotion_parse(text, &p->valence, &p->arousal, &intensity, e))
         return false;
+    mood_reading word = mood_read(text);
     if (p->primary < 0)
-        p->primary = mood_nearest(p->valence, p->arousal);
+        p->primary = word.hits ? word.primary : mood_nearest(p->valence, p->arousal);
     p->intensity = isnan(intensity) ? hypot(p->valence, p->arousal) / sqrt(2) : intensity;
     return true;
 }

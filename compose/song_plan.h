@@ -31,7 +31,12 @@
 #include "compose/genre.h"
 #include "compose/theory.h"
 
-enum { SONG_PLAN_BARS = 4096, SONG_PLAN_TEXT = 1 << 20, SONG_PLAN_BYTES = 16 << 20 };
+enum {
+    SONG_PLAN_BARS = 4096,
+    SONG_PLAN_TEXT = 1 << 20,
+    SONG_PLAN_BYTES = 16 << 20,
+    SONG_PLAN_MAKERS = 8
+};
 #define SONG_PLAN_TEMPO_LEAST 20.0
 #define SONG_PLAN_TEMPO_MOST  400.0
 
@@ -56,6 +61,10 @@ typedef struct song_plan_wish {
     const song_intent *intent; // in place of counting words; what is given above still wins
 } song_plan_wish;
 
+typedef struct song_maker { // of a part, as a plan's file tells: "melody", "runs/melody"
+    const char *part, *checkpoint;
+} song_maker;
+
 typedef struct song_plan {
     const char *text;       // "" where there was none
     const char *by;         // what said so: "rules", or the name of a language model
@@ -69,6 +78,8 @@ typedef struct song_plan {
     const char *chords_from;
     const char *const *themes; // [n_themes] what a model found in the text
     int n_themes;
+    song_maker makers[SONG_PLAN_MAKERS]; // of a plan that was read: parts that models made
+    int n_makers;
     uint64_t seed;
 } song_plan;
 

@@ -246,6 +246,18 @@ static void read_themes(const json *list, song_plan *p, arena *a)
     p->themes = themes;
 }
 
+// For the reader's sake: nothing that is played depends on it.
+static void read_makers(const json *parts, song_plan *p, arena *a)
+{
+    for (void *it = json_first(parts); it && p->n_makers < SONG_PLAN_MAKERS;
+         it = json_next(parts, it)) {
+        const char *from = json_str(json_get(json_value(it), "checkpoint"), NULL);
+        if (from)
+            p->makers[p->n_makers++] =
+                (song_maker){arena_strdup(a, json_key(it)), arena_strdup(a, from)};
+    }
+}
+
 bool song_plan_from_json(const json *j, arena *a, song_plan *p, err *e)
 {
     int64_t seed = 0;
@@ -262,6 +274,7 @@ bool song_plan_from_json(const json *j, arena *a, song_plan *p, err *e)
         return false;
     p->seed = (uint64_t)seed;
     read_themes(json_get(j, "themes"), p, a);
+    read_makers(json_get(j, "parts"), p, a);
     return true;
 }
 

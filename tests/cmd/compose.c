@@ -82,6 +82,9 @@ TEST(compose_takes_models_for_rules)
                               "$D/b.mid"),
                0);
     EXPECT(same("a.mid", "b.mid") && same("a.plan.json", "b.plan.json"));
+    EXPECT_INT(composed(&out, "--plan $D/a.plan.json --melody $D/melody.h5 -o $D/c.mid"), 0);
+    EXPECT_HAS(out, "its groove was by a model; to have it again: --groove ");
+    EXPECT(!strstr(out, "its melody"));
     const midi_song *s = midi_read(&a, test_path("a.mid"), &e);
     EXPECT_OK(s != NULL, e);
     // C minor: the melody and the chords of the mode

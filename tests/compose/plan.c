@@ -98,6 +98,11 @@ TEST(compose_plan_takes_what_is_given_first)
     EXPECT_INT(p.root, 0);
     p = made(&a, (song_plan_wish){.emotion = "0.9,0.8"});
     EXPECT_STR(mood_at(p.primary)->name, "joy");
+    p = made(&a, (song_plan_wish){.emotion = "melancholy"});
+    EXPECT_STR(mood_at(p.primary)->name, "grief");
+    EXPECT_NEAR(p.valence, -0.5, 0);
+    p = made(&a, (song_plan_wish){.emotion = "-0.4,-0.5"});
+    EXPECT(strcmp(mode_at(p.mode)->name, "locrian"));
     arena_free(&a);
 }
 
