@@ -206,6 +206,11 @@ static tensor *build_bf16(graph *g, tensor *const in[])
     return op_conv2d_weight(g, op_cast(g, in[0], DT_BF16), op_cast(g, in[1], DT_BF16),
                             shape_of(4, 3, 3, 6, 7), 2, 1);
 }
+static tensor *build_thin(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, op_cast(g, in[0], DT_BF16), op_cast(g, in[1], DT_BF16),
+                            shape_of(4, 3, 3, 1, 5), 1, 1);
+}
 static tensor *build_pairs(graph *g, tensor *const in[])
 {
     return op_conv2d_weight(g, op_cast(g, in[0], DT_BF16X2), op_cast(g, in[1], DT_BF16X2),
@@ -232,6 +237,10 @@ static const op_sample samples[] = {
      .n = 2,
      .in = {VALUES(4, 2, 16, 17, 6), VALUES(4, 2, 8, 9, 7)},
      .build = build_bf16},
+    {.what = "bf16, one channel",
+     .n = 2,
+     .in = {VALUES(4, 2, 7, 9, 1), VALUES(4, 2, 7, 9, 5)},
+     .build = build_thin},
     {.what = "bf16x2",
      .n = 2,
      .in = {VALUES(4, 2, 16, 17, 6), VALUES(4, 2, 8, 9, 7)},

@@ -48,7 +48,13 @@ static inline void clipped_copy(char *to, const char *row, int64_t begin, int64_
 static inline void copy_pieces(char *to, int64_t to_step, const char *from, int64_t from_step,
                                int64_t count, int64_t bytes)
 {
-    if (bytes >= 8 && bytes <= 16)
+    if (bytes >= 4 && bytes < 8)
+        for (int64_t k = 0; k < count; k++, to += to_step, from += from_step) {
+            uint32_t first, last;
+            memcpy(&first, from, 4), memcpy(&last, from + bytes - 4, 4);
+            memcpy(to, &first, 4), memcpy(to + bytes - 4, &last, 4);
+        }
+    else if (bytes >= 8 && bytes <= 16)
         for (int64_t k = 0; k < count; k++, to += to_step, from += from_step) {
             uint64_t first, last;
             memcpy(&first, from, 8), memcpy(&last, from + bytes - 8, 8);
