@@ -38,6 +38,9 @@ static const option options[] = {
      "onnx: for generation: a cache of keys and values goes in and comes out", false},
     {"no-probe", 0, OPT_FLAG, NULL, "onnx, coreml: only the embedding, without 'probabilities'",
      false},
+    {"quant", 0, OPT_TEXT, "HOW",
+     "onnx-int8: weights (the rule), or dynamic: products in whole numbers, faster and less exact",
+     false},
     {"shape", 0, OPT_TEXT, "SIZES",
      "coreml: its fixed sizes, \"batch=1,time=150\"; one item, as long as in training, if not said",
      false},
@@ -117,7 +120,7 @@ static bool compare(cmd *c, const export_def *f, const export_task *t, const cha
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[0], e))
         return false;
     r.weights = t->again;
-    r.form = t->again ? QUANTISE_NONE : f->form;
+    r.form = t->again ? QUANTISE_NONE : t->dynamic ? QUANTISE_DYNAMIC : f->form;
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[1], e))
         return false;
     for (int i = 0; (m = metrics_at(&v[0].result, i)).name; i++) {
@@ -149,10 +152,22 @@ static bool check_out(cmd *c, const export_def *f, const char *out, err *e)
     return f->folder || cmd_output(c, out, false, e) || err_trail(e, "--out");
 }
 
+// --quant is for the format that has both.
+static bool check_quant(cmd *c, const export_def *f, bool *dynamic, err *e)
+{
+    const char *how = option_text(c, "quant", NULL);
+    *dynamic = how && !strcmp(how, "dynamic");
+    if (how && f->form != QUANTISE_INT8)
+        return err_set(e, ERR_USAGE, "--quant is for --format onnx-int8, not %s", f->name);
+    return !how || *dynamic || !strcmp(how, "weights") ||
+           err_set(e, ERR_USAGE, "--quant takes weights or dynamic, not '%s'", how);
+}
+
 static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
 {
     const char *pattern = option_text(c, "data", NULL);
-    if (!check_out(c, f, out, e))
+    bool dynamic;
+    if (!check_quant(c, f, &dynamic, e) || !check_out(c, f, out, e))
         return false;
     trained *d = trained_open(c->args[0], c->arena, e);
     export_task t = {.from = d,
@@ -164,6 +179,7 @@ static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
                      .no_probe = option_given(c, "no-probe"),
                      .probe = option_given(c, "probe"),
                      .wide = option_given(c, "f32"),
+                     .dynamic = dynamic,
                      .shape = option_text(c, "shape", NULL)};
     bool ok = d && (!(f->runs || pattern) || products_open(&c->env, c->arena, e)) &&
               f->write(&t, e) && (!f->check || file_special(out) || f->check(&t, e));

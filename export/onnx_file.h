@@ -24,6 +24,7 @@ enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_RANK = 8 };
 typedef enum onnx_type {
     ONNX_NONE,
     ONNX_FLOAT = 1,
+    ONNX_UINT8 = 2,
     ONNX_INT8 = 3,
     ONNX_INT32 = 6,
     ONNX_INT64 = 7,

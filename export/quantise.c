@@ -9,12 +9,20 @@
 
 #include "base/f16.h"
 #include "export/onnx_rules.h"
+#include "export/quantise_internal.h"
 
-enum { LEAST_WEIGHTS = 256, LEAST_CHANNEL = 16, LEVELS = 127 };
+enum { LEAST_WEIGHTS = 256, LEAST_CHANNEL = 16 };
+
+// The largest step from nought; why 64: quantise_dynamic.c.
+static float levels_of(quantise_form f)
+{
+    return f == QUANTISE_DYNAMIC ? 64 : 127;
+}
 
 const char *quantise_name(quantise_form f)
 {
-    static const char *const names[] = {"f32", "f16", "int8 per channel"};
+    static const char *const names[] = {"f32", "f16", "int8 per channel",
+                                        "int8 per channel, products dynamic"};
     return names[f];
 }
 
@@ -37,29 +45,29 @@ static bool worth_it(const channels *c)
     return each >= LEAST_CHANNEL && each * c->n >= LEAST_WEIGHTS;
 }
 
-static float scale_of(const float *w, const channels *c, int64_t k)
+static float scale_of(const float *w, const channels *c, int64_t k, float levels)
 {
     float most = 0;
     for (int64_t o = 0; o < c->outer; o++)
         for (int64_t i = 0; i < c->inner; i++)
             most = fmaxf(most, fabsf(w[(o * c->n + k) * c->inner + i]));
-    return most > 0 ? most / LEVELS : 1;
+    return most > 0 ? most / levels : 1;
 }
 
-static int8_t step_of(float w, float scale)
+static int8_t step_of(float w, float scale, float levels)
 {
     float q = rintf(w / scale);
-    return (int8_t)fminf(fmaxf(q, -LEVELS), LEVELS);
+    return (int8_t)fminf(fmaxf(q, -levels), levels);
 }
 
 // ---- Where they stand
 
-static void round_int8(float *w, const channels *c)
+static void round_int8(float *w, const channels *c, float levels)
 {
     for (int64_t k = 0; k < c->n; k++) {
-        float scale = scale_of(w, c, k);
+        float scale = scale_of(w, c, k, levels);
         for (int64_t i = k * c->inner; i < (k + 1) * c->inner; i++)
-            w[i] = (float)step_of(w[i], scale) * scale;
+            w[i] = (float)step_of(w[i], scale, levels) * scale;
     }
 }
 
@@ -81,8 +89,8 @@ bool quantise_params(params *p, quantise_form f, err *e)
                                                       : (channels){0};
         if (!worth_it(&c))
             continue;
-        if (f == QUANTISE_INT8)
-            round_int8(params_at(p, i), &c);
+        if (f != QUANTISE_F16)
+            round_int8(params_at(p, i), &c, levels_of(f));
         else if (!round_f16(params_at(p, i), q->count))
             return err_set(e, ERR_VALUE,
                            "'%s' holds a weight beyond +-%.0f, which f16 has not; export it as f32 "
@@ -177,28 +185,77 @@ static onnx_tensor as_f16(onnx_model *m, const onnx_tensor *t)
     return half;
 }
 
-static onnx_tensor as_int8(onnx_model *m, const onnx_tensor *t, const channels *c, int axis)
+// Steps [as t] and scales [n], both beside t.
+static onnx_tensor steps_of(onnx_model *m, const onnx_tensor *t, const channels *c, float levels)
 {
     const float *w = t->data;
     onnx_tensor q = beside(t, "int8", ONNX_INT8, t->bytes / sizeof(float), m->arena),
                 s = beside(t, "scale", ONNX_FLOAT, (size_t)c->n * sizeof(float), m->arena);
     s.rank = 1, s.dim[0] = c->n;
     for (int64_t k = 0; k < c->n; k++) {
-        float scale = ((float *)s.data)[k] = scale_of(w, c, k);
+        float scale = ((float *)s.data)[k] = scale_of(w, c, k, levels);
         for (int64_t o = 0; o < c->outer; o++)
             for (int64_t i = 0; i < c->inner; i++) {
                 int64_t at = (o * c->n + k) * c->inner + i;
-                ((int8_t *)q.data)[at] = step_of(w[at], scale);
+                ((int8_t *)q.data)[at] = step_of(w[at], scale, levels);
             }
     }
     onnx_add_tensor(m, &s);
-    read_back(m, t, "DequantizeLinear", 2, (const char *[]){q.name, s.name}, attr_of("axis", axis));
     return q;
+}
+
+static onnx_tensor as_int8(onnx_model *m, const onnx_tensor *t, const channels *c, int axis,
+                           float levels)
+{
+    onnx_tensor q = steps_of(m, t, c, levels);
+    const char *scale = arena_printf(m->arena, "%s.scale", t->name);
+    read_back(m, t, "DequantizeLinear", 2, (const char *[]){q.name, scale}, attr_of("axis", axis));
+    return q;
+}
+
+// [out, in] of a Gemm as [in, out], as MatMulInteger reads it.
+static onnx_tensor as_factor(onnx_model *m, const onnx_tensor *t, const channels *c, int axis,
+                             float levels)
+{
+    onnx_tensor q = steps_of(m, t, c, levels), y = q;
+    if (axis)
+        return q;
+    y.dim[0] = q.dim[1], y.dim[1] = q.dim[0];
+    y.data = arena_alloc(m->arena, 1, q.bytes + 1);
+    for (int64_t i = 0; i < q.dim[0]; i++)
+        for (int64_t k = 0; k < q.dim[1]; k++)
+            ((int8_t *)y.data)[k * q.dim[0] + i] = ((const int8_t *)q.data)[i * q.dim[1] + k];
+    return y;
+}
+
+// Every reader is a product, whose second factor it is.
+static bool is_factor(const onnx_model *m, const onnx_tensor *t)
+{
+    for (int i = 0; i < m->n_nodes; i++) {
+        const onnx_node *n = &m->nodes[i];
+        for (int k = 0; k < n->n_in; k++)
+            if (!strcmp(n->in[k], t->name) &&
+                (k != 1 || (strcmp(n->op, "MatMul") != 0 && strcmp(n->op, "Gemm") != 0)))
+                return false;
+    }
+    return true;
+}
+
+static onnx_tensor in_fewer(onnx_model *m, const onnx_model *read, const onnx_tensor *t,
+                            const channels *c, int axis, quantise_form f, name_set *factors)
+{
+    if (f == QUANTISE_F16)
+        return as_f16(m, t);
+    if (f == QUANTISE_INT8 || !is_factor(read, t))
+        return as_int8(m, t, c, axis, levels_of(f));
+    (void)name_set_add(factors, t->name);
+    return as_factor(m, t, c, axis, levels_of(f));
 }
 
 void onnx_quantise(onnx_model *m, const params *p, quantise_form f)
 {
     const onnx_model read = *m; // its nodes, as they were
+    quantise_products q = {.model = m, .weights.arena = m->arena, .seen.arena = m->arena};
     if (!f)
         return;
     m->nodes = NULL, m->n_nodes = m->cap_nodes = 0;
@@ -207,10 +264,11 @@ void onnx_quantise(onnx_model *m, const params *p, quantise_form f)
         int axis = axis_of(&read, p, &t);
         channels c = axis < 0 ? (channels){0} : channels_of(t.rank, t.dim, axis);
         if (worth_it(&c)) {
-            onnx_tensor fewer = f == QUANTISE_F16 ? as_f16(m, &t) : as_int8(m, &t, &c, axis);
+            onnx_tensor fewer = in_fewer(m, &read, &t, &c, axis, f, &q.weights);
             m->tensors[i] = fewer;
         }
     }
     for (int i = 0; i < read.n_nodes; i++)
-        onnx_add_node(m, &read.nodes[i]);
+        if (!quantise_product(&q, &read.nodes[i]))
+            onnx_add_node(m, &read.nodes[i]);
 }

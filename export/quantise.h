@@ -9,6 +9,10 @@
 // matrices of fewer than 256 weights or of channels shorter than 16. Only weights change; what is
 // computed with them is f32 in every runtime, so nothing but this rounding is lost.
 //
+// Dynamic: the same, but to +-64, and products with matrices are computed in whole numbers, with
+// activations rounded to 8 bits as they come: faster, and less exact. Convolutions, tables and
+// LSTMs are in f32 still.
+//
 //     quantise_params(p, QUANTISE_INT8, e)     // p now has the numbers that the file will have
 //     model = onnx_build(m, p, &options, ...)
 //     onnx_quantise(model, QUANTISE_INT8)      // and the file has them in a quarter of the bytes
@@ -18,9 +22,14 @@
 #include "autograd/params.h"
 #include "export/onnx_file.h"
 
-typedef enum quantise_form { QUANTISE_NONE, QUANTISE_F16, QUANTISE_INT8 } quantise_form;
+typedef enum quantise_form {
+    QUANTISE_NONE,
+    QUANTISE_F16,
+    QUANTISE_INT8,
+    QUANTISE_DYNAMIC
+} quantise_form;
 
-const char *quantise_name(quantise_form f); // "f32", "f16", "int8 per channel"
+const char *quantise_name(quantise_form f); // "f32", "f16", "int8 per channel" ..
 
 // In place, to the nearest numbers that the form has. ERR_VALUE names a weight that is beyond
 // those of f16, or no number.
@@ -28,7 +37,8 @@ bool quantise_params(params *p, quantise_form f, err *e) MUST_CHECK;
 
 // Weights of `p` in a model in that form, no tables of formulas: each with a node at the head that
 // gives it back as f32, Cast, or DequantizeLinear with the scales of its channels (opset 13,
-// symmetric: no zero point), https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html
+// symmetric: no zero point), https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html; dynamic
+// products as quantise_dynamic.c says.
 void onnx_quantise(onnx_model *m, const params *p, quantise_form f);
 
 #endif

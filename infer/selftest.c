@@ -47,7 +47,8 @@ static json *output_json(const char *name, const shape *s, const float *values)
 // where it fuses DequantizeLinear and MatMul).
 static double tolerance(const selftest_of *of, const float *y, int64_t n)
 {
-    static const double within[] = {[QUANTISE_F16] = 0.002, [QUANTISE_INT8] = 0.02};
+    static const double within[] = {
+        [QUANTISE_F16] = 0.002, [QUANTISE_INT8] = 0.02, [QUANTISE_DYNAMIC] = 0.05};
     double most = 0;
     for (int64_t i = 0; i < n; i++)
         most = larger(most, fabs((double)y[i]));

@@ -7,7 +7,8 @@
 //
 //     {"inputs": [{"name": "mel", "shape": [1, 20, 128], "value": "sin(0.37 * i)"}],
 //      "outputs": [{"name": "embedding", "shape": [1, 64], "values": [...]}, ...],
-//      "tolerance": 0.0001}                        of fp16 0.2%, of int8 2% of the largest
+//      "tolerance": 0.0001}                        of fp16 0.2%, of int8 2%, of dynamic int8 5%
+//                                                  of the largest
 //
 // Of an output of more than SELFTEST_MOST elements the values are the first so many.
 #ifndef KMIDI_INFER_SELFTEST_H

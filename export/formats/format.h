@@ -15,6 +15,7 @@ typedef struct export_task {
     const env *env;
     bool front_end, with_past, no_probe, probe, wide; // as the command's options say
     const char *shape; // of a format whose sizes are fixed; NULL: not said
+    bool dynamic;      // onnx-int8: products in whole numbers
     int64_t bytes;     // of a folder's numbers; 0: those of the file
     int64_t count;     // parameters written, where not the model's
     // of the network's output on an example: the largest difference of what the file holds from

@@ -101,6 +101,11 @@ TEST(exchange_refusals)
         out,
         "--format takes onnx, onnx-fp16, onnx-int8, coreml, rtneural, safetensors, pt, adapter "
         "or mlx-adapter, not 'onyx'");
+    EXPECT_INT(test_shell(&out, "%s export '%s' -f onnx-int8 --quant odd -o '%s/x'", k, path, d),
+               2);
+    EXPECT_HAS(out, "--quant takes weights or dynamic, not 'odd'");
+    EXPECT_INT(test_shell(&out, "%s export '%s' -f onnx --quant dynamic -o '%s/x'", k, path, d), 2);
+    EXPECT_HAS(out, "--quant is for --format onnx-int8, not onnx");
     EXPECT_INT(test_shell(&out, "%s export '%s' --format onnx --with-past -o '%s/x'", k, path, d),
                1);
     EXPECT_HAS(out, "model emotion_recognizer keeps no past");
@@ -198,6 +203,12 @@ TEST(exchange_exported_models_test_themselves)
                    0);
         EXPECT_HAS(out, "output of an example off by ");
     }
+    for (int i = 0; i < 2; i++)
+        EXPECT_INT(test_shell(&out,
+                              "%s export '%s' --format onnx-int8 --quant dynamic %s "
+                              "-o '%s/dynamic%d.onnx'",
+                              k, path, i ? "--front-end" : "", d, i),
+                   0);
     const onnx_model *m = onnx_read(test_path("front.onnx"), &a, &e);
     EXPECT(m && meta_get(&m->meta, "selftest"));
     EXPECT_HAS(meta_get(&m->meta, "selftest"), "\"shape\": [1, 9600]");

@@ -102,6 +102,7 @@ TEST(onnx_runtime_agrees_on_rounded_weights)
     }
     export_every_model(QUANTISE_F16, 2);
     export_every_model(QUANTISE_INT8, 2);
+    export_every_model(QUANTISE_DYNAMIC, 2);
     onnx_peer_checks("");
 }
 

@@ -4,6 +4,7 @@
 #include "export/quantise.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/f16.h"
@@ -123,6 +124,52 @@ static const onnx_tensor *tensor_named(const onnx_model *m, const char *name)
         if (!strcmp(m->tensors[i].name, name))
             return &m->tensors[i];
     return NULL;
+}
+
+static const char *ops_of(const onnx_model *m, arena *a)
+{
+    const char *list = "";
+    for (int i = 0; i < m->n_nodes; i++)
+        list = arena_printf(a, "%s%s%s", list, i ? " " : "", m->nodes[i].op);
+    return list;
+}
+
+// Two products with the same x, of which one is a Gemm with its matrix turned.
+TEST(quantise_dynamic_rounds_an_input_once)
+{
+    static float w[16 * 20], v[20 * 16];
+    arena a = {0};
+    err e = {0};
+    onnx_model *m = onnx_model_open(&a);
+    params *p = params_open(&a);
+    (void)params_declare(p, "w", shape_of(2, 20, 16), (init){INIT_ZERO, 0}, &e);
+    (void)params_declare(p, "v", shape_of(2, 20, 16), (init){INIT_ZERO, 0}, &e);
+    for (int i = 0; i < 16 * 20; i++)
+        w[i] = test_fill(1, (uint32_t)i, 1), v[i] = test_fill(2, (uint32_t)i, 1);
+    onnx_add_input(m, (onnx_value){.name = "x", .type = ONNX_FLOAT, .rank = 2, .dim = {32, 16}});
+    for (int i = 0; i < 2; i++)
+        onnx_add_output(
+            m, (onnx_value){.name = i ? "z" : "y", .type = ONNX_FLOAT, .rank = 2, .dim = {32, 20}});
+    add_matrix(m, "w.transposed", 16, 20, w), add_matrix(m, "v", 20, 16, v);
+    add_product(m, "MatMul", "x", "w.transposed", "y"), add_product(m, "Gemm", "x", "v", "z");
+    onnx_quantise(m, p, QUANTISE_DYNAMIC);
+    EXPECT_OK(onnx_check(m, "test", &e), e);
+    EXPECT_STR(ops_of(m, &a), "DynamicQuantizeLinear MatMulInteger Cast Mul Mul "
+                              "MatMulInteger Cast Mul Mul");
+    const onnx_tensor *q = tensor_named(m, "v.int8"), *s = tensor_named(m, "v.scale");
+    if (!test_expect(q && s, __FILE__, __LINE__, "no steps or no scales"))
+        return;
+    EXPECT(q->dim[0] == 16 && q->dim[1] == 20 && s->dim[0] == 20);
+    int most = 0;
+    for (int o = 0; o < 20; o++)
+        for (int i = 0; i < 16; i++) {
+            int step = ((const int8_t *)q->data)[i * 20 + o];
+            float scale = ((const float *)s->data)[o];
+            EXPECT_NEAR((float)step * scale, v[o * 16 + i], 0.5001 * (double)scale);
+            most = abs(step) > most ? abs(step) : most;
+        }
+    EXPECT_INT(most, 64);
+    arena_free(&a);
 }
 
 // x -> MatMul by a [16, 20], channels in columns -> Gemm by b [40, 20], in rows -> and c is on the
