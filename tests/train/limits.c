@@ -91,7 +91,8 @@ TEST(limits_that_are_narrow_are_kept_or_refused)
         arena_printf(&a, "eval %s/run --data '%s/data/val-*.h5' --threads 2", dir, dir);
     const char *train = arena_printf(
         &a, "train %s --run-dir %s/run --overwrite train.max_steps=2 train.threads=2", yaml, dir);
-    const char *export = arena_printf(&a, "export %s/run --format onnx -o %s/x.onnx", dir, dir);
+    const char *export =
+        arena_printf(&a, "export %s/run --format onnx --overwrite -o %s/x.onnx", dir, dir);
     const char *const limits[] = {"-v 400000", "-d 150000"};
     for (int i = 0; i < 2; i++) {
         EXPECT_INT(limited(&out, limits[i], "KMIDI_GEMM=", train), 0);
