@@ -37,6 +37,28 @@ double hw_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+uint64_t hw_float_mode(void)
+{
+    uint64_t mode = 0;
+#if defined(__x86_64__)
+    mode = _mm_getcsr();
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+#endif
+    return mode;
+}
+
+void hw_float_mode_back(uint64_t mode)
+{
+#if defined(__x86_64__)
+    _mm_setcsr((unsigned)mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" ::"r"(mode));
+#else
+    (void)mode;
+#endif
+}
+
 void hw_flush_denormals(void)
 {
 #if defined(__x86_64__)

@@ -25,6 +25,9 @@ double hw_seconds(void);       // monotonic clock
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now
 void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
+// How this thread computes with floats: to be put back in a thread that is somebody else's.
+uint64_t hw_float_mode(void);
+void hw_float_mode_back(uint64_t mode);
 
 const char *hw_library(void); // the library's version, as it calls itself
 

@@ -20,7 +20,8 @@
 // batches of 2 to 256, on 1 and 2 threads, by either library or both, lies 0 to 9 MiB below the
 // prediction.
 enum { PACKED_MOST = 4 << 20 };
-static const uint64_t library_bytes[] = {[GEMM_OPENBLAS] = 19 << 19, [GEMM_ONEDNN] = 25 << 19};
+static const uint64_t library_bytes[] = {
+    [GEMM_OPENBLAS] = 19 << 19, [GEMM_ONEDNN] = 25 << 19, [GEMM_OWN] = 0};
 
 static uint64_t packed_bytes(const params *p)
 {

@@ -23,14 +23,15 @@
 static const gemm_library *const libraries[] = {
     [GEMM_OPENBLAS] = &gemm_library_openblas,
     [GEMM_ONEDNN] = &gemm_library_onednn,
+    [GEMM_OWN] = &gemm_library_own,
 #ifdef __APPLE__
     [GEMM_ACCELERATE] = &gemm_library_accelerate,
 #endif
 };
 #ifdef __APPLE__
-static const char NAMES[] = "accelerate, openblas or onednn";
+static const char NAMES[] = "accelerate, openblas, onednn or own";
 #else
-static const char NAMES[] = "openblas or onednn";
+static const char NAMES[] = "openblas, onednn or own";
 #endif
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };
 
@@ -77,6 +78,11 @@ static bool choose_forced(gemm_ways *w, err *e)
     return libraries[b]->load(e) || err_trail(e, "KMIDI_GEMM");
 }
 
+gemm_ways gemm_alone(void)
+{
+    return gemm_ways_open(&(gemm_ways){.first = GEMM_OWN});
+}
+
 bool gemm_choose(gemm_ways *w, err *e)
 {
     *w = gemm_ways_open(&(gemm_ways){.first = faster_here()});
@@ -93,7 +99,7 @@ static bool reserve(gemm_backend b, int count, err *e)
     const gemm_library *l = libraries[b];
     if (!l->load(e))
         return false;
-    if (!room_for(l->need(count)))
+    if (l->need(count) && !room_for(l->need(count)))
         return room_refuse(e, l->name, l->need(count), ROOM_OF_A_RUN);
     if (!l->reserve(count) && room_read().name)
         return err_set(e, ERR_MEMORY, "this build of %s cannot be kept within %s; unset that limit",
@@ -101,12 +107,12 @@ static bool reserve(gemm_backend b, int count, err *e)
     return true;
 }
 
-// The one that needs least of what little there is.
+// The library that needs least of what little there is.
 static gemm_backend smaller(int count)
 {
     gemm_backend least = GEMM_OPENBLAS;
     for (int i = 1; i < LIBRARIES; i++)
-        if (libraries[i]->need(count) < libraries[least]->need(count))
+        if (i != GEMM_OWN && libraries[i]->need(count) < libraries[least]->need(count))
             least = (gemm_backend)i;
     return least;
 }
@@ -135,7 +141,7 @@ bool gemm_open(const env *v, gemm_ways *w, err *e)
 bool gemm_open_both(const env *v, const gemm_ways *w)
 {
     int count = threads_count(v->pool);
-    if (w->first > GEMM_ONEDNN) // Accelerate has the matrix unit to itself
+    if (w->first > GEMM_ONEDNN) // Accelerate has the matrix unit to itself, loops of ours no rival
         return false;
     gemm_backend other = other_than(w->first);
     uint64_t need = libraries[other]->need(count);

@@ -3,9 +3,9 @@
 //
 // Both libraries are called single-threaded, once for each slab of rows or columns of C, from our
 // own pool: a node's thread count is the planner's choice and no second pool competes.
-// KMIDI_GEMM=openblas|onednn forces one (on macOS accelerate, too); otherwise it is the one that is
-// mostly faster on such a CPU (oneDNN with AVX-512, Accelerate on macOS, OpenBLAS elsewhere), but
-// for the kinds of products of which another was measured (gemm_ways.h).
+// KMIDI_GEMM=openblas|onednn|own forces one (on macOS accelerate, too); otherwise it is the one
+// that is mostly faster on such a CPU (oneDNN with AVX-512, Accelerate on macOS, OpenBLAS
+// elsewhere), but for the kinds of products of which another was measured (gemm_ways.h).
 //
 // A library sets aside address space for each thread, OpenBLAS 128 MiB of it. Where the system
 // limits that (base/room.h), one that would take more than a quarter of what is left gives way to
@@ -39,8 +39,8 @@ static inline gemm gemm_dense(gemm p)
     return p;
 }
 
-// the last on macOS alone
-typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_ACCELERATE } gemm_backend;
+// GEMM_OWN: loops of ours, which take no memory (gemm_own.c); the last on macOS alone
+typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_OWN, GEMM_ACCELERATE } gemm_backend;
 typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way; // gemm_bf16.h
 
 // Which library multiplies what: chosen before a plan is made, which then holds it (kit.h). Two
@@ -56,6 +56,8 @@ typedef struct gemm_ways {
 
 // As KMIDI_GEMM and KMIDI_BF16 say, else what is mostly faster here; an unknown name is ERR_USAGE.
 bool gemm_choose(gemm_ways *w, err *e) MUST_CHECK;
+// Products by GEMM_OWN alone: what real time may call.
+gemm_ways gemm_alone(void);
 // gemm_choose, and all that the library takes for products on the threads of v->pool, now: or
 // ERR_MEMORY with the limit that would do.
 bool gemm_open(const env *v, gemm_ways *w, err *e) MUST_CHECK;

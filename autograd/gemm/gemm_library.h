@@ -20,7 +20,8 @@ typedef struct gemm_library {
 } gemm_library;
 
 // the last on macOS alone
-extern const gemm_library gemm_library_openblas, gemm_library_onednn, gemm_library_accelerate;
+extern const gemm_library gemm_library_openblas, gemm_library_onednn, gemm_library_own,
+    gemm_library_accelerate;
 
 // gemm_onednn.c's other product: of bf16 alone (a_low and b_low are not read).
 void gemm_onednn_bf16(const gemm_bf16 *p);

@@ -111,11 +111,12 @@ TEST(gemm_multiplies_with_both_libraries)
     char *kept = before ? arena_strdup(&a, before) : NULL;
     check_library("openblas", GEMM_OPENBLAS);
     check_library("onednn", GEMM_ONEDNN);
+    check_library("own", GEMM_OWN);
 
     err e = {0};
     setenv("KMIDI_GEMM", "mkl", 1);
     gemm_ways w;
-    EXPECT_ERR(gemm_choose(&w, &e), e, ERR_USAGE, "openblas or onednn");
+    EXPECT_ERR(gemm_choose(&w, &e), e, ERR_USAGE, "openblas, onednn or own");
     if (kept)
         setenv("KMIDI_GEMM", kept, 1);
     else
