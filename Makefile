@@ -11,9 +11,12 @@ endif
 ifdef CROSS
 CC      := $(filter ccache,$(CC)) $(CROSS)-gcc --sysroot=$(abspath $(SYSROOT))
 AR      := $(CROSS)-ar
+LD      := $(CROSS)-ld
+OBJCOPY := $(CROSS)-objcopy
 export PKG_CONFIG_SYSROOT_DIR := $(abspath $(SYSROOT))
 export PKG_CONFIG_LIBDIR := $(abspath $(SYSROOT))/usr/lib/$(CROSS)/pkgconfig:$(abspath $(SYSROOT))/usr/share/pkgconfig
 endif
+OBJCOPY ?= objcopy
 # As many jobs as cores, unless the command line says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN)
@@ -33,6 +36,10 @@ OPENED  := openblas
 
 # Folders of sources.
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
+# make lib: what include/kmidi.h stands on.
+ifeq ($(CONFIG),lib)
+ROOMS   := $(filter-out cmd train compose net speech,$(ROOMS))
+endif
 
 # A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in
 # SAID first has the line.
@@ -46,6 +53,7 @@ say   = $(if $(LOUD),,if mkdir "$(SAID)/$(subst /,.,$(1))" 2>/dev/null; then ech
 
 CFLAGS_release := -O3 -g
 CFLAGS_debug   := -O0 -g
+CFLAGS_lib     := -O3 -g -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_fuzz    := $(CFLAGS_asan) -fsanitize=fuzzer-no-link -Wno-pass-failed
 LDFLAGS_fuzz   := -fsanitize=address,undefined,fuzzer
@@ -72,7 +80,7 @@ VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 FASTSRC := $(shell grep -lw VARIANT $(ALLSRC))
 SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(if $(filter 1,$(MPI)),base/comm_none.c,base/comm_mpi.c) $(FASTSRC),$(ALLSRC))
-TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c,$(shell find tests -name '*.c'))
+TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c tests/serve/watch/%,$(shell find tests -name '*.c'))
 PROTO   := $(wildcard export/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
@@ -100,19 +108,37 @@ $(BUILD)/libs.mk: deps.sh Makefile
 	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
 	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
 
-$(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/libkmidi.a
+$(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
-$(OUT)/libkmidi.a: $(OBJ)
+$(OUT)/house.a: $(OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
+# The library: what serve/kmidi.c needs, and of that nothing to be seen but kmidi_*.
+.PHONY: lib check-lib check-jack
+lib:
+	@$(MAKE) --no-print-directory CONFIG=lib $(BUILD)/lib/libkmidi.a $(BUILD)/lib/libkmidi.so $(BUILD)/lib/kmidi.pc
+$(OUT)/libkmidi.so: $(OUT)/serve/kmidi.o $(OUT)/house.a include/kmidi.map
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -shared -o $@ $(filter-out %.map,$^) -Wl,--version-script=include/kmidi.map,-soname,libkmidi.so -Wl,--as-needed,--gc-sections,-z,now $(ALLL)
+$(OUT)/libkmidi.a: $(OUT)/serve/kmidi.o $(OUT)/house.a
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) rm -f $@ && $(LD) -r -o $(OUT)/libkmidi.o $^ && $(OBJCOPY) -w --keep-global-symbol='kmidi_*' $(OUT)/libkmidi.o && $(AR) rcs $@ $(OUT)/libkmidi.o && rm $(OUT)/libkmidi.o
+$(OUT)/kmidi.pc: Makefile
+	@{ echo "Name: kmidi"; echo "Description: trained models of music and emotion in real time"; echo "Version: 1"; \
+	    echo "Cflags: -I$(abspath include)"; echo "Libs: -L$(abspath $(OUT)) -lkmidi"; echo "Libs.private: $(PKGL) -lm -pthread"; } >$@
+# MODEL=CHECKPOINT: of a recogniser.
+check-lib: lib
+	@tests/serve/check.sh $(BUILD)/lib $(or $(MODEL),$(error MODEL=CHECKPOINT names a trained recogniser))
 # Preloaded by the tests of faults; it replaces functions of glibc.
 SHIM    := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release,$(CONFIG)),$(OUT)/tests/faults/shim.so))
 $(OUT)/tests/faults/shim.so: tests/faults/shim.c
 	@mkdir -p $(@D)
 	$(Q)$(if $(V),,echo "  LINK $@" &&) $(CC) -std=gnu17 -Wall -Wextra -Werror -O2 -g -shared -fPIC -fvisibility=hidden -o $@ $< -ldl
+# Watches calls of the library in real time.
+WATCH   := $(if $(SHIM),$(OUT)/tests/serve/watch/watch)
+$(OUT)/tests/serve/watch/watch: $(OUT)/tests/serve/watch/watch.o $(OUT)/house.a
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 # Fuzz targets need clang to run, but any compiler must take them.
 FUZZSRC := $(wildcard tests/fuzz/*.c)
-$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/libkmidi.a | $(SHIM) $(FUZZSRC:%.c=$(OUT)/%.o)
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/house.a | $(SHIM) $(WATCH) $(FUZZSRC:%.c=$(OUT)/%.o)
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
@@ -165,7 +191,7 @@ fuzz:
 fuzz-all: $(FUZZSRC:%.c=$(OUT)/%)
 	@for f in $^; do mkdir -p $$f.corpus && LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $$f -max_total_time=$(or $(SECONDS),20) -timeout=30 \
 	    -max_len=65536 -artifact_prefix=$$f. -print_final_stats=0 -verbosity=0 $$f.corpus $$(ls -d tests/fuzz/seeds/$${f##*/} 2>/dev/null) || exit 1; done
-$(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libkmidi.a
+$(OUT)/tests/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 # For arm64 with a cross compiler, under qemu; for macOS as far as a compiler and the names in its
 # system library go.
@@ -213,6 +239,7 @@ clean:
 	rm -rf $(BUILD) kmidi demo
 help:
 	@sed -n '2,5p' Makefile
+	@echo "# make lib      build/lib/libkmidi.a and libkmidi.so, for include/kmidi.h (docs/library.md)"
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
 	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
 	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"

@@ -6,6 +6,8 @@
 // all of a short clip. Training puts a linear probe over the embedding (classes from the data); the
 // probe is no part of the model. Labels alone would leave the first two elements free, so training
 // may add affect_weight times the squared error of valence and arousal, averaged over the two.
+//
+// A frame at a time, in real time, is the same page with T = 1, the LSTM's state going on.
 #include "models/layer.h"
 
 static tensor *forward(network *n, tensor *const in[])
@@ -45,5 +47,6 @@ const model_def model_emotion_recognizer = {
     .output = {.name = "embedding", .type = DT_F32, .rank = 2, .dim = {0, 64}, .sym = {SYM_BATCH}},
     .target = {.name = "label", .type = DT_I32, .rank = 1, .sym = {SYM_BATCH}, .below = 8},
     .forward = forward,
+    .step = forward,
     .loss = loss,
 };
