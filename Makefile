@@ -117,13 +117,16 @@ $(OUT)/house.a: $(OBJ)
 .PHONY: lib check-lib check-jack
 lib:
 	@$(MAKE) --no-print-directory CONFIG=lib $(BUILD)/lib/libkmidi.a $(BUILD)/lib/libkmidi.so $(BUILD)/lib/kmidi.pc
-$(OUT)/libkmidi.so: $(OUT)/serve/kmidi.o $(OUT)/house.a include/kmidi.map
+$(OUT)/libkmidi.so: $(OUT)/serve/kmidi.o $(OUT)/serve/bridge.o $(OUT)/house.a include/kmidi.map
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -shared -o $@ $(filter-out %.map,$^) -Wl,--version-script=include/kmidi.map,-soname,libkmidi.so -Wl,--as-needed,--gc-sections,-z,now $(ALLL)
-$(OUT)/libkmidi.a: $(OUT)/serve/kmidi.o $(OUT)/house.a
+$(OUT)/libkmidi.a: $(OUT)/serve/kmidi.o $(OUT)/serve/bridge.o $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) rm -f $@ && $(LD) -r -o $(OUT)/libkmidi.o $^ && $(OBJCOPY) -w --keep-global-symbol='kmidi_*' $(OUT)/libkmidi.o && $(AR) rcs $@ $(OUT)/libkmidi.o && rm $(OUT)/libkmidi.o
 $(OUT)/kmidi.pc: Makefile
 	@{ echo "Name: kmidi"; echo "Description: trained models of music and emotion in real time"; echo "Version: 1"; \
 	    echo "Cflags: -I$(abspath include)"; echo "Libs: -L$(abspath $(OUT)) -lkmidi"; echo "Libs.private: $(PKGL) -lm -pthread"; } >$@
+# A JACK client of it for a minute (FOR=60 seconds), while a training run takes the machine.
+check-jack: kmidi lib
+	@tests/serve/jack.sh ./kmidi $(BUILD)/lib $(FOR)
 # MODEL=CHECKPOINT: of a recogniser.
 check-lib: lib
 	@tests/serve/check.sh $(BUILD)/lib $(or $(MODEL),$(error MODEL=CHECKPOINT names a trained recogniser))

@@ -39,6 +39,7 @@
 #define KMIDI_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,6 +61,7 @@ typedef enum kmidi_status {
     KMIDI_FILE = -7,    /* cannot be read, or is damaged: the sentence says more */
     KMIDI_UNFIT = -8,   /* a model that this library does not offer, or of no audio settings */
     KMIDI_MEMORY = -9,
+    KMIDI_FULL = -10, /* no place for another request: it was not heard */
 } kmidi_status;
 
 typedef struct kmidi_model kmidi_model;
@@ -106,6 +108,34 @@ KMIDI_API int kmidi_room(const kmidi_session *s);  /* numbers of all answers tha
 KMIDI_API int kmidi_latency(const kmidi_session *s);
 /* Samples from one answer to the next, as nearly as a whole number says it; 0 without sound. */
 KMIDI_API int kmidi_hop(const kmidi_session *s);
+
+/* ---- Bridges: a session on a thread of its own, which may be late; nobody waits for it */
+
+typedef struct kmidi_bridge kmidi_bridge;
+typedef struct kmidi_counts {
+    long asked, answered; /* requests taken in; answers given */
+    long refused;         /* requests that found no place (KMIDI_FULL) */
+    long failed;          /* requests whose input was none (KMIDI_VALUE) */
+    long late;            /* answers that were not there when they were due */
+} kmidi_counts;
+
+/* A place for `requests` (rounded up to a power of two), and `lookahead` samples for the worker to
+ * be late in. The session is the bridge's until that is closed, and outlives it. */
+KMIDI_API kmidi_status kmidi_bridge_open(kmidi_session *s, int requests, int lookahead,
+                                         kmidi_bridge **out);
+KMIDI_API void kmidi_bridge_close(kmidi_bridge *b); /* waits for the worker; NULL is taken */
+
+/* These are for real time as kmidi_process is, all from one thread. A request is what kmidi_process
+ * takes; `at` is where its first sample stands in the stream. */
+KMIDI_API kmidi_status kmidi_bridge_ask(kmidi_bridge *b, const float *in, int n, int64_t at);
+/* 1: the next answer, in order, that is due at `now`, and (unless NULL) `at` what it is of; 0:
+ * there is none. No answer is ever dropped: those that are not taken keep requests from being taken
+ * in. */
+KMIDI_API int kmidi_bridge_take(kmidi_bridge *b, int64_t now, float *out, int room, int64_t *at);
+KMIDI_API int kmidi_bridge_idle(kmidi_bridge *b); /* 1: all that was asked was answered */
+/* Samples between a sound and when its answer is due: the session's latency and the lookahead. */
+KMIDI_API int64_t kmidi_bridge_latency(const kmidi_bridge *b);
+KMIDI_API kmidi_counts kmidi_bridge_counts(kmidi_bridge *b);
 
 #ifdef __cplusplus
 }

@@ -45,8 +45,9 @@ const char *kmidi_status_text(kmidi_status status)
         [-KMIDI_FILE] = "a file cannot be read, or is damaged",
         [-KMIDI_UNFIT] = "the model is none that this library offers, or knows nothing of audio",
         [-KMIDI_MEMORY] = "there is no memory",
+        [-KMIDI_FULL] = "there is no place for another request",
     };
-    return status <= KMIDI_OK && status >= KMIDI_MEMORY ? texts[-status] : "no such status";
+    return status <= KMIDI_OK && status >= KMIDI_FULL ? texts[-status] : "no such status";
 }
 
 static kmidi_status say(kmidi_status status, char *why, const char *text)
