@@ -8,6 +8,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/predict_groups.h"
+#include "cmd/progress.h"
 #include "train/products.h"
 
 static const option options[] = {
@@ -85,42 +86,110 @@ static void say_remarks(const cmd *c, const trained *d, const remarks *n, int fi
                 n->brief, files, window);
 }
 
-static bool predict_file(cmd *c, const trained *d, listener *l, const char *file, remarks *n,
-                         err *e)
+// A file of a group, heard on a thread of its own.
+typedef struct turn {
+    const trained *d;
+    const char *file;
+    listener *l;
+    clip sound;
+    heard h; // the listener's, until its next file
+    bool ok;
+    err e;
+} turn;
+
+static void hear_one(turn *t)
 {
-    clip sound = {0};
-    heard h;
-    bool ok = clip_read(file, d->mel->sample_rate, 0, 0, &sound, e) &&
-              (listener_hear(l, sound.samples, sound.frames, &h, e) || err_trail(e, "'%s'", file));
-    if (ok) {
-        count(n, &sound, d, &h);
-        if (d->model->n_groups)
-            predict_groups_say(c, d, file, &h);
-        else
-            say(c, d, file, &h);
+    t->e = (err){0}, t->sound = (clip){0};
+    t->ok = clip_read(t->file, t->d->mel->sample_rate, 0, 0, &t->sound, &t->e) &&
+            (listener_hear(t->l, t->sound.samples, t->sound.frames, &t->h, &t->e) ||
+             err_trail(&t->e, "'%s'", t->file));
+}
+
+static void hear_part(void *arg, int index, int count)
+{
+    (void)count;
+    hear_one(&((turn *)arg)[index]);
+}
+
+// As many files at once as there are threads, each by a listener of its own; one by itself has all
+// threads. So memory is of that many files, however many there are.
+typedef struct queue {
+    turn *turns; // [count]
+    int count;
+    env alone; // of a listener that shares no threads
+} queue;
+
+static bool queue_open(queue *q, cmd *c, const trained *d, err *e)
+{
+    int files = c->n_args - 1, most = threads_count(c->env.pool);
+    q->count = files < most ? files : most;
+    q->turns = NEW(c->arena, turn, (size_t)q->count);
+    q->alone = c->env;
+    if (q->count > 1)
+        q->alone.pool = NULL;
+    for (int i = 0; i < q->count; i++) {
+        q->turns[i].d = d;
+        if (!(q->turns[i].l = listener_open(d, &q->alone, c->arena, e)))
+            return false;
     }
-    clip_free(&sound);
-    return ok;
+    return true;
+}
+
+static void queue_close(queue *q)
+{
+    for (int i = 0; i < q->count; i++)
+        listener_close(q->turns[i].l);
+}
+
+static void tell(cmd *c, turn *t, remarks *n)
+{
+    count(n, &t->sound, t->d, &t->h);
+    if (t->d->model->n_groups)
+        predict_groups_say(c, t->d, t->file, &t->h);
+    else
+        say(c, t->d, t->file, &t->h);
+}
+
+// The next n files, told in their order; how many failed, the first error in *first.
+static int hear_next(cmd *c, queue *q, const char *const *files, int n, remarks *r, err *first)
+{
+    int failed = 0;
+    for (int i = 0; i < n; i++)
+        q->turns[i].file = files[i];
+    threads_run(q->count > 1 ? c->env.pool : NULL, n, hear_part, q->turns);
+    for (int i = 0; i < n; i++) {
+        turn *t = &q->turns[i];
+        if (t->ok)
+            tell(c, t, r);
+        else if (c->n_args > 2)
+            cmd_complain(c, "%s", t->e.text);
+        if (!t->ok && !failed++ && first->code == ERR_NONE)
+            *first = t->e;
+        clip_free(&t->sound);
+    }
+    return failed;
 }
 
 static bool predict_all(cmd *c, const trained *d, err *e)
 {
-    listener *l = listener_open(d, &c->env, c->arena, e);
-    if (!l)
-        return false;
+    queue q;
     err first = {0};
     remarks n = {0};
     int failed = 0, i = 1;
-    for (; i < c->n_args && !env_stop(&c->env); i++) {
-        err one = {0};
-        if (predict_file(c, d, l, c->args[i], &n, &one))
-            continue;
-        if (!failed++)
-            first = one;
-        if (c->n_args > 2)
-            cmd_complain(c, "%s", one.text);
+    if (!queue_open(&q, c, d, e)) {
+        queue_close(&q);
+        return false;
     }
-    listener_close(l);
+    progress *line = c->n_args > 2 ? progress_open(c, "predict", (uint64_t)(c->n_args - 1)) : NULL;
+    while (i < c->n_args && !env_stop(&c->env)) {
+        int some = c->n_args - i < q.count ? c->n_args - i : q.count;
+        failed += hear_next(c, &q, c->args + i, some, &n, &first);
+        i += some;
+        if (line)
+            progress_at(line, (uint64_t)(i - 1), "%d failed", failed);
+    }
+    progress_close(line);
+    queue_close(&q);
     say_remarks(c, d, &n, i - 1);
     if (i < c->n_args)
         return err_set(e, ERR_STOPPED, "stopped before '%s'", c->args[i]);
