@@ -120,7 +120,8 @@ static bool compare(cmd *c, const export_def *f, const export_task *t, const cha
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[0], e))
         return false;
     r.weights = t->again;
-    r.form = t->again ? QUANTISE_NONE : t->dynamic ? QUANTISE_DYNAMIC : f->form;
+    bool exact = t->again || (t->wide && f->folder); // --f32 of a package
+    r.form = exact ? QUANTISE_NONE : t->dynamic ? QUANTISE_DYNAMIC : f->form;
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[1], e))
         return false;
     for (int i = 0; (m = metrics_at(&v[0].result, i)).name; i++) {

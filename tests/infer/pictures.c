@@ -21,7 +21,7 @@ static void wake(const params *p)
     for (int i = 0; i < p->n; i++)
         for (int64_t k = 0; k < p->list[i].count; k++)
             if (p->list[i].shape.rank > 1)
-                params_at(p, i)[k] *= 2.5f;
+                params_at(p, i)[k] *= 2;
             else if (strstr(p->list[i].name, "weight"))
                 params_at(p, i)[k] += 1; // of a norm
 }
@@ -93,6 +93,10 @@ TEST(pictures_of_clouds_and_the_onnx_front_end_agree)
     painter_close(p);
     trained_close(d);
     arena_free(&a);
+    // and as a user writes it, with an example inside
+    EXPECT_INT(test_shell(NULL, "%s export '%s' -f onnx --front-end -o '%s/user.onnx'",
+                          test_kmidi(), test_path("pictures.h5"), test_dir()),
+               0);
     if (!getenv("PEERS_PYTHON")) {
         test_skip("PEERS_PYTHON does not name a Python with onnx and onnxruntime");
         return;
