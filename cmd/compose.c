@@ -262,16 +262,10 @@ static bool write_all(order *o, err *e)
                         .wav = o->wav,
                         .sound_font = option_text(c, "soundfont", NULL),
                         .built_in = option_given(c, "simple-tones")};
-    strbuf svg = {0};
     bool ok = midi_write(o->out, o->piece.song, e) &&
               (!o->plan_out || song_plan_write(o->plan_out, &o->plan, parts_json(o), e)) &&
               (!o->wav || render(&r, &o->by, e));
-    if (ok && o->svg) {
-        roll_svg(o->piece.song, path_base(o->out), &svg);
-        ok = file_write(o->svg, svg.s, svg.len, e);
-        strbuf_free(&svg);
-    }
-    return ok && write_lyrics(o, e);
+    return ok && roll_write(o->svg, o->piece.song, path_base(o->out), e) && write_lyrics(o, e);
 }
 
 static json *lyrics_json(const order *o)

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cmd/adapters.h"
 #include "cmd/render.h"
+#include "cmd/roll.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
 #include "data/music/bars.h"
@@ -61,6 +62,7 @@ static const option options[] = {
      false},
     {"wav", 'w', OPT_OUT, "OUT.wav",
      "play it, too: by fluidsynth where it is installed, else by simple tones", false},
+    {"svg", 0, OPT_OUT, "OUT.svg", "draw its piano roll", false},
     {"soundfont", 0, OPT_TEXT, "FILE",
      "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
     {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
@@ -236,9 +238,11 @@ static bool make_one(const order *o, int64_t k, err *e)
     piece p = o->piece;
     cmd *c = o->c;
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
+    const char *svg = option_text(c, "svg", NULL);
     if (k) {
         p.sampling.seed += (uint64_t)k - 1, p.style.seed = p.sampling.seed;
         out = numbered(c->arena, out, k), wav = wav ? numbered(c->arena, wav, k) : NULL;
+        svg = svg ? numbered(c->arena, svg, k) : NULL;
     }
     bool made = piece_make(&p, e);
     say_heard(c, &p);
@@ -248,7 +252,8 @@ static bool make_one(const order *o, int64_t k, err *e)
                         .wav = wav,
                         .sound_font = option_text(c, "soundfont", NULL),
                         .built_in = option_given(c, "simple-tones")};
-    if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)))
+    if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)) ||
+        !roll_write(svg, p.song, path_base(out), e))
         return false;
     report(o, &p, out, wav, by);
     say_long(c, &p);

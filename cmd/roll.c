@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/svg.h"
 #include "data/music/bars.h"
 
@@ -320,4 +321,17 @@ void roll_svg(const midi_song *s, const char *title, strbuf *out)
     draw_title(&r, title);
     strbuf_printf(out, "</svg>\n");
     arena_free(&r.memory);
+}
+
+bool roll_write(const char *path, const midi_song *s, const char *title, err *e)
+{
+    strbuf text = {0};
+    if (!path)
+        return true;
+    if (s->n_notes == 0)
+        return err_set(e, ERR_EMPTY, "'%s' has no notes to draw", title);
+    roll_svg(s, title, &text);
+    bool ok = file_write(path, text.s, text.len, e);
+    strbuf_free(&text);
+    return ok;
 }

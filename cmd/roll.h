@@ -19,5 +19,7 @@ enum { ROLL_WIDTH = 4000, ROLL_NOTES = 100000 };
 
 // `s` has notes. `title` may be any text.
 void roll_svg(const midi_song *s, const char *title, strbuf *out);
+// The same as a file; `path` NULL: none is wanted. ERR_EMPTY: there are no notes.
+bool roll_write(const char *path, const midi_song *s, const char *title, err *e) MUST_CHECK;
 
 #endif

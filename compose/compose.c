@@ -31,6 +31,9 @@ static void by_plan(void *user, const int *tokens, int n, float *logits)
     const work *w = user;
     for (int pitch = 0; pitch < 128; pitch++) {
         double x = melody_weight(&w->setting, (size_t)n, pitch, tokens);
+        if (x > 0 && n > 0)
+            x *= melody_step(&w->setting, (size_t)n, n > 1 ? tokens[n - 2] : -1, tokens[n - 1],
+                             pitch);
         logits[pitch] = x > 0 ? logits[pitch] + (float)log(x) : -INFINITY;
     }
 }

@@ -107,16 +107,15 @@ static double nearness(int step)
                                                    : w;
 }
 
-// From p (in slot t - 1, behind o; o < 0: none) to q in slot t.
-static double step_weight(const melody_setting *m, size_t t, int o, int p, int q)
+double melody_step(const melody_setting *m, size_t slot, int o, int p, int q)
 {
     const song_plan *pl = m->plan;
-    const form_slot *s = &m->form->slots[t];
+    const form_slot *s = &m->form->slots[slot];
     int step = q - p, before = o < 0 ? 0 : p - o;
     double w = nearness(step);
     if (abs(before) >= 5)
         w *= step * before > 0 ? 0.3 : step && abs(step) <= 2 ? 1.6 : 1;
-    bool from = mask_has(chord_mask(pl->chords[m->form->slots[t - 1].bar]), p),
+    bool from = mask_has(chord_mask(pl->chords[m->form->slots[slot - 1].bar]), p),
          to = mask_has(chord_mask(pl->chords[s->bar]), q);
     if ((!from || !to) && abs(step) > 2)
         w *= 0.05;
@@ -151,7 +150,7 @@ static double look_ahead(const phrase *f, size_t t, int p, int q)
         return 1;
     for (int r = 0; r < P; r++)
         if (f->notes[(t + 1) * P + (size_t)r] > 0)
-            sum += step_weight(f->m, f->first + t + 1, p, MELODY_LEAST + q, MELODY_LEAST + r) *
+            sum += melody_step(f->m, f->first + t + 1, p, MELODY_LEAST + q, MELODY_LEAST + r) *
                    f->notes[(t + 1) * P + (size_t)r] *
                    f->ahead[((t + 1) * P + (size_t)q) * P + (size_t)r];
     return sum;
@@ -197,7 +196,7 @@ static void draw_forward(const phrase *f, rng dice, int *pitches)
             w[q] = f->notes[t * P + (size_t)q];
             if (w[q] > 0)
                 w[q] *= f->ahead[(t * P + (size_t)past) * P + (size_t)q] *
-                        (p < 0 ? 1 : step_weight(f->m, slot, o, p, MELODY_LEAST + q));
+                        (p < 0 ? 1 : melody_step(f->m, slot, o, p, MELODY_LEAST + q));
         }
         pitches[slot] = draw(w, (double)rng_uniform(dice, slot, 0));
     }

@@ -44,6 +44,8 @@ typedef struct melody_setting {
 uint16_t *melody_scales(arena *a, const song_plan *p);
 // Of a pitch in a slot, > 0 where it may be at all. pitches[slot.twin] is known.
 double melody_weight(const melody_setting *m, size_t slot, int pitch, const int *pitches);
+// Of a step from p, in the slot before (behind o; -1: nothing), to q in this one; > 0. slot >= 1.
+double melody_step(const melody_setting *m, size_t slot, int o, int p, int q);
 // pitches[form.n].
 void melody_draw(const melody_setting *m, arena *scratch, int *pitches);
 

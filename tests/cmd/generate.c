@@ -47,6 +47,8 @@ TEST(generate_is_a_midi_file_of_so_many_bars)
     EXPECT(s->notes[0].start_tick == 0 && s->notes[s->n_notes - 1].start_tick == 5 * 1920 + 960);
     for (size_t i = 0; i < s->n_notes; i++)
         EXPECT(s->notes[i].pitch >= 21 && s->notes[i].pitch <= 108);
+    EXPECT_INT(generate(&out, "-e joy -b 2 -n 2 -o $D/p.mid --svg $D/p.svg"), 0);
+    EXPECT(file_exists(test_path("p-1.svg")) && file_exists(test_path("p-2.svg")));
     EXPECT_INT(generate(&out, "--emotion joy --seconds 20 -o $D/s.mid --json"), 0);
     EXPECT_HAS(out, "\"bars\": 11,"); // of 1.807 s
     EXPECT_NEAR(song_of(&a, "s.mid")->seconds, 20, 1.81);
