@@ -30,6 +30,7 @@
 //     bf16x3           chosen for each product (autograd/passes/precision.h)
 //     activations      chosen by memory.activations=auto
 //     dataset, synthetic, data_digest   name of the data, "true" where it was made up, its SHA-256
+//     licence, citation   of the published data, where it has them
 //     adapter, adapter_base, adapter_dropout   of /lora: its adapter_config.json, the fingerprint
 //                      of the model that it adapts, and the dropout
 #ifndef KMIDI_CHECKPOINT_CHECKPOINT_H

@@ -5,7 +5,9 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "cmd/card.h"
 #include "cmd/cmd.h"
+#include "cmd/registry.h"
 #include "export/formats/format.h"
 #include "train/evaluate.h"
 #include "train/products.h"
@@ -20,6 +22,7 @@ static const export_def *const formats[] = {
 #undef EXPORT
 };
 
+enum { CARD_MAX = 4 << 20 };
 enum { FORMATS = (int)(sizeof formats / sizeof *formats) };
 
 // "onnx, safetensors or adapter"
@@ -49,6 +52,8 @@ static const option options[] = {
     {"data", 'd', OPT_TEXT, "GLOB",
      "shards on which the weights that were written are held against those of the checkpoint",
      false},
+    {"card", 0, OPT_FLAG, NULL,
+     "beside it a model card, NAME.md, and the model's entry in registry.json", false},
     {"overwrite", 0, OPT_FLAG, NULL, "replace what is there", false},
     {0},
 };
@@ -92,16 +97,14 @@ static void report_file(cmd *c, json *j, const export_task *t)
 
 static json *report(cmd *c, const export_def *f, const export_task *t)
 {
-    char hex[65];
     json *j = json_object();
     const trained *d = t->from;
     int64_t count = t->count ? t->count : params_count(d->p, false);
-    params_fingerprint(d->p, hex);
     json_set_str(j, "file", t->out);
     json_set_str(j, "format", f->name);
     json_set_str(j, "model", d->model->name);
     json_set_int(j, "params", count);
-    json_set_str(j, "fingerprint", hex);
+    json_set_str(j, "fingerprint", t->fingerprint);
     cmd_print(c, "%s: %s, %lld parameters, as %s", t->out, d->model->name, (long long)count,
               f->name);
     report_file(c, j, t);
@@ -164,14 +167,65 @@ static bool check_quant(cmd *c, const export_def *f, bool *dynamic, err *e)
            err_set(e, ERR_USAGE, "--quant takes weights or dynamic, not '%s'", how);
 }
 
+// ---- The card
+
+// A card of ours is written anew; a page that a person wrote stays, unless --overwrite says
+// otherwise.
+static bool check_card(cmd *c, const char *out, err *e)
+{
+    const char *path = registry_card(out, c->arena);
+    size_t n = 0;
+    if (!option_given(c, "card"))
+        return true;
+    if (file_special(out))
+        return err_set(e, ERR_USAGE, "--card goes beside a file, and '%s' is none", out);
+    char *text = file_exists(path) ? file_read(c->arena, path, CARD_MAX, &n, e) : NULL;
+    if (file_exists(path) && !text)
+        return false;
+    if (text && !str_starts(text, CARD_MARK) && !option_given(c, "overwrite"))
+        return err_set(e, ERR_USAGE,
+                       "'%s' is no card of kmidi's; add --overwrite to replace it, or name another "
+                       "export",
+                       path);
+    json *registry = registry_open(out, c->arena, e);
+    json_free(registry);
+    return registry != NULL;
+}
+
+static bool write_card(cmd *c, const export_def *f, const export_task *t, json *j, err *e)
+{
+    if (!option_given(c, "card"))
+        return true;
+    const char *card = registry_card(t->out, c->arena), *list = registry_path(t->out, c->arena);
+    const registry_note note = {t, f->name, json_int(json_get(j, "bytes"), 0)};
+    strbuf page = {0};
+    json *registry = registry_open(t->out, c->arena, e);
+    const json *entry = registry ? registry_add(registry, &note, c->arena, e) : NULL;
+    if (entry)
+        card_write(t->from, entry, c->arena, &page);
+    bool ok = entry && file_write(card, page.s, page.len, e) &&
+              registry_save(registry, t->out, c->arena, e);
+    if (ok) {
+        json_set_str(j, "card", card), json_set_str(j, "registry", list);
+        cmd_print(c, "%s and %s", card, list);
+    }
+    strbuf_free(&page);
+    json_free(registry);
+    return ok;
+}
+
 static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
 {
     const char *pattern = option_text(c, "data", NULL);
     bool dynamic;
-    if (!check_quant(c, f, &dynamic, e) || !check_out(c, f, out, e))
+    if (!check_quant(c, f, &dynamic, e) || !check_out(c, f, out, e) || !check_card(c, out, e))
         return false;
     trained *d = trained_open(c->args[0], c->arena, e);
+    char hex[65] = "";
+    if (d)
+        params_fingerprint(d->p, hex);
     export_task t = {.from = d,
+                     .fingerprint = hex,
                      .out = out,
                      .arena = c->arena,
                      .env = &c->env,
@@ -185,7 +239,7 @@ static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
     bool ok = d && (!(f->runs || pattern) || products_open(&c->env, c->arena, e)) &&
               f->write(&t, e) && (!f->check || file_special(out) || f->check(&t, e));
     json *j = ok ? report(c, f, &t) : NULL;
-    ok = ok && (!pattern || compare(c, f, &t, pattern, j, e));
+    ok = ok && (!pattern || compare(c, f, &t, pattern, j, e)) && write_card(c, f, &t, j, e);
     if (ok)
         cmd_json(c, j);
     else

@@ -167,6 +167,10 @@ static void describe(shards *s, const train_options *o, arena *a)
     meta_set(&s->meta, "dataset", d->name);
     meta_set(&s->meta, "synthetic", d->synthetic ? "true" : "false");
     meta_set(&s->meta, "data_digest", d->digest);
+    if (*d->licence)
+        meta_set(&s->meta, "licence", d->licence);
+    if (*d->citation)
+        meta_set(&s->meta, "citation", d->citation);
 }
 
 // What data.augment.tilt and gain add to the bands.

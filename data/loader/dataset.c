@@ -139,6 +139,8 @@ static void begin(builder *b, const shard *s)
     d->n_mels = dataset_of_mel(d) ? s->info.n_mels : 0;
     d->settings = settings_of(d, s, b->a);
     d->name = arena_strdup(b->a, s->info.dataset);
+    d->licence = arena_strdup(b->a, s->info.licence);
+    d->citation = arena_strdup(b->a, s->info.citation);
     d->label_counts = b->counts = NEW(b->a, int64_t, d->n_shards * (n + 1));
     d->label_count = b->label_count = NEW(b->a, int64_t, n + 1);
     d->mel_sum = b->mel_sum = NEW(b->a, double, (size_t)d->n_mels + 1);
@@ -231,6 +233,10 @@ static void count(builder *b, size_t k, const shard *s)
     d->synthetic |= s->info.synthetic;
     if (strcmp(d->name, s->info.dataset) != 0)
         d->name = "several";
+    if (strcmp(d->licence, s->info.licence) != 0)
+        d->licence = "";
+    if (strcmp(d->citation, s->info.citation) != 0)
+        d->citation = "";
     b->keys[k] = arena_strdup(b->a, s->info.key);
     digest_add_str(b->sum, s->info.key);
 }

@@ -47,8 +47,9 @@ typedef struct dataset {
     const int64_t *class_count; // items of each class, one group behind the other
     // canonical JSON of the feature's settings, {"mel": {...}}, the same in every shard
     const char *settings;
-    const char *name; // the dataset's name; "several" when shards differ in it
-    bool synthetic;   // any of the shards is
+    const char *name;               // the dataset's name; "several" when shards differ in it
+    bool synthetic;                 // any of the shards is
+    const char *licence, *citation; // of the published set; "" where it is not said, or differs
     // SHA-256 over the keys of the shards, for environment.json
     char digest[65];
     const double *mel_sum, *mel_squares; // [n_mels]
