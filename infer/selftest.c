@@ -12,8 +12,6 @@
 #include "infer/painter.h"
 #include "infer/session.h"
 
-enum { FRAMES = 20 };
-
 static json *shape_json(const shape *s)
 {
     json *j = json_array();
@@ -69,7 +67,7 @@ static void add_meta(model_meta *meta, json *inputs, json *outputs, double withi
     json_free(j);
 }
 
-static double wave(int64_t i)
+double selftest_wave(int64_t i)
 {
     return sin(0.37 * (double)i);
 }
@@ -80,7 +78,7 @@ static void fill(const tensor *t, const port *q, void *data)
         if (t->type == DT_I32)
             ((int32_t *)data)[i] = (int32_t)(i % q->below);
         else
-            ((float *)data)[i] = (float)wave(i);
+            ((float *)data)[i] = (float)selftest_wave(i);
 }
 
 // A past of length 0, with which the form that has one gives what the whole sequence gives.
@@ -105,7 +103,7 @@ static session *run_example(const trained *d, const env *v, const selftest_of *o
                        .params = d->p,
                        .gives = SESSION_OUT | (of->probabilities ? SESSION_PROBABILITIES : 0),
                        .batch = of->batch,
-                       .time = of->time ? of->time : FRAMES,
+                       .time = of->time ? of->time : SELFTEST_FRAMES,
                        .classes = of->probabilities ? d->classes : 0,
                        .kit = v->kit};
     session *s = session_open(&o, a, e);
@@ -175,7 +173,7 @@ static float *rising(int64_t n, arena *a)
 static void waved(float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        x[i] = (float)wave(i);
+        x[i] = (float)selftest_wave(i);
 }
 
 // Of a network that draws clouds: an emotion and statistics of notes beside the sound.

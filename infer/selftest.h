@@ -21,7 +21,10 @@
 bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
                      err *e) MUST_CHECK;
 
-enum { SELFTEST_MOST = 16384 };
+enum { SELFTEST_MOST = 16384, SELFTEST_FRAMES = 20 };
+
+// Element i of an input of f32; of whole numbers i mod `below`.
+double selftest_wave(int64_t i);
 
 // What is exported.
 typedef struct selftest_of {

@@ -77,5 +77,6 @@ bool export_round(export_task *t, quantise_form f, err *e)
         !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
         return false;
     export_compare(t, rounded, exact, n);
+    t->exact = exact, t->n_exact = n;
     return true;
 }

@@ -21,6 +21,8 @@ typedef struct export_task {
     // of the network's output on an example: the largest difference of what the file holds from
     // f32, and the largest value; `most` is 0 where nothing was run
     double difference, most;
+    const float *exact; // [n_exact] the output of the example in f32, where weights were rounded
+    int64_t n_exact;
     const char *fingerprint; // of the checkpoint's weights, before any were rounded
     params *again; // the weights that the file holds, where `check` has read them; else NULL
 } export_task;

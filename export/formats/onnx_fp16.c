@@ -8,5 +8,8 @@ static bool write(export_task *t, err *e)
     return export_onnx_as(t, QUANTISE_F16, e);
 }
 
-const export_def export_onnx_fp16 = {
-    .name = "onnx-fp16", .runs = true, .form = QUANTISE_F16, .write = write};
+const export_def export_onnx_fp16 = {.name = "onnx-fp16",
+                                     .runs = true,
+                                     .form = QUANTISE_F16,
+                                     .write = write,
+                                     .check = export_onnx_check};

@@ -9,5 +9,8 @@ static bool write(export_task *t, err *e)
     return export_onnx_as(t, t->dynamic ? QUANTISE_DYNAMIC : QUANTISE_INT8, e);
 }
 
-const export_def export_onnx_int8 = {
-    .name = "onnx-int8", .runs = true, .form = QUANTISE_INT8, .write = write};
+const export_def export_onnx_int8 = {.name = "onnx-int8",
+                                     .runs = true,
+                                     .form = QUANTISE_INT8,
+                                     .write = write,
+                                     .check = export_onnx_check};
