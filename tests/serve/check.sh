@@ -21,7 +21,7 @@ head -c 400000 /dev/zero | tr '\0' '\020' >"$tmp/samples"
 "$tmp/shared" "$model" 48000 <"$tmp/samples" >"$tmp/a"
 "$tmp/static" "$model" 48000 <"$tmp/samples" >"$tmp/b"
 [ -s "$tmp/a" ] && cmp "$tmp/a" "$tmp/b"
-$cc -std=gnu17 -I. tests/serve/watch/watch.c -o "$tmp/watch" -L"$lib" -lkmidi -Wl,-rpath,"$(cd "$lib" && pwd)" -pthread
+$cc -std=gnu17 -D_GNU_SOURCE -I. tests/serve/watch/watch.c -o "$tmp/watch" -L"$lib" -lkmidi -Wl,-rpath,"$(cd "$lib" && pwd)" -pthread
 "$tmp/watch" "$model" 100000
 version=$(clang --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p' | head -1)
 if [ "${version:-0}" -ge 20 ]; then
