@@ -9,9 +9,10 @@
 static void put_head(const trained *d, const json *entry, strbuf *out)
 {
     strbuf_printf(out, "%s\n\n# %s\n\n", CARD_MARK, json_str(json_get(entry, "id"), ""));
-    strbuf_printf(out, "A `%s` of kmidi: %s. %lld parameters; fingerprint of the weights\n`%s`.\n",
-                  d->model->name, d->model->summary, (long long)params_count(d->p, false),
-                  json_str(json_get(json_get(entry, "training"), "fingerprint"), ""));
+    strbuf_printf(
+        out, "The network `%s` of kmidi: %s. %lld parameters; fingerprint of the weights\n`%s`.\n",
+        d->model->name, d->model->summary, (long long)params_count(d->p, false),
+        json_str(json_get(json_get(entry, "training"), "fingerprint"), ""));
 }
 
 static void put_ports(const json *list, const char *what, strbuf *out)

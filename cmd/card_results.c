@@ -51,7 +51,9 @@ static void put_data(const trained *d, const report_record *r, strbuf *out)
         put_items(out, "split train", r->train_items);
         put_items(out, "split validation", r->val_items);
     }
-    strbuf_printf(out, "\nNo piece, song, performer or speaker is on two sides of a split.\n");
+    strbuf_printf(
+        out, "\nA split that kmidi made parts no piece, song, performer or speaker; one that the "
+             "data set\nbrought is kept as it is.\n");
 }
 
 // ---- Figures
