@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/h5.h"
 #include "base/str.h"
+#include "tests/test.h"
 
 static strbuf *walked; // nftw hands nothing through
 
@@ -90,4 +91,12 @@ char *faults_contents(const char *dir, arena *a)
     strbuf_free(&found);
     strbuf_free(&sorted);
     return text;
+}
+
+void faults_keep_measured(void)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out, "sed -i 's/\"load\": [0-9.]*/\"load\": 0/' "
+                                "\"$XDG_CACHE_HOME\"/kmidi/machine-*.json"),
+               0);
 }

@@ -283,8 +283,7 @@ static void make_fixture(faults *f)
     const char *out, *k = test_kmidi(), *b = f->base;
     snprintf(f->base, sizeof f->base, "%s", test_path("base"));
     snprintf(f->out, sizeof f->out, "%s", test_path("out"));
-    corpus_make_songs(b, "melody_transformer");
-    corpus_make_songs(b, "dynamics_engine");
+    corpus_make_songs(b, "melody_transformer"), corpus_make_songs(b, "dynamics_engine");
     MAKE("%s train %s/dynamics_engine.yaml --run-dir %s/run train.epochs=1", k, b, b);
     MAKE("%s train %s/melody_transformer.yaml --run-dir %s/melody train.epochs=1 "
          "train.batch_size=24 data.window=4",
@@ -303,6 +302,7 @@ static void make_fixture(faults *f)
     MAKE("%s generate %s/melody --emotion joy --bars 2 -o %s/x.mid", k, b, b);
     MAKE("%s train %s --run-dir %s/ears train.epochs=1 train.batch_size=26", k,
          corpus_make(test_path("base/ears-data")), b);
+    faults_keep_measured();
 }
 
 static void print_command(const faults *f, int k)
