@@ -35,7 +35,7 @@ for room in $(sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def); do
     mkdir -p "$copy/$room"
     cp -p "$room"/*.* "$copy/$room"
 done
-cp -pR Makefile rooms.def deps.sh configs "$copy"
+cp -pR Makefile rooms.def deps.sh configs include "$copy"
 cp -p "$build/libs.mk" "$copy/build"
 (cd "$build" && find "$config" \( -path "$config/tests" -o -name kmidi -o -name '*.a' \) -prune -o \
     -type f -print0 | tar --null -T - -cf -) | tar -C "$copy/build" -xpf -
