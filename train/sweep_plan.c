@@ -326,6 +326,11 @@ bool sweep_plan_read(sweep_plan *p, const char *dir, arena *a, err *e)
     char *text = file_read(a, path, PLAN, &n, e);
     if (!text)
         return false;
+    if (!*text || *text == '\n' || strlen(text) < n)
+        return err_set(e, ERR_FORMAT, "'%s' %s; this is no plan of a sweep", path,
+                       !n                 ? "is empty"
+                       : strlen(text) < n ? "has a byte of 0"
+                                          : "begins with an empty line");
     p->runs = NEW(a, sweep_run, count_lines(text) + 1);
     for (char *line = text; *line; number++) {
         size_t length = strcspn(line, "\n");
@@ -338,7 +343,7 @@ bool sweep_plan_read(sweep_plan *p, const char *dir, arena *a, err *e)
         p->n += number && length;
         line += length + (line[length] == '\n');
     }
-    return number || err_set(e, ERR_FORMAT, "'%s' is empty; this is no plan of a sweep", path);
+    return true;
 }
 
 static int by_name(const void *x, const void *y)

@@ -191,6 +191,8 @@ TEST(sweep_plan_notices_what_was_changed)
                  {"3s/.set.: /\"st\": /", "plan.jsonl:3: a run has a name", 0},
                  {"3s/.$//", "plan.jsonl:3: ", 0},
                  {"1d", "plan.jsonl:1: this is no plan of a sweep", 0},
+                 {"1i\\\\n", "begins with an empty line", 0},
+                 {"3s/seed/s\\x00eed/", "has a byte of 0", 0},
                  {"1,$d", "is empty", 0}};
     arena a = {0};
     err e = {0};
