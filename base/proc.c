@@ -3,10 +3,12 @@
 #include "base/proc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #ifdef __linux__
@@ -17,7 +19,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+extern char **environ;
 
 enum { KEPT = 8 << 20, PAD = 1 << 20 }; // bytes
 enum { FILES_MOST = 1 << 20 };
@@ -163,4 +168,19 @@ bool proc_exhausted(size_t bytes)
         return true;
     munmap(p, bytes);
     return false;
+}
+
+int proc_run_quietly(char *const argv[])
+{
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    int status = 127 << 8;
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
+    if (posix_spawnp(&pid, argv[0], &files, NULL, argv, environ) == 0)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    posix_spawn_file_actions_destroy(&files);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }

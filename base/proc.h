@@ -16,6 +16,10 @@
 bool proc_pair(int fd[2], err *e) MUST_CHECK;
 ssize_t proc_send(int fd, const void *bytes, size_t n);
 
+// Runs a command found by PATH, input and outputs at /dev/null, and waits: its exit status. 127: it
+// is not there; 128: a signal ended it.
+int proc_run_quietly(char *const argv[]);
+
 // ---- In a child, before it does anything else
 // Closes every descriptor but `keep` and 0 to 2, which lead to /dev/null: a child that holds
 // a file keeps its lock. On Linux it is killed with the thread that forked it.

@@ -2,21 +2,17 @@
 // render.c: fluidsynth as a process, or our own sines (render.h).
 #include "cmd/render.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "data/audio/clip.h"
 #include "data/music/additive.h"
 
-extern char **environ;
 enum { WAV_HEADER = 44 };
 
 // Where Debian, Fedora, Arch and Homebrew put them.
@@ -52,22 +48,6 @@ static bool is_font(const char *path)
     return ok;
 }
 
-// Its exit status; 127: the command is not there.
-static int run_quietly(char *const argv[])
-{
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int status = 127 << 8;
-    posix_spawn_file_actions_init(&files);
-    for (int fd = 0; fd < 3; fd++)
-        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
-    if (posix_spawnp(&pid, argv[0], &files, NULL, argv, environ) == 0)
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-            ;
-    posix_spawn_file_actions_destroy(&files);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
 static bool is_wav(const char *path)
 {
     struct stat st;
@@ -94,7 +74,7 @@ static bool by_fluidsynth(const render_request *r, const char *font, bool *there
     char *const argv[] = {"fluidsynth", "-n",  "-i", "-q", "-r",         "44100",
                           "-T",         "wav", "-F", temp, (char *)font, (char *)r->midi,
                           NULL};
-    int status = run_quietly(argv);
+    int status = proc_run_quietly(argv);
     *there = status != 127;
     bool ok = status == 0 && is_wav(temp);
     if (ok)

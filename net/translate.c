@@ -2,20 +2,16 @@
 // translate.c: a question to a server, or a command (translate.h).
 #include "net/translate.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/proc.h"
 #include "net/http.h"
 
-extern char **environ;
 enum { TEXT_MOST = 1 << 24, NOT_THERE = 127 };
 
 static char *body_of(const translate_wish *w, const char *text, arena *a)
@@ -66,17 +62,7 @@ static const struct {
 static int run_apertium(const char *pair, const char *in, const char *out)
 {
     char *const argv[] = {"apertium", "-u", (char *)pair, (char *)in, (char *)out, NULL};
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int status = NOT_THERE << 8;
-    posix_spawn_file_actions_init(&files);
-    for (int fd = 0; fd < 3; fd++)
-        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
-    if (posix_spawnp(&pid, argv[0], &files, NULL, argv, environ) == 0)
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-            ;
-    posix_spawn_file_actions_destroy(&files);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    return proc_run_quietly(argv);
 }
 
 static const char *three_letters(const char *name)
