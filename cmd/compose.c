@@ -57,12 +57,7 @@ static const option options[] = {
     {"top-k", 0, OPT_INT, "K", "of the models: only the K likeliest; 0: all (default 40)", false},
     {"top-p", 0, OPT_NUM, "P",
      "of the models: only the likeliest that have P together (default 0.92)", false},
-    {"wav", 'w', OPT_OUT, "OUT.wav",
-     "play it, too: by fluidsynth where it is installed, else by simple tones", false},
-    {"svg", 0, OPT_OUT, "OUT.svg", "draw its piano roll", false},
-    {"soundfont", 0, OPT_TEXT, "FILE",
-     "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
-    {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
+    RENDER_OPTIONS,
     {0},
 };
 

@@ -60,12 +60,7 @@ static const option options[] = {
      "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time "
      "(default fp32)",
      false},
-    {"wav", 'w', OPT_OUT, "OUT.wav",
-     "play it, too: by fluidsynth where it is installed, else by simple tones", false},
-    {"svg", 0, OPT_OUT, "OUT.svg", "draw its piano roll", false},
-    {"soundfont", 0, OPT_TEXT, "FILE",
-     "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)", false},
-    {"simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false},
+    RENDER_OPTIONS,
     {0},
 };
 

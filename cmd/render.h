@@ -13,6 +13,25 @@ typedef struct render_request {
     bool built_in;          // not fluidsynth, whatever is installed
 } render_request;
 
+// What is made beside a MIDI file: rows of a table of options.
+#define RENDER_OPTIONS                                                                             \
+    {"wav",                                                                                        \
+     'w',                                                                                          \
+     OPT_OUT,                                                                                      \
+     "OUT.wav",                                                                                    \
+     "play it, too: by fluidsynth where it is installed, else by simple tones",                    \
+     false},                                                                                       \
+        {"svg", 0, OPT_OUT, "OUT.svg", "draw its piano roll", false},                              \
+        {"soundfont",                                                                              \
+         0,                                                                                        \
+         OPT_TEXT,                                                                                 \
+         "FILE",                                                                                   \
+         "what fluidsynth plays with (default: $KMIDI_SOUNDFONT, or where the system has one)",    \
+         false},                                                                                   \
+    {                                                                                              \
+        "simple-tones", 0, OPT_FLAG, NULL, "not fluidsynth, even where it is installed", false     \
+    }
+
 // Who played: "fluidsynth" or "built-in". A sound font that was named must be there, and then
 // fluidsynth too. The file appears under its name when it is whole.
 bool render(const render_request *r, const char **by, err *e) MUST_CHECK;
