@@ -24,6 +24,7 @@ logging.disable(logging.WARNING)
 
 import numpy as np
 import coremltools as ct
+from arrays import load
 from coremltools.converters.mil.frontend.milproto import load as milproto
 from coremltools.converters.mil.mil import Builder as mb
 from coremltools.converters.mil.mil import Function, Program, types
@@ -31,20 +32,6 @@ from coremltools.libmilstoragepython import _BlobStorageReader as BlobReader
 from coremltools.libmodelpackage import ModelPackage
 
 WITHIN = {"f16": 1e-3, "f32": 1e-5}
-
-
-def load(path):
-    """A safetensors file of F32 arrays, in plain Python."""
-    data = open(path, "rb").read()
-    n = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8 : 8 + n])
-    header.pop("__metadata__", None)
-    return {
-        k: np.frombuffer(
-            data[8 + n + v["data_offsets"][0] : 8 + n + v["data_offsets"][1]], "<f4"
-        ).reshape(v["shape"])
-        for k, v in header.items()
-    }
 
 
 # ---- The package

@@ -13,11 +13,11 @@ tests/cmd/exchange.c.
 import glob
 import json
 import os
-import struct
 import sys
 import numpy as np
 import onnx
 import onnxruntime as ort
+from arrays import load
 from onnx_accepted import check_quantised, check_shapes
 
 TOLERANCE, DYNAMIC = 1e-5, 0.01
@@ -25,20 +25,6 @@ VALUES = {
     "sin(0.37 * i)": lambda i: np.sin(0.37 * i),
     "0.5 * sin(1e-5 * i * i)": lambda i: 0.5 * np.sin(1e-5 * i * i),
 }
-
-
-def load(path):
-    """A safetensors file of F32 arrays, in plain Python."""
-    data = open(path, "rb").read()
-    n = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8 : 8 + n])
-    header.pop("__metadata__", None)
-    return {
-        k: np.frombuffer(
-            data[8 + n + v["data_offsets"][0] : 8 + n + v["data_offsets"][1]], "<f4"
-        ).reshape(v["shape"])
-        for k, v in header.items()
-    }
 
 
 def selftest(session, within=TOLERANCE):
