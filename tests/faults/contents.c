@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/h5.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "tests/test.h"
 
@@ -33,6 +34,26 @@ static void add_sums(h5 *f, const char *group, int depth, strbuf *out)
             add_sums(f, path, depth + 1, out);
     }
     arena_free(&a);
+}
+
+// The runs of a sweep's plan without what was measured (their seconds), which another minute
+// measures otherwise, and without the sum over it.
+static const char *without_measured(const char *plan, arena *a)
+{
+    strbuf kept = {0};
+    strbuf_add(&kept, "", 0);
+    for (const char *line = plan; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        json *j = json_parse(line, strcspn(line, "\n"), NULL);
+        if (!j)
+            return plan;
+        json_set_num(j, "seconds", 0);
+        json_set_str(j, "check", "");
+        json_dump(j, 0, &kept);
+        json_free(j);
+    }
+    const char *text = arena_strdup(a, kept.s);
+    strbuf_free(&kept);
+    return text;
 }
 
 // A line for each file: its name, and what it holds, as far as that is the same every time.
@@ -61,6 +82,8 @@ static int add_file(const char *path, const struct stat *st, int type, struct FT
         h5_close(f);
     } else {
         const char *bytes = file_read(&a, path, 1 << 28, &n, &e);
+        if (bytes && !strcmp(name, "plan.jsonl"))
+            bytes = without_measured(bytes, &a), n = strlen(bytes);
         strbuf_printf(walked, " %zu %08x", n, bytes ? crc32c(bytes, n) : 0);
     }
     strbuf_add(walked, "\n", 1);
