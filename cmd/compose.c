@@ -7,18 +7,18 @@
 #include "cmd/adapters.h"
 #include "cmd/language.h"
 #include "cmd/render.h"
-#include "cmd/roll.h"
 #include "compose/compose.h"
 #include "compose/intent.h"
 #include "compose/mood.h"
 #include "data/midi/midi_write.h"
+#include "data/music/roll.h"
 #include "train/products.h"
 
 typedef struct order {
     cmd *c;
     song_plan plan;
     composition piece;
-    trained *melody, *player;
+    trained *models[5]; // of each of `parts`; NULL: by rule
     const char *out, *plan_out, *wav, *by, *svg;
     ollama_host host;
     bool answers; // the language model does
@@ -70,7 +70,7 @@ static const struct {
              {"groove", MAKES_GROOVE},
              {"dynamics", MAKES_DYNAMICS},
              {"player", MAKES_EVENTS}};
-enum { PLAYER = 4, PARTS }; // without a player there is none
+enum { MELODY, HARMONY, GROOVE, DYNAMICS, PLAYER, PARTS }; // without a player there is none
 
 // ---- What is asked
 
@@ -152,20 +152,20 @@ static bool take_plan(order *o, err *e)
 }
 
 // NULL where the option is not given.
-static bool open_model(order *o, const char *name, model_makes makes, trained **out, err *e)
+static bool open_model(order *o, int part, err *e)
 {
-    const char *from = option_text(o->c, name, NULL);
-    *out = from ? trained_open(from, o->c->arena, e) : NULL;
-    return !from ||
-           (*out && ((*out)->model->makes == makes ||
-                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", (*out)->path,
-                             (*out)->model->name, name, model_making(makes)->name)));
+    const char *name = parts[part].name, *from = option_text(o->c, name, NULL);
+    trained *d = from ? trained_open(from, o->c->arena, e) : NULL;
+    o->models[part] = d;
+    return !from || (d && (d->model->makes == parts[part].makes ||
+                           err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", d->path,
+                                   d->model->name, name, model_making(parts[part].makes)->name)));
 }
 
 // Adapters are of the player where there is one, else of the melody's model.
 static bool take_adapters(order *o, err *e)
 {
-    trained *of = o->player ? o->player : o->melody;
+    trained *of = o->models[PLAYER] ? o->models[PLAYER] : o->models[MELODY];
     if (option_each(o->c, "adapter", 0) && !of)
         return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
     return !of || adapters_apply(o->c, of, e);
@@ -175,18 +175,18 @@ static bool open_models(order *o, err *e)
 {
     cmd *c = o->c;
     composition *k = &o->piece;
-    k->harmony = option_text(c, "harmony", NULL);
-    k->groove = option_text(c, "groove", NULL);
-    k->dynamics = option_text(c, "dynamics", NULL);
     k->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
                                     .top_k = (int)option_int(c, "top-k", 40),
                                     .top_p = option_num(c, "top-p", 0.92),
                                     .penalty = 1};
     if (!sampler_check(&k->sampling, e))
         return false;
-    return open_model(o, "melody", MAKES_NOTES, &o->melody, e) &&
-           open_model(o, "player", MAKES_EVENTS, &o->player, e) && take_adapters(o, e) &&
-           (!(k->player = o->player) || cmd_threads(c, 0, e)) && ((k->melody = o->melody), true);
+    for (int i = 0; i < PARTS; i++)
+        if (!open_model(o, i, e))
+            return false;
+    k->melody = o->models[MELODY], k->harmony = o->models[HARMONY], k->groove = o->models[GROOVE];
+    k->dynamics = o->models[DYNAMICS], k->player = o->models[PLAYER];
+    return take_adapters(o, e) && (!k->player || cmd_threads(c, 0, e));
 }
 
 // ---- What came of it
@@ -217,7 +217,7 @@ static json *parts_json(const order *o)
 {
     json *j = json_object();
     for (int i = 0; i < PARTS; i++) {
-        if (i == PLAYER && !o->player)
+        if (i == PLAYER && !o->models[PLAYER])
             continue;
         json *part = part_json(o, i);
         if (parts[i].makes == MAKES_CHORDS && o->piece.harmony)
@@ -348,7 +348,8 @@ static bool run(cmd *c, err *e)
     ok = ok && compose(&o.piece, e) && write_all(&o, e);
     if (ok)
         report(&o);
-    trained_close(o.melody), trained_close(o.player);
+    for (int i = 0; i < PARTS; i++)
+        trained_close(o.models[i]);
     return ok;
 }
 

@@ -7,20 +7,21 @@
 #include "base/file.h"
 #include "cmd/adapters.h"
 #include "cmd/render.h"
-#include "cmd/roll.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
 #include "data/music/bars.h"
 #include "data/music/chords.h"
+#include "data/music/roll.h"
 #include "infer/piece.h"
+#include "infer/voice.h"
 #include "train/products.h"
 
 // bars by default; pieces; seconds of a note that are told
-enum { BARS = 8, COUNT_MOST = 100000, LONG_NOTE = 10 };
+enum { BARS = 8, COUNT_MOST = 100000, LONG_NOTE = 10, VOICES = 3 };
 
 typedef struct order {
     cmd *c;
-    trained *by;
+    trained *by, *voices[VOICES];
     const char *emotion; // as it was given; "of the prompt"
     piece piece;         // as it is asked
 } order;
@@ -136,19 +137,28 @@ static bool take_prompt(order *o, err *e)
            (p->prompt->n_notes > 0 || err_set(e, ERR_EMPTY, "'%s' has no notes to continue", path));
 }
 
+static bool open_voice(order *o, const char *name, model_makes makes, trained **out, err *e)
+{
+    const char *from = option_text(o->c, name, NULL);
+    *out = from ? trained_open(from, o->c->arena, e) : NULL;
+    return !from || (*out && voice_fits(*out, makes, e));
+}
+
 // The models around a melody. What plays events plays all parts itself.
 static bool take_voices(order *o, err *e)
 {
-    static const char *const names[] = {"harmony", "groove", "dynamics"};
+    static const char *const names[VOICES] = {"harmony", "groove", "dynamics"};
+    static const model_makes makes[VOICES] = {MAKES_CHORDS, MAKES_GROOVE, MAKES_DYNAMICS};
     const model_def *m = o->by->model;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (int i = 0; i < VOICES; i++)
         if (m->makes == MAKES_EVENTS && option_given(o->c, names[i]))
             return err_set(e, ERR_USAGE, "--%s is for a %s; a %s plays all parts itself", names[i],
                            model_making(MAKES_NOTES)->name, m->name);
-    o->piece.harmony = option_text(o->c, names[0], NULL);
-    o->piece.groove = option_text(o->c, names[1], NULL);
-    o->piece.dynamics = option_text(o->c, names[2], NULL);
-    o->piece.by = o->by;
+    for (int i = 0; i < VOICES; i++)
+        if (!open_voice(o, names[i], makes[i], &o->voices[i], e))
+            return false;
+    o->piece.harmony = o->voices[0], o->piece.groove = o->voices[1];
+    o->piece.dynamics = o->voices[2], o->piece.by = o->by;
     return m->makes != MAKES_EVENTS || cmd_threads(o->c, 0, e);
 }
 
@@ -278,6 +288,8 @@ static bool run(cmd *c, err *e)
               (o.by = trained_open(c->args[0], c->arena, e)) != NULL &&
               adapters_apply(c, o.by, e) && take_voices(&o, e) && make_all(&o, e);
     trained_close(o.by);
+    for (int i = 0; i < VOICES; i++)
+        trained_close(o.voices[i]);
     return ok;
 }
 

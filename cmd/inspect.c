@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cmd/cloud.h"
 #include "cmd/inspect.h"
 #include "cmd/kinds.h"
-#include "cmd/roll.h"
 #include "data/music/cloud.h"
+#include "data/music/cloud_write.h"
+#include "data/music/roll.h"
 #include "data/shards/shard.h"
 
 enum { SHORT = 100, MOST_LINES = 400 };

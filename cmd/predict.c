@@ -4,10 +4,9 @@
 #include "cmd/adapters.h"
 #include "cmd/predict_cloud.h"
 #include "data/audio/clip.h"
-#include "infer/listen.h"
+#include "infer/heard.h"
 
 #include "cmd/cmd.h"
-#include "cmd/predict_groups.h"
 #include "cmd/progress.h"
 #include "train/products.h"
 
@@ -16,49 +15,6 @@ static const option options[] = {
     CLOUD_OPTIONS,
     {0},
 };
-
-static const char *best_label(const trained *d, const heard *h, double *p)
-{
-    int best = 0;
-    for (int i = 1; h->probabilities && i < d->classes; i++)
-        if (h->probabilities[i] > h->probabilities[best])
-            best = i;
-    *p = h->probabilities ? (double)h->probabilities[best] : 0;
-    return h->probabilities && d->labels ? d->labels[best] : NULL;
-}
-
-static json *describe(const trained *d, const char *file, const heard *h, const char *label)
-{
-    json *j = json_object(), *p = NULL;
-    if (h->probabilities && d->labels) {
-        p = json_object();
-        for (int i = 0; i < d->classes; i++)
-            json_set_num(p, d->labels[i], (double)h->probabilities[i]);
-    }
-    json_set_str(j, "file", file);
-    if (label)
-        json_set_str(j, "label", label);
-    else
-        json_set(j, "label", NULL);
-    json_set(j, "probabilities", p);
-    json_set_num(j, "valence", (double)h->embedding[0]);
-    json_set_num(j, "arousal", (double)h->embedding[1]);
-    json_set_int(j, "windows", h->windows);
-    return j;
-}
-
-static void say(cmd *c, const trained *d, const char *file, const heard *h)
-{
-    double p;
-    const char *label = best_label(d, h, &p);
-    if (label)
-        cmd_print(c, "%s: %s (%.0f%%), valence %+.2f, arousal %+.2f", file, label, 100 * p,
-                  (double)h->embedding[0], (double)h->embedding[1]);
-    else
-        cmd_print(c, "%s: valence %+.2f, arousal %+.2f", file, (double)h->embedding[0],
-                  (double)h->embedding[1]);
-    cmd_json(c, describe(d, file, h, label));
-}
 
 // Files by what is to be known of them: clip.h's marks, and shorter than a window.
 typedef struct remarks {
@@ -144,10 +100,11 @@ static void queue_close(queue *q)
 static void tell(cmd *c, turn *t, remarks *n)
 {
     count(n, &t->sound, t->d, &t->h);
-    if (t->d->model->n_groups)
-        predict_groups_say(c, t->d, t->file, &t->h);
-    else
-        say(c, t->d, t->file, &t->h);
+    strbuf said = {0};
+    heard_text(t->d, &t->h, &said);
+    cmd_print(c, "%s: %s", t->file, said.s);
+    cmd_json(c, heard_json(t->d, t->file, &t->h, c->arena));
+    strbuf_free(&said);
 }
 
 // The next n files, told in their order; how many failed, the first error in *first.

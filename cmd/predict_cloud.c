@@ -6,10 +6,10 @@
 #include <math.h>
 
 #include "base/file.h"
-#include "cmd/cloud.h"
 #include "data/audio/clip.h"
 #include "data/music/additive.h"
 #include "data/music/affect.h"
+#include "data/music/cloud_write.h"
 #include "data/music/emotions.h"
 #include "infer/painter.h"
 

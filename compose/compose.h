@@ -27,11 +27,11 @@ typedef struct composition {
     arena *arena;
     const env *env;
     const song_plan *plan;
-    const trained *melody;                   // a model of notes; NULL: by rule
-    const char *harmony, *groove, *dynamics; // checkpoints; NULL: by rule
-    const trained *player;                   // a model of events; NULL: none
-    sampler_options sampling;                // of what models draw; seed and stream are ours
-    precision precision;                     // of the player's weights
+    const trained *melody;                      // a model of notes; NULL: by rule
+    const trained *harmony, *groove, *dynamics; // NULL: by rule
+    const trained *player;                      // a model of events; NULL: none
+    sampler_options sampling;                   // of what models draw; seed and stream are ours
+    precision precision;                        // of the player's weights
 
     // What came of it
     midi_song *song;

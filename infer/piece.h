@@ -25,11 +25,11 @@ typedef struct piece {
     float vector[EMOTION_SIZE];
     arrange_style style;
     sampler_options sampling;
-    precision precision;                     // of the weights: fp32 or bf16
-    int bars;                                // where seconds are 0; set to what it became
-    double seconds;                          // that it lasts (a melody: to the nearest bar)
-    double longest;                          // that a note may last, in seconds; 0: any
-    const char *harmony, *groove, *dynamics; // checkpoints, of a melody; NULL: without
+    precision precision;                        // of the weights: fp32 or bf16
+    int bars;                                   // where seconds are 0; set to what it became
+    double seconds;                             // that it lasts (a melody: to the nearest bar)
+    double longest;                             // that a note may last, in seconds; 0: any
+    const trained *harmony, *groove, *dynamics; // around a melody; NULL: without
     // Of events: changes the logits of the one that comes so many seconds behind the prompt; NULL:
     // as the grammar has them. One must stay above -INFINITY.
     void (*restrain)(void *user, double seconds, float *logits);

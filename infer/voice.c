@@ -40,23 +40,25 @@ static bool run_rows(const trained *d, const kit *k, const float *in, int64_t ro
                    d->path);
 }
 
-static bool ask(const char *from, const kit *k, model_makes what, const float *in, int64_t rows,
+bool voice_fits(const trained *d, model_makes what, err *e)
+{
+    return d->model->makes == what ||
+           err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
+                   d->model->name, model_making(what)->name);
+}
+
+static bool ask(const trained *d, const kit *k, model_makes what, const float *in, int64_t rows,
                 float *out, err *e)
 {
     arena a = {.name = "voice"};
-    trained *d = trained_open(from, &a, e);
-    bool ok = d && (d->model->makes == what ||
-                    err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
-                            d->model->name, model_making(what)->name));
-    ok = ok && run_rows(d, k, in, rows, out, &a, e);
-    trained_close(d);
+    bool ok = voice_fits(d, what, e) && run_rows(d, k, in, rows, out, &a, e);
     arena_free(&a);
     return ok;
 }
 
-bool voice_groove(const char *from, const kit *k, const float *emotion, float *groove, err *e)
+bool voice_groove(const trained *by, const kit *k, const float *emotion, float *groove, err *e)
 {
-    return ask(from, k, MAKES_GROOVE, emotion, 1, groove, e);
+    return ask(by, k, MAKES_GROOVE, emotion, 1, groove, e);
 }
 
 // ---- Chords
@@ -68,7 +70,7 @@ static bool draw_chord(sampler *s, float *logits, int *chord, err *e)
     return sampler_draw(s, logits, NULL, 0, chord, e);
 }
 
-bool voice_draw_chords(const char *from, const kit *k, const voice_chords *how,
+bool voice_draw_chords(const trained *by, const kit *k, const voice_chords *how,
                        const arrangement *r, int **chords, err *e)
 {
     song_harmony h = harmony_of(r->arena, r->song, HARMONY_BARS);
@@ -85,7 +87,7 @@ bool voice_draw_chords(const char *from, const kit *k, const voice_chords *how,
         memcpy(in + i * CONTEXT + EMOTION, h.context + i * HARMONY_CONTEXT,
                HARMONY_CONTEXT * sizeof *in);
     }
-    bool ok = h.n == 0 || ask(from, k, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
+    bool ok = h.n == 0 || ask(by, k, MAKES_CHORDS, in, (int64_t)h.n, logits, e);
     for (size_t i = 0; ok && i < h.n && i < (size_t)r->bars; i++)
         if (h.spans[i].sounds) {
             if (how->weigh)
@@ -95,11 +97,11 @@ bool voice_draw_chords(const char *from, const kit *k, const voice_chords *how,
     return ok;
 }
 
-bool voice_harmony(const char *from, const kit *k, const float *emotion, const sampler_options *o,
+bool voice_harmony(const trained *by, const kit *k, const float *emotion, const sampler_options *o,
                    arrangement *r, int **chords, err *e)
 {
     voice_chords how = {.emotion = emotion, .sampling = o};
-    if (!voice_draw_chords(from, k, &how, r, chords, e))
+    if (!voice_draw_chords(by, k, &how, r, chords, e))
         return false;
     arrange_chords(r, *chords, r->bars);
     return true;
@@ -107,7 +109,7 @@ bool voice_harmony(const char *from, const kit *k, const float *emotion, const s
 
 // ---- Dynamics
 
-bool voice_dynamics(const char *from, const kit *k, arrangement *r, err *e)
+bool voice_dynamics(const trained *by, const kit *k, arrangement *r, err *e)
 {
     song_dynamics d = dynamics_of(r->arena, r->song, DYNAMICS_BARS);
     float *in = NEW(r->arena, float, (d.n + 1) * MIDI_STATS),
@@ -117,7 +119,7 @@ bool voice_dynamics(const char *from, const kit *k, arrangement *r, err *e)
             r->arena,
             midi_cut(r->arena, r->song, d.phrases[i].tick, d.phrases[i].tick + d.phrases[i].ticks),
             in + i * MIDI_STATS);
-    if (d.n && !ask(from, k, MAKES_DYNAMICS, in, (int64_t)d.n, curves, e))
+    if (d.n && !ask(by, k, MAKES_DYNAMICS, in, (int64_t)d.n, curves, e))
         return false;
     for (size_t i = 0; i < d.n; i++)
         memcpy(d.phrases[i].curve, curves + i * DYNAMICS, sizeof d.phrases[i].curve);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// predict_cloud.c: clouds as files (cmd/cloud.h), what `kmidi predict` and `kmidi inspect` draw,
-// and what they refuse.
+// predict_cloud.c: clouds as files (data/music/cloud_write.h), what `kmidi predict` and `kmidi
+// inspect` draw, and what they refuse.
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
-#include "cmd/cloud.h"
 #include "data/music/cloud.h"
+#include "data/music/cloud_write.h"
 #include "tests/data/midi/midi_bytes.h"
 #include "tests/test.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // roll.c: the picture of a song has what is in the song, whatever its name is, and does not grow
 // without bound.
-#include "cmd/roll.h"
+#include "data/music/roll.h"
 
 #include <stdlib.h>
 #include <string.h>

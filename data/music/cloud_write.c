@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cloud.c: clouds as text (cloud.h). PLY: Turk, "The PLY Polygon File Format" (1994).
-#include "cmd/cloud.h"
+// cloud_write.c: clouds as text (cloud_write.h). PLY: Turk, "The PLY Polygon File Format" (1994).
+#include "data/music/cloud_write.h"
 
 #include <math.h>
 #include <stdlib.h>

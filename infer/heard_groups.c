@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// predict_groups.c: answers of a model of several groups, as text and as JSON (predict_groups.h).
-//
-//     {"file": "a.wav", "technical": {"instrument_family": "brass",
-//      "instrument_family_confidence": 0.91, "instrument_family_top": [...], ...,
-//      "technique": null, ...}, "emotional": {...}, "not_trained": ["technique", ...]}
-//
-// A group is trained where the training data had items of two of its classes or more: from less
-// nothing can be told apart, and what the network says of it is noise.
-#include "cmd/predict_groups.h"
+// heard_groups.c: answers of a model of several groups (heard.h).
+#include "infer/heard.h"
 
 #include <string.h>
 
@@ -111,10 +104,11 @@ static void describe(json *o, const model_group *q, const hear_group *g, const f
     json_set(at.in, arena_printf(a, "%s_top", at.name), g ? list_top(q, g, p) : NULL);
 }
 
-static json *describe_all(const trained *d, const char *file, const heard *h, arena *a)
+json *heard_groups_json(const trained *d, const char *file, const heard *h, arena *a)
 {
     json *o = json_object(), *rest = json_array();
-    json_set_str(o, "file", file);
+    if (file)
+        json_set_str(o, "file", file);
     for (int k = 0; k < d->model->n_groups; k++) {
         const model_group *q = &d->model->groups[k];
         const hear_group *g = taught(d, q);
@@ -139,7 +133,7 @@ static void say_group(const model_group *q, const hear_group *g, const float *p,
         strbuf_printf(out, "%s (%.0f%%)", g->group.classes[best], 100 * (double)p[best]);
 }
 
-void predict_groups_say(cmd *c, const trained *d, const char *file, const heard *h)
+void heard_groups_text(const trained *d, const heard *h, strbuf *out)
 {
     strbuf said = {0}, rest = {0};
     for (int k = 0; k < d->model->n_groups; k++) {
@@ -150,9 +144,8 @@ void predict_groups_say(cmd *c, const trained *d, const char *file, const heard 
         else
             strbuf_printf(&rest, "%s%s", rest.len ? ", " : "", q->name);
     }
-    cmd_print(c, "%s: %s%s%s", file, said.len ? said.s : "nothing",
-              rest.len ? "; not trained: " : "", rest.len ? rest.s : "");
-    cmd_json(c, describe_all(d, file, h, c->arena));
+    strbuf_printf(out, "%s%s%s", said.len ? said.s : "nothing", rest.len ? "; not trained: " : "",
+                  rest.len ? rest.s : "");
     strbuf_free(&said);
     strbuf_free(&rest);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // roll.c: lanes, then what lies in them (roll.h). Notes of one colour and loudness are one path of
 // horizontal strokes, about 15 bytes each, so that half an hour of piano is some hundred kilobytes.
-#include "cmd/roll.h"
+#include "data/music/roll.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 // However long the song is, the picture is at most ROLL_WIDTH wide: notes of an instrument and
 // pitch that lie closer than a third of a unit become one, and of more than ROLL_NOTES the rest is
 // left out, which the picture then says.
-#ifndef KMIDI_CMD_ROLL_H
-#define KMIDI_CMD_ROLL_H
+#ifndef KMIDI_DATA_MUSIC_ROLL_H
+#define KMIDI_DATA_MUSIC_ROLL_H
 
 #include "base/str.h"
 #include "data/midi/midi.h"

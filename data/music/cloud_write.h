@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// cloud.h: a cloud of points (data/music/cloud.h) as files that others read: JSON, PLY, and a
+// cloud_write.h: a cloud of points (data/music/cloud.h) as files that others read: JSON, PLY, and a
 // picture.
 //
 //     strbuf text = {0};
 //     cloud_svg(points, "joy.mid", "valence +0.90, arousal +0.80", &text);
-#ifndef KMIDI_CMD_CLOUD_H
-#define KMIDI_CMD_CLOUD_H
+#ifndef KMIDI_DATA_MUSIC_CLOUD_WRITE_H
+#define KMIDI_DATA_MUSIC_CLOUD_WRITE_H
 
 #include "base/str.h"
 

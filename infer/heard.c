@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// heard.c: answers of a recogniser (heard.h); of a model of groups: heard_groups.c.
+#include "infer/heard.h"
+
+static const char *best_label(const trained *d, const heard *h, double *p)
+{
+    int best = 0;
+    for (int i = 1; h->probabilities && i < d->classes; i++)
+        if (h->probabilities[i] > h->probabilities[best])
+            best = i;
+    *p = h->probabilities ? (double)h->probabilities[best] : 0;
+    return h->probabilities && d->labels ? d->labels[best] : NULL;
+}
+
+json *heard_json(const trained *d, const char *file, const heard *h, arena *a)
+{
+    if (d->model->n_groups)
+        return heard_groups_json(d, file, h, a);
+    double sure;
+    const char *label = best_label(d, h, &sure);
+    json *j = json_object(), *p = label ? json_object() : NULL;
+    for (int i = 0; label && i < d->classes; i++)
+        json_set_num(p, d->labels[i], (double)h->probabilities[i]);
+    if (file)
+        json_set_str(j, "file", file);
+    if (label)
+        json_set_str(j, "label", label);
+    else
+        json_set(j, "label", NULL);
+    json_set(j, "probabilities", p);
+    json_set_num(j, "valence", (double)h->embedding[0]);
+    json_set_num(j, "arousal", (double)h->embedding[1]);
+    json_set_int(j, "windows", h->windows);
+    return j;
+}
+
+void heard_text(const trained *d, const heard *h, strbuf *out)
+{
+    double p;
+    const char *label = d->model->n_groups ? NULL : best_label(d, h, &p);
+    if (d->model->n_groups)
+        heard_groups_text(d, h, out);
+    else if (label)
+        strbuf_printf(out, "%s (%.0f%%), ", label, 100 * p);
+    if (!d->model->n_groups)
+        strbuf_printf(out, "valence %+.2f, arousal %+.2f", (double)h->embedding[0],
+                      (double)h->embedding[1]);
+}
