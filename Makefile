@@ -24,15 +24,15 @@ endif
 CONFIG  ?= release
 BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip libcurl espeak-ng
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
 # MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
 ifeq ($(MPI),1)
 MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))
 MPIDEPS := $(if $(MPIPKG),,libopenmpi-dev openmpi-bin)
 PKGS    += $(or $(MPIPKG),ompi-c)
 endif
-# Opened while the program runs (autograd/gemm/gemm_openblas.c).
-OPENED  := openblas
+# Opened where they are used (base/library.h).
+OPENED  := openblas libcurl espeak-ng
 
 # Folders of sources.
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
@@ -105,7 +105,7 @@ endif
 $(BUILD)/libs.mk: deps.sh Makefile
 	@$(if $(CROSS),,./deps.sh $(MPIDEPS))
 	@mkdir -p $(@D)
-	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_OPENBLAS='\"$$(pkg-config --variable=libdir openblas)\"'"; \
+	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_LIBRARIES='\"$$(for p in $(OPENED); do pkg-config --variable=libdir $$p; done | sort -u | paste -sd: -)\"'"; \
 	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/house.a

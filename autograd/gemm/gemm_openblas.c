@@ -11,7 +11,6 @@
 // its kernels when it is loaded, from a list of CPUs as old as the library: one that it does not
 // know gets those of an older one (OPENBLAS_CORETYPE in the environment overrides).
 #include <cblas.h>
-#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,51 +19,40 @@
 
 #include "autograd/gemm/gemm_library.h"
 #include "base/hw.h"
+#include "base/library.h"
 #include "base/room.h"
 
 // BUFFER_SIZE of its common_*.h, and what is lost beside it.
 static const uint64_t BUFFER_BYTES = (uint64_t)128 << 20, MARGIN_BYTES = (uint64_t)16 << 20;
 static const uint64_t LIBRARY_BYTES = (uint64_t)64 << 20; // its file is mapped: 36 MB and more
 
-static struct {
+typedef struct openblas {
     __typeof__(cblas_sgemm) *sgemm;
     __typeof__(openblas_set_num_threads) *set_num_threads;
     __typeof__(openblas_get_config) *get_config;
     __typeof__(openblas_get_corename) *get_corename;
-    void *(*take)(int where); // blas_memory_alloc and _free, of no header
+    void *(*take)(int where); // blas_memory_alloc and _free, of no header: NULL where it has none
     void (*give)(void *buffer);
-    char missing[300]; // why it is not here
+} openblas;
+
+static const library_function functions[] = {
+    {"cblas_sgemm", offsetof(openblas, sgemm)},
+    {"openblas_set_num_threads", offsetof(openblas, set_num_threads)},
+    {"openblas_get_config", offsetof(openblas, get_config)},
+    {"openblas_get_corename", offsetof(openblas, get_corename)},
+};
+static const library_function buffer_functions[] = {{"blas_memory_alloc", offsetof(openblas, take)},
+                                                    {"blas_memory_free", offsetof(openblas, give)}};
+static const library libopenblas = {"openblas", LIBRARY_FILES("openblas", "0"), functions, 4};
+static const library libopenblas_buffers = {"openblas", LIBRARY_FILES("openblas", "0"),
+                                            buffer_functions, 2};
+
+static struct {
+    openblas f;
+    err missing; // why it is not here
+    bool is_here;
     pthread_once_t loaded;
 } lib = {.loaded = PTHREAD_ONCE_INIT};
-
-// As the linker would find it, then where it was when this program was built.
-static void *open_library(void)
-{
-    static const char *const names[] = {
-#ifdef __APPLE__
-        "libopenblas.dylib", KMIDI_OPENBLAS "/libopenblas.dylib"
-#else
-        "libopenblas.so.0", "libopenblas.so", KMIDI_OPENBLAS "/libopenblas.so.0",
-        KMIDI_OPENBLAS "/libopenblas.so"
-#endif
-    };
-    void *found = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
-        found = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-        if (!found && !*lib.missing)
-            snprintf(lib.missing, sizeof lib.missing, "%s", dlerror());
-    }
-    return found;
-}
-
-static bool find(void *library, const char *name, void *function)
-{
-    void *at = dlsym(library, name);
-    memcpy(function, &at, sizeof at);
-    if (!at)
-        snprintf(lib.missing, sizeof lib.missing, "it has no %s", name);
-    return at != NULL;
-}
 
 static void load(void)
 {
@@ -72,21 +60,17 @@ static void load(void)
     const char *set = getenv(variable);
     char *before = set ? strdup(set) : NULL;
     setenv(variable, "1", 1);
-    void *library = open_library();
+    lib.is_here = library_open(&libopenblas, &lib.f, &lib.missing);
     if (before)
         setenv(variable, before, 1);
     else
         unsetenv(variable);
     free(before);
-    if (!library || !find(library, "openblas_set_num_threads", &lib.set_num_threads) ||
-        !find(library, "openblas_get_config", &lib.get_config) ||
-        !find(library, "openblas_get_corename", &lib.get_corename))
+    if (!lib.is_here)
         return;
-    if (!find(library, "blas_memory_alloc", &lib.take) ||
-        !find(library, "blas_memory_free", &lib.give))
-        lib.take = NULL;
-    lib.set_num_threads(1); // of one that was loaded before
-    find(library, "cblas_sgemm", &lib.sgemm);
+    if (!library_open(&libopenblas_buffers, &lib.f, NULL))
+        lib.f.take = NULL;
+    lib.f.set_num_threads(1); // of one that was loaded before
 }
 
 static uint64_t openblas_need(int count)
@@ -97,32 +81,32 @@ static uint64_t openblas_need(int count)
 static bool openblas_load(err *e)
 {
     pthread_once(&lib.loaded, load);
-    if (lib.sgemm)
+    if (lib.is_here)
         return true;
     if (room_read().left < LIBRARY_BYTES)
         return room_refuse(e, "openblas", LIBRARY_BYTES + openblas_need(hw_cores()), ROOM_OF_A_RUN);
-    return err_set(e, ERR_MISSING, "openblas cannot be loaded: %s", lib.missing);
+    return err_set(e, ERR_MISSING, "%s", lib.missing.text);
 }
 
 // All buffers at once, as in products at the same time.
 static bool openblas_reserve(int count)
 {
     void **buffers = calloc((size_t)count, sizeof *buffers);
-    for (int i = 0; buffers && lib.take && i < count; i++)
-        buffers[i] = lib.take(0);
-    for (int i = 0; buffers && lib.take && i < count; i++)
-        lib.give(buffers[i]);
+    for (int i = 0; buffers && lib.f.take && i < count; i++)
+        buffers[i] = lib.f.take(0);
+    for (int i = 0; buffers && lib.f.take && i < count; i++)
+        lib.f.give(buffers[i]);
     free(buffers);
-    return lib.take != NULL;
+    return lib.f.take != NULL;
 }
 
 static void openblas_serial(const gemm *p)
 {
     CHECK(p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX && p->lda <= INT_MAX &&
           p->ldb <= INT_MAX && p->ldc <= INT_MAX);
-    lib.sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
-              (blasint)p->m, (blasint)p->n, (blasint)p->k, 1.0f, p->a, (blasint)p->lda, p->b,
-              (blasint)p->ldb, p->beta, p->c, (blasint)p->ldc);
+    lib.f.sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans,
+                (blasint)p->m, (blasint)p->n, (blasint)p->k, 1.0f, p->a, (blasint)p->lda, p->b,
+                (blasint)p->ldb, p->beta, p->c, (blasint)p->ldc);
 }
 
 static void openblas_describe(char *out, size_t size)
@@ -132,8 +116,8 @@ static void openblas_describe(char *out, size_t size)
         snprintf(out, size, "no openblas");
         return;
     }
-    sscanf(lib.get_config(), "%*s %23s", version);
-    snprintf(out, size, "openblas %s (%s)", version, lib.get_corename());
+    sscanf(lib.f.get_config(), "%*s %23s", version);
+    snprintf(out, size, "openblas %s (%s)", version, lib.f.get_corename());
 }
 
 const gemm_library gemm_library_openblas = {

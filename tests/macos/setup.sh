@@ -25,6 +25,6 @@ ln -s "$M/hwloc/autogen/config.h" "$H/hwloc/autogen"
 sed '/^#define OPENBLAS_OS_LINUX/d' "$M/openblas-pthread/openblas_config.h" >"$H/openblas_config.h"
 echo '/* of the C library of Linux */' >"$H/features.h"
 {
-    echo "PKGC := -I$H $(pkg-config --cflags-only-I glib-2.0) -DKMIDI_OPENBLAS='\"/opt/homebrew/opt/openblas/lib\"'"
+    echo "PKGC := -I$H $(pkg-config --cflags-only-I glib-2.0) -DKMIDI_LIBRARIES='\"/opt/homebrew/opt/openblas/lib\"'"
     echo "PKGL :="
 } >"$BUILD/libs.mk"
