@@ -19,36 +19,12 @@
 #include "tests/train/corpus.h"
 #include "tests/train/small.h"
 
-// What is run: %1$s is the fixture's folder, %2$s that of what is written.
 static const struct {
     const char *name, *line;
 } commands[] = {
-    {"train", "train %1$s/dynamics_engine.yaml --run-dir %2$s/run train.epochs=1"},
-    {"resume", "train --resume %2$s/run train.epochs=2"},
-    {"prepare", "prepare configs/data/synth.yaml --out %2$s/shards --jobs 1 "
-                "features=[groove,tokens] synth.items=6 synth.seconds=4"},
-    {"prepare", "prepare configs/data/audio_manifest.yaml --out %2$s/mel --jobs 1 root=%1$s/corpus "
-                "index=%1$s/corpus/manifest.jsonl"},
-    {"synth", "synth %2$s/c --items 3 --seconds 1 --threads 1"},
-    {"export", "export %1$s/run --format onnx -o %2$s/x.onnx"},
-    {"export", "export %1$s/run --format safetensors -o %2$s/x.safetensors"},
-    {"export", "export %1$s/run --format pt -o %2$s/x.pt"},
-    {"export", "export %1$s/adapted --format adapter -o %2$s/adapter"},
-    {"import", "import %1$s/x.safetensors --model dynamics_engine -o %2$s/x.h5"},
-    {"import", "import %1$s/x.pt --model dynamics_engine -o %2$s/x.h5"},
-    {"merge", "merge %1$s/run %1$s/adapter -o %2$s/merged.h5"},
-    {"generate", "generate %1$s/melody -e joy -b 2 -o %2$s/x.mid -w %2$s/x.wav --simple-tones"},
-    {"compose", "compose happy -g pop -b 2 -o %2$s/y.mid -w %2$s/y.wav --simple-tones"},
-    {"eval", "eval %1$s/run --data '%1$s/val-*.h5' --json"},
-    {"predict", "predict %1$s/ears %1$s/corpus/wav/00000.wav --json"},
-    {"verify", "verify %1$s/run/checkpoints/last.h5 %1$s/x.onnx %1$s/x.safetensors "
-               "%1$s/corpus/wav/00000.wav %1$s/adapter"},
-    {"inspect", "inspect %1$s/run/checkpoints/last.h5"},
-    {"speak", "speak oh -o %2$s/z.wav"},
-    {"plan", "plan %1$s/dynamics_engine.yaml --svg %2$s/x.svg"},
-    {"sweep", "sweep %1$s/dynamics_engine.yaml train.seed=1 train.epochs=1 --out %2$s/sweep "
-              "--threads 1"},
-    {"sweep", "sweep --out %2$s/planned --run 1 --threads 1"},
+#define COMMAND(name, line) {name, line},
+#include "tests/faults/commands.def"
+#undef COMMAND
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
