@@ -93,6 +93,10 @@ static void report_file(cmd *c, json *j, const export_task *t)
     cmd_print(c,
               "%s, where weights in f32 are %s; output of an example off by %.2g at most, of %.3g",
               size, f32, t->difference, t->most);
+    if (t->checked) {
+        json_set_str(j, "checked", t->checked);
+        cmd_print(c, "checked: %s", t->checked);
+    }
 }
 
 static json *report(cmd *c, const export_def *f, const export_task *t)

@@ -4,23 +4,41 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/kit.h"
+#include "base/larger.h"
 #include "export/onnx_run.h"
 
-// y [rows, n] += x [rows, k] w [k, n], each sum in f64.
-static void product(const float *x, const float *w, int64_t rows, int64_t k, int64_t n, float *y,
-                    double *sum)
+// Each sum in f64.
+static void plain_product(const onnx_step *s, const float *x, const float *w, const gemm *p)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t j = 0; j < n; j++)
-            sum[j] = (double)y[r * n + j];
-        for (int64_t i = 0; i < k; i++) {
-            double v = (double)x[r * k + i];
-            for (int64_t j = 0; v != 0 && j < n; j++)
-                sum[j] += v * (double)w[i * n + j];
+    arena_mark m = arena_save(s->a);
+    double *sum = NEW(s->a, double, (size_t)p->n + 1);
+    for (int64_t r = 0; r < p->m; r++) {
+        float *y = p->c + r * p->n;
+        for (int64_t j = 0; j < p->n; j++)
+            sum[j] = (double)y[j];
+        for (int64_t i = 0; i < p->k; i++) {
+            double v = (double)x[r * p->k + i];
+            for (int64_t j = 0; v != 0 && j < p->n; j++)
+                sum[j] += v * (double)w[p->tb ? j * p->k + i : i * p->n + j];
         }
-        for (int64_t j = 0; j < n; j++)
-            y[r * n + j] = (float)sum[j];
+        for (int64_t j = 0; j < p->n; j++)
+            y[j] = (float)sum[j];
     }
+    arena_rewind(s->a, m);
+}
+
+void onnx_step_product(const onnx_step *s, const float *x, const float *w, bool turned,
+                       int64_t rows, int64_t k, int64_t n, float *y)
+{
+    const gemm p = gemm_dense(
+        (gemm){.tb = turned, .m = rows, .n = n, .k = k, .a = x, .b = w, .beta = 1, .c = y});
+    if (rows < 1 || k < 1 || n < 1)
+        return;
+    if (s->env && s->env->kit)
+        gemm_run(&s->env->kit->products, &p, s->env->pool, threads_count(s->env->pool));
+    else
+        plain_product(s, x, w, &p);
 }
 
 // Batches in front of the last two axes are broadcast.
@@ -44,7 +62,6 @@ bool onnx_run_matmul(onnx_step *s)
     }
     y->dim[y->rank - 2] = rows, y->dim[y->rank - 1] = n;
     float *out = onnx_step_f32(s, 0);
-    double *sum = NEW(s->a, double, (size_t)n + 1);
     for (int64_t i = 0; i < batches; i++) {
         int64_t at_a = 0, at_b = 0, left = i, step_a = rows * k, step_b = k * n;
         for (int d = 3; d <= y->rank; left /= y->dim[y->rank - d], d++) {
@@ -56,7 +73,7 @@ bool onnx_run_matmul(onnx_step *s)
             step_a *= d <= a->rank ? a->dim[a->rank - d] : 1;
             step_b *= d <= b->rank ? b->dim[b->rank - d] : 1;
         }
-        product(a->f + at_a, b->f + at_b, rows, k, n, out + i * rows * n, sum);
+        onnx_step_product(s, a->f + at_a, b->f + at_b, false, rows, k, n, out + i * rows * n);
     }
     return true;
 }
@@ -75,19 +92,26 @@ bool onnx_run_gemm(onnx_step *s)
         return false;
     s->out[0] = onnx_array_f32(2, (int64_t[]){rows, n}, NULL);
     float *y = onnx_step_f32(s, 0);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = 0; j < n; j++) {
-            double sum = b ? (double)b->f[j] : 0;
-            for (int64_t i = 0; i < k; i++)
-                sum += (double)x->f[r * k + i] * (double)w->f[turned ? j * k + i : i * n + j];
-            y[r * n + j] = (float)sum;
-        }
+    for (int64_t i = 0; b && i < rows * n; i++)
+        y[i] = b->f[i % n];
+    onnx_step_product(s, x->f, w->f, turned, rows, k, n, y);
     return true;
 }
 
 static double sigmoid(double x)
 {
     return 1 / (1 + exp(-x));
+}
+
+// z [4 H], gates i o f c -> h and c, [H] each
+static void lstm_cell(const float *z, int64_t h, float *hs, float *cs)
+{
+    for (int64_t j = 0; j < h; j++) {
+        double c = sigmoid((double)z[2 * h + j]) * (double)cs[j] +
+                   sigmoid((double)z[j]) * tanh((double)z[3 * h + j]);
+        cs[j] = (float)c;
+        hs[j] = (float)(sigmoid((double)z[h + j]) * tanh(c));
+    }
 }
 
 // x [T, B, I], W [1, 4 H, I], R [1, 4 H, H], B [1, 8 H], gates i o f c; from h and c of nought, or
@@ -114,26 +138,16 @@ bool onnx_run_lstm(onnx_step *s)
         if (begin)
             memcpy(last[k], begin->f, sizeof(float) * (size_t)(batch * h));
     }
-    double *z = NEW(s->a, double, 4 * (size_t)h);
-    for (int64_t t = 0; t < t_all; t++)
-        for (int64_t n = 0; n < batch; n++) {
-            const float *now = x->f + (t * batch + n) * in;
-            float *hs = last[0] + n * h, *cs = last[1] + n * h;
-            for (int64_t g = 0; g < 4 * h; g++) {
-                z[g] = (double)b[g] + (double)b[4 * h + g];
-                for (int64_t i = 0; i < in; i++)
-                    z[g] += (double)now[i] * (double)w[g * in + i];
-                for (int64_t i = 0; i < h; i++)
-                    z[g] += (double)hs[i] * (double)r[g * h + i];
-            }
-            for (int64_t j = 0; j < h; j++) {
-                double c =
-                    sigmoid(z[2 * h + j]) * (double)cs[j] + sigmoid(z[j]) * tanh(z[3 * h + j]);
-                cs[j] = (float)c;
-                hs[j] = (float)(sigmoid(z[h + j]) * tanh(c));
-            }
-            memcpy(y + (t * batch + n) * h, hs, sizeof *y * (size_t)h);
-        }
+    float *z = NEW(s->a, float, (size_t)(t_all * batch * 4 * h) + 1);
+    for (int64_t i = 0; i < t_all * batch * 4 * h; i++)
+        z[i] = b[i % (4 * h)] + b[4 * h + i % (4 * h)];
+    onnx_step_product(s, x->f, w, true, t_all * batch, in, 4 * h, z);
+    for (int64_t t = 0; t < t_all; t++, z += batch * 4 * h) {
+        onnx_step_product(s, last[0], r, true, batch, h, 4 * h, z);
+        for (int64_t n = 0; n < batch; n++)
+            lstm_cell(z + n * 4 * h, h, last[0] + n * h, last[1] + n * h);
+        memcpy(y + t * batch * h, last[0], sizeof *y * (size_t)(batch * h));
+    }
     return true;
 }
 
@@ -161,23 +175,21 @@ static bool window_of(const onnx_step *s, window *w)
     return true;
 }
 
-// y [O, h, w] += one channel of x by its kernels k [O, C, kh, kw] of it
-static void add_channel(const onnx_array *x, const float *from, const float *k, int64_t each,
-                        int64_t out, const window *w, double *y)
+// The windows of one picture [C, H, W] as columns [C kh kw, h w].
+static void spread(const onnx_array *x, const float *from, const window *w, float *to)
 {
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t p = 0; p < w->kernel[0] * w->kernel[1]; p++) {
-            double v = (double)k[o * each + p];
-            for (int64_t i = 0; i < w->size[0]; i++) {
-                int64_t row = i * w->stride[0] + p / w->kernel[1] - w->pad[0];
-                double *to = y + (o * w->size[0] + i) * w->size[1];
-                for (int64_t j = 0; row >= 0 && row < x->dim[2] && j < w->size[1]; j++) {
-                    int64_t column = j * w->stride[1] + p % w->kernel[1] - w->pad[1];
-                    if (column >= 0 && column < x->dim[3])
-                        to[j] += v * (double)from[row * x->dim[3] + column];
-                }
+    int64_t kernel = w->kernel[0] * w->kernel[1];
+    for (int64_t p = 0; p < x->dim[1] * kernel; p++) {
+        const float *plane = from + p / kernel * x->dim[2] * x->dim[3];
+        for (int64_t i = 0; i < w->size[0]; i++) {
+            int64_t row = i * w->stride[0] + p % kernel / w->kernel[1] - w->pad[0];
+            for (int64_t j = 0; j < w->size[1]; j++) {
+                int64_t column = j * w->stride[1] + p % w->kernel[1] - w->pad[1];
+                bool in = row >= 0 && row < x->dim[2] && column >= 0 && column < x->dim[3];
+                *to++ = in ? plane[row * x->dim[3] + column] : 0;
             }
         }
+    }
 }
 
 bool onnx_run_conv(onnx_step *s)
@@ -188,18 +200,15 @@ bool onnx_run_conv(onnx_step *s)
     if (!k || !k->f || k->rank != 4 || !window_of(s, &w) || k->dim[1] != x->dim[1] ||
         k->dim[2] != w.kernel[0] || k->dim[3] != w.kernel[1] || (b && (!b->f || b->n != k->dim[0])))
         return false;
-    int64_t out = k->dim[0], plane = w.size[0] * w.size[1], kernel = w.kernel[0] * w.kernel[1];
+    int64_t out = k->dim[0], plane = w.size[0] * w.size[1],
+            rows = x->dim[1] * w.kernel[0] * w.kernel[1];
     s->out[0] = onnx_array_f32(4, (int64_t[]){x->dim[0], out, w.size[0], w.size[1]}, NULL);
-    float *y = onnx_step_f32(s, 0);
-    double *sum = NEW(s->a, double, (size_t)(out * plane) + 1);
-    for (int64_t n = 0; n < x->dim[0]; n++) {
-        for (int64_t i = 0; i < out * plane; i++)
-            sum[i] = b ? (double)b->f[i / plane] : 0;
-        for (int64_t c = 0; c < x->dim[1]; c++)
-            add_channel(x, x->f + (n * x->dim[1] + c) * x->dim[2] * x->dim[3], k->f + c * kernel,
-                        x->dim[1] * kernel, out, &w, sum);
-        for (int64_t i = 0; i < out * plane; i++)
-            y[n * out * plane + i] = (float)sum[i];
+    float *y = onnx_step_f32(s, 0), *columns = NEW(s->a, float, (size_t)(rows * plane) + 1);
+    for (int64_t n = 0; n < x->dim[0]; n++, y += out * plane) {
+        for (int64_t i = 0; b && i < out * plane; i++)
+            y[i] = b->f[i / plane];
+        spread(x, x->f + n * x->dim[1] * x->dim[2] * x->dim[3], &w, columns);
+        onnx_step_product(s, k->f, columns, false, out, rows, plane, y);
     }
     return true;
 }
@@ -283,58 +292,11 @@ bool onnx_run_softmax(onnx_step *s)
         const float *row = x->f + r * n;
         double most = -INFINITY, sum = 0;
         for (int64_t i = 0; i < n; i++)
-            most = (double)row[i] > most ? (double)row[i] : most;
+            most = larger(most, (double)row[i]);
         for (int64_t i = 0; i < n; i++)
             sum += exp((double)row[i] - most);
         for (int64_t i = 0; i < n; i++)
             y[r * n + i] = (float)(exp((double)row[i] - most) / sum);
     }
-    return true;
-}
-
-// Over the axes of input 1.
-bool onnx_run_reduce_sum(onnx_step *s)
-{
-    const onnx_array *x = s->in[0], *axes = s->n_in > 1 ? s->in[1] : NULL;
-    bool gone[ONNX_RANK] = {false}, keep = onnx_step_int(s, "keepdims", 1) != 0;
-    int64_t stride[ONNX_RANK] = {0}, step = 1;
-    if (!x->f || !axes || !axes->i)
-        return false;
-    for (int64_t i = 0; i < axes->n; i++) {
-        int k = onnx_step_axis(axes->i[i], x->rank);
-        if (k < 0)
-            return false;
-        gone[k] = true;
-    }
-    for (int k = x->rank; k-- > 0; step *= gone[k] ? 1 : x->dim[k])
-        stride[k] = gone[k] ? 0 : step;
-    for (int k = 0; k < x->rank; k++)
-        if (!gone[k] || keep)
-            s->out[0].dim[s->out[0].rank++] = gone[k] ? 1 : x->dim[k];
-    float *y = onnx_step_f32(s, 0);
-    for (int64_t i = 0; i < x->n; i++) {
-        int64_t at = 0, left = i;
-        for (int k = x->rank; k-- > 0; left /= x->dim[k])
-            at += left % x->dim[k] * stride[k];
-        y[at] += x->f[i];
-    }
-    return true;
-}
-
-// ---- Eight bits: x scale, of the channel along an axis
-
-bool onnx_run_dequantize(onnx_step *s)
-{
-    const onnx_array *x = s->in[0], *scale = s->n_in > 1 ? s->in[1] : NULL;
-    int axis = onnx_step_axis(onnx_step_int(s, "axis", 1), x->rank);
-    if (!x->b || !scale || !scale->f || axis < 0 || (scale->n != 1 && scale->n != x->dim[axis]))
-        return false;
-    int64_t behind = 1;
-    for (int k = axis + 1; k < x->rank; k++)
-        behind *= x->dim[k];
-    s->out[0] = onnx_array_f32(x->rank, x->dim, NULL);
-    float *y = onnx_step_f32(s, 0);
-    for (int64_t i = 0; i < x->n; i++)
-        y[i] = (float)x->b[i] * scale->f[scale->n == 1 ? 0 : i / behind % x->dim[axis]];
     return true;
 }

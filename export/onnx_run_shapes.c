@@ -1,112 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// onnx_run_shapes.c: element by element, and what moves elements (onnx_run.h).
-#include <math.h>
+// onnx_run_shapes.c: what moves elements (onnx_run.h).
 #include <string.h>
 
 #include "export/onnx_run.h"
-
-// Steps of an array in each axis of a shape over which it is broadcast.
-static void strides_in(const onnx_array *x, int rank, int64_t *stride)
-{
-    int64_t step = 1;
-    for (int k = 1; k <= rank; k++) {
-        int64_t size = k <= x->rank ? x->dim[x->rank - k] : 1;
-        stride[rank - k] = size == 1 ? 0 : step;
-        step *= size;
-    }
-}
-
-// The place of element i of an array like y, by strides.
-static int64_t place(const onnx_array *y, int64_t i, const int64_t *stride)
-{
-    int64_t at = 0;
-    for (int k = y->rank; k-- > 0; i /= y->dim[k])
-        at += i % y->dim[k] * stride[k];
-    return at;
-}
-
-static bool broadcast(const onnx_array *a, const onnx_array *b, onnx_array *y)
-{
-    y->rank = a->rank > b->rank ? a->rank : b->rank;
-    for (int k = 1; k <= y->rank; k++) {
-        int64_t x = k <= a->rank ? a->dim[a->rank - k] : 1,
-                z = k <= b->rank ? b->dim[b->rank - k] : 1;
-        if (x != z && x != 1 && z != 1)
-            return false;
-        y->dim[y->rank - k] = x == 1 ? z : x;
-    }
-    return true;
-}
-
-static double two(char op, double a, double b)
-{
-    return op == 'A' ? a + b : op == 'S' ? a - b : op == 'M' ? a * b : a / b;
-}
-
-bool onnx_run_binary(onnx_step *s)
-{
-    const onnx_array *a = s->in[0], *b = s->n_in == 2 ? s->in[1] : NULL;
-    onnx_array *y = &s->out[0];
-    if (!b || (!a->f != !b->f) || a->b || b->b || !broadcast(a, b, y))
-        return false;
-    int64_t sa[ONNX_RANK], sb[ONNX_RANK];
-    strides_in(a, y->rank, sa), strides_in(b, y->rank, sb);
-    float *f = a->f ? onnx_step_f32(s, 0) : NULL;
-    int64_t *i = a->f ? NULL : onnx_step_i64(s, 0);
-    char op = s->node->op[0];
-    for (int64_t k = 0; k < y->n; k++) {
-        int64_t p = place(y, k, sa), q = place(y, k, sb);
-        if (f)
-            f[k] = (float)two(op, (double)a->f[p], (double)b->f[q]);
-        else if (op == 'D' && !b->i[q])
-            return false;
-        else
-            i[k] = op == 'A'   ? a->i[p] + b->i[q]
-                   : op == 'S' ? a->i[p] - b->i[q]
-                   : op == 'M' ? a->i[p] * b->i[q]
-                               : a->i[p] / b->i[q];
-    }
-    return true;
-}
-
-static double one(const char *op, double x)
-{
-    return !strcmp(op, "Relu")      ? (x > 0 ? x : 0)
-           : !strcmp(op, "Tanh")    ? tanh(x)
-           : !strcmp(op, "Sigmoid") ? 1 / (1 + exp(-x))
-           : !strcmp(op, "Erf")     ? erf(x)
-           : !strcmp(op, "Sqrt")    ? sqrt(x)
-           : !strcmp(op, "Sin")     ? sin(x)
-                                    : cos(x);
-}
-
-bool onnx_run_unary(onnx_step *s)
-{
-    s->out[0] = onnx_array_f32(s->in[0]->rank, s->in[0]->dim, NULL);
-    float *y = onnx_step_f32(s, 0);
-    for (int64_t k = 0; s->in[0]->f && k < s->out[0].n; k++)
-        y[k] = (float)one(s->node->op, (double)s->in[0]->f[k]);
-    return s->in[0]->f != NULL;
-}
-
-// To FLOAT, or to whole numbers.
-bool onnx_run_cast(onnx_step *s)
-{
-    const onnx_array *x = s->in[0];
-    bool to_float = onnx_step_int(s, "to", 0) == ONNX_FLOAT;
-    s->out[0] = *x;
-    if (x->b || !!x->f == to_float)
-        return !x->b;
-    s->out[0].f = NULL, s->out[0].i = NULL;
-    float *f = to_float ? onnx_step_f32(s, 0) : NULL;
-    int64_t *i = to_float ? NULL : onnx_step_i64(s, 0);
-    for (int64_t k = 0; k < x->n; k++)
-        if (f)
-            f[k] = (float)x->i[k];
-        else
-            i[k] = (int64_t)x->f[k];
-    return true;
-}
 
 bool onnx_run_identity(onnx_step *s)
 {
@@ -126,7 +22,7 @@ static bool move(onnx_step *s, const onnx_array *x, const strided *t)
     float *f = x->f ? onnx_step_f32(s, 0) : NULL;
     int64_t *i = x->i ? onnx_step_i64(s, 0) : NULL;
     for (int64_t k = 0; k < s->out[0].n; k++) {
-        int64_t at = t->offset + place(&t->shape, k, t->stride);
+        int64_t at = t->offset + onnx_step_place(&t->shape, k, t->stride);
         if (at < 0 || at >= x->n)
             return false;
         if (f)
@@ -167,9 +63,9 @@ bool onnx_run_expand(onnx_step *s)
     if (!to || !to->i || to->n > ONNX_RANK)
         return false;
     onnx_array asked = onnx_array_f32((int)to->n, to->i, NULL);
-    if (!broadcast(x, &asked, &t.shape))
+    if (!onnx_step_broadcast(x, &asked, &t.shape))
         return false;
-    strides_in(x, t.shape.rank, t.stride);
+    onnx_step_strides(x, t.shape.rank, t.stride);
     return move(s, x, &t);
 }
 
@@ -388,6 +284,36 @@ bool onnx_run_trilu(onnx_step *s)
     for (int64_t i = 0; i < x->n; i++) {
         int64_t row = i / columns % rows, column = i % columns;
         y[i] = (upper ? column >= row + k : column <= row + k) ? x->f[i] : 0;
+    }
+    return true;
+}
+
+// By what there is, or by its mirror image (once, as ONNX has it).
+bool onnx_run_pad(onnx_step *s)
+{
+    const onnx_array *x = s->in[0], *pads = s->n_in > 1 ? s->in[1] : NULL;
+    const onnx_attr *mode = onnx_step_attr(s, "mode");
+    bool mirror = mode && !strcmp(mode->s, "reflect");
+    int64_t stride[ONNX_RANK];
+    if (!x->f || !pads || !pads->i || pads->n != 2 * x->rank)
+        return false;
+    s->out[0] = onnx_array_f32(x->rank, x->dim, NULL);
+    for (int k = 0; k < x->rank; k++) {
+        int64_t before = pads->i[k], behind = pads->i[x->rank + k];
+        if (before < 0 || behind < 0 || (mirror && (before >= x->dim[k] || behind >= x->dim[k])))
+            return false;
+        s->out[0].dim[k] += before + behind;
+    }
+    dense_strides(x, stride);
+    float *y = onnx_step_f32(s, 0);
+    for (int64_t i = 0; i < s->out[0].n; i++) {
+        int64_t from = 0, left = i;
+        for (int k = x->rank; k-- > 0; left /= s->out[0].dim[k]) {
+            int64_t at = left % s->out[0].dim[k] - pads->i[k], n = x->dim[k];
+            at = mirror && at < 0 ? -at : mirror && at >= n ? 2 * (n - 1) - at : at;
+            from = from < 0 || at < 0 || at >= n ? -1 : from + at * stride[k];
+        }
+        y[i] = from < 0 ? 0 : x->f[from];
     }
     return true;
 }

@@ -72,6 +72,11 @@ double selftest_wave(int64_t i)
     return sin(0.37 * (double)i);
 }
 
+double selftest_rising(int64_t i)
+{
+    return 0.5 * sin(1e-5 * (double)i * (double)i);
+}
+
 static void fill(const tensor *t, const port *q, void *data)
 {
     for (int64_t i = 0; i < shape_count(t->shape); i++)
@@ -91,7 +96,7 @@ static bool add_past(json *inputs, const trained *d, arena *a, err *e)
         if (!t->past)
             continue;
         shape empty = {.rank = 4, .d = {1, t->heads, 0, t->in->shape.d[2] / t->heads}};
-        json_push(inputs, input_json(t->past, &empty, "sin(0.37 * i)"));
+        json_push(inputs, input_json(t->past, &empty, SELFTEST_WAVE));
     }
     return n != NULL;
 }
@@ -114,21 +119,9 @@ static session *run_example(const trained *d, const env *v, const selftest_of *o
     return s;
 }
 
-bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n, err *e)
-{
-    session *s = run_example(d, v, &(selftest_of){0}, a, e);
-    if (!s)
-        return false;
-    *n = shape_count(s->net->out->shape);
-    *values = NEW(a, float, (size_t)*n);
-    memcpy(*values, session_data(s, s->net->out), (size_t)*n * sizeof(float));
-    session_close(s);
-    return true;
-}
-
 static void add_input(json *list, const port *q, const tensor *t, arena *a)
 {
-    const char *value = q->type == DT_I32 ? arena_printf(a, "i mod %d", q->below) : "sin(0.37 * i)";
+    const char *value = q->type == DT_I32 ? arena_printf(a, "i mod %d", q->below) : SELFTEST_WAVE;
     json_push(list, input_json(q->name, &t->shape, value));
 }
 
@@ -153,6 +146,8 @@ bool selftest_network(const trained *d, const env *v, const selftest_of *of, mod
     return ok;
 }
 
+// ---- From the waveform on
+
 // Half as long again as the window, so that several are heard; a second where that is unknown or
 // long.
 static int64_t example_samples(const trained *d)
@@ -166,7 +161,7 @@ static float *rising(int64_t n, arena *a)
 {
     float *x = NEW(a, float, (size_t)n);
     for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(0.5 * sin(1e-5 * (double)i * (double)i));
+        x[i] = (float)selftest_rising(i);
     return x;
 }
 
@@ -176,50 +171,68 @@ static void waved(float *x, int64_t n)
         x[i] = (float)selftest_wave(i);
 }
 
-// Of a network that draws clouds: an emotion and statistics of notes beside the sound.
+// The points [CLOUD_POINTS, CLOUD_WIDTH] of a network that draws clouds: an emotion and statistics
+// of notes beside a second of sound.
+static float *draw_example(const trained *d, const env *v, arena *a, err *e)
+{
+    float heart[EMOTION_SIZE], notes[MIDI_STATS],
+        *points = NEW(a, float, (size_t)CLOUD_POINTS *CLOUD_WIDTH);
+    int64_t n = d->mel->sample_rate;
+    waved(heart, EMOTION_SIZE), waved(notes, MIDI_STATS);
+    painter *p = painter_open(d, &(env){.kit = v->kit}, a, e);
+    scene s = {.samples = rising(n, a), .n = n, .midi = notes, .emotion = heart};
+    bool ok = p && painter_draw(p, &s, points, e);
+    painter_close(p);
+    return ok ? points : NULL;
+}
+
 static bool example_cloud(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                           arena *a, err *e)
 {
     const shape in = shape_of(2, 1, d->mel->sample_rate), emotion = shape_of(2, 1, EMOTION_SIZE),
                 midi = shape_of(2, 1, MIDI_STATS),
                 cloud = shape_of(3, 1, CLOUD_POINTS, CLOUD_WIDTH);
-    float heart[EMOTION_SIZE], notes[MIDI_STATS],
-        *points = NEW(a, float, (size_t)shape_count(cloud));
-    waved(heart, EMOTION_SIZE), waved(notes, MIDI_STATS);
-    painter *p = painter_open(d, &(env){.kit = v->kit}, a, e);
-    scene s = {.samples = rising(in.d[1], a), .n = in.d[1], .midi = notes, .emotion = heart};
-    bool ok = p && painter_draw(p, &s, points, e);
-    if (ok) {
-        json *ins = json_array(), *outs = json_array();
-        json_push(ins, input_json("waveform", &in, "0.5 * sin(1e-5 * i * i)"));
-        json_push(ins, input_json("emotion", &emotion, "sin(0.37 * i)"));
-        json_push(ins, input_json("midi", &midi, "sin(0.37 * i)"));
-        json_push(outs, output_json(d->model->output.name, &cloud, points));
-        add_meta(meta, ins, outs, tolerance(of, points, shape_count(cloud)));
-    }
-    painter_close(p);
-    return ok;
+    const float *points = draw_example(d, v, a, e);
+    if (!points)
+        return false;
+    json *ins = json_array(), *outs = json_array();
+    json_push(ins, input_json("waveform", &in, SELFTEST_RISING));
+    json_push(ins, input_json("emotion", &emotion, SELFTEST_WAVE));
+    json_push(ins, input_json("midi", &midi, SELFTEST_WAVE));
+    json_push(outs, output_json(d->model->output.name, &cloud, points));
+    add_meta(meta, ins, outs, tolerance(of, points, shape_count(cloud)));
+    return true;
+}
+
+// What is heard lives as long as the listener, which the caller closes.
+static listener *hear_example(const trained *d, const env *v, heard *h, arena *a, err *e)
+{
+    int64_t n = example_samples(d);
+    listener *l = listener_open(d, &(env){.kit = v->kit}, a, e);
+    if (l && listener_hear(l, rising(n, a), n, h, e))
+        return l;
+    listener_close(l);
+    return NULL;
 }
 
 static bool example_heard(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                           arena *a, err *e)
 {
     heard h;
-    int64_t n = example_samples(d);
-    shape in = shape_of(2, 1, n), embedding = shape_of(2, 1, d->model->output.dim[1]),
+    shape in = shape_of(2, 1, example_samples(d)),
+          embedding = shape_of(2, 1, d->model->output.dim[1]),
           classes = shape_of(2, 1, d->classes ? d->classes : embedding.d[1]);
-    listener *l = listener_open(d, &(env){.kit = v->kit}, a, e);
-    bool ok = l && listener_hear(l, rising(n, a), n, &h, e);
-    if (ok) {
-        json *ins = json_array(), *outs = json_array();
-        json_push(ins, input_json("waveform", &in, "0.5 * sin(1e-5 * i * i)"));
-        json_push(outs, output_json(d->model->output.name, &embedding, h.embedding));
-        if (of->probabilities)
-            json_push(outs, output_json("probabilities", &classes, h.probabilities));
-        add_meta(meta, ins, outs, tolerance(of, h.embedding, shape_count(embedding)));
-    }
+    listener *l = hear_example(d, v, &h, a, e);
+    if (!l)
+        return false;
+    json *ins = json_array(), *outs = json_array();
+    json_push(ins, input_json("waveform", &in, SELFTEST_RISING));
+    json_push(outs, output_json(d->model->output.name, &embedding, h.embedding));
+    if (of->probabilities)
+        json_push(outs, output_json("probabilities", &classes, h.probabilities));
+    add_meta(meta, ins, outs, tolerance(of, h.embedding, shape_count(embedding)));
     listener_close(l);
-    return ok;
+    return true;
 }
 
 bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta, err *e)
@@ -229,4 +242,42 @@ bool selftest_front(const trained *d, const env *v, const selftest_of *of, model
                                             : example_heard(d, v, of, meta, &a, e);
     arena_free(&a);
     return ok;
+}
+
+// ---- The first output alone
+
+static float *copy_of(const float *x, int64_t n, arena *a)
+{
+    float *y = NEW(a, float, (size_t)n);
+    memcpy(y, x, (size_t)n * sizeof *y);
+    return y;
+}
+
+bool selftest_values(const trained *d, const env *v, const selftest_of *of, arena *a,
+                     float **values, int64_t *n, err *e)
+{
+    session *s = run_example(d, v, of, a, e);
+    if (!s)
+        return false;
+    *n = shape_count(s->net->out->shape);
+    *values = copy_of(session_data(s, s->net->out), *n, a);
+    session_close(s);
+    return true;
+}
+
+bool selftest_front_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
+                           err *e)
+{
+    heard h;
+    if (d->model->task == TASK_CLOUDS) {
+        *n = (int64_t)CLOUD_POINTS * CLOUD_WIDTH;
+        return (*values = draw_example(d, v, a, e)) != NULL;
+    }
+    listener *l = hear_example(d, v, &h, a, e);
+    if (!l)
+        return false;
+    *n = d->model->output.dim[1];
+    *values = copy_of(h.embedding, *n, a);
+    listener_close(l);
+    return true;
 }

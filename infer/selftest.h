@@ -14,17 +14,17 @@
 #ifndef KMIDI_INFER_SELFTEST_H
 #define KMIDI_INFER_SELFTEST_H
 
+#include "export/onnx_run.h"
 #include "infer/trained.h"
-
-// What the network's output is for the same input, [*n] owned by `a`: for comparing one form of the
-// weights with another.
-bool selftest_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
-                     err *e) MUST_CHECK;
 
 enum { SELFTEST_MOST = 16384, SELFTEST_FRAMES = 20 };
 
+#define SELFTEST_WAVE   "sin(0.37 * i)"
+#define SELFTEST_RISING "0.5 * sin(1e-5 * i * i)"
+
 // Element i of an input of f32; of whole numbers i mod `below`.
 double selftest_wave(int64_t i);
+double selftest_rising(int64_t i); // of a waveform
 
 // What is exported.
 typedef struct selftest_of {
@@ -38,5 +38,26 @@ bool selftest_network(const trained *d, const env *v, const selftest_of *of, mod
                       err *e) MUST_CHECK;
 bool selftest_front(const trained *d, const env *v, const selftest_of *of, model_meta *meta,
                     err *e) MUST_CHECK;
+
+// The network's output for the same input, or what it hears of the same waveform, [*n] owned by
+// `a`: for comparing one form of the weights with another.
+bool selftest_values(const trained *d, const env *v, const selftest_of *of, arena *a,
+                     float **values, int64_t *n, err *e) MUST_CHECK;
+bool selftest_front_values(const trained *d, const env *v, arena *a, float **values, int64_t *n,
+                           err *e) MUST_CHECK;
+
+// ---- Read again, of any file that carries one (selftest_read.c)
+
+enum { SELFTEST_PORTS = 64 };
+
+typedef struct selftest_example {
+    int n_in, n_out;
+    onnx_named in[SELFTEST_PORTS], out[SELFTEST_PORTS]; // of an output as many numbers as it has
+    double tolerance;
+} selftest_example;
+
+// Owned by `a`. ERR_EMPTY: there is none; ERR_DAMAGED: one that cannot be meant.
+bool selftest_read(const model_meta *meta, const char *path, arena *a, selftest_example *x,
+                   err *e) MUST_CHECK;
 
 #endif

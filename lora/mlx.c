@@ -3,15 +3,19 @@
 // 0.32).
 #include "lora/mlx.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "export/safetensors.h"
+#include "lora/lora.h"
 
 #define TENSORS "adapters.safetensors"
 #define CONFIG  "adapter_config.json"
+
+enum { CONFIG_MOST = 1 << 20 };
 
 // The path of the layer, "fc1"; NULL where MLX has no adapter for it.
 static const char *linear_path(const params *p, const adapter_site *s, arena *a)
@@ -113,4 +117,78 @@ bool lora_save_mlx(const char *folder, const params *p, const adapters *sites, c
     bool ok = check_sites(p, sites, &a, e) && write_folder(folder, p, sites, meta, &a, e);
     arena_free(&a);
     return ok;
+}
+
+// ---- Back
+
+// w [out, in] += scale (a [in, r] b [r, out])^T
+static void add_product(float *w, const shape *s, const float *a, const float *b, int64_t r,
+                        double scale)
+{
+    for (int64_t o = 0; o < s->d[0]; o++)
+        for (int64_t i = 0; i < s->d[1]; i++) {
+            double sum = 0;
+            for (int64_t k = 0; k < r; k++)
+                sum += (double)a[i * r + k] * (double)b[k * s->d[0] + o];
+            w[o * s->d[1] + i] += (float)(scale * sum);
+        }
+}
+
+// One of the two factors, which is as high and as wide; NULL: `e` says what is wrong.
+static float *read_factor(safetensors *s, const char *name, int64_t height, int64_t width, arena *a,
+                          err *e)
+{
+    int at = safetensors_find(s, name);
+    const weights_entry *t = at < 0 ? NULL : &safetensors_listing(s)->list[at];
+    float *x = NEW(a, float, (size_t)(height * width));
+    if (!t || t->rank != 2 || t->dim[0] != height || t->dim[1] != width)
+        return (void)err_set(e, ERR_MISMATCH, "there is no '%s' of %lld x %lld numbers in it", name,
+                             (long long)height, (long long)width),
+               NULL;
+    return safetensors_read(s, at, x, e) ? x : NULL;
+}
+
+static bool add_path(safetensors *s, const char *path, int64_t rank, double scale, params *p,
+                     arena *a, err *e)
+{
+    int at = params_find(p, arena_printf(a, "%s.weight", path));
+    if (at < 0 || p->list[at].shape.rank != 2)
+        return err_set(e, ERR_MISMATCH, "the model has no linear layer '%s'", path);
+    const shape *w = &p->list[at].shape;
+    const float *x = read_factor(s, arena_printf(a, "%s.lora_a", path), w->d[1], rank, a, e),
+                *y = x ? read_factor(s, arena_printf(a, "%s.lora_b", path), rank, w->d[0], a, e)
+                       : NULL;
+    if (y)
+        add_product(params_at(p, at), w, x, y, rank, scale);
+    return y != NULL;
+}
+
+static bool add_all(const char *folder, const json *config, params *p, arena *a, err *e)
+{
+    const json *lora = json_get(config, "lora_parameters"), *keys = json_get(lora, "keys");
+    int64_t rank = json_int(json_get(lora, "rank"), 0);
+    double scale = json_num(json_get(lora, "scale"), NAN);
+    if (strcmp(json_str(json_get(config, "fine_tune_type"), ""), "lora") != 0 || rank < 1 ||
+        rank > LORA_RANK_MOST || !isfinite(scale) || !json_len(keys))
+        return err_set(e, ERR_FORMAT, "its " CONFIG " is not one of LoRA as MLX writes it");
+    safetensors *s = safetensors_open(path_join(a, folder, TENSORS), a, e);
+    bool ok = s != NULL;
+    for (size_t i = 0; ok && i < json_len(keys); i++)
+        ok = add_path(s, json_str(json_at(keys, i), ""), rank, scale, p, a, e);
+    if (ok && (size_t)safetensors_listing(s)->n != 2 * json_len(keys))
+        ok = err_set(e, ERR_MISMATCH, "there are more tensors in it than its " CONFIG " names");
+    safetensors_close(s);
+    return ok;
+}
+
+bool lora_add_mlx(const char *folder, params *p, err *e)
+{
+    arena a = {.name = "adapter"};
+    size_t n;
+    char *text = file_read(&a, path_join(&a, folder, CONFIG), CONFIG_MOST, &n, e);
+    json *config = text ? json_parse(text, n, e) : NULL;
+    bool ok = config && add_all(folder, config, p, &a, e);
+    json_free(config);
+    arena_free(&a);
+    return ok || err_trail(e, "'%s'", folder);
 }

@@ -17,4 +17,8 @@
 bool lora_save_mlx(const char *folder, const params *p, const adapters *sites, const char *config,
                    const model_meta *meta, err *e) MUST_CHECK;
 
+// Adds an adapter of MLX to the weights of its base. ERR_FORMAT, ERR_MISMATCH name what is not as
+// such a folder has it, or not of this model.
+bool lora_add_mlx(const char *folder, params *p, err *e) MUST_CHECK;
+
 #endif

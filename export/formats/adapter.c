@@ -65,24 +65,37 @@ static bool write(export_task *t, err *e)
 }
 
 // The base's weights, with what is in the folder added to them; those of the probe are the run's.
-static bool check(export_task *t, err *e)
+bool export_check_adapter(export_task *t, adapter_add *add, err *e)
 {
     const trained *d = t->from;
     const adapters *sites;
     params *p = params_open(t->arena);
-    lora_adapter *l = lora_load(t->out, d->model, t->arena, e);
-    bool ok = l && open_adapted(t, p, &sites, e) && export_copy_weights(t, e);
+    bool ok = open_adapted(t, p, &sites, e) && export_copy_weights(t, e);
     for (int i = 0; ok && i < d->p->n; i++) {
         int at = params_find(p, d->p->list[i].name);
         if (at >= 0 && d->p->list[i].counted)
             memcpy(params_at(t->again, i), params_at(p, at),
                    sizeof(float) * (size_t)d->p->list[i].count);
     }
-    if (ok)
-        lora_add_whole(t->again, l);
-    lora_unload(l);
     params_release(p);
-    return ok && export_run_again(t, e);
+    if (!ok || !add(t, t->again, e) || !export_run_again(t, e))
+        return false;
+    t->checked = "folder read again, added to the base's weights, and run in the network";
+    return true;
+}
+
+static bool add_peft(const export_task *t, params *p, err *e)
+{
+    lora_adapter *l = lora_load(t->out, t->from->model, t->arena, e);
+    if (l)
+        lora_add_whole(p, l);
+    lora_unload(l);
+    return l != NULL;
+}
+
+static bool check(export_task *t, err *e)
+{
+    return export_check_adapter(t, add_peft, e);
 }
 
 const export_def export_adapter = {

@@ -12,4 +12,8 @@ typedef bool adapter_save(const char *folder, const params *p, const adapters *s
 
 bool export_adapter_by(export_task *t, adapter_save *save, err *e) MUST_CHECK;
 
+// Adds what is in the folder t->out to the weights of the base.
+typedef bool adapter_add(const export_task *t, params *p, err *e);
+bool export_check_adapter(export_task *t, adapter_add *add, err *e) MUST_CHECK;
+
 #endif

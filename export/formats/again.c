@@ -45,10 +45,12 @@ bool export_run_again(export_task *t, err *e)
     int64_t n;
     trained other = *t->from;
     other.p = t->again;
-    if (!selftest_values(t->from, t->env, t->arena, &ours, &n, e) ||
-        !selftest_values(&other, t->env, t->arena, &file, &n, e))
+    const selftest_of of = {0};
+    if (!selftest_values(t->from, t->env, &of, t->arena, &ours, &n, e) ||
+        !selftest_values(&other, t->env, &of, t->arena, &file, &n, e))
         return false;
     export_compare(t, file, ours, n);
+    t->checked = "weights read again and run in the network";
     return true;
 }
 

@@ -68,15 +68,29 @@ void export_put_emotion(const model_def *m, model_meta *meta)
     json_free(o);
 }
 
+static bool example_of(export_task *t, float **values, int64_t *n, err *e)
+{
+    return t->front_end
+               ? selftest_front_values(t->from, t->env, t->arena, values, n, e)
+               : selftest_values(t->from, t->env, &(selftest_of){0}, t->arena, values, n, e);
+}
+
+bool export_exact(export_task *t, err *e)
+{
+    float *exact;
+    if (!example_of(t, &exact, &t->n_exact, e))
+        return false;
+    t->exact = exact;
+    return true;
+}
+
 bool export_round(export_task *t, quantise_form f, err *e)
 {
-    float *exact, *rounded;
+    float *rounded;
     int64_t n;
-    if (!selftest_values(t->from, t->env, t->arena, &exact, &n, e) ||
-        !quantise_params(t->from->p, f, e) ||
-        !selftest_values(t->from, t->env, t->arena, &rounded, &n, e))
+    if (!export_exact(t, e) || !quantise_params(t->from->p, f, e) ||
+        !example_of(t, &rounded, &n, e))
         return false;
-    export_compare(t, rounded, exact, n);
-    t->exact = exact, t->n_exact = n;
+    export_compare(t, rounded, t->exact, n);
     return true;
 }

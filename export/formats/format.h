@@ -24,7 +24,8 @@ typedef struct export_task {
     const float *exact; // [n_exact] the output of the example in f32, where weights were rounded
     int64_t n_exact;
     const char *fingerprint; // of the checkpoint's weights, before any were rounded
-    params *again; // the weights that the file holds, where `check` has read them; else NULL
+    params *again;       // the weights that the file holds, where `check` has read them; else NULL
+    const char *checked; // how `check` did it, in words; NULL: it was not called
 } export_task;
 
 typedef struct export_def {
@@ -46,7 +47,10 @@ model_meta export_meta(const export_task *t);
 model_meta export_weights_meta(const export_task *t);
 // What the 64 numbers of an emotion mean to who has nothing but the file.
 void export_put_emotion(const model_def *m, model_meta *meta);
-// Rounds the weights, and says what that does to the output of an example.
+// What the network gives for the example, or (front_end) hears of the waveform, with the weights as
+// they are now: t->exact.
+bool export_exact(export_task *t, err *e) MUST_CHECK;
+// Rounds the weights, and says what that does to that output.
 bool export_round(export_task *t, quantise_form f, err *e) MUST_CHECK;
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "export/formats/format.h"
 
-// Reads the file again and runs it (export/onnx_run.h), where its inputs are the network's.
+// Reads the file again and runs it (export/onnx_run.h) on the example that it carries; with a past,
+// in two steps, too.
 bool export_onnx_check(export_task *t, err *e) MUST_CHECK;
 bool export_onnx_as(export_task *t, quantise_form f, err *e) MUST_CHECK;
 

@@ -185,7 +185,12 @@ TEST(adapters_of_mlx_are_its_formula)
     err e = {0};
     size_t n;
     const char *out, *dir = make_all("melody_transformer", &lora), *k = test_kmidi();
-    RUN(0, "%s export '%s/run' --format mlx-adapter -o '%s/mlx'", k, dir, dir);
+    RUN(0, "%s export '%s/run' --format mlx-adapter -o '%s/mlx' --json", k, dir, dir);
+    json *told = json_parse(out, strlen(out), &e);
+    EXPECT_BELOW(json_num(json_get(told, "max_difference"), 1), 1e-5);
+    EXPECT(json_num(json_get(told, "output_max"), 0) > 0);
+    EXPECT_HAS(json_str(json_get(told, "checked"), ""), "folder read again, added to the base");
+    json_free(told);
     const char *text = file_read(&a, test_path("mlx/adapter_config.json"), 1 << 16, &n, &e);
     json *j = text ? json_parse(text, n, &e) : NULL;
     const json *o = json_get(j, "lora_parameters");

@@ -46,6 +46,7 @@ TEST(exports_say_how_far_they_are_from_f32)
                loss = json_num(json_get(j, "loss"), -1),
                f32 = json_num(json_get(j, "loss_f32"), -2);
         EXPECT_STR(json_str(json_get(j, "format"), ""), formats[i].format);
+        EXPECT_HAS(json_str(json_get(j, "checked"), ""), " read again and run");
         EXPECT(difference >= 0 && difference <= formats[i].difference);
         EXPECT((difference > 0) == (formats[i].difference > 0));
         EXPECT(loss > 0 && (loss != f32) == (formats[i].difference > 1e-5));
