@@ -32,13 +32,13 @@ MPIDEPS := $(if $(MPIPKG),,libopenmpi-dev openmpi-bin)
 PKGS    += $(or $(MPIPKG),ompi-c)
 endif
 # Opened where they are used (base/library.h).
-OPENED  := openblas libcurl espeak-ng
+OPENED  := openblas libcurl espeak-ng libmicrohttpd
 
 # Folders of sources.
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
 # make lib: what include/kmidi.h stands on.
 ifeq ($(CONFIG),lib)
-ROOMS   := $(filter-out cmd train compose net speech,$(ROOMS))
+ROOMS   := $(filter-out cmd train compose net speech serve/http serve/http/routes,$(ROOMS))
 endif
 
 # A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in
@@ -169,6 +169,11 @@ $(OUT)/gen/shipped.inc: $(CONFIGS) Makefile
 	@for f in $(CONFIGS); do n=$${f#configs/}; echo "{\"$${n%.yaml}\","; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$f; echo '},'; done >$@.new
 	@mv $@.new $@
 $(OUT)/base/shipped.o: $(OUT)/gen/shipped.inc
+# The page of kmidi serve, compiled in, as the numbers of its bytes.
+$(OUT)/gen/page.inc: serve/http/page.html Makefile
+	@mkdir -p $(@D)
+	@od -An -v -t u1 $< | sed 's/[0-9][0-9]*/&,/g' >$@.new && mv $@.new $@
+$(OUT)/serve/http/routes/page.o: $(OUT)/gen/page.inc
 
 # Generated code is not ours to warn about.
 $(OUT)/gen/onnx.pb-c.c $(OUT)/gen/onnx.pb-c.h &: $(ONNX_PROTO)

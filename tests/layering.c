@@ -99,7 +99,8 @@ TEST(layering_foreign_libraries_enter_through_one_file)
     const char *headers = "sndfile.h|hdf5.h|fftw3.h|cblas.h|dnnl.h|oneapi/dnnl/dnnl.h|yaml.h|"
                           "jansson.h|soxr.h|hwloc.h|openssl/evp.h|openssl/sha.h|onnx.pb-c.h|smf.h|"
                           "csv.h|rubberband/rubberband-c.h|pcre2.h|mpg123.h|ogg/ogg.h|"
-                          "FLAC/stream_decoder.h|zip.h|curl/curl.h|espeak-ng/speak_lib.h";
+                          "FLAC/stream_decoder.h|zip.h|curl/curl.h|espeak-ng/speak_lib.h|"
+                          "microhttpd.h";
     char header[64];
     arena a = {0};
     const tree *t = tree_open(&a);
@@ -197,6 +198,7 @@ static const struct {
     {"models/models.def", "MODEL(", "models", "const model_def model_", " "},
     {"export/exports.def", "EXPORT(", "export/formats", "const export_def export_", " "},
     {"cmd/cmds.def", "CMD(", "cmd", "const command cmd_", " "},
+    {"serve/http/routes/routes.def", "ROUTE(", "serve/http/routes", "const route route_", " "},
 };
 
 static bool text_has_name(const char *text, const char *before, const char *name, const char *after)

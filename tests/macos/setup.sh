@@ -14,7 +14,7 @@ mkdir -p "$BUILD"
 H=$BUILD/include U=/usr/include M=/usr/include/$(gcc -print-multiarch)
 rm -rf "$H"
 mkdir -p "$H/openssl" "$H/hwloc/autogen"
-for p in FLAC ogg sndfile.h smf.h soxr.h rubberband yaml.h protobuf-c hwloc.h jansson.h jansson_config.h fftw3.h pcre2.h zip.h zipconf.h oneapi csv.h espeak-ng onnx; do
+for p in FLAC ogg sndfile.h smf.h soxr.h rubberband yaml.h protobuf-c hwloc.h jansson.h jansson_config.h fftw3.h pcre2.h zip.h zipconf.h oneapi csv.h espeak-ng microhttpd.h onnx; do
     ln -s "$U/$p" "$H"
 done
 ln -s "$U"/dnnl*.h "$M"/*123.h "$M/curl" "$M/openblas-pthread/cblas.h" "$U"/hdf5/serial/*.h "$H"

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// serve.c: the service of serve/http as a command: models opened and placed, the address said, and
+// then it runs until somebody says stop.
+#include <stdlib.h>
+
+#include "base/hw.h"
+#include "cmd/adapters.h"
+#include "cmd/language.h"
+#include "serve/http/service.h"
+#include "train/products.h"
+
+enum { WORKERS = 64, WAITING = 10000, CONNECTIONS = 10000, NAMES = CMD_OPTIONS };
+
+static const option options[] = {
+    {"listen", 'l', OPT_TEXT, "ADDRESS",
+     "HOST:PORT in numbers (default 127.0.0.1:8000; port 0: any that is free)", false},
+    {"token", 0, OPT_TEXT, "TEXT",
+     "what clients must send as \"Authorization: Bearer TEXT\" (default $KMIDI_TOKEN); needed "
+     "beyond loopback",
+     false},
+    {"origin", 0, OPT_TEXT, "URL",
+     "pages from there may ask from within a browser, as http://localhost:1420", false},
+    {"name", 0, OPT_TEXTS, "HOST", "another name that the service goes by in Host; again for more",
+     false},
+    {"folder", 0, OPT_TEXT, "DIR", "where /spectocloud/render may write the files it is told to",
+     false},
+    {"production", 0, OPT_FLAG, NULL,
+     "/health says healthy, /emotions is an object: as the clients of KmiDi's production API "
+     "expect it",
+     false},
+    {"workers", 0, OPT_INT, "N", "requests at the same time (default: one a core, at most 4)",
+     false},
+    {"queue", 0, OPT_INT, "N", "requests that may wait; beyond it 429 (default 64)", false},
+    {"connections", 0, OPT_INT, "N", "connections at the same time (default 512)", false},
+    {"time-limit", 0, OPT_NUM, "S", "that a request may take (default 60)", false},
+    {"patience", 0, OPT_NUM, "S", "that a request may take to come (default 10)", false},
+    {"max-body", 0, OPT_BYTES, "SIZE", "of a sound file (default 32MiB); JSON has 1MiB at most",
+     false},
+    LANGUAGE_OPTIONS,
+    ADAPTER_OPTION,
+    {0},
+};
+
+typedef struct order {
+    cmd *c;
+    shelf shelf;
+    trained **models; // [c->n_args]
+    ollama_wish language;
+    const char **names;
+    service_setup setup;
+} order;
+
+static bool in_range(const cmd *c, const char *name, double least, double most, err *e)
+{
+    double x = option_num(c, name, least);
+    return !option_given(c, name) || (x >= least && x <= most) ||
+           err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
+}
+
+static bool whole_in_range(const cmd *c, const char *name, int64_t least, int64_t most, err *e)
+{
+    int64_t x = option_int(c, name, least);
+    return (x >= least && x <= most) ||
+           err_set(e, ERR_USAGE, "--%s lies from %lld to %lld, and is %lld", name, (long long)least,
+                   (long long)most, (long long)x);
+}
+
+static bool check_ranges(const cmd *c, err *e)
+{
+    return whole_in_range(c, "workers", 1, WORKERS, e) &&
+           whole_in_range(c, "queue", 0, WAITING, e) &&
+           whole_in_range(c, "connections", 1, CONNECTIONS, e) &&
+           whole_in_range(c, "max-body", 1024, (int64_t)1 << 30, e) &&
+           in_range(c, "time-limit", 0.1, 3600, e) && in_range(c, "patience", 0.1, 3600, e) &&
+           in_range(c, "llm-timeout", 0.01, 3600, e);
+}
+
+// ---- Models
+
+// Adapters are of the player where there is one, else of the melody's model.
+static bool adapt(order *o, err *e)
+{
+    const trained *of =
+        o->shelf.at[SHELF_PLAYER] ? o->shelf.at[SHELF_PLAYER] : o->shelf.at[SHELF_MELODY];
+    if (!option_each(o->c, "adapter", 0))
+        return true;
+    for (int i = 0; i < o->c->n_args; i++)
+        if (o->models[i] == of)
+            return adapters_apply(o->c, o->models[i], e);
+    return err_set(e, ERR_USAGE, "--adapter changes a player or a melody_transformer; name one");
+}
+
+static bool open_models(order *o, err *e)
+{
+    cmd *c = o->c;
+    o->models = NEW(c->arena, trained *, (size_t)c->n_args + 1);
+    for (int i = 0; i < c->n_args; i++) {
+        o->models[i] = trained_open(c->args[i], c->arena, e);
+        if (!o->models[i] || !shelf_put(&o->shelf, o->models[i], e))
+            return false;
+    }
+    return adapt(o, e);
+}
+
+// ---- The service
+
+static void take_language(order *o)
+{
+    const cmd *c = o->c;
+    o->language = (ollama_wish){.host = option_text(c, "llm-host", NULL),
+                                .model = option_text(c, "llm-model", NULL),
+                                .seconds = option_num(c, "llm-timeout", 0)};
+    o->setup.language = language_asked(c) ? &o->language : NULL;
+}
+
+static void take_setup(order *o)
+{
+    const cmd *c = o->c;
+    const char *token = getenv("KMIDI_TOKEN");
+    int cores = hw_cores();
+    o->names = NEW(c->arena, const char *, NAMES + 1);
+    for (int i = 0; i < NAMES && option_each(c, "name", i); i++)
+        o->names[i] = option_each(c, "name", i);
+    o->setup = (service_setup){
+        .listen = option_text(c, "listen", "127.0.0.1:8000"),
+        .token = option_text(c, "token", token && *token ? token : NULL),
+        .origin = option_text(c, "origin", NULL),
+        .names = o->names,
+        .folder = option_text(c, "folder", NULL),
+        .models = &o->shelf,
+        .production = option_given(c, "production"),
+        .workers = (int)option_int(c, "workers", cores < 4 ? cores : 4),
+        .waiting = (int)option_int(c, "queue", 64),
+        .connections = (int)option_int(c, "connections", 512),
+        .seconds = option_num(c, "time-limit", 60),
+        .patience = option_num(c, "patience", 10),
+        .body = (uint64_t)option_int(c, "max-body", 32 << 20),
+        .env = &o->c->env,
+    };
+    take_language(o);
+}
+
+static void say_ready(const order *o, const service *s)
+{
+    json *j = json_object(), *models = json_array();
+    for (int i = 0; i < o->c->n_args; i++)
+        json_push_str(models, o->models[i]->model->name);
+    json_set_str(j, "url", service_url(s));
+    json_set(j, "models", models);
+    json_set_int(j, "workers", o->setup.workers);
+    cmd_json(o->c, j);
+    cmd_print(o->c, "%s: listening, %d models, %d workers; stop it by Ctrl-C", service_url(s),
+              o->c->n_args, o->setup.workers);
+}
+
+static bool serve(order *o, err *e)
+{
+    service *s = service_open(&o->setup, e);
+    if (s)
+        say_ready(o, s);
+    bool ok = s && service_run(s, e);
+    service_close(s);
+    return ok;
+}
+
+static bool run(cmd *c, err *e)
+{
+    order o = {.c = c};
+    bool ok = check_ranges(c, e) && products_open(&c->env, c->arena, e) && open_models(&o, e);
+    take_setup(&o);
+    ok = ok && serve(&o, e);
+    for (int i = 0; o.models && i < c->n_args; i++)
+        trained_close(o.models[i]);
+    return ok;
+}
+
+const command cmd_serve = {
+    .name = "serve",
+    .summary = "Answers over HTTP: music from words, labels of sounds, clouds",
+    .usage = "[--listen ADDRESS] [MODEL ...]",
+    .options = options,
+    .args_min = 0,
+    .args_max = -1,
+    .polls_stop = true,
+    .details =
+        "MODEL is a checkpoint or a run folder, of any of the networks; without any, music is "
+        "made by rule. A browser finds a page to try it at the address, clients "
+        "/openapi.json (docs/serve.md). SIGINT or SIGTERM: what runs is finished.",
+    .example = "kmidi serve runs/melody runs/harmony runs/groove runs/dynamics runs/emotion\n"
+               "kmidi serve --listen 0.0.0.0:8000 --token \"$TOKEN\"",
+    .run = run,
+};

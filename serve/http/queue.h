@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// queue.h: requests that wait for a worker, and the workers: processes (base/worker.h), each with a
+// thread here that hands it one request at a time.
+//
+//     queue *q = queue_open(&(queue_setup){.workers = 2, .room = 16, .house = &house, ...}, e);
+//     if (queue_claim(q))             a place, or 429
+//         queue_put(q, job);          setup.done(job), from another thread, when it is answered
+//     queue_close(q);                 finishes what is there
+//
+// A process costs a millisecond a request and buys three things: what crashes a decoder, loops, or
+// takes all memory costs the one request; a client that goes away has its work stopped at once, by
+// ending the process; and nothing that a request left behind outlives the next such end. Models are
+// opened before the first of them is made, and their weights are shared.
+#ifndef KMIDI_SERVE_HTTP_QUEUE_H
+#define KMIDI_SERVE_HTTP_QUEUE_H
+
+#include "serve/http/route.h"
+
+typedef struct job {
+    // What is asked, the caller's until it is done
+    int route;
+    char id[ANSWER_ID];
+    char type[64], wants[64];
+    const char *query; // JSON of an object of texts
+    const char *bytes; // [n]
+    size_t n;
+    int fd; // of the client's connection: asked whether it is still there; -1: it always is
+    void *user;
+
+    // What came of it
+    answer answer; // status 499: the client was gone
+    struct job *next;
+} job;
+
+typedef struct queue_setup {
+    int workers, room; // requests that may wait, beside those under way
+    double seconds;    // that a request may take; beyond it 504
+    house *house;
+    void (*done)(job *j);
+} queue_setup;
+
+typedef struct queue queue;
+
+// False with the first worker that cannot be made.
+queue *queue_open(const queue_setup *s, err *e) MUST_CHECK;
+bool queue_claim(queue *q) MUST_CHECK; // a place for one queue_put
+void queue_put(queue *q, job *j);
+int queue_under_way(const queue *q); // claimed and not done
+// Whether what is there is finished or, `now`, stopped and answered with 503.
+void queue_close(queue *q, bool now); // accepts NULL
+
+#endif
