@@ -7,6 +7,7 @@
 #   bench/speakers.sh [CONFIG] [DIR]  CONFIG emotion_recognizer (default) or emotion_nodes_emodb, of configs/; DIR keeps shards and runs
 #   EMODB=DIR                 manifest.jsonl and wav/ (default ../shared/data/emodb)
 #   SEEDS="1"                 THREADS=1       SET="key=value ..." for the training      SPEAKERS="03 08 ..."
+#   COPIES="key=value ..."    for the data
 set -eu
 cd "$(dirname "$0")/.."
 CONFIG=${1:-emotion_recognizer}
@@ -25,7 +26,8 @@ for speaker in $SPEAKERS; do
     index=$DIR/held-$speaker.jsonl
     sed "s|\"path\": \"|\"path\": \"$EMODB/|; s/\"split\": \"[a-z]*\"/\"split\": \"train\"/; /\"speaker\": \"$speaker\"/s/\"split\": \"train\"/\"split\": \"valid\"/" \
         "$EMODB/manifest.jsonl" >"$index"
-    ./kmidi prepare configs/data/emodb.yaml -q --out "$DIR/shards-$speaker" "root=$DIR" "index=$index" >"$DIR/prepare.log"
+    # shellcheck disable=SC2086
+    ./kmidi prepare configs/data/emodb.yaml -q --out "$DIR/shards-$speaker" "root=$DIR" "index=$index" ${COPIES:-} >"$DIR/prepare.log"
     for seed in ${SEEDS:-1}; do
         run=$DIR/run-$CONFIG-$speaker-$seed-$$
         # shellcheck disable=SC2086

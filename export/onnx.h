@@ -38,6 +38,10 @@ typedef struct onnx_front {
     float floor;
     // decibels below the item's largest value at which all is cut; 0: no limit
     float top_db;
+    // mean 0 and deviation 1 of all the item's values, or of each band's; deviations below the last
+    // count as it
+    bool normal, normal_bands;
+    float normal_least;
     const float *mean, *deviation; // [n_mels]; NULL: not standardised
     // of the network's window: shorter items are padded in front with zeros (the mean). 0: as they
     // are

@@ -4,7 +4,8 @@
 //
 //     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2]
 //         -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M]
-//         -> Log -> (x - mean) / deviation -> zeros in front up to the window
+//         -> Log -> normalised by its own ReduceMean -> (x - mean) / deviation -> zeros in front up
+//            to the window
 //         -> Gather of all windows [B * C, T, M], C a function of the length
 //            (or of all frames the means of as many spans as a picture has columns)
 //
@@ -117,6 +118,24 @@ static const char *emit_log(emitter *m, const onnx_front *f, const char *x)
     emit_attr over = {.name = "axes", .kind = EMIT_INTS, .n = 2, .ints = axes};
     const char *most = emit_op(m, "ReduceMax", 1, &x, 1, &over);
     return binary(m, "Max", x, binary(m, "Sub", most, scalar_f32(m, f->top_db)));
+}
+
+// Over the frames, and over the bands too unless each is normalised by itself (feature_normal.h).
+static const char *emit_mean(emitter *m, const onnx_front *f, const char *x)
+{
+    int64_t axes[] = {1, 2};
+    emit_attr over = {
+        .name = "axes", .kind = EMIT_INTS, .n = f->normal_bands ? 1 : 2, .ints = axes};
+    return emit_op(m, "ReduceMean", 1, &x, 1, &over);
+}
+
+static const char *emit_normal(emitter *m, const onnx_front *f, const char *x)
+{
+    if (!f->normal)
+        return x;
+    x = binary(m, "Sub", x, emit_mean(m, f, x));
+    const char *deviation = unary(m, "Sqrt", emit_mean(m, f, binary(m, "Mul", x, x)));
+    return binary(m, "Div", x, binary(m, "Max", deviation, scalar_f32(m, f->normal_least)));
 }
 
 static const char *emit_standard(emitter *m, const onnx_front *f, const char *x)
@@ -254,6 +273,7 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_spectrum(m, f, x);
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
+    x = emit_normal(m, f, x);
     x = emit_standard(m, f, x);
     if (f->columns)
         x = emit_squeezed(m, f, x);

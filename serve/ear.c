@@ -13,8 +13,10 @@ struct ear {
     int64_t sample_rate;
     float *line; // [size], `n` of them there
     int64_t n, size;
-    int64_t skip;  // samples that lie between frames: hop > span
-    float most;    // of all frames so far: what depends on the whole (top_db) is of what was heard
+    int64_t skip; // samples that lie between frames: hop > span
+    // of all frames so far: what depends on the whole (top_db, normalise) is of what was heard
+    float most;
+    normal_sums sums;
     bool mirrored; // what is before the first sample stands
     float *turned; // [rate_most]: a block at the feature's rate
     void *scratch;
@@ -32,6 +34,7 @@ ear *ear_open(const feature *f, int64_t sample_rate, arena *a)
     r->line = NEW(a, float, (size_t)r->size);
     r->turned = NEW(a, float, (size_t)most);
     r->scratch = NEW(a, char, f->scratch);
+    r->sums = normal_open(f->width, a);
     ear_reset(r);
     return r;
 }
@@ -44,6 +47,7 @@ void ear_reset(ear *r)
     r->n = r->f->before;
     r->skip = 0;
     r->most = -INFINITY;
+    normal_reset(&r->sums);
     r->mirrored = !r->f->reflect || r->f->before == 0;
 }
 
@@ -74,7 +78,9 @@ static void finish(ear *r, float *frame)
 {
     for (int i = 0; i < r->f->width; i++)
         r->most = frame[i] > r->most ? frame[i] : r->most;
-    r->f->def->finish(r->f, frame, 1, r->most);
+    r->f->def->finish(r->f, frame, r->f->width, r->most);
+    normal_add(&r->sums, frame, 1);
+    normal_apply(&r->sums, r->f->normal, frame, 1);
 }
 
 bool ear_next(ear *r, float *frame)

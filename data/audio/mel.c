@@ -52,6 +52,9 @@ const config_key mel_table[] = {
      .help = "keeps logarithms finite; auto: 1e-10 for db, 1e-6 for ln, 1e-5 for ln_clamp"},
     {ROW(top_db, NUMBER), .min = 0, .max = 1000, .zero = "none",
      .help = "with db: no value lies further below the largest of the file"},
+    {CHOICE(normalise, "none|item|bands"),
+     .help = "mean 0 and deviation 1 within each recording, so that its loudness and range are not "
+             "heard: item: of all its values; bands: of each band's"},
 };
 const size_t mel_table_n = sizeof mel_table / sizeof *mel_table;
 
@@ -151,6 +154,10 @@ bool mel_resolve(mel_settings *s, err *e)
             e, ERR_CONFIG,
             "fmax %g Hz is over half of the sample rate %d Hz; lower fmax or raise sample_rate",
             s->fmax, s->sample_rate);
+    if (s->normalise && s->log == MEL_LOG_NONE)
+        return err_set(e, ERR_CONFIG,
+                       "normalise %s is of logarithms, and log is none; set log to ln or db",
+                       s->normalise == MEL_NORMALISE_ITEM ? "item" : "bands");
     if (s->fmin >= s->fmax)
         return err_set(e, ERR_CONFIG, "fmin %g Hz is not below fmax %g Hz; change one of them",
                        s->fmin, s->fmax);

@@ -31,6 +31,11 @@ typedef enum mel_norm { MEL_NORM_NONE, MEL_NORM_SLANEY } mel_norm;
 typedef enum mel_pad { MEL_REFLECT, MEL_CONSTANT } mel_pad;
 typedef enum mel_nyquist { MEL_NYQUIST_EXACT, MEL_NYQUIST_FLOOR } mel_nyquist;
 typedef enum mel_log { MEL_LOG_NONE, MEL_LOG_DB, MEL_LOG_LN, MEL_LOG_LN_CLAMP } mel_log;
+typedef enum mel_normalise {
+    MEL_NORMALISE_NONE,
+    MEL_NORMALISE_ITEM,
+    MEL_NORMALISE_BANDS
+} mel_normalise;
 typedef enum mel_resampler { MEL_SOXR_HQ } mel_resampler;
 
 typedef struct mel_settings {
@@ -57,6 +62,9 @@ typedef struct mel_settings {
     int log;
     double log_floor;
     double top_db; // db: nothing lies further below the largest value of the whole; 0: no limit
+    // mel_normalise: mean 0 and deviation 1 of a recording's values, of all or of each band, behind
+    // all else (data/features/feature_normal.h)
+    int normalise;
 } mel_settings;
 
 extern const config_key mel_table[];

@@ -48,6 +48,23 @@ static double logarithm(const mel_settings *s, double m)
     return m;
 }
 
+// Mean 0 and deviation 1 of the bands [lo, hi) over all frames.
+static void normalise(const mel_settings *s, int lo, int hi, int64_t frames, float *out)
+{
+    double n = (double)frames * (hi - lo), mean = 0, square = 0;
+    for (int64_t f = 0; f < frames; f++)
+        for (int b = lo; b < hi; b++)
+            mean += (double)out[f * s->n_mels + b] / n;
+    for (int64_t f = 0; f < frames; f++)
+        for (int b = lo; b < hi; b++)
+            square += pow((double)out[f * s->n_mels + b] - mean, 2) / n;
+    for (int64_t f = 0; f < frames; f++)
+        for (int b = lo; b < hi; b++) {
+            float *x = &out[f * s->n_mels + b];
+            *x = (float)(((double)*x - mean) / fmax(sqrt(square), 0.01));
+        }
+}
+
 void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64_t frames,
                    float *out)
 {
@@ -73,5 +90,9 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
         most = fmaxf(most, out[i]);
     for (int64_t i = 0; s->top_db > 0 && i < frames * s->n_mels; i++)
         out[i] = fmaxf(out[i], most - (float)s->top_db);
+    if (s->normalise == MEL_NORMALISE_ITEM)
+        normalise(s, 0, s->n_mels, frames, out);
+    for (int b = 0; s->normalise == MEL_NORMALISE_BANDS && b < s->n_mels; b++)
+        normalise(s, b, b + 1, frames, out);
     arena_free(&a);
 }

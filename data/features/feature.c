@@ -170,6 +170,25 @@ static void compute_part(void *arg, int index, int count)
     w->part_most[index] = f->whole ? largest(w->out + lo * f->width, (hi - lo) * f->width) : 0;
 }
 
+static void normalise(const feature *f, float *frames, int64_t n)
+{
+    arena a = {.name = "normalise"};
+    if (f->normal) {
+        normal_sums s = normal_open(f->width, &a);
+        normal_add(&s, frames, n);
+        normal_apply(&s, f->normal, frames, n);
+    }
+    arena_free(&a);
+}
+
+void feature_finish(const feature *f, float *frames, int64_t n, float most)
+{
+    if (!f->whole)
+        return;
+    f->def->finish(f, frames, n * f->width, most);
+    normalise(f, frames, n);
+}
+
 static void finish_part(void *arg, int index, int count)
 {
     work *w = arg;
@@ -199,6 +218,7 @@ bool feature_compute(const feature *f, const float *samples, int64_t n, float *o
     if (f->whole) {
         w.most = largest(w.part_most, count);
         threads_run(pool, count, finish_part, &w);
+        normalise(f, out, w.frames);
     }
     arena_free(&a);
     return true;

@@ -36,6 +36,7 @@
 #include "base/json.h"
 #include "base/setting.h"
 #include "base/threads.h"
+#include "data/features/feature_normal.h"
 #include "data/midi/midi.h"
 
 typedef struct feature feature;
@@ -93,8 +94,7 @@ typedef struct feature_def {
     // `count` frames of contiguous samples: frame i is of x[i * hop] .. x[i * hop + span - 1].
     // `scratch` has f->scratch bytes, aligned to 64, and belongs to the calling thread.
     void (*frames)(const feature *f, const float *x, int64_t count, float *out, void *scratch);
-    // What depends on all frames, in place, where f->whole. `most` is the largest number of all
-    // frames.
+    // What depends on the largest number of all frames, `most`, in place, where f->whole.
     void (*finish)(const feature *f, float *out, int64_t n, float most);
 } feature_def;
 
@@ -105,8 +105,9 @@ struct feature {
     int width; // numbers a frame or row
     int rate;  // of clips, and so is what follows: Hz of the samples that it takes
     int64_t span, hop, before;
-    bool reflect;   // outside the signal: reflected, or zeros
-    bool whole;     // `finish` has something to do
+    bool reflect; // outside the signal: reflected, or zeros
+    bool whole;   // something depends on all frames: feature_finish
+    normal_kind normal;
     size_t scratch; // bytes
     arena memory;
     void *state; // the feature's own
@@ -142,6 +143,9 @@ int64_t feature_frames(const feature *f, int64_t samples);
 // no frame. `pool` may be NULL. Result is the same for any number of threads.
 bool feature_compute(const feature *f, const float *samples, int64_t n, float *out, threads *pool,
                      err *e) MUST_CHECK;
+// What depends on all n frames, in place, of frames that came one by one (feature_stream.h); `most`
+// is the largest number of all. Does nothing where nothing does.
+void feature_finish(const feature *f, float *frames, int64_t n, float most);
 
 // The rows of a song; only where def->source is FEATURE_SONG. The same song gives the same rows on
 // every machine.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // feature_stream.h: a feature of clips over samples that come in pieces of any size: frames go to a
 // sink in order, the same bits as from feature_compute but for what depends on the whole: where
-// f->whole, call f->def->finish over the frames afterwards, with the largest number that
+// f->whole, call feature_finish over the frames afterwards, with the largest number that
 // feature_stream_most tells. Memory does not grow.
 //
 //     feature_stream *s = feature_stream_open(f, keep_frames, &kept, e);

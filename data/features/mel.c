@@ -130,7 +130,8 @@ static bool mel_open(feature *f, err *e)
     f->hop = s->hop_length;
     f->before = s->center ? s->n_fft / 2 : 0;
     f->reflect = s->pad == MEL_REFLECT;
-    f->whole = s->top_db > 0;
+    f->normal = (normal_kind)s->normalise;
+    f->whole = s->top_db > 0 || f->normal;
     m->at_spectrum = rounded((size_t)s->n_fft * sizeof(double));
     m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(double));
     m->at_sums = m->at_power + rounded((size_t)(m->bins + VLANES) * sizeof(float));
@@ -275,7 +276,7 @@ static void mel_frames(const feature *f, const float *x, int64_t count, float *o
 static void mel_finish(const feature *f, float *out, int64_t n, float most)
 {
     const mel *m = f->state;
-    float least = most - (float)m->s.top_db;
+    float least = m->s.top_db > 0 ? most - (float)m->s.top_db : -INFINITY;
     for (int64_t i = 0; i < n; i++)
         out[i] = out[i] > least ? out[i] : least;
 }

@@ -14,6 +14,11 @@ bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e)
                        "frames without logarithm (mel.log: none) cannot be tilted or made louder "
                        "while they are loaded; take "
                        "data.augment.tilt and data.augment.gain out");
+    if (s->normalise)
+        return err_set(e, ERR_CONFIG,
+                       "frames that are normalised within each recording (mel.normalise) cannot be "
+                       "tilted or made louder while they are loaded; take data.augment.tilt and "
+                       "data.augment.gain out");
     double low = mel_from_hz((mel_scale)s->scale, s->fmin),
            high = mel_from_hz((mel_scale)s->scale, s->fmax);
     float *octave = NEW(a, float, (size_t)s->n_mels);

@@ -249,6 +249,13 @@ static bool check_features(const prepare *p, err *e)
                        "%s: %s are made of sound and MIDI together; set features: [mel, "
                        "midi_stats, %s]",
                        config_where(p->config, "features"), song, song);
+    if (song && mel && feature_find(song, NULL)->source == FEATURE_BOTH &&
+        config_given(p->config, "mel.normalise") &&
+        strcmp(config_text(p->config, "mel.normalise"), "none") != 0)
+        return err_set(e, ERR_CONFIG,
+                       "%s: %s are made of how loud each band is, which normalised frames do not "
+                       "say; leave mel.normalise out",
+                       config_where(p->config, "mel.normalise"), song);
     if (mel && p->reader->no_audio && !p->render)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is MIDI and has no audio to make mel features from; set "

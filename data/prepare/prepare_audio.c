@@ -178,9 +178,8 @@ static bool decode(void *user, const void *item, size_t n, strbuf *out, err *e)
     strbuf_add(out, (const char *)&h, sizeof h);
     d.stream = feature_stream_open(f, keep_frames, &d, e);
     bool ok = d.stream && make_sound(&d, &t, e);
-    if (ok && f->whole)
-        f->def->finish(f, (float *)(out->s + sizeof h), d.frames * f->width,
-                       feature_stream_most(d.stream));
+    if (ok)
+        feature_finish(f, (float *)(out->s + sizeof h), d.frames, feature_stream_most(d.stream));
     h = (head){.marks = d.marks, .frames = d.frames};
     ok = ok && hear(p, (const float *)whole.s, d.samples, &h.shape, e);
     if (ok)

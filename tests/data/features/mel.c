@@ -110,6 +110,8 @@ static const char *const lines[] = {
     "sample_rate=8000 n_fft=255 hop_length=100 n_mels=13 center=false log=ln",
     "sample_rate=11025 n_fft=100 hop_length=170 n_mels=7 nyquist=floor scale=htk log=ln_clamp "
     "log_floor=0.001 fmin=50 fmax=4000",
+    "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=db top_db=30 normalise=item",
+    "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 center=false log=ln normalise=bands",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)
@@ -225,8 +227,7 @@ static void check_stream(const feature *f, const float *x, int64_t n, int64_t pi
         EXPECT_OK(feature_stream_push(s, x + at, piece < n - at ? piece : n - at, &e), e);
     EXPECT_OK(feature_stream_finish(s, &e), e);
     EXPECT_INT(c.frames, frames);
-    if (f->whole)
-        f->def->finish(f, c.at, frames * f->width, feature_stream_most(s));
+    feature_finish(f, c.at, frames, feature_stream_most(s));
     EXPECT(!memcmp(whole, c.at, (size_t)(frames * f->width) * sizeof *whole));
     feature_stream_close(s);
     free(c.at), free(whole);

@@ -26,6 +26,35 @@ TEST(mel_scales_with_the_signal)
     }
 }
 
+// What is normalised does not hear how loud a recording is; of each band by itself, the mean of
+// every band is 0, too; silence is all zeros.
+TEST(mel_normalised_hears_no_loudness)
+{
+    static const char *const by[] = {
+        "n_fft=512 hop_length=160 n_mels=40 log=db log_floor=1e-30 normalise=item",
+        "n_fft=512 hop_length=160 n_mels=40 log=db log_floor=1e-30 normalise=bands"};
+    for (int k = 0; k < 2; k++) {
+        int64_t frames, n = 4000;
+        float *x = mel_noise(8, n, 0.1f), *a = mel_compute_line(by[k], x, n, &frames);
+        double sum = 0, squares = 0, first = 0;
+        for (int64_t i = 0; i < frames * 40; i++)
+            sum += (double)a[i], squares += (double)a[i] * (double)a[i],
+                first += i % 40 ? 0 : (double)a[i];
+        EXPECT_NEAR(sum / (double)(frames * 40), 0, 1e-5);
+        EXPECT_NEAR(squares / (double)(frames * 40), 1, 1e-5);
+        EXPECT(k == 1 ? fabs(first) < 1e-3 : fabs(first) > 1);
+        for (int64_t i = 0; i < n; i++)
+            x[i] *= 0.03f;
+        float *b = mel_compute_line(by[k], x, n, &frames);
+        EXPECT_BELOW(test_distance(b, a, (size_t)(frames * 40)), 1e-4);
+        memset(x, 0, (size_t)n * sizeof *x);
+        float *c = mel_compute_line(by[k], x, n, &frames);
+        for (int64_t i = 0; i < frames * 40; i++)
+            EXPECT(fabsf(c[i]) < 1e-6f);
+        free(x), free(a), free(b), free(c);
+    }
+}
+
 // A signal that begins one hop later has its frames one place later, bit for bit.
 TEST(mel_shift_by_one_hop)
 {

@@ -102,5 +102,7 @@ TEST(augment_mel_gain_counts_decibels_and_deviations)
     EXPECT(y[0] == 0 && y[2 * BANDS - 1] == 0);
     s = settings_of("none", "2");
     EXPECT_ERR(augment_mel_bands(&s, &a, &m, &e), e, ERR_CONFIG, "mel.log: none");
+    s = settings_of("db", "2"), s.normalise = MEL_NORMALISE_ITEM;
+    EXPECT_ERR(augment_mel_bands(&s, &a, &m, &e), e, ERR_CONFIG, "mel.normalise");
     arena_free(&a);
 }

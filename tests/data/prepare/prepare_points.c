@@ -123,6 +123,11 @@ TEST(prepare_refuses_points_without_sound_and_music)
                "points]");
     EXPECT_ERR(sounds_prepare_as("b", SYNTH "features: [mel]\nrender: true\n", 1, &r, &e), e,
                ERR_CONFIG, "the built-in synthesiser plays MIDI where sound is wanted beside it");
+    EXPECT_ERR(sounds_prepare_as("c",
+                                 "dataset: synth\nrender: true\nfeatures: [mel, points]\n"
+                                 "mel: {normalise: item}\n",
+                                 1, &r, &e),
+               e, ERR_CONFIG, "leave mel.normalise out");
 }
 
 // A cloud of another length is not taken for one.
