@@ -17,6 +17,7 @@
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/pace.h"
 #include "cmd/process.h"
 #include "cmd/progress.h"
 
@@ -34,9 +35,10 @@ struct console {
 struct progress {
     struct console *console;
     const char *what;
-    uint64_t total, first;
-    double started, next; // seconds
-    int lines;            // written so far, where stderr is no terminal
+    uint64_t total;
+    pace pace;
+    double next; // seconds
+    int lines;   // written so far, where stderr is no terminal
 };
 
 // ---- The console ----
@@ -192,15 +194,15 @@ void cmd_complain(cmd *c, const char *fmt, ...)
 progress *progress_open(cmd *c, const char *what, uint64_t total)
 {
     progress *p = NEW(c->arena, progress, 1);
-    *p = (progress){.console = c->console, .what = what, .total = total, .started = hw_seconds()};
-    p->next = p->started + (c->console->terminal ? 0.1 : 5);
+    double now = hw_seconds();
+    *p = (progress){c->console, what, .total = total, .pace = pace_start(now, 0)};
+    p->next = now + (c->console->terminal ? 0.1 : 5);
     return p;
 }
 
 void progress_start_at(progress *p, uint64_t done)
 {
-    p->first = done;
-    p->started = hw_seconds();
+    p->pace = pace_start(hw_seconds(), done);
 }
 
 static int columns(void)
@@ -217,10 +219,9 @@ static void progress_line(const progress *p, uint64_t done, double now, const ch
     char total[32] = "", left[32], time[48] = "";
     if (p->total)
         snprintf(total, sizeof total, "/%llu", (unsigned long long)p->total);
-    if (p->total > done && done > p->first) {
-        double seconds = (now - p->started) / (double)(done - p->first) * (double)(p->total - done);
+    double seconds = pace_left(&p->pace, now, done, p->total);
+    if (p->total > done && seconds >= 0)
         snprintf(time, sizeof time, ", %s left", str_human_time(seconds, left));
-    }
     snprintf(out, LINE, "%s %llu%s%s%s%s", p->what, (unsigned long long)done, total, time,
              *rest ? "  " : "", rest);
 }
@@ -229,7 +230,12 @@ void progress_at(progress *p, uint64_t done, const char *fmt, ...)
 {
     struct console *k = p->console;
     double now = hw_seconds();
-    if (k->quiet || now < p->next)
+    if (k->quiet)
+        return;
+    pthread_mutex_lock(&k->lock);
+    pace_tell(&p->pace, now, done);
+    pthread_mutex_unlock(&k->lock);
+    if (now < p->next)
         return;
     char rest[256], line[LINE];
     va_list args;
