@@ -115,27 +115,40 @@ static json *report(cmd *c, const export_def *f, const export_task *t)
     return j;
 }
 
-// The weights of the checkpoint and of the file on the same data, figure by figure: "loss" is the
-// file's, "loss_f32" the checkpoint's.
-static bool compare(cmd *c, const export_def *f, const export_task *t, const char *pattern, json *j,
+// A file's network in place of ours.
+typedef struct exported {
+    const export_def *format;
+    export_task *task;
+} exported;
+
+static bool say(void *with, session *s, err *e)
+{
+    exported *x = with;
+    return x->format->say(x->task, s, e);
+}
+
+// The network of the checkpoint and that of the file on the same data, figure by figure: "loss" is
+// the file's, "loss_f32" the checkpoint's. A pipe's weights are those that went into it.
+static bool compare(cmd *c, const export_def *f, export_task *t, const char *pattern, json *j,
                     err *e)
 {
     evaluation v[2];
     metrics_figure m;
+    exported with = {f, t};
     evaluate_request r = {
         .checkpoint = t->from->path, .patterns = &pattern, .n_patterns = 1, .rows = 16};
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[0], e))
         return false;
-    r.weights = t->again;
-    bool exact = t->again || (t->wide && f->folder); // --f32 of a package
-    r.form = exact ? QUANTISE_NONE : t->dynamic ? QUANTISE_DYNAMIC : f->form;
+    bool file = f->say && t->checked, exact = t->again || (t->wide && f->folder); // --f32
+    r.with = &with, r.say = file ? say : NULL, r.weights = t->again;
+    r.form = file || exact ? QUANTISE_NONE : t->dynamic ? QUANTISE_DYNAMIC : f->form;
     if (!evaluate_checkpoint(&r, &c->env, c->arena, &v[1], e))
         return false;
     for (int i = 0; (m = metrics_at(&v[0].result, i)).name; i++) {
-        double exported = metrics_find(&v[1].result, m.name).value;
-        json_set_num(j, m.name, exported);
+        double given = metrics_find(&v[1].result, m.name).value;
+        json_set_num(j, m.name, given);
         json_set_num(j, arena_printf(c->arena, "%s_f32", m.name), m.value);
-        cmd_print(c, "%-10s %.4f in f32, %.4f as %s", m.name, m.value, exported, f->name);
+        cmd_print(c, "%-10s %.4f in f32, %.4f as %s", m.name, m.value, given, f->name);
     }
     json_set_int(j, "items", v[0].items);
     return true;
@@ -250,6 +263,7 @@ static bool write_as(cmd *c, const export_def *f, const char *out, err *e)
         json_free(j);
     if (t.again)
         params_release(t.again);
+    onnx_runner_close(t.runner);
     trained_close(d);
     return ok;
 }

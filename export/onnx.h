@@ -82,6 +82,11 @@ struct emitter;
 void onnx_past_inputs(struct emitter *m, onnx_model *model, network *n);
 void onnx_past_outputs(struct emitter *m, onnx_model *model, network *n);
 
+// Values inside a front end, for who has them already: the network's windows [n, frames, bands] or
+// pictures, and how many of them are an item's.
+#define ONNX_FRAMES "frames"
+#define ONNX_COUNT  "count"
+
 // Emits the front end between the ONNX value `waveform` [batch, samples] and the value that is
 // returned, [batch * count, frames, n_mels] or pictures, an item's windows one behind the other,
 // with their number `count`, a tensor of one element; and the average over windows behind the

@@ -266,6 +266,13 @@ static const char *emit_picture(emitter *m, const onnx_front *f, const char *x)
     return binary(m, "Unsqueeze", x, emit_i64(m, 1, &one));
 }
 
+static const char *called(emitter *m, const char *name, const char *x)
+{
+    CHECK(emitter_reserve(m, name));
+    emit_node(m, "Identity", 1, &x, 1, &name, 0, NULL);
+    return name;
+}
+
 const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform,
                             const char **count)
 {
@@ -277,7 +284,10 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_standard(m, f, x);
     if (f->columns)
         x = emit_squeezed(m, f, x);
-    return emit_picture(m, f, f->frames ? emit_windows(m, f, x, count) : x);
+    x = emit_picture(m, f, f->frames ? emit_windows(m, f, x, count) : x);
+    if (*count)
+        *count = called(m, ONNX_COUNT, *count);
+    return called(m, ONNX_FRAMES, x);
 }
 
 void onnx_front_average(emitter *m, const char *windows, const char *count, int64_t n,

@@ -35,6 +35,11 @@ static int find(const onnx_runner *r, const char *name)
     return -1;
 }
 
+bool onnx_runner_find(const onnx_runner *r, const char *name)
+{
+    return find(r, name) >= 0;
+}
+
 static void drop(value *v)
 {
     if (v->there && v->x.block && --v->x.block->users == 0)

@@ -54,7 +54,8 @@ onnx_runner *onnx_runner_open(const onnx_model *m, const env *v, arena *a, err *
 // Fills out[].x, owned by `a`. ERR_VALUE where what is given does not fit, or is too little.
 bool onnx_runner_go(onnx_runner *r, int n_in, const onnx_named *in, int n_out, onnx_named *out,
                     arena *a, err *e) MUST_CHECK;
-void onnx_runner_close(onnx_runner *r); // accepts NULL
+bool onnx_runner_find(const onnx_runner *r, const char *name); // there is such a value
+void onnx_runner_close(onnx_runner *r);                        // accepts NULL
 
 // All of it, once: `in`, one for each input of the model, in their order; out: the first output.
 bool onnx_run(const onnx_model *m, const onnx_array *in, onnx_array *out, arena *a,

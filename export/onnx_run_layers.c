@@ -293,10 +293,12 @@ bool onnx_run_softmax(onnx_step *s)
         double most = -INFINITY, sum = 0;
         for (int64_t i = 0; i < n; i++)
             most = larger(most, (double)row[i]);
+        for (int64_t i = 0; i < n; i++) {
+            double each = exp((double)row[i] - most);
+            y[r * n + i] = (float)each, sum += each;
+        }
         for (int64_t i = 0; i < n; i++)
-            sum += exp((double)row[i] - most);
-        for (int64_t i = 0; i < n; i++)
-            y[r * n + i] = (float)(exp((double)row[i] - most) / sum);
+            y[r * n + i] = (float)((double)y[r * n + i] / sum);
     }
     return true;
 }

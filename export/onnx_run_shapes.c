@@ -127,12 +127,14 @@ bool onnx_run_squeeze(onnx_step *s)
             return false;
         gone[k] = true;
     }
+    for (int k = 0; !axes && k < x->rank; k++)
+        gone[k] = x->dim[k] == 1;
     s->out[0] = *x;
     s->out[0].rank = 0;
     for (int k = 0; k < x->rank; k++)
         if (!gone[k])
             s->out[0].dim[s->out[0].rank++] = x->dim[k];
-    return axes && axes->i;
+    return !axes || axes->i;
 }
 
 bool onnx_run_unsqueeze(onnx_step *s)

@@ -72,7 +72,10 @@ static bool run_batch(evaluator *v, const source *s, const env *world, metrics_r
         return err_set(e, ERR_SHAPE, "the data have no labels to compare with");
     if (!feed_copy(own->net, own->run, b, e))
         return false;
-    session_go(own);
+    if (!v->say)
+        session_go(own);
+    else if (!v->say(v->with, own, e))
+        return false;
     *rows = (metrics_rows){.out = session_data(own, logits),
                            .classes = target->type == BATCH_I32 ? target->data : NULL,
                            .values = target->type == BATCH_F32 ? target->data : NULL,

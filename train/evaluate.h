@@ -12,8 +12,14 @@
 #include "train/feed.h"
 #include "train/metrics.h"
 
+// A network in place of ours (an exported file's): writes what it says to the inputs of `s` over
+// the session's logits.
+typedef bool evaluate_say(void *with, session *s, err *e);
+
 typedef struct evaluator {
     session *session;
+    evaluate_say *say; // NULL: ours
+    void *with;        // say's own
     metrics *metrics;
     // of one who says the same to every row, `said` (baseline.h); NULL: not asked
     metrics *constant;
@@ -64,8 +70,10 @@ typedef struct evaluate_request {
     int64_t rows;         // at once
     const lora_use *uses; // adapters over the checkpoint
     int n_uses;
-    // Of an exported model: weights in place of the checkpoint's, of the same layout; or (NULL) the
-    // form to which the checkpoint's are rounded.
+    // Of an exported model, one of: the network that is in the file; weights in place of the
+    // checkpoint's, of the same layout; the form to which the checkpoint's are rounded.
+    evaluate_say *say;
+    void *with;
     const params *weights;
     quantise_form form;
 } evaluate_request;

@@ -23,10 +23,13 @@ static bool compare(const trained *t, evaluator *v, arena *a, err *e)
     return true;
 }
 
-static bool evaluate(trained *t, shards *s, const env *world, arena *a, evaluation *out, err *e)
+static bool evaluate(trained *t, shards *s, const evaluate_request *r, const env *world, arena *a,
+                     evaluation *out, err *e)
 {
     model_dims d = {.batch = s->eval_batch, .time = s->window, .classes = t->classes};
     evaluator *v = evaluator_plan(t->model, t->p, &d, world->kit, threads_count(world->pool), a, e);
+    if (v)
+        v->say = r->say, v->with = r->with;
     bool ok = v && evaluator_open(v, world->pool, e) && compare(t, v, a, e) &&
               evaluator_run(v, &s->val_source, world, &out->result, e);
     if (ok && v->constant)
@@ -51,7 +54,7 @@ bool evaluate_checkpoint(const evaluate_request *r, const env *world, arena *a, 
     if (s && r->weights)
         memcpy(t->p->weights, r->weights->weights, sizeof(float) * (size_t)t->p->weights_len);
     bool ok = s && trained_adapt(t, r->uses, r->n_uses, e) && quantise_params(t->p, r->form, e) &&
-              evaluate(t, s, world, a, out, e);
+              evaluate(t, s, r, world, a, out, e);
     if (ok && !out->result.items)
         ok = err_set(e, ERR_EMPTY, "none of the items of '%s' has a label to compare with",
                      r->patterns[0]);

@@ -58,3 +58,38 @@ bool export_check_weights(export_task *t, err *e)
 {
     return read_again(t, e) && export_run_again(t, e);
 }
+
+// ---- Said to data
+
+// logits [rows, classes] = y [rows, width] w^T + b
+static void probe(const params *p, const float *y, int64_t rows, int64_t classes, float *logits)
+{
+    int at = params_find(p, "probe.weight"), bias = params_find(p, "probe.bias");
+    CHECK(at >= 0 && bias >= 0);
+    const float *w = params_at(p, at), *b = params_at(p, bias);
+    int64_t width = p->list[at].shape.d[1];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = 0; k < classes; k++) {
+            double sum = (double)b[k];
+            for (int64_t i = 0; i < width; i++)
+                sum += (double)y[r * width + i] * (double)w[k * width + i];
+            logits[r * classes + k] = (float)sum;
+        }
+}
+
+bool export_answer(const export_task *t, session *s, const float *y, int64_t n, bool probabilities,
+                   err *e)
+{
+    const network *net = s->net;
+    float *logits = session_data(s, net->logits);
+    int64_t due = shape_count(net->logits->shape);
+    bool through = net->logits != net->out && !probabilities;
+    if (n != (through ? shape_count(net->out->shape) : due))
+        return err_set(e, ERR_INTERNAL, "'%s' answers with %lld numbers, not %lld", t->out,
+                       (long long)n, (long long)due);
+    if (through)
+        probe(t->from->p, y, net->out->shape.d[0], net->logits->shape.d[1], logits);
+    for (int64_t i = 0; !through && i < n; i++)
+        logits[i] = probabilities ? (float)log(larger(1e-30, (double)y[i])) : y[i];
+    return true;
+}

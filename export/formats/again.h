@@ -16,4 +16,10 @@ bool export_run_again(export_task *t, err *e) MUST_CHECK;
 // Of files of weights: reads t->out into weights of its own (t->again) and runs them.
 bool export_check_weights(export_task *t, err *e) MUST_CHECK;
 
+// The outputs y [n] of a file's network over the logits of a session: they are its output, on which
+// the probe of the checkpoint is put where there is one, or probabilities, whose logarithms differ
+// from logits by what a softmax takes away.
+bool export_answer(const export_task *t, session *s, const float *y, int64_t n, bool probabilities,
+                   err *e) MUST_CHECK;
+
 #endif

@@ -42,8 +42,8 @@ static const char *emotion_place(const model_def *m, arena *a)
 
 void export_put_emotion(const model_def *m, model_meta *meta)
 {
-    const char *place = emotion_place(m, meta->arena);
-    if (!place)
+    const char *where = emotion_place(m, meta->arena);
+    if (!where)
         return;
     json *o = json_object(), *elements = json_array(), *presets = json_object();
     json_push_str(elements, "valence, -1 to 1");
@@ -58,7 +58,7 @@ void export_put_emotion(const model_def *m, model_meta *meta)
         json_push_num(point, emotion_at(i)->arousal);
         json_set(presets, emotion_at(i)->name, point);
     }
-    json_set_str(o, "place", place);
+    json_set_str(o, "place", where);
     json_set(o, "elements", elements);
     json_set(o, "presets", presets);
     strbuf text = {0};

@@ -6,6 +6,8 @@
 #define KMIDI_EXPORT_FORMATS_FORMAT_H
 
 #include "base/env.h"
+#include "export/onnx_run.h"
+#include "infer/session.h"
 #include "infer/trained.h"
 
 typedef struct export_task {
@@ -24,7 +26,10 @@ typedef struct export_task {
     const float *exact; // [n_exact] the output of the example in f32, where weights were rounded
     int64_t n_exact;
     const char *fingerprint; // of the checkpoint's weights, before any were rounded
-    params *again;       // the weights that the file holds, where `check` has read them; else NULL
+    // What `check` has read of the file: its weights, or the network in it, which is the format's
+    params *again;
+    const void *network;
+    onnx_runner *runner;
     const char *checked; // how `check` did it, in words; NULL: it was not called
 } export_task;
 
@@ -37,6 +42,9 @@ typedef struct export_def {
     // Reads what was written, runs it on an example and puts the difference into the task
     // (again.h). NULL: `write` has done so, by the weights that it wrote. Not for pipes, devices.
     bool (*check)(export_task *t, err *e);
+    // What the file's network says to the inputs of a session of ours, over its logits; NULL: the
+    // weights `again` in our network say it. Behind `check`.
+    bool (*say)(export_task *t, session *s, err *e);
 } export_def;
 
 // ---- What formats share (format.c)

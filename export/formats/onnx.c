@@ -42,11 +42,11 @@ bool export_onnx_as(export_task *t, quantise_form f, err *e)
 // ---- The file again
 
 // Runs it on the example that it carries; out[0], its first output, beside ours in f32.
-static bool run_example(export_task *t, const onnx_model *file, onnx_runner *r,
-                        const selftest_example *x, onnx_named *out, arena *a, err *e)
+static bool run_example(export_task *t, const onnx_model *file, const selftest_example *x,
+                        onnx_named *out, err *e)
 {
     *out = (onnx_named){.name = file->n_outputs ? file->outputs[0].name : ""};
-    if (!onnx_runner_go(r, x->n_in, x->in, 1, out, a, e))
+    if (!onnx_runner_go(t->runner, x->n_in, x->in, 1, out, t->arena, e))
         return err_trail(e, "'%s'", t->out);
     if (!out->x.f || out->x.n != t->n_exact)
         return err_set(e, ERR_INTERNAL, "'%s' gives another output than the network", t->out);
@@ -82,8 +82,8 @@ static int inputs_of_step(const selftest_example *x, const onnx_named *out, int6
 }
 
 // The same tokens in two steps, the second behind the past that the first made.
-static bool run_steps(export_task *t, const onnx_model *file, onnx_runner *r,
-                      const selftest_example *x, const onnx_named *whole, arena *a, err *e)
+static bool run_steps(export_task *t, const onnx_model *file, const selftest_example *x,
+                      const onnx_named *whole, err *e)
 {
     enum { FIRST = SELFTEST_FRAMES / 2 };
     onnx_named in[SELFTEST_PORTS], out[2][SELFTEST_PORTS];
@@ -93,10 +93,10 @@ static bool run_steps(export_task *t, const onnx_model *file, onnx_runner *r,
             out[k][i] = (onnx_named){.name = file->outputs[i].name};
         int n =
             inputs_of_step(x, k ? out[0] : NULL, k ? FIRST : 0, k ? SELFTEST_FRAMES : FIRST, in);
-        if (!onnx_runner_go(r, n, in, file->n_outputs, out[k], a, e))
+        if (!onnx_runner_go(t->runner, n, in, file->n_outputs, out[k], t->arena, e))
             return err_trail(e, "'%s', step %d", t->out, k + 1);
     }
-    float *steps = NEW(a, float, (size_t)whole->x.n);
+    float *steps = NEW(t->arena, float, (size_t)whole->x.n);
     int64_t first = whole->x.n * FIRST / SELFTEST_FRAMES;
     if (out[0][0].x.n != first || out[1][0].x.n != whole->x.n - first)
         return err_set(e, ERR_INTERNAL, "'%s' gives another output in steps", t->out);
@@ -110,22 +110,68 @@ static bool run_steps(export_task *t, const onnx_model *file, onnx_runner *r,
 
 bool export_onnx_check(export_task *t, err *e)
 {
-    arena a = {.name = "onnx"};
-    selftest_example x;
     onnx_named out;
-    const onnx_model *file = onnx_read(t->out, &a, e);
-    onnx_runner *r =
-        file && onnx_check(file, t->out, e) && selftest_read(&file->meta, t->out, &a, &x, e)
-            ? onnx_runner_open(file, t->env, &a, e)
-            : NULL;
-    bool ok = r && run_example(t, file, r, &x, &out, &a, e) &&
-              (!t->with_past || run_steps(t, file, r, &x, &out, &a, e));
+    selftest_example *x = NEW(t->arena, selftest_example, 1);
+    const onnx_model *file = onnx_read(t->out, t->arena, e);
+    if (!file || !onnx_check(file, t->out, e) ||
+        !selftest_read(&file->meta, t->out, t->arena, x, e) ||
+        !(t->runner = onnx_runner_open(file, t->env, t->arena, e)) ||
+        !run_example(t, file, x, &out, e) || (t->with_past && !run_steps(t, file, x, &out, e)))
+        return false;
+    t->network = x;
     t->checked = t->with_past ? "file read again and run, operation by operation, in one step and "
                                 "in two"
                               : "file read again and run, operation by operation";
-    onnx_runner_close(r);
+    return true;
+}
+
+// ---- Said to data
+
+static onnx_array array_of(session *s, const tensor *x, arena *a)
+{
+    int64_t dim[RANK_MAX], n = shape_count(x->shape);
+    for (int k = 0; k < x->shape.rank; k++)
+        dim[k] = x->shape.d[k];
+    if (x->type == DT_F32)
+        return onnx_array_f32(x->shape.rank, dim, session_data(s, x));
+    int64_t *wide = NEW(a, int64_t, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        wide[i] = ((const int32_t *)session_data(s, x))[i];
+    return onnx_array_i64(x->shape.rank, dim, wide);
+}
+
+// What the session hears, under the names of the file: the frames of a front end, one window for
+// each item; and of a past nothing.
+static int inputs_of(const export_task *t, session *s, onnx_named *in, arena *a)
+{
+    static const int64_t one = 1;
+    const selftest_example *x = t->network;
+    const network *net = s->net;
+    int n = 0;
+    for (int i = 0; i < net->model->n_inputs; i++)
+        in[n++] = (onnx_named){t->front_end && i == 0 ? ONNX_FRAMES : net->model->inputs[i].name,
+                               array_of(s, net->in[i], a)};
+    for (int i = 0; t->with_past && i < x->n_in; i++)
+        if (x->in[i].x.n == 0) {
+            in[n] = x->in[i];
+            in[n++].x.dim[0] = net->in[0]->shape.d[0];
+        }
+    if (t->front_end && onnx_runner_find(t->runner, ONNX_COUNT))
+        in[n++] = (onnx_named){ONNX_COUNT, onnx_array_i64(1, &one, &one)};
+    return n;
+}
+
+bool export_onnx_say(export_task *t, session *s, err *e)
+{
+    arena a = {.name = "onnx"};
+    onnx_named in[SELFTEST_PORTS], out = {.name = t->from->model->output.name};
+    bool probed = s->net->logits != s->net->out && !t->no_probe;
+    if (probed)
+        out.name = "probabilities";
+    bool ok = onnx_runner_go(t->runner, inputs_of(t, s, in, &a), in, 1, &out, &a, e) &&
+              export_answer(t, s, out.x.f, out.x.n, probed, e);
     arena_free(&a);
-    return ok;
+    return ok || err_trail(e, "'%s'", t->out);
 }
 
 static bool write(export_task *t, err *e)
@@ -133,5 +179,8 @@ static bool write(export_task *t, err *e)
     return export_onnx_as(t, QUANTISE_NONE, e);
 }
 
-const export_def export_onnx = {
-    .name = "onnx", .runs = true, .write = write, .check = export_onnx_check};
+const export_def export_onnx = {.name = "onnx",
+                                .runs = true,
+                                .write = write,
+                                .check = export_onnx_check,
+                                .say = export_onnx_say};

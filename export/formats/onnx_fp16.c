@@ -12,4 +12,5 @@ const export_def export_onnx_fp16 = {.name = "onnx-fp16",
                                      .runs = true,
                                      .form = QUANTISE_F16,
                                      .write = write,
-                                     .check = export_onnx_check};
+                                     .check = export_onnx_check,
+                                     .say = export_onnx_say};

@@ -13,4 +13,5 @@ const export_def export_onnx_int8 = {.name = "onnx-int8",
                                      .runs = true,
                                      .form = QUANTISE_INT8,
                                      .write = write,
-                                     .check = export_onnx_check};
+                                     .check = export_onnx_check,
+                                     .say = export_onnx_say};

@@ -133,9 +133,51 @@ static bool check(export_task *t, err *e)
     float *y = NEW(t->arena, float, (size_t)n);
     rtneural_run(r, g.x, FRAMES, y);
     export_compare(t, y, g.y, n);
+    t->network = r;
     t->checked = "file read again and run, frame by frame";
     return true;
 }
 
+// ---- Said to data
+
+// A row of what the session hears as frames, as frames_of has them.
+static const float *frames_heard(const rtneural *r, session *s, int64_t row, int64_t frames,
+                                 arena *a)
+{
+    const network *net = s->net;
+    int64_t in = r->layer[0].in;
+    const float *x = session_data(s, net->in[0]);
+    if (!r->codes)
+        return x + row * frames * in;
+    const int32_t *note = (const int32_t *)session_input(s, "prev_note") + row * frames;
+    const float *emotion = (const float *)session_input(s, "emotion") + row * in;
+    float *y = NEW(a, float, (size_t)(frames * in) + 1);
+    for (int64_t t = 0; t < frames; t++)
+        for (int64_t k = 0; k < in; k++)
+            y[t * in + k] = r->codes[(note[t] + 1) * in + k] + emotion[k];
+    return y;
+}
+
+// Each row from a fresh state on; what the last frame gives, or all of them.
+static bool say(export_task *t, session *s, err *e)
+{
+    arena a = {.name = "rtneural"};
+    const rtneural *r = t->network;
+    const model_def *m = t->from->model;
+    bool in_time = m->n_inputs > 1 || m->inputs[0].sym[1] == SYM_TIME,
+         all = m->output.sym[1] == SYM_TIME;
+    int64_t rows = s->net->out->shape.d[0], frames = in_time ? s->setup.time : 1,
+            out = r->layer[r->n - 1].out, kept = all ? frames * out : out;
+    float *y = NEW(&a, float, (size_t)(rows * kept) + 1),
+          *whole = NEW(&a, float, (size_t)(frames * out) + 1);
+    for (int64_t i = 0; i < rows; i++) {
+        rtneural_run(r, frames_heard(r, s, i, frames, &a), frames, whole);
+        memcpy(y + i * kept, whole + frames * out - kept, sizeof *y * (size_t)kept);
+    }
+    bool ok = export_answer(t, s, y, rows * kept, false, e);
+    arena_free(&a);
+    return ok;
+}
+
 const export_def export_rtneural = {
-    .name = "rtneural", .runs = true, .write = write, .check = check};
+    .name = "rtneural", .runs = true, .write = write, .check = check, .say = say};
