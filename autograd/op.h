@@ -21,6 +21,8 @@
 #include "base/variant.h"
 
 enum { OP_IN_MAX = 12, OP_OUT_MAX = 6, OP_SAMPLES = 16 };
+// Products of a weight with at most so many rows are computed row by row (ops/few_rows.h).
+enum { FEW_ROWS = 16 };
 
 // What a kernel gets. Pointers are aligned to 64 bytes. `threads` was chosen by the planner; a
 // kernel uses at most as many.

@@ -41,6 +41,7 @@ static const option options[] = {
      "how long an answer takes instead: mean, p50, p90, p99 and most, in milliseconds", false},
     {"context", 0, OPT_INT, "N", "with --generate: tokens that are heard before (default 512)",
      false},
+    {"count", 'n', OPT_INT, "N", "with --generate: pieces side by side (default 1)", false},
     {"profile", 0, OPT_COUNT, "N", "where the time of a step goes instead, the mean of N (10)",
      false},
     {"out", 'o', OPT_TEXT, "DIR",

@@ -12,6 +12,7 @@
 #include "data/music/bars.h"
 #include "data/music/chords.h"
 #include "data/music/roll.h"
+#include "infer/generate.h"
 #include "infer/piece.h"
 #include "infer/voice.h"
 #include "train/products.h"
@@ -237,43 +238,55 @@ static const char *numbered(arena *a, const char *path, int64_t k)
     return arena_printf(a, "%.*s-%lld%s", (int)n, path, (long long)k, dot ? dot : "");
 }
 
-// The k-th piece, from 1; 0: the only one.
-static bool make_one(const order *o, int64_t k, err *e)
+// Writes the k-th piece, from 1; 0: the only one.
+static bool keep(const order *o, const piece *p, int64_t k, err *e)
 {
-    piece p = o->piece;
     cmd *c = o->c;
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
     const char *svg = option_text(c, "svg", NULL);
     if (k) {
-        p.sampling.seed += (uint64_t)k - 1, p.style.seed = p.sampling.seed;
         out = numbered(c->arena, out, k), wav = wav ? numbered(c->arena, wav, k) : NULL;
         svg = svg ? numbered(c->arena, svg, k) : NULL;
     }
-    bool made = piece_make(&p, e);
-    say_heard(c, &p);
-    if (!made)
-        return false;
     render_request r = {.midi = out,
                         .wav = wav,
                         .sound_font = option_text(c, "soundfont", NULL),
                         .built_in = option_given(c, "simple-tones")};
-    if (!midi_write(out, p.song, e) || (wav && !render(&r, &by, e)) ||
-        !roll_write(svg, p.song, path_base(out), e))
+    if (!midi_write(out, p->song, e) || (wav && !render(&r, &by, e)) ||
+        !roll_write(svg, p->song, path_base(out), e))
         return false;
-    report(o, &p, out, wav, by);
-    say_long(c, &p);
+    report(o, p, out, wav, by);
+    say_long(c, p);
     return true;
+}
+
+// n pieces side by side from the first-th on; 0: the only one.
+static bool make_some(const order *o, int64_t first, int n, err *e)
+{
+    piece p[GENERATOR_LANES];
+    for (int k = 0; k < n; k++) {
+        p[k] = o->piece;
+        p[k].sampling.seed += (uint64_t)(first ? first - 1 + k : 0);
+        p[k].style.seed = p[k].sampling.seed;
+    }
+    bool ok = piece_make(p, n, e);
+    for (int k = 0; k < n; k++)
+        say_heard(o->c, &p[k]);
+    for (int k = 0; ok && k < n; k++)
+        ok = keep(o, &p[k], first ? first + k : 0, e);
+    return ok;
 }
 
 static bool make_all(const order *o, err *e)
 {
     cmd *c = o->c;
     bool many = option_given(c, "count"), ok = true;
-    for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k++) {
+    int64_t lanes = piece_lanes(o->by);
+    for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k += lanes) {
         arena_mark m = arena_save(c->arena);
         ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces",
                                            (long long)k - 1, (long long)n);
-        ok = ok && make_one(o, many ? k : 0, e);
+        ok = ok && make_some(o, many ? k : 0, (int)(n - k + 1 < lanes ? n - k + 1 : lanes), e);
         arena_rewind(c->arena, m);
     }
     return ok;

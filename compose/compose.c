@@ -46,7 +46,8 @@ static bool draw_melody(work *w, err *e)
     generate_job job = {.n = (int)w->form.n, .forbid = by_plan, .user = w, .tokens = w->pitches};
     generator_setup how = {.emotion = w->vector, .precision = PRECISION_FP32, .kit = c->env->kit};
     generator *g = generator_open(c->melody->model, c->melody->p, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&c->sampling, g->count, a), &job, c->env, e);
+    job.by = g ? sampler_open(&c->sampling, g->count, a) : NULL;
+    bool ok = g && generate(g, &job, 1, c->env, e);
     generator_close(g);
     w->c->drawn += (size_t)job.drawn;
     return ok;

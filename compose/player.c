@@ -70,7 +70,7 @@ static bool play(composition *c, const midi_song *opening, const float *vector, 
                                .tempo = c->plan->tempo,
                                .seed = c->plan->seed};
     memcpy(p->vector, vector, sizeof p->vector);
-    if (!piece_make(p, e))
+    if (!piece_make(p, 1, e))
         return false;
     c->drawn += p->drawn;
     return true;

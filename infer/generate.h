@@ -2,14 +2,18 @@
 // generate.h: one token after the other. A generator says what may come next, a sampler (sampler.h)
 // chooses, generate is the loop.
 //
-//     generator *g = melody_generator(params, &(generator_setup){.emotion = vector}, &a, e);
-//     generate(g, s, &(generate_job){.prompt = heard, .n_prompt = 12, .tokens = out, .n = 64},
-//         &env, e)
+//     generator *g = generator_open(model, params, &(generator_setup){.emotion = vector}, &a, e);
+//     generate_job job = {.by = s, .prompt = heard, .n_prompt = 12, .tokens = out, .n = 64};
+//     generate(g, &job, 1, &env, e)
 //     generator_close(g);
 //
 // A generator keeps what it needs of the past itself (a recurrent state, keys and values): a step
 // costs the same, or nearly, however long the piece is. Any model whose definition says that it
 // makes notes or events, and has a step (models/model.h), is one.
+//
+// It has lanes: sequences side by side, each under its own emotion, that read the weights together,
+// which is most of a step. A lane's logits have the bits that it has alone (autograd/op.h,
+// FEW_ROWS).
 #ifndef KMIDI_INFER_GENERATE_H
 #define KMIDI_INFER_GENERATE_H
 
@@ -18,11 +22,13 @@
 #include "infer/sampler.h"
 #include "models/model.h"
 
+enum { GENERATOR_LANES = 8 }; // by default: twice as many give a token hardly sooner
+
 typedef struct generator {
-    int count; // of tokens
-    // Takes the token that came (-1: none yet, only at the beginning); logits [count] of the one
-    // that comes, until the next call.
-    const float *(*next)(struct generator *g, int token, err *e);
+    int count, lanes; // of tokens; of sequences
+    // Takes the token [lanes] that came in each (-1: none yet, only at the beginning and in all);
+    // logits [lanes, count] of those that come, until the next call.
+    const float *(*next)(struct generator *g, const int *tokens, err *e);
     void (*close)(struct generator *g);
     void *self;
 } generator;
@@ -30,7 +36,8 @@ typedef struct generator {
 // BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no
 // third way here.
 typedef struct generator_setup {
-    const float *emotion; // [64]
+    const float *emotion; // [lanes, 64]
+    int lanes;            // 1 .. FEW_ROWS; 0: 1
     int context;          // of a model with a cache: 2 or more
     precision precision;  // PRECISION_FP32 or PRECISION_BF16
     threads *pool;        // NULL: one thread
@@ -51,7 +58,9 @@ const char *generator_models(const char *between, arena *a);
 void generator_close(generator *g);                 // accepts NULL
 int64_t generator_weight_bytes(const generator *g); // that a token reads
 
+// What one lane is for.
 typedef struct generate_job {
+    sampler *by;
     const int *prompt; // [n_prompt], may be none
     int n_prompt;      //
     // [n_prompt + n]: the prompt, then what was drawn
@@ -63,9 +72,11 @@ typedef struct generate_job {
     bool (*done)(void *user, const int *tokens, int n);
     void *user;
     int drawn; // set by generate
+    bool over; // it is done, or has its n
 } generate_job;
 
+// n jobs, at most a lane each, which begin together; a lane whose job is over waits for the others.
 // ERR_STOPPED when env says so; what was drawn until then is there.
-bool generate(generator *g, sampler *s, generate_job *job, const env *v, err *e) MUST_CHECK;
+bool generate(generator *g, generate_job *jobs, int n, const env *v, err *e) MUST_CHECK;
 
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// generator.c: a session of steps, asked for one token at a time: notes of the melody model, events
-// of the transformer, and whatever else a model says that it makes.
+// generator.c: a session of steps, asked for one token of each lane at a time: notes of the melody
+// model, events of the transformer, and whatever else a model says that it makes.
 //
-// A step reads each weight once, 90 MB of the full transformer or 45 as bf16, and as much of the
-// cache as is filled: memory is what it waits for.
+// A step reads each weight once for all lanes, 90 MB of the full transformer or 45 as bf16, and as
+// much of each lane's cache as is filled: of one lane, memory is what it waits for.
 #include <string.h>
 
+#include "autograd/op.h"
 #include "infer/generate.h"
 #include "infer/session.h"
 
@@ -14,9 +15,9 @@ typedef struct stepper {
     arena memory;
     session *s;
     const port *port; // of the token
-    int32_t *token;   // where it goes
-    int32_t *heard;   // [context]: the tokens in a growing state
-    float *blank;     // [count] zeros: what is said before the first token
+    int32_t *token;   // [lanes]: where they go
+    int32_t *heard;   // [context, lanes]: the tokens in a growing state
+    float *blank;     // [lanes, count] zeros: what is said before the first token
 } stepper;
 
 static const port *token_port(const model_def *m)
@@ -27,11 +28,12 @@ static const port *token_port(const model_def *m)
     return NULL;
 }
 
-static void take(stepper *g, int token)
+static void take(stepper *g, const int32_t *tokens)
 {
+    size_t lanes = (size_t)g->base.lanes;
     if (session_grows(g->s))
-        g->heard[g->s->length] = token;
-    *g->token = token;
+        memcpy(g->heard + (size_t)g->s->length * lanes, tokens, lanes * sizeof *tokens);
+    memcpy(g->token, tokens, lanes * sizeof *tokens);
     session_go(g->s);
 }
 
@@ -41,23 +43,30 @@ static void begin_again(stepper *g)
     int context = (int)g->s->setup.rows, from = context - context / 2;
     session_begin(g->s);
     for (int i = from; i < context; i++)
-        take(g, g->heard[i]);
+        take(g, g->heard + i * g->base.lanes);
 }
 
-static const float *next(generator *base, int token, err *e)
+static bool fit(const stepper *g, const int *tokens, err *e)
+{
+    const port *q = g->port;
+    for (int k = 0; k < g->base.lanes; k++)
+        if (tokens[k] < q->low || tokens[k] >= q->below)
+            return err_set(e, ERR_VALUE, "%d is no %s; they are numbered from 0 to %d", tokens[k],
+                           g->s->setup.model->makes == MAKES_NOTES ? "note" : "event",
+                           q->below - 1);
+    return true;
+}
+
+static const float *next(generator *base, const int *tokens, err *e)
 {
     stepper *g = base->self;
-    const port *q = g->port;
-    if (token == -1 && q->low > -1 && g->s->length == 0)
+    if (tokens[0] == -1 && g->port->low > -1 && g->s->length == 0)
         return g->blank;
-    if (token < q->low || token >= q->below) {
-        err_set(e, ERR_VALUE, "%d is no %s; they are numbered from 0 to %d", token,
-                g->s->setup.model->makes == MAKES_NOTES ? "note" : "event", q->below - 1);
+    if (!fit(g, tokens, e))
         return NULL;
-    }
     if (session_full(g->s))
         begin_again(g);
-    take(g, token);
+    take(g, tokens);
     return session_data(g->s, g->s->net->out);
 }
 
@@ -75,6 +84,7 @@ static bool open_session(stepper *g, const model_def *m, params *p, const genera
     session_setup how = {.model = m,
                          .params = p,
                          .gives = SESSION_OUT,
+                         .batch = g->base.lanes,
                          .steps = true,
                          .rows = o->context,
                          .narrow = o->precision == PRECISION_BF16,
@@ -110,11 +120,13 @@ generator *generator_open(const model_def *m, params *p, const generator_setup *
         return NULL;
     }
     stepper *g = NEW(a, stepper, 1);
-    int count = (int)m->output.dim[m->output.rank - 1];
+    int count = (int)m->output.dim[m->output.rank - 1], lanes = o->lanes ? o->lanes : 1;
+    CHECK(lanes >= 1 && lanes <= FEW_ROWS);
     *g = (stepper){.memory = {.name = "generator"}, .port = token_port(m)};
-    g->base = (generator){.count = count, .next = next, .close = close_stepper, .self = g};
-    g->heard = NEW(&g->memory, int32_t, (size_t)o->context + 1);
-    g->blank = NEW(&g->memory, float, (size_t)count);
+    g->base = (generator){
+        .count = count, .lanes = lanes, .next = next, .close = close_stepper, .self = g};
+    g->heard = NEW(&g->memory, int32_t, (size_t)(o->context + 1) * (size_t)lanes);
+    g->blank = NEW(&g->memory, float, (size_t)count *(size_t)lanes);
     if (open_session(g, m, p, o, e))
         return &g->base;
     close_stepper(&g->base);

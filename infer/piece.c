@@ -30,22 +30,32 @@ static void cut_notes(midi_song *s, double most)
     s->seconds = seconds;
 }
 
-static bool make(piece *p, err *e)
+static bool make(piece *p, int n, err *e)
 {
     const trained *t = p->by;
-    if (t->model->makes == MAKES_NOTES)
-        return piece_of_notes(p, e);
+    bool ok = true;
     if (t->model->makes == MAKES_EVENTS)
-        return piece_of_events(p, e);
-    return err_set(e, ERR_MISMATCH, "'%s' is a %s, which makes no music; give a checkpoint of %s",
-                   t->path, t->model->name, generator_models(" or ", p->arena));
+        return piece_of_events(p, n, e);
+    if (t->model->makes != MAKES_NOTES)
+        return err_set(e, ERR_MISMATCH,
+                       "'%s' is a %s, which makes no music; give a checkpoint of %s", t->path,
+                       t->model->name, generator_models(" or ", p->arena));
+    for (int k = 0; ok && k < n; k++)
+        ok = piece_of_notes(&p[k], e);
+    return ok;
 }
 
-bool piece_make(piece *p, err *e)
+bool piece_make(piece *p, int n, err *e)
 {
-    if (!make(p, e))
+    if (!make(p, n, e))
         return false;
-    if (p->longest > 0)
-        cut_notes(p->song, p->longest);
+    for (int k = 0; k < n; k++)
+        if (p[k].longest > 0)
+            cut_notes(p[k].song, p[k].longest);
     return true;
+}
+
+int piece_lanes(const trained *by)
+{
+    return by->model->makes == MAKES_EVENTS ? GENERATOR_LANES : 1;
 }

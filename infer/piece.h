@@ -5,7 +5,7 @@
 //
 //     piece p = {.arena = &arena, .env = &env, .by = trained, .bars = 8, .sampling = options};
 //     emotion_vector(valence, arousal, intensity, p.vector);
-//     piece_make(&p, e) && midi_write("joy.mid", p.song, e)
+//     piece_make(&p, 1, e) && midi_write("joy.mid", p.song, e)
 #ifndef KMIDI_INFER_PIECE_H
 #define KMIDI_INFER_PIECE_H
 
@@ -47,12 +47,15 @@ typedef struct piece {
 
 enum { PIECE_EVENTS_A_SECOND = 200 }; // a dense passage has half as many
 
-// ERR_MISMATCH for a model that makes no music. ERR_STOPPED when env says so.
-bool piece_make(piece *p, err *e) MUST_CHECK;
+// n pieces by one model, of events GENERATOR_LANES at most, which are played side by side; each is
+// the one that it is alone. ERR_MISMATCH for a model that makes no music. ERR_STOPPED when env says
+// so.
+bool piece_make(piece *p, int n, err *e) MUST_CHECK;
+int piece_lanes(const trained *by);            // how many are best made at once
 double piece_longest_note(const midi_song *s); // seconds
 
 // ---- For piece.c
 bool piece_of_notes(piece *p, err *e) MUST_CHECK;
-bool piece_of_events(piece *p, err *e) MUST_CHECK;
+bool piece_of_events(piece *p, int n, err *e) MUST_CHECK;
 
 #endif

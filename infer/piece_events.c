@@ -87,41 +87,90 @@ static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double 
     return p->song != NULL;
 }
 
-static bool perform(piece *p, const int *prompt, int context, double seconds, err *e)
+// A lane's piece on its way.
+typedef struct player {
+    piece *p;
+    hearing hearing;
+    int velocity;   // in force behind the prompt
+    double seconds; // that it lasts
+} player;
+
+static bool sit_down(player *l, generate_job *job, int context, err *e)
 {
-    arena *a = p->arena;
-    hearing h = {.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9), .piece = p};
-    hear(&h, prompt, p->heard);
-    int velocity = h.now.velocity;
-    h.begin = h.now.step;
-    h.end = h.now.step + (int64_t)ceil(seconds * TOKENS_STEPS);
-    generate_job job = {.prompt = prompt,
-                        .n_prompt = p->heard,
-                        .forbid = by_grammar,
-                        .done = long_enough,
-                        .user = &h};
-    job.n = (int)(PIECE_EVENTS_A_SECOND * (seconds + 1));
-    job.tokens = NEW(a, int, (size_t)p->heard + (size_t)job.n);
-    double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector,
+    piece *p = l->p;
+    hearing *h = &l->hearing;
+    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style);
+    l->seconds = p->seconds > 0 ? p->seconds : p->bars * bar;
+    p->bars = (int)ceil(l->seconds / bar - 0.01);
+    const int *prompt = opening(p, context, e);
+    if (!prompt)
+        return false;
+    *h = (hearing){.now.longest = (int64_t)(p->longest * TOKENS_STEPS + 1e-9), .piece = p};
+    hear(h, prompt, p->heard);
+    l->velocity = h->now.velocity;
+    h->begin = h->now.step;
+    h->end = h->now.step + (int64_t)ceil(l->seconds * TOKENS_STEPS);
+    *job = (generate_job){.prompt = prompt,
+                          .n_prompt = p->heard,
+                          .n = (int)(PIECE_EVENTS_A_SECOND * (l->seconds + 1)),
+                          .forbid = by_grammar,
+                          .done = long_enough,
+                          .user = h};
+    job->tokens = NEW(p->arena, int, (size_t)p->heard + (size_t)job->n);
+    job->by = sampler_open(&p->sampling, TOKENS_COUNT, p->arena);
+    return true;
+}
+
+static generator *open_lanes(const piece *p, int n, int context, err *e)
+{
+    float *emotions = NEW(p->arena, float, (size_t)n *EMOTION_SIZE);
+    for (int k = 0; k < n; k++)
+        memcpy(emotions + k * EMOTION_SIZE, p[k].vector, sizeof p->vector);
+    generator_setup how = {.emotion = emotions,
+                           .lanes = n,
                            .context = context,
                            .precision = p->precision,
                            .pool = p->env->pool,
                            .kit = p->env->kit};
-    generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, p->env, e);
-    generator_close(g);
-    p->took = hw_seconds() - since, p->drawn = (size_t)job.drawn;
-    p->dense = ok && h.now.step < h.end;
-    return ok && keep_piece(p, job.tokens + p->heard, job.drawn, velocity, seconds, e);
+    return generator_open(p->by->model, p->by->p, &how, p->arena, e);
 }
 
-bool piece_of_events(piece *p, err *e)
+// The time of all, by the tokens of each.
+static void share_time(piece *p, int n, double took)
 {
-    double bar = 60 * ARRANGE_BEATS / arrange_tempo(&p->style),
-           seconds = p->seconds > 0 ? p->seconds : p->bars * bar;
+    size_t all = 0;
+    for (int k = 0; k < n; k++)
+        all += p[k].drawn + (size_t)p[k].heard;
+    for (int k = 0; k < n; k++)
+        p[k].took = all ? took * (double)(p[k].drawn + (size_t)p[k].heard) / (double)all : 0;
+}
+
+static bool perform(piece *p, int n, player *l, generate_job *jobs, int context, err *e)
+{
+    double since = hw_seconds();
+    generator *g = open_lanes(p, n, context, e);
+    bool ok = g && generate(g, jobs, n, p->env, e);
+    generator_close(g);
+    for (int k = 0; k < n; k++)
+        p[k].drawn = (size_t)jobs[k].drawn;
+    share_time(p, n, hw_seconds() - since);
+    for (int k = 0; ok && k < n; k++) {
+        p[k].dense = l[k].hearing.now.step < l[k].hearing.end;
+        ok = keep_piece(&p[k], jobs[k].tokens + p[k].heard, jobs[k].drawn, l[k].velocity,
+                        l[k].seconds, e);
+    }
+    return ok;
+}
+
+bool piece_of_events(piece *p, int n, err *e)
+{
     int context = trained_context(p->by, CONTEXT);
-    p->bars = (int)ceil(seconds / bar - 0.01);
-    const int *prompt = opening(p, context, e);
-    return prompt && perform(p, prompt, context, seconds, e);
+    player *l = NEW(p->arena, player, (size_t)n);
+    generate_job *jobs = NEW(p->arena, generate_job, (size_t)n);
+    for (int k = 0; k < n; k++) {
+        l[k].p = &p[k];
+        if (!sit_down(&l[k], &jobs[k], context, e))
+            return false;
+    }
+    return perform(p, n, l, jobs, context, e);
 }

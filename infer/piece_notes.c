@@ -43,7 +43,8 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
     double since = hw_seconds();
     generator_setup how = {.emotion = p->vector, .precision = p->precision, .kit = p->env->kit};
     generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
-    bool ok = g && generate(g, sampler_open(&p->sampling, g->count, a), &job, p->env, e);
+    job.by = g ? sampler_open(&p->sampling, g->count, a) : NULL;
+    bool ok = g && generate(g, &job, 1, p->env, e);
     generator_close(g);
     p->took = hw_seconds() - since, p->drawn = (size_t)job.drawn;
     *pitches = job.tokens + p->heard;

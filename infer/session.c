@@ -172,25 +172,39 @@ static model_state *find_state(network *n, const char *name)
     return NULL;
 }
 
-// Fills the states that are given, from the inputs that are heard once.
+// States that are given, of one item, from its inputs that are heard once.
+static void give_one(session *s, session *once, int64_t item)
+{
+    const network *n = once->net;
+    for (int i = 0; i < n->model->n_inputs; i++)
+        if (n->in[i]) {
+            size_t bytes = bytes_of(n->in[i]);
+            memcpy(run_data(once->run, n->in[i]), (const char *)s->once[i] + (size_t)item * bytes,
+                   bytes);
+        }
+    run_step(once->run, 0, 0, false);
+    for (int i = 0; i < n->n_states; i++) {
+        const model_state *from = &n->state[i], *to = find_state(s->net, from->name);
+        size_t bytes = bytes_of(from->out);
+        memcpy((char *)run_data(s->run, to->in) + (size_t)item * bytes,
+               run_data(once->run, from->out), bytes);
+    }
+}
+
+// An item at a time, which so gets the bits that it gets alone.
 static bool give(session *s, arena *a, err *e)
 {
     model_dims d = dims_of(&s->setup, FORM_ONCE);
     session once = {.setup = s->setup, .arena = a};
+    d.batch = 1;
     network *n = once.net = model_build(s->setup.model, s->setup.params, &d, a, e);
     once.setup.gives = 0, once.setup.narrow = false, once.setup.threads = 1;
     if (!n || !n->n_states)
         return n != NULL;
     if (!make_plan(&once, e) || !(once.run = run_open(once.plan, n->p, NULL, a, e)))
         return false;
-    for (int i = 0; i < n->model->n_inputs; i++)
-        if (n->in[i])
-            memcpy(run_data(once.run, n->in[i]), s->once[i], bytes_of(n->in[i]));
-    run_step(once.run, 0, 0, false);
-    for (int i = 0; i < n->n_states; i++) {
-        const model_state *from = &n->state[i], *to = find_state(s->net, from->name);
-        memcpy(run_data(s->run, to->in), run_data(once.run, from->out), bytes_of(to->in));
-    }
+    for (int64_t item = 0; item < s->net->dims.batch; item++)
+        give_one(s, &once, item);
     session_close(&once);
     return true;
 }

@@ -6,7 +6,7 @@
 // Rows of C by rows of B (A B, A^T B: a row of C is a sum of rows of B), or elements by dot
 // products in lanes (A B^T), in vectors of what every machine has. On AVX-512 whole networks are
 // three to four times slower by it than by oneDNN; products of single rows, all that real time has,
-// have kernels of their own (autograd/ops/single_row.h).
+// have kernels of their own (autograd/ops/few_rows.h).
 #include <string.h>
 
 #include "autograd/gemm/gemm_library.h"

@@ -4,13 +4,13 @@
 //   behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
 // can be kept as bf16 for the way back without a loss.
 //
-// A single row of a may stay f32 (single_row.h): then b is widened in registers, on any CPU.
+// A few rows of a may stay f32 (few_rows.h): then b is widened in registers, on any CPU.
 // Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then
 // those of any product (product.h).
 #include "autograd/gemm/gemm_bf16.h"
 #include "autograd/ops/activation.h"
+#include "autograd/ops/few_rows.h"
 #include "autograd/ops/product.h"
-#include "autograd/ops/single_row.h"
 
 typedef struct bf16_matmul_attrs {
     bool ta, tb, rounded;
@@ -29,13 +29,13 @@ static bool paired(const node *n)
     return n->in[0]->type == DT_BF16X2;
 }
 
-// A single row of f32 times the rows of B: for generation, where B is all that memory has to give
+// A few rows of f32 times the rows of B: for generation, where B is all that memory has to give
 // (precision.h).
-static bool single(const node *n)
+static bool few(const node *n)
 {
     const bf16_matmul_attrs *t = n->attrs;
     return n->in[0]->type == DT_F32 && n->in[1]->type == DT_BF16 && !t->ta && t->tb &&
-           shape_rows(n->in[0]->shape) == 1;
+           shape_rows(n->in[0]->shape) <= FEW_ROWS;
 }
 
 static bool rule(const node *n, err *e)
@@ -44,9 +44,9 @@ static bool rule(const node *n, err *e)
     const bf16_matmul_attrs *t = n->attrs;
     shape sa = n->in[0]->shape, sb = n->in[1]->shape;
     dtype ta = n->in[0]->type, tb = n->in[1]->type;
-    if (!single(n) && (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2)))
+    if (!few(n) && (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2)))
         return rule_fail(
-            e, "%s and %s are not bf16 or bf16x2 both, nor a row of f32 and a transposed bf16",
+            e, "%s and %s are not bf16 or bf16x2 both, nor a few rows of f32 and a transposed bf16",
             dtype_name(ta), dtype_name(tb));
     if (sa.rank < 2 || sb.rank < 2)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
@@ -63,7 +63,7 @@ static bool rule(const node *n, err *e)
 
 static size_t workspace(const call *c)
 {
-    if (single(c->n))
+    if (few(c->n))
         return 0;
     size_t numbers = (size_t)(shape_count(c->n->in[0]->shape) + shape_count(c->n->in[1]->shape)) *
                      (paired(c->n) ? 2 : 1);
@@ -79,8 +79,8 @@ static double flops(const node *n)
 static double cost(const call *c)
 {
     gemm p = sizes_of(c->n);
-    if (single(c->n))
-        return single_row_cost(p.n, p.k, DT_BF16);
+    if (few(c->n))
+        return few_rows_cost(p.m, p.n, p.k, DT_BF16);
     return (paired(c->n) ? 3 : 1) * gemm_bf16_cost(&c->kit->products, p.m, p.n, p.k) +
            activation_cost(((const bf16_matmul_attrs *)c->n->attrs)->act) * (double)(p.m * p.n);
 }
@@ -172,20 +172,20 @@ static void part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
-static void single_part(const call *c, int64_t lo, int64_t hi)
+static void few_part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = sizes_of(c->n);
-    float *y = c->out[0];
-    single_row_part(&(single_row){p.n, p.k, c->in[0], c->in[1], y}, lo, hi, DT_BF16);
-    p.m = 1, p.n = hi - lo, p.c = y + lo;
+    p.c = c->out[0];
+    few_rows_part(&(few_rows){p.m, p.n, p.k, c->in[0], c->in[1], p.c}, lo, hi, DT_BF16);
+    p.n = hi - lo, p.c += lo;
     finish(c, &p);
 }
 
 static void forward(const call *c)
 {
     gemm p = sizes_of(c->n);
-    if (single(c->n)) {
-        op_parallel(c, p.n, ROW_GRAIN, single_part);
+    if (few(c->n)) {
+        op_parallel(c, p.n, ROW_GRAIN, few_part);
         return;
     }
     tiles t = tiles_at(&p);
@@ -276,6 +276,10 @@ static const op_sample samples[] = {
     {.what = "a row of f32",
      .n = 3,
      .in = {FIXED(3, 1, 1, 17), FIXED(2, 19, 17), FIXED(1, 19)},
+     .build = build_row},
+    {.what = "rows of f32",
+     .n = 3,
+     .in = {FIXED(3, 7, 1, 39), FIXED(2, 19, 39), FIXED(1, 19)},
      .build = build_row},
     {.what = "a row of f32, large enough to share",
      .n = 3,

@@ -4,12 +4,12 @@
 //     p = act_back(y, d), dx = p w, dw = p^T x, db = sum over rows of p, dr = d.
 // Leading dimensions of x are folded into rows. The output is cut into tiles that stay in the
 // second cache; each is one serial product, then bias and activation while it is there, so that
-// both cost almost nothing (as cuBLAS' epilogues). A single row of x, as in generation, is a
-// product of vectors (single_row.h). gelu's derivative is not a function of y: the constructor then
-// makes two nodes.
+// both cost almost nothing (as cuBLAS' epilogues). A few rows of x, as in generation, are products
+// of vectors, each with the bits that it has alone (few_rows.h). gelu's derivative is not a
+// function of y: the constructor then makes two nodes.
 #include "autograd/ops/activation.h"
+#include "autograd/ops/few_rows.h"
 #include "autograd/ops/product.h"
-#include "autograd/ops/single_row.h"
 
 enum {
     TILE_BYTES =
@@ -113,8 +113,8 @@ static bool rule(const node *n, err *e)
 static double cost(const call *c)
 {
     gemm p = gemm_at(c);
-    if (p.m == 1)
-        return single_row_cost(p.n, p.k, DT_F32);
+    if (p.m <= FEW_ROWS)
+        return few_rows_cost(p.m, p.n, p.k, DT_F32);
     return gemm_cost(&c->kit->products, p.m, p.n, p.k) +
            activation_cost(act_of(c->n)) * (double)(p.m * p.n);
 }
@@ -158,18 +158,19 @@ static void part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
-static void single(const call *c, int64_t lo, int64_t hi)
+static void few(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    single_row_part(&(single_row){p.n, p.k, p.a, c->in[1], p.c}, lo, hi, DT_F32);
-    finish(c, lo, lo, hi - lo);
+    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c}, lo, hi, DT_F32);
+    for (int64_t r = 0; r < p.m && !is_plain(c->n); r++)
+        finish(c, r * p.n + lo, lo, hi - lo);
 }
 
 static void forward(const call *c)
 {
     gemm p = gemm_at(c);
-    if (p.m == 1) {
-        op_parallel(c, p.n, ROW_GRAIN, single);
+    if (p.m <= FEW_ROWS) {
+        op_parallel(c, p.n, ROW_GRAIN, few);
         return;
     }
     tiles t = tiles_at(c->n, &p);

@@ -3,14 +3,14 @@
 //
 // Each step uses each number of W_hh once, so packing it would cost as much as several steps. What
 // x has to say is one product over all steps, x W_ih^T, into the place of the gates; to a step of
-// it comes W_hh h_{t-1} as a product of a single row (single_row.h), which waits for the second
+// it comes W_hh h_{t-1} as a product of a single row (few_rows.h), which waits for the second
 // cache. The first step has no h before it, and one of a single step none at all.
 #ifndef KMIDI_AUTOGRAD_OPS_LSTM_SINGLE_H
 #define KMIDI_AUTOGRAD_OPS_LSTM_SINGLE_H
 
+#include "autograd/ops/few_rows.h"
 #include "autograd/ops/kernel.h"
 #include "autograd/ops/product.h"
-#include "autograd/ops/single_row.h"
 #include "base/vmath.h"
 
 // x [T, I] W_ih^T -> the gates [T, 4H]
@@ -54,7 +54,7 @@ static inline void lstm_single(const call *c, float *restrict recurrent)
     gemm p = lstm_single_product(c);
     int64_t n = p.n / 4;
     if (p.m == 1)
-        single_row_part(&(single_row){p.n, p.k, p.a, p.b, p.c}, 0, p.n, DT_F32);
+        few_rows_part(&(few_rows){1, p.n, p.k, p.a, p.b, p.c}, 0, p.n, DT_F32);
     else
         product_parallel(c, &p, lstm_single_part);
     for (int64_t t = 0; t < p.m; t++) {
@@ -63,7 +63,7 @@ static inline void lstm_single(const call *c, float *restrict recurrent)
         for (int64_t k = 0; k < p.n; k++)
             y[k] += b_ih[k] + b_hh[k];
         if (t > 0)
-            single_row_part(&(single_row){p.n, n, h - n, c->in[2], recurrent}, 0, p.n, DT_F32);
+            few_rows_part(&(few_rows){1, p.n, n, h - n, c->in[2], recurrent}, 0, p.n, DT_F32);
         for (int64_t k = 0; t > 0 && k < p.n; k++)
             y[k] += recurrent[k];
         lstm_single_finish(y, cell, h, t > 0 ? cell - n : NULL, n);
@@ -73,9 +73,9 @@ static inline void lstm_single(const call *c, float *restrict recurrent)
 static inline double lstm_single_cost(const call *c)
 {
     gemm p = lstm_single_product(&(call){.n = c->n});
-    double steps = (double)p.m, x = p.m == 1 ? single_row_cost(p.n, p.k, DT_F32)
+    double steps = (double)p.m, x = p.m == 1 ? few_rows_cost(1, p.n, p.k, DT_F32)
                                              : gemm_cost(&c->kit->products, p.m, p.n, p.k);
-    return x + (steps - 1) * single_row_cost(p.n, p.n / 4, DT_F32) + 0.4 * steps * (double)p.n;
+    return x + (steps - 1) * few_rows_cost(1, p.n, p.n / 4, DT_F32) + 0.4 * steps * (double)p.n;
 }
 
 #endif

@@ -207,10 +207,10 @@ const char *precision_products(graph *g, precision p, const kit *k, const char *
 
 // ---- Weights alone
 
-static bool is_single_row(const node *n)
+static bool is_few_rows(const node *n)
 {
     return n->op == op_get(OP_linear) && n->in[0]->type == DT_F32 && n->in[0]->shape.rank >= 2 &&
-           shape_rows(n->in[0]->shape) == 1 && n->in[1]->kind == TENSOR_PARAM;
+           shape_rows(n->in[0]->shape) <= FEW_ROWS && n->in[1]->kind == TENSOR_PARAM;
 }
 
 void precision_weights(graph *g)
@@ -218,7 +218,7 @@ void precision_weights(graph *g)
     pass *q = pass_open(g, PRECISION_BF16);
     for (int i = 0; i < q->n_nodes; i++) {
         const node *n = graph_node(g, i);
-        if (is_single_row(n)) {
+        if (is_few_rows(n)) {
             const tensor *made =
                 n->op->narrow(g, n, (tensor *[]){n->in[0], operand(q, n->in[1], false)}, false);
             if (!tensor_poisoned(made))

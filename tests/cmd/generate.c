@@ -306,6 +306,9 @@ TEST(generate_makes_many)
     EXPECT_INT(lines, 3);
     EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 8 -o $D/one.mid"), 0);
     EXPECT(same("one.mid", "m-2.mid") && !same("one.mid", "m-1.mid"));
+    // more than are made side by side
+    EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 1 --count 10 -o $D/n.mid --threads 2"), 0);
+    EXPECT(same("n-7.mid", "m-1.mid") && same("n-8.mid", "one.mid") && same("n-9.mid", "m-3.mid"));
     fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/no.ending/t"), 1);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/t"), 0);

@@ -55,7 +55,7 @@ TEST(generate_melody_steps_equal_the_sequence)
                                   &(generator_setup){.emotion = emotion}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < T; t++) {
-        const float *logits = g->next(g, notes[t], &e);
+        const float *logits = g->next(g, &notes[t], &e);
         EXPECT_BELOW(test_distance(logits, (const float *)run_data(r, n->out) + t * 128, 128),
                      1e-5);
     }
@@ -105,7 +105,8 @@ static void check_precision(const model_def *m, params *p, const generator_setup
         generator *g = generator_open(m, p, &o, &a, &e);
         EXPECT_OK(g != NULL, e);
         for (int t = 0; g && t < N; t++) {
-            const float *logits = g->next(g, (int)(test_fill_u32(9, (uint32_t)t) % 128), &e);
+            const float *logits =
+                g->next(g, &(int){(int)(test_fill_u32(9, (uint32_t)t) % 128)}, &e);
             float *kept = (count ? narrow : wide) + t * g->count;
             if (count > 1)
                 EXPECT(memcmp(kept, logits, (size_t)g->count * sizeof *kept) == 0);
@@ -118,6 +119,82 @@ static void check_precision(const model_def *m, params *p, const generator_setup
     }
     EXPECT(test_distance(narrow, wide, N * 100) > 1e-4); // it is bf16
     arena_free(&a);
+}
+
+// Logits of N tokens of each lane, [N, lanes, count], of lanes first .. first + lanes.
+static const float *in_lanes(const model_def *m, params *p, generator_setup how, int first,
+                             int lanes, arena *a)
+{
+    enum { N = 40 };
+    err e = {0};
+    float *emotion = NEW(a, float, (size_t)lanes * 64);
+    int *tokens = NEW(a, int, (size_t)lanes);
+    for (int k = 0; k < lanes; k++)
+        for (uint32_t i = 0; i < 3; i++)
+            emotion[k * 64 + (int)i] = test_fill((uint64_t)(first + k), i, 1);
+    how.emotion = emotion, how.lanes = lanes;
+    generator *g = generator_open(m, p, &how, a, &e);
+    EXPECT_OK(g != NULL, e);
+    size_t each = g ? (size_t)(lanes * g->count) : 0;
+    float *out = NEW(a, float, N *each + 1);
+    for (uint32_t t = 0; g && t < N; t++) {
+        for (int k = 0; k < lanes; k++)
+            tokens[k] = (int)(test_fill_u32((uint64_t)(9 + first + k), t) % 128);
+        memcpy(out + t * each, g->next(g, tokens, &e), each * sizeof *out);
+    }
+    generator_close(g);
+    return out;
+}
+
+static bool same_bits(const float *a, const float *b, int64_t n)
+{
+    return memcmp(a, b, (size_t)n * sizeof *a) == 0;
+}
+
+// A lane among others has the bits that it has alone, and lanes differ.
+static void check_lanes(const model_def *m, params *p, precision rounded)
+{
+    enum { N = 40, MOST = 9 };
+    arena a = {0};
+    err e = {0};
+    int64_t count = m->output.dim[m->output.rank - 1];
+    generator_setup how = {.context = 30, .precision = rounded, .pool = threads_open(2, &e)};
+    const float *alone[MOST];
+    for (int k = 0; k < MOST; k++)
+        alone[k] = in_lanes(m, p, how, k, 1, &a);
+    EXPECT(test_distance(alone[0], alone[1], N * count) > 1e-3);
+    for (int lanes = 2; lanes <= MOST - 2; lanes += lanes > 3 ? 3 : 1) { // 2 3 4 7
+        int first = lanes == 7 ? 2 : 0, wrong = 0;
+        const float *some = in_lanes(m, p, how, first, lanes, &a);
+        for (int64_t t = 0; t < N; t++)
+            for (int k = 0; k < lanes; k++)
+                wrong +=
+                    !same_bits(some + (t * lanes + k) * count, alone[first + k] + t * count, count);
+        test_expect(wrong == 0, __FILE__, __LINE__, "%s in %s, %d lanes: %d steps differ", m->name,
+                    precision_name(rounded), lanes, wrong);
+    }
+    threads_close(how.pool);
+    arena_free(&a);
+}
+
+// Sizes that are no whole number of registers, too.
+TEST(generate_with_others_beside)
+{
+    static const char *const sizes[] = {"layers=2 dim=192 heads=3 ffn=400 cross=0",
+                                        "layers=2 dim=28 heads=2 ffn=37 cross=1 emotion_tokens=3"};
+    for (int k = 0; k < 3; k++) {
+        arena a = {0};
+        err e = {0};
+        const model_def *m =
+            k < 2 ? model_configure(model_find("emotion_midi_transformer"), sizes[k], &a, &e)
+                  : model_find("melody_transformer");
+        EXPECT_OK(m != NULL, e);
+        params *p = filled(m, &a);
+        check_lanes(m, p, PRECISION_FP32);
+        check_lanes(m, p, PRECISION_BF16);
+        params_release(p);
+        arena_free(&a);
+    }
 }
 
 TEST(generate_with_rounded_weights)
@@ -167,9 +244,9 @@ TEST(generate_transformer_steps_equal_the_sequence)
         m, p, &(generator_setup){.emotion = emotion, .context = N, .pool = pool}, &a, &e);
     EXPECT_OK(g != NULL, e);
     for (int t = 0; g && t < N; t++)
-        EXPECT_BELOW(test_distance(g->next(g, tokens[t], &e), want + t * 388, 388), 1e-4);
+        EXPECT_BELOW(test_distance(g->next(g, &tokens[t], &e), want + t * 388, 388), 1e-4);
     EXPECT(test_distance(want, want + (N - 1) * 388, 388) > 0.1);
-    EXPECT(g->next(g, 388, &e) == NULL);
+    EXPECT(g->next(g, &(int){388}, &e) == NULL);
     EXPECT_HAS(e.text, "388 is no event");
     generator_close(g);
     threads_close(pool);
@@ -193,7 +270,8 @@ TEST(generate_transformer_continues_greedily)
     generator *g =
         generator_open(m, p, &(generator_setup){.emotion = emotion, .context = 128}, &a, &e);
     generate_job job = {.prompt = prompt, .n_prompt = 4, .tokens = tokens, .n = N};
-    EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &(env){0}, &e), e);
+    job.by = sampler_open(&o, g->count, &a);
+    EXPECT_OK(generate(g, &job, 1, &(env){0}, &e), e);
     for (int n = 4; n < 4 + N; n++) {
         arena once = {0};
         EXPECT_INT(likeliest(whole(m, p, emotion, tokens, n, &once) + (n - 1) * 388), tokens[n]);
@@ -218,11 +296,11 @@ TEST(generate_transformer_goes_on_behind_its_context)
     feeling(emotion);
     generator *g =
         generator_open(m, p, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
-    const float *blank = g->next(g, -1, &e);
+    const float *blank = g->next(g, &(int){-1}, &e);
     EXPECT(blank[0] == 0 && blank[387] == 0);
     for (int t = 0; t < N; t++) {
         tokens[t] = (int)(test_fill_u32(5, (uint32_t)t) % 388);
-        const float *logits = g->next(g, tokens[t], &e);
+        const float *logits = g->next(g, &tokens[t], &e);
         first += t - first == CONTEXT ? CONTEXT / 2 : 0;
         const float *want = whole(m, p, emotion, tokens + first, t + 1 - first, &a);
         EXPECT_BELOW(test_distance(logits, want + (t - first) * 388, 388), 1e-4);
@@ -262,7 +340,8 @@ TEST(generate_is_a_function_of_the_seed)
                                       &(generator_setup){.emotion = emotion}, &a, &e);
         generate_job job = {.prompt = prompt, .n_prompt = 5, .tokens = tokens[k], .n = 40};
         job.done = k == 3 ? three : NULL, job.forbid = only_white;
-        EXPECT_OK(generate(g, sampler_open(&o, g->count, &a), &job, &v, &e), e);
+        job.by = sampler_open(&o, g->count, &a);
+        EXPECT_OK(generate(g, &job, 1, &v, &e), e);
         EXPECT_INT(job.drawn, k == 3 ? 3 : 40);
         generator_close(g);
     }

@@ -291,10 +291,10 @@ TEST(session_generates_by_what_a_model_makes)
     EXPECT_OK(g && h, e);
     EXPECT_INT(h->count, 128);
     for (int t = -1; t < 8; t++) {
-        const float *x = g->next(g, t, &e), *y = h->next(h, t, &e);
+        const float *x = g->next(g, &t, &e), *y = h->next(h, &t, &e);
         EXPECT(memcmp(x, y, 128 * sizeof *x) == 0);
     }
-    EXPECT(h->next(h, 128, &e) == NULL);
+    EXPECT(h->next(h, &(int){128}, &e) == NULL);
     EXPECT_HAS(e.text, "128 is no note; they are numbered from 0 to 127");
     EXPECT_INT(generator_weight_bytes(h), params_count(u.p, false) * 4);
     generator_close(g), generator_close(h);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share: weights
+// of f32, or of bf16 that are widened in registers, and sums in the lanes of lanes_dot.
+#ifndef KMIDI_AUTOGRAD_OPS_ROW_LANES_H
+#define KMIDI_AUTOGRAD_OPS_ROW_LANES_H
+
+#include <string.h>
+
+#include "autograd/ops/kernel.h"
+#include "base/bf16.h"
+
+enum {
+    ROW_GRAIN = 16,   // outputs: a cache line of them belongs to one thread
+    ROW_STREAMS = 4,  // places in W for a row alone
+    ROW_SHARED = 3,   // places in W where rows share it: ROW_TILE times as many sums in registers
+    ROW_TILE = 4,     // rows of x
+    ROW_AHEAD = 1024, // bytes
+    ROW_LINE = 64,
+    // bytes of weights that the second cache may hold from the time before: asking ahead only costs
+    ROW_NEAR = 1 << 20
+};
+
+typedef struct few_rows {
+    int64_t m, n, k; // rows, outputs, inputs
+    const float *x;  // [m, k]
+    const void *w;   // [n, k], f32 or bf16
+    float *y;        // [m, n]
+} few_rows;
+
+typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), may_alias));
+
+// Unrolled early, so that sums never are an array in memory.
+#ifdef __clang__
+#define ROW_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define ROW_UNROLL _Pragma("GCC unroll 12")
+#endif
+#define ROW_EACH(i, n) ROW_UNROLL for (int i = 0; i < (n); i++)
+#define ROW_INLINE     static inline __attribute__((always_inline))
+
+// A register of weights, from the i-th on.
+ROW_INLINE vf row_weights(const void *w, int64_t i, dtype type)
+{
+    if (type == DT_BF16)
+        return (vf)(__builtin_convertvector(*(const row_narrow *)((const bf16 *)w + i), vi) << 16);
+    return vf_load((const float *)w + i);
+}
+
+ROW_INLINE float row_weight(const void *w, int64_t i, dtype type)
+{
+    return type == DT_BF16 ? bf16_widen(((const bf16 *)w)[i]) : ((const float *)w)[i];
+}
+
+ROW_INLINE void row_fetch(const void *w, int64_t i, dtype type)
+{
+    int64_t size = type == DT_BF16 ? (int64_t)sizeof(bf16) : (int64_t)sizeof(float);
+    const char *at = (const char *)w + i * size + ROW_AHEAD;
+    for (int64_t b = 0; b < LANES * size; b += ROW_LINE)
+        __builtin_prefetch(at + b);
+}
+
+// Four sums of lanes, folded as lanes_fold does it, but at once: halves of two registers become
+// one, until it has a group of lanes for each. A row of 128 weights is eight registers, and its
+// sum by itself would take as long as its products.
+#define ROW_HALVES(a, b, low, high)                                                                \
+    (__builtin_shufflevector(a, b, low) + __builtin_shufflevector(a, b, high))
+#define ROW_LANES(...) __VA_ARGS__
+ROW_INLINE void row_fold(const vf r[4], float y[4])
+{
+#if defined(__AVX512F__)
+#define ROW_PAIR(a, b)                                                                             \
+    ROW_HALVES(a, b, ROW_LANES(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),            \
+               ROW_LANES(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    vf a = ROW_PAIR(r[0], r[1]), b = ROW_PAIR(r[2], r[3]),
+       s = ROW_HALVES(a, b, ROW_LANES(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
+                      ROW_LANES(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
+    s += __builtin_shufflevector(s, s, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    s += __builtin_shufflevector(s, s, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+#elif defined(__AVX__)
+#define ROW_PAIR(a, b)                                                                             \
+    ROW_HALVES(a, b, ROW_LANES(0, 1, 2, 3, 8, 9, 10, 11), ROW_LANES(4, 5, 6, 7, 12, 13, 14, 15))
+    vf a = ROW_PAIR(r[0], r[1]), b = ROW_PAIR(r[2], r[3]),
+       s = ROW_HALVES(a, b, ROW_LANES(0, 1, 4, 5, 8, 9, 12, 13),
+                      ROW_LANES(2, 3, 6, 7, 10, 11, 14, 15));
+    s += __builtin_shufflevector(s, s, 1, 0, 3, 2, 5, 4, 7, 6);
+#else
+#define ROW_PAIR(a, b) ROW_HALVES(a, b, ROW_LANES(0, 1, 4, 5), ROW_LANES(2, 3, 6, 7))
+    vf a = ROW_PAIR(r[0], r[1]), b = ROW_PAIR(r[2], r[3]),
+       s = ROW_HALVES(a, b, ROW_LANES(0, 2, 4, 6), ROW_LANES(1, 3, 5, 7));
+#endif
+    for (int i = 0; i < 4; i++)
+        y[i] = s[i * (VLANES / 4)];
+}
+
+// What is left of a row behind the last LANES, zeros behind it.
+ROW_INLINE void row_rest(float to[LANES], const void *from, int64_t at, int64_t end, dtype type)
+{
+    for (int64_t k = 0; k < LANES; k++)
+        to[k] = at + k < end ? row_weight(from, at + k, type) : 0;
+}
+
+#endif
