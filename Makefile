@@ -219,6 +219,10 @@ check-macos:
 check-rtneural: kmidi $(OUT)/tests/all
 	@tests/rtneural/setup.sh $(BUILD)/rtneural
 	@RTNEURAL=$(abspath $(BUILD)/rtneural) $(OUT)/tests/all -v rtneural
+# The page of kmidi serve in headless Chromium. MODEL=CHECKPOINT: of a recogniser, else a small one is
+# trained.
+check-serve: kmidi
+	@tests/serve/http/check.sh ./kmidi $(MODEL)
 # One run in several processes: 1, 2 and 4 of them on this machine, by a program made with MPI=1.
 # EMODB, MAESTRO: folders of data, else synthetic ones.
 check-mpi:
@@ -253,9 +257,10 @@ help:
 	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"
 	@echo "# make check-slurm, check-kills     jobs of a real Slurm; runs that are killed at any instant"
 	@echo "# make check-rtneural     exports for RTNeural, run by it"
+	@echo "# make check-serve     the page of kmidi serve in headless Chromium"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural check-serve ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

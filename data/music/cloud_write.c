@@ -109,19 +109,37 @@ static int by_distance(const void *a, const void *b)
                                     : (x > y) - (x < y);
 }
 
+static bool in_view(const cloud_view *v, int i, const float *p)
+{
+    int64_t n = v->count > 0 && v->count < CLOUD_POINTS ? v->count : CLOUD_POINTS;
+    return (i + 1) * n / CLOUD_POINTS > i * n / CLOUD_POINTS &&
+           (v->until <= 0 || (double)p[CLOUD_X] <= v->until);
+}
+
+// SMIL, which stands in the picture itself: hidden until its moment.
+static void appear(const cloud_view *v, const float *p, strbuf *out)
+{
+    double at = floor(within((double)p[CLOUD_X], 0, 1) * v->seconds * v->fps) / v->fps;
+    strbuf_printf(out, "<set attributeName=\"opacity\" to=\"1\" begin=\"%.2fs\"/>", at);
+}
+
 // A core, and the light around it.
-static void point(const float *p, strbuf *out)
+static void point(const float *p, const cloud_view *v, strbuf *out)
 {
     double z = (double)p[CLOUD_Z], x = x_of((double)p[CLOUD_X], z), y = y_of((double)p[CLOUD_Y], z),
            near = 0.6 + 0.4 * within(z, 0, 1), r = 3 * within((double)p[CLOUD_SIZE], 0.2, 3) * near,
            alpha = within((double)p[CLOUD_ALPHA], 0, 1) * within((double)p[CLOUD_DEPTH], 0.2, 1);
+    strbuf_printf(out, "<g fill=\"#%02x%02x%02x\"%s>", (unsigned)byte_of(p[CLOUD_RED]),
+                  (unsigned)byte_of(p[CLOUD_GREEN]), (unsigned)byte_of(p[CLOUD_BLUE]),
+                  v->seconds > 0 ? " opacity=\"0\"" : "");
+    if (v->seconds > 0)
+        appear(v, p, out);
     strbuf_printf(out,
-                  "<g fill=\"#%02x%02x%02x\"><circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" "
+                  "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" "
                   "opacity=\"%.2f\"/><circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" "
                   "opacity=\"%.2f\"/></g>\n",
-                  (unsigned)byte_of(p[CLOUD_RED]), (unsigned)byte_of(p[CLOUD_GREEN]),
-                  (unsigned)byte_of(p[CLOUD_BLUE]), x, y, 3 * r,
-                  0.12 * within((double)p[CLOUD_GLOW], 0, 1), x, y, r, 0.3 + 0.7 * alpha);
+                  x, y, 3 * r, 0.12 * within((double)p[CLOUD_GLOW], 0, 1), x, y, r,
+                  0.3 + 0.7 * alpha);
 }
 
 static void words(const char *title, const char *said, strbuf *out)
@@ -140,10 +158,18 @@ static void words(const char *title, const char *said, strbuf *out)
 
 void cloud_svg(const float *points, const char *title, const char *said, strbuf *out)
 {
+    cloud_svg_view(points, &(cloud_view){0}, title, said, out);
+}
+
+void cloud_svg_view(const float *points, const cloud_view *v, const char *title, const char *said,
+                    strbuf *out)
+{
     const float *order[CLOUD_POINTS];
+    size_t n = 0;
     for (int i = 0; i < CLOUD_POINTS; i++)
-        order[i] = points + i * CLOUD_WIDTH;
-    qsort(order, CLOUD_POINTS, sizeof *order, by_distance);
+        if (in_view(v, i, points + i * CLOUD_WIDTH))
+            order[n++] = points + i * CLOUD_WIDTH;
+    qsort(order, n, sizeof *order, by_distance);
     svg_begin(WIDTH, HEIGHT, " role=\"img\"",
               "text{font:15px system-ui,sans-serif;fill:#9aa3c7}.title{font-size:22px;"
               "fill:#eef0fa}.cube{fill:none;stroke:#5a648f;stroke-opacity:.55}",
@@ -155,8 +181,8 @@ void cloud_svg(const float *points, const char *title, const char *said, strbuf 
                   "<rect width=\"%d\" height=\"%d\" fill=\"url(#night)\"/>\n",
                   WIDTH, HEIGHT);
     cube(out);
-    for (int i = 0; i < CLOUD_POINTS; i++)
-        point(order[i], out);
+    for (size_t i = 0; i < n; i++)
+        point(order[i], v, out);
     words(title, said, out);
     strbuf_printf(out, "</svg>\n");
 }

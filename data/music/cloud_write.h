@@ -18,5 +18,14 @@ void cloud_ply(const float *points, strbuf *out);
 // SVG that stands alone: time to the right, pitch upwards, what is near in front. `title` and
 // `said` may be any text.
 void cloud_svg(const float *points, const char *title, const char *said, strbuf *out);
+// A part of it, or how it comes to be.
+typedef struct cloud_view {
+    int count;      // points at most, evenly taken; 0: all
+    double until;   // a share of the time, behind which nothing is drawn; 0: all of it
+    double seconds; // that it takes to appear, from left to right; 0: it is there at once
+    double fps;     // steps a second in which it does
+} cloud_view;
+void cloud_svg_view(const float *points, const cloud_view *v, const char *title, const char *said,
+                    strbuf *out);
 
 #endif

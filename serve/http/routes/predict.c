@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// predict.c: a sound file in, what a model hears in it out, as `kmidi predict --json` says it. The
+// body is the file's bytes; ?model=NAME asks another model than the first.
+#include <stdio.h>
+#include <string.h>
+
+#include "data/audio/clip.h"
+#include "infer/heard.h"
+#include "serve/http/route.h"
+
+// What the reader says of a file's name is of a name that nobody gave.
+static bool unnamed(const char *path, err *e)
+{
+    strbuf b = {0};
+    char quoted[400];
+    snprintf(quoted, sizeof quoted, "'%s'", path);
+    const char *from = e->text, *at;
+    while ((at = strstr(from, quoted))) {
+        strbuf_printf(&b, "%.*sthe sound", (int)(at - from), from);
+        from = at + strlen(quoted);
+    }
+    strbuf_printf(&b, "%s", from);
+    err_code code = e->code == ERR_IO ? ERR_FORMAT : e->code;
+    err_set(e, code, "%s", b.s);
+    strbuf_free(&b);
+    return false;
+}
+
+static json *remarks(const clip *sound)
+{
+    json *list = json_array();
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (sound->marks >> k & 1)
+            json_push_str(list, clip_mark_text((clip_mark)k));
+    return list;
+}
+
+static void tell(const asked *q, const trained *d, const clip *sound, const heard *h, answer *a)
+{
+    json *j = heard_json(d, NULL, h, q->arena);
+    json_set_str(j, "status", "success");
+    json_set_str(j, "model", d->model->name);
+    json_set_num(j, "seconds", sound->seconds);
+    json_set(j, "notes", remarks(sound));
+    json_set_str(j, "request_id", q->id);
+    answer_json(a, j);
+}
+
+static bool run(asked *q, answer *a, err *e)
+{
+    const house *s = q->house;
+    int ear = shelf_ear(s->models, json_str(json_get(q->query, "model"), NULL), e);
+    listener *l = ear < 0 ? NULL : bench_ear(s->bench, s->models, ear, s->env, e);
+    clip sound = {0};
+    heard h;
+    if (!l)
+        return false;
+    if (q->n == 0)
+        return err_set(e, ERR_EMPTY, "the body is empty; send the bytes of a sound file");
+    const trained *d = s->models->ears[ear];
+    bool ok = (clip_read(q->path, d->mel->sample_rate, 0, 0, &sound, e) || unnamed(q->path, e)) &&
+              listener_hear(l, sound.samples, sound.frames, &h, e);
+    if (ok)
+        tell(q, d, &sound, &h, a);
+    clip_free(&sound);
+    return ok;
+}
+
+const route route_predict = {
+    .method = "POST",
+    .path = "/predict",
+    .summary = "What a model hears in a sound file (?model=NAME: another than the first)",
+    .takes = TAKES_SOUND,
+    .works = true,
+    .gives = "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},\"label\":{"
+             "\"type\":[\"string\",\"null\"]},\"probabilities\":{\"type\":[\"object\",\"null\"]},"
+             "\"valence\":{\"type\":\"number\"},\"arousal\":{\"type\":\"number\"},\"model\":{"
+             "\"type\":\"string\"},\"seconds\":{\"type\":\"number\"}}}",
+    .run = run,
+};

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// parts.c: what a request passes on its way, without a server around it.
+#include <stdio.h>
+#include <string.h>
+
+#include "serve/http/counts.h"
+#include "serve/http/door.h"
+#include "serve/http/encode.h"
+#include "serve/http/fields.h"
+#include "serve/http/gate.h"
+#include "serve/http/kept.h"
+#include "serve/http/score.h"
+#include "tests/test.h"
+
+TEST(serve_gate_knows_numbers_and_names)
+{
+    static const char *const names[] = {"box.lan", NULL};
+    static const struct {
+        const char *host;
+        bool known;
+    } cases[] = {{"127.0.0.1:8000", true},
+                 {"127.0.0.1", true},
+                 {"[::1]:8000", true},
+                 {"[::1]", true},
+                 {"localhost", true},
+                 {"LOCALHOST:1", true},
+                 {"192.168.1.7:80", true},
+                 {"box.lan:80", true},
+                 {"BOX.lan", true},
+                 {"evil.example", false},
+                 {"", false},
+                 {":80", false},
+                 {"127.0.0.1.evil.com", false},
+                 {"localhost.evil", false},
+                 {"[::1", false},
+                 {"[evil]", false},
+                 {"a b", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        test_expect(gate_knows(cases[i].host, names) == cases[i].known, __FILE__, __LINE__,
+                    "'%s' is %sknown", cases[i].host, cases[i].known ? "not " : "");
+    EXPECT(!gate_knows("box.lan", NULL));
+}
+
+TEST(serve_base64_is_that_of_the_rfc)
+{
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        strbuf b = {0};
+        strbuf_add(&b, "", 0);
+        encode_base64(cases[i][0], strlen(cases[i][0]), &b);
+        EXPECT_STR(b.s ? b.s : "", cases[i][1]);
+        strbuf_free(&b);
+    }
+    strbuf wav = {0};
+    encode_wav((const float[]){0, 1, -2}, 3, 44100, &wav);
+    EXPECT_INT(wav.len, 50);
+    EXPECT(!memcmp(wav.s, "RIFF\x2a\0\0\0WAVEfmt ", 16));
+    EXPECT(!memcmp(wav.s + 40, "\6\0\0\0\0\0\xff\x7f\1\x80", 10));
+    strbuf_free(&wav);
+}
+
+TEST(serve_accept_names_a_file)
+{
+    EXPECT_INT(score_wanted("audio/wav"), SCORE_WAV);
+    EXPECT_INT(score_wanted("audio/midi, audio/x-midi"), SCORE_MIDI);
+    EXPECT_INT(score_wanted("application/json, audio/wav"), SCORE_JSON);
+    EXPECT_INT(score_wanted("*/*"), SCORE_JSON);
+    EXPECT_INT(score_wanted(""), SCORE_JSON);
+}
+
+TEST(serve_keeps_so_much_and_no_more)
+{
+    err e = {0};
+    kept *k = kept_open(&e);
+    kept_talk t;
+    char name[32], long_line[KEPT_SAID], lyrics[KEPT_LYRICS + 1];
+    EXPECT_OK(k != NULL, e);
+    memset(long_line, 'x', sizeof long_line);
+    long_line[sizeof long_line - 1] = 0;
+    for (int i = 0; i < 9; i++)
+        kept_say(k, "long", i == 0 ? "first" : long_line, &t);
+    EXPECT(t.turns == 9 && strlen(t.said) <= KEPT_SAID && !strstr(t.said, "first"));
+    for (int i = 0; i < KEPT_TALKS; i++) {
+        snprintf(name, sizeof name, "talk %d", i);
+        kept_say(k, name, "hello", &t);
+        EXPECT_INT(t.turns, 1);
+    }
+    kept_say(k, "talk 1", "again", &t);
+    EXPECT_STR(t.said, "hello\nagain\n");
+    kept_say(k, "long", "anew", &t); // the one that was silent longest is forgotten
+    EXPECT_STR(t.said, "anew\n");
+    kept_say(k, "talk 0", "anew", &t);
+    EXPECT_INT(t.turns, 1);
+    kept_lyrics(k, lyrics);
+    EXPECT_STR(lyrics, "");
+    kept_lyrics_put(k, "\xc3\xa9");
+    kept_lyrics(k, lyrics);
+    EXPECT_STR(lyrics, "\xc3\xa9");
+    kept_close(k);
+}
+
+static const char *a_method(int i)
+{
+    return i == 0 ? "GET" : "?";
+}
+
+static const char *a_path(int i)
+{
+    return i == 0 ? "/x" : "?";
+}
+
+TEST(serve_counts_for_prometheus)
+{
+    counts *c = counts_open(1, 2);
+    strbuf b = {0};
+    counts_request(c, 0, 200, 0.03);
+    counts_request(c, 0, 200, 0.3);
+    counts_request(c, -1, 404, 0.0001);
+    counts_add(c, COUNTS_READY, 1);
+    EXPECT(!counts_ready(c));
+    counts_add(c, COUNTS_READY, 1);
+    EXPECT(counts_ready(c));
+    counts_print(c, a_method, a_path, &b);
+    EXPECT_HAS(b.s, "kmidi_api_requests_total{method=\"GET\",path=\"/x\",status=\"200\"} 2\n");
+    EXPECT_HAS(b.s, "kmidi_api_requests_total{method=\"any\",path=\"none\",status=\"404\"} 1\n");
+    EXPECT_HAS(b.s, "path=\"/x\",le=\"0.025\"} 0\n");
+    EXPECT_HAS(b.s, "path=\"/x\",le=\"0.05\"} 1\n");
+    EXPECT_HAS(b.s, "path=\"/x\",le=\"+Inf\"} 2\n");
+    EXPECT_HAS(b.s, "kmidi_api_request_seconds_sum{method=\"GET\",path=\"/x\"} 0.330000\n");
+    EXPECT_HAS(b.s, "kmidi_api_workers_ready 2\n");
+    counts_close(c);
+    strbuf_free(&b);
+}
+
+// ---- Fields
+
+static bool num_of(const char *text, double *x, err *e)
+{
+    json *j = json_parse(text, strlen(text), e);
+    fields f = {j, "a."};
+    *e = (err){0};
+    bool ok = fields_num(&f, "n", 1, 9, x, e);
+    json_free(j);
+    return ok;
+}
+
+TEST(serve_fields_are_what_they_say)
+{
+    err e = {0};
+    double x = 5;
+    EXPECT_OK(num_of("{}", &x, &e) && num_of("{\"n\":null}", &x, &e), e);
+    EXPECT_NEAR(x, 5, 0);
+    EXPECT_OK(num_of("{\"n\":2.5}", &x, &e), e);
+    EXPECT_NEAR(x, 2.5, 0);
+    EXPECT_ERR(num_of("{\"n\":\"2\"}", &x, &e), e, ERR_VALUE, "a.n is a number from 1 to 9");
+    EXPECT_ERR(num_of("{\"n\":10}", &x, &e), e, ERR_VALUE, "and is 10");
+}
