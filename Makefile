@@ -80,7 +80,7 @@ VDEFS      := $(foreach v,$(VARIANTS),-DKMIDI_HAS_$(v)=1)
 ALLSRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 FASTSRC := $(shell grep -lw VARIANT $(ALLSRC))
 SRC     := $(filter-out cmd/main.c $(if $(DARWIN),,autograd/gemm/gemm_accelerate.c) $(if $(filter 1,$(MPI)),base/comm_none.c,base/comm_mpi.c) $(FASTSRC),$(ALLSRC))
-TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c tests/serve/watch/%,$(shell find tests -name '*.c'))
+TESTSRC := $(filter-out tests/fuzz/% tests/toys/% tests/faults/shim.c tests/serve/watch/% tests/serve/load/%,$(shell find tests -name '*.c'))
 PROTO   := $(wildcard export/*.proto)
 GEN     := $(OUT)/gen/onnx.pb-c.o $(PROTO:%.proto=$(OUT)/gen/%.pb-c.o)
 OBJ     := $(SRC:%.c=$(OUT)/%.o) $(foreach v,$(VARIANTS),$(FASTSRC:%.c=$(OUT)/%.$(v).o)) $(GEN)
@@ -139,9 +139,13 @@ $(OUT)/tests/faults/shim.so: tests/faults/shim.c
 WATCH   := $(if $(SHIM),$(OUT)/tests/serve/watch/watch)
 $(OUT)/tests/serve/watch/watch: $(OUT)/tests/serve/watch/watch.o $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
+# Many clients of kmidi serve, and hostile ones.
+LOADOBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/serve/load/*.c))
+$(OUT)/tests/serve/load/load: $(LOADOBJ) $(OUT)/house.a
+	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 # Fuzz targets need clang to run, but any compiler must take them.
 FUZZSRC := $(wildcard tests/fuzz/*.c)
-$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/house.a | $(SHIM) $(WATCH) $(FUZZSRC:%.c=$(OUT)/%.o)
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/house.a | $(SHIM) $(WATCH) $(LOADOBJ) $(FUZZSRC:%.c=$(OUT)/%.o)
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
@@ -223,6 +227,10 @@ check-rtneural: kmidi $(OUT)/tests/all
 # trained.
 check-serve: kmidi
 	@tests/serve/http/check.sh ./kmidi $(MODEL)
+# What kmidi serve bears: 200 clients, 10,000 generations, 10,000 hostile requests, some
+# minutes. MODELS=FOLDER of run folders, else small ones are trained.
+check-load: kmidi $(OUT)/tests/serve/load/load
+	@tests/serve/load/check.sh $(OUT)/kmidi $(OUT)/tests/serve/load/load $(MODELS)
 # One run in several processes: 1, 2 and 4 of them on this machine, by a program made with MPI=1.
 # EMODB, MAESTRO: folders of data, else synthetic ones.
 check-mpi:
@@ -257,10 +265,10 @@ help:
 	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"
 	@echo "# make check-slurm, check-kills     jobs of a real Slurm; runs that are killed at any instant"
 	@echo "# make check-rtneural     exports for RTNeural, run by it"
-	@echo "# make check-serve     the page of kmidi serve in headless Chromium"
+	@echo "# make check-serve, check-load     the page of kmidi serve in headless Chromium; many clients of it"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural check-serve ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural check-serve check-load ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

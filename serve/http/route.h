@@ -22,6 +22,7 @@
 #include "serve/http/bench.h"
 #include "serve/http/counts.h"
 #include "serve/http/kept.h"
+#include "serve/http/pulse.h"
 #include "serve/http/shelf.h"
 
 typedef enum route_takes { TAKES_NOTHING, TAKES_JSON, TAKES_SOUND } route_takes;
@@ -35,6 +36,7 @@ typedef struct house {
     const env *env;
     counts *counts;
     bench *bench; // of the process
+    pulse *pulse; // of the server's thread
     kept *kept;   // shared by all processes
 } house;
 

@@ -17,6 +17,7 @@ struct service {
     gate gate;
     house house;
     bench bench;
+    pulse pulse;
     web *web;
     queue *queue;
 };
@@ -70,7 +71,8 @@ service *service_open(const service_setup *s, err *e)
                        .folder = s->folder,
                        .production = s->production,
                        .env = s->env,
-                       .bench = &x->bench};
+                       .bench = &x->bench,
+                       .pulse = &x->pulse};
     if (open_all(x, e))
         return x;
     service_close(x);

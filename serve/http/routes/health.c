@@ -2,12 +2,8 @@
 // health.c: one answer that satisfies both readers there are: those of music_brain.api, which
 // look for {"status": "ok", "version"}, and those of api/main.py, which look for "healthy" and for
 // timestamp, services and system. Which word it is, the setup says.
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/hw.h"
 #include "base/version.h"
 #include "serve/http/route.h"
 
@@ -19,39 +15,6 @@ static void set_time(json *j)
     gmtime_r(&now, &t);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t);
     json_set_str(j, "timestamp", text);
-}
-
-// Kilobytes of a line of /proc/meminfo; 0 where there is none.
-static double meminfo(const char *text, const char *name)
-{
-    const char *at = strstr(text, name);
-    double kb = 0;
-    return at && sscanf(at + strlen(name), ": %lf", &kb) == 1 ? kb : 0;
-}
-
-// Of a system that has no /proc there is nothing to say: null, which readers know.
-static json *system_json(void)
-{
-    char text[4096] = "", loads[64] = "";
-    double load = 0;
-    FILE *f = fopen("/proc/meminfo", "r"), *g = fopen("/proc/loadavg", "r");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (g && fgets(loads, sizeof loads, g))
-        sscanf(loads, "%lf", &load);
-    if (f)
-        fclose(f);
-    if (g)
-        fclose(g);
-    text[n] = 0;
-    double all = meminfo(text, "MemTotal"), left = meminfo(text, "MemAvailable");
-    if (all <= 0 || left <= 0)
-        return NULL;
-    json *j = json_object();
-    double busy = 100 * load / (double)sysconf(_SC_NPROCESSORS_ONLN);
-    json_set_num(j, "cpu_percent", busy < 100 ? busy : 100);
-    json_set_num(j, "memory_percent", 100 * (1 - left / all));
-    json_set_num(j, "memory_available_mb", left / 1024);
-    return j;
 }
 
 static void add_model(json *list, const trained *d, const char *part)
@@ -96,7 +59,7 @@ static bool run(asked *q, answer *a, err *e)
     json_set_str(j, "version", KMIDI_VERSION);
     set_time(j);
     json_set(j, "services", services_json(h));
-    json_set(j, "system", system_json());
+    json_set(j, "system", pulse_json(h->pulse));
     json_set(j, "models", models_json(h->models));
     json_set_num(j, "uptime_seconds", counts_seconds(h->counts));
     answer_json(a, j);

@@ -100,6 +100,16 @@ bool served_start(const char *args)
     return test_expect(ok, __FILE__, __LINE__, "the service did not begin: %s", served_log());
 }
 
+int served_pid(void)
+{
+    return (int)child;
+}
+
+int served_kill(int number)
+{
+    return kill(child, number);
+}
+
 int served_stop(int number)
 {
     int status = 0;

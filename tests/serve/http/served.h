@@ -15,6 +15,8 @@
 // Words of a command line, blanks between them; what has no slash and ends with .h5 is a test_path.
 // False, and a failed test, where it does not begin. One at a time.
 bool served_start(const char *args);
+int served_pid(void);
+int served_kill(int signal);   // 0: it was sent
 int served_stop(int signal);   // its exit status, 128 + signal where that ended it
 const char *served_host(void); // "127.0.0.1:40123"
 const char *served_log(void);  // what it wrote to standard error so far (static)

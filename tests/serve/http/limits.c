@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// limits.c: a full queue, a request that takes too long, a client that goes away, a worker that is
+// killed, an end while somebody waits. A language model that never answers holds a worker for as
+// long as a test likes.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/net/server.h"
+#include "tests/serve/http/served.h"
+#include "tests/test.h"
+
+enum { LONG = 60 }; // seconds until a test gives up
+
+static const recorded never[] = {{"/api/tags", 200, "{}", 3600, false}};
+static const char sad[] =
+    "{\"intent\":{\"emotional_intent\":\"grief\",\"technical\":{\"bars\":1}}}";
+
+static bool start(const char *more)
+{
+    char args[300];
+    snprintf(args, sizeof args, "--llm-host %s --llm-timeout 3000 %s", server_start(never, 1),
+             more);
+    return served_start(args);
+}
+
+static void stop(int expected)
+{
+    EXPECT_INT(served_stop(SIGTERM), expected);
+    server_stop();
+}
+
+// A request that a worker has and will not answer.
+static int hang(void)
+{
+    char head[300];
+    int fd = served_connect();
+    snprintf(head, sizeof head,
+             "POST /generate HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             served_host(), sizeof sad - 1, sad);
+    served_send(fd, head, strlen(head));
+    return fd;
+}
+
+static long gauge(const char *name)
+{
+    char line[64];
+    long value = -1;
+    reply r = served_ask("GET", "/metrics", NULL, NULL);
+    snprintf(line, sizeof line, "\nkmidi_api_%s ", name);
+    const char *at = r.body.s ? strstr(r.body.s, line) : NULL;
+    if (at)
+        sscanf(at + strlen(line), "%ld", &value);
+    reply_free(&r);
+    return value;
+}
+
+static bool wait_for(const char *name, long value)
+{
+    struct timespec t = {.tv_nsec = 20000000};
+    for (int i = 0; i < LONG * 50; i++) {
+        if (gauge(name) == value)
+            return true;
+        nanosleep(&t, NULL);
+    }
+    return test_expect(false, __FILE__, __LINE__, "%s is %ld, not %ld", name, gauge(name), value);
+}
+
+// By rule, whatever the language model does.
+static void expect_plays(void)
+{
+    reply r = served_ask("POST", "/generate", "application/json",
+                         "{\"llm\":false,\"intent\":{\"emotion\":\"joy\",\"technical\":{\"bars\":"
+                         "1}}}");
+    EXPECT_INT(r.status, 200);
+    reply_free(&r);
+}
+
+TEST(serve_has_a_queue_with_an_end)
+{
+    if (!start("--workers 1 --queue 1"))
+        return;
+    int first = hang();
+    wait_for("working", 1);
+    int second = hang();
+    wait_for("waiting", 1);
+    reply r = served_ask("POST", "/generate", "application/json", sad);
+    EXPECT_INT(r.status, 429);
+    EXPECT_HAS(r.head.s, "Retry-After: ");
+    EXPECT_HAS(reply_detail(&r), "the queue is full");
+    reply_free(&r);
+    r = served_ask("GET", "/health", NULL, NULL); // is answered all the same
+    EXPECT_INT(r.status, 200);
+    reply_free(&r);
+    // Both clients go away: their work is stopped, and there is a worker for the next.
+    close(first), close(second);
+    wait_for("working", 0);
+    wait_for("waiting", 0);
+    expect_plays();
+    EXPECT_INT(gauge("workers_lost_total"), 1);
+    stop(0);
+    EXPECT_HAS(served_log(), "POST /generate 499");
+}
+
+TEST(serve_takes_no_longer_than_it_says)
+{
+    if (!start("--workers 1 --time-limit 0.5"))
+        return;
+    reply r = served_ask("POST", "/generate", "application/json", sad);
+    EXPECT_INT(r.status, 504);
+    EXPECT_HAS(reply_detail(&r), "took longer than 0.5 seconds");
+    reply_free(&r);
+    r = served_ask("GET", "/ready", NULL, NULL);
+    EXPECT_INT(r.status, 200);
+    reply_free(&r);
+    stop(0);
+}
+
+TEST(serve_outlives_its_workers)
+{
+    if (!start("--workers 1"))
+        return;
+    int fd = hang();
+    wait_for("working", 1);
+    EXPECT_INT(test_shell(NULL, "kill -s SEGV $(pgrep -P %d)", served_pid()), 0);
+    reply r = served_read(fd);
+    EXPECT_INT(r.status, 500);
+    EXPECT_HAS(reply_detail(&r), "the process that worked on it ended");
+    reply_free(&r);
+    expect_plays();
+    stop(0);
+}
+
+// What a worker has when the end is asked for is answered, and then it is the end.
+TEST(serve_finishes_what_it_began)
+{
+    static const recorded late[] = {{"/api/tags", 404, "{}", 1, false}};
+    char args[200];
+    snprintf(args, sizeof args, "--workers 1 --llm-host %s", server_start(late, 1));
+    if (!served_start(args))
+        return;
+    int fd = hang();
+    wait_for("working", 1);
+    EXPECT_INT(served_kill(SIGTERM), 0);
+    reply r = served_read(fd);
+    EXPECT_INT(r.status, 200);
+    EXPECT_STR(json_str(json_get(json_get(r.json, "result"), "by"), ""), "rules");
+    reply_free(&r);
+    stop(0);
+}
