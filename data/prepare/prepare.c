@@ -12,6 +12,9 @@
 #include "data/prepare/prepare_internal.h"
 
 #define AT(member) KEY_AT(prepare, member)
+
+enum { TELL_EVERY = 64 }; // entries of the index
+
 static const config_key keys_before[] = {
     {"dataset", CONFIG_ENUM, "audio_manifest",
      .help = "layout of the data; which there are and where they come from: docs/data.md"},
@@ -333,6 +336,14 @@ static bool take_settings(prepare *p, err *e)
 }
 
 // Where nothing is left to make, the summary stays, of the same set.
+bool prepare_goes_on(const prepare *p, const char *stage, uint64_t done, uint64_t total, err *e)
+{
+    if (done % TELL_EVERY == 0 && p->job->told)
+        p->job->told(p->job->user, stage, done, total, p->bad_lines);
+    return !env_stop(p->env) ||
+           err_set(e, ERR_STOPPED, "stopped before the first shard; the same command continues");
+}
+
 static bool make_shards(prepare *p, err *e)
 {
     if (!prepare_keys_make(p, e) || (p->job->merge && !prepare_merge_check(p, e)) ||

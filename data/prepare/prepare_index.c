@@ -171,6 +171,7 @@ static bool first_pass(prepare *p, names *l, err *e)
             ok = add_entry(p, &item, l, e);
         else if (!p->bad_lines++)
             p->first_reject = *e;
+        ok = ok && prepare_goes_on(p, "read the index", p->n_entries + p->bad_lines, 0, e);
     }
     // then what was wrong with those says more
     ok = ok && (e->code == ERR_NONE || (e->code == ERR_EMPTY && p->bad_lines));
@@ -250,9 +251,7 @@ static bool refine(prepare *p, bool whole, bool *done, err *e)
         uint64_t *c = &p->entries[item.number].content;
         if (bsearch(c, twins, count, sizeof *twins, by_number))
             *c = content_of_file(reader_item_file(&item), whole, *c);
-        if (env_stop(p->env))
-            ok = err_set(e, ERR_STOPPED,
-                         "stopped while the files were compared; the same command continues");
+        ok = prepare_goes_on(p, "compare the files", item.number, p->n_entries, e);
     }
     free(twins);
     reader_close(r);

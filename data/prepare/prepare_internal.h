@@ -69,6 +69,11 @@ typedef struct prepare {
     err first_reject; // for the last sentence
 } prepare;
 
+// ---- prepare.c
+// Tells that `done` entries of the index are through this stage (total 0: nobody knows of how
+// many), now and then. False: it is to stop, ERR_STOPPED.
+bool prepare_goes_on(const prepare *p, const char *stage, uint64_t done, uint64_t total,
+                     err *e) MUST_CHECK;
 // ---- prepare_index.c: stages 1 and 2
 bool prepare_scan(prepare *p, err *e) MUST_CHECK;
 // The file that the features are made of, or NULL.

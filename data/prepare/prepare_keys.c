@@ -158,9 +158,7 @@ bool prepare_keys_make(prepare *p, err *e)
                           : seen[k] % (uint64_t)p->shard_items ? seen[k] % (uint64_t)p->shard_items
                                                                : (uint64_t)p->shard_items;
         }
-        if (env_stop(p->env))
-            ok = err_set(e, ERR_STOPPED,
-                         "stopped before the first shard; the same command continues");
+        ok = prepare_goes_on(p, "look for the shards", item.number, p->n_entries, e);
     }
     ok = ok && e->code == ERR_NONE;
     if (ok && r->entries != p->n_entries)

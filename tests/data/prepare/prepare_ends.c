@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // prepare_ends.c: a manifest, a disk, a signal that ends the work, and how it goes on.
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -111,4 +112,65 @@ TEST(prepare_says_what_stands_in_the_way)
                "shard_items");
     EXPECT_OK(file_write(test_path("file"), "x", 1, &e), e);
     EXPECT_ERR(sounds_prepare("file", "", 1, 1, 1, &r, &e), e, ERR_IO, "file");
+}
+
+// ---- Stages, each of which tells how far it is and can be stopped
+
+typedef struct stages {
+    const char *stop_in; // NULL: in none
+    char seen[200];
+    bool stop;
+} stages;
+
+static void see(void *user, const char *stage, uint64_t done, uint64_t total, uint64_t rejected)
+{
+    stages *s = user;
+    (void)done, (void)total, (void)rejected;
+    if (!strstr(s->seen, stage))
+        snprintf(s->seen + strlen(s->seen), sizeof s->seen - strlen(s->seen), "%s; ", stage);
+    s->stop = s->stop || (s->stop_in && !strcmp(stage, s->stop_in));
+}
+
+static bool stops(void *user)
+{
+    return ((stages *)user)->stop;
+}
+
+static bool run_stages(stages *s, err *e)
+{
+    arena a = {0};
+    prepare_report r;
+    config *c = config_open(prepare_table(&a), &a);
+    const env v = {.stop = stops, .user = s};
+    const prepare_job job = {.out = arena_strdup(&a, test_path("staged")),
+                             .jobs = 2,
+                             .part = 1,
+                             .parts = 1,
+                             .told = see,
+                             .user = s};
+    const char *yaml = arena_printf(&a,
+                                    "dataset: audio_manifest\nroot: %s\nindex: manifest.jsonl\n"
+                                    "features: [mel]\nmel: {sample_rate: 8000, n_mels: 16}\n",
+                                    test_dir());
+    *e = (err){0};
+    bool ok = config_parse(c, yaml, strlen(yaml), "test.yaml", e) && config_finish(c, e) &&
+              prepare_run(c, &job, &v, &r, e);
+    arena_free(&a);
+    return ok;
+}
+
+TEST(prepare_tells_and_stops_in_every_stage)
+{
+    static const char *const each[] = {"read the index", "compare the files", "look for the shards",
+                                       "prepare"};
+    err e;
+    sounds_put_corpus(200);
+    for (int i = 0; i < 4; i++) {
+        stages s = {.stop_in = each[i]};
+        EXPECT_ERR(run_stages(&s, &e), e, ERR_STOPPED, "the same command continues");
+        EXPECT(strstr(s.seen, each[i]) && (i == 3 || !strstr(s.seen, each[i + 1])));
+    }
+    stages s = {0};
+    EXPECT_OK(run_stages(&s, &e), e);
+    EXPECT_STR(s.seen, "read the index; compare the files; look for the shards; prepare; ");
 }
