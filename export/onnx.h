@@ -38,6 +38,10 @@ typedef struct onnx_front {
     float floor;
     // decibels below the item's largest value at which all is cut; 0: no limit
     float top_db;
+    // [24][12]: by these the last twelve values of a frame are turned to their key, lengths below
+    // keys_least counting little (chroma_turn.h); NULL: they are not
+    const float *keys;
+    float keys_least;
     // mean 0 and deviation 1 of all the item's values, or of each band's; deviations below the last
     // count as it
     bool normal, normal_bands;

@@ -17,6 +17,7 @@
 
 #include "export/onnx.h"
 #include "export/onnx_emit.h"
+#include "export/onnx_front.h"
 
 static const char *scalar_f32(emitter *m, float v)
 {
@@ -280,6 +281,7 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_spectrum(m, f, x);
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
+    x = onnx_front_key(m, f, x);
     x = emit_normal(m, f, x);
     x = emit_standard(m, f, x);
     if (f->columns)

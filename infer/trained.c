@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "data/features/chroma_turn.h"
+
 enum { CONTEXT_MOST = 8192 };
 
 static bool read_hear(trained *t, err *e)
@@ -108,6 +110,8 @@ void trained_front(const trained *t, onnx_front *f)
     bool whole = t->model->task == TASK_CLOUDS; // as painter.c looks at it
     float *window = NEW(t->arena, float, (size_t)s->n_fft),
           *bank = NEW(t->arena, float, (size_t)s->n_mels *(size_t)(s->n_fft / 2 + 1));
+    chroma_turn *turn = NEW(t->arena, chroma_turn, 1);
+    chroma_turn_open(turn);
     mel_window(s, window);
     mel_bank(s, bank);
     *f = (onnx_front){
@@ -125,6 +129,8 @@ void trained_front(const trained *t, onnx_front *f)
         .add_floor = s->log == MEL_LOG_LN,
         .floor = (float)s->log_floor,
         .top_db = s->log == MEL_LOG_DB ? (float)s->top_db : 0,
+        .keys = s->chroma == MEL_CHROMA_KEY ? &turn->keys[0][0] : NULL,
+        .keys_least = (float)CHROMA_LEAST,
         .normal = s->normalise != MEL_NORMALISE_NONE,
         .normal_bands = s->normalise == MEL_NORMALISE_BANDS,
         .normal_least = (float)NORMAL_LEAST,

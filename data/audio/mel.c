@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "data/audio/chroma.h"
 #include "data/audio/resample.h"
 
 #define ROW(field, type)     "mel." #field, CONFIG_##type, KEY_AT(mel_settings, field)
@@ -55,6 +56,10 @@ const config_key mel_table[] = {
     {CHOICE(normalise, "none|item|bands"),
      .help = "mean 0 and deviation 1 within each recording, so that its loudness and range are not "
              "heard: item: of all its values; bands: of each band's"},
+    {CHOICE(chroma, "none|classes|key"),
+     .help = "the last 12 of the n_mels values of a frame are pitch classes, whatever the octave, "
+             "with as many fewer bands before them: classes: from C up (librosa's chroma_stft); "
+             "key: from the tonic of the frame's key, so that transposing changes nothing"},
 };
 const size_t mel_table_n = sizeof mel_table / sizeof *mel_table;
 
@@ -154,10 +159,15 @@ bool mel_resolve(mel_settings *s, err *e)
             e, ERR_CONFIG,
             "fmax %g Hz is over half of the sample rate %d Hz; lower fmax or raise sample_rate",
             s->fmax, s->sample_rate);
-    if (s->normalise && s->log == MEL_LOG_NONE)
+    if ((s->normalise || s->chroma == MEL_CHROMA_KEY) && s->log == MEL_LOG_NONE)
+        return err_set(e, ERR_CONFIG, "%s is of logarithms, and log is none; set log to ln or db",
+                       !s->normalise                        ? "chroma key"
+                       : s->normalise == MEL_NORMALISE_ITEM ? "normalise item"
+                                                            : "normalise bands");
+    if (s->chroma && s->n_mels <= CHROMA_CLASSES)
         return err_set(e, ERR_CONFIG,
-                       "normalise %s is of logarithms, and log is none; set log to ln or db",
-                       s->normalise == MEL_NORMALISE_ITEM ? "item" : "bands");
+                       "chroma takes %d of n_mels %d and leaves no band; raise n_mels",
+                       CHROMA_CLASSES, s->n_mels);
     if (s->fmin >= s->fmax)
         return err_set(e, ERR_CONFIG, "fmin %g Hz is not below fmax %g Hz; change one of them",
                        s->fmin, s->fmax);
@@ -236,12 +246,19 @@ void mel_remark(const mel_settings *s, strbuf *out)
                       empty, s->n_mels, s->n_fft);
 }
 
+int mel_bands(const mel_settings *s)
+{
+    return s->n_mels - (s->chroma ? CHROMA_CLASSES : 0);
+}
+
 int mel_bank(const mel_settings *s, float *bank)
 {
-    int bins = s->n_fft / 2 + 1, empty = 0;
+    int bins = s->n_fft / 2 + 1, bands = mel_bands(s), empty = 0;
+    if (s->chroma)
+        chroma_bank(s->sample_rate, s->n_fft, bank + (size_t)bands * (size_t)bins);
     double low = mel_from_hz(s->scale, s->fmin),
-           step = (mel_from_hz(s->scale, s->fmax) - low) / (s->n_mels + 1);
-    for (int b = 0; b < s->n_mels; b++) {
+           step = (mel_from_hz(s->scale, s->fmax) - low) / (bands + 1);
+    for (int b = 0; b < bands; b++) {
         double left = mel_to_hz(s->scale, low + b * step),
                top = mel_to_hz(s->scale, low + (b + 1) * step);
         double right = mel_to_hz(s->scale, low + (b + 2) * step),

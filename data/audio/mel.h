@@ -36,6 +36,7 @@ typedef enum mel_normalise {
     MEL_NORMALISE_ITEM,
     MEL_NORMALISE_BANDS
 } mel_normalise;
+typedef enum mel_chroma { MEL_CHROMA_NONE, MEL_CHROMA_CLASSES, MEL_CHROMA_KEY } mel_chroma;
 typedef enum mel_resampler { MEL_SOXR_HQ } mel_resampler;
 
 typedef struct mel_settings {
@@ -65,6 +66,9 @@ typedef struct mel_settings {
     // mel_normalise: mean 0 and deviation 1 of a recording's values, of all or of each band, behind
     // all else (data/features/feature_normal.h)
     int normalise;
+    // mel_chroma: whether the last CHROMA_CLASSES of n_mels are pitch classes (chroma.h) instead of
+    // bands, as they are or turned to their key (data/features/chroma_turn.h)
+    int chroma;
 } mel_settings;
 
 extern const config_key mel_table[];
@@ -84,6 +88,8 @@ void mel_line(const mel_settings *s, strbuf *out);
 // The window at sample t of n_fft: zero around win_length. mel_window: all of it, [n_fft].
 double mel_window_at(const mel_settings *s, int t);
 void mel_window(const mel_settings *s, float *window);
+// Those of n_mels that are bands of the mel scale.
+int mel_bands(const mel_settings *s);
 // The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all
 // (too many bands for n_fft).
 int mel_bank(const mel_settings *s, float *bank);

@@ -22,6 +22,7 @@
 #include "base/vmath.h"
 #include "data/audio/fft.h"
 #include "data/audio/mel.h"
+#include "data/features/chroma_turn.h"
 #include "data/features/feature.h"
 
 // Lanes of two vectors side by side, every other one upwards (of floats and doubles) or downwards
@@ -65,6 +66,7 @@ typedef struct mel {
     double *window;                        // [n_fft]; halved when packed
     double *cosine, *sine;                 // [n_fft / 4 + 1 + DLANES] of 2 pi k / n_fft
     band *bands;                           // [groups * VLANES]: those behind n_mels are empty
+    const chroma_turn *turn;               // NULL: classes, or none
     size_t at_spectrum, at_power, at_sums; // bytes into scratch; windowed samples come first
 } mel;
 
@@ -124,6 +126,11 @@ static bool mel_open(feature *f, err *e)
     m->groups = (s->n_mels + VLANES - 1) / VLANES;
     prepare(m, &f->memory);
     pack_bank(m, &f->memory);
+    if (s->chroma == MEL_CHROMA_KEY) {
+        chroma_turn *turn = NEW(&f->memory, chroma_turn, 1);
+        chroma_turn_open(turn);
+        m->turn = turn;
+    }
     f->rate = s->sample_rate;
     f->width = s->n_mels;
     f->span = s->n_fft;
@@ -270,6 +277,8 @@ static void mel_frames(const feature *f, const float *x, int64_t count, float *o
         powers(m, X, p);
         apply(m, p, sums);
         logarithms(&m->s, sums, out);
+        if (m->turn)
+            chroma_turn_run(m->turn, out + mel_bands(&m->s));
     }
 }
 

@@ -22,8 +22,10 @@ bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e)
     double low = mel_from_hz((mel_scale)s->scale, s->fmin),
            high = mel_from_hz((mel_scale)s->scale, s->fmax);
     float *octave = NEW(a, float, (size_t)s->n_mels);
-    for (int b = 0; b < s->n_mels; b++) {
-        double hz = mel_to_hz((mel_scale)s->scale, low + (high - low) * (b + 1) / (s->n_mels + 1));
+    // a pitch class is of all octaves, so no tilt moves it
+    for (int b = 0; b < mel_bands(s); b++) {
+        double hz =
+            mel_to_hz((mel_scale)s->scale, low + (high - low) * (b + 1) / (mel_bands(s) + 1));
         octave[b] = (float)log2(fmax(hz, TILT_LEAST) / TILT_PIVOT);
     }
     m->octave = octave;

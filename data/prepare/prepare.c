@@ -228,6 +228,12 @@ static bool choose_features(prepare *p, err *e)
     return true;
 }
 
+static bool not_bands(const config *c)
+{
+    return (config_given(c, "mel.normalise") && strcmp(config_text(c, "mel.normalise"), "none")) ||
+           (config_given(c, "mel.chroma") && strcmp(config_text(c, "mel.chroma"), "none"));
+}
+
 static bool check_features(const prepare *p, err *e)
 {
     const char *name = p->reader->name, *song = song_asked(p);
@@ -252,13 +258,11 @@ static bool check_features(const prepare *p, err *e)
                        "%s: %s are made of sound and MIDI together; set features: [mel, "
                        "midi_stats, %s]",
                        config_where(p->config, "features"), song, song);
-    if (song && mel && feature_find(song, NULL)->source == FEATURE_BOTH &&
-        config_given(p->config, "mel.normalise") &&
-        strcmp(config_text(p->config, "mel.normalise"), "none") != 0)
+    if (song && mel && feature_find(song, NULL)->source == FEATURE_BOTH && not_bands(p->config))
         return err_set(e, ERR_CONFIG,
-                       "%s: %s are made of how loud each band is, which normalised frames do not "
-                       "say; leave mel.normalise out",
-                       config_where(p->config, "mel.normalise"), song);
+                       "%s: %s are made of how loud each band is, which normalised frames and "
+                       "pitch classes do not say; leave mel.normalise and mel.chroma out",
+                       config_where(p->config, "features"), song);
     if (mel && p->reader->no_audio && !p->render)
         return err_set(e, ERR_CONFIG,
                        "dataset %s is MIDI and has no audio to make mel features from; set "

@@ -50,7 +50,7 @@ TEST(mel_presets_are_the_libraries_defaults)
                "n_mels=128 fmin=0 fmax=11025 "
                "scale=slaney norm=slaney "
                "nyquist=exact power=2 center=true pad=constant log=db log_floor=1e-10 top_db=80 "
-               "normalise=none");
+               "normalise=none chroma=none");
     s.len = 0;
     EXPECT_OK(mel_set(&t, "sample_rate", "11025", &e) && mel_set(&t, "preset", "torchaudio", &e) &&
                   mel_resolve(&t, &e),
@@ -60,7 +60,7 @@ TEST(mel_presets_are_the_libraries_defaults)
                "sample_rate=11025 resampler=soxr_hq n_fft=400 win_length=400 hop_length=200 "
                "n_mels=128 fmin=0 fmax=5512 scale=htk norm=none "
                "nyquist=floor power=2 center=true pad=reflect log=db log_floor=1e-10 top_db=none "
-               "normalise=none");
+               "normalise=none chroma=none");
     // torchaudio's hop follows the window, librosa's does not.
     EXPECT_OK(mel_set(&wide, "preset", "torchaudio", &e) && mel_set(&wide, "n_fft", "1024", &e) &&
                   mel_resolve(&wide, &e),
@@ -94,6 +94,14 @@ TEST(mel_settings_refuse_with_a_sentence)
     EXPECT_ERR(mel_set(&s, "normalise", "bands", &e) && mel_set(&s, "log", "none", &e) &&
                    mel_resolve(&s, &e),
                e, ERR_CONFIG, "normalise bands is of logarithms, and log is none");
+    s = (mel_settings){0};
+    EXPECT_ERR(mel_set(&s, "chroma", "classes", &e) && mel_set(&s, "n_mels", "12", &e) &&
+                   mel_resolve(&s, &e),
+               e, ERR_CONFIG, "chroma takes 12 of n_mels 12 and leaves no band; raise n_mels");
+    s = (mel_settings){0};
+    EXPECT_ERR(mel_set(&s, "chroma", "key", &e) && mel_set(&s, "log", "none", &e) &&
+                   mel_resolve(&s, &e),
+               e, ERR_CONFIG, "chroma key is of logarithms, and log is none");
     EXPECT_ERR(feature_find("mell", &e), e, ERR_CONFIG, "did you mean 'mel'?");
 }
 

@@ -38,7 +38,7 @@ static void case_line(const json *c, char *line, size_t size)
     snprintf(line, size,
              "sample_rate=%d n_fft=%d win_length=%d hop_length=%d n_mels=%d scale=%s norm=%s "
              "center=%s pad=%s power=%d fmin=%g fmax=%s log=%s "
-             "log_floor=%g top_db=%s nyquist=%s",
+             "log_floor=%g top_db=%s nyquist=%s chroma=%s",
              (int)json_int(json_get(c, "rate"), 0), (int)json_int(json_get(c, "n_fft"), 0),
              (int)json_int(json_get(c, "win"), 0), (int)json_int(json_get(c, "hop"), 0),
              (int)json_int(json_at(json_get(c, "shape"), 1), 0), json_str(json_get(c, "scale"), ""),
@@ -47,7 +47,7 @@ static void case_line(const json *c, char *line, size_t size)
              json_str(json_get(c, "pad"), ""), (int)json_num(json_get(c, "power"), 0),
              json_num(json_get(c, "fmin"), 0), high, log,
              !strcmp(log, "none") ? 1e-10 : json_num(json_get(c, "floor"), 0), top,
-             torch ? "floor" : "exact");
+             torch ? "floor" : "exact", json_str(json_get(c, "chroma"), "none"));
 }
 
 // Largest difference between the golden's picked values and ours, over the golden's largest.
@@ -102,6 +102,20 @@ TEST(mel_matches_librosa_and_torchaudio_on_speech)
     json_free(g);
 }
 
+// Pitch classes behind the bands are librosa's chroma_stft.
+TEST(mel_with_chroma_matches_librosa)
+{
+    json *g = test_golden("mel"), *h = test_golden("chroma");
+    int64_t n;
+    float *x = golden_samples(g, &n);
+    for (size_t i = 0; i < json_len(json_get(h, "cases")); i++)
+        for (int v = 0; v <= (int)variant_best(); v++)
+            check_case(json_at(json_get(h, "cases"), i), x, n, (variant)v);
+    EXPECT_INT(json_len(json_get(h, "cases")), 4);
+    free(x);
+    json_free(g), json_free(h);
+}
+
 // Settings that differ in every choice the arithmetic has.
 static const char *const lines[] = {
     "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=none",
@@ -112,6 +126,7 @@ static const char *const lines[] = {
     "log_floor=0.001 fmin=50 fmax=4000",
     "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=db top_db=30 normalise=item",
     "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 center=false log=ln normalise=bands",
+    "sample_rate=8000 n_fft=255 hop_length=80 n_mels=20 log=ln chroma=classes",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)
