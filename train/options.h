@@ -67,6 +67,7 @@ typedef struct train_options {
     const char *monitor;
     double grad_clip; // 0: none
     float label_smoothing, affect_weight, ema;
+    double condition_dropout;
     double time_limit;                    // seconds, 0: none
     double thermal_pause, thermal_resume; // degrees Celsius; 0: never waits
     int threads;                          // 0: all that this process may use

@@ -172,6 +172,9 @@ static const config_key keys[] = {
     {"train.affect_weight", CONFIG_NUMBER, "0", 0, 100, AT(affect_weight),
      .help = "emotion_recognizer: weight of the squared error of valence and arousal (embedding 0 "
              "and 1) beside the classes' loss"},
+    {"train.condition_dropout", CONFIG_NUMBER, "0", 0, 0.999, AT(condition_dropout),
+     .help = "share of the rows that are told no emotion (64 zeros), so that `kmidi generate "
+             "--guidance` knows what music is without one (docs/emotion.md); 0.1 to 0.2"},
     {"train.ema", CONFIG_NUMBER, "0", 0, 0.999999, AT(ema),
      .help = "decay of the averaged weights that evaluation and export use, smaller in the first "
              "steps; 0: none"},

@@ -99,6 +99,7 @@ static loader_options training_choices(const shards *s, const train_options *o)
                             .groups = s->groups,
                             .n_groups = o->model->n_groups,
                             .mixup = o->data.mixup,
+                            .condition_dropout = o->condition_dropout,
                             .ahead = o->data.ahead};
 }
 
@@ -112,7 +113,7 @@ static loader_options evaluation_choices(const shards *s, const train_options *o
     v.eval_windows = o->data.eval_windows;
     v.shuffle = v.balanced = v.drop_last = false;
     v.freq_masks = v.time_masks = 0;
-    v.mixup = 0;
+    v.mixup = v.condition_dropout = 0;
     v.mel = (augment_mel){0};
     v.midi = (augment_midi){0};
     v.class_weight = NULL;
@@ -161,7 +162,8 @@ static void describe(shards *s, const train_options *o, arena *a)
                    .window = s->window,
                    .views = o->data.eval_views,
                    .crop = crop_of(o->data.eval_crop),
-                   .eval_windows = o->data.eval_windows};
+                   .eval_windows = o->data.eval_windows,
+                   .untold = o->condition_dropout > 0};
     shards_describe_groups(s, o->model, a, &h);
     hear_write(&h, &s->meta);
     meta_set(&s->meta, "dataset", d->name);

@@ -33,6 +33,11 @@ static bool fits_example(const dataset *d, const train_options *o, err *e)
         return err_set(e, ERR_CONFIG,
                        "data.augment.mixup is for audio; %s learns from %s, leave it out",
                        o->model->name, d->example->name);
+    if (!d->example->told && o->condition_dropout > 0)
+        return err_set(e, ERR_CONFIG,
+                       "train.condition_dropout is for models that hear an emotion; %s does not, "
+                       "leave it out",
+                       o->model->name);
     const char *why = o->data.balance != BALANCE_NONE ? "data.balance"
                       : o->data.eval_views > 1        ? "data.eval_views"
                                                       : NULL;

@@ -28,6 +28,8 @@ void hear_write(const hear_rule *h, model_meta *meta)
     meta_set_int(meta, "eval_views", h->views);
     meta_set(meta, "eval_crop", crops[h->crop]);
     meta_set_int(meta, "eval_windows", h->eval_windows);
+    if (h->untold)
+        meta_set_int(meta, "untold", 1);
 }
 
 static bool read_labels(const model_meta *meta, arena *a, hear_rule *h, err *e)
@@ -80,11 +82,13 @@ static bool read_crop(const model_meta *meta, hear_rule *h, err *e)
 
 static bool read_windows(const model_meta *meta, hear_rule *h, err *e)
 {
-    int64_t views;
+    int64_t views, untold;
     if (!meta_int(meta, "window", 0, 0, HEAR_WINDOW_MOST, &h->window, e) ||
         !meta_int(meta, "eval_views", 1, 0, HEAR_VIEWS_MOST, &views, e) ||
-        !meta_int(meta, "eval_windows", 0, 0, INT32_MAX, &h->eval_windows, e))
+        !meta_int(meta, "eval_windows", 0, 0, INT32_MAX, &h->eval_windows, e) ||
+        !meta_int(meta, "untold", 0, 0, 1, &untold, e))
         return false;
+    h->untold = untold;
     h->views = (int)views;
     return read_crop(meta, h, e);
 }

@@ -26,6 +26,7 @@
 //     eval_views         "0"                windows of a recording; 0: as many as cover it
 //     eval_crop          "last"             first, center or last
 //     eval_windows       "16"               windows of a song that evaluation takes; 0: all
+//     untold             "1"                of some rows it was told no emotion
 #ifndef KMIDI_DATA_HEAR_HEAR_H
 #define KMIDI_DATA_HEAR_HEAR_H
 
@@ -53,6 +54,7 @@ typedef struct hear_rule {
     int views;            // 0: as many as cover it
     loader_crop crop;     // not LOADER_RANDOM
     int64_t eval_windows; // 0: all
+    bool untold;          // it knows music without an emotion (train.condition_dropout)
 } hear_rule;
 
 void hear_write(const hear_rule *h, model_meta *meta);

@@ -56,6 +56,14 @@ uint64_t example_bytes(const example *x)
     return n;
 }
 
+const float *example_emotion(const example *x, const float *own, uint64_t epoch, uint64_t position)
+{
+    static const float none[EXAMPLE_EMOTION];
+    bool untold = x->condition_dropout > 0 &&
+                  (double)rng_uniform(x->untold, epoch, (uint32_t)position) < x->condition_dropout;
+    return untold ? none : own;
+}
+
 // A window with the row before it and the one behind it, of whatever type.
 size_t example_scratch(const example *x)
 {

@@ -73,6 +73,9 @@ typedef struct example {
     float *scratch; // [window, width], of who fills; NULL where no one does
     // of songs alone
     augment_midi midi;
+    // the share of rows that are told no emotion, and who is
+    double condition_dropout;
+    rng untold;
 } example;
 
 struct example_def {
@@ -82,6 +85,7 @@ struct example_def {
     bool whole;     // `windows` as long as the set's longest item: all rows of each
     bool labelled;  // the target is the item's label
     bool grouped;   // the targets are the item's classes (shard.h)
+    bool told;      // it hears the item's emotion
     int ahead;      // rows behind a window that its last target is taken from
     int64_t window; // data.window where it is not given; 0: the longest item
     // a row makes sense, whatever the file was; NULL: all that are finite and in range do
@@ -103,6 +107,8 @@ int64_t example_dim(const example *x, int64_t dim); // of a field, but EXAMPLE_R
 int64_t example_elements(const example *x, int k);
 uint64_t example_bytes(const example *x); // of one row
 size_t example_scratch(const example *x);
+// The emotion of `own` [EXAMPLE_EMOTION] that the row of a draw is told: it, or by chance zeros.
+const float *example_emotion(const example *x, const float *own, uint64_t epoch, uint64_t position);
 void example_clear(const example *x, const batch_field *fields, int64_t row); // zeros
 // row `from` once more, with weight 0
 void example_repeat(const example *x, const batch_field *fields, int64_t row, int64_t from);

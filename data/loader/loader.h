@@ -90,6 +90,8 @@ typedef struct loader_options {
     // share x + (1 - share) y, with a share from Beta(mixup, mixup), and both targets, by these
     // weights (Zhang et al., "mixup", ICLR 2018). Not where either has no label. 0: none
     double mixup;
+    // where the example hears an emotion: this share of the rows hears zeros instead
+    double condition_dropout;
     // batches kept ready besides the one in use; 0: 3, more of small ones (up to 1 MiB or 32)
     int ahead;
     int64_t pool;   // bytes of songs in memory; 0: LOADER_POOL

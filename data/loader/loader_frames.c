@@ -273,11 +273,12 @@ bool loader_frames_make(loader_frames *f, loader_place place, uint64_t epoch, ui
                                   : os->by_label[os->first[place.label] + place.rank];
     int64_t window = f->example->window, frames = s->offsets[i + 1] - s->offsets[i],
             n = frames < window ? frames : window;
-    example_piece p = {.n = n,
-                       .of = frames,
-                       .emotion = s->emotion + i * SHARD_EMOTION,
-                       .epoch = epoch,
-                       .position = position};
+    example_piece p = {
+        .n = n,
+        .of = frames,
+        .emotion = example_emotion(f->example, s->emotion + i * SHARD_EMOTION, epoch, position),
+        .epoch = epoch,
+        .position = position};
     choose_part(f, os, i, place.rank, &p);
     p.rows = read_part(f, os->s, i, p.first, n, e);
     if (!p.rows || !read_beside(f, os->s, i, &p, e))

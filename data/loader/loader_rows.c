@@ -38,7 +38,9 @@ example loader_rows_example(const dataset *d, const loader_options *o)
                      .time_masks = o->time_masks,
                      .time_width = o->time_width,
                      .mel = o->mel,
-                     .midi = o->midi};
+                     .midi = o->midi,
+                     .condition_dropout = o->condition_dropout,
+                     .untold = rng_stream(o->seed, "condition", 0)};
 }
 
 int loader_rows_ahead(const example *x, const loader_options *o)

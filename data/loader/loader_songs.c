@@ -247,7 +247,7 @@ static double fill_row(const loader_songs *l, const loader_songs_shard *x, int64
     p.first = x->offsets ? unit - x->offsets[i] : 0;
     p.of = x->offsets ? x->offsets[i + 1] - x->offsets[i] : 1;
     p.n = 1;
-    p.emotion = x->emotion + i * SHARD_EMOTION;
+    p.emotion = example_emotion(l->example, x->emotion + i * SHARD_EMOTION, p.epoch, p.position);
     return fill_piece(l, &p, fields, row);
 }
 
@@ -285,7 +285,8 @@ static double fill_window(const loader_songs *l, const loader_songs_shard *x, in
         p.of = x->start[m + 1] - x->start[m];
         p.n = n < left ? n : left;
         p.rows = row_at(l, x, x->offsets[i] + p.first);
-        p.emotion = x->emotion + i * SHARD_EMOTION;
+        p.emotion =
+            example_emotion(l->example, x->emotion + i * SHARD_EMOTION, p.epoch, p.position);
         left -= p.n, begin += p.n;
         weight += fill_piece(l, &p, fields, row);
         p.at += p.n;

@@ -124,6 +124,19 @@ TEST(options_of_augmentation)
     arena_free(&mem);
 }
 
+TEST(options_of_conditions)
+{
+    train_options o;
+    err e = {0};
+    EXPECT_OK(read_text(BASE, GIB(16), &o, &e), e);
+    EXPECT_NEAR(o.condition_dropout, 0, 0);
+    EXPECT_OK(read_text(BASE "train: {condition_dropout: 0.15}\n", GIB(16), &o, &e), e);
+    EXPECT_NEAR(o.condition_dropout, 0.15, 0);
+    EXPECT_ERR(read_text(BASE "train: {condition_dropout: 1}\n", GIB(16), &o, &e), e, ERR_CONFIG,
+               "from 0 to 0.999");
+    arena_free(&mem);
+}
+
 TEST(options_of_the_transformers_sizes)
 {
     static const char head[] = "model: emotion_midi_transformer\ndata: {train: x.h5}\n";

@@ -68,7 +68,7 @@ static const way ways[] = {
     {"augmented",
      "melody_transformer",
      {"train.epochs=3", "data.augment.transpose=[-3, 3]", "data.augment.stretch=[0.9, 1.1]",
-      "data.augment.drop=0.1"},
+      "data.augment.drop=0.1", "train.condition_dropout=0.3"},
      0},
 };
 

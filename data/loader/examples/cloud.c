@@ -40,6 +40,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_cloud = {
     .name = "cloud",
     .column = "mel",
+    .told = true,
     .beside = {[BESIDE_MIDI] = "midi_stats", [BESIDE_POINTS] = "points"},
     .windows = true,
     .whole = true,

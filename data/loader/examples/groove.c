@@ -25,6 +25,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_groove = {
     .name = "groove",
     .column = "groove",
+    .told = true,
     .fields =
         (const batch_field[]){
             [EMOTION] = {"emotion", BATCH_F32, 2, {EXAMPLE_ROWS, EXAMPLE_EMOTION}, NULL},

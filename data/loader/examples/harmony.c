@@ -40,6 +40,7 @@ static bool sound(const void *row)
 const example_def example_harmony = {
     .name = "harmony",
     .column = "harmony",
+    .told = true,
     .sound = sound,
     .fields = (const batch_field[]){[CONTEXT] = {"context",
                                                  BATCH_F32,

@@ -44,6 +44,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_melody = {
     .name = "melody",
     .column = "melody",
+    .told = true,
     .windows = true,
     .window = 128,
     .fields =

@@ -42,6 +42,7 @@ static double fill(const example *x, const example_piece *p, const batch_field *
 const example_def example_tokens = {
     .name = "tokens",
     .column = "tokens",
+    .told = true,
     .windows = true,
     .ahead = 1,
     .window = 1024,

@@ -28,7 +28,8 @@ static hear_rule some(uint32_t seed, arena *a)
                        .window = 1 + (int64_t)(test_fill_u32(seed, 1) % HEAR_WINDOW_MOST),
                        .views = (int)(test_fill_u32(seed, 2) % (HEAR_VIEWS_MOST + 1)),
                        .crop = (loader_crop)(test_fill_u32(seed, 3) % LOADER_RANDOM),
-                       .eval_windows = (int64_t)(test_fill_u32(seed, 4) >> 1)};
+                       .eval_windows = (int64_t)(test_fill_u32(seed, 4) >> 1),
+                       .untold = seed % 2};
 }
 
 static void check_same(const hear_rule *x, const hear_rule *y)
@@ -44,6 +45,7 @@ static void check_same(const hear_rule *x, const hear_rule *y)
     EXPECT_INT(x->views, y->views);
     EXPECT_INT(x->crop, y->crop);
     EXPECT_INT(x->eval_windows, y->eval_windows);
+    EXPECT_INT(x->untold, y->untold);
 }
 
 TEST(hear_reads_groups)
@@ -91,6 +93,7 @@ TEST(hear_reads_what_older_files_mean)
     EXPECT_INT(h.views, 1);
     EXPECT_INT(h.crop, LOADER_LAST);
     EXPECT_INT(h.eval_windows, 0);
+    EXPECT(!h.untold);
     EXPECT_OK(hear_settings(h.settings, "x.h5", "mel", &a, &f, &e), e);
     EXPECT(f.settings && !f.said);
     meta_set(&meta, "labels", "[]"); // of songs: said, and none
@@ -124,6 +127,7 @@ TEST(hear_refuses_by_the_key)
         {"eval_crop", "random", "its 'eval_crop' is 'random', not first, center or last"},
         {"eval_crop", "Last", "its 'eval_crop' is 'Last'"},
         {"eval_windows", "many", "its 'eval_windows' is 'many'"},
+        {"untold", "2", "its 'untold' is '2', not a whole number from 0 to 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arena a = {0};

@@ -49,7 +49,7 @@ static const char *write_songs(const char *name, int64_t first, int64_t n, int g
         shard_item item = {.seconds = 1,
                            .label = -1,
                            .path = song,
-                           .emotion = {(float)(groups ? i % groups : i) / 1000}};
+                           .emotion = {(float)(groups ? i % groups : i) / 1000, 0.5F}};
         item.column[0].rows = tokens, item.column[0].n = length_of(i);
         EXPECT_OK(shard_add(w, &item, &e), e);
     }
@@ -346,4 +346,49 @@ TEST(loader_songs_want_the_feature_that_is_learnt)
     EXPECT_ERR(dataset_open(&path, 1, example_find("groove"), &e), e, ERR_MISMATCH,
                "features=[groove]");
     EXPECT_ERR(dataset_open(&path, 1, example_find("mel"), &e), e, ERR_MISMATCH, "shard of MIDI");
+}
+
+static float told(const batch *b, int64_t row)
+{
+    return ((const float *)b->field[EMOTION].data)[row * SHARD_EMOTION + 1];
+}
+
+// The rows are those of a loader that tells every emotion; of who is told none, position and epoch
+// decide, however many rows a batch has.
+TEST(loader_songs_are_told_no_emotion_by_position)
+{
+    enum { EPOCHS = 40 };
+    err e = {0};
+    dataset *d = open_songs(0);
+    loader_options o = {
+        .batch = 1, .window = WINDOW, .crop = LOADER_RANDOM, .shuffle = true, .seed = 4};
+    loader *plain = loader_open(d, &o, &e);
+    o.condition_dropout = 0.25;
+    loader *one = loader_open(d, &o, &e);
+    o.batch = BATCH;
+    loader *many = loader_open(d, &o, &e);
+    int64_t untold = 0, rows = 0, again = 0;
+    static bool was[ITEMS * MOST];
+    for (int epoch = 0; epoch < EPOCHS; epoch++)
+        for (uint64_t k = 0; k < loader_batches(many); k++) {
+            const batch *all = loader_next(many, &e);
+            for (int64_t row = 0; all && row < all->items; row++, rows++) {
+                const batch *p = loader_next(plain, &e), *b = loader_next(one, &e);
+                uint64_t at = k * BATCH + (uint64_t)row;
+                bool none = emotion(b, 0) == 0 && told(b, 0) == 0;
+                EXPECT(!memcmp(p->field[TOKENS].data, b->field[TOKENS].data,
+                               WINDOW * sizeof(int32_t)));
+                EXPECT_NEAR(told(b, 0), none ? 0 : 0.5F, 0);
+                EXPECT_NEAR(emotion(b, 0), none ? 0 : emotion(p, 0), 0);
+                EXPECT_NEAR(told(all, row), told(b, 0), 0);
+                EXPECT_NEAR(emotion(all, row), emotion(b, 0), 0);
+                untold += none, again += none && was[at];
+                was[at] = none;
+            }
+        }
+    EXPECT(rows > 1000);
+    EXPECT_NEAR((double)untold / (double)rows, 0.25, 0.04);
+    EXPECT_NEAR((double)again / (double)untold, 0.25, 0.08);
+    loader_close(plain), loader_close(one), loader_close(many);
+    dataset_close(d);
 }
