@@ -12,6 +12,7 @@
 #include "compose/mood.h"
 #include "data/midi/midi_write.h"
 #include "data/music/roll.h"
+#include "infer/generate.h"
 #include "train/products.h"
 
 typedef struct order {
@@ -57,6 +58,9 @@ static const option options[] = {
     {"top-k", 0, OPT_INT, "K", "of the models: only the K likeliest; 0: all (default 40)", false},
     {"top-p", 0, OPT_NUM, "P",
      "of the models: only the likeliest that have P together (default 0.92)", false},
+    {"guidance", 0, OPT_NUM, "G",
+     "of the player: above 1 the emotion counts so many times over (docs/emotion.md; default 1)",
+     false},
     RENDER_OPTIONS,
     {0},
 };
@@ -179,6 +183,10 @@ static bool open_models(order *o, err *e)
                                     .top_k = (int)option_int(c, "top-k", 40),
                                     .top_p = option_num(c, "top-p", 0.92),
                                     .penalty = 1};
+    k->guidance = option_num(c, "guidance", 1);
+    if (!(k->guidance >= 1 && k->guidance <= GENERATOR_GUIDANCE))
+        return err_set(e, ERR_USAGE, "--guidance lies from 1 to %d, and is %g", GENERATOR_GUIDANCE,
+                       k->guidance);
     if (!sampler_check(&k->sampling, e))
         return false;
     for (int i = 0; i < PARTS; i++)

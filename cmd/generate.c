@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cmd/adapters.h"
 #include "cmd/render.h"
+#include "compose/theory.h"
 #include "data/midi/midi_write.h"
 #include "data/music/affect.h"
 #include "data/music/bars.h"
@@ -57,6 +58,14 @@ static const option options[] = {
     {"dynamics", 0, OPT_TEXT, "CKPT", "dynamics_engine: loudness over each phrase", false},
     {"program", 0, OPT_INT, "N",
      "General MIDI program of the melody, 1 to 128 (default 1, a piano)", false},
+    {"key", 'k', OPT_TEXT, "KEY",
+     "of a model whose songs were brought to C (tokens.to_c): the tonic, as Eb (default: the "
+     "prompt's, or C)",
+     false},
+    {"guidance", 0, OPT_NUM, "G",
+     "above 1: the emotion counts so many times over, 2 to 4 is heard well; of a model trained "
+     "with train.condition_dropout (default 1)",
+     false},
     ADAPTER_OPTION,
     {"precision", 0, OPT_TEXT, "P",
      "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time "
@@ -95,6 +104,15 @@ static bool in_range(const cmd *c, const char *name, double x, double least, dou
            err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
 }
 
+static void say_guidance(const order *o)
+{
+    if (o->piece.guidance > 1 && !o->by->hear.untold)
+        cmd_say(o->c,
+                "'%s' was not trained with train.condition_dropout, so what --guidance leads away "
+                "from is strange to it",
+                o->by->path);
+}
+
 static bool take_style(order *o, err *e)
 {
     piece *p = &o->piece;
@@ -111,11 +129,13 @@ static bool take_style(order *o, err *e)
         !in_range(c, "program", (double)program, 1, 128, e) ||
         !in_range(c, "count", (double)option_int(c, "count", 1), 1, COUNT_MOST, e) ||
         !in_range(c, "max-note", option_num(c, "max-note", 1), 0.05, 3600, e) ||
+        !in_range(c, "guidance", option_num(c, "guidance", 1), 1, GENERATOR_GUIDANCE, e) ||
         !in_range(c, "top-k", (double)top_k, 0, 1e6, e) ||
         !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
         return false;
     p->bars = (int)bars, p->longest = option_num(c, "max-note", 0);
     p->seconds = option_num(c, "seconds", 0);
+    p->guidance = option_num(c, "guidance", 1);
     p->sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),
                                     .top_k = (int)top_k,
                                     .top_p = option_num(c, "top-p", 0.92),
@@ -125,6 +145,16 @@ static bool take_style(order *o, err *e)
     p->style.tempo = tempo > 0 ? tempo : p->prompt ? bars_tempo(p->prompt).mean : 0;
     p->style.seed = p->sampling.seed, p->style.program = (int)program - 1;
     return sampler_check(&p->sampling, e);
+}
+
+static bool take_key(order *o, err *e)
+{
+    const char *text = option_text(o->c, "key", NULL);
+    key_name k;
+    if (text && !key_parse(text, &k, e))
+        return false;
+    o->piece.tonic = text ? k.root + 1 : 0;
+    return true;
 }
 
 static bool take_prompt(order *o, err *e)
@@ -160,6 +190,7 @@ static bool take_voices(order *o, err *e)
             return false;
     o->piece.harmony = o->voices[0], o->piece.groove = o->voices[1];
     o->piece.dynamics = o->voices[2], o->piece.by = o->by;
+    say_guidance(o);
     return m->makes != MAKES_EVENTS || cmd_threads(o->c, 0, e);
 }
 
@@ -296,7 +327,8 @@ static bool run(cmd *c, err *e)
 {
     order o = {.c = c, .piece = {.arena = c->arena, .env = &c->env}};
     bool ok = render_names(c, e) && take_prompt(&o, e) && take_emotion(&o, e) &&
-              take_style(&o, e) && cmd_narrow(c, "precision", &o.piece.precision, e) &&
+              take_style(&o, e) && take_key(&o, e) &&
+              cmd_narrow(c, "precision", &o.piece.precision, e) &&
               products_open(&c->env, c->arena, e) &&
               (o.by = trained_open(c->args[0], c->arena, e)) != NULL &&
               adapters_apply(c, o.by, e) && take_voices(&o, e) && make_all(&o, e);

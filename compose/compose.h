@@ -32,6 +32,7 @@ typedef struct composition {
     const trained *player;                      // a model of events; NULL: none
     sampler_options sampling;                   // of what models draw; seed and stream are ours
     precision precision;                        // of the player's weights
+    double guidance;                            // of the player (infer/generate.h)
 
     // What came of it
     midi_song *song;

@@ -15,6 +15,7 @@
 enum { PLAYER = BAND_DRUMS, PARTS = BAND_PARTS, EARLY = MIDI_WRITE_TICKS * 3 / 16 };
 
 typedef struct bars {
+    const piece *by;
     const uint16_t *scale;
     int n;
     double seconds; // of one
@@ -28,9 +29,10 @@ static void within_scale(void *user, double seconds, float *logits)
     uint16_t scale = b->scale[bar < b->n ? bar : b->n - 1];
     bool some = false;
     for (int pitch = 0; pitch < 128; pitch++)
-        some = some || (mask_has(scale, pitch) && logits[TOKENS_ON + pitch] > -INFINITY);
+        some = some ||
+               (mask_has(scale, pitch + 12 - b->by->up) && logits[TOKENS_ON + pitch] > -INFINITY);
     for (int pitch = 0; some && pitch < 128; pitch++)
-        if (!mask_has(scale, pitch))
+        if (!mask_has(scale, pitch + 12 - b->by->up))
             logits[TOKENS_ON + pitch] = -INFINITY;
 }
 
@@ -52,8 +54,8 @@ static size_t copy_notes(arrangement *out, const midi_song *s, uint32_t from, ui
     return n;
 }
 
-static bool play(composition *c, const midi_song *opening, const float *vector, const bars *b,
-                 piece *p, err *e)
+static bool play(composition *c, const midi_song *opening, const float *vector, bars *b, piece *p,
+                 err *e)
 {
     *p = (piece){.arena = c->arena,
                  .env = c->env,
@@ -62,9 +64,12 @@ static bool play(composition *c, const midi_song *opening, const float *vector, 
                  .sampling = c->sampling,
                  .precision = c->precision,
                  .seconds = (b->n - PLAYER_OPENING - 1) * b->seconds,
+                 .guidance = c->guidance,
+                 .tonic = c->plan->root + 1,
                  .longest = 2 * b->seconds,
                  .restrain = within_scale,
-                 .user = (void *)b};
+                 .user = b};
+    b->by = p;
     p->style = (arrange_style){.valence = c->plan->valence,
                                .arousal = c->plan->arousal,
                                .tempo = c->plan->tempo,

@@ -23,6 +23,7 @@
 #include "models/model.h"
 
 enum { GENERATOR_LANES = 8 }; // by default: twice as many give a token hardly sooner
+enum { GENERATOR_EMOTION = 64, GENERATOR_GUIDANCE = 20 }; // the most that makes sense
 
 typedef struct generator {
     int count, lanes; // of tokens; of sequences
@@ -37,11 +38,15 @@ typedef struct generator {
 // third way here.
 typedef struct generator_setup {
     const float *emotion; // [lanes, 64]
-    int lanes;            // 1 .. FEW_ROWS; 0: 1
+    int lanes;            // 1 .. FEW_ROWS, guided half as many; 0: 1
     int context;          // of a model with a cache: 2 or more
-    precision precision;  // PRECISION_FP32 or PRECISION_BF16
-    threads *pool;        // NULL: one thread
-    const kit *kit;       // of its plan; NULL: kit_choose
+    // the logits are u + guidance (c - u), c of the emotion and u of none, 64 zeros, where the
+    // token is plausible by c; above 1 the emotion counts for more than in training. 1, or 0: c
+    // alone, in half the time
+    double guidance;
+    precision precision; // PRECISION_FP32 or PRECISION_BF16
+    threads *pool;       // NULL: one thread
+    const kit *kit;      // of its plan; NULL: kit_choose
 } generator_setup;
 
 // Tokens under an emotion, of a model that makes notes or events, configured or not; else

@@ -25,19 +25,25 @@ typedef struct piece {
     float vector[EMOTION_SIZE];
     arrange_style style;
     sampler_options sampling;
-    precision precision;                        // of the weights: fp32 or bf16
+    precision precision; // of the weights: fp32 or bf16
+    double guidance;     // as generator_setup has it
+    // 1 C .. 12 B: what a model whose songs were brought to C (tokens.to_c) plays in; 0: the
+    // tonic that the prompt is heard to have, else C
+    int tonic;
     int bars;                                   // where seconds are 0; set to what it became
     double seconds;                             // that it lasts (a melody: to the nearest bar)
     double longest;                             // that a note may last, in seconds; 0: any
     const trained *harmony, *groove, *dynamics; // around a melody; NULL: without
     // Of events: changes the logits of the one that comes so many seconds behind the prompt; NULL:
-    // as the grammar has them. One must stay above -INFINITY.
+    // as the grammar has them. One must stay above -INFINITY. Pitches are the model's, `up` above
+    // what is written.
     void (*restrain)(void *user, double seconds, float *logits);
     void *user;
 
     // What came of it
     midi_song *song;
     int heard;             // notes or events of the prompt that were heard
+    int up;                // semitones by which the model hears it higher
     int64_t prompt_events; // that it has, of a model of events
     bool dense;            // it ended before its time: denser than PIECE_EVENTS_A_SECOND
     int *chords;           // [bars]; NULL without harmony

@@ -5,6 +5,7 @@
 
 #include "base/hw.h"
 #include "data/features/feature.h"
+#include "data/music/key.h"
 #include "data/music/performance.h"
 #include "infer/generate.h"
 #include "infer/piece.h"
@@ -30,6 +31,9 @@ static void by_grammar(void *user, const int *tokens, int n, float *logits)
     hearing *h = user;
     hear(h, tokens, n);
     performance_forbid(&h->now, logits);
+    for (int pitch = 0; pitch < 128; pitch++)
+        if (pitch < h->piece->up || pitch >= 128 + h->piece->up)
+            logits[TOKENS_ON + pitch] = -INFINITY;
     if (h->piece->restrain)
         h->piece->restrain(h->piece->user, (double)(h->now.step - h->begin) / TOKENS_STEPS, logits);
 }
@@ -41,16 +45,36 @@ static bool long_enough(void *user, const int *tokens, int n)
     return h->now.step >= h->end;
 }
 
-// The prompt as the shards of the checkpoint had it.
+// The song, all but its drums, so many semitones higher.
+static const midi_song *lift(arena *a, const midi_song *s, int semitones)
+{
+    midi_song *out = NEW(a, midi_song, 1);
+    *out = *s;
+    out->notes = NEW(a, midi_note, s->n_notes + 1);
+    for (size_t i = 0; i < s->n_notes; i++) {
+        out->notes[i] = s->notes[i];
+        if (!s->instruments[s->notes[i].instrument].is_drum)
+            out->notes[i].pitch = (uint8_t)(s->notes[i].pitch + semitones);
+    }
+    return out;
+}
+
+// The prompt as the shards of the checkpoint had it. Where they had all songs in C, what is played
+// goes back by as much.
 static bool prompt_events(piece *p, feature_rows *rows, err *e)
 {
     hear_feature own;
     if (!hear_settings(p->by->hear.settings, p->by->path, "tokens", p->arena, &own, e))
         return false;
+    tokens_settings *o = own.settings;
+    p->up = o->to_c ? key_to_c(p->prompt, p->tonic - 1) : 0;
+    o->to_c = false;
+    if (!p->prompt)
+        return true;
     if (!feature_resolve(own.def, own.settings, e))
         return err_trail(e, "feature settings of '%s'", p->by->path);
     feature *f = feature_open(own.def, own.settings, e);
-    bool ok = f && feature_song(f, p->prompt, p->arena, rows, e);
+    bool ok = f && feature_song(f, lift(p->arena, p->prompt, p->up), p->arena, rows, e);
     feature_close(f);
     return ok;
 }
@@ -60,7 +84,7 @@ static bool prompt_events(piece *p, feature_rows *rows, err *e)
 static int *opening(piece *p, int context, err *e)
 {
     feature_rows rows = {0};
-    if (p->prompt && !prompt_events(p, &rows, e))
+    if (!prompt_events(p, &rows, e))
         return NULL;
     int64_t n = rows.n < context ? rows.n : context;
     int *out = NEW(p->arena, int, (size_t)n + 1);
@@ -81,7 +105,7 @@ static bool keep_piece(piece *p, const int *tokens, int n, int velocity, double 
         .tempo = arrange_tempo(&p->style), .seconds = seconds, .program = p->style.program};
     events[0] = (uint16_t)velocity;
     for (int i = 0; i < n; i++)
-        events[1 + i] = (uint16_t)tokens[i];
+        events[1 + i] = (uint16_t)(tokens[i] - (tokens[i] < TOKENS_SHIFT ? p->up : 0));
     p->song = performance_song(p->arena, velocity ? events : events + 1,
                                (size_t)n + (velocity ? 1 : 0), &style, e);
     return p->song != NULL;
@@ -128,6 +152,7 @@ static generator *open_lanes(const piece *p, int n, int context, err *e)
         memcpy(emotions + k * EMOTION_SIZE, p[k].vector, sizeof p->vector);
     generator_setup how = {.emotion = emotions,
                            .lanes = n,
+                           .guidance = p->guidance,
                            .context = context,
                            .precision = p->precision,
                            .pool = p->env->pool,

@@ -41,7 +41,10 @@ static bool draw_pitches(piece *p, arrangement *r, int **pitches, err *e)
         .prompt = prompt, .n_prompt = p->heard, .n = (int)r->n_slots, .forbid = piano_only};
     job.tokens = NEW(a, int, (size_t)p->heard + r->n_slots);
     double since = hw_seconds();
-    generator_setup how = {.emotion = p->vector, .precision = p->precision, .kit = p->env->kit};
+    generator_setup how = {.emotion = p->vector,
+                           .guidance = p->guidance,
+                           .precision = p->precision,
+                           .kit = p->env->kit};
     generator *g = generator_open(p->by->model, p->by->p, &how, a, e);
     job.by = g ? sampler_open(&p->sampling, g->count, a) : NULL;
     bool ok = g && generate(g, &job, 1, p->env, e);

@@ -17,6 +17,7 @@
 #include "base/order.h"
 #include "base/variant.h"
 #include "data/features/feature.h"
+#include "data/music/key.h"
 #include "data/music/tokens.h"
 
 enum { NONE = -1, GONE = -1 };
@@ -31,6 +32,7 @@ typedef struct event {
 typedef struct encoder {
     const midi_song *s;
     bool drums;
+    int semitones; // that notes but drums are moved by
     arena *work;
     event *notes; // [n_notes] as in the song, then without those that are gone
     size_t n;
@@ -119,7 +121,9 @@ static void quantise(encoder *k)
         if (end < 0)
             continue;
         event *ev = &k->notes[k->n++];
-        *ev = (event){end, step_of(x->start), step_of(end), x->pitch,
+        bool drum = k->s->instruments[x->instrument].is_drum;
+        *ev = (event){end, step_of(x->start), step_of(end),
+                      (uint8_t)(x->pitch + (drum ? 0 : k->semitones)),
                       (uint8_t)((x->velocity - 1) / TOKENS_BIN + 1)};
         ev->end_step += ev->end_step == ev->start_step;
     }
@@ -168,8 +172,11 @@ static bool encode(const feature *f, const midi_song *s, arena *a, feature_rows 
 {
     arena work = {.name = "tokens"};
     const tokens_settings *o = f->settings;
-    encoder k = {
-        .s = s, .drums = o->drums, .work = &work, .notes = NEW(&work, event, s->n_notes + 1)};
+    encoder k = {.s = s,
+                 .drums = o->drums,
+                 .semitones = o->to_c ? key_to_c(s, -1) : 0,
+                 .work = &work,
+                 .notes = NEW(&work, event, s->n_notes + 1)};
     (void)e;
     find_ends(&k);
     quantise(&k);

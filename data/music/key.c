@@ -51,3 +51,29 @@ key_estimate key_find(const double w[PITCH_CLASSES])
         }
     return k;
 }
+
+static bool fits(const midi_song *s, int semitones)
+{
+    for (size_t i = 0; s && i < s->n_notes; i++) {
+        int pitch = s->notes[i].pitch + semitones;
+        if (!s->instruments[s->notes[i].instrument].is_drum && (pitch < 0 || pitch > 127))
+            return false;
+    }
+    return true;
+}
+
+static int tonic_of(const midi_song *s)
+{
+    double w[PITCH_CLASSES] = {0};
+    if (s)
+        key_weights(s, w);
+    return key_find(w).tonic;
+}
+
+int key_to_c(const midi_song *s, int tonic)
+{
+    int up = (PITCH_CLASSES - (tonic < 0 ? tonic_of(s) : tonic)) % PITCH_CLASSES,
+        down = up < PITCH_CLASSES / 2 ? up : up - PITCH_CLASSES,
+        other = down == up ? up - PITCH_CLASSES : up;
+    return fits(s, down) ? down : fits(s, other) ? other : 0;
+}

@@ -39,5 +39,9 @@ extern const double key_profiles[2][PITCH_CLASSES]; // major, minor; tonic first
 void key_weights(const midi_song *s, double w[PITCH_CLASSES]);
 // Ties go to major, then to the lower tonic.
 key_estimate key_find(const double w[PITCH_CLASSES]);
+// Semitones, -6 to 5, that bring the tonic (-1: the song's, as key_find has it) to C; an octave
+// more or less where a note of the song, not of drums, would leave the 128 pitches; 0 where there
+// is no key, or no room. s NULL: a song without notes.
+int key_to_c(const midi_song *s, int tonic);
 
 #endif

@@ -37,6 +37,7 @@ enum {
 typedef struct tokens_settings {
     int dialect; // there is one
     bool drums;  // notes of drums stand among the others instead of being left out
+    bool to_c;   // songs are moved by key_to_c (key.h); prompts too, and what is generated back
 } tokens_settings;
 
 extern const config_key tokens_table[];

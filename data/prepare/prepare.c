@@ -45,6 +45,11 @@ static const config_key keys_before[] = {
     {"render", CONFIG_BOOL, "false", AT(render),
      .help = "the sound of every item is its MIDI, played by the built-in synthesiser; recordings "
              "are not looked at"},
+    {"emotion", CONFIG_ENUM, "given", .choices = "given|measured", AT(emotion),
+     .help =
+         "valence and arousal of a MIDI file: as the index has them, where it does; or measured "
+         "on the music all the same (docs/midi-features.md), which conditions a player more "
+         "strongly (docs/emotion.md). Labels stay"},
     {"shard_items", CONFIG_INT, "1000", .min = 1, .max = 100000, AT(shard_items),
      .help = "items of the index a shard"},
     {"jobs", CONFIG_INT, "0", .min = 0, .max = 1024,

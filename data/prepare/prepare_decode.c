@@ -51,8 +51,10 @@ static bool find_label(const prepare *p, prepare_slot *s, int32_t *label)
                    s->item.path, s->item.label, p->info.n_labels);
 }
 
-const char *prepare_emotion(const reader_item *item, float out[SHARD_EMOTION])
+const char *prepare_emotion(const prepare *p, const reader_item *item, float out[SHARD_EMOTION])
 {
+    if (p->emotion && item->midi)
+        return NULL;
     const emotion_name *known = item->label ? emotion_find(item->label) : NULL;
     bool given = item->emotion || !isnan(item->valence);
     if (item->emotion)
@@ -66,7 +68,7 @@ const char *prepare_emotion(const reader_item *item, float out[SHARD_EMOTION])
 
 static void set_emotion(const prepare_slot *s, shard_item *out)
 {
-    out->label_source = prepare_emotion(&s->item, out->emotion);
+    out->label_source = prepare_emotion(s->p, &s->item, out->emotion);
     if (out->label_source)
         return;
     if (s->estimated)

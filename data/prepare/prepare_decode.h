@@ -74,7 +74,7 @@ const float *prepare_audio_frames(const char *bytes, int64_t *n);
 // ---- prepare_decode.c
 // What the index, or its label's name, says of an item's emotion, and where it is from ("given",
 // "name"); NULL: nothing.
-const char *prepare_emotion(const reader_item *item, float out[SHARD_EMOTION]);
+const char *prepare_emotion(const prepare *p, const reader_item *item, float out[SHARD_EMOTION]);
 const prepare_kind *prepare_kind_of(const prepare *p);
 workers *prepare_workers(prepare *p, worker_fn *fn, err *e) MUST_CHECK;
 

@@ -56,6 +56,7 @@ typedef struct prepare {
     key_names target_map;          // labels of the index as `targets` calls them
     shard_info info;               // what all shards share; labels are filled by the scan
     bool render;                   // sound is played of each item's MIDI
+    int emotion;                   // 1: measured on the music, whatever the index says
     int64_t shard_items;
     double max_seconds, max_reject_ratio;
     // found

@@ -46,6 +46,8 @@ static digest *begin_key(const prepare *p, int split)
         digest_add_str(d, p->augment_text);
     if (p->render)
         digest_add_str(d, "rendered");
+    if (p->emotion)
+        digest_add_str(d, "measured");
     if (p->targets)
         digest_add_str(d, p->targets->name);
     for (size_t i = 0; i < p->target_map.n; i++)

@@ -26,7 +26,7 @@ static bool pack(const prepare *p, const reader_item *item, strbuf *out, err *e)
                        "'%s' is a part (offset, duration), and its MIDI would be taken whole; cut "
                        "both into files of their own",
                        item->path);
-    if (prepare_emotion(item, emotion))
+    if (prepare_emotion(p, item, emotion))
         t.valence = (double)emotion[0], t.arousal = (double)emotion[1],
         t.intensity = (double)emotion[2];
     strbuf_add(out, (const char *)&t, sizeof t);

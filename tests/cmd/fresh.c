@@ -7,6 +7,11 @@
 
 void fresh_model(const char *name, const char *model, const char *sizes)
 {
+    fresh_said(name, model, sizes, NULL);
+}
+
+void fresh_said(const char *name, const char *model, const char *sizes, const model_meta *meta)
+{
     arena a = {0};
     err e = {0};
     params *p = params_open(&a);
@@ -15,7 +20,8 @@ void fresh_model(const char *name, const char *model, const char *sizes)
                   params_allocate(p, 0, &e),
               e);
     params_init(p, 1);
-    EXPECT_OK(checkpoint_save(test_path(name), &(checkpoint_content){.model = m, .params = p}, &e),
+    EXPECT_OK(checkpoint_save(test_path(name),
+                              &(checkpoint_content){.model = m, .params = p, .meta = meta}, &e),
               e);
     params_release(p);
     arena_free(&a);

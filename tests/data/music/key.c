@@ -77,3 +77,30 @@ TEST(key_weighs_seconds)
     EXPECT_NEAR(w[2], 0, 0);
     arena_free(&a);
 }
+
+// The cadence of G from every tonic, by the shorter way; where there is no room above, an octave
+// lower, and where there is none at all, as it is. Drums need none.
+TEST(key_to_c_is_the_shorter_way_with_room)
+{
+    arena a = {0};
+    EXPECT_INT(key_to_c(song_new(&a), -1), 0);
+    EXPECT_INT(key_to_c(song_scale(&a), -1), 0);
+    EXPECT_INT(key_to_c(NULL, -1), 0);
+    EXPECT_INT(key_to_c(NULL, 6), -6); // F#
+    EXPECT_INT(key_to_c(song_scale(&a), 7), 5);
+    for (int up = -7; up < 5; up++) {
+        midi_song *s = song_cadence(&a);
+        for (size_t i = 0; i < s->n_notes; i++)
+            s->notes[i].pitch = (uint8_t)(s->notes[i].pitch + up);
+        int tonic = (7 + up) % PITCH_CLASSES, want = tonic <= 6 ? -tonic : PITCH_CLASSES - tonic;
+        EXPECT_INT(key_to_c(s, -1), want);
+    }
+    midi_song *s = song_cadence(&a);
+    song_play(s, SONG_DRUMS, 15, 0.1, 125, 80), song_done(s);
+    EXPECT_INT(key_to_c(s, -1), 5);
+    song_play(s, SONG_PIANO, 15, 0.001, 123, 80), song_done(s);
+    EXPECT_INT(key_to_c(s, -1), -7);
+    song_play(s, SONG_PIANO, 15, 0.001, 6, 80), song_done(s);
+    EXPECT_INT(key_to_c(s, -1), 0);
+    arena_free(&a);
+}

@@ -10,13 +10,15 @@
 #include "tests/data/midi/midi_bytes.h"
 #include "tests/test.h"
 
-static feature *open_tokens(bool drums)
+static feature *open_tokens(bool drums, bool to_c)
 {
     err e = {0};
     arena a = {0};
     const feature_def *d = feature_find("tokens", &e);
     void *s = feature_settings(d, &a);
-    EXPECT_OK(feature_set(d, s, "drums", drums ? "true" : "false", &e) && feature_resolve(d, s, &e),
+    EXPECT_OK(feature_set(d, s, "drums", drums ? "true" : "false", &e) &&
+                  feature_set(d, s, "to_c", to_c ? "true" : "false", &e) &&
+                  feature_resolve(d, s, &e),
               e);
     feature *f = feature_open(d, s, &e);
     EXPECT_OK(f != NULL, e);
@@ -28,7 +30,7 @@ static feature_rows encode(const midi_song *s, bool drums, arena *a)
 {
     err e = {0};
     feature_rows rows = {0};
-    feature *f = open_tokens(drums);
+    feature *f = open_tokens(drums, false);
     EXPECT_OK(feature_song(f, s, a, &rows, &e), e);
     feature_close(f);
     return rows;
@@ -73,6 +75,27 @@ TEST(tokens_leave_drums_out_unless_asked)
     expect_tokens(&rows, without, 4, "without drums");
     rows = encode(s, true, &a);
     expect_tokens(&rows, with, 7, "with drums");
+    arena_free(&a);
+}
+
+// Everything but the drums goes to C, and nothing else changes.
+TEST(tokens_are_brought_to_c)
+{
+    arena a = {0};
+    err e = {0};
+    smf f = {.ticks = 100};
+    SMF_TRACK(&f, 0, 0x99, 36, 100, 0, 0x90, 62, 100, 0, 66, 100, 0, 69, 100, 0, 74, 100, 20, 0x89,
+              36, 0, 20, 0x80, 62, 0, 0, 66, 0, 0, 69, 0, 0, 74, 0);
+    const midi_song *s = smf_song(&f, &a);
+    feature *c = open_tokens(true, true);
+    feature_rows rows, plain = encode(s, true, &a);
+    EXPECT_OK(feature_song(c, s, &a, &rows, &e), e);
+    EXPECT_INT(rows.n, plain.n);
+    for (int64_t i = 0; i < rows.n; i++) {
+        int had = ((const uint16_t *)plain.data)[i], has = ((const uint16_t *)rows.data)[i];
+        EXPECT_INT(has, had < TOKENS_SHIFT && had % 128 != 36 ? had - 2 : had);
+    }
+    feature_close(c);
     arena_free(&a);
 }
 
@@ -203,7 +226,7 @@ TEST(tokens_settings_travel)
     void *s = feature_settings(d, &a), *t = feature_settings(d, &a);
     EXPECT_OK(feature_set(d, s, "drums", "true", &e) && feature_resolve(d, s, &e), e);
     feature_line(d, s, &line);
-    EXPECT_STR(line.s, "dialect=note-seq-388 drums=true");
+    EXPECT_STR(line.s, "dialect=note-seq-388 drums=true to_c=false");
     json *j = feature_json(d, s);
     EXPECT_OK(feature_from_json(d, t, j, &e), e);
     EXPECT(!memcmp(s, t, sizeof(tokens_settings)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // MIDI to shards: the same whoever makes them, a name and a reason for what cannot be read, splits
 // by notes.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/config.h"
 #include "data/features/feature.h"
 #include "data/loader/dataset.h"
+#include "data/music/affect.h"
 #include "data/music/midi_stats.h"
 #include "data/shards/shard.h"
 #include "tests/data/prepare/midi_files.h"
@@ -210,5 +212,40 @@ TEST(prepare_midi_survives_a_full_disk)
     EXPECT(!strstr(out, ", 0 there already"));
     EXPECT(prepared_alike("whole", "full"));
     EXPECT_INT(test_shell(NULL, "umount %s", dir), 0);
+    arena_free(&a);
+}
+
+// What the index says of valence and arousal gives way to the music; its label stays.
+TEST(prepare_midi_measures_emotions_where_asked)
+{
+    err e = {0};
+    prepare_report r;
+    midi_put_songs(1);
+    midi_put_text("in/labels.csv", "path,label,valence,arousal,split\n"
+                                   "lmd_full/0/00.mid,odd,-1,0.5,train\n");
+    static const char *const how[] = {"given", "measured"};
+    float emotion[2][2];
+    for (int i = 0; i < 2; i++) {
+        char more[160], path[32];
+        snprintf(more, sizeof more, "dataset: midi_emotion\nemotion: %s\nfeatures: [tokens]\n",
+                 how[i]);
+        EXPECT_OK(midi_prepare_into(how[i], more, 1, 1, 1, &r, &e), e);
+        snprintf(path, sizeof path, "%s/train-00000.h5", how[i]);
+        shard *s = shard_open(test_path(path), &e);
+        if (!test_expect(s != NULL, __FILE__, __LINE__, "%s", e.text))
+            return;
+        EXPECT_STR(s->sources[0], i ? "estimated" : "given");
+        EXPECT_STR(s->info.labels[s->label[0]], "odd");
+        memcpy(emotion[i], s->emotion, sizeof emotion[i]);
+        shard_close(s);
+    }
+    arena a = {0};
+    const midi_song *song = midi_read(&a, test_path("in/lmd_full/0/00.mid"), &e);
+    EXPECT_OK(song != NULL, e);
+    song_affect want = affect_estimate(&a, song);
+    EXPECT(emotion[0][0] == -1 && emotion[0][1] == 0.5F);
+    EXPECT_NEAR(emotion[1][0], want.valence, 1e-6);
+    EXPECT_NEAR(emotion[1][1], want.arousal, 1e-6);
+    EXPECT(fabs(want.valence + 1) > 0.1);
     arena_free(&a);
 }
