@@ -23,7 +23,7 @@
 #include "serve/http/route.h"
 #include "serve/http/score.h"
 
-enum { CHORDS = 512, WORDS = 200 };
+enum { CHORDS = 512, WORDS = 200, TITLE = 80 };
 
 typedef struct order {
     asked *q;
@@ -226,11 +226,19 @@ static json *lyrics_json(order *o)
     return j;
 }
 
+// Of the picture.
+static const char *title_of(const order *o)
+{
+    const song_plan *p = &o->plan;
+    bool plain = *p->text && strlen(p->text) <= TITLE && !strchr(p->text, '\n');
+    return plain ? p->text : mood_at(p->primary)->name;
+}
+
 static bool describe(order *o, double since, answer *a, err *e)
 {
     static const char *const formats[] = {"json", "midi", "wav", "svg", "all"};
     json *files;
-    if (!score_files(o->piece.song, (score_format)o->format, "kmidi", &files, e))
+    if (!score_files(o->piece.song, (score_format)o->format, title_of(o), &files, e))
         return false;
     json *j = json_object(), *result = song_plan_json(&o->plan);
     json_set_str(j, "status", "success");
@@ -255,8 +263,9 @@ static bool run(asked *q, answer *a, err *e)
     double since = hw_seconds();
     order o = {.q = q, .all = {q->body, ""}, .notes = json_array(), .ignored = json_array()};
     score_format file = score_wanted(q->wants);
-    bool ok = take_order(&o, e) && play(&o, e) &&
-              (file ? score_answer(o.piece.song, file, "kmidi", a, e) : describe(&o, since, a, e));
+    bool ok =
+        take_order(&o, e) && play(&o, e) &&
+        (file ? score_answer(o.piece.song, file, title_of(&o), a, e) : describe(&o, since, a, e));
     json_free(o.notes), json_free(o.ignored);
     return ok;
 }

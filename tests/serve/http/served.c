@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "tests/test.h"
 
 enum { WORDS = 64, LINE = 4096, SECONDS = 60 };
@@ -157,7 +158,7 @@ int served_connect(void)
 void served_send(int fd, const char *bytes, size_t n)
 {
     while (n > 0) {
-        ssize_t k = send(fd, bytes, n, MSG_NOSIGNAL);
+        ssize_t k = proc_send(fd, bytes, n);
         if (k <= 0)
             return;
         bytes += k, n -= (size_t)k;

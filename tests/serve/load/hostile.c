@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "tests/serve/load/load.h"
@@ -30,7 +31,7 @@ static uint32_t draw(foe *f, uint32_t below)
 static void say(foe *f, const char *bytes, size_t n)
 {
     while (n > 0) {
-        ssize_t k = send(f->fd, bytes, n, MSG_NOSIGNAL);
+        ssize_t k = proc_send(f->fd, bytes, n);
         if (k <= 0)
             return;
         bytes += k, n -= (size_t)k;
@@ -82,8 +83,7 @@ static void broken_json(foe *f)
         "{\"a\":1,\"a\":2}",
         "\xff\xfe{}",
         "{\"message\":\"\\u0000\"}",
-        "{\"plan\":{\"kmidi_plan\":"
-        "1,\"plan\":{\"root_note\":\"C\",\"mode\":\"ionian\",\"tempo_bpm\":1e9}}}",
+        "{\"plan\":{\"kmidi_plan\":1,\"plan\":{\"mode\":3,\"tempo_bpm\":1e9}}}",
         "{\"midi_events\":[{\"time\":1e18,\"note\":60}]}",
         "{\"midi_events\":[{\"time\":0,\"note\":60,\"duration\":3600}],\"duration\":0.01}"};
     const char *text = texts[draw(f, sizeof texts / sizeof *texts)];

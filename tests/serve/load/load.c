@@ -31,6 +31,7 @@
 
 #include "base/file.h"
 #include "base/hw.h"
+#include "base/proc.h"
 #include "base/str.h"
 
 enum { ROOM = 1 << 16 };
@@ -61,6 +62,14 @@ int load_connect(int port)
         close(fd);
         return -1;
     }
+    return fd;
+}
+
+static int join(int port)
+{
+    int fd = load_connect(port);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
 
@@ -106,8 +115,7 @@ static int is_answered(client *c)
 static void move(load *l, client *c, short events)
 {
     if (events & POLLOUT && c->sent < l->request.len) {
-        ssize_t k = send(c->fd, l->request.s + c->sent, l->request.len - c->sent,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t k = proc_send(c->fd, l->request.s + c->sent, l->request.len - c->sent);
         c->sent += k > 0 ? (size_t)k : 0;
     }
     if (!(events & (POLLIN | POLLHUP | POLLERR)))
@@ -129,7 +137,7 @@ static double turn(load *l, struct pollfd *polled, int port, double now)
     for (int i = 0; i < l->n; i++) {
         client *c = &l->clients[i];
         if (c->fd < 0)
-            c->fd = load_connect(port);
+            c->fd = join(port);
         c->waits = c->waits || c->due <= now;
         next = !c->waits && c->due < next ? c->due : next;
         short want = c->waits ? POLLIN : 0;
@@ -164,7 +172,7 @@ static int run(load *l, int port)
     l->room = 50000000, l->took = malloc(l->room * sizeof *l->took);
     double since = hw_seconds();
     for (int i = 0; i < l->n; i++)
-        l->clients[i].fd = load_connect(port), l->clients[i].due = since + l->every * i / l->n;
+        l->clients[i].fd = join(port), l->clients[i].due = since + l->every * i / l->n;
     for (double now = since;
          now - since < l->seconds && (!l->most || l->done + l->failed < l->most);
          now = hw_seconds()) {
