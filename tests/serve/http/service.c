@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // service.c: the service as its clients see it: what it answers, what it refuses and why, and how
 // it stops.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -230,6 +232,22 @@ TEST(serve_takes_no_more_than_it_says)
     served_stop(SIGTERM);
 }
 
+// A header that comes a letter at a time, for as long as the service listens: never idle, never done.
+static bool is_cut_off(int fd)
+{
+    struct timespec t = {.tv_nsec = 200000000};
+    char c;
+    served_send(fd, "GET /health HTTP/1.1\r\nX-Slow: ", 31);
+    for (int i = 0; i < 300; i++) {
+        served_send(fd, "a", 1);
+        nanosleep(&t, NULL);
+        ssize_t n = recv(fd, &c, 1, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+            return true;
+    }
+    return false;
+}
+
 // One that sends nothing, one that sends half, one that has closed its side: the others are served.
 TEST(serve_waits_for_nobody)
 {
@@ -250,6 +268,9 @@ TEST(serve_waits_for_nobody)
     EXPECT_INT(r.status, 0);
     reply_free(&r);
     check_health("ok");
+    int slow = served_connect();
+    EXPECT(is_cut_off(slow));
+    close(slow);
     EXPECT_INT(served_stop(SIGTERM), 0);
 }
 
