@@ -17,11 +17,11 @@ static const char *values[VALUES];
 static char *take_head(char *text)
 {
     for (int i = 0; i < VALUES; i++) {
-        char *end = strchr(text, '\n');
+        size_t n = strcspn(text, "\n");
         values[i] = text;
-        if (!end)
-            return text + strlen(text);
-        *end = 0, text = end + 1;
+        text += n;
+        if (*text)
+            *text++ = 0;
     }
     return text;
 }

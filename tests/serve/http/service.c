@@ -232,7 +232,8 @@ TEST(serve_takes_no_more_than_it_says)
     served_stop(SIGTERM);
 }
 
-// A header that comes a letter at a time, for as long as the service listens: never idle, never done.
+// A header that comes a letter at a time, for as long as the service listens: never idle, never
+// done.
 static bool is_cut_off(int fd)
 {
     struct timespec t = {.tv_nsec = 200000000};
