@@ -24,7 +24,7 @@ while [ ! -s "$D/said" ]; do kill -0 $pid; sleep 0.1; done
 port=$(sed 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/' "$D/said")
 echo '{"intent":{"emotional_intent":"a melancholic ballad about loss","technical":{"bars":8}}}' >"$D/piece.json"
 wav=$(ls "$D"/corpus/wav/*.wav | head -1)
-memory() { for p in $pid $(pgrep -P $pid); do sed -n "s/VmRSS:/  $p/p" /proc/$p/status; done; }
+memory() { for p in $pid $(pgrep -P $pid); do sed -n "s/VmRSS:/  $p/p" /proc/$p/status 2>/dev/null || true; done; }
 
 echo "health, 200 clients at once, each the next as soon as it has the last:"
 "$LOAD" $port clients 200 "$FOR" 0 GET /health

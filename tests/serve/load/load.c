@@ -49,8 +49,9 @@ typedef struct load {
     double seconds, every; // between two requests of a client; 0: none
     strbuf request;
     client *clients;
-    float *took;                     // milliseconds
-    size_t done, failed, room, most; // most: requests; 0: as many as fit into the time
+    float *took; // milliseconds
+    size_t begun, done, failed, room;
+    size_t most; // requests; 0: as many as fit into the time
 } load;
 
 int load_connect(int port)
@@ -138,7 +139,8 @@ static double turn(load *l, struct pollfd *polled, int port, double now)
         client *c = &l->clients[i];
         if (c->fd < 0)
             c->fd = join(port);
-        c->waits = c->waits || c->due <= now;
+        if (!c->waits && c->due <= now && (!l->most || l->begun < l->most))
+            c->waits = true, l->begun++;
         next = !c->waits && c->due < next ? c->due : next;
         short want = c->waits ? POLLIN : 0;
         if (c->waits && c->sent < l->request.len)
