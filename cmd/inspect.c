@@ -159,14 +159,14 @@ const command cmd_inspect = {
     .args_min = 1,
     .args_max = -1,
     .polls_stop = true,
-    .details =
-        "FILE is a shard, a checkpoint, another HDF5 file, an ONNX, PyTorch or "
-        "safetensors model, an adapter's folder, MIDI, or audio. SHARDS are a folder, a pattern or "
-        "several files: then what they hold together is told, by split: items, hours, "
-        "labels, what was rejected, tokens, chords. RUN is the folder of a training "
-        "run: how it stands, its best figures beside the baseline, its checkpoints. "
-        "FOLDER is one of MIDI: songs, hours, notes, tempo, instruments, and which "
-        "files cannot be read.",
+    .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX, PyTorch or "
+               "safetensors model, a package of Core ML, an adapter's folder, MIDI, or audio. "
+               "SHARDS are a folder, a pattern or "
+               "several files: then what they hold together is told, by split: items, hours, "
+               "labels, what was rejected, tokens, chords. RUN is the folder of a training "
+               "run: how it stands, its best figures beside the baseline, its checkpoints. "
+               "FOLDER is one of MIDI: songs, hours, notes, tempo, instruments, and which "
+               "files cannot be read.",
     .example = "kmidi inspect shards/maestro\nkmidi inspect runs/first\nkmidi inspect joy.mid "
                "--svg joy.svg",
     .run = run,

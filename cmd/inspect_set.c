@@ -9,6 +9,7 @@
 #include "data/music/tokens.h"
 #include "data/readers/walk.h"
 #include "data/shards/shard_set.h"
+#include "export/mil.h"
 #include "lora/adapter.h"
 
 enum { BAR = 40, MOST_LINES = 400, MOST_CHORDS = 12, OCTAVE = 12 };
@@ -19,7 +20,7 @@ bool inspect_is_set(const char *argument)
 {
     struct stat st;
     bool there = stat(argument, &st) == 0;
-    return there ? S_ISDIR(st.st_mode) && !lora_is_adapter(argument)
+    return there ? S_ISDIR(st.st_mode) && !lora_is_adapter(argument) && !mil_is_package(argument)
                  : strpbrk(argument, "*?[") != NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "data/audio/clip.h"
 #include "data/midi/midi.h"
 #include "data/shards/shard.h"
+#include "export/mil.h"
 #include "export/torch_file.h"
 #include "lora/adapter.h"
 
@@ -285,6 +286,8 @@ const file_kind *kind_of(const char *path, err *e)
     const file_kind *kind = &kind_audio;
     if (lora_is_adapter(path))
         return &kind_adapter;
+    if (mil_is_package(path))
+        return &kind_coreml;
     if (!read_head(path, head, &n, e))
         return NULL;
     for (size_t i = sizeof kinds / sizeof *kinds; i-- > 0;)

@@ -20,7 +20,7 @@ typedef struct file_kind {
 } file_kind;
 
 extern const file_kind kind_shard, kind_checkpoint, kind_hdf5, kind_onnx, kind_safetensors,
-    kind_torch, kind_adapter, kind_midi, kind_audio;
+    kind_torch, kind_coreml, kind_adapter, kind_midi, kind_audio;
 
 // ERR_MISSING, ERR_EMPTY, ERR_IO. What is nothing else is taken for audio: its error then says that
 // it is not.

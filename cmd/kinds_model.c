@@ -5,6 +5,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "cmd/kinds.h"
+#include "export/mil.h"
 #include "export/onnx.h"
 #include "export/onnx_file.h"
 #include "export/weights.h"
@@ -117,6 +118,50 @@ static bool verify_onnx(const char *path, arena *a, err *e)
 }
 
 const file_kind kind_onnx = {.name = "onnx", .describe = describe_onnx, .verify = verify_onnx};
+
+// ---- Core ML
+
+static void put_arrays(json *o, const char *name, const mil_value *v, int n)
+{
+    json *list = json_object();
+    for (int i = 0; i < n; i++) {
+        json *dims = json_array();
+        for (int k = 0; k < v[i].type.rank; k++)
+            json_push_int(dims, v[i].type.dim[k]);
+        json_set(list, v[i].name, dims);
+    }
+    json_set(o, name, list);
+}
+
+static bool describe_package(const char *path, json *o, arena *a, err *e)
+{
+    const mil_program *p = mil_read(path, a, e);
+    int constants = 0;
+    if (!p)
+        return false;
+    for (int i = 0; i < p->n_ops; i++)
+        constants += !strcmp(p->ops[i].type, "const");
+    json_set_int(o, "specification", p->specification);
+    json_set_str(o, "summary", p->summary);
+    json_set_int(o, "operations", p->n_ops - constants);
+    json_set_int(o, "constants", constants);
+    json_set_int(o, "arrays", p->n_blobs);
+    json_set_int(o, "array_bytes", p->blob_bytes);
+    put_arrays(o, "inputs", p->inputs, p->n_inputs);
+    put_arrays(o, "outputs", p->outputs, p->n_outputs);
+    put_meta(o, &p->meta);
+    return true;
+}
+
+// Its structure, and every record of its file of numbers.
+static bool verify_package(const char *path, arena *a, err *e)
+{
+    const mil_program *p = mil_read(path, a, e);
+    return p && mil_check(p, path, e);
+}
+
+const file_kind kind_coreml = {
+    .name = "coreml", .describe = describe_package, .verify = verify_package};
 
 // ---- Weights: safetensors and PyTorch's
 

@@ -127,7 +127,7 @@ const command cmd_verify = {
     .args_max = -1,
     .polls_stop = true,
     .details = "FILE is a shard, a checkpoint, another HDF5 file, an ONNX, PyTorch or safetensors "
-               "model, an adapter's folder, MIDI, or audio.\n"
+               "model, a package of Core ML, an adapter's folder, MIDI, or audio.\n"
                "Of another FOLDER, or a pattern in quotes, all such files are checked, those below "
                "it too.",
     .example = "kmidi verify shards runs/melody/checkpoints/best.h5",

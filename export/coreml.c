@@ -64,17 +64,36 @@ static void say_input(coreml_work *w, const tensor *t)
     coreml_said(coreml_find(w, t->name), type.kind, mil_input(w->program, t->name, &type));
 }
 
+// What leads to the last product is said in halves, so that asking for it in f32 makes of it that
+// product alone: its sums, its bias and what is given out are not rounded, which would be half of
+// the error of all.
+static void settle(coreml_work *w, const coreml_value *v)
+{
+    static const char *const through[] = {"Add", "Reshape", "Squeeze", "Unsqueeze", "Identity"};
+    const onnx_node *n = v->from;
+    if (!n || coreml_fixed(v))
+        return;
+    for (size_t i = 0; i < sizeof through / sizeof *through; i++)
+        if (!strcmp(n->op, through[i]) && (n->n_in == 1 || coreml_fixed(coreml_in(w, n, 1)))) {
+            settle(w, coreml_in(w, n, 0));
+            return;
+        }
+    (void)coreml_say(w, coreml_in(w, n, 0), w->form);
+}
+
 // Under its own name, which may be nobody else's: `identity`, or the way back from halves.
 static void say_output(coreml_work *w, const tensor *t, const char *name)
 {
     mil_type type = type_of(&t->shape, MIL_F32);
-    const char *y = coreml_say(w, coreml_find(w, name), w->form);
+    mil_kind form = w->form;
+    settle(w, coreml_find(w, name));
+    w->form = MIL_F32;
+    const char *y = coreml_say(w, coreml_find(w, name), MIL_F32);
+    w->form = form;
     if (w->failed)
         return;
-    mil_call c = mil_begin(w->program, w->form == MIL_F32 ? "identity" : "cast");
+    mil_call c = mil_begin(w->program, "identity");
     mil_put(&c, "x", y);
-    if (w->form != MIL_F32)
-        mil_put_text(&c, "dtype", "fp32");
     mil_give_as(&c, name, &type);
     mil_finish(&c);
     mil_output(w->program, name, &type);
@@ -110,8 +129,22 @@ static void add_words(mil_program *p, const network *n, const coreml_options *o,
     params_fingerprint(n->p, hex);
     meta_set(&p->meta, "model", n->model->name);
     meta_set(&p->meta, "fingerprint", hex);
-    meta_set(&p->meta, "precision", o->wide ? "f32" : "f16, LSTM in f32");
+    meta_set(&p->meta, "precision", o->wide ? "f32" : "f16, LSTM and the last product in f32");
     p->summary = arena_printf(a, "%s: %s", n->model->name, n->model->summary);
+}
+
+// What was written says what was meant.
+static bool check_read_back(const char *path, const mil_program *wrote, err *e)
+{
+    arena a = {.name = "coreml check"};
+    const mil_program *got = mil_read(path, &a, e);
+    bool ok = got && mil_check(got, path, e);
+    int at = ok ? mil_differs(wrote, got) : -1;
+    if (at >= 0)
+        ok = err_set(e, ERR_INTERNAL, "'%s' reads back differently: %s", path,
+                     at < wrote->n_ops ? wrote->ops[at].out[0].name : "its inputs or outputs");
+    arena_free(&a);
+    return ok;
 }
 
 bool coreml_export(const char *path, const model_def *m, params *p, const coreml_options *o,
@@ -125,7 +158,7 @@ bool coreml_export(const char *path, const model_def *m, params *p, const coreml
     mil_program *program = n ? program_of(n, o, &a, e) : NULL;
     if (program)
         add_words(program, n, o, &a);
-    bool ok = program && mil_write(program, path, bytes, e);
+    bool ok = program && mil_write(program, path, bytes, e) && check_read_back(path, program, e);
     arena_free(&a);
     return ok;
 }

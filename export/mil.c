@@ -6,15 +6,12 @@
 #include <string.h>
 
 #include "base/f16.h"
-
-// The file of numbers: a head of 64 bytes, then for each array a record of 64 and its numbers, all
-// from multiples of 64 on.
-enum { PLACE = 64 };
+#include "export/mil_format.h"
 
 mil_program *mil_open(arena *a)
 {
     mil_program *p = NEW(a, mil_program, 1);
-    *p = (mil_program){.arena = a, .taken = {.arena = a}, .blob_bytes = PLACE, .summary = ""};
+    *p = (mil_program){.arena = a, .taken = {.arena = a}, .blob_bytes = MIL_PLACE, .summary = ""};
     p->meta.arena = a;
     return p;
 }
@@ -86,13 +83,29 @@ static const char *add_constant(mil_program *p, const char *name, const mil_type
     return op.out->name;
 }
 
+// The array that has these numbers already, as masks and angles of every layer have; NULL: none.
+static const char *same_array(const mil_program *p, const mil_type *t, const void *data, size_t n)
+{
+    for (int i = 0; i < p->n_ops; i++) {
+        const mil_op *q = &p->ops[i];
+        const mil_type *u = q->blob ? &q->out->type : NULL;
+        if (u && u->kind == t->kind && u->rank == t->rank &&
+            !memcmp(u->dim, t->dim, sizeof *t->dim * (size_t)t->rank) && !memcmp(q->data, data, n))
+            return q->out->name;
+    }
+    return NULL;
+}
+
 const char *mil_array(mil_program *p, const char *name, const mil_type *t, const void *data)
 {
     int64_t bytes = mil_count(t) * (t->kind == MIL_F16 ? 2 : 4), record = p->blob_bytes;
     if (t->kind == MIL_I32 || t->rank == 0)
         return add_constant(p, name, t, data, 0);
+    const char *same = same_array(p, t, data, (size_t)bytes);
+    if (same)
+        return same;
     p->n_blobs++;
-    p->blob_bytes += PLACE + (bytes + PLACE - 1) / PLACE * PLACE;
+    p->blob_bytes += MIL_PLACE + (bytes + MIL_PLACE - 1) / MIL_PLACE * MIL_PLACE;
     return add_constant(p, name, t, data, record);
 }
 

@@ -69,7 +69,8 @@ typedef struct mil_program {
     int n_blobs;
     int64_t blob_bytes; // of the file of numbers so far, with its head
     const char *summary;
-    model_meta meta; // for who opens the model
+    model_meta meta;   // for who opens the model
+    int specification; // of a package that was read
 } mil_program;
 
 mil_program *mil_open(arena *a);
@@ -108,5 +109,19 @@ void mil_finish(const mil_call *c); // behind all operations so far
 // what was there under these names. *bytes: of the program
 // and its numbers.
 bool mil_write(const mil_program *p, const char *path, int64_t *bytes, err *e) MUST_CHECK;
+
+bool mil_is_package(const char *path); // a folder that is called so
+// mil_read.c: any package, however damaged; owned by `a`. A constant of a kind that has no place
+// above has no data. ERR_FORMAT: no ML program; ERR_DAMAGED names what is wrong.
+mil_program *mil_read(const char *path, arena *a, err *e) MUST_CHECK;
+// The same from memory: the model, and its file of numbers.
+mil_program *mil_decode(const char *path, const void *model, size_t n, const void *blobs,
+                        size_t n_blobs, arena *a, err *e) MUST_CHECK;
+
+// mil_check.c: names in order and given once, arguments that are there, sizes that can be, outputs
+// that something makes.
+bool mil_check(const mil_program *p, const char *path, err *e) MUST_CHECK;
+// The first operation in which the two differ, or -1; `a` read back must be what was written.
+int mil_differs(const mil_program *p, const mil_program *q);
 
 #endif

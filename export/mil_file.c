@@ -20,11 +20,12 @@
 #include "base/version.h"
 #include "export/coreml.pb-c.h"
 #include "export/mil.h"
+#include "export/mil_format.h"
 
-enum { SPECIFICATION = 7, PLACE = 64 };
+enum { SPECIFICATION = 7 };
 
 static const char opset[] = "CoreML6";
-static const char folder[] = "com.apple.CoreML";
+static const char folder[] = MIL_FOLDER;
 
 // ---- Structs to messages. All in an arena; strings and numbers are shared with the program.
 
@@ -237,21 +238,13 @@ static Coreml__ModelDescription *description_message(arena *a, const mil_program
 
 // ---- Numbers
 
-typedef struct blob_record {
-    uint32_t mark, type;
-    uint64_t bytes, place, padding, zeros[4];
-} blob_record;
-_Static_assert(sizeof(blob_record) == PLACE, "a record is as long as the format says");
-
 static bool write_blobs(const mil_program *p, const char *path, err *e)
 {
-    enum { BLOB_F16 = 1, BLOB_F32 = 2, VERSION = 2 };
-    static const uint32_t mark = 0xDEADBEEF;
-    static const uint8_t zeros[PLACE];
+    static const uint8_t zeros[MIL_PLACE];
     file_out *f = file_create(path, e);
     if (!f)
         return false;
-    uint32_t head[PLACE / 4] = {(uint32_t)p->n_blobs, VERSION};
+    uint32_t head[MIL_PLACE / 4] = {(uint32_t)p->n_blobs, MIL_BLOBS};
     file_put(f, head, sizeof head);
     for (int i = 0; i < p->n_ops; i++) {
         const mil_op *q = &p->ops[i];
@@ -259,13 +252,13 @@ static bool write_blobs(const mil_program *p, const char *path, err *e)
             continue;
         bool half = q->out->type.kind == MIL_F16;
         uint64_t bytes = (uint64_t)mil_count(&q->out->type) * (half ? 2 : 4);
-        blob_record r = {.mark = mark,
-                         .type = half ? BLOB_F16 : BLOB_F32,
-                         .bytes = bytes,
-                         .place = (uint64_t)q->blob + PLACE};
+        mil_record r = {.mark = MIL_MARK,
+                        .type = half ? MIL_BLOB_F16 : MIL_BLOB_F32,
+                        .bytes = bytes,
+                        .place = (uint64_t)q->blob + MIL_PLACE};
         file_put(f, &r, sizeof r);
         file_put(f, q->data, bytes);
-        file_put(f, zeros, (PLACE - bytes % PLACE) % PLACE);
+        file_put(f, zeros, (MIL_PLACE - bytes % MIL_PLACE) % MIL_PLACE);
     }
     return file_finish(f, e);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "export/ceiling.h"
 #include "export/onnx_depth.h"
 #include "onnx.pb-c.h"
 
@@ -198,26 +199,6 @@ bool onnx_write(const onnx_model *m, const char *path, err *e)
 }
 
 // ---- Messages to structs
-
-typedef struct ceiling {
-    arena *arena;
-    size_t left;
-} ceiling;
-
-static void *ceiling_alloc(void *user, size_t n)
-{
-    ceiling *c = user;
-    size_t taken = (n / 64 + 1) * 64; // with the arena's alignment
-    if (taken > c->left)
-        return NULL;
-    c->left -= taken;
-    return arena_alloc(c->arena, n ? n : 1, 1);
-}
-
-static void ceiling_free(void *user, void *p)
-{
-    (void)user, (void)p;
-}
 
 static const char *text(const char *s)
 {

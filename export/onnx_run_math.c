@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/f16.h"
 #include "export/onnx_run.h"
 
 void onnx_step_strides(const onnx_array *x, int rank, int64_t *stride)
@@ -204,12 +205,24 @@ bool onnx_run_unary(onnx_step *s)
     return true;
 }
 
+static bool round_to_halves(onnx_step *s)
+{
+    const onnx_array *x = s->in[0];
+    s->out[0] = onnx_array_f32(x->rank, x->dim, NULL);
+    float *y = onnx_step_f32(s, 0);
+    for (int64_t k = 0; k < x->n; k++)
+        y[k] = f16_widen(f16_round(x->f ? x->f[k] : (float)x->i[k]));
+    return true;
+}
+
 // To numbers with a fraction, which are f32 here, or to whole ones.
 bool onnx_run_cast(onnx_step *s)
 {
     const onnx_array *x = s->in[0];
     int64_t to = onnx_step_int(s, "to", 0);
     bool to_float = to == ONNX_FLOAT || to == ONNX_DOUBLE;
+    if (to == ONNX_FLOAT16 && !x->b)
+        return round_to_halves(s);
     s->out[0] = *x;
     if (x->b || !!x->f == to_float)
         return !x->b;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "export/formats/format.h"
+#include "export/formats/again.h"
+#include "export/mil_run.h"
 #include "infer/selftest.h"
 
 enum { BATCH_MOST = 4096 };
@@ -70,20 +71,15 @@ static bool check_task(const export_task *t, err *e)
                                     "--with-past, or export as onnx");
 }
 
-// What rounding does to an example, and the weights as they were: halves are made when they are
-// written, but those of an LSTM, which stay.
-static bool measure(export_task *t, err *e)
+// The example at the sizes of the package, in f32.
+static bool exact(export_task *t, const coreml_options *o, err *e)
 {
-    params *p = t->from->p;
-    size_t bytes = sizeof *p->weights * (size_t)p->weights_len;
-    float *exact = base_pages(bytes);
-    if (!exact)
-        return err_set(e, ERR_MEMORY, "no memory for a second copy of the weights");
-    memcpy(exact, p->weights, bytes);
-    bool ok = export_round(t, QUANTISE_F16, e);
-    memcpy(p->weights, exact, bytes);
-    base_pages_free(exact, bytes);
-    return ok;
+    float *y;
+    const selftest_of of = {.batch = o->batch, .time = o->time};
+    if (!selftest_values(t->from, t->env, &of, t->arena, &y, &t->n_exact, e))
+        return false;
+    t->exact = y;
+    return true;
 }
 
 static bool write(export_task *t, err *e)
@@ -103,8 +99,95 @@ static bool write(export_task *t, err *e)
                                            .probabilities = o.probabilities,
                                            .form = o.wide ? QUANTISE_NONE : QUANTISE_F16},
                             &meta, e) &&
-           (o.wide || measure(t, e)) && coreml_export(t->out, d->model, d->p, &o, &t->bytes, e);
+           exact(t, &o, e) && coreml_export(t->out, d->model, d->p, &o, &t->bytes, e);
 }
 
-const export_def export_coreml = {
-    .name = "coreml", .folder = true, .runs = true, .form = QUANTISE_F16, .write = write};
+// ---- The package again
+
+// Runs it on the example that it carries, beside ours in f32.
+static bool check(export_task *t, err *e)
+{
+    selftest_example *x = NEW(t->arena, selftest_example, 1);
+    const mil_program *p = mil_read(t->out, t->arena, e);
+    if (!p || !mil_check(p, t->out, e) || !selftest_read(&p->meta, t->out, t->arena, x, e))
+        return false;
+    const onnx_model *m = mil_portable(p, t->arena, e);
+    onnx_named out = {.name = p->outputs[0].name};
+    if (!m || !(t->runner = onnx_runner_open(m, t->env, t->arena, e)) ||
+        !onnx_runner_go(t->runner, x->n_in, x->in, 1, &out, t->arena, e))
+        return err_trail(e, "'%s'", t->out);
+    if (!out.x.f || out.x.n != t->n_exact)
+        return err_set(e, ERR_INTERNAL, "'%s' gives another output than the network", t->out);
+    export_compare(t, out.x.f, t->exact, t->n_exact);
+    t->network = p;
+    t->checked = t->wide ? "package read again and run, operation by operation, in f32"
+                         : "package read again and run, operation by operation, each value rounded "
+                           "to 16 bits where the program says so";
+    return true;
+}
+
+// ---- Said to data
+
+// As many rows of what the session hears, from `row` on, as the package takes.
+static onnx_array part_of(session *s, const tensor *x, const mil_type *t, int64_t row, arena *a)
+{
+    int64_t each = shape_count(x->shape) / x->shape.d[0], n = mil_count(t);
+    if (x->type == DT_F32)
+        return onnx_array_f32(t->rank, t->dim, (const float *)session_data(s, x) + row * each);
+    int64_t *wide = NEW(a, int64_t, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        wide[i] = ((const int32_t *)session_data(s, x))[row * each + i];
+    return onnx_array_i64(t->rank, t->dim, wide);
+}
+
+static bool fits(const export_task *t, const network *net, err *e)
+{
+    const mil_program *p = t->network;
+    for (int i = 0; i < net->model->n_inputs; i++) {
+        const shape *s = &net->in[i]->shape;
+        const mil_type *has = &p->inputs[i].type;
+        bool same = has->rank == s->rank && s->d[0] % has->dim[0] == 0;
+        for (int k = 1; same && k < s->rank; k++)
+            same = has->dim[k] == s->d[k];
+        if (!same)
+            return err_set(e, ERR_SHAPE,
+                           "the data have %lld rows of %lld a batch, and '%s' takes %lld of %lld; "
+                           "for --data leave out --shape",
+                           (long long)s->d[0], (long long)(s->rank > 1 ? s->d[1] : 1), t->out,
+                           (long long)has->dim[0], (long long)(s->rank > 1 ? has->dim[1] : 1));
+    }
+    return true;
+}
+
+static bool say(export_task *t, session *s, err *e)
+{
+    arena a = {.name = "coreml"};
+    const mil_program *p = t->network;
+    const network *net = s->net;
+    bool probed = net->logits != net->out && !t->no_probe, ok = fits(t, net, e);
+    int64_t rows = net->in[0]->shape.d[0], at_once = ok ? p->inputs[0].type.dim[0] : 1,
+            each = shape_count((probed ? net->logits : net->out)->shape) / rows;
+    float *y = NEW(&a, float, (size_t)(rows * each) + 1);
+    for (int64_t r = 0; ok && r < rows; r += at_once) {
+        onnx_named in[MODEL_PORTS], out = {.name = p->outputs[probed ? 1 : 0].name};
+        arena_mark m = arena_save(&a);
+        for (int i = 0; i < net->model->n_inputs; i++)
+            in[i] =
+                (onnx_named){p->inputs[i].name, part_of(s, net->in[i], &p->inputs[i].type, r, &a)};
+        ok = onnx_runner_go(t->runner, net->model->n_inputs, in, 1, &out, &a, e);
+        if (ok)
+            memcpy(y + r * each, out.x.f, sizeof *y * (size_t)(at_once * each));
+        arena_rewind(&a, m);
+    }
+    ok = ok && export_answer(t, s, y, rows * each, probed, e);
+    arena_free(&a);
+    return ok;
+}
+
+const export_def export_coreml = {.name = "coreml",
+                                  .folder = true,
+                                  .runs = true,
+                                  .form = QUANTISE_F16,
+                                  .write = write,
+                                  .check = check,
+                                  .say = say};
