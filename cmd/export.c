@@ -216,12 +216,14 @@ static bool write_card(cmd *c, const export_def *f, const export_task *t, json *
     const char *card = registry_card(t->out, c->arena), *list = registry_path(t->out, c->arena);
     const registry_note note = {t, f->name, json_int(json_get(j, "bytes"), 0)};
     strbuf page = {0};
+    int held = registry_hold(t->out, c->arena);
     json *registry = registry_open(t->out, c->arena, e);
     const json *entry = registry ? registry_add(registry, &note, c->arena, e) : NULL;
     if (entry)
         card_write(t->from, entry, c->arena, &page);
     bool ok = entry && file_write(card, page.s, page.len, e) &&
               registry_save(registry, t->out, c->arena, e);
+    registry_release(held);
     if (ok) {
         json_set_str(j, "card", card), json_set_str(j, "registry", list);
         cmd_print(c, "%s and %s", card, list);

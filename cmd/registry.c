@@ -2,8 +2,10 @@
 // registry.c: see registry.h.
 #include "cmd/registry.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -30,6 +32,22 @@ const char *registry_path(const char *out, arena *a)
 const char *registry_card(const char *out, arena *a)
 {
     return beside(out, arena_printf(a, "%s.md", registry_id(out, a)), a);
+}
+
+int registry_hold(const char *out, arena *a)
+{
+    int fd = open(path_dir(a, out), O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = 0;
+    while (fd >= 0 && (status = flock(fd, LOCK_EX)) != 0 && errno == EINTR)
+        ;
+    if (fd >= 0 && status)
+        close(fd);
+    return status ? -1 : fd;
+}
+
+void registry_release(int fd)
+{
+    if (fd >= 0)
+        close(fd);
 }
 
 json *registry_open(const char *out, arena *a, err *e)

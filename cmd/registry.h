@@ -35,6 +35,10 @@ typedef struct registry_note {
 const char *registry_id(const char *out, arena *a);   // "emotion"
 const char *registry_path(const char *out, arena *a); // FOLDER/registry.json
 const char *registry_card(const char *out, arena *a); // FOLDER/emotion.md
+// Exports into one folder at the same time write its registry one after the other: from reading it
+// to saving it one holds the folder (flock), the others wait. -1 where it cannot be locked.
+int registry_hold(const char *out, arena *a);
+void registry_release(int fd); // accepts -1
 // The registry of that folder, an empty one where there is none; json_free it. ERR_FORMAT where it
 // is none.
 json *registry_open(const char *out, arena *a, err *e) MUST_CHECK;

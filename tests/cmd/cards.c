@@ -96,6 +96,22 @@ TEST(cards_tell_data_licence_figures_and_seeds)
     arena_free(&a);
 }
 
+// Twelve exports at once: none overwrites what another has listed.
+TEST(cards_of_exports_at_once_are_all_listed)
+{
+    arena a = {0};
+    const char *out, *d = make_runs(), *k = test_kmidi();
+    RUN(0,
+        "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do %s export '%s/runs/c' -f pt -o \"%s/x/m$i.pt\" "
+        "--card -q || echo failed & done; wait",
+        k, d, d);
+    EXPECT(!strstr(out, "failed"));
+    json *j = registry(&a);
+    EXPECT_INT(json_len(json_get(j, "models")), 12);
+    json_free(j);
+    arena_free(&a);
+}
+
 TEST(cards_keep_what_others_wrote)
 {
     arena a = {0};
