@@ -56,9 +56,7 @@ typedef struct turn {
 static void hear_one(turn *t)
 {
     t->e = (err){0}, t->sound = (clip){0};
-    t->ok = clip_read(t->file, t->d->mel->sample_rate, 0, 0, &t->sound, &t->e) &&
-            (listener_hear(t->l, t->sound.samples, t->sound.frames, &t->h, &t->e) ||
-             err_trail(&t->e, "'%s'", t->file));
+    t->ok = listener_hear_file(t->l, t->file, LISTEN_FRAMES, &t->sound, &t->h, &t->e);
 }
 
 static void hear_part(void *arg, int index, int count)
@@ -122,7 +120,6 @@ static int hear_next(cmd *c, queue *q, const char *const *files, int n, remarks 
             cmd_complain(c, "%s", t->e.text);
         if (!t->ok && !failed++ && first->code == ERR_NONE)
             *first = t->e;
-        clip_free(&t->sound);
     }
     return failed;
 }

@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // listen.c: a feature, a small network run in chunks of windows, and averages in f64.
-#include "infer/listen.h"
+#include "infer/listen_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "infer/session.h"
-
-enum { CHUNK = 16 }; // windows at a time
-
-struct listener {
-    const trained *d;
-    const env *v;
-    feature *feature;
-    int64_t time; // frames of a window in the network that stands; 0: none yet
-    int64_t chunk;
-    arena nets; // what the session is in
-    session *s;
-    int64_t width; // of the output
-    double *sums;  // [width + classes]
-    float *means;  // the same, and of a model of groups [width] more
-    float *row;    // [time, bands] where the network takes a picture, else NULL
-};
 
 static const env nothing;
 
@@ -56,7 +38,7 @@ void listener_close(listener *l)
 }
 
 // A network for `chunk` windows of `time` frames, kept while that stays the same.
-static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
+bool listen_ready(listener *l, int64_t time, int64_t chunk, err *e)
 {
     if (l->time == time && l->chunk == chunk)
         return true;
@@ -79,18 +61,22 @@ static bool ready_network(listener *l, int64_t time, int64_t chunk, err *e)
     return l->s != NULL;
 }
 
-// Window k of `count`, as a loader makes a row: a shorter item stands at its end.
-static void fill_window(const listener *l, const float *frames, int64_t n, int k, int count,
-                        float *row)
+// A window from frame `begin` on, as a loader makes a row: a shorter item stands at its end.
+void listen_fill(const listener *l, const float *frames, int64_t n, int64_t begin, float *row)
 {
     const trained *d = l->d;
-    loader_row(frames, n, loader_begin(d->hear.crop, k, count, n, l->time), l->time, d->mel->n_mels,
-               d->hear.mean, d->hear.deviation, l->row ? l->row : row);
+    loader_row(frames, n, begin, l->time, d->mel->n_mels, d->hear.mean, d->hear.deviation,
+               l->row ? l->row : row);
     if (l->row)
         loader_turn(l->row, l->time, d->mel->n_mels, row);
 }
 
-static void add_row(listener *l, int64_t row)
+void listen_begin(listener *l)
+{
+    memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
+}
+
+void listen_add(listener *l, int64_t row)
 {
     const float *embedding = session_data(l->s, l->s->net->out),
                 *logits = session_data(l->s, l->s->net->logits);
@@ -100,20 +86,20 @@ static void add_row(listener *l, int64_t row)
         l->sums[l->width + i] += (double)logits[row * l->d->classes + i];
 }
 
-static bool hear_windows(listener *l, const float *frames, int64_t n, int count, int64_t time,
-                         err *e)
+bool listen_windows(listener *l, const float *frames, int64_t n, int count, int64_t time, err *e)
 {
     int bands = l->d->mel->n_mels;
-    int64_t chunk = count < CHUNK ? count : CHUNK;
-    if (!ready_network(l, time, chunk, e))
+    int64_t chunk = count < LISTEN_CHUNK ? count : LISTEN_CHUNK;
+    if (!listen_ready(l, time, chunk, e))
         return false;
     float *in = session_input(l->s, l->d->model->inputs[0].name);
-    for (int first = 0; first < count; first += CHUNK) {
+    for (int first = 0; first < count; first += LISTEN_CHUNK) {
         for (int64_t k = 0; k < chunk && first + k < count; k++)
-            fill_window(l, frames, n, first + (int)k, count, in + k * time * bands);
+            listen_fill(l, frames, n, loader_begin(l->d->hear.crop, first + k, count, n, time),
+                        in + k * time * bands);
         session_go(l->s);
         for (int64_t k = 0; k < chunk && first + k < count; k++)
-            add_row(l, k);
+            listen_add(l, k);
     }
     return true;
 }
@@ -130,7 +116,7 @@ static void softmax(const double *x, int64_t n, float *p)
 }
 
 // Averages; logits become probabilities, of one softmax or of each group's.
-static const float *finish(listener *l, int count)
+const float *listen_finish(listener *l, int count)
 {
     const model_def *m = l->d->model;
     int classes = l->d->classes;
@@ -155,9 +141,9 @@ bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err
                        (long long)frames);
     int count = (int)loader_windows(l->d->hear.views, frames, time);
     bool ok = feature_compute(l->feature, samples, n, mel, l->v->pool, e);
-    memset(l->sums, 0, (size_t)(l->width + l->d->classes) * sizeof *l->sums);
-    ok = ok && hear_windows(l, mel, frames, count, time, e);
+    listen_begin(l);
+    ok = ok && listen_windows(l, mel, frames, count, time, e);
     base_pages_free(mel, bytes);
-    *out = (heard){l->means, ok ? finish(l, count) : NULL, count, frames};
+    *out = (heard){l->means, ok ? listen_finish(l, count) : NULL, count, frames};
     return ok;
 }

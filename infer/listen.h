@@ -10,6 +10,7 @@
 #ifndef KMIDI_INFER_LISTEN_H
 #define KMIDI_INFER_LISTEN_H
 
+#include "data/audio/clip.h"
 #include "infer/trained.h"
 
 typedef struct listener listener;
@@ -24,6 +25,13 @@ typedef struct heard {
 
 listener *listener_open(const trained *d, const env *v, arena *a, err *e) MUST_CHECK;
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e) MUST_CHECK;
+// The same of a file, to the bit, in memory that does not grow with it: of more than `kept` frames
+// none are kept, and the file is read twice, for their number and for their windows. Where
+// features are made of the whole recording its frames stay. *info: what clip.h says of the file.
+// The error names it.
+enum { LISTEN_FRAMES = 1 << 16 };
+bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out,
+                        err *e) MUST_CHECK;
 void listener_close(listener *l); // accepts NULL
 
 #endif

@@ -218,3 +218,36 @@ TEST(listen_covers_long_files)
     trained_close(d);
     arena_free(&a);
 }
+
+// What is heard of a file that is read twice is what is heard of it whole, to the bit.
+TEST(listen_hears_long_files_in_little_memory)
+{
+    arena a = {0};
+    err e = {0};
+    heard h;
+    clip info, c;
+    trained *d = trained_open(recogniser_checkpoint(&setups[0], "c.h5", &a), &a, &e);
+    EXPECT_OK(d && trained_mel(d, &e), e);
+    int64_t n = 160 * 40 * 50 + 77, width = d->model->output.dim[1];
+    float *wave = NEW(&a, float, (size_t)n), *whole = NEW(&a, float, (size_t)(width + d->classes));
+    const char *path = arena_strdup(&a, test_path("long.wav"));
+    recogniser_sound(wave, n, 3);
+    EXPECT_OK(clip_write_wav(path, wave, n, 16000, &e) && clip_read(path, 16000, 0, 0, &c, &e), e);
+    listener *l = listener_open(d, NULL, &a, &e);
+    EXPECT_OK(listener_hear(l, c.samples, c.frames, &h, &e), e);
+    memcpy(whole, h.embedding, (size_t)width * sizeof *whole);
+    memcpy(whole + width, h.probabilities, (size_t)d->classes * sizeof *whole);
+    int windows = h.windows;
+    for (int64_t kept = 80; kept <= 1 << 20; kept *= 1 << 7) { // twice, and once
+        EXPECT_OK(listener_hear_file(l, path, kept, &info, &h, &e), e);
+        EXPECT(h.windows == windows && h.frames == n / 160 + 1 && info.rate == 16000);
+        EXPECT(!memcmp(whole, h.embedding, (size_t)width * sizeof *whole));
+        EXPECT(!memcmp(whole + width, h.probabilities, (size_t)d->classes * sizeof *whole));
+    }
+    EXPECT_ERR(listener_hear_file(l, test_path("none.wav"), 80, &info, &h, &e), e, ERR_MISSING,
+               "none.wav");
+    clip_free(&c);
+    listener_close(l);
+    trained_close(d);
+    arena_free(&a);
+}
