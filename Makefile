@@ -38,7 +38,7 @@ OPENED  := openblas libcurl espeak-ng libmicrohttpd
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
 # make lib: what include/kmidi.h stands on.
 ifeq ($(CONFIG),lib)
-ROOMS   := $(filter-out cmd train compose net speech serve/http serve/http/routes,$(ROOMS))
+ROOMS   := $(filter-out cmd train compose net speech serve/http serve/http/routes perform,$(ROOMS))
 endif
 
 # A line for each room that is compiled; V=1 shows whole commands. Whoever makes a room's folder in
@@ -114,7 +114,7 @@ $(OUT)/house.a: $(OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 # The library: what serve/kmidi.c needs, and of that nothing to be seen but kmidi_*.
-.PHONY: lib check-lib check-jack
+.PHONY: lib check-lib check-jack check-perform
 lib:
 	@$(MAKE) --no-print-directory CONFIG=lib $(BUILD)/lib/libkmidi.a $(BUILD)/lib/libkmidi.so $(BUILD)/lib/kmidi.pc
 $(OUT)/libkmidi.so: $(OUT)/serve/kmidi.o $(OUT)/serve/bridge.o $(OUT)/house.a include/kmidi.map
@@ -127,6 +127,9 @@ $(OUT)/kmidi.pc: Makefile
 # A JACK client of it for a minute (FOR=60 seconds), while a training run takes the machine.
 check-jack: kmidi lib
 	@tests/serve/jack.sh ./kmidi $(BUILD)/lib $(FOR)
+# `kmidi perform` by the full models, headless for a minute (FOR=60 seconds).
+check-perform: kmidi
+	@tests/perform/check.sh ./kmidi $(FOR)
 # MODEL=CHECKPOINT: of a recogniser.
 check-lib: lib
 	@tests/serve/check.sh $(BUILD)/lib $(or $(MODEL),$(error MODEL=CHECKPOINT names a trained recogniser))

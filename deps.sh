@@ -5,8 +5,8 @@
 # right to install, prints the exact command and stops.
 set -eu
 APT="gcc make pkg-config libopenblas-pthread-dev libdnnl-dev libfftw3-dev libhdf5-dev libsndfile1-dev libflac-dev libogg-dev libmpg123-dev libsmf-dev libsoxr-dev librubberband-dev libyaml-dev
-     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhwloc-dev libjansson-dev libssl-dev libcsv-dev libpcre2-dev libzip-dev libcurl4-openssl-dev libespeak-ng-dev libmicrohttpd-dev"
-BREW="pkgconf openblas onednn fftw hdf5 libsndfile flac libogg mpg123 glib libsoxr rubberband libyaml protobuf-c onnx hwloc jansson openssl@3 libcsv pcre2 libzip curl espeak-ng libmicrohttpd"
+     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhwloc-dev libjansson-dev libssl-dev libcsv-dev libpcre2-dev libzip-dev libcurl4-openssl-dev libespeak-ng-dev libmicrohttpd-dev libjack-jackd2-dev libasound2-dev"
+BREW="pkgconf openblas onednn fftw hdf5 libsndfile flac libogg mpg123 glib libsoxr rubberband libyaml protobuf-c onnx hwloc jansson openssl@3 libcsv pcre2 libzip curl espeak-ng libmicrohttpd jack"
 
 if [ "${1:-}" = --list ]; then
     echo $APT

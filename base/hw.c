@@ -8,6 +8,7 @@
 // exists here: walking up finds it.
 #include "base/hw.h"
 
+#include <errno.h>
 #include <hwloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,16 @@ double hw_seconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void hw_sleep(double seconds)
+{
+    if (!(seconds > 0))
+        return;
+    struct timespec left = {.tv_sec = (time_t)seconds};
+    left.tv_nsec = (long)(1e9 * (seconds - (double)left.tv_sec));
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
 }
 
 uint64_t hw_float_mode(void)
@@ -192,6 +203,19 @@ uint64_t hw_rss(void)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t hw_available(void)
+{
+    unsigned long long kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/meminfo", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return (uint64_t)kib << 10;
+}
+
 // VmHWM and not ru_maxrss: the latter counts what the process was before exec, so that a small
 // program started by a large one would seem large.
 uint64_t hw_peak_rss(void)
@@ -238,6 +262,11 @@ uint64_t hw_rss(void)
         KERN_SUCCESS)
         return 0;
     return info.resident_size;
+}
+
+uint64_t hw_available(void)
+{
+    return 0;
 }
 
 uint64_t hw_peak_rss(void)

@@ -22,8 +22,10 @@ typedef struct hw {
 void hw_read(hw *h);           // about 10 ms
 int hw_cores(void);            // the cores alone, without hwloc, in microseconds
 double hw_seconds(void);       // monotonic clock
+void hw_sleep(double seconds); // at least so long, whatever signals come; nothing below 0
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now
+uint64_t hw_available(void);   // bytes that the system would give now; 0: it does not say
 void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
 // How this thread computes with floats: to be put back in a thread that is somebody else's.
 uint64_t hw_float_mode(void);

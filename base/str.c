@@ -34,6 +34,14 @@ void strbuf_add(strbuf *b, const char *bytes, size_t n)
     b->s[b->len] = 0;
 }
 
+char *strbuf_extend(strbuf *b, size_t n)
+{
+    strbuf_room(b, n);
+    b->len += n;
+    b->s[b->len] = 0;
+    return b->s + b->len - n;
+}
+
 void strbuf_printf(strbuf *b, const char *fmt, ...)
 {
     va_list ap, again;

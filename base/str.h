@@ -15,6 +15,7 @@ typedef struct strbuf {
 } strbuf;
 
 void strbuf_add(strbuf *b, const char *bytes, size_t n);
+char *strbuf_extend(strbuf *b, size_t n); // n more bytes, for the caller to fill
 void strbuf_printf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The words of a text in lines of at most STR_PAGE columns, and the end of the last; the first line
 // goes on at column `at`, the others begin behind `indent` blanks. Line breaks in the text stay;

@@ -143,25 +143,11 @@ void doctor_clock(patient *p, finding *f)
 
 // ---- Memory and cores
 
-// Bytes that the system would give now; 0: it does not say.
-static uint64_t available(void)
-{
-    unsigned long long kib = 0;
-    char line[128];
-    FILE *m = fopen("/proc/meminfo", "re");
-    while (m && fgets(line, sizeof line, m))
-        if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-            break;
-    if (m)
-        fclose(m);
-    return (uint64_t)kib << 10;
-}
-
 void doctor_memory(patient *p, finding *f)
 {
     char ram[32], limit[32], now[32], need[32];
     const hw *h = &p->machine;
-    uint64_t have = available();
+    uint64_t have = hw_available();
     uint64_t most = have && have < h->memory_limit ? have : h->memory_limit;
     bool less = h->memory > h->memory_limit;
     bool too_much = p->memory_needed > most;

@@ -106,7 +106,9 @@ static bool by_ourselves(const render_request *r, err *e)
 bool render_names(const cmd *c, err *e)
 {
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL);
-    if (str_ends_any(out, clip_endings)) {
+    if (wav && !out)
+        return err_set(e, ERR_USAGE, "--wav plays the MIDI file; name one by -o");
+    if (out && str_ends_any(out, clip_endings)) {
         const char *midi = arena_printf(c->arena, "%.*s.mid", (int)(strrchr(out, '.') - out), out);
         return err_set(
             e, ERR_USAGE,

@@ -62,6 +62,14 @@ bool generator_makes(const model_def *m); // there is a generator of it
 const char *generator_models(const char *between, arena *a);
 void generator_close(generator *g);                 // accepts NULL
 int64_t generator_weight_bytes(const generator *g); // that a token reads
+// ---- Of a generator in use
+void generator_begin(generator *g); // forgets all tokens
+// Another emotion from the next token on; what was heard stays as it was heard. [lanes, 64]
+bool generator_feel(generator *g, const float *emotion, err *e) MUST_CHECK;
+// When keys and values are full, `next` reads half of them again, which takes as long as so many
+// tokens. Who cannot wait for that asks whether there are some to be read, and reads one at a time.
+bool generator_behind(generator *g);
+void generator_hear_again(generator *g);
 
 // What one lane is for.
 typedef struct generate_job {

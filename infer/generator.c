@@ -24,6 +24,8 @@ typedef struct stepper {
     float *blank;     // [lanes, count] zeros: what is said before the first token
     double guidance;  // 1: a row for each lane; else two
     float *guided;    // [lanes, count]
+    float *told;      // [rows, 64]
+    int again, until; // rows of heard[again .. until) are to be taken once more
 } stepper;
 
 static const port *token_port(const model_def *m)
@@ -45,12 +47,28 @@ static void take(stepper *g, const int32_t *tokens)
 }
 
 // The later half of what was heard, from position 0 on.
-static void begin_again(stepper *g)
+bool generator_behind(generator *base)
 {
-    int context = (int)g->s->setup.rows, from = context - context / 2;
+    stepper *g = base->self;
+    int context = (int)g->s->setup.rows;
+    if (g->again == g->until && session_full(g->s)) {
+        session_begin(g->s);
+        g->again = context - context / 2, g->until = context;
+    }
+    return g->again < g->until;
+}
+
+void generator_hear_again(generator *base)
+{
+    stepper *g = base->self;
+    take(g, g->heard + (size_t)g->again++ * (size_t)base->lanes);
+}
+
+void generator_begin(generator *base)
+{
+    stepper *g = base->self;
     session_begin(g->s);
-    for (int i = from; i < context; i++)
-        take(g, g->heard + i * g->base.lanes);
+    g->again = g->until = 0;
 }
 
 static bool fit(const stepper *g, const int *tokens, err *e)
@@ -97,8 +115,8 @@ static const float *next(generator *base, const int *tokens, err *e)
         return g->blank;
     if (!fit(g, tokens, e))
         return NULL;
-    if (session_full(g->s))
-        begin_again(g);
+    while (generator_behind(base))
+        generator_hear_again(base);
     take(g, tokens);
     return guide(g);
 }
@@ -115,9 +133,15 @@ static void close_stepper(generator *base)
 static bool tell(stepper *g, const float *emotion, err *e)
 {
     size_t n = (size_t)g->s->net->dims.batch * GENERATOR_EMOTION;
-    float *all = NEW(&g->memory, float, n);
-    memcpy(all, emotion, (size_t)g->base.lanes * GENERATOR_EMOTION * sizeof *all);
-    return session_hear(g->s, "emotion", all, e);
+    if (!g->told)
+        g->told = NEW(&g->memory, float, n);
+    memcpy(g->told, emotion, (size_t)g->base.lanes * GENERATOR_EMOTION * sizeof *g->told);
+    return session_hear(g->s, "emotion", g->told, e);
+}
+
+bool generator_feel(generator *base, const float *emotion, err *e)
+{
+    return tell(base->self, emotion, e);
 }
 
 static bool open_session(stepper *g, const model_def *m, params *p, const generator_setup *o,

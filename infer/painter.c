@@ -29,6 +29,7 @@ painter *painter_open(const trained *d, const env *v, arena *a, err *e)
                        .params = d->p,
                        .gives = SESSION_OUT,
                        .batch = 1,
+                       .stay = true,
                        .pool = v->pool,
                        .kit = v->kit};
     p->feature = feature_open(d->feature, d->mel, e);
@@ -68,19 +69,16 @@ static bool look(painter *p, const scene *s, float *picture, err *e)
     return ok;
 }
 
-bool painter_draw(painter *p, const scene *s, float *points, err *e)
+float *painter_picture(painter *p)
 {
-    arena scratch = {.name = "statistics"};
-    float *midi = session_input(p->s, "midi"), sum = 0;
-    memset(midi, 0, MIDI_STATS * sizeof *midi);
-    if (s->midi)
-        memcpy(midi, s->midi, MIDI_STATS * sizeof *midi);
-    else if (s->song && s->song->n_notes)
-        midi_stats(&scratch, s->song, midi);
-    arena_free(&scratch);
-    memcpy(session_input(p->s, "emotion"), s->emotion, EMOTION_SIZE * sizeof *s->emotion);
-    if (!look(p, s, session_input(p->s, "mel"), e))
-        return false;
+    return session_input(p->s, "mel");
+}
+
+bool painter_paint(painter *p, const float *midi, const float *emotion, float *points, err *e)
+{
+    float sum = 0;
+    memcpy(session_input(p->s, "midi"), midi, MIDI_STATS * sizeof *midi);
+    memcpy(session_input(p->s, "emotion"), emotion, EMOTION_SIZE * sizeof *emotion);
     session_go(p->s);
     memcpy(points, session_data(p->s, p->s->net->out), CLOUD_POINTS * CLOUD_WIDTH * sizeof *points);
     for (int i = 0; i < CLOUD_POINTS * CLOUD_WIDTH; i++)
@@ -89,4 +87,16 @@ bool painter_draw(painter *p, const scene *s, float *points, err *e)
                                "'%s' draws points that are no numbers; its weights "
                                "are damaged, take another checkpoint of the run",
                                p->d->path);
+}
+
+bool painter_draw(painter *p, const scene *s, float *points, err *e)
+{
+    arena scratch = {.name = "statistics"};
+    float midi[MIDI_STATS] = {0};
+    if (s->midi)
+        memcpy(midi, s->midi, sizeof midi);
+    else if (s->song && s->song->n_notes)
+        midi_stats(&scratch, s->song, midi);
+    arena_free(&scratch);
+    return look(p, s, painter_picture(p), e) && painter_paint(p, midi, s->emotion, points, e);
 }

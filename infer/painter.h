@@ -28,4 +28,10 @@ painter *painter_open(const trained *d, const env *v, arena *a, err *e) MUST_CHE
 bool painter_draw(painter *p, const scene *s, float *points, err *e) MUST_CHECK;
 void painter_close(painter *p); // accepts NULL
 
+// The same of a picture that is there already, without taking memory (but for what oneDNN does):
+// painter_picture [bands][CLOUD_SLICES] is filled, then painted, with midi [32] and emotion [64].
+float *painter_picture(painter *p);
+bool painter_paint(painter *p, const float *midi, const float *emotion, float *points,
+                   err *e) MUST_CHECK;
+
 #endif

@@ -222,7 +222,9 @@ static bool hear_once(session *s, int k, const float *values, err *e)
 {
     const model_def *m = s->setup.model;
     size_t bytes = port_bytes(s, &m->inputs[k]);
-    s->once[k] = memcpy(NEW(s->arena, char, bytes), values, bytes);
+    if (!s->once[k])
+        s->once[k] = NEW(s->arena, char, bytes);
+    memcpy(s->once[k], values, bytes);
     for (int i = 0; i < m->n_inputs; i++)
         if (m->inputs[i].once && !s->once[i])
             return true;

@@ -58,9 +58,9 @@ typedef struct session {
     tensor *probabilities; // NULL unless given
     plan *plan;
     run *run;
-    int64_t length;                 // tokens in a growing state
-    bool began;                     // forms of the weights that are kept are there
-    const float *once[MODEL_PORTS]; // inputs that were heard once
+    int64_t length;          // tokens in a growing state
+    bool began;              // forms of the weights that are kept are there
+    void *once[MODEL_PORTS]; // inputs that were heard once
     arena *arena;
 } session;
 

@@ -100,7 +100,7 @@ TEST(layering_foreign_libraries_enter_through_one_file)
                           "jansson.h|soxr.h|hwloc.h|openssl/evp.h|openssl/sha.h|onnx.pb-c.h|smf.h|"
                           "csv.h|rubberband/rubberband-c.h|pcre2.h|mpg123.h|ogg/ogg.h|"
                           "FLAC/stream_decoder.h|zip.h|curl/curl.h|espeak-ng/speak_lib.h|"
-                          "microhttpd.h";
+                          "microhttpd.h|jack/jack.h|jack/midiport.h|alsa/asoundlib.h";
     char header[64];
     arena a = {0};
     const tree *t = tree_open(&a);

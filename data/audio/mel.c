@@ -31,7 +31,7 @@ const config_key mel_table[] = {
      .help = "samples under the Hann window; auto: n_fft"},
     {ROW(hop_length, INT), .min = 1, .max = 1 << 20, .zero = "auto",
      .help = "samples from frame to frame; auto: half of win_length"},
-    {ROW(n_mels, INT), .min = 1, .max = 4096, .help = "bands"},
+    {ROW(n_mels, INT), .min = 1, .max = MEL_BANDS, .help = "bands"},
     {ROW(fmin, NUMBER), .min = 0, .max = 384000, .help = "Hz, lower edge of the first band"},
     {ROW(fmax, NUMBER), .min = 1, .max = 384000, .zero = "auto",
      .help = "Hz, upper edge of the last band; auto: half of sample_rate"},

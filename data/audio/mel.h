@@ -39,6 +39,8 @@ typedef enum mel_normalise {
 typedef enum mel_chroma { MEL_CHROMA_NONE, MEL_CHROMA_CLASSES, MEL_CHROMA_KEY } mel_chroma;
 typedef enum mel_resampler { MEL_SOXR_HQ } mel_resampler;
 
+enum { MEL_BANDS = 4096 };
+
 typedef struct mel_settings {
     uint32_t given;    // which rows of the table were set; the preset fills the others
     int preset;        // mel_preset
@@ -47,7 +49,7 @@ typedef struct mel_settings {
     int n_fft;         // samples of a transform
     int win_length;    // samples under the window, <= n_fft
     int hop_length;    // samples from frame to frame
-    int n_mels;        // bands
+    int n_mels;        // bands, at most MEL_BANDS
     double fmin, fmax; // Hz: lower edge of the first band, upper edge of the last
     int scale;         // mel_scale
     int norm;          // mel_norm; slaney: each triangle's area is 1 (in Hz)

@@ -30,30 +30,48 @@ static double ringing(double hz, int rate)
 
 // Harmonics by Chebyshev's recurrence, sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x), from
 // one turning phasor.
-void additive_play(const additive_voice *v, const additive_note *n, int rate, float *x,
-                   int64_t frames)
+void additive_begin(additive_tone *t, const additive_voice *v, const additive_note *n, int rate)
 {
-    double hz = 440 * exp2((n->pitch + v->tuning - 69) / 12), step = tau * hz / rate,
-           turn_c = cos(step), turn_s = sin(step);
-    int64_t from = (int64_t)(n->start * rate),
-            past = (int64_t)((n->start + n->length + v->release) * rate);
-    double c = 1, s = 0, level[ADDITIVE_HARMONICS], left[ADDITIVE_HARMONICS];
+    double hz = 440 * exp2((n->pitch + v->tuning - 69) / 12), step = tau * hz / rate;
+    *t = (additive_tone){.voice = *v,
+                         .length = n->length,
+                         .gain = n->gain,
+                         .rate = rate,
+                         .turn_c = cos(step),
+                         .turn_s = sin(step),
+                         .c = 1};
+    while (t->harmonics < ADDITIVE_HARMONICS && hz * (t->harmonics + 1) < rate * 0.5)
+        t->harmonics++;
     for (int h = 0; h < ADDITIVE_HARMONICS; h++)
-        level[h] = v->amplitude[h], left[h] = v->rings ? ringing(hz * (h + 1), rate) : 1;
-    for (int64_t i = from; i < past && i < frames; i++) {
-        double before = 0, now = s, sum = 0;
-        for (int h = 0; h < ADDITIVE_HARMONICS && hz * (h + 1) < rate * 0.5; h++) {
-            sum += level[h] * now;
-            level[h] *= left[h];
-            double after = 2 * c * now - before;
+        t->level[h] = v->amplitude[h], t->left[h] = v->rings ? ringing(hz * (h + 1), rate) : 1;
+}
+
+void additive_run(additive_tone *t, float *x, int64_t frames)
+{
+    for (int64_t i = 0; i < frames; i++, t->at++) {
+        double before = 0, now = t->s, sum = 0;
+        for (int h = 0; h < t->harmonics; h++) {
+            sum += t->level[h] * now;
+            t->level[h] *= t->left[h];
+            double after = 2 * t->c * now - before;
             before = now;
             now = after;
         }
-        x[i] += (float)(n->gain * sum * envelope(v, (double)(i - from) / rate, n->length));
-        double next = c * turn_c - s * turn_s;
-        s = s * turn_c + c * turn_s;
-        c = next;
+        x[i] += (float)(t->gain * sum * envelope(&t->voice, (double)t->at / t->rate, t->length));
+        double next = t->c * t->turn_c - t->s * t->turn_s;
+        t->s = t->s * t->turn_c + t->c * t->turn_s;
+        t->c = next;
     }
+}
+
+void additive_play(const additive_voice *v, const additive_note *n, int rate, float *x,
+                   int64_t frames)
+{
+    additive_tone t;
+    int64_t from = (int64_t)(n->start * rate),
+            past = (int64_t)((n->start + n->length + v->release) * rate);
+    additive_begin(&t, v, n, rate);
+    additive_run(&t, x + from, (past < frames ? past : frames) - from);
 }
 
 // Pianos and chromatic percussion, guitars and basses, pizzicato, harp and timpani, sitar to
@@ -64,7 +82,7 @@ bool additive_rings(int program)
            (program >= 104 && program < 109) || (program >= 112 && program < 119);
 }
 
-static additive_voice voice_of(int velocity, bool rings)
+additive_voice additive_voice_of(int velocity, bool rings)
 {
     additive_voice v = {
         .attack = 0.008, .decay = 0.15, .sustain = 0.55, .release = 0.15, .rings = rings};
@@ -100,7 +118,7 @@ bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *
         if (s->instruments[n->instrument].is_drum)
             continue;
         additive_voice v =
-            voice_of(n->velocity, additive_rings(s->instruments[n->instrument].program));
+            additive_voice_of(n->velocity, additive_rings(s->instruments[n->instrument].program));
         additive_note note = {n->start, n->end - n->start, n->pitch,
                               n->velocity / 127.0 * n->velocity / 127.0};
         additive_play(&v, &note, ADDITIVE_RATE, *samples, *frames);

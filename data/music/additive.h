@@ -35,6 +35,21 @@ typedef struct additive_note {
     double gain;
 } additive_note;
 
+// A note as it sounds, block by block. Its length may be shortened while it sounds, to `at` / rate
+// or later: it ends there. Once at / rate has reached length + release it is silent.
+typedef struct additive_tone {
+    additive_voice voice;
+    double length, gain; // as of its note
+    int rate, harmonics; // below half the rate
+    int64_t at;          // samples since it began
+    double turn_c, turn_s, c, s, level[ADDITIVE_HARMONICS], left[ADDITIVE_HARMONICS];
+} additive_tone;
+
+void additive_begin(additive_tone *t, const additive_voice *v, const additive_note *n, int rate);
+void additive_run(additive_tone *t, float *x, int64_t frames); // adds
+// How additive_render plays a velocity.
+additive_voice additive_voice_of(int velocity, bool rings);
+
 // Adds one note to x [frames].
 void additive_play(const additive_voice *v, const additive_note *n, int rate, float *x,
                    int64_t frames);

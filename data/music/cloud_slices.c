@@ -48,9 +48,8 @@ static void hear_slice(const double *p, const double *before, int bands, cloud_s
 void cloud_hear(const mel_settings *s, const float *frames, int64_t n,
                 cloud_slice out[CLOUD_SLICES])
 {
-    arena a = {.name = "slices"};
-    double *p = NEW(&a, double, (size_t)(2 * s->n_mels)), *before = p + s->n_mels, most = 0;
-    CHECK(n >= 1);
+    double powers[2][MEL_BANDS], *p = powers[0], *before = powers[1], most = 0;
+    CHECK(n >= 1 && s->n_mels <= MEL_BANDS);
     slice_powers(s, frames, n, 0, before);
     for (int k = 0; k < CLOUD_SLICES; k++) {
         slice_powers(s, frames, n, k, p);
@@ -61,7 +60,6 @@ void cloud_hear(const mel_settings *s, const float *frames, int64_t n,
     }
     for (int k = 0; k < CLOUD_SLICES; k++)
         out[k].loudness = out[k].loudness > 0 ? share(1 + log10(out[k].loudness / most) / 6) : 0;
-    arena_free(&a);
 }
 
 // ---- Notes
