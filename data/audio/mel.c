@@ -38,6 +38,10 @@ const config_key mel_table[] = {
     {CHOICE(scale, "slaney|htk"), .help = "mel scale"},
     {CHOICE(norm, "none|slaney"),
      .help = "slaney: each band's triangle has area 1; none: height 1"},
+    {ROW(overlap, NUMBER), .min = 1, .max = 64,
+     .help =
+         "how many bands each triangle reaches to either side: 1 to the next one's top, as in "
+         "librosa; 8: eight times as wide, so that pitch and single formants are not told apart"},
     {CHOICE(nyquist, "exact|floor"),
      .help = "floor: half of an odd sample_rate is rounded down, as torchaudio does"},
     {ROW(power, INT), .min = 1, .max = 2, .help = "1: magnitudes, 2: powers"},
@@ -72,6 +76,7 @@ static const mel_settings preset_values[] = {
                          .n_mels = 128,
                          .scale = MEL_SLANEY,
                          .norm = MEL_NORM_SLANEY,
+                         .overlap = 1,
                          .power = 2,
                          .center = true,
                          .pad = MEL_REFLECT,
@@ -82,6 +87,7 @@ static const mel_settings preset_values[] = {
                             .n_mels = 128,
                             .scale = MEL_SLANEY,
                             .norm = MEL_NORM_SLANEY,
+                            .overlap = 1,
                             .power = 2,
                             .center = true,
                             .pad = MEL_CONSTANT,
@@ -92,6 +98,7 @@ static const mel_settings preset_values[] = {
                                .n_mels = 128,
                                .scale = MEL_HTK,
                                .norm = MEL_NORM_NONE,
+                               .overlap = 1,
                                .power = 2,
                                .nyquist = MEL_NYQUIST_FLOOR,
                                .center = true,
@@ -259,9 +266,9 @@ int mel_bank(const mel_settings *s, float *bank)
     double low = mel_from_hz(s->scale, s->fmin),
            step = (mel_from_hz(s->scale, s->fmax) - low) / (bands + 1);
     for (int b = 0; b < bands; b++) {
-        double left = mel_to_hz(s->scale, low + b * step),
-               top = mel_to_hz(s->scale, low + (b + 1) * step);
-        double right = mel_to_hz(s->scale, low + (b + 2) * step),
+        double middle = b + 1, left = mel_to_hz(s->scale, low + (middle - s->overlap) * step),
+               top = mel_to_hz(s->scale, low + middle * step),
+               right = mel_to_hz(s->scale, low + (middle + s->overlap) * step),
                height = s->norm == MEL_NORM_SLANEY ? 2 / (right - left) : 1;
         bool any = false;
         for (int k = 0; k < bins; k++) {

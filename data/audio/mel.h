@@ -53,6 +53,7 @@ typedef struct mel_settings {
     double fmin, fmax; // Hz: lower edge of the first band, upper edge of the last
     int scale;         // mel_scale
     int norm;          // mel_norm; slaney: each triangle's area is 1 (in Hz)
+    double overlap;    // triangles begin and end so many bands from their tops
     // mel_nyquist; floor: bins spread over 0 .. sample_rate / 2 rounded down, as torchaudio does at
     // odd rates
     int nyquist;

@@ -48,7 +48,7 @@ TEST(mel_presets_are_the_libraries_defaults)
     EXPECT_STR(s.s,
                "sample_rate=22050 resampler=soxr_hq n_fft=2048 win_length=2048 hop_length=512 "
                "n_mels=128 fmin=0 fmax=11025 "
-               "scale=slaney norm=slaney "
+               "scale=slaney norm=slaney overlap=1 "
                "nyquist=exact power=2 center=true pad=constant log=db log_floor=1e-10 top_db=80 "
                "normalise=none chroma=none");
     s.len = 0;
@@ -58,7 +58,7 @@ TEST(mel_presets_are_the_libraries_defaults)
     mel_line(&t, &s);
     EXPECT_STR(s.s,
                "sample_rate=11025 resampler=soxr_hq n_fft=400 win_length=400 hop_length=200 "
-               "n_mels=128 fmin=0 fmax=5512 scale=htk norm=none "
+               "n_mels=128 fmin=0 fmax=5512 scale=htk norm=none overlap=1 "
                "nyquist=floor power=2 center=true pad=reflect log=db log_floor=1e-10 top_db=none "
                "normalise=none chroma=none");
     // torchaudio's hop follows the window, librosa's does not.
@@ -102,6 +102,8 @@ TEST(mel_settings_refuse_with_a_sentence)
     EXPECT_ERR(mel_set(&s, "chroma", "key", &e) && mel_set(&s, "log", "none", &e) &&
                    mel_resolve(&s, &e),
                e, ERR_CONFIG, "chroma key is of logarithms, and log is none");
+    EXPECT_ERR(mel_set(&s, "overlap", "0.5", &e), e, ERR_CONFIG,
+               "overlap: '0.5' is not a number from 1 to 64");
     EXPECT_ERR(feature_find("mell", &e), e, ERR_CONFIG, "did you mean 'mel'?");
 }
 

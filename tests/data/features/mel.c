@@ -126,7 +126,7 @@ static const char *const lines[] = {
     "log_floor=0.001 fmin=50 fmax=4000",
     "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=db top_db=30 normalise=item",
     "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 center=false log=ln normalise=bands",
-    "sample_rate=8000 n_fft=255 hop_length=80 n_mels=20 log=ln chroma=classes",
+    "sample_rate=8000 n_fft=255 hop_length=80 n_mels=20 log=ln chroma=classes overlap=2.5",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)

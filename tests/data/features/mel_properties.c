@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "data/audio/mel.h"
 #include "tests/data/features/mel_lines.h"
 #include "tests/test.h"
@@ -112,6 +113,30 @@ TEST(mel_sine_lands_in_its_band)
             EXPECT_NEAR(best, place, 1.0);
             free(x), free(out);
         }
+}
+
+// Where the scale is linear a triangle twice as wide is one of its own width and half of each of
+// its neighbours.
+TEST(mel_overlapping_bands_are_sums_of_narrow_ones)
+{
+    enum { BANDS = 12, BINS = 513 };
+    err e = {0};
+    mel_settings s = {0};
+    static float narrow[BANDS][BINS], wide[BANDS][BINS];
+    EXPECT_OK(mel_set(&s, "n_mels", "12", &e) && mel_set(&s, "fmax", "900", &e) &&
+                  mel_set(&s, "norm", "none", &e) && mel_resolve(&s, &e),
+              e);
+    EXPECT_INT(mel_bank(&s, narrow[0]), 0);
+    s.overlap = 2;
+    EXPECT_INT(mel_bank(&s, wide[0]), 0);
+    double most = 0;
+    for (int b = 1; b + 1 < BANDS; b++)
+        for (int k = 0; k < BINS; k++) {
+            float want = narrow[b][k] + (narrow[b - 1][k] + narrow[b + 1][k]) / 2;
+            EXPECT(fabsf(wide[b][k] - want) < 1e-6f);
+            most = larger(most, (double)wide[b][k]);
+        }
+    EXPECT(most > 0.9);
 }
 
 // Triangles of height 1 add up to 1 between the first and the last peak, so the bands together hold
