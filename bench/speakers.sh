@@ -13,6 +13,8 @@ cd "$(dirname "$0")/.."
 CONFIG=${1:-emotion_recognizer}
 DIR=${2:-/tmp/speakers}
 EMODB=$(cd "${EMODB:-../shared/data/emodb}" && pwd)
+DATA=emodb
+[ "$CONFIG" = emotion_recognizer ] || DATA=emodb_nodes
 SPEAKERS=${SPEAKERS:-$(sed -n 's/.*"speaker": "\([^"]*\)".*/\1/p' "$EMODB/manifest.jsonl" | sort -u)}
 
 # "accuracy uar" of what `kmidi eval` says: of the base emotion where there are groups.
@@ -27,7 +29,7 @@ for speaker in $SPEAKERS; do
     sed "s|\"path\": \"|\"path\": \"$EMODB/|; s/\"split\": \"[a-z]*\"/\"split\": \"train\"/; /\"speaker\": \"$speaker\"/s/\"split\": \"train\"/\"split\": \"valid\"/" \
         "$EMODB/manifest.jsonl" >"$index"
     # shellcheck disable=SC2086
-    ./kmidi prepare configs/data/emodb.yaml -q --out "$DIR/shards-$speaker" "root=$DIR" "index=$index" ${COPIES:-} >"$DIR/prepare.log"
+    ./kmidi prepare "configs/data/$DATA.yaml" -q --out "$DIR/shards-$speaker" "root=$DIR" "index=$index" ${COPIES:-} >"$DIR/prepare.log"
     for seed in ${SEEDS:-1}; do
         run=$DIR/run-$CONFIG-$speaker-$seed-$$
         # shellcheck disable=SC2086
