@@ -369,8 +369,7 @@ const command cmd_perform = {
         "fast it is.",
     .example =
         "kmidi perform --emotion joy --seconds 60 -o evening.mid --frames evening.y4m\n"
-        "kmidi perform --player runs/player --cloud runs/cloud --port jack --frames - | ffplay "
-        "-\n"
+        "kmidi perform --player runs/player --cloud runs/cloud --port jack --frames evening.y4m\n"
         "kmidi perform --emotion calm --no-clock --seconds 20 -o calm.mid --wav calm.wav "
         "--frames calm.y4m",
     .run = run,
