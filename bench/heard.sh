@@ -49,7 +49,7 @@ by_estimate() { # pieces
     for q in 1 2 3 4; do
         for f in "$1/Q$q"/*.mid; do
             ./kmidi inspect "$f" --json | grep -o '"valence": [-0-9.e]*, "arousal": [-0-9.e]*' | tr -d '",:a-z' |
-                awk -v q="$q" '{print q, $1 > 0 ? ($2 > 0 ? 1 : 4) : ($2 > 0 ? 2 : 3)}'
+                awk -v q="$q" '{print q, ($1 > 0 ? ($2 > 0 ? 1 : 4) : ($2 > 0 ? 2 : 3))}'
         done
     done | awk '{c[$1 * 4 + $2]++} END {for (i = 5; i <= 20; i++) printf "%d ", c[i]; print ""}' | shares
 }
