@@ -12,7 +12,8 @@ static const struct {
 } dtypes[DT_COUNT] = {[DT_F32] = {4, "f32"},
                       [DT_BF16] = {2, "bf16"},
                       [DT_BF16X2] = {4, "bf16x2"},
-                      [DT_I32] = {4, "i32"}};
+                      [DT_I32] = {4, "i32"},
+                      [DT_I8] = {1, "i8"}};
 
 size_t dtype_size(dtype t)
 {

@@ -30,13 +30,13 @@ static inline f16 f16_round(float x)
     f16 sign = signbit(x) ? 0x8000 : 0;
     if (isnan(x) || size == 0)
         return isnan(x) ? sign | 0x7e00 : sign;
-    (void)frexpf(size, &exponent);                         // size = m 2^exponent, m in [1/2, 1)
-    int place = exponent - 11 < -24 ? -24 : exponent - 11; // of the last bit
-    float steps = size > 2 * F16_MOST ? INFINITY : rintf(ldexpf(size, -place));
-    if (ldexpf(steps, place) > F16_MOST)
+    (void)frexpf(size, &exponent);                        // size = m 2^exponent, m in [1/2, 1)
+    int unit = exponent - 11 < -24 ? -24 : exponent - 11; // of the last bit
+    float steps = size > 2 * F16_MOST ? INFINITY : rintf(ldexpf(size, -unit));
+    if (ldexpf(steps, unit) > F16_MOST)
         return sign | 0x7c00;
     // 2048 steps carry into the next exponent, and as bits they do that by themselves
-    return sign | (f16)((place + 24) * 1024 + (int)steps);
+    return sign | (f16)((unit + 24) * 1024 + (int)steps);
 }
 
 #endif

@@ -1,23 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# table_generate.sh: tokens a second that emotion_midi_transformer draws behind its cache, beside
-# PyTorch with a cache of keys and values and ONNX Runtime with the step that `kmidi export
+# table_generate.sh: tokens a second that emotion_midi_transformer draws behind its cache, one
+# sequence and eight, in f32, bf16 and int8, in turns with PyTorch with a cache of keys and values
+# and weights of as many bytes, and with ONNX Runtime with the step that `kmidi export
 # --with-past` writes (ONNX=FILE).
 : "${tmp:?this is a table of bench/run.sh}"
 heading "Generation"
-say "emotion_midi_transformer, one sequence; tokens a second behind a context. bf16: of ours, weights alone."
+say "emotion_midi_transformer; tokens a second of all sequences behind a context, and processor milliseconds a token. PyTorch with weights in as many bytes: bf16 by F.linear, int8 by torch._weight_int8pack_mm. ONNX Runtime: the step in f32, one sequence."
 say ""
-say "| context | kmidi, fp32 | kmidi, bf16 | PyTorch, fp32 | ONNX Runtime, fp32 | fp32, ratio to the better | bf16, the same |"
-say "|---|---|---|---|---|---|---|"
-for context in 0 512; do
+say "| context | sequences | weights | kmidi | PyTorch | ONNX Runtime | ratio to the better | processor ms: kmidi | PyTorch |"
+say "|---|---|---|---|---|---|---|---|---|"
+generation() { # context count ours theirs
     forget
     for _ in $(seq "$ROUNDS"); do
-        measure ./kmidi bench emotion_midi_transformer --generate --context "$context" --threads "$THREADS" --json && keep ours tokens_per_s
-        measure ./kmidi bench emotion_midi_transformer --generate --precision bf16 --context "$context" --threads "$THREADS" --json && keep narrow tokens_per_s
+        measure ./kmidi bench emotion_midi_transformer --generate --context "$1" --count "$2" --precision "$3" --threads "$THREADS" --json && keep ours tokens_per_s cpu_ms
         [ -n "$python" ] && [ -f bench/generate_peer.py ] || continue
-        measure "$python" bench/generate_peer.py --context "$context" --threads "$THREADS" --reference "$REFERENCE" ${ONNX:+--onnx "$ONNX"} || continue
+        step=""; [ "$2" = 1 ] && [ "$3" = fp32 ] && step=${ONNX:-}
+        measure "$python" bench/generate_peer.py --context "$1" --count "$2" --weights "$4" --threads "$THREADS" --reference "$REFERENCE" ${step:+--onnx "$step"} || continue
         mv "$tmp/line" "$tmp/lines"
-        for p in pytorch onnxruntime; do grep $p "$tmp/lines" >"$tmp/line" && keep $p tokens_per_s || true; done
+        for p in pytorch onnxruntime; do grep $p "$tmp/lines" >"$tmp/line" && keep $p tokens_per_s cpu_ms || true; done
     done
-    o=$(figure ours tokens_per_s); n=$(figure narrow tokens_per_s); t=$(figure pytorch tokens_per_s); x=$(figure onnxruntime tokens_per_s)
-    say "| $context | $(short "$o") | $(short "$n") | $(short "$t") | $(short "$x") | $(ratio "$o" "$(larger "$t" "$x")") | $(ratio "$n" "$(larger "$t" "$x")") |"
+    o=$(figure ours tokens_per_s); t=$(figure pytorch tokens_per_s); x=$(figure onnxruntime tokens_per_s)
+    say "| $1 | $2 | $3 | $(short "$o") | $(short "$t") | $(short "$x") | $(ratio "$o" "$(larger "$t" "$x")") | $(short "$(figure ours cpu_ms)") | $(short "$(figure pytorch cpu_ms)") |"
+}
+for context in 0 512; do
+    for count in 1 8; do
+        generation "$context" "$count" fp32 f32
+        generation "$context" "$count" bf16 bf16
+        generation "$context" "$count" int8 int8
+    done
 done

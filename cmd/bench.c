@@ -27,7 +27,7 @@ static const option options[] = {
     {"sizes", 0, OPT_TEXT, "TEXT", "of a model whose sizes are options, as \"layers=4 dim=128\"",
      false},
     {"precision", 0, OPT_TEXT, "P",
-     PRECISION_CHOICES " (default fp32); with --generate: fp32 or bf16 weights", false},
+     PRECISION_CHOICES " (default fp32); with --generate: fp32, bf16 or int8 weights", false},
     {"lora", 0, OPT_INT, "R",
      "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none",
      false},
@@ -103,10 +103,10 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
     o->model = model_configure(o->model, option_text(c, "sizes", NULL), c->arena, e);
     if (!o->model)
         return false;
-    if (!precision_find(name, &o->precision))
+    if (!precision_find(name, &o->precision) || o->precision == PRECISION_INT8)
         return err_set(e, ERR_USAGE, "--precision takes " PRECISION_CHOICES ", not '%s'", name);
     precision kept;
-    if (!cmd_narrow(c, "activations", &kept, e))
+    if (!cmd_narrow(c, "activations", false, &kept, e))
         return false;
     o->activations = kept == PRECISION_BF16 ? ACTIVATIONS_BF16 : ACTIVATIONS_FP32;
     if (!read_recompute(option_text(c, "recompute", "none"), o, e))

@@ -145,7 +145,7 @@ static bool take_subject(cmd *c, subject *s, err *e)
     if (count < 1 || count > FEW_ROWS)
         return err_set(e, ERR_USAGE, "--count takes a number from 1 to %d, not %lld", FEW_ROWS,
                        (long long)count);
-    if (!cmd_narrow(c, "precision", &s->precision, e))
+    if (!cmd_narrow(c, "precision", true, &s->precision, e))
         return false;
     s->context = (int)context, s->lanes = (int)count;
     s->m = model_configure(s->m, option_text(c, "sizes", NULL), c->arena, e);

@@ -152,8 +152,8 @@ bool cmd_output(cmd *c, const char *path, bool seek, err *e) MUST_CHECK;
 // Opens c->env.pool with --threads, else `count`, else (0) as many threads as cores for us.
 bool cmd_threads(cmd *c, int count, err *e) MUST_CHECK;
 const config_table *cmd_train_keys(arena *a);
-// An option that takes fp32 (when not given) or bf16; anything else is ERR_USAGE.
-bool cmd_narrow(cmd *c, const char *name, precision *p, err *e) MUST_CHECK;
+// An option that takes fp32 (when not given), bf16 or, of weights, int8; else ERR_USAGE.
+bool cmd_narrow(cmd *c, const char *name, bool weights, precision *p, err *e) MUST_CHECK;
 // SIGUSR1 came since the last call: save and go on.
 bool cmd_take_save(void);
 

@@ -11,6 +11,10 @@ static const option options[] = {
     {"data", 'd', OPT_TEXT, "GLOB", "shards: a path or a quoted pattern", true},
     {"batch", 'b', OPT_INT, "N", "items at once (default 16)", false},
     ADAPTER_OPTION,
+    {"precision", 0, OPT_TEXT, "P",
+     "fp32, or weights rounded to bf16 or int8, as generation and exports round them (default "
+     "fp32)",
+     false},
     {0},
 };
 
@@ -140,6 +144,12 @@ static bool eval_run(cmd *c, err *e)
         return false;
     const char *path = checkpoint_find(c->arena, c->args[0], "best", e);
     evaluate_request r = {.checkpoint = path, .patterns = &pattern, .n_patterns = 1, .rows = rows};
+    precision rounded;
+    if (!cmd_narrow(c, "precision", true, &rounded, e))
+        return false;
+    r.form = rounded == PRECISION_INT8   ? QUANTISE_INT8
+             : rounded == PRECISION_BF16 ? QUANTISE_BF16
+                                         : QUANTISE_NONE;
     r.uses = adapters_asked(c, &r.n_uses);
     if (!path || !evaluate_checkpoint(&r, &c->env, c->arena, &v, e))
         return false;

@@ -19,7 +19,7 @@
 #include "train/products.h"
 
 // bars by default; pieces; seconds of a note that are told
-enum { BARS = 8, COUNT_MOST = 100000, LONG_NOTE = 10, VOICES = 3 };
+enum { BARS = 8, COUNT_MOST = 100000, LONG_NOTE = 10, VOICES = 3, SECONDS_MOST = 86400 };
 
 typedef struct order {
     cmd *c;
@@ -68,7 +68,8 @@ static const option options[] = {
      false},
     ADAPTER_OPTION,
     {"precision", 0, OPT_TEXT, "P",
-     "fp32, or bf16: weights in half the room, so that a token takes about two thirds of the time "
+     "fp32; bf16 or int8: weights in half or a quarter of the room, so that a token takes less "
+     "time "
      "(default fp32)",
      false},
     RENDER_OPTIONS,
@@ -328,7 +329,7 @@ static bool run(cmd *c, err *e)
     order o = {.c = c, .piece = {.arena = c->arena, .env = &c->env}};
     bool ok = render_names(c, e) && take_prompt(&o, e) && take_emotion(&o, e) &&
               take_style(&o, e) && take_key(&o, e) &&
-              cmd_narrow(c, "precision", &o.piece.precision, e) &&
+              cmd_narrow(c, "precision", true, &o.piece.precision, e) &&
               products_open(&c->env, c->arena, e) &&
               (o.by = trained_open(c->args[0], c->arena, e)) != NULL &&
               adapters_apply(c, o.by, e) && take_voices(&o, e) && make_all(&o, e);

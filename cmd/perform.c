@@ -127,7 +127,7 @@ static bool take_numbers(show *s, err *e)
                                              .penalty = option_num(c, "penalty", 1.1),
                                              .seed = (uint64_t)option_int(c, "seed", 0)};
     return sampler_check(&o->composer.sampling, e) &&
-           cmd_narrow(c, "precision", &o->composer.precision, e) && take_size(s, e);
+           cmd_narrow(c, "precision", true, &o->composer.precision, e) && take_size(s, e);
 }
 
 static bool take_setup(show *s, err *e)

@@ -223,11 +223,13 @@ bool cmd_output(cmd *c, const char *path, bool seek, err *e)
     return true;
 }
 
-bool cmd_narrow(cmd *c, const char *name, precision *p, err *e)
+bool cmd_narrow(cmd *c, const char *name, bool weights, precision *p, err *e)
 {
     const char *text = option_text(c, name, "fp32");
-    return (precision_find(text, p) && *p != PRECISION_BF16X3) ||
-           err_set(e, ERR_USAGE, "--%s takes fp32 or bf16, not '%s'", name, text);
+    bool known = precision_find(text, p) && *p != PRECISION_BF16X3;
+    return (known && (weights || *p != PRECISION_INT8)) ||
+           err_set(e, ERR_USAGE, "--%s takes %s, not '%s'", name,
+                   weights ? "fp32, bf16 or int8" : "fp32 or bf16", text);
 }
 
 bool cmd_threads(cmd *c, int count, err *e)

@@ -7,22 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "base/f16.h"
+#include "base/int8.h"
 #include "export/onnx_rules.h"
 #include "export/quantise_internal.h"
-
-enum { LEAST_WEIGHTS = 256, LEAST_CHANNEL = 16 };
 
 // The largest step from nought; why 64: quantise_dynamic.c.
 static float levels_of(quantise_form f)
 {
-    return f == QUANTISE_DYNAMIC ? 64 : 127;
+    return f == QUANTISE_DYNAMIC ? 64 : INT8_LEVELS;
 }
 
 const char *quantise_name(quantise_form f)
 {
     static const char *const names[] = {"f32", "f16", "int8 per channel",
-                                        "int8 per channel, products dynamic"};
+                                        "int8 per channel, products dynamic", "bf16"};
     return names[f];
 }
 
@@ -41,8 +41,7 @@ static channels channels_of(int rank, const int64_t *dim, int axis)
 
 static bool worth_it(const channels *c)
 {
-    int64_t each = c->outer * c->inner;
-    return each >= LEAST_CHANNEL && each * c->n >= LEAST_WEIGHTS;
+    return int8_worth_it(c->n, c->outer * c->inner);
 }
 
 static float scale_of(const float *w, const channels *c, int64_t k, float levels)
@@ -51,13 +50,7 @@ static float scale_of(const float *w, const channels *c, int64_t k, float levels
     for (int64_t o = 0; o < c->outer; o++)
         for (int64_t i = 0; i < c->inner; i++)
             most = fmaxf(most, fabsf(w[(o * c->n + k) * c->inner + i]));
-    return most > 0 ? most / levels : 1;
-}
-
-static int8_t step_of(float w, float scale, float levels)
-{
-    float q = rintf(w / scale);
-    return (int8_t)fminf(fmaxf(q, -levels), levels);
+    return int8_scale(most, levels);
 }
 
 // ---- Where they stand
@@ -67,8 +60,14 @@ static void round_int8(float *w, const channels *c, float levels)
     for (int64_t k = 0; k < c->n; k++) {
         float scale = scale_of(w, c, k, levels);
         for (int64_t i = k * c->inner; i < (k + 1) * c->inner; i++)
-            w[i] = (float)step_of(w[i], scale, levels) * scale;
+            w[i] = (float)int8_step(w[i], scale, levels) * scale;
     }
+}
+
+static void round_bf16(float *w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        w[i] = bf16_widen(bf16_round(w[i]));
 }
 
 static bool round_f16(float *w, int64_t n)
@@ -89,7 +88,9 @@ bool quantise_params(params *p, quantise_form f, err *e)
                                                       : (channels){0};
         if (!worth_it(&c))
             continue;
-        if (f != QUANTISE_F16)
+        if (f == QUANTISE_BF16)
+            round_bf16(params_at(p, i), q->count);
+        else if (f != QUANTISE_F16)
             round_int8(params_at(p, i), &c, levels_of(f));
         else if (!round_f16(params_at(p, i), q->count))
             return err_set(e, ERR_VALUE,
@@ -197,7 +198,7 @@ static onnx_tensor steps_of(onnx_model *m, const onnx_tensor *t, const channels 
         for (int64_t o = 0; o < c->outer; o++)
             for (int64_t i = 0; i < c->inner; i++) {
                 int64_t at = (o * c->n + k) * c->inner + i;
-                ((int8_t *)q.data)[at] = step_of(w[at], scale, levels);
+                ((int8_t *)q.data)[at] = int8_step(w[at], scale, levels);
             }
     }
     onnx_add_tensor(m, &s);

@@ -2,7 +2,7 @@
 // quantise.h: weights in fewer bits, as files for other runtimes keep them: of 16 bits (IEEE
 // binary16), or of 8 with one scale for each output channel.
 //
-//     int8: q = round(w / scale), scale = the largest |w| of a channel / 127
+//     int8: q = round(w / scale), scale = the largest |w| of a channel / 127 (base/int8.h)
 //
 // Channels are rows as PyTorch keeps matrices, [out, ...]: units of a linear layer, gates of an
 // LSTM, filters of a convolution, rows of a table. What is small stays as it is: biases, norms,
@@ -26,7 +26,8 @@ typedef enum quantise_form {
     QUANTISE_NONE,
     QUANTISE_F16,
     QUANTISE_INT8,
-    QUANTISE_DYNAMIC
+    QUANTISE_DYNAMIC,
+    QUANTISE_BF16, // of parameters alone: no file is written so
 } quantise_form;
 
 const char *quantise_name(quantise_form f); // "f32", "f16", "int8 per channel" ..

@@ -34,8 +34,8 @@ typedef struct generator {
     void *self;
 } generator;
 
-// BF16: weights are rounded once and read as bf16; all else is f32 (precision_weights). There is no
-// third way here.
+// BF16, INT8: weights are rounded once and read so (precision_weights), keys and values are kept as
+// bf16; all else is f32.
 typedef struct generator_setup {
     const float *emotion; // [lanes, 64]
     int lanes;            // 1 .. FEW_ROWS, guided half as many; 0: 1
@@ -44,15 +44,16 @@ typedef struct generator_setup {
     // token is plausible by c; above 1 the emotion counts for more than in training. 1, or 0: c
     // alone, in half the time
     double guidance;
-    precision precision; // PRECISION_FP32 or PRECISION_BF16
+    precision precision; // PRECISION_FP32, BF16 or INT8
     threads *pool;       // NULL: one thread
     const kit *kit;      // of its plan; NULL: kit_choose
 } generator_setup;
 
 // Tokens under an emotion, of a model that makes notes or events, configured or not; else
-// ERR_MISMATCH. One with a cache keeps keys and values of the last tokens, at most `context` of
-// them: the length it was trained on. When they are full it goes on from the later half of what it
-// heard, read again from the first position on, so that it always is where it was in training.
+// ERR_MISMATCH. One with a cache hears the last `context` tokens, the length it was trained on, in
+// every layer: the oldest keys and values give way to the newest. Positions are rotary, and so only
+// matter by their distance, which so stays what it was in training; memory and time of a token stay
+// what they are, however long the piece becomes.
 // Nothing precedes events in training, so before the first of them all are alike; give it a prompt.
 // ERR_VALUE for a token that is none.
 generator *generator_open(const model_def *m, params *p, const generator_setup *o, arena *a,
@@ -66,10 +67,6 @@ int64_t generator_weight_bytes(const generator *g); // that a token reads
 void generator_begin(generator *g); // forgets all tokens
 // Another emotion from the next token on; what was heard stays as it was heard. [lanes, 64]
 bool generator_feel(generator *g, const float *emotion, err *e) MUST_CHECK;
-// When keys and values are full, `next` reads half of them again, which takes as long as so many
-// tokens. Who cannot wait for that asks whether there are some to be read, and reads one at a time.
-bool generator_behind(generator *g);
-void generator_hear_again(generator *g);
 
 // What one lane is for.
 typedef struct generate_job {

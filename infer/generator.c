@@ -2,9 +2,9 @@
 // generator.c: a session of steps, asked for one token of each lane at a time: notes of the melody
 // model, events of the transformer, and whatever else a model says that it makes.
 //
-// A step reads each weight once for all lanes, 90 MB of the full transformer or 45 as bf16, and as
-// much of each lane's cache as is filled: of one lane, memory is what it waits for. Guided lanes
-// have two rows each, those that are told an emotion before those that are told none.
+// A step reads each weight once for all lanes, 90 MB of the full transformer, 45 as bf16 or 23 as
+// int8, and as much of each lane's cache as is filled: of one lane, memory is what it waits for.
+// Guided lanes have two rows each, those that are told an emotion before those that are told none.
 #include <string.h>
 
 #include "autograd/op.h"
@@ -20,12 +20,10 @@ typedef struct stepper {
     session *s;
     const port *port; // of the token
     int32_t *token;   // [rows]: where they go
-    int32_t *heard;   // [context, lanes]: the tokens in a growing state
     float *blank;     // [lanes, count] zeros: what is said before the first token
     double guidance;  // 1: a row for each lane; else two
     float *guided;    // [lanes, count]
     float *told;      // [rows, 64]
-    int again, until; // rows of heard[again .. until) are to be taken once more
 } stepper;
 
 static const port *token_port(const model_def *m)
@@ -39,36 +37,15 @@ static const port *token_port(const model_def *m)
 static void take(stepper *g, const int32_t *tokens)
 {
     size_t lanes = (size_t)g->base.lanes;
-    if (session_grows(g->s))
-        memcpy(g->heard + (size_t)g->s->length * lanes, tokens, lanes * sizeof *tokens);
     for (size_t row = 0; row < (size_t)g->s->net->dims.batch; row += lanes)
         memcpy(g->token + row, tokens, lanes * sizeof *tokens);
     session_go(g->s);
-}
-
-// The later half of what was heard, from position 0 on.
-bool generator_behind(generator *base)
-{
-    stepper *g = base->self;
-    int context = (int)g->s->setup.rows;
-    if (g->again == g->until && session_full(g->s)) {
-        session_begin(g->s);
-        g->again = context - context / 2, g->until = context;
-    }
-    return g->again < g->until;
-}
-
-void generator_hear_again(generator *base)
-{
-    stepper *g = base->self;
-    take(g, g->heard + (size_t)g->again++ * (size_t)base->lanes);
 }
 
 void generator_begin(generator *base)
 {
     stepper *g = base->self;
     session_begin(g->s);
-    g->again = g->until = 0;
 }
 
 static bool fit(const stepper *g, const int *tokens, err *e)
@@ -115,8 +92,6 @@ static const float *next(generator *base, const int *tokens, err *e)
         return g->blank;
     if (!fit(g, tokens, e))
         return NULL;
-    while (generator_behind(base))
-        generator_hear_again(base);
     take(g, tokens);
     return guide(g);
 }
@@ -152,8 +127,9 @@ static bool open_session(stepper *g, const model_def *m, params *p, const genera
                          .gives = SESSION_OUT,
                          .batch = g->base.lanes * (g->guidance == 1 ? 1 : 2),
                          .steps = true,
-                         .rows = o->context,
-                         .narrow = o->precision == PRECISION_BF16,
+                         .rows = o->context > 1 ? o->context - 1 : 0, // and the token itself
+                         .slides = true,
+                         .weights = o->precision,
                          .pool = o->pool,
                          .kit = o->kit};
     g->s = session_open(&how, &g->memory, e);
@@ -193,7 +169,6 @@ generator *generator_open(const model_def *m, params *p, const generator_setup *
     CHECK(lanes >= 1 && lanes * (g->guidance == 1 ? 1 : 2) <= FEW_ROWS);
     g->base = (generator){
         .count = count, .lanes = lanes, .next = next, .close = close_stepper, .self = g};
-    g->heard = NEW(&g->memory, int32_t, (size_t)(o->context + 1) * (size_t)lanes);
     g->blank = NEW(&g->memory, float, (size_t)count *(size_t)lanes);
     g->guided = NEW(&g->memory, float, (size_t)count *(size_t)lanes);
     if (open_session(g, m, p, o, e))

@@ -25,7 +25,7 @@ typedef struct piece {
     float vector[EMOTION_SIZE];
     arrange_style style;
     sampler_options sampling;
-    precision precision; // of the weights: fp32 or bf16
+    precision precision; // of the weights: fp32, bf16 or int8
     double guidance;     // as generator_setup has it
     // 1 C .. 12 B: what a model whose songs were brought to C (tokens.to_c) plays in; 0: the
     // tonic that the prompt is heard to have, else C

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/bf16.h"
+
 // Every product of a step behind a cache waits for memory, of which two cores get twice as much as
 // one; and a worker that is left out of a few nodes falls asleep.
 enum { SHARE_NS = 4000 };
@@ -23,7 +25,8 @@ static model_dims dims_of(const session_setup *o, model_form form)
                         .classes = o->classes,
                         .adapters = o->adapters,
                         .form = form,
-                        .rows = o->rows};
+                        .rows = o->rows,
+                        .narrow_rows = o->weights != PRECISION_FP32};
 }
 
 static int list_outputs(session *s, tensor **list)
@@ -53,8 +56,8 @@ static bool make_plan(session *s, err *e)
                       .n_outputs = list_outputs(s, outs),
                       .params = o->params,
                       .weights_stay = o->steps || o->stay};
-    if (o->narrow && graph_ok(s->net->g, e))
-        precision_weights(s->net->g);
+    if (o->weights != PRECISION_FP32 && graph_ok(s->net->g, e))
+        precision_weights(s->net->g, o->weights);
     s->plan = graph_ok(s->net->g, e) ? plan_make(s->net->g, &p, s->arena, e) : NULL;
     return s->plan != NULL;
 }
@@ -107,15 +110,21 @@ static size_t bytes_of(const tensor *t)
     return (size_t)shape_count(t->shape) * sizeof(float);
 }
 
-// Rows [B, T, D] behind the first `length` of [B, C, D].
+// Rows [B, T, D] behind the first `length` of [B, C, D], which may be bf16. Attention does not mind
+// in which order rows lie, since their keys are turned: so one that slides goes round.
 static void append(session *s, const model_state *t)
 {
     const shape *to = &t->in->shape, *from = &t->out->shape;
-    size_t row = (size_t)to->d[2] * sizeof(float), some = (size_t)from->d[1] * row;
-    char *in = run_data(s->run, t->in);
-    const char *out = run_data(s->run, t->out);
-    for (int64_t b = 0; b < to->d[0]; b++)
-        memcpy(in + (size_t)(b * to->d[1] + s->length) * row, out + (size_t)b * some, some);
+    int64_t row = to->d[2], some = from->d[1] * row;
+    const float *out = run_data(s->run, t->out);
+    for (int64_t b = 0; b < to->d[0]; b++, out += some) {
+        int64_t at = (b * to->d[1] + s->length % to->d[1]) * row;
+        if (t->in->type == DT_F32)
+            memcpy((float *)run_data(s->run, t->in) + at, out, (size_t)some * sizeof *out);
+        else
+            for (int64_t i = 0; i < some; i++)
+                ((bf16 *)run_data(s->run, t->in))[at + i] = bf16_round(out[i]);
+    }
 }
 
 static void carry(session *s)
@@ -134,7 +143,7 @@ static void carry(session *s)
 void session_go(session *s)
 {
     bool steps = s->setup.steps;
-    CHECK(!session_full(s));
+    CHECK(!session_full(s) && !(s->setup.slides && s->net->dims.time != 1));
     if (s->net->length)
         *(int32_t *)run_data(s->run, s->net->length) = (int32_t)s->length;
     run_go(s->run, &(run_pass){.same_weights = (steps || s->setup.stay) && s->began}, NULL);
@@ -159,7 +168,7 @@ bool session_grows(const session *s)
 
 bool session_full(const session *s)
 {
-    return session_grows(s) && s->length + s->net->dims.time > s->setup.rows;
+    return session_grows(s) && !s->setup.slides && s->length + s->net->dims.time > s->setup.rows;
 }
 
 // ---- What is heard once
@@ -198,7 +207,7 @@ static bool give(session *s, arena *a, err *e)
     session once = {.setup = s->setup, .arena = a};
     d.batch = 1;
     network *n = once.net = model_build(s->setup.model, s->setup.params, &d, a, e);
-    once.setup.gives = 0, once.setup.narrow = false, once.setup.threads = 1;
+    once.setup.gives = 0, once.setup.weights = PRECISION_FP32, once.setup.threads = 1;
     if (!n || !n->n_states)
         return n != NULL;
     if (!make_plan(&once, e) || !(once.run = run_open(once.plan, n->p, NULL, a, e)))
@@ -248,17 +257,26 @@ bool session_hear(session *s, const char *input, const float *values, err *e)
     return err_set(e, ERR_INTERNAL, "model %s has no input '%s'", m->name, input);
 }
 
+static int64_t weight_bytes(const tensor *w, precision p)
+{
+    int64_t n = shape_count(w->shape);
+    if (!precision_narrows(p, w))
+        return n * (int64_t)sizeof(float);
+    return p == PRECISION_BF16 ? n * (int64_t)sizeof(bf16)
+                               : n + w->shape.d[0] * (int64_t)sizeof(float);
+}
+
 int64_t session_weight_bytes(const session *s)
 {
     const params *p = s->setup.params;
     int64_t bytes = 0;
     for (int k = 0; k < p->n; k++) {
-        bool used = false, narrow = s->setup.narrow && p->list[k].shape.rank == 2;
-        for (int i = 0; !used && i < graph_tensors(s->net->g); i++) {
+        const tensor *weight = NULL;
+        for (int i = 0; !weight && i < graph_tensors(s->net->g); i++) {
             const tensor *t = graph_tensor(s->net->g, i);
-            used = t->kind == TENSOR_PARAM && t->param == k;
+            weight = t->kind == TENSOR_PARAM && t->param == k ? t : NULL;
         }
-        bytes += used ? p->list[k].count * (int64_t)dtype_size(narrow ? DT_BF16 : DT_F32) : 0;
+        bytes += weight ? weight_bytes(weight, s->setup.weights) : 0;
     }
     return bytes;
 }

@@ -46,10 +46,13 @@ typedef struct session_setup {
     bool steps;               // time tokens behind a state
     bool stay;                // weights do not change while it lives, as with steps: forms are kept
     int64_t rows;             // of steps: tokens that a growing state holds
-    bool narrow;              // of steps: weights rounded to bf16 once (precision_weights)
-    threads *pool;            // NULL: one thread
-    const kit *kit;           // of its plan; NULL: kit_choose
-    int threads;              // for session_plan, where there is no pool yet; 0: those of the pool
+    bool slides;              // of steps of one token: the oldest row gives way to the newest
+    // of steps, other than fp32: weights are rounded once (precision_weights), and what a growing
+    // state holds is bf16
+    precision weights;
+    threads *pool;  // NULL: one thread
+    const kit *kit; // of its plan; NULL: kit_choose
+    int threads;    // for session_plan, where there is no pool yet; 0: those of the pool
 } session_setup;
 
 typedef struct session {
@@ -58,7 +61,7 @@ typedef struct session {
     tensor *probabilities; // NULL unless given
     plan *plan;
     run *run;
-    int64_t length;          // tokens in a growing state
+    int64_t length;          // tokens that a growing state was given
     bool began;              // forms of the weights that are kept are there
     void *once[MODEL_PORTS]; // inputs that were heard once
     arena *arena;

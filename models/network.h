@@ -93,6 +93,7 @@ typedef struct model_dims {
     model_form form;
     // that a growing state holds; 0: as many as `time`, and as free as that (ONNX)
     int64_t rows;
+    bool narrow_rows; // in bf16
 } model_dims;
 
 typedef struct model_def model_def;

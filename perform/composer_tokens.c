@@ -111,10 +111,6 @@ static composer_did step(composer *c, err *e)
         return COMPOSER_IDLE;
     if (c->made >= c->bar_end && !next_bar(c, e))
         return COMPOSER_FAILED;
-    if (generator_behind(p->g)) { // the context is heard again, a token a step
-        generator_hear_again(p->g);
-        return COMPOSER_WORKED;
-    }
     if (!p->begun)
         token = opening(c);
     else if (!draw(c, &token, e))

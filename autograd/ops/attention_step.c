@@ -6,12 +6,14 @@
 // itself.
 //     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`,
 //     as v does.
-// The op reads the cache and leaves it as it is: whoever owns it puts the rows in. For generation:
+// The op reads the cache, of f32 or of bf16, and leaves it as it is: whoever owns it puts the rows
+// in. For generation:
 // nothing is learnt through it. The rows are read where they lie, once each: with one query a copy
 // into panels, as attention makes, would be most of the work. A head of a sequence belongs to one
 // thread, so bits do not depend on how many there are.
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_emit.h"
+#include "autograd/ops/row_lanes.h"
 
 enum { ROWS_AHEAD = 8, ROWS_AT_ONCE = 4 };
 
@@ -48,7 +50,7 @@ static bool rule(const node *n, err *e)
     if (!attention_fits(n->in[0], n->in[1], n->in[2], n->in[6], n->attrs, e))
         return false;
     if (keys.rank != 3 || keys.d[0] != q.d[0] || keys.d[2] != q.d[2] ||
-        !shape_same(keys, n->in[4]->shape))
+        !shape_same(keys, n->in[4]->shape) || n->in[3]->type != n->in[4]->type)
         return rule_fail(e, "cached keys %s and values %s do not fit", shape_text(keys, a),
                          shape_text(n->in[4]->shape, b));
     if (n->in[5]->type != DT_I32 || shape_count(n->in[5]->shape) != 1)
@@ -82,36 +84,97 @@ static double flops(const node *n)
     return 4 * (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * (double)m.d;
 }
 
-// Query times n rows that are m->width apart.
-static void score_rows(float *score, const float *q, const float *rows, int64_t n,
-                       const step_dims *m)
+// Rows of a head, m->width apart, in f32 or, of a cache, in bf16.
+typedef struct rows_of {
+    const void *x;
+    int64_t at; // of the first number
+    dtype type;
+} rows_of;
+
+ROW_INLINE void ask_ahead(rows_of r, int64_t row, const step_dims *m, dtype type)
 {
-    for (int64_t j = 0; j < n; j++) {
-        row_ahead(rows + j * m->width, m->width, m->d, ROWS_AHEAD);
-        score[j] = lanes_dot(q, rows + j * m->width, m->d);
+    int64_t size = type == DT_BF16 ? 2 : 4;
+    const char *x = (const char *)r.x + (r.at + (row + ROWS_AHEAD) * m->width) * size;
+    for (int64_t i = 0; i < m->d * size; i += ROW_LINE)
+        __builtin_prefetch(x + i);
+}
+
+// Query times rows j .. j + n: their lanes at once, as single_row.h has it.
+ROW_INLINE void score_some(float *score, const float *q, rows_of r, int64_t j, int n,
+                           const step_dims *m, dtype type)
+{
+    vf lane[ROWS_AT_ONCE][2] = {{{0}}}, sum[ROWS_AT_ONCE];
+    float x[LANES], y[LANES];
+    int64_t i = 0, at = r.at + j * m->width;
+    for (; i + LANES <= m->d; i += LANES)
+        ROW_EACH(s, n)
+    ROW_EACH(v, 2)
+    lane[s][v] +=
+        vf_load(q + i + v * VLANES) * row_weights(r.x, at + s * m->width + i + v * VLANES, type);
+    row_rest(x, q, i, m->d, DT_F32);
+    for (int s = 0; s < n && i < m->d; s++) {
+        row_rest(y, r.x, at + s * m->width + i, at + s * m->width + m->d, type);
+        for (int v = 0; v < 2; v++)
+            lane[s][v] += vf_load(x + v * VLANES) * vf_load(y + v * VLANES);
     }
+    ROW_EACH(s, ROWS_AT_ONCE)
+    sum[s] = lane[s][0] + lane[s][1];
+    row_fold(sum, y);
+    for (int s = 0; s < n; s++)
+        score[j + s] = y[s];
 }
 
-// out += score[0 .. n] times as many rows, n a constant: a part of `out` is read and written once
-// for all of them.
-static inline __attribute__((always_inline)) void
-add_some(float *restrict out, const float *score, const float *rows, int n, const step_dims *m)
+ROW_INLINE void score_all(float *score, const float *q, rows_of r, int64_t n, const step_dims *m,
+                          dtype type)
 {
-    for (int r = 0; r < n; r++)
-        row_ahead(rows + r * m->width, m->width, m->d, ROWS_AHEAD);
-    for (int64_t i = 0; i < m->d; i++)
-        for (int r = 0; r < n; r++)
-            out[i] += score[r] * rows[r * m->width + i];
+    int64_t j = 0;
+    for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE) {
+        ROW_EACH(s, ROWS_AT_ONCE)
+        ask_ahead(r, j + s, m, type);
+        score_some(score, q, r, j, ROWS_AT_ONCE, m, type);
+    }
+    for (; j < n; j++)
+        score_some(score, q, r, j, 1, m, type);
 }
 
-static void add_rows(float *restrict out, const float *score, const float *rows, int64_t n,
-                     const step_dims *m)
+static void score_rows(float *score, const float *q, rows_of r, int64_t n, const step_dims *m)
+{
+    if (r.type == DT_BF16)
+        score_all(score, q, r, n, m, DT_BF16);
+    else
+        score_all(score, q, r, n, m, DT_F32);
+}
+
+// out += score[j .. j + n] times as many rows, n a constant: a part of `out` is read and written
+// once for all of them.
+ROW_INLINE void add_some(float *restrict out, const float *score, rows_of r, int64_t j, int n,
+                         const step_dims *m, dtype type)
+{
+    int64_t at = r.at + j * m->width;
+    for (int s = 0; s < n; s++)
+        ask_ahead(r, j + s, m, type);
+    for (int64_t i = 0; i < m->d; i++)
+        for (int s = 0; s < n; s++)
+            out[i] += score[j + s] * row_weight(r.x, at + s * m->width + i, type);
+}
+
+ROW_INLINE void add_all(float *restrict out, const float *score, rows_of r, int64_t n,
+                        const step_dims *m, dtype type)
 {
     int64_t j = 0;
     for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE)
-        add_some(out, score + j, rows + j * m->width, ROWS_AT_ONCE, m);
+        add_some(out, score, r, j, ROWS_AT_ONCE, m, type);
     for (; j < n; j++)
-        add_some(out, score + j, rows + j * m->width, 1, m);
+        add_some(out, score, r, j, 1, m, type);
+}
+
+static void add_rows(float *restrict out, const float *score, rows_of r, int64_t n,
+                     const step_dims *m)
+{
+    if (r.type == DT_BF16)
+        add_all(out, score, r, n, m, DT_BF16);
+    else
+        add_all(out, score, r, n, m, DT_F32);
 }
 
 static void head_forward(const call *c, float *score, int64_t item)
@@ -119,8 +182,10 @@ static void head_forward(const call *c, float *score, int64_t item)
     step_dims m = dims_at(c);
     int64_t at = item / m.h * m.t * m.width + item % m.h * m.d,
             past = item / m.h * m.c * m.width + item % m.h * m.d;
-    const float *table = c->in[6], *k = (const float *)c->in[1] + at,
-                *v = (const float *)c->in[2] + at;
+    const float *table = c->in[6], *k = (const float *)c->in[1] + at;
+    dtype cached = c->n->in[3]->type;
+    rows_of keys = {c->in[3], past, cached}, values = {c->in[4], past, cached},
+            new_keys = {c->out[1], at, DT_F32}, new_values = {c->in[2], at, DT_F32};
     float *turned = (float *)c->out[1] + at, q[HEAD_MOST], out[HEAD_MOST];
     for (int64_t t = 0; t < m.t; t++)
         head_turn(turned + t * m.width, k + t * m.width, table + t * m.d, m.d, 1, false);
@@ -128,14 +193,14 @@ static void head_forward(const call *c, float *score, int64_t item)
         int64_t n = m.length + t + 1;
         head_turn(q, (const float *)c->in[0] + at + t * m.width, table + t * m.d, m.d, m.scale,
                   false);
-        score_rows(score, q, (const float *)c->in[3] + past, m.length, &m);
-        score_rows(score + m.length, q, turned, t + 1, &m);
+        score_rows(score, q, keys, m.length, &m);
+        score_rows(score + m.length, q, new_keys, t + 1, &m);
         float top = lanes_max(score, n);
         for (int64_t j = 0; j < n; j++)
             score[j] = vm_exp(score[j] - top);
         memset(out, 0, (size_t)m.d * sizeof *out);
-        add_rows(out, score, (const float *)c->in[4] + past, m.length, &m);
-        add_rows(out, score + m.length, v, t + 1, &m);
+        add_rows(out, score, values, m.length, &m);
+        add_rows(out, score + m.length, new_values, t + 1, &m);
         head_turn((float *)c->out[0] + at + t * m.width, out, NULL, m.d, 1 / lanes_sum(score, n),
                   false);
     }
@@ -147,13 +212,15 @@ static void forward(const call *c)
     head_jobs(c, head_forward, m.b * m.h, workspace(c));
 }
 
-// Row j of what a query sees, of the cache's array or of the new rows.
-static const float *row_of(const step_dims *m, const float *cache, const float *fresh, int64_t item,
-                           int64_t j)
+// Row j of what a query sees, of the cache (input `in`) or of the new rows, in f64.
+static void row_of(double *to, const call *c, const step_dims *m, int in, const float *fresh,
+                   int64_t item, int64_t j)
 {
     int64_t b = item / m->h, at = item % m->h * m->d;
-    return j < m->length ? cache + (b * m->c + j) * m->width + at
-                         : fresh + (b * m->t + j - m->length) * m->width + at;
+    for (int64_t i = 0; i < m->d; i++)
+        to[i] = (double)(j < m->length ? row_weight(c->in[in], (b * m->c + j) * m->width + at + i,
+                                                    c->n->in[in]->type)
+                                       : fresh[(b * m->t + j - m->length) * m->width + at + i]);
 }
 
 static void reference_row(const call *c, const step_dims *m, int64_t item, int64_t t)
@@ -161,21 +228,21 @@ static void reference_row(const call *c, const step_dims *m, int64_t item, int64
     const float *turned = c->out[1], *table = c->in[6];
     int64_t at = item / m->h * m->t * m->width + item % m->h * m->d + t * m->width,
             n = m->length + t + 1;
-    double q[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
+    double q[HEAD_MOST], row[HEAD_MOST], out[HEAD_MOST] = {0}, top = -INFINITY, total = 0;
     arena a = {.name = "scores"};
     double *score = NEW(&a, double, (size_t)n);
     head_exact(q, (const float *)c->in[0] + at, table + t * m->d, m->d);
     for (int64_t j = 0; j < n; j++) {
-        const float *k = row_of(m, c->in[3], turned, item, j);
+        row_of(row, c, m, 3, turned, item, j);
         for (int64_t x = 0; x < m->d; x++)
-            score[j] += q[x] * (double)k[x] / sqrt((double)m->d);
+            score[j] += q[x] * row[x] / sqrt((double)m->d);
         top = score[j] > top ? score[j] : top;
     }
     for (int64_t j = 0; j < n; j++) {
-        const float *v = row_of(m, c->in[4], c->in[2], item, j);
+        row_of(row, c, m, 4, c->in[2], item, j);
         total += exp(score[j] - top);
         for (int64_t x = 0; x < m->d; x++)
-            out[x] += exp(score[j] - top) * (double)v[x];
+            out[x] += exp(score[j] - top) * row[x];
     }
     for (int64_t x = 0; x < m->d; x++)
         ((float *)c->out[0])[at + x] = (float)(out[x] / total);
@@ -244,6 +311,13 @@ static tensor *build_1(graph *g, tensor *const in[])
 {
     return build(g, in, 1);
 }
+static tensor *build_narrow(graph *g, tensor *const in[])
+{
+    return build(g,
+                 (tensor *[]){in[0], in[1], in[2], op_cast(g, in[3], DT_BF16),
+                              op_cast(g, in[4], DT_BF16), in[5]},
+                 2);
+}
 #define NEW_ROWS(...)                                                                              \
     {                                                                                              \
         .type = DT_F32, .shape = DIMS(3, __VA_ARGS__), .scale = 1, .no_gradient = true             \
@@ -267,6 +341,11 @@ static const op_sample samples[] = {
      .n = 6,
      .in = {ROWS(1, 7, 132), CACHE(1, 70, 132), LENGTH_OF(70)},
      .build = build_2},
+    {.what = "a cache of bf16",
+     .n = 6,
+     .in = {ROWS(2, 1, 84), CACHE(2, 40, 84), LENGTH_OF(31)},
+     .build = build_narrow,
+     .unexported = true},
 };
 
 const op_def VARIANT(op_attention_step) = {

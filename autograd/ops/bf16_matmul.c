@@ -176,7 +176,7 @@ static void few_part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = sizes_of(c->n);
     p.c = c->out[0];
-    few_rows_part(&(few_rows){p.m, p.n, p.k, c->in[0], c->in[1], p.c}, lo, hi, DT_BF16);
+    few_rows_part(&(few_rows){p.m, p.n, p.k, c->in[0], c->in[1], p.c, NULL}, lo, hi, DT_BF16);
     p.n = hi - lo, p.c += lo;
     finish(c, &p);
 }

@@ -186,7 +186,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
             7, false);
 }
 
-static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
     conv_attrs t = *(const conv_attrs *)n->attrs;
     t.rounded = rounded;

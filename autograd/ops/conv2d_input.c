@@ -279,7 +279,7 @@ static void reference(const call *c)
                 (float)pixel(c, &v, at / v.w / v.h, at / v.w % v.h, at % v.w, k);
 }
 
-static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
     (void)rounded;
     return graph_add(g, OP_conv2d_input, n->attrs, sizeof(conv_attrs), INPUTS, in);

@@ -179,7 +179,7 @@ static void reference(const call *c)
     }
 }
 
-static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
     (void)rounded;
     return graph_add(g, OP_conv2d_weight, n->attrs, sizeof(weight_attrs), INPUTS, in);

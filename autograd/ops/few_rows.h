@@ -60,8 +60,11 @@ ROW_INLINE void row_block_of(const few_rows *p, row_block b, int rows, int place
     for (int k = 0; k < rows * places; k += 4)
         row_fold(sum + k, y + k);
     ROW_EACH(s, places)
-    ROW_EACH(r, rows)
-    p->y[(b.r + r) * p->n + b.j + s * b.q] = y[s * rows + r];
+    {
+        float scale = type == DT_I8 ? p->scale[b.j + s * b.q] : 1;
+        ROW_EACH(r, rows)
+        p->y[(b.r + r) * p->n + b.j + s * b.q] = y[s * rows + r] * scale;
+    }
 }
 
 // Functions of their own, so that the sums stay in registers.
@@ -82,6 +85,7 @@ typedef void row_block_fn(const few_rows *p, row_block b);
         {name##_2, name##_4}, {name##_2_far, name##_4_far}, {name##_2_last, name##_4_last}};
 ROW_BLOCKS(row_f32, DT_F32)
 ROW_BLOCKS(row_bf16, DT_BF16)
+ROW_BLOCKS(row_i8, DT_I8)
 
 // All rows of x with the same rows of W. Where they come out uneven, some are computed twice.
 static inline void row_all(const few_rows *p, int64_t j, int64_t q, int places,
@@ -109,7 +113,9 @@ static inline void rows_part(const few_rows *p, int64_t lo, int64_t hi,
 static inline void few_rows_part(const few_rows *p, int64_t lo, int64_t hi, dtype weights)
 {
     if (p->m > 1)
-        rows_part(p, lo, hi, weights == DT_BF16 ? row_bf16 : row_f32);
+        rows_part(p, lo, hi, weights == DT_I8 ? row_i8 : weights == DT_BF16 ? row_bf16 : row_f32);
+    else if (weights == DT_I8)
+        row_part(p, lo, hi, DT_I8, true);
     else if (weights == DT_BF16)
         row_part(p, lo, hi, DT_BF16, true);
     else if (p->n * p->k * (int64_t)sizeof(float) > ROW_NEAR)

@@ -161,7 +161,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
 static void few(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c}, lo, hi, DT_F32);
+    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c, NULL}, lo, hi, DT_F32);
     for (int64_t r = 0; r < p.m && !is_plain(c->n); r++)
         finish(c, r * p.n + lo, lo, hi - lo);
 }
@@ -216,8 +216,10 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 }
 
 // (What has a residual was made behind this.)
-static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
+    if (in[1]->type == DT_I8)
+        return op_int8_linear(g, (tensor *[]){in[0], in[1], in[2], n->in[IN_BIAS]}, act_of(n));
     return op_bf16_matmul(g, (tensor *[]){in[0], in[1], n->in[IN_BIAS]}, false, true, act_of(n),
                           rounded);
 }

@@ -54,7 +54,7 @@ static inline void lstm_single(const call *c, float *restrict recurrent)
     gemm p = lstm_single_product(c);
     int64_t n = p.n / 4;
     if (p.m == 1)
-        few_rows_part(&(few_rows){1, p.n, p.k, p.a, p.b, p.c}, 0, p.n, DT_F32);
+        few_rows_part(&(few_rows){1, p.n, p.k, p.a, p.b, p.c, NULL}, 0, p.n, DT_F32);
     else
         product_parallel(c, &p, lstm_single_part);
     for (int64_t t = 0; t < p.m; t++) {
@@ -63,7 +63,7 @@ static inline void lstm_single(const call *c, float *restrict recurrent)
         for (int64_t k = 0; k < p.n; k++)
             y[k] += b_ih[k] + b_hh[k];
         if (t > 0)
-            few_rows_part(&(few_rows){1, p.n, n, h - n, c->in[2], recurrent}, 0, p.n, DT_F32);
+            few_rows_part(&(few_rows){1, p.n, n, h - n, c->in[2], recurrent, NULL}, 0, p.n, DT_F32);
         for (int64_t k = 0; t > 0 && k < p.n; k++)
             y[k] += recurrent[k];
         lstm_single_finish(y, cell, h, t > 0 ? cell - n : NULL, n);

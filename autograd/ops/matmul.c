@@ -119,7 +119,7 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
             b->shape);
 }
 
-static tensor *narrow(graph *g, const node *n, tensor *const in[2], bool rounded)
+static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
     const matmul_attrs *t = n->attrs;
     return op_bf16_matmul(g, (tensor *[]){in[0], in[1], NULL}, t->ta, t->tb, ACT_NONE, rounded);

@@ -4,10 +4,13 @@
 //     a_i = (first + t) 10000^(-2 i / d)
 // for t below the length of axis 1 of x. `first` (an i32, 0 where left out) is the position of the
 // first row: a step behind a cache. In single precision where the reference is, so that far
-// positions turn by the same angles. attention turns by it.
+// positions turn by the same angles; in double precision beyond all of these, where a piece goes on
+// for hours, and what counts is the distance of two positions. attention turns by it.
 #include <math.h>
 
 #include "autograd/ops/kernel.h"
+
+enum { SINGLE = 1 << 16 }; // positions
 
 typedef struct rope_attrs {
     int dim;
@@ -51,8 +54,11 @@ static void part(const call *c, int64_t lo, int64_t hi)
     for (int i = 0; i < half; i++) {
         float f = frequency(i, dim);
         for (int64_t t = lo; t < hi; t++) {
-            float angle = (float)(first + t) * f, *y = (float *)c->out[0] + t * dim + i;
-            y[0] = cosf(angle), y[half] = sinf(angle);
+            float *y = (float *)c->out[0] + t * dim + i, near = (float)(first + t) * f;
+            double far = (double)(first + t) * (double)f;
+            bool is_far = first + t >= SINGLE;
+            y[0] = is_far ? (float)cos(far) : cosf(near);
+            y[half] = is_far ? (float)sin(far) : sinf(near);
         }
     }
 }
@@ -120,6 +126,12 @@ static const op_sample samples[] = {
      .in = {{.type = DT_I32, .shape = DIMS(2, 2, 3), .below = 9},
             {.type = DT_I32, .shape = DIMS(1, 1), .low = 5, .below = 600}},
      .build = build_first},
+    {.what = "hours later",
+     .n = 2,
+     .in = {{.type = DT_I32, .shape = DIMS(2, 2, 3), .below = 9},
+            {.type = DT_I32, .shape = DIMS(1, 1), .low = 9000000, .below = 9000001}},
+     .build = build_first,
+     .unexported = true},
 };
 
 const op_def VARIANT(op_rope_table) = {

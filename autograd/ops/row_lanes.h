@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share: weights
-// of f32, or of bf16 that are widened in registers, and sums in the lanes of lanes_dot.
+// of f32, or of bf16 or i8 that are widened in registers, and sums in the lanes of lanes_dot.
 #ifndef KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 #define KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 
 #include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 #include "autograd/ops/kernel.h"
 #include "base/bf16.h"
@@ -21,10 +24,11 @@ enum {
 };
 
 typedef struct few_rows {
-    int64_t m, n, k; // rows, outputs, inputs
-    const float *x;  // [m, k]
-    const void *w;   // [n, k], f32 or bf16
-    float *y;        // [m, n]
+    int64_t m, n, k;    // rows, outputs, inputs
+    const float *x;     // [m, k]
+    const void *w;      // [n, k]: f32, bf16 or i8
+    float *y;           // [m, n]
+    const float *scale; // [n]: of weights in i8
 } few_rows;
 
 typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), may_alias));
@@ -38,22 +42,45 @@ typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), 
 #define ROW_EACH(i, n) ROW_UNROLL for (int i = 0; i < (n); i++)
 #define ROW_INLINE     static inline __attribute__((always_inline))
 
+// VLANES numbers of 8 bits as those of 32: gcc's own conversion takes them one by one.
+ROW_INLINE vi row_steps(const int8_t *q)
+{
+#if defined(__AVX512F__)
+    return (vi)_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)q));
+#elif defined(__AVX2__)
+    return (vi)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)q));
+#else
+    typedef int8_t bytes __attribute__((vector_size(16)));
+    typedef int16_t words __attribute__((vector_size(16)));
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    bytes b = (bytes)(vi){four};
+    b = __builtin_shufflevector(b, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    words w = __builtin_shufflevector((words)b, (words)b, 0, 8, 1, 9, 2, 10, 3, 11);
+    return (vi)w >> 24; // each number lies in all four bytes
+#endif
+}
+
 // A register of weights, from the i-th on.
 ROW_INLINE vf row_weights(const void *w, int64_t i, dtype type)
 {
     if (type == DT_BF16)
         return (vf)(__builtin_convertvector(*(const row_narrow *)((const bf16 *)w + i), vi) << 16);
+    if (type == DT_I8)
+        return __builtin_convertvector(row_steps((const int8_t *)w + i), vf);
     return vf_load((const float *)w + i);
 }
 
 ROW_INLINE float row_weight(const void *w, int64_t i, dtype type)
 {
+    if (type == DT_I8)
+        return ((const int8_t *)w)[i];
     return type == DT_BF16 ? bf16_widen(((const bf16 *)w)[i]) : ((const float *)w)[i];
 }
 
 ROW_INLINE void row_fetch(const void *w, int64_t i, dtype type)
 {
-    int64_t size = type == DT_BF16 ? (int64_t)sizeof(bf16) : (int64_t)sizeof(float);
+    int64_t size = type == DT_I8 ? 1 : type == DT_BF16 ? 2 : 4;
     const char *at = (const char *)w + i * size + ROW_AHEAD;
     for (int64_t b = 0; b < LANES * size; b += ROW_LINE)
         __builtin_prefetch(at + b);

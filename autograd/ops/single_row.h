@@ -35,7 +35,7 @@ ROW_INLINE void row_dots(const few_rows *p, int64_t j, int64_t q, int places, dt
         sum[s] = lane[s][0] + lane[s][1];
     row_fold(sum, y);
     for (int s = 0; s < places; s++)
-        p->y[j + s * q] = y[s];
+        p->y[j + s * q] = type == DT_I8 ? y[s] * p->scale[j + s * q] : y[s];
 }
 
 ROW_INLINE void row_part(const few_rows *p, int64_t lo, int64_t hi, dtype type, bool far)

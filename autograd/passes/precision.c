@@ -13,6 +13,7 @@
 
 #include "autograd/gemm/gemm_bf16.h"
 #include "autograd/op.h"
+#include "base/int8.h"
 #include "base/str.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
     STORE_LEAST = 1 << 12 // elements
 };
 
-static const char *const names[PRECISION_COUNT] = {"fp32", "bf16x3", "bf16"};
+static const char *const names[PRECISION_COUNT] = {"fp32", "bf16x3", "bf16", "int8"};
 
 const char *precision_name(precision p)
 {
@@ -213,14 +214,31 @@ static bool is_few_rows(const node *n)
            shape_rows(n->in[0]->shape) <= FEW_ROWS && n->in[1]->kind == TENSOR_PARAM;
 }
 
-void precision_weights(graph *g)
+bool precision_narrows(precision p, const tensor *weight)
 {
-    pass *q = pass_open(g, PRECISION_BF16);
+    shape s = weight->shape;
+    return s.rank == 2 &&
+           (p == PRECISION_BF16 || (p == PRECISION_INT8 && int8_worth_it(s.d[0], s.d[1])));
+}
+
+// A weight and what belongs to it, as products take them, made once.
+static void narrowed(pass *q, tensor *w, tensor *to[2])
+{
+    if (q->p == PRECISION_INT8 && !q->narrow[w->id])
+        q->narrow[w->id] = add(q, op_quantise(q->g, w, &q->narrow_own[w->id]));
+    to[0] = q->p == PRECISION_INT8 ? q->narrow[w->id] : operand(q, w, false);
+    to[1] = q->narrow_own[w->id];
+}
+
+void precision_weights(graph *g, precision p)
+{
+    pass *q = pass_open(g, p);
     for (int i = 0; i < q->n_nodes; i++) {
         const node *n = graph_node(g, i);
-        if (is_few_rows(n)) {
-            const tensor *made =
-                n->op->narrow(g, n, (tensor *[]){n->in[0], operand(q, n->in[1], false)}, false);
+        if (is_few_rows(n) && precision_narrows(p, n->in[1])) {
+            tensor *in[3] = {n->in[0]};
+            narrowed(q, n->in[1], in + 1);
+            const tensor *made = n->op->narrow(g, n, in, false);
             if (!tensor_poisoned(made))
                 graph_become(g, n, made->from);
         }

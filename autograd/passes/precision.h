@@ -20,6 +20,7 @@ typedef enum precision {
     PRECISION_FP32,
     PRECISION_BF16X3,
     PRECISION_BF16,
+    PRECISION_INT8, // of weights, for generation alone
     PRECISION_COUNT
 } precision;
 const char *precision_name(precision p);
@@ -27,7 +28,7 @@ bool precision_find(const char *name, precision *p); // false: there is none of 
 // with how this machine does it: "bf16 (widened to f32)"
 const char *precision_describe(precision p, const kit *k);
 #define PRECISION_CHOICES                                                                          \
-    "fp32|bf16x3|bf16" // for options and configuration, in the order of the enumeration
+    "fp32|bf16x3|bf16" // of training, for options and configuration, in the enumeration's order
 
 // Puts bf16_matmul in the place of linear and matmul where `p` says so. Both passes leave every
 // tensor that a caller may hold where it is.
@@ -35,9 +36,11 @@ const char *precision_describe(precision p, const kit *k);
 // graph's arena; given as `chosen` it is chosen again, sizes that are not in it (NULL: all) are
 // measured. A resumed run so computes as it began. Other precisions: "".
 const char *precision_products(graph *g, precision p, const kit *k, const char *chosen);
-// For generation: the weights of products of a single row become bf16; activations, sums and
-// results stay f32. A cast of each lies in the plan, once where plan_options.weights_stay says so.
-void precision_weights(graph *g);
+// For generation: the weights of products of a few rows become bf16, or i8 with a scale for each
+// output (base/int8.h); activations, sums and results stay f32. A cast of each lies in the plan,
+// once where plan_options.weights_stay says so.
+void precision_weights(graph *g, precision p);
+bool precision_narrows(precision p, const tensor *weight); // it does so with this one
 // Keeps as bf16 what lives from forward to backward, but what must be exact (OP_EXACT), small or
 // integer. Of a graph of f32 products, too.
 void precision_store(graph *g);

@@ -197,6 +197,8 @@ TEST(generate_performs_from_weights_of_bf16)
     EXPECT_INT(
         perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 2 -o $D/c.mid"), 0);
     EXPECT(same("b.mid", "c.mid") && !same("a.mid", "b.mid"));
+    EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision int8 -o $D/d.mid"), 0);
+    EXPECT(!same("a.mid", "d.mid") && !same("b.mid", "d.mid"));
 }
 
 TEST(generate_performs_behind_a_prompt)
@@ -351,7 +353,7 @@ TEST(generate_says_what_is_wrong)
         {"-e joy --temperature -1 -o $D/x.mid", "temperature", 2},
         {"-e joy --top-p 0 -o $D/x.mid", "top-p", 2},
         {"-e joy --program 129 -o $D/x.mid", "--program", 2},
-        {"-e joy --precision bf16x3 -o $D/x.mid", "fp32 or bf16", 2},
+        {"-e joy --precision bf16x3 -o $D/x.mid", "fp32, bf16 or int8", 2},
         {"-e joy", "--out", 2},
         {"-e joy -o $D/x.wav", "x.mid --wav ", 2},
         {"-e joy -o $D/x.FLAC", "names the MIDI file", 2},

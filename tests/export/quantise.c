@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/run.h"
 #include "base/f16.h"
 #include "tests/test.h"
 
@@ -79,6 +80,35 @@ TEST(quantise_params_keeps_each_row_within_half_a_step)
     EXPECT_OK(quantise_params(p, QUANTISE_INT8, &e), e);
     for (int i = 0; i < OUT * IN; i++) // what is rounded stays
         EXPECT_NEAR(params_at(p, 0)[i], before[i], 1e-6 * fabsf(before[i]));
+    arena_free(&a);
+}
+
+// What a product in generation makes of w is what it makes of the rounded one.
+TEST(quantise_is_one_rule)
+{
+    arena a = {0};
+    err e = {0};
+    params *p = some_params(&a);
+    graph *g = graph_open(&a);
+    tensor *x = graph_input(g, "x", DT_F32, shape_of(2, 1, IN)),
+           *w = graph_input(g, "w", DT_F32, shape_of(2, OUT, IN)), *scales,
+           *steps = op_quantise(g, w, &scales),
+           *y = op_int8_linear(g, (tensor *[]){x, steps, scales, NULL}, ACT_NONE);
+    plan *pl = plan_make(g, &(plan_options){.threads = 1, .outputs = &y, .n_outputs = 1}, &a, &e);
+    run *r = pl ? run_open(pl, NULL, NULL, &a, &e) : NULL;
+    EXPECT_OK(r != NULL, e);
+    memcpy(run_input(r, "w"), params_at(p, 0), OUT * IN * sizeof(float));
+    EXPECT_OK(quantise_params(p, QUANTISE_INT8, &e), e);
+    for (int k = 0; k < IN; k++) { // a column of w at a time
+        float *at = run_input(r, "x");
+        for (int i = 0; i < IN; i++)
+            at[i] = i == k;
+        run_step(r, 0, 0, false);
+        for (int j = 0; j < OUT; j++)
+            EXPECT(((const float *)run_data(r, y))[j] == params_at(p, 0)[j * IN + k]);
+    }
+    run_close(r);
+    params_release(p);
     arena_free(&a);
 }
 
