@@ -67,7 +67,8 @@ static const option options[] = {
      "above 1: what was heard lately becomes less likely (default 1.1, of a player)", false},
     {"context", 0, OPT_INT, "N", "tokens that a player hears again, at most (default 256)", false},
     {"seed", 0, OPT_INT, "K", "another seed, other music (default 0)", false},
-    {"precision", 0, OPT_TEXT, "P", "of a player's weights: fp32 or bf16 (default fp32)", false},
+    {"precision", 0, OPT_TEXT, "P", "of a player's weights: fp32, bf16 or int8 (default fp32)",
+     false},
     RENDER_OPTIONS,
     {0},
 };
