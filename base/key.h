@@ -107,10 +107,13 @@ typedef struct config_key {
     double min, max;
     const char *choices; // ENUM: "adamw|adam|sgd"; TEXTS: each one of these where given
     int least, most;     // TEXTS, NUMBERS, maps: how many; most 0: any
-    const char *alias;   // another full name that is understood, or NULL
-    bool required;       // config_finish refuses a configuration without it
-    bool range;          // NUMBERS: [lowest, highest], in this order
-    bool resumable;      // a run that goes on may have another value; of a section: its keys
+    // of a setting (setting.h) that came later: the value that files from before it mean. It is not
+    // written where it stands, so that they and newer ones say the same; NULL: always written
+    const char *unsaid;
+    const char *alias; // another full name that is understood, or NULL
+    bool required;     // config_finish refuses a configuration without it
+    bool range;        // NUMBERS: [lowest, highest], in this order
+    bool resumable;    // a run that goes on may have another value; of a section: its keys
     // the default of a struct's owner (a model's size), which a configuration does not know
     const char *own;
     // the word for 0 where 0 means something of its own ("none", "auto"), or NULL

@@ -161,10 +161,24 @@ void setting_print(const config_key *k, const void *s, strbuf *out)
     }
 }
 
+bool setting_is_unsaid(const config_key *k, const void *s)
+{
+    strbuf text = {0};
+    if (k->unsaid)
+        setting_print(k, s, &text);
+    bool is = k->unsaid && !strcmp(text.s, k->unsaid);
+    strbuf_free(&text);
+    return is;
+}
+
 void setting_line(const config_key *table, size_t n, const void *s, strbuf *out)
 {
+    const char *space = "";
     for (size_t i = 0; i < n; i++) {
-        strbuf_printf(out, "%s%s=", i ? " " : "", key_leaf(table[i].name));
+        if (setting_is_unsaid(&table[i], s))
+            continue;
+        strbuf_printf(out, "%s%s=", space, key_leaf(table[i].name));
         setting_print(&table[i], s, out);
+        space = " ";
     }
 }

@@ -24,8 +24,10 @@ const config_key *setting_find(const config_key *table, size_t n, const char *na
 bool setting_parse(const config_key *k, void *s, const char *text, err *e) MUST_CHECK;
 // The value as text that parses back to the same bits.
 void setting_print(const config_key *k, const void *s, strbuf *out);
-// "n_fft=1024 hop_length=320 ...": every setting in the table's order. Two structs are equal if
-// their lines are.
+// Whether it stands at what is not written (`unsaid` of its row).
+bool setting_is_unsaid(const config_key *k, const void *s);
+// "n_fft=1024 hop_length=320 ...": every setting in the table's order but those that go unsaid. Two
+// structs are equal if their lines are.
 void setting_line(const config_key *table, size_t n, const void *s, strbuf *out);
 // A whole number where it lies: INT, ENUM, or bits.
 int64_t setting_int(const config_key *k, const void *s);

@@ -38,7 +38,7 @@ const config_key mel_table[] = {
     {CHOICE(scale, "slaney|htk"), .help = "mel scale"},
     {CHOICE(norm, "none|slaney"),
      .help = "slaney: each band's triangle has area 1; none: height 1"},
-    {ROW(overlap, NUMBER), .min = 1, .max = 64,
+    {ROW(overlap, NUMBER), .min = 1, .max = 64, .unsaid = "1",
      .help =
          "how many bands each triangle reaches to either side: 1 to the next one's top, as in "
          "librosa; 8: eight times as wide, so that pitch and single formants are not told apart"},
@@ -57,10 +57,10 @@ const config_key mel_table[] = {
      .help = "keeps logarithms finite; auto: 1e-10 for db, 1e-6 for ln, 1e-5 for ln_clamp"},
     {ROW(top_db, NUMBER), .min = 0, .max = 1000, .zero = "none",
      .help = "with db: no value lies further below the largest of the file"},
-    {CHOICE(normalise, "none|item|bands"),
+    {CHOICE(normalise, "none|item|bands"), .unsaid = "none",
      .help = "mean 0 and deviation 1 within each recording, so that its loudness and range are not "
              "heard: item: of all its values; bands: of each band's"},
-    {CHOICE(chroma, "none|classes|key"),
+    {CHOICE(chroma, "none|classes|key"), .unsaid = "none",
      .help = "the last 12 of the n_mels values of a frame are pitch classes, whatever the octave, "
              "with as many fewer bands before them: classes: from C up (librosa's chroma_stft); "
              "key: from the tonic of the frame's key, so that transposing changes nothing"},

@@ -105,6 +105,8 @@ json *feature_json(const feature_def *d, const void *settings)
     json *j = json_object();
     strbuf text = {0};
     for (size_t i = first_row(d); i < feature_settings_count(d); i++) {
+        if (setting_is_unsaid(&d->table[i], settings))
+            continue;
         text.len = 0;
         setting_print(&d->table[i], settings, &text);
         json_put(j, &d->table[i], settings, text.s);

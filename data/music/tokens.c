@@ -10,7 +10,7 @@ const config_key tokens_table[] = {
      .help = "which numbers stand for which events"},
     {"tokens.drums", CONFIG_BOOL, KEY_AT(tokens_settings, drums),
      .help = "notes of channel 10 too"},
-    {"tokens.to_c", CONFIG_BOOL, KEY_AT(tokens_settings, to_c),
+    {"tokens.to_c", CONFIG_BOOL, KEY_AT(tokens_settings, to_c), .unsaid = "false",
      .help = "each song is transposed so that its tonic is C (docs/emotion.md)"},
 };
 const size_t tokens_table_n = sizeof tokens_table / sizeof *tokens_table;

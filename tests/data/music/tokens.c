@@ -226,7 +226,7 @@ TEST(tokens_settings_travel)
     void *s = feature_settings(d, &a), *t = feature_settings(d, &a);
     EXPECT_OK(feature_set(d, s, "drums", "true", &e) && feature_resolve(d, s, &e), e);
     feature_line(d, s, &line);
-    EXPECT_STR(line.s, "dialect=note-seq-388 drums=true to_c=false");
+    EXPECT_STR(line.s, "dialect=note-seq-388 drums=true");
     json *j = feature_json(d, s);
     EXPECT_OK(feature_from_json(d, t, j, &e), e);
     EXPECT(!memcmp(s, t, sizeof(tokens_settings)));
