@@ -269,6 +269,7 @@ help:
 	@echo "# make check-slurm, check-kills     jobs of a real Slurm; runs that are killed at any instant"
 	@echo "# make check-rtneural     exports for RTNeural, run by it"
 	@echo "# make check-serve, check-load     the page of kmidi serve in headless Chromium; many clients of it"
+	@echo "# make check-perform, check-jack, check-lib     a minute of kmidi perform; of a JACK client; the libraries"
 	@echo "# make docs     docs/config.md from the tables of keys"
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"

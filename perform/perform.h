@@ -25,8 +25,9 @@
 // least where one is needed.
 //
 // Budgets are those of KmiDi's dual runner (docs/perform.md), in milliseconds of a frame: what goes
-// beyond is counted, not cut off. From perform_start on the threads of frames, eye and tokens take
-// no memory; composing by rule, and a token under a new emotion, do.
+// beyond is counted, not cut off. From perform_start on the threads of frames and eye take no
+// memory; composing by rule does, a token under a new emotion, and libc's sort of what may be
+// drawn.
 #ifndef KMIDI_PERFORM_PERFORM_H
 #define KMIDI_PERFORM_PERFORM_H
 
