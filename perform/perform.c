@@ -164,7 +164,8 @@ static bool start(pthread_t *t, void *(*run)(void *), perform *p, err *e)
 
 static bool hurry(pthread_t t, int priority)
 {
-    return pthread_setschedparam(t, SCHED_FIFO, &(struct sched_param){priority}) == 0;
+    const struct sched_param wish = {.sched_priority = priority};
+    return pthread_setschedparam(t, SCHED_FIFO, &wish) == 0;
 }
 
 bool perform_start(perform *p, err *e)
