@@ -119,7 +119,7 @@ TEST(bench_refuses_what_it_cannot_measure)
     EXPECT_INT(
         test_shell(&out, "%s bench melody_transformer --generate --precision bf16x3", test_kmidi()),
         2);
-    EXPECT_HAS(out, "fp32 or bf16");
+    EXPECT_HAS(out, "fp32, bf16 or int8, not 'bf16x3'");
     EXPECT_INT(
         test_shell(&out, "%s bench attention --batch 99999999 --length 99999999", test_kmidi()), 2);
     EXPECT_HAS(out, "--length");
