@@ -65,7 +65,19 @@ static void hear_waiting(course *c)
     c->waiting = 0;
 }
 
-// The second: windows whose last frame is there are heard, and frames before the next are let go.
+// Frames before the next window, which may begin behind all that came yet, are let go.
+static void let_go(course *c)
+{
+    int64_t next = c->next < c->count ? begin_of(c, c->next) : c->n,
+            from = next < c->n ? next : c->n, gone = from - c->base;
+    if (gone <= c->l->time)
+        return;
+    memmove(c->frames, c->frames + gone * c->bands,
+            (size_t)((c->n - from) * c->bands) * sizeof *c->frames);
+    c->base = from;
+}
+
+// The second: windows whose last frame is there are heard.
 static bool pass(void *user, const float *frames, int64_t n, err *e)
 {
     course *c = user;
@@ -80,12 +92,7 @@ static bool pass(void *user, const float *frames, int64_t n, err *e)
         if (c->waiting == l->chunk || c->next + 1 == c->count)
             hear_waiting(c);
     }
-    int64_t from = c->next < c->count ? begin_of(c, c->next) : c->n, gone = from - c->base;
-    if (gone > l->time) {
-        memmove(c->frames, c->frames + gone * c->bands,
-                (size_t)((c->n - from) * c->bands) * sizeof *frames);
-        c->base = from;
-    }
+    let_go(c);
     return true;
 }
 
