@@ -4,7 +4,8 @@
 //
 //     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2]
 //         -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M]
-//         -> Log -> normalised by its own ReduceMean -> (x - mean) / deviation -> zeros in front up
+//         -> Log -> classes turned to their key (onnx_front_key.c) -> Max with ReduceMax - top_db
+//         -> normalised by its own ReduceMean -> (x - mean) / deviation -> zeros in front up
 //            to the window
 //         -> Gather of all windows [B * C, T, M], C a function of the length
 //            (or of all frames the means of as many spans as a picture has columns)
@@ -110,9 +111,13 @@ static const char *emit_log(emitter *m, const onnx_front *f, const char *x)
     if (!f->log)
         return x;
     x = unary(m, "Log", binary(m, f->add_floor ? "Add" : "Max", x, scalar_f32(m, f->floor)));
-    if (f->ln)
-        return x;
-    x = binary(m, "Mul", x, scalar_f32(m, (float)((f->power == 1 ? 20 : 10) / log(10))));
+    return f->ln ? x
+                 : binary(m, "Mul", x, scalar_f32(m, (float)((f->power == 1 ? 20 : 10) / log(10))));
+}
+
+// Nothing far below the largest value, of classes that are turned already.
+static const char *emit_limit(emitter *m, const onnx_front *f, const char *x)
+{
     if (f->top_db <= 0)
         return x;
     int64_t axes[] = {1, 2};
@@ -282,6 +287,7 @@ const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *wavefor
     x = emit_bands(m, f, x);
     x = emit_log(m, f, x);
     x = onnx_front_key(m, f, x);
+    x = emit_limit(m, f, x);
     x = emit_normal(m, f, x);
     x = emit_standard(m, f, x);
     if (f->columns)

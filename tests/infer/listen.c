@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "data/audio/clip.h"
+#include "export/onnx_run.h"
 #include "export/safetensors.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/export/onnx_peer.h"
@@ -77,6 +79,16 @@ static const recogniser_setup setups[] = {
      "20",
      "last",
      "0"},
+    {"key", // what is cut off are turned classes
+     {{"preset", "librosa"},
+      {"sample_rate", "16000"},
+      {"n_fft", "1024"},
+      {"hop_length", "160"},
+      {"top_db", "20"},
+      {"chroma", "key"}},
+     "40",
+     "last",
+     "1"},
 };
 
 // Every choice that training takes must leave as a front end, too.
@@ -118,6 +130,24 @@ static int64_t windows_of(const hear_rule *h, int64_t frames)
     return cover <= 1 ? 1 : h->views && cover <= 2 * h->views ? h->views : cover;
 }
 
+// Rows of n samples as the file answers, run by ourselves.
+static void check_file(const char *what, const onnx_model *file, const float *wave, int rows,
+                       int64_t n, const float *embedding, arena *a)
+{
+    err e = {0};
+    double apart = 0, most = 0;
+    onnx_array in = onnx_array_f32(2, (int64_t[]){rows, n}, wave), y;
+    if (!test_expect(file && onnx_run(file, &in, &y, a, &e) && y.n == 64 * rows, __FILE__, __LINE__,
+                     "%s: %s", what, e.text))
+        return;
+    for (int64_t i = 0; i < y.n; i++) {
+        apart = larger(apart, fabs((double)y.f[i] - (double)embedding[i]));
+        most = larger(most, fabs((double)embedding[i]));
+    }
+    test_expect(apart < 1e-5 * most, __FILE__, __LINE__, "%s of %lld samples is off by %g", what,
+                (long long)n, apart / most);
+}
+
 static void check_setup(const recogniser_setup *u, arena *a)
 {
     // Shorter than the window, about it, longer, much longer; and two of the last at once.
@@ -132,8 +162,9 @@ static void check_setup(const recogniser_setup *u, arena *a)
     EXPECT_INT(d->classes, 3);
     EXPECT_STR(d->labels[1], "joy");
     onnx_options o = {.classes = 3, .probabilities = true, .front = &front, .meta = &d->file->meta};
-    EXPECT_OK(
-        onnx_export(arena_printf(a, "%s/%s.onnx", test_dir(), u->what), d->model, d->p, &o, &e), e);
+    const char *path = arena_printf(a, "%s/%s.onnx", test_dir(), u->what);
+    EXPECT_OK(onnx_export(path, d->model, d->p, &o, &e), e);
+    const onnx_model *file = onnx_read(path, a, &e);
     listener *l = listener_open(d, NULL, a, &e);
     float *wave = NEW(a, float, 2 * MOST), embedding[128], probabilities[6];
     for (int k = 0; k <= LENGTHS; k++) {
@@ -150,6 +181,8 @@ static void check_setup(const recogniser_setup *u, arena *a)
             memcpy(embedding + 64 * r, h.embedding, 64 * sizeof(float));
             memcpy(probabilities + 3 * r, h.probabilities, 3 * sizeof(float));
         }
+        if (n < 10000)
+            check_file(u->what, file, wave, rows, n, embedding, a);
         weights_source list[] = {{"waveform", 2, {rows, n}, wave, false},
                                  {"embedding", 2, {rows, 64}, embedding, false},
                                  {"probabilities", 2, {rows, 3}, probabilities, false}};
