@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "data/audio/augment_clip.h"
+#include "data/audio/chroma.h"
 
 bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e)
 {
@@ -29,6 +30,7 @@ bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e)
         octave[b] = (float)log2(fmax(hz, TILT_LEAST) / TILT_PIVOT);
     }
     m->octave = octave;
+    m->turned = s->chroma == MEL_CHROMA_KEY ? CHROMA_CLASSES : 0;
     // decibels count both powers alike
     m->per_db = s->log == MEL_LOG_DB ? 1 : M_LN10 / (s->power == 1 ? 20 : 10);
     return true;
@@ -41,7 +43,7 @@ void augment_mel_row(const augment_mel *m, rng draws, uint64_t epoch, uint64_t p
         return;
     double tilt = m->tilt * (2 * (double)rng_uniform(draws, epoch, (uint32_t)position * 2) - 1);
     double gain = m->gain * (2 * (double)rng_uniform(draws, epoch, (uint32_t)position * 2 + 1) - 1);
-    for (int b = 0; b < n_mels; b++) {
+    for (int b = 0; b < n_mels - m->turned; b++) {
         float by = (float)(m->per_db * (gain + tilt * (double)m->octave[b]) /
                            (deviation ? (double)deviation[b] : 1));
         for (int64_t t = 0; t < frames; t++)

@@ -25,9 +25,10 @@ typedef struct augment_mel {
     double tilt, gain;   // decibels an octave, decibels; both 0: nothing
     double per_db;       // what a decibel adds to a value
     const float *octave; // [n_mels] of each band's centre above 1 kHz
+    int turned;          // the last of them are classes turned to their key: neither moves them
 } augment_mel;
 
-// Fills per_db and octave, owned by `a`. ERR_CONFIG: frames that are no logarithms.
+// Fills per_db, octave (owned by `a`) and turned. ERR_CONFIG: frames that are no logarithms.
 bool augment_mel_bands(const mel_settings *s, arena *a, augment_mel *m, err *e) MUST_CHECK;
 // x [frames][n_mels], divided by deviation [n_mels] already (NULL: not). Does nothing where nothing
 // is asked for.

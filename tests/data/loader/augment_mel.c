@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/larger.h"
 #include "data/audio/augment_clip.h"
 #include "data/features/feature.h"
 #include "tests/test.h"
@@ -24,15 +25,16 @@ static mel_settings settings_of(const char *log, const char *power)
     return s;
 }
 
-// [frames][BANDS] of white noise, tilted by `tilt` as sound; their mean over time in `mean`.
-static float *frames_of(const mel_settings *s, double tilt, int64_t *frames, double mean[BANDS],
-                        arena *a)
+// [frames][BANDS] of white noise, tilted by `tilt` and louder by `gain` as sound; their mean over
+// time in `mean`.
+static float *frames_of(const mel_settings *s, double tilt, double gain, int64_t *frames,
+                        double mean[BANDS], arena *a)
 {
     err e = {0};
     float *x = NEW(a, float, N), *y = NEW(a, float, N);
     clip_draw d = {.stretch = 1, .tilt = tilt, .snr = INFINITY};
     for (uint32_t i = 0; i < N; i++)
-        x[i] = test_fill(5, i, 0.3f);
+        x[i] = test_fill(5, i, 0.3f * (float)pow(10, gain / 20));
     EXPECT_OK(augment_clip(&d, 16000, x, N, y, &e), e);
     feature *f = feature_open(feature_find("mel", &e), s, &e);
     *frames = feature_frames(f, N);
@@ -59,8 +61,8 @@ TEST(augment_mel_tilts_as_sound_is_tilted)
         int64_t frames;
         EXPECT_OK(augment_mel_bands(&s, &a, &m, &e), e);
         EXPECT(fabs(drawn) > 0.5);
-        frames_of(&s, drawn, &frames, after, &a);
-        float *mel = frames_of(&s, 0, &frames, before, &a);
+        frames_of(&s, drawn, 0, &frames, after, &a);
+        float *mel = frames_of(&s, 0, 0, &frames, before, &a);
         augment_mel_row(&m, draws, 2, 3, NULL, frames, BANDS, mel);
         double got[BANDS] = {0};
         for (int64_t i = 0; i < frames * BANDS; i++)
@@ -104,5 +106,29 @@ TEST(augment_mel_gain_counts_decibels_and_deviations)
     EXPECT_ERR(augment_mel_bands(&s, &a, &m, &e), e, ERR_CONFIG, "mel.log: none");
     s = settings_of("db", "2"), s.normalise = MEL_NORMALISE_ITEM;
     EXPECT_ERR(augment_mel_bands(&s, &a, &m, &e), e, ERR_CONFIG, "mel.normalise");
+    arena_free(&a);
+}
+
+// Pitch classes get louder with the sound; turned to their key they have no loudness.
+TEST(augment_mel_gain_is_that_of_louder_sound)
+{
+    arena a = {0};
+    err e = {0};
+    mel_settings s = settings_of("db", "2");
+    for (s.chroma = MEL_CHROMA_NONE; s.chroma <= MEL_CHROMA_KEY; s.chroma++) {
+        augment_mel m = {.gain = 9};
+        rng draws = rng_stream(1, "test", 0);
+        double mean[BANDS], drawn = 9 * (2 * (double)rng_uniform(draws, 2, 11) - 1);
+        int64_t frames;
+        EXPECT_OK(augment_mel_bands(&s, &a, &m, &e), e);
+        EXPECT(fabs(drawn) > 1);
+        const float *louder = frames_of(&s, 0, drawn, &frames, mean, &a);
+        float *mel = frames_of(&s, 0, 0, &frames, mean, &a);
+        augment_mel_row(&m, draws, 2, 5, NULL, frames, BANDS, mel);
+        double apart = 0;
+        for (int64_t i = 0; i < frames * BANDS; i++)
+            apart = larger(apart, fabs((double)mel[i] - (double)louder[i]));
+        test_expect(apart < 1e-3, __FILE__, __LINE__, "chroma %d is off by %g dB", s.chroma, apart);
+    }
     arena_free(&a);
 }
