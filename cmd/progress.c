@@ -36,9 +36,9 @@ struct progress {
     struct console *console;
     const char *what;
     uint64_t total;
-    pace pace;
+    pace pace;   // this and what follows are under the console's lock
     double next; // seconds
-    int lines;   // written so far, where stderr is no terminal
+    int lines;   // the first few that were written, where stderr is no terminal
 };
 
 // ---- The console ----
@@ -211,15 +211,33 @@ static int columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
 }
 
+// Whether a line is due, and then not a second one beside it. On a terminal ten a second; else
+// after 5, 10, 20, 40, then every 60 seconds: short jobs say something, long ones do not flood a
+// log. *left: seconds, below 0 where nobody knows.
+static bool is_due(progress *p, uint64_t done, double *left)
+{
+    struct console *k = p->console;
+    pthread_mutex_lock(&k->lock);
+    double now = hw_seconds();
+    bool due = now >= p->next;
+    pace_tell(&p->pace, now, done);
+    *left = pace_left(&p->pace, now, done, p->total);
+    if (due && k->terminal)
+        p->next = now + 0.1;
+    else if (due)
+        p->next = now + (p->lines < 4 ? 5 << p->lines++ : 60);
+    pthread_mutex_unlock(&k->lock);
+    return due;
+}
+
 // "train 40/216, 18 s left  loss 1.2": what matters most stands where a narrow terminal does not
 // cut it off. Nothing is allocated.
-static void progress_line(const progress *p, uint64_t done, double now, const char *rest,
+static void progress_line(const progress *p, uint64_t done, double seconds, const char *rest,
                           char out[LINE])
 {
     char total[32] = "", left[32], time[48] = "";
     if (p->total)
         snprintf(total, sizeof total, "/%llu", (unsigned long long)p->total);
-    double seconds = pace_left(&p->pace, now, done, p->total);
     if (p->total > done && seconds >= 0)
         snprintf(time, sizeof time, ", %s left", str_human_time(seconds, left));
     snprintf(out, LINE, "%s %llu%s%s%s%s", p->what, (unsigned long long)done, total, time,
@@ -229,35 +247,23 @@ static void progress_line(const progress *p, uint64_t done, double now, const ch
 void progress_at(progress *p, uint64_t done, const char *fmt, ...)
 {
     struct console *k = p->console;
-    double now = hw_seconds();
-    if (k->quiet)
-        return;
-    pthread_mutex_lock(&k->lock);
-    pace_tell(&p->pace, now, done);
-    pthread_mutex_unlock(&k->lock);
-    if (now < p->next)
+    double left;
+    if (k->quiet || !is_due(p, done, &left))
         return;
     char rest[256], line[LINE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(rest, sizeof rest, fmt, args);
     va_end(args);
-    progress_line(p, done, now, rest, line);
+    progress_line(p, done, left, rest, line);
     pthread_mutex_lock(&k->lock);
     wipe(k);
     if (k->terminal) {
         fprintf(stderr, "%.*s", columns() - 1, line);
         fflush(stderr);
         k->drawn = 1;
-        p->next = now + 0.1;
-    } else {
-        // 5, 10, 20, 40, then every 60 seconds: short jobs say something, long ones do not flood a
-        // log.
+    } else
         fprintf(stderr, "%s\n", line);
-        double gap = p->lines < 4 ? 5 << p->lines : 60;
-        p->lines++;
-        p->next = now + gap;
-    }
     pthread_mutex_unlock(&k->lock);
 }
 
