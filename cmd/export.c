@@ -50,8 +50,7 @@ static const option options[] = {
     {"f32", 0, OPT_FLAG, NULL, "coreml: all in f32, at twice the size", false},
     {"probe", 0, OPT_FLAG, NULL, "pt, safetensors: the training-only probe head too", false},
     {"data", 'd', OPT_TEXT, "GLOB",
-     "shards on which the weights that were written are held against those of the checkpoint",
-     false},
+     "shards on which what is in the file is held against the checkpoint in f32", false},
     {"card", 0, OPT_FLAG, NULL,
      "beside it a model card, NAME.md, and the model's entry in registry.json", false},
     {"overwrite", 0, OPT_FLAG, NULL, "replace what is there", false},
@@ -299,7 +298,8 @@ const command cmd_export = {
                "for the transformer, 'past_key_values.N.key' and '.value' go in, of length 0 "
                "at first, and 'present.N' comes out: the past of the next step, which takes "
                "the tokens behind it alone. coreml is a package, NAME.mlpackage: an ML program of "
-               "iOS 16 and macOS 13 for one shape, computed in halves but for an LSTM.",
+               "iOS 16 and macOS 13 for one shape, computed in halves but for LSTMs and the last "
+               "product.",
     .example = "kmidi export runs/emotion/checkpoints/best.h5 --format onnx -o emotion.onnx",
     .run = export_run,
 };

@@ -7,8 +7,8 @@
 //     coreml_export("emotion.mlpackage", model, params, &o, &bytes, e);
 //
 // Inputs and outputs have the names of model.h's ports; they are arrays of f32 or i32. What is
-// computed is in halves unless `wide`; an LSTM is in f32 always. `probabilities` and the metadata
-// are those of onnx.h.
+// computed is in halves unless `wide`; LSTMs and the last product are in f32 always.
+// `probabilities` and the metadata are those of onnx.h.
 #ifndef KMIDI_EXPORT_COREML_H
 #define KMIDI_EXPORT_COREML_H
 
