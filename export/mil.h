@@ -121,7 +121,7 @@ mil_program *mil_decode(const char *path, const void *model, size_t n, const voi
 // mil_check.c: names in order and given once, arguments that are there, sizes that can be, outputs
 // that something makes.
 bool mil_check(const mil_program *p, const char *path, err *e) MUST_CHECK;
-// The first operation in which the two differ, or -1; `a` read back must be what was written.
+// The first operation in which the two differ, or -1; `q` read back must be what was written.
 int mil_differs(const mil_program *p, const mil_program *q);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // onnx_run.h: an ONNX file of ours run by ourselves, an operation after the other: the proof that
 // it says what was meant, where no other runtime is at hand. It has the operations that our files
-// need (onnx_run.c lists them), in f32 and 64-bit numbers whatever the file's.
+// need (onnx_run_step.c lists them), in f32 and 64-bit numbers whatever the file's.
 //
 //     onnx_model *m = onnx_read("emotion.onnx", &arena, e);
 //     onnx_runner *r = onnx_runner_open(m, NULL, &arena, e);

@@ -2,7 +2,7 @@
 // chroma.c: the filters of pitch classes (chroma.h), bin by bin.
 //
 // Reference: librosa 0.11 (filters.chroma, after Ellis, "Chroma feature analysis and synthesis",
-// 2007). tests/golden/mel.py made numbers of it.
+// 2007). tests/golden/chroma.py made numbers of it.
 #include "data/audio/chroma.h"
 
 #include <math.h>

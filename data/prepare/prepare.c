@@ -344,7 +344,6 @@ static bool take_settings(prepare *p, err *e)
            prepare_augment_read(p, e) && prepare_targets_read(p, e);
 }
 
-// Where nothing is left to make, the summary stays, of the same set.
 bool prepare_goes_on(const prepare *p, const char *stage, uint64_t done, uint64_t total, err *e)
 {
     if (done % TELL_EVERY == 0 && p->job->told)
@@ -353,6 +352,7 @@ bool prepare_goes_on(const prepare *p, const char *stage, uint64_t done, uint64_
            err_set(e, ERR_STOPPED, "stopped before the first shard; the same command continues");
 }
 
+// Where nothing is left to make, the summary stays, of the same set.
 static bool make_shards(prepare *p, err *e)
 {
     if (!prepare_keys_make(p, e) || (p->job->merge && !prepare_merge_check(p, e)) ||

@@ -23,7 +23,7 @@ typedef struct export_task {
     // of the network's output on an example: the largest difference of what the file holds from
     // f32, and the largest value; `most` is 0 where nothing was run
     double difference, most;
-    const float *exact; // [n_exact] the output of the example in f32, where weights were rounded
+    const float *exact; // [n_exact] the output of the example in f32, before weights were rounded
     int64_t n_exact;
     const char *fingerprint; // of the checkpoint's weights, before any were rounded
     // What `check` has read of the file: its weights, or the network in it, which is the format's
