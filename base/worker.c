@@ -308,6 +308,15 @@ size_t workers_room(const workers *w)
     return w->window - workers_under_way(w);
 }
 
+bool workers_whole(workers *w)
+{
+    err e = {0};
+    bool all = pump(w, 0, &e);
+    for (int i = 0; i < w->o.count; i++)
+        all = all && w->slots[i].pid;
+    return all;
+}
+
 bool workers_put(workers *w, const void *item, size_t n, err *e)
 {
     CHECK(workers_room(w) > 0);

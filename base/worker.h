@@ -66,6 +66,9 @@ workers *workers_open(const worker_options *o, err *e) MUST_CHECK;
 void workers_close(workers *w);             // stops what is under way; accepts NULL
 size_t workers_room(const workers *w);      // how many items may be put before one must be taken
 size_t workers_under_way(const workers *w); // put and not yet taken
+// Whether every process lives, as far as is known now. One that does not is made anew with the next
+// item that it is given.
+bool workers_whole(workers *w);
 // Hands an item out; it is copied. Call only where there is room. Fails when no process can be
 // made.
 bool workers_put(workers *w, const void *item, size_t n, err *e) MUST_CHECK;

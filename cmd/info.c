@@ -19,6 +19,7 @@
 #include "export/archive.h"
 #include "export/onnx_file.h"
 #include "net/http.h"
+#include "serve/http/web.h"
 #include "speech/speech.h"
 
 // Of runs that several processes share.
@@ -27,7 +28,7 @@ static const char *mpi_version(void)
     return comm_library() ? comm_library() : "none (make MPI=1)";
 }
 
-// Every library but those of the matrix products (gemm.h), as it calls itself.
+// Libraries as they call themselves; those of the matrix products: gemm.h.
 static const struct {
     const char *name;
     const char *(*version)(void);
@@ -45,6 +46,7 @@ static const struct {
                  {"libzip", archive_library},
                  {"pcre2", regex_library},
                  {"curl", http_library},
+                 {"microhttpd", web_library},
                  {"espeak-ng", speech_library},
                  {"mpi", mpi_version}};
 enum { LIBRARIES = sizeof libraries / sizeof *libraries };

@@ -68,7 +68,7 @@ static bool is_loopback(const address *a)
                                        : IN6_IS_ADDR_LOOPBACK(&a->six.sin6_addr);
 }
 
-// What came of it: the port that was chosen.
+// What came of it, with the port that was chosen.
 static void describe(gate *g, const address *asked)
 {
     address a = *asked;
@@ -78,9 +78,9 @@ static void describe(gate *g, const address *asked)
     getsockname(g->fd, &a.any, &size);
     inet_ntop(a.any.sa_family, six ? (void *)&a.six.sin6_addr : (void *)&a.four.sin_addr, host,
               sizeof host);
-    g->port = ntohs(six ? a.six.sin6_port : a.four.sin_port);
     g->loopback = is_loopback(&a);
-    snprintf(g->url, sizeof g->url, six ? "http://[%s]:%d" : "http://%s:%d", host, g->port);
+    snprintf(g->url, sizeof g->url, six ? "http://[%s]:%d" : "http://%s:%d", host,
+             ntohs(six ? a.six.sin6_port : a.four.sin_port));
 }
 
 static bool refused(const char *text, err *e)

@@ -3,7 +3,7 @@
 //
 //     gate g;
 //     gate_open(&g, "127.0.0.1:0", e)             g.fd, g.url "http://127.0.0.1:40123"
-//     gate_knows(&g, "localhost:40123", names)    of a request's Host header
+//     gate_knows("localhost:40123", names)        of a request's Host header
 //
 // A browser that visits a hostile page can be made to ask this machine under that page's own name
 // (DNS rebinding). So a Host must be an address in numbers, localhost, or a name that was given.
@@ -17,7 +17,6 @@
 typedef struct gate {
     int fd;        // listens
     bool loopback; // nobody beyond this machine can reach it
-    int port;
     char url[80];
 } gate;
 

@@ -5,22 +5,25 @@
 //     queue *q = queue_open(&(queue_setup){.workers = 2, .room = 16, .house = &house, ...}, e);
 //     if (queue_claim(q))             a place, or 429
 //         queue_put(q, job);          setup.done(job), from another thread, when it is answered
-//     queue_close(q);                 finishes what is there
+//     queue_close(q);                 what is not answered yet is stopped, and answered with 503
 //
 // A process costs a millisecond a request and buys three things: what crashes a decoder, loops, or
-// takes all memory costs the one request; a client that goes away has its work stopped at once, by
-// ending the process; and nothing that a request left behind outlives the next such end. Models are
-// opened before the first of them is made, and their weights are shared.
+// takes all memory costs the one request; work that nobody waits for any more ends at once or, where
+// it does not ask whether it shall (env_stop), with its process; and nothing that a request left
+// behind outlives the next such end. Models are opened before the first of them is made, and their
+// weights are shared. A worker that is no more is made anew at once, asked for or not; one that
+// cannot be made is tried again every second.
 #ifndef KMIDI_SERVE_HTTP_QUEUE_H
 #define KMIDI_SERVE_HTTP_QUEUE_H
 
 #include "serve/http/route.h"
 
+enum { JOB_WANTS = 512 }; // bytes of an Accept header that are looked at
+
 typedef struct job {
     // What is asked, the caller's until it is done
     int route;
-    char id[ANSWER_ID];
-    char type[64], wants[64];
+    char id[ANSWER_ID], wants[JOB_WANTS];
     const char *query; // JSON of an object of texts
     const char *bytes; // [n]
     size_t n;
@@ -41,12 +44,10 @@ typedef struct queue_setup {
 
 typedef struct queue queue;
 
-// False with the first worker that cannot be made.
+// NULL where a thread does not start or memory cannot be shared. Workers begin behind it.
 queue *queue_open(const queue_setup *s, err *e) MUST_CHECK;
 bool queue_claim(queue *q) MUST_CHECK; // a place for one queue_put
 void queue_put(queue *q, job *j);
-int queue_under_way(const queue *q); // claimed and not done
-// Whether what is there is finished or, `now`, stopped and answered with 503.
-void queue_close(queue *q, bool now); // accepts NULL
+void queue_close(queue *q); // accepts NULL
 
 #endif

@@ -33,7 +33,7 @@ typedef struct house {
     const ollama_wish *language; // NULL: rules alone
     const char *folder;          // where pictures may be written; NULL: nowhere
     bool production;             // /health and /emotions as api/main.py has them
-    const env *env;
+    const env *env;              // of a worker: whether the request shall end, too
     counts *counts;
     bench *bench; // of the process
     pulse *pulse; // of the server's thread
@@ -44,10 +44,9 @@ typedef struct asked {
     arena *arena; // of this request
     const house *house;
     const char *id;    // ANSWER_ID
-    const char *type;  // of the body, "" where there is none
     const char *wants; // the Accept header, "" where there is none
-    const json *query; // an object of texts
-    const char *bytes; // [n] as they came; NULL: none
+    json *query;       // an object of texts
+    const char *bytes; // [n] as they came; NULL: none, or TAKES_SOUND
     size_t n;
     const char *path; // TAKES_SOUND: a file that holds them
     const json *body; // TAKES_JSON: an object

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // service.c: opened in the order in which each part needs the other: the address, which may be in
-// use; the workers, before any other thread runs; the server. Closed the other way round.
+// use; the queue, whose threads make the workers from then on; the server, which hands it requests.
+// Closed the queue first, since the server still takes its answers, then the server, the address.
 #include "serve/http/service.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hw.h"
 #include "serve/http/web.h"
 
-enum { JSON_MOST = 1 << 20, TOKEN_LEAST = 8, TICK = 50, SWEEP = 5 };
+enum { JSON_MOST = 1 << 20, TOKEN_LEAST = 8, SWEEP = 5 };
+#define TICK 0.05 // seconds
 
 struct service {
     service_setup s;
@@ -86,8 +87,7 @@ const char *service_url(const service *s)
 
 static void tick(service *x, int *n)
 {
-    struct timespec t = {.tv_nsec = TICK * 1000000L};
-    nanosleep(&t, NULL);
+    hw_sleep(TICK);
     if (++*n % SWEEP == 0)
         web_sweep(x->web);
 }
@@ -119,7 +119,7 @@ void service_close(service *x)
         return;
     if (x->web)
         web_sweep(x->web);
-    queue_close(x->queue, true);
+    queue_close(x->queue);
     web_close(x->web);
     gate_close(&x->gate);
     counts_close(x->house.counts);

@@ -27,6 +27,7 @@ typedef struct microhttpd {
     __typeof__(MHD_lookup_connection_value) *lookup;
     __typeof__(MHD_get_connection_values) *values;
     __typeof__(MHD_get_connection_info) *info;
+    __typeof__(MHD_get_version) *version;
 } microhttpd;
 
 static const library_function functions[] = {
@@ -42,6 +43,7 @@ static const library_function functions[] = {
     {"MHD_lookup_connection_value", offsetof(microhttpd, lookup)},
     {"MHD_get_connection_values", offsetof(microhttpd, values)},
     {"MHD_get_connection_info", offsetof(microhttpd, info)},
+    {"MHD_get_version", offsetof(microhttpd, version)},
 };
 static const library libmicrohttpd = {"libmicrohttpd", LIBRARY_FILES("microhttpd", "12"), functions,
                                       sizeof functions / sizeof *functions};
@@ -185,7 +187,6 @@ static void answer_here(visit *v)
     asked q = {.arena = &a,
                .house = v->w->s.house,
                .id = v->job.id,
-               .type = v->job.type,
                .wants = v->job.wants,
                .query = query,
                .bytes = v->body.s,
@@ -267,7 +268,6 @@ static enum MHD_Result whole(visit *v)
 {
     if (v->refused)
         return answer_visit(v);
-    snprintf(v->job.type, sizeof v->job.type, "%s", header(v, "Content-Type"));
     snprintf(v->job.wants, sizeof v->job.wants, "%s", header(v, "Accept"));
     read_query(v);
     if (v->route->works)
@@ -375,4 +375,10 @@ void web_close(web *w)
     }
     guests_close(w->guests);
     free(w);
+}
+
+const char *web_library(void)
+{
+    microhttpd lib;
+    return library_open(&libmicrohttpd, &lib, NULL) ? lib.version() : "missing";
 }

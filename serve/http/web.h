@@ -34,5 +34,6 @@ void web_sweep(web *w);
 void web_quiesce(web *w);        // no new connections from here on
 int web_under_way(const web *w); // requests that have begun to come and are not answered
 void web_close(web *w);          // accepts NULL; nothing is in the queue any more
+const char *web_library(void);   // the library's version, as it calls itself
 
 #endif

@@ -99,6 +99,19 @@ TEST(worker_results_come_in_order)
     EXPECT(no_children());
 }
 
+TEST(worker_that_is_no_more_is_seen)
+{
+    workers *w = open_pool(2, 0);
+    EXPECT(workers_whole(w));
+    put(w, "kill");
+    expect_next(w, ERR_CRASH, "crashed");
+    EXPECT(!workers_whole(w));
+    for (int i = 0; i < 4; i++)
+        put(w, "a"), put(w, "b"), expect_next(w, ERR_NONE, "did a"), expect_next(w, ERR_NONE, "b");
+    EXPECT(workers_whole(w));
+    workers_close(w);
+}
+
 TEST(worker_crashes_cost_their_item)
 {
     static const char *const items[] = {"a",     "abort", "b",     "kill",  "refuse",

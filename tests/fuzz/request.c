@@ -39,7 +39,6 @@ static void knock_with(const char *method)
                .host = values[1],
                .origin = values[2],
                .authorization = values[3],
-               .type = values[4],
                .length = strtoull(values[5], NULL, 10)};
     admission in = {0};
     answer a = {0};
@@ -82,7 +81,6 @@ static void ask(const route *r, const char *body)
     asked q = {.arena = &memory,
                .house = &h,
                .id = "01234567",
-               .type = values[4],
                .wants = values[3],
                .query = query,
                .bytes = body,

@@ -95,14 +95,22 @@ TEST(serve_has_a_queue_with_an_end)
     r = served_ask("GET", "/health", NULL, NULL); // is answered all the same
     EXPECT_INT(r.status, 200);
     reply_free(&r);
-    // Both clients go away: their work is stopped, and there is a worker for the next.
+    // Both clients go away: their work is stopped, and the worker goes on with the next.
     close(second), close(first); // the one that waits is gone before its turn comes
     wait_for("working", 0);
     wait_for("waiting", 0);
     expect_plays();
-    EXPECT_INT(gauge("workers_lost_total"), 1);
+    EXPECT_INT(gauge("workers_lost_total"), 0);
     stop(0);
     EXPECT_HAS(served_log(), "POST /generate 499");
+}
+
+static void expect_ready(void)
+{
+    wait_for("workers_ready", 1);
+    reply r = served_ask("GET", "/ready", NULL, NULL);
+    EXPECT_INT(r.status, 200);
+    reply_free(&r);
 }
 
 TEST(serve_takes_no_longer_than_it_says)
@@ -113,23 +121,39 @@ TEST(serve_takes_no_longer_than_it_says)
     EXPECT_INT(r.status, 504);
     EXPECT_HAS(reply_detail(&r), "took longer than 0.5 seconds");
     reply_free(&r);
-    r = served_ask("GET", "/ready", NULL, NULL);
-    EXPECT_INT(r.status, 200);
-    reply_free(&r);
+    wait_for("workers_lost_total", 1);
+    expect_ready();
     stop(0);
 }
 
+static void kill_worker(const char *number)
+{
+    EXPECT_INT(test_shell(NULL, "kill -s %s $(pgrep -P %d)", number, served_pid()), 0);
+}
+
+// Whatever ends a worker, the next is there without being asked for.
 TEST(serve_outlives_its_workers)
 {
     if (!start("--workers 1"))
         return;
     int fd = hang();
     wait_for("working", 1);
-    EXPECT_INT(test_shell(NULL, "kill -s SEGV $(pgrep -P %d)", served_pid()), 0);
+    kill_worker("SEGV");
     reply r = served_read(fd);
     EXPECT_INT(r.status, 500);
     EXPECT_HAS(reply_detail(&r), "the process that worked on it ended");
     reply_free(&r);
+    wait_for("workers_lost_total", 1);
+    expect_ready();
+    kill_worker("KILL"); // while it has nothing to do
+    wait_for("workers_lost_total", 2);
+    expect_ready();
+    fd = hang();
+    wait_for("working", 1);
+    kill_worker("STOP"); // it does not obey
+    close(fd);
+    wait_for("workers_lost_total", 3);
+    expect_ready();
     expect_plays();
     stop(0);
 }
