@@ -48,6 +48,12 @@ void hw_sleep(double seconds)
         ;
 }
 
+double hw_load(void)
+{
+    double load;
+    return getloadavg(&load, 1) == 1 ? load / hw_cores() : 0;
+}
+
 uint64_t hw_float_mode(void)
 {
     uint64_t mode = 0;
@@ -183,7 +189,7 @@ int hw_cores(void)
     return cpus < quota ? cpus : quota;
 }
 
-static uint64_t memory_bytes(void)
+uint64_t hw_memory(void)
 {
     return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
@@ -244,7 +250,7 @@ int hw_cores(void)
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static uint64_t memory_bytes(void)
+uint64_t hw_memory(void)
 {
     return sysctl_number("hw.memsize");
 }
@@ -334,7 +340,7 @@ void hw_read(hw *h)
     read_topology(h);
     snprintf(h->isa, sizeof h->isa, "%s", isa_names[variant_best()]);
     h->cores = hw_cores();
-    h->memory = memory_bytes();
+    h->memory = hw_memory();
     h->memory_limit = memory_limit(h->memory);
     read_bf16(h);
 }

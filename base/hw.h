@@ -25,6 +25,8 @@ double hw_seconds(void);       // monotonic clock
 void hw_sleep(double seconds); // at least so long, whatever signals come; nothing below 0
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now
+uint64_t hw_memory(void);      // bytes of RAM, without hwloc
+double hw_load(void);          // processes that wanted to run, the mean of a minute, for each core
 uint64_t hw_available(void);   // bytes that the system would give now; 0: it does not say
 void hw_flush_denormals(void); // this thread: denormal results and inputs are zero
 // How this thread computes with floats: to be put back in a thread that is somebody else's.

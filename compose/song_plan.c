@@ -11,7 +11,7 @@
 #include "compose/mood.h"
 #include "data/music/emotions.h"
 
-enum { MOTIVATION = 7, NAMES = 128 };
+enum { MOTIVATION = 7 };
 #define CHAOS 0.5
 
 bool song_plan_in_range(const char *what, double x, double least, double most, err *e)
@@ -22,16 +22,22 @@ bool song_plan_in_range(const char *what, double x, double least, double most, e
 
 // ---- What it feels like
 
+size_t song_plan_emotions(const char *out[SONG_PLAN_EMOTIONS])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < mood_count() && n < SONG_PLAN_EMOTIONS; i++)
+        out[n++] = mood_at((int)i)->name;
+    for (size_t i = 0; i < emotion_count() && n < SONG_PLAN_EMOTIONS; i++)
+        if (mood_find(emotion_at(i)->name) < 0)
+            out[n++] = emotion_at(i)->name;
+    return n;
+}
+
 static bool unknown_emotion(const char *text, err *e)
 {
-    const char *names[NAMES];
-    size_t n = 0;
+    const char *names[SONG_PLAN_EMOTIONS];
+    size_t n = song_plan_emotions(names);
     strbuf all = {0};
-    for (size_t i = 0; i < mood_count(); i++)
-        names[n++] = mood_at((int)i)->name;
-    for (size_t i = 0; i < emotion_count() && n < NAMES; i++)
-        if (mood_find(emotion_at(i)->name) < 0)
-            names[n++] = emotion_at(i)->name;
     for (size_t i = 0; i < n; i++)
         strbuf_printf(&all, "%s%s", i ? ", " : "", names[i]);
     const char *near = str_nearest(text, names, n);

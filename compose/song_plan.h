@@ -35,7 +35,8 @@ enum {
     SONG_PLAN_BARS = 4096,
     SONG_PLAN_TEXT = 1 << 20,
     SONG_PLAN_BYTES = 16 << 20,
-    SONG_PLAN_MAKERS = 8
+    SONG_PLAN_MAKERS = 8,
+    SONG_PLAN_EMOTIONS = 128
 };
 #define SONG_PLAN_TEMPO_LEAST 20.0
 #define SONG_PLAN_TEMPO_MOST  400.0
@@ -86,6 +87,9 @@ typedef struct song_plan {
 // ERR_USAGE: nothing is asked, an unknown genre or emotion (the nearest), what is no key, a number
 // out of range.
 bool song_plan_make(const song_plan_wish *w, arena *a, song_plan *out, err *e) MUST_CHECK;
+
+// The names that wish.emotion may have, of both tables, each once; how many.
+size_t song_plan_emotions(const char *out[SONG_PLAN_EMOTIONS]);
 
 // What the plan says of itself, {"affect": {...}, "plan": {...}, ...}; json_free it.
 json *song_plan_json(const song_plan *p);

@@ -23,10 +23,7 @@ json *heard_json(const trained *d, const char *file, const heard *h, arena *a)
         json_set_num(p, d->labels[i], (double)h->probabilities[i]);
     if (file)
         json_set_str(j, "file", file);
-    if (label)
-        json_set_str(j, "label", label);
-    else
-        json_set(j, "label", NULL);
+    json_set_str(j, "label", label);
     json_set(j, "probabilities", p);
     json_set_num(j, "valence", (double)h->embedding[0]);
     json_set_num(j, "arousal", (double)h->embedding[1]);
@@ -36,13 +33,14 @@ json *heard_json(const trained *d, const char *file, const heard *h, arena *a)
 
 void heard_text(const trained *d, const heard *h, strbuf *out)
 {
-    double p;
-    const char *label = d->model->n_groups ? NULL : best_label(d, h, &p);
-    if (d->model->n_groups)
+    if (d->model->n_groups) {
         heard_groups_text(d, h, out);
-    else if (label)
+        return;
+    }
+    double p;
+    const char *label = best_label(d, h, &p);
+    if (label)
         strbuf_printf(out, "%s (%.0f%%), ", label, 100 * p);
-    if (!d->model->n_groups)
-        strbuf_printf(out, "valence %+.2f, arousal %+.2f", (double)h->embedding[0],
-                      (double)h->embedding[1]);
+    strbuf_printf(out, "valence %+.2f, arousal %+.2f", (double)h->embedding[0],
+                  (double)h->embedding[1]);
 }

@@ -46,22 +46,15 @@ void machine_keep(const char *path, const json *file, arena *a)
     strbuf_free(&text);
 }
 
-// Processes that wanted to run, the mean of a minute, for each core.
-static double load_now(void)
-{
-    double load;
-    return getloadavg(&load, 1) == 1 ? load / hw_cores() : 0;
-}
-
 void machine_stamp(json *object)
 {
     json_set_int(object, "measured_at", (int64_t)time(NULL));
-    json_set_num(object, "load", load_now());
+    json_set_num(object, "load", hw_load());
 }
 
 bool machine_stands(const json *object)
 {
     double age = (double)time(NULL) - json_num(json_get(object, "measured_at"), 0),
            load = json_num(json_get(object, "load"), 1e9);
-    return age >= -86400 && age < OLDEST_SECONDS && (load <= BUSY || load_now() > load / 2);
+    return age >= -86400 && age < OLDEST_SECONDS && (load <= BUSY || hw_load() > load / 2);
 }

@@ -83,6 +83,11 @@ void answer_error(answer *a, const char *id, const err *e)
     refuse(a, status_of(e->code), id, e->text);
 }
 
+bool answer_wanted(const char *accept, const char *type)
+{
+    return strstr(accept, type) && !strstr(accept, "json") && !strstr(accept, "*/*");
+}
+
 void answer_pack(const answer *a, strbuf *out)
 {
     packed head = {.status = a->status};

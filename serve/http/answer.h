@@ -26,6 +26,9 @@ void answer_refuse(answer *a, int status, const char *id, const char *fmt, ...)
 void answer_error(answer *a, const char *id, const err *e);
 void answer_free(answer *a);
 
+// Whether an Accept header names this type, and neither JSON nor anything at all.
+bool answer_wanted(const char *accept, const char *type);
+
 // ---- Across processes
 void answer_pack(const answer *a, strbuf *out);
 // False: these bytes are none.

@@ -18,8 +18,8 @@ typedef struct bench {
 // NULL with a sentence.
 listener *bench_ear(bench *b, const shelf *s, int ear, const env *v, err *e) MUST_CHECK;
 painter *bench_painter(bench *b, const shelf *s, const env *v, err *e) MUST_CHECK;
-// Opens all of them and lets each do its work once, so that the first request waits no longer than
-// the second.
+// Opens all of them and has those that listen hear a sound, so that the first request waits no
+// longer than the second.
 bool bench_warm(bench *b, const shelf *s, const env *v, err *e) MUST_CHECK;
 
 #endif

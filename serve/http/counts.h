@@ -24,13 +24,12 @@ typedef enum counts_gauge {
     COUNTS_GAUGES
 } counts_gauge;
 void counts_add(counts *c, counts_gauge g, int by);
-int64_t counts_of(const counts *c, counts_gauge g);
 int counts_workers(const counts *c);
 double counts_seconds(const counts *c); // since it was opened
 bool counts_ready(const counts *c);     // all workers have begun
 
-// Prometheus' text format 0.0.4; name(i) is the route's path. Labels are of routes and statuses
-// alone, so their number is bounded whatever is asked.
+// Prometheus' text format 0.0.4; method(i) and path(i) are those of route i. Labels are of routes
+// and statuses alone, so their number is bounded whatever is asked.
 void counts_print(counts *c, const char *(*method)(int), const char *(*path)(int), strbuf *out);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct pulse {
 } pulse;
 
 // {"cpu_percent", "memory_percent", "memory_available_mb"}; NULL where the system does not say
-// (there is no /proc), which readers know as null. From one thread.
+// how much memory is left, which readers know as null. From one thread.
 json *pulse_json(pulse *p);
 
 #endif

@@ -13,17 +13,20 @@
 static const struct {
     const char *name, *type;
 } files[] = {
-    [SCORE_MIDI] = {"midi", "audio/midi"},
-    [SCORE_WAV] = {"wav", "audio/wav"},
-    [SCORE_SVG] = {"svg", "image/svg+xml"},
+    [SCORE_JSON] = {"json", NULL},      [SCORE_MIDI] = {"midi", "audio/midi"},
+    [SCORE_WAV] = {"wav", "audio/wav"}, [SCORE_SVG] = {"svg", "image/svg+xml"},
+    [SCORE_ALL] = {"all", NULL},
 };
+
+const char *score_name(score_format f)
+{
+    return files[f].name;
+}
 
 score_format score_wanted(const char *accept)
 {
-    if (strstr(accept, "json") || strstr(accept, "*/*"))
-        return SCORE_JSON;
     for (int f = SCORE_MIDI; f <= SCORE_SVG; f++)
-        if (strstr(accept, files[f].type))
+        if (answer_wanted(accept, files[f].type))
             return (score_format)f;
     return SCORE_JSON;
 }

@@ -12,6 +12,8 @@ typedef enum score_format { SCORE_JSON, SCORE_MIDI, SCORE_WAV, SCORE_SVG, SCORE_
 
 enum { SCORE_SECONDS = 600 }; // of sound at most
 
+const char *score_name(score_format f); // as it is called there
+
 // An Accept header that names one file and nothing else that we have: its format; else SCORE_JSON.
 score_format score_wanted(const char *accept);
 // The file alone.

@@ -16,6 +16,8 @@ TEST(hw_is_plausible)
     EXPECT_BELOW(hw_seconds() - start, 2);
     EXPECT(h.cpu[0] && h.isa[0]);
     EXPECT_INT(h.cores, hw_cores());
+    EXPECT_INT(h.memory, hw_memory());
+    EXPECT(hw_load() >= 0 && hw_load() < 1000);
     EXPECT(h.cores >= 1 && h.packages >= 1 && h.numa >= 1);
     EXPECT(h.memory > (uint64_t)64 << 20 && h.memory_limit <= h.memory && h.memory_limit > 0);
     EXPECT(h.l1d == 0 || (h.l1d >= 8 << 10 && h.l1d <= 1 << 20));

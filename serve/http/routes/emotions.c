@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compose/mood.h"
-#include "data/music/emotions.h"
+#include "compose/song_plan.h"
 #include "serve/http/route.h"
 
 static int by_name(const void *a, const void *b)
@@ -16,24 +15,16 @@ static int by_name(const void *a, const void *b)
 
 static bool run(asked *q, answer *a, err *e)
 {
-    size_t n = 0;
-    const char **names = NEW(q->arena, const char *, mood_count() + emotion_count());
+    const char *names[SONG_PLAN_EMOTIONS];
+    size_t n = song_plan_emotions(names);
     (void)e;
-    for (size_t i = 0; i < mood_count(); i++)
-        names[n++] = mood_at((int)i)->name;
-    for (size_t i = 0; i < emotion_count(); i++)
-        if (mood_find(emotion_at(i)->name) < 0)
-            names[n++] = emotion_at(i)->name;
     qsort(names, n, sizeof *names, by_name);
-    json *list = json_array(), *all = json_object();
+    json *list = json_array(), *all = q->house->production ? json_object() : list;
     for (size_t i = 0; i < n; i++)
         json_push_str(list, names[i]);
-    json_set_int(all, "count", (int64_t)n);
-    if (q->house->production)
-        json_set(all, "emotions", list);
-    answer_json(a, q->house->production ? all : list);
-    if (!q->house->production)
-        json_free(all);
+    if (all != list)
+        json_set(all, "emotions", list), json_set_int(all, "count", (int64_t)n);
+    answer_json(a, all);
     return true;
 }
 

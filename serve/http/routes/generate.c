@@ -236,7 +236,6 @@ static const char *title_of(const order *o)
 
 static bool describe(order *o, double since, answer *a, err *e)
 {
-    static const char *const formats[] = {"json", "midi", "wav", "svg", "all"};
     json *files;
     if (!score_files(o->piece.song, (score_format)o->format, title_of(o), &files, e))
         return false;
@@ -247,7 +246,7 @@ static bool describe(order *o, double since, answer *a, err *e)
     json_set(j, "lyrics", lyrics_json(o));
     json_set_num(j, "seconds", o->piece.song->seconds);
     json_set_int(j, "notes_played", (int64_t)o->piece.song->n_notes);
-    json_set_str(j, "output_format", formats[o->format]);
+    json_set_str(j, "output_format", score_name((score_format)o->format));
     if (files)
         json_set(j, "files", files);
     json_set(j, "notes", json_clone(o->notes));

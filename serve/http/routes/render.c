@@ -184,7 +184,7 @@ static void picture(const order *o, const float *points, strbuf *out)
 
 static bool tell(const order *o, strbuf *svg, answer *a, err *e)
 {
-    if (!o->out && strstr(o->q->wants, "image/svg+xml") && !strstr(o->q->wants, "*/*")) {
+    if (!o->out && answer_wanted(o->q->wants, "image/svg+xml")) {
         answer_file(a, "image/svg+xml", svg);
         return true;
     }
@@ -235,10 +235,15 @@ const route route_render = {
     .works = true,
     .asks = "{\"type\":\"object\",\"properties\":{\"midi_events\":{\"type\":\"array\",\"items\":{"
             "\"type\":\"object\"}},\"midi_file_path\":{\"type\":\"string\"},\"audio_file_path\":{"
-            "\"type\":\"string\"},\"duration\":{\"type\":\"number\"},\"emotion_trajectory\":{"
-            "\"type\":\"array\"},\"mode\":{\"enum\":[\"static\",\"animation\"]},\"frame_idx\":{"
-            "\"type\":\"integer\"},\"output_path\":{\"type\":\"string\"},\"fps\":{\"type\":"
-            "\"number\"},\"n_particles\":{\"type\":\"integer\"}}}",
+            "\"type\":\"string\"},\"duration\":{\"type\":\"number\",\"minimum\":0.01,\"maximum\":"
+            "3600},\"emotion_trajectory\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+            "\"properties\":{\"time\":{\"type\":\"number\"},\"valence\":{\"type\":\"number\"},"
+            "\"arousal\":{\"type\":\"number\"},\"intensity\":{\"type\":\"number\"}}}},\"mode\":{"
+            "\"enum\":[\"static\",\"animation\"]},\"anchor_density\":{\"enum\":[\"sparse\","
+            "\"normal\",\"dense\"]},\"frame_idx\":{\"type\":\"integer\",\"minimum\":0},"
+            "\"output_path\":{\"type\":\"string\"},\"fps\":{\"type\":\"number\",\"minimum\":1,"
+            "\"maximum\":240},\"rotate\":{\"type\":\"boolean\"},\"n_particles\":{\"type\":"
+            "\"integer\",\"minimum\":1}}}",
     .gives = "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},\"mode\":{"
              "\"type\":\"string\"},\"output_path\":{\"type\":[\"string\",\"null\"]},\"frames\":{"
              "\"type\":\"integer\"},\"svg\":{\"type\":\"string\"}}}",

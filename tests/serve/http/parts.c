@@ -72,6 +72,12 @@ TEST(serve_accept_names_a_file)
     EXPECT_INT(score_wanted("application/json, audio/wav"), SCORE_JSON);
     EXPECT_INT(score_wanted("*/*"), SCORE_JSON);
     EXPECT_INT(score_wanted(""), SCORE_JSON);
+    const char *rest = SCORE_FORMATS;
+    char name[64];
+    int f = 0;
+    for (; str_name(&rest, name); f++)
+        EXPECT_STR(score_name((score_format)f), name);
+    EXPECT_INT(f, SCORE_ALL + 1);
 }
 
 TEST(serve_keeps_so_much_and_no_more)

@@ -218,6 +218,18 @@ TEST(serve_draws_clouds)
     size_t part = count(text_of(&r, "svg"), "<circle");
     EXPECT(part > 300 && part < 2 * 600);
     reply_free(&r);
+    static const char one[] = "{" EVENTS "}";
+    r = served_with("POST", "/spectocloud/render",
+                    "Content-Type: application/json\r\nAccept: application/json, image/svg+xml\r\n",
+                    one, sizeof one - 1);
+    EXPECT_HAS(text_of(&r, "svg"), "<svg");
+    reply_free(&r);
+    r = served_with("POST", "/spectocloud/render",
+                    "Content-Type: application/json\r\nAccept: image/svg+xml\r\n", one,
+                    sizeof one - 1);
+    EXPECT_HAS(r.head.s, "Content-Type: image/svg+xml");
+    EXPECT_HAS(r.body.s, "<svg");
+    reply_free(&r);
     r = post("/spectocloud/render",
              "{" EVENTS ",\"mode\":\"animation\",\"output_path\":\"a.svg\",\"fps\":8}");
     EXPECT_INT(r.status, 200);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hw.h"
 #include "data/midi/midi.h"
 #include "tests/cmd/fresh.h"
 #include "tests/serve/http/served.h"
@@ -41,6 +42,10 @@ static void check_health(const char *word)
     const json *brain = json_get(json_get(r.json, "services"), "music_brain");
     EXPECT(json_bool(json_get(brain, "available"), false));
     EXPECT(json_str(json_get(r.json, "timestamp"), NULL) != NULL);
+    const json *system = json_get(r.json, "system");
+    double left = 1048576 * json_num(json_get(system, "memory_available_mb"), 0),
+           share = json_num(json_get(system, "memory_percent"), -1) / 100;
+    EXPECT_NEAR(left, (1 - share) * (double)hw_memory(), 1e-6 * (double)hw_memory());
     EXPECT_HAS(r.head.s, "X-Request-ID: ");
     reply_free(&r);
 }
@@ -75,6 +80,39 @@ TEST(serve_answers_as_the_older_services_do)
     EXPECT_INT(json_len(json_get(r.json, "emotions")), json_int(json_get(r.json, "count"), 0));
     reply_free(&r);
     EXPECT_INT(served_stop(SIGINT), 0);
+}
+
+// ---- Its description
+
+static bool described(const json *paths, const char *path, const char *field)
+{
+    const json *j = json_get(json_get(paths, path), "post");
+    j = json_get(json_get(json_get(j, "requestBody"), "content"), JSON_TYPE);
+    return json_get(json_get(json_get(j, "schema"), "properties"), field) != NULL;
+}
+
+TEST(serve_describes_what_it_takes)
+{
+    static const char *const fields[][2] = {
+        {"/generate", "intent|output_format|seed|plan|player|models|llm|lyrics"},
+        {"/interrogate", "message|session_id"},
+        {"/lyrics", "lyrics|text"},
+        {"/spectocloud/render",
+         "midi_events|midi_file_path|audio_file_path|duration|emotion_trajectory|mode|frame_idx|"
+         "output_path|fps|rotate|anchor_density|n_particles"}};
+    char name[64];
+    if (!served_start("--workers 1"))
+        return;
+    reply r = served_ask("GET", "/openapi.json", NULL, NULL);
+    const json *paths = json_get(r.json, "paths");
+    EXPECT_INT(r.status, 200);
+    EXPECT_INT(json_len(paths), 13);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        for (const char *rest = fields[i][1]; str_name(&rest, name);)
+            test_expect(described(paths, fields[i][0], name), __FILE__, __LINE__,
+                        "%s: %s is not described", fields[i][0], name);
+    reply_free(&r);
+    served_stop(SIGTERM);
 }
 
 TEST(serve_generates_what_compose_would)
