@@ -39,3 +39,20 @@ bool adapters_apply(cmd *c, trained *d, err *e)
             tell_labels(c, d, uses[i].folder);
     return true;
 }
+
+bool model_asked(cmd *c, const char *name, model_makes makes, trained **out, err *e)
+{
+    const char *from = option_text(c, name, NULL);
+    const trained *d = *out = from ? trained_open(from, c->arena, e) : NULL;
+    return !from || (d && (d->model->makes == makes ||
+                           err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", d->path,
+                                   d->model->name, name, model_making(makes)->name)));
+}
+
+bool adapters_of_music(cmd *c, trained *player, trained *melody, err *e)
+{
+    trained *of = player ? player : melody;
+    if (option_each(c, "adapter", 0) && !of)
+        return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
+    return !of || adapters_apply(c, of, e);
+}

@@ -155,26 +155,6 @@ static bool take_plan(order *o, err *e)
     return true;
 }
 
-// NULL where the option is not given.
-static bool open_model(order *o, int part, err *e)
-{
-    const char *name = parts[part].name, *from = option_text(o->c, name, NULL);
-    trained *d = from ? trained_open(from, o->c->arena, e) : NULL;
-    o->models[part] = d;
-    return !from || (d && (d->model->makes == parts[part].makes ||
-                           err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", d->path,
-                                   d->model->name, name, model_making(parts[part].makes)->name)));
-}
-
-// Adapters are of the player where there is one, else of the melody's model.
-static bool take_adapters(order *o, err *e)
-{
-    trained *of = o->models[PLAYER] ? o->models[PLAYER] : o->models[MELODY];
-    if (option_each(o->c, "adapter", 0) && !of)
-        return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
-    return !of || adapters_apply(o->c, of, e);
-}
-
 static bool open_models(order *o, err *e)
 {
     cmd *c = o->c;
@@ -190,11 +170,12 @@ static bool open_models(order *o, err *e)
     if (!sampler_check(&k->sampling, e))
         return false;
     for (int i = 0; i < PARTS; i++)
-        if (!open_model(o, i, e))
+        if (!model_asked(c, parts[i].name, parts[i].makes, &o->models[i], e))
             return false;
     k->melody = o->models[MELODY], k->harmony = o->models[HARMONY], k->groove = o->models[GROOVE];
     k->dynamics = o->models[DYNAMICS], k->player = o->models[PLAYER];
-    return take_adapters(o, e) && (!k->player || cmd_threads(c, 0, e));
+    return adapters_of_music(c, o->models[PLAYER], o->models[MELODY], e) &&
+           (!k->player || cmd_threads(c, 0, e));
 }
 
 // ---- What came of it
@@ -210,17 +191,6 @@ static json *part_json(const order *o, int part)
     return j;
 }
 
-static json *played_chords(const order *o)
-{
-    json *list = json_array();
-    char name[CHORD_TEXT];
-    for (int i = 0; i < o->plan.bars; i++) {
-        chord_print(o->piece.chords[i], key_sharps(o->plan.root, o->plan.mode), name);
-        json_push_str(list, name);
-    }
-    return list;
-}
-
 static json *parts_json(const order *o)
 {
     json *j = json_object();
@@ -229,7 +199,7 @@ static json *parts_json(const order *o)
             continue;
         json *part = part_json(o, i);
         if (parts[i].makes == MAKES_CHORDS && o->piece.harmony)
-            json_set(part, "chord_symbols", played_chords(o));
+            json_set(part, "chord_symbols", compose_chords(&o->piece));
         json_set(j, parts[i].name, part);
     }
     return j;

@@ -125,7 +125,7 @@ static bool take_style(order *o, err *e)
     if (option_given(c, "bars") && option_given(c, "seconds"))
         return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
     if (!in_range(c, "tempo", tempo, 20, 400, e) ||
-        !in_range(c, "seconds", seconds, 0.1, 3600, e) ||
+        !in_range(c, "seconds", seconds, 0.1, SECONDS_MOST, e) ||
         !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) ||
         !in_range(c, "program", (double)program, 1, 128, e) ||
         !in_range(c, "count", (double)option_int(c, "count", 1), 1, COUNT_MOST, e) ||

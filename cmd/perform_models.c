@@ -4,29 +4,11 @@
 
 #include "cmd/adapters.h"
 
-static bool open_one(cmd *c, const char *name, model_makes makes, trained **out, err *e)
-{
-    const char *from = option_text(c, name, NULL);
-    *out = from ? trained_open(from, c->arena, e) : NULL;
-    return !from ||
-           (*out && ((*out)->model->makes == makes ||
-                     err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", (*out)->path,
-                             (*out)->model->name, name, model_making(makes)->name)));
-}
-
 static bool open_cloud(perform_models *m, cmd *c, err *e)
 {
     const char *from = option_text(c, "cloud", NULL);
     m->cloud = from ? trained_open(from, c->arena, e) : NULL;
     return !from || (m->cloud && trained_mel(m->cloud, e));
-}
-
-static bool take_adapters(const perform_models *m, cmd *c, err *e)
-{
-    trained *of = m->player ? m->player : m->melody;
-    if (option_each(c, "adapter", 0) && !of)
-        return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
-    return !of || adapters_apply(c, of, e);
 }
 
 // A player plays all parts itself.
@@ -42,12 +24,12 @@ static bool fits(const cmd *c, err *e)
 
 bool perform_models_open(perform_models *m, cmd *c, err *e)
 {
-    return fits(c, e) && open_one(c, "player", MAKES_EVENTS, &m->player, e) &&
-           open_one(c, "melody", MAKES_NOTES, &m->melody, e) &&
-           open_one(c, "harmony", MAKES_CHORDS, &m->harmony, e) &&
-           open_one(c, "groove", MAKES_GROOVE, &m->groove, e) &&
-           open_one(c, "dynamics", MAKES_DYNAMICS, &m->dynamics, e) && take_adapters(m, c, e) &&
-           open_cloud(m, c, e);
+    return fits(c, e) && model_asked(c, "player", MAKES_EVENTS, &m->player, e) &&
+           model_asked(c, "melody", MAKES_NOTES, &m->melody, e) &&
+           model_asked(c, "harmony", MAKES_CHORDS, &m->harmony, e) &&
+           model_asked(c, "groove", MAKES_GROOVE, &m->groove, e) &&
+           model_asked(c, "dynamics", MAKES_DYNAMICS, &m->dynamics, e) &&
+           adapters_of_music(c, m->player, m->melody, e) && open_cloud(m, c, e);
 }
 
 void perform_models_close(perform_models *m)

@@ -147,3 +147,15 @@ bool compose(composition *c, err *e)
     c->song = ok ? w.r->song : NULL;
     return ok;
 }
+
+json *compose_chords(const composition *c)
+{
+    const song_plan *p = c->plan;
+    json *list = json_array();
+    char name[CHORD_TEXT];
+    for (int i = 0; i < p->bars; i++) {
+        chord_print(c->chords[i], key_sharps(p->root, p->mode), name);
+        json_push_str(list, name);
+    }
+    return list;
+}

@@ -17,6 +17,7 @@
 
 #include "autograd/passes/precision.h"
 #include "base/env.h"
+#include "base/json.h"
 #include "compose/song_plan.h"
 #include "data/midi/midi.h"
 #include "infer/sampler.h"
@@ -46,5 +47,7 @@ enum {
 
 // ERR_MISMATCH for a checkpoint of another kind. ERR_STOPPED when env says so.
 bool compose(composition *c, err *e) MUST_CHECK;
+// Names of the chords that are played, a bar each, spelt as in the plan's key. The caller's.
+json *compose_chords(const composition *c);
 
 #endif

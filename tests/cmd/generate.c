@@ -359,6 +359,7 @@ TEST(generate_says_what_is_wrong)
         {"-e joy -o $D/x.FLAC", "names the MIDI file", 2},
         {"-e joy -o $D/x.mid --wav $D/y.mid", "--wav writes wav", 2},
         {"-e joy -o $D/x.mid --count 0", "--count", 2},
+        {"-e joy -o $D/x.mid -s 86401", "--seconds lies from 0.1 to 86400", 2},
         {"-e joy -o $D/x.mid --guidance 0.5", "--guidance lies from 1 to 20", 2},
         {"-e joy -o $D/x.mid --guidance 21", "--guidance", 2},
         {"-e joy -o $D/x.mid --key H", "is no key", 2},

@@ -177,17 +177,6 @@ static bool play(order *o, err *e)
     return compose(k, e);
 }
 
-static json *played_chords(const order *o)
-{
-    json *list = json_array();
-    char name[CHORD_TEXT];
-    for (int i = 0; i < o->plan.bars; i++) {
-        chord_print(o->piece.chords[i], key_sharps(o->plan.root, o->plan.mode), name);
-        json_push_str(list, name);
-    }
-    return list;
-}
-
 static json *parts_json(const order *o)
 {
     const composition *k = &o->piece;
@@ -199,7 +188,7 @@ static json *parts_json(const order *o)
         json *part = json_object();
         json_set_str(part, "by", by[i] ? by[i]->model->name : "rule");
         if (i == SHELF_HARMONY && by[i])
-            json_set(part, "chord_symbols", played_chords(o));
+            json_set(part, "chord_symbols", compose_chords(&o->piece));
         json_set(all, shelf_part((shelf_place)i), part);
     }
     return all;
