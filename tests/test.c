@@ -88,6 +88,12 @@ const char *test_path(const char *name)
     return path;
 }
 
+bool test_files_alike(const char *a, const char *b)
+{
+    const char *out;
+    return test_shell(&out, "cmp '%s' '%s'", test_path(a), test_path(b)) == 0;
+}
+
 const char *test_kmidi(void)
 {
     const char *named = getenv("KMIDI");

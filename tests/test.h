@@ -49,8 +49,9 @@ bool test_expect(bool ok, const char *file, int line, const char *fmt, ...)
 void test_skip(const char *why);
 const char *test_dir(void);              // an empty folder of this test, removed afterwards
 const char *test_path(const char *name); // a path inside it (static, eight in turn)
-const char *test_kmidi(void);            // the program under test: $KMIDI or ./kmidi
-const char *test_self(void);             // this program
+bool test_files_alike(const char *a, const char *b); // of test_path: the same bytes
+const char *test_kmidi(void);                        // the program under test: $KMIDI or ./kmidi
+const char *test_self(void);                         // this program
 // in a child that a test forks: it dies with this program, as what test_shell starts does
 void test_mortal(void);
 // Runs a shell command; its exit status (128 + signal when killed); output of stdout and stderr

@@ -17,12 +17,6 @@ static int composed(const char **out, const char *args)
     return test_shell(out, "D=%s; %s compose %s", test_dir(), test_kmidi(), args);
 }
 
-static bool same(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "cmp %s %s", test_path(a), test_path(b)) == 0;
-}
-
 TEST(compose_writes_music_plan_sound_and_picture)
 {
     arena a = {0};
@@ -53,9 +47,9 @@ TEST(compose_plays_a_plan_again)
     EXPECT_INT(composed(&out, "--genre jazz -e joy --bars 9 --seed 4 -o $D/a.mid"), 0);
     EXPECT_HAS(out, "by rule: melody, harmony, groove, dynamics");
     EXPECT_INT(composed(&out, "--plan $D/a.plan.json -o $D/b.mid"), 0);
-    EXPECT(same("a.mid", "b.mid") && same("a.plan.json", "b.plan.json"));
+    EXPECT(test_files_alike("a.mid", "b.mid") && test_files_alike("a.plan.json", "b.plan.json"));
     EXPECT_INT(composed(&out, "--plan $D/a.plan.json --seed 5 -o $D/c.mid"), 0);
-    EXPECT(!same("a.mid", "c.mid"));
+    EXPECT(!test_files_alike("a.mid", "c.mid"));
     EXPECT_INT(test_shell(NULL, "sed 's/\"Cmaj7\"/\"Ebm\"/' %s > %s", test_path("a.plan.json"),
                           test_path("d.plan.json")),
                0);
@@ -81,7 +75,7 @@ TEST(compose_takes_models_for_rules)
                               "--groove $D/groove.h5 --dynamics $D/dynamics.h5 --threads 1 -o "
                               "$D/b.mid"),
                0);
-    EXPECT(same("a.mid", "b.mid") && same("a.plan.json", "b.plan.json"));
+    EXPECT(test_files_alike("a.mid", "b.mid") && test_files_alike("a.plan.json", "b.plan.json"));
     EXPECT_INT(composed(&out, "--plan $D/a.plan.json --melody $D/melody.h5 -o $D/c.mid"), 0);
     EXPECT_HAS(out, "its groove was by a model; to have it again: --groove ");
     EXPECT(!strstr(out, "its melody"));
@@ -109,7 +103,7 @@ TEST(compose_lets_a_player_go_on)
     EXPECT_INT(composed(&out, "sad --bars 6 --tempo 120 --player $D/player.h5 -o $D/a.mid"), 0);
     EXPECT_INT(
         composed(&out, "--plan $D/a.plan.json --player $D/player.h5 --threads 1 -o $D/b.mid"), 0);
-    EXPECT(same("a.mid", "b.mid"));
+    EXPECT(test_files_alike("a.mid", "b.mid"));
     const midi_song *s = midi_read(&a, test_path("a.mid"), &e);
     EXPECT_OK(s != NULL, e);
     uint16_t mode = mode_mask(0, mode_find("aeolian"));

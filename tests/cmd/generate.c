@@ -18,20 +18,6 @@ static int generate(const char **out, const char *args)
     return test_shell(out, "D=%s; %s generate $D/melody.h5 %s", test_dir(), test_kmidi(), args);
 }
 
-static const midi_song *song_of(arena *a, const char *name)
-{
-    err e = {0};
-    const midi_song *s = midi_read(a, test_path(name), &e);
-    EXPECT_OK(s != NULL, e);
-    return s ? s : NEW(a, midi_song, 1);
-}
-
-static bool same(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "cmp %s %s", test_path(a), test_path(b)) == 0;
-}
-
 TEST(generate_is_a_midi_file_of_so_many_bars)
 {
     arena a = {0};
@@ -39,7 +25,7 @@ TEST(generate_is_a_midi_file_of_so_many_bars)
     fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "--emotion joy --bars 6 -o $D/a.mid"), 0);
     EXPECT_HAS(out, "notes in 6 bars");
-    const midi_song *s = song_of(&a, "a.mid");
+    const midi_song *s = song_read(&a, "a.mid");
     EXPECT_INT(s->format, 1);
     EXPECT_INT(s->ticks_per_quarter, 480);
     EXPECT_NEAR(60e6 / s->tempos[0].us_per_quarter, 96 + 46 * 0.8, 0.01);
@@ -51,9 +37,9 @@ TEST(generate_is_a_midi_file_of_so_many_bars)
     EXPECT(file_exists(test_path("p-1.svg")) && file_exists(test_path("p-2.svg")));
     EXPECT_INT(generate(&out, "--emotion joy --seconds 20 -o $D/s.mid --json"), 0);
     EXPECT_HAS(out, "\"bars\": 11,"); // of 1.807 s
-    EXPECT_NEAR(song_of(&a, "s.mid")->seconds, 20, 1.81);
+    EXPECT_NEAR(song_read(&a, "s.mid")->seconds, 20, 1.81);
     EXPECT_INT(generate(&out, "--emotion joy --tempo 60 --bars 2 --program 74 -o $D/t.mid"), 0);
-    s = song_of(&a, "t.mid");
+    s = song_read(&a, "t.mid");
     EXPECT_NEAR(s->tempos[0].us_per_quarter, 1e6, 0);
     EXPECT_INT(s->instruments[0].program, 73);
     arena_free(&a);
@@ -69,9 +55,9 @@ TEST(generate_the_same_seed_the_same_bytes)
     EXPECT_INT(generate(&out, "-e 0.3,0.2 --seed 5 -o $D/d.mid"), 0);
     EXPECT_INT(generate(&out, "-e calm --temperature 0 --seed 5 -o $D/e.mid"), 0);
     EXPECT_INT(generate(&out, "-e calm --top-k 1 --seed 5 -o $D/f.mid"), 0);
-    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid"));
-    EXPECT(same("a.mid", "d.mid"));
-    EXPECT(same("e.mid", "f.mid") && !same("a.mid", "e.mid"));
+    EXPECT(test_files_alike("a.mid", "b.mid") && !test_files_alike("a.mid", "c.mid"));
+    EXPECT(test_files_alike("a.mid", "d.mid"));
+    EXPECT(test_files_alike("e.mid", "f.mid") && !test_files_alike("a.mid", "e.mid"));
 }
 
 // What the rule says of joy and grief is what is measured in the files.
@@ -83,8 +69,8 @@ TEST(generate_follows_the_emotion)
     fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 32 -o $D/joy.mid"), 0);
     EXPECT_INT(generate(&out, "-e grief --bars 32 -o $D/grief.mid"), 0);
-    midi_stats(&a, song_of(&a, "joy.mid"), joy);
-    midi_stats(&a, song_of(&a, "grief.mid"), grief);
+    midi_stats(&a, song_read(&a, "joy.mid"), joy);
+    midi_stats(&a, song_read(&a, "grief.mid"), grief);
     EXPECT(joy[MIDI_STATS_TEMPO] > grief[MIDI_STATS_TEMPO] + 0.2f);
     EXPECT(joy[MIDI_STATS_DENSITY] > 1.5f * grief[MIDI_STATS_DENSITY]);
     EXPECT(joy[MIDI_STATS_VELOCITY] > grief[MIDI_STATS_VELOCITY] + 0.1f);
@@ -104,9 +90,9 @@ TEST(generate_continues_a_prompt)
     EXPECT_OK(midi_write(test_path("scale.mid"), s, &e), e);
     EXPECT_INT(generate(&out, "--prompt $D/scale.mid --bars 2 -o $D/a.mid --json"), 0);
     EXPECT_HAS(out, "\"prompt_notes\": 8,");
-    EXPECT_NEAR(song_of(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
+    EXPECT_NEAR(song_read(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
     EXPECT_INT(generate(&out, "-e joy --tempo 75 --bars 2 -o $D/b.mid"), 0);
-    EXPECT(!same("a.mid", "b.mid"));
+    EXPECT(!test_files_alike("a.mid", "b.mid"));
     EXPECT_INT(test_shell(&out, "echo no > %s", test_path("no.mid")), 0);
     EXPECT_INT(generate(&out, "--prompt $D/no.mid -o $D/c.mid"), 1);
     EXPECT_HAS(out, "no.mid");
@@ -125,19 +111,19 @@ TEST(generate_with_chords_groove_and_dynamics)
     EXPECT_INT(generate(&out, "-e calm --harmony $D/harmony.h5 -o $D/chords.mid --json"), 0);
     EXPECT_HAS(out, "\"chords\": [\"");
     EXPECT(!test_has(out, "N.C."));
-    const midi_song *plain = song_of(&a, "plain.mid"), *chords = song_of(&a, "chords.mid");
+    const midi_song *plain = song_read(&a, "plain.mid"), *chords = song_read(&a, "chords.mid");
     EXPECT_INT(chords->n_instruments, 2);
     // struck twice a bar, a root and at least three tones
     EXPECT_INT(chords->n_notes >= plain->n_notes + 8 * 2 * 4, 1);
     EXPECT_INT(generate(&out, "-e calm --groove $D/groove.h5 -o $D/groove.mid"), 0);
-    const midi_song *groove = song_of(&a, "groove.mid");
+    const midi_song *groove = song_read(&a, "groove.mid");
     size_t off = 0;
     for (size_t i = 0; i < groove->n_notes; i++)
         off += groove->notes[i].start_tick % 240 != 0;
     EXPECT(groove->n_notes == plain->n_notes && off > groove->n_notes / 2);
     EXPECT_INT(generate(&out, "-e calm --dynamics $D/dynamics.h5 -o $D/loud.mid"), 0);
-    EXPECT_INT(song_of(&a, "loud.mid")->n_notes, plain->n_notes);
-    EXPECT(!same("plain.mid", "loud.mid"));
+    EXPECT_INT(song_read(&a, "loud.mid")->n_notes, plain->n_notes);
+    EXPECT(!test_files_alike("plain.mid", "loud.mid"));
     EXPECT_INT(generate(&out, "-e calm --harmony $D/groove.h5 -o $D/x.mid"), 1);
     EXPECT_HAS(out, "is a groove_predictor, and a harmony_predictor is wanted here");
     arena_free(&a);
@@ -159,7 +145,7 @@ TEST(generate_performs_for_so_long)
     EXPECT_INT(perform(&out, "-e joy --seconds 12 -o $D/p.mid --json"), 0);
     EXPECT_HAS(out, "\"bars\": 7,"); // of 1.807 s
     EXPECT_HAS(out, "\"prompt_events\": 0,");
-    const midi_song *s = song_of(&a, "p.mid");
+    const midi_song *s = song_read(&a, "p.mid");
     EXPECT_INT(s->n_instruments, 1);
     EXPECT_NEAR(60e6 / s->tempos[0].us_per_quarter, 96 + 46 * 0.8, 0.01);
     EXPECT(s->n_notes > 20 && s->dropped == 0);
@@ -170,7 +156,7 @@ TEST(generate_performs_for_so_long)
         sounding[s->notes[i].pitch] = (int)s->notes[i].end_tick;
     }
     EXPECT_INT(perform(&out, "-e joy --bars 3 --tempo 60 --program 20 -o $D/q.mid"), 0);
-    s = song_of(&a, "q.mid");
+    s = song_read(&a, "q.mid");
     EXPECT(s->seconds > 9 && s->seconds < 12.01);
     EXPECT_INT(s->instruments[0].program, 19);
     arena_free(&a);
@@ -184,8 +170,8 @@ TEST(generate_performs_the_same_for_a_seed)
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 6 -o $D/c.mid"), 0);
     EXPECT_INT(perform(&out, "-e grief --seconds 8 --seed 5 -o $D/d.mid"), 0);
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --penalty 3 -o $D/e.mid"), 0);
-    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && !same("a.mid", "d.mid") &&
-           !same("a.mid", "e.mid"));
+    EXPECT(test_files_alike("a.mid", "b.mid") && !test_files_alike("a.mid", "c.mid") &&
+           !test_files_alike("a.mid", "d.mid") && !test_files_alike("a.mid", "e.mid"));
 }
 
 TEST(generate_performs_from_weights_of_bf16)
@@ -196,9 +182,9 @@ TEST(generate_performs_from_weights_of_bf16)
         perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 1 -o $D/b.mid"), 0);
     EXPECT_INT(
         perform(&out, "-e calm --seconds 8 --seed 5 --precision bf16 --threads 2 -o $D/c.mid"), 0);
-    EXPECT(same("b.mid", "c.mid") && !same("a.mid", "b.mid"));
+    EXPECT(test_files_alike("b.mid", "c.mid") && !test_files_alike("a.mid", "b.mid"));
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --precision int8 -o $D/d.mid"), 0);
-    EXPECT(!same("a.mid", "d.mid") && !same("b.mid", "d.mid"));
+    EXPECT(!test_files_alike("a.mid", "d.mid") && !test_files_alike("b.mid", "d.mid"));
 }
 
 TEST(generate_performs_behind_a_prompt)
@@ -213,10 +199,10 @@ TEST(generate_performs_behind_a_prompt)
     EXPECT_INT(perform(&out, "--prompt $D/scale.mid --seconds 6 -o $D/a.mid --json"), 0);
     EXPECT_HAS(out, "\"prompt_events\": ");
     EXPECT(!test_has(out, "\"prompt_events\": 0"));
-    EXPECT_NEAR(song_of(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
-    EXPECT(song_of(&a, "a.mid")->seconds < 6.01);
+    EXPECT_NEAR(song_read(&a, "a.mid")->tempos[0].us_per_quarter, 800000, 0);
+    EXPECT(song_read(&a, "a.mid")->seconds < 6.01);
     EXPECT_INT(perform(&out, "-e joy --tempo 75 --seconds 6 -o $D/b.mid"), 0);
-    EXPECT(!same("a.mid", "b.mid"));
+    EXPECT(!test_files_alike("a.mid", "b.mid"));
     EXPECT_INT(perform(&out, "-e joy --harmony $D/none.h5 -o $D/x.mid"), 2);
     EXPECT_HAS(out, "--harmony is for a melody_transformer");
     arena_free(&a);
@@ -249,7 +235,7 @@ TEST(generate_plays)
             peak = larger(peak, fabs((double)c.samples[i])), sum += fabs((double)c.samples[i]);
         EXPECT_NEAR(peak, 0.9, 0.001);
         EXPECT(sum / (double)c.frames > 0.02);
-        EXPECT_NEAR(c.seconds, song_of(&a, "a.mid")->seconds + 0.5, 0.01);
+        EXPECT_NEAR(c.seconds, song_read(&a, "a.mid")->seconds + 0.5, 0.01);
     }
     clip_free(&c);
     EXPECT_INT(generate(&out, "-e joy --bars 2 -o $D/a.mid --wav $D/b.wav --soundfont $D/none.sf2"),
@@ -307,14 +293,16 @@ TEST(generate_makes_many)
         lines++;
     EXPECT_INT(lines, 3);
     EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 8 -o $D/one.mid"), 0);
-    EXPECT(same("one.mid", "m-2.mid") && !same("one.mid", "m-1.mid"));
+    EXPECT(test_files_alike("one.mid", "m-2.mid") && !test_files_alike("one.mid", "m-1.mid"));
     // more than are made side by side
     EXPECT_INT(perform(&out, "-e calm --seconds 3 --seed 1 --count 10 -o $D/n.mid --threads 2"), 0);
-    EXPECT(same("n-7.mid", "m-1.mid") && same("n-8.mid", "one.mid") && same("n-9.mid", "m-3.mid"));
+    EXPECT(test_files_alike("n-7.mid", "m-1.mid") && test_files_alike("n-8.mid", "one.mid") &&
+           test_files_alike("n-9.mid", "m-3.mid"));
     fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/no.ending/t"), 1);
     EXPECT_INT(generate(&out, "-e joy --bars 2 --count 2 -o $D/t"), 0);
-    EXPECT(file_exists(test_path("t-1")) && file_exists(test_path("t-2")) && !same("t-1", "t-2"));
+    EXPECT(file_exists(test_path("t-1")) && file_exists(test_path("t-2")) &&
+           !test_files_alike("t-1", "t-2"));
 }
 
 TEST(generate_ends_notes_that_last_too_long)
@@ -323,14 +311,14 @@ TEST(generate_ends_notes_that_last_too_long)
     const char *out;
     EXPECT_INT(perform(&out, "-e calm --seconds 12 --max-note 0.5 -o $D/s.mid"), 0);
     EXPECT(!strstr(out, "a note lasts"));
-    const midi_song *s = song_of(&a, "s.mid");
+    const midi_song *s = song_read(&a, "s.mid");
     double most = 0;
     for (size_t i = 0; i < s->n_notes; i++)
         most = fmax(most, s->notes[i].end - s->notes[i].start);
     EXPECT(s->n_notes > 20 && most <= 0.5 + 1e-9 && most > 0.3);
     fresh_model("melody.h5", "melody_transformer", NULL);
     EXPECT_INT(generate(&out, "-e calm --bars 4 --tempo 20 --max-note 1 -o $D/u.mid"), 0);
-    s = song_of(&a, "u.mid");
+    s = song_read(&a, "u.mid");
     for (size_t i = 0; i < s->n_notes; i++)
         EXPECT(s->notes[i].end - s->notes[i].start <= 1 + 1e-9);
     arena_free(&a);

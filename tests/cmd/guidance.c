@@ -7,20 +7,6 @@
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
 
-static const midi_song *song_of(arena *a, const char *name)
-{
-    err e = {0};
-    const midi_song *s = midi_read(a, test_path(name), &e);
-    EXPECT_OK(s != NULL, e);
-    return s ? s : NEW(a, midi_song, 1);
-}
-
-static bool same(const char *a, const char *b)
-{
-    const char *out;
-    return test_shell(&out, "cmp %s %s", test_path(a), test_path(b)) == 0;
-}
-
 static int perform(const char **out, const char *args)
 {
     fresh_model("player.h5", "emotion_midi_transformer",
@@ -30,7 +16,7 @@ static int perform(const char **out, const char *args)
 
 static void expect_lifted(arena *a, const char *low, const char *high, int semitones)
 {
-    const midi_song *x = song_of(a, low), *y = song_of(a, high);
+    const midi_song *x = song_read(a, low), *y = song_read(a, high);
     EXPECT(x->n_notes > 5);
     EXPECT_INT(x->n_notes, y->n_notes);
     for (size_t i = 0; i < x->n_notes && i < y->n_notes; i++) {
@@ -49,7 +35,8 @@ TEST(generate_guided_by_its_emotion)
     EXPECT_HAS(out, "was not trained with train.condition_dropout");
     EXPECT_INT(perform(&out, "-e calm --seconds 8 --seed 5 --guidance 3 --threads 1 -o $D/d.mid"),
                0);
-    EXPECT(same("a.mid", "b.mid") && !same("a.mid", "c.mid") && same("c.mid", "d.mid"));
+    EXPECT(test_files_alike("a.mid", "b.mid") && !test_files_alike("a.mid", "c.mid") &&
+           test_files_alike("c.mid", "d.mid"));
 }
 
 // A player whose shards had all songs in C: what it hears of the same piece in another key is the
@@ -80,6 +67,6 @@ TEST(generate_performs_in_the_key_of_its_prompt)
             0);
     expect_lifted(&a, "0.mid", "2.mid", 2);
     expect_lifted(&a, "in_c.mid", "in_e_flat.mid", 3);
-    EXPECT(!same("0.mid", "keyed.mid"));
+    EXPECT(!test_files_alike("0.mid", "keyed.mid"));
     arena_free(&a);
 }

@@ -8,6 +8,13 @@
 #include "data/features/feature.h"
 #include "tests/test.h"
 
+const recogniser_setup recogniser_ear = {
+    "ear",
+    {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
+    "60",
+    "last",
+    "0"};
+
 const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, arena *a)
 {
     err e = {0};

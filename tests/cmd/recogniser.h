@@ -12,6 +12,9 @@ typedef struct recogniser_setup {
     const char *window, *crop, *views;
 } recogniser_setup;
 
+// As the service and the bridge are tried: 60 frames, the last window.
+extern const recogniser_setup recogniser_ear;
+
 // Writes a checkpoint with filled weights, the labels anger, joy and calm, and these settings. Its
 // path.
 const char *recogniser_checkpoint(const recogniser_setup *u, const char *name, arena *a);

@@ -8,24 +8,10 @@
 
 #include "autograd/run.h"
 #include "base/larger.h"
+#include "tests/infer/loud.h"
 #include "tests/test.h"
 
 enum { T = 40 };
-
-static params *filled(const model_def *m, arena *a)
-{
-    err e = {0};
-    params *p = params_open(a);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) &&
-                  params_allocate(p, 0, &e),
-              e);
-    params_init(p, 3);
-    // larger than at the start of training, so that what was heard matters
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] *= 3;
-    return p;
-}
 
 static void feeling(float out[64])
 {
@@ -39,7 +25,7 @@ TEST(generate_melody_steps_equal_the_sequence)
     arena a = {0};
     err e = {0};
     float emotion[64];
-    params *p = filled(model_find("melody_transformer"), &a);
+    params *p = loud_params(model_find("melody_transformer"), &a);
     network *n = model_build(model_find("melody_transformer"), p,
                              &(model_dims){.batch = 1, .time = T}, &a, &e);
     plan *pl = plan_make(
@@ -191,7 +177,7 @@ TEST(generate_with_others_beside)
             k < 2 ? model_configure(model_find("emotion_midi_transformer"), sizes[k], &a, &e)
                   : model_find("melody_transformer");
         EXPECT_OK(m != NULL, e);
-        params *p = filled(m, &a);
+        params *p = loud_params(m, &a);
         check_lanes(m, p, PRECISION_FP32);
         check_lanes(m, p, PRECISION_BF16);
         check_lanes(m, p, PRECISION_INT8);
@@ -207,7 +193,7 @@ TEST(generate_with_rounded_weights)
     float emotion[64];
     const model_def *m = model_configure(model_find("emotion_midi_transformer"),
                                          "layers=2 dim=192 heads=3 ffn=400 cross=0", &a, &e);
-    params *p = params_open(&a), *q = filled(model_find("melody_transformer"), &b);
+    params *p = params_open(&a), *q = loud_params(model_find("melody_transformer"), &b);
     EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, &a, &e) &&
                   params_allocate(p, 0, &e),
               e);
@@ -239,7 +225,7 @@ TEST(generate_transformer_steps_equal_the_sequence)
     int tokens[N];
     const model_def *m =
         model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
-    params *p = filled(m, &a);
+    params *p = loud_params(m, &a);
     threads *pool = threads_open(2, &e);
     feeling(emotion);
     for (uint32_t t = 0; t < N; t++)
@@ -269,7 +255,7 @@ TEST(generate_transformer_continues_greedily)
     int prompt[] = {370, 60, 290, 64}, tokens[4 + N];
     const model_def *m =
         model_configure(model_find("emotion_midi_transformer"), small_sizes, &a, &e);
-    params *p = filled(m, &a);
+    params *p = loud_params(m, &a);
     feeling(emotion);
     sampler_options o = {.temperature = 0, .top_p = 1, .penalty = 1};
     generator *g =
@@ -300,7 +286,7 @@ TEST(generate_transformer_goes_on_behind_its_context)
         const char *sizes =
             arena_printf(&a, "layers=%d dim=48 heads=3 ffn=80 cross=0 emotion_tokens=5", layers);
         const model_def *m = model_configure(model_find("emotion_midi_transformer"), sizes, &a, &e);
-        params *p = filled(m, &a);
+        params *p = loud_params(m, &a);
         feeling(emotion);
         generator *g = generator_open(
             m, p, &(generator_setup){.emotion = emotion, .context = CONTEXT}, &a, &e);
@@ -344,7 +330,7 @@ TEST(generate_is_a_function_of_the_seed)
     env v = {0};
     float emotion[64];
     int tokens[4][64], prompt[] = {60, 62, 64, 65, 67};
-    params *p = filled(model_find("melody_transformer"), &a);
+    params *p = loud_params(model_find("melody_transformer"), &a);
     feeling(emotion);
     for (int k = 0; k < 4; k++) {
         sampler_options o = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = k == 2 ? 6 : 5};

@@ -6,22 +6,8 @@
 
 #include "base/larger.h"
 #include "infer/generate.h"
+#include "tests/infer/loud.h"
 #include "tests/test.h"
-
-static params *filled(const model_def *m, arena *a)
-{
-    err e = {0};
-    params *p = params_open(a);
-    EXPECT_OK(model_build(m, p, &(model_dims){.batch = 1, .time = 1}, a, &e) &&
-                  params_allocate(p, 0, &e),
-              e);
-    params_init(p, 3);
-    // larger than at the start of training, so that what was heard matters
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; k < p->list[i].count; k++)
-            params_at(p, i)[k] *= 3;
-    return p;
-}
 
 static int likeliest(const float *logits, int n)
 {
@@ -46,7 +32,7 @@ TEST(generate_guided_goes_through_the_emotion_and_on)
     for (uint32_t i = 0; i < 128; i++)
         emotions[i] = i % 64 < 3 ? test_fill(1, i, 1) : 0;
     for (int k = 0; k < 2; k++) {
-        params *p = filled(models[k], &a);
+        params *p = loud_params(models[k], &a);
         generator_setup told = {.emotion = emotions, .context = CONTEXT, .lanes = 2}, untold = told,
                         guided = told, once = told;
         untold.emotion = none, guided.guidance = 2.5, once.guidance = 1;

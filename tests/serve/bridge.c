@@ -14,13 +14,6 @@
 
 enum { BLOCK = 64, RATE = 16000, LOOKAHEAD = 320 };
 
-static const recogniser_setup ear = {
-    "ear",
-    {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
-    "60",
-    "last",
-    "0"};
-
 typedef struct pair {
     kmidi_model *m;
     kmidi_session *alone, *behind;
@@ -31,7 +24,8 @@ static pair open_pair(int requests, arena *a)
 {
     pair p = {0};
     char why[KMIDI_TEXT];
-    EXPECT_INT(kmidi_open(recogniser_checkpoint(&ear, "c.h5", a), NULL, &p.m, why), KMIDI_OK);
+    EXPECT_INT(kmidi_open(recogniser_checkpoint(&recogniser_ear, "c.h5", a), NULL, &p.m, why),
+               KMIDI_OK);
     const kmidi_setup setup = {RATE, BLOCK, 0};
     EXPECT_INT(kmidi_session_open(p.m, &setup, &p.alone, why), KMIDI_OK);
     EXPECT_INT(kmidi_session_open(p.m, &setup, &p.behind, why), KMIDI_OK);

@@ -183,3 +183,11 @@ midi_song *song_random(arena *a, uint32_t seed)
     song_done(s);
     return s;
 }
+
+const midi_song *song_read(arena *a, const char *name)
+{
+    err e = {0};
+    const midi_song *s = midi_read(a, test_path(name), &e);
+    EXPECT_OK(s != NULL, e);
+    return s ? s : NEW(a, midi_song, 1);
+}

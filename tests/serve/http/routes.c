@@ -12,13 +12,6 @@
 #include "tests/serve/http/served.h"
 #include "tests/test.h"
 
-static const recogniser_setup ear = {
-    "ear",
-    {{"preset", "librosa"}, {"sample_rate", "16000"}, {"n_fft", "512"}, {"hop_length", "160"}},
-    "60",
-    "last",
-    "0"};
-
 static reply post(const char *path, const char *body)
 {
     return served_ask("POST", path, "application/json", body);
@@ -34,7 +27,7 @@ TEST(serve_hears_what_predict_hears)
 {
     arena a = {0};
     err e = {0};
-    const char *path = recogniser_checkpoint(&ear, "ear.h5", &a), *out, *wav;
+    const char *path = recogniser_checkpoint(&recogniser_ear, "ear.h5", &a), *out, *wav;
     EXPECT_INT(test_shell(NULL, "'%s' synth '%s' --items 1 --seconds 2 -q", test_kmidi(),
                           test_path("corpus")),
                0);
