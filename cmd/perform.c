@@ -65,7 +65,9 @@ static const option options[] = {
     {"top-p", 0, OPT_NUM, "P", "only the likeliest that have P together (default 0.92)", false},
     {"penalty", 0, OPT_NUM, "X",
      "above 1: what was heard lately becomes less likely (default 1.1, of a player)", false},
-    {"context", 0, OPT_INT, "N", "tokens that a player hears again, at most (default 256)", false},
+    {"context", 0, OPT_INT, "N",
+     "tokens that a player hears again, at most (default 256, or as many as in its training)",
+     false},
     {"seed", 0, OPT_INT, "K", "another seed, other music (default 0)", false},
     {"precision", 0, OPT_TEXT, "P", "of a player's weights: fp32, bf16 or int8 (default fp32)",
      false},
@@ -110,7 +112,7 @@ static bool take_numbers(show *s, err *e)
     cmd *c = s->c;
     perform_setup *o = &s->setup;
     int64_t fps = option_int(c, "fps", FPS), ahead = option_int(c, "lookahead", AHEAD),
-            context = option_int(c, "context", COMPOSER_CONTEXT), k = option_int(c, "top-k", 40);
+            context = option_int(c, "context", 0), k = option_int(c, "top-k", 40);
     o->seconds = option_num(c, "seconds", 0), o->eye.window = option_num(c, "window", WINDOW);
     o->composer.tempo = option_num(c, "tempo", 0);
     if (!in_range(c, "fps", (double)fps, 1, FPS_MOST, e) ||
@@ -226,7 +228,7 @@ static bool open_outputs(show *s, err *e)
     s->log = (perform_log){
         .c = s->c, .path = log_path(s), .fps = s->setup.fps, .alerts = !s->setup.clockless};
     return (!s->log.path || cmd_output(s->c, s->log.path, false, e)) && open_film(s, e) &&
-           open_port(s, e) && perform_log_open(&s->log, e);
+           open_port(s, e);
 }
 
 // ---- While it goes on
@@ -316,19 +318,22 @@ static bool close_film(show *s, err *e)
     return !f || film_close(f, &s->outcome.film_frames, e);
 }
 
+static bool begin(show *s, err *e)
+{
+    s->perform = perform_open(&s->setup, s->c->arena, e);
+    return s->perform && perform_log_open(&s->log, e) && perform_start(s->perform, e);
+}
+
+// Where it does not begin, the files of an earlier one stay. Where it fails later, what was played
+// and seen is kept.
 static bool perform_it(show *s, err *e)
 {
-    err first = {0}, then = {0};
-    s->perform = perform_open(&s->setup, s->c->arena, e);
-    bool ok = s->perform && perform_start(s->perform, e);
-    if (ok)
-        go_on(s);
-    ok = s->perform && perform_stop(s->perform, &first) && ok;
-    if (first.code)
-        *e = first;
-    // Whatever failed, what was played and seen is kept.
-    bool kept = close_film(s, &then);
-    kept = s->perform && write_music(s, &then) && kept;
+    err then = {0};
+    if (!begin(s, e))
+        return false;
+    go_on(s);
+    bool ok = perform_stop(s->perform, e), kept = close_film(s, &then);
+    kept = write_music(s, &then) && kept;
     kept = perform_log_close(&s->log, &then) && kept;
     if (ok && !kept)
         *e = then;
@@ -346,7 +351,7 @@ static bool run(cmd *c, err *e)
     if (ok)
         perform_report(&s.log, s.perform, &s.outcome);
     perform_close(s.perform);
-    (void)close_film(&s, &(err){0});
+    film_abandon(s.setup.film);
     perform_log_abandon(&s.log);
     midi_port_close(s.setup.port);
     perform_models_close(&s.models);

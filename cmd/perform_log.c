@@ -92,7 +92,7 @@ static void set_text(json *j, const char *key, const char *text)
 static json *report_json(const perform_log *l, perform *p, const perform_outcome *o)
 {
     json *j = json_object(), *parts = json_object();
-    meter_sum s = meter_all(perform_meter(p));
+    meter_sum s = meter_all(perform_meter(p), 1000.0 / l->fps);
     composer_counts k = perform_composed(p);
     json_set_num(j, "seconds", o->seconds);
     json_set_str(j, "strategy", o->strategy);
@@ -131,7 +131,7 @@ static void print_part(cmd *c, const char *name, const meter_times *t, double bu
 void perform_report(const perform_log *l, perform *p, const perform_outcome *o)
 {
     cmd *c = l->c;
-    meter_sum s = meter_all(perform_meter(p));
+    meter_sum s = meter_all(perform_meter(p), 1000.0 / l->fps);
     composer_counts k = perform_composed(p);
     cmd_json(c, report_json(l, p, o));
     cmd_print(c, "%.1f s, %zu notes by %s%s%s", o->seconds, o->notes, o->music,

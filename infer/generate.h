@@ -22,8 +22,8 @@
 #include "infer/sampler.h"
 #include "models/model.h"
 
-enum { GENERATOR_LANES = 8 }; // by default: twice as many give a token hardly sooner
-enum { GENERATOR_EMOTION = 64, GENERATOR_GUIDANCE = 20 }; // the most that makes sense
+enum { GENERATOR_LANES = 8 };     // by default: twice as many give a token hardly sooner
+enum { GENERATOR_GUIDANCE = 20 }; // the most that makes sense
 
 typedef struct generator {
     int count, lanes; // of tokens; of sequences

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "autograd/op.h"
+#include "data/music/emotions.h"
 #include "infer/generate.h"
 #include "infer/session.h"
 
@@ -107,10 +108,10 @@ static void close_stepper(generator *base)
 // What each row is told.
 static bool tell(stepper *g, const float *emotion, err *e)
 {
-    size_t n = (size_t)g->s->net->dims.batch * GENERATOR_EMOTION;
+    size_t n = (size_t)g->s->net->dims.batch * EMOTION_SIZE;
     if (!g->told)
         g->told = NEW(&g->memory, float, n);
-    memcpy(g->told, emotion, (size_t)g->base.lanes * GENERATOR_EMOTION * sizeof *g->told);
+    memcpy(g->told, emotion, (size_t)g->base.lanes * EMOTION_SIZE * sizeof *g->told);
     return session_hear(g->s, "emotion", g->told, e);
 }
 

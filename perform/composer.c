@@ -2,8 +2,8 @@
 // composer.c: what both ways of making music share: bar lines, wishes, being ahead (composer.h).
 #include "perform/composer.h"
 
-#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "compose/song_plan.h"
 
@@ -15,7 +15,11 @@ bool composer_wish(const char *words, score_wish *out, err *e)
 {
     arena a = {.name = "wish"};
     song_plan p;
-    bool ok = song_plan_make(&(song_plan_wish){.emotion = words, .bars = 1}, &a, &p, e);
+    bool ok =
+        (strlen(words) < SCORE_WORDS ||
+         err_set(e, ERR_USAGE, "an emotion is said in fewer than %d characters, not '%.40s...'",
+                 SCORE_WORDS, words)) &&
+        song_plan_make(&(song_plan_wish){.emotion = words, .bars = 1}, &a, &p, e);
     if (ok) {
         *out = (score_wish){.valence = p.valence, .arousal = p.arousal, .intensity = p.intensity};
         snprintf(out->emotion, sizeof out->emotion, "%s", words);

@@ -34,7 +34,7 @@ typedef struct composer_setup {
     const char *genre, *key;                             // of the rules; NULL: as they have it
     double tempo; // quarters a minute; 0: as the emotion has it
     int ahead;    // bars
-    int context;  // tokens that are heard; 0: COMPOSER_CONTEXT
+    int context;  // tokens that are heard; 0: COMPOSER_CONTEXT, or what the player was trained on
     sampler_options sampling;
     precision precision; // of the player's weights
     score_wish begin;

@@ -2,14 +2,15 @@
 // composer_rules.c: the small models and the rules of compose/ make pieces of eight bars, one
 // behind the other, each of another seed (composer.h). A new emotion ends the piece at the next
 // bar line, and what sounds there; the next piece begins with it.
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/hw.h"
 #include "compose/compose.h"
 #include "perform/composer.h"
 
-enum { PIECE_BARS = 8, ROOM = 8 }; // places in the ring that a step asks for
+enum { PIECE_BARS = 8 };
+#define MOMENT 1e-6 // seconds: a bar is whole when its end is reached, and not before
 enum { CHANNELS = 16, PITCHES = 128 };
 
 typedef struct rules_player {
@@ -63,6 +64,7 @@ static void lay_out(rules_player *p, const midi_song *s)
     qsort(p->events, p->n, sizeof *p->events, by_time);
 }
 
+// Half a piece is nothing: who asks for the end is heard by who performs, not here.
 static bool make_piece(composer *c, err *e)
 {
     const composer_setup *o = &c->setup;
@@ -78,8 +80,10 @@ static bool make_piece(composer *c, err *e)
     arena_reset(&p->piece);
     if (!song_plan_make(&w, &p->piece, &plan, e))
         return false;
+    env deaf = *o->env;
+    deaf.stop = NULL;
     composition k = {.arena = &p->piece,
-                     .env = o->env,
+                     .env = &deaf,
                      .plan = &plan,
                      .melody = o->melody,
                      .harmony = o->harmony,
@@ -155,9 +159,11 @@ static composer_did step(composer *c, err *e)
     // of the last bar the ends that lie on its very end, too
     for (; p->next < p->n && (!p->bars_left || p->begin + p->events[p->next].at < c->bar_end);
          p->next++) {
-        if (!score_room(c->score, ROOM))
+        double at = p->begin + p->events[p->next].at;
+        if (!score_room(c->score, 1))
             return COMPOSER_IDLE;
-        put(c, &p->events[p->next], p->begin + p->events[p->next].at);
+        put(c, &p->events[p->next], at);
+        c->made = fmax(c->made, fmin(at, c->bar_end - MOMENT));
     }
     c->made = c->bar_end;
     return COMPOSER_WORKED;

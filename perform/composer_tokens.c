@@ -146,8 +146,10 @@ bool composer_tokens_open(composer *c, err *e)
     tokens_player *p = c->self = NEW(c->arena, tokens_player, 1);
     c->step = step;
     feel(c);
+    int most = trained_context(o->player, COMPOSER_CONTEXT),
+        context = most < COMPOSER_CONTEXT ? most : COMPOSER_CONTEXT;
     generator_setup how = {.emotion = p->vector,
-                           .context = o->context,
+                           .context = o->context ? o->context : context,
                            .precision = o->precision,
                            .pool = o->shared ? o->env->pool : NULL,
                            .kit = o->env->kit};

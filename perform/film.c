@@ -79,8 +79,10 @@ static bool write_file(film *f, int64_t number)
     if (f->fd >= 0)
         ok = close(f->fd) == 0 && ok;
     ok = ok && rename(part, name) == 0;
-    if (!ok)
+    if (!ok) {
         file_unwritten(name, &f->fault);
+        unlink(part);
+    }
     f->fd = -1;
     arena_free(&a);
     return ok;
@@ -192,9 +194,7 @@ film *film_open(const film_setup *o, arena *a, err *e)
         return f;
     if (ok)
         (void)err_set(e, ERR_MEMORY, "no thread can be started to write '%s'", o->path);
-    join(f);
-    if (f->temp)
-        file_discard(f->temp);
+    film_abandon(f);
     return NULL;
 }
 
@@ -210,6 +210,15 @@ bool film_close(film *f, int64_t *frames, err *e)
     if (f->temp)
         file_discard(f->temp);
     return whole;
+}
+
+void film_abandon(film *f)
+{
+    if (!f)
+        return;
+    join(f);
+    if (f->temp)
+        file_discard(f->temp);
 }
 
 // ---- Who draws

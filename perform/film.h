@@ -49,6 +49,7 @@ typedef struct film_frame {
 typedef struct film film;
 
 film *film_open(const film_setup *o, arena *a, err *e) MUST_CHECK;
+void film_abandon(film *f);            // it never was: what lies at its path stays; accepts NULL
 bool film_is_folder(const char *path); // what a film of that name is
 bool film_wants_points(const film *f); // and no pixels
 film_frame *film_next(film *f);

@@ -123,19 +123,15 @@ static meter_times times_of(const histogram *h, double budget)
                          .over = 1 - (double)within / (double)h->n};
 }
 
-meter_sum meter_all(const meter *m)
+meter_sum meter_all(const meter *m, double period)
 {
-    double total = 0;
     meter_sum s = {.frames = m->count,
                    .fresh = m->fresh,
                    .late = m->late,
                    .skipped = m->skipped,
-                   .seconds = m->now,
                    .fps = m->now > 0 ? (double)m->count / m->now : 0};
-    for (int i = 0; i < METER_PARTS; i++) {
+    for (int i = 0; i < METER_PARTS; i++)
         s.part[i] = times_of(&m->part[i], meter_budgets[i].ms);
-        total += meter_budgets[i].ms;
-    }
-    s.whole = times_of(&m->whole, total);
+    s.whole = times_of(&m->whole, period);
     return s;
 }

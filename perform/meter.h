@@ -4,7 +4,7 @@
 //
 //     meter_frame(m, &frame)                     // real time
 //     meter_take(m);                             // the other thread: what came since
-//     if (meter_second(m, seconds, tokens, &s))  // a second is over
+//     if (meter_take_second(m, seconds, tokens, &s))  // a second is over
 //         ... s.fps, s.frame_ms ...
 //
 // Times are kept to a hundredth of a millisecond, up to a second: percentiles are of those.
@@ -56,9 +56,9 @@ bool meter_take_second(meter *m, double now, double tokens, meter_second *out);
 
 typedef struct meter_sum {
     long long frames, fresh, late, skipped;
-    double seconds, fps; // until the last frame
+    double fps;
     meter_times whole, part[METER_PARTS];
 } meter_sum;
-meter_sum meter_all(const meter *m);
+meter_sum meter_all(const meter *m, double period); // ms: what a whole frame may take
 
 #endif

@@ -168,19 +168,39 @@ static bool hurry(pthread_t t, int priority)
     return pthread_setschedparam(t, SCHED_FIFO, &wish) == 0;
 }
 
-bool perform_start(perform *p, err *e)
+static void end_threads(perform *p)
+{
+    atomic_store(&p->over, true);
+    bell_ring(&p->ticked);
+    if (p->frames_started)
+        pthread_join(p->frames_thread, NULL);
+    if (p->eye_started)
+        pthread_join(p->eye_thread, NULL);
+    if (p->composer_started)
+        pthread_join(p->composer_thread, NULL);
+    p->frames_started = p->eye_started = p->composer_started = false;
+}
+
+static bool start_threads(perform *p, err *e)
 {
     bool pipelined = p->setup.strategy == PERFORM_PIPELINED;
-    p->begin = hw_seconds();
-    p->token_seconds = composer_told(p->composer).seconds;
-    if (p->setup.clockless)
-        return true;
     if (pipelined && p->eye && !(p->eye_started = start(&p->eye_thread, look, p, e)))
         return false;
     if (pipelined && !(p->composer_started = start(&p->composer_thread, compose, p, e)))
         return false;
-    if (!(p->frames_started = start(&p->frames_thread, make_frames, p, e)))
+    return (p->frames_started = start(&p->frames_thread, make_frames, p, e));
+}
+
+bool perform_start(perform *p, err *e)
+{
+    p->begin = hw_seconds();
+    p->token_seconds = composer_told(p->composer).seconds;
+    if (p->setup.clockless)
+        return true;
+    if (!start_threads(p, e)) {
+        end_threads(p);
         return false;
+    }
     if (p->setup.realtime)
         p->realtime = hurry(p->frames_thread, FRAMES_PRIORITY) &&
                       (!p->eye_started || hurry(p->eye_thread, EYE_PRIORITY)) &&
@@ -243,15 +263,7 @@ composer_counts perform_composed(perform *p)
 
 bool perform_stop(perform *p, err *e)
 {
-    atomic_store(&p->over, true);
-    bell_ring(&p->ticked);
-    if (p->frames_started)
-        pthread_join(p->frames_thread, NULL);
-    if (p->eye_started)
-        pthread_join(p->eye_thread, NULL);
-    if (p->composer_started)
-        pthread_join(p->composer_thread, NULL);
-    p->frames_started = p->eye_started = p->composer_started = false;
+    end_threads(p);
     perform_hush(p);
     recorder_take(p->recorder, &p->score);
     meter_take(p->meter);

@@ -183,12 +183,16 @@ static float composing_ms(perform *p)
     return (float)(MS * took);
 }
 
-// What no part accounts for. Of pipelined strategies only drawing is within the frame.
+// What no part accounts for. Of the pipelined strategy only drawing is within the frame; of the
+// parallel one composing and the cloud go on at the same time.
 static float rest_of(const perform *p, const meter_frame *f)
 {
-    float rest = f->whole - (f->part[METER_DRAW] > 0 ? f->part[METER_DRAW] : 0);
-    if (p->setup.strategy != PERFORM_PIPELINED)
-        rest -= f->part[METER_MIDI] + (f->fresh ? f->part[METER_CLOUD] : 0);
+    float rest = f->whole - (f->part[METER_DRAW] > 0 ? f->part[METER_DRAW] : 0),
+          midi = f->part[METER_MIDI], cloud = f->fresh ? f->part[METER_CLOUD] : 0;
+    if (p->setup.strategy == PERFORM_SEQUENTIAL)
+        rest -= midi + cloud;
+    if (p->setup.strategy == PERFORM_PARALLEL)
+        rest -= midi > cloud ? midi : cloud;
     return rest > 0 ? rest : 0;
 }
 

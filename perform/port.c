@@ -11,7 +11,8 @@ static const midi_port_kind *const kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-const char *midi_port_kinds(const char *between, arena *a)
+// "jack or alsa"
+static const char *kinds_between(const char *between, arena *a)
 {
     const char *list = "";
     for (int i = 0; i < KINDS; i++)
@@ -24,7 +25,7 @@ midi_port *midi_port_open(const char *kind, const char *name, arena *a, err *e)
     for (int i = 0; i < KINDS; i++)
         if (!strcmp(kinds[i]->name, kind))
             return kinds[i]->open(name, a, e);
-    err_set(e, ERR_USAGE, "there is no port '%s'; there is %s", kind, midi_port_kinds(" or ", a));
+    err_set(e, ERR_USAGE, "there is no port '%s'; there is %s", kind, kinds_between(" or ", a));
     return NULL;
 }
 

@@ -24,10 +24,9 @@ midi_port *midi_port_open(const char *kind, const char *name, arena *a, err *e) 
 // A message of 2 or 3 bytes at a moment of hw_seconds, in order; false: there was no place. Takes
 // no memory and no lock; of ALSA it is a system call.
 bool midi_port_send(midi_port *p, const uint8_t bytes[3], double when);
-bool midi_port_hear(midi_port *p, uint8_t bytes[3]);        // a control change that came in
-void midi_port_close(midi_port *p);                         // accepts NULL; what was sent is played
-const char *midi_port_name(const midi_port *p);             // "JACK's kmidi:out"
-const char *midi_port_kinds(const char *between, arena *a); // "jack or alsa"
+bool midi_port_hear(midi_port *p, uint8_t bytes[3]); // a control change that came in
+void midi_port_close(midi_port *p);                  // accepts NULL; what was sent is played
+const char *midi_port_name(const midi_port *p);      // "JACK's kmidi:out"
 
 // ---- For the kinds
 

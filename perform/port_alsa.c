@@ -4,14 +4,14 @@
 // its moment, on a queue of its own that starts when the port is opened.
 #include "perform/port.h"
 
+#include "data/midi/midi.h" // before ALSA, whose MIDI_CHANNELS is a macro
+
 #if __has_include(<alsa/asoundlib.h>)
 #include <alsa/asoundlib.h>
 #include <math.h>
 
 #include "base/hw.h"
 #include "base/library.h"
-
-enum { CONTROL_CHANGE = 0xb0, PROGRAM_CHANGE = 0xc0, NOTE_ON = 0x90 };
 
 #define FUNCTIONS(X)                                                                               \
     X(snd_seq_open)                                                                                \
@@ -59,14 +59,14 @@ static void fill(snd_seq_event_t *x, const uint8_t bytes[3])
 {
     int kind = bytes[0] & 0xf0;
     uint8_t channel = bytes[0] & 15;
-    if (kind == CONTROL_CHANGE || kind == PROGRAM_CHANGE) {
-        x->type = kind == CONTROL_CHANGE ? SND_SEQ_EVENT_CONTROLLER : SND_SEQ_EVENT_PGMCHANGE;
+    if (kind == MIDI_CONTROL || kind == MIDI_PROGRAM) {
+        x->type = kind == MIDI_CONTROL ? SND_SEQ_EVENT_CONTROLLER : SND_SEQ_EVENT_PGMCHANGE;
         x->data.control.channel = channel;
-        x->data.control.param = kind == CONTROL_CHANGE ? bytes[1] : 0;
-        x->data.control.value = kind == CONTROL_CHANGE ? bytes[2] : bytes[1];
+        x->data.control.param = kind == MIDI_CONTROL ? bytes[1] : 0;
+        x->data.control.value = kind == MIDI_CONTROL ? bytes[2] : bytes[1];
         return;
     }
-    x->type = kind == NOTE_ON ? SND_SEQ_EVENT_NOTEON : SND_SEQ_EVENT_NOTEOFF;
+    x->type = kind == MIDI_NOTE_ON ? SND_SEQ_EVENT_NOTEON : SND_SEQ_EVENT_NOTEOFF;
     x->data.note.channel = channel;
     x->data.note.note = bytes[1], x->data.note.velocity = bytes[2];
 }
@@ -92,7 +92,7 @@ static bool hear_alsa(midi_port *base, uint8_t bytes[3])
     while (p->lib.snd_seq_event_input_pending(p->seq, 1) > 0 &&
            p->lib.snd_seq_event_input(p->seq, &x) >= 0)
         if (x->type == SND_SEQ_EVENT_CONTROLLER && x->data.control.param < 128) {
-            bytes[0] = (uint8_t)(CONTROL_CHANGE | (x->data.control.channel & 15));
+            bytes[0] = (uint8_t)(MIDI_CONTROL | (x->data.control.channel & 15));
             bytes[1] = (uint8_t)x->data.control.param;
             bytes[2] = (uint8_t)(x->data.control.value & 127);
             return true;

@@ -10,6 +10,7 @@
 
 #include "base/hw.h"
 #include "base/library.h"
+#include "data/midi/midi.h"
 #include "perform/port.h"
 #include "serve/ring.h"
 
@@ -17,7 +18,7 @@
 #include <jack/jack.h>
 #include <jack/midiport.h>
 
-enum { WAITING = 1024, HEARD = 256, CONTROL_CHANGE = 0xb0, PROGRAM_CHANGE = 0xc0, ATTEMPTS = 9 };
+enum { WAITING = 1024, HEARD = 256, ATTEMPTS = 9 };
 
 typedef struct message {
     uint64_t when; // microseconds of JACK's clock
@@ -79,7 +80,7 @@ static bool load(jack_functions *lib, err *e)
 
 static size_t length_of(const uint8_t *bytes)
 {
-    return (bytes[0] & 0xf0) == PROGRAM_CHANGE ? 2 : 3;
+    return (bytes[0] & 0xf0) == MIDI_PROGRAM ? 2 : 3;
 }
 
 static void speak(jack_port *p, jack_nframes_t frames)
@@ -103,7 +104,7 @@ static void listen(jack_port *p, jack_nframes_t frames)
     jack_midi_event_t x;
     for (uint32_t i = 0; i < p->lib.jack_midi_get_event_count(in); i++) {
         if (p->lib.jack_midi_event_get(&x, in, i) || x.size != 3 ||
-            (x.buffer[0] & 0xf0) != CONTROL_CHANGE)
+            (x.buffer[0] & 0xf0) != MIDI_CONTROL)
             continue;
         message *m = ring_write(&p->heard);
         if (!m)

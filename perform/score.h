@@ -14,15 +14,10 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "data/midi/midi.h"
 #include "serve/ring.h"
 
 enum { SCORE_EVENTS = 128, SCORE_BARS = 64, SCORE_KEPT = 1024, SCORE_WISHES = 16 };
-enum {
-    MIDI_NOTE_OFF = 0x80,
-    MIDI_NOTE_ON = 0x90,
-    MIDI_CONTROL = 0xb0,
-    MIDI_PROGRAM = 0xc0,
-};
 
 // A MIDI message of a channel: note on (velocity > 0) or off, control change, program change.
 typedef struct score_event {

@@ -68,15 +68,15 @@ void tones_event(tones *t, const score_event *x, int64_t from_now)
         let_go(t, channel, x->bytes[1], from_now);
 }
 
-// Its length is known once the moment to let go lies in this block.
+// Its length is known once the moment to let go is.
 static void run(tone *x, int rate, float *out, int64_t n)
 {
     int64_t from = x->wait < n ? x->wait : n;
-    x->wait -= from;
     if (x->left >= 0 && isinf(x->own.length)) {
-        int64_t lasts = x->own.at + (x->left > from ? x->left - from : 0);
+        int64_t lasts = x->own.at + (x->left > x->wait ? x->left - x->wait : 0);
         x->own.length = (double)lasts / rate;
     }
+    x->wait -= from;
     if (from < n)
         additive_run(&x->own, out + from, n - from);
     x->sounds = (double)x->own.at / rate < x->own.length + x->own.voice.release;

@@ -49,6 +49,8 @@ extern const char *const midi_endings[];
 // Limits of a file that is taken for music.
 enum { MIDI_BYTES = 64 << 20, MIDI_TRACKS = 65535, MIDI_CHANNELS = 16, MIDI_DRUMS = 9 };
 #define MIDI_HOURS 24.0
+// Status bytes of channel 0.
+enum { MIDI_NOTE_OFF = 0x80, MIDI_NOTE_ON = 0x90, MIDI_CONTROL = 0xb0, MIDI_PROGRAM = 0xc0 };
 
 typedef struct midi_note {
     double start, end;             // seconds, start < end

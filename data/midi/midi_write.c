@@ -22,7 +22,6 @@ enum {
     MOST_TEMPO = 0xffffff,
     MOST_PARTS = MIDI_TRACKS - 1
 };
-enum { NOTE_OFF = 0x80, NOTE_ON = 0x90, CONTROL = 0xb0, PROGRAM = 0xc0 };
 enum { AT_END, AT_PEDAL, AT_PROGRAM, AT_START }; // of one tick
 
 typedef struct written { // an event of a track
@@ -117,7 +116,7 @@ static void put(sheet *w, size_t part, uint32_t tick, int kind, int status, int 
         (written){.tick = tick,
                   .part = (uint16_t)part,
                   .kind = (uint8_t)kind,
-                  .n = status == PROGRAM ? 2 : 3,
+                  .n = status == MIDI_PROGRAM ? 2 : 3,
                   .byte = {(uint8_t)(status | channel), (uint8_t)x, (uint8_t)y}};
 }
 
@@ -125,8 +124,8 @@ static void put_notes(sheet *w)
 {
     for (size_t i = 0; i < w->n_notes; i++) {
         const midi_note *n = &w->notes[i];
-        put(w, n->instrument, n->start_tick, AT_START, NOTE_ON, n->pitch, n->velocity);
-        put(w, n->instrument, n->end_tick, AT_END, NOTE_OFF, n->pitch, 64);
+        put(w, n->instrument, n->start_tick, AT_START, MIDI_NOTE_ON, n->pitch, n->velocity);
+        put(w, n->instrument, n->end_tick, AT_END, MIDI_NOTE_OFF, n->pitch, 64);
     }
 }
 
@@ -142,8 +141,8 @@ static void put_pedals(sheet *w)
     for (size_t i = 0; i < s->n_instruments; i++)
         for (uint32_t k = 0; k < s->instruments[i].pedals; k++) {
             const midi_pedal *p = &s->pedals[s->instruments[i].first_pedal + k];
-            put(w, i, tick_of(s, p->start), AT_PEDAL, CONTROL, CONTROL_PEDAL, 127);
-            put(w, i, tick_of(s, p->end), AT_PEDAL, CONTROL, CONTROL_PEDAL, 0);
+            put(w, i, tick_of(s, p->start), AT_PEDAL, MIDI_CONTROL, CONTROL_PEDAL, 127);
+            put(w, i, tick_of(s, p->end), AT_PEDAL, MIDI_CONTROL, CONTROL_PEDAL, 0);
         }
 }
 
@@ -179,7 +178,7 @@ static void put_programs(sheet *w)
         const midi_instrument *m = &w->s->instruments[part];
         if (w->events[i].kind != AT_START || (told[part] && in_force[m->channel] == m->program))
             continue;
-        put(w, part, w->events[i].tick, AT_PROGRAM, PROGRAM, m->program, 0);
+        put(w, part, w->events[i].tick, AT_PROGRAM, MIDI_PROGRAM, m->program, 0);
         told[part] = true;
         in_force[m->channel] = m->program;
     }

@@ -146,6 +146,20 @@ TEST(perform_plays_on_when_nobody_looks)
     EXPECT(file_exists(test_path("x.mid")));
 }
 
+// What cannot begin leaves the files of an evening before as they are.
+TEST(perform_that_does_not_begin_keeps_what_was_there)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out,
+                          "cd %s; for f in x.mid x.y4m performance.csv; do echo kept > $f; done",
+                          test_dir()),
+               0);
+    EXPECT_INT(performed(&out, "-e joy --genre polkaa -o $D/x.mid --frames $D/x.y4m"), 2);
+    EXPECT_HAS(out, "unknown genre");
+    EXPECT_INT(test_shell(&out, "cd %s; cat x.mid x.y4m performance.csv; ls", test_dir()), 0);
+    EXPECT_STR(out, "kept\nkept\nkept\nperformance.csv\nx.mid\nx.y4m\n");
+}
+
 TEST(perform_refuses_in_a_sentence)
 {
     static const struct {

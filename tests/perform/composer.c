@@ -24,16 +24,22 @@ typedef struct heard {
     uint64_t digest;
 } heard;
 
-static void open_rules(heard *h, const char *emotion, uint64_t seed)
+static void open_genre(heard *h, const char *genre, const char *emotion, uint64_t seed)
 {
     err e = {0};
     composer_setup o = {.env = &h->env,
                         .ahead = 2,
+                        .genre = genre,
                         .sampling = {.temperature = 1, .top_p = 1, .penalty = 1, .seed = seed}};
     EXPECT_OK(composer_wish(emotion, &o.begin, &e), e);
     score_open(&h->score, &h->arena);
     h->c = composer_open(&o, &h->score, &h->arena, &e);
     EXPECT_OK(h->c != NULL, e);
+}
+
+static void open_rules(heard *h, const char *emotion, uint64_t seed)
+{
+    open_genre(h, NULL, emotion, seed);
 }
 
 static void take_event(heard *h, const score_event *x)
@@ -101,6 +107,56 @@ TEST(composer_of_rules_is_two_bars_ahead)
     EXPECT_NEAR(h.bar_at[1] - h.bar_at[0], h.c->bar_seconds, 1e-9);
     EXPECT_INT(composer_told(h.c).starved, 0);
     close_all(&h);
+}
+
+// The ring is shorter than two bars of these: music that waits in it is not late.
+TEST(composer_of_dense_bars_is_not_late)
+{
+    static heard h;
+    open_genre(&h, "funk", "defiance", 0);
+    compose_until(&h, 0, 30);
+    EXPECT(h.notes > 600);
+    EXPECT_INT(composer_told(h.c).starved, 0);
+    EXPECT_NEAR(h.bar_at[1] - h.bar_at[0], h.c->bar_seconds, 1e-9);
+    close_all(&h);
+}
+
+static bool always(void *user)
+{
+    (void)user;
+    return true;
+}
+
+// Who asks for the end gets it from who performs; a piece in hand is no failure.
+TEST(composer_does_not_fail_when_the_end_is_asked_for)
+{
+    static heard h;
+    arena a = {0};
+    err e = {0};
+    fresh_model("melody.h5", "melody_transformer", NULL);
+    trained *t = trained_open(test_path("melody.h5"), &a, &e);
+    EXPECT_OK(t != NULL, e);
+    open_rules(&h, "joy", 0);
+    h.c->setup.melody = t;
+    h.env.stop = always;
+    compose_until(&h, 0, 40);
+    EXPECT(h.bars > 16);
+    close_all(&h);
+    trained_close(t);
+    arena_free(&a);
+}
+
+TEST(composer_refuses_words_that_it_could_not_keep)
+{
+    score_wish w;
+    err e = {0};
+    char words[SCORE_WORDS + 8];
+    memset(words, '0', sizeof words);
+    memcpy(words, "0.5,0.25", 8), words[SCORE_WORDS - 1] = 0;
+    EXPECT_OK(composer_wish(words, &w, &e), e);
+    EXPECT_STR(w.emotion, words);
+    words[SCORE_WORDS - 1] = '0', words[SCORE_WORDS] = 0;
+    EXPECT_ERR(composer_wish(words, &w, &e), e, ERR_USAGE, "fewer than 96 characters");
 }
 
 TEST(composer_ends_every_note_at_a_wish_and_goes_on_with_it)

@@ -70,7 +70,9 @@ TEST(meter_counts_frames_and_their_parts)
     EXPECT_NEAR(s.tokens, 25, 1e-9);
     EXPECT_NEAR(s.frame_ms, 2 + 28 / 200.0, 1e-6);
     EXPECT(s.memory_gb > 0.001 && s.memory_share > 0 && s.memory_share <= 1);
-    meter_sum all = meter_all(m);
+    meter_sum all = meter_all(m, 1.5);
+    EXPECT_NEAR(all.whole.over, 1, 1e-9);
+    all = meter_all(m, 1000 / 60.0);
     EXPECT_INT(all.frames, 200);
     EXPECT_INT(all.fresh, 100);
     EXPECT_INT(all.late, 1);

@@ -115,6 +115,41 @@ TEST(film_as_folder_has_files)
     arena_free(&a);
 }
 
+TEST(film_leaves_no_half_a_frame)
+{
+    arena a = {0};
+    err e = {0};
+    int64_t frames;
+    film_setup o = {
+        .path = test_path("taken"), .width = WIDE, .height = HIGH, .fps = 60, .wait = true};
+    film *f = film_open(&o, &a, &e);
+    EXPECT_OK(f && file_make_dirs(test_path("taken/frame-000001.ppm/x"), &e), e);
+    film_next(f)->number = 0;
+    film_push(f);
+    EXPECT_ERR(film_close(f, &frames, &e), e, ERR_IO, "frame-000001.ppm");
+    EXPECT(!file_exists(test_path("taken/frame-000001.ppm.part")));
+    arena_free(&a);
+}
+
+TEST(film_that_is_given_up_leaves_what_was_there)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n = 0;
+    EXPECT_INT(shoot(test_path("kept.y4m"), (int[]){0}, 1), 1);
+    film_setup o = {
+        .path = test_path("kept.y4m"), .width = WIDE, .height = HIGH, .fps = 60, .wait = true};
+    film *f = film_open(&o, &a, &e);
+    EXPECT_OK(f != NULL, e);
+    film_next(f)->number = 0;
+    film_push(f);
+    film_abandon(f);
+    (void)bytes_of(&a, "kept.y4m", &n);
+    EXPECT(n > 3 * PIXELS && n < 6 * PIXELS);
+    EXPECT_INT(test_shell(NULL, "test \"$(ls %s | wc -l)\" = 1", test_dir()), 0);
+    arena_free(&a);
+}
+
 TEST(film_ends_when_its_reader_goes_away)
 {
     arena a = {0};
