@@ -8,8 +8,9 @@
 //
 // The digests stay in OUT/.notes, so that a run that goes on, and other machines, need not parse
 // what is there. The file is a head, then 16 bytes for each entry of the index that was read: its
-// stamp (path, size, time), and its content, 0 where there are no notes. It is written whole, every
-// few seconds and at the end; whatever is wrong with it, the files are parsed again.
+// stamp (path, size, time), and its content. What could not be read is not in it: another time there
+// may be memory for it. It is written whole, every few seconds and at the end; whatever is wrong
+// with it, the files are parsed again.
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,18 +117,17 @@ static bool stamped_below(const void *list, size_t i, const void *stamp)
 static const known *find(const comparing *c, uint64_t stamp)
 {
     size_t i = order_first(c->old, c->n_old, stamped_below, &stamp);
-    return i < c->n_old && c->old[i].stamp == stamp ? &c->old[i] : NULL;
+    return i < c->n_old && c->old[i].stamp == stamp && c->old[i].content ? &c->old[i] : NULL;
 }
 
 // ---- Files
 
-// What cannot be compared is equal to nothing. What was lost with its worker is not kept: another
-// time it may be read.
-static void note(comparing *c, const sent *s, uint64_t content, bool lost)
+// What cannot be compared is equal to nothing.
+static void note(comparing *c, const sent *s, uint64_t content)
 {
     c->p->entries[s->number].content =
         content ? content : prepare_hash(4, &s->number, sizeof s->number);
-    if (!lost)
+    if (content)
         c->all[s->number] = (known){s->stamp, content};
     c->failed += !content;
 }
@@ -152,8 +152,8 @@ static bool take(comparing *c, err *e)
         return e->code == ERR_STOPPED ? go_on(c, e) : false;
     const char *notes = prepare_song_notes(&r);
     c->first++;
-    c->learnt |= !r.lost;
-    note(c, s, notes ? prepare_hash(5, notes, PREPARE_NOTES) | 1 : 0, r.lost);
+    c->learnt |= notes != NULL;
+    note(c, s, notes ? prepare_hash(5, notes, PREPARE_NOTES) | 1 : 0);
     spill_put(c->p->answers, s->number, s->stamp, &r);
     return go_on(c, e);
 }
@@ -165,7 +165,7 @@ static bool hand_out(comparing *c, const reader_item *item, strbuf *packed, err 
     const known *k = find(c, s.stamp);
     packed->len = 0;
     if (k || !prepare_songs.pack(p, item, packed, NULL) || packed->len > WORKER_ITEM) {
-        note(c, &s, k ? k->content : 0, false);
+        note(c, &s, k ? k->content : 0);
         return go_on(c, e);
     }
     if (workers_room(c->workers) == 0 && !take(c, e))

@@ -59,9 +59,9 @@ static const char *without_measured(const char *plan, arena *a)
 // A line for each file: its name, and what it holds, as far as that is the same every time.
 static int add_file(const char *path, const struct stat *st, int type, struct FTW *where)
 {
-    static const char *const logs[] = {"log.txt",     "environment.json", ".lock",
-                                       "report.html", "curve.svg",        "DONE",
-                                       "FAILED",      "STOPPED"};
+    static const char *const logs[] = {
+        "log.txt", "environment.json", ".lock",  "performance.csv", "report.html", "curve.svg",
+        "DONE",    "FAILED",           "STOPPED"};
     const char *name = path + where->base;
     (void)st;
     if (type != FTW_F || str_starts(name, "events.out") || str_starts(name, "metrics.jsonl"))
