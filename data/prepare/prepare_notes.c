@@ -8,9 +8,9 @@
 //
 // The digests stay in OUT/.notes, so that a run that goes on, and other machines, need not parse
 // what is there. The file is a head, then 16 bytes for each entry of the index that was read: its
-
-// may be memory for it. It is written whole, every few seconds and at the end; whatever is wrong
-// with it, the files are parsed again.
+// stamp (path, size, time), and its content. What could not be read is not in it: another time
+// there may be memory for it. It is written whole, every few seconds and at the end; whatever is
+// wrong with it, the files are parsed again.
 #include <stdlib.h>
 #include <string.h>
 
