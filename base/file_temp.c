@@ -134,8 +134,7 @@ char *file_temp(arena *a, const char *path)
     int n = snprintf(mark, sizeof mark, "%s%s-%ld", TEMP_MARK, host, (long)getpid());
     int room = NAME_MAX - n - 9;
     if (strlen(base) + (size_t)n > NAME_MAX) {
-        while (room > 0 && ((unsigned char)base[room] & 0xc0) == 0x80) // not within a letter
-            room--;
+        room = (int)str_head(base, (size_t)room);
         base = arena_printf(a, "%.*s~%08x", room, base, crc32c(base, strlen(base)));
     }
     char *temp =

@@ -224,6 +224,28 @@ bool str_utf8(const char *s, size_t n)
     return true;
 }
 
+static bool within(char c) // a character, not at its first byte
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t str_head(const char *s, size_t most)
+{
+    size_t n = strnlen(s, most);
+    while (n > 0 && within(s[n]))
+        n--;
+    return n;
+}
+
+const char *str_tail(const char *s, size_t most)
+{
+    size_t n = strlen(s);
+    const char *tail = s + (n > most ? n - most : 0);
+    while (tail > s && within(*tail))
+        tail++;
+    return tail;
+}
+
 // Behind a number: "", "B", or K M G T with "", "B" (decimal then, as disks are sold) or "iB". 0
 // for anything else.
 static uint64_t unit_of(const char *s)

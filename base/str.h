@@ -42,6 +42,9 @@ bool str_ends_any(const char *s, const char *const *endings);
 bool str_name(const char **names, char out[64]);
 // s[0..n) is well-formed UTF-8.
 bool str_utf8(const char *s, size_t n);
+// How many bytes of s make its first `most` at most, and its last, without a character that is cut.
+size_t str_head(const char *s, size_t most);
+const char *str_tail(const char *s, size_t most);
 // Itself where it is UTF-8; else each byte that is none becomes \xNN, as Python's backslashreplace
 // has it.
 const char *str_utf8_escape(arena *a, const char *s);

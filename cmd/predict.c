@@ -16,30 +16,25 @@ static const option options[] = {
     {0},
 };
 
-// Files by what is to be known of them: clip.h's marks, and shorter than a window.
+// Files by what is to be known of them (heard_marks).
 typedef struct remarks {
-    int marks[CLIP_MARKS], brief;
+    int marks[CLIP_MARKS];
 } remarks;
 
 static void count(remarks *n, const clip *sound, const trained *d, const heard *h)
 {
+    unsigned marks = heard_marks(d, sound, h);
     for (int k = 0; k < CLIP_MARKS; k++)
-        n->marks[k] += (int)(sound->marks >> k & 1);
-    n->brief += h->frames < d->hear.window;
+        n->marks[k] += (int)(marks >> k & 1);
 }
 
 // A line a kind, not one a file.
 static void say_remarks(const cmd *c, const trained *d, const remarks *n, int files)
 {
-    double window = (double)d->hear.window * d->mel->hop_length / d->mel->sample_rate;
     for (int k = 0; k < CLIP_MARKS; k++)
-        if (n->marks[k] && k != CLIP_BRIEF)
+        if (n->marks[k])
             log_say(c->env.log, LOG_WARN, "%d of %d files: %s", n->marks[k], files,
-                    clip_mark_text((clip_mark)k));
-    if (n->brief)
-        log_say(c->env.log, LOG_WARN,
-                "%d of %d files: shorter than the window of %.2f s that the model learnt from",
-                n->brief, files, window);
+                    heard_mark_text(d, (clip_mark)k, c->arena));
 }
 
 // A file of a group, heard on a thread of its own.

@@ -4,6 +4,7 @@
 #include "cmd/predict_cloud.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/file.h"
 #include "data/audio/clip.h"
@@ -21,27 +22,10 @@ typedef struct piece {
     int64_t n;
     float emotion[EMOTION_SIZE];
     clip clip;     // whose samples they are,
-    strbuf played; // or what the synthesiser made
+    float *played; // or what the synthesiser made
 } piece;
 
 // ---- Reading
-
-static bool keep(void *user, const float *x, size_t n, err *e)
-{
-    piece *p = user;
-    (void)e;
-    strbuf_add(&p->played, (const char *)x, n * sizeof *x);
-    return true;
-}
-
-static bool play(piece *p, int rate, err *e)
-{
-    if (!additive_render_at(p->song, rate, keep, p, e))
-        return false;
-    p->samples = (const float *)(const void *)p->played.s;
-    p->n = (int64_t)(p->played.len / sizeof *p->samples);
-    return true;
-}
 
 // The MIDI that is named, or lies beside the sound under its name.
 static bool find_song(cmd *c, piece *p, arena *a, err *e)
@@ -80,8 +64,9 @@ static bool read_piece(cmd *c, piece *p, int rate, arena *a, err *e)
 {
     if (str_ends_any(p->file, midi_endings)) {
         p->song = midi_read(a, p->file, e);
-        if (!p->song || !play(p, rate, e))
+        if (!p->song || !additive_render_to(p->song, rate, &p->played, &p->n, e))
             return false;
+        p->samples = p->played;
     } else {
         if (!clip_read(p->file, rate, 0, 0, &p->clip, e) || !find_song(c, p, a, e))
             return false;
@@ -140,7 +125,7 @@ static bool draw(cmd *c, painter *w, const trained *d, const char *file, err *e)
     ok = ok && (painter_draw(w, &s, points, e) || err_trail(e, "'%s'", file)) &&
          write_all(c, &p, points, e);
     clip_free(&p.clip);
-    strbuf_free(&p.played);
+    free(p.played);
     arena_free(&a);
     return ok;
 }

@@ -44,3 +44,17 @@ void heard_text(const trained *d, const heard *h, strbuf *out)
     strbuf_printf(out, "valence %+.2f, arousal %+.2f", (double)h->embedding[0],
                   (double)h->embedding[1]);
 }
+
+unsigned heard_marks(const trained *d, const clip *sound, const heard *h)
+{
+    unsigned brief = 1u << CLIP_BRIEF;
+    return (sound->marks & ~brief) | (h->frames < d->hear.window ? brief : 0);
+}
+
+const char *heard_mark_text(const trained *d, clip_mark m, arena *a)
+{
+    if (m != CLIP_BRIEF)
+        return clip_mark_text(m);
+    return arena_printf(a, "shorter than the window of %.2f s that the model learnt from",
+                        (double)d->hear.window * d->mel->hop_length / d->mel->sample_rate);
+}

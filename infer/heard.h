@@ -20,6 +20,11 @@
 #include "base/json.h"
 #include "infer/listen.h"
 
+// What is to be known of a file that was heard, a bit each: clip.h's marks but CLIP_BRIEF, and in
+// its place that the file is shorter than a window of the model.
+unsigned heard_marks(const trained *d, const clip *sound, const heard *h);
+const char *heard_mark_text(const trained *d, clip_mark m, arena *a); // as clip_mark_text
+
 // json_free it. `file` as it is to be called; NULL: without.
 json *heard_json(const trained *d, const char *file, const heard *h, arena *a);
 // One line, without the file.

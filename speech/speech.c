@@ -61,8 +61,8 @@ speech_prosody speech_prosody_named(const char *emotion, double valence, double 
 // blank, else the last whole character.
 static size_t next_part(const char *text)
 {
-    size_t n = strnlen(text, PART + 1), cut = 0, blank = 0;
-    if (n <= PART)
+    size_t cut = 0, blank = 0, n = str_head(text, PART);
+    if (!text[n])
         return n;
     for (size_t i = 0; i < PART; i++) {
         if (strchr(" \n\t", text[i]))
@@ -70,9 +70,7 @@ static size_t next_part(const char *text)
         if (strchr(".!?\n", text[i]) && strchr(" \n\t", text[i + 1]))
             cut = i + 1;
     }
-    for (n = PART; n > 1 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
-        ;
-    return cut ? cut : blank ? blank : n;
+    return cut ? cut : blank ? blank : n ? n : 1;
 }
 
 static bool no_language(const char *name, const char *list, size_t n, err *e)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 // How names of audio files end, in whatever case: the one list, for readers and verify. NULL ends
 // it.
@@ -58,6 +59,9 @@ void clip_free(clip *c);
 // survive writing and reading exactly.
 bool clip_write_wav(const char *path, const float *samples, int64_t frames, int rate,
                     err *e) MUST_CHECK;
+
+// The same as bytes, behind what is in *out.
+bool clip_wav(const float *samples, int64_t frames, int rate, strbuf *out, err *e) MUST_CHECK;
 
 // The same reading piece by piece, in memory that does not grow with the file. `c` tells rate and
 // source; its samples and frames stay empty, and `seconds` is what has been read so far.

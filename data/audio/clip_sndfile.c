@@ -204,7 +204,7 @@ static sf_count_t memory_read(void *out, sf_count_t n, void *user)
     return 0; // it is only written
 }
 
-bool clip_write_wav(const char *path, const float *samples, int64_t frames, int rate, err *e)
+bool clip_wav(const float *samples, int64_t frames, int rate, strbuf *out, err *e)
 {
     SF_INFO info = {.samplerate = rate, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
     SF_VIRTUAL_IO io = {memory_size, memory_seek, memory_read, memory_write, memory_tell};
@@ -212,9 +212,18 @@ bool clip_write_wav(const char *path, const float *samples, int64_t frames, int 
     SNDFILE *f = sf_open_virtual(&io, SFM_WRITE, &info, &m);
     bool ok = f && write_samples(f, samples, frames);
     ok = f && sf_close(f) == 0 && ok;
-    ok = ok ? file_write(path, m.bytes.s, m.bytes.len, e)
-            : err_set(e, ERR_MEMORY, "'%s' cannot be written: %s", path, sf_strerror(NULL));
+    if (ok)
+        strbuf_add(out, m.bytes.s, m.bytes.len);
     strbuf_free(&m.bytes);
+    return ok || err_set(e, ERR_MEMORY, "%s", sf_strerror(NULL));
+}
+
+bool clip_write_wav(const char *path, const float *samples, int64_t frames, int rate, err *e)
+{
+    strbuf b = {0};
+    bool ok = clip_wav(samples, frames, rate, &b, e) ? file_write(path, b.s, b.len, e)
+                                                     : err_trail(e, "'%s' cannot be written", path);
+    strbuf_free(&b);
     return ok;
 }
 

@@ -101,18 +101,11 @@ uint64_t loader_rows_bytes(const dataset *d, const loader_options *o)
                        : loader_frames_bytes(d, loader_rows_example(d, o).window);
 }
 
-// A character of several bytes is not cut.
 static void copy_path(char *out, const char *path)
 {
-    size_t n = strlen(path);
-    if (n < LOADER_PATH) {
-        memcpy(out, path, n + 1);
-        return;
-    }
-    const char *end = path + n - (LOADER_PATH - 4);
-    while (((unsigned char)*end & 0xc0) == 0x80)
-        end++;
-    snprintf(out, LOADER_PATH, "...%s", end);
+    bool fits = strlen(path) < LOADER_PATH;
+    snprintf(out, LOADER_PATH, "%s%s", fits ? "" : "...",
+             fits ? path : str_tail(path, LOADER_PATH - 4));
 }
 
 static bool make(loader_rows *r, uint64_t epoch, uint64_t position, uint64_t draws,

@@ -138,3 +138,22 @@ bool additive_render_at(const midi_song *s, int rate, resample_sink *sink, void 
     resampler_close(r);
     return ok;
 }
+
+static bool keep(void *user, const float *x, size_t n, err *e)
+{
+    (void)e;
+    strbuf_add(user, (const char *)x, n * sizeof *x);
+    return true;
+}
+
+bool additive_render_to(const midi_song *s, int rate, float **samples, int64_t *frames, err *e)
+{
+    strbuf b = {0};
+    *samples = NULL, *frames = 0;
+    if (additive_render_at(s, rate, keep, &b, e)) {
+        *samples = (float *)(void *)b.s, *frames = (int64_t)(b.len / sizeof **samples);
+        return true;
+    }
+    strbuf_free(&b);
+    return false;
+}

@@ -64,6 +64,10 @@ bool additive_rings(int program); // 0..127
 #define ADDITIVE_SECONDS 7200.0
 bool additive_render(const midi_song *s, float **samples, int64_t *frames, err *e) MUST_CHECK;
 
+// The same at any rate.
+bool additive_render_to(const midi_song *s, int rate, float **samples, int64_t *frames,
+                        err *e) MUST_CHECK;
+
 // The same at `rate`, resampled, block by block to the sink; what the sink refuses ends it.
 bool additive_render_at(const midi_song *s, int rate, resample_sink *sink, void *user,
                         err *e) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/hw.h"
+#include "base/str.h"
 
 static const double PATIENCE = 0.5;
 
@@ -48,18 +49,9 @@ static void unlock(kept *k)
     atomic_flag_clear(&k->busy);
 }
 
-// Behind the last whole character of UTF-8 of text[0..n).
-static size_t whole(const char *text, size_t n)
-{
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
 void kept_lyrics_put(kept *k, const char *text)
 {
-    size_t n = strlen(text);
-    n = n > KEPT_LYRICS ? whole(text, KEPT_LYRICS) : n;
+    size_t n = str_head(text, KEPT_LYRICS);
     lock(k);
     memcpy(k->lyrics, text, n);
     k->lyrics[n] = 0;
@@ -87,8 +79,7 @@ static int find(const kept *k, const char *name)
 
 static void add_line(kept_talk *t, const char *line)
 {
-    size_t n = strlen(line), had = strnlen(t->said, KEPT_SAID);
-    n = n > KEPT_SAID / 2 ? whole(line, KEPT_SAID / 2) : n;
+    size_t n = str_head(line, KEPT_SAID / 2), had = strnlen(t->said, KEPT_SAID);
     while (had && had + n + 1 > KEPT_SAID) {
         const char *end = memchr(t->said, '\n', had);
         size_t gone = end ? (size_t)(end - t->said) + 1 : had;
@@ -103,8 +94,7 @@ static void add_line(kept_talk *t, const char *line)
 void kept_say(kept *k, const char *name, const char *line, kept_talk *out)
 {
     char cut[KEPT_NAME + 1] = "";
-    size_t n = strlen(name);
-    memcpy(cut, name, n > KEPT_NAME ? whole(name, KEPT_NAME) : n);
+    memcpy(cut, name, str_head(name, KEPT_NAME));
     lock(k);
     int at = find(k, cut);
     if (strncmp(k->talks[at].name, cut, KEPT_NAME) || !k->last[at]) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/audio/clip.h"
 #include "data/midi/midi_write.h"
 #include "data/music/additive.h"
 #include "data/music/roll.h"
@@ -42,9 +43,9 @@ static bool sound_of(const midi_song *s, strbuf *out, err *e)
                        s->seconds, SCORE_SECONDS);
     if (!additive_render(s, &samples, &frames, e))
         return false;
-    encode_wav(samples, frames, ADDITIVE_RATE, out);
+    bool ok = clip_wav(samples, frames, ADDITIVE_RATE, out, e);
     free(samples);
-    return true;
+    return ok;
 }
 
 static bool bytes_of(const midi_song *s, score_format f, const char *title, strbuf *out, err *e)

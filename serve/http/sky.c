@@ -2,7 +2,7 @@
 // sky.c: see sky.h.
 #include "serve/http/sky.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "data/audio/clip.h"
 #include "data/features/feature.h"
@@ -16,16 +16,9 @@ enum { RATE = 22050 };
 typedef struct heard_sound {
     const float *samples;
     int64_t n;
-    strbuf played;
-    clip read;
+    float *played; // whose they are,
+    clip read;     // or these
 } heard_sound;
-
-static bool keep(void *user, const float *x, size_t n, err *e)
-{
-    (void)e;
-    strbuf_add(user, (const char *)x, n * sizeof *x);
-    return true;
-}
 
 static bool take_sound(sky *s, int rate, heard_sound *x, err *e)
 {
@@ -37,17 +30,15 @@ static bool take_sound(sky *s, int rate, heard_sound *x, err *e)
         s->seconds = s->seconds > 0 ? s->seconds : x->read.seconds;
         return true;
     }
-    if (!additive_render_at(s->song, rate, keep, &x->played, e))
-        return false;
-    x->samples = (const float *)(const void *)x->played.s;
-    x->n = (int64_t)(x->played.len / sizeof *x->samples);
-    return true;
+    bool ok = additive_render_to(s->song, rate, &x->played, &x->n, e);
+    x->samples = x->played;
+    return ok;
 }
 
 static void free_sound(heard_sound *x)
 {
     clip_free(&x->read);
-    strbuf_free(&x->played);
+    free(x->played);
 }
 
 static bool by_model(const house *h, sky *s, float *points, err *e)

@@ -202,6 +202,40 @@ TEST(str_ends_any_whatever_the_case)
            !str_ends_any("", endings));
 }
 
+TEST(str_is_cut_between_characters)
+{
+    static const struct {
+        size_t most, head;
+        const char *tail;
+    } cases[] = {{0, 0, ""},
+                 {1, 1, "b"},
+                 {2, 1,
+                  "\xc3\xa4"
+                  "b" +
+                      2},
+                 {3, 3,
+                  "\xc3\xa4"
+                  "b"},
+                 {4, 4,
+                  "a\xc3\xa4"
+                  "b"},
+                 {9, 4,
+                  "a\xc3\xa4"
+                  "b"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        EXPECT_INT(str_head("a\xc3\xa4"
+                            "b",
+                            cases[i].most),
+                   cases[i].head);
+        EXPECT_STR(str_tail("a\xc3\xa4"
+                            "b",
+                            cases[i].most),
+                   cases[i].tail);
+    }
+    EXPECT_INT(str_head("\x80\x80\x80", 2), 0); // no character at all
+    EXPECT_STR(str_tail("\xf0\x9f\x8e\xb5", 3), "");
+}
+
 TEST(str_utf8_escape_keeps_what_is_text)
 {
     arena a = {0};

@@ -36,6 +36,7 @@ typedef struct order {
     bool player, models, ask_llm, sing;
     song_intent heard;
     ollama_host host;
+    bool seeded;           // a seed is given
     bool answers;          // the language model does
     json *notes, *ignored; // sentences
 } order;
@@ -77,7 +78,7 @@ static bool take_words(order *o, err *e)
 
 static bool take_settings(order *o, err *e)
 {
-    int64_t seed = 0;
+    int64_t seed = -1;
     o->models = true, o->ask_llm = o->q->house->language != NULL;
     bool ok = fields_choice(&o->all, "output_format", SCORE_FORMATS, &o->format, e) &&
               fields_int(&o->all, "seed", 0, INT64_MAX / 2, &seed, e) &&
@@ -85,7 +86,8 @@ static bool take_settings(order *o, err *e)
               fields_flag(&o->all, "models", &o->models, e) &&
               fields_flag(&o->all, "llm", &o->ask_llm, e) &&
               fields_flag(&o->all, "lyrics", &o->sing, e);
-    o->wish.seed = (uint64_t)seed;
+    o->seeded = seed >= 0;
+    o->wish.seed = o->seeded ? (uint64_t)seed : 0;
     if (ok && o->player && !shelf_by(o->q->house->models, SHELF_PLAYER))
         return err_set(e, ERR_MISSING,
                        "no player is open; start 'kmidi serve' with an emotion_midi_transformer");
@@ -119,25 +121,46 @@ static void note(order *o, const char *what, const char *instead)
     strbuf_free(&b);
 }
 
+static void open_model(order *o, uint64_t seed, const char *instead)
+{
+    const house *h = o->q->house;
+    err fault = {0};
+    if (!o->ask_llm || !h->language)
+        return;
+    o->answers = ollama_open(&o->host, h->language, o->q->arena, h->env, &fault);
+    o->host.seed = seed;
+    if (fault.code)
+        note(o, fault.text, instead);
+}
+
 // What the language model makes of the words; where it fails, the rules read them.
 static void ask_model(order *o)
 {
+    static const char instead[] = "the rules read the words";
     err fault = {0};
-    if (!o->ask_llm || !o->q->house->language)
-        return;
-    o->answers =
-        ollama_open(&o->host, o->q->house->language, o->q->arena, o->q->house->env, &fault);
-    o->host.seed = o->wish.seed;
+    open_model(o, o->wish.seed, instead);
     if (o->answers && *o->wish.text && intent_ask(&o->host, o->wish.text, &o->heard, &fault))
         o->wish.intent = &o->heard;
     if (fault.code)
-        note(o, fault.text, "the rules read the words");
+        note(o, fault.text, instead);
+}
+
+// One that was given keeps its own seed unless another is asked for.
+static bool take_plan(order *o, const json *given, err *e)
+{
+    if (!song_plan_from_json(given, o->q->arena, &o->plan, e))
+        return err_trail(e, "plan");
+    if (o->seeded)
+        o->plan.seed = o->wish.seed;
+    if (o->sing)
+        open_model(o, o->plan.seed, "there are no lyrics");
+    return true;
 }
 
 static bool make_plan(order *o, const json *given, err *e)
 {
     if (given)
-        return song_plan_from_json(given, o->q->arena, &o->plan, e) || err_trail(e, "plan");
+        return take_plan(o, given, e);
     if (!o->intent.in)
         return fields_missing(&o->all, "intent", e);
     if (!take_words(o, e) || !take_technical(o, e))

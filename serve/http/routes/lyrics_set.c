@@ -32,16 +32,11 @@ static int count_words(const char *s)
 static void tell(const asked *q, const char *source, const char *text, answer *a)
 {
     json *j = json_object(), *lyrics = json_object();
-    size_t n = strlen(text);
-    while (n > PREVIEW || (n == PREVIEW && ((unsigned char)text[n] & 0xc0) == 0x80))
-        n--;
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--;
     json_set_str(j, "status", "success");
     json_set_str(j, "source", source);
     json_set_int(j, "lines", count_lines(text));
     json_set_int(j, "word_count", count_words(text));
-    json_set_str(j, "preview", arena_printf(q->arena, "%.*s", (int)n, text));
+    json_set_str(j, "preview", arena_printf(q->arena, "%.*s", (int)str_head(text, PREVIEW), text));
     json_set_str(lyrics, "source", source);
     json_set_str(lyrics, "text", text);
     json_set(j, "lyrics", lyrics);

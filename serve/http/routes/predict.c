@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/audio/clip.h"
 #include "infer/heard.h"
 #include "serve/http/route.h"
 
@@ -26,22 +25,16 @@ static bool unnamed(const char *path, err *e)
     return false;
 }
 
-static json *remarks(const clip *sound)
-{
-    json *list = json_array();
-    for (int k = 0; k < CLIP_MARKS; k++)
-        if (sound->marks >> k & 1)
-            json_push_str(list, clip_mark_text((clip_mark)k));
-    return list;
-}
-
 static void tell(const asked *q, const trained *d, const clip *sound, const heard *h, answer *a)
 {
-    json *j = heard_json(d, NULL, h, q->arena);
+    json *j = heard_json(d, NULL, h, q->arena), *notes = json_array();
+    for (int k = 0; k < CLIP_MARKS; k++)
+        if (heard_marks(d, sound, h) >> k & 1)
+            json_push_str(notes, heard_mark_text(d, (clip_mark)k, q->arena));
     json_set_str(j, "status", "success");
     json_set_str(j, "model", d->model->name);
     json_set_num(j, "seconds", sound->seconds);
-    json_set(j, "notes", remarks(sound));
+    json_set(j, "notes", notes);
     json_set_str(j, "request_id", q->id);
     answer_json(a, j);
 }
@@ -57,13 +50,10 @@ static bool run(asked *q, answer *a, err *e)
         return false;
     if (q->n == 0)
         return err_set(e, ERR_EMPTY, "the body is empty; send the bytes of a sound file");
-    const trained *d = s->models->ears[ear];
-    bool ok = (clip_read(q->path, d->mel->sample_rate, 0, 0, &sound, e) || unnamed(q->path, e)) &&
-              listener_hear(l, sound.samples, sound.frames, &h, e);
-    if (ok)
-        tell(q, d, &sound, &h, a);
-    clip_free(&sound);
-    return ok;
+    if (!listener_hear_file(l, q->path, LISTEN_FRAMES, &sound, &h, e))
+        return unnamed(q->path, e);
+    tell(q, s->models->ears[ear], &sound, &h, a);
+    return true;
 }
 
 const route route_predict = {

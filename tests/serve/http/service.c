@@ -148,6 +148,14 @@ TEST(serve_generates_what_compose_would)
     reply second = generate(again.s);
     EXPECT_STR(json_str(json_get(json_get(json_get(second.json, "files"), "midi"), "base64"), "x"),
                json_str(json_get(json_get(files, "midi"), "base64"), "y"));
+    reply_free(&second);
+    again.len--;
+    strbuf_printf(&again, ",\"seed\":4}"); // by another seed
+    second = generate(again.s);
+    EXPECT_INT(json_int(json_get(json_get(second.json, "result"), "seed"), 0), 4);
+    EXPECT(
+        strcmp(json_str(json_get(json_get(json_get(second.json, "files"), "midi"), "base64"), ""),
+               json_str(json_get(json_get(files, "midi"), "base64"), "")));
     strbuf_free(&again);
     reply_free(&r), reply_free(&second);
     EXPECT_INT(served_stop(SIGTERM), 0);
@@ -171,6 +179,19 @@ TEST(serve_gives_files_as_they_are)
     const midi_song *s = midi_parse(&a, "reply", r.body.s, r.body.len, &e);
     EXPECT_OK(s != NULL, e);
     EXPECT_NEAR(s ? s->seconds : 0, 8, 0.5);
+    reply_free(&r);
+    // The sound is the command's.
+    r = served_with("POST", "/generate", "Content-Type: application/json\r\nAccept: audio/wav\r\n",
+                    body, sizeof body - 1);
+    EXPECT_HAS(r.head.s, "Content-Type: audio/wav");
+    EXPECT_INT(test_shell(NULL,
+                          "'%s' compose -q --emotion joy --bars 4 --tempo 120 -o '%s' --wav '%s' "
+                          "--simple-tones",
+                          test_kmidi(), test_path("joy.mid"), test_path("joy.wav")),
+               0);
+    size_t n = 0;
+    const char *wav = file_read(&a, test_path("joy.wav"), 1 << 24, &n, &e);
+    EXPECT(wav && n == r.body.len && !memcmp(wav, r.body.s, n));
     reply_free(&r);
     arena_free(&a);
     served_stop(SIGTERM);
