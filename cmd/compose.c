@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cmd/adapters.h"
 #include "cmd/language.h"
+#include "cmd/ranges.h"
 #include "cmd/render.h"
 #include "compose/compose.h"
 #include "compose/intent.h"
@@ -78,6 +79,13 @@ enum { MELODY, HARMONY, GROOVE, DYNAMICS, PLAYER, PARTS }; // without a player t
 
 // ---- What is asked
 
+static const option_range ranges[] = {
+    {"bars", 1, SONG_PLAN_BARS}, // where 0 is "not given" in a wish
+    {"tempo", SONG_PLAN_TEMPO_LEAST, SONG_PLAN_TEMPO_MOST},
+    {"guidance", 1, GENERATOR_GUIDANCE},
+    {"top-k", 0, 1e6},
+    {0}};
+
 // The words of the command line as one text; NULL: there are none.
 static const char *words(const cmd *c)
 {
@@ -140,13 +148,6 @@ static bool take_plan(order *o, err *e)
                         .tempo = option_num(c, "tempo", 0),
                         .bars = option_int(c, "bars", 0),
                         .seed = (uint64_t)option_int(c, "seed", 0)};
-    // Zero is "not given" there.
-    if (option_given(c, "bars") &&
-        !song_plan_in_range("--bars", (double)w.bars, 1, SONG_PLAN_BARS, e))
-        return false;
-    if (option_given(c, "tempo") &&
-        !song_plan_in_range("--tempo", w.tempo, SONG_PLAN_TEMPO_LEAST, SONG_PLAN_TEMPO_MOST, e))
-        return false;
     if (!ask_model(o, &w, e) || !song_plan_make(&w, c->arena, &o->plan, e))
         return false;
     if (o->plan.hits == 0 && w.text && !w.genre)
@@ -164,9 +165,6 @@ static bool open_models(order *o, err *e)
                                     .top_p = option_num(c, "top-p", 0.92),
                                     .penalty = 1};
     k->guidance = option_num(c, "guidance", 1);
-    if (!(k->guidance >= 1 && k->guidance <= GENERATOR_GUIDANCE))
-        return err_set(e, ERR_USAGE, "--guidance lies from 1 to %d, and is %g", GENERATOR_GUIDANCE,
-                       k->guidance);
     if (!sampler_check(&k->sampling, e))
         return false;
     for (int i = 0; i < PARTS; i++)
@@ -314,7 +312,8 @@ static bool take_names(order *o, err *e)
     o->out = option_text(c, "out", NULL), o->wav = option_text(c, "wav", NULL);
     o->svg = option_text(c, "svg", NULL);
     o->plan_out = file_special(o->out) ? NULL : beside(c->arena, o->out);
-    return render_names(c, e) && (!o->plan_out || cmd_output(c, o->plan_out, false, e));
+    return ranges_hold(c, ranges, e) && render_names(c, e) &&
+           (!o->plan_out || cmd_output(c, o->plan_out, false, e));
 }
 
 static bool run(cmd *c, err *e)

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "cmd/adapters.h"
+#include "cmd/ranges.h"
 #include "cmd/render.h"
 #include "compose/theory.h"
 #include "data/midi/midi_write.h"
@@ -99,11 +100,16 @@ static bool take_emotion(order *o, err *e)
     return true;
 }
 
-static bool in_range(const cmd *c, const char *name, double x, double least, double most, err *e)
-{
-    return !option_given(c, name) || (x >= least && x <= most) ||
-           err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
-}
+static const option_range ranges[] = {{"tempo", 20, 400},
+                                      {"seconds", 0.1, SECONDS_MOST},
+                                      {"bars", 1, ARRANGE_BARS},
+                                      {"program", 1, 128},
+                                      {"count", 1, COUNT_MOST},
+                                      {"max-note", 0.05, 3600},
+                                      {"guidance", 1, GENERATOR_GUIDANCE},
+                                      {"top-k", 0, 1e6},
+                                      {"penalty-notes", 0, 1e6},
+                                      {0}};
 
 static void say_guidance(const order *o)
 {
@@ -118,21 +124,13 @@ static bool take_style(order *o, err *e)
 {
     piece *p = &o->piece;
     const cmd *c = o->c;
-    double tempo = option_num(c, "tempo", 0), seconds = option_num(c, "seconds", 1);
+    double tempo = option_num(c, "tempo", 0);
     int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1),
             top_k = option_int(c, "top-k", 40);
     int64_t memory = option_int(c, "penalty-notes", 8);
     if (option_given(c, "bars") && option_given(c, "seconds"))
         return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
-    if (!in_range(c, "tempo", tempo, 20, 400, e) ||
-        !in_range(c, "seconds", seconds, 0.1, SECONDS_MOST, e) ||
-        !in_range(c, "bars", (double)bars, 1, ARRANGE_BARS, e) ||
-        !in_range(c, "program", (double)program, 1, 128, e) ||
-        !in_range(c, "count", (double)option_int(c, "count", 1), 1, COUNT_MOST, e) ||
-        !in_range(c, "max-note", option_num(c, "max-note", 1), 0.05, 3600, e) ||
-        !in_range(c, "guidance", option_num(c, "guidance", 1), 1, GENERATOR_GUIDANCE, e) ||
-        !in_range(c, "top-k", (double)top_k, 0, 1e6, e) ||
-        !in_range(c, "penalty-notes", (double)memory, 0, 1e6, e))
+    if (!ranges_hold(c, ranges, e))
         return false;
     p->bars = (int)bars, p->longest = option_num(c, "max-note", 0);
     p->seconds = option_num(c, "seconds", 0);

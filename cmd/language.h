@@ -27,6 +27,8 @@
     }
 
 bool language_asked(const cmd *c); // one of the options is given
+// What the options say of it. ERR_USAGE: a time out of range.
+bool language_wish(const cmd *c, ollama_wish *w, err *e) MUST_CHECK;
 // Finds the host and its model. ERR_USAGE where what was given cannot be meant.
 bool language_open(cmd *c, ollama_host *h, uint64_t seed, err *e) MUST_CHECK;
 // Whether a command goes on without it: the fault is the server's, and is said; or it is ours.

@@ -12,6 +12,7 @@
 #include "cmd/adapters.h"
 #include "cmd/perform_log.h"
 #include "cmd/perform_models.h"
+#include "cmd/ranges.h"
 #include "cmd/render.h"
 #include "data/midi/midi_write.h"
 #include "data/music/roll.h"
@@ -89,11 +90,10 @@ typedef struct show {
 
 // ---- What is asked
 
-static bool in_range(const cmd *c, const char *name, double x, double least, double most, err *e)
-{
-    return !option_given(c, name) || (x >= least && x <= most) ||
-           err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
-}
+static const option_range ranges[] = {{"fps", 1, FPS_MOST},    {"lookahead", 1, 32},
+                                      {"context", 16, 8192},   {"top-k", 0, 1e6},
+                                      {"seconds", 0.1, 86400}, {"window", EYE_LEAST, EYE_MOST},
+                                      {"tempo", 20, 400},      {0}};
 
 static bool take_size(show *s, err *e)
 {
@@ -115,13 +115,7 @@ static bool take_numbers(show *s, err *e)
             context = option_int(c, "context", 0), k = option_int(c, "top-k", 40);
     o->seconds = option_num(c, "seconds", 0), o->eye.window = option_num(c, "window", WINDOW);
     o->composer.tempo = option_num(c, "tempo", 0);
-    if (!in_range(c, "fps", (double)fps, 1, FPS_MOST, e) ||
-        !in_range(c, "lookahead", (double)ahead, 1, 32, e) ||
-        !in_range(c, "context", (double)context, 16, 8192, e) ||
-        !in_range(c, "top-k", (double)k, 0, 1e6, e) ||
-        !in_range(c, "seconds", o->seconds, 0.1, 86400, e) ||
-        !in_range(c, "window", o->eye.window, EYE_LEAST, EYE_MOST, e) ||
-        !in_range(c, "tempo", o->composer.tempo, 20, 400, e))
+    if (!ranges_hold(c, ranges, e))
         return false;
     o->fps = (int)fps, o->composer.ahead = (int)ahead, o->composer.context = (int)context;
     o->composer.sampling = (sampler_options){.temperature = option_num(c, "temperature", 0.85),

@@ -6,6 +6,7 @@
 #include "base/hw.h"
 #include "cmd/adapters.h"
 #include "cmd/language.h"
+#include "cmd/ranges.h"
 #include "serve/http/service.h"
 #include "train/products.h"
 
@@ -50,30 +51,13 @@ typedef struct order {
     service_setup setup;
 } order;
 
-static bool in_range(const cmd *c, const char *name, double least, double most, err *e)
-{
-    double x = option_num(c, name, least);
-    return !option_given(c, name) || (x >= least && x <= most) ||
-           err_set(e, ERR_USAGE, "--%s lies from %g to %g, and is %g", name, least, most, x);
-}
-
-static bool whole_in_range(const cmd *c, const char *name, int64_t least, int64_t most, err *e)
-{
-    int64_t x = option_int(c, name, least);
-    return (x >= least && x <= most) ||
-           err_set(e, ERR_USAGE, "--%s lies from %lld to %lld, and is %lld", name, (long long)least,
-                   (long long)most, (long long)x);
-}
-
-static bool check_ranges(const cmd *c, err *e)
-{
-    return whole_in_range(c, "workers", 1, WORKERS, e) &&
-           whole_in_range(c, "queue", 0, WAITING, e) &&
-           whole_in_range(c, "connections", 1, CONNECTIONS, e) &&
-           whole_in_range(c, "max-body", 1024, (int64_t)1 << 30, e) &&
-           in_range(c, "time-limit", 0.1, 3600, e) && in_range(c, "patience", 0.1, 3600, e) &&
-           in_range(c, "llm-timeout", 0.01, 3600, e);
-}
+static const option_range ranges[] = {{"workers", 1, WORKERS},
+                                      {"queue", 0, WAITING},
+                                      {"connections", 1, CONNECTIONS},
+                                      {"max-body", 1024, 1 << 30},
+                                      {"time-limit", 0.1, 3600},
+                                      {"patience", 0.1, 3600},
+                                      {0}};
 
 // ---- Models
 
@@ -104,15 +88,6 @@ static bool open_models(order *o, err *e)
 
 // ---- The service
 
-static void take_language(order *o)
-{
-    const cmd *c = o->c;
-    o->language = (ollama_wish){.host = option_text(c, "llm-host", NULL),
-                                .model = option_text(c, "llm-model", NULL),
-                                .seconds = option_num(c, "llm-timeout", 0)};
-    o->setup.language = language_asked(c) ? &o->language : NULL;
-}
-
 static void take_setup(order *o)
 {
     const cmd *c = o->c;
@@ -137,7 +112,7 @@ static void take_setup(order *o)
         .body = (uint64_t)option_int(c, "max-body", 32 << 20),
         .env = &o->c->env,
     };
-    take_language(o);
+    o->setup.language = language_asked(c) ? &o->language : NULL;
 }
 
 static void say_ready(const order *o, const service *s)
@@ -166,7 +141,8 @@ static bool serve(order *o, err *e)
 static bool run(cmd *c, err *e)
 {
     order o = {.c = c};
-    bool ok = check_ranges(c, e) && products_open(&c->env, c->arena, e) && open_models(&o, e);
+    bool ok = ranges_hold(c, ranges, e) && language_wish(c, &o.language, e) &&
+              products_open(&c->env, c->arena, e) && open_models(&o, e);
     take_setup(&o);
     ok = ok && serve(&o, e);
     for (int i = 0; o.models && i < c->n_args; i++)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/slurm.h"
-#include "cmd/sweep_planning.h"
+#include "cmd/ranges.h"
 
 enum { MARGIN = 120, MARGIN_MOST = 65535, REQUEUES = 50 };
 

@@ -4,6 +4,7 @@
 
 #include "base/hw.h"
 #include "cmd/cmd.h"
+#include "cmd/ranges.h"
 #include "cmd/sweep_one.h"
 #include "cmd/sweep_planning.h"
 #include "cmd/sweep_table.h"

@@ -9,21 +9,13 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "cmd/progress.h"
+#include "cmd/ranges.h"
 #include "train/lock.h"
 #include "train/sweep.h"
 #include "train/sweep_predict.h"
 
 // Runs that are asked back about; that a plan can have.
 enum { ASKED = 1000, RUNS_MOST = 1000000 };
-
-bool cmd_in_range(cmd *c, const char *name, int64_t fallback, int64_t lo, int64_t hi, int64_t *out,
-                  err *e)
-{
-    *out = option_int(c, name, fallback);
-    return (*out >= lo && *out <= hi) ||
-           err_set(e, ERR_USAGE, "--%s takes a number from %lld to %lld, not %lld", name,
-                   (long long)lo, (long long)hi, (long long)*out);
-}
 
 bool sweep_asked_read(cmd *c, const char *name, sweep_asked *o, err *e)
 {

@@ -28,7 +28,5 @@ bool sweep_planning_read(cmd *c, const char *dir, sweep_plan *p, err *e) MUST_CH
 // In a line: memory, disk, time.
 void sweep_planning_say(cmd *c, const sweep_asked *o, const sweep_plan *p);
 uint64_t sweep_planning_peak(const sweep_plan *p); // bytes of the largest run
-bool cmd_in_range(cmd *c, const char *name, int64_t fallback, int64_t lo, int64_t hi, int64_t *out,
-                  err *e) MUST_CHECK;
 
 #endif

@@ -34,9 +34,12 @@ static bool has_token(const door *d, const char *said)
     return !d->token || (!strncasecmp(said, "Bearer ", 7) && same_secret(said + 7, d->token));
 }
 
+// A page of ours came by https where a proxy has TLS for us.
 static bool own_origin(const knock *k)
 {
-    return !strncasecmp(k->origin, "http://", 7) && *k->host && !strcasecmp(k->origin + 7, k->host);
+    bool tls = !strncasecmp(k->origin, "https://", 8);
+    return (tls || !strncasecmp(k->origin, "http://", 7)) && *k->host &&
+           !strcasecmp(k->origin + 7 + tls, k->host);
 }
 
 static bool may_ask(const asking *x, const route *r, bool named)

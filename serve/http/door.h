@@ -3,7 +3,8 @@
 // read. Plain texts in, a refusal or none out.
 //
 //     Host           must be known (gate.h): 403
-//     Origin         must be this service's own, or the one that was named: 403
+//     Origin         must be this service's own (what Host says, by http, or by https where a proxy
+//                    stands before it), or the one that was named: 403
 //     Authorization  "Bearer TOKEN", where there is a token, but for routes that say nothing: 401
 //     path, method   must be a route's: 404, 405
 //     Content-Type   JSON as application/json, sound as audio/... or application/octet-stream: 415.

@@ -42,7 +42,7 @@ TEST(slurm_refuses_ranks_that_cannot_be)
     bool mpi = has_mpi();
     EXPECT_INT(test_shell(&out, "%s slurm %s --run-dir %s --ranks 1", k, yaml, test_path("run")),
                2);
-    EXPECT_HAS(out, "--ranks takes a number from 2 to 100000, not 1");
+    EXPECT_HAS(out, "--ranks lies from 2 to 100000, and is 1");
     EXPECT_INT(test_shell(&out, "%s slurm %s --run-dir %s --ranks 3", k, yaml, test_path("run")),
                2);
     EXPECT_HAS(out, mpi ? "a step of 8 items cannot be shared by 3 ranks"

@@ -94,7 +94,7 @@ TEST(sweep_program_refuses_before_the_first_run)
          "these are 1000000 runs (optim.lr 1000 x train.seed 1000); say --yes"},
         {"train.seed=1..1001", 2, "these are 1001 runs (train.seed 1001); say --yes"},
         {"train.seed=1..1000 train.epochs=1..1001 --yes", 2, "a sweep has at most 1000000"},
-        {"train.seed=1,2 --jobs 0", 2, "--jobs takes a number from 1 to"},
+        {"train.seed=1,2 --jobs 0", 2, "--jobs lies from 1 to"},
         {"train.seed=1,2 --random 3", 2, "there are only 2 different runs"},
     };
     const char *out, *k = test_kmidi();

@@ -41,6 +41,31 @@ TEST(serve_gate_knows_numbers_and_names)
     EXPECT(!gate_knows("box.lan", NULL));
 }
 
+TEST(serve_door_knows_its_own_pages)
+{
+    static const char *const names[] = {"box.lan", NULL};
+    static const struct {
+        const char *host, *origin;
+        bool own;
+    } cases[] = {{"127.0.0.1:8000", "http://127.0.0.1:8000", true},
+                 {"box.lan", "https://box.lan", true}, // a proxy has TLS for it
+                 {"box.lan:8443", "HTTPS://BOX.lan:8443", true},
+                 {"box.lan", "https://box.lan:8443", false},
+                 {"box.lan", "https://evil.example", false},
+                 {"box.lan", "https:/box.lan", false},
+                 {"box.lan", "ftp://box.lan", false},
+                 {"box.lan", "null", false}};
+    door d = {.names = names};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        knock k = {"GET", "/health", cases[i].host, cases[i].origin, "", "", 0};
+        admission in;
+        answer a = {0};
+        test_expect(door_open(&d, &k, "01234567", &in, &a) == cases[i].own, __FILE__, __LINE__,
+                    "'%s' of '%s'", cases[i].origin, cases[i].host);
+        answer_free(&a);
+    }
+}
+
 TEST(serve_base64_is_that_of_the_rfc)
 {
     static const char *const cases[][2] = {{"", ""},
