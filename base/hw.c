@@ -285,7 +285,7 @@ uint64_t hw_peak_rss(void)
 
 #ifdef __x86_64__
 // CPUID leaf 7 has the instructions; the system must also save the AMX tiles (XCR0 bits 17 and 18).
-static void read_bf16(hw *h)
+void hw_read_bf16(hw *h)
 {
     unsigned a, b, c, d, low = 0, high = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) ||
@@ -298,7 +298,7 @@ static void read_bf16(hw *h)
 }
 static const char *const isa_names[VARIANT_COUNT] = {"sse2", "avx2", "avx512"};
 #else
-static void read_bf16(hw *h)
+void hw_read_bf16(hw *h)
 {
     (void)h;
 }
@@ -342,7 +342,7 @@ void hw_read(hw *h)
     h->cores = hw_cores();
     h->memory = hw_memory();
     h->memory_limit = memory_limit(h->memory);
-    read_bf16(h);
+    hw_read_bf16(h);
 }
 
 const char *hw_library(void)

@@ -20,6 +20,7 @@ typedef struct hw {
 } hw;
 
 void hw_read(hw *h);           // about 10 ms
+void hw_read_bf16(hw *h);      // avx512_bf16 and amx_bf16 alone, in microseconds
 int hw_cores(void);            // the cores alone, without hwloc, in microseconds
 double hw_seconds(void);       // monotonic clock
 void hw_sleep(double seconds); // at least so long, whatever signals come; nothing below 0

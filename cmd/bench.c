@@ -172,7 +172,8 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "trainable", params_count(trainer_params(t), true));
     json_set_int(j, "threads", threads_count(c->env.pool));
     json_set_int(j, "ranks", comm_size(c->ranks));
-    json_set_str(j, "products", gemm_said(&trainer_kit(t)->products, c->arena));
+    json_set_str(j, "products",
+                 gemm_said(&trainer_kit(t)->products, o->precision != PRECISION_FP32, c->arena));
     json_set_num(j, "steps_per_s", rate);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
     json_set_int(j, "arena_bytes", (int64_t)m.arena);

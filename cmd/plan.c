@@ -38,7 +38,7 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
                 {"scratch of libraries", m->libraries},
                 {"peak", m->peak},
                 {"budget", j->options.budget}};
-    char text[32];
+    char text[32], how[48];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cmd_print(c, "%-28s %12s", rows[i].what, str_human_bytes(rows[i].bytes, text));
     cmd_print(c, "%-28s %12s", "budget from", j->options.budget_from);
@@ -47,7 +47,8 @@ static void print_memory(cmd *c, const job *j, const trainer_memory *m)
     if (strstr(j->options.budget_from, "language model"))
         cmd_print(c, "%-28s a model that fills a larger machine leaves less of it (docs/memory.md)",
                   "");
-    cmd_print(c, "%-28s %12s", "precision", precision_describe(j->options.precision, c->env.kit));
+    cmd_print(c, "%-28s %12s", "precision",
+              precision_describe(j->options.precision, c->env.kit, how));
 }
 
 // ---- The whole run

@@ -73,6 +73,7 @@ static json *memory_json(const trainer_memory *m)
 void job_environment(const job *j, strbuf *out)
 {
     char stamp[40], blas[128];
+    char how[48];
     time_t now = time(NULL);
     struct tm t;
     gmtime_r(&now, &t);
@@ -82,7 +83,7 @@ void job_environment(const job *j, strbuf *out)
     json_set_str(o, "revision", version_revision());
     json_set_str(o, "compiler", __VERSION__);
     json_set_str(o, "gemm", gemm_describe(&j->r.env->kit->products, blas));
-    json_set_str(o, "precision", precision_describe(j->options.precision, j->r.env->kit));
+    json_set_str(o, "precision", precision_describe(j->options.precision, j->r.env->kit, how));
     json_set_str(o, "started", stamp);
     json_set_str(o, "command", j->r.command ? j->r.command : "");
     json_set_str(o, "resumed_from", j->resume ? j->resume : NULL);

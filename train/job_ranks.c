@@ -106,7 +106,8 @@ bool job_choose_alike(job *j, int64_t *micro_batch, err *e)
     bool ok = comm_rank(c) || (trainer_shares(c, trainer_whole(o, j->shards->rows, o->micro_batch),
                                               o->micro_batch, e) &&
                                job_split(j, false, &found.micro_batch, e));
-    const char *own = gemm_said(&j->r.env->kit->products, j->a);
+    const char *own =
+        gemm_said(&j->r.env->kit->products, j->options.precision != PRECISION_FP32, j->a);
     snprintf(found.products, sizeof found.products, "%s", own);
     if (!comm_agree(c, ok, e) || !comm_broadcast(c, &found, sizeof found, e))
         return false;

@@ -83,9 +83,9 @@ static void say_machine(const job *j, const log_sink *log)
 {
     const kit *k = j->r.env->kit;
     int count = threads_count(j->r.env->pool);
-    char blas[128];
+    char blas[128], how[48];
     log_say(log, LOG_INFO, "device: cpu, %d thread%s, %s, %s", count, count == 1 ? "" : "s",
-            gemm_describe(&k->products, blas), precision_describe(j->options.precision, k));
+            gemm_describe(&k->products, blas), precision_describe(j->options.precision, k, how));
     if (comm_size(j->r.comm) > 1)
         log_say(log, LOG_INFO, "ranks: %d, %d of them here; threads and memory are of each",
                 comm_size(j->r.comm), comm_here(j->r.comm));

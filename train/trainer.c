@@ -285,7 +285,8 @@ static bool start(trainer *t, err *e)
         meta_set(&t->meta, t->s.meta->keys[i], t->s.meta->values[i]);
     if (!compare(t, e))
         return false;
-    meta_set(&t->meta, "products", gemm_said(&t->kit.products, t->a));
+    meta_set(&t->meta, "products",
+             gemm_said(&t->kit.products, t->o->precision != PRECISION_FP32, t->a));
     if (*t->products)
         meta_set(&t->meta, "bf16x3", t->products);
     if (t->o->activations == ACTIVATIONS_AUTO)

@@ -154,59 +154,86 @@ const char *gemm_backend_name(gemm_backend b)
     return libraries[b]->name;
 }
 
+// What a run said of itself.
+typedef struct spoken {
+    gemm_ways w;
+    bool both, bf16; // it names two libraries; how bf16 goes
+} spoken;
+
 // One word of what gemm_said says: "nt320=onednn".
-static bool read_word(char *word, gemm_ways *w)
+static bool read_word(char *word, spoken *s)
 {
     char *equals = strchr(word, '=');
     if (!equals)
         return false;
     *equals = 0;
+    if (!strcmp(word, "bf16"))
+        return s->bf16 = gemm_bf16_find(equals + 1, &s->w.bf16);
     int kind = gemm_kind_find(word), b = backend_find(equals + 1);
     if (kind < 0 || b < 0)
         return false;
-    w->of[kind] = (signed char)b;
+    s->w.of[kind] = (signed char)b;
+    s->both |= b != (int)s->w.first;
     return true;
 }
 
-// Of `w`, the first library and the table; *both: it names two.
-static bool read_said(const char *said, gemm_ways *w, bool *both)
+static bool read_said(const char *said, spoken *s)
 {
     char text[GEMM_SAID_MAX], *rest, *word;
-    *both = false;
     snprintf(text, sizeof text, "%s", said);
     word = strtok_r(text, " ", &rest);
     int b = word ? backend_find(word) : -1;
-    w->first = b < 0 ? GEMM_OPENBLAS : (gemm_backend)b;
-    for (; b >= 0 && (word = strtok_r(NULL, " ", &rest)); *both = true)
-        if (!read_word(word, w))
+    *s = (spoken){.w = gemm_ways_open(&(gemm_ways){.first = GEMM_OPENBLAS})};
+    s->w.first = b < 0 ? GEMM_OPENBLAS : (gemm_backend)b;
+    while (b >= 0 && (word = strtok_r(NULL, " ", &rest)))
+        if (!read_word(word, s))
             return false;
     return b >= 0 && strlen(said) < sizeof text;
 }
 
+// How bf16 goes in a run that goes on: as it began, where this CPU can and nothing is forced.
+static void choose_said_bf16(const env *v, const spoken *s, gemm_ways *w)
+{
+    if (!s->bf16 || s->w.bf16 == w->bf16)
+        return;
+    if (!w->bf16_forced && gemm_bf16_here(s->w.bf16))
+        w->bf16 = s->w.bf16;
+    else
+        log_say(v->log, LOG_WARN,
+                "the run multiplied bf16 by '%s', and %s: by '%s' from here on, numbers are the "
+                "same to rounding",
+                gemm_bf16_name(s->w.bf16),
+                w->bf16_forced ? "KMIDI_BF16 says otherwise" : "this CPU cannot",
+                gemm_bf16_name(w->bf16));
+}
+
 bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
 {
-    gemm_ways as_said = gemm_ways_open(&(gemm_ways){.first = GEMM_OPENBLAS});
-    bool both;
+    spoken s;
     char told[80];
-    if (!read_said(said, &as_said, &both))
+    if (!read_said(said, &s))
         return err_set(e, ERR_DAMAGED,
                        "the libraries of its products are '%.200s', which no run says; set "
                        "KMIDI_GEMM to go on",
                        said);
     if (!gemm_choose(w, e))
         return false;
+    choose_said_bf16(v, &s, w);
+    gemm_bf16_way way = w->bf16;
     if (forced()) {
-        if (both || as_said.first != w->first)
+        if (s.both || s.w.first != w->first)
             log_say(v->log, LOG_WARN,
                     "the run multiplied by %s, and KMIDI_GEMM says %s: numbers are the same to "
                     "rounding",
-                    gemm_told(&as_said, told), libraries[w->first]->name);
-        return gemm_open(v, w, e);
+                    gemm_told(&s.w, told), libraries[w->first]->name);
+        bool ok = gemm_open(v, w, e);
+        w->bf16 = way;
+        return ok;
     }
-    as_said.bf16 = w->bf16, as_said.bf16_forced = w->bf16_forced;
-    *w = as_said;
+    s.w.bf16 = way, s.w.bf16_forced = w->bf16_forced;
+    *w = s.w;
     int count = threads_count(v->pool);
-    return (reserve(w->first, count, e) && (!both || reserve(other_than(w->first), count, e))) ||
+    return (reserve(w->first, count, e) && (!s.both || reserve(other_than(w->first), count, e))) ||
            err_trail(e,
                      "the run multiplied by %s; to go on by the other library, with the same "
                      "numbers to rounding, set KMIDI_GEMM",

@@ -41,7 +41,8 @@ static inline gemm gemm_dense(gemm p)
 
 // GEMM_OWN: loops of ours, which take no memory (gemm_own.c); the last on macOS alone
 typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_OWN, GEMM_ACCELERATE } gemm_backend;
-typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN } gemm_bf16_way; // gemm_bf16.h
+// gemm_bf16.h
+typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN, GEMM_BF16_AMX } gemm_bf16_way;
 
 // Which library multiplies what: chosen before a plan is made, which then holds it (kit.h). Two
 // that differ may multiply at the same time.

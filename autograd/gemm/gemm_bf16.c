@@ -5,39 +5,82 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_amx.h"
 #include "autograd/gemm/gemm_library.h"
+
+static bool always(void)
+{
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*here)(void);
+    const char *needs, *said;
+} ways[] = {
+    [GEMM_BF16_WIDEN] = {"widen", always, "", "widened to f32"},
+    [GEMM_BF16_ONEDNN] = {"onednn", gemm_onednn_takes_bf16, "AVX-512", "oneDNN"},
+    [GEMM_BF16_AMX] = {"amx", gemm_amx_ready, "AMX", "AMX"},
+};
+enum { WAYS = sizeof ways / sizeof *ways };
 
 bool gemm_bf16_native(void)
 {
-    return gemm_onednn_has_bf16();
+    return gemm_amx_ready() || gemm_onednn_has_bf16();
 }
 
-bool gemm_bf16_emulated(void)
+bool gemm_bf16_here(gemm_bf16_way way)
 {
-    return gemm_onednn_takes_bf16();
+    return ways[way].here();
+}
+
+const char *gemm_bf16_name(gemm_bf16_way way)
+{
+    return ways[way].name;
+}
+
+const char *gemm_bf16_describe(gemm_bf16_way way)
+{
+    return ways[way].said;
+}
+
+bool gemm_bf16_find(const char *name, gemm_bf16_way *way)
+{
+    for (int i = 0; i < WAYS; i++)
+        if (!strcmp(name, ways[i].name)) {
+            *way = (gemm_bf16_way)i;
+            return true;
+        }
+    return false;
 }
 
 bool gemm_bf16_choose(gemm_ways *w, err *e)
 {
     const char *name = getenv("KMIDI_BF16");
     w->bf16_forced = name && *name;
-    w->bf16 = gemm_bf16_native() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN;
+    w->bf16 = gemm_amx_ready()         ? GEMM_BF16_AMX
+              : gemm_onednn_has_bf16() ? GEMM_BF16_ONEDNN
+                                       : GEMM_BF16_WIDEN;
     if (!w->bf16_forced)
         return true;
-    w->bf16 = strcmp(name, "onednn") ? GEMM_BF16_WIDEN : GEMM_BF16_ONEDNN;
-    if (w->bf16 == GEMM_BF16_ONEDNN && !gemm_bf16_emulated())
+    if (!gemm_bf16_find(name, &w->bf16))
         return err_set(e, ERR_USAGE,
-                       "KMIDI_BF16 is onednn, which multiplies bf16 on CPUs with AVX-512 alone; "
-                       "set it to widen, or leave it unset");
-    if (w->bf16 == GEMM_BF16_WIDEN && strcmp(name, "widen"))
-        return err_set(e, ERR_USAGE,
-                       "KMIDI_BF16 is '%s'; set it to onednn or widen, or leave it unset", name);
-    return true;
+                       "KMIDI_BF16 is '%s'; set it to amx, onednn or widen, or leave it unset",
+                       name);
+    return gemm_bf16_here(w->bf16) ||
+           err_set(e, ERR_USAGE,
+                   "KMIDI_BF16 is %s, which multiplies bf16 on CPUs with %s alone; set it to "
+                   "widen, or leave it unset",
+                   name, ways[w->bf16].needs);
 }
 
-// The small terms first: less of them is lost.
-void gemm_bf16_serial(const gemm_bf16 *p)
+// By oneDNN the small terms first: less of them is lost.
+void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p)
 {
+    if (w->bf16 == GEMM_BF16_AMX) {
+        gemm_amx(p);
+        return;
+    }
     if (!p->a_low) {
         gemm_onednn_bf16(p);
         return;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_bf16.h: products of matrices of bf16, or of bf16x2 (graph.h), summed in f32.
 //
-// oneDNN computes them where the CPU has AMX or AVX512-BF16. Elsewhere both matrices are widened to
-// f32, which is exact, and multiplied as any others are (gemm.h): the same numbers up to the order
-// of summation. KMIDI_BF16=onednn|widen forces one (oneDNN emulates bf16 on other CPUs with
-// AVX-512: for tests, it is slow).
+// Tiles of ours compute them where the CPU has AMX (gemm_amx.h), oneDNN where it has AVX512-BF16.
+// Elsewhere both matrices are widened to f32, which is exact, and multiplied as any others are
+// (gemm.h): the same numbers up to the order of summation. KMIDI_BF16=amx|onednn|widen forces one
+// (oneDNN emulates bf16 on other CPUs with AVX-512: for tests, it is slow).
 //
 // Of bf16x2 three products are summed, low x high + high x low + high x high: oneMKL's
-// FLOAT_TO_BF16X3. What is left out, low x low, is 2^-16 of it.
+// FLOAT_TO_BF16X3, by AMX for 32 numbers after 32. What is left out, low x low, is 2^-16 of it.
 #ifndef KMIDI_AUTOGRAD_GEMM_GEMM_BF16_H
 #define KMIDI_AUTOGRAD_GEMM_GEMM_BF16_H
 
@@ -28,16 +28,19 @@ typedef struct gemm_bf16 {
 
 // Of `w` how products of bf16 go: reads KMIDI_BF16; called by gemm_choose.
 bool gemm_bf16_choose(gemm_ways *w, err *e) MUST_CHECK;
-// oneDNN can, if slowly: any CPU with AVX-512
-bool gemm_bf16_emulated(void);
-bool gemm_bf16_native(void); // this CPU multiplies bf16
-// GEMM_BF16_ONEDNN; on the calling thread; m, n, k >= 1
-void gemm_bf16_serial(const gemm_bf16 *p);
+// It works on this CPU, if slowly: oneDNN on any with AVX-512.
+bool gemm_bf16_here(gemm_bf16_way way);
+bool gemm_bf16_native(void);                               // this CPU multiplies bf16
+const char *gemm_bf16_name(gemm_bf16_way way);             // "amx", as KMIDI_BF16 has it
+bool gemm_bf16_find(const char *name, gemm_bf16_way *way); // false: there is none of that name
+const char *gemm_bf16_describe(gemm_bf16_way way);         // "widened to f32", for people
+// Not GEMM_BF16_WIDEN; on the calling thread; m, n, k >= 1.
+void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p);
 // nanoseconds on one thread of one product, estimate
 double gemm_bf16_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k);
 
 // Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k
-// count. GEMM_BF16_ONEDNN.
+// count. Not GEMM_BF16_WIDEN.
 bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes);
 
 #endif

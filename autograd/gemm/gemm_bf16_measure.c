@@ -25,8 +25,7 @@ static void in_f32(const gemm_ways *w, const void *p)
 
 static void in_three(const gemm_ways *w, const void *p)
 {
-    (void)w;
-    gemm_bf16_serial(p);
+    gemm_bf16_serial(w, p);
 }
 
 static double fastest(product_fn *fn, const gemm_ways *w, const void *p)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_bf16.h"
 #include "base/str.h"
 
 // Skinny, small, middling, large: below 16, 64, 256, and more. Packing dominates the first, the
@@ -52,11 +53,13 @@ static bool differs(const gemm_ways *w, int kind)
     return w->of[kind] != GEMM_OPEN && w->of[kind] != (signed char)w->first;
 }
 
-const char *gemm_said(const gemm_ways *w, arena *a)
+const char *gemm_said(const gemm_ways *w, bool narrow, arena *a)
 {
     strbuf text = {0};
     char kind[16];
     strbuf_printf(&text, "%s", gemm_backend_name(w->first));
+    if (narrow)
+        strbuf_printf(&text, " bf16=%s", gemm_bf16_name(w->bf16));
     for (int i = 0; i < GEMM_KINDS; i++)
         if (differs(w, i))
             strbuf_printf(&text, " %s=%s", gemm_kind_name(i, kind),

@@ -24,12 +24,13 @@ bool gemm_open_both(const env *v, const gemm_ways *w);
 
 enum { GEMM_SAID_MAX = 4096 }; // of what gemm_said says: 16 bytes a kind at most
 
-// "openblas nt320=onednn": the first library and what differs from it.
-const char *gemm_said(const gemm_ways *w, arena *a);
+// "openblas bf16=amx nt320=onednn": the first library, how products of bf16 go where there are any,
+// and what differs from the first.
+const char *gemm_said(const gemm_ways *w, bool narrow, arena *a);
 // The same for people: "openblas, and onednn for 12 of 256 kinds".
 const char *gemm_told(const gemm_ways *w, char out[80]);
-// gemm_open as it was said, unless KMIDI_GEMM forces something else; ERR_MEMORY as gemm_open,
-// ERR_DAMAGED for what nobody said.
+// gemm_open as it was said, unless KMIDI_GEMM and KMIDI_BF16 force something else, or this CPU
+// cannot (bf16 alone; the log says so); ERR_MEMORY as gemm_open, ERR_DAMAGED for what nobody said.
 bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e) MUST_CHECK;
 
 // What `watch` adds up: the processor time of products in each kind, in nanoseconds, over all

@@ -121,7 +121,7 @@ static void widened_tile(const call *c, const gemm *tile)
     gemm_serial(&c->kit->products, &p);
 }
 
-static void onednn_tile(const call *c, const gemm *p, const tiles *t, int64_t index)
+static void narrow_tile(const call *c, const gemm *p, const tiles *t, int64_t index)
 {
     int64_t row = index / t->across * t->rows, col = index % t->across * t->cols;
     bool two = paired(c->n);
@@ -138,7 +138,7 @@ static void onednn_tile(const call *c, const gemm *p, const tiles *t, int64_t in
                    .b_low = two ? shape_count(c->n->in[1]->shape) : 0,
                    .c = p->c,
                    .ldc = p->ldc};
-    gemm_bf16_serial(&q);
+    gemm_bf16_serial(&c->kit->products, &q);
 }
 
 // Bias, activation and rounding of a tile that has just been written.
@@ -167,7 +167,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
         if (c->kit->products.bf16 == GEMM_BF16_WIDEN)
             widened_tile(c, &s);
         else
-            onednn_tile(c, &s, &t, i);
+            narrow_tile(c, &s, &t, i);
         finish(c, &s);
     }
 }

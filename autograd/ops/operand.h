@@ -99,7 +99,8 @@ static inline void operands_multiply(const call *c, const gemm *p, const operand
     if (a->type == DT_F32)
         gemm_serial(&c->kit->products, &q);
     else
-        gemm_bf16_serial(&(gemm_bf16){q.ta, q.tb, q.m, q.n, q.k, (const bf16 *)a->at,
+        gemm_bf16_serial(&c->kit->products,
+                         &(gemm_bf16){q.ta, q.tb, q.m, q.n, q.k, (const bf16 *)a->at,
                                       (const bf16 *)b->at, q.lda, q.ldb, a->low, b->low, q.beta,
                                       q.c, q.ldc});
 }

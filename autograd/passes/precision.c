@@ -29,14 +29,16 @@ const char *precision_name(precision p)
     return names[p];
 }
 
-const char *precision_describe(precision p, const kit *k)
+const char *precision_describe(precision p, const kit *k, char out[48])
 {
-    bool onednn = k->products.bf16 == GEMM_BF16_ONEDNN;
-    if (p == PRECISION_BF16)
-        return onednn ? "bf16 (oneDNN)" : "bf16 (widened to f32)";
-    if (p == PRECISION_BF16X3 && !gemm_bf16_native() && !k->products.bf16_forced)
-        return "bf16x3 (f32: this CPU has no bf16)";
-    return p == PRECISION_FP32 ? "fp32" : onednn ? "bf16x3 (oneDNN)" : "bf16x3 (widened to f32)";
+    const char *by = gemm_bf16_describe(k->products.bf16);
+    if (p == PRECISION_FP32 || p == PRECISION_INT8)
+        snprintf(out, 48, "%s", names[p]);
+    else if (p == PRECISION_BF16X3 && !gemm_bf16_native() && !k->products.bf16_forced)
+        snprintf(out, 48, "bf16x3 (f32: this CPU has no bf16)");
+    else
+        snprintf(out, 48, "%s (%s)", names[p], by);
+    return out;
 }
 
 bool precision_find(const char *name, precision *p)

@@ -26,7 +26,7 @@ typedef enum precision {
 const char *precision_name(precision p);
 bool precision_find(const char *name, precision *p); // false: there is none of that name
 // with how this machine does it: "bf16 (widened to f32)"
-const char *precision_describe(precision p, const kit *k);
+const char *precision_describe(precision p, const kit *k, char out[48]);
 #define PRECISION_CHOICES                                                                          \
     "fp32|bf16x3|bf16" // of training, for options and configuration, in the enumeration's order
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// precision.c: every model in bf16x3 and in bf16, by both ways of multiplying: how far gradients
-// lie from fp32's, that they do not depend on threads, and that they are those of the other way up
-// to the order of summation.
+// precision.c: every model in bf16x3 and in bf16, by every way of multiplying that this CPU has:
+// how far gradients lie from fp32's, that they do not depend on threads, and that they are those of
+// the other ways up to the order of summation.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +79,16 @@ static void check_model(bench *b)
     const float *exact = gradients(b, 1, PRECISION_FP32);
     for (precision how = PRECISION_BF16X3; how <= PRECISION_BF16; how++) {
         const float *widened = check_way(b, exact, how, "widen", tolerance[how]);
-        if (!gemm_bf16_emulated())
-            continue;
-        double d =
-            distance(check_way(b, exact, how, "onednn", tolerance[how]), widened, b->p->grads_len);
-        test_expect(d <= alike[how], __FILE__, __LINE__, "%s in %s: the two ways differ by %.3g",
-                    b->m->name, precision_name(how), d);
+        for (gemm_bf16_way way = GEMM_BF16_ONEDNN; way <= GEMM_BF16_AMX; way++) {
+            const char *name = gemm_bf16_name(way);
+            if (!gemm_bf16_here(way))
+                continue;
+            double d =
+                distance(check_way(b, exact, how, name, tolerance[how]), widened, b->p->grads_len);
+            test_expect(d <= alike[how], __FILE__, __LINE__,
+                        "%s in %s: the ways 'widen' and '%s' differ by %.3g", b->m->name,
+                        precision_name(how), name, d);
+        }
     }
 }
 
@@ -199,7 +203,7 @@ TEST(precision_bf16x3_does_again_what_was_chosen)
 // Emulated, three products cannot be faster than one.
 TEST(precision_bf16x3_is_measured)
 {
-    if (!gemm_bf16_emulated() || gemm_bf16_native()) {
+    if (!gemm_bf16_here(GEMM_BF16_ONEDNN) || gemm_bf16_native()) {
         test_skip("for CPUs with AVX-512 and without bf16");
         return;
     }
@@ -297,6 +301,7 @@ TEST(precision_has_three_names)
     for (int i = 0; i < PRECISION_COUNT; i++)
         EXPECT(precision_find(precision_name((precision)i), &p) && (int)p == i);
     EXPECT(!precision_find("fp16", &p));
-    EXPECT_STR(precision_describe(PRECISION_FP32, eval_kit()), "fp32");
-    EXPECT_HAS(precision_describe(PRECISION_BF16, eval_kit()), "bf16 (");
+    char how[48];
+    EXPECT_STR(precision_describe(PRECISION_FP32, eval_kit(), how), "fp32");
+    EXPECT_HAS(precision_describe(PRECISION_BF16, eval_kit(), how), "bf16 (");
 }

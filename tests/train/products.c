@@ -46,11 +46,15 @@ TEST(products_said_are_products_opened)
     snprintf(kept, sizeof kept, "%s", before ? before : "");
     unsetenv("KMIDI_GEMM");
     EXPECT_OK(gemm_open_said(&v, "onednn nt123=openblas tn333=openblas", &w, &e), e);
-    EXPECT_STR(gemm_said(&w, &scratch), "onednn nt123=openblas tn333=openblas");
+    EXPECT_STR(gemm_said(&w, false, &scratch), "onednn nt123=openblas tn333=openblas");
     EXPECT_STR(gemm_told(&w, told), "onednn, and openblas for 2 of 256 kinds");
     EXPECT_INT(w.of[gemm_kind_find("nt123")], GEMM_OPENBLAS);
+    EXPECT_OK(gemm_open_said(&v, "onednn bf16=widen nt123=openblas", &w, &e), e);
+    EXPECT_STR(gemm_said(&w, true, &scratch), "onednn bf16=widen nt123=openblas");
+    EXPECT_STR(gemm_said(&w, false, &scratch), "onednn nt123=openblas");
+    EXPECT_ERR(gemm_open_said(&v, "onednn bf16=tpu", &w, &e), e, ERR_DAMAGED, "which no run says");
     EXPECT_OK(gemm_open_said(&v, "openblas", &w, &e), e);
-    EXPECT_STR(gemm_said(&w, &scratch), "openblas");
+    EXPECT_STR(gemm_said(&w, false, &scratch), "openblas");
     EXPECT_ERR(gemm_open_said(&v, "mkl", &w, &e), e, ERR_DAMAGED, "'mkl', which no run says");
     EXPECT_ERR(gemm_open_said(&v, "openblas nt12", &w, &e), e, ERR_DAMAGED, "which no run says");
     EXPECT_ERR(gemm_open_said(&v, "openblas nt193=onednn", &w, &e), e, ERR_DAMAGED,
@@ -74,7 +78,7 @@ TEST(products_said_are_products_opened)
     EXPECT(times->ns[gemm_kind(&p)] > 0 && times->ns[0] == 0);
     setenv("KMIDI_GEMM", "onednn", 1);
     EXPECT_OK(gemm_open_said(&v, "openblas nt123=onednn", &w, &e), e);
-    EXPECT_STR(gemm_said(&w, &scratch), "onednn"); // forced
+    EXPECT_STR(gemm_said(&w, false, &scratch), "onednn"); // forced
     setenv("KMIDI_GEMM", kept, 1);
     arena_free(&scratch);
 }

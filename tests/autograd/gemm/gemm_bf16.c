@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm_bf16.c: bf16 and bf16x2 against sums in f64, over transposes, leading dimensions and both
-// ways; what bf16x3 loses of an f32 product.
+// gemm_bf16.c: bf16 and bf16x2 against sums in f64, over transposes, leading dimensions and every
+// way that takes them as they are; what bf16x3 loses of an f32 product.
 #include "autograd/gemm/gemm_bf16.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "tests/test.h"
@@ -85,56 +86,105 @@ static double error_of(const operands *o, bool high, double above)
     return most / top;
 }
 
-static void check_form(const int64_t mnk[3], int form)
+static void check_form(const gemm_ways *w, const int64_t mnk[3], int form)
 {
     arena a = {.name = "gemm"};
     float beta = form & 4 ? 1 : 0;
     operands o = prepare(&a, mnk, form & 1, form & 2, beta);
     for (int64_t i = 0; i < mnk[0] * mnk[1]; i++)
         o.p.c[i] = form & 4 ? 0.5f : NAN;
-    gemm_bf16_serial(&o.p);
+    gemm_bf16_serial(w, &o.p);
     EXPECT_BELOW(error_of(&o, true, form & 4 ? 0.5 : 0), 2e-6);
     for (int64_t i = 0; i < mnk[0] * mnk[1]; i++)
         o.p.c[i] = 0;
     o.p.a_low = (form & 1 ? mnk[2] : mnk[0]) * o.p.lda,
     o.p.b_low = (form & 2 ? mnk[1] : mnk[2]) * o.p.ldb;
-    gemm_bf16_serial(&o.p);
+    gemm_bf16_serial(w, &o.p);
     EXPECT_BELOW(error_of(&o, false, 0), ldexp(1, -16));
     arena_free(&a);
 }
 
-// The very code that CPUs with bf16 run, emulated here; the other way is tested by ops.c and
+// Shapes with edges within a tile, of several panels, and of more than one piece of k.
+static void check_way(gemm_bf16_way way)
+{
+    static const int64_t shapes[][3] = {{1, 7, 5},     {33, 65, 130},  {64, 48, 512},
+                                        {200, 17, 96}, {49, 530, 700}, {16, 160, 1024}};
+    const gemm_ways w = {.bf16 = way};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int form = 0; form < 8; form++)
+            check_form(&w, shapes[i], form);
+}
+
+// The very code that CPUs with bf16 run, emulated here; the way that widens is tested by ops.c and
 // tests/models/precision.c.
 TEST(gemm_bf16_multiplies_with_onednn)
 {
-    static const int64_t shapes[][3] = {{1, 7, 5}, {33, 65, 130}, {64, 48, 512}, {200, 17, 96}};
-    if (!gemm_bf16_emulated()) {
+    if (gemm_bf16_here(GEMM_BF16_ONEDNN))
+        check_way(GEMM_BF16_ONEDNN);
+    else
         test_skip("this CPU has no AVX-512");
+}
+
+TEST(gemm_bf16_multiplies_with_amx)
+{
+    if (gemm_bf16_here(GEMM_BF16_AMX))
+        check_way(GEMM_BF16_AMX);
+    else
+        test_skip("this CPU has no AMX");
+}
+
+// An element is the same to the bit whatever block of tiles it falls into.
+TEST(gemm_bf16_by_amx_does_not_depend_on_tiles)
+{
+    enum { M = 75, N = 90, K = 600 };
+    static float part[M * N];
+    const gemm_ways w = {.bf16 = GEMM_BF16_AMX};
+    arena a = {.name = "gemm"};
+    if (!gemm_bf16_here(GEMM_BF16_AMX)) {
+        test_skip("this CPU has no AMX");
         return;
     }
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int form = 0; form < 8; form++)
-            check_form(shapes[i], form);
+    for (int form = 0; form < 4; form++) {
+        operands o = prepare(&a, (const int64_t[]){M, N, K}, form & 1, form & 2, 0);
+        gemm_bf16_serial(&w, &o.p);
+        const float *whole = o.p.c;
+        for (int64_t i = 0; i < M; i += 7)
+            for (int64_t j = 0; j < N; j += 23) {
+                gemm_bf16 q = o.p;
+                q.m = M - i < 7 ? M - i : 7, q.n = N - j < 23 ? N - j : 23;
+                q.a += q.ta ? i : i * q.lda, q.b += q.tb ? j * q.ldb : j;
+                q.c = part + i * N + j;
+                gemm_bf16_serial(&w, &q);
+            }
+        EXPECT(!memcmp(part, whole, sizeof part));
+    }
+    arena_free(&a);
 }
 
 // bf16 loses 2^-8 of a number at most, bf16x3 2^-16 and what f32 sums lose: a hundredth of it at
 // least.
-TEST(gemm_bf16x3_is_near_f32)
+static void check_loss(gemm_bf16_way way)
 {
     arena a = {.name = "gemm"};
-    if (!gemm_bf16_emulated()) {
-        test_skip("this CPU has no AVX-512");
-        return;
-    }
+    const gemm_ways w = {.bf16 = way};
     operands o = prepare(&a, (const int64_t[]){96, 80, 700}, false, true, 0);
-    gemm_bf16_serial(&o.p);
+    gemm_bf16_serial(&w, &o.p);
     double one = error_of(&o, false, 0);
     o.p.a_low = 96 * o.p.lda, o.p.b_low = 80 * o.p.ldb;
-    gemm_bf16_serial(&o.p);
+    gemm_bf16_serial(&w, &o.p);
     double three = error_of(&o, false, 0);
     EXPECT(one > ldexp(1, -12) && one < ldexp(1, -8));
     EXPECT(three < one / 100 && three < ldexp(1, -16));
     arena_free(&a);
+}
+
+TEST(gemm_bf16x3_is_near_f32)
+{
+    for (gemm_bf16_way way = GEMM_BF16_ONEDNN; way <= GEMM_BF16_AMX; way++)
+        if (gemm_bf16_here(way))
+            check_loss(way);
+    if (!gemm_bf16_here(GEMM_BF16_ONEDNN))
+        test_skip("this CPU has no AVX-512");
 }
 
 TEST(gemm_bf16_refuses_an_unknown_way)
@@ -142,10 +192,15 @@ TEST(gemm_bf16_refuses_an_unknown_way)
     err e = {0};
     gemm_ways w;
     setenv("KMIDI_BF16", "mkl", 1);
-    EXPECT_ERR(gemm_bf16_choose(&w, &e), e, ERR_USAGE, "onednn or widen");
+    EXPECT_ERR(gemm_bf16_choose(&w, &e), e, ERR_USAGE, "amx, onednn or widen");
+    setenv("KMIDI_BF16", "amx", 1);
+    if (gemm_bf16_here(GEMM_BF16_AMX))
+        EXPECT(gemm_bf16_choose(&w, &e) && w.bf16 == GEMM_BF16_AMX);
+    else
+        EXPECT_ERR(gemm_bf16_choose(&w, &e), e, ERR_USAGE, "on CPUs with AMX alone");
     setenv("KMIDI_BF16", "widen", 1);
     EXPECT(gemm_bf16_choose(&w, &e) && w.bf16 == GEMM_BF16_WIDEN && w.bf16_forced);
     unsetenv("KMIDI_BF16");
     EXPECT(gemm_bf16_choose(&w, &e) && !w.bf16_forced);
-    EXPECT(gemm_bf16_native() == (w.bf16 == GEMM_BF16_ONEDNN));
+    EXPECT(gemm_bf16_native() == (w.bf16 != GEMM_BF16_WIDEN));
 }
