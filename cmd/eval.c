@@ -108,11 +108,12 @@ static json *worst_json(const evaluation *v)
     return list;
 }
 
-static json *eval_json(const char *path, const evaluation *v)
+static json *eval_json(const char *path, precision rounded, const evaluation *v)
 {
     json *o = json_object();
     metrics_figure f;
     json_set_str(o, "checkpoint", path);
+    json_set_str(o, "precision", precision_name(rounded));
     json_set_int(o, "items", v->items);
     for (int i = 0; (f = metrics_at(&v->result, i)).name; i++)
         json_set_num(o, f.name, f.value);
@@ -153,7 +154,8 @@ static bool eval_run(cmd *c, err *e)
     r.uses = adapters_asked(c, &r.n_uses);
     if (!path || !evaluate_checkpoint(&r, &c->env, c->arena, &v, e))
         return false;
-    cmd_print(c, "%s: %lld items", path, (long long)v.items);
+    cmd_print(c, "%s: %lld items%s%s", path, (long long)v.items,
+              r.form ? ", weights rounded to " : "", r.form ? precision_name(rounded) : "");
     for (int i = 0; (f = metrics_at(&v.result, i)).name; i++)
         if (v.baseline.items)
             cmd_print(c, "%-10s %.4f   baseline %.4f", f.name, f.value,
@@ -162,7 +164,7 @@ static bool eval_run(cmd *c, err *e)
             cmd_print(c, "%-10s %.4f", f.name, f.value);
     print_groups(c, &v);
     print_confusion(c, &v);
-    cmd_json(c, eval_json(path, &v));
+    cmd_json(c, eval_json(path, rounded, &v));
     return true;
 }
 

@@ -24,6 +24,12 @@ int64_t mil_count(const mil_type *t)
     return n;
 }
 
+int64_t mil_bytes(const mil_type *t)
+{
+    bool numbers = t->kind == MIL_F32 || t->kind == MIL_I32;
+    return mil_count(t) * (t->kind == MIL_F16 ? 2 : numbers ? 4 : 0);
+}
+
 // ---- Names
 
 void mil_reserve(mil_program *p, const char *name)
@@ -98,7 +104,7 @@ static const char *same_array(const mil_program *p, const mil_type *t, const voi
 
 const char *mil_array(mil_program *p, const char *name, const mil_type *t, const void *data)
 {
-    int64_t bytes = mil_count(t) * (t->kind == MIL_F16 ? 2 : 4), record = p->blob_bytes;
+    int64_t bytes = mil_bytes(t), record = p->blob_bytes;
     if (t->kind == MIL_I32 || t->rank == 0)
         return add_constant(p, name, t, data, 0);
     const char *same = same_array(p, t, data, (size_t)bytes);

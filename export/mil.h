@@ -75,6 +75,7 @@ typedef struct mil_program {
 
 mil_program *mil_open(arena *a);
 int64_t mil_count(const mil_type *t); // elements
+int64_t mil_bytes(const mil_type *t); // of them as numbers in a file; 0: of words and truths
 
 // ---- Building. A name that comes out is what the format allows ([A-Za-z_][A-Za-z0-9_]*), and new.
 void mil_reserve(mil_program *p, const char *name); // of an output, so that nobody takes it

@@ -251,7 +251,7 @@ static bool write_blobs(const mil_program *p, const char *path, err *e)
         if (!q->blob)
             continue;
         bool half = q->out->type.kind == MIL_F16;
-        uint64_t bytes = (uint64_t)mil_count(&q->out->type) * (half ? 2 : 4);
+        uint64_t bytes = (uint64_t)mil_bytes(&q->out->type);
         mil_record r = {.mark = MIL_MARK,
                         .type = half ? MIL_BLOB_F16 : MIL_BLOB_F32,
                         .bytes = bytes,

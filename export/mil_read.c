@@ -64,16 +64,11 @@ static bool take_value(const reader *r, const Coreml__NamedValueType *from, mil_
 
 // ---- Constants
 
-static size_t bytes_of(mil_kind kind)
-{
-    return kind == MIL_F16 ? 2 : kind == MIL_F32 || kind == MIL_I32 ? 4 : 0;
-}
-
 // A record of the file of numbers, and the numbers behind it.
 static bool take_blob(const reader *r, mil_op *q, const Coreml__BlobFileValue *from)
 {
     const mil_type *t = &q->out->type;
-    uint64_t due = (uint64_t)mil_count(t) * bytes_of(t->kind);
+    uint64_t due = (uint64_t)mil_bytes(t);
     mil_record record;
     if (!r->blobs)
         return damaged(r, q->out->name, "lies in a file of numbers, which is not there");
@@ -112,7 +107,7 @@ static bool take_here(const reader *r, mil_op *q, const Coreml__TensorValue *v)
     } else if (t->kind == MIL_STRING && v->value_case == COREML__TENSOR_VALUE__VALUE_STRINGS) {
         has = v->strings->n_values, q->data = has ? text(v->strings->values[0]) : "";
     } else
-        return bytes_of(t->kind) == 0 || damaged(r, q->out->name, "holds numbers of another type");
+        return mil_bytes(t) == 0 || damaged(r, q->out->name, "holds numbers of another type");
     if (has != n)
         return damaged(r, q->out->name, "has more numbers than its type says, or fewer");
     q->data = n ? q->data : "";

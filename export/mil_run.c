@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/f16.h"
+
 // ---- What an operation says
 
 const mil_arg *mil_arg_of(const mil_op *q, const char *name)
@@ -65,6 +67,16 @@ bool mil_int_of(mil_work *w, const char *arg, int64_t *v)
     const int64_t *list = mil_ints_of(w, arg, &n);
     *v = list && n == 1 ? *list : 0;
     return list && n == 1;
+}
+
+bool mil_float_of(const mil_work *w, const char *arg, float *v)
+{
+    const mil_op *half = mil_constant_of(w, arg, MIL_F16), *wide = mil_constant_of(w, arg, MIL_F32),
+                 *q = half ? half : wide;
+    if (!q || mil_count(&q->out->type) != 1)
+        return false;
+    *v = half ? f16_widen(*(const f16 *)half->data) : *(const float *)wide->data;
+    return true;
 }
 
 bool mil_is_set(const mil_work *w, const char *arg)
@@ -190,7 +202,7 @@ static void add_constant(onnx_model *m, const mil_op *q)
     if (t->kind != MIL_F16 && t->kind != MIL_F32 && t->kind != MIL_I32)
         return; // words: what reads them looks for them
     memcpy(x.dim, t->dim, sizeof *t->dim * (size_t)t->rank);
-    x.data = q->data, x.bytes = (size_t)mil_count(t) * (t->kind == MIL_F16 ? 2 : 4);
+    x.data = q->data, x.bytes = (size_t)mil_bytes(t);
     onnx_add_tensor(m, &x);
 }
 

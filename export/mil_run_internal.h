@@ -23,6 +23,7 @@ const mil_type *mil_type_of(const mil_work *w, const char *value); // NULL: nobo
 const mil_op *mil_constant_of(const mil_work *w, const char *arg, mil_kind kind);
 const int64_t *mil_ints_of(mil_work *w, const char *arg, int *n); // NULL: they are not there
 bool mil_int_of(mil_work *w, const char *arg, int64_t *v);
+bool mil_float_of(const mil_work *w, const char *arg, float *v); // of either width
 bool mil_is_set(const mil_work *w, const char *arg);
 bool mil_says(const mil_work *w, const char *arg, const char *text);
 

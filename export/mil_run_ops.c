@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/f16.h"
 #include "export/mil_run_internal.h"
 
 static bool plain(mil_work *w)
@@ -71,18 +70,14 @@ static bool matmul(mil_work *w)
 static bool layer_norm(mil_work *w)
 {
     const char *in[] = {mil_value_of(w, "x"), mil_value_of(w, "gamma"), mil_value_of(w, "beta")};
-    const mil_op *half = mil_constant_of(w, "epsilon", MIL_F16),
-                 *wide = mil_constant_of(w, "epsilon", MIL_F32);
     const mil_type *t = mil_type_of(w, in[0]);
     int64_t axis;
+    float epsilon;
     if (!in[0] || !in[1] || !in[2] || !t || !mil_int_of(w, "axes", &axis) || axis != t->rank - 1 ||
-        (!half && !wide))
+        !mil_float_of(w, "epsilon", &epsilon))
         return false;
-    onnx_attr attrs[] = {
-        mil_int_attr("axis", -1),
-        {.name = "epsilon",
-         .type = ONNX_ATTR_FLOAT,
-         .f = wide ? *(const float *)wide->data : f16_widen(*(const f16 *)half->data)}};
+    onnx_attr attrs[] = {mil_int_attr("axis", -1),
+                         {.name = "epsilon", .type = ONNX_ATTR_FLOAT, .f = epsilon}};
     mil_give_node(w, 0, mil_node(w, "LayerNormalization", 3, in, 2, attrs));
     return true;
 }

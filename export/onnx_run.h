@@ -46,7 +46,6 @@ typedef struct onnx_named {
 
 typedef struct onnx_runner onnx_runner;
 
-bool onnx_run_has(const onnx_model *m); // all operations that it needs
 // What is made of constants alone is computed here, once. `v`: products by the libraries of its
 // kit, on its threads; NULL: by three loops, whose sums are in f64. ERR_VALUE: a constant of a type
 // that has no place here, or an operation that is not among ours.

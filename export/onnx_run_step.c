@@ -66,14 +66,6 @@ onnx_step_fn *onnx_step_find(const char *op)
     return NULL;
 }
 
-bool onnx_run_has(const onnx_model *m)
-{
-    for (int i = 0; i < m->n_nodes; i++)
-        if (!onnx_step_find(m->nodes[i].op))
-            return false;
-    return true;
-}
-
 // ---- Arrays
 
 static int64_t count(const onnx_array *x)

@@ -82,9 +82,9 @@ bool export_answer(const export_task *t, session *s, const float *y, int64_t n, 
 {
     const network *net = s->net;
     float *logits = session_data(s, net->logits);
-    int64_t due = shape_count(net->logits->shape);
     bool through = net->logits != net->out && !probabilities;
-    if (n != (through ? shape_count(net->out->shape) : due))
+    int64_t due = shape_count(through ? net->out->shape : net->logits->shape);
+    if (n != due)
         return err_set(e, ERR_INTERNAL, "'%s' answers with %lld numbers, not %lld", t->out,
                        (long long)n, (long long)due);
     if (through)

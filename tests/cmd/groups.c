@@ -119,6 +119,16 @@ TEST(groups_of_a_note_are_predicted)
                0);
     EXPECT_HAS(out, "\ngroup               items   accuracy        uar   baseline\nfamily  ");
     EXPECT_HAS(out, "\nwoodwind_reed               3  woodwind_reed 3\n");
+    EXPECT(!strstr(out, "rounded"));
+    EXPECT_INT(test_shell(&out, "%s eval %s/run --data '%s/shards/valid-*.h5' --precision int8",
+                          test_kmidi(), test_dir(), test_dir()),
+               0);
+    EXPECT_HAS(out, " items, weights rounded to int8\n");
+    EXPECT_INT(test_shell(&out,
+                          "%s eval %s/run --data '%s/shards/valid-*.h5' --precision bf16 --json",
+                          test_kmidi(), test_dir(), test_dir()),
+               0);
+    EXPECT_HAS(out, "\"precision\": \"bf16\"");
 }
 
 TEST(groups_of_emotions_are_predicted)

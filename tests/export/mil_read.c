@@ -149,6 +149,44 @@ TEST(coreml_packages_that_are_damaged_end_in_a_sentence)
     arena_free(&a);
 }
 
+static mil_type *type_of(const mil_program *q, const char *value)
+{
+    for (int i = 0; i < q->n_ops; i++)
+        if (!strcmp(q->ops[i].out[0].name, value))
+            return &q->ops[i].out[0].type;
+    return NULL;
+}
+
+// A constant of no elements, where one number is wanted, is none: nothing behind it is read.
+TEST(coreml_packages_without_a_number_are_not_run)
+{
+    arena a = {0};
+    err e = {0};
+    int64_t bytes;
+    int at = 0, found = 0;
+    while (strcmp(model_at(at)->name, "spectocloud_vit"))
+        at++;
+    const model_def *m = small_model(at, &a);
+    params *p = filled_params(m, &a);
+    coreml_options o = {.batch = 1, .time = TIME, .wide = true};
+    EXPECT_OK(p && coreml_export(test_path("x.mlpackage"), m, p, &o, &bytes, &e), e);
+    const mil_program *q = mil_read(arena_strdup(&a, test_path("x.mlpackage")), &a, &e);
+    EXPECT_OK(q && mil_portable(q, &a, &e), e);
+    for (int i = 0; q && i < q->n_ops && !found; i++)
+        for (int k = 0; k < q->ops[i].n_args; k++)
+            if (!strcmp(q->ops[i].args[k].name, "epsilon")) {
+                mil_type *t = type_of(q, q->ops[i].args[k].values[0]);
+                EXPECT_INT(t->rank, 0);
+                *t = (mil_type){.kind = t->kind, .rank = 1};
+                found++;
+            }
+    EXPECT_INT(found, 1);
+    EXPECT(!mil_portable(q, &a, &e));
+    EXPECT_HAS(e.text, "the operation layer_norm ('");
+    params_release(p);
+    arena_free(&a);
+}
+
 TEST(coreml_packages_are_inspected_and_verified)
 {
     arena a = {0};
