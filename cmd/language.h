@@ -23,7 +23,9 @@
          "the same, by this model (default $OLLAMA_MODEL, mistral)",                               \
          false},                                                                                   \
     {                                                                                              \
-        "llm-timeout", 0, OPT_NUM, "S", "how long it may take to answer (default 60)", false       \
+        "llm-timeout", 0, OPT_NUM, "S",                                                            \
+            "how long an answer may take (default $OLLAMA_TIMEOUT, 60; serve: --time-limit / 3)",  \
+            false                                                                                  \
     }
 
 bool language_asked(const cmd *c); // one of the options is given

@@ -88,6 +88,16 @@ static bool open_models(order *o, err *e)
 
 // ---- The service
 
+// A model that is silent leaves the rules their turn within the time of a request.
+static void take_language(order *o)
+{
+    const cmd *c = o->c;
+    const char *own = getenv("OLLAMA_TIMEOUT");
+    if (!option_given(c, "llm-timeout") && !(own && *own))
+        o->language.seconds = o->setup.seconds / 3;
+    o->setup.language = language_asked(c) ? &o->language : NULL;
+}
+
 static void take_setup(order *o)
 {
     const cmd *c = o->c;
@@ -112,7 +122,7 @@ static void take_setup(order *o)
         .body = (uint64_t)option_int(c, "max-body", 32 << 20),
         .env = &o->c->env,
     };
-    o->setup.language = language_asked(c) ? &o->language : NULL;
+    take_language(o);
 }
 
 static void say_ready(const order *o, const service *s)

@@ -4,6 +4,7 @@
 // long as a test likes.
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,6 +124,22 @@ TEST(serve_takes_no_longer_than_it_says)
     reply_free(&r);
     wait_for("workers_lost_total", 1);
     expect_ready();
+    stop(0);
+}
+
+// A model that is silent costs a third of the time, and then the rules read the words.
+TEST(serve_leaves_the_rules_their_turn)
+{
+    char args[200];
+    unsetenv("OLLAMA_TIMEOUT");
+    snprintf(args, sizeof args, "--workers 1 --time-limit 3 --llm-host %s", server_start(never, 1));
+    if (!served_start(args))
+        return;
+    reply r = served_ask("POST", "/generate", "application/json", sad);
+    EXPECT_INT(r.status, 200);
+    EXPECT_STR(json_str(json_get(json_get(r.json, "result"), "by"), ""), "rules");
+    EXPECT_HAS(json_str(json_at(json_get(r.json, "notes"), 0), ""), "did not answer within 1 s");
+    reply_free(&r);
     stop(0);
 }
 
