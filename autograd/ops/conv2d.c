@@ -7,18 +7,10 @@
 //     dx = conv2d_input(e, f), df = conv2d_weight(x, e); over pixels, db = sum p, dfactor = sum p
 //     conv.
 // Windows become rows of a matrix, a block at a time (conv.h); factor, bias and activation are done
-// while a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix.
-#include "autograd/ops/activation.h"
-#include "autograd/ops/conv.h"
+// while a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix. By AMX,
+// of bf16 with 32 channels or a multiple, there are no rows of windows but bands (conv_bands.h).
+#include "autograd/ops/conv2d_bands.h"
 #include "autograd/ops/conv_emit.h"
-#include "autograd/ops/operand.h"
-
-enum { IN_X, IN_F, IN_BIAS, IN_FACTOR, INPUTS }; // the last two: may be NULL
-
-static conv conv_at(const node *n)
-{
-    return conv_of(n->attrs, n->in[IN_X]->shape.d[0], n->in[IN_F]->shape);
-}
 
 static bool rule(const node *n, err *e)
 {
@@ -44,11 +36,6 @@ static bool rule(const node *n, err *e)
     return operands_fit(n, e);
 }
 
-static bool is_bare(const conv *v)
-{
-    return v->kh == 1 && v->kw == 1 && v->stride == 1 && v->padding == 0;
-}
-
 static int64_t block_of(const call *c, const conv *v)
 {
     return windows_block(v->kh * v->kw * v->c, operands_type(c));
@@ -67,6 +54,8 @@ static size_t room_each(const call *c, const conv *v)
 static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
+    if (banded(c, &v))
+        return (room_filters(c, &v) + room_band(c, &v) * (size_t)c->threads) * sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -99,20 +88,6 @@ static operand gathered(const call *c, const conv *v, float *work, int64_t lo, i
     return to;
 }
 
-static void finish(const call *c, float *y, int64_t rows, int64_t columns)
-{
-    const conv_attrs *t = c->attrs;
-    const float *restrict factor = c->in[IN_FACTOR];
-    for (int64_t r = 0; r < rows; r++, y += columns) {
-        for (int64_t i = 0; factor && i < columns; i++)
-            y[i] *= factor[i];
-        if (c->in[IN_BIAS] || t->act != ACT_NONE)
-            activate[t->act](y, y, c->in[IN_BIAS], columns);
-        for (int64_t i = 0; t->rounded && i < columns; i++)
-            y[i] = bf16_widen(bf16_round(y[i]));
-    }
-}
-
 static void block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
@@ -124,13 +99,17 @@ static void block(const call *c, float *work, int64_t item)
         c,
         &(gemm){.m = hi - lo, .n = v.o, .k = width, .lda = width, .ldb = v.o, .c = y, .ldc = v.o},
         &a, &f);
-    finish(c, y, hi - lo, v.o);
+    finish(c, y, hi - lo, 0, v.o);
 }
 
 static void forward(const call *c)
 {
     conv v = conv_at(c->n);
     int64_t rows = v.b * v.oh * v.ow, most = block_of(c, &v);
+    if (banded(c, &v)) {
+        forward_in_bands(c, &v);
+        return;
+    }
     operands_ready(c);
     jobs_run(c, block, (rows + most - 1) / most, (float *)c->work + operands_room(c),
              room_each(c, &v));
@@ -319,6 +298,18 @@ static const op_sample samples[] = {
      .n = 3,
      .unexported = true,
      .in = {FIXED(4, 2, 16, 18, 2), FIXED(4, 7, 2, 2, 2), FIXED(1, 7)},
+     .build = build_pairs},
+    {.what = "bf16, 32 channels",
+     .n = 3,
+     .unexported = true,
+     .in = {FIXED(4, 2, 9, 41, 32), FIXED(4, 39, 32, 3, 3), FIXED(1, 39)},
+     .build = build_bf16},
+    {.what = "bf16x2, 32 channels",
+     .n = 3,
+     .unexported = true,
+     .in = {{.type = DT_F32, .shape = DIMS(4, 2, 7, 10, 32), .scale = 0.2f, .no_gradient = true},
+            FIXED(4, 33, 32, 2, 2),
+            FIXED(1, 33)},
      .build = build_pairs},
 };
 

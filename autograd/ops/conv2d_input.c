@@ -7,16 +7,9 @@
 // phase dx is a convolution of d in steps of 1. Its windows lie in d from left to right where its
 // taps are taken from the last to the first, so the filters are put down in that order, [O, C] for
 // each tap, before all else; a pixel is reached once by each tap of a phase and by no other, so no
-// multiplication is by a zero but at the edges.
-#include "autograd/ops/conv.h"
-#include "autograd/ops/operand.h"
-
-enum { IN_D, IN_F, INPUTS, GROUP = 16 };
-
-static conv conv_at(const node *n)
-{
-    return conv_of(n->attrs, n->in[IN_D]->shape.d[0], n->in[IN_F]->shape);
-}
+// multiplication is by a zero but at the edges. By AMX, of bf16 with 32 outputs or a multiple, all
+// phases go over one band of d (conv2d_phases.h).
+#include "autograd/ops/conv2d_phases.h"
 
 static bool rule(const node *n, err *e)
 {
@@ -34,49 +27,13 @@ static bool rule(const node *n, err *e)
     return operands_fit(n, e);
 }
 
-// ---- Phases
-
-// Along one axis: input pixels first, first + s, ..; `taps` of them, and those of the phases
-// before it.
-typedef struct axis_phase {
-    int64_t first, count, taps, before, begin;
-} axis_phase;
-
-static axis_phase axis_phase_of(const conv *v, int64_t phase, int64_t size, int64_t kernel)
-{
-    int64_t s = v->stride, first = ((phase - v->padding) % s + s) % s;
-    axis_phase a = {.first = first, .count = first < size ? (size - first + s - 1) / s : 0};
-    for (int64_t k = 0; k < kernel; k++)
-        a.taps += k % s == phase, a.before += k % s < phase;
-    a.begin = (first + v->padding - phase) / s - (a.taps - 1);
-    return a;
-}
-
-typedef struct phase {
-    axis_phase y, x;
-    windows w;    // over d
-    int64_t taps; // where its filters begin, in taps
-    int64_t rows; // of its matrix
-} phase;
-
-static phase phase_of(const conv *v, int64_t index)
-{
-    phase p = {.y = axis_phase_of(v, index / v->stride, v->h, v->kh),
-               .x = axis_phase_of(v, index % v->stride, v->w, v->kw)};
-    p.w = (windows){v->oh,     v->ow,     v->o, p.y.taps,  p.x.taps,
-                    p.y.count, p.x.count, 1,    p.y.begin, p.x.begin};
-    p.taps = p.y.before * v->kw + p.y.taps * p.x.before;
-    p.rows = v->b * p.y.count * p.x.count;
-    return p;
-}
+// ---- Filters
 
 static int64_t phase_blocks(const call *c, const phase *p)
 {
     int64_t most = windows_block(windows_width(&p->w), operands_type(c));
     return (p->rows + most - 1) / most;
 }
-
-// ---- Filters
 
 static int64_t filters_count(const conv *v)
 {
@@ -88,13 +45,6 @@ static operand mirrored_filters(const call *c, const conv *v)
     dtype type = operands_type(c);
     return (operand){(const char *)((float *)c->work + operands_room(c)), type,
                      type == DT_BF16X2 ? filters_count(v) : 0};
-}
-
-// Of tap (p, q) the place among those of its phase, from the last to the first.
-static int64_t mirrored_tap(const conv *v, int64_t p, int64_t q)
-{
-    phase at = phase_of(v, p % v->stride * v->stride + q % v->stride);
-    return at.taps + (at.y.taps - 1 - p / v->stride) * at.x.taps + at.x.taps - 1 - q / v->stride;
 }
 
 // y [n, c] = x^T, of which o0 .. o0 + n are columns of `ld`.
@@ -166,6 +116,8 @@ static size_t room_each(const call *c, const conv *v)
 static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
+    if (banded(c, &v))
+        return (room_filters(c, &v) + room_band(c, &v) * (size_t)c->threads) * sizeof(float);
     return (room_shared(c, &v) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -244,6 +196,10 @@ static void forward(const call *c)
 {
     conv v = conv_at(c->n);
     int64_t blocks = 0, halves = operands_type(c) == DT_BF16X2 ? 2 : 1;
+    if (banded(c, &v)) {
+        forward_in_bands(c, &v);
+        return;
+    }
     for (int64_t i = 0; i < v.stride * v.stride; i++) {
         phase p = phase_of(&v, i);
         blocks += phase_blocks(c, &p);
@@ -319,6 +275,11 @@ static tensor *build_pairs(graph *g, tensor *const in[])
     return op_conv2d_input(g, op_cast(g, in[0], DT_BF16X2), op_cast(g, in[1], DT_BF16X2),
                            shape_of(4, 2, 16, 17, 6), 2, 1);
 }
+static tensor *build_narrow_sparse(graph *g, tensor *const in[])
+{
+    return op_conv2d_input(g, op_cast(g, in[0], DT_BF16), op_cast(g, in[1], DT_BF16),
+                           shape_of(4, 2, 6, 7, 3), 3, 2);
+}
 static const op_sample samples[] = {
     {.what = "3 x 3 in steps of 2",
      .n = 2,
@@ -344,6 +305,18 @@ static const op_sample samples[] = {
      .n = 2,
      .in = {VALUES(4, 3, 32, 31, 17), VALUES(4, 3, 3, 4, 17)},
      .build = build_blocks},
+    {.what = "bf16, 32 outputs",
+     .n = 2,
+     .in = {VALUES(4, 2, 8, 9, 32), VALUES(4, 3, 3, 6, 32)},
+     .build = build_bf16},
+    {.what = "bf16x2, 64 outputs",
+     .n = 2,
+     .in = {VALUES(4, 2, 8, 9, 64), VALUES(4, 3, 3, 6, 64)},
+     .build = build_pairs},
+    {.what = "bf16, pixels that no tap reaches",
+     .n = 2,
+     .in = {VALUES(4, 2, 3, 4, 32), VALUES(4, 2, 2, 3, 32)},
+     .build = build_narrow_sparse},
     {.what = "bf16",
      .n = 2,
      .in = {VALUES(4, 2, 8, 9, 7), VALUES(4, 3, 3, 6, 7)},

@@ -32,9 +32,21 @@ static inline int64_t operand_room(dtype type, int64_t n)
     return (n * (int64_t)dtype_size(type) + 3) / 4;
 }
 
+// Floats of a workspace for n numbers of bf16 that begin on a cache line.
+static inline size_t operand_lines(int64_t n)
+{
+    return (size_t)(n + 31) / 32 * 16;
+}
+
 static inline bool operands_widened(const call *c)
 {
     return c->n->in[0]->type != DT_F32 && c->kit->products.bf16 == GEMM_BF16_WIDEN;
+}
+
+// Whether tiles of AMX read pieces of both where they lie (conv_bands.h).
+static inline bool operands_tiled(const call *c)
+{
+    return c->n->in[0]->type != DT_F32 && c->kit->products.bf16 == GEMM_BF16_AMX;
 }
 
 // Both of f32, of bf16 or of bf16x2.

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// conv2d_bands.h: conv2d by AMX, a band by a group of panels at a time (conv_bands.h); and what is
+// done to its outputs while they are near, by whatever way they came.
+#ifndef KMIDI_AUTOGRAD_OPS_CONV2D_BANDS_H
+#define KMIDI_AUTOGRAD_OPS_CONV2D_BANDS_H
+
+#include "autograd/ops/activation.h"
+#include "autograd/ops/conv.h"
+#include "autograd/ops/conv_bands.h"
+#include "autograd/ops/operand.h"
+
+enum { IN_X, IN_F, IN_BIAS, IN_FACTOR, INPUTS }; // the last two: may be NULL
+
+static conv conv_at(const node *n)
+{
+    return conv_of(n->attrs, n->in[IN_X]->shape.d[0], n->in[IN_F]->shape);
+}
+
+static bool is_bare(const conv *v)
+{
+    return v->kh == 1 && v->kw == 1 && v->stride == 1 && v->padding == 0;
+}
+
+// Outputs from .. to of so many pixels, y the first one's row.
+static void finish(const call *c, float *y, int64_t rows, int64_t from, int64_t to)
+{
+    const conv_attrs *t = c->attrs;
+    const float *restrict factor = c->in[IN_FACTOR], *bias = c->in[IN_BIAS];
+    int64_t ld = c->n->out[0]->shape.d[3];
+    for (int64_t r = 0; r < rows; r++, y += ld) {
+        for (int64_t i = from; factor && i < to; i++)
+            y[i] *= factor[i];
+        if (bias || t->act != ACT_NONE)
+            activate[t->act](y + from, y + from, bias ? bias + from : NULL, to - from);
+        for (int64_t i = from; t->rounded && i < to; i++)
+            y[i] = bf16_widen(bf16_round(y[i]));
+    }
+}
+
+static bool banded(const call *c, const conv *v)
+{
+    return operands_tiled(c) && v->c % AMX_DEEP == 0 && !is_bare(v);
+}
+
+static bool pairs(const call *c)
+{
+    return c->n->in[IN_X]->type == DT_BF16X2;
+}
+
+static bands bands_at_all(const call *c, const conv *v)
+{
+    windows w = windows_forward(v);
+    return bands_of(&w, v->b, windows_width(&w), v->o, pairs(c));
+}
+
+// Floats of the packed filters; of a thread's band.
+static size_t room_filters(const call *c, const conv *v)
+{
+    return operand_lines(amx_packed(v->kh * v->kw * v->c, v->o, pairs(c)));
+}
+
+static size_t room_band(const call *c, const conv *v)
+{
+    windows w = windows_forward(v);
+    bands b = bands_at_all(c, v);
+    return operand_lines(band_numbers(&b, &w, pairs(c)));
+}
+
+// Panels lo .. hi of the filters.
+static void pack(const call *c, int64_t lo, int64_t hi)
+{
+    conv v = conv_at(c->n);
+    operand f = operand_of(c, IN_F);
+    int64_t width = v.kh * v.kw * v.c, panel = amx_packed(width, AMX_WIDE, pairs(c));
+    for (int64_t i = lo; i < hi; i++) {
+        int64_t n = v.o - i * AMX_WIDE;
+        amx_pack(&(amx_matrix){(const bf16 *)f.at + i * AMX_WIDE, v.o, f.low, false}, width,
+                 n < AMX_WIDE ? n : AMX_WIDE, (bf16 *)c->work + i * panel);
+    }
+}
+
+static void band_block(const call *c, float *work, int64_t item)
+{
+    conv v = conv_at(c->n);
+    operand x = operand_of(c, IN_X);
+    bands all = bands_at_all(c, &v);
+    taps t = {
+        .w = windows_forward(&v), .f = c->work, .columns = v.o, .row = v.ow * v.o, .pixel = v.o};
+    band_item i = bands_at(&all, &t.w, item);
+    band b = band_of(&t.w, &i, (const bf16 *)x.at, x.low, (bf16 *)work);
+    int64_t from = i.panels[0] * AMX_WIDE, to = i.panels[1] * AMX_WIDE;
+    t.y = (float *)c->out[0] + i.picture * v.oh * t.row;
+    band_multiply(&b, &t, &i);
+    finish(c, t.y + i.rows[0] * t.row, (i.rows[1] - i.rows[0]) * v.ow, from, to < v.o ? to : v.o);
+}
+
+static void forward_in_bands(const call *c, const conv *v)
+{
+    bands b = bands_at_all(c, v);
+    op_parallel(c, b.panels, 1, pack);
+    jobs_run(c, band_block, bands_items(&b), (float *)c->work + room_filters(c, v),
+             room_band(c, v));
+}
+
+#endif
