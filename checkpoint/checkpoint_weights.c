@@ -94,6 +94,27 @@ static bool read_each(checkpoint *k, params *p, reading how, err *e)
     return true;
 }
 
+// The adapter's parameter `name`; NULL: `e` says what is wrong.
+static float *read_factor(checkpoint *k, const char *name, shape s, bool shadow, arena *a, err *e)
+{
+    const param q = {.name = name, .shape = s, .count = shape_count(s), .adapter = true};
+    float *x = NEW(a, float, (size_t)q.count);
+    return read_param(k, group_for_use(k, &q, shadow), &q, x, e) ? x : NULL;
+}
+
+static bool merge_site(checkpoint *k, params *p, const adapter_site *s, bool shadow, arena *a,
+                       err *e)
+{
+    const param *w = &p->list[params_find(p, s->weight)];
+    lora_factors f = {.rank = s->rank, .scale = (double)s->scale, .weight = 1};
+    return (f.a = read_factor(k, s->a, adapter_a(w->shape, s->rank), shadow, a, e)) &&
+           (f.b = read_factor(k, s->b, adapter_b(w->shape, s->rank), shadow, a, e)) &&
+           (!s->m || (f.m = read_factor(k, s->m, adapter_m(w->shape), shadow, a, e))) &&
+           lora_add((lora_matrix){p->weights + w->offset, w->shape.d[0], w->count / w->shape.d[0],
+                                  w->name},
+                    &f, 1, e);
+}
+
 // Adds the file's adapters to the weights that they adapt.
 static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
 {
@@ -104,20 +125,8 @@ static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
                             ? lora_match(&c, k->model, false, &a, e)
                             : NULL;
     bool ok = l != NULL;
-    for (int i = 0; ok && i < l->n; i++) {
-        const adapter_site *s = &l->site[i];
-        int at = params_find(p, s->weight);
-        const param *w = &p->list[at];
-        param qa = {.name = s->a, .shape = adapter_a(w->shape, s->rank), .adapter = true}, qb = qa;
-        qb.name = s->b, qb.shape = adapter_b(w->shape, s->rank);
-        float *fa = NEW(&a, float, (size_t)shape_count(qa.shape)),
-              *fb = NEW(&a, float, (size_t)shape_count(qb.shape));
-        ok = read_param(k, group_for_use(k, &qa, shadow), &qa, fa, e) &&
-             read_param(k, group_for_use(k, &qb, shadow), &qb, fb, e);
-        if (ok)
-            lora_add(params_at(p, at), w->shape.d[0], w->count / w->shape.d[0],
-                     &(lora_factors){fa, fb, s->rank, (double)s->scale}, 1);
-    }
+    for (int i = 0; ok && i < l->n; i++)
+        ok = merge_site(k, p, &l->site[i], shadow, &a, e);
     arena_free(&a);
     return ok;
 }

@@ -31,6 +31,7 @@ static const option options[] = {
     {"lora", 0, OPT_INT, "R",
      "train adapters of rank R instead: q_proj and v_proj, or fc1, fc2, fc3 where a model has none",
      false},
+    {"dora", 0, OPT_FLAG, NULL, "with --lora: by DoRA, with the lengths of rows", false},
     {"activations", 0, OPT_TEXT, "P",
      "fp32, or bf16: how what the backward pass needs is kept (default fp32)", false},
     {"recompute", 0, OPT_TEXT, "HOW",
@@ -119,12 +120,15 @@ static bool read_choices(cmd *c, train_options *o, int64_t *length, err *e)
 }
 
 // The targets of the reference's --lora.
-static bool choose_adapters(train_options *o, int64_t rank, err *e)
+static bool choose_adapters(train_options *o, int64_t rank, bool dora, err *e)
 {
     static const char *const names[] = {"q_proj", "v_proj", "fc1", "fc2", "fc3"};
     arena a = {.name = "layers"};
-    o->lora = (lora_config){
-        .r = rank, .alpha = 2 * (double)rank, .together = true, .targets.names = {names, 2}};
+    o->lora = (lora_config){.r = rank,
+                            .alpha = 2 * (double)rank,
+                            .dora = dora,
+                            .together = true,
+                            .targets.names = {names, 2}};
     if (!lora_match(&o->lora, o->model, false, &a, NULL))
         o->lora.targets.names = (lora_names){names + 2, 3};
     bool ok = lora_match(&o->lora, o->model, false, &a, e) != NULL;
@@ -166,6 +170,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "length", d->time);
     json_set_str(j, "precision", precision_name(o->precision));
     json_set_int(j, "lora", o->lora.r);
+    json_set_bool(j, "dora", o->lora.dora);
     json_set_int(j, "recomputed", trainer_chosen(t).recomputed);
     json_set_str(j, "activations", precision_name(trainer_chosen(t).kept));
     json_set_int(j, "segments", trainer_chosen(t).segments);
@@ -243,7 +248,7 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
 // either.
 static bool takes_no_step(cmd *c, const char *instead, int n, err *e)
 {
-    static const char *const of_steps[] = {"profile",     "lora",  "recompute",
+    static const char *const of_steps[] = {"profile",     "lora",  "dora",  "recompute",
                                            "activations", "batch", "length"};
     for (int i = 0; i < n; i++)
         if (option_given(c, of_steps[i]))
@@ -272,7 +277,10 @@ static bool bench_steps(cmd *c, err *e)
     int64_t length = 0, rank = option_int(c, "lora", 0);
     if (option_given(c, "out") && !option_given(c, "profile"))
         return err_set(e, ERR_USAGE, "--out is of --profile, which is not given");
-    if (!read_choices(c, &o, &length, e) || (rank && !choose_adapters(&o, rank, e)) ||
+    if (option_given(c, "dora") && !rank)
+        return err_set(e, ERR_USAGE, "--dora is of --lora, which is not given");
+    if (!read_choices(c, &o, &length, e) ||
+        (rank && !choose_adapters(&o, rank, option_given(c, "dora"), e)) ||
         !comm_open(&c->ranks, e) || !trainer_shares(c->ranks, o.batch_size, 0, e) ||
         !cmd_threads(c, 0, e) || !products_open(&c->env, c->arena, e))
         return false;
@@ -307,9 +315,9 @@ static bool bench_run(cmd *c, err *e)
     if (!strcmp(c->args[0], "sum"))
         return bench_sum(c, e);
     if (option_given(c, "generate"))
-        return takes_no_step(c, "generate", 6, e) && bench_generate(c, e);
+        return takes_no_step(c, "generate", 7, e) && bench_generate(c, e);
     if (option_given(c, "inference"))
-        return takes_no_step(c, "inference", 4, e) && bench_inference(c, e);
+        return takes_no_step(c, "inference", 5, e) && bench_inference(c, e);
     return bench_steps(c, e);
 }
 const command cmd_bench = {

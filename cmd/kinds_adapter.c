@@ -27,6 +27,7 @@ static bool describe_adapter(const char *path, json *o, arena *a, err *e)
     json_set_int(o, "of", l->model->params);
     json_set_int(o, "r", l->config.r);
     json_set_num(o, "alpha", l->config.alpha);
+    json_set_bool(o, "dora", l->config.dora);
     for (int i = 0; i < l->sites->n; i++)
         json_set(targets, l->sites->site[i].weight, site_json(&l->sites->site[i], l, i));
     for (int i = 0; i < l->sites->n_whole; i++)

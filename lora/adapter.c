@@ -48,13 +48,13 @@ static int depth_of(const adapters *l, int i, arena *a)
     return n;
 }
 
-// "base_model.model.fc1.lora_A.weight"
-static const char *key_of(const adapters *l, int i, char factor, arena *a)
+// "base_model.model.fc1.lora_A.weight", or of another `leaf`
+static const char *key_of(const adapters *l, int i, const char *leaf, arena *a)
 {
     const char *module = arena_printf(a, "%s%s", PREFIX, before_last_dot(l->site[i].weight, a));
     for (int k = is_matrix(&l->site[i]) ? depth_of(l, i, a) : 0; k > 0; k--)
         module = arena_printf(a, "%s.base_layer", module);
-    return arena_printf(a, "%s.lora_%c.weight", module, factor);
+    return arena_printf(a, "%s.%s", module, leaf);
 }
 
 static bool declare(params *p, const char *name, shape s, err *e)
@@ -62,8 +62,8 @@ static bool declare(params *p, const char *name, shape s, err *e)
     return params_declare(p, name, s, (init){INIT_ZERO, 0}, e) >= 0;
 }
 
-// The tensors of an adapter as a table, under PEFT's names: A and B of each site, then whole
-// parameters. `model` has the shapes.
+// The tensors of an adapter as a table, under PEFT's names: A and B of each site, their M by DoRA,
+// then whole parameters. `model` has the shapes.
 static params *declare_tensors(const adapters *l, const params *model, arena *a, err *e)
 {
     params *p = params_open(a);
@@ -71,9 +71,13 @@ static params *declare_tensors(const adapters *l, const params *model, arena *a,
     for (int i = 0; ok && i < l->n; i++) {
         const adapter_site *s = &l->site[i];
         shape w = model->list[params_find(model, s->weight)].shape;
-        ok = declare(p, key_of(l, i, 'A', a), adapter_a(w, s->rank), e) &&
-             declare(p, key_of(l, i, 'B', a), adapter_b(w, s->rank), e);
+        ok = declare(p, key_of(l, i, "lora_A.weight", a), adapter_a(w, s->rank), e) &&
+             declare(p, key_of(l, i, "lora_B.weight", a), adapter_b(w, s->rank), e);
     }
+    for (int i = 0; ok && i < l->n; i++)
+        ok = !l->site[i].m ||
+             declare(p, key_of(l, i, "lora_magnitude_vector", a),
+                     adapter_m(model->list[params_find(model, l->site[i].weight)].shape), e);
     for (int i = 0; ok && i < l->n_whole; i++)
         ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]),
                      model->list[params_find(model, l->whole[i])].shape, e);
@@ -179,6 +183,11 @@ static lora_adapter *open_folder(const char *folder, arena *a, err *e)
     return read_config(l, a, e) && read_meta(l, a, e) && read_dialect(l, a, e) ? l : NULL;
 }
 
+int lora_whole_at(const lora_adapter *l, int i)
+{
+    return (l->config.dora ? 3 : 2) * l->sites->n + i;
+}
+
 static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
 {
     const char *meant = meta_get(&l->meta, "model");
@@ -268,8 +277,12 @@ bool lora_save(const char *folder, const params *p, const adapters *sites, const
         copy_tensor(out, 2 * i, p, sites->site[i].a);
         copy_tensor(out, 2 * i + 1, p, sites->site[i].b);
     }
+    int at = 2 * sites->n;
+    for (int i = 0; ok && i < sites->n; i++)
+        if (sites->site[i].m)
+            copy_tensor(out, at++, p, sites->site[i].m);
     for (int i = 0; ok && i < sites->n_whole; i++)
-        copy_tensor(out, 2 * sites->n + i, p, sites->whole[i]);
+        copy_tensor(out, at++, p, sites->whole[i]);
     ok = ok && write_files(folder, out, config, meta, &a, e);
     params_release(out);
     arena_free(&a);

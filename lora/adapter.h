@@ -4,6 +4,7 @@
 //
 //     base_model.model.fc1.lora_A.weight [r, in], base_model.model.fc1.lora_B.weight [out, r]
 //         a linear layer
+//     base_model.model.fc1.lora_magnitude_vector [out]      DoRA's; of a convolution [1, out, 1, 1]
 //     base_model.model.lstm.lora_A.weight ...           a matrix of an LSTM: PEFT wraps the
 //                                                       module, once for each targeted matrix in
 //                                                       the order of nn.LSTM's own parameters, the
@@ -35,8 +36,8 @@ typedef struct lora_adapter {
     model_meta meta;       // of the safetensors file
     const char *dialect;   // of the tokens that it was trained on, one of ours; NULL: not said
     const adapters *sites; // on `model`
-    // A and B of site i are its parameters 2 i and 2 i + 1; then the whole ones, in the order of
-    // sites->whole
+    // A and B of site i of n are its parameters 2 i and 2 i + 1, by DoRA M is 2 n + i; then the
+    // whole ones, in the order of sites->whole
     params *p;
 } lora_adapter;
 
@@ -44,11 +45,13 @@ typedef struct lora_adapter {
 bool lora_is_adapter(const char *path);
 // Reads and checks everything: the tensors must be those that the configuration asks for on `m`,
 // one to one, with their shapes. Owned by `a`, but for the weights: lora_unload. ERR_MISMATCH:
-// another model's, a method that is not plain LoRA, a tensor too many or too few.
+// another model's, a method that is neither LoRA nor DoRA, a tensor too many or too few.
 lora_adapter *lora_load(const char *folder, const model_def *m, arena *a, err *e) MUST_CHECK;
 // The same for the model that the adapter names, or (PEFT names none) the first that it fits.
 lora_adapter *lora_load_any(const char *folder, arena *a, err *e) MUST_CHECK;
 void lora_unload(lora_adapter *l); // accepts NULL
+// Its parameter that is sites->whole[i].
+int lora_whole_at(const lora_adapter *l, int i);
 
 // Writes the factors (and whole parameters) of `p`, a model built with `sites`. `config`: the text
 // of adapter_config.json, from which the sites were matched.
@@ -64,12 +67,16 @@ lora_use lora_use_of(const char *spec, arena *a);
 
 // Adds adapters to the weights of a model as they were loaded from a checkpoint with `base_meta`,
 // all at once: the sum is rounded once. A whole parameter counts with its difference from the
-// base's. ERR_MISMATCH where an adapter is of another base, or of one whose input is made otherwise
-// (another dialect).
+// base's, and so does a layer by DoRA. ERR_MISMATCH where an adapter is of another base, or of one
+// whose input is made otherwise (another dialect); ERR_VALUE where DoRA would divide by zero. The
+// weights are of no use then.
 bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
                 int n, err *e) MUST_CHECK;
 // One of them, all of it, to weights that are known to be its base's.
-void lora_add_whole(params *p, lora_adapter *l);
+bool lora_add_whole(params *p, lora_adapter *l, err *e) MUST_CHECK;
+// The lengths of the rows of `p`'s weights as the M of those sites that have one, also parameters
+// of `p`: what DoRA begins with over the base that is loaded.
+bool lora_begin(params *p, const adapters *sites, err *e) MUST_CHECK;
 // The network that lora_apply's weights stand for, not merged: adapters for model_build (`*out`,
 // owned by `a`), and after params_allocate and loading the base, their factors put into `p`. For
 // comparison.

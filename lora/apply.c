@@ -79,7 +79,7 @@ static void add_whole(params *p, lora_adapter *const *list, const lora_use *uses
             for (int j = 0; j < list[k]->sites->n_whole; j++)
                 if (!strcmp(list[k]->sites->whole[j], q->name))
                     sum += uses[k].weight *
-                           ((double)params_at(list[k]->p, 2 * list[k]->sites->n + j)[i] - base);
+                           ((double)params_at(list[k]->p, lora_whole_at(list[k], j))[i] - base);
         *w = (float)sum;
     }
 }
@@ -93,33 +93,57 @@ static bool is_whole(lora_adapter *const *list, int n, const char *name)
     return false;
 }
 
-static void add_all(params *p, lora_adapter *const *list, const lora_use *uses, int n, arena *a)
+static lora_matrix matrix_of(const params *p, int at)
 {
-    lora_factors *f = NEW(a, lora_factors, (size_t)n + 1);
-    for (int at = 0; at < p->n; at++) {
-        int count = 0;
-        for (int k = 0; k < n; k++)
-            for (int i = 0; i < list[k]->sites->n; i++) {
-                const adapter_site *s = &list[k]->sites->site[i];
-                if (!strcmp(s->weight, p->list[at].name))
-                    f[count++] = (lora_factors){params_at(list[k]->p, 2 * i),
-                                                params_at(list[k]->p, 2 * i + 1), s->rank,
-                                                uses[k].weight * (double)s->scale};
-            }
-        if (is_whole(list, n, p->list[at].name))
-            add_whole(p, list, uses, n, at);
-        if (count)
-            lora_add(params_at(p, at), p->list[at].shape.d[0],
-                     p->list[at].count / p->list[at].shape.d[0], f, count);
-    }
+    const param *q = &p->list[at];
+    return (lora_matrix){params_at(p, at), q->shape.d[0], q->count / q->shape.d[0], q->name};
 }
 
-void lora_add_whole(params *p, lora_adapter *l)
+static lora_factors factors_of(const lora_adapter *l, int i, double weight)
+{
+    const adapter_site *s = &l->sites->site[i];
+    return (lora_factors){.a = params_at(l->p, 2 * i),
+                          .b = params_at(l->p, 2 * i + 1),
+                          .m = s->m ? params_at(l->p, 2 * l->sites->n + i) : NULL,
+                          .rank = s->rank,
+                          .scale = (double)s->scale,
+                          .weight = weight};
+}
+
+static bool add_all(params *p, lora_adapter *const *list, const lora_use *uses, int n, arena *a,
+                    err *e)
+{
+    lora_factors *f = NEW(a, lora_factors, (size_t)n + 1);
+    bool ok = true;
+    for (int at = 0; ok && at < p->n; at++) {
+        int count = 0;
+        for (int k = 0; k < n; k++)
+            for (int i = 0; i < list[k]->sites->n; i++)
+                if (!strcmp(list[k]->sites->site[i].weight, p->list[at].name))
+                    f[count++] = factors_of(list[k], i, uses[k].weight);
+        if (is_whole(list, n, p->list[at].name))
+            add_whole(p, list, uses, n, at);
+        ok = !count || lora_add(matrix_of(p, at), f, count, e);
+    }
+    return ok;
+}
+
+bool lora_add_whole(params *p, lora_adapter *l, err *e)
 {
     arena a = {.name = "adapter"};
     const lora_use use = {l->folder, 1};
-    add_all(p, &l, &use, 1, &a);
+    bool ok = add_all(p, &l, &use, 1, &a, e) || err_trail(e, "'%s'", l->folder);
     arena_free(&a);
+    return ok;
+}
+
+bool lora_begin(params *p, const adapters *sites, err *e)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < sites->n; i++)
+        ok = !sites->site[i].m || lora_lengths(matrix_of(p, params_find(p, sites->site[i].weight)),
+                                               params_at(p, params_find(p, sites->site[i].m)), e);
+    return ok;
 }
 
 bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
@@ -133,8 +157,7 @@ bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, cons
     for (int i = 0; ok && i < n; i++)
         ok = (list[i] = lora_load(uses[i].folder, m, &a, e)) &&
              check_base(list[i], hex, base_meta, e);
-    if (ok)
-        add_all(p, list, uses, n, &a);
+    ok = ok && add_all(p, list, uses, n, &a, e);
     for (int i = 0; i < n; i++)
         lora_unload(list[i]);
     arena_free(&a);
@@ -156,21 +179,29 @@ const adapters *lora_unmerged(const lora_adapter *const *list, const double *wei
         for (int i = 0; i < list[k]->sites->n; i++) {
             adapter_site s = list[k]->sites->site[i];
             s.a = arena_printf(a, "%d/%s", k, s.a), s.b = arena_printf(a, "%d/%s", k, s.b);
-            s.scale *= (float)weight[k];
+            if (s.m)
+                s.m = arena_printf(a, "%d/%s", k, s.m), s.share = (float)weight[k];
+            else
+                s.scale *= (float)weight[k];
             sites[out->n++] = s;
         }
     return out;
 }
 
+static void fill(params *p, const char *name, const params *from, int at)
+{
+    memcpy(params_at(p, params_find(p, name)), params_at(from, at),
+           sizeof(float) * (size_t)from->list[at].count);
+}
+
 void lora_fill(params *p, const adapters *unmerged, const lora_adapter *const *list, int n)
 {
-    int at = 0;
+    const adapter_site *s = unmerged->site;
     for (int k = 0; k < n; k++)
-        for (int i = 0; i < list[k]->sites->n; i++, at++)
-            for (int f = 0; f < 2; f++) {
-                const params *from = list[k]->p;
-                int to = params_find(p, f ? unmerged->site[at].b : unmerged->site[at].a);
-                memcpy(params_at(p, to), params_at(from, 2 * i + f),
-                       sizeof(float) * (size_t)from->list[2 * i + f].count);
-            }
+        for (int i = 0; i < list[k]->sites->n; i++, s++) {
+            fill(p, s->a, list[k]->p, 2 * i);
+            fill(p, s->b, list[k]->p, 2 * i + 1);
+            if (s->m)
+                fill(p, s->m, list[k]->p, 2 * list[k]->sites->n + i);
+        }
 }

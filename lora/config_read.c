@@ -3,7 +3,7 @@
 // 0.21).
 //
 // PEFT drops keys that it does not know; so do we, except where a key says that the adapter is not
-// plain LoRA: what it computes would then be another thing, and a wrong model is worse than none.
+// LoRA or DoRA: what it computes would then be another thing, and a wrong model is worse than none.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,6 @@ static const struct {
     const char *key, *method;
     bool settings;
 } methods[] = {
-    {"use_dora", "DoRA (use_dora)", false},
     {"use_qalora", "QALoRA (use_qalora)", false},
     {"alora_invocation_tokens", "activated LoRA (alora_invocation_tokens)", false},
     {"megatron_config", "Megatron layers (megatron_config)", false},
@@ -69,7 +68,7 @@ static const char *const beginnings[] = {"gaussian", "eva", "orthogonal", "true"
 static bool refuse(const reader *r, const char *method)
 {
     return err_set(r->e, ERR_MISMATCH,
-                   "'%s' is of the method %s, which kmidi does not have: it takes plain LoRA",
+                   "'%s' is of the method %s, which kmidi does not have: it takes LoRA and DoRA",
                    r->path, method);
 }
 
@@ -117,6 +116,7 @@ static const config_key keys[] = {
     {"lora_alpha", CONFIG_NUMBER, "8", -1e6, 1e6, AT(alpha)},
     {"lora_dropout", CONFIG_NUMBER, "0", 0, BELOW_ONE, AT(dropout)},
     {"use_rslora", CONFIG_BOOL, "false", AT(rslora)},
+    {"use_dora", CONFIG_BOOL, "false", AT(dora)},
     {"target_modules", CONFIG_TEXTS, AT(targets)},
     {"exclude_modules", CONFIG_TEXTS, AT(exclude)},
     {"target_parameters", CONFIG_TEXTS, AT(parameters)},
@@ -183,7 +183,7 @@ static bool read_text(const reader *r, const config_key *k, const json *v, key_v
 static bool read_key(const reader *r, const config_key *k, lora_config *c)
 {
     const json *v = json_get(r->root, k->name);
-    key_value value = {.b = json_bool(v, false)};
+    key_value value = {.b = is_set(v)};
     bool ok = k->type == CONFIG_BOOL    ? true
               : k->type == CONFIG_TEXT  ? read_text(r, k, v, &value)
               : k->type == CONFIG_TEXTS ? read_texts(r, k, v, &value)

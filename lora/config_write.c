@@ -133,13 +133,12 @@ static void set_fixed(json *o)
 {
     static const char *const nulls[] = {"auto_mapping", "megatron_config", "layer_replication",
                                         "revision", "task_type"};
-    static const char *const falses[] = {"fan_in_fan_out", "use_dora"}, *const trues[] = {
-                                                                            "inference_mode",
-                                                                            "init_lora_weights"};
+    static const char *const trues[] = {"inference_mode", "init_lora_weights"};
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
         json_set(o, nulls[i], NULL);
-    for (size_t i = 0; i < sizeof falses / sizeof *falses; i++)
-        json_set_bool(o, falses[i], false), json_set_bool(o, trues[i], true);
+    for (size_t i = 0; i < sizeof trues / sizeof *trues; i++)
+        json_set_bool(o, trues[i], true);
+    json_set_bool(o, "fan_in_fan_out", false);
     json_set_str(o, "peft_type", "LORA");
     json_set_str(o, "bias", "none");
     json_set_str(o, "megatron_core", "megatron.core");
@@ -161,6 +160,7 @@ bool lora_config_write(const lora_config *c, const model_def *m, const char *bas
         json_set_int(o, "r", c->r);
         set_number(o, "lora_alpha", c->alpha);
         json_set_bool(o, "use_rslora", c->rslora);
+        json_set_bool(o, "use_dora", c->dora);
         set_targets(o, c, m, l, &a);
         json_set(o, "modules_to_save", names_json(&c->save));
         if (c->exclude.regex)

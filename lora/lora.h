@@ -3,9 +3,10 @@
 // (Hugging Face PEFT 0.21, LoraConfig).
 //
 // LoRA (Hu et al. 2021) leaves a weight W [out, in] as it is and learns B [out, r] and A [r, in]
-// beside it: W + scale B A, scale = alpha / r (rslora: alpha / sqrt r). What is targeted are
-// modules ("fc1", "layers.0.self_attn.q_proj": their weight) and the matrices of an LSTM
-// ("lstm.weight_ih_l0"), which PEFT keeps in a list of their own, `target_parameters`.
+// beside it: W + scale B A, scale = alpha / r (rslora: alpha / sqrt r). DoRA (Liu et al. 2024)
+// learns the lengths of that sum's rows, too (network.h). What is targeted are modules ("fc1",
+// "layers.0.self_attn.q_proj": their weight) and the matrices of an LSTM ("lstm.weight_ih_l0"),
+// which PEFT keeps in a list of their own, `target_parameters`.
 //
 //     // names against the model's layers
 //     const adapters *l = lora_match(&config, model, true, &arena, e);
@@ -32,7 +33,7 @@ typedef key_choice lora_choice;
 typedef struct lora_config {
     int64_t r;
     double alpha, dropout; // dropout: of a linear layer's input in training
-    bool rslora;
+    bool rslora, dora;
     bool all_linear; // every linear layer but the one whose output is the model's
     lora_choice targets, exclude;
     // targets name the matrices of LSTMs too (as a configuration of ours does)
@@ -62,7 +63,7 @@ const adapters *lora_match(const lora_config *c, const model_def *m, bool strict
 bool lora_config_write(const lora_config *c, const model_def *m, const char *base, strbuf *out,
                        err *e) MUST_CHECK;
 // Reads one, from whichever program. Keys that are not known are ignored, as PEFT does; a method
-// other than plain LoRA is ERR_MISMATCH and named; combinations that PEFT refuses are ERR_VALUE.
+// other than LoRA and DoRA is ERR_MISMATCH and named; combinations that PEFT refuses are ERR_VALUE.
 // `path` is for messages.
 bool lora_config_read(const char *path, const char *text, size_t n, arena *a, lora_config *c,
                       err *e) MUST_CHECK;

@@ -174,9 +174,16 @@ static bool make_site(const lora_config *c, const layer_info *l, arena *a, adapt
         return err_set(e, ERR_VALUE,
                        "a rank of %g does not fit '%s': whole numbers from 1 to %d do", rank,
                        l->name, LORA_RANK_MOST);
+    if (c->dora && (l->kind == LAYER_RECURRENT || key != l->name))
+        return err_set(e, ERR_VALUE,
+                       "'%s' is adapted as a parameter, and DoRA is of linear layers and "
+                       "convolutions alone, as in PEFT; leave %s out, or it",
+                       l->weight, c->together ? "dora" : "use_dora");
     *s = (adapter_site){.weight = arena_strdup(a, l->weight),
                         .a = arena_printf(a, "%s.lora_A.weight", l->name),
                         .b = arena_printf(a, "%s.lora_B.weight", l->name),
+                        .m = c->dora ? arena_printf(a, "%s.lora_magnitude_vector", l->name) : NULL,
+                        .share = 1,
                         .rank = (int64_t)rank,
                         .scale = (float)(alpha / (c->rslora ? sqrt(rank) : rank)),
                         .dropout =

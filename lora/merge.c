@@ -1,32 +1,130 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // merge.c: W + sum of scale B A, accumulated in f64 and rounded once: the sum of the exact products
 // is off by half a unit in the last place of the result, whatever the number of adapters.
+//
+// Of an adapter by DoRA the rows of W + scale B A, times g = m / their lengths, take the place of
+// W's: it adds g (W + scale B A) - W. PEFT makes the same of one; of several it takes what the
+// first leaves for the base of the second, so that their order counts there
+// (peft/tuners/lora/variants.py).
 #include "lora/merge.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "base/arena.h"
 
 enum { COLUMNS = 256 };
 
-// Columns [from, from + n) of one row.
-static void add_row(float *w, int64_t row, int64_t in, int64_t from, int64_t n,
-                    const lora_factors *f, int count)
+static int64_t columns(const lora_matrix *t, int64_t from)
 {
-    double sum[COLUMNS];
-    float *to = w + row * in + from;
-    for (int64_t i = 0; i < n; i++)
-        sum[i] = (double)to[i];
-    for (int k = 0; k < count; k++)
-        for (int64_t r = 0; r < f[k].rank; r++) {
-            double b = f[k].scale * (double)f[k].b[row * f[k].rank + r];
-            const float *a = f[k].a + r * in + from;
-            for (int64_t i = 0; i < n; i++)
-                sum[i] += b * (double)a[i];
-        }
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (float)sum[i];
+    return t->in - from < COLUMNS ? t->in - from : COLUMNS;
 }
 
-void lora_add(float *w, int64_t out, int64_t in, const lora_factors *f, int count)
+static void load_row(const lora_matrix *t, int64_t row, int64_t from, double sum[COLUMNS])
 {
-    for (int64_t row = 0; row < out; row++)
-        for (int64_t from = 0; from < in; from += COLUMNS)
-            add_row(w, row, in, from, in - from < COLUMNS ? in - from : COLUMNS, f, count);
+    for (int64_t i = 0; i < columns(t, from); i++)
+        sum[i] = (double)t->w[row * t->in + from + i];
+}
+
+// sum += factor B A, of columns from `from` on.
+static void add_low(const lora_matrix *t, int64_t row, int64_t from, const lora_factors *f,
+                    double factor, double sum[COLUMNS])
+{
+    int64_t n = columns(t, from);
+    for (int64_t r = 0; r < f->rank; r++) {
+        double b = factor * (double)f->b[row * f->rank + r];
+        const float *a = f->a + r * t->in + from;
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += b * (double)a[i];
+    }
+}
+
+// ---- The lengths of rows
+
+// Of a row of W + scale B A; f NULL: of W.
+static double length(const lora_matrix *t, int64_t row, const lora_factors *f)
+{
+    double sum[COLUMNS], squares = 0;
+    for (int64_t from = 0; from < t->in; from += COLUMNS) {
+        load_row(t, row, from, sum);
+        if (f)
+            add_low(t, row, from, f, f->scale, sum);
+        for (int64_t i = 0; i < columns(t, from); i++)
+            squares += sum[i] * sum[i];
+    }
+    return sqrt(squares);
+}
+
+static bool check_length(const lora_matrix *t, int64_t row, double is, err *e)
+{
+    return ((float)is > 0 && isfinite((float)is)) ||
+           err_set(e, ERR_VALUE,
+                   "row %" PRId64
+                   " of '%s' has the length %g, and DoRA divides by it: leave that layer out of "
+                   "its targets, or train it by plain LoRA",
+                   row, t->name, is);
+}
+
+bool lora_lengths(lora_matrix t, float *m, err *e)
+{
+    for (int64_t row = 0; row < t.out; row++) {
+        double is = length(&t, row, NULL);
+        if (!check_length(&t, row, is, e))
+            return false;
+        m[row] = (float)is;
+    }
+    return true;
+}
+
+// gain[row]: by what W + scale B A is multiplied.
+static bool find_gains(const lora_matrix *t, const lora_factors *f, double *gain, err *e)
+{
+    for (int64_t row = 0; row < t->out; row++) {
+        double is = length(t, row, f);
+        if (!check_length(t, row, is, e))
+            return false;
+        gain[row] = (double)f->m[row] / is;
+    }
+    return true;
+}
+
+// ---- Sums
+
+// gain[k]: of adapter k's rows; NULL: it is plain.
+static void add_row(const lora_matrix *t, int64_t row, int64_t from, const lora_factors *f,
+                    double *const *gain, int count)
+{
+    double all[COLUMNS], sum[COLUMNS];
+    float *w = t->w + row * t->in + from;
+    int64_t n = columns(t, from);
+    load_row(t, row, from, all);
+    for (int k = 0; k < count; k++) {
+        if (!gain[k]) {
+            add_low(t, row, from, &f[k], f[k].weight * f[k].scale, all);
+            continue;
+        }
+        load_row(t, row, from, sum);
+        add_low(t, row, from, &f[k], f[k].scale, sum);
+        for (int64_t i = 0; i < n; i++)
+            all[i] += f[k].weight * (gain[k][row] * sum[i] - (double)w[i]);
+    }
+    for (int64_t i = 0; i < n; i++)
+        w[i] = (float)all[i];
+}
+
+bool lora_add(lora_matrix t, const lora_factors *f, int count, err *e)
+{
+    arena a = {.name = "gains"};
+    double **gain = NEW(&a, double *, (size_t)count + 1);
+    bool ok = true;
+    for (int k = 0; ok && k < count; k++)
+        if (f[k].m) {
+            gain[k] = NEW(&a, double, (size_t)t.out);
+            ok = find_gains(&t, &f[k], gain[k], e);
+        }
+    for (int64_t row = 0; ok && row < t.out; row++)
+        for (int64_t from = 0; from < t.in; from += COLUMNS)
+            add_row(&t, row, from, f, gain, count);
+    arena_free(&a);
+    return ok;
 }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "export/safetensors.h"
 #include "lora/lora.h"
+#include "lora/merge.h"
 
 #define TENSORS "adapters.safetensors"
 #define CONFIG  "adapter_config.json"
@@ -44,6 +45,14 @@ static weights_source turned(const params *p, const char *from, const char *name
     return (weights_source){.name = name, .rank = 2, .dim = {height, width}, .data = y};
 }
 
+static weights_source lengths(const params *p, const char *from, const char *name)
+{
+    int at = params_find(p, from);
+    CHECK(at >= 0);
+    return (weights_source){
+        .name = name, .rank = 1, .dim = {p->list[at].count}, .data = params_at(p, at)};
+}
+
 static bool write_config(const char *path, const adapter_site *first, int64_t rank, json *keys,
                          const model_meta *meta, err *e)
 {
@@ -53,7 +62,7 @@ static bool write_config(const char *path, const adapter_site *first, int64_t ra
     json_set_num(lora, "scale", (double)first->scale);
     json_set_num(lora, "dropout", (double)first->dropout);
     json_set(lora, "keys", keys);
-    json_set_str(j, "fine_tune_type", "lora");
+    json_set_str(j, "fine_tune_type", first->m ? "dora" : "lora");
     json_set_int(j, "num_layers", -1);
     json_set(j, "lora_parameters", lora);
     json_set_str(j, "model", meta_get(meta, "model"));
@@ -82,11 +91,12 @@ static bool check_sites(const params *p, const adapters *sites, arena *a, err *e
 static bool write_folder(const char *folder, const params *p, const adapters *sites,
                          const model_meta *meta, arena *a, err *e)
 {
-    weights_source *list = NEW(a, weights_source, 2 * (size_t)sites->n + 1);
+    weights_source *list = NEW(a, weights_source, 3 * (size_t)sites->n + 1);
     const adapter_site *first = &sites->site[0];
     const char *config = path_join(a, folder, CONFIG);
     json *keys = json_array();
     int64_t rank = 0;
+    int n = 0;
     for (int i = 0; i < sites->n; i++)
         rank = sites->site[i].rank > rank ? sites->site[i].rank : rank;
     for (int i = 0; i < sites->n; i++) {
@@ -94,14 +104,16 @@ static bool write_folder(const char *folder, const params *p, const adapters *si
         const char *path = linear_path(p, s, a);
         const shape w = p->list[params_find(p, s->weight)].shape;
         json_push_str(keys, path);
-        list[2 * i] = turned(p, s->a, arena_printf(a, "%s.lora_a", path), 1, w.d[1], rank, a);
-        list[2 * i + 1] = turned(p, s->b, arena_printf(a, "%s.lora_b", path),
-                                 s->scale / first->scale, rank, w.d[0], a);
+        list[n++] = turned(p, s->a, arena_printf(a, "%s.lora_a", path), 1, w.d[1], rank, a);
+        list[n++] = turned(p, s->b, arena_printf(a, "%s.lora_b", path), s->scale / first->scale,
+                           rank, w.d[0], a);
+        if (s->m)
+            list[n++] = lengths(p, s->m, arena_printf(a, "%s.m", path));
     }
     bool ok = file_make_dirs(folder, e);
     if (ok && unlink(config) && file_exists(config))
         ok = err_errno(e, "cannot replace '%s'", config);
-    ok = ok && safetensors_write(path_join(a, folder, TENSORS), list, 2 * sites->n, meta, e);
+    ok = ok && safetensors_write(path_join(a, folder, TENSORS), list, n, meta, e);
     if (ok)
         return write_config(config, first, rank, keys, meta, e);
     json_free(keys);
@@ -121,63 +133,80 @@ bool lora_save_mlx(const char *folder, const params *p, const adapters *sites, c
 
 // ---- Back
 
-// w [out, in] += scale (a [in, r] b [r, out])^T
-static void add_product(float *w, const shape *s, const float *a, const float *b, int64_t r,
-                        double scale)
-{
-    for (int64_t o = 0; o < s->d[0]; o++)
-        for (int64_t i = 0; i < s->d[1]; i++) {
-            double sum = 0;
-            for (int64_t k = 0; k < r; k++)
-                sum += (double)a[i * r + k] * (double)b[k * s->d[0] + o];
-            w[o * s->d[1] + i] += (float)(scale * sum);
-        }
-}
+typedef struct reading {
+    safetensors *file;
+    const char *path; // of the layer
+    int64_t rank;
+    double scale;
+    bool dora;
+} reading;
 
-// One of the two factors, which is as high and as wide; NULL: `e` says what is wrong.
-static float *read_factor(safetensors *s, const char *name, int64_t height, int64_t width, arena *a,
-                          err *e)
+// One of its tensors of height x width numbers (width 0: a row of them); NULL: `e` says what is
+// wrong.
+static float *read_factor(const reading *r, const char *leaf, int64_t height, int64_t width,
+                          arena *a, err *e)
 {
-    int at = safetensors_find(s, name);
-    const weights_entry *t = at < 0 ? NULL : &safetensors_listing(s)->list[at];
-    float *x = NEW(a, float, (size_t)(height * width));
-    if (!t || t->rank != 2 || t->dim[0] != height || t->dim[1] != width)
+    const char *name = arena_printf(a, "%s.%s", r->path, leaf);
+    int at = safetensors_find(r->file, name), rank = width ? 2 : 1;
+    const weights_entry *t = at < 0 ? NULL : &safetensors_listing(r->file)->list[at];
+    float *x = NEW(a, float, (size_t)(width ? height * width : height));
+    if (!t || t->rank != rank || t->dim[0] != height || (width && t->dim[1] != width))
         return (void)err_set(e, ERR_MISMATCH, "there is no '%s' of %lld x %lld numbers in it", name,
-                             (long long)height, (long long)width),
+                             (long long)height, (long long)(width ? width : 1)),
                NULL;
-    return safetensors_read(s, at, x, e) ? x : NULL;
+    return safetensors_read(r->file, at, x, e) ? x : NULL;
 }
 
-static bool add_path(safetensors *s, const char *path, int64_t rank, double scale, params *p,
-                     arena *a, err *e)
+// As adapters of PEFT lie: what was turned, turned back.
+static float *turned_back(const float *x, int64_t height, int64_t width, arena *a)
 {
-    int at = params_find(p, arena_printf(a, "%s.weight", path));
+    float *y = NEW(a, float, (size_t)(height * width));
+    for (int64_t i = 0; i < height; i++)
+        for (int64_t k = 0; k < width; k++)
+            y[k * height + i] = x[i * width + k];
+    return y;
+}
+
+static bool add_path(const reading *r, params *p, arena *a, err *e)
+{
+    int at = params_find(p, arena_printf(a, "%s.weight", r->path));
     if (at < 0 || p->list[at].shape.rank != 2)
-        return err_set(e, ERR_MISMATCH, "the model has no linear layer '%s'", path);
-    const shape *w = &p->list[at].shape;
-    const float *x = read_factor(s, arena_printf(a, "%s.lora_a", path), w->d[1], rank, a, e),
-                *y = x ? read_factor(s, arena_printf(a, "%s.lora_b", path), rank, w->d[0], a, e)
-                       : NULL;
-    if (y)
-        add_product(params_at(p, at), w, x, y, rank, scale);
-    return y != NULL;
+        return err_set(e, ERR_MISMATCH, "the model has no linear layer '%s'", r->path);
+    const param *q = &p->list[at];
+    lora_matrix w = {params_at(p, at), q->shape.d[0], q->shape.d[1], q->name};
+    const float *x = read_factor(r, "lora_a", w.in, r->rank, a, e),
+                *y = x ? read_factor(r, "lora_b", r->rank, w.out, a, e) : NULL,
+                *m = y && r->dora ? read_factor(r, "m", w.out, 0, a, e) : NULL;
+    if (!y || (r->dora && !m))
+        return false;
+    const lora_factors f = {.a = turned_back(x, w.in, r->rank, a),
+                            .b = turned_back(y, r->rank, w.out, a),
+                            .m = m,
+                            .rank = r->rank,
+                            .scale = r->scale,
+                            .weight = 1};
+    return lora_add(w, &f, 1, e);
 }
 
 static bool add_all(const char *folder, const json *config, params *p, arena *a, err *e)
 {
     const json *lora = json_get(config, "lora_parameters"), *keys = json_get(lora, "keys");
-    int64_t rank = json_int(json_get(lora, "rank"), 0);
-    double scale = json_num(json_get(lora, "scale"), NAN);
-    if (strcmp(json_str(json_get(config, "fine_tune_type"), ""), "lora") != 0 || rank < 1 ||
-        rank > LORA_RANK_MOST || !isfinite(scale) || !json_len(keys))
+    const char *type = json_str(json_get(config, "fine_tune_type"), "");
+    reading r = {.rank = json_int(json_get(lora, "rank"), 0),
+                 .scale = json_num(json_get(lora, "scale"), NAN),
+                 .dora = !strcmp(type, "dora")};
+    if ((!r.dora && strcmp(type, "lora") != 0) || r.rank < 1 || r.rank > LORA_RANK_MOST ||
+        !isfinite(r.scale) || !json_len(keys))
         return err_set(e, ERR_FORMAT, "its " CONFIG " is not one of LoRA as MLX writes it");
-    safetensors *s = safetensors_open(path_join(a, folder, TENSORS), a, e);
-    bool ok = s != NULL;
-    for (size_t i = 0; ok && i < json_len(keys); i++)
-        ok = add_path(s, json_str(json_at(keys, i), ""), rank, scale, p, a, e);
-    if (ok && (size_t)safetensors_listing(s)->n != 2 * json_len(keys))
+    bool ok = (r.file = safetensors_open(path_join(a, folder, TENSORS), a, e)) != NULL;
+    for (size_t i = 0; ok && i < json_len(keys); i++) {
+        r.path = json_str(json_at(keys, i), "");
+        ok = add_path(&r, p, a, e);
+    }
+    size_t each = r.dora ? 3 : 2;
+    if (ok && (size_t)safetensors_listing(r.file)->n != each * json_len(keys))
         ok = err_set(e, ERR_MISMATCH, "there are more tensors in it than its " CONFIG " names");
-    safetensors_close(s);
+    safetensors_close(r.file);
     return ok;
 }
 

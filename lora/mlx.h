@@ -4,6 +4,8 @@
 //
 //     fc1.lora_a [in, r], fc1.lora_b [r, out]        both turned against PEFT's
 //     y = x W^T + b + scale (x lora_a) lora_b        one scale and one rank for all of them
+//     fc1.m [out]                                    DoRA's: g (x W^T + scale ..) + b, where g is m
+//                                                    by the lengths of W + scale ..'s rows
 //
 // Where ours differ in scale, lora_b has the rest of it; where they differ in rank, smaller ones
 // have zeros behind. MLX adapts linear layers: others, and weights that were trained whole, are

@@ -6,8 +6,7 @@
 // (layer_picture.c); torch.nn.LSTM draws all four from U(-k, k), k = 1 / sqrt(hidden);
 // torch.nn.LayerNorm begins with ones and zeros.
 //
-// Where an adapter (model.h) changes a weight, its two factors are parameters here too: A as
-// torch.nn.Linear would draw it, B zero, so that a network begins as what it was without them.
+// What adapters change of them is in layer_adapter.c.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +24,7 @@ const char *layer_name(network *n, const char *fmt, ...)
     return arena_strdup(graph_arena(n->g), text);
 }
 
-static tensor *declare(network *n, const char *name, shape s, init how, bool adapter)
+tensor *layer_declare(network *n, const char *name, shape s, init how, bool adapter)
 {
     err e = {0};
     int before = n->p->n, i = params_declare(n->p, name, s, how, &e);
@@ -58,7 +57,7 @@ void layer_keep(network *n, const tensor *buffer, tensor *value)
 
 tensor *layer_declare_as(network *n, const char *layer, const char *leaf, shape s, init how)
 {
-    return declare(n, layer_name(n, "%s.%s", layer, leaf), s, how, false);
+    return layer_declare(n, layer_name(n, "%s.%s", layer, leaf), s, how, false);
 }
 
 tensor *layer_declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k)
@@ -82,69 +81,13 @@ layer_info *layer_note(network *n, layer_kind kind, const char *name, const tens
     return l;
 }
 
-// The first adapter of `w` behind `last` (NULL: of all), or NULL.
-const adapter_site *layer_next_site(const network *n, const tensor *w, const adapter_site *last)
-{
-    const adapters *l = n->dims.adapters;
-    for (int i = last ? (int)(last - l->site) + 1 : 0; l && i < l->n; i++)
-        if (!strcmp(l->site[i].weight, w->name))
-            return &l->site[i];
-    return NULL;
-}
-
-void layer_factors(network *n, const adapter_site *s, const tensor *w, tensor **a, tensor **b)
-{
-    shape sa = adapter_a(w->shape, s->rank);
-    float k = 1.0f / sqrtf((float)(shape_count(sa) / s->rank));
-    *a = declare(n, s->a, sa, (init){INIT_UNIFORM, k}, true);
-    *b = declare(n, s->b, adapter_b(w->shape, s->rank), (init){INIT_ZERO, 0}, true);
-}
-
-// x W^T + b + scale (dropout(x) A^T) B^T. The scale is put on the product of rank columns, the
-// smallest of them all. Those products come first, so that going backward the base's own gradient
-// is done with before theirs needs room.
-static tensor *adapt_linear(network *n, tensor *x, tensor *w, tensor *b)
-{
-    tensor *low[ADAPTERS], *up[ADAPTERS];
-    int k = 0;
-    for (const adapter_site *s = NULL; (s = layer_next_site(n, w, s)); k++) {
-        tensor *a;
-        if (k == ADAPTERS)
-            return graph_fail(n->g, "'%s' has more than %d adapters", w->name, ADAPTERS);
-        layer_factors(n, s, w, &a, &up[k]);
-        tensor *u = op_linear(n->g, op_dropout(n->g, x, n->dims.training ? s->dropout : 0, s->a, 0),
-                              a, NULL, ACT_NONE);
-        low[k] = op_scale(n->g, u, s->scale);
-    }
-    tensor *y = op_linear(n->g, x, w, b, ACT_NONE);
-    for (int i = 0; i < k; i++)
-        y = op_addmm(n->g, y, low[i], up[i], true);
-    return y;
-}
-
-// W + scale B A
-static tensor *adapt_weight(network *n, tensor *w)
-{
-    const tensor *own = w;
-    for (const adapter_site *s = NULL; (s = layer_next_site(n, own, s));) {
-        tensor *a, *b;
-        layer_factors(n, s, own, &a, &b);
-        w = op_addmm(n->g, w, op_scale(n->g, b, s->scale), a, false);
-    }
-    return w;
-}
-
-// An activation stands in the product's own node where nothing comes between.
 static tensor *call_linear(network *n, const char *name, tensor *x, tensor *w, tensor *b,
                            activation act)
 {
     if (tensor_poisoned(w))
         return w;
     layer_info *l = layer_note(n, LAYER_LINEAR, name, w);
-    if (!layer_next_site(n, w, NULL))
-        return l->y = op_linear(n->g, x, w, b, act);
-    tensor *y = adapt_linear(n, x, w, b);
-    return l->y = act == ACT_NONE ? y : op_act(n->g, y, act);
+    return l->y = layer_adapted(n, x, w, NULL, &(layer_terms){b, NULL, act});
 }
 
 tensor *layer_linear(network *n, const char *name, tensor *x, int64_t out, activation act)
@@ -175,7 +118,7 @@ tensor *layer_table(network *n, const char *name, int64_t rows, int64_t width, f
 
 tensor *layer_parameter(network *n, const char *name, shape s, float deviation)
 {
-    tensor *t = declare(n, name, s, (init){INIT_NORMAL, deviation}, false);
+    tensor *t = layer_declare(n, name, s, (init){INIT_NORMAL, deviation}, false);
     if (!tensor_poisoned(t))
         n->p->list[t->param].table = true;
     return t;
@@ -208,8 +151,8 @@ static bool declare_lstm(network *n, const char *name, int64_t in, int64_t hidde
         return false;
     layer_note(n, LAYER_RECURRENT, w->w_ih->name, w->w_ih);
     layer_note(n, LAYER_RECURRENT, w->w_hh->name, w->w_hh);
-    w->w_ih = adapt_weight(n, w->w_ih);
-    w->w_hh = adapt_weight(n, w->w_hh);
+    w->w_ih = layer_adapt_weight(n, w->w_ih);
+    w->w_hh = layer_adapt_weight(n, w->w_hh);
     return true;
 }
 

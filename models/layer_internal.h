@@ -7,15 +7,26 @@
 
 enum { ADAPTERS = 64 }; // of one weight at most
 
+// The parameter `name`, which begins as `how` says; an adapter's, or one of the model's own, frozen
+// where adapters are trained.
+tensor *layer_declare(network *n, const char *name, shape s, init how, bool adapter);
 // The parameter LAYER.LEAF, which begins as `how` says, or in U(-k, k).
 tensor *layer_declare_as(network *n, const char *layer, const char *leaf, shape s, init how);
 tensor *layer_declare_uniform(network *n, const char *layer, const char *leaf, shape s, float k);
 // A layer that is called twice is noted once.
 layer_info *layer_note(network *n, layer_kind kind, const char *name, const tensor *w);
-// The first adapter of `w` behind `last` (NULL: of all), or NULL.
-const adapter_site *layer_next_site(const network *n, const tensor *w, const adapter_site *last);
-// Its factors (network.h), declared.
-void layer_factors(network *n, const adapter_site *s, const tensor *w, tensor **a, tensor **b);
+// What stands between a layer's product and its output: act(factor product + bias); either may be
+// NULL, a factor has a bias.
+typedef struct layer_terms {
+    tensor *bias, *factor; // [O]
+    activation act;
+} layer_terms;
+
+// The layer of weight w over x, with the adapters that `w` has: linear, or where `at` is given a
+// convolution.
+tensor *layer_adapted(network *n, tensor *x, tensor *w, const window *at, const layer_terms *t);
+// W + scale B A of each adapter of `w`, for layers that read it whole.
+tensor *layer_adapt_weight(network *n, tensor *w);
 
 static inline int64_t layer_width(const tensor *x)
 {

@@ -42,11 +42,16 @@ typedef struct model_state {
 //     act(x W^T + b + scale (dropout(x) A^T) B^T)        A [rank, I], B [O, rank]
 // and a recurrent one takes W + scale B A in place of W [O, I]. A convolution's weight [O, I, KH,
 // KW] is a matrix with rows of I KH KW, and adapted as a linear one; its factors are convolutions.
+// By DoRA (Liu et al. 2024) the rows of W + scale B A get the lengths M [O]; what that differs from
+// the layer as it is counts `share` times:
+//     act(x W^T + b + share (g (dropout(x) (W + scale B A)^T) - dropout(x) W^T))
+//     g = M / |row of W + scale B A|, the norm a constant for gradients
 typedef struct adapter_site {
     const char *weight; // "fc1.weight", "lstm.weight_ih_l0"
     const char *a, *b;  // names of its parameters
+    const char *m;      // DoRA: of M; NULL: plain
     int64_t rank;
-    float scale, dropout;
+    float scale, dropout, share; // share: of DoRA
 } adapter_site;
 
 // Shapes of A and B of a weight `w`, as PEFT has them.
@@ -59,6 +64,12 @@ static inline shape adapter_a(shape w, int64_t rank)
 static inline shape adapter_b(shape w, int64_t rank)
 {
     return w.rank == 4 ? shape_of(4, w.d[0], rank, 1, 1) : shape_of(2, w.d[0], rank);
+}
+
+// Of DoRA's M: PEFT has a convolution's as it is multiplied with pictures.
+static inline shape adapter_m(shape w)
+{
+    return w.rank == 4 ? shape_of(4, 1, w.d[0], 1, 1) : shape_of(1, w.d[0]);
 }
 
 // With adapters, every parameter of the model is frozen but those that are trained whole beside

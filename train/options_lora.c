@@ -9,7 +9,7 @@
 #define METHOD(name, method)                                                                       \
     {                                                                                              \
         "lora." name,                                                                              \
-            method " is a method that kmidi does not have: it takes plain LoRA; leave it out"      \
+            method " is a method that kmidi does not have: it takes LoRA and DoRA; leave it out"   \
     }
 #define SETTING(name)                                                                              \
     {                                                                                              \
@@ -34,7 +34,6 @@ const config_nothing train_lora_nothing[] = {
     METHOD("eva_config", "EVA"),
     METHOD("corda_config", "CorDA"),
     METHOD("lora_ga_config", "LoRA-GA"),
-    METHOD("use_dora", "DoRA"),
     METHOD("velora_config", "VeLoRA"),
     METHOD("alora_invocation_tokens", "activated LoRA"),
     METHOD("use_qalora", "QALoRA"),

@@ -6,6 +6,7 @@
 #include "autograd/gemm/gemm_ways.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "lora/adapter.h"
 #include "train/products.h"
 #include "train/shards.h"
 #include "train/trainer_internal.h"
@@ -294,6 +295,8 @@ static bool start(trainer *t, err *e)
     const char *from = t->adapters ? t->o->lora_base : t->o->init_from;
     if (from && !t->s.resume && !start_from(t, from, e))
         return err_trail(e, t->adapters ? "lora.base" : "init_from");
+    if (t->adapters && !t->s.resume && !lora_begin(t->p, t->adapters, e))
+        return err_trail(e, "lora.dora");
     if (t->adapters && !t->s.resume && !describe_adapter(t, e))
         return false;
     for (int i = 0; t->ema && i < t->p->n; i++)

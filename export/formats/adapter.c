@@ -87,10 +87,9 @@ bool export_check_adapter(export_task *t, adapter_add *add, err *e)
 static bool add_peft(const export_task *t, params *p, err *e)
 {
     lora_adapter *l = lora_load(t->out, t->from->model, t->arena, e);
-    if (l)
-        lora_add_whole(p, l);
+    bool ok = l && lora_add_whole(p, l, e);
     lora_unload(l);
-    return l != NULL;
+    return ok;
 }
 
 static bool check(export_task *t, err *e)

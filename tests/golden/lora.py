@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, two adapters as PEFT saves
-them.
+"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, three adapters as PEFT
+saves them, one of them by DoRA.
 
     python tests/golden/lora.py [FOLDER]
         FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch and PEFT
@@ -120,6 +120,16 @@ CASES = {
             alpha_pattern={"fc2": 7},
         ),
     ),
+    "lengths": (
+        "groove_predictor",
+        dict(
+            r=3,
+            lora_alpha=5,
+            target_modules=["fc1", "fc2", "fc3"],
+            use_dora=True,
+            use_rslora=True,
+        ),
+    ),
 }
 
 
@@ -174,7 +184,8 @@ def case(name, model, kw):
     out = p(*x)
     out.sum().backward()
     grads = {
-        n.replace("base_model.model.", "").replace(".default", ""): w.grad
+        n.replace("base_model.model.", "").replace(".default", "").replace("vector.weight", "vector"):
+        w.grad
         for n, w in p.named_parameters()
         if w.grad is not None
     }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "data/music/tokens.h"
 #include "export/safetensors.h"
+#include "lora/merge.h"
 #include "tests/lora/adapter_net.h"
 #include "tests/test.h"
 
@@ -32,14 +33,16 @@ static double off(const net *f, const json *want)
 static void check_gradients(const net *f, const lora_adapter *l, const adapters *sites,
                             const json *want)
 {
-    int seen = 0;
+    int seen = 0, n = l->sites->n;
     for (size_t i = 0; i < json_len(want); i++) {
         const char *name = json_str(json_get(json_at(want, i), "name"), "");
-        for (int k = 0; k < 2 * l->sites->n; k++) {
+        for (int k = 0; k < lora_whole_at(l, 0); k++) {
             if (strcmp(l->p->list[k].name + strlen("base_model.model."), name))
                 continue;
-            const adapter_site *s = &sites->site[k / 2];
-            const param *q = &f->p->list[params_find(f->p, k % 2 ? s->b : s->a)];
+            const adapter_site *s = &sites->site[k < 2 * n ? k / 2 : k - 2 * n];
+            const param *q = &f->p->list[params_find(f->p, k >= 2 * n ? s->m
+                                                           : k % 2    ? s->b
+                                                                      : s->a)];
             double norm = 0, sum = 0;
             for (int64_t j = 0; j < q->count; j++) {
                 double d = (double)f->p->grads[q->goffset + j];
@@ -51,7 +54,7 @@ static void check_gradients(const net *f, const lora_adapter *l, const adapters 
             seen++;
         }
     }
-    EXPECT_INT(seen, 2 * l->sites->n);
+    EXPECT_INT(seen, (l->config.dora ? 3 : 2) * n);
 }
 
 static void check_case(const json *c)
@@ -75,8 +78,8 @@ static void check_case(const json *c)
     EXPECT_BELOW(off(&merged, json_get(c, "output")), 1e-5);
     for (int i = 0; i < l->sites->n_whole; i++)
         memcpy(params_at(unmerged.p, params_find(unmerged.p, l->sites->whole[i])),
-               params_at(l->p, 2 * l->sites->n + i),
-               sizeof(float) * (size_t)l->p->list[2 * l->sites->n + i].count);
+               params_at(l->p, lora_whole_at(l, i)),
+               sizeof(float) * (size_t)l->p->list[lora_whole_at(l, i)].count);
     lora_fill(unmerged.p, apart, list, 1);
     run_step(unmerged.r, 0, 0, false);
     EXPECT_BELOW(off(&unmerged, json_get(c, "output")), 1e-5);
@@ -92,7 +95,7 @@ static void check_case(const json *c)
 TEST(adapter_of_peft_gives_its_outputs_and_gradients)
 {
     json *g = test_golden("lora");
-    EXPECT_INT(json_len(json_get(g, "cases")), 2);
+    EXPECT_INT(json_len(json_get(g, "cases")), 3);
     for (size_t i = 0; i < json_len(json_get(g, "cases")); i++)
         check_case(json_at(json_get(g, "cases"), i));
     json_free(g);
@@ -100,19 +103,20 @@ TEST(adapter_of_peft_gives_its_outputs_and_gradients)
 
 // ---- Several
 
-TEST(adapters_add_up_with_their_weights)
+// What two parts of an adapter change is three tenths of what all of it does; by DoRA, too.
+static void check_parts(const char *model, const char *folder)
 {
     err e = {0};
     arena a = {0};
     net f;
-    const model_def *m = model_find("dynamics_engine");
+    const model_def *m = model_find(model);
     if (!net_open(&f, m->name, NULL))
         return;
     float *base = NEW(&a, float, (size_t)f.p->weights_len);
     memcpy(base, f.p->weights, sizeof *base * (size_t)f.p->weights_len);
-    lora_use half = lora_use_of("tests/golden/lora_dynamics:0.5", &a),
-             other = lora_use_of("tests/golden/lora_dynamics:-2e-1", &a);
-    EXPECT_STR(half.folder, "tests/golden/lora_dynamics");
+    lora_use half = lora_use_of(arena_printf(&a, "%s:0.5", folder), &a),
+             other = lora_use_of(arena_printf(&a, "%s:-2e-1", folder), &a);
+    EXPECT_STR(half.folder, folder);
     EXPECT_NEAR(half.weight, 0.5, 0);
     EXPECT_STR(lora_use_of("a:b", &a).folder, "a:b");
     lora_use both[] = {half, other}, whole[] = {{half.folder, 1}};
@@ -127,5 +131,59 @@ TEST(adapters_add_up_with_their_weights)
                                    0.3 * ((double)f.p->weights[i] - (double)base[i])));
     EXPECT_BELOW(worst, 2e-7);
     net_close(&f);
+    arena_free(&a);
+}
+
+TEST(adapters_add_up_with_their_weights)
+{
+    check_parts("dynamics_engine", "tests/golden/lora_dynamics");
+    check_parts("groove_predictor", "tests/golden/lora_lengths");
+}
+
+// Beside the weights, too: two adapters of one layer, one of them by DoRA, each a part of itself.
+TEST(adapters_of_both_methods_lie_beside_each_other)
+{
+    arena a = {0};
+    err e = {0};
+    net merged, apart;
+    const model_def *m = model_find("groove_predictor");
+    const char *folder = "tests/golden/lora_lengths";
+    lora_adapter *l = lora_load(folder, m, &a, &e), *plain = lora_load(folder, m, &a, &e);
+    if (!test_expect(l && plain, __FILE__, __LINE__, "%s", e.text))
+        return;
+    plain->config.dora = false;
+    EXPECT((plain->sites = lora_match(&plain->config, m, false, &a, &e)) != NULL);
+    const lora_adapter *list[] = {l, plain, l};
+    const double weight[] = {0.7, -0.4, 0.5};
+    const adapters *sites = lora_unmerged(list, weight, 3, &a);
+    if (!net_open(&merged, m->name, NULL) || !net_open(&apart, m->name, sites))
+        return;
+    for (int i = 0; i < merged.p->n; i++) {
+        const param *q = &merged.p->list[i];
+        lora_factors f[3];
+        int n = 0;
+        for (int k = 0; k < 9; k++) {
+            const lora_adapter *from = list[k / 3];
+            const adapter_site *s = &from->sites->site[k % 3];
+            if (!strcmp(s->weight, q->name))
+                f[n++] = (lora_factors){params_at(from->p, 2 * (k % 3)),
+                                        params_at(from->p, 2 * (k % 3) + 1),
+                                        s->m ? params_at(from->p, 6 + k % 3) : NULL,
+                                        s->rank,
+                                        (double)s->scale,
+                                        weight[k / 3]};
+        }
+        EXPECT_OK(!n || lora_add((lora_matrix){params_at(merged.p, i), q->shape.d[0],
+                                               q->count / q->shape.d[0], q->name},
+                                 f, n, &e),
+                  e);
+    }
+    lora_fill(apart.p, sites, list, 3);
+    run_step(merged.r, 0, 0, false), run_step(apart.r, 0, 0, false);
+    size_t n = (size_t)shape_count(merged.n->out->shape);
+    EXPECT_BELOW(
+        test_distance(run_data(apart.r, apart.n->out), run_data(merged.r, merged.n->out), n), 1e-5);
+    net_close(&merged), net_close(&apart);
+    lora_unload(l), lora_unload(plain);
     arena_free(&a);
 }

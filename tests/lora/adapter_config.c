@@ -74,7 +74,6 @@ TEST(adapter_configurations_of_other_methods_are_named_and_refused)
     } rows[] = {
         {"{\"peft_type\": \"IA3\"}", "of the method IA3, which kmidi does not have"},
         {"{\"peft_type\": \"VERA\"}", "of the method VERA"},
-        {"{\"peft_type\": \"LORA\", \"use_dora\": true}", "DoRA"},
         {"{\"peft_type\": \"LORA\", \"use_qalora\": true}", "QALoRA"},
         {"{\"peft_type\": \"LORA\", \"alora_invocation_tokens\": [1]}", "activated LoRA"},
         {"{\"peft_type\": \"LORA\", \"megatron_config\": {\"a\": 1}}", "Megatron"},
@@ -91,7 +90,7 @@ TEST(adapter_configurations_of_other_methods_are_named_and_refused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         EXPECT_ERR(reads(rows[i].text, &e), e, ERR_MISMATCH, rows[i].part);
     EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"init_lora_weights\": \"gaussian\", "
-                    "\"something_new\": {\"x\": 1}, \"use_dora\": false}",
+                    "\"something_new\": {\"x\": 1}, \"use_dora\": true}",
                     &e),
               e);
     EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true, \"loftq_config\": {}, "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // adapter_files.c: adapter folders that are not what they say are refused by name.
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
     EXPECT_ERR(loads(copied("other", "fc\\[12\\]", "q_proj"), m, &e), e, ERR_VALUE,
                "matches no layer of dynamics_engine");
     EXPECT_ERR(loads(copied("dora", "\"use_dora\": false", "\"use_dora\": true"), m, &e), e,
-               ERR_MISMATCH, "DoRA");
+               ERR_MISMATCH, "missing: base_model.model.fc1.lora_magnitude_vector");
     rewrite(copied("meant", "x", "x"), NULL, NULL, NULL, "model", "groove_predictor");
     EXPECT_ERR(loads(test_path("meant"), m, &e), e, ERR_MISMATCH,
                "adapts a groove_predictor, not a dynamics_engine");
@@ -100,6 +101,82 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
     d = copied("pickle", "x", "x");
     EXPECT_INT(test_shell(NULL, "cd '%s' && mv adapter_model.safetensors adapter_model.bin", d), 0);
     EXPECT_ERR(loads(d, m, &e), e, ERR_FORMAT, "a pickle that could run anything");
+}
+
+// PEFT's adapter by DoRA with one number of a magnitude, or all of fc2's, changed; `wide`: as a
+// matrix.
+static const char *with_magnitude(const char *name, float value, bool all, bool wide)
+{
+    arena a = {0};
+    err e = {0};
+    const char *dir = test_path(name), *golden = "tests/golden/lora_lengths";
+    EXPECT_INT(test_shell(NULL, "mkdir -p '%s' && cp %s/* '%s'", dir, golden, dir), 0);
+    safetensors *s =
+        safetensors_open(arena_printf(&a, "%s/adapter_model.safetensors", golden), &a, &e);
+    const weights_index *x = safetensors_listing(s);
+    weights_source list[9];
+    model_meta meta = {.arena = &a};
+    EXPECT_INT(x->n, 9);
+    for (int i = 0; i < x->n; i++) {
+        const weights_entry *t = &x->list[i];
+        float *data = NEW(&a, float, (size_t)t->count);
+        EXPECT_OK(safetensors_read(s, i, data, &e), e);
+        list[i] = (weights_source){.name = t->name, .rank = t->rank, .data = data};
+        memcpy(list[i].dim, t->dim, sizeof list[i].dim);
+        if (strstr(t->name, "fc2.lora_magnitude")) {
+            data[5] = value;
+            for (int64_t k = 0; all && k < t->count; k++)
+                data[k] = value;
+            if (wide)
+                list[i].rank = 2, list[i].dim[1] = list[i].dim[0], list[i].dim[0] = 1;
+        }
+    }
+    EXPECT_OK(safetensors_write(arena_printf(&a, "%s/adapter_model.safetensors", dir), list, x->n,
+                                &meta, &e),
+              e);
+    safetensors_close(s);
+    arena_free(&a);
+    return dir;
+}
+
+TEST(adapters_by_dora_with_lengths_that_are_none)
+{
+    err e = {0};
+    const char *m = "groove_predictor";
+    EXPECT_ERR(loads(with_magnitude("wide", 1, false, true), m, &e), e, ERR_MISMATCH,
+               "fc2.lora_magnitude_vector (is [1, 64], must be [64])");
+    EXPECT_ERR(loads(with_magnitude("nan", NAN, false, false), m, &e), e, ERR_VALUE,
+               "element 5 of tensor 'base_model.model.fc2.lora_magnitude_vector' is no finite");
+    EXPECT_ERR(loads(with_magnitude("inf", INFINITY, true, false), m, &e), e, ERR_VALUE,
+               "element 0 of tensor 'base_model.model.fc2.lora_magnitude_vector' is no finite");
+    const char *plain = with_magnitude("plain", 1, false, false);
+    EXPECT_INT(test_shell(NULL,
+                          "sed -i 's/use_dora\": true/use_dora\": false/' '%s/adapter_config.json'",
+                          plain),
+               0);
+    EXPECT_ERR(loads(plain, m, &e), e, ERR_MISMATCH,
+               "unexpected: base_model.model.fc1.lora_magnitude_vector");
+    // a length of 0 is one, and the row is then 0; a row that has none cannot be given one
+    net f;
+    const char *zero = with_magnitude("zero", 0, true, false);
+    if (!net_open(&f, m, NULL))
+        return;
+    float *w = params_at(f.p, params_find(f.p, "fc2.weight"));
+    EXPECT_OK(lora_apply(f.p, model_find(m), NULL, &(lora_use){zero, 1}, 1, &e), e);
+    for (int64_t i = 0; i < f.p->list[params_find(f.p, "fc2.weight")].count; i++)
+        EXPECT(w[i] == 0);
+    arena a = {0};
+    lora_adapter *l = lora_load(zero, model_find(m), &a, &e);
+    memset(params_at(l->p, 3), 0, sizeof(float) * (size_t)l->p->list[3].count); // B of fc2
+    EXPECT_ERR(lora_add_whole(f.p, l, &e), e, ERR_VALUE,
+               "row 0 of 'fc2.weight' has the length 0, and DoRA divides by it: leave that layer");
+    EXPECT_HAS(e.text, zero);
+    EXPECT_ERR(
+        lora_begin(f.p, lora_unmerged((const lora_adapter *const[]){l}, (double[]){1}, 1, &a), &e),
+        e, ERR_VALUE, "row 0 of 'fc2.weight' has the length 0");
+    lora_unload(l);
+    net_close(&f);
+    arena_free(&a);
 }
 
 // A header that lies, and gigabytes of nothing behind the name of one.

@@ -9,24 +9,12 @@
 #include "autograd/op.h"
 #include "autograd/run.h"
 #include "base/file.h"
-#include "tests/train/small.h"
-
-static const char *const melody_targets[] = {"fc1", "fc2", "fc3", "lstm.weight_ih_l0"};
-static const lora_config melody_lora = {
-    .r = 8, .alpha = 16, .dropout = 0.1, .together = true, .targets.names = {melody_targets, 4}};
+#include "tests/lora/train_net.h"
 
 static void lora_open(small_run *s, int64_t rows, int batches)
 {
     small_open(s, "melody_transformer", rows, batches);
-    s->o.lora = melody_lora;
-}
-
-// The same values whatever else there is in the table.
-static void fill_factors(const params *p)
-{
-    for (int i = 0; i < p->n; i++)
-        for (int64_t k = 0; p->list[i].adapter && k < p->list[i].count; k++)
-            params_at(p, i)[k] = test_fill(40 + (uint32_t)i, (uint32_t)k, 0.05f);
+    s->o.lora = train_lora;
 }
 
 TEST(lora_counts_and_keeps_what_peft_does)
@@ -140,115 +128,40 @@ TEST(lora_does_no_backward_work_for_frozen_weights_of_the_transformer)
     arena_free(&a);
 }
 
-// ---- A network by itself
-
-typedef struct net {
-    arena a;
-    params *p;
-    network *n;
-    run *r;
-} net;
-
-static void net_open(net *f, const char *model, const lora_config *c, bool training)
-{
-    err e = {0};
-    *f = (net){.a = {.name = "net"}};
-    model_dims d = {.batch = 3, .time = 5, .training = training};
-    const model_def *m = model_find(model);
-    EXPECT_OK(!c || (d.adapters = lora_match(c, m, true, &f->a, &e)), e);
-    f->p = params_open(&f->a);
-    f->n = model_build(m, f->p, &d, &f->a, &e);
-    EXPECT_OK(f->n && params_allocate(f->p, 0, &e), e);
-    tensor *outputs[] = {f->n->out, f->n->loss};
-    plan_options o = {.threads = 1,
-                      .outputs = outputs,
-                      .n_outputs = training ? 2 : 1,
-                      .params = f->p,
-                      .grads = f->n->grads};
-    plan *pl = plan_make(f->n->g, &o, &f->a, &e);
-    f->r = pl ? run_open(pl, f->p, NULL, &f->a, &e) : NULL;
-    EXPECT_OK(f->r != NULL, e);
-    params_init(f->p, 7);
-    batch *b = sample_batch(m, &d, 5, 0, &f->a);
-    EXPECT_OK(feed_copy(f->n, f->r, b, &e), e);
-    if (training)
-        *(float *)run_input(f->r, "scale") = 1;
-}
-
-static void net_close(net *f)
-{
-    run_close(f->r);
-    params_release(f->p);
-    arena_free(&f->a);
-}
-
-static double loss_at(net *f)
-{
-    run_step(f->r, 1, 2, true);
-    return (double)*(const float *)run_data(f->r, f->n->loss);
-}
-
-// Along a random direction of one parameter, dropout's masks being those of the same step.
-static void check_slope(net *f, int k)
-{
-    const param *q = &f->p->list[k];
-    float *w = params_at(f->p, k), *keep = NEW(&f->a, float, (size_t)q->count), h = 1e-3f;
-    double want = 0;
-    loss_at(f);
-    for (int64_t i = 0; i < q->count; i++) {
-        keep[i] = w[i];
-        want += (double)f->p->grads[q->goffset + i] * (double)test_fill(90, (uint32_t)i, 1);
-    }
-    double y[2];
-    for (int side = 0; side < 2; side++) {
-        for (int64_t i = 0; i < q->count; i++)
-            w[i] = keep[i] + (side ? -h : h) * test_fill(90, (uint32_t)i, 1);
-        y[side] = loss_at(f);
-    }
-    memcpy(w, keep, sizeof *w * (size_t)q->count);
-    test_expect(fabs((y[0] - y[1]) / (2 * (double)h) - want) < 1e-2 * fabs(want) + 1e-2, __FILE__,
-                __LINE__, "%s: slope %g, gradient %g", q->name, (y[0] - y[1]) / (2 * (double)h),
-                want);
-}
-
-TEST(lora_gradients_are_finite_differences)
-{
-    lora_config c = melody_lora;
-    const char *const all[] = {"fc1", "fc2", "fc3", "weight_ih_l0", "weight_hh_l0"};
-    c.targets.names = (lora_names){all, 5}, c.dropout = 0.3, c.rslora = true;
-    net f;
-    net_open(&f, "melody_transformer", &c, true);
-    fill_factors(f.p);
-    for (int k = 0; k < f.p->n; k++) // beyond the kinks of ReLU, where a difference is no slope
-        for (int64_t i = 0; strstr(f.p->list[k].name, "fc") && strstr(f.p->list[k].name, ".bias") &&
-                            i < f.p->list[k].count;
-             i++)
-            params_at(f.p, k)[i] = 3;
-    int n = 0;
-    for (int k = 0; k < f.p->n; k++)
-        if (f.p->list[k].trainable)
-            check_slope(&f, k), n++;
-    EXPECT_INT(n, 10);
-    net_close(&f);
-}
-
-TEST(lora_begins_as_the_base)
-{
-    net base, adapted;
-    net_open(&base, "melody_transformer", NULL, false),
-        net_open(&adapted, "melody_transformer", &melody_lora, false);
-    run_step(base.r, 0, 0, false), run_step(adapted.r, 0, 0, false);
-    size_t n = (size_t)shape_count(base.n->out->shape);
-    const float *x = run_data(base.r, base.n->out), *y = run_data(adapted.r, adapted.n->out);
-    for (size_t i = 0; i < n; i++)
-        EXPECT(x[i] == y[i]);
-    fill_factors(adapted.p);
-    run_step(adapted.r, 0, 0, false);
-    EXPECT(test_distance(y, x, n) > 0.01);
-    net_close(&base), net_close(&adapted);
-}
-
 // ---- Runs
+
+TEST(lora_by_dora_begins_with_the_lengths_and_trains_all_three)
+{
+    small_run s;
+    err e = {0};
+    lora_open(&s, 4, 2);
+    s.o.lora.dora = true, s.o.lora.targets.names.n = 3;
+    trainer *t = trainer_open(&s.setup, &s.a, &e);
+    EXPECT_OK(t != NULL, e);
+    const params *p = trainer_params(t);
+    const param *m = &p->list[params_find(p, "fc2.lora_magnitude_vector")],
+                *w = &p->list[params_find(p, "fc2.weight")];
+    for (int64_t o = 0; o < m->count; o++) {
+        double sum = 0;
+        for (int64_t i = 0; i < w->shape.d[1]; i++) {
+            double x = (double)p->weights[w->offset + o * w->shape.d[1] + i];
+            sum += x * x;
+        }
+        EXPECT_NEAR(p->weights[m->offset + o], sqrt(sum), 1e-6 * sqrt(sum));
+    }
+    float *before = NEW(&s.a, float, (size_t)p->weights_len);
+    memcpy(before, p->weights, sizeof *before * (size_t)p->weights_len);
+    for (int i = 0; i < 3; i++)
+        EXPECT_OK(trainer_step(t, &e), e);
+    for (int i = 0; i < p->n; i++) {
+        bool same = !memcmp(before + p->list[i].offset, params_at(p, i),
+                            sizeof *before * (size_t)p->list[i].count);
+        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name,
+                    same ? "did not move" : "moved");
+    }
+    trainer_close(t);
+    small_close(&s);
+}
 
 TEST(lora_trains_its_factors_and_nothing_else)
 {
@@ -325,16 +238,16 @@ TEST(lora_resumes_bit_for_bit)
 
 static void output_of(const char *path, bool adapted, float *out, int64_t *n)
 {
-    net f;
+    train_net f;
     err e = {0};
-    net_open(&f, "melody_transformer", adapted ? &melody_lora : NULL, false);
+    train_net_open(&f, "melody_transformer", adapted ? &train_lora : NULL, false);
     checkpoint *k = checkpoint_open(path, &f.a, &e);
     EXPECT_OK(k && checkpoint_weights(k, f.p, &e), e);
     checkpoint_close(k);
     run_step(f.r, 0, 0, false);
     *n = shape_count(f.n->out->shape);
     memcpy(out, run_data(f.r, f.n->out), sizeof *out * (size_t)*n);
-    net_close(&f);
+    train_net_close(&f);
 }
 
 TEST(lora_checkpoints_are_used_merged_or_not)
@@ -363,8 +276,8 @@ TEST(lora_checkpoints_are_used_merged_or_not)
     s.o.lora_base = dir;
     trainer *t = trainer_open(&s.setup, &s.a, &e);
     EXPECT_OK(t != NULL, e);
-    net f;
-    net_open(&f, "melody_transformer", NULL, false);
+    train_net f;
+    train_net_open(&f, "melody_transformer", NULL, false);
     k = checkpoint_open(path, &f.a, &e);
     EXPECT_OK(k && checkpoint_weights(k, f.p, &e), e);
     for (int i = 0; t && i < f.p->n; i++) {
@@ -373,7 +286,7 @@ TEST(lora_checkpoints_are_used_merged_or_not)
                        sizeof(float) * (size_t)f.p->list[i].count));
     }
     checkpoint_close(k);
-    net_close(&f);
+    train_net_close(&f);
     trainer_close(t);
     small_close(&s);
 }

@@ -197,11 +197,28 @@ CASES = [
     (I, dict(target_modules=["norm"]), {}),
     (N, dict(target_modules=["conv", "head"], r=40), {}),
     (N, dict(target_modules=["blocks.0.conv", "fc1"], init_lora_weights="gaussian"), {}),
+    # DoRA: magnitudes [out], of a convolution [1, out, 1, 1]
+    (H, dict(target_modules=["fc1"], use_dora=True), {}),
+    (H, dict(target_modules="all-linear", use_dora=True, use_rslora=True, r=5), {}),
+    (
+        M,
+        dict(
+            target_modules=["fc1", "fc2", "fc3"],
+            use_dora=True,
+            rank_pattern={"fc2": 3},
+            alpha_pattern={"fc[13]": 5},
+            modules_to_save=["fc3"],
+        ),
+        {},
+    ),
+    (T, dict(target_modules=["q_proj", "down_proj", "emotion_fc1"], use_dora=True, r=3), {}),
+    (I, dict(target_modules=["conv", "fc", "fc2"], use_dora=True, r=4, lora_alpha=3), {}),
+    (N, dict(target_modules=["conv", "head"], use_dora=True, lora_dropout=0.2), {}),
+    (M, dict(target_modules=["fc1"], target_parameters=LSTM[:1]), {"use_dora": True}),
     # What PEFT does and kmidi says by name that it does not
     (T, dict(target_modules=["q_proj", "embed"]), {}),
     (T, dict(target_modules=["q_proj"], target_parameters=["embed.weight"]), {}),
     (T, dict(target_modules=["q_proj"], trainable_token_indices={"embed": [0, 3]}), {}),
-    (H, dict(target_modules=["fc1"], use_dora=True), {}),
     (H, dict(target_modules=["fc1"], lora_bias=True), {}),
     (H, dict(target_modules=["fc1"], bias="all"), {}),
     (H, dict(target_modules=["fc1"], bias="lora_only"), {}),
@@ -214,7 +231,7 @@ CASES = [
     (H, dict(target_modules=["fc1"]), {"use_qalora": True}),
     (H, dict(target_modules=["fc1"]), {"alora_invocation_tokens": [1]}),
 ]
-OTHER = len(CASES) - 15  # from here on
+OTHER = len(CASES) - 14  # from here on
 
 
 def some(names):
@@ -222,7 +239,7 @@ def some(names):
 
 
 def drawn():
-    """One more of plain LoRA, at random."""
+    """One more of plain LoRA or DoRA, at random."""
     model = draw.choice([M, E, H, G, D, T])
     names = (
         ["fc1", "fc2", "fc3"]
@@ -246,7 +263,9 @@ def drawn():
         kw["rank_pattern"] = {n: draw.randint(1, 12) for n in some(names + [".*_proj", "fc[13]"])}
     if draw.random() < 0.5:
         kw["alpha_pattern"] = {n: draw.randint(1, 12) for n in some(names + [".*_proj", "fc[13]"])}
-    if model in (M, E) and draw.random() < 0.6:
+    if draw.random() < 0.3:
+        kw["use_dora"] = True
+    elif model in (M, E) and draw.random() < 0.6:
         kw["target_parameters"] = some(LSTM)
     if draw.random() < 0.3:
         kw["exclude_modules"] = some(names)

@@ -194,8 +194,10 @@ static bool refuses(const char *lora, const char *part)
 
 TEST(options_of_other_adapters_are_refused_by_name)
 {
-    EXPECT(refuses("  target_modules: [fc1]\n  use_dora: true\n",
-                   "x.yaml:6:3: 'lora.use_dora' is no key here: DoRA is a method that kmidi"));
+    EXPECT(refuses("  target_modules: [fc1]\n  use_qalora: true\n",
+                   "x.yaml:6:3: 'lora.use_qalora' is no key here: QALoRA is a method that kmidi"));
+    EXPECT(refuses("  target_modules: [fc1, lstm.weight_ih_l0]\n  use_dora: true\n",
+                   "'lstm.weight_ih_l0' is adapted as a parameter, and DoRA is of linear layers"));
     EXPECT(refuses("  target_modules: [fc1]\n  bias: lora_only\n",
                    "'lora.bias' is no key here: biases stay as they are"));
     EXPECT(refuses("  target_modules: [fc1]\n  loftq_config: {bits: 4}\n",
