@@ -9,6 +9,7 @@
 #include "serve/http/fields.h"
 #include "serve/http/gate.h"
 #include "serve/http/kept.h"
+#include "serve/http/parcel.h"
 #include "serve/http/score.h"
 #include "tests/test.h"
 
@@ -161,6 +162,50 @@ TEST(serve_counts_for_prometheus)
     EXPECT_HAS(b.s, "kmidi_api_workers_ready 2\n");
     counts_close(c);
     strbuf_free(&b);
+}
+
+// ---- To a worker
+
+static const route *carried(const job *j, asked *q, err *e)
+{
+    static parcel p;
+    if (!parcel_pack(&p, j, e))
+        return NULL;
+    const route *r = parcel_read(p.bytes, p.n, q, e); // while the file is there
+    parcel_end(&p);
+    return r;
+}
+
+TEST(serve_requests_reach_their_worker)
+{
+    arena a = {0};
+    err e = {0};
+    enum { LONG = 100000 };
+    char *body = NEW(&a, char, LONG), *query = NEW(&a, char, 3000 + 1), allowed[64];
+    memset(body, 'x', LONG), memset(query, ' ', 3000);
+    static const int sizes[] = {0, 1, 8192, 8193, LONG};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        asked q = {.arena = &a};
+        job j = {.route = route_find("POST", "/generate", allowed),
+                 .id = "01234567",
+                 .wants = "audio/wav",
+                 .query = "{\"a\": \"b\"}",
+                 .bytes = body,
+                 .n = (size_t)sizes[i]};
+        EXPECT_OK(carried(&j, &q, &e) == route_at(j.route), e);
+        EXPECT(q.n == j.n && q.bytes && (!j.n || !memcmp(q.bytes, body, j.n)));
+        EXPECT_STR(q.wants, "audio/wav");
+        EXPECT_STR(json_str(json_get(q.query, "a"), ""), "b");
+        json_free(q.query);
+    }
+    asked q = {.arena = &a};
+    job j = {.query = query};
+    EXPECT_ERR(carried(&j, &q, &e), e, ERR_VALUE, "what stands behind '?' is longer than 2999");
+    query[2] = 0, memcpy(query, "{}", 2);
+    j.route = route_find("POST", "/predict", allowed), j.bytes = body, j.n = 3;
+    EXPECT_OK(carried(&j, &q, &e) && q.path && !q.bytes && q.n == 3, e);
+    json_free(q.query);
+    arena_free(&a);
 }
 
 // ---- Fields
