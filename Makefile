@@ -32,7 +32,7 @@ MPIDEPS := $(if $(MPIPKG),,libopenmpi-dev openmpi-bin)
 PKGS    += $(or $(MPIPKG),ompi-c)
 endif
 # Opened where they are used (base/library.h).
-OPENED  := openblas libcurl espeak-ng libmicrohttpd
+OPENED  := openblas libcurl espeak-ng libmicrohttpd jack
 
 # Folders of sources.
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)
