@@ -4,7 +4,7 @@
 // A product goes through K in pieces of KC, so that 32 rows of A stay in the first cache while a
 // panel of B after the other passes by from the second, as in Goto and van de Geijn 2008. Two tiles
 // by two are four loads for four multiplications: the loads of a piece take less than those.
-#include "autograd/gemm/gemm_amx.h"
+#include "autograd/gemm/gemm_amx_product.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <immintrin.h>
@@ -191,9 +191,7 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-// Rows of A where they lie, or packed where they are transposed, end within a piece of k or lie
-// badly.
-static bool packs_rows(const gemm_bf16 *p)
+bool amx_packs_rows(const gemm_bf16 *p)
 {
     return p->ta || p->k % AMX_DEEP || (p->lda % BAD_STRIDE == 0 && p->n > 4 * AMX_WIDE);
 }
@@ -217,7 +215,7 @@ static void rows_of_piece(amx_state *s, const piece *t, int64_t m0, int64_t m)
     amx_matrix a = matrix_at(p->a, p->lda, p->a_low, p->ta, m0, t->k0);
     int64_t deep = (t->k + AMX_DEEP - 1) / AMX_DEEP, halves = p->a_low ? 2 : 1;
     int32_t places[KC / AMX_DEEP];
-    bool packed = packs_rows(p);
+    bool packed = amx_packs_rows(p);
     if (packed)
         amx_pack_rows(&a, m, t->k, t->a);
     for (int64_t i = 0; i < deep; i++)
@@ -282,6 +280,11 @@ void amx_done(amx_state *s)
     CHECK(!s);
 }
 
+bool amx_packs_rows(const gemm_bf16 *p)
+{
+    return !p;
+}
+
 void amx_pack(const amx_matrix *b, int64_t k, int64_t n, bf16 *to)
 {
     CHECK(!b && !k && !n && !to);
@@ -290,5 +293,16 @@ void amx_pack(const amx_matrix *b, int64_t k, int64_t n, bf16 *to)
 void amx_pack_rows(const amx_matrix *a, int64_t m, int64_t k, bf16 *to)
 {
     CHECK(!a && !m && !k && !to);
+}
+
+void amx_pack_piece(const amx_matrix *b, int64_t i, int64_t k, int64_t n, bf16 *to, int64_t apart)
+{
+    CHECK(!b && !i && !k && !n && !to && !apart);
+}
+
+void amx_pack_rows_piece(const amx_matrix *a, int64_t i, int64_t m, int64_t k, bf16 *to,
+                         int64_t apart)
+{
+    CHECK(!a && !i && !m && !k && !to && !apart);
 }
 #endif

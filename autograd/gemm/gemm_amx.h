@@ -39,6 +39,13 @@ void amx_pack(const amx_matrix *b, int64_t k, int64_t n, bf16 *to);
 // Up to 32 rows of op(a) [m, k] as gemm_amx_block takes them with `places` of 2 tiles apart.
 void amx_pack_rows(const amx_matrix *a, int64_t m, int64_t k, bf16 *to);
 
+// Piece i of k alone, 32 rows of op(b) or columns of op(a), of all panels of b or of every 32 rows
+// of a, which are `apart` numbers from each other: a matrix that is read along its rows is packed
+// so.
+void amx_pack_piece(const amx_matrix *b, int64_t i, int64_t k, int64_t n, bf16 *to, int64_t apart);
+void amx_pack_rows_piece(const amx_matrix *a, int64_t i, int64_t m, int64_t k, bf16 *to,
+                         int64_t apart);
+
 // C (+)= A B of up to two tiles of rows and one panel.
 typedef struct amx_block {
     const bf16 *a[2]; // the first row of each tile; the second NULL: there is one

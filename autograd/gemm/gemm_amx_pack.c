@@ -113,28 +113,61 @@ static void pack_two(const amx_matrix *x, pack_fn *fn, bool deep_down, const int
     }
 }
 
-static bf16 *pack_panel(const amx_matrix *x, pack_fn *fn, bool deep_down, int64_t wide,
-                        const int64_t size[2], bf16 *to)
+// Piece i of 32 columns of B or rows of A.
+static void pack_piece(const amx_matrix *x, pack_fn *fn, bool deep_down, const int64_t at[2],
+                       const int64_t size[2], bf16 *to)
 {
     amx_matrix half = *x;
-    for (int64_t k = 0; k < size[0]; k += AMX_DEEP)
-        for (int h = 0; h <= (x->low != 0); h++, to += 2 * AMX_TILE) {
-            half.at = x->at + h * x->low;
-            pack_two(&half, fn, deep_down, (const int64_t[]){k, wide}, size, to);
+    for (int h = 0; h <= (x->low != 0); h++) {
+        half.at = x->at + h * x->low;
+        pack_two(&half, fn, deep_down, at, size, to + h * 2 * AMX_TILE);
+    }
+}
+
+// What is packed of B, or of A.
+static pack_fn *fn_of(const amx_matrix *x, bool rows)
+{
+    if (rows)
+        return x->turned ? rows_of_columns : rows_of_rows;
+    return x->turned ? pairs_of_columns : pairs_of_rows;
+}
+
+static void pack_all(const amx_matrix *x, bool rows, const int64_t size[2], bf16 *to)
+{
+    for (int64_t j = 0; j < size[1]; j += AMX_WIDE)
+        for (int64_t k = 0; k < size[0]; k += AMX_DEEP) {
+            pack_piece(x, fn_of(x, rows), x->turned == rows, (const int64_t[]){k, j}, size, to);
+            to += 2 * AMX_TILE * (x->low ? 2 : 1);
         }
-    return to;
+}
+
+static void pack_across(const amx_matrix *x, bool rows, int64_t i, const int64_t size[2], bf16 *to,
+                        int64_t apart)
+{
+    to += i * 2 * AMX_TILE * (x->low ? 2 : 1);
+    for (int64_t j = 0; j < size[1]; j += AMX_WIDE, to += apart)
+        pack_piece(x, fn_of(x, rows), x->turned == rows, (const int64_t[]){i * AMX_DEEP, j}, size,
+                   to);
 }
 
 void amx_pack(const amx_matrix *b, int64_t k, int64_t n, bf16 *to)
 {
-    for (int64_t j = 0; j < n; j += AMX_WIDE)
-        to = pack_panel(b, b->turned ? pairs_of_columns : pairs_of_rows, !b->turned, j,
-                        (const int64_t[]){k, n}, to);
+    pack_all(b, false, (const int64_t[]){k, n}, to);
 }
 
 void amx_pack_rows(const amx_matrix *a, int64_t m, int64_t k, bf16 *to)
 {
-    (void)pack_panel(a, a->turned ? rows_of_columns : rows_of_rows, a->turned, 0,
-                     (const int64_t[]){k, m}, to);
+    pack_all(a, true, (const int64_t[]){k, m}, to);
+}
+
+void amx_pack_piece(const amx_matrix *b, int64_t i, int64_t k, int64_t n, bf16 *to, int64_t apart)
+{
+    pack_across(b, false, i, (const int64_t[]){k, n}, to, apart);
+}
+
+void amx_pack_rows_piece(const amx_matrix *a, int64_t i, int64_t m, int64_t k, bf16 *to,
+                         int64_t apart)
+{
+    pack_across(a, true, i, (const int64_t[]){k, m}, to, apart);
 }
 #endif

@@ -7,7 +7,7 @@
 // A few rows of a may stay f32 (few_rows.h): then b is widened in registers, on any CPU.
 // Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then
 // those of any product (product.h).
-#include "autograd/gemm/gemm_bf16.h"
+#include "autograd/gemm/gemm_amx_product.h"
 #include "autograd/ops/activation.h"
 #include "autograd/ops/few_rows.h"
 #include "autograd/ops/product.h"
@@ -61,10 +61,30 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
+// The product without its pointers, as AMX takes it.
+static gemm_bf16 narrow_of(const node *n)
+{
+    gemm p = sizes_of(n);
+    return (gemm_bf16){.ta = p.ta,
+                       .tb = p.tb,
+                       .m = p.m,
+                       .n = p.n,
+                       .k = p.k,
+                       .lda = p.lda,
+                       .ldb = p.ldb,
+                       .a_low = paired(n) ? shape_count(n->in[0]->shape) : 0,
+                       .b_low = paired(n) ? shape_count(n->in[1]->shape) : 0,
+                       .ldc = p.ldc};
+}
+
 static size_t workspace(const call *c)
 {
     if (few(c->n))
         return 0;
+    if (c->kit->products.bf16 == GEMM_BF16_AMX) {
+        gemm_bf16 p = narrow_of(c->n);
+        return (size_t)amx_product_room(&p) * sizeof(bf16);
+    }
     size_t numbers = (size_t)(shape_count(c->n->in[0]->shape) + shape_count(c->n->in[1]->shape)) *
                      (paired(c->n) ? 2 : 1);
     return c->kit->products.bf16 == GEMM_BF16_WIDEN ? numbers * sizeof(float) : 0;
@@ -124,20 +144,10 @@ static void widened_tile(const call *c, const gemm *tile)
 static void narrow_tile(const call *c, const gemm *p, const tiles *t, int64_t index)
 {
     int64_t row = index / t->across * t->rows, col = index % t->across * t->cols;
-    bool two = paired(c->n);
-    gemm_bf16 q = {.ta = p->ta,
-                   .tb = p->tb,
-                   .m = p->m,
-                   .n = p->n,
-                   .k = p->k,
-                   .lda = p->lda,
-                   .ldb = p->ldb,
-                   .a = (const bf16 *)c->in[0] + (p->ta ? row : row * p->lda),
-                   .b = (const bf16 *)c->in[1] + (p->tb ? col * p->ldb : col),
-                   .a_low = two ? shape_count(c->n->in[0]->shape) : 0,
-                   .b_low = two ? shape_count(c->n->in[1]->shape) : 0,
-                   .c = p->c,
-                   .ldc = p->ldc};
+    gemm_bf16 q = narrow_of(c->n);
+    q.m = p->m, q.n = p->n, q.c = p->c;
+    q.a = (const bf16 *)c->in[0] + (p->ta ? row : row * p->lda);
+    q.b = (const bf16 *)c->in[1] + (p->tb ? col * p->ldb : col);
     gemm_bf16_serial(&c->kit->products, &q);
 }
 
@@ -172,6 +182,32 @@ static void part(const call *c, int64_t lo, int64_t hi)
     }
 }
 
+// ---- By AMX
+
+static gemm_bf16 narrow_at(const call *c)
+{
+    gemm_bf16 p = narrow_of(c->n);
+    p.a = c->in[0], p.b = c->in[1], p.c = c->out[0];
+    return p;
+}
+
+static void pack_part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm_bf16 p = narrow_at(c);
+    for (int64_t i = lo; i < hi; i++)
+        amx_product_pack(&p, c->work, i);
+}
+
+static void amx_part(const call *c, int64_t lo, int64_t hi)
+{
+    gemm_bf16 p = narrow_at(c);
+    for (int64_t i = lo; i < hi; i++) {
+        gemm_bf16 t = amx_product_tile(&p, i);
+        amx_product_multiply(&p, c->work, i);
+        finish(c, &(gemm){.m = t.m, .n = t.n, .c = t.c, .ldc = t.ldc});
+    }
+}
+
 static void few_part(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = sizes_of(c->n);
@@ -186,6 +222,12 @@ static void forward(const call *c)
     gemm p = sizes_of(c->n);
     if (few(c->n)) {
         op_parallel(c, p.n, ROW_GRAIN, few_part);
+        return;
+    }
+    if (c->kit->products.bf16 == GEMM_BF16_AMX) {
+        gemm_bf16 q = narrow_at(c);
+        op_parallel(c, amx_product_packs(&q), 1, pack_part);
+        op_parallel(c, amx_product_tiles(&q), 1, amx_part);
         return;
     }
     tiles t = tiles_at(&p);

@@ -66,17 +66,15 @@ static size_t room_band(const call *c, const conv *v)
     return operand_lines(band_numbers(&b, &w, pairs(c)));
 }
 
-// Panels lo .. hi of the filters.
+// Pieces lo .. hi of the filters.
 static void pack(const call *c, int64_t lo, int64_t hi)
 {
     conv v = conv_at(c->n);
     operand f = operand_of(c, IN_F);
-    int64_t width = v.kh * v.kw * v.c, panel = amx_packed(width, AMX_WIDE, pairs(c));
-    for (int64_t i = lo; i < hi; i++) {
-        int64_t n = v.o - i * AMX_WIDE;
-        amx_pack(&(amx_matrix){(const bf16 *)f.at + i * AMX_WIDE, v.o, f.low, false}, width,
-                 n < AMX_WIDE ? n : AMX_WIDE, (bf16 *)c->work + i * panel);
-    }
+    int64_t width = v.kh * v.kw * v.c;
+    for (int64_t i = lo; i < hi; i++)
+        amx_pack_piece(&(amx_matrix){(const bf16 *)f.at, v.o, f.low, false}, i, width, v.o, c->work,
+                       amx_packed(width, AMX_WIDE, pairs(c)));
 }
 
 static void band_block(const call *c, float *work, int64_t item)
@@ -97,7 +95,7 @@ static void band_block(const call *c, float *work, int64_t item)
 static void forward_in_bands(const call *c, const conv *v)
 {
     bands b = bands_at_all(c, v);
-    op_parallel(c, b.panels, 1, pack);
+    op_parallel(c, v->kh * v->kw * v->c / AMX_DEEP, 1, pack);
     jobs_run(c, band_block, bands_items(&b), (float *)c->work + room_filters(c, v),
              room_band(c, v));
 }

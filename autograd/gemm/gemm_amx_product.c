@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_amx_product.c: what is packed of a product, and its tiles (gemm_amx_product.h).
+#include "autograd/gemm/gemm_amx_product.h"
+
+enum {
+    PIECES = 16, // of 32 numbers, that are added up at a time: a panel's stay in the first cache
+    ROWS = 128,  // of a tile of C: of A they stay in the second cache while the panels pass
+    PANELS = 8   // of a tile
+};
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t parts(int64_t n, int64_t of)
+{
+    return (n + of - 1) / of;
+}
+
+static int64_t deep_of(const gemm_bf16 *p)
+{
+    return parts(p->k, AMX_DEEP);
+}
+
+static int64_t piece_of(const gemm_bf16 *p)
+{
+    return 2 * AMX_TILE * (p->a_low ? 2 : 1);
+}
+
+static int64_t panels_of(const gemm_bf16 *p)
+{
+    return parts(p->n, AMX_WIDE);
+}
+
+static int64_t groups_of(const gemm_bf16 *p)
+{
+    return amx_packs_rows(p) ? parts(p->m, AMX_WIDE) : 0;
+}
+
+int64_t amx_product_room(const gemm_bf16 *p)
+{
+    return (panels_of(p) + groups_of(p)) * deep_of(p) * piece_of(p);
+}
+
+// A matrix is packed along the rows that it has in memory.
+static int64_t packs_of_b(const gemm_bf16 *p)
+{
+    return p->tb ? panels_of(p) : deep_of(p);
+}
+
+int64_t amx_product_packs(const gemm_bf16 *p)
+{
+    return packs_of_b(p) + (groups_of(p) && p->ta ? deep_of(p) : groups_of(p));
+}
+
+static void pack_b(const gemm_bf16 *p, bf16 *room, int64_t item)
+{
+    int64_t panel = deep_of(p) * piece_of(p), j = item * AMX_WIDE;
+    amx_matrix b = {p->b, p->ldb, p->b_low, p->tb};
+    if (!p->tb) {
+        amx_pack_piece(&b, item, p->k, p->n, room, panel);
+        return;
+    }
+    b.at += j * p->ldb;
+    amx_pack(&b, p->k, least(p->n - j, AMX_WIDE), room + item * panel);
+}
+
+static void pack_a(const gemm_bf16 *p, bf16 *room, int64_t item)
+{
+    int64_t group = deep_of(p) * piece_of(p), i = item * AMX_WIDE;
+    amx_matrix a = {p->a, p->lda, p->a_low, p->ta};
+    if (p->ta) {
+        amx_pack_rows_piece(&a, item, p->m, p->k, room, group);
+        return;
+    }
+    a.at += i * p->lda;
+    amx_pack_rows(&a, least(p->m - i, AMX_WIDE), p->k, room + item * group);
+}
+
+void amx_product_pack(const gemm_bf16 *p, bf16 *room, int64_t item)
+{
+    if (item < packs_of_b(p))
+        pack_b(p, room, item);
+    else
+        pack_a(p, room + panels_of(p) * deep_of(p) * piece_of(p), item - packs_of_b(p));
+}
+
+int64_t amx_product_tiles(const gemm_bf16 *p)
+{
+    return parts(p->m, ROWS) * parts(panels_of(p), PANELS);
+}
+
+// Rows change first: threads that go through tiles in order keep their panels.
+static int64_t row_of(const gemm_bf16 *p, int64_t index)
+{
+    return index % parts(p->m, ROWS) * ROWS;
+}
+
+static int64_t panel_of(const gemm_bf16 *p, int64_t index)
+{
+    return index / parts(p->m, ROWS) * PANELS;
+}
+
+gemm_bf16 amx_product_tile(const gemm_bf16 *p, int64_t index)
+{
+    gemm_bf16 t = *p;
+    int64_t row = row_of(p, index), column = panel_of(p, index) * AMX_WIDE;
+    t.m = least(p->m - row, ROWS), t.n = least(p->n - column, PANELS * AMX_WIDE);
+    t.c += row * p->ldc + column;
+    return t;
+}
+
+// 32 rows from m0 on by one panel, `deep` pieces from k on.
+static void multiply(amx_state *s, const gemm_bf16 *p, const bf16 *room, const int64_t at[3],
+                     int64_t deep, const int32_t places[PIECES])
+{
+    int64_t m0 = at[0], panel = at[1], k = at[2], piece = piece_of(p), rows = p->m - m0,
+            all = deep_of(p) * piece;
+    bool packed = amx_packs_rows(p);
+    const bf16 *a = packed ? room + (panels_of(p) + m0 / AMX_WIDE) * all + k * piece
+                           : p->a + m0 * p->lda + k * AMX_DEEP;
+    float *c = p->c + m0 * p->ldc + panel * AMX_WIDE;
+    amx_block q = {.a = {a, packed ? a + AMX_TILE : a + AMX_SIDE * p->lda},
+                   .step = packed ? AMX_DEEP : p->lda,
+                   .places = places,
+                   .low = p->a_low && packed ? 2 * AMX_TILE : p->a_low,
+                   .b = room + panel * all + k * piece,
+                   .deep = deep,
+                   .c = {c, c + AMX_SIDE * p->ldc},
+                   .ldc = p->ldc,
+                   .rows = {(int)least(rows, AMX_SIDE),
+                            (int)(rows > AMX_SIDE ? least(rows - AMX_SIDE, AMX_SIDE) : 0)},
+                   .cols = (int)least(p->n - panel * AMX_WIDE, AMX_WIDE),
+                   .add = k > 0 || p->beta != 0};
+    amx_multiply(s, &q);
+}
+
+void amx_product_multiply(const gemm_bf16 *p, const bf16 *room, int64_t index)
+{
+    int64_t row = row_of(p, index), end = least(row + ROWS, p->m), panel = panel_of(p, index),
+            last = least(panel + PANELS, panels_of(p)),
+            step = amx_packs_rows(p) ? piece_of(p) : AMX_DEEP;
+    int32_t places[PIECES];
+    amx_state s = {0};
+    for (int i = 0; i < PIECES; i++)
+        places[i] = (int32_t)(i * step);
+    for (int64_t k = 0; k < deep_of(p); k += PIECES)
+        for (int64_t j = panel; j < last; j++)
+            for (int64_t m = row; m < end; m += AMX_WIDE)
+                multiply(&s, p, room, (const int64_t[]){m, j, k}, least(PIECES, deep_of(p) - k),
+                         places);
+    amx_done(&s);
+}
