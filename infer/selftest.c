@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// selftest.c: one run on one thread at a small size; numbers with as many digits as an f32 has.
+// selftest.c: one run on one thread at a small size.
 #include "infer/selftest.h"
 
 #include <math.h>
@@ -11,6 +11,9 @@
 #include "infer/listen.h"
 #include "infer/painter.h"
 #include "infer/session.h"
+
+enum { FRAMES = 20, TOKENS = 4 };
+#define DIGITS 1e6 // a hundredth of the smallest tolerance
 
 static json *shape_json(const shape *s)
 {
@@ -33,7 +36,7 @@ static json *output_json(const char *name, const shape *s, const float *values)
 {
     json *j = json_object(), *list = json_array();
     for (int64_t i = 0; i < shape_count(*s) && i < SELFTEST_MOST; i++)
-        json_push_num(list, round((double)values[i] * 1e7) / 1e7);
+        json_push_num(list, round((double)values[i] * DIGITS) / DIGITS);
     json_set_str(j, "name", name);
     json_set(j, "shape", shape_json(s));
     json_set(j, "values", list);
@@ -65,6 +68,14 @@ static void add_meta(model_meta *meta, json *inputs, json *outputs, double withi
     meta_set(meta, "selftest", text.s);
     strbuf_free(&text);
     json_free(j);
+}
+
+int64_t selftest_time(const model_def *m)
+{
+    bool tokens = false;
+    for (int i = 0; i < m->n_inputs; i++)
+        tokens |= m->inputs[i].type == DT_I32;
+    return tokens ? TOKENS : FRAMES;
 }
 
 double selftest_wave(int64_t i)
@@ -108,7 +119,7 @@ static session *run_example(const trained *d, const env *v, const selftest_of *o
                        .params = d->p,
                        .gives = SESSION_OUT | (of->probabilities ? SESSION_PROBABILITIES : 0),
                        .batch = of->batch,
-                       .time = of->time ? of->time : SELFTEST_FRAMES,
+                       .time = of->time ? of->time : selftest_time(d->model),
                        .classes = of->probabilities ? d->classes : 0,
                        .kit = v->kit};
     session *s = session_open(&o, a, e);

@@ -17,7 +17,11 @@
 #include "export/onnx_run.h"
 #include "infer/trained.h"
 
-enum { SELFTEST_MOST = 16384, SELFTEST_FRAMES = 20 };
+enum { SELFTEST_MOST = 16384 };
+
+// How long it is, if nothing else is said: frames, or tokens, of which few show the mask, the
+// positions and what is carried on, and each has a row of numbers.
+int64_t selftest_time(const model_def *m);
 
 #define SELFTEST_WAVE   "sin(0.37 * i)"
 #define SELFTEST_RISING "0.5 * sin(1e-5 * i * i)"

@@ -9,12 +9,22 @@
 #include "data/music/emotions.h"
 #include "infer/selftest.h"
 
+// What a run goes on by, and what eval holds a network against.
+static bool is_of_training(const char *key)
+{
+    static const char *const keys[] = {"bf16x3", "products", "baseline"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!strcmp(key, keys[i]))
+            return true;
+    return false;
+}
+
 model_meta export_meta(const export_task *t)
 {
     const model_meta *from = &t->from->file->meta;
     model_meta meta = {.arena = t->arena};
     for (int i = 0; i < from->n; i++)
-        if (strcmp(from->keys[i], "bf16x3") && strcmp(from->keys[i], "products"))
+        if (!is_of_training(from->keys[i]))
             meta_set(&meta, from->keys[i], from->values[i]);
     return meta;
 }
@@ -22,7 +32,10 @@ model_meta export_meta(const export_task *t)
 model_meta export_weights_meta(const export_task *t)
 {
     model_meta meta = export_meta(t);
+    const char *baseline = meta_get(&t->from->file->meta, "baseline");
     char hex[65];
+    if (baseline) // eval of what is imported again wants it
+        meta_set(&meta, "baseline", baseline);
     params_fingerprint(t->from->p, hex);
     meta_set(&meta, "model", t->from->model->name);
     meta_set(&meta, "fingerprint", hex);

@@ -85,23 +85,22 @@ static int inputs_of_step(const selftest_example *x, const onnx_named *out, int6
 static bool run_steps(export_task *t, const onnx_model *file, const selftest_example *x,
                       const onnx_named *whole, err *e)
 {
-    enum { FIRST = SELFTEST_FRAMES / 2 };
+    const int64_t all = selftest_time(t->from->model), first = all / 2;
     onnx_named in[SELFTEST_PORTS], out[2][SELFTEST_PORTS];
     CHECK(file->n_outputs <= SELFTEST_PORTS);
     for (int k = 0; k < 2; k++) {
         for (int i = 0; i < file->n_outputs; i++)
             out[k][i] = (onnx_named){.name = file->outputs[i].name};
-        int n =
-            inputs_of_step(x, k ? out[0] : NULL, k ? FIRST : 0, k ? SELFTEST_FRAMES : FIRST, in);
+        int n = inputs_of_step(x, k ? out[0] : NULL, k ? first : 0, k ? all : first, in);
         if (!onnx_runner_go(t->runner, n, in, file->n_outputs, out[k], t->arena, e))
             return err_trail(e, "'%s', step %d", t->out, k + 1);
     }
     float *steps = NEW(t->arena, float, (size_t)whole->x.n);
-    int64_t first = whole->x.n * FIRST / SELFTEST_FRAMES;
-    if (out[0][0].x.n != first || out[1][0].x.n != whole->x.n - first)
+    int64_t n_first = whole->x.n * first / all;
+    if (out[0][0].x.n != n_first || out[1][0].x.n != whole->x.n - n_first)
         return err_set(e, ERR_INTERNAL, "'%s' gives another output in steps", t->out);
-    memcpy(steps, out[0][0].x.f, sizeof *steps * (size_t)first);
-    memcpy(steps + first, out[1][0].x.f, sizeof *steps * (size_t)(whole->x.n - first));
+    memcpy(steps, out[0][0].x.f, sizeof *steps * (size_t)n_first);
+    memcpy(steps + n_first, out[1][0].x.f, sizeof *steps * (size_t)(whole->x.n - n_first));
     double apart = t->difference;
     export_compare(t, steps, t->exact, t->n_exact);
     t->difference = larger(t->difference, apart);
