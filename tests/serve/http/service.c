@@ -291,15 +291,20 @@ TEST(serve_takes_no_more_than_it_says)
     served_stop(SIGTERM);
 }
 
+static void say(int fd, const char *text)
+{
+    served_send(fd, text, strlen(text));
+}
+
 // A header that comes a letter at a time, for as long as the service listens: never idle, never
 // done.
 static bool is_cut_off(int fd)
 {
     struct timespec t = {.tv_nsec = 200000000};
     char c;
-    served_send(fd, "GET /health HTTP/1.1\r\nX-Slow: ", 31);
+    say(fd, "GET /health HTTP/1.1\r\nX-Slow: ");
     for (int i = 0; i < 300; i++) {
-        served_send(fd, "a", 1);
+        say(fd, "a");
         nanosleep(&t, NULL);
         ssize_t n = recv(fd, &c, 1, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
@@ -314,8 +319,8 @@ TEST(serve_waits_for_nobody)
     if (!served_start("--workers 1 --patience 1"))
         return;
     int silent = served_connect(), half = served_connect(), closed = served_connect();
-    served_send(half, "POST /generate HTTP/1.1\r\nContent-Le", 37);
-    served_send(closed, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 41);
+    say(half, "POST /generate HTTP/1.1\r\nContent-Le");
+    say(closed, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
     shutdown(closed, SHUT_WR);
     check_health("ok");
     reply r = served_read(closed);
