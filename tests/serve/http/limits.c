@@ -132,13 +132,13 @@ TEST(serve_leaves_the_rules_their_turn)
 {
     char args[200];
     unsetenv("OLLAMA_TIMEOUT");
-    snprintf(args, sizeof args, "--workers 1 --time-limit 3 --llm-host %s", server_start(never, 1));
+    snprintf(args, sizeof args, "--workers 1 --time-limit 6 --llm-host %s", server_start(never, 1));
     if (!served_start(args))
         return;
     reply r = served_ask("POST", "/generate", "application/json", sad);
     EXPECT_INT(r.status, 200);
     EXPECT_STR(json_str(json_get(json_get(r.json, "result"), "by"), ""), "rules");
-    EXPECT_HAS(json_str(json_at(json_get(r.json, "notes"), 0), ""), "did not answer within 1 s");
+    EXPECT_HAS(json_str(json_at(json_get(r.json, "notes"), 0), ""), "did not answer within 2 s");
     reply_free(&r);
     stop(0);
 }
