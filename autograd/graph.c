@@ -255,6 +255,12 @@ void graph_become(graph *g, const node *n, const node *like)
     to->op = like->op, to->attrs = like->attrs, to->in = like->in, to->n_in = like->n_in;
 }
 
+void graph_narrow(graph *g, const tensor *t)
+{
+    CHECK(g->tensors[t->id] == t && t->from && t->from->op->writes_bf16 && t == t->from->out[0]);
+    g->tensors[t->id]->type = DT_BF16;
+}
+
 void graph_append_to(graph *g, bool backward)
 {
     g->backward = backward;

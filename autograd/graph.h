@@ -87,6 +87,9 @@ void graph_rewire(graph *g, const node *n, int k, tensor *t);
 // Node `n` computes its output as `like` does, a node that was just appended; `like` itself is to
 // be left out by graph_order.
 void graph_become(graph *g, const node *n, const node *like);
+// A computed tensor of f32 is written as bf16 from here on, by a node that can
+// (op_def.writes_bf16).
+void graph_narrow(graph *g, const tensor *t);
 // Whether nodes that are appended from here on belong to the backward pass.
 void graph_append_to(graph *g, bool backward);
 // The nodes in another order, which must be topological. Those left out are no longer of the graph.

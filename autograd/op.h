@@ -85,6 +85,9 @@ struct op_def {
     unsigned optional; // bit k: input k may be left out, NULL
     unsigned flags;
     unsigned types; // bit DT_x: dtypes of output 0 that the kernels take
+    // of what is f32 by the rule (fuse.h): bit k: input k may be bf16; output 0 may, rounded
+    unsigned reads_bf16;
+    bool writes_bf16;
     // Fills out[i]->type and ->shape from inputs and attributes, or returns false with a sentence
     // that has the numbers in it.
     bool (*shape)(const node *n, err *e);

@@ -66,6 +66,7 @@ static void fuse(trainer *t)
     memcpy(held, t->net->grads, sizeof *held * (size_t)t->p->n);
     held[t->p->n] = t->net->loss_sum;
     fuse_additions(t->net->g, held, t->p->n + 1);
+    fuse_casts(t->net->g, held, t->p->n + 1);
 }
 
 static bool build_train(trainer *t, err *e)

@@ -8,6 +8,7 @@
 //     0.9 running_mean + 0.1 (mean + shift)        0.9 running_var + 0.1 var n / (n - 1)
 // shift, or NULL, is a bias that the layer below leaves out: it would be taken off again with the
 // mean, so that it moves nothing but the running mean, and its gradient is zero.
+// x and y may be bf16, where casts are fused (fuse.h).
 // The variance is taken around each block's own mean and put together as Chan, Golub and LeVeque
 // 1979 do, so that a mean far from zero costs no digits.
 #include "autograd/ops/batch_norm.h"
@@ -45,31 +46,42 @@ static double cost(const call *c)
     return 0.5 * (double)shape_count(c->n->in[IN_X]->shape);
 }
 
-// Mean of each channel over n rows, and the sum of squares around it.
-static void measure(const float *x, int64_t n, int64_t channels, float *restrict mean,
-                    float *restrict square)
+// Channels from .. from + count of rows at .. at + n: their means, and sums of squares around
+// those.
+static void measure(const call *c, const int64_t rows[2], int64_t from, int64_t count,
+                    float *restrict mean, float *restrict square)
 {
-    memset(mean, 0, (size_t)channels * sizeof *mean);
-    memset(square, 0, (size_t)channels * sizeof *square);
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t i = 0; i < channels; i++)
-            mean[i] += x[r * channels + i];
-    for (int64_t i = 0; i < channels; i++)
-        mean[i] /= (float)n;
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t i = 0; i < channels; i++) {
-            float z = x[r * channels + i] - mean[i];
+    int64_t channels = norm_channels(c->n->in[IN_X]);
+    dtype type = c->n->in[IN_X]->type;
+    float wide[NORM_PIECE];
+    memset(mean, 0, (size_t)count * sizeof *mean);
+    memset(square, 0, (size_t)count * sizeof *square);
+    for (int64_t r = rows[0]; r < rows[1]; r++) {
+        const float *x = norm_read(c->in[IN_X], type, r * channels + from, count, wide);
+        for (int64_t i = 0; i < count; i++)
+            mean[i] += x[i];
+    }
+    for (int64_t i = 0; i < count; i++)
+        mean[i] /= (float)(rows[1] - rows[0]);
+    for (int64_t r = rows[0]; r < rows[1]; r++) {
+        const float *x = norm_read(c->in[IN_X], type, r * channels + from, count, wide);
+        for (int64_t i = 0; i < count; i++) {
+            float z = x[i] - mean[i];
             square[i] += z * z;
         }
+    }
 }
 
 static void measure_part(const call *c, int64_t lo, int64_t hi) // blocks
 {
     int64_t channels = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
     for (int64_t k = lo; k < hi; k++) {
-        int64_t at = k * NORM_BLOCK, n = rows - at < NORM_BLOCK ? rows - at : NORM_BLOCK;
+        int64_t at = k * NORM_BLOCK, end = rows - at < NORM_BLOCK ? rows : at + NORM_BLOCK;
         float *sums = (float *)c->work + 2 * k * channels;
-        measure((const float *)c->in[IN_X] + at * channels, n, channels, sums, sums + channels);
+        for (int64_t i = 0; i < channels; i += NORM_PIECE)
+            measure(c, (const int64_t[]){at, end}, i,
+                    channels - i < NORM_PIECE ? channels - i : NORM_PIECE, sums + i,
+                    sums + channels + i);
     }
 }
 
@@ -119,26 +131,35 @@ static float *factors_of(const call *c)
     return (float *)c->work + norm_sums_bytes(c->n->in[IN_X]) / sizeof(float);
 }
 
+// Channels from .. from + n of a row.
+static void piece(const call *c, int64_t row, int64_t from, int64_t n)
+{
+    int64_t channels = norm_channels(c->n->in[IN_X]), at = row * channels + from;
+    const float *f = factors_of(c) + from, *t = f + channels;
+    dtype to = c->n->out[OUT_Y]->type;
+    float wide[NORM_PIECE], made[NORM_PIECE];
+    const float *x = norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide);
+    float *y = norm_room(c->out[OUT_Y], to, at, made);
+    if (((const activation_attrs *)c->attrs)->act == ACT_RELU) {
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++) {
+            float v = x[i] * f[i] + t[i];
+            y[i] = v > 0 ? v : 0;
+        }
+    } else {
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] * f[i] + t[i];
+    }
+    norm_write(c->out[OUT_Y], to, at, n, y);
+}
+
 static void part(const call *c, int64_t lo, int64_t hi) // rows
 {
     int64_t channels = norm_channels(c->n->in[IN_X]);
-    const float *f = factors_of(c), *t = f + channels;
-    bool relu = ((const activation_attrs *)c->attrs)->act == ACT_RELU;
-    for (int64_t r = lo; r < hi; r++) {
-        const float *x = (const float *)c->in[IN_X] + r * channels;
-        float *y = (float *)c->out[OUT_Y] + r * channels;
-        if (relu) {
-            INDEPENDENT
-            for (int64_t i = 0; i < channels; i++) {
-                float v = x[i] * f[i] + t[i];
-                y[i] = v > 0 ? v : 0;
-            }
-        } else {
-            INDEPENDENT
-            for (int64_t i = 0; i < channels; i++)
-                y[i] = x[i] * f[i] + t[i];
-        }
-    }
+    for (int64_t r = lo; r < hi; r++)
+        for (int64_t i = 0; i < channels; i += NORM_PIECE)
+            piece(c, r, i, channels - i < NORM_PIECE ? channels - i : NORM_PIECE);
 }
 
 static void forward(const call *c)
@@ -155,22 +176,30 @@ static void forward(const call *c)
     op_parallel(c, shape_rows(x->shape), 16, part);
 }
 
+static double number(const call *c, int64_t at)
+{
+    float wide;
+    return (double)*norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, 1, &wide);
+}
+
 static void reference(const call *c)
 {
     int64_t channels = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
     activation act = ((const activation_attrs *)c->attrs)->act;
-    const float *x = c->in[IN_X];
     for (int64_t i = 0; i < channels; i++) {
         moments m = {.n = (double)rows};
         for (int64_t r = 0; r < rows; r++)
-            m.mean += (double)x[r * channels + i] / m.n;
+            m.mean += number(c, r * channels + i) / m.n;
         for (int64_t r = 0; r < rows; r++)
             m.square +=
-                ((double)x[r * channels + i] - m.mean) * ((double)x[r * channels + i] - m.mean);
+                (number(c, r * channels + i) - m.mean) * (number(c, r * channels + i) - m.mean);
         double factor = settle(c, i, m), b = (double)((const float *)c->in[IN_B])[i];
-        for (int64_t r = 0; r < rows; r++)
-            ((float *)c->out[OUT_Y])[r * channels + i] =
-                (float)activation_exact(act, ((double)x[r * channels + i] - m.mean) * factor + b);
+        for (int64_t r = 0; r < rows; r++) {
+            int64_t at = r * channels + i;
+            float y = (float)activation_exact(act, (number(c, at) - m.mean) * factor + b);
+            *norm_room(c->out[OUT_Y], c->n->out[OUT_Y]->type, at, &(float){0}) = y;
+            norm_write(c->out[OUT_Y], c->n->out[OUT_Y]->type, at, 1, &y);
+        }
     }
 }
 
@@ -231,6 +260,8 @@ const op_def VARIANT(op_batch_norm) = {
     OP_F32(INPUTS, OUTPUTS),
     .optional = 1u << IN_SHIFT,
     .flags = OP_INPLACE0,
+    .reads_bf16 = 1u << IN_X,
+    .writes_bf16 = true,
     .shape = rule,
     OP_PLANNED(workspace, cost, NULL),
     .forward = forward,

@@ -10,10 +10,39 @@
 
 #include "autograd/ops/activation.h"
 #include "autograd/ops/norm_factors.h"
+#include "base/bf16.h"
 
 #define BATCH_NORM_MOMENTUM 0.1f
 
 enum { NORM_BLOCK = 128 };
+
+// Numbers of a row that are widened at a time.
+enum { NORM_PIECE = 512 };
+
+// Numbers at .. at + n of a tensor in f32 or bf16, in f32: where they lie, or widened into `to`.
+static inline const float *norm_read(const void *x, dtype type, int64_t at, int64_t n, float *to)
+{
+    const bf16 *restrict narrow = (const bf16 *)x + at;
+    if (type == DT_F32)
+        return (const float *)x + at;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = bf16_widen(narrow[i]);
+    return to;
+}
+
+// Where such numbers are to be written: in their place, or in `to`, from where norm_write takes
+// them.
+static inline float *norm_room(void *y, dtype type, int64_t at, float *to)
+{
+    return type == DT_F32 ? (float *)y + at : to;
+}
+
+static inline void norm_write(void *y, dtype type, int64_t at, int64_t n, const float *from)
+{
+    bf16 *restrict narrow = (bf16 *)y + at;
+    for (int64_t i = 0; type == DT_BF16 && i < n; i++)
+        narrow[i] = bf16_round(from[i]);
+}
 
 static inline int64_t norm_channels(const tensor *x)
 {

@@ -5,7 +5,8 @@
 //     dw = sum over rows of p z        db = sum over rows of p
 //     dx = w r (p - mean(p) - z mean(p z))
 // Inputs: d and x [.., C], w and b [C], stats [2, C] = (mean, r). What relu let through is told
-// from x again, so that y need not be kept for it.
+// from x again, so that y need not be kept for it. x may be bf16; dx is where casts are fused
+// (fuse.h).
 #include "autograd/ops/batch_norm.h"
 
 enum { IN_D, IN_X, IN_W, IN_B, IN_STATS, INPUTS };
@@ -82,26 +83,57 @@ static void input_row(const terms *k, const float *d, const float *x, bool relu,
     EACH_CHANNEL(dx[i] = p * k->f[i] + (xi - k->mean[i]) * k->u[i] + k->v[i])
 }
 
+// Vectors from channel i on.
+static terms terms_from(const call *c, int64_t i)
+{
+    terms k = terms_of(c);
+    return (terms){k.f + i, k.t + i, k.mean + i, k.u + i, k.v + i};
+}
+
+// Channels from .. from + n of rows at .. end.
+static void sum_piece(const call *c, const int64_t rows[2], int64_t from, int64_t n, float *sums)
+{
+    int64_t channels = norm_channels(c->n->in[IN_X]);
+    const terms k = terms_from(c, from);
+    float wide[NORM_PIECE];
+    for (int64_t r = rows[0]; r < rows[1]; r++) {
+        int64_t at = r * channels + from;
+        sum_row(&k, (const float *)c->in[IN_D] + at,
+                norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide), has_relu(c), sums + from,
+                sums + channels + from, n);
+    }
+}
+
 static void sum_part(const call *c, int64_t lo, int64_t hi) // blocks
 {
     int64_t n = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
-    const terms k = terms_of(c);
     for (int64_t b = lo; b < hi; b++) {
         float *sums = (float *)c->work + 2 * b * n;
+        int64_t at = b * NORM_BLOCK, end = rows - at < NORM_BLOCK ? rows : at + NORM_BLOCK;
         memset(sums, 0, (size_t)(2 * n) * sizeof *sums);
-        for (int64_t r = b * NORM_BLOCK; r < rows && r < (b + 1) * NORM_BLOCK; r++)
-            sum_row(&k, (const float *)c->in[IN_D] + r * n, (const float *)c->in[IN_X] + r * n,
-                    has_relu(c), sums, sums + n, n);
+        for (int64_t i = 0; i < n; i += NORM_PIECE)
+            sum_piece(c, (const int64_t[]){at, end}, i, n - i < NORM_PIECE ? n - i : NORM_PIECE,
+                      sums);
     }
+}
+
+static void input_piece(const call *c, int64_t row, int64_t from, int64_t n)
+{
+    int64_t at = row * norm_channels(c->n->in[IN_X]) + from;
+    const terms k = terms_from(c, from);
+    dtype to = c->n->out[0]->type;
+    float wide[NORM_PIECE], made[NORM_PIECE], *dx = norm_room(c->out[0], to, at, made);
+    input_row(&k, (const float *)c->in[IN_D] + at,
+              norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide), has_relu(c), dx, n);
+    norm_write(c->out[0], to, at, n, dx);
 }
 
 static void input_part(const call *c, int64_t lo, int64_t hi) // rows
 {
     int64_t n = norm_channels(c->n->in[IN_X]);
-    const terms k = terms_of(c);
     for (int64_t r = lo; r < hi; r++)
-        input_row(&k, (const float *)c->in[IN_D] + r * n, (const float *)c->in[IN_X] + r * n,
-                  has_relu(c), (float *)c->out[0] + r * n, n);
+        for (int64_t i = 0; i < n; i += NORM_PIECE)
+            input_piece(c, r, i, n - i < NORM_PIECE ? n - i : NORM_PIECE);
 }
 
 // What relu needs to know, of channel i.
@@ -144,13 +176,14 @@ static void forward(const call *c)
 static void channel_exact(const call *c, int64_t i)
 {
     int64_t n = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
-    const float *d = c->in[IN_D], *x = c->in[IN_X], *stats = c->in[IN_STATS];
+    const float *d = c->in[IN_D], *stats = c->in[IN_STATS];
     double w = (double)((const float *)c->in[IN_W])[i], b = (double)((const float *)c->in[IN_B])[i],
            mean = (double)stats[i], r = (double)stats[n + i], dw = 0, db = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t at = i; at < rows * n; at += n) {
-            double z = ((double)x[at] - mean) * r,
-                   p = has_relu(c) && w * z + b <= 0 ? 0 : (double)d[at];
+            float wide;
+            double x = (double)*norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, 1, &wide),
+                   z = (x - mean) * r, p = has_relu(c) && w * z + b <= 0 ? 0 : (double)d[at];
             if (pass)
                 ((float *)c->out[0])[at] =
                     (float)(w * r * (p - db / (double)rows - z * dw / (double)rows));
@@ -170,6 +203,11 @@ static tensor *build(graph *g, tensor *const in[])
 {
     return op_batch_norm_back(g, in, ACT_NONE);
 }
+static tensor *build_bf16(graph *g, tensor *const in[])
+{
+    return op_batch_norm_back(
+        g, (tensor *[]){in[0], op_cast(g, in[1], DT_BF16), in[2], in[3], in[4]}, ACT_RELU);
+}
 static tensor *build_relu(graph *g, tensor *const in[])
 {
     return op_batch_norm_back(g, in, ACT_RELU);
@@ -184,6 +222,10 @@ static const op_sample samples[] = {
      .n = 5,
      .in = {PAIR(2, 300, 19), PAIR(1, 19), VALUES(2, 2, 19)},
      .build = build},
+    {.what = "relu, bf16",
+     .n = 5,
+     .in = {PAIR(2, 40, 600), PAIR(1, 600), VALUES(2, 2, 600)},
+     .build = build_bf16},
     {.what = "relu, several blocks",
      .n = 5,
      .in = {PAIR(3, 3, 101, 21), PAIR(1, 21), VALUES(2, 2, 21)},
@@ -194,6 +236,8 @@ const op_def VARIANT(op_batch_norm_back) = {
     .name = "batch_norm_back",
     OP_F32(INPUTS, 3),
     .flags = OP_INPLACE0 | OP_INPLACE1,
+    .reads_bf16 = 1u << IN_X,
+    .writes_bf16 = true,
     .shape = rule,
     OP_PLANNED(workspace, cost, NULL),
     OP_BACK_KERNELS(forward, reference),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // fuse.c: finds additions of which one side was made for them alone, and gives the other to the
-// node that made it.
+// node that made it; and casts that a node beside them does as it writes or reads.
 //
 // Nodes stay in their order. Of the two sides the one made later takes the other, which is there by
 // then; readers of the sum read that node instead, and the addition is left out.
@@ -83,6 +83,58 @@ void fuse_additions(graph *g, tensor *const held[], int n)
             p.readers[by->out[0]->id] = p.readers[at->out[0]->id];
         } else
             order[kept++] = at;
+    }
+    graph_order(g, order, kept);
+}
+
+// ---- Casts
+
+static bool is_cast(const node *n, dtype from, dtype to)
+{
+    return n->op == op_get(OP_cast) && n->in[0]->type == from && n->out[0]->type == to;
+}
+
+// Of every tensor how many readers would not take bf16 in the place of f32.
+static int *wide_readers(graph *g)
+{
+    int *wide = NEW(graph_arena(g), int, (size_t)graph_tensors(g) + 1);
+    for (int i = 0; i < graph_nodes(g); i++) {
+        const node *n = graph_node(g, i);
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k] && !(n->op->reads_bf16 >> k & 1))
+                wide[n->in[k]->id]++;
+    }
+    return wide;
+}
+
+// A cast to bf16 that its input's own node does, or one to f32 that no reader needs.
+static bool is_idle(const pass *p, const int *wide, const node *n)
+{
+    const tensor *x = n->in[0], *y = n->out[0];
+    if (is_cast(n, DT_BF16, DT_F32))
+        return !p->held[y->id] && wide[y->id] == 0;
+    return is_cast(n, DT_F32, DT_BF16) && x->from && x->from->op->writes_bf16 &&
+           x == x->from->out[0] && !p->held[x->id] && p->readers[x->id] == 1;
+}
+
+void fuse_casts(graph *g, tensor *const held[], int n)
+{
+    pass p = pass_open(g, held, n);
+    const int *wide = wide_readers(g);
+    const node **order = NEW(graph_arena(g), const node *, (size_t)p.n_nodes + 1);
+    int kept = 0;
+    for (int i = 0; i < p.n_nodes; i++) {
+        const node *at = graph_node(g, i);
+        for (int k = 0; k < at->n_in; k++)
+            if (at->in[k] && p.instead[at->in[k]->id])
+                graph_rewire(g, at, k, p.instead[at->in[k]->id]);
+        if (!is_idle(&p, wide, at)) {
+            order[kept++] = at;
+            continue;
+        }
+        if (at->in[0]->type == DT_F32)
+            graph_narrow(g, at->in[0]);
+        p.instead[at->out[0]->id] = at->in[0];
     }
     graph_order(g, order, kept);
 }

@@ -2,6 +2,9 @@
 // step.c: a training step of a model on made-up numbers.
 #include "tests/models/step.h"
 
+#include <string.h>
+
+#include "autograd/passes/fuse.h"
 #include "autograd/run.h"
 #include "tests/autograd/eval.h"
 #include "tests/test.h"
@@ -39,6 +42,10 @@ float step_model(const model_def *m, params *p, threads *pool, int count, precis
     (void)precision_products(n->g, how, eval_kit(), NULL);
     if (how == PRECISION_BF16)
         precision_store(n->g);
+    tensor **held = NEW(&a, tensor *, (size_t)p->n + 1);
+    memcpy(held, n->grads, sizeof *held * (size_t)p->n);
+    held[p->n] = n->loss;
+    fuse_casts(n->g, held, p->n + 1);
     plan_options o = {
         .threads = count, .outputs = &n->loss, .n_outputs = 1, .params = p, .grads = n->grads};
     plan *pl = plan_make(n->g, &o, &a, &e);

@@ -127,3 +127,64 @@ TEST(fuse_takes_the_additions_of_a_transformer)
     }
     arena_free(&a);
 }
+
+// ---- Casts
+
+enum { PIXELS = 40, CHANNELS = 70 };
+
+// A norm of what was kept as bf16, rounded for what comes next, and its way back, rounded, too.
+static tensor *normed(graph *g, tensor *const in[6], tensor *made[2])
+{
+    tensor *x = op_cast(g, op_cast(g, in[0], DT_BF16), DT_F32),
+           *y = op_batch_norm(g, (tensor *[]){x, in[1], in[2], in[3], in[4]}, NULL, ACT_RELU),
+           *back = op_batch_norm_back(g, (tensor *[]){in[5], x, in[1], in[2], y->from->out[1]},
+                                      ACT_RELU);
+    made[0] = y, made[1] = back;
+    return op_add(g, op_cast(g, op_cast(g, y, DT_BF16), DT_F32),
+                  op_cast(g, op_cast(g, back, DT_BF16), DT_F32));
+}
+
+static const float *sum_of_casts(arena *a, bool fused, int casts)
+{
+    graph *g = graph_open(a);
+    shape x = shape_of(2, PIXELS, CHANNELS), row = shape_of(1, CHANNELS);
+    tensor *in[6], *made[2];
+    for (int i = 0; i < 6; i++)
+        in[i] = graph_input(g, (char[]){(char)('a' + i), 0}, DT_F32, i % 5 ? row : x);
+    tensor *sum = normed(g, in, made);
+    if (fused)
+        fuse_casts(g, &sum, 1);
+    EXPECT_INT(count(g, OP_cast), casts);
+    EXPECT_INT(made[0]->type, fused ? DT_BF16 : DT_F32);
+    EXPECT_INT(made[1]->type, fused ? DT_BF16 : DT_F32);
+    eval *ev = eval_open(g, a);
+    for (int i = 0; i < 6; i++)
+        for (int64_t k = 0; k < shape_count(in[i]->shape); k++)
+            ((float *)ev->data[in[i]->id])[k] = 1.1f + test_fill((uint32_t)i, (uint32_t)k, 1);
+    eval_run(ev, &(eval_how){.width = variant_best(), .threads = 1});
+    return ev->data[sum->id];
+}
+
+// Of six casts that of the input stays, and those two that an addition reads in f32.
+TEST(fuse_casts_keeps_the_bits)
+{
+    arena a = {.name = "casts"};
+    const float *plain = sum_of_casts(&a, false, 6), *fused = sum_of_casts(&a, true, 3);
+    EXPECT(!memcmp(plain, fused, sizeof(float) * PIXELS * CHANNELS));
+    arena_free(&a);
+}
+
+TEST(fuse_casts_leaves_what_others_read_in_f32)
+{
+    arena a = {.name = "casts"};
+    graph *g = graph_open(&a);
+    tensor *in[6], *made[2];
+    for (int i = 0; i < 6; i++)
+        in[i] = graph_input(g, (char[]){(char)('a' + i), 0}, DT_F32,
+                            i % 5 ? shape_of(1, CHANNELS) : shape_of(2, PIXELS, CHANNELS));
+    tensor *held[] = {normed(g, in, made), NULL};
+    (void)op_scale(g, made[0], 2), held[1] = made[1];
+    fuse_casts(g, held, 2);
+    EXPECT(made[0]->type == DT_F32 && made[1]->type == DT_F32);
+    arena_free(&a);
+}
