@@ -44,6 +44,7 @@ typedef struct onnx_front {
     float keys_least;
     // mean 0 and deviation 1 of all the item's values, or of each band's; deviations below the last
     // count as it
+    bool level; // the last of n_mels is the largest sample of all frames, to `power`
     bool normal, normal_bands;
     float normal_least;
     const float *mean, *deviation; // [n_mels]; NULL: not standardised

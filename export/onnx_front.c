@@ -4,6 +4,7 @@
 //
 //     waveform [B, N] -> Pad -> frames [B, T, n_fft] -> DFT [B, T, K, 2]
 //         -> squares, ReduceSum [B, T, K] -> bank [M, K] MatMul [B, K, T] -> [B, T, M]
+//            (the level in the last of M: ReduceMax of the frames' squares)
 //         -> Log -> classes turned to their key (onnx_front_key.c) -> Max with ReduceMax - top_db
 //         -> normalised by its own ReduceMean -> (x - mean) / deviation -> zeros in front up
 //            to the window
@@ -82,7 +83,6 @@ static const char *emit_spectrum(emitter *m, const onnx_front *f, const char *x)
     int64_t n = f->n_fft, last = -1;
     emit_attr over[] = {attr_int("axis", 2), attr_int("onesided", 1)},
               drop = attr_int("keepdims", 0);
-    x = emit_frames(m, f, x);
     const char *window = emit_f32(m, 1, &n, f->window);
     if (!is_round(f->n_fft))
         x = cast(m, x, ONNX_DOUBLE), window = cast(m, window, ONNX_DOUBLE);
@@ -104,6 +104,23 @@ static const char *emit_bands(emitter *m, const onnx_front *f, const char *x)
     const char *bins = emit_op(m, "Transpose", 1, &x, 1, &across),
                *bands = binary(m, "MatMul", emit_f32(m, 2, dims, f->bank), bins);
     return emit_op(m, "Transpose", 1, &bands, 1, &across);
+}
+
+// The bank's last row is zeros where there is a level: the largest of the item's samples, to the
+// power of the bands, takes the place of what they gave.
+static const char *emit_level(emitter *m, const onnx_front *f, const char *x, const char *frames)
+{
+    if (!f->level)
+        return x;
+    int64_t axes[] = {1, 2}, zeros[] = {0, 0, f->n_mels - 1, 0, 0, 0};
+    emit_attr over = {.name = "axes", .kind = EMIT_INTS, .n = 2, .ints = axes},
+              mode = {.name = "mode", .kind = EMIT_STRING, .s = "constant"};
+    const char *squares = binary(m, "Mul", frames, frames),
+               *most = emit_op(m, "ReduceMax", 1, &squares, 1, &over);
+    if (f->power == 1)
+        most = unary(m, "Sqrt", most);
+    const char *row[] = {most, emit_i64(m, 6, zeros)}; // [B, 1, M]
+    return binary(m, "Add", x, emit_op(m, "Pad", 2, row, 1, &mode));
 }
 
 static const char *emit_log(emitter *m, const onnx_front *f, const char *x)
@@ -282,9 +299,10 @@ static const char *called(emitter *m, const char *name, const char *x)
 const char *onnx_front_emit(emitter *m, const onnx_front *f, const char *waveform,
                             const char **count)
 {
-    const char *x = emit_ends(m, f, waveform);
-    x = emit_spectrum(m, f, x);
+    const char *frames = emit_frames(m, f, emit_ends(m, f, waveform));
+    const char *x = emit_spectrum(m, f, frames);
     x = emit_bands(m, f, x);
+    x = emit_level(m, f, x, frames);
     x = emit_log(m, f, x);
     x = onnx_front_key(m, f, x);
     x = emit_limit(m, f, x);

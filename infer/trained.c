@@ -131,6 +131,7 @@ void trained_front(const trained *t, onnx_front *f)
         .top_db = s->log == MEL_LOG_DB ? (float)s->top_db : 0,
         .keys = s->chroma == MEL_CHROMA_KEY ? &turn->keys[0][0] : NULL,
         .keys_least = (float)CHROMA_LEAST,
+        .level = s->level,
         .normal = s->normalise != MEL_NORMALISE_NONE,
         .normal_bands = s->normalise == MEL_NORMALISE_BANDS,
         .normal_least = (float)NORMAL_LEAST,

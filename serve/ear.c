@@ -15,7 +15,7 @@ struct ear {
     int64_t n, size;
     int64_t skip; // samples that lie between frames: hop > span
     // of all frames so far: what depends on the whole (top_db, normalise) is of what was heard
-    float most;
+    float most, loudest; // the latter of the last number of each frame
     normal_sums sums;
     bool mirrored; // what is before the first sample stands
     float *turned; // [rate_most]: a block at the feature's rate
@@ -46,7 +46,7 @@ void ear_reset(ear *r)
     memset(r->line, 0, (size_t)r->size * sizeof *r->line);
     r->n = r->f->before;
     r->skip = 0;
-    r->most = -INFINITY;
+    r->most = r->loudest = -INFINITY;
     normal_reset(&r->sums);
     r->mirrored = !r->f->reflect || r->f->before == 0;
 }
@@ -81,6 +81,10 @@ static void finish(ear *r, float *frame)
     r->f->def->finish(r->f, frame, r->f->width, r->most);
     normal_add(&r->sums, frame, 1);
     normal_apply(&r->sums, r->f->normal, frame, 1);
+    float *last = &frame[r->f->width - 1];
+    r->loudest = *last > r->loudest ? *last : r->loudest;
+    if (r->f->level)
+        *last = r->loudest;
 }
 
 bool ear_next(ear *r, float *frame)

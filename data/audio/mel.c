@@ -64,6 +64,10 @@ const config_key mel_table[] = {
      .help = "the last 12 of the n_mels values of a frame are pitch classes, whatever the octave, "
              "with as many fewer bands before them: classes: from C up (librosa's chroma_stft); "
              "key: from the tonic of the frame's key, so that transposing changes nothing"},
+    {ROW(level, BOOL), .unsaid = "false",
+     .help = "the last of the n_mels values of a frame is the largest sample of the whole "
+             "recording, in the logarithm of the bands, of which there is one fewer: bands say how "
+             "much sounds, and not how high it peaks"},
 };
 const size_t mel_table_n = sizeof mel_table / sizeof *mel_table;
 
@@ -175,6 +179,12 @@ bool mel_resolve(mel_settings *s, err *e)
         return err_set(e, ERR_CONFIG,
                        "chroma takes %d of n_mels %d and leaves no band; raise n_mels",
                        CHROMA_CLASSES, s->n_mels);
+    if (s->level && (s->normalise || s->chroma || s->top_db > 0 || s->n_mels < 2))
+        return err_set(e, ERR_CONFIG, "level stands beside bands as they are; leave %s",
+                       s->normalise    ? "normalise out"
+                       : s->chroma     ? "chroma out"
+                       : s->top_db > 0 ? "top_db out (top_db: none)"
+                                       : "it a band: raise n_mels");
     if (s->fmin >= s->fmax)
         return err_set(e, ERR_CONFIG, "fmin %g Hz is not below fmax %g Hz; change one of them",
                        s->fmin, s->fmax);
@@ -255,7 +265,7 @@ void mel_remark(const mel_settings *s, strbuf *out)
 
 int mel_bands(const mel_settings *s)
 {
-    return s->n_mels - (s->chroma ? CHROMA_CLASSES : 0);
+    return s->n_mels - (s->chroma ? CHROMA_CLASSES : 0) - s->level;
 }
 
 int mel_bank(const mel_settings *s, float *bank)
@@ -263,6 +273,8 @@ int mel_bank(const mel_settings *s, float *bank)
     int bins = s->n_fft / 2 + 1, bands = mel_bands(s), empty = 0;
     if (s->chroma)
         chroma_bank(s->sample_rate, s->n_fft, bank + (size_t)bands * (size_t)bins);
+    if (s->level)
+        memset(bank + (size_t)bands * (size_t)bins, 0, (size_t)bins * sizeof *bank);
     double low = mel_from_hz(s->scale, s->fmin),
            step = (mel_from_hz(s->scale, s->fmax) - low) / (bands + 1);
     for (int b = 0; b < bands; b++) {

@@ -72,6 +72,9 @@ typedef struct mel_settings {
     // mel_chroma: whether the last CHROMA_CLASSES of n_mels are pitch classes (chroma.h) instead of
     // bands, as they are or turned to their key (data/features/chroma_turn.h)
     int chroma;
+    // the last of n_mels is no band but how loud the recording gets: the largest sample of all its
+    // frames, to the same power and in the same logarithm, alike in every frame
+    bool level;
 } mel_settings;
 
 extern const config_key mel_table[];
@@ -93,8 +96,8 @@ double mel_window_at(const mel_settings *s, int t);
 void mel_window(const mel_settings *s, float *window);
 // Those of n_mels that are bands of the mel scale.
 int mel_bands(const mel_settings *s);
-// The filter bank, [n_mels][n_fft / 2 + 1], row-major. Returns how many bands have no bin at all
-// (too many bands for n_fft).
+// The filter bank, [n_mels][n_fft / 2 + 1], row-major; the level's row is zeros. Returns how many
+// bands have no bin at all (too many bands for n_fft).
 int mel_bank(const mel_settings *s, float *bank);
 // One line about settings that are allowed and likely a mistake (empty bands); adds nothing where
 // there is nothing to say.

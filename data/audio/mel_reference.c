@@ -21,6 +21,17 @@ static double sample(const mel_settings *s, const float *x, int64_t n, int64_t i
     return x[m < n ? m : period - m];
 }
 
+// The largest sample of a frame, to the power of the bands.
+static double level(const mel_settings *s, const float *x, int64_t n, int64_t frame)
+{
+    double most = 0;
+    for (int t = 0; t < s->n_fft; t++)
+        most =
+            fmax(most,
+                 fabs(sample(s, x, n, frame * s->hop_length + t - (s->center ? s->n_fft / 2 : 0))));
+    return pow(most, s->power);
+}
+
 static double spectrum(const double *x, int n, int k, int power)
 {
     double re = 0, im = 0;
@@ -70,7 +81,7 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
 {
     arena a = {.name = "mel reference"};
     int bins = s->n_fft / 2 + 1;
-    float *bank = NEW(&a, float, (size_t)(s->n_mels * bins)), most = -INFINITY;
+    float *bank = NEW(&a, float, (size_t)(s->n_mels * bins)), most = -INFINITY, loudest = -INFINITY;
     double *x = NEW(&a, double, (size_t)s->n_fft), *p = NEW(&a, double, (size_t)bins);
     mel_bank(s, bank);
     for (int64_t f = 0; f < frames; f++) {
@@ -80,7 +91,7 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
         for (int k = 0; k < bins; k++)
             p[k] = spectrum(x, s->n_fft, k, s->power);
         for (int b = 0; b < s->n_mels; b++) {
-            double m = 0;
+            double m = s->level && b == s->n_mels - 1 ? level(s, samples, n, f) : 0;
             for (int k = 0; k < bins; k++)
                 m += bank[(size_t)b * (size_t)bins + (size_t)k] * p[k];
             out[f * s->n_mels + b] = (float)logarithm(s, m);
@@ -88,6 +99,10 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
     }
     for (int64_t i = 0; i < frames * s->n_mels; i++)
         most = fmaxf(most, out[i]);
+    for (int64_t f = 0; s->level && f < frames; f++)
+        loudest = fmaxf(loudest, out[(f + 1) * s->n_mels - 1]);
+    for (int64_t f = 0; s->level && f < frames; f++)
+        out[(f + 1) * s->n_mels - 1] = loudest;
     for (int64_t i = 0; s->top_db > 0 && i < frames * s->n_mels; i++)
         out[i] = fmaxf(out[i], most - (float)s->top_db);
     if (s->normalise == MEL_NORMALISE_ITEM)

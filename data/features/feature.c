@@ -170,7 +170,17 @@ static void compute_part(void *arg, int index, int count)
     w->part_most[index] = f->whole ? largest(w->out + lo * f->width, (hi - lo) * f->width) : 0;
 }
 
-static void normalise(const feature *f, float *frames, int64_t n)
+static void set_level(const feature *f, float *frames, int64_t n)
+{
+    float *last = frames + f->width - 1, most = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        most = last[i * f->width] > most ? last[i * f->width] : most;
+    for (int64_t i = 0; i < n; i++)
+        last[i * f->width] = most;
+}
+
+// What takes all frames at once.
+static void finish_all(const feature *f, float *frames, int64_t n)
 {
     arena a = {.name = "normalise"};
     if (f->normal) {
@@ -178,6 +188,8 @@ static void normalise(const feature *f, float *frames, int64_t n)
         normal_add(&s, frames, n);
         normal_apply(&s, f->normal, frames, n);
     }
+    if (f->level)
+        set_level(f, frames, n);
     arena_free(&a);
 }
 
@@ -186,7 +198,7 @@ void feature_finish(const feature *f, float *frames, int64_t n, float most)
     if (!f->whole)
         return;
     f->def->finish(f, frames, n * f->width, most);
-    normalise(f, frames, n);
+    finish_all(f, frames, n);
 }
 
 static void finish_part(void *arg, int index, int count)
@@ -218,7 +230,7 @@ bool feature_compute(const feature *f, const float *samples, int64_t n, float *o
     if (f->whole) {
         w.most = largest(w.part_most, count);
         threads_run(pool, count, finish_part, &w);
-        normalise(f, out, w.frames);
+        finish_all(f, out, w.frames);
     }
     arena_free(&a);
     return true;

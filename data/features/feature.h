@@ -108,14 +108,14 @@ struct feature {
     bool reflect; // outside the signal: reflected, or zeros
     bool whole;   // something depends on all frames: feature_finish
     normal_kind normal;
+    bool level;     // the last of a frame's numbers is its largest over all frames
     size_t scratch; // bytes
     arena memory;
     void *state; // the feature's own
 };
 
 // ---- Names and settings
-// ERR_CONFIG names the nearest and all. The variant is that of this machine.
-const feature_def *feature_find(const char *name, err *e) MUST_CHECK;
+const feature_def *feature_find(const char *name, err *e) MUST_CHECK; // of this machine's variant
 size_t feature_count(void);
 const feature_def *feature_at(size_t i);
 size_t feature_settings_count(const feature_def *d);    // rows of its table

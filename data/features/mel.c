@@ -138,7 +138,8 @@ static bool mel_open(feature *f, err *e)
     f->before = s->center ? s->n_fft / 2 : 0;
     f->reflect = s->pad == MEL_REFLECT;
     f->normal = (normal_kind)s->normalise;
-    f->whole = s->top_db > 0 || f->normal;
+    f->level = s->level;
+    f->whole = s->top_db > 0 || f->normal || f->level;
     m->at_spectrum = rounded((size_t)s->n_fft * sizeof(double));
     m->at_power = m->at_spectrum + rounded((size_t)m->bins * 2 * sizeof(double));
     m->at_sums = m->at_power + rounded((size_t)(m->bins + VLANES) * sizeof(float));
@@ -246,6 +247,15 @@ static void logarithms(const mel_settings *s, const float *restrict sums, float 
             out[b] = scale * vm_log(sums[b] > least ? sums[b] : least);
 }
 
+// The largest of n samples, as what it is among powers or magnitudes.
+static float level(const float *restrict x, int n, int power)
+{
+    float most = 0;
+    for (int t = 0; t < n; t++)
+        most = fabsf(x[t]) > most ? fabsf(x[t]) : most;
+    return power == 2 ? most * most : most;
+}
+
 static void windowing(const float *restrict x, const double *restrict w, int n,
                       double *restrict out)
 {
@@ -276,6 +286,8 @@ static void mel_frames(const feature *f, const float *x, int64_t count, float *o
         fft_run(m->transform, windowed, X);
         powers(m, X, p);
         apply(m, p, sums);
+        if (m->s.level)
+            sums[m->s.n_mels - 1] = level(x, m->s.n_fft, m->s.power);
         logarithms(&m->s, sums, out);
         if (m->turn)
             chroma_turn_run(m->turn, out + mel_bands(&m->s));

@@ -236,7 +236,8 @@ static bool choose_features(prepare *p, err *e)
 static bool not_bands(const config *c)
 {
     return (config_given(c, "mel.normalise") && strcmp(config_text(c, "mel.normalise"), "none")) ||
-           (config_given(c, "mel.chroma") && strcmp(config_text(c, "mel.chroma"), "none"));
+           (config_given(c, "mel.chroma") && strcmp(config_text(c, "mel.chroma"), "none")) ||
+           (config_given(c, "mel.level") && config_bool(c, "mel.level"));
 }
 
 static bool check_features(const prepare *p, err *e)
@@ -265,8 +266,9 @@ static bool check_features(const prepare *p, err *e)
                        config_where(p->config, "features"), song, song);
     if (song && mel && feature_find(song, NULL)->source == FEATURE_BOTH && not_bands(p->config))
         return err_set(e, ERR_CONFIG,
-                       "%s: %s are made of how loud each band is, which normalised frames and "
-                       "pitch classes do not say; leave mel.normalise and mel.chroma out",
+                       "%s: %s are made of how loud each band is, which normalised frames, pitch "
+                       "classes and levels do not say; leave mel.normalise, mel.chroma and "
+                       "mel.level out",
                        config_where(p->config, "features"), song);
     if (mel && p->reader->no_audio && !p->render)
         return err_set(e, ERR_CONFIG,

@@ -2,6 +2,7 @@
 // ear.c: frames in real time where they depend on the whole, of which only a part was heard.
 #include "serve/ear.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,5 +41,23 @@ TEST(live_frames_are_normalised_by_what_was_heard)
         free(whole);
         feature_close(plain), feature_close(f);
     }
+    arena_free(&a);
+}
+
+// The level is that of the largest sample so far.
+TEST(live_frames_have_the_level_that_was_heard)
+{
+    arena a = {0};
+    feature *f =
+        mel_open_line("n_fft=400 hop_length=160 n_mels=20 center=false level=true", variant_best());
+    float x[1000] = {[200] = 0.25f, [450] = -0.5f, [900] = 0.125f}, frame[20];
+    static const double levels[] = {0.25, 0.5, 0.5, 0.5};
+    ear *r = ear_open(f, RATE, &a);
+    int heard = 0;
+    ear_push(r, x, 1000);
+    for (; ear_next(r, frame); heard++)
+        EXPECT_NEAR(frame[19], log(levels[heard] * levels[heard] + 1e-6), 1e-6);
+    EXPECT_INT(heard, 4);
+    feature_close(f);
     arena_free(&a);
 }

@@ -68,7 +68,8 @@ TEST(mel_settings_that_came_later_go_unsaid)
     mel_settings *s = feature_settings(d, &a);
     json *old = json_parse(before, strlen(before), &e);
     EXPECT_OK(old && feature_from_json(d, s, old, &e), e);
-    EXPECT(s->overlap == 1 && s->normalise == MEL_NORMALISE_NONE && s->chroma == MEL_CHROMA_NONE);
+    EXPECT(s->overlap == 1 && s->normalise == MEL_NORMALISE_NONE && s->chroma == MEL_CHROMA_NONE &&
+           !s->level);
     json *now = feature_json(d, s);
     json_dump(now, 0, &is);
     EXPECT_STR(is.s, before);

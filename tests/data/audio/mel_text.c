@@ -100,6 +100,14 @@ TEST(mel_settings_refuse_with_a_sentence)
     EXPECT_ERR(mel_set(&s, "chroma", "key", &e) && mel_set(&s, "log", "none", &e) &&
                    mel_resolve(&s, &e),
                e, ERR_CONFIG, "chroma key is of logarithms, and log is none");
+    s = (mel_settings){0};
+    EXPECT_ERR(mel_set(&s, "preset", "librosa", &e) && mel_set(&s, "level", "true", &e) &&
+                   mel_resolve(&s, &e),
+               e, ERR_CONFIG, "level stands beside bands as they are; leave top_db out");
+    s = (mel_settings){0};
+    EXPECT_ERR(mel_set(&s, "level", "true", &e) && mel_set(&s, "n_mels", "1", &e) &&
+                   mel_resolve(&s, &e),
+               e, ERR_CONFIG, "raise n_mels");
     EXPECT_ERR(mel_set(&s, "overlap", "0.5", &e), e, ERR_CONFIG,
                "overlap: '0.5' is not a number from 1 to 64");
     EXPECT_ERR(feature_find("mell", &e), e, ERR_CONFIG, "did you mean 'mel'?");

@@ -127,6 +127,8 @@ static const char *const lines[] = {
     "sample_rate=8000 n_fft=256 hop_length=64 n_mels=20 log=db top_db=30 normalise=item",
     "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 center=false log=ln normalise=bands",
     "sample_rate=8000 n_fft=255 hop_length=80 n_mels=20 log=ln chroma=classes overlap=2.5",
+    "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 log=ln level=true",
+    "sample_rate=8000 n_fft=200 hop_length=90 n_mels=9 center=false power=1 log=db level=true",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)

@@ -56,6 +56,25 @@ TEST(mel_normalised_hears_no_loudness)
     }
 }
 
+// The level of every frame is that of the largest sample, wherever it lies; the bands are those of
+// one fewer.
+TEST(mel_level_is_the_largest_sample)
+{
+    static const char *const lines[] = {
+        "n_fft=512 hop_length=160 n_mels=40 log=db power=1",
+        "n_fft=512 hop_length=160 n_mels=41 log=db power=1 level=true"};
+    int64_t frames, n = 4000;
+    float *x = mel_noise(8, n, 0.1f);
+    x[3000] = -0.5f;
+    float *bands = mel_compute_line(lines[0], x, n, &frames),
+          *both = mel_compute_line(lines[1], x, n, &frames);
+    for (int64_t i = 0; i < frames; i++) {
+        EXPECT_NEAR(both[i * 41 + 40], 20 * log10(0.5), 1e-5);
+        EXPECT(!memcmp(both + i * 41, bands + i * 40, 40 * sizeof *both));
+    }
+    free(x), free(bands), free(both);
+}
+
 // A signal that begins one hop later has its frames one place later, bit for bit.
 TEST(mel_shift_by_one_hop)
 {

@@ -127,7 +127,7 @@ TEST(prepare_refuses_points_without_sound_and_music)
                                  "dataset: synth\nrender: true\nfeatures: [mel, points]\n"
                                  "mel: {normalise: item}\n",
                                  1, &r, &e),
-               e, ERR_CONFIG, "leave mel.normalise and mel.chroma out");
+               e, ERR_CONFIG, "leave mel.normalise, mel.chroma and mel.level out");
 }
 
 // A cloud of another length is not taken for one.
