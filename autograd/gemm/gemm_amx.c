@@ -193,7 +193,8 @@ static int64_t least(int64_t a, int64_t b)
 
 bool amx_packs_rows(const gemm_bf16 *p)
 {
-    return p->ta || p->k % AMX_DEEP || (p->lda % BAD_STRIDE == 0 && p->n > 4 * AMX_WIDE);
+    return p->ta || (p->k % AMX_DEEP && !p->padded) ||
+           (p->lda % BAD_STRIDE == 0 && p->n > 4 * AMX_WIDE);
 }
 
 typedef struct piece {

@@ -24,6 +24,7 @@ typedef struct gemm_bf16 {
     float beta;
     float *c;
     int64_t ldc;
+    bool padded; // rows of A go on with zeros up to a multiple of 32 numbers: AMX reads those, too
 } gemm_bf16;
 
 // Of `w` how products of bf16 go: reads KMIDI_BF16; called by gemm_choose.

@@ -41,13 +41,20 @@ static int64_t block_of(const call *c, const conv *v)
     return windows_block(v->kh * v->kw * v->c, operands_type(c));
 }
 
+// Numbers of a block's row: AMX reads whole pieces of 32.
+static int64_t row_of(const call *c, const conv *v)
+{
+    int64_t width = v->kh * v->kw * v->c;
+    return operands_tiled(c) ? (width + AMX_DEEP - 1) / AMX_DEEP * AMX_DEEP : width;
+}
+
 // Floats of a thread: a block of windows.
 static size_t room_each(const call *c, const conv *v)
 {
     size_t at = 0;
     if (!is_bare(v))
         (void)workspace_take(NULL, &at,
-                             operand_room(operands_type(c), block_of(c, v) * v->kh * v->kw * v->c));
+                             operand_room(operands_type(c), block_of(c, v) * row_of(c, v)));
     return at;
 }
 
@@ -76,14 +83,18 @@ static double flops(const node *n)
 // Windows lo .. hi as a matrix.
 static operand gathered(const call *c, const conv *v, float *work, int64_t lo, int64_t hi)
 {
-    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0};
+    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0, operands_tiled(c)};
     windows w = windows_forward(v);
+    int64_t row = row_of(c, v), numbers = (hi - lo) * row;
     if (is_bare(v))
         return operand_add(&x, lo * v->c);
-    windows_gather(&w, x.at, operand_size(&x), lo, hi, work);
+    if (row > windows_width(&w))
+        memset(work, 0, (size_t)operand_room(x.type, numbers) * sizeof *work);
+    windows_gather(&w, x.at, operand_size(&x), lo, hi, work, row);
     if (x.low) {
-        to.low = (hi - lo) * windows_width(&w);
-        windows_gather(&w, operand_add(&x, x.low).at, sizeof(bf16), lo, hi, (bf16 *)work + to.low);
+        to.low = numbers;
+        windows_gather(&w, operand_add(&x, x.low).at, sizeof(bf16), lo, hi, (bf16 *)work + to.low,
+                       row);
     }
     return to;
 }
@@ -95,10 +106,15 @@ static void block(const call *c, float *work, int64_t item)
             hi = lo + block_of(c, &v) < rows ? lo + block_of(c, &v) : rows;
     operand a = gathered(c, &v, work, lo, hi), f = operand_of(c, IN_F);
     float *y = (float *)c->out[0] + lo * v.o;
-    operands_multiply(
-        c,
-        &(gemm){.m = hi - lo, .n = v.o, .k = width, .lda = width, .ldb = v.o, .c = y, .ldc = v.o},
-        &a, &f);
+    operands_multiply(c,
+                      &(gemm){.m = hi - lo,
+                              .n = v.o,
+                              .k = width,
+                              .lda = is_bare(&v) ? width : row_of(c, &v),
+                              .ldb = v.o,
+                              .c = y,
+                              .ldc = v.o},
+                      &a, &f);
     finish(c, y, hi - lo, 0, v.o);
 }
 

@@ -44,7 +44,7 @@ static operand mirrored_filters(const call *c, const conv *v)
 {
     dtype type = operands_type(c);
     return (operand){(const char *)((float *)c->work + operands_room(c)), type,
-                     type == DT_BF16X2 ? filters_count(v) : 0};
+                     type == DT_BF16X2 ? filters_count(v) : 0, false};
 }
 
 // y [n, c] = x^T, of which o0 .. o0 + n are columns of `ld`.
@@ -138,12 +138,12 @@ static double flops(const node *n)
 // Windows lo .. hi of a phase, as a matrix.
 static operand gathered(const call *c, const phase *p, float *work, int64_t lo, int64_t hi)
 {
-    operand d = operand_of(c, IN_D), to = {(char *)work, d.type, 0};
-    windows_gather(&p->w, d.at, operand_size(&d), lo, hi, work);
+    operand d = operand_of(c, IN_D), to = {(char *)work, d.type, 0, false};
+    windows_gather(&p->w, d.at, operand_size(&d), lo, hi, work, windows_width(&p->w));
     if (d.low) {
         to.low = (hi - lo) * windows_width(&p->w);
         windows_gather(&p->w, operand_add(&d, d.low).at, sizeof(bf16), lo, hi,
-                       (bf16 *)work + to.low);
+                       (bf16 *)work + to.low, windows_width(&p->w));
     }
     return to;
 }

@@ -117,7 +117,7 @@ static void gather_rows(const windows *w, const void *pictures, size_t size, con
 static operand gathered(const call *c, const conv *v, const piece *p, float *work, int64_t lo,
                         int64_t hi)
 {
-    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0};
+    operand x = operand_of(c, IN_X), to = {(char *)work, x.type, 0, false};
     windows w = windows_forward(v);
     gather_rows(&w, x.at, operand_size(&x), p, lo, hi, (char *)work);
     if (x.low) {

@@ -111,13 +111,12 @@ static inline void windows_piece(const windows *w, const void *pictures, size_t 
     }
 }
 
-// Whole windows lo .. hi, one a row.
+// Whole windows lo .. hi, one a row of `ld`.
 static inline void windows_gather(const windows *w, const void *pictures, size_t size, int64_t lo,
-                                  int64_t hi, void *to)
+                                  int64_t hi, void *to, int64_t ld)
 {
     int64_t n = w->kw * w->c;
     for (int64_t k = 0; k < w->kh; k++)
-        windows_piece(w, pictures, size, lo, hi, k, 0, n, (char *)to + k * n * (int64_t)size,
-                      windows_width(w));
+        windows_piece(w, pictures, size, lo, hi, k, 0, n, (char *)to + k * n * (int64_t)size, ld);
 }
 #endif

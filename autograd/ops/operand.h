@@ -13,6 +13,7 @@ typedef struct operand {
     const char *at;
     dtype type;
     int64_t low; // bf16x2: how many numbers behind the high halves the low ones are; else 0
+    bool padded; // as gemm_bf16's
 } operand;
 
 // Bytes of a number in `at`: a half of a pair.
@@ -23,7 +24,7 @@ static inline size_t operand_size(const operand *o)
 
 static inline operand operand_add(const operand *o, int64_t numbers)
 {
-    return (operand){o->at + numbers * (int64_t)operand_size(o), o->type, o->low};
+    return (operand){o->at + numbers * (int64_t)operand_size(o), o->type, o->low, o->padded};
 }
 
 // Floats of a workspace for n numbers of the type.
@@ -97,9 +98,10 @@ static inline operand operand_of(const call *c, int i)
 {
     if (operands_widened(c))
         return (operand){(const char *)((float *)c->work + (i ? operands_count(c->n, 0) : 0)),
-                         DT_F32, 0};
+                         DT_F32, 0, false};
     dtype type = c->n->in[i]->type;
-    return (operand){c->in[i], type, type == DT_BF16X2 ? shape_count(c->n->in[i]->shape) : 0};
+    return (operand){c->in[i], type, type == DT_BF16X2 ? shape_count(c->n->in[i]->shape) : 0,
+                     false};
 }
 
 // `p` of a and b, whose pointers it leaves out.
@@ -111,10 +113,21 @@ static inline void operands_multiply(const call *c, const gemm *p, const operand
     if (a->type == DT_F32)
         gemm_serial(&c->kit->products, &q);
     else
-        gemm_bf16_serial(&c->kit->products,
-                         &(gemm_bf16){q.ta, q.tb, q.m, q.n, q.k, (const bf16 *)a->at,
-                                      (const bf16 *)b->at, q.lda, q.ldb, a->low, b->low, q.beta,
-                                      q.c, q.ldc});
+        gemm_bf16_serial(&c->kit->products, &(gemm_bf16){.ta = q.ta,
+                                                         .tb = q.tb,
+                                                         .m = q.m,
+                                                         .n = q.n,
+                                                         .k = q.k,
+                                                         .a = (const bf16 *)a->at,
+                                                         .b = (const bf16 *)b->at,
+                                                         .lda = q.lda,
+                                                         .ldb = q.ldb,
+                                                         .a_low = a->low,
+                                                         .b_low = b->low,
+                                                         .beta = q.beta,
+                                                         .c = q.c,
+                                                         .ldc = q.ldc,
+                                                         .padded = a->padded});
 }
 
 // Number i of an input in f64, for reference kernels.
