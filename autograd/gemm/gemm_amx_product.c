@@ -3,9 +3,11 @@
 #include "autograd/gemm/gemm_amx_product.h"
 
 enum {
-    PIECES = 16, // of 32 numbers, that are added up at a time: a panel's stay in the first cache
-    ROWS = 128,  // of a tile of C: of A they stay in the second cache while the panels pass
-    PANELS = 8   // of a tile
+    // of 32 numbers, that are packed and added up at a time: 32 rows of A stay in the first cache
+    // while the panels pass by from the second
+    PIECES = 16,
+    ROWS = 128, // of a tile of C
+    PANELS = 16 // of a tile
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -38,9 +40,31 @@ static int64_t groups_of(const gemm_bf16 *p)
     return amx_packs_rows(p) ? parts(p->m, AMX_WIDE) : 0;
 }
 
-int64_t amx_product_room(const gemm_bf16 *p)
+static int64_t room_of(const gemm_bf16 *p)
 {
     return (panels_of(p) + groups_of(p)) * deep_of(p) * piece_of(p);
+}
+
+int64_t amx_product_chunks(const gemm_bf16 *p)
+{
+    return parts(deep_of(p), PIECES);
+}
+
+gemm_bf16 amx_product_chunk(const gemm_bf16 *p, int64_t index)
+{
+    gemm_bf16 q = *p;
+    int64_t k = index * PIECES * AMX_DEEP;
+    q.a += p->ta ? k * p->lda : k, q.b += p->tb ? k : k * p->ldb;
+    q.k = least(p->k - k, PIECES * AMX_DEEP);
+    q.beta = k > 0 ? 1 : p->beta;
+    return q;
+}
+
+int64_t amx_product_room(const gemm_bf16 *p)
+{
+    gemm_bf16 first = amx_product_chunk(p, 0),
+              last = amx_product_chunk(p, amx_product_chunks(p) - 1);
+    return room_of(&first) > room_of(&last) ? room_of(&first) : room_of(&last);
 }
 
 // A matrix is packed along the rows that it has in memory.
@@ -111,44 +135,38 @@ gemm_bf16 amx_product_tile(const gemm_bf16 *p, int64_t index)
     return t;
 }
 
-// 32 rows from m0 on by one panel, `deep` pieces from k on.
-static void multiply(amx_state *s, const gemm_bf16 *p, const bf16 *room, const int64_t at[3],
-                     int64_t deep, const int32_t places[PIECES])
+// 32 rows from m0 on by one panel.
+static void multiply(amx_state *s, const gemm_bf16 *p, const bf16 *room, int64_t m0, int64_t panel)
 {
-    int64_t m0 = at[0], panel = at[1], k = at[2], piece = piece_of(p), rows = p->m - m0,
-            all = deep_of(p) * piece;
+    int64_t piece = piece_of(p), all = deep_of(p) * piece, rows = p->m - m0;
     bool packed = amx_packs_rows(p);
-    const bf16 *a = packed ? room + (panels_of(p) + m0 / AMX_WIDE) * all + k * piece
-                           : p->a + m0 * p->lda + k * AMX_DEEP;
+    const bf16 *a = packed ? room + (panels_of(p) + m0 / AMX_WIDE) * all : p->a + m0 * p->lda;
     float *c = p->c + m0 * p->ldc + panel * AMX_WIDE;
+    int32_t places[PIECES];
+    for (int i = 0; i < PIECES; i++)
+        places[i] = (int32_t)(i * (packed ? piece : AMX_DEEP));
     amx_block q = {.a = {a, packed ? a + AMX_TILE : a + AMX_SIDE * p->lda},
                    .step = packed ? AMX_DEEP : p->lda,
                    .places = places,
                    .low = p->a_low && packed ? 2 * AMX_TILE : p->a_low,
-                   .b = room + panel * all + k * piece,
-                   .deep = deep,
+                   .b = room + panel * all,
+                   .deep = deep_of(p),
                    .c = {c, c + AMX_SIDE * p->ldc},
                    .ldc = p->ldc,
                    .rows = {(int)least(rows, AMX_SIDE),
                             (int)(rows > AMX_SIDE ? least(rows - AMX_SIDE, AMX_SIDE) : 0)},
                    .cols = (int)least(p->n - panel * AMX_WIDE, AMX_WIDE),
-                   .add = k > 0 || p->beta != 0};
+                   .add = p->beta != 0};
     amx_multiply(s, &q);
 }
 
 void amx_product_multiply(const gemm_bf16 *p, const bf16 *room, int64_t index)
 {
     int64_t row = row_of(p, index), end = least(row + ROWS, p->m), panel = panel_of(p, index),
-            last = least(panel + PANELS, panels_of(p)),
-            step = amx_packs_rows(p) ? piece_of(p) : AMX_DEEP;
-    int32_t places[PIECES];
+            last = least(panel + PANELS, panels_of(p));
     amx_state s = {0};
-    for (int i = 0; i < PIECES; i++)
-        places[i] = (int32_t)(i * step);
-    for (int64_t k = 0; k < deep_of(p); k += PIECES)
+    for (int64_t m = row; m < end; m += AMX_WIDE)
         for (int64_t j = panel; j < last; j++)
-            for (int64_t m = row; m < end; m += AMX_WIDE)
-                multiply(&s, p, room, (const int64_t[]){m, j, k}, least(PIECES, deep_of(p) - k),
-                         places);
+            multiply(&s, p, room, m, j);
     amx_done(&s);
 }

@@ -7,7 +7,12 @@
 
 #include "autograd/gemm/gemm_amx.h"
 
-int64_t amx_product_room(const gemm_bf16 *p);  // numbers of what is packed
+// K goes by in chunks, one after the other, each a product of its own that is added to C; what
+// follows is of a chunk, but the room.
+int64_t amx_product_chunks(const gemm_bf16 *p);
+gemm_bf16 amx_product_chunk(const gemm_bf16 *p, int64_t index);
+
+int64_t amx_product_room(const gemm_bf16 *p);  // numbers of what is packed, of any chunk
 int64_t amx_product_packs(const gemm_bf16 *p); // items to pack
 void amx_product_pack(const gemm_bf16 *p, bf16 *room, int64_t item);
 

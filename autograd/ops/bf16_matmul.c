@@ -77,13 +77,16 @@ static gemm_bf16 narrow_of(const node *n)
                        .ldc = p.ldc};
 }
 
+// By AMX: the chunk under way stands in front of what is packed, on a cache line.
+enum { HEAD = 64 };
+
 static size_t workspace(const call *c)
 {
     if (few(c->n))
         return 0;
     if (c->kit->products.bf16 == GEMM_BF16_AMX) {
         gemm_bf16 p = narrow_of(c->n);
-        return (size_t)amx_product_room(&p) * sizeof(bf16);
+        return HEAD + (size_t)amx_product_room(&p) * sizeof(bf16);
     }
     size_t numbers = (size_t)(shape_count(c->n->in[0]->shape) + shape_count(c->n->in[1]->shape)) *
                      (paired(c->n) ? 2 : 1);
@@ -184,27 +187,45 @@ static void part(const call *c, int64_t lo, int64_t hi)
 
 // ---- By AMX
 
-static gemm_bf16 narrow_at(const call *c)
+static gemm_bf16 chunk_at(const call *c)
 {
     gemm_bf16 p = narrow_of(c->n);
     p.a = c->in[0], p.b = c->in[1], p.c = c->out[0];
-    return p;
+    return amx_product_chunk(&p, *(const int64_t *)c->work);
+}
+
+static bf16 *packed(const call *c)
+{
+    return (bf16 *)((char *)c->work + HEAD);
 }
 
 static void pack_part(const call *c, int64_t lo, int64_t hi)
 {
-    gemm_bf16 p = narrow_at(c);
+    gemm_bf16 p = chunk_at(c);
     for (int64_t i = lo; i < hi; i++)
-        amx_product_pack(&p, c->work, i);
+        amx_product_pack(&p, packed(c), i);
 }
 
 static void amx_part(const call *c, int64_t lo, int64_t hi)
 {
-    gemm_bf16 p = narrow_at(c);
+    gemm_bf16 p = chunk_at(c), all = narrow_of(c->n);
+    bool last = *(const int64_t *)c->work == amx_product_chunks(&all) - 1;
     for (int64_t i = lo; i < hi; i++) {
         gemm_bf16 t = amx_product_tile(&p, i);
-        amx_product_multiply(&p, c->work, i);
-        finish(c, &(gemm){.m = t.m, .n = t.n, .c = t.c, .ldc = t.ldc});
+        amx_product_multiply(&p, packed(c), i);
+        if (last)
+            finish(c, &(gemm){.m = t.m, .n = t.n, .c = t.c, .ldc = t.ldc});
+    }
+}
+
+static void by_amx(const call *c)
+{
+    gemm_bf16 all = narrow_of(c->n);
+    for (int64_t k = 0; k < amx_product_chunks(&all); k++) {
+        *(int64_t *)c->work = k;
+        gemm_bf16 p = chunk_at(c);
+        op_parallel(c, amx_product_packs(&p), 1, pack_part);
+        op_parallel(c, amx_product_tiles(&p), 1, amx_part);
     }
 }
 
@@ -225,9 +246,7 @@ static void forward(const call *c)
         return;
     }
     if (c->kit->products.bf16 == GEMM_BF16_AMX) {
-        gemm_bf16 q = narrow_at(c);
-        op_parallel(c, amx_product_packs(&q), 1, pack_part);
-        op_parallel(c, amx_product_tiles(&q), 1, amx_part);
+        by_amx(c);
         return;
     }
     tiles t = tiles_at(&p);
