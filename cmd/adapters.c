@@ -53,6 +53,7 @@ bool adapters_of_music(cmd *c, trained *player, trained *melody, err *e)
 {
     trained *of = player ? player : melody;
     if (option_each(c, "adapter", 0) && !of)
-        return err_set(e, ERR_USAGE, "--adapter changes a model; name it by --player or --melody");
+        return err_set(e, ERR_USAGE,
+                       "--adapter changes a player or a melody_transformer; name one");
     return !of || adapters_apply(c, of, e);
 }

@@ -314,8 +314,15 @@ static bool close_film(show *s, err *e)
 
 static bool begin(show *s, err *e)
 {
+    err then = {0};
     s->perform = perform_open(&s->setup, s->c->arena, e);
-    return s->perform && perform_log_open(&s->log, e) && perform_start(s->perform, e);
+    if (!s->perform || !perform_start(s->perform, e))
+        return false;
+    if (perform_log_open(&s->log, e))
+        return true;
+    bool ended = perform_stop(s->perform, &then); // what it says is not why
+    (void)ended;
+    return false;
 }
 
 // Where it does not begin, the files of an earlier one stay. Where it fails later, what was played

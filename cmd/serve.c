@@ -61,17 +61,13 @@ static const option_range ranges[] = {{"workers", 1, WORKERS},
 
 // ---- Models
 
-// Adapters are of the player where there is one, else of the melody's model.
-static bool adapt(order *o, err *e)
+// The model of that place, to be changed; NULL: there is none.
+static trained *model_at_place(const order *o, shelf_place place)
 {
-    const trained *of =
-        o->shelf.at[SHELF_PLAYER] ? o->shelf.at[SHELF_PLAYER] : o->shelf.at[SHELF_MELODY];
-    if (!option_each(o->c, "adapter", 0))
-        return true;
     for (int i = 0; i < o->c->n_args; i++)
-        if (o->models[i] == of)
-            return adapters_apply(o->c, o->models[i], e);
-    return err_set(e, ERR_USAGE, "--adapter changes a player or a melody_transformer; name one");
+        if (o->models[i] == o->shelf.at[place])
+            return o->models[i];
+    return NULL;
 }
 
 static bool open_models(order *o, err *e)
@@ -83,7 +79,8 @@ static bool open_models(order *o, err *e)
         if (!o->models[i] || !shelf_put(&o->shelf, o->models[i], e))
             return false;
     }
-    return adapt(o, e);
+    return adapters_of_music(c, model_at_place(o, SHELF_PLAYER), model_at_place(o, SHELF_MELODY),
+                             e);
 }
 
 // ---- The service

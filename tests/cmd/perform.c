@@ -181,7 +181,7 @@ TEST(perform_refuses_in_a_sentence)
         {"-o $D/x.mid --key H", "H"},
         {"--frames $D/x.y4m --wav $D/x.wav", "--wav plays the MIDI file"},
         {"--frames $D/none/x.y4m", "none"},
-        {"-o $D/x.mid --adapter $D", "--adapter changes a model"},
+        {"-o $D/x.mid --adapter $D", "--adapter changes a player"},
         {"-o $D/x.mid --melody $D/none.h5", "none.h5"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -152,7 +152,9 @@ static bool take_plan(order *o, const json *given, err *e)
         return err_trail(e, "plan");
     if (o->seeded)
         o->plan.seed = o->wish.seed;
-    if (o->sing)
+    char own[KEPT_LYRICS + 1];
+    kept_lyrics(o->q->house->kept, own);
+    if (o->sing && !*own)
         open_model(o, o->plan.seed, "there are no lyrics");
     return true;
 }
@@ -228,6 +230,8 @@ static json *lyrics_json(order *o)
         source = "user", text = own;
     else if (o->sing && !o->q->house->language)
         note(o, "lyrics are by a language model, and the service has none", "there are none");
+    else if (o->sing && !o->ask_llm)
+        note(o, "lyrics are by a language model, and llm is false", "there are none");
     else if (o->sing && o->answers && (text = intent_lyrics(&o->host, &o->plan, &fault)) != NULL)
         source = arena_printf(o->q->arena, "ollama %s", o->host.model);
     if (fault.code)

@@ -192,6 +192,12 @@ TEST(serve_asks_a_language_model)
     EXPECT_STR(json_str(json_get(json_get(r.json, "result"), "by"), ""), "rules");
     EXPECT_HAS(json_str(json_at(json_get(r.json, "notes"), 0), ""), "the rules read the words");
     reply_free(&r);
+    // It is not to be asked, and so there is nobody to write them.
+    r = post("/generate", "{\"intent\":{\"emotional_intent\":\"grief\",\"technical\":{\"bars\":2}},"
+                          "\"llm\":false,\"lyrics\":true}");
+    EXPECT_STR(json_str(json_get(json_get(r.json, "lyrics"), "source"), ""), "none");
+    EXPECT_HAS(json_str(json_at(json_get(r.json, "notes"), 0), ""), "llm is false; there are none");
+    reply_free(&r);
     r = post("/interrogate", "{\"message\":\"grief\"}");
     EXPECT_STR(text_of(&r, "source"), "rules");
     EXPECT(json_get(r.json, "note") != NULL);
