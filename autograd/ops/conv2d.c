@@ -48,13 +48,15 @@ static int64_t row_of(const call *c, const conv *v)
     return operands_tiled(c) ? (width + AMX_DEEP - 1) / AMX_DEEP * AMX_DEEP : width;
 }
 
-// Floats of a thread: a block of windows.
+// Floats of a thread: a block of windows, and of sums.
 static size_t room_each(const call *c, const conv *v)
 {
     size_t at = 0;
     if (!is_bare(v))
         (void)workspace_take(NULL, &at,
                              operand_room(operands_type(c), block_of(c, v) * row_of(c, v)));
+    if (writes_bf16(c))
+        (void)workspace_take(NULL, &at, block_of(c, v) * v->o);
     return at;
 }
 
@@ -62,7 +64,8 @@ static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
     if (banded(c, &v))
-        return (room_filters(c, &v) + room_band(c, &v) * (size_t)c->threads) * sizeof(float);
+        return (room_filters(c, &v) + (room_band(c, &v) + room_sums(c, &v)) * (size_t)c->threads) *
+               sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -105,7 +108,8 @@ static void block(const call *c, float *work, int64_t item)
     int64_t width = v.kh * v.kw * v.c, rows = v.b * v.oh * v.ow, lo = item * block_of(c, &v),
             hi = lo + block_of(c, &v) < rows ? lo + block_of(c, &v) : rows;
     operand a = gathered(c, &v, work, lo, hi), f = operand_of(c, IN_F);
-    float *y = (float *)c->out[0] + lo * v.o;
+    float *y = writes_bf16(c) ? work + room_each(c, &v) - (block_of(c, &v) * v.o + 15) / 16 * 16
+                              : (float *)c->out[0] + lo * v.o;
     operands_multiply(c,
                       &(gemm){.m = hi - lo,
                               .n = v.o,
@@ -115,7 +119,7 @@ static void block(const call *c, float *work, int64_t item)
                               .c = y,
                               .ldc = v.o},
                       &a, &f);
-    finish(c, y, hi - lo, 0, v.o);
+    finish(c, y, v.o, lo, hi - lo, 0, v.o);
 }
 
 static void forward(const call *c)
@@ -153,11 +157,15 @@ static void reference(const call *c)
     conv v = conv_at(c->n);
     const conv_attrs *t = c->attrs;
     float *y = c->out[0];
+    bf16 *narrow = c->out[0];
     for (int64_t at = 0; at < v.b * v.oh * v.ow; at++)
         for (int64_t o = 0; o < v.o; o++) {
             float value = (float)activation_exact(
                 t->act, pixel(c, &v, at / v.ow / v.oh, at / v.ow % v.oh, at % v.ow, o));
-            y[at * v.o + o] = t->rounded ? bf16_widen(bf16_round(value)) : value;
+            if (writes_bf16(c))
+                narrow[at * v.o + o] = bf16_round(value);
+            else
+                y[at * v.o + o] = t->rounded ? bf16_widen(bf16_round(value)) : value;
         }
 }
 
@@ -337,6 +345,7 @@ const op_def VARIANT(op_conv2d) = {
     OP_PLANNED(workspace, cost, flops),
     OP_KERNELS(forward, reference, gradient, portable),
     .narrow = narrow,
+    .writes_bf16 = true,
     OP_SAMPLES(samples),
 };
 

@@ -21,19 +21,31 @@ static bool is_bare(const conv *v)
     return v->kh == 1 && v->kw == 1 && v->stride == 1 && v->padding == 0;
 }
 
-// Outputs from .. to of so many pixels, y the first one's row.
-static void finish(const call *c, float *y, int64_t rows, int64_t from, int64_t to)
+// Whether the result is bf16, where casts are fused (fuse.h): sums lie in a thread's room before.
+static bool writes_bf16(const call *c)
+{
+    return c->n->out[0]->type == DT_BF16;
+}
+
+// Outputs from .. from + n of so many pixels from `pixel` on, whose sums lie at y, rows of `ld`.
+static void finish(const call *c, float *y, int64_t ld, int64_t pixel, int64_t rows, int64_t from,
+                   int64_t n)
 {
     const conv_attrs *t = c->attrs;
     const float *restrict factor = c->in[IN_FACTOR], *bias = c->in[IN_BIAS];
-    int64_t ld = c->n->out[0]->shape.d[3];
-    for (int64_t r = 0; r < rows; r++, y += ld) {
-        for (int64_t i = from; factor && i < to; i++)
-            y[i] *= factor[i];
+    int64_t channels = c->n->out[0]->shape.d[3];
+    bf16 *restrict narrow = (bf16 *)c->out[0] + pixel * channels + from;
+    for (int64_t r = 0; r < rows; r++, y += ld, narrow += channels) {
+        for (int64_t i = 0; factor && i < n; i++)
+            y[i] *= factor[from + i];
         if (bias || t->act != ACT_NONE)
-            activate[t->act](y + from, y + from, bias ? bias + from : NULL, to - from);
-        for (int64_t i = from; t->rounded && i < to; i++)
-            y[i] = bf16_widen(bf16_round(y[i]));
+            activate[t->act](y, y, bias ? bias + from : NULL, n);
+        if (writes_bf16(c))
+            for (int64_t i = 0; i < n; i++)
+                narrow[i] = bf16_round(y[i]);
+        else
+            for (int64_t i = 0; t->rounded && i < n; i++)
+                y[i] = bf16_widen(bf16_round(y[i]));
     }
 }
 
@@ -66,6 +78,13 @@ static size_t room_band(const call *c, const conv *v)
     return operand_lines(band_numbers(&b, &w, pairs(c)));
 }
 
+// Floats of a band's sums.
+static size_t room_sums(const call *c, const conv *v)
+{
+    bands b = bands_at_all(c, v);
+    return writes_bf16(c) ? (size_t)(b.rows * v->ow * b.of_group * AMX_WIDE) : 0;
+}
+
 // Pieces lo .. hi of the filters.
 static void pack(const call *c, int64_t lo, int64_t hi)
 {
@@ -82,14 +101,16 @@ static void band_block(const call *c, float *work, int64_t item)
     conv v = conv_at(c->n);
     operand x = operand_of(c, IN_X);
     bands all = bands_at_all(c, &v);
-    taps t = {
-        .w = windows_forward(&v), .f = c->work, .columns = v.o, .row = v.ow * v.o, .pixel = v.o};
+    taps t = {.w = windows_forward(&v), .f = c->work, .columns = v.o};
     band_item i = bands_at(&all, &t.w, item);
     band b = band_of(&t.w, &i, (const bf16 *)x.at, x.low, (bf16 *)work);
-    int64_t from = i.panels[0] * AMX_WIDE, to = i.panels[1] * AMX_WIDE;
-    t.y = (float *)c->out[0] + i.picture * v.oh * t.row;
+    int64_t from = i.panels[0] * AMX_WIDE, to = i.panels[1] * AMX_WIDE,
+            n = (to < v.o ? to : v.o) - from, ld = writes_bf16(c) ? n : v.o,
+            pixel = (i.picture * v.oh + i.rows[0]) * v.ow;
+    float *y = writes_bf16(c) ? work + room_band(c, &v) : (float *)c->out[0] + pixel * v.o + from;
+    t.row = v.ow * ld, t.pixel = ld, t.y = y - i.rows[0] * t.row - from;
     band_multiply(&b, &t, &i);
-    finish(c, t.y + i.rows[0] * t.row, (i.rows[1] - i.rows[0]) * v.ow, from, to < v.o ? to : v.o);
+    finish(c, y, ld, pixel, (i.rows[1] - i.rows[0]) * v.ow, from, n);
 }
 
 static void forward_in_bands(const call *c, const conv *v)
@@ -97,7 +118,7 @@ static void forward_in_bands(const call *c, const conv *v)
     bands b = bands_at_all(c, v);
     op_parallel(c, v->kh * v->kw * v->c / AMX_DEEP, 1, pack);
     jobs_run(c, band_block, bands_items(&b), (float *)c->work + room_filters(c, v),
-             room_band(c, v));
+             room_band(c, v) + room_sums(c, v));
 }
 
 #endif

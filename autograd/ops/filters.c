@@ -3,9 +3,11 @@
 // torch.nn.Conv2d keeps it, -> [KH, KW, C, O], rows of a window by channels.
 //     dw by filters_back, the way round.
 // A node of its own, so that it is done once where weights stay as they are, and kept (OP_FORM).
+#include <string.h>
+
 #include "autograd/ops/kernel.h"
 
-enum { GROUP = 64 };
+enum { SIDE = 16, GROUP = 64 };
 
 static shape turned(shape s, bool back)
 {
@@ -62,16 +64,32 @@ static void part(const call *c, int64_t lo, int64_t hi)
                     f[(t * s.c + k) * s.o + o] = w[(o * s.c + k) * s.taps + t];
 }
 
+// Where number k of a weight's row, one of a channel's taps, stands among the filters' rows.
+static int64_t row_of(const sizes *s, int64_t k)
+{
+    return k % s->taps * s->c + k / s->taps;
+}
+
+// GROUP outputs by SIDE numbers of their rows at a time, through a tile: lines of either side are
+// read or written whole, where outputs one below the other would push each other out of the cache.
+typedef float tile[SIDE][GROUP];
+
 static void back_part(const call *c, int64_t lo, int64_t hi)
 {
     sizes s = sizes_of(c->n->out[0]->shape);
     const float *restrict f = c->in[0];
     float *restrict w = c->out[0];
-    for (int64_t o0 = lo; o0 < hi; o0 += GROUP)
-        for (int64_t k = 0; k < s.c; k++)
-            for (int64_t t = 0; t < s.taps; t++)
-                for (int64_t o = o0; o < hi && o < o0 + GROUP; o++)
-                    w[(o * s.c + k) * s.taps + t] = f[(t * s.c + k) * s.o + o];
+    tile t;
+    int64_t width = s.c * s.taps;
+    for (int64_t o = lo; o < hi; o += GROUP)
+        for (int64_t k = 0; k < width; k += SIDE) {
+            int64_t n = hi - o < GROUP ? hi - o : GROUP, m = width - k < SIDE ? width - k : SIDE;
+            for (int64_t j = 0; j < m; j++)
+                memcpy(t[j], f + row_of(&s, k + j) * s.o + o, (size_t)n * sizeof *f);
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t j = 0; j < m; j++)
+                    w[(o + i) * width + k + j] = t[j][i];
+        }
 }
 
 static void forward(const call *c)

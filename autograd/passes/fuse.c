@@ -107,6 +107,17 @@ static int *wide_readers(graph *g)
     return wide;
 }
 
+// Whether x has numbers of bf16 already: what a product in bf16 made and the way back reads was
+// rounded (precision.h).
+static bool is_rounded(const pass *p, const tensor *x, const tensor *kept)
+{
+    bool back = false;
+    for (int i = 0; i < p->n_nodes; i++)
+        for (int k = 0; k < graph_node(p->g, i)->n_in; k++)
+            back = back || (graph_node(p->g, i)->in[k] == kept && graph_node(p->g, i)->backward);
+    return back && x->from->in[0]->type == DT_BF16;
+}
+
 // A cast to bf16 that its input's own node does, or one to f32 that no reader needs.
 static bool is_idle(const pass *p, const int *wide, const node *n)
 {
@@ -114,7 +125,8 @@ static bool is_idle(const pass *p, const int *wide, const node *n)
     if (is_cast(n, DT_BF16, DT_F32))
         return !p->held[y->id] && wide[y->id] == 0;
     return is_cast(n, DT_F32, DT_BF16) && x->from && x->from->op->writes_bf16 &&
-           x == x->from->out[0] && !p->held[x->id] && p->readers[x->id] == 1;
+           x == x->from->out[0] && !p->held[x->id] &&
+           (p->readers[x->id] == 1 || (wide[x->id] == 1 && is_rounded(p, x, y)));
 }
 
 void fuse_casts(graph *g, tensor *const held[], int n)
