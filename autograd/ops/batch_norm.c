@@ -46,42 +46,36 @@ static double cost(const call *c)
     return 0.5 * (double)shape_count(c->n->in[IN_X]->shape);
 }
 
-// Channels from .. from + count of rows at .. at + n: their means, and sums of squares around
-// those.
-static void measure(const call *c, const int64_t rows[2], int64_t from, int64_t count,
-                    float *restrict mean, float *restrict square)
+// Mean of each channel over n rows, and the sum of squares around it.
+NORM_LOOP void measure(const void *x, bool narrow, int64_t n, int64_t channels,
+                       float *restrict mean, float *restrict square)
 {
-    int64_t channels = norm_channels(c->n->in[IN_X]);
-    dtype type = c->n->in[IN_X]->type;
-    float wide[NORM_PIECE];
-    memset(mean, 0, (size_t)count * sizeof *mean);
-    memset(square, 0, (size_t)count * sizeof *square);
-    for (int64_t r = rows[0]; r < rows[1]; r++) {
-        const float *x = norm_read(c->in[IN_X], type, r * channels + from, count, wide);
-        for (int64_t i = 0; i < count; i++)
-            mean[i] += x[i];
-    }
-    for (int64_t i = 0; i < count; i++)
-        mean[i] /= (float)(rows[1] - rows[0]);
-    for (int64_t r = rows[0]; r < rows[1]; r++) {
-        const float *x = norm_read(c->in[IN_X], type, r * channels + from, count, wide);
-        for (int64_t i = 0; i < count; i++) {
-            float z = x[i] - mean[i];
+    memset(mean, 0, (size_t)channels * sizeof *mean);
+    memset(square, 0, (size_t)channels * sizeof *square);
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < channels; i++)
+            mean[i] += norm_read(x, narrow, r * channels + i);
+    for (int64_t i = 0; i < channels; i++)
+        mean[i] /= (float)n;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < channels; i++) {
+            float z = norm_read(x, narrow, r * channels + i) - mean[i];
             square[i] += z * z;
         }
-    }
 }
 
 static void measure_part(const call *c, int64_t lo, int64_t hi) // blocks
 {
     int64_t channels = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
     for (int64_t k = lo; k < hi; k++) {
-        int64_t at = k * NORM_BLOCK, end = rows - at < NORM_BLOCK ? rows : at + NORM_BLOCK;
+        int64_t at = k * NORM_BLOCK, n = rows - at < NORM_BLOCK ? rows - at : NORM_BLOCK;
         float *sums = (float *)c->work + 2 * k * channels;
-        for (int64_t i = 0; i < channels; i += NORM_PIECE)
-            measure(c, (const int64_t[]){at, end}, i,
-                    channels - i < NORM_PIECE ? channels - i : NORM_PIECE, sums + i,
-                    sums + channels + i);
+        bool narrow = c->n->in[IN_X]->type == DT_BF16;
+        const void *x = norm_at(c->in[IN_X], narrow, at * channels);
+        if (narrow)
+            measure(x, true, n, channels, sums, sums + channels);
+        else
+            measure(x, false, n, channels, sums, sums + channels);
     }
 }
 
@@ -131,35 +125,44 @@ static float *factors_of(const call *c)
     return (float *)c->work + norm_sums_bytes(c->n->in[IN_X]) / sizeof(float);
 }
 
-// Channels from .. from + n of a row.
-static void piece(const call *c, int64_t row, int64_t from, int64_t n)
+NORM_LOOP void norm_row(const void *x, bool from, void *y, bool to, const float *f, const float *t,
+                        bool relu, int64_t n)
 {
-    int64_t channels = norm_channels(c->n->in[IN_X]), at = row * channels + from;
-    const float *f = factors_of(c) + from, *t = f + channels;
-    dtype to = c->n->out[OUT_Y]->type;
-    float wide[NORM_PIECE], made[NORM_PIECE];
-    const float *x = norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide);
-    float *y = norm_room(c->out[OUT_Y], to, at, made);
-    if (((const activation_attrs *)c->attrs)->act == ACT_RELU) {
-        INDEPENDENT
-        for (int64_t i = 0; i < n; i++) {
-            float v = x[i] * f[i] + t[i];
-            y[i] = v > 0 ? v : 0;
-        }
-    } else {
-        INDEPENDENT
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] * f[i] + t[i];
+    INDEPENDENT
+    for (int64_t i = 0; i < n; i++) {
+        float v = norm_read(x, from, i) * f[i] + t[i];
+        norm_write(y, to, i, relu && !(v > 0) ? 0 : v);
     }
-    norm_write(c->out[OUT_Y], to, at, n, y);
 }
+
+#define ROW(name, from, to, relu)                                                                  \
+    static void name(const void *x, void *y, const float *f, const float *t, int64_t n)            \
+    {                                                                                              \
+        norm_row(x, from, y, to, f, t, relu, n);                                                   \
+    }
+ROW(row, false, false, false)
+ROW(row_relu, false, false, true)
+ROW(row_to, false, true, false)
+ROW(row_to_relu, false, true, true)
+ROW(row_from, true, false, false)
+ROW(row_from_relu, true, false, true)
+ROW(row_narrow, true, true, false)
+ROW(row_narrow_relu, true, true, true)
+
+typedef void row_fn(const void *x, void *y, const float *f, const float *t, int64_t n);
 
 static void part(const call *c, int64_t lo, int64_t hi) // rows
 {
+    static row_fn *const rows[2][2][2] = {
+        {{row, row_relu}, {row_to, row_to_relu}},
+        {{row_from, row_from_relu}, {row_narrow, row_narrow_relu}}};
     int64_t channels = norm_channels(c->n->in[IN_X]);
+    bool from = c->n->in[IN_X]->type == DT_BF16, to = c->n->out[OUT_Y]->type == DT_BF16;
+    const float *f = factors_of(c);
+    row_fn *fn = rows[from][to][((const activation_attrs *)c->attrs)->act == ACT_RELU];
     for (int64_t r = lo; r < hi; r++)
-        for (int64_t i = 0; i < channels; i += NORM_PIECE)
-            piece(c, r, i, channels - i < NORM_PIECE ? channels - i : NORM_PIECE);
+        fn(norm_at(c->in[IN_X], from, r * channels), norm_at(c->out[OUT_Y], to, r * channels), f,
+           f + channels, channels);
 }
 
 static void forward(const call *c)
@@ -178,8 +181,7 @@ static void forward(const call *c)
 
 static double number(const call *c, int64_t at)
 {
-    float wide;
-    return (double)*norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, 1, &wide);
+    return (double)norm_read(c->in[IN_X], c->n->in[IN_X]->type == DT_BF16, at);
 }
 
 static void reference(const call *c)
@@ -197,8 +199,7 @@ static void reference(const call *c)
         for (int64_t r = 0; r < rows; r++) {
             int64_t at = r * channels + i;
             float y = (float)activation_exact(act, (number(c, at) - m.mean) * factor + b);
-            *norm_room(c->out[OUT_Y], c->n->out[OUT_Y]->type, at, &(float){0}) = y;
-            norm_write(c->out[OUT_Y], c->n->out[OUT_Y]->type, at, 1, &y);
+            norm_write(c->out[OUT_Y], c->n->out[OUT_Y]->type == DT_BF16, at, y);
         }
     }
 }

@@ -16,32 +16,28 @@
 
 enum { NORM_BLOCK = 128 };
 
-// Numbers of a row that are widened at a time.
-enum { NORM_PIECE = 512 };
+// Loops over a row are made once for each type that it may be read or written in: `narrow` is a
+// constant in every call.
+#define NORM_LOOP static inline __attribute__((always_inline))
 
-// Numbers at .. at + n of a tensor in f32 or bf16, in f32: where they lie, or widened into `to`.
-static inline const float *norm_read(const void *x, dtype type, int64_t at, int64_t n, float *to)
+// Number i of a row in f32 or bf16.
+NORM_LOOP float norm_read(const void *x, bool narrow, int64_t i)
 {
-    const bf16 *restrict narrow = (const bf16 *)x + at;
-    if (type == DT_F32)
-        return (const float *)x + at;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = bf16_widen(narrow[i]);
-    return to;
+    return narrow ? bf16_widen(((const bf16 *)x)[i]) : ((const float *)x)[i];
 }
 
-// Where such numbers are to be written: in their place, or in `to`, from where norm_write takes
-// them.
-static inline float *norm_room(void *y, dtype type, int64_t at, float *to)
+NORM_LOOP void norm_write(void *y, bool narrow, int64_t i, float value)
 {
-    return type == DT_F32 ? (float *)y + at : to;
+    if (narrow)
+        ((bf16 *)y)[i] = bf16_round(value);
+    else
+        ((float *)y)[i] = value;
 }
 
-static inline void norm_write(void *y, dtype type, int64_t at, int64_t n, const float *from)
+// Where number `at` of a tensor in either lies.
+static inline void *norm_at(void *x, bool narrow, int64_t at)
 {
-    bf16 *restrict narrow = (bf16 *)y + at;
-    for (int64_t i = 0; type == DT_BF16 && i < n; i++)
-        narrow[i] = bf16_round(from[i]);
+    return (char *)x + at * (int64_t)(narrow ? sizeof(bf16) : sizeof(float));
 }
 
 static inline int64_t norm_channels(const tensor *x)

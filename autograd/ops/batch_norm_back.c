@@ -60,80 +60,67 @@ static bool has_relu(const call *c)
     if (relu) {                                                                                    \
         INDEPENDENT                                                                                \
         for (int64_t i = 0; i < n; i++) {                                                          \
-            float xi = x[i], p = xi * k->f[i] + k->t[i] > 0 ? d[i] : 0;                            \
+            float xi = norm_read(x, from, i), p = xi * k->f[i] + k->t[i] > 0 ? d[i] : 0;           \
             statement;                                                                             \
         }                                                                                          \
     } else {                                                                                       \
         INDEPENDENT                                                                                \
         for (int64_t i = 0; i < n; i++) {                                                          \
-            float xi = x[i], p = d[i];                                                             \
+            float xi = norm_read(x, from, i), p = d[i];                                            \
             statement;                                                                             \
         }                                                                                          \
     }
 
-static void sum_row(const terms *k, const float *d, const float *x, bool relu, float *restrict db,
-                    float *restrict dz, int64_t n)
+NORM_LOOP void sum_row(const terms *k, const float *d, const void *x, bool from, bool relu,
+                       float *restrict db, float *restrict dz, int64_t n)
 {
     EACH_CHANNEL(db[i] += p; dz[i] += p * (xi - k->mean[i]))
 }
 
-static void input_row(const terms *k, const float *d, const float *x, bool relu, float *dx,
-                      int64_t n)
+NORM_LOOP void input_row(const terms *k, const float *d, const void *x, bool from, bool relu,
+                         void *dx, bool to, int64_t n)
 {
-    EACH_CHANNEL(dx[i] = p * k->f[i] + (xi - k->mean[i]) * k->u[i] + k->v[i])
-}
-
-// Vectors from channel i on.
-static terms terms_from(const call *c, int64_t i)
-{
-    terms k = terms_of(c);
-    return (terms){k.f + i, k.t + i, k.mean + i, k.u + i, k.v + i};
-}
-
-// Channels from .. from + n of rows at .. end.
-static void sum_piece(const call *c, const int64_t rows[2], int64_t from, int64_t n, float *sums)
-{
-    int64_t channels = norm_channels(c->n->in[IN_X]);
-    const terms k = terms_from(c, from);
-    float wide[NORM_PIECE];
-    for (int64_t r = rows[0]; r < rows[1]; r++) {
-        int64_t at = r * channels + from;
-        sum_row(&k, (const float *)c->in[IN_D] + at,
-                norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide), has_relu(c), sums + from,
-                sums + channels + from, n);
-    }
+    EACH_CHANNEL(norm_write(dx, to, i, p * k->f[i] + (xi - k->mean[i]) * k->u[i] + k->v[i]))
 }
 
 static void sum_part(const call *c, int64_t lo, int64_t hi) // blocks
 {
     int64_t n = norm_channels(c->n->in[IN_X]), rows = shape_rows(c->n->in[IN_X]->shape);
+    const terms k = terms_of(c);
+    bool from = c->n->in[IN_X]->type == DT_BF16, relu = has_relu(c);
     for (int64_t b = lo; b < hi; b++) {
         float *sums = (float *)c->work + 2 * b * n;
-        int64_t at = b * NORM_BLOCK, end = rows - at < NORM_BLOCK ? rows : at + NORM_BLOCK;
         memset(sums, 0, (size_t)(2 * n) * sizeof *sums);
-        for (int64_t i = 0; i < n; i += NORM_PIECE)
-            sum_piece(c, (const int64_t[]){at, end}, i, n - i < NORM_PIECE ? n - i : NORM_PIECE,
-                      sums);
+        for (int64_t r = b * NORM_BLOCK; r < rows && r < (b + 1) * NORM_BLOCK; r++) {
+            const float *d = (const float *)c->in[IN_D] + r * n;
+            const void *x = norm_at(c->in[IN_X], from, r * n);
+            if (from)
+                sum_row(&k, d, x, true, relu, sums, sums + n, n);
+            else
+                sum_row(&k, d, x, false, relu, sums, sums + n, n);
+        }
     }
-}
-
-static void input_piece(const call *c, int64_t row, int64_t from, int64_t n)
-{
-    int64_t at = row * norm_channels(c->n->in[IN_X]) + from;
-    const terms k = terms_from(c, from);
-    dtype to = c->n->out[0]->type;
-    float wide[NORM_PIECE], made[NORM_PIECE], *dx = norm_room(c->out[0], to, at, made);
-    input_row(&k, (const float *)c->in[IN_D] + at,
-              norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, n, wide), has_relu(c), dx, n);
-    norm_write(c->out[0], to, at, n, dx);
 }
 
 static void input_part(const call *c, int64_t lo, int64_t hi) // rows
 {
     int64_t n = norm_channels(c->n->in[IN_X]);
-    for (int64_t r = lo; r < hi; r++)
-        for (int64_t i = 0; i < n; i += NORM_PIECE)
-            input_piece(c, r, i, n - i < NORM_PIECE ? n - i : NORM_PIECE);
+    const terms k = terms_of(c);
+    bool from = c->n->in[IN_X]->type == DT_BF16, to = c->n->out[0]->type == DT_BF16,
+         relu = has_relu(c);
+    for (int64_t r = lo; r < hi; r++) {
+        const float *d = (const float *)c->in[IN_D] + r * n;
+        const void *x = norm_at(c->in[IN_X], from, r * n);
+        void *dx = norm_at(c->out[0], to, r * n);
+        if (from && to)
+            input_row(&k, d, x, true, relu, dx, true, n);
+        else if (from)
+            input_row(&k, d, x, true, relu, dx, false, n);
+        else if (to)
+            input_row(&k, d, x, false, relu, dx, true, n);
+        else
+            input_row(&k, d, x, false, relu, dx, false, n);
+    }
 }
 
 // What relu needs to know, of channel i.
@@ -181,8 +168,7 @@ static void channel_exact(const call *c, int64_t i)
            mean = (double)stats[i], r = (double)stats[n + i], dw = 0, db = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t at = i; at < rows * n; at += n) {
-            float wide;
-            double x = (double)*norm_read(c->in[IN_X], c->n->in[IN_X]->type, at, 1, &wide),
+            double x = (double)norm_read(c->in[IN_X], c->n->in[IN_X]->type == DT_BF16, at),
                    z = (x - mean) * r, p = has_relu(c) && w * z + b <= 0 ? 0 : (double)d[at];
             if (pass)
                 ((float *)c->out[0])[at] =
