@@ -7,7 +7,7 @@
 #   bench/notes.sh [DIR]      DIR keeps shards and runs (default /tmp/notes); what is there is not made again
 #   NOTES=DIR REAL=DIR        train and valid; notes of other instruments (default ../shared/data/nsynth_rendered, nsynth_real)
 #   SEEDS="1 2 3"             THREADS=1       SET="key=value ..." for the training
-#   COPIES="key=value ..."    for the data
+#   COPIES="key=value ..."    for the data; MEL="mel.key=value ..." for the notes that are judged, too
 set -eu
 cd "$(dirname "$0")/.."
 DIR=${1:-/tmp/notes}
@@ -19,8 +19,9 @@ SET=${SET:-}
 
 mkdir -p "$DIR"
 # shellcheck disable=SC2086
-./kmidi prepare configs/data/nsynth.yaml --out "$DIR/shards" "root=$NOTES" $COPIES
-./kmidi prepare configs/data/nsynth.yaml --out "$DIR/real" "root=$REAL"
+./kmidi prepare configs/data/nsynth.yaml --out "$DIR/shards" "root=$NOTES" $COPIES ${MEL:-}
+# shellcheck disable=SC2086
+./kmidi prepare configs/data/nsynth.yaml --out "$DIR/real" "root=$REAL" ${MEL:-}
 
 # "family 0.614, register 0.955, ..." of what `kmidi eval` says
 groups() {
