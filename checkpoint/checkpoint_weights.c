@@ -105,14 +105,13 @@ static float *read_factor(checkpoint *k, const char *name, shape s, bool shadow,
 static bool merge_site(checkpoint *k, params *p, const adapter_site *s, bool shadow, arena *a,
                        err *e)
 {
-    const param *w = &p->list[params_find(p, s->weight)];
-    lora_factors f = {.rank = s->rank, .scale = (double)s->scale, .weight = 1};
+    int at = params_find(p, s->weight);
+    const param *w = &p->list[at];
+    lora_factors f = {.from = k->path, .rank = s->rank, .scale = (double)s->scale, .weight = 1};
     return (f.a = read_factor(k, s->a, adapter_a(w->shape, s->rank), shadow, a, e)) &&
            (f.b = read_factor(k, s->b, adapter_b(w->shape, s->rank), shadow, a, e)) &&
            (!s->m || (f.m = read_factor(k, s->m, adapter_m(w->shape), shadow, a, e))) &&
-           lora_add((lora_matrix){p->weights + w->offset, w->shape.d[0], w->count / w->shape.d[0],
-                                  w->name},
-                    &f, 1, e);
+           lora_add(lora_matrix_of(p, at), &f, 1, e);
 }
 
 // Adds the file's adapters to the weights that they adapt.

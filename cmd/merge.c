@@ -61,8 +61,8 @@ static float *probe(merging *m, const adapters *l, params *p, err *e)
     return out;
 }
 
-// The network as it was trained: weights of the base (`kept`, and whole ones as merged), factors
-// beside them.
+// The network as it was trained: what is adapted as in the base (`kept`), factors beside it; all
+// else, also what was trained whole, as merged.
 static bool probe_unmerged(merging *m, const float *kept, err *e)
 {
     arena *a = m->c->arena;

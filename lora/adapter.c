@@ -62,9 +62,26 @@ static bool declare(params *p, const char *name, shape s, err *e)
     return params_declare(p, name, s, (init){INIT_ZERO, 0}, e) >= 0;
 }
 
+static bool has(const weights_index *file, const char *name)
+{
+    for (int i = 0; file && i < file->n; i++)
+        if (!strcmp(file->list[i].name, name))
+            return true;
+    return false;
+}
+
+// PEFT loads it under the name of its module's parameter, too, which it does not write.
+static const char *magnitude_key(const adapters *l, int i, const weights_index *file, arena *a)
+{
+    const char *module = key_of(l, i, "lora_magnitude_vector", a),
+               *inner = arena_printf(a, "%s.weight", module);
+    return has(file, inner) && !has(file, module) ? inner : module;
+}
+
 // The tensors of an adapter as a table, under PEFT's names: A and B of each site, their M by DoRA,
-// then whole parameters. `model` has the shapes.
-static params *declare_tensors(const adapters *l, const params *model, arena *a, err *e)
+// then whole parameters. `model` has the shapes; `file`: what there is, or NULL.
+static params *declare_tensors(const adapters *l, const params *model, const weights_index *file,
+                               arena *a, err *e)
 {
     params *p = params_open(a);
     bool ok = true;
@@ -76,7 +93,7 @@ static params *declare_tensors(const adapters *l, const params *model, arena *a,
     }
     for (int i = 0; ok && i < l->n; i++)
         ok = !l->site[i].m ||
-             declare(p, key_of(l, i, "lora_magnitude_vector", a),
+             declare(p, magnitude_key(l, i, file, a),
                      adapter_m(model->list[params_find(model, l->site[i].weight)].shape), e);
     for (int i = 0; ok && i < l->n_whole; i++)
         ok = declare(p, arena_printf(a, "%s%s", PREFIX, l->whole[i]),
@@ -110,7 +127,7 @@ static bool read_meta(lora_adapter *l, arena *a, err *e)
                        l->folder);
     safetensors *s = safetensors_open(path, a, e);
     if (s)
-        l->meta = safetensors_listing(s)->meta;
+        l->file = safetensors_listing(s), l->meta = l->file->meta;
     safetensors_close(s);
     return s != NULL;
 }
@@ -183,6 +200,11 @@ static lora_adapter *open_folder(const char *folder, arena *a, err *e)
     return read_config(l, a, e) && read_meta(l, a, e) && read_dialect(l, a, e) ? l : NULL;
 }
 
+int lora_length_at(const lora_adapter *l, int i)
+{
+    return 2 * l->sites->n + i;
+}
+
 int lora_whole_at(const lora_adapter *l, int i)
 {
     return (l->config.dora ? 3 : 2) * l->sites->n + i;
@@ -196,7 +218,7 @@ static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
     const params *shapes = model_shapes(m, a, e);
     l->model = m;
     l->sites = shapes ? lora_match(&l->config, m, false, a, e) : NULL;
-    l->p = l->sites ? declare_tensors(l->sites, shapes, a, e) : NULL;
+    l->p = l->sites ? declare_tensors(l->sites, shapes, l->file, a, e) : NULL;
     if (!l->p)
         return err_trail(e, "'%s'", l->folder);
     // ranks are the configuration's word: the file first, then the memory
@@ -271,7 +293,7 @@ bool lora_save(const char *folder, const params *p, const adapters *sites, const
                const model_meta *meta, err *e)
 {
     arena a = {.name = "adapter"};
-    params *out = declare_tensors(sites, p, &a, e);
+    params *out = declare_tensors(sites, p, NULL, &a, e);
     bool ok = out && params_allocate(out, 0, e);
     for (int i = 0; ok && i < sites->n; i++) {
         copy_tensor(out, 2 * i, p, sites->site[i].a);

@@ -5,6 +5,7 @@
 //     base_model.model.fc1.lora_A.weight [r, in], base_model.model.fc1.lora_B.weight [out, r]
 //         a linear layer
 //     base_model.model.fc1.lora_magnitude_vector [out]      DoRA's; of a convolution [1, out, 1, 1]
+//                                                       (read with ".weight" behind it, too)
 //     base_model.model.lstm.lora_A.weight ...           a matrix of an LSTM: PEFT wraps the
 //                                                       module, once for each targeted matrix in
 //                                                       the order of nn.LSTM's own parameters, the
@@ -29,11 +30,14 @@
 
 #include "lora/lora.h"
 
+struct weights_index;
+
 typedef struct lora_adapter {
     const char *folder;
     const model_def *model;
     lora_config config;
-    model_meta meta;       // of the safetensors file
+    const struct weights_index *file; // what is in the safetensors file
+    model_meta meta;                  // of it
     const char *dialect;   // of the tokens that it was trained on, one of ours; NULL: not said
     const adapters *sites; // on `model`
     // A and B of site i of n are its parameters 2 i and 2 i + 1, by DoRA M is 2 n + i; then the
@@ -50,7 +54,8 @@ lora_adapter *lora_load(const char *folder, const model_def *m, arena *a, err *e
 // The same for the model that the adapter names, or (PEFT names none) the first that it fits.
 lora_adapter *lora_load_any(const char *folder, arena *a, err *e) MUST_CHECK;
 void lora_unload(lora_adapter *l); // accepts NULL
-// Its parameter that is sites->whole[i].
+// Its parameters that are M of sites->site[i], and sites->whole[i].
+int lora_length_at(const lora_adapter *l, int i);
 int lora_whole_at(const lora_adapter *l, int i);
 
 // Writes the factors (and whole parameters) of `p`, a model built with `sites`. `config`: the text
@@ -67,9 +72,9 @@ lora_use lora_use_of(const char *spec, arena *a);
 
 // Adds adapters to the weights of a model as they were loaded from a checkpoint with `base_meta`,
 // all at once: the sum is rounded once. A whole parameter counts with its difference from the
-// base's, and so does a layer by DoRA. ERR_MISMATCH where an adapter is of another base, or of one
-// whose input is made otherwise (another dialect); ERR_VALUE where DoRA would divide by zero. The
-// weights are of no use then.
+// base's, and so does a layer by DoRA; also where they are of the same layer. ERR_MISMATCH where an
+// adapter is of another base, or of one whose input is made otherwise (another dialect); ERR_VALUE
+// where DoRA would divide by zero. The weights are of no use then.
 bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, const lora_use *uses,
                 int n, err *e) MUST_CHECK;
 // One of them, all of it, to weights that are known to be its base's.
@@ -78,8 +83,9 @@ bool lora_add_whole(params *p, lora_adapter *l, err *e) MUST_CHECK;
 // of `p`: what DoRA begins with over the base that is loaded.
 bool lora_begin(params *p, const adapters *sites, err *e) MUST_CHECK;
 // The network that lora_apply's weights stand for, not merged: adapters for model_build (`*out`,
-// owned by `a`), and after params_allocate and loading the base, their factors put into `p`. For
-// comparison.
+// owned by `a`), and after params_allocate and loading the base, their factors put into `p`. Whole
+// parameters are not among them, but for those whose weight is adapted, too: such a weight stays
+// the base's. For comparison.
 const adapters *lora_unmerged(const lora_adapter *const *list, const double *weight, int n,
                               arena *a) MUST_CHECK;
 void lora_fill(params *p, const adapters *unmerged, const lora_adapter *const *list, int n);

@@ -68,62 +68,42 @@ static bool check_base(const lora_adapter *l, const char *fingerprint, const mod
 
 // ---- Adding
 
-// Whole parameters: w + weight (theirs - w), each adapter from the base's own value.
-static void add_whole(params *p, lora_adapter *const *list, const lora_use *uses, int n, int at)
-{
-    const param *q = &p->list[at];
-    for (int64_t i = 0; i < q->count; i++) {
-        float *w = params_at(p, at) + i;
-        double base = (double)*w, sum = base;
-        for (int k = 0; k < n; k++)
-            for (int j = 0; j < list[k]->sites->n_whole; j++)
-                if (!strcmp(list[k]->sites->whole[j], q->name))
-                    sum += uses[k].weight *
-                           ((double)params_at(list[k]->p, lora_whole_at(list[k], j))[i] - base);
-        *w = (float)sum;
-    }
-}
-
-static bool is_whole(lora_adapter *const *list, int n, const char *name)
-{
-    for (int k = 0; k < n; k++)
-        for (int j = 0; j < list[k]->sites->n_whole; j++)
-            if (!strcmp(list[k]->sites->whole[j], name))
-                return true;
-    return false;
-}
-
-static lora_matrix matrix_of(const params *p, int at)
-{
-    const param *q = &p->list[at];
-    return (lora_matrix){params_at(p, at), q->shape.d[0], q->count / q->shape.d[0], q->name};
-}
-
 static lora_factors factors_of(const lora_adapter *l, int i, double weight)
 {
     const adapter_site *s = &l->sites->site[i];
-    return (lora_factors){.a = params_at(l->p, 2 * i),
+    return (lora_factors){.from = l->folder,
+                          .a = params_at(l->p, 2 * i),
                           .b = params_at(l->p, 2 * i + 1),
-                          .m = s->m ? params_at(l->p, 2 * l->sites->n + i) : NULL,
+                          .m = s->m ? params_at(l->p, lora_length_at(l, i)) : NULL,
                           .rank = s->rank,
                           .scale = (double)s->scale,
                           .weight = weight};
 }
 
+// What an adapter has for a weight, behind f[count]; -> how many there are now.
+static int gather(const lora_adapter *l, const char *name, double weight, lora_factors *f,
+                  int count)
+{
+    for (int i = 0; i < l->sites->n; i++)
+        if (!strcmp(l->sites->site[i].weight, name))
+            f[count++] = factors_of(l, i, weight);
+    for (int i = 0; i < l->sites->n_whole; i++)
+        if (!strcmp(l->sites->whole[i], name))
+            f[count++] = (lora_factors){
+                .from = l->folder, .whole = params_at(l->p, lora_whole_at(l, i)), .weight = weight};
+    return count;
+}
+
 static bool add_all(params *p, lora_adapter *const *list, const lora_use *uses, int n, arena *a,
                     err *e)
 {
-    lora_factors *f = NEW(a, lora_factors, (size_t)n + 1);
+    lora_factors *f = NEW(a, lora_factors, 2 * (size_t)n + 1); // of a weight: its own, and whole
     bool ok = true;
     for (int at = 0; ok && at < p->n; at++) {
         int count = 0;
         for (int k = 0; k < n; k++)
-            for (int i = 0; i < list[k]->sites->n; i++)
-                if (!strcmp(list[k]->sites->site[i].weight, p->list[at].name))
-                    f[count++] = factors_of(list[k], i, uses[k].weight);
-        if (is_whole(list, n, p->list[at].name))
-            add_whole(p, list, uses, n, at);
-        ok = !count || lora_add(matrix_of(p, at), f, count, e);
+            count = gather(list[k], p->list[at].name, uses[k].weight, f, count);
+        ok = !count || lora_add(lora_matrix_of(p, at), f, count, e);
     }
     return ok;
 }
@@ -132,7 +112,7 @@ bool lora_add_whole(params *p, lora_adapter *l, err *e)
 {
     arena a = {.name = "adapter"};
     const lora_use use = {l->folder, 1};
-    bool ok = add_all(p, &l, &use, 1, &a, e) || err_trail(e, "'%s'", l->folder);
+    bool ok = add_all(p, &l, &use, 1, &a, e);
     arena_free(&a);
     return ok;
 }
@@ -141,8 +121,9 @@ bool lora_begin(params *p, const adapters *sites, err *e)
 {
     bool ok = true;
     for (int i = 0; ok && i < sites->n; i++)
-        ok = !sites->site[i].m || lora_lengths(matrix_of(p, params_find(p, sites->site[i].weight)),
-                                               params_at(p, params_find(p, sites->site[i].m)), e);
+        ok = !sites->site[i].m ||
+             lora_lengths(lora_matrix_of(p, params_find(p, sites->site[i].weight)),
+                          params_at(p, params_find(p, sites->site[i].m)), e);
     return ok;
 }
 
@@ -166,25 +147,56 @@ bool lora_apply(params *p, const model_def *m, const model_meta *base_meta, cons
 
 // ---- Side by side
 
+static bool is_adapted(const lora_adapter *const *list, int n, const char *name)
+{
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < list[k]->sites->n; i++)
+            if (!strcmp(list[k]->sites->site[i].weight, name))
+                return true;
+    return false;
+}
+
+static adapter_site beside(const adapter_site *from, int k, double weight, arena *a)
+{
+    adapter_site s = *from;
+    s.a = arena_printf(a, "%d/%s", k, s.a), s.b = arena_printf(a, "%d/%s", k, s.b);
+    if (s.m)
+        s.m = arena_printf(a, "%d/%s", k, s.m), s.share = (float)weight;
+    else
+        s.scale *= (float)weight;
+    return s;
+}
+
+// A whole parameter X in place of a weight W that others adapt, so that W must stay: X - W as a
+// plain adapter, A, with the unit matrix for B.
+static adapter_site whole_beside(const lora_adapter *l, int i, int k, double weight, arena *a)
+{
+    const char *name = l->sites->whole[i];
+    return (adapter_site){.weight = name,
+                          .a = arena_printf(a, "%d/%s.whole_A", k, name),
+                          .b = arena_printf(a, "%d/%s.whole_B", k, name),
+                          .rank = l->p->list[lora_whole_at(l, i)].shape.d[0],
+                          .scale = (float)weight,
+                          .share = 1};
+}
+
 const adapters *lora_unmerged(const lora_adapter *const *list, const double *weight, int n,
                               arena *a)
 {
     int total = 0;
     for (int k = 0; k < n; k++)
-        total += list[k]->sites->n;
+        total += list[k]->sites->n + list[k]->sites->n_whole;
     adapter_site *sites = NEW(a, adapter_site, (size_t)total + 1);
     adapters *out = NEW(a, adapters, 1);
     *out = (adapters){.site = sites};
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < list[k]->sites->n; i++) {
-            adapter_site s = list[k]->sites->site[i];
-            s.a = arena_printf(a, "%d/%s", k, s.a), s.b = arena_printf(a, "%d/%s", k, s.b);
-            if (s.m)
-                s.m = arena_printf(a, "%d/%s", k, s.m), s.share = (float)weight[k];
-            else
-                s.scale *= (float)weight[k];
-            sites[out->n++] = s;
-        }
+    for (int k = 0; k < n; k++) {
+        const adapters *own = list[k]->sites;
+        for (int i = 0; i < own->n; i++)
+            sites[out->n++] = beside(&own->site[i], k, weight[k], a);
+        for (int i = 0; i < own->n_whole; i++)
+            if (is_adapted(list, n, own->whole[i]))
+                sites[out->n++] = whole_beside(list[k], i, k, weight[k], a);
+    }
     return out;
 }
 
@@ -194,14 +206,34 @@ static void fill(params *p, const char *name, const params *from, int at)
            sizeof(float) * (size_t)from->list[at].count);
 }
 
+static void fill_site(params *p, const adapter_site *s, const lora_adapter *l, int i)
+{
+    fill(p, s->a, l->p, 2 * i);
+    fill(p, s->b, l->p, 2 * i + 1);
+    if (s->m)
+        fill(p, s->m, l->p, lora_length_at(l, i));
+}
+
+static void fill_whole(params *p, const adapter_site *s, const float *whole)
+{
+    int at = params_find(p, s->weight);
+    const float *w = params_at(p, at);
+    float *a = params_at(p, params_find(p, s->a)), *b = params_at(p, params_find(p, s->b));
+    for (int64_t i = 0; i < p->list[at].count; i++)
+        a[i] = whole[i] - w[i];
+    for (int64_t i = 0; i < s->rank * s->rank; i++)
+        b[i] = i % (s->rank + 1) == 0;
+}
+
 void lora_fill(params *p, const adapters *unmerged, const lora_adapter *const *list, int n)
 {
     const adapter_site *s = unmerged->site;
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < list[k]->sites->n; i++, s++) {
-            fill(p, s->a, list[k]->p, 2 * i);
-            fill(p, s->b, list[k]->p, 2 * i + 1);
-            if (s->m)
-                fill(p, s->m, list[k]->p, 2 * list[k]->sites->n + i);
-        }
+    for (int k = 0; k < n; k++) {
+        const adapters *own = list[k]->sites;
+        for (int i = 0; i < own->n; i++)
+            fill_site(p, s++, list[k], i);
+        for (int i = 0; i < own->n_whole; i++)
+            if (is_adapted(list, n, own->whole[i]))
+                fill_whole(p, s++, params_at(list[k]->p, lora_whole_at(list[k], i)));
+    }
 }

@@ -25,6 +25,7 @@ static bool is_null(const json *v)
     return json_type(v) == JSON_NONE || json_type(v) == JSON_NULL;
 }
 
+// As Python's bool() has it.
 static bool is_set(const json *v)
 {
     switch (json_type(v)) {
@@ -33,9 +34,10 @@ static bool is_set(const json *v)
     case JSON_NUMBER:
         return json_num(v, 0) != 0;
     case JSON_STRING:
+        return *json_str(v, "");
     case JSON_ARRAY:
     case JSON_OBJECT:
-        return json_len(v) > 0 || json_type(v) == JSON_STRING;
+        return json_len(v) > 0;
     default:
         return false;
     }

@@ -15,6 +15,13 @@
 
 enum { COLUMNS = 256 };
 
+lora_matrix lora_matrix_of(const params *p, int at)
+{
+    const param *q = &p->list[at];
+    int64_t rows = q->shape.rank ? q->shape.d[0] : 1;
+    return (lora_matrix){params_at(p, at), rows, q->count / rows, q->name};
+}
+
 static int64_t columns(const lora_matrix *t, int64_t from)
 {
     return t->in - from < COLUMNS ? t->in - from : COLUMNS;
@@ -55,22 +62,21 @@ static double length(const lora_matrix *t, int64_t row, const lora_factors *f)
     return sqrt(squares);
 }
 
-static bool check_length(const lora_matrix *t, int64_t row, double is, err *e)
+static bool divides(double length)
 {
-    return ((float)is > 0 && isfinite((float)is)) ||
-           err_set(e, ERR_VALUE,
-                   "row %" PRId64
-                   " of '%s' has the length %g, and DoRA divides by it: leave that layer out of "
-                   "its targets, or train it by plain LoRA",
-                   row, t->name, is);
+    return (float)length > 0 && isfinite((float)length);
 }
 
 bool lora_lengths(lora_matrix t, float *m, err *e)
 {
     for (int64_t row = 0; row < t.out; row++) {
         double is = length(&t, row, NULL);
-        if (!check_length(&t, row, is, e))
-            return false;
+        if (!divides(is))
+            return err_set(e, ERR_VALUE,
+                           "row %" PRId64
+                           " of '%s' has the length %g, and DoRA divides by it: leave that layer "
+                           "out of its targets, or train it by plain LoRA",
+                           row, t.name, is);
         m[row] = (float)is;
     }
     return true;
@@ -81,14 +87,27 @@ static bool find_gains(const lora_matrix *t, const lora_factors *f, double *gain
 {
     for (int64_t row = 0; row < t->out; row++) {
         double is = length(t, row, f);
-        if (!check_length(t, row, is, e))
-            return false;
+        if (!divides(is))
+            return err_set(e, ERR_VALUE,
+                           "'%s': with it row %" PRId64
+                           " of '%s' has the length %g, and DoRA divides by it: give the base "
+                           "that it was trained on",
+                           f->from, row, t->name, is);
         gain[row] = (double)f->m[row] / is;
     }
     return true;
 }
 
 // ---- Sums
+
+// all += factor (whole - W)
+static void add_whole(const lora_matrix *t, int64_t row, int64_t from, const lora_factors *f,
+                      double all[COLUMNS])
+{
+    const float *w = t->w + row * t->in + from, *x = f->whole + row * t->in + from;
+    for (int64_t i = 0; i < columns(t, from); i++)
+        all[i] += f->weight * ((double)x[i] - (double)w[i]);
+}
 
 // gain[k]: of adapter k's rows; NULL: it is plain.
 static void add_row(const lora_matrix *t, int64_t row, int64_t from, const lora_factors *f,
@@ -99,6 +118,10 @@ static void add_row(const lora_matrix *t, int64_t row, int64_t from, const lora_
     int64_t n = columns(t, from);
     load_row(t, row, from, all);
     for (int k = 0; k < count; k++) {
+        if (f[k].whole) {
+            add_whole(t, row, from, &f[k], all);
+            continue;
+        }
         if (!gain[k]) {
             add_low(t, row, from, &f[k], f[k].weight * f[k].scale, all);
             continue;
@@ -118,7 +141,7 @@ bool lora_add(lora_matrix t, const lora_factors *f, int count, err *e)
     double **gain = NEW(&a, double *, (size_t)count + 1);
     bool ok = true;
     for (int k = 0; ok && k < count; k++)
-        if (f[k].m) {
+        if (f[k].m && !f[k].whole) {
             gain[k] = NEW(&a, double, (size_t)t.out);
             ok = find_gains(&t, &f[k], gain[k], e);
         }

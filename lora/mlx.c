@@ -53,13 +53,23 @@ static weights_source lengths(const params *p, const char *from, const char *nam
         .name = name, .rank = 1, .dim = {p->list[at].count}, .data = params_at(p, at)};
 }
 
-static bool write_config(const char *path, const adapter_site *first, int64_t rank, json *keys,
+// The one scale of the folder: the first that is none of 0, which no lora_b could make up for.
+static float shared_scale(const adapters *sites)
+{
+    for (int i = 0; i < sites->n; i++)
+        if (sites->site[i].scale != 0)
+            return sites->site[i].scale;
+    return 1;
+}
+
+static bool write_config(const char *path, const adapters *sites, int64_t rank, json *keys,
                          const model_meta *meta, err *e)
 {
+    const adapter_site *first = &sites->site[0];
     json *j = json_object(), *lora = json_object();
     strbuf text = {0};
     json_set_int(lora, "rank", rank);
-    json_set_num(lora, "scale", (double)first->scale);
+    json_set_num(lora, "scale", (double)shared_scale(sites));
     json_set_num(lora, "dropout", (double)first->dropout);
     json_set(lora, "keys", keys);
     json_set_str(j, "fine_tune_type", first->m ? "dora" : "lora");
@@ -92,9 +102,9 @@ static bool write_folder(const char *folder, const params *p, const adapters *si
                          const model_meta *meta, arena *a, err *e)
 {
     weights_source *list = NEW(a, weights_source, 3 * (size_t)sites->n + 1);
-    const adapter_site *first = &sites->site[0];
     const char *config = path_join(a, folder, CONFIG);
     json *keys = json_array();
+    float scale = shared_scale(sites);
     int64_t rank = 0;
     int n = 0;
     for (int i = 0; i < sites->n; i++)
@@ -105,8 +115,8 @@ static bool write_folder(const char *folder, const params *p, const adapters *si
         const shape w = p->list[params_find(p, s->weight)].shape;
         json_push_str(keys, path);
         list[n++] = turned(p, s->a, arena_printf(a, "%s.lora_a", path), 1, w.d[1], rank, a);
-        list[n++] = turned(p, s->b, arena_printf(a, "%s.lora_b", path), s->scale / first->scale,
-                           rank, w.d[0], a);
+        list[n++] =
+            turned(p, s->b, arena_printf(a, "%s.lora_b", path), s->scale / scale, rank, w.d[0], a);
         if (s->m)
             list[n++] = lengths(p, s->m, arena_printf(a, "%s.m", path));
     }
@@ -115,7 +125,7 @@ static bool write_folder(const char *folder, const params *p, const adapters *si
         ok = err_errno(e, "cannot replace '%s'", config);
     ok = ok && safetensors_write(path_join(a, folder, TENSORS), list, n, meta, e);
     if (ok)
-        return write_config(config, first, rank, keys, meta, e);
+        return write_config(config, sites, rank, keys, meta, e);
     json_free(keys);
     return false;
 }
@@ -151,8 +161,13 @@ static float *read_factor(const reading *r, const char *leaf, int64_t height, in
     const weights_entry *t = at < 0 ? NULL : &safetensors_listing(r->file)->list[at];
     float *x = NEW(a, float, (size_t)(width ? height * width : height));
     if (!t || t->rank != rank || t->dim[0] != height || (width && t->dim[1] != width))
-        return (void)err_set(e, ERR_MISMATCH, "there is no '%s' of %lld x %lld numbers in it", name,
-                             (long long)height, (long long)(width ? width : 1)),
+        return (void)err_set(
+                   e, ERR_MISMATCH,
+                   "there is no '%s' of %s numbers in it; export it again, or take it from where "
+                   "it is whole",
+                   name,
+                   width ? arena_printf(a, "%lld x %lld", (long long)height, (long long)width)
+                         : arena_printf(a, "%lld", (long long)height)),
                NULL;
     return safetensors_read(r->file, at, x, e) ? x : NULL;
 }
@@ -172,14 +187,14 @@ static bool add_path(const reading *r, params *p, arena *a, err *e)
     int at = params_find(p, arena_printf(a, "%s.weight", r->path));
     if (at < 0 || p->list[at].shape.rank != 2)
         return err_set(e, ERR_MISMATCH, "the model has no linear layer '%s'", r->path);
-    const param *q = &p->list[at];
-    lora_matrix w = {params_at(p, at), q->shape.d[0], q->shape.d[1], q->name};
+    lora_matrix w = lora_matrix_of(p, at);
     const float *x = read_factor(r, "lora_a", w.in, r->rank, a, e),
                 *y = x ? read_factor(r, "lora_b", r->rank, w.out, a, e) : NULL,
                 *m = y && r->dora ? read_factor(r, "m", w.out, 0, a, e) : NULL;
     if (!y || (r->dora && !m))
         return false;
-    const lora_factors f = {.a = turned_back(x, w.in, r->rank, a),
+    const lora_factors f = {.from = TENSORS,
+                            .a = turned_back(x, w.in, r->rank, a),
                             .b = turned_back(y, r->rank, w.out, a),
                             .m = m,
                             .rank = r->rank,

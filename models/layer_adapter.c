@@ -11,6 +11,8 @@
 
 #include "models/layer_internal.h"
 
+enum { ADAPTERS = 64 }; // of one weight at most
+
 // The first adapter of `w` behind `last` (NULL: of all), or NULL.
 static const adapter_site *next_site(const network *n, const tensor *w, const adapter_site *last)
 {

@@ -5,8 +5,6 @@
 
 #include "models/layer.h"
 
-enum { ADAPTERS = 64 }; // of one weight at most
-
 // The parameter `name`, which begins as `how` says; an adapter's, or one of the model's own, frozen
 // where adapters are trained.
 tensor *layer_declare(network *n, const char *name, shape s, init how, bool adapter);

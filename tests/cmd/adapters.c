@@ -93,6 +93,14 @@ TEST(adapters_by_dora_go_out_and_come_back)
     RUN(0, "%s merge '%s/base' '%s/adapter:0.5' '%s/adapter:0.5' -o '%s/halves.h5' --json", k, dir,
         dir, dir, dir);
     EXPECT_HAS(out, "\"unmerged_difference\": ");
+    // A layer that the one gives other lengths and the other replaces.
+    adapters_made_beside("melody_transformer", &adapters_both, "both");
+    RUN(0, "%s merge '%s/base' '%s/both' '%s/adapter:0.5' -o '%s/mixed.h5' --json", k, dir, dir,
+        dir, dir);
+    err e = {0};
+    json *j = json_parse(out, strlen(out), &e);
+    EXPECT_BELOW(json_num(json_get(j, "unmerged_difference"), 1), 1e-5);
+    json_free(j);
 }
 
 // ---- Of audio

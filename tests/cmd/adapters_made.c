@@ -43,6 +43,15 @@ const char *adapters_made(const char *model, const lora_config *lora)
     return dir;
 }
 
+void adapters_made_beside(const char *model, const lora_config *lora, const char *name)
+{
+    const char *out, *dir = test_dir();
+    char made[512];
+    snprintf(made, sizeof made, "%s/run-%s", dir, name);
+    make_run(model, lora, test_path("base"), made);
+    RUN(0, "%s export '%s' --format adapter -o '%s/%s'", test_kmidi(), made, dir, name);
+}
+
 static const char *const melody[] = {"fc1", "fc2", "fc3", "lstm.weight_ih_l0"};
 static const char *const both[] = {"fc2", "weight_hh_l0", "weight_ih_l0"}, *const saved[] = {"fc3"};
 const lora_config adapters_melody = {.r = 8,

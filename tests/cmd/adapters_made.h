@@ -11,6 +11,9 @@
 // DIR/base, DIR/run, DIR/adapter, DIR/merged.h5 and the weights of both as safetensors; -> DIR.
 const char *adapters_made(const char *model, const lora_config *lora);
 
+// Another run over DIR/base and its adapter's folder, DIR/run-NAME and DIR/NAME.
+void adapters_made_beside(const char *model, const lora_config *lora, const char *name);
+
 // fc1, fc2, fc3, lstm.weight_ih_l0 of r 8; fc2 of r 2 and both matrices of the LSTM, fc3 whole
 extern const lora_config adapters_melody, adapters_both;
 

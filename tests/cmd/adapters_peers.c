@@ -94,7 +94,7 @@ TEST(adapters_of_mlx_are_its_formula)
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
 }
 
-TEST(adapters_by_dora_are_mlx_s_formula)
+TEST(adapters_of_mlx_by_dora_are_its_formula)
 {
     const lora_config lora = {.r = 4,
                               .alpha = 12,

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // adapter.c: fuzz target for adapter_config.json (`make fuzz`): what is taken can be matched
 // against a model, and what is written of that is taken again and finds the same.
+#include <math.h>
 #include <string.h>
 
 #include "lora/lora.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+// A scale is written as the alpha that makes it.
+static bool is_near(float x, float y)
+{
+    return fabsf(x - y) <= 1e-6f * fabsf(y);
+}
 
 static void check(const lora_config *c, const model_def *m, arena *a)
 {
@@ -20,7 +27,8 @@ static void check(const lora_config *c, const model_def *m, arena *a)
         CHECK(k && k->n == l->n && k->n_whole == l->n_whole);
         for (int i = 0; i < l->n; i++)
             CHECK(!strcmp(k->site[i].weight, l->site[i].weight) &&
-                  k->site[i].rank == l->site[i].rank);
+                  k->site[i].rank == l->site[i].rank && !k->site[i].m == !l->site[i].m &&
+                  is_near(k->site[i].scale, l->site[i].scale));
     } else
         CHECK(e.text[0]);
     strbuf_free(&text);
@@ -31,9 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     arena a = {.name = "fuzz"};
     err e = {0};
     lora_config c;
-    if (lora_config_read("fuzz", (const char *)bytes, n, &a, &c, &e))
+    if (lora_config_read("fuzz", (const char *)bytes, n, &a, &c, &e)) {
         check(&c, model_find("melody_transformer"), &a);
-    else
+        check(&c, model_find("groove_predictor"), &a);
+    } else
         CHECK(e.text[0]);
     arena_free(&a);
     return 0;

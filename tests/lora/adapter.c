@@ -39,10 +39,9 @@ static void check_gradients(const net *f, const lora_adapter *l, const adapters 
         for (int k = 0; k < lora_whole_at(l, 0); k++) {
             if (strcmp(l->p->list[k].name + strlen("base_model.model."), name))
                 continue;
-            const adapter_site *s = &sites->site[k < 2 * n ? k / 2 : k - 2 * n];
-            const param *q = &f->p->list[params_find(f->p, k >= 2 * n ? s->m
-                                                           : k % 2    ? s->b
-                                                                      : s->a)];
+            int m = k - lora_length_at(l, 0);
+            const adapter_site *s = &sites->site[m < 0 ? k / 2 : m];
+            const param *q = &f->p->list[params_find(f->p, m >= 0 ? s->m : k % 2 ? s->b : s->a)];
             double norm = 0, sum = 0;
             for (int64_t j = 0; j < q->count; j++) {
                 double d = (double)f->p->grads[q->goffset + j];
@@ -159,24 +158,21 @@ TEST(adapters_of_both_methods_lie_beside_each_other)
     if (!net_open(&merged, m->name, NULL) || !net_open(&apart, m->name, sites))
         return;
     for (int i = 0; i < merged.p->n; i++) {
-        const param *q = &merged.p->list[i];
         lora_factors f[3];
         int n = 0;
         for (int k = 0; k < 9; k++) {
             const lora_adapter *from = list[k / 3];
             const adapter_site *s = &from->sites->site[k % 3];
-            if (!strcmp(s->weight, q->name))
-                f[n++] = (lora_factors){params_at(from->p, 2 * (k % 3)),
-                                        params_at(from->p, 2 * (k % 3) + 1),
-                                        s->m ? params_at(from->p, 6 + k % 3) : NULL,
-                                        s->rank,
-                                        (double)s->scale,
-                                        weight[k / 3]};
+            if (!strcmp(s->weight, merged.p->list[i].name))
+                f[n++] = (lora_factors){.a = params_at(from->p, 2 * (k % 3)),
+                                        .b = params_at(from->p, 2 * (k % 3) + 1),
+                                        .m = s->m ? params_at(from->p, lora_length_at(from, k % 3))
+                                                  : NULL,
+                                        .rank = s->rank,
+                                        .scale = (double)s->scale,
+                                        .weight = weight[k / 3]};
         }
-        EXPECT_OK(!n || lora_add((lora_matrix){params_at(merged.p, i), q->shape.d[0],
-                                               q->count / q->shape.d[0], q->name},
-                                 f, n, &e),
-                  e);
+        EXPECT_OK(!n || lora_add(lora_matrix_of(merged.p, i), f, n, &e), e);
     }
     lora_fill(apart.p, sites, list, 3);
     run_step(merged.r, 0, 0, false), run_step(apart.r, 0, 0, false);

@@ -93,6 +93,12 @@ TEST(adapter_configurations_of_other_methods_are_named_and_refused)
                     "\"something_new\": {\"x\": 1}, \"use_dora\": true}",
                     &e),
               e);
+    EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"use_qalora\": \"\", \"lora_bias\": [], "
+                    "\"megatron_config\": {}, \"layer_replication\": 0}",
+                    &e),
+              e);
+    EXPECT_ERR(reads("{\"peft_type\": \"LORA\", \"use_qalora\": \"no\"}", &e), e, ERR_MISMATCH,
+               "QALoRA");
     EXPECT_OK(reads("{\"peft_type\": \"LORA\", \"fan_in_fan_out\": true, \"loftq_config\": {}, "
                     "\"eva_config\": {\"rho\": 2.0}}",
                     &e),

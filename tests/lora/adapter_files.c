@@ -104,8 +104,9 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
 }
 
 // PEFT's adapter by DoRA with one number of a magnitude, or all of fc2's, changed; `wide`: as a
-// matrix.
-static const char *with_magnitude(const char *name, float value, bool all, bool wide)
+// matrix. `behind`: added to the names of magnitudes.
+static const char *with_magnitude(const char *name, float value, bool all, bool wide,
+                                  const char *behind)
 {
     arena a = {0};
     err e = {0};
@@ -123,6 +124,8 @@ static const char *with_magnitude(const char *name, float value, bool all, bool 
         EXPECT_OK(safetensors_read(s, i, data, &e), e);
         list[i] = (weights_source){.name = t->name, .rank = t->rank, .data = data};
         memcpy(list[i].dim, t->dim, sizeof list[i].dim);
+        if (strstr(t->name, "lora_magnitude"))
+            list[i].name = arena_printf(&a, "%s%s", t->name, behind);
         if (strstr(t->name, "fc2.lora_magnitude")) {
             data[5] = value;
             for (int64_t k = 0; all && k < t->count; k++)
@@ -143,13 +146,13 @@ TEST(adapters_by_dora_with_lengths_that_are_none)
 {
     err e = {0};
     const char *m = "groove_predictor";
-    EXPECT_ERR(loads(with_magnitude("wide", 1, false, true), m, &e), e, ERR_MISMATCH,
+    EXPECT_ERR(loads(with_magnitude("wide", 1, false, true, ""), m, &e), e, ERR_MISMATCH,
                "fc2.lora_magnitude_vector (is [1, 64], must be [64])");
-    EXPECT_ERR(loads(with_magnitude("nan", NAN, false, false), m, &e), e, ERR_VALUE,
+    EXPECT_ERR(loads(with_magnitude("nan", NAN, false, false, ""), m, &e), e, ERR_VALUE,
                "element 5 of tensor 'base_model.model.fc2.lora_magnitude_vector' is no finite");
-    EXPECT_ERR(loads(with_magnitude("inf", INFINITY, true, false), m, &e), e, ERR_VALUE,
+    EXPECT_ERR(loads(with_magnitude("inf", INFINITY, true, false, ""), m, &e), e, ERR_VALUE,
                "element 0 of tensor 'base_model.model.fc2.lora_magnitude_vector' is no finite");
-    const char *plain = with_magnitude("plain", 1, false, false);
+    const char *plain = with_magnitude("plain", 1, false, false, "");
     EXPECT_INT(test_shell(NULL,
                           "sed -i 's/use_dora\": true/use_dora\": false/' '%s/adapter_config.json'",
                           plain),
@@ -158,7 +161,7 @@ TEST(adapters_by_dora_with_lengths_that_are_none)
                "unexpected: base_model.model.fc1.lora_magnitude_vector");
     // a length of 0 is one, and the row is then 0; a row that has none cannot be given one
     net f;
-    const char *zero = with_magnitude("zero", 0, true, false);
+    const char *zero = with_magnitude("zero", 0, true, false, "");
     if (!net_open(&f, m, NULL))
         return;
     float *w = params_at(f.p, params_find(f.p, "fc2.weight"));
@@ -168,14 +171,40 @@ TEST(adapters_by_dora_with_lengths_that_are_none)
     arena a = {0};
     lora_adapter *l = lora_load(zero, model_find(m), &a, &e);
     memset(params_at(l->p, 3), 0, sizeof(float) * (size_t)l->p->list[3].count); // B of fc2
-    EXPECT_ERR(lora_add_whole(f.p, l, &e), e, ERR_VALUE,
-               "row 0 of 'fc2.weight' has the length 0, and DoRA divides by it: leave that layer");
+    EXPECT_ERR(
+        lora_add_whole(f.p, l, &e), e, ERR_VALUE,
+        "': with it row 0 of 'fc2.weight' has the length 0, and DoRA divides by it: give the "
+        "base that it was trained on");
     EXPECT_HAS(e.text, zero);
+    w[0] = INFINITY;
+    EXPECT_ERR(lora_apply(f.p, model_find(m), NULL, &(lora_use){zero, 1}, 1, &e), e, ERR_VALUE,
+               "': with it row 0 of 'fc2.weight' has the length inf");
+    EXPECT_HAS(e.text, zero);
+    w[0] = 0;
     EXPECT_ERR(
         lora_begin(f.p, lora_unmerged((const lora_adapter *const[]){l}, (double[]){1}, 1, &a), &e),
-        e, ERR_VALUE, "row 0 of 'fc2.weight' has the length 0");
+        e, ERR_VALUE,
+        "row 0 of 'fc2.weight' has the length 0, and DoRA divides by it: leave that layer");
     lora_unload(l);
     net_close(&f);
+    arena_free(&a);
+}
+
+TEST(adapters_by_dora_under_the_names_of_their_parameters)
+{
+    arena a = {0};
+    err e = {0};
+    const model_def *m = model_find("groove_predictor");
+    const char *inner = with_magnitude("inner", 1, false, false, ".weight");
+    lora_adapter *x = lora_load(inner, m, &a, &e),
+                 *y = lora_load(with_magnitude("outer", 1, false, false, ""), m, &a, &e);
+    if (test_expect(x && y, __FILE__, __LINE__, "%s", e.text)) {
+        EXPECT_INT(x->p->weights_len, y->p->weights_len);
+        EXPECT(!memcmp(x->p->weights, y->p->weights, sizeof(float) * (size_t)y->p->weights_len));
+    }
+    EXPECT_ERR(loads(with_magnitude("odd", 1, false, false, ".bias"), m->name, &e), e, ERR_MISMATCH,
+               "missing: base_model.model.fc1.lora_magnitude_vector");
+    lora_unload(x), lora_unload(y);
     arena_free(&a);
 }
 
