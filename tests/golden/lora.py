@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, three adapters as PEFT
-saves them, one of them by DoRA.
+"""Goldens of adapters from Hugging Face PEFT: lora.json, and lora_NAME/, four adapters as PEFT
+saves them, two of them by DoRA, one of these of convolutions below batch norms.
 
     python tests/golden/lora.py [FOLDER]
         FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch and PEFT
@@ -9,7 +9,10 @@ saves them, one of them by DoRA.
 `cases`: base weights as in models.py (parameter k is fill(100 + k, shape, 1 / sqrt(fan_in))), every
 lora_A and lora_B (in the sorted order of their keys, index j) fill(500 + j, shape, 0.1), whole
 modules fill(600 + j, shape, 0.1); inputs with the seeds 1001, ...; outputs and the gradients of
-their plain sum in float64.
+their plain sum in float64. Of a network of pictures a convolution's fan_in is that of its windows;
+weights of norms are 1 + fill(..., 0.25), their biases fill(..., 0.25), running means fill(300 + b,
+0.25) and variances 1 + fill(300 + b, 0.25), buffer b of them.
+`dropped`: lora_lengths in training, with masks as kmidi draws them (base/rng.c).
 """
 
 import os
@@ -130,7 +133,80 @@ CASES = {
             use_rslora=True,
         ),
     ),
+    "windows": (
+        "instrument_recognizer",
+        dict(
+            r=2,
+            lora_alpha=3,
+            target_modules=["blocks.0.conv", "blocks.2.conv", "fc"],
+            use_dora=True,
+        ),
+    ),
 }
+SIZES = {"instrument_recognizer": "bands=32 frames=36 width=4"}
+M.DATA["instrument_recognizer"] = lambda T: [M.fl("mel", 1, 32, 36), M.it("classes", 4, 17)]
+
+
+def pictures():
+    """instrument_recognizer with blocks of 4, 8, 16 and 32 channels, filled."""
+    m = M.R.MODELS["instrument_recognizer"][0]()
+    wide = [(1, 4, 7, 2), (4, 8, 3, 2), (8, 16, 3, 2), (16, 32, 3, 2)]
+    m.blocks = torch.nn.ModuleList([M.R.ConvNorm(*w) for w in wide])
+    m.fc = torch.nn.Linear(32, 512)
+    state = dict(m.named_parameters())
+    for k, (n, p) in enumerate(state.items()):
+        norm = ".norm." in n
+        fan = state[n.rpartition(".")[0] + ".weight"][0].numel()
+        scale = 0.25 if norm else 1 / np.sqrt(fan)
+        x = fill(100 + k, tuple(p.shape), scale)
+        p.data = torch.from_numpy(np.float32(norm and n.endswith("weight")) + x)
+    buffers = [(n, b) for n, b in m.named_buffers() if b.dim()]
+    for k, (n, b) in enumerate(buffers):
+        x = fill(300 + k, tuple(b.shape), 0.25)
+        b.copy_(torch.from_numpy(np.float32(n.endswith("running_var")) + x))
+    return m
+
+
+def based(model):
+    return pictures() if model in SIZES else M.build(model, torch.float32)[0]
+
+
+# ---- Masks
+
+
+def mix64(x):
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & (1 << 64) - 1
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & (1 << 64) - 1
+    return x ^ (x >> 31)
+
+
+def philox(counter, key):
+    """Philox4x32-10 (Salmon et al. 2011)."""
+    c, k, low = list(counter), list(key), (1 << 32) - 1
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [q >> 32 ^ c[1] ^ k[0], q & low, p >> 32 ^ c[3] ^ k[1], p & low]
+        k = [(k[0] + 0x9E3779B9) & low, (k[1] + 0xBB67AE85) & low]
+    return c
+
+
+class Masked(torch.nn.Module):
+    """Dropout with the mask of (seed, step, name of the stream)."""
+
+    def __init__(self, p, seed, step, name):
+        super().__init__()
+        h = 0xCBF29CE484222325
+        for byte in name.encode():
+            h = (h ^ byte) * 0x100000001B3 & (1 << 64) - 1
+        key = mix64(seed + 0x9E3779B97F4A7C15 & (1 << 64) - 1) ^ mix64(h)
+        self.rate, self.step = np.float32(p), step
+        self.key = key & (1 << 32) - 1, key >> 32
+
+    def forward(self, x):
+        words = [philox((i, self.step, 0, 0), self.key) for i in range(-(-x.numel() // 4))]
+        kept = np.array(words).ravel()[: x.numel()] >= round(float(self.rate) * 2.0**32)
+        scaled = kept * (1 / (1 - float(self.rate)))
+        return x * torch.from_numpy(scaled.reshape(x.shape)).to(x.dtype)
 
 
 def path_of(name, module):
@@ -171,9 +247,23 @@ def refill(p):
         )
 
 
+def gradients_of(p, out):
+    """Of the plain sum, by the names in the file."""
+    out.sum().backward()
+    grads = {
+        n.replace("base_model.model.", "").replace(".default", "").replace("vector.weight", "vector"):
+        w.grad
+        for n, w in p.named_parameters()
+        if w.grad is not None
+    }
+    return [
+        {"name": n, "norm": float(g.norm()), "sum": float(g.sum())}
+        for n, g in sorted(grads.items())
+    ]
+
+
 def case(name, model, kw):
-    base = M.build(model, torch.float32)[0]
-    p = get_peft_model(base, LoraConfig(**kw)).eval()
+    p = get_peft_model(based(model), LoraConfig(**kw)).eval()
     refill(p)
     folder = os.path.join(HERE, "lora_" + name)
     shutil.rmtree(folder, ignore_errors=True)
@@ -182,26 +272,41 @@ def case(name, model, kw):
     p.double()
     *x, _ = M.tensors(M.DATA[model](5), torch.float64)
     out = p(*x)
-    out.sum().backward()
-    grads = {
-        n.replace("base_model.model.", "").replace(".default", "").replace("vector.weight", "vector"):
-        w.grad
-        for n, w in p.named_parameters()
-        if w.grad is not None
-    }
+    gradients = gradients_of(p, out)
     merged = p.merge_and_unload()(*x)
     print(name, "merged and not:", (merged - out).abs().max().item())
     return {
         "name": name,
         "model": model,
+        **({"sizes": SIZES[model]} if model in SIZES else {}),
         "length": 5,
         "batch": M.BATCH,
         "shape": list(out.shape),
         "output": f32(out.detach().numpy()),
-        "gradients": [
-            {"name": n, "norm": float(g.norm()), "sum": float(g.sum())}
-            for n, g in sorted(grads.items())
-        ],
+        "gradients": gradients,
+    }
+
+
+def dropped(name="lengths", rate=0.4, seed=11, step=3):
+    """Of that case, in training."""
+    model, kw = CASES[name]
+    p = get_peft_model(based(model), LoraConfig(**kw))
+    refill(p)
+    p.double().train()
+    for n, m in p.named_modules():
+        if hasattr(m, "lora_dropout"):
+            stream = "0/" + n.replace("base_model.model.", "") + ".lora_A.weight"
+            m.lora_dropout["default"] = Masked(rate, seed, step, stream)
+    *x, _ = M.tensors(M.DATA[model](5), torch.float64)
+    out = p(*x)
+    return {
+        "name": name,
+        "model": model,
+        "dropout": rate,
+        "seed": seed,
+        "step": step,
+        "output": f32(out.detach().numpy()),
+        "gradients": gradients_of(p, out),
     }
 
 
@@ -212,5 +317,6 @@ if __name__ == "__main__":
         {
             "matching": [matched(*row) for row in MATCHING],
             "cases": [case(n, *row) for n, row in CASES.items()],
+            "dropped": dropped(),
         },
     )

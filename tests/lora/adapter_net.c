@@ -3,6 +3,7 @@
 #include "tests/lora/adapter_net.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -15,33 +16,52 @@ static void fill(float *out, uint32_t seed, int64_t n, float scale)
         out[i] = test_fill(seed, (uint32_t)i, scale);
 }
 
-// The base of tests/golden/lora.py: parameter k of the model is fill(100 + k), by 1 / sqrt(inputs),
-// of an LSTM by 1 / sqrt(hidden).
+static void fill_from(float *out, uint32_t seed, int64_t n, bool one)
+{
+    fill(out, seed, n, 0.25f);
+    for (int64_t i = 0; one && i < n; i++)
+        out[i] = 1 + out[i];
+}
+
+// The numbers that each output of a parameter's layer adds up; of an LSTM its hidden ones.
+static int64_t fan_of(const params *p, const param *q)
+{
+    char weight[200];
+    const char *dot = strrchr(q->name, '.');
+    if (str_starts(q->name, "lstm"))
+        return p->list[params_find(p, "lstm.weight_hh_l0")].shape.d[1];
+    snprintf(weight, sizeof weight, "%.*s.weight", (int)(dot - q->name), q->name);
+    q = &p->list[params_find(p, weight)];
+    return q->count / q->shape.d[0];
+}
+
+// The base of tests/golden/lora.py: parameter k of the model is fill(100 + k), by 1 / sqrt(inputs).
 static void fill_base(params *p)
 {
-    for (int i = 0, k = 0; i < p->n; i++) {
+    uint32_t k = 100, buffers = 300;
+    for (int i = 0; i < p->n; i++) {
         const param *q = &p->list[i];
-        if (!q->counted)
-            continue;
-        int w = params_find(p, "lstm.weight_hh_l0");
-        int64_t fan = str_starts(q->name, "lstm") ? p->list[w].shape.d[1]
-                      : q->shape.rank == 2        ? q->shape.d[1]
-                                                  : 0;
-        for (int j = 0; !fan && j < p->n; j++)
-            if (p->list[j].shape.rank == 2 &&
-                !strncmp(p->list[j].name, q->name, strcspn(q->name, ".") + 1))
-                fan = p->list[j].counted ? p->list[j].shape.d[1] : 0;
-        fill(params_at(p, i), 100 + (uint32_t)k++, q->count, (float)(1 / sqrt((double)fan)));
+        if (q->buffer && q->shape.rank)
+            fill_from(params_at(p, i), buffers++, q->count, str_ends(q->name, "running_var"));
+        else if (q->counted && strstr(q->name, ".norm."))
+            fill_from(params_at(p, i), k++, q->count, str_ends(q->name, ".weight"));
+        else if (q->counted)
+            fill(params_at(p, i), k++, q->count, (float)(1 / sqrt((double)fan_of(p, q))));
     }
 }
 
 bool net_open(net *f, const char *model, const adapters *l)
 {
+    return net_open_of(f, model_find(model), l, false);
+}
+
+bool net_open_of(net *f, const model_def *m, const adapters *l, bool training)
+{
     err e = {0};
     *f = (net){.a = {.name = "net"}};
     f->p = params_open(&f->a);
-    f->n = model_build(model_find(model), f->p, &(model_dims){.batch = 3, .time = 5, .adapters = l},
-                       &f->a, &e);
+    model_dims d = {.batch = 3, .time = 5, .adapters = l, .training = training};
+    f->n = model_build(m, f->p, &d, &f->a, &e);
     if (!test_expect(f->n != NULL, __FILE__, __LINE__, "%s", e.text))
         return false;
     graph *g = f->n->g;

@@ -17,6 +17,8 @@ typedef struct net {
 // The model with the filled base on the golden's inputs, its outputs' plain sum differentiated by
 // the adapters.
 bool net_open(net *f, const char *model, const adapters *l);
+// Of a model with sizes; `training`: with what it drops.
+bool net_open_of(net *f, const model_def *m, const adapters *l, bool training);
 void net_close(net *f);
 
 #endif

@@ -218,21 +218,37 @@ static float *finish(small_run *s, const char *dir, bool resume, int *left, int6
     return w;
 }
 
-TEST(lora_resumes_bit_for_bit)
+// Its weights are those of a run that was left alone.
+static void check_resumed(small_run *s)
 {
-    small_run s;
     char dir[2][512];
     int left = 3;
-    lora_open(&s, 4, 3);
-    s.o.epochs = 3, s.o.ema = 0.5f, s.o.save_every = 1;
-    s.o.lora.save = (lora_names){(const char *const[]){"fc3"}, 1};
+    s->o.epochs = 3, s->o.ema = 0.5f, s->o.save_every = 1;
     snprintf(dir[0], sizeof dir[0], "%s", test_path("whole")),
         snprintf(dir[1], sizeof dir[1], "%s", test_path("parts"));
     int64_t n, m;
-    const float *whole = finish(&s, dir[0], false, NULL, &n);
-    (void)finish(&s, dir[1], false, &left, &m);
-    const float *parts = finish(&s, dir[1], true, NULL, &m);
+    const float *whole = finish(s, dir[0], false, NULL, &n);
+    (void)finish(s, dir[1], false, &left, &m);
+    const float *parts = finish(s, dir[1], true, NULL, &m);
     EXPECT(n > 641664 && n == m && !memcmp(whole, parts, sizeof *whole * (size_t)n));
+}
+
+TEST(lora_resumes_bit_for_bit)
+{
+    small_run s;
+    lora_open(&s, 4, 3);
+    s.o.lora.save = (lora_names){(const char *const[]){"fc3"}, 1};
+    check_resumed(&s);
+    small_close(&s);
+}
+
+TEST(lora_by_dora_resumes_bit_for_bit)
+{
+    small_run s;
+    lora_open(&s, 4, 3);
+    s.o.lora.dora = true, s.o.lora.targets.names.n = 3;
+    s.o.precision = PRECISION_BF16, s.o.recompute = RECOMPUTE_ALL;
+    check_resumed(&s);
     small_close(&s);
 }
 
