@@ -10,7 +10,7 @@
 #   THREADS=2       of each side; where the host gives fewer cores than it shows, PyTorch's threads wait for each other and only THREADS=1 is fair
 #   SECONDS_EACH=2  length of one measurement     ROUNDS=3  how often ours and the peers take turns     LIMIT=120  seconds after which one is given up
 #   RANKED=PROGRAM  RANKS=2  PAIRS=5  what the table of ranks has: a kmidi made with MPI=1, in pairs of turns
-#   MODELS="name:batch:length ..."  ADAPT="full lora"  PRECISIONS="fp32 bf16x3 bf16"  COMPILE=1     what the table of models has; COMPILE=0 leaves torch.compile out, COMPILE=full measures it for whole models
+#   MODELS="name:batch:length ..."  ADAPT="full lora" (or dora)  PRECISIONS="fp32 bf16x3 bf16"  COMPILE=1     what the table of models has; COMPILE=0 leaves torch.compile out, COMPILE=full measures it for whole models
 #   WRAP=COMMAND    stands before every measurement: "taskset -c 0,1"
 #
 # About a quarter of an hour: SECONDS_EACH=1 ROUNDS=1 ADAPT=full PRECISIONS=fp32 bench/run.sh

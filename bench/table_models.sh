@@ -19,6 +19,7 @@ convolves() { case $1 in instrument_recognizer | emotion_node_classifier) true ;
 model_round() { # name batch length adapt
     lora=""
     [ "$4" = full ] || lora="--lora 8"
+    [ "$4" != dora ] || lora="$lora --dora"
     for p in $PRECISIONS; do
         ours "ours.$p" "$1" "$2" "$3" --precision "$p" $lora
         [ "$p" != bf16x3 ] || continue
@@ -37,7 +38,7 @@ model_row() { # name batch length adapt precision
 }
 
 heading "Training steps"
-say "Steps a second; lora: adapters of rank 8. Ratio: against the better of PyTorch eager and compiled in the same precision (bf16x3: in fp32). Peak: resident memory in MB, PyTorch's"
+say "Steps a second; lora, dora: adapters of rank 8. Ratio: against the better of PyTorch eager and compiled in the same precision (bf16x3: in fp32). Peak: resident memory in MB, PyTorch's"
 say "the smaller of its two; eager, of convolutions, the faster of its two memory layouts. GFLOP/s: of matrix products; share: of the f32 product of 2048^3 that this machine reached in the same run."
 for p in $PRECISIONS; do
     ./kmidi bench dynamics_engine --precision "$p" --seconds 0.01 --json >/dev/null 2>&1 || say "This version of kmidi does not take --precision $p: no figures of ours."

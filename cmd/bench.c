@@ -246,16 +246,17 @@ static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_
 
 // What is of training steps alone would be left unsaid; --generate has no batch and no length,
 // either.
-static bool takes_no_step(cmd *c, const char *instead, int n, err *e)
+static const char *const of_steps[] = {"profile", "lora", "dora", "recompute", "activations", NULL},
+                         *const of_batches[] = {"batch", "length", NULL};
+
+static bool takes_none(cmd *c, const char *instead, const char *const *list, err *e)
 {
-    static const char *const of_steps[] = {"profile",     "lora",  "dora",  "recompute",
-                                           "activations", "batch", "length"};
-    for (int i = 0; i < n; i++)
-        if (option_given(c, of_steps[i]))
+    for (; *list; list++)
+        if (option_given(c, *list))
             return err_set(
                 e, ERR_USAGE,
-                "--%s is of training steps, and --%s measures none; leave one of them out",
-                of_steps[i], instead);
+                "--%s is of training steps, and --%s measures none; leave one of them out", *list,
+                instead);
     return true;
 }
 
@@ -315,9 +316,10 @@ static bool bench_run(cmd *c, err *e)
     if (!strcmp(c->args[0], "sum"))
         return bench_sum(c, e);
     if (option_given(c, "generate"))
-        return takes_no_step(c, "generate", 7, e) && bench_generate(c, e);
+        return takes_none(c, "generate", of_steps, e) && takes_none(c, "generate", of_batches, e) &&
+               bench_generate(c, e);
     if (option_given(c, "inference"))
-        return takes_no_step(c, "inference", 5, e) && bench_inference(c, e);
+        return takes_none(c, "inference", of_steps, e) && bench_inference(c, e);
     return bench_steps(c, e);
 }
 const command cmd_bench = {

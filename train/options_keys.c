@@ -237,7 +237,8 @@ static const config_key keys[] = {
     {"lora.rslora", CONFIG_BOOL, "false", .alias = "lora.use_rslora", AT(lora.rslora),
      .help = "alpha / sqrt(r) instead"},
     {"lora.dora", CONFIG_BOOL, "false", .alias = "lora.use_dora", AT(lora.dora),
-     .help = "DoRA: the lengths of a layer's rows are learnt, too; linear layers, convolutions"},
+     .help = "DoRA: the lengths of a layer's rows are learnt, too, under weight decay as all that "
+             "is trained; linear layers, convolutions"},
     {"lora.modules_to_save", CONFIG_TEXTS, NULL, AT(lora.save),
      .help = "modules that are trained whole beside the adapters"},
     {"lora.rank_pattern", CONFIG_MAP, NULL, 1, 4096, AT(lora.ranks),
