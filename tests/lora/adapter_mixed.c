@@ -25,7 +25,7 @@ static const char *saved(const char *name, const model_def *m, const char *targe
     const adapters *sites = lora_match(&c, m, true, &a, &e);
     net f;
     if (!test_expect(sites != NULL, __FILE__, __LINE__, "%s", e.text) ||
-        !net_open(&f, m->name, sites))
+        !net_open_of(&f, m, sites, false))
         return NULL;
     for (int i = 0; i < f.p->n; i++)
         for (int64_t k = 0; k < f.p->list[i].count; k++)
@@ -81,6 +81,50 @@ TEST(adapters_of_a_layer_that_another_replaces_add_up)
     arena_free(&a);
 }
 
+static bool is_adapted(const adapters *l, const char *weight)
+{
+    for (int i = 0; i < l->n; i++)
+        if (!strcmp(l->site[i].weight, weight))
+            return true;
+    return false;
+}
+
+// Beside the base's weights they compute what is merged.
+static void check_beside(const model_def *m, const lora_use *uses, int n)
+{
+    arena a = {0};
+    err e = {0};
+    lora_adapter *opened[3];
+    const lora_adapter *list[3];
+    double weight[3];
+    for (int i = 0; i < n; i++) {
+        weight[i] = uses[i].weight;
+        if (!test_expect((list[i] = opened[i] = lora_load(uses[i].folder, m, &a, &e)) != NULL,
+                         __FILE__, __LINE__, "%s", e.text))
+            return;
+    }
+    const adapters *sites = lora_unmerged(list, weight, n, &a);
+    net base, merged, apart;
+    if (!net_open_of(&base, m, NULL, false) || !net_open_of(&merged, m, NULL, false) ||
+        !net_open_of(&apart, m, sites, false))
+        return;
+    EXPECT_OK(lora_apply(merged.p, m, NULL, uses, n, &e), e);
+    for (int i = 0; i < merged.p->n; i++)
+        if (!is_adapted(sites, merged.p->list[i].name))
+            memcpy(params_at(apart.p, params_find(apart.p, merged.p->list[i].name)),
+                   params_at(merged.p, i), sizeof(float) * (size_t)merged.p->list[i].count);
+    lora_fill(apart.p, sites, list, n);
+    run_step(base.r, 0, 0, false), run_step(merged.r, 0, 0, false), run_step(apart.r, 0, 0, false);
+    size_t count = (size_t)shape_count(merged.n->out->shape);
+    const float *y = run_data(merged.r, merged.n->out);
+    EXPECT(test_distance(run_data(base.r, base.n->out), y, count) > 0.01);
+    EXPECT_BELOW(test_distance(run_data(apart.r, apart.n->out), y, count), 1e-5);
+    for (int i = 0; i < n; i++)
+        lora_unload(opened[i]);
+    net_close(&base), net_close(&merged), net_close(&apart);
+    arena_free(&a);
+}
+
 // By DoRA, plainly and whole, of one layer.
 TEST(adapters_of_a_layer_that_another_replaces_lie_beside_it)
 {
@@ -88,33 +132,26 @@ TEST(adapters_of_a_layer_that_another_replaces_lie_beside_it)
     const lora_use uses[] = {{"tests/golden/lora_lengths", 0.75},
                              {saved("first", m, "fc1", "fc3"), 0.5},
                              {saved("last", m, "fc3", "fc1"), -0.25}};
-    const double weight[] = {0.75, 0.5, -0.25};
+    check_beside(m, uses, 3);
+}
+
+TEST(adapters_of_a_convolution_that_another_replaces_lie_beside_it)
+{
     arena a = {0};
     err e = {0};
-    lora_adapter *opened[3];
-    const lora_adapter *list[3];
-    for (int i = 0; i < 3; i++)
-        if (!test_expect((list[i] = opened[i] = lora_load(uses[i].folder, m, &a, &e)) != NULL,
-                         __FILE__, __LINE__, "%s", e.text))
-            return;
-    const adapters *sites = lora_unmerged(list, weight, 3, &a);
-    net base, merged, apart;
-    if (!net_open(&base, m->name, NULL) || !net_open(&merged, m->name, NULL) ||
-        !net_open(&apart, m->name, sites))
-        return;
-    EXPECT_OK(lora_apply(merged.p, m, NULL, uses, 3, &e), e);
-    for (int i = 0; i < merged.p->n; i++)
-        if (strstr(merged.p->list[i].name, ".bias"))
-            memcpy(params_at(apart.p, params_find(apart.p, merged.p->list[i].name)),
-                   params_at(merged.p, i), sizeof(float) * (size_t)merged.p->list[i].count);
-    lora_fill(apart.p, sites, list, 3);
-    run_step(base.r, 0, 0, false), run_step(merged.r, 0, 0, false), run_step(apart.r, 0, 0, false);
-    size_t n = (size_t)shape_count(merged.n->out->shape);
-    const float *y = run_data(merged.r, merged.n->out);
-    EXPECT(test_distance(run_data(base.r, base.n->out), y, n) > 0.1);
-    EXPECT_BELOW(test_distance(run_data(apart.r, apart.n->out), y, n), 1e-5);
-    for (int i = 0; i < 3; i++)
-        lora_unload(opened[i]);
-    net_close(&base), net_close(&merged), net_close(&apart);
+    const model_def *m =
+        model_configure(model_find("instrument_recognizer"), "bands=32 frames=36 width=4", &a, &e);
+    const lora_use uses[] = {{"tests/golden/lora_windows", 0.75},
+                             {saved("first", m, "fc", "blocks.0.conv"), 0.5},
+                             {saved("last", m, "blocks.0.conv", "blocks.2.conv"), -0.25}};
+    check_beside(m, uses, 3);
     arena_free(&a);
+}
+
+TEST(adapters_of_an_lstm_that_another_replaces_lie_beside_it)
+{
+    const model_def *m = model_find("melody_transformer");
+    const lora_use uses[] = {{saved("first", m, "lstm.weight_ih_l0", "fc3"), 0.75},
+                             {saved("last", m, "fc3", "lstm"), 0.5}};
+    check_beside(m, uses, 2);
 }
