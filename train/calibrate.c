@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/gemm/gemm.h"
+#include "autograd/gemm/gemm_bf16.h"
 #include "autograd/op.h"
 #include "base/hw.h"
 #include "base/version.h"
@@ -34,10 +34,12 @@ static const char *file_of(const trainer *t, arena *a)
 // What the times of a step depend on beside the machine and the number of items.
 static const char *entry_of(const trainer *t, arena *a)
 {
-    return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s, %s%s", t->o->model->name,
-                        model_sizes(t->o->model, a), (long long)t->s.time,
+    bool narrow = t->o->precision != PRECISION_FP32;
+    return arena_printf(a, "%s %s, length %lld, %lld of %lld weights, %s%s%s, %s%s",
+                        t->o->model->name, model_sizes(t->o->model, a), (long long)t->s.time,
                         (long long)params_count(t->p, true), (long long)t->p->weights_len,
-                        precision_name(t->o->precision), t->o->optim->name,
+                        precision_name(t->o->precision), narrow ? " by " : "",
+                        narrow ? gemm_bf16_name(t->kit.products.bf16) : "", t->o->optim->name,
                         t->o->ema > 0 ? ", ema" : "");
 }
 

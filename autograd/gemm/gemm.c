@@ -194,15 +194,16 @@ static bool read_said(const char *said, spoken *s)
 // How bf16 goes in a run that goes on: as it began, where this CPU can and nothing is forced.
 static void choose_said_bf16(const env *v, const spoken *s, gemm_ways *w)
 {
-    if (!s->bf16 || s->w.bf16 == w->bf16)
+    gemm_bf16_way said = s->bf16 ? s->w.bf16 : gemm_bf16_before_amx();
+    if (said == w->bf16 || (!s->bf16 && w->bf16_forced))
         return;
-    if (!w->bf16_forced && gemm_bf16_here(s->w.bf16))
-        w->bf16 = s->w.bf16;
+    if (!w->bf16_forced && gemm_bf16_natively(said))
+        w->bf16 = said;
     else
         log_say(v->log, LOG_WARN,
                 "the run multiplied bf16 by '%s', and %s: by '%s' from here on, numbers are the "
                 "same to rounding",
-                gemm_bf16_name(s->w.bf16),
+                gemm_bf16_name(said),
                 w->bf16_forced ? "KMIDI_BF16 says otherwise" : "this CPU cannot",
                 gemm_bf16_name(w->bf16));
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/hw.h"
+#include "base/variant.h"
 
 #define AMX  __attribute__((target("amx-tile,amx-bf16")))
 #define TILE __attribute__((always_inline, target("amx-tile,amx-bf16")))
@@ -33,14 +34,14 @@
 // ---- Whether it is here
 
 // The system saves tiles for processes that asked alone (Documentation/arch/x86/xstate.rst); it may
-// be asked again.
+// be asked again. Who wants code for a smaller CPU (KMIDI_ISA) gets none for a larger one.
 bool gemm_amx_ready(void)
 {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
     hw h = {0};
     hw_read_bf16(&h);
     return h.amx_bf16 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512dq") && variant_best() == VARIANT_V4 &&
            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
@@ -181,7 +182,7 @@ void amx_multiply(amx_state *s, const amx_block *q)
 
 enum {
     KC = 512, // numbers of a row that stay in the first cache, 32 rows of them 32 KiB
-    NC = 512, // columns of B that are packed at a time: half a megabyte, in the second cache
+    NC = 256, // columns of B that are packed at a time: of the stack no more than gemm_onednn.c
     // rows as far apart as a page or half of one fall into few sets of the first cache
     BAD_STRIDE = 1024
 };

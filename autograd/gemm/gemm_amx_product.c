@@ -6,8 +6,9 @@ enum {
     // of 32 numbers, that are packed and added up at a time: 32 rows of A stay in the first cache
     // while the panels pass by from the second
     PIECES = 16,
-    ROWS = 128, // of a tile of C
-    PANELS = 16 // of a tile
+    ROWS = 128,  // of a tile of C, at most
+    PANELS = 16, // of a tile, at most
+    TILES = 16   // that a product of some size has, so that all threads have some
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -110,27 +111,52 @@ void amx_product_pack(const gemm_bf16 *p, bf16 *room, int64_t item)
         pack_a(p, room + panels_of(p) * deep_of(p) * piece_of(p), item - packs_of_b(p));
 }
 
+// Of m and n alone. The gradient of a weight has few rows and columns and a long sum: by the
+// largest tiles it would be one, and one thread would have it.
+typedef struct cut {
+    int64_t rows, panels;
+} cut;
+
+static int64_t tiles_of(const gemm_bf16 *p, cut c)
+{
+    return parts(p->m, c.rows) * parts(panels_of(p), c.panels);
+}
+
+static cut cut_of(const gemm_bf16 *p)
+{
+    cut c = {ROWS, PANELS};
+    while (tiles_of(p, c) < TILES && (c.rows > AMX_WIDE || c.panels > 1))
+        if (c.rows > AMX_WIDE && c.rows >= c.panels * AMX_WIDE)
+            c.rows /= 2;
+        else if (c.panels > 1)
+            c.panels /= 2;
+        else
+            c.rows /= 2;
+    return c;
+}
+
 int64_t amx_product_tiles(const gemm_bf16 *p)
 {
-    return parts(p->m, ROWS) * parts(panels_of(p), PANELS);
+    return tiles_of(p, cut_of(p));
 }
 
 // Rows change first: threads that go through tiles in order keep their panels.
-static int64_t row_of(const gemm_bf16 *p, int64_t index)
+static int64_t row_of(const gemm_bf16 *p, cut c, int64_t index)
 {
-    return index % parts(p->m, ROWS) * ROWS;
+    return index % parts(p->m, c.rows) * c.rows;
 }
 
-static int64_t panel_of(const gemm_bf16 *p, int64_t index)
+static int64_t panel_of(const gemm_bf16 *p, cut c, int64_t index)
 {
-    return index / parts(p->m, ROWS) * PANELS;
+    return index / parts(p->m, c.rows) * c.panels;
 }
 
 gemm_bf16 amx_product_tile(const gemm_bf16 *p, int64_t index)
 {
     gemm_bf16 t = *p;
-    int64_t row = row_of(p, index), column = panel_of(p, index) * AMX_WIDE;
-    t.m = least(p->m - row, ROWS), t.n = least(p->n - column, PANELS * AMX_WIDE);
+    cut c = cut_of(p);
+    int64_t row = row_of(p, c, index), column = panel_of(p, c, index) * AMX_WIDE;
+    t.m = least(p->m - row, c.rows), t.n = least(p->n - column, c.panels * AMX_WIDE);
     t.c += row * p->ldc + column;
     return t;
 }
@@ -162,8 +188,9 @@ static void multiply(amx_state *s, const gemm_bf16 *p, const bf16 *room, int64_t
 
 void amx_product_multiply(const gemm_bf16 *p, const bf16 *room, int64_t index)
 {
-    int64_t row = row_of(p, index), end = least(row + ROWS, p->m), panel = panel_of(p, index),
-            last = least(panel + PANELS, panels_of(p));
+    cut c = cut_of(p);
+    int64_t row = row_of(p, c, index), end = least(row + c.rows, p->m),
+            panel = panel_of(p, c, index), last = least(panel + c.panels, panels_of(p));
     amx_state s = {0};
     for (int64_t m = row; m < end; m += AMX_WIDE)
         for (int64_t j = panel; j < last; j++)

@@ -15,12 +15,13 @@ static bool always(void)
 
 static const struct {
     const char *name;
-    bool (*here)(void);
+    bool (*here)(void), (*natively)(void);
     const char *needs, *said;
 } ways[] = {
-    [GEMM_BF16_WIDEN] = {"widen", always, "", "widened to f32"},
-    [GEMM_BF16_ONEDNN] = {"onednn", gemm_onednn_takes_bf16, "AVX-512", "oneDNN"},
-    [GEMM_BF16_AMX] = {"amx", gemm_amx_ready, "AMX", "AMX"},
+    [GEMM_BF16_WIDEN] = {"widen", always, always, "", "widened to f32"},
+    [GEMM_BF16_ONEDNN] = {"onednn", gemm_onednn_takes_bf16, gemm_onednn_has_bf16, "AVX-512",
+                          "oneDNN"},
+    [GEMM_BF16_AMX] = {"amx", gemm_amx_ready, gemm_amx_ready, "AMX", "AMX"},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -32,6 +33,16 @@ bool gemm_bf16_native(void)
 bool gemm_bf16_here(gemm_bf16_way way)
 {
     return ways[way].here();
+}
+
+bool gemm_bf16_natively(gemm_bf16_way way)
+{
+    return ways[way].natively();
+}
+
+gemm_bf16_way gemm_bf16_before_amx(void)
+{
+    return gemm_onednn_has_bf16() ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN;
 }
 
 const char *gemm_bf16_name(gemm_bf16_way way)
@@ -58,9 +69,7 @@ bool gemm_bf16_choose(gemm_ways *w, err *e)
 {
     const char *name = getenv("KMIDI_BF16");
     w->bf16_forced = name && *name;
-    w->bf16 = gemm_amx_ready()         ? GEMM_BF16_AMX
-              : gemm_onednn_has_bf16() ? GEMM_BF16_ONEDNN
-                                       : GEMM_BF16_WIDEN;
+    w->bf16 = gemm_amx_ready() ? GEMM_BF16_AMX : gemm_bf16_before_amx();
     if (!w->bf16_forced)
         return true;
     if (!gemm_bf16_find(name, &w->bf16))
@@ -74,13 +83,15 @@ bool gemm_bf16_choose(gemm_ways *w, err *e)
                    name, ways[w->bf16].needs);
 }
 
-// By oneDNN the small terms first: less of them is lost.
-void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p)
+static void sum_of_nothing(const gemm_bf16 *p)
 {
-    if (w->bf16 == GEMM_BF16_AMX) {
-        gemm_amx(p);
-        return;
-    }
+    for (int64_t i = 0; i < p->m && p->beta == 0; i++)
+        memset(p->c + i * p->ldc, 0, (size_t)p->n * sizeof *p->c);
+}
+
+// By oneDNN the small terms first: less of them is lost.
+static void by_onednn(const gemm_bf16 *p)
+{
     if (!p->a_low) {
         gemm_onednn_bf16(p);
         return;
@@ -92,6 +103,17 @@ void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p)
     gemm_onednn_bf16(&q);
     q.b = p->b;
     gemm_onednn_bf16(&q);
+}
+
+void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p)
+{
+    CHECK(w->bf16 != GEMM_BF16_WIDEN);
+    if (p->k <= 0)
+        sum_of_nothing(p);
+    else if (w->bf16 == GEMM_BF16_AMX)
+        gemm_amx(p);
+    else
+        by_onednn(p);
 }
 
 // With AMX, a core reaches about 1,000 GFLOP/s at a transformer's shapes; widened, what f32 does.

@@ -31,11 +31,14 @@ typedef struct gemm_bf16 {
 bool gemm_bf16_choose(gemm_ways *w, err *e) MUST_CHECK;
 // It works on this CPU, if slowly: oneDNN on any with AVX-512.
 bool gemm_bf16_here(gemm_bf16_way way);
-bool gemm_bf16_native(void);                               // this CPU multiplies bf16
+bool gemm_bf16_natively(gemm_bf16_way way); // and fast, or by widening
+bool gemm_bf16_native(void);                // this CPU multiplies bf16
+// What a run took that does not say it: AMX came later.
+gemm_bf16_way gemm_bf16_before_amx(void);
 const char *gemm_bf16_name(gemm_bf16_way way);             // "amx", as KMIDI_BF16 has it
 bool gemm_bf16_find(const char *name, gemm_bf16_way *way); // false: there is none of that name
 const char *gemm_bf16_describe(gemm_bf16_way way);         // "widened to f32", for people
-// Not GEMM_BF16_WIDEN; on the calling thread; m, n, k >= 1.
+// Not GEMM_BF16_WIDEN; on the calling thread; m, n >= 1; k 0: a sum of nothing.
 void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p);
 // nanoseconds on one thread of one product, estimate
 double gemm_bf16_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bf16_matmul: linear and matmul of matrices that are bf16 or bf16x2 (gemm_bf16.h): act(op(a) op(b)
 // + bias) in f32, a's leading dimensions folded into rows. precision.c puts it in their place
-//   behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
+// behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
 // can be kept as bf16 for the way back without a loss.
 //
 // A few rows of a may stay f32 (few_rows.h): then b is widened in registers, on any CPU.
@@ -61,7 +61,7 @@ static bool rule(const node *n, err *e)
     return true;
 }
 
-// The product without its pointers, as AMX takes it.
+// The product without its pointers.
 static gemm_bf16 narrow_of(const node *n)
 {
     gemm p = sizes_of(n);
@@ -108,8 +108,7 @@ static double cost(const call *c)
            activation_cost(((const bf16_matmul_attrs *)c->n->attrs)->act) * (double)(p.m * p.n);
 }
 
-// As few tiles as a weight's gradient has: with AMX, packing B for each counts for more than in
-// f32.
+// As few tiles as a weight's gradient has: packing B for each counts for more than in f32.
 static tiles tiles_at(const gemm *p)
 {
     gemm q = *p;

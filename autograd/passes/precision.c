@@ -34,7 +34,8 @@ const char *precision_describe(precision p, const kit *k, char out[48])
     const char *by = gemm_bf16_describe(k->products.bf16);
     if (p == PRECISION_FP32 || p == PRECISION_INT8)
         snprintf(out, 48, "%s", names[p]);
-    else if (p == PRECISION_BF16X3 && !gemm_bf16_native() && !k->products.bf16_forced)
+    else if (p == PRECISION_BF16X3 && k->products.bf16 == GEMM_BF16_WIDEN &&
+             !k->products.bf16_forced)
         snprintf(out, 48, "bf16x3 (f32: this CPU has no bf16)");
     else
         snprintf(out, 48, "%s (%s)", names[p], by);
@@ -134,7 +135,7 @@ static bool three_are_faster(pass *q, const node *n)
     if (known)
         return known[strlen(key)] == '3';
     const gemm_ways *w = &q->kit->products;
-    bool faster = w->bf16_forced || (gemm_bf16_native() && gemm_bf16x3_faster(w, &p));
+    bool faster = w->bf16_forced || (w->bf16 != GEMM_BF16_WIDEN && gemm_bf16x3_faster(w, &p));
     strbuf_printf(&q->chosen, "%s%d", key, faster ? 3 : 1);
     return faster;
 }

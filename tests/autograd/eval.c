@@ -38,6 +38,12 @@ static const op_def *of_width(const op_def *op, variant width)
     return NULL;
 }
 
+// Nobody may count on zeros: NaN in every format.
+static void *dirty(arena *a, size_t bytes)
+{
+    return memset(arena_alloc(a, 1, bytes + 64), 0xff, bytes + 64);
+}
+
 static void run_node(eval *ev, const node *n, const eval_how *how)
 {
     const op_def *op = of_width(n->op, how->width);
@@ -62,7 +68,7 @@ static void run_node(eval *ev, const node *n, const eval_how *how)
         return;
     }
     if (op->workspace)
-        c.work = arena_alloc(&scratch, 1, op->workspace(&c) + 64);
+        c.work = dirty(&scratch, op->workspace(&c));
     (how->reference && op->reference ? op->reference : op->forward)(&c);
     arena_free(&scratch);
 }

@@ -115,12 +115,27 @@ static void check_way(gemm_bf16_way way)
             check_form(&w, shapes[i], form);
 }
 
+// A sum of nothing is nothing, or what stood there.
+static void check_nothing(gemm_bf16_way way)
+{
+    const gemm_ways w = {.bf16 = way};
+    bf16 none[1] = {0};
+    float c[2][3] = {{NAN, NAN, 5}, {NAN, NAN, 6}};
+    gemm_bf16 p = {.m = 2, .n = 2, .a = none, .b = none, .lda = 1, .ldb = 2, .c = c[0], .ldc = 3};
+    gemm_bf16_serial(&w, &p);
+    EXPECT(c[0][0] == 0 && c[0][1] == 0 && c[1][0] == 0 && c[1][1] == 0);
+    EXPECT(c[0][2] == 5 && c[1][2] == 6);
+    c[1][1] = 7, p.beta = 1;
+    gemm_bf16_serial(&w, &p);
+    EXPECT(c[1][1] == 7);
+}
+
 // The very code that CPUs with bf16 run, emulated here; the way that widens is tested by ops.c and
 // tests/models/precision.c.
 TEST(gemm_bf16_multiplies_with_onednn)
 {
     if (gemm_bf16_here(GEMM_BF16_ONEDNN))
-        check_way(GEMM_BF16_ONEDNN);
+        check_way(GEMM_BF16_ONEDNN), check_nothing(GEMM_BF16_ONEDNN);
     else
         test_skip("this CPU has no AVX-512");
 }
@@ -128,7 +143,7 @@ TEST(gemm_bf16_multiplies_with_onednn)
 TEST(gemm_bf16_multiplies_with_amx)
 {
     if (gemm_bf16_here(GEMM_BF16_AMX))
-        check_way(GEMM_BF16_AMX);
+        check_way(GEMM_BF16_AMX), check_nothing(GEMM_BF16_AMX);
     else
         test_skip("this CPU has no AMX");
 }
