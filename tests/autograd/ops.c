@@ -11,8 +11,10 @@
 // Their gradients: ops_gradients.c.
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_bf16.h"
 #include "autograd/plan.h"
 #include "autograd/run.h"
 #include "tests/autograd/sampled.h"
@@ -147,6 +149,33 @@ static void check_reference(sampled *s, threads *pool)
 TEST(ops_forward_equals_reference)
 {
     sampled_all(check_reference);
+}
+
+static void check_narrow(sampled *s, threads *pool)
+{
+    bool narrow = false;
+    for (int i = 0; i < graph_tensors(s->g); i++) {
+        dtype type = graph_tensor(s->g, i)->type;
+        narrow |= type == DT_BF16 || type == DT_BF16X2;
+    }
+    if (narrow)
+        check_reference(s, pool);
+}
+
+// In all ways that this CPU has, not only in its own: a run that began elsewhere goes on so.
+TEST(ops_of_bf16_equal_their_reference_in_every_way)
+{
+    const char *set = getenv("KMIDI_BF16");
+    char was[16] = "";
+    snprintf(was, sizeof was, "%s", set ? set : "");
+    for (int way = 0; way <= GEMM_BF16_AMX; way++)
+        if (gemm_bf16_here((gemm_bf16_way)way)) {
+            setenv("KMIDI_BF16", gemm_bf16_name((gemm_bf16_way)way), 1);
+            sampled_all(check_narrow);
+        }
+    unsetenv("KMIDI_BF16");
+    if (*was)
+        setenv("KMIDI_BF16", was, 1);
 }
 
 static void check_threads(sampled *s, threads *pool)
