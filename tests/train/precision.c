@@ -34,14 +34,23 @@ static double furthest(const double a[STEPS], const double b[STEPS])
     return most;
 }
 
-TEST(trainer_loss_curves_agree_in_every_precision)
+static void check_way(gemm_bf16_way way, const double full[STEPS])
 {
-    double full[STEPS], three[STEPS], narrow[STEPS];
-    setenv("KMIDI_BF16", "widen", 1);
-    curve(PRECISION_FP32, full), curve(PRECISION_BF16X3, three), curve(PRECISION_BF16, narrow);
-    EXPECT(full[STEPS - 1] < 0.96 * full[0]);
+    double three[STEPS], narrow[STEPS];
+    setenv("KMIDI_BF16", gemm_bf16_name(way), 1);
+    curve(PRECISION_BF16X3, three), curve(PRECISION_BF16, narrow);
     EXPECT_BELOW(furthest(three, full), 1e-3);
     EXPECT_BELOW(furthest(narrow, full), 1e-2);
     EXPECT(three[STEPS - 1] != full[STEPS - 1] && narrow[STEPS - 1] != full[STEPS - 1]);
     unsetenv("KMIDI_BF16");
+}
+
+TEST(trainer_loss_curves_agree_in_every_precision)
+{
+    double full[STEPS];
+    curve(PRECISION_FP32, full);
+    EXPECT(full[STEPS - 1] < 0.96 * full[0]);
+    for (int way = 0; way <= GEMM_BF16_AMX; way++)
+        if (gemm_bf16_natively((gemm_bf16_way)way))
+            check_way((gemm_bf16_way)way, full);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_bf16.h"
 #include "autograd/gemm/gemm_ways.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -41,10 +42,11 @@ TEST(products_said_are_products_opened)
     arena scratch = {0};
     env v = {0};
     gemm_ways w;
-    const char *before = getenv("KMIDI_GEMM");
-    char kept[32], told[80];
+    const char *before = getenv("KMIDI_GEMM"), *narrow = getenv("KMIDI_BF16");
+    char kept[32], kept_narrow[32], told[80];
     snprintf(kept, sizeof kept, "%s", before ? before : "");
-    unsetenv("KMIDI_GEMM");
+    snprintf(kept_narrow, sizeof kept_narrow, "%s", narrow ? narrow : "");
+    unsetenv("KMIDI_GEMM"), unsetenv("KMIDI_BF16");
     EXPECT_OK(gemm_open_said(&v, "onednn nt123=openblas tn333=openblas", &w, &e), e);
     EXPECT_STR(gemm_said(&w, false, &scratch), "onednn nt123=openblas tn333=openblas");
     EXPECT_STR(gemm_told(&w, told), "onednn, and openblas for 2 of 256 kinds");
@@ -55,6 +57,9 @@ TEST(products_said_are_products_opened)
     EXPECT_ERR(gemm_open_said(&v, "onednn bf16=tpu", &w, &e), e, ERR_DAMAGED, "which no run says");
     EXPECT_OK(gemm_open_said(&v, "openblas", &w, &e), e);
     EXPECT_STR(gemm_said(&w, false, &scratch), "openblas");
+    EXPECT(w.bf16 == gemm_bf16_before_amx());
+    EXPECT_OK(gemm_open_said(&v, "openblas bf16=onednn", &w, &e), e);
+    EXPECT(gemm_bf16_natively(w.bf16));
     EXPECT_ERR(gemm_open_said(&v, "mkl", &w, &e), e, ERR_DAMAGED, "'mkl', which no run says");
     EXPECT_ERR(gemm_open_said(&v, "openblas nt12", &w, &e), e, ERR_DAMAGED, "which no run says");
     EXPECT_ERR(gemm_open_said(&v, "openblas nt193=onednn", &w, &e), e, ERR_DAMAGED,
@@ -80,6 +85,8 @@ TEST(products_said_are_products_opened)
     EXPECT_OK(gemm_open_said(&v, "openblas nt123=onednn", &w, &e), e);
     EXPECT_STR(gemm_said(&w, false, &scratch), "onednn"); // forced
     setenv("KMIDI_GEMM", kept, 1);
+    if (*kept_narrow)
+        setenv("KMIDI_BF16", kept_narrow, 1);
     arena_free(&scratch);
 }
 
