@@ -52,6 +52,7 @@ struct trainer {
     double cool_looked; // hw_seconds of the last look at the temperature
     bool last_whole;    // last.h5 is known to be: it may become previous.h5
     int64_t saved;      // step of the last save, -1 before the first
+    int64_t saved_eval; // the evaluated step that it knew
 };
 
 // trainer_build.c
@@ -72,6 +73,9 @@ bool trainer_share(trainer *t, window *w, bool ok, err *e) MUST_CHECK;
 
 // trainer.c: products.h, by a run of t's; what is learnt is for plans to come, too
 void trainer_learn(trainer *t, run *r, bool anew);
+
+// trainer_loop.c: the folder has all that is known of this step
+bool trainer_is_saved(const trainer *t);
 
 // trainer_thermal.c: waits, saved, while the machine is hotter than train.thermal allows
 bool trainer_cool(trainer *t, err *e) MUST_CHECK;

@@ -83,14 +83,20 @@ static bool evaluate_when_due(trainer *t, bool ok, bool *new_best, err *e)
     return comm_rank(t->s.comm) || trainer_log_eval(t, &r, e);
 }
 
+// As it is: a run that was stopped before its evaluation saved the step without it.
+bool trainer_is_saved(const trainer *t)
+{
+    return t->saved == t->state.step && t->saved_eval == t->state.evaluated;
+}
+
 static bool save_when_due(trainer *t, bool new_best, err *e)
 {
     bool steps = t->o->save_every_steps && due(t, 0, t->o->save_every_steps);
     bool epoch_end = t->o->save_every && due(t, t->o->save_every, 0);
     bool asked = (t->asked & ASKED_SAVE) || (t->s.save_asked && t->s.save_asked(t->s.user)) ||
                  (t->folder && folder_take_save(t->folder));
-    bool first = t->saved == t->state.step;
-    if (!t->folder || ((first || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
+    bool done = trainer_is_saved(t);
+    if (!t->folder || ((done || (!steps && !epoch_end && !finished(t))) && !asked && !new_best))
         return true;
     return trainer_save(t, new_best, epoch_end, e);
 }
@@ -220,7 +226,7 @@ static bool loop(trainer *t, err *e)
         if (finished(t) && (!t->s.val.batches || t->state.evaluated == t->state.step || t->early))
             return true;
         if (must_stop(t))
-            return !t->folder || t->saved == t->state.step || trainer_save(t, false, false, e);
+            return !t->folder || trainer_is_saved(t) || trainer_save(t, false, false, e);
         if (!step(t, &done, e))
             return false;
         ok = !done || log_when_due(t, e);

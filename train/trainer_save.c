@@ -136,7 +136,7 @@ static bool save(trainer *t, bool new_best, bool epoch_end, arena *a, err *e)
         return false;
     if (!write_last(t, last, e))
         return false;
-    t->saved = t->state.step;
+    t->saved = t->state.step, t->saved_eval = t->state.evaluated;
     t->last_whole = true;
     return name_copies(t, new_best, epoch_end, a, e);
 }
@@ -184,7 +184,7 @@ bool trainer_resume(trainer *t, err *e)
                      t->s.resume, (long long)k->state.seed, (long long)t->o->seed);
     if (ok) {
         t->state = k->state;
-        t->saved = k->state.step;
+        t->saved = k->state.step, t->saved_eval = k->state.evaluated;
         t->last_whole = !strcmp(path_base(t->s.resume), "last.h5");
         resplit(t);
         if (t->state.batch < 0 || t->state.batch >= (int64_t)t->s.train.batches ||

@@ -50,7 +50,7 @@ bool trainer_cool(trainer *t, err *e)
     t->cool_looked = began;
     if (!thermal_read(thermal_root(), &now) || !is_hot(&now, t->o->thermal_pause))
         return true;
-    if (t->folder && t->saved != t->state.step && !trainer_save(t, false, false, e))
+    if (t->folder && !trainer_is_saved(t) && !trainer_save(t, false, false, e))
         return false;
     log_say(sink(t), LOG_WARN,
             "%.1f C (%s) at step %lld: saved, and waiting until it is below %g C", now.hottest,

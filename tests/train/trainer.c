@@ -160,6 +160,43 @@ TEST(trainer_resumes_bit_for_bit)
     unsetenv("KMIDI_BF16");
 }
 
+static bool stop_at_the_end(void *user)
+{
+    trainer *const *t = user;
+    return *t && trainer_state(*t)->step == 12;
+}
+
+// The last step was saved without its evaluation; when that was made up for, it is saved again.
+TEST(trainer_saves_what_it_made_up_for)
+{
+    small_run s;
+    err e = {0};
+    trainer_result r = {0};
+    trainer *t = NULL;
+    arena keep = {0};
+    const char *dir = arena_strdup(&keep, test_path("run"));
+    small_open(&s, "emotion_recognizer", 4, 5);
+    small_validate(&s, 2);
+    s.o.grad_accum = 2, s.o.epochs = 4, s.o.eval_every = 1, s.o.save_every = 1;
+    env v = *s.setup.env;
+    v.stop = stop_at_the_end, v.user = &t;
+    s.setup.env = &v;
+    t = trainer_open(&s.setup, &s.a, &e);
+    folder *f = folder_create(dir, false, NULL, &s.a, &e);
+    EXPECT_OK(t && f && trainer_attach(t, f, &e) && trainer_run(t, &r, &e), e);
+    EXPECT(r.stopped && t && trainer_state(t)->evaluated == 9);
+    trainer_close(t), folder_close(f);
+    s.setup.env = &s.env;
+    outcome o = finish(&s, dir, dir, &keep);
+    EXPECT_INT(o.state.evaluated, 12);
+    checkpoint *k = checkpoint_open(test_path("run/checkpoints/last.h5"), &keep, &e);
+    EXPECT_OK(k != NULL, e);
+    EXPECT(k && k->state.evaluated == 12 && k->state.waited == o.state.waited);
+    checkpoint_close(k);
+    small_close(&s);
+    arena_free(&keep);
+}
+
 // ---- Ends
 
 TEST(trainer_stops_at_numbers_that_are_not_finite)
