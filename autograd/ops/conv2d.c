@@ -64,8 +64,7 @@ static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
     if (banded(c, &v))
-        return (room_filters(c, &v) + (room_band(c, &v) + room_sums(c, &v)) * (size_t)c->threads) *
-               sizeof(float);
+        return room_in_bands(c, &v) * sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 

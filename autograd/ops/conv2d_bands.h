@@ -65,24 +65,17 @@ static bands bands_at_all(const call *c, const conv *v)
     return bands_of(&w, v->b, windows_width(&w), v->o, pairs(c));
 }
 
-// Floats of the packed filters; of a thread's band.
-static size_t room_filters(const call *c, const conv *v)
+// Floats of a thread's band and of its sums.
+static size_t room_band(const call *c, const bands *b)
 {
-    return operand_lines(amx_packed(v->kh * v->kw * v->c, v->o, pairs(c)));
+    size_t sums = (size_t)(b->rows * b->w.across * b->of_group * AMX_WIDE);
+    return bands_room(b) + (writes_bf16(c) ? sums : 0);
 }
 
-static size_t room_band(const call *c, const conv *v)
-{
-    windows w = windows_forward(v);
-    bands b = bands_at_all(c, v);
-    return operand_lines(band_numbers(&b, &w, pairs(c)));
-}
-
-// Floats of a band's sums.
-static size_t room_sums(const call *c, const conv *v)
+static size_t room_in_bands(const call *c, const conv *v)
 {
     bands b = bands_at_all(c, v);
-    return writes_bf16(c) ? (size_t)(b.rows * v->ow * b.of_group * AMX_WIDE) : 0;
+    return bands_filters(&b) + room_band(c, &b) * (size_t)c->threads;
 }
 
 // Pieces lo .. hi of the filters.
@@ -101,13 +94,13 @@ static void band_block(const call *c, float *work, int64_t item)
     conv v = conv_at(c->n);
     operand x = operand_of(c, IN_X);
     bands all = bands_at_all(c, &v);
-    taps t = {.w = windows_forward(&v), .f = c->work, .columns = v.o};
-    band_item i = bands_at(&all, &t.w, item);
-    band b = band_of(&t.w, &i, (const bf16 *)x.at, x.low, (bf16 *)work);
+    taps t = {.w = all.w, .f = c->work, .columns = v.o};
+    band_item i = bands_at(&all, item);
+    band b = band_of(&all, &i, (const bf16 *)x.at, x.low, (bf16 *)work);
     int64_t from = i.panels[0] * AMX_WIDE, to = i.panels[1] * AMX_WIDE,
             n = (to < v.o ? to : v.o) - from, ld = writes_bf16(c) ? n : v.o,
             pixel = (i.picture * v.oh + i.rows[0]) * v.ow;
-    float *y = writes_bf16(c) ? work + room_band(c, &v) : (float *)c->out[0] + pixel * v.o + from;
+    float *y = writes_bf16(c) ? work + bands_room(&all) : (float *)c->out[0] + pixel * v.o + from;
     t.row = v.ow * ld, t.pixel = ld, t.y = y - i.rows[0] * t.row - from;
     band_multiply(&b, &t, &i);
     finish(c, y, ld, pixel, (i.rows[1] - i.rows[0]) * v.ow, from, n);
@@ -117,8 +110,8 @@ static void forward_in_bands(const call *c, const conv *v)
 {
     bands b = bands_at_all(c, v);
     op_parallel(c, v->kh * v->kw * v->c / AMX_DEEP, 1, pack);
-    jobs_run(c, band_block, bands_items(&b), (float *)c->work + room_filters(c, v),
-             room_band(c, v) + room_sums(c, v));
+    jobs_run(c, band_block, bands_items(&b), (float *)c->work + bands_filters(&b),
+             room_band(c, &b));
 }
 
 #endif

@@ -117,7 +117,7 @@ static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
     if (banded(c, &v))
-        return (room_filters(c, &v) + room_band(c, &v) * (size_t)c->threads) * sizeof(float);
+        return room_in_bands(c, &v) * sizeof(float);
     return (room_shared(c, &v) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 

@@ -91,17 +91,10 @@ static bands bands_at_all(const call *c, const conv *v)
     return bands_of(&f, v->b, v->kh * v->kw * v->o, v->c, pairs(c));
 }
 
-// Floats of the packed filters; of a thread's band.
-static size_t room_filters(const call *c, const conv *v)
+static size_t room_in_bands(const call *c, const conv *v)
 {
-    return operand_lines(amx_packed(v->kh * v->kw * v->o, v->c, pairs(c)));
-}
-
-static size_t room_band(const call *c, const conv *v)
-{
-    windows w = frame_of(v);
     bands b = bands_at_all(c, v);
-    return operand_lines(band_numbers(&b, &w, pairs(c)));
+    return bands_filters(&b) + bands_room(&b) * (size_t)c->threads;
 }
 
 // Packed numbers of a tap of one panel, a whole number of pieces.
@@ -133,10 +126,9 @@ static void band_block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
     operand d = operand_of(c, IN_D);
-    windows f = frame_of(&v);
     bands all = bands_at_all(c, &v);
-    band_item at = bands_at(&all, &f, item);
-    band b = band_of(&f, &at, (const bf16 *)d.at, d.low, (bf16 *)work);
+    band_item at = bands_at(&all, item);
+    band b = band_of(&all, &at, (const bf16 *)d.at, d.low, (bf16 *)work);
     float *picture = (float *)c->out[0] + at.picture * v.h * v.w * v.c;
     for (int64_t i = 0; i < v.stride * v.stride; i++) {
         phase p = phase_of(&v, i);
@@ -154,7 +146,6 @@ static void forward_in_bands(const call *c, const conv *v)
 {
     bands b = bands_at_all(c, v);
     op_parallel(c, v->kh * v->kw * b.panels, 1, pack);
-    jobs_run(c, band_block, bands_items(&b), (float *)c->work + room_filters(c, v),
-             room_band(c, v));
+    jobs_run(c, band_block, bands_items(&b), (float *)c->work + bands_filters(&b), bands_room(&b));
 }
 #endif

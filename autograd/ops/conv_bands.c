@@ -35,7 +35,12 @@ bands bands_of(const windows *w, int64_t pictures, int64_t numbers, int64_t colu
     int64_t halves = pairs ? 2 : 1, row = width_of(w) * w->c * (int64_t)sizeof(bf16) * halves,
             rows = (BAND_BYTES / row - w->kh) / w->step + 1,
             panel = numbers * AMX_WIDE * (int64_t)sizeof(bf16) * halves;
-    bands b = {.pictures = pictures, .panels = parts(columns, AMX_WIDE)};
+    bands b = {.w = *w,
+               .numbers = numbers,
+               .columns = columns,
+               .pairs = pairs,
+               .pictures = pictures,
+               .panels = parts(columns, AMX_WIDE)};
     b.rows = least(rows < 1 ? 1 : rows, w->down);
     b.of_picture = parts(w->down, b.rows);
     b.rows = parts(w->down, b.of_picture);
@@ -49,17 +54,17 @@ int64_t bands_items(const bands *b)
     return b->groups * b->pictures * b->of_picture;
 }
 
-band_item bands_at(const bands *b, const windows *w, int64_t item)
+band_item bands_at(const bands *b, int64_t item)
 {
     int64_t all = b->pictures * b->of_picture, group = item / all, row = item % b->of_picture;
     return (band_item){item % all / b->of_picture,
-                       {row * b->rows, least((row + 1) * b->rows, w->down)},
+                       {row * b->rows, least((row + 1) * b->rows, b->w.down)},
                        {group * b->of_group, least((group + 1) * b->of_group, b->panels)}};
 }
 
-int64_t band_numbers(const bands *b, const windows *w, bool pairs)
+int64_t band_numbers(const bands *b)
 {
-    return reach(w, b->rows) * width_of(w) * w->c * (pairs ? 2 : 1);
+    return reach(&b->w, b->rows) * width_of(&b->w) * b->w.c * (b->pairs ? 2 : 1);
 }
 
 static void fill(const band *b, const windows *w, const bf16 *picture, int64_t rows, bf16 *to)
@@ -75,8 +80,9 @@ static void fill(const band *b, const windows *w, const bf16 *picture, int64_t r
     }
 }
 
-band band_of(const windows *w, const band_item *i, const bf16 *x, int64_t x_low, bf16 *to)
+band band_of(const bands *all, const band_item *i, const bf16 *x, int64_t x_low, bf16 *to)
 {
+    const windows *w = &all->w;
     int64_t rows = reach(w, i->rows[1] - i->rows[0]);
     band b = {
         .at = to, .top = w->top + i->rows[0] * w->step, .left = w->left, .width = width_of(w)};

@@ -11,9 +11,13 @@
 
 #include "autograd/gemm/gemm_amx.h"
 #include "autograd/ops/conv_windows.h"
+#include "autograd/ops/operand.h"
 
 // How a batch is cut: an item is a band by a group of panels, those of a group one after another.
 typedef struct bands {
+    windows w;                // that reach all that is read
+    int64_t numbers, columns; // of the filters
+    bool pairs;
     int64_t rows, of_picture; // of windows in a band; bands
     int64_t pictures, panels, of_group, groups;
 } bands;
@@ -25,8 +29,18 @@ typedef struct band_item {
 // Of windows `w` of pictures, by filters of so many numbers and columns.
 bands bands_of(const windows *w, int64_t pictures, int64_t numbers, int64_t columns, bool pairs);
 int64_t bands_items(const bands *b);
-band_item bands_at(const bands *b, const windows *w, int64_t item);
-int64_t band_numbers(const bands *b, const windows *w, bool pairs); // of bf16, of the largest
+band_item bands_at(const bands *b, int64_t item);
+int64_t band_numbers(const bands *b); // of bf16, of the largest
+
+// Floats of the packed filters; of a thread's band.
+static inline size_t bands_filters(const bands *b)
+{
+    return operand_lines(amx_packed(b->numbers, b->columns, b->pairs));
+}
+static inline size_t bands_room(const bands *b)
+{
+    return operand_lines(band_numbers(b));
+}
 
 typedef struct band {
     const bf16 *at;
@@ -35,7 +49,7 @@ typedef struct band {
 } band;
 
 // The band of an item of pictures x, put down at `to`.
-band band_of(const windows *w, const band_item *i, const bf16 *x, int64_t x_low, bf16 *to);
+band band_of(const bands *all, const band_item *i, const bf16 *x, int64_t x_low, bf16 *to);
 
 // A convolution of what is in a band.
 typedef struct taps {
