@@ -67,6 +67,14 @@ static const node *takes(const pass *p, const node *sum)
     return n;
 }
 
+// Reads what is there in place of what was.
+static void rewire(const pass *p, const node *at)
+{
+    for (int k = 0; k < at->n_in; k++)
+        if (at->in[k] && p->instead[at->in[k]->id])
+            graph_rewire(p->g, at, k, p->instead[at->in[k]->id]);
+}
+
 void fuse_additions(graph *g, tensor *const held[], int n)
 {
     pass p = pass_open(g, held, n);
@@ -74,9 +82,7 @@ void fuse_additions(graph *g, tensor *const held[], int n)
     int kept = 0;
     for (int i = 0; i < p.n_nodes; i++) {
         const node *at = graph_node(g, i);
-        for (int k = 0; k < at->n_in; k++)
-            if (at->in[k] && p.instead[at->in[k]->id])
-                graph_rewire(g, at, k, p.instead[at->in[k]->id]);
+        rewire(&p, at);
         const node *by = takes(&p, at);
         if (by) {
             p.instead[at->out[0]->id] = by->out[0];
@@ -94,53 +100,56 @@ static bool is_cast(const node *n, dtype from, dtype to)
     return n->op == op_get(OP_cast) && n->in[0]->type == from && n->out[0]->type == to;
 }
 
-// Of every tensor how many readers would not take bf16 in the place of f32.
-static int *wide_readers(graph *g)
+// Of every tensor how many readers would not take bf16 in the place of f32, and whether the way
+// back reads it.
+typedef struct reading {
+    int *wide;
+    bool *back;
+} reading;
+
+static reading reading_of(graph *g)
 {
-    int *wide = NEW(graph_arena(g), int, (size_t)graph_tensors(g) + 1);
+    size_t n_tensors = (size_t)graph_tensors(g) + 1;
+    reading r = {NEW(graph_arena(g), int, n_tensors), NEW(graph_arena(g), bool, n_tensors)};
     for (int i = 0; i < graph_nodes(g); i++) {
         const node *n = graph_node(g, i);
         for (int k = 0; k < n->n_in; k++)
-            if (n->in[k] && !(n->op->reads_bf16 >> k & 1))
-                wide[n->in[k]->id]++;
+            if (n->in[k]) {
+                r.wide[n->in[k]->id] += !(n->op->reads_bf16 >> k & 1);
+                r.back[n->in[k]->id] |= n->backward;
+            }
     }
-    return wide;
+    return r;
 }
 
 // Whether x has numbers of bf16 already: what a product in bf16 made and the way back reads was
 // rounded (precision.h).
-static bool is_rounded(const pass *p, const tensor *x, const tensor *kept)
+static bool is_rounded(const reading *r, const tensor *x, const tensor *kept)
 {
-    bool back = false;
-    for (int i = 0; i < p->n_nodes; i++)
-        for (int k = 0; k < graph_node(p->g, i)->n_in; k++)
-            back = back || (graph_node(p->g, i)->in[k] == kept && graph_node(p->g, i)->backward);
-    return back && x->from->in[0]->type == DT_BF16;
+    return r->back[kept->id] && x->from->in[0]->type == DT_BF16;
 }
 
 // A cast to bf16 that its input's own node does, or one to f32 that no reader needs.
-static bool is_idle(const pass *p, const int *wide, const node *n)
+static bool is_idle(const pass *p, const reading *r, const node *n)
 {
     const tensor *x = n->in[0], *y = n->out[0];
     if (is_cast(n, DT_BF16, DT_F32))
-        return !p->held[y->id] && wide[y->id] == 0;
+        return !p->held[y->id] && r->wide[y->id] == 0;
     return is_cast(n, DT_F32, DT_BF16) && x->from && x->from->op->writes_bf16 &&
            x == x->from->out[0] && !p->held[x->id] &&
-           (p->readers[x->id] == 1 || (wide[x->id] == 1 && is_rounded(p, x, y)));
+           (p->readers[x->id] == 1 || (r->wide[x->id] == 1 && is_rounded(r, x, y)));
 }
 
 void fuse_casts(graph *g, tensor *const held[], int n)
 {
     pass p = pass_open(g, held, n);
-    const int *wide = wide_readers(g);
+    const reading r = reading_of(g);
     const node **order = NEW(graph_arena(g), const node *, (size_t)p.n_nodes + 1);
     int kept = 0;
     for (int i = 0; i < p.n_nodes; i++) {
         const node *at = graph_node(g, i);
-        for (int k = 0; k < at->n_in; k++)
-            if (at->in[k] && p.instead[at->in[k]->id])
-                graph_rewire(g, at, k, p.instead[at->in[k]->id]);
-        if (!is_idle(&p, wide, at)) {
+        rewire(&p, at);
+        if (!is_idle(&p, &r, at)) {
             order[kept++] = at;
             continue;
         }
