@@ -130,6 +130,23 @@ TEST(lora_does_no_backward_work_for_frozen_weights_of_the_transformer)
 
 // ---- Runs
 
+// Adapters do in so many steps, and nothing else.
+static void expect_adapters_move(trainer *t, int steps, arena *a)
+{
+    err e = {0};
+    const params *p = trainer_params(t);
+    float *before = NEW(a, float, (size_t)p->weights_len);
+    memcpy(before, p->weights, sizeof *before * (size_t)p->weights_len);
+    for (int i = 0; i < steps; i++)
+        EXPECT_OK(trainer_step(t, &e), e);
+    for (int i = 0; i < p->n; i++) {
+        bool same = !memcmp(before + p->list[i].offset, params_at(p, i),
+                            sizeof *before * (size_t)p->list[i].count);
+        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name,
+                    same ? "did not move" : "moved");
+    }
+}
+
 TEST(lora_by_dora_begins_with_the_lengths_and_trains_all_three)
 {
     small_run s;
@@ -149,16 +166,7 @@ TEST(lora_by_dora_begins_with_the_lengths_and_trains_all_three)
         }
         EXPECT_NEAR(p->weights[m->offset + o], sqrt(sum), 1e-6 * sqrt(sum));
     }
-    float *before = NEW(&s.a, float, (size_t)p->weights_len);
-    memcpy(before, p->weights, sizeof *before * (size_t)p->weights_len);
-    for (int i = 0; i < 3; i++)
-        EXPECT_OK(trainer_step(t, &e), e);
-    for (int i = 0; i < p->n; i++) {
-        bool same = !memcmp(before + p->list[i].offset, params_at(p, i),
-                            sizeof *before * (size_t)p->list[i].count);
-        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name,
-                    same ? "did not move" : "moved");
-    }
+    expect_adapters_move(t, 3, &s.a);
     trainer_close(t);
     small_close(&s);
 }
@@ -171,17 +179,7 @@ TEST(lora_trains_its_factors_and_nothing_else)
     s.o.ema = 0.9f;
     trainer *t = trainer_open(&s.setup, &s.a, &e);
     EXPECT_OK(t != NULL, e);
-    const params *p = trainer_params(t);
-    float *before = NEW(&s.a, float, (size_t)p->weights_len);
-    memcpy(before, p->weights, sizeof *before * (size_t)p->weights_len);
-    for (int i = 0; i < 5; i++)
-        EXPECT_OK(trainer_step(t, &e), e);
-    for (int i = 0; i < p->n; i++) {
-        bool same = !memcmp(before + p->list[i].offset, params_at(p, i),
-                            sizeof *before * (size_t)p->list[i].count);
-        test_expect(same != p->list[i].adapter, __FILE__, __LINE__, "%s %s", p->list[i].name,
-                    same ? "did not move" : "moved");
-    }
+    expect_adapters_move(t, 5, &s.a);
     trainer_close(t);
     small_close(&s);
 }
