@@ -268,6 +268,13 @@ typedef struct how {
     choice chosen;
 } how;
 
+// "I/N": every N-th test from the I-th on, which counts from 0. A share that holds no test would
+// pass without a look at anything.
+static bool read_share(const char *text, choice *c)
+{
+    return sscanf(text, "%d/%d", &c->first, &c->step) == 2 && c->first >= 0 && c->first < c->step;
+}
+
 // False where a word is none of ours.
 static bool read_options(int argc, char **argv, how *h)
 {
@@ -275,7 +282,7 @@ static bool read_options(int argc, char **argv, how *h)
     for (int option; (option = getopt(argc, argv, "vlx:s:")) != -1;) {
         if (option == '?')
             return false;
-        if (option == 's' && (sscanf(optarg, "%d/%d", &c->first, &c->step) != 2 || c->step < 1))
+        if (option == 's' && !read_share(optarg, c))
             return false;
         if (option == 'x' && c->n_not == MOST_NOT)
             return false;
