@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/larger.h"
+#include "data/music/tokens.h"
 #include "train/metrics_cloud.h"
 
 struct metrics {
     model_task task;
     int width, classes; // numbers a row; of the confusion matrix
+    bool performance;   // its tokens are events of a performance
     metrics_sums sums;
     int64_t *confusion;
     double *mean;  // [width]: logits of an item's rows, added up
@@ -39,6 +41,7 @@ metrics *metrics_open(const model_def *d, int width, arena *a)
 {
     metrics *m = open_one(d->task, width, a);
     m->groups = d->groups, m->n_groups = d->n_groups;
+    m->performance = d->dialect && !strcmp(d->dialect, TOKENS_DIALECT);
     m->group = NEW(a, metrics *, (size_t)d->n_groups + 1);
     m->results = NEW(a, metrics_result, (size_t)d->n_groups + 1);
     for (int k = 0; k < d->n_groups; k++)
@@ -180,6 +183,10 @@ static void add_class(metrics *m, const metrics_rows *r, int64_t row)
         m->sums.items++;
         m->sums.hits += best == target;
     }
+    if (counts && m->performance) {
+        m->sums.notes += tokens_begins_note(target) ? weight : 0;
+        m->sums.seconds += weight * tokens_seconds(target);
+    }
     if (!m->classes)
         add_to_path(m, r, row, counts ? weight : 0, loss);
     else if (counts)
@@ -270,6 +277,7 @@ void metrics_put(metrics *m, const metrics_sums *list, int n)
         m->sums.items += list[i].items, m->sums.hits += list[i].hits;
         m->sums.loss += list[i].loss, m->sums.weight += list[i].weight;
         m->sums.absolute += list[i].absolute;
+        m->sums.notes += list[i].notes, m->sums.seconds += list[i].seconds;
         m->sums.chamfer += list[i].chamfer, m->sums.colours += list[i].colours;
         for (int k = 0; k < list[i].n_worst; k++)
             consider(m, list[i].worst[k].path, &list[i].worst[k]);
@@ -339,6 +347,8 @@ metrics_result metrics_close(const metrics *m)
                         .macro_f1 = NAN,
                         .uar = NAN,
                         .perplexity = NAN,
+                        .nats_per_note = NAN,
+                        .nats_per_second = NAN,
                         .mse = NAN,
                         .mae = NAN,
                         .chamfer = NAN,
@@ -353,6 +363,10 @@ metrics_result metrics_close(const metrics *m)
         r.confusion = m->confusion;
     if (m->task == TASK_TOKENS)
         r.perplexity = exp(r.loss);
+    if (m->sums.notes > 0)
+        r.nats_per_note = m->sums.loss / m->sums.notes;
+    if (m->sums.seconds > 0)
+        r.nats_per_second = m->sums.loss / m->sums.seconds;
     if (m->task == TASK_CLOUDS && m->sums.weight > 0)
         r.chamfer = m->sums.chamfer / m->sums.weight, r.colours = m->sums.colours / m->sums.weight;
     if (m->task == TASK_REGRESSION)

@@ -13,6 +13,10 @@
 // prediction, balanced_accuracy_score (uar: the mean over classes of the part of their items that
 // was found), and confusion_matrix (rows: true class).
 //
+// TASK_TOKENS of performance events (a model with a dialect): the same loss by what it tells, too,
+// nats_per_note = sum w_i l_i / sum w_i over the events that begin a note, nats_per_second = the
+// same over the seconds that pass: figures that compare dialects with other numbers of events.
+//
 // TASK_CLOUDS: a row is a cloud; chamfer and colours are the first two parts of its loss
 // (metrics_cloud.h), unweighted.
 //
@@ -58,7 +62,8 @@ typedef struct metrics_case {
 // What a task does not have is NAN.
 typedef struct metrics_result {
     int64_t items; // rows (or tokens) counted
-    double loss, accuracy, macro_f1, uar, perplexity, mse, mae, chamfer, colours;
+    double loss, accuracy, macro_f1, uar, perplexity, nats_per_note, nats_per_second, mse, mae,
+        chamfer, colours;
     int classes;               // TASK_CLASSES: of the confusion matrix
     const int64_t *confusion;  // [classes, classes], row: true class; owned by the metrics
     const metrics_case *worst; // [n_worst] the largest loss first; owned by the metrics
@@ -78,6 +83,7 @@ metrics_result metrics_close(const metrics *m);
 typedef struct metrics_sums {
     int64_t items, hits;
     double loss, weight, absolute, chamfer, colours;
+    double notes, seconds; // of performance events, weighted
     metrics_case worst[METRICS_WORST];
     int n_worst;
 } metrics_sums;

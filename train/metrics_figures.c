@@ -15,6 +15,8 @@ static const struct {
     {"macro_f1", offsetof(metrics_result, macro_f1), true},
     {"uar", offsetof(metrics_result, uar), true},
     {"perplexity", offsetof(metrics_result, perplexity), false},
+    {"nats_per_note", offsetof(metrics_result, nats_per_note), false},
+    {"nats_per_second", offsetof(metrics_result, nats_per_second), false},
     {"mse", offsetof(metrics_result, mse), false},
     {"mae", offsetof(metrics_result, mae), false},
     {"chamfer", offsetof(metrics_result, chamfer), false},

@@ -48,6 +48,18 @@ typedef struct tokens_note {
     uint8_t pitch, velocity;
 } tokens_note;
 
+// Whether an event begins a note, and the seconds that it lets pass (0 but for shifts).
+static inline bool tokens_begins_note(int64_t token)
+{
+    return token >= TOKENS_ON && token < TOKENS_OFF;
+}
+
+static inline double tokens_seconds(int64_t token)
+{
+    bool shift = token >= TOKENS_SHIFT && token < TOKENS_VELOCITY;
+    return shift ? (double)(token - TOKENS_SHIFT + 1) / TOKENS_STEPS : 0;
+}
+
 // Notes by (start, pitch), owned by `a`. A note-off ends the oldest open note of its pitch; what is
 // open at the end ends there; notes without duration and note-offs without a note are left out.
 // ERR_VALUE: a number over 387.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/music/tokens.h"
 #include "tests/test.h"
 #include "train/metrics.h"
 
@@ -142,6 +143,7 @@ TEST(metrics_of_tokens_and_values)
         m, &(metrics_rows){.out = out, .classes = target, .weight = weight, .rows = 2, .width = 4});
     metrics_result r = metrics_close(m);
     EXPECT_NEAR(r.perplexity, 4, 1e-9);
+    EXPECT(isnan(r.nats_per_note) && isnan(r.nats_per_second));
     m = metrics_open(&(model_def){.task = TASK_REGRESSION}, 4, &a);
     metrics_add(
         m, &(metrics_rows){.out = out, .values = values, .weight = weight, .rows = 2, .width = 4});
@@ -149,6 +151,34 @@ TEST(metrics_of_tokens_and_values)
     EXPECT_NEAR(r.mse, (1 * 0.25 + 3 * 2.25) / 4, 1e-9);
     EXPECT_NEAR(r.mae, (1 * 0.25 + 3 * 0.75) / 4, 1e-9);
     EXPECT(isnan(r.accuracy));
+    arena_free(&a);
+}
+
+// Events of a performance: what is told of a note and of a second, by events of any weight, the
+// same from sums of two places; without notes or without time there is no such figure.
+TEST(metrics_of_performances)
+{
+    enum { WIDTH = TOKENS_COUNT, ROWS = 5 };
+    static const int32_t target[ROWS] = {60, TOKENS_SHIFT + 49, TOKENS_OFF + 60, TOKENS_VELOCITY,
+                                         64};
+    static const float weight[ROWS] = {1, 2, 1, 1, 0}, even[WIDTH] = {0};
+    arena a = {0};
+    metrics *m = metrics_open(model_find("emotion_midi_transformer"), WIDTH, &a);
+    metrics_clear(m);
+    metrics_rows r = {
+        .out = even, .same = true, .classes = target, .weight = weight, .width = WIDTH};
+    metrics_result v = metrics_close(m);
+    EXPECT(isnan(v.nats_per_note) && isnan(v.nats_per_second));
+    r.rows = ROWS, metrics_add(m, &r);
+    v = metrics_close(m);
+    EXPECT_NEAR(v.loss, log(WIDTH), 1e-9);
+    EXPECT_NEAR(v.nats_per_note, 5 * log(WIDTH), 1e-9);
+    EXPECT_NEAR(v.nats_per_second, 5 * log(WIDTH), 1e-9);
+    metrics_sums twice[] = {metrics_take(m), metrics_take(m)};
+    metrics_put(m, twice, 2);
+    v = metrics_close(m);
+    EXPECT_NEAR(metrics_find(&v, "nats_per_note").value, 5 * log(WIDTH), 1e-9);
+    EXPECT_NEAR(metrics_find(&v, "nats_per_second").value, 5 * log(WIDTH), 1e-9);
     arena_free(&a);
 }
 
