@@ -7,15 +7,15 @@
 //     -> [B, T, H d]; output 1: the new keys, turned, which belong into the cache behind `length`,
 //     as v does.
 // The op reads the cache, of f32 or of bf16, and leaves it as it is: whoever owns it puts the rows
-// in. For generation:
-// nothing is learnt through it. The rows are read where they lie, once each: with one query a copy
-// into panels, as attention makes, would be most of the work. A head of a sequence belongs to one
-// thread, so bits do not depend on how many there are.
+// in. For generation: nothing is learnt through it. The rows are read where they lie, once each
+// (attention_rows.h), in the order in which they lie: all heads of a few before the next, so that
+// memory is asked for what follows. A head of a sequence belongs to one thread, so bits do not
+// depend on how many there are.
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_emit.h"
-#include "autograd/ops/row_lanes.h"
+#include "autograd/ops/attention_sums.h"
 
-enum { ROWS_AHEAD = 8, ROWS_AT_ONCE = 4 };
+enum { ROWS_NEAR = 16 }; // whose heads are all done before the next rows come
 
 typedef struct step_dims {
     int64_t b, t, c, h, d, width, length;
@@ -66,10 +66,16 @@ static int64_t room(const step_dims *m)
     return (m->c + m->t + 15) / 16 * 16; // scores of a query
 }
 
+// Floats of a thread: scores, queries and sums of all heads.
+static size_t job_room(const step_dims *m)
+{
+    return (size_t)(m->h * room(m) + (3 * m->width + 15) / 16 * 16);
+}
+
 static size_t workspace(const call *c)
 {
     step_dims m = dims_of(c->n);
-    return head_workspace(c, (size_t)room(&m));
+    return head_workspace(c, job_room(&m));
 }
 
 static double cost(const call *c)
@@ -84,132 +90,120 @@ static double flops(const node *n)
     return 4 * (double)(m.b * m.t * m.h) * (double)(m.c + m.t) * (double)m.d;
 }
 
-// Rows of a head, m->width apart, in f32 or, of a cache, in bf16.
-typedef struct rows_of {
-    const void *x;
-    int64_t at; // of the first number
-    dtype type;
-} rows_of;
+// The queries of a sequence b, and its heads lo .. hi.
+typedef struct step_job {
+    const call *c;
+    step_dims m;
+    int64_t b, lo, hi;
+    float *score; // [heads][room]
+    float *query; // [2][heads][d]: as rows of f32 come, and as those of the cache
+    float *out;   // [heads][d]
+} step_job;
 
-ROW_INLINE void ask_ahead(rows_of r, int64_t row, const step_dims *m, dtype type)
+static step_job job_of(const call *c, float *work, int64_t b, int64_t lo, int64_t hi)
 {
-    int64_t size = type == DT_BF16 ? 2 : 4;
-    const char *x = (const char *)r.x + (r.at + (row + ROWS_AHEAD) * m->width) * size;
-    for (int64_t i = 0; i < m->d * size; i += ROW_LINE)
-        __builtin_prefetch(x + i);
+    step_job j = {c, dims_at(c), b, lo, hi, work, NULL, NULL};
+    j.query = work + j.m.h * room(&j.m), j.out = j.query + 2 * j.m.width;
+    return j;
 }
 
-// Query times rows j .. j + n: their lanes at once, as single_row.h has it.
-ROW_INLINE void score_some(float *score, const float *q, rows_of r, int64_t j, int n,
-                           const step_dims *m, dtype type)
+// Head h of the cached rows of input `in`, or of new rows.
+static head_rows_at cached(const step_job *j, int in, int64_t h)
 {
-    vf lane[ROWS_AT_ONCE][2] = {{{0}}}, sum[ROWS_AT_ONCE];
-    float x[LANES], y[LANES];
-    int64_t i = 0, at = r.at + j * m->width;
-    for (; i + LANES <= m->d; i += LANES)
-        ROW_EACH(s, n)
-    ROW_EACH(v, 2)
-    lane[s][v] +=
-        vf_load(q + i + v * VLANES) * row_weights(r.x, at + s * m->width + i + v * VLANES, type);
-    row_rest(x, q, i, m->d, DT_F32);
-    for (int s = 0; s < n && i < m->d; s++) {
-        row_rest(y, r.x, at + s * m->width + i, at + s * m->width + m->d, type);
-        for (int v = 0; v < 2; v++)
-            lane[s][v] += vf_load(x + v * VLANES) * vf_load(y + v * VLANES);
+    const step_dims *m = &j->m;
+    return (head_rows_at){j->c->in[in], j->b * m->c * m->width + h * m->d, m->width, m->d,
+                          j->c->n->in[in]->type};
+}
+
+static head_rows_at fresh(const step_job *j, const void *x, int64_t h)
+{
+    const step_dims *m = &j->m;
+    return (head_rows_at){x, j->b * m->t * m->width + h * m->d, m->width, m->d, DT_F32};
+}
+
+static void turn_query(const step_job *j, int64_t t)
+{
+    const step_dims *m = &j->m;
+    const float *q = (const float *)j->c->in[0] + (j->b * m->t + t) * m->width,
+                *table = (const float *)j->c->in[6] + t * m->d;
+    for (int64_t h = j->lo; h < j->hi; h++) {
+        head_turn(j->query + h * m->d, q + h * m->d, table, m->d, m->scale, false);
+        rows_query(j->query + m->width + h * m->d, j->query + h * m->d, m->d, j->c->n->in[3]->type);
     }
-    ROW_EACH(s, ROWS_AT_ONCE)
-    sum[s] = lane[s][0] + lane[s][1];
-    row_fold(sum, y);
-    for (int s = 0; s < n; s++)
-        score[j + s] = y[s];
 }
 
-ROW_INLINE void score_all(float *score, const float *q, rows_of r, int64_t n, const step_dims *m,
-                          dtype type)
+// All heads of some rows before the next: so the cache is read as it lies.
+static void score_all(const step_job *j, int64_t t)
 {
-    int64_t j = 0;
-    for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE) {
-        ROW_EACH(s, ROWS_AT_ONCE)
-        ask_ahead(r, j + s, m, type);
-        score_some(score, q, r, j, ROWS_AT_ONCE, m, type);
-    }
-    for (; j < n; j++)
-        score_some(score, q, r, j, 1, m, type);
+    const step_dims *m = &j->m;
+    for (int64_t row = 0; row < m->length; row += ROWS_NEAR)
+        for (int64_t h = j->lo; h < j->hi; h++)
+            rows_score(j->score + h * room(m), j->query + m->width + h * m->d, cached(j, 3, h), row,
+                       row + ROWS_NEAR < m->length ? row + ROWS_NEAR : m->length);
+    for (int64_t h = j->lo; h < j->hi; h++)
+        rows_score(j->score + h * room(m) + m->length, j->query + h * m->d,
+                   fresh(j, j->c->out[1], h), 0, t + 1);
 }
 
-static void score_rows(float *score, const float *q, rows_of r, int64_t n, const step_dims *m)
+static void sum_all(const step_job *j, int64_t t)
 {
-    if (r.type == DT_BF16)
-        score_all(score, q, r, n, m, DT_BF16);
-    else
-        score_all(score, q, r, n, m, DT_F32);
+    const step_dims *m = &j->m;
+    memset(j->out + j->lo * m->d, 0, (size_t)((j->hi - j->lo) * m->d) * sizeof *j->out);
+    for (int64_t row = 0; row < m->length; row += ROWS_NEAR)
+        for (int64_t h = j->lo; h < j->hi; h++)
+            rows_sum(j->out + h * m->d, j->score + h * room(m), cached(j, 4, h), row,
+                     row + ROWS_NEAR < m->length ? row + ROWS_NEAR : m->length);
+    for (int64_t h = j->lo; h < j->hi; h++)
+        rows_sum(j->out + h * m->d, j->score + h * room(m) + m->length, fresh(j, j->c->in[2], h), 0,
+                 t + 1);
 }
 
-// out += score[j .. j + n] times as many rows, n a constant: a part of `out` is read and written
-// once for all of them.
-ROW_INLINE void add_some(float *restrict out, const float *score, rows_of r, int64_t j, int n,
-                         const step_dims *m, dtype type)
+static void attend(const step_job *j, int64_t t)
 {
-    int64_t at = r.at + j * m->width;
-    for (int s = 0; s < n; s++)
-        ask_ahead(r, j + s, m, type);
-    for (int64_t i = 0; i < m->d; i++)
-        for (int s = 0; s < n; s++)
-            out[i] += score[j + s] * row_weight(r.x, at + s * m->width + i, type);
+    const step_dims *m = &j->m;
+    int64_t n = m->length + t + 1;
+    float *y = (float *)j->c->out[0] + (j->b * m->t + t) * m->width;
+    turn_query(j, t);
+    score_all(j, t);
+    for (int64_t h = j->lo; h < j->hi; h++)
+        rows_exp(j->score + h * room(m), n);
+    sum_all(j, t);
+    for (int64_t h = j->lo; h < j->hi; h++)
+        head_turn(y + h * m->d, j->out + h * m->d, NULL, m->d,
+                  1 / lanes_sum(j->score + h * room(m), n), false);
 }
 
-ROW_INLINE void add_all(float *restrict out, const float *score, rows_of r, int64_t n,
-                        const step_dims *m, dtype type)
+static void turn_keys(const step_job *j)
 {
-    int64_t j = 0;
-    for (; j + ROWS_AT_ONCE <= n; j += ROWS_AT_ONCE)
-        add_some(out, score, r, j, ROWS_AT_ONCE, m, type);
-    for (; j < n; j++)
-        add_some(out, score, r, j, 1, m, type);
+    const step_dims *m = &j->m;
+    for (int64_t t = 0; t < m->t; t++)
+        for (int64_t h = j->lo; h < j->hi; h++) {
+            int64_t at = (j->b * m->t + t) * m->width + h * m->d;
+            head_turn((float *)j->c->out[1] + at, (const float *)j->c->in[1] + at,
+                      (const float *)j->c->in[6] + t * m->d, m->d, 1, false);
+        }
 }
 
-static void add_rows(float *restrict out, const float *score, rows_of r, int64_t n,
-                     const step_dims *m)
+// Items are the heads of all sequences, one behind the other.
+static void part(void *arg, int index, int64_t lo, int64_t hi)
 {
-    if (r.type == DT_BF16)
-        add_all(out, score, r, n, m, DT_BF16);
-    else
-        add_all(out, score, r, n, m, DT_F32);
-}
-
-static void head_forward(const call *c, float *score, int64_t item)
-{
-    step_dims m = dims_at(c);
-    int64_t at = item / m.h * m.t * m.width + item % m.h * m.d,
-            past = item / m.h * m.c * m.width + item % m.h * m.d;
-    const float *table = c->in[6], *k = (const float *)c->in[1] + at;
-    dtype cached = c->n->in[3]->type;
-    rows_of keys = {c->in[3], past, cached}, values = {c->in[4], past, cached},
-            new_keys = {c->out[1], at, DT_F32}, new_values = {c->in[2], at, DT_F32};
-    float *turned = (float *)c->out[1] + at, q[HEAD_MOST], out[HEAD_MOST];
-    for (int64_t t = 0; t < m.t; t++)
-        head_turn(turned + t * m.width, k + t * m.width, table + t * m.d, m.d, 1, false);
-    for (int64_t t = 0; t < m.t; t++) {
-        int64_t n = m.length + t + 1;
-        head_turn(q, (const float *)c->in[0] + at + t * m.width, table + t * m.d, m.d, m.scale,
-                  false);
-        score_rows(score, q, keys, m.length, &m);
-        score_rows(score + m.length, q, new_keys, t + 1, &m);
-        float top = lanes_max(score, n);
-        for (int64_t j = 0; j < n; j++)
-            score[j] = vm_exp(score[j] - top);
-        memset(out, 0, (size_t)m.d * sizeof *out);
-        add_rows(out, score, values, m.length, &m);
-        add_rows(out, score + m.length, new_values, t + 1, &m);
-        head_turn((float *)c->out[0] + at + t * m.width, out, NULL, m.d, 1 / lanes_sum(score, n),
-                  false);
+    const call *c = arg;
+    step_dims m = dims_of(c->n);
+    float *work = (float *)c->work + (size_t)index * job_room(&m);
+    for (int64_t b = lo / m.h; lo < hi; b++, lo = b * m.h) {
+        int64_t end = (b + 1) * m.h < hi ? m.h : hi - b * m.h;
+        step_job j = job_of(c, work, b, lo - b * m.h, end);
+        turn_keys(&j);
+        for (int64_t t = 0; t < m.t; t++)
+            attend(&j, t);
     }
 }
 
 static void forward(const call *c)
 {
     step_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, workspace(c));
+    int64_t each = m.b % c->threads ? (m.h + c->threads - 1) / c->threads : m.h;
+    threads_share(c->pool, c->threads, m.b * m.h, each, part, (void *)c);
 }
 
 // Row j of what a query sees, of the cache (input `in`) or of the new rows, in f64.
