@@ -12,9 +12,14 @@
 // A step is one product [x_t h_{t-1}] [W_ih W_hh]^T, too small for a library to shine and to share
 // out. So both weights are packed once a call into panels of VLANES units x 4 gates (panel.h): a
 // step's four gates of the same units leave one register tile together and become c and h at once.
-// The projection of x rides along: as a product of its own over all steps (a library's) it is no
-// faster, and its result, 4H a row, would go to memory and back. Threads share the sequences of the
-// batch: none waits for another until the last step is done.
+// The projection of x rides along: as a product of its own over all steps it is no faster, and its
+// result, 4H a row, would go to memory and back. Threads share the sequences of the batch: none
+// waits for another until the last step is done.
+//
+// A step of few sequences waits for its weights, which come from the second cache. There x is
+// projected over all steps first, and a step fetches W_hh alone: at I 256, H 128, 150 steps and one
+// sequence the op takes two thirds of the time. The sums are made in the same order either way
+// (panel.h), so a sequence has the bits that it has alone, whatever stands beside it.
 //
 // A group of sequences keeps this step's rows in the workspace and copies whole rows from x and to
 // the outputs: those lie far apart, and pieces of them would each miss the cache. At 64 sequences
@@ -28,19 +33,28 @@
 #include "autograd/op.h"
 #include "autograd/ops/lstm.h"
 #include "autograd/ops/lstm_emit.h"
-#include "autograd/ops/lstm_single.h"
+#include "autograd/ops/lstm_pack.h"
 #include "base/vmath.h"
 
 typedef struct dims {
     int64_t b, t, i, h;
     int64_t panels; // of VLANES units
+    bool few;       // sequences: x is projected before the first step
 } dims;
+
+// Half a register tile: with more rows than that, multiplying takes longer than fetching.
+enum { FEW = PANEL_MR > 1 ? PANEL_MR / 2 : 1 };
 
 static dims dims_of(const node *n)
 {
-    dims d = {n->in[0]->shape.d[0], n->in[0]->shape.d[1], n->in[0]->shape.d[2],
-              n->in[2]->shape.d[1], 0};
+    dims d = {n->in[0]->shape.d[0],
+              n->in[0]->shape.d[1],
+              n->in[0]->shape.d[2],
+              n->in[2]->shape.d[1],
+              0,
+              false};
     d.panels = panel_count(d.h, VLANES);
+    d.few = d.b <= FEW;
     return d;
 }
 
@@ -65,21 +79,27 @@ static bool lstm_shape(const node *n, err *e)
     return true;
 }
 
-// The workspace: panels of [W_ih W_hh] and of the biases; for each sequence [x_t h_{t-1}] of this
-// step and the next, c and the gates, and one panel's sums.
+// The workspace: panels of [W_ih W_hh] and of the biases; of few the projection of x; for each
+// sequence [x_t h_{t-1}] of this step and the next, c and the gates, and one panel's sums.
 typedef struct work {
     float *w;     // [panels, I + H, 4, VLANES]
     float *bias;  // [panels, 4, VLANES]
+    float *x;     // of few: [panels, B, T, 4, VLANES]
     float *a[2];  // [B, I + H]
     float *c;     // [B, H]
     float *gates; // [B, 4H]
     float *sums;  // [B, 4, VLANES]
 } work;
 
+static int64_t projected(const dims *d)
+{
+    return d->few ? d->panels * d->b * d->t * PANEL_WIDTH : 0;
+}
+
 static size_t lstm_workspace(const call *c)
 {
     dims d = dims_of(c->n);
-    return (size_t)(d.panels * (d.i + d.h + 1) * PANEL_WIDTH +
+    return (size_t)(d.panels * (d.i + d.h + 1) * PANEL_WIDTH + projected(&d) +
                     d.b * (2 * (d.i + d.h) + 5 * d.h + PANEL_WIDTH)) *
            sizeof(float);
 }
@@ -88,7 +108,8 @@ static work work_of(const dims *d, float *at)
 {
     work w = {.w = at};
     w.bias = w.w + d->panels * (d->i + d->h) * PANEL_WIDTH;
-    w.sums = w.bias + d->panels * PANEL_WIDTH;
+    w.x = w.bias + d->panels * PANEL_WIDTH;
+    w.sums = w.x + projected(d);
     w.a[0] = w.sums + d->b * PANEL_WIDTH;
     w.a[1] = w.a[0] + d->b * (d->i + d->h);
     w.c = w.a[1] + d->b * (d->i + d->h);
@@ -96,32 +117,42 @@ static work work_of(const dims *d, float *at)
     return w;
 }
 
-// Rows unit .. unit + n of a gate of w [4H, k] become column `to` of a panel. In pieces, so that
-// the lines read are still there for the next k.
-static void pack_gate(float *to, const float *w, int64_t k, int64_t n)
+static void pack_panel(const call *c, const dims *d, const work *w, int64_t p)
 {
-    enum { PIECE = 16 };
-    for (int64_t k0 = 0; k0 < k; k0 += PIECE)
+    const float *w_ih = c->in[1], *w_hh = c->in[2], *b_ih = c->in[3], *b_hh = c->in[4];
+    for (int64_t g = 0; g < 4; g++) {
+        int64_t unit = p * VLANES, row = g * d->h + unit, n = d->h - unit;
+        float *to = w->w + p * (d->i + d->h) * PANEL_WIDTH + g * VLANES,
+              *bias = w->bias + p * PANEL_WIDTH + g * VLANES;
+        lstm_pack_gate(to, w_ih + row * d->i, d->i, n);
+        lstm_pack_gate(to + d->i * PANEL_WIDTH, w_hh + row * d->h, d->h, n);
         for (int64_t l = 0; l < VLANES; l++)
-            for (int64_t j = k0; j < k && j < k0 + PIECE; j++)
-                to[j * PANEL_WIDTH + l] = l < n ? w[l * k + j] : 0;
+            bias[l] = l < n ? b_ih[row + l] + b_hh[row + l] : 0;
+    }
 }
 
-static void pack(void *arg, int index, int count)
+// x W_ih^T of a panel, for all sequences and steps.
+static void project(const call *c, const dims *d, const work *w, int64_t p)
+{
+    int64_t rows = d->b * d->t;
+    float *to = w->x + p * rows * PANEL_WIDTH;
+    for (int64_t r = 0; r < rows; r += PANEL_ROWS)
+        panel_product(to + r * PANEL_WIDTH, PANEL_WIDTH, (const float *)c->in[0] + r * d->i, d->i,
+                      1, w->w + p * (d->i + d->h) * PANEL_WIDTH, d->i,
+                      rows - r < PANEL_ROWS ? rows - r : PANEL_ROWS, PANEL_WIDTH, false);
+}
+
+static void prepare(void *arg, int index, int count)
 {
     const call *c = arg;
     dims d = dims_of(c->n);
     work w = work_of(&d, c->work);
-    const float *w_ih = c->in[1], *w_hh = c->in[2], *b_ih = c->in[3], *b_hh = c->in[4];
     int64_t lo, hi;
-    threads_part(d.panels * 4, 1, index, count, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) {
-        int64_t p = i / 4, g = i % 4, unit = p * VLANES, row = g * d.h + unit, n = d.h - unit;
-        float *to = w.w + p * (d.i + d.h) * PANEL_WIDTH + g * VLANES;
-        pack_gate(to, w_ih + row * d.i, d.i, n);
-        pack_gate(to + d.i * PANEL_WIDTH, w_hh + row * d.h, d.h, n);
-        for (int64_t l = 0; l < VLANES; l++)
-            w.bias[i * VLANES + l] = l < n ? b_ih[row + l] + b_hh[row + l] : 0;
+    threads_part(d.panels, 1, index, count, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++) {
+        pack_panel(c, &d, &w, p);
+        if (d.few)
+            project(c, &d, &w, p);
     }
 }
 
@@ -186,20 +217,36 @@ static void store(const group *s, int64_t t)
     }
 }
 
+// A panel's sums of step t, before the biases.
+static void sum_panel(const group *s, int64_t t, int64_t p)
+{
+    const dims *d = &s->d;
+    int64_t k = d->i + d->h;
+    float *sums = s->w.sums + s->lo * PANEL_WIDTH;
+    const float *a = s->w.a[t & 1] + s->lo * k, *w = s->w.w + p * k * PANEL_WIDTH;
+    if (!d->few) {
+        panel_multiply(sums, PANEL_WIDTH, a, k, w, k, s->rows);
+        return;
+    }
+    for (int64_t r = 0; r < s->rows; r++)
+        memcpy(sums + r * PANEL_WIDTH, s->w.x + ((p * d->b + s->lo + r) * d->t + t) * PANEL_WIDTH,
+               PANEL_WIDTH * sizeof *sums);
+    panel_product(sums, PANEL_WIDTH, a + d->i, k, 1, w + d->i * PANEL_WIDTH, d->h, s->rows,
+                  PANEL_WIDTH, true);
+}
+
 static void step_run(const group *s, int64_t t)
 {
     const dims *d = &s->d;
-    const work *w = &s->w;
     int64_t k = d->i + d->h;
-    for (int64_t r = s->lo; r < s->lo + s->rows; r++)
-        memcpy(w->a[t & 1] + r * k, (const float *)s->call->in[0] + (r * d->t + t) * d->i,
+    for (int64_t r = s->lo; !d->few && r < s->lo + s->rows; r++)
+        memcpy(s->w.a[t & 1] + r * k, (const float *)s->call->in[0] + (r * d->t + t) * d->i,
                (size_t)d->i * sizeof(float));
     for (int64_t p = 0; p < d->panels; p++) {
-        float *sums = w->sums + s->lo * PANEL_WIDTH;
+        float *sums = s->w.sums + s->lo * PANEL_WIDTH;
         int64_t unit = p * VLANES, n = d->h - unit;
-        panel_multiply(sums, PANEL_WIDTH, w->a[t & 1] + s->lo * k, k, w->w + p * k * PANEL_WIDTH, k,
-                       s->rows);
-        activate(sums, w->bias + p * PANEL_WIDTH, s->rows);
+        sum_panel(s, t, p);
+        activate(sums, s->w.bias + p * PANEL_WIDTH, s->rows);
         if (n >= VLANES)
             finish(s, t, unit, VLANES);
         else
@@ -222,11 +269,7 @@ static void group_run(const call *c, int64_t lo, int64_t rows)
 static void lstm_forward(const call *c)
 {
     dims d = dims_of(c->n);
-    if (d.b == 1) {
-        lstm_single(c, work_of(&d, c->work).gates);
-        return;
-    }
-    threads_run(c->pool, c->threads, pack, (void *)(uintptr_t)c);
+    threads_run(c->pool, c->threads, prepare, (void *)(uintptr_t)c);
     lstm_sequences(c, d.b, group_run);
 }
 
@@ -234,8 +277,6 @@ static void lstm_forward(const call *c)
 static double lstm_cost(const call *c)
 {
     dims d = dims_of(c->n);
-    if (d.b == 1)
-        return lstm_single_cost(c);
     return gemm_cost(&c->kit->products, d.b * d.t, 4 * d.h, d.i + d.h) +
            1.5 * (double)(d.b * d.t * d.h);
 }
