@@ -7,14 +7,32 @@
 // other block shifted by half a window; between stages squares of four tokens become one of twice
 // the width. The mean of the last map and what was heard of emotion and notes make the points. A
 // map is always [B, H, W, C], bands x time: windows are cut inside of the attention
-// (ops/window_attention.c), so all else is products over tokens.
+// (ops/window_attention.c), so all else is products over tokens. Width and depth are options, as
+// Swin's family has them: a head is 32 wide, and the third stage is the one that is deeper in
+// larger networks; the defaults are the reference's 12,788,396 parameters. Smaller ones draw a
+// cloud within a frame of film.
 //
 // Loss (docs/spectocloud.md): 1.0 Chamfer of the places + 0.5 MSE of the colours + 0.3 smooth L1 of
 // the rest, points compared by index, which is time.
 #include "models/layer.h"
 
-enum { DIM = 64, STAGES = 4, WINDOW = 4, POINTS = 1200, NUMBERS = 10 };
-static const int depths[STAGES] = {2, 2, 4, 2}, heads[STAGES] = {2, 4, 8, 16};
+enum { STAGES = 4, DEEP = 2, PLAIN_DEPTH = 2, HEAD = 32, WINDOW = 4, POINTS = 1200, NUMBERS = 10 };
+
+typedef struct spectocloud_sizes {
+    int64_t dim, depth;
+} spectocloud_sizes;
+
+#define SIZE(member) CONFIG_INT, KEY_AT(spectocloud_sizes, member)
+static const config_key options[] = {
+    {"spectocloud", CONFIG_SECTION,
+     .help = "spectocloud_vit: its sizes; with init_from or lora.base and none given, that "
+             "model's. Defaults are the reference's"},
+    {"spectocloud.dim", SIZE(dim), .min = HEAD, .max = 1024, .own = "64",
+     .help = "64: width of the first of four stages, each twice as wide as the one before; a "
+             "multiple of 32, the width of a head"},
+    {"spectocloud.depth", SIZE(depth), .min = 1, .max = 32, .own = "4",
+     .help = "4: blocks of the third stage; the others have 2"},
+};
 
 static tensor *project(network *n, const char *name, const char *which, tensor *x)
 {
@@ -53,16 +71,29 @@ static tensor *merge(network *n, int stage, tensor *x)
     return layer_product(n, layer_name(n, "%s.reduce", name), x, x->shape.d[3] / 2);
 }
 
-// [B, 1, 128, 64] -> the mean over the last map [B, 512]
+// Channels of a stage, of which a head looks at 32.
+static int64_t width_of(const network *n, int stage)
+{
+    return model_size(n, "dim") << stage;
+}
+
+static int64_t depth_of(const network *n, int stage)
+{
+    return stage == DEEP ? model_size(n, "depth") : PLAIN_DEPTH;
+}
+
+// [B, 1, 128, 64] -> the mean over the last map [B, 8 dim]
 static tensor *see(network *n, tensor *mel)
 {
     const int64_t *d = mel->shape.d;
     tensor *x = op_reshape(n->g, mel, shape_of(4, d[0], d[2], d[3], 1));
-    x = layer_conv2d(n, "patch_embed", x, DIM, (window){.kernel = 4, .stride = 4}, ACT_NONE);
+    x = layer_conv2d(n, "patch_embed", x, width_of(n, 0), (window){.kernel = 4, .stride = 4},
+                     ACT_NONE);
     x = layer_layer_norm(n, "patch_norm", x);
     for (int i = 0; i < STAGES; i++) {
-        for (int k = 0; k < depths[i] && !tensor_poisoned(x); k++)
-            x = block(n, layer_name(n, "stages.%d.%d", i, k), x, heads[i], k % 2 ? WINDOW / 2 : 0);
+        int heads = (int)(width_of(n, i) / HEAD);
+        for (int k = 0; k < depth_of(n, i) && !tensor_poisoned(x); k++)
+            x = block(n, layer_name(n, "stages.%d.%d", i, k), x, heads, k % 2 ? WINDOW / 2 : 0);
         if (i < STAGES - 1 && !tensor_poisoned(x))
             x = merge(n, i, x);
     }
@@ -79,6 +110,9 @@ static tensor *numbers(network *n, tensor *cloud, int64_t begin, int64_t count)
 
 static tensor *forward(network *n, tensor *const in[])
 {
+    if (model_size(n, "dim") % HEAD)
+        return graph_fail(n->g, "dim %lld is not a multiple of %d, the width of a head",
+                          (long long)model_size(n, "dim"), HEAD);
     tensor *x = see(n, in[0]),
            *c = layer_linear(n, "condition", op_concat(n->g, 1, 2, in + 1), 256, ACT_GELU);
     c = layer_layer_norm(n, "condition_norm", c);
@@ -110,6 +144,9 @@ const model_def model_spectocloud_vit = {
     .params = 12788396,
     .task = TASK_CLOUDS,
     .example = "cloud",
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .sizes_bytes = sizeof(spectocloud_sizes),
     .n_inputs = 3,
     .inputs =
         {{.name = "mel", .type = DT_F32, .rank = 4, .dim = {0, 1, 128, 64}, .sym = {SYM_BATCH}},

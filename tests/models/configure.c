@@ -53,6 +53,10 @@ TEST(configure_refuses_what_makes_no_network)
                    e, ERR_VALUE, "is not a size of");
     EXPECT_ERR(model_configure(model_find("emotion_midi_transformer"), "heads=5", &a, &e) != NULL,
                e, ERR_SHAPE, "5 heads");
+    EXPECT_ERR(model_configure(model_find("spectocloud_vit"), "dim=48", &a, &e) != NULL, e,
+               ERR_SHAPE, "dim 48 is not a multiple of 32");
+    EXPECT_ERR(model_configure(model_find("spectocloud_vit"), "dim=0", &a, &e) != NULL, e,
+               ERR_VALUE, "is not a size of");
     EXPECT_ERR(model_configure(model_find("dynamics_engine"), "layers=2", &a, &e) != NULL, e,
                ERR_VALUE, "dynamics_engine");
     arena_free(&a);

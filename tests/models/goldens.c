@@ -320,6 +320,15 @@ TEST(model_pictures_at_their_own_size_equal_pytorch)
     }
 }
 
+// A step of a smaller spectocloud_vit, by sizes that the reference's class takes, too.
+TEST(model_clouds_of_other_sizes_equal_pytorch)
+{
+    json *golden = test_golden("clouds");
+    EXPECT_INT(json_len(json_get(golden, "cases")), 1);
+    check_case(golden, json_at(json_get(golden, "cases"), 0), 2);
+    json_free(golden);
+}
+
 // Ten steps under another plan give the same bits: sharing and taking over bytes loses nothing; as
 // far as BLAS allows, neither do threads.
 static void check_same(const char *name, int n_threads, bool inplace, double within)

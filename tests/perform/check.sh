@@ -9,7 +9,7 @@ set -eu
 kmidi=$1 seconds=${2:-60} tmp=$(mktemp -d) server=""
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$tmp"' EXIT
 player=${PLAYER:-} cloud=${CLOUD:-}
-if [ -z "$player$cloud" ]; then
+if [ -z "$player" ] || [ -z "$cloud" ]; then
     "$kmidi" synth "$tmp/songs" --items 24 --midi -q >/dev/null
 fi
 if [ -z "$player" ]; then
