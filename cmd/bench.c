@@ -52,32 +52,40 @@ static const option options[] = {
     {0},
 };
 
-// Steps a second over `seconds`, as rank 0 counts them; a negative number when a step failed.
-static double slice(comm *ranks, trainer *t, double seconds, err *e)
+// What a step takes: steps a second, as rank 0 counts them, and seconds of this process' threads.
+typedef struct speed {
+    double rate, cpu;
+} speed;
+
+static bool slice(comm *ranks, trainer *t, double seconds, speed *s, err *e)
 {
-    double began = hw_seconds(), took = 0;
+    double cpu = bench_cpu_seconds(), began = hw_seconds(), took = 0;
     int64_t n = 0;
     do {
         if (!trainer_step(t, e))
-            return -1;
+            return false;
         n++;
         took = hw_seconds() - began;
         if (!comm_broadcast(ranks, &took, sizeof took, e))
-            return -1;
+            return false;
     } while (took < seconds);
-    return (double)n / took;
+    *s = (speed){(double)n / took, (bench_cpu_seconds() - cpu) / (double)n};
+    return true;
 }
 
-static bool measure(comm *ranks, trainer *t, double seconds, double *rate, err *e)
+static bool measure(comm *ranks, trainer *t, double seconds, speed *median, err *e)
 {
-    double rates[BENCH_SLICES];
+    double rates[BENCH_SLICES], cpus[BENCH_SLICES];
     for (int i = 0; i < WARM_UP; i++)
         if (!trainer_step(t, e))
             return false;
-    for (int i = 0; i < BENCH_SLICES; i++)
-        if ((rates[i] = slice(ranks, t, seconds / BENCH_SLICES, e)) < 0)
+    for (int i = 0; i < BENCH_SLICES; i++) {
+        speed s;
+        if (!slice(ranks, t, seconds / BENCH_SLICES, &s, e))
             return false;
-    *rate = bench_median(rates, BENCH_SLICES);
+        rates[i] = s.rate, cpus[i] = s.cpu;
+    }
+    *median = (speed){bench_median(rates, BENCH_SLICES), bench_median(cpus, BENCH_SLICES)};
     return true;
 }
 
@@ -154,7 +162,7 @@ static train_options reference_step(void)
 }
 
 static void bench_report(cmd *c, trainer *t, const train_options *o, const model_dims *d,
-                         double rate)
+                         const speed *s)
 {
     model_dims adapted = *d;
     if (o->lora.r)
@@ -162,7 +170,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     trainer_memory m = trainer_predict(t);
     uint64_t peak_rss = hw_peak_rss(); // before gemm_peak takes memory of its own
     double ranks = comm_size(c->ranks),
-           gflops = ranks * rate * (double)model_flops(o->model, &adapted) * 1e-9,
+           gflops = ranks * s->rate * (double)model_flops(o->model, &adapted) * 1e-9,
            peak = gemm_peak(&c->env.kit->products, c->env.pool, threads_count(c->env.pool));
     json *j = json_object();
     json_set_str(j, "model", o->model->name);
@@ -179,7 +187,8 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     json_set_int(j, "ranks", comm_size(c->ranks));
     json_set_str(j, "products",
                  gemm_said(&trainer_kit(t)->products, o->precision != PRECISION_FP32, c->arena));
-    json_set_num(j, "steps_per_s", rate);
+    json_set_num(j, "steps_per_s", s->rate);
+    json_set_num(j, "cpu_ms", 1e3 * s->cpu);
     json_set_int(j, "peak_rss_mb", (int64_t)(peak_rss >> 20));
     json_set_int(j, "arena_bytes", (int64_t)m.arena);
     json_set_num(j, "gflops", gflops);
@@ -188,7 +197,7 @@ static void bench_report(cmd *c, trainer *t, const train_options *o, const model
     cmd_print(
         c, "%s, batch %lld, length %lld, %d threads: %.4g steps/s, %.4g GFLOP/s of %.4g, %llu MiB",
         o->model->name, (long long)o->batch_size, (long long)d->time, threads_count(c->env.pool),
-        rate, gflops, peak, (unsigned long long)(peak_rss >> 20));
+        s->rate, gflops, peak, (unsigned long long)(peak_rss >> 20));
 }
 
 static bool bench_mel(cmd *c, err *e)
@@ -234,13 +243,13 @@ static bool bench_profile(cmd *c, trainer *t, err *e)
 
 static bool bench_model(cmd *c, trainer *t, const train_options *o, const model_dims *d, err *e)
 {
-    double rate = 0;
+    speed s = {0};
     if (trainer_profile(t))
         return bench_profile(c, t, e);
-    if (!measure(c->ranks, t, option_num(c, "seconds", 5), &rate, e))
+    if (!measure(c->ranks, t, option_num(c, "seconds", 5), &s, e))
         return false;
     if (!comm_rank(c->ranks))
-        bench_report(c, t, o, d, rate);
+        bench_report(c, t, o, d, &s);
     return true;
 }
 

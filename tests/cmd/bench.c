@@ -51,6 +51,15 @@ static double number(json *j, const char *name)
     return json_num(json_get(j, name), -1);
 }
 
+TEST(bench_says_the_processor_time_of_a_step)
+{
+    json *j = measured("dynamics_engine --threads 1 --seconds 0.1");
+    double ms = 1000 / number(j, "steps_per_s"), cpu = number(j, "cpu_ms");
+    EXPECT(ms > 0);
+    EXPECT(cpu > 0 && cpu <= 1.1 * ms); // one thread has no more of a step than the step
+    json_free(j);
+}
+
 TEST(bench_times_answers_one_by_one)
 {
     const char *const cases[] = {"dynamics_engine --batch 3", "emotion_recognizer --length 5",
