@@ -47,4 +47,8 @@ typedef struct library {
 // microseconds. From any thread. ERR_MISSING: it is not there, or has no such function.
 bool library_open(const library *l, void *functions, err *e) MUST_CHECK;
 
+// Undoes a library_open that filled its functions, for one that has to begin anew: it is unloaded
+// unless something else in the process has it open, and opened again starts as at first.
+void library_close(const library *l);
+
 #endif

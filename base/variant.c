@@ -36,6 +36,11 @@ variant variant_best(void)
     return best;
 }
 
+bool variant_lowered(void)
+{
+    return variant_best() < supported();
+}
+
 const char *variant_name(variant v)
 {
     return names[v];

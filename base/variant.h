@@ -13,6 +13,8 @@
 #ifndef KMIDI_BASE_VARIANT_H
 #define KMIDI_BASE_VARIANT_H
 
+#include <stdbool.h>
+
 #define VARIANT_PASTE2(name, v) name##_##v
 #define VARIANT_PASTE(name, v)  VARIANT_PASTE2(name, v)
 #ifdef KMIDI_VARIANT
@@ -22,6 +24,7 @@
 typedef enum variant { VARIANT_BASE, VARIANT_V3, VARIANT_V4, VARIANT_COUNT } variant;
 
 variant variant_best(void);          // what this CPU has, or what KMIDI_ISA names
+bool variant_lowered(void);          // KMIDI_ISA names less than this CPU has
 const char *variant_name(variant v); // "base", "v3", "v4"
 
 // For tables: VARIANT_ROW(op_relu) is {&op_relu_base, &op_relu_v3, &op_relu_v4}, as far as they

@@ -7,9 +7,20 @@
 // -v, -d) refuses those it asks again for ever, in `kmidi help` too. Told before that there is one
 // thread, it starts none. Then each thread of ours that is in a product takes one such buffer, of
 // which it touches what it packs; they stay mapped for the life of the process. So all are taken
-// when the library is chosen (openblas_reserve), after it was seen that there is room. It chooses
-// its kernels when it is loaded, from a list of CPUs as old as the library: one that it does not
-// know gets those of an older one (OPENBLAS_CORETYPE in the environment overrides).
+// when the library is chosen (openblas_reserve), after it was seen that there is room.
+//
+// It chooses its kernels when it is loaded, from a list of CPUs as old as the library. One that is
+// not in it gets those that its features allow, but of Intel's newer families (Raptor Lake, Emerald
+// Rapids) those of a Pentium 4 from 0.3.21 of Debian 12 (get_coretype of driver/others/dynamic.c
+// runs into another family's case): a fifth of the speed. So where what it took is of another width
+// than our own kernels (base/variant.h), it is opened again and told, by OPENBLAS_CORETYPE: up to
+// what this CPU has, down to what KMIDI_ISA says. What the user says there is not touched. Every
+// version knows the three names, and does not ask whether the CPU can: we did. One that was built
+// without such kernels, or for one CPU alone, takes what it has.
+//
+// Its variables are set and put back around dlopen, which no thread may do that is not alone in
+// reading the environment: it is opened where a command chooses what multiplies, before it has
+// readers and servers beside it, and never by the library of include/kmidi.h (gemm_alone).
 #include <cblas.h>
 #include <limits.h>
 #include <pthread.h>
@@ -21,10 +32,12 @@
 #include "base/hw.h"
 #include "base/library.h"
 #include "base/room.h"
+#include "base/variant.h"
 
 // BUFFER_SIZE of its common_*.h, and what is lost beside it.
 static const uint64_t BUFFER_BYTES = (uint64_t)128 << 20, MARGIN_BYTES = (uint64_t)16 << 20;
 static const uint64_t LIBRARY_BYTES = (uint64_t)64 << 20; // its file is mapped: 36 MB and more
+static const char NUM_THREADS[] = "OPENBLAS_NUM_THREADS", CORETYPE[] = "OPENBLAS_CORETYPE";
 
 typedef struct openblas {
     __typeof__(cblas_sgemm) *sgemm;
@@ -51,22 +64,92 @@ static struct {
     openblas f;
     err missing; // why it is not here
     bool is_here;
+    char by[48]; // who chose its kernels, where it was not the library
     pthread_once_t loaded;
 } lib = {.loaded = PTHREAD_ONCE_INIT};
 
+// ---- Kernels
+
+// What it calls those of our widths, and those for other CPUs without AVX-512; any other name is
+// newer than these lists.
+static const char *const core_of[VARIANT_COUNT] = {
+    [VARIANT_BASE] = "Prescott", [VARIANT_V3] = "Haswell", [VARIANT_V4] = "SkylakeX"};
+static const char without_avx2[] = " Prescott Core2 Penryn Dunnington Nehalem Atom Nano Opteron "
+                                   "Opteron_SSE3 Barcelona Bobcat Sandybridge Bulldozer "
+                                   "Piledriver Steamroller ",
+                  with_avx2[] = " Haswell Zen Excavator ";
+
+static variant width_of(const char *core)
+{
+    char word[32];
+    snprintf(word, sizeof word, " %s ", core);
+    return strstr(without_avx2, word) ? VARIANT_BASE
+           : strstr(with_avx2, word)  ? VARIANT_V3
+                                      : VARIANT_V4;
+}
+
+// NULL: its own choice stays, as it does wherever there is one width (not x86).
+static const char *core_to_tell(const char *own)
+{
+    variant want = variant_best(), has = width_of(own);
+    return has < want || (has > want && variant_lowered()) ? core_of[want] : NULL;
+}
+
+// ---- Loading
+
+// What a variable was before is returned, to be given to put_back.
+static char *set_for_now(const char *name, const char *value)
+{
+    const char *set = getenv(name);
+    char *before = set ? strdup(set) : NULL;
+    setenv(name, value, 1);
+    return before;
+}
+
+static void put_back(const char *name, char *before)
+{
+    if (before)
+        setenv(name, before, 1);
+    else
+        unsetenv(name);
+    free(before);
+}
+
+static bool open_alone(void)
+{
+    char *before = set_for_now(NUM_THREADS, "1");
+    lib.is_here = library_open(&libopenblas, &lib.f, &lib.missing);
+    put_back(NUM_THREADS, before);
+    return lib.is_here;
+}
+
+// Of one that something else in this process has loaded the kernels stay.
+static bool open_as(const char *core, const char *own)
+{
+    char before[24];
+    snprintf(before, sizeof before, "%s", own); // is in what is unloaded
+    library_close(&libopenblas);
+    setenv(CORETYPE, core, 1);
+    bool ok = open_alone();
+    unsetenv(CORETYPE);
+    if (!ok || !strcmp(before, lib.f.get_corename()))
+        return ok;
+    if (variant_lowered())
+        snprintf(lib.by, sizeof lib.by, " by KMIDI_ISA");
+    else
+        snprintf(lib.by, sizeof lib.by, " by kmidi, %s by itself", before);
+    return true;
+}
+
 static void load(void)
 {
-    static const char variable[] = "OPENBLAS_NUM_THREADS";
-    const char *set = getenv(variable);
-    char *before = set ? strdup(set) : NULL;
-    setenv(variable, "1", 1);
-    lib.is_here = library_open(&libopenblas, &lib.f, &lib.missing);
-    if (before)
-        setenv(variable, before, 1);
-    else
-        unsetenv(variable);
-    free(before);
-    if (!lib.is_here)
+    const char *said = getenv(CORETYPE);
+    if (!open_alone())
+        return;
+    const char *own = lib.f.get_corename(), *core = said ? NULL : core_to_tell(own);
+    if (said)
+        snprintf(lib.by, sizeof lib.by, " by %s", CORETYPE);
+    if (core && !open_as(core, own))
         return;
     if (!library_open(&libopenblas_buffers, &lib.f, NULL))
         lib.f.take = NULL;
@@ -117,7 +200,7 @@ static void openblas_describe(char *out, size_t size)
         return;
     }
     sscanf(lib.f.get_config(), "%*s %23s", version);
-    snprintf(out, size, "openblas %s (%s)", version, lib.f.get_corename());
+    snprintf(out, size, "openblas %s (%s%s)", version, lib.f.get_corename(), lib.by);
 }
 
 const gemm_library gemm_library_openblas = {

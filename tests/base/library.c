@@ -27,6 +27,22 @@ TEST(library_opens_and_finds)
     EXPECT(m.root && m.power && m.root(9) == 3 && m.power(2, 10) == 1024);
 }
 
+// The C library's own is open all the time, and stays.
+TEST(library_is_closed_as_often_as_it_was_opened)
+{
+    err e = {0};
+    maths m = {0};
+    const library all = {"libm", LIBRARY_FILES("m", "6"), functions, 2};
+    for (int i = 0; i < 3; i++) {
+        EXPECT_OK(library_open(&all, &m, &e), e);
+        library_close(&all);
+    }
+    EXPECT_OK(library_open(&all, &m, &e), e);
+    EXPECT(m.root(16) == 4);
+    const library none = {"libnone", LIBRARY_FILES("kmidi-none", "1"), functions, 1};
+    library_close(&none);
+}
+
 TEST(library_that_lacks_something_is_told)
 {
     err e = {0};

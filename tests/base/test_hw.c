@@ -46,6 +46,7 @@ TEST(variant_can_be_forced_down_but_not_up)
     for (int v = 0; v < VARIANT_COUNT; v++) {
         setenv("KMIDI_ISA", variant_name((variant)v), 1);
         EXPECT_INT(variant_best(), v < (int)best ? v : (int)best);
+        EXPECT_INT(variant_lowered(), v < (int)best);
     }
     setenv("KMIDI_ISA", "nonsense", 1);
     EXPECT_INT(variant_best(), best);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// gemm_kernels.c: which kernels the libraries compute with: those for this CPU, or for a smaller
+// one where KMIDI_ISA says so.
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/gemm/gemm.h"
+#include "base/variant.h"
+#include "tests/test.h"
+
+// "onednn 2.6.3 (avx512), openblas 0.3.21 (SkylakeX)", as a program of its own says it: a library
+// is loaded once in a process.
+static const char *products_with(const char *environment, arena *a)
+{
+    const char *out;
+    err e = {0};
+    EXPECT_INT(
+        test_shell(&out, "env -u OPENBLAS_CORETYPE %s %s info --json", environment, test_kmidi()),
+        0);
+    json *j = json_parse(out, strlen(out), &e);
+    EXPECT_OK(j != NULL, e);
+    const char *said = arena_strdup(a, json_str(json_get(j, "gemm"), ""));
+    json_free(j);
+    return said;
+}
+
+static bool names_any(const char *said, const char *const *cores)
+{
+    for (; *cores; cores++)
+        if (strstr(said, *cores))
+            return true;
+    return false;
+}
+
+#ifdef KMIDI_HAS_v4
+TEST(gemm_openblas_takes_the_kernels_of_our_width)
+{
+    static const char *const of_avx2[] = {"(Haswell", "(Zen", "(Excavator", NULL},
+                             *const of_avx512[] = {"(SkylakeX", "(Cooperlake", "(Sapphire", NULL};
+    arena a = {.name = "kernels"};
+    for (variant v = VARIANT_BASE; v <= variant_best(); v++) {
+        const char *said = products_with(arena_printf(&a, "KMIDI_ISA=%s", variant_name(v)), &a);
+        EXPECT_INT(names_any(said, of_avx2), v == VARIANT_V3);
+        EXPECT_INT(names_any(said, of_avx512), v == VARIANT_V4);
+    }
+    arena_free(&a);
+}
+#endif
+
+TEST(gemm_openblas_takes_the_kernels_that_its_own_variable_names)
+{
+    arena a = {.name = "kernels"};
+#ifdef KMIDI_HAS_v4
+    EXPECT_HAS(products_with("OPENBLAS_CORETYPE=Prescott", &a), "(Prescott by OPENBLAS_CORETYPE)");
+#else
+    EXPECT_HAS(products_with("OPENBLAS_CORETYPE=ARMV8", &a), "(armv8 by OPENBLAS_CORETYPE)");
+#endif
+    arena_free(&a);
+}
+
+TEST(gemm_openblas_leaves_the_environment_as_it_was)
+{
+    static const char *const names[] = {"OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "KMIDI_GEMM"};
+    arena a = {.name = "kernels"};
+    const char *before[3];
+    for (int i = 0; i < 3; i++)
+        before[i] = getenv(names[i]) ? arena_strdup(&a, getenv(names[i])) : NULL;
+    gemm_ways w;
+    err e = {0};
+    setenv("KMIDI_GEMM", "openblas", 1);
+    EXPECT_OK(gemm_choose(&w, &e), e);
+    for (int i = 0; i < 2; i++)
+        EXPECT(!before[i] == !getenv(names[i]) &&
+               (!before[i] || !strcmp(before[i], getenv(names[i]))));
+    if (before[2])
+        setenv(names[2], before[2], 1);
+    else
+        unsetenv(names[2]);
+    arena_free(&a);
+}
