@@ -37,32 +37,24 @@ static void say_remarks(const cmd *c, const trained *d, const remarks *n, int fi
                     heard_mark_text(d, (clip_mark)k, c->arena));
 }
 
-// A file of a group, heard on a thread of its own.
+// Files that follow each other, heard on a thread of their own.
 typedef struct turn {
-    const trained *d;
-    const char *file;
     listener *l;
-    clip sound;
-    heard h; // the listener's, until its next file
-    bool ok;
-    err e;
+    listen_file files[LISTEN_MOST]; // what they say is the listener's, until its next turn
+    int n;
 } turn;
-
-static void hear_one(turn *t)
-{
-    t->e = (err){0}, t->sound = (clip){0};
-    t->ok = listener_hear_file(t->l, t->file, LISTEN_FRAMES, &t->sound, &t->h, &t->e);
-}
 
 static void hear_part(void *arg, int index, int count)
 {
+    turn *t = &((turn *)arg)[index];
     (void)count;
-    hear_one(&((turn *)arg)[index]);
+    listener_hear_files(t->l, t->files, t->n, LISTEN_FRAMES);
 }
 
-// As many files at once as there are threads, each by a listener of its own; one by itself has all
+// As many turns at once as there are threads, each by a listener of its own; one by itself has all
 // threads. So memory is of that many files, however many there are.
 typedef struct queue {
+    const trained *d;
     turn *turns; // [count]
     int count;
     env alone; // of a listener that shares no threads
@@ -71,16 +63,15 @@ typedef struct queue {
 static bool queue_open(queue *q, cmd *c, const trained *d, err *e)
 {
     int files = c->n_args - 1, most = threads_count(c->env.pool);
+    q->d = d;
     q->count = files < most ? files : most;
     q->turns = NEW(c->arena, turn, (size_t)q->count);
     q->alone = c->env;
     if (q->count > 1)
         q->alone.pool = NULL;
-    for (int i = 0; i < q->count; i++) {
-        q->turns[i].d = d;
+    for (int i = 0; i < q->count; i++)
         if (!(q->turns[i].l = listener_open(d, &q->alone, c->arena, e)))
             return false;
-    }
     return true;
 }
 
@@ -90,64 +81,89 @@ static void queue_close(queue *q)
         listener_close(q->turns[i].l);
 }
 
-static void tell(cmd *c, turn *t, remarks *n)
+// Shares the next n files out among the first turns of the queue, in order. How many turns.
+static int share(queue *q, const char *const *files, int n)
 {
-    count(n, &t->sound, t->d, &t->h);
+    int turns = n < q->count ? n : q->count, at = 0;
+    for (int i = 0; i < turns; i++) {
+        turn *t = &q->turns[i];
+        for (t->n = 0; at < n * (i + 1) / turns; at++)
+            t->files[t->n++].path = files[at];
+    }
+    return turns;
+}
+
+static void tell(cmd *c, const trained *d, listen_file *f, remarks *n)
+{
+    count(n, &f->info, d, &f->heard);
     strbuf said = {0};
-    heard_text(t->d, &t->h, &said);
-    cmd_print(c, "%s: %s", t->file, said.s);
-    cmd_json(c, heard_json(t->d, t->file, &t->h, c->arena));
+    heard_text(d, &f->heard, &said);
+    cmd_print(c, "%s: %s", f->path, said.s);
+    cmd_json(c, heard_json(d, f->path, &f->heard, c->arena));
     strbuf_free(&said);
 }
 
-// The next n files, told in their order; how many failed, the first error in *first.
-static int hear_next(cmd *c, queue *q, const char *const *files, int n, remarks *r, err *first)
+// How a command went so far.
+typedef struct course {
+    remarks remarks;
+    int done, failed; // files
+    err first;        // of those that failed
+} course;
+
+// What came of a file; false where it was not begun, because the command is to stop.
+static bool end_file(cmd *c, const trained *d, listen_file *f, course *r)
 {
-    int failed = 0;
-    for (int i = 0; i < n; i++)
-        q->turns[i].file = files[i];
-    threads_run(q->count > 1 ? c->env.pool : NULL, n, hear_part, q->turns);
-    for (int i = 0; i < n; i++) {
-        turn *t = &q->turns[i];
-        if (t->ok)
-            tell(c, t, r);
-        else if (c->n_args > 2)
-            cmd_complain(c, "%s", t->e.text);
-        if (!t->ok && !failed++ && first->code == ERR_NONE)
-            *first = t->e;
-    }
-    return failed;
+    if (!f->ok && f->e.code == ERR_STOPPED)
+        return false;
+    if (f->ok)
+        tell(c, d, f, &r->remarks);
+    else if (c->n_args > 2)
+        cmd_complain(c, "%s", f->e.text);
+    if (!f->ok && !r->failed++)
+        r->first = f->e;
+    r->done++;
+    return true;
+}
+
+// The next n files, told in their order; false where the command is to stop.
+static bool hear_next(cmd *c, queue *q, const char *const *files, int n, course *r)
+{
+    int turns = share(q, files, n);
+    threads_run(q->count > 1 ? c->env.pool : NULL, turns, hear_part, q->turns);
+    for (int i = 0; i < turns; i++)
+        for (int k = 0; k < q->turns[i].n; k++)
+            if (!end_file(c, q->d, &q->turns[i].files[k], r))
+                return false;
+    return true;
 }
 
 static bool predict_all(cmd *c, const trained *d, err *e)
 {
     queue q;
-    err first = {0};
-    remarks n = {0};
-    int failed = 0, i = 1;
+    course r = {0};
+    int files = c->n_args - 1;
     if (!queue_open(&q, c, d, e)) {
         queue_close(&q);
         return false;
     }
-    progress *line = c->n_args > 2 ? progress_open(c, "predict", (uint64_t)(c->n_args - 1)) : NULL;
-    while (i < c->n_args && !env_stop(&c->env)) {
-        int some = c->n_args - i < q.count ? c->n_args - i : q.count;
-        failed += hear_next(c, &q, c->args + i, some, &n, &first);
-        i += some;
+    progress *line = files > 1 ? progress_open(c, "predict", (uint64_t)files) : NULL;
+    for (bool on = true; on && r.done < files;) {
+        int left = files - r.done, most = q.count * LISTEN_MOST;
+        on = hear_next(c, &q, c->args + 1 + r.done, left < most ? left : most, &r);
         if (line)
-            progress_at(line, (uint64_t)(i - 1), "%d failed", failed);
+            progress_at(line, (uint64_t)r.done, "%d failed", r.failed);
     }
     progress_close(line);
     queue_close(&q);
-    say_remarks(c, d, &n, i - 1);
-    if (i < c->n_args)
-        return err_set(e, ERR_STOPPED, "stopped before '%s'", c->args[i]);
-    if (failed && c->n_args == 2) {
-        *e = first;
+    say_remarks(c, d, &r.remarks, r.done);
+    if (r.done < files)
+        return err_set(e, ERR_STOPPED, "stopped before '%s'", c->args[1 + r.done]);
+    if (r.failed && files == 1) {
+        *e = r.first;
         return false;
     }
-    return !failed ||
-           err_set(e, first.code, "%d of %d files could not be judged", failed, c->n_args - 1);
+    return !r.failed ||
+           err_set(e, r.first.code, "%d of %d files could not be judged", r.failed, files);
 }
 
 static bool predict_run(cmd *c, err *e)

@@ -32,6 +32,20 @@ bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err
 enum { LISTEN_FRAMES = 1 << 16 };
 bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out,
                         err *e) MUST_CHECK;
-void listener_close(listener *l); // accepts NULL
+
+// ---- Several files
+// Each gets what it gets by itself, to the bit. Their windows go through the network together where
+// that is found to be cheaper and to make no difference (listen_windows.c); of a file that cannot
+// be read, the others feel nothing.
+enum { LISTEN_MOST = 8 }; // files of a call
+typedef struct listen_file {
+    const char *path;
+    clip info; // what clip.h says of the file
+    bool ok;
+    heard heard; // valid until the next call
+    err e;       // where not ok, with the path; ERR_STOPPED where env said so before it was begun
+} listen_file;
+void listener_hear_files(listener *l, listen_file *files, int n, int64_t kept); // n <= LISTEN_MOST
+void listener_close(listener *l);                                               // accepts NULL
 
 #endif

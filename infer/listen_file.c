@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// listen_file.c: hours of sound heard in little memory (listen.h).
+// listen_file.c: files heard in little memory, several at a time, hours of sound among them
+// (listen.h).
 //
 // Windows are spread evenly from the first frame to the last, so where they lie is known only when
-// all frames have been counted. Those of a file of usual length are kept meanwhile and heard then;
-// of a longer one it is counted first, and read again: frames come, stay while a window may need
-// them, and sixteen windows at a time go through the network, in the order and in the batches in
-// which a file that is kept whole is heard.
+// all frames have been counted. Those of a file of usual length are kept meanwhile; a longer one is
+// counted first, and read again: frames come, and stay while a window may need them. Windows go
+// through the network (listen_windows.c) in the same order either way.
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +14,7 @@
 
 typedef struct course {
     listener *l;
+    int slot;
     feature_stream *stream;
     int bands;
     int64_t n, kept, room; // frames so far; that may be kept, and that there is room for
@@ -22,7 +23,6 @@ typedef struct course {
     // the second reading
     int64_t base, total;
     int count, next; // windows, and the one that comes next
-    int64_t waiting; // windows in the network's input
 } course;
 
 static void append(course *c, const float *frames, int64_t n, int64_t have)
@@ -57,14 +57,6 @@ static int64_t begin_of(const course *c, int k)
     return loader_begin(c->l->d->hear.crop, k, c->count, c->total, c->l->time);
 }
 
-static void hear_waiting(course *c)
-{
-    session_go(c->l->s);
-    for (int64_t k = 0; k < c->waiting; k++)
-        listen_add(c->l, k);
-    c->waiting = 0;
-}
-
 // Frames before the next window, which may begin behind all that came yet, are let go.
 static void let_go(course *c)
 {
@@ -82,16 +74,12 @@ static bool pass(void *user, const float *frames, int64_t n, err *e)
 {
     course *c = user;
     listener *l = c->l;
-    float *in = session_input(l->s, l->d->model->inputs[0].name);
-    (void)e;
     append(c, frames, n, c->n - c->base);
     c->n += n;
-    for (; c->next < c->count && begin_of(c, c->next) + l->time <= c->n; c->next++) {
-        listen_fill(l, c->frames, c->n - c->base, begin_of(c, c->next) - c->base,
-                    in + c->waiting++ * l->time * c->bands);
-        if (c->waiting == l->chunk || c->next + 1 == c->count)
-            hear_waiting(c);
-    }
+    for (; c->next < c->count && begin_of(c, c->next) + l->time <= c->n; c->next++)
+        if (!listen_window(l, c->slot, c->frames, c->n - c->base, begin_of(c, c->next) - c->base,
+                           e))
+            return false;
     let_go(c);
     return true;
 }
@@ -120,30 +108,84 @@ static bool read_file(course *c, const char *path, feature_sink *sink, clip *inf
     return ok;
 }
 
+// ---- All windows of a file
+
+bool listen_windows(listener *l, int slot, const float *frames, int64_t n, int count, int64_t time,
+                    err *e)
+{
+    listen_begin(l, slot);
+    if (!listen_expect(l, time, count, e))
+        return false;
+    for (int k = 0; k < count; k++)
+        if (!listen_window(l, slot, frames, n, loader_begin(l->d->hear.crop, k, count, n, time), e))
+            return false;
+    return true;
+}
+
 static bool hear_again(course *c, const char *path, clip *info, err *e)
 {
-    int64_t chunk = c->count < LISTEN_CHUNK ? c->count : LISTEN_CHUNK;
-    if (!listen_ready(c->l, c->l->d->hear.window, chunk, e) || !read_file(c, path, pass, info, e))
+    listen_begin(c->l, c->slot);
+    if (!listen_expect(c->l, c->l->d->hear.window, c->count, e) ||
+        !read_file(c, path, pass, info, e))
         return false;
     return (c->n == c->total && c->next == c->count) ||
            err_set(e, ERR_IO, "'%s' changed while it was read; try again", path);
 }
 
-bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out, err *e)
+// Its windows are heard now, or wait to be heard with others.
+static bool hear_one(listener *l, int slot, listen_file *f, int64_t kept, err *e)
 {
-    course c = {.l = l, .bands = l->d->mel->n_mels, .all = true};
+    course c = {.l = l, .slot = slot, .bands = l->d->mel->n_mels, .all = true};
     int64_t window = l->d->hear.window;
     c.kept = window > 0 ? (kept > 2 * window ? kept : 2 * window) : INT64_MAX;
-    bool ok = read_file(&c, path, keep, info, e);
+    bool ok = read_file(&c, f->path, keep, &f->info, e);
     c.total = c.n;
     c.count = (int)loader_windows(l->d->hear.views, c.n, window ? window : c.n);
-    listen_begin(l);
     if (ok && c.all)
-        ok = listen_windows(l, c.frames, c.n, c.count, window ? window : c.n, e) ||
-             err_trail(e, "'%s'", path);
+        ok = listen_windows(l, slot, c.frames, c.n, c.count, window ? window : c.n, e) ||
+             err_trail(e, "'%s'", f->path);
     else if (ok)
-        ok = hear_again(&c, path, info, e);
+        ok = hear_again(&c, f->path, &f->info, e);
     free(c.frames);
-    *out = (heard){l->means, ok ? listen_finish(l, c.count) : NULL, c.count, c.total};
+    f->heard = (heard){.windows = c.count, .frames = c.total};
     return ok;
+}
+
+// ---- Several files
+
+// What windows were lost by is every file's that may have had one among them.
+static void end_one(listener *l, int slot, listen_file *f)
+{
+    if (f->ok && l->broke.code) {
+        f->e = l->broke;
+        f->ok = err_trail(&f->e, "'%s'", f->path);
+    }
+    if (f->ok)
+        f->heard = listen_finish(l, slot, f->heard.windows, f->heard.frames);
+}
+
+void listener_hear_files(listener *l, listen_file *files, int n, int64_t kept)
+{
+    err e = {0};
+    CHECK(n <= LISTEN_MOST);
+    l->broke = e;
+    for (int i = 0; i < n; i++) {
+        listen_file *f = &files[i];
+        f->e = e, f->info = (clip){0}, f->heard = (heard){0};
+        f->ok = !env_stop(l->v) || err_set(&f->e, ERR_STOPPED, "stopped before '%s'", f->path);
+        f->ok = f->ok && hear_one(l, i, f, kept, &f->e);
+    }
+    (void)!listen_flush(l, &e); // l->broke
+    for (int i = 0; i < n; i++)
+        end_one(l, i, &files[i]);
+}
+
+bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out, err *e)
+{
+    listen_file f = {.path = path};
+    listener_hear_files(l, &f, 1, kept);
+    *info = f.info, *out = f.heard;
+    if (!f.ok)
+        *e = f.e;
+    return f.ok;
 }
