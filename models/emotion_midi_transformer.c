@@ -6,6 +6,11 @@
 // `emotion_tokens` vectors made from the emotion. The head shares the embedding's weights. Its
 // sizes are options: the defaults are the reference's 24,984,192 parameters.
 //
+// With `qk_norm`, which the reference does not have, a layer norm over each head of queries and
+// keys, the same for all heads of a layer, stands before the rotary positions (Dehghani et al.,
+// "Scaling Vision Transformers to 22 Billion Parameters", 2023; Henry et al. 2020): scores stay
+// within bounds at high learning rates.
+//
 // Of a sequence that grows at its end, keys and values of what is there stay as they are: each
 // layer keeps them as states, and new tokens are all that a step computes. The emotion does not
 // change at all, so its keys and values are made once (FORM_ONCE), where the form is not that of
@@ -23,6 +28,7 @@ typedef struct layer_past {
 typedef struct transformer_sizes {
     int64_t layers, dim, heads, ffn, emotion_tokens;
     int64_t cross; // bit i: layer i looks at the emotion
+    int64_t qk_norm;
 } transformer_sizes;
 
 #define SIZE(member) CONFIG_INT, KEY_AT(transformer_sizes, member)
@@ -41,6 +47,9 @@ static const config_key options[] = {
      .help = "[0, 2, 4, 6]: layers, counted from 0, that look at the emotion, too"},
     {"transformer.emotion_tokens", SIZE(emotion_tokens), .min = 1, .max = 256, .own = "8",
      .help = "8: vectors that the emotion becomes"},
+    {"transformer.qk_norm", SIZE(qk_norm), .min = 0, .max = 1, .own = "0",
+     .help = "0; 1: a layer norm over each head's queries and keys, which the reference does not "
+             "have (docs/performer.md)"},
 };
 
 // Layer i looks at the emotion.
@@ -55,12 +64,26 @@ static tensor *project(network *n, const char *name, const char *which, tensor *
                         ACT_NONE);
 }
 
+// Queries or keys x [B, T, D], each head [D / heads] under the norm NAME.WHICH_norm where there is
+// one.
+static tensor *norm_heads(network *n, const char *name, const char *which, tensor *x)
+{
+    int64_t heads = model_size(n, "heads");
+    shape whole = x->shape, split = whole;
+    if (!model_size(n, "qk_norm") || tensor_poisoned(x))
+        return x;
+    split.rank = 4, split.d[2] = heads, split.d[3] = whole.d[2] / heads;
+    x = layer_layer_norm(n, layer_name(n, "%s.%s_norm", name, which), op_reshape(n->g, x, split));
+    return op_reshape(n->g, x, whole);
+}
+
 // x [B, T, D] looks at what was before, by rotary positions.
 static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles, layer_past *past)
 {
     int heads = (int)model_size(n, "heads");
-    tensor *q = project(n, name, "q", x), *k = project(n, name, "k", x),
-           *v = project(n, name, "v", x), *y;
+    tensor *q = norm_heads(n, name, "q", project(n, name, "q", x)),
+           *k = norm_heads(n, name, "k", project(n, name, "k", x)), *v = project(n, name, "v", x),
+           *y;
     if (past) {
         tensor *from[] = {q, k, v, past->keys->in, past->values->in};
         y = op_attention_step(n->g, from, n->length, angles, heads, &past->keys->out),

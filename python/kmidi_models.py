@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 EMOTIONS = {"grief": (-0.8, -0.6), "joy": (0.9, 0.8), "calm": (0.3, 0.2), "anger": (-0.7, 0.9)}
-SIZES = dict(layers=8, dim=384, heads=6, ffn=1792, cross=(0, 2, 4, 6), emotion_tokens=8)
+SIZES = dict(layers=8, dim=384, heads=6, ffn=1792, cross=(0, 2, 4, 6), emotion_tokens=8, qk_norm=0)
 EVENTS = 388  # 128 notes on, 128 notes off, 100 time shifts of 10 ms, 32 velocities: docs/tokens.md
 
 
@@ -124,13 +124,17 @@ def turned(x):
 
 
 class Attention(nn.Module):
-    """Of events over those before (`around` None), or over the vectors of the emotion."""
+    """Of events over those before (`around` None), or over the vectors of the emotion. With
+    `normed`, each head's queries and keys go through a layer norm first."""
 
-    def __init__(self, dim, heads):
+    def __init__(self, dim, heads, normed=False):
         super().__init__()
         self.heads = heads
-        for name in "q_proj", "k_proj", "v_proj", "out_proj":
-            setattr(self, name, nn.Linear(dim, dim))
+        self.normed = normed
+        for name in "q", "k", "v", "out":
+            setattr(self, name + "_proj", nn.Linear(dim, dim))
+            if normed and name in "qk":
+                setattr(self, name + "_norm", nn.LayerNorm(dim // heads))
 
     def forward(self, x, around=None):
         looked_at = x if around is None else around
@@ -138,6 +142,8 @@ class Attention(nn.Module):
             y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for y in (self.q_proj(x), self.k_proj(looked_at), self.v_proj(looked_at))
         )
+        if self.normed:
+            q, k = self.q_norm(q), self.k_norm(k)
         if around is None:
             q, k = turned(q), turned(k)
         y = functional.scaled_dot_product_attention(q, k, v, is_causal=around is None)
@@ -148,9 +154,10 @@ class Layer(nn.Module):
     """Norm before each part: attention, in some layers over the emotion too, and a gated
     feed-forward part."""
 
-    def __init__(self, dim, heads, ffn, crosses):
+    def __init__(self, dim, heads, ffn, crosses, qk_norm):
         super().__init__()
-        self.self_attn_norm, self.self_attn = nn.LayerNorm(dim), Attention(dim, heads)
+        self.self_attn_norm = nn.LayerNorm(dim)
+        self.self_attn = Attention(dim, heads, bool(qk_norm))
         if crosses:
             self.cross_attn_norm, self.cross_attn = nn.LayerNorm(dim), Attention(dim, heads)
         self.crosses, self.ffn_norm = crosses, nn.LayerNorm(dim)
@@ -171,14 +178,25 @@ class EmotionMidiTransformer(nn.Module):
     """Events [B, T] and an emotion [B, 64] -> logits of the next event [B, T, 388]. The head is the
     embedding."""
 
-    def __init__(self, layers=8, dim=384, heads=6, ffn=1792, cross=(0, 2, 4, 6), emotion_tokens=8):
+    def __init__(
+        self,
+        layers=8,
+        dim=384,
+        heads=6,
+        ffn=1792,
+        cross=(0, 2, 4, 6),
+        emotion_tokens=8,
+        qk_norm=0,
+    ):
         super().__init__()
         self.embed = nn.Embedding(EVENTS, dim)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.emotion_fc1, self.emotion_fc2 = nn.Linear(64, dim), nn.Linear(
             dim, emotion_tokens * dim
         )
-        self.layers = nn.ModuleList(Layer(dim, heads, ffn, i in cross) for i in range(layers))
+        self.layers = nn.ModuleList(
+            Layer(dim, heads, ffn, i in cross, qk_norm) for i in range(layers)
+        )
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, tokens, emotion):

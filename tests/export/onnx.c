@@ -130,9 +130,9 @@ TEST(onnx_step_with_past_equals_the_whole_sequence)
 {
     arena a = {0};
     err e = {0};
-    const model_def *m =
-        model_configure(model_find("emotion_midi_transformer"),
-                        "layers=3 dim=36 heads=3 ffn=48 cross=0,2 emotion_tokens=3", &a, &e);
+    const model_def *m = model_configure(
+        model_find("emotion_midi_transformer"),
+        "layers=3 dim=36 heads=3 ffn=48 cross=0,2 emotion_tokens=3 qk_norm=1", &a, &e);
     params *p = m ? filled_params(m, &a) : NULL;
     const char *whole = arena_strdup(&a, test_path("whole.onnx")),
                *step = arena_strdup(&a, test_path("step.onnx")), *out;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Goldens of the small models, and of the transformer at a small size (transformer.py: at its own),
-from their PyTorch definition: models_NAME.json.
+from their PyTorch definition: models_NAME.json. Forms that the reference lacks are defined by
+python/kmidi_models.py.
 
     python tests/golden/models.py [FOLDER] [MODEL ...]
         FOLDER holds the reference models.py (default ../shared/reference); needs PyTorch
@@ -32,18 +33,20 @@ FOLDER = (
 )
 
 
-def load_reference():
+def load_module(path):
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(
-        "reference_models", os.path.join(FOLDER, "models.py")
-    )
+    name = os.path.basename(path)[:-3]
+    spec = importlib.util.spec_from_file_location("golden_" + name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-R = load_reference()
+R = load_module(os.path.join(FOLDER, "models.py"))
+# Forms that the reference does not have: the model, and who defines it.
+OURS = load_module(os.path.join(os.path.dirname(__file__), "../../python/kmidi_models.py"))
+FORMS = {"emotion_midi_transformer_qk_norm": "emotion_midi_transformer"}
 BATCH, CLASSES = 3, 8
 CLASS_WEIGHTS = [0.5, 1.0, 1.5, 2.0, 0.25, 0.75, 1.25, 3.0]
 fl = lambda name, *shape: {"name": name, "dtype": "f32", "shape": [BATCH, *shape], "scale": 1.0}
@@ -64,6 +67,7 @@ DATA = {
         fl("emotion", 64),
         it("target", 388, T),
     ],
+    "emotion_midi_transformer_qk_norm": lambda T: DATA["emotion_midi_transformer"](T),
     "spectocloud_vit": lambda T: [
         fl("mel", 1, 128, 64),
         fl("emotion", 64),
@@ -77,6 +81,7 @@ SMOOTHED = (
     "melody_transformer",
     "harmony_predictor",
     "emotion_midi_transformer",
+    "emotion_midi_transformer_qk_norm",
 )
 SMOOTHING = 0.1
 # Learning rates of trajectories: a recipe's, where PyTorch's own float32 leaves the path at 1e-3
@@ -86,7 +91,10 @@ LR = {"spectocloud_vit": 1e-4}
 SIZES = {
     "emotion_midi_transformer": dict(
         layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3
-    )
+    ),
+    "emotion_midi_transformer_qk_norm": dict(
+        layers=2, dim=16, heads=2, ffn=24, cross=(0,), emotion_tokens=3, qk_norm=1
+    ),
 }
 
 
@@ -124,7 +132,8 @@ def in_order(named):
 
 def build(name, dtype):
     """The model (and probe) with filled parameters; [(name, parameter)], and their description."""
-    model = R.MODELS[name][0](**SIZES.get(name, {}))
+    of = OURS.MODELS[FORMS[name]] if name in FORMS else R.MODELS[name][0]
+    model = of(**SIZES.get(name, {}))
     probe = nn.Linear(64, CLASSES) if name == "emotion_recognizer" else None
     named = in_order(list(model.named_parameters())) + (
         [("probe." + n, p) for n, p in probe.named_parameters()] if probe else []
@@ -268,10 +277,11 @@ def main():
             "emotion_recognizer": (5, 20),
             "melody_transformer": (5,),
             "emotion_midi_transformer": (5,),
+            "emotion_midi_transformer_qk_norm": (5,),
         }.get(name, (1,))
         golden = {
             "made_by": "tests/golden/models.py, PyTorch " + torch.__version__,
-            "name": name,
+            "name": FORMS.get(name, name),
             "batch": BATCH,
             "params": build(name, torch.float32)[3],
         }

@@ -168,8 +168,9 @@ static void check_lanes(const model_def *m, params *p, precision rounded)
 // Sizes that are no whole number of registers, too.
 TEST(generate_with_others_beside)
 {
-    static const char *const sizes[] = {"layers=2 dim=192 heads=3 ffn=400 cross=0",
-                                        "layers=2 dim=28 heads=2 ffn=37 cross=1 emotion_tokens=3"};
+    static const char *const sizes[] = {
+        "layers=2 dim=192 heads=3 ffn=400 cross=0",
+        "layers=2 dim=28 heads=2 ffn=37 cross=1 emotion_tokens=3 qk_norm=1"};
     for (int k = 0; k < 3; k++) {
         arena a = {0};
         err e = {0};

@@ -11,7 +11,8 @@
 
 enum { T = 24 };
 
-static const char small_sizes[] = "layers=3 dim=48 heads=3 ffn=80 cross=0,2 emotion_tokens=5";
+static const char small_sizes[] =
+    "layers=3 dim=48 heads=3 ffn=80 cross=0,2 emotion_tokens=5 qk_norm=1";
 
 // A model and its weights, larger than at the start of training, so that what was heard matters.
 typedef struct subject {

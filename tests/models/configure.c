@@ -14,9 +14,10 @@ TEST(configure_counts_what_is_built)
                     *m = model_configure(whole, small, &a, &e);
     EXPECT_OK(m != NULL, e);
     EXPECT_INT(m->params, 1309312);
-    EXPECT_STR(model_sizes(m, &a), "layers=4 dim=128 heads=4 ffn=512 cross=0 emotion_tokens=8");
+    EXPECT_STR(model_sizes(m, &a),
+               "layers=4 dim=128 heads=4 ffn=512 cross=0 emotion_tokens=8 qk_norm=0");
     EXPECT_STR(model_sizes(whole, &a),
-               "layers=8 dim=384 heads=6 ffn=1792 cross=0,2,4,6 emotion_tokens=8");
+               "layers=8 dim=384 heads=6 ffn=1792 cross=0,2,4,6 emotion_tokens=8 qk_norm=0");
     const model_def *again = model_configure(whole, model_sizes(m, &a), &a, &e);
     EXPECT_OK(again && again->params == m->params, e);
     EXPECT(model_configure(whole, model_sizes(whole, &a), &a, &e)->params == whole->params);
@@ -24,27 +25,17 @@ TEST(configure_counts_what_is_built)
            model_configure(whole, NULL, &a, &e) == whole);
     EXPECT_STR(model_sizes(model_find("dynamics_engine"), &a), "");
     EXPECT_STR(model_sizes(model_configure(whole, "cross=", &a, &e), &a),
-               "layers=8 dim=384 heads=6 ffn=1792 cross= emotion_tokens=8");
+               "layers=8 dim=384 heads=6 ffn=1792 cross= emotion_tokens=8 qk_norm=0");
     arena_free(&a);
 }
 
 TEST(configure_refuses_what_makes_no_network)
 {
-    static const char *const texts[] = {"layer=4",
-                                        "layers=0",
-                                        "layers=4x",
-                                        "layers=",
-                                        "layers",
-                                        "layers=99",
-                                        "cross=0,,2",
-                                        "cross=0,",
-                                        "cross=63",
-                                        "cross=a",
-                                        "=4",
-                                        "heads=-2",
-                                        "dim=9999999999",
-                                        "cross=0,2 depth=3",
-                                        "layers=99999999999999999999"};
+    static const char *const texts[] = {
+        "layer=4",  "layers=0",       "layers=4x",         "layers=",
+        "layers",   "layers=99",      "cross=0,,2",        "cross=0,",
+        "cross=63", "qk_norm=2",      "cross=a",           "=4",
+        "heads=-2", "dim=9999999999", "cross=0,2 depth=3", "layers=99999999999999999999"};
     arena a = {.name = "configure"};
     err e = {0};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -290,6 +290,10 @@ TEST(model_emotion_midi_transformer_equals_pytorch)
 {
     check_model("emotion_midi_transformer");
 }
+TEST(model_emotion_midi_transformer_with_qk_norm_equals_pytorch)
+{
+    check_model("emotion_midi_transformer_qk_norm");
+}
 TEST(model_spectocloud_vit_equals_pytorch)
 {
     check_model("spectocloud_vit");

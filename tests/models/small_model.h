@@ -15,7 +15,8 @@ static inline const model_def *small_model(int i, arena *a)
     bool picture = m->inputs[0].rank == 4;
     return model_configure(m,
                            picture ? "bands=16 frames=18 width=4"
-                                   : "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3",
+                                   : "layers=2 dim=32 heads=2 ffn=48 cross=0 emotion_tokens=3 "
+                                     "qk_norm=1",
                            a, NULL);
 }
 
