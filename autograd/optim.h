@@ -14,6 +14,7 @@
 
 typedef struct optim_hyper {
     float lr, beta1, beta2, eps, weight_decay, momentum;
+    float row_beta; // muon: rows of an update brought to one size; 0: as they are
     bool nesterov;
     uint64_t step;    // 1 for the first update (bias correction)
     float grad_scale; // multiplies every gradient first: the clip factor

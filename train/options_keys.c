@@ -111,6 +111,10 @@ static const config_key keys[] = {
      .help = "by default the optimiser's own: 0.01 for adamw, 0 for adam and sgd, 0.1 for muon"},
     {"optim.momentum", CONFIG_NUMBER, NULL, 0, 0.999999, AT(hyper.momentum),
      .help = "sgd, muon; by default 0 for sgd, 0.95 for muon"},
+    {"optim.row_beta", CONFIG_NUMBER, "0", 0, 0.999999, AT(hyper.row_beta),
+     .help =
+         "muon: decay of the mean square of each row of an update, by which rows are brought to "
+         "one size (NorMuon, 0.95); 0: as they are, torch's Muon"},
     {"optim.nesterov", CONFIG_BOOL, NULL, AT(hyper.nesterov),
      .help = "sgd, muon; by default false for sgd, true for muon"},
 

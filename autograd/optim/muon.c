@@ -13,6 +13,11 @@
 // (biases, norms, tables of embeddings, adapters' factors) is AdamW's here, with the same rate and
 // decay.
 //
+// With row_beta b, rows that the update would move more than others are held back ("NorMuon", Li et
+// al. 2025): with o = orthogonal(u) and for each row v = b v + (1 - b) mean(o^2), row by row o /
+// (sqrt(v) + eps) is the update, times what brings it back to the size |o|. v lies at the beginning
+// of the second moment, of which a matrix makes no other use. b 0 is torch's Muon.
+//
 // Where X is long, the steps are taken on its small square alone ("Gram Newton-Schulz"): with R = X
 // X^T, P = a I + b R + c R R and all of them commuting, X becomes P X and R becomes P R P; the
 // product of all P meets X once, at the end: 44% fewer multiplications where X is four times as
@@ -77,14 +82,24 @@ static void gather(const optim_hyper *h, float *restrict u, const float *restric
     }
 }
 
-static void normalise(float *x, int64_t n)
+static double square_of(const float *x, int64_t n)
 {
     double sum = 0;
     for (int64_t i = 0; i < n; i++)
         sum += (double)x[i] * (double)x[i];
-    float factor = (float)(1 / (sqrt(sum) > TINY ? sqrt(sum) : TINY));
+    return sum;
+}
+
+static void scale(float *x, float factor, int64_t n)
+{
     for (int64_t i = 0; i < n; i++)
         x[i] *= factor;
+}
+
+static void normalise(float *x, int64_t n)
+{
+    double norm = sqrt(square_of(x, n));
+    scale(x, (float)(1 / (norm > TINY ? norm : TINY)), n);
 }
 
 // y = a b, all [side, side].
@@ -171,6 +186,20 @@ static float *iterate_square(const gemm_ways *by, const float *x, float *y, floa
     return y;
 }
 
+static void even_rows(const optim_hyper *h, float *x, float *v, int64_t rows, int64_t cols)
+{
+    double before = 0, after = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        double square = square_of(x + r * cols, cols);
+        v[r] = h->row_beta * v[r] + (1 - h->row_beta) * (float)(square / (double)cols);
+        float factor = 1 / (sqrtf(v[r]) + h->eps);
+        scale(x + r * cols, factor, cols);
+        before += square, after += square * (double)factor * (double)factor;
+    }
+    if (after > 0)
+        scale(x, (float)sqrt(before / after), rows * cols);
+}
+
 static void matrix(const optim_hyper *h, float *restrict w, const float *g, float *const moment[],
                    int64_t rows, int64_t cols, const gemm_ways *by, float *work)
 {
@@ -180,6 +209,8 @@ static void matrix(const optim_hyper *h, float *restrict w, const float *g, floa
     gather(h, x, g, moment[0], n);
     normalise(x, n);
     x = by_square(s) ? iterate_square(by, x, y, squares, s) : iterate(by, x, y, squares, s);
+    if (h->row_beta > 0)
+        even_rows(h, x, moment[1], rows, cols);
     float keep = (float)(1 - (double)h->lr * (double)h->weight_decay);
     float size = h->lr * 0.2f * sqrtf((float)(rows > cols ? rows : cols));
     for (int64_t i = 0; i < n; i++)

@@ -45,6 +45,7 @@ static optim_hyper hyper_of(const json *attrs)
                          .eps = (float)json_num(json_get(attrs, "eps"), 0),
                          .weight_decay = (float)json_num(json_get(attrs, "weight_decay"), 0),
                          .momentum = (float)json_num(json_get(attrs, "momentum"), 0),
+                         .row_beta = (float)json_num(json_get(attrs, "row_beta"), 0),
                          .nesterov = json_bool(json_get(attrs, "nesterov"), false),
                          .grad_scale = 1};
 }
@@ -158,7 +159,7 @@ TEST(optim_muon_equals_pytorch)
 {
     json *golden = test_golden("optim");
     const json *cases = json_get(golden, "matrices");
-    EXPECT(json_len(cases) == 5);
+    EXPECT(json_len(cases) == 7);
     for (size_t i = 0; i < json_len(cases); i++)
         check_matrix(json_at(cases, i));
     json_free(golden);
@@ -270,7 +271,7 @@ static void step_many(params *p, const optim_def *o, float *shadow, threads *poo
     arena a = {.name = "work"};
     float *work = NEW(&a, float, (size_t)optim_work(o, p, count) + 1);
     optim_hyper h = o->defaults;
-    h.momentum = 0.9f, h.weight_decay = 0.1f, h.lr = 0.01f;
+    h.momentum = 0.9f, h.weight_decay = 0.1f, h.lr = 0.01f, h.row_beta = 0.95f;
     for (h.step = 1; h.step <= 3; h.step++) {
         optim_step(o, &h, p, work, eval_kit(), pool, count);
         optim_ema(shadow, 0.9f, p, eval_kit(), pool, count);

@@ -12,7 +12,8 @@ each step, starting from the first vector; "average" is given at the same steps.
 
 "matrices": a matrix [rows, cols], fill(1, i, 1) at first, under torch.optim.Muon with
 adjust_lr_fn="match_rms_adamw", gradients as above. PyTorch's Newton-Schulz iteration rounds to
-bf16; here the same iteration runs in float64.
+bf16; here the same iteration runs in float64. With "row_beta" b its result goes through NorMuon's
+rows (Li et al. 2025) before the step, brought back to the size that it had.
 """
 
 import torch
@@ -58,8 +59,22 @@ def newton_schulz(grad, coefficients, steps, eps):
     return x.T if grad.size(0) > grad.size(1) else x
 
 
-def run_matrix(rows, cols, **attrs):
-    muon._zeropower_via_newtonschulz = newton_schulz
+def with_even_rows(beta):
+    """newton_schulz, each row over the root of its mean square so far."""
+    square = 0
+
+    def update(grad, *told):
+        nonlocal square
+        x = newton_schulz(grad, *told)
+        square = beta * square + (1 - beta) * x.pow(2).mean(1, keepdim=True)
+        even = x / (square.sqrt() + 1e-8)
+        return even * (x.norm() / even.norm())
+
+    return update
+
+
+def run_matrix(rows, cols, row_beta=0.0, **attrs):
+    muon._zeropower_via_newtonschulz = with_even_rows(row_beta) if row_beta else newton_schulz
     p, values = torch.nn.Parameter(torch.from_numpy(fill(1, [rows, cols])).double()), []
     opt = muon.Muon([p], adjust_lr_fn="match_rms_adamw", **attrs)
     for k in range(1, STEPS + 1):
@@ -67,6 +82,7 @@ def run_matrix(rows, cols, **attrs):
         opt.step()
         if k in SHOWN:
             values.append(f32(p.detach().numpy()))
+    attrs = {**attrs, **({"row_beta": row_beta} if row_beta else {})}
     return {"rows": rows, "cols": cols, "attrs": attrs, "steps": list(SHOWN), "values": values}
 
 
@@ -128,6 +144,8 @@ matrices = [
     run_matrix(5, 6, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.1),
     run_matrix(6, 5, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.0),
     run_matrix(6, 6, lr=0.02, momentum=0.9, nesterov=False, weight_decay=0.05),
+    run_matrix(5, 9, row_beta=0.95, lr=0.01, momentum=0.95, nesterov=True, weight_decay=0.1),
+    run_matrix(9, 5, row_beta=0.9, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0),
 ]
 write(
     "optim",
