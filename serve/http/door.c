@@ -63,6 +63,21 @@ bool door_type(const char *type, const char *wanted)
            (wanted[n - 1] == '/' || !type[n] || strchr("; \t", type[n]));
 }
 
+bool door_endless(const knock *k)
+{
+    return *k->transfer && strcasecmp(k->transfer, "chunked");
+}
+
+// As it was sent, and in no compressed form.
+static bool right_coding(const asking *x)
+{
+    if (door_endless(x->k))
+        return refuse(x, 501, "the only Transfer-Encoding that is known here is chunked");
+    if (*x->k->encoding && strcasecmp(x->k->encoding, "identity"))
+        return refuse(x, 415, "no Content-Encoding is known here; send the body as it is");
+    return true;
+}
+
 static bool right_type(const asking *x, const route *r)
 {
     const char *type = x->k->type;
@@ -103,5 +118,5 @@ bool door_open(const door *d, const knock *k, const char *id, admission *in, ans
         return refuse(&x, 404, "there is nothing here; GET /openapi.json says what there is");
     if (!r)
         return refuse(&x, 405, "not by this method");
-    return right_type(&x, r) && door_fits(d, r, k->length, id, a);
+    return right_coding(&x) && right_type(&x, r) && door_fits(d, r, k->length, id, a);
 }

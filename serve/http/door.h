@@ -11,6 +11,9 @@
 //                    No forms: libmicrohttpd's reader of them is broken in 0.9.75 (CVE-2023-27371)
 //                    and is never called
 //     length         of a body, at most so many bytes: 413
+//     Transfer-Encoding  chunked or none: 501; where such a body ends, nobody here can tell, so it
+//                    is refused before it comes
+//     Content-Encoding   none: 415
 #ifndef KMIDI_SERVE_HTTP_DOOR_H
 #define KMIDI_SERVE_HTTP_DOOR_H
 
@@ -24,7 +27,7 @@ typedef struct door {
 } door;
 
 typedef struct knock { // "" where a header is not there
-    const char *method, *path, *host, *origin, *authorization, *type;
+    const char *method, *path, *host, *origin, *authorization, *type, *transfer, *encoding;
     uint64_t length; // that is announced; 0: nothing, or not
 } knock;
 
@@ -35,6 +38,7 @@ typedef struct admission {
     bool from_origin;
 } admission;
 
+bool door_endless(const knock *k); // a body in an encoding that is not known
 // False: `a` is the refusal.
 bool door_open(const door *d, const knock *k, const char *id, admission *in, answer *a);
 bool door_fits(const door *d, const route *r, uint64_t n, const char *id, answer *a);

@@ -71,6 +71,7 @@ typedef struct visit {
     double since;
     answer answer;
     bool refused, asked, done; // at the door; of the queue; by it
+    bool unread;               // what is refused is not waited for
     strbuf body, query;
     size_t passed; // bytes of a body that nobody wants
     size_t sent;
@@ -216,8 +217,11 @@ static void knock_at(visit *v, const char *path)
                .origin = header(v, "Origin"),
                .authorization = header(v, "Authorization"),
                .type = header(v, "Content-Type"),
+               .transfer = header(v, "Transfer-Encoding"),
+               .encoding = header(v, "Content-Encoding"),
                .length = length_of(v)};
     v->refused = !door_open(&v->w->s.door, &k, v->job.id, &v->in, &v->answer);
+    v->unread = v->refused && (k.length > PASS || door_endless(&k));
     v->job.route = v->in.route, v->route = route_at(v->in.route);
     if (v->in.preflight)
         v->refused = true, v->answer.status = 204, v->answer.type = "text/plain";
@@ -284,7 +288,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *c, const char *
     (void)version;
     if (!v) {
         v = *context = visit_open(user, c, path, method);
-        return v->refused && length_of(v) > PASS ? answer_visit(v) : MHD_YES;
+        return v->unread ? answer_visit(v) : MHD_YES;
     }
     if (*n)
         return take_bytes(v, bytes, n);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hw.h"
 #include "tests/net/server.h"
 #include "tests/serve/http/served.h"
 #include "tests/test.h"
@@ -203,4 +204,43 @@ TEST(serve_finishes_what_it_began)
     EXPECT_STR(json_str(json_get(json_get(r.json, "result"), "by"), ""), "rules");
     reply_free(&r);
     stop(0);
+}
+
+// Refused before a body comes: the client of this test sends none, and closes nothing.
+TEST(serve_takes_bodies_as_they_are)
+{
+    static const struct {
+        const char *path, *headers;
+        int status;
+    } cases[] = {
+        {"/generate", "Transfer-Encoding: gzip\r\n", 501},
+        {"/predict", "Transfer-Encoding: gzip, chunked\r\n", 501},
+        {"/predict", "Transfer-Encoding: identity\r\n", 501},
+        {"/nothing", "Transfer-Encoding: gzip\r\n", 404},
+        {"/generate", "Content-Encoding: gzip\r\nContent-Length: 0\r\n", 415},
+    };
+    if (!served_start("--workers 1 --patience 30"))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char head[300];
+        snprintf(head, sizeof head,
+                 "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%s\r\n",
+                 cases[i].path, served_host(), cases[i].headers);
+        double since = hw_seconds();
+        reply r = served_raw(head, strlen(head));
+        test_expect(r.status == cases[i].status, __FILE__, __LINE__, "%s: %d, expected %d",
+                    cases[i].headers, r.status, cases[i].status);
+        EXPECT(*reply_detail(&r) && hw_seconds() - since < 20);
+        reply_free(&r);
+    }
+    static const char body[] = "1c\r\n{\"intent\":{\"emotion\":\"joy\"}}\r\n0\r\n\r\n";
+    char head[300];
+    snprintf(head, sizeof head,
+             "POST /generate HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+             "Transfer-Encoding: Chunked\r\n\r\n%s",
+             served_host(), body);
+    reply r = served_raw(head, strlen(head));
+    EXPECT_INT(r.status, 200);
+    reply_free(&r);
+    EXPECT_INT(served_stop(SIGTERM), 0);
 }

@@ -58,7 +58,7 @@ TEST(serve_door_knows_its_own_pages)
                  {"box.lan", "null", false}};
     door d = {.names = names};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        knock k = {"GET", "/health", cases[i].host, cases[i].origin, "", "", 0};
+        knock k = {"GET", "/health", cases[i].host, cases[i].origin, "", "", "", "", 0};
         admission in;
         answer a = {0};
         test_expect(door_open(&d, &k, "01234567", &in, &a) == cases[i].own, __FILE__, __LINE__,

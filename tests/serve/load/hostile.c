@@ -204,6 +204,7 @@ static void bad_head(foe *f)
         "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: "
         "chunked\r\n\r\n{}",
         "POST /generate HTTP/1.1\r\nHost: localhost\r\nExpect: 1000\r\n\r\n",
+        "POST /generate HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b",
         "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nOrigin: http://x\r\n\r\n",
         "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "CONNECT evil:443 HTTP/1.1\r\n\r\n"};
