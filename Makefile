@@ -98,15 +98,15 @@ CFLAGS  += -isystem $(BREW)/include
 LDFLAGS += -L$(BREW)/lib
 endif
 # Where the libraries are: made once, after deps.sh has installed what was missing; make then starts
-# again with it. dnnl and csv have no pkg-config file.
+# again with it. csv has no pkg-config file, nor has oneDNN, which is opened.
 ifeq ($(filter clean help format format-check,$(MAKECMDGOALS)),)
 include $(BUILD)/libs.mk
 endif
 $(BUILD)/libs.mk: deps.sh Makefile
 	@$(if $(CROSS),,./deps.sh $(MPIDEPS))
 	@mkdir -p $(@D)
-	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_LIBRARIES='\"$$(for p in $(OPENED); do pkg-config --variable=libdir $$p; done | sort -u | paste -sd: -)\"'"; \
-	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -ldnnl -lcsv -ldl"; } >$@.new && mv $@.new $@
+	@{ echo "PKGC := $$(pkg-config --cflags $(PKGS) $(OPENED)) -DKMIDI_LIBRARIES='\"$$({ for p in $(OPENED); do pkg-config --variable=libdir $$p; done; echo $(if $(BREW),$(BREW)/lib); } | grep . | sort -u | paste -sd: -)\"'"; \
+	    echo "PKGL := $$(pkg-config --libs $(PKGS)) -lcsv -ldl"; } >$@.new && mv $@.new $@
 
 $(OUT)/kmidi: $(OUT)/cmd/main.o $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)

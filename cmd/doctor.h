@@ -41,8 +41,6 @@ void doctor_memory(patient *p, finding *f);
 void doctor_cores(patient *p, finding *f);
 void doctor_libraries(patient *p, finding *f);
 void doctor_heat(patient *p, finding *f);
-// What helps where no library of products can be opened; NULL: the error says it, or there is none.
-const char *doctor_remedy(const err *e);
 // doctor_speed.c
 void doctor_products(patient *p, finding *f);
 void doctor_bandwidth(patient *p, finding *f);

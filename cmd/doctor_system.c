@@ -204,12 +204,6 @@ void doctor_cores(patient *p, finding *f)
 
 // ---- Libraries
 
-// Other sentences of autograd/gemm/ have their remedy in them: a wrong name, a limit.
-const char *doctor_remedy(const err *e)
-{
-    return e->code == ERR_MISSING ? "install OpenBLAS: apt install libopenblas0-pthread" : NULL;
-}
-
 void doctor_libraries(patient *p, finding *f)
 {
     gemm_ways ways;
@@ -225,8 +219,8 @@ void doctor_libraries(patient *p, finding *f)
         json_set_str(f->values, name, version);
     }
     json_set_str(f->values, "products", products);
-    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD, doctor_remedy(&e), "%s%s%s",
-                ok ? "products by " : "", ok ? products : e.text, all.s);
+    finding_set(p, f, ok ? FINDING_OK : FINDING_BAD, NULL, "%s%s%s", ok ? "products by " : "",
+                ok ? products : e.text, all.s);
     strbuf_free(&all);
 }
 

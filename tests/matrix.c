@@ -17,28 +17,10 @@ static const char SET[] = "gemm_ ops_forward_equals_reference ops_do_not_depend_
                           "models_do_not_depend_on_threads optim_ mel_ generate_with "
                           "song_features_match trainer_accumulation variant_";
 
-#ifdef KMIDI_HAS_v4
-// What the libraries call the kernels for a CPU of that width: the oldest that they keep some for.
-static const struct {
-    const char *openblas, *onednn;
-} kernels[VARIANT_COUNT] = {[VARIANT_BASE] = {"Prescott", "SSE41"},
-                            [VARIANT_V3] = {"Haswell", "AVX2"},
-                            [VARIANT_V4] = {"SkylakeX", "AVX512_CORE"}};
-#endif
-
 static const char *environment_of(variant v, bool openblas, arena *a)
 {
-#ifdef KMIDI_HAS_v4
-    if (openblas)
-        return arena_printf(a, "KMIDI_ISA=%s KMIDI_GEMM=openblas OPENBLAS_CORETYPE=%s",
-                            variant_name(v), kernels[v].openblas);
-    return arena_printf(a,
-                        "KMIDI_ISA=%s KMIDI_GEMM=onednn ONEDNN_MAX_CPU_ISA=%s DNNL_MAX_CPU_ISA=%s",
-                        variant_name(v), kernels[v].onednn, kernels[v].onednn);
-#else
-    (void)v;
-    return arena_printf(a, "KMIDI_GEMM=%s", openblas ? "openblas" : "onednn");
-#endif
+    return arena_printf(a, "KMIDI_ISA=%s KMIDI_GEMM=%s", variant_name(v),
+                        openblas ? "openblas" : "onednn");
 }
 
 // Failures as they were said, with what they belong to.

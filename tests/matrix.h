@@ -2,7 +2,7 @@
 // matrix.h: the short set of tests on every kind of processor that this one can stand for.
 //
 // Each vector width of our kernels (base/variant.h) up to this CPU's own, times each library of
-// products, that one with the kernels that it has for such a CPU: six runs of this program with
+// products, which keeps to kernels for such a CPU (KMIDI_ISA): six runs of this program with
 // AVX-512, four with AVX2, two elsewhere. `tests/all` runs them behind all else, and `tests/all
 // matrix` alone; -v names each.
 #ifndef KMIDI_TESTS_MATRIX_H

@@ -107,12 +107,13 @@ static bool reserve(gemm_backend b, int count, err *e)
     return true;
 }
 
-// The library that needs least of what little there is.
-static gemm_backend smaller(int count)
+// The library, of those that are here, that needs least of what little there is.
+static gemm_backend smaller(gemm_backend first, int count)
 {
-    gemm_backend least = GEMM_OPENBLAS;
-    for (int i = 1; i < LIBRARIES; i++)
-        if (i != GEMM_OWN && libraries[i]->need(count) < libraries[least]->need(count))
+    gemm_backend least = first;
+    for (int i = 0; i < LIBRARIES; i++)
+        if (i != GEMM_OWN && libraries[i]->need(count) < libraries[least]->need(count) &&
+            libraries[i]->load(NULL))
             least = (gemm_backend)i;
     return least;
 }
@@ -122,7 +123,7 @@ bool gemm_open(const env *v, gemm_ways *w, err *e)
     int count = threads_count(v->pool);
     if (!gemm_choose(w, e))
         return false;
-    gemm_backend first = w->first, least = smaller(count);
+    gemm_backend first = w->first, least = smaller(first, count);
     uint64_t need = libraries[first]->need(count), left = room_read().left;
     if (forced() || first == least || (need <= left / 4 && room_for(need)))
         return reserve(first, count, e);

@@ -2,13 +2,14 @@
 // gemm_onednn.c: oneDNN's sgemm (dnnl_sgemm of dnnl.h,
 // https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html).
 //
-// The only file that knows oneDNN. Its C function is row-major. It takes as many threads as OpenMP
-// would give to a parallel region of the caller, so each of our threads says "one" before its call:
-// an OpenMP setting of the calling thread, not of the process. Code for this CPU is generated at
-// the first product (25 ms, once for all sizes). Memory to pack into is taken from the C library in
-// a call and given back at its end, the same sizes in every step: the only memory that a training
-// step takes, and it does not grow.
-#include <dlfcn.h>
+// The only file that knows oneDNN. It is opened where something is chosen to multiply, not linked
+// (base/library.h): with what stands behind it, OpenMP's library among that, it would cost every
+// command its loading. Its C function is row-major. It takes as many threads as OpenMP would give
+// to a parallel region of the caller, so each of our threads says "one" before its call: an OpenMP
+// setting of the calling thread, not of the process. Code for this CPU is generated at the first
+// product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call
+// and given back at its end, the same sizes in every step: the only memory that a training step
+// takes, and it does not grow.
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,23 +18,92 @@
 
 #include "autograd/gemm/gemm_library.h"
 #include "base/arena.h"
+#include "base/hw.h"
+#include "base/library.h"
+#include "base/room.h"
+#include "base/variant.h"
 
-// Of address space: its generated code and tables; what a thread packs into, and the C library's
-// heap for it.
-static const uint64_t CODE_BYTES = (uint64_t)24 << 20, THREAD_BYTES = (uint64_t)16 << 20;
+// Of address space: its file and those behind it; its generated code and tables; what a thread
+// packs into, and the C library's heap for it.
+static const uint64_t LIBRARY_BYTES = (uint64_t)64 << 20, CODE_BYTES = (uint64_t)24 << 20,
+                      THREAD_BYTES = (uint64_t)16 << 20;
+
+typedef struct onednn {
+#define ONEDNN(name) __typeof__(dnnl_##name) *name;
+#include "autograd/gemm/gemm_onednn.def"
+#undef ONEDNN
+    void (*set_threads)(int n); // NULL: there is no OpenMP
+} onednn;
+
+static const library_function functions[] = {
+#define ONEDNN(name) {"dnnl_" #name, offsetof(onednn, name)},
+#include "autograd/gemm/gemm_onednn.def"
+#undef ONEDNN
+};
+// Of whichever OpenMP library stands behind it (GNU's, LLVM's, Intel's); Homebrew's has none.
+static const library_function openmp_functions[] = {
+    {"omp_set_num_threads", offsetof(onednn, set_threads)}};
+#define TEXT(x)  #x
+#define DIGIT(x) TEXT(x)
+#define FILES    LIBRARY_FILES("dnnl", DIGIT(DNNL_VERSION_MAJOR))
+static const library libdnnl = {"onednn", FILES, functions, sizeof functions / sizeof *functions},
+                     libdnnl_openmp = {"onednn", FILES, openmp_functions, 1};
 
 // Each found or made once, before its first use.
 static struct {
-    pthread_once_t of_openmp, of_bf16;
-    void (*set_threads)(int n); // NULL: there is no OpenMP
-    dnnl_engine_t engine;       // of products of bf16, as is the key
+    onednn f;
+    err missing; // why it is not here
+    bool is_here;
+    dnnl_engine_t engine; // of products of bf16, as is the key
     pthread_key_t of_thread;
-} lib = {.of_openmp = PTHREAD_ONCE_INIT, .of_bf16 = PTHREAD_ONCE_INIT};
+    pthread_once_t loaded, of_bf16;
+} lib = {.loaded = PTHREAD_ONCE_INIT, .of_bf16 = PTHREAD_ONCE_INIT};
+
+// ---- Loading
+
+// Who wants kernels for a smaller CPU (KMIDI_ISA) gets no larger ones of its either, unless its own
+// variable says which; SSE4.1 is the least that it makes code for.
+static void lower(void)
+{
+    static const dnnl_cpu_isa_t most[VARIANT_COUNT] = {[VARIANT_BASE] = dnnl_cpu_isa_sse41,
+                                                       [VARIANT_V3] = dnnl_cpu_isa_avx2,
+                                                       [VARIANT_V4] = dnnl_cpu_isa_all};
+    if (variant_lowered() && !getenv("ONEDNN_MAX_CPU_ISA") && !getenv("DNNL_MAX_CPU_ISA"))
+        lib.f.set_max_cpu_isa(most[variant_best()]);
+}
+
+static void load(void)
+{
+    lib.is_here = library_open(&libdnnl, &lib.f, &lib.missing);
+    if (!lib.is_here)
+        return;
+    if (!library_open(&libdnnl_openmp, &lib.f, NULL))
+        lib.f.set_threads = NULL;
+    lower();
+}
+
+static uint64_t onednn_need(int count)
+{
+    return CODE_BYTES + (uint64_t)count * THREAD_BYTES;
+}
+
+static bool onednn_load(err *e)
+{
+    pthread_once(&lib.loaded, load);
+    if (lib.is_here)
+        return true;
+    if (room_read().left < LIBRARY_BYTES)
+        return room_refuse(e, "onednn", LIBRARY_BYTES + onednn_need(hw_cores()), ROOM_OF_A_RUN);
+    return err_set(e, ERR_MISSING, "%s; its package is libdnnl2 (Debian), onednn (Homebrew)",
+                   lib.missing.text);
+}
+
+// ---- Products of f32
 
 static void product(const gemm *p)
 {
-    dnnl_status_t s = dnnl_sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f, p->a,
-                                 p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
+    dnnl_status_t s = lib.f.sgemm(p->ta ? 'T' : 'N', p->tb ? 'T' : 'N', p->m, p->n, p->k, 1.0f,
+                                  p->a, p->lda, p->b, p->ldb, p->beta, p->c, p->ldc);
     if (s == dnnl_out_of_memory)
         base_checked(NULL, THREAD_BYTES);
     CHECK(s == dnnl_success);
@@ -63,19 +133,10 @@ static void product_by_copies(const gemm *p)
         }
 }
 
-// Of whichever OpenMP library oneDNN is linked to (GNU's, LLVM's, Intel's), asked for by name:
-// <omp.h> is not there with every compiler, and Homebrew's oneDNN is built without one.
-static void find_openmp(void)
-{
-    void *found = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
-    memcpy(&lib.set_threads, &found, sizeof found);
-}
-
 static void one_thread(void)
 {
-    pthread_once(&lib.of_openmp, find_openmp);
-    if (lib.set_threads)
-        lib.set_threads(1);
+    if (lib.f.set_threads)
+        lib.f.set_threads(1);
 }
 
 static void onednn_serial(const gemm *p)
@@ -85,17 +146,6 @@ static void onednn_serial(const gemm *p)
         product_by_copies(p);
     else
         product(p);
-}
-
-static bool onednn_load(err *e)
-{
-    (void)e;
-    return true;
-}
-
-static uint64_t onednn_need(int count)
-{
-    return CODE_BYTES + (uint64_t)count * THREAD_BYTES;
 }
 
 // Its code is made with the first products of each kind, and an exception out of that ends the
@@ -123,17 +173,26 @@ static bool onednn_reserve(int count)
     return true;
 }
 
+static bool has(dnnl_cpu_isa_t isa)
+{
+    return (lib.f.get_effective_cpu_isa() & isa) == isa;
+}
+
 static const char *isa_name(void)
 {
-    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    if (isa & (dnnl_cpu_isa_avx512_core & ~dnnl_cpu_isa_avx2))
-        return "avx512";
-    return isa == dnnl_cpu_isa_avx2 ? "avx2" : "other";
+    return has(dnnl_cpu_isa_avx512_core) ? "avx512"
+           : has(dnnl_cpu_isa_avx2)      ? "avx2"
+           : has(dnnl_cpu_isa_sse41)     ? "sse41"
+                                         : "other";
 }
 
 static void onednn_describe(char *out, size_t size)
 {
-    const dnnl_version_t *v = dnnl_version();
+    if (!onednn_load(NULL)) {
+        snprintf(out, size, "no onednn");
+        return;
+    }
+    const dnnl_version_t *v = lib.f.version();
     snprintf(out, size, "onednn %d.%d.%d (%s)", v->major, v->minor, v->patch, isa_name());
 }
 
@@ -149,7 +208,8 @@ const gemm_library gemm_library_onednn = {
     .describe = onednn_describe,
 };
 
-// --- bf16 -------------------------------------------------------------------------------------
+// ---- Products of bf16
+
 // oneDNN's matmul primitive, made once for each shape and thread: what it works in belongs to the
 // thread that made it, and it remembers how many threads it had. A thread's list goes when the
 // thread does.
@@ -182,18 +242,18 @@ static void thread_ends(void *arg)
     matmul_thread *t = arg;
     for (matmul_made *m = t->first, *next; m; m = next) {
         next = m->next;
-        must(dnnl_primitive_destroy(m->primitive));
-        must(dnnl_memory_destroy(m->a)), must(dnnl_memory_destroy(m->b)),
-            must(dnnl_memory_destroy(m->c));
+        must(lib.f.primitive_destroy(m->primitive));
+        must(lib.f.memory_destroy(m->a)), must(lib.f.memory_destroy(m->b)),
+            must(lib.f.memory_destroy(m->c));
         free(m);
     }
-    must(dnnl_stream_destroy(t->stream));
+    must(lib.f.stream_destroy(t->stream));
     free(t);
 }
 
 static void bf16_begin(void)
 {
-    must(dnnl_engine_create(&lib.engine, dnnl_cpu, 0));
+    must(lib.f.engine_create(&lib.engine, dnnl_cpu, 0));
     CHECK(!pthread_key_create(&lib.of_thread, thread_ends));
 }
 
@@ -205,7 +265,7 @@ static matmul_thread *this_thread(void)
         return t;
     t = calloc(1, sizeof *t);
     CHECK(t && !pthread_setspecific(lib.of_thread, t));
-    must(dnnl_stream_create(&t->stream, lib.engine, dnnl_stream_default_flags));
+    must(lib.f.stream_create(&t->stream, lib.engine, dnnl_stream_default_flags));
     return t;
 }
 
@@ -213,7 +273,7 @@ static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step,
                                  dnnl_data_type_t type)
 {
     dnnl_memory_desc_t d;
-    must(dnnl_memory_desc_init_by_strides(&d, 2, size, type, step));
+    must(lib.f.memory_desc_init_by_strides(&d, 2, size, type, step));
     return d;
 }
 
@@ -229,18 +289,18 @@ static matmul_made *make_matmul(const matmul_shape *s)
     matmul_made *m = calloc(1, sizeof *m);
     CHECK(m);
     m->shape = *s;
-    must(dnnl_matmul_desc_init(&d, &a, &b, NULL, &c));
-    must(dnnl_primitive_attr_create(&attr)), must(dnnl_post_ops_create(&sum));
+    must(lib.f.matmul_desc_init(&d, &a, &b, NULL, &c));
+    must(lib.f.primitive_attr_create(&attr)), must(lib.f.post_ops_create(&sum));
     if (s->add)
-        must(dnnl_post_ops_append_sum(sum, 1.0f)),
-            must(dnnl_primitive_attr_set_post_ops(attr, sum));
-    must(dnnl_primitive_desc_create(&pd, &d, attr, lib.engine, NULL));
-    must(dnnl_primitive_create(&m->primitive, pd));
-    must(dnnl_memory_create(&m->a, &a, lib.engine, DNNL_MEMORY_NONE)),
-        must(dnnl_memory_create(&m->b, &b, lib.engine, DNNL_MEMORY_NONE));
-    must(dnnl_memory_create(&m->c, &c, lib.engine, DNNL_MEMORY_NONE));
-    must(dnnl_primitive_desc_destroy(pd)), must(dnnl_post_ops_destroy(sum)),
-        must(dnnl_primitive_attr_destroy(attr));
+        must(lib.f.post_ops_append_sum(sum, 1.0f)),
+            must(lib.f.primitive_attr_set_post_ops(attr, sum));
+    must(lib.f.primitive_desc_create(&pd, &d, attr, lib.engine, NULL));
+    must(lib.f.primitive_create(&m->primitive, pd));
+    must(lib.f.memory_create(&m->a, &a, lib.engine, DNNL_MEMORY_NONE)),
+        must(lib.f.memory_create(&m->b, &b, lib.engine, DNNL_MEMORY_NONE));
+    must(lib.f.memory_create(&m->c, &c, lib.engine, DNNL_MEMORY_NONE));
+    must(lib.f.primitive_desc_destroy(pd)), must(lib.f.post_ops_destroy(sum)),
+        must(lib.f.primitive_attr_destroy(attr));
     return m;
 }
 
@@ -265,24 +325,21 @@ void gemm_onednn_bf16(const gemm_bf16 *p)
     one_thread();
     matmul_thread *t = this_thread();
     const matmul_made *m = find_matmul(t, &s);
-    must(dnnl_memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)),
-        must(dnnl_memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
-    must(dnnl_memory_set_data_handle(m->c, p->c));
+    must(lib.f.memory_set_data_handle(m->a, (void *)(uintptr_t)p->a)),
+        must(lib.f.memory_set_data_handle(m->b, (void *)(uintptr_t)p->b));
+    must(lib.f.memory_set_data_handle(m->c, p->c));
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->a}, {DNNL_ARG_WEIGHTS, m->b}, {DNNL_ARG_DST, m->c}};
-    must(dnnl_primitive_execute(m->primitive, t->stream, 3, args));
-}
-
-static bool has(dnnl_cpu_isa_t isa)
-{
-    return (dnnl_get_effective_cpu_isa() & isa) == isa;
+    must(lib.f.primitive_execute(m->primitive, t->stream, 3, args));
 }
 
 bool gemm_onednn_has_bf16(void)
 {
-    return has(dnnl_cpu_isa_avx512_core_bf16);
+    hw h = {0};
+    hw_read_bf16(&h); // a CPU without it opens no library to be told so
+    return h.avx512_bf16 && onednn_load(NULL) && has(dnnl_cpu_isa_avx512_core_bf16);
 }
 
 bool gemm_onednn_takes_bf16(void)
 {
-    return has(dnnl_cpu_isa_avx512_core);
+    return onednn_load(NULL) && has(dnnl_cpu_isa_avx512_core);
 }

@@ -168,7 +168,9 @@ static bool openblas_load(err *e)
         return true;
     if (room_read().left < LIBRARY_BYTES)
         return room_refuse(e, "openblas", LIBRARY_BYTES + openblas_need(hw_cores()), ROOM_OF_A_RUN);
-    return err_set(e, ERR_MISSING, "%s", lib.missing.text);
+    return err_set(e, ERR_MISSING,
+                   "%s; its package is libopenblas0-pthread (Debian), openblas (Homebrew)",
+                   lib.missing.text);
 }
 
 // All buffers at once, as in products at the same time.

@@ -7,7 +7,7 @@
 #include "tests/test.h"
 
 // Of one command each, with dozens of others behind them.
-static const char opened[] = "openblas|curl|espeak|microhttpd|asound|jack";
+static const char opened[] = "openblas|dnnl|gomp|curl|espeak|microhttpd|asound|jack";
 
 typedef struct maths {
     double (*root)(double x);

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # check.sh LIBRARIES CHECKPOINT: the libraries that `make lib` left in a folder show kmidi_* and no
-# other name; examples/listen.c is built against each with include/kmidi.h alone, and both say the
-# same; 100,000 calls of each are watched (tests/serve/watch/watch.c); where clang has it (20 and
-# later), the sources of the calls pass -fsanitize=realtime.
+# other name, and load no library of products; examples/listen.c is built against each with
+# include/kmidi.h alone, and both say the same; 100,000 calls of each are watched
+# (tests/serve/watch/watch.c); where clang has it (20 and later), the sources of the calls pass
+# -fsanitize=realtime.
 set -eu
 lib=$1 model=$2 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -15,6 +16,8 @@ for names in "$(nm -D --defined-only "$lib/libkmidi.so")" "$(nm -g --defined-onl
     others=$(printf '%s\n' "$names" | awk '$3 !~ /^kmidi_/ {print $3}')
     [ -z "$others" ] || { echo "it shows other names: $others"; exit 1; }
 done
+loaded=$(ldd "$lib/libkmidi.so" | grep -oE 'lib(dnnl|openblas|gomp)[^ ]*' | sort -u)
+[ -z "$loaded" ] || { echo "it loads what multiplies nothing there:" $loaded; exit 1; }
 $cc -std=c99 -Wall -Wextra -Werror -I"$tmp/include" examples/listen.c -o "$tmp/shared" -L"$lib" -lkmidi -Wl,-rpath,"$(cd "$lib" && pwd)"
 $cc -std=c99 -Wall -Wextra -Werror -I"$tmp/include" examples/listen.c -o "$tmp/static" "$lib/libkmidi.a" $private
 head -c 400000 /dev/zero | tr '\0' '\020' >"$tmp/samples"

@@ -14,9 +14,11 @@ static const char *products_with(const char *environment, arena *a)
 {
     const char *out;
     err e = {0};
-    EXPECT_INT(
-        test_shell(&out, "env -u OPENBLAS_CORETYPE %s %s info --json", environment, test_kmidi()),
-        0);
+    EXPECT_INT(test_shell(&out,
+                          "env -u OPENBLAS_CORETYPE -u ONEDNN_MAX_CPU_ISA -u DNNL_MAX_CPU_ISA "
+                          "-u KMIDI_GEMM %s %s info --json",
+                          environment, test_kmidi()),
+               0);
     json *j = json_parse(out, strlen(out), &e);
     EXPECT_OK(j != NULL, e);
     const char *said = arena_strdup(a, json_str(json_get(j, "gemm"), ""));
@@ -33,15 +35,17 @@ static bool names_any(const char *said, const char *const *cores)
 }
 
 #ifdef KMIDI_HAS_v4
-TEST(gemm_openblas_takes_the_kernels_of_our_width)
+TEST(gemm_libraries_take_the_kernels_of_our_width)
 {
     static const char *const of_avx2[] = {"(Haswell", "(Zen", "(Excavator", NULL},
-                             *const of_avx512[] = {"(SkylakeX", "(Cooperlake", "(Sapphire", NULL};
+                             *const of_avx512[] = {"(SkylakeX", "(Cooperlake", "(Sapphire", NULL},
+                             *const onednn[VARIANT_COUNT] = {"(sse41)", "(avx2)", "(avx512)"};
     arena a = {.name = "kernels"};
     for (variant v = VARIANT_BASE; v <= variant_best(); v++) {
         const char *said = products_with(arena_printf(&a, "KMIDI_ISA=%s", variant_name(v)), &a);
         EXPECT_INT(names_any(said, of_avx2), v == VARIANT_V3);
         EXPECT_INT(names_any(said, of_avx512), v == VARIANT_V4);
+        EXPECT_HAS(said, onednn[v]);
     }
     arena_free(&a);
 }
@@ -55,6 +59,44 @@ TEST(gemm_openblas_takes_the_kernels_that_its_own_variable_names)
 #else
     EXPECT_HAS(products_with("OPENBLAS_CORETYPE=ARMV8", &a), "(armv8 by OPENBLAS_CORETYPE)");
 #endif
+    arena_free(&a);
+}
+
+// What has the name of a library and nothing in it, found before the true one.
+static bool put_empty(const char *folder, const char *soname)
+{
+    const char *out;
+    return test_shell(&out,
+                      "mkdir -p '%s' && echo 'int none;' | gcc -shared -x c - -Wl,-soname,%s -o "
+                      "'%s/%s'",
+                      folder, soname, folder, soname) == 0;
+}
+
+TEST(gemm_library_that_cannot_be_opened_gives_way)
+{
+    const char *folder = test_path("libraries"), *out;
+    arena a = {.name = "kernels"};
+#ifdef __linux__
+    bool can = !test_shell(NULL, "command -v gcc >/dev/null") && put_empty(folder, "libdnnl.so.2");
+#else
+    bool can = false;
+#endif
+    if (!can) {
+        test_skip("needs gcc, and a system that finds libraries by LD_LIBRARY_PATH");
+        return;
+    }
+    const char *said = products_with(arena_printf(&a, "LD_LIBRARY_PATH='%s'", folder), &a);
+    EXPECT(strstr(said, "openblas ") == said);
+    EXPECT_HAS(said, ", no onednn");
+    EXPECT_INT(
+        test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM=onednn %s info", folder, test_kmidi()),
+        1);
+    EXPECT_HAS(out, "KMIDI_GEMM: onednn has no dnnl_");
+    EXPECT_HAS(out, "its package is libdnnl2 (Debian)");
+    EXPECT(put_empty(folder, "libopenblas.so.0"));
+    EXPECT_INT(test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM= %s info", folder, test_kmidi()),
+               1);
+    EXPECT_HAS(out, "its package is libopenblas0-pthread (Debian)");
     arena_free(&a);
 }
 
