@@ -249,6 +249,9 @@ cross-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o)
 demo: kmidi
 	@./demo.sh
+# A base model from a downloaded MAESTRO, with its card. SIZE=small (ten minutes), full (overnight).
+player: kmidi
+	@./player.sh $(if $(MAESTRO),"$(MAESTRO)" "$(or $(PLAYER),player)" "$(or $(SIZE),small)")
 bench: kmidi
 	@./bench/run.sh
 # docs/config.md from the tables of keys.
@@ -263,6 +266,7 @@ clean:
 help:
 	@sed -n '2,5p' Makefile
 	@echo "# make lib      build/lib/libkmidi.a and libkmidi.so, for include/kmidi.h (docs/library.md)"
+	@echo "# make player MAESTRO=DIR [SIZE=full]     a base model of piano music, with its card (player.sh)"
 	@echo "# make fuzz     random files against every reader, with clang (SECONDS=20)"
 	@echo "# make check-arm64, check-macos     the tests for arm64 under emulation; every file compiled for macOS"
 	@echo "# make MPI=1, check-mpi     for runs in several processes (docs/cluster.md); its tests"
@@ -274,5 +278,5 @@ help:
 	@echo "# make format   clang-format over all sources    make clean   remove what make made (runs/ stays)"
 	@echo "# make CC=clang, CONFIG=debug|asan|release, V=1 for whole commands"
 
-.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural check-serve check-load ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo bench docs format format-check clean help
+.PHONY: FORCE kmidi test check-arm64 check-macos check-slurm check-mpi check-kills check-rtneural check-serve check-load ranks-tests cross-tests cross-objects asan fuzz fuzz-all demo player bench docs format format-check clean help
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -34,6 +34,8 @@ typedef enum report_figure {
     REPORT_MACRO_F1,
     REPORT_UAR,
     REPORT_PERPLEXITY,
+    REPORT_NATS_PER_NOTE,
+    REPORT_NATS_PER_SECOND,
     REPORT_MSE,
     REPORT_MAE,
     REPORT_ITEMS,

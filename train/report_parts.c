@@ -47,6 +47,8 @@ static const struct {
                              [REPORT_MACRO_F1] = {"macro-F1", "always the most common"},
                              [REPORT_UAR] = {"mean recall", "always the most common"},
                              [REPORT_PERPLEXITY] = {"perplexity", "by counting alone"},
+                             [REPORT_NATS_PER_NOTE] = {"nats a note", "by counting alone"},
+                             [REPORT_NATS_PER_SECOND] = {"nats a second", "by counting alone"},
                              [REPORT_MSE] = {"mean squared error", "always the mean"},
                              [REPORT_MAE] = {"mean absolute error", "always the mean"}};
 

@@ -91,7 +91,7 @@ TEST(configs_are_listed_and_copied_in_any_folder)
     EXPECT_INT(
         test_shell(&out, "cd %s && %s configs --json | grep -c '\"kind\": \"training\"'", dir, k),
         0);
-    EXPECT_INT(atoi(out), 25);
+    EXPECT_INT(atoi(out), 26);
     EXPECT_INT(test_shell(&out,
                           "cd %s && %s configs copy lora_long && %s configs cp emodb my.yaml && "
                           "cmp my.yaml %s/configs/data/emodb.yaml",
