@@ -40,8 +40,10 @@ bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info,
 enum { LISTEN_MOST = 8 }; // files of a call
 typedef struct listen_file {
     const char *path;
-    clip info; // what clip.h says of the file
+    bool brief; // of more than `kept` frames it is not read to its end, and not heard
+    clip info;  // what clip.h says of the file
     bool ok;
+    bool longer; // not ok, since it is so and should be brief
     heard heard; // valid until the next call
     err e;       // where not ok, with the path; ERR_STOPPED where env said so before it was begun
 } listen_file;

@@ -15,6 +15,7 @@
 typedef struct course {
     listener *l;
     int slot;
+    listen_file *file;
     feature_stream *stream;
     int bands;
     int64_t n, kept, room; // frames so far; that may be kept, and that there is room for
@@ -40,7 +41,10 @@ static void append(course *c, const float *frames, int64_t n, int64_t have)
 static bool keep(void *user, const float *frames, int64_t n, err *e)
 {
     course *c = user;
-    (void)e;
+    if (c->file->brief && c->n + n > c->kept) {
+        c->file->longer = true;
+        return err_set(e, ERR_VALUE, "it has more than %lld frames", (long long)c->kept);
+    }
     if (c->all && !c->l->feature->whole && c->n + n > c->kept) {
         c->all = false;
         free(c->frames);
@@ -135,7 +139,7 @@ static bool hear_again(course *c, const char *path, clip *info, err *e)
 // Its windows are heard now, or wait to be heard with others.
 static bool hear_one(listener *l, int slot, listen_file *f, int64_t kept, err *e)
 {
-    course c = {.l = l, .slot = slot, .bands = l->d->mel->n_mels, .all = true};
+    course c = {.l = l, .slot = slot, .file = f, .bands = l->d->mel->n_mels, .all = true};
     int64_t window = l->d->hear.window;
     c.kept = window > 0 ? (kept > 2 * window ? kept : 2 * window) : INT64_MAX;
     bool ok = read_file(&c, f->path, keep, &f->info, e);
@@ -171,7 +175,7 @@ void listener_hear_files(listener *l, listen_file *files, int n, int64_t kept)
     l->broke = e;
     for (int i = 0; i < n; i++) {
         listen_file *f = &files[i];
-        f->e = e, f->info = (clip){0}, f->heard = (heard){0};
+        f->e = e, f->info = (clip){0}, f->heard = (heard){0}, f->longer = false;
         f->ok = !env_stop(l->v) || err_set(&f->e, ERR_STOPPED, "stopped before '%s'", f->path);
         f->ok = f->ok && hear_one(l, i, f, kept, &f->e);
     }

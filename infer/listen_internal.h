@@ -29,6 +29,7 @@ struct listener {
     int owners[LISTEN_WIDE]; // whose they are
     int waiting;             // rows that were not heard yet
     listen_way way;
+    int enough;    // LISTEN_TOGETHER: windows from which on a pass of LISTEN_WIDE is cheaper
     int64_t apart; // windows that were heard one by one so far
     err broke;     // what windows were lost by; ERR_NONE: none were
 };

@@ -123,8 +123,9 @@ static bool try_both(listener *l, float *said, err *e)
         return true;
     begin = hw_seconds();
     session_go(l->many);
-    if (hw_seconds() - begin < WORTH * apart)
-        l->way = LISTEN_TOGETHER;
+    double share = (hw_seconds() - begin) / apart;
+    if (share < WORTH)
+        l->way = LISTEN_TOGETHER, l->enough = (int)(share * LISTEN_WIDE) + 1;
     return true;
 }
 
@@ -141,7 +142,7 @@ bool listen_flush(listener *l, err *e)
     arena a = {.name = "windows"};
     float *said = NEW(&a, float, (size_t)(LISTEN_WIDE * l->said));
     bool full = l->waiting == LISTEN_WIDE, ok = true;
-    if (full && (l->way == LISTEN_TOGETHER || of_one(l)))
+    if (l->way == LISTEN_TOGETHER ? l->waiting >= l->enough : full && of_one(l))
         ok = pass_together(l, said, e);
     else if (full && l->way == LISTEN_UNTRIED && l->apart >= TRIAL)
         ok = try_both(l, said, e);

@@ -19,6 +19,7 @@ enum { TYPES = sizeof types / sizeof *types };
 
 typedef struct packed {
     int32_t status, type;
+    uint64_t n; // bytes of the body, which follows
 } packed;
 
 void answer_free(answer *a)
@@ -90,23 +91,24 @@ bool answer_wanted(const char *accept, const char *type)
 
 void answer_pack(const answer *a, strbuf *out)
 {
-    packed head = {.status = a->status};
-    while (head.type < TYPES - 1 && strcmp(types[head.type], a->type))
+    packed head = {.status = a->status, .n = a->body.len};
+    while (a->status && head.type < TYPES - 1 && strcmp(types[head.type], a->type))
         head.type++;
     strbuf_add(out, (const char *)&head, sizeof head);
     strbuf_add(out, a->body.s ? a->body.s : "", a->body.len);
 }
 
-bool answer_unpack(const void *bytes, size_t n, answer *a)
+size_t answer_unpack(const void *bytes, size_t n, answer *a)
 {
     packed head;
     answer_free(a);
     if (n < sizeof head)
-        return false;
+        return 0;
     memcpy(&head, bytes, sizeof head);
-    if (head.type < 0 || head.type >= TYPES || head.status < 100 || head.status > 599)
-        return false;
+    if (head.type < 0 || head.type >= TYPES || head.n > n - sizeof head ||
+        (head.status && (head.status < 100 || head.status > 599)))
+        return 0;
     a->status = head.status, a->type = types[head.type];
-    strbuf_add(&a->body, (const char *)bytes + sizeof head, n - sizeof head);
-    return true;
+    strbuf_add(&a->body, (const char *)bytes + sizeof head, (size_t)head.n);
+    return sizeof head + (size_t)head.n;
 }

@@ -30,8 +30,9 @@ void answer_free(answer *a);
 bool answer_wanted(const char *accept, const char *type);
 
 // ---- Across processes
+// One behind the other; one of status 0 stays such.
 void answer_pack(const answer *a, strbuf *out);
-// False: these bytes are none.
-bool answer_unpack(const void *bytes, size_t n, answer *a);
+// How many of the bytes are it. 0: these bytes are none.
+size_t answer_unpack(const void *bytes, size_t n, answer *a);
 
 #endif

@@ -69,7 +69,7 @@ void counts_add(counts *c, counts_gauge g, int by)
     atomic_fetch_add(&c->gauges[g], by);
 }
 
-static int64_t counts_of(const counts *c, counts_gauge g)
+int64_t counts_of(const counts *c, counts_gauge g)
 {
     return atomic_load(&c->gauges[g]);
 }

@@ -24,6 +24,7 @@ typedef enum counts_gauge {
     COUNTS_GAUGES
 } counts_gauge;
 void counts_add(counts *c, counts_gauge g, int by);
+int64_t counts_of(const counts *c, counts_gauge g);
 int counts_workers(const counts *c);
 double counts_seconds(const counts *c); // since it was opened
 bool counts_ready(const counts *c);     // all workers have begun

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -16,6 +17,8 @@
 #include "base/hw.h"
 #include "base/worker.h"
 #include "serve/http/parcel.h"
+
+enum { SMALL = 4 << 20 }; // bytes of a body that may go with others
 
 #define MEMORY (UINT64_C(3) << 30) // address space of a request, beside the models
 // Seconds between asking for an end and making it: libcurl asks once a second whether to go on.
@@ -26,10 +29,11 @@
 typedef struct hand { // a thread and its worker
     queue *q;
     pthread_t thread;
-    workers *w;   // NULL: there is none
-    double tried; // when one was made last, or not
-    bool told;    // that it cannot be made
-    job *now;
+    workers *w;               // NULL: there is none
+    double tried;             // when one was made last, or not
+    bool told;                // that it cannot be made
+    job *now[ROUTE_TOGETHER]; // [n_now] what it works on
+    int n_now;
     env outside;       // asks whether to go on waiting for an answer
     house inside;      // what the worker sees
     env world;         // of that
@@ -42,6 +46,7 @@ struct queue {
     pthread_mutex_t lock;
     pthread_cond_t more;
     job *first, **last;
+    int waiting; // from first on
     atomic_bool stopping;
     atomic_int claimed;
     hand *hands;        // [s.workers]
@@ -60,21 +65,10 @@ static bool is_halted(void *user)
 // An item of no bytes: be ready.
 static bool work(void *user, const void *bytes, size_t n, strbuf *out, err *e)
 {
-    const hand *h = user;
-    const house *s = &h->inside;
-    arena a = {.name = "request"};
-    answer got = {0};
-    asked q = {.arena = &a, .house = s};
-    err fault = {0};
+    const house *s = &((const hand *)user)->inside;
     if (n == 0)
         return bench_warm(s->bench, s->models, s->env, e);
-    const route *r = parcel_read(bytes, n, &q, &fault);
-    if (r)
-        route_answer(r, &q, &got);
-    else
-        answer_error(&got, q.id, &fault);
-    answer_pack(&got, out);
-    answer_free(&got), json_free(q.query), arena_free(&a);
+    parcel_answer(bytes, n, s, out);
     return true;
 }
 
@@ -90,10 +84,13 @@ static bool gone(const job *j)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-// Nobody will read the answer.
+// Nobody will read any answer.
 static bool needless(const hand *h)
 {
-    return atomic_load(&h->q->stopping) || (h->now && gone(h->now));
+    bool all = h->n_now > 0;
+    for (int i = 0; all && i < h->n_now; i++)
+        all = gone(h->now[i]);
+    return all || atomic_load(&h->q->stopping);
 }
 
 // The worker is told first, and has time to obey.
@@ -182,15 +179,15 @@ static bool lost_text(const worker_result *r, const queue_setup *s, err *e)
     return err_set(e, ERR_INTERNAL, "the process that worked on it ended; the others go on");
 }
 
-static bool ask_worker(hand *h, job *j, err *e)
+static bool ask_worker(hand *h, err *e)
 {
     parcel p;
     worker_result r = {0};
-    bool packed = parcel_pack(&p, j, e),
+    bool packed = parcel_pack(&p, h->now, h->n_now, e),
          taken = packed && ready(h, e) && workers_put(h->w, p.bytes, p.n, e) &&
                  workers_take(h->w, &r, e),
          ok = taken && r.ok &&
-              (answer_unpack(r.bytes, r.n, &j->answer) ||
+              (parcel_take(h->now, h->n_now, r.bytes, r.n) ||
                err_set(e, ERR_INTERNAL, "the worker's answer is none"));
     parcel_end(&p);
     if (packed && h->w && (!taken || r.lost))
@@ -208,25 +205,59 @@ static void excuse(const hand *h, job *j, const err *e)
         j->answer.status = 499;
 }
 
-static void do_job(hand *h, job *j)
+static void end_job(hand *h, job *j, bool ok, const err *e)
 {
     queue *q = h->q;
-    err e = {0};
-    h->now = j;
-    atomic_store(h->halt, false);
-    counts_add(q->s.house->counts, COUNTS_WORKING, 1);
-    if (needless(h) || !ask_worker(h, j, &e) || j->answer.status == 499)
-        excuse(h, j, &e);
+    if (!ok || j->answer.status == 499)
+        excuse(h, j, e);
     else if (gone(j))
         j->answer.status = 499;
     counts_add(q->s.house->counts, COUNTS_WORKING, -1);
-    h->now = NULL;
     atomic_fetch_sub(&q->claimed, 1);
     q->s.done(j);
 }
 
-// Waits a while for one. False: there is none (*out is NULL), and none will come.
-static bool take(queue *q, job **out)
+// What several did not get together, each asks for alone.
+static void do_jobs(hand *h, job *const *jobs, int n)
+{
+    err e = {0};
+    memcpy(h->now, jobs, (size_t)n * sizeof(job *));
+    h->n_now = n;
+    atomic_store(h->halt, false);
+    bool ok = !needless(h) && ask_worker(h, &e);
+    h->n_now = 0;
+    for (int i = 0; i < n; i++) {
+        bool got = ok && jobs[i]->answer.status;
+        if (!got && n > 1)
+            do_jobs(h, &jobs[i], 1);
+        else
+            end_job(h, jobs[i], got, &e);
+    }
+}
+
+static bool go_together(const job *a, const job *b)
+{
+    return a->route == b->route && route_at(a->route)->together && a->n <= SMALL && b->n <= SMALL &&
+           !strcmp(a->query, b->query);
+}
+
+// The first of those that wait, and those behind it that go with it, as far as they are this
+// worker's share.
+static int pop(queue *q, job **out)
+{
+    int most = (q->waiting + q->s.workers - 1) / q->s.workers, n = 0;
+    most = most < ROUTE_TOGETHER ? most : ROUTE_TOGETHER;
+    while (q->first && (n == 0 || (n < most && go_together(out[0], q->first)))) {
+        job *j = out[n++] = q->first;
+        if (!(q->first = j->next))
+            q->last = &q->first;
+    }
+    q->waiting -= n;
+    return n;
+}
+
+// Waits a while for some. False: there are none (*n is 0), and none will come.
+static bool take(queue *q, job **out, int *n)
 {
     struct timespec until;
     pthread_mutex_lock(&q->lock);
@@ -235,23 +266,22 @@ static bool take(queue *q, job **out)
     until.tv_sec += until.tv_nsec / 1000000000, until.tv_nsec %= 1000000000;
     if (!q->first && !atomic_load(&q->stopping))
         pthread_cond_timedwait(&q->more, &q->lock, &until);
-    job *j = *out = q->first;
-    if (j && !(q->first = j->next))
-        q->last = &q->first;
-    bool more = j || !atomic_load(&q->stopping);
+    *n = pop(q, out);
+    bool more = *n || !atomic_load(&q->stopping);
     pthread_mutex_unlock(&q->lock);
-    if (j)
-        counts_add(q->s.house->counts, COUNTS_WAITING, -1);
+    counts_add(q->s.house->counts, COUNTS_WAITING, -*n);
+    counts_add(q->s.house->counts, COUNTS_WORKING, *n);
     return more;
 }
 
 static void *serve(void *user)
 {
     hand *h = user;
-    job *j;
-    for (keep_worker(h); take(h->q, &j); keep_worker(h))
-        if (j)
-            do_job(h, j);
+    job *jobs[ROUTE_TOGETHER];
+    int n;
+    for (keep_worker(h); take(h->q, jobs, &n); keep_worker(h))
+        if (n)
+            do_jobs(h, jobs, n);
     workers_close(h->w);
     return NULL;
 }
@@ -316,7 +346,7 @@ void queue_put(queue *q, job *j)
     bool late = atomic_load(&q->stopping);
     if (!late) {
         counts_add(q->s.house->counts, COUNTS_WAITING, 1);
-        *q->last = j, q->last = &j->next;
+        *q->last = j, q->last = &j->next, q->waiting++;
         pthread_cond_signal(&q->more);
     }
     pthread_mutex_unlock(&q->lock);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // queue.h: requests that wait for a worker, and the workers: processes (base/worker.h), each with a
-// thread here that hands it one request at a time.
+// thread here that hands it a request; or, of a route that takes several together (route.h), as
+// many as wait at that moment, a worker's share of them: nobody waits for others to come. What is
+// long, and what was lost with its worker, is then asked alone, so that each request harms only
+// itself.
 //
 //     queue *q = queue_open(&(queue_setup){.workers = 2, .room = 16, .house = &house, ...}, e);
 //     if (queue_claim(q))             a place, or 429

@@ -52,9 +52,13 @@ static bool run_json(const route *r, asked *q, answer *a, err *e)
     return ok;
 }
 
-void route_answer(const route *r, asked *q, answer *a)
+void route_answer(const route *r, asked *q, answer *a, int n)
 {
     err e = {0};
+    if (r->together) {
+        r->together(q, a, n);
+        return;
+    }
     bool ok = r->takes == TAKES_JSON ? run_json(r, q, a, &e) : r->run(q, a, &e);
     if (!ok)
         answer_error(a, q->id, &e);

@@ -10,9 +10,10 @@
 //  2. add its line ROUTE(X) to routes.def
 //
 // and it is answered, counted by /metrics, and described by /openapi.json. A route that works runs
-// in a process of its own, one request at a time (queue.h): whatever hostile bytes do to a reader,
-// and however long a piece takes, the server goes on. The others are answered at once, by the
-// server's thread, and must be short.
+// in a process of its own (queue.h): whatever hostile bytes do to a reader, and however long a
+// piece takes, the server goes on. It has one request at a time; one that has `together` instead of
+// `run`, up to ROUTE_TOGETHER that waited. The others are answered at once, by the server's thread,
+// and must be short.
 #ifndef KMIDI_SERVE_HTTP_ROUTE_H
 #define KMIDI_SERVE_HTTP_ROUTE_H
 
@@ -52,6 +53,8 @@ typedef struct asked {
     const json *body; // TAKES_JSON: an object
 } asked;
 
+enum { ROUTE_TOGETHER = LISTEN_MOST };
+
 typedef struct route {
     const char *method, *path, *summary;
     route_takes takes;
@@ -59,6 +62,9 @@ typedef struct route {
     bool open;                // needs no token: says nothing that one would guard
     const char *asks, *gives; // JSON schemas of the body and of the answer, for /openapi.json
     bool (*run)(asked *q, answer *a, err *e);
+    // n requests of one query, each with its answer; or, of several, with none (status 0) where it
+    // takes so long that it should be asked alone
+    void (*together)(asked *q, answer *a, int n);
 } route;
 
 #define ROUTE(name) extern const route route_##name;
@@ -70,6 +76,7 @@ int route_count(void);
 // The place of a route; -1: no such path; -2: not by this method, and *allowed says by which.
 int route_find(const char *method, const char *path, char allowed[64]);
 // Reads what `takes` says of the bytes, runs it, and makes an answer of whatever comes of it.
-void route_answer(const route *r, asked *q, answer *a);
+// n > 1: of a route that takes several together.
+void route_answer(const route *r, asked *q, answer *a, int n);
 
 #endif

@@ -192,7 +192,7 @@ static void answer_here(visit *v)
                .query = query,
                .bytes = v->body.s,
                .n = v->body.len};
-    route_answer(v->route, &q, &v->answer);
+    route_answer(v->route, &q, &v->answer, 1);
     json_free(query);
     arena_free(&a);
 }

@@ -85,7 +85,7 @@ static void ask(const route *r, const char *body)
                .query = query,
                .bytes = body,
                .n = strlen(body)};
-    route_answer(r, &q, &a);
+    route_answer(r, &q, &a, 1);
     CHECK(a.status >= 200 && a.type);
     pack_again(&a);
     answer_free(&a), json_free(query), arena_free(&memory);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // predict.c: a sound file in, what a model hears in it out, as `kmidi predict --json` says it. The
-// body is the file's bytes; ?model=NAME asks another model than the first.
+// body is the file's bytes; ?model=NAME asks another model than the first. Files of several
+// requests are heard together, where they are brief.
 #include <stdio.h>
 #include <string.h>
 
 #include "infer/heard.h"
 #include "serve/http/route.h"
+
+// Frames of a sound that others do not wait for: 20 s of the recogniser's.
+enum { BRIEF = 1024 };
 
 // What the reader says of a file's name is of a name that nobody gave.
 static bool unnamed(const char *path, err *e)
@@ -39,21 +43,34 @@ static void tell(const asked *q, const trained *d, const clip *sound, const hear
     answer_json(a, j);
 }
 
-static bool run(asked *q, answer *a, err *e)
+static void answer_one(const asked *q, const trained *d, listen_file *f, answer *a)
+{
+    if (q->n == 0)
+        err_set(&f->e, ERR_EMPTY, "the body is empty; send the bytes of a sound file");
+    else if (f->ok)
+        tell(q, d, &f->info, &f->heard, a);
+    else
+        unnamed(q->path, &f->e);
+    if (!a->status)
+        answer_error(a, q->id, &f->e);
+}
+
+static void together(asked *q, answer *a, int n)
 {
     const house *s = q->house;
-    int ear = shelf_ear(s->models, json_str(json_get(q->query, "model"), NULL), e);
-    listener *l = ear < 0 ? NULL : bench_ear(s->bench, s->models, ear, s->env, e);
-    clip sound = {0};
-    heard h;
-    if (!l)
-        return false;
-    if (q->n == 0)
-        return err_set(e, ERR_EMPTY, "the body is empty; send the bytes of a sound file");
-    if (!listener_hear_file(l, q->path, LISTEN_FRAMES, &sound, &h, e))
-        return unnamed(q->path, e);
-    tell(q, s->models->ears[ear], &sound, &h, a);
-    return true;
+    err e = {0};
+    int ear = shelf_ear(s->models, json_str(json_get(q->query, "model"), NULL), &e);
+    listener *l = ear < 0 ? NULL : bench_ear(s->bench, s->models, ear, s->env, &e);
+    listen_file files[ROUTE_TOGETHER] = {{0}};
+    for (int i = 0; i < n; i++)
+        files[i].path = q[i].path, files[i].brief = n > 1;
+    if (l)
+        listener_hear_files(l, files, n, n > 1 ? BRIEF : LISTEN_FRAMES);
+    for (int i = 0; i < n; i++)
+        if (!l)
+            answer_error(&a[i], q[i].id, &e);
+        else if (!files[i].longer)
+            answer_one(&q[i], s->models->ears[ear], &files[i], &a[i]);
 }
 
 const route route_predict = {
@@ -66,5 +83,5 @@ const route route_predict = {
              "\"type\":[\"string\",\"null\"]},\"probabilities\":{\"type\":[\"object\",\"null\"]},"
              "\"valence\":{\"type\":\"number\"},\"arousal\":{\"type\":\"number\"},\"model\":{"
              "\"type\":\"string\"},\"seconds\":{\"type\":\"number\"}}}",
-    .run = run,
+    .together = together,
 };

@@ -32,6 +32,8 @@ echo "predict, 3 s of sound, 200 clients, $RATE a second together:"
 "$LOAD" $port clients 200 "$FOR" "$RATE" POST /predict "$wav" audio/wav
 echo "predict, as many as it can:"
 "$LOAD" $port clients 8 "$FOR" 0 POST /predict "$wav" audio/wav
+echo "the same by 200 clients:"
+"$LOAD" $port clients 200 "$FOR" 0 POST /predict "$wav" audio/wav
 echo "generate, 8 bars by the four models that make music, one after the other:"
 "$LOAD" $port clients 1 "$FOR" 0 POST /generate "$D/piece.json"
 echo "memory, then behind $PIECES generations:"
