@@ -34,14 +34,14 @@ step "4. Export, with the card"
 show "$KMIDI" export "$OUT/runs/$SIZE" --format safetensors -o "$OUT/$SIZE.safetensors" --card --overwrite
 show "$KMIDI" export "$OUT/runs/$SIZE" --format onnx --with-past -o "$OUT/$SIZE.onnx" --card --overwrite
 for licence in "$MAESTRO"/LICENSE*; do
-    [ ! -f "$licence" ] || cp "$licence" "$OUT/"
+    [ ! -f "$licence" ] || cp -f "$licence" "$OUT/"
 done
 step "5. Play"
-show "$KMIDI" generate "$OUT/runs/$SIZE" --emotion joy --seconds 20 -o "$OUT/$SIZE-joy.mid"
+show "$KMIDI" generate "$OUT/runs/$SIZE" --emotion joy --seconds 20 --max-note 8 -o "$OUT/$SIZE-joy.mid"
 cat <<END
 
   $OUT/$SIZE.md              the card: data, their licence, figures, how to run it
-  $OUT/$SIZE.safetensors     weights for PyTorch (python/kmidi_models.py) and for lora.base's runs elsewhere
+  $OUT/$SIZE.safetensors     weights for PyTorch (python/kmidi_models.py)
   $OUT/$SIZE.onnx            a step behind a cache, for ONNX Runtime
   $OUT/runs/$SIZE            the run: report.html, checkpoints; lora.base=$OUT/runs/$SIZE adapts it
 What is trained on MAESTRO is for what its licence allows: CC-BY-NC-SA-4.0, not commercial.
