@@ -31,11 +31,21 @@
 #include "base/str.h"
 #include "base/variant.h"
 
-double hw_seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double hw_seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double hw_thread_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void hw_sleep(double seconds)

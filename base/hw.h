@@ -19,10 +19,12 @@ typedef struct hw {
     bool avx512_bf16, amx_bf16;
 } hw;
 
-void hw_read(hw *h);           // about 10 ms
-void hw_read_bf16(hw *h);      // avx512_bf16 and amx_bf16 alone, in microseconds
-int hw_cores(void);            // the cores alone, without hwloc, in microseconds
-double hw_seconds(void);       // monotonic clock
+void hw_read(hw *h);      // about 10 ms
+void hw_read_bf16(hw *h); // avx512_bf16 and amx_bf16 alone, in microseconds
+int hw_cores(void);       // the cores alone, without hwloc, in microseconds
+double hw_seconds(void);  // monotonic clock
+// of this thread's processor time: what other processes take of a busy machine does not count
+double hw_thread_seconds(void);
 void hw_sleep(double seconds); // at least so long, whatever signals come; nothing below 0
 uint64_t hw_peak_rss(void);    // most resident bytes of this process so far (VmHWM)
 uint64_t hw_rss(void);         // resident bytes now

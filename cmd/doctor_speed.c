@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/kit.h"
@@ -14,13 +13,6 @@
 // What of its peak a core should reach in a product of 2048^3; bytes a second that one core should
 // move; share of a core below which others were computing.
 static const double OF_PEAK = 0.6, BYTES_LEAST = 5e9, ALONE = 0.9;
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 // Cycles a second: additions that wait for each other take one each. The best of some short turns,
 // which are shorter than a turn of the scheduler.
@@ -62,8 +54,8 @@ void doctor_products(patient *p, finding *f)
         return;
     }
     double hertz = clock_rate(), should = OF_PEAK * hertz * flops_a_cycle(&p->machine) * 1e-9;
-    double began = hw_seconds(), cpu = cpu_seconds(), one = gemm_peak(&ways, NULL, 1);
-    double share = (cpu_seconds() - cpu) / (hw_seconds() - began);
+    double began = hw_seconds(), cpu = hw_thread_seconds(), one = gemm_peak(&ways, NULL, 1);
+    double share = (hw_thread_seconds() - cpu) / (hw_seconds() - began);
     int n = threads_count(p->c->env.pool);
     double all = n > 1 ? gemm_peak(&ways, p->c->env.pool, n) : one;
     bool busy = share < ALONE, slow = one < should, shared = all < 0.6 * n * one;
@@ -132,8 +124,8 @@ void doctor_bandwidth(patient *p, finding *f)
     for (size_t i = 0; i < 3 * t.n; i++) // what was never written is one page of zeros
         all[i] = 1;
     int n = threads_count(p->c->env.pool);
-    double began = hw_seconds(), cpu = cpu_seconds(), one = bytes_a_second(&t, NULL, 1);
-    double share = (cpu_seconds() - cpu) / (hw_seconds() - began);
+    double began = hw_seconds(), cpu = hw_thread_seconds(), one = bytes_a_second(&t, NULL, 1);
+    double share = (hw_thread_seconds() - cpu) / (hw_seconds() - began);
     double many = n > 1 ? bytes_a_second(&t, p->c->env.pool, n) : one;
     free(all);
     bool busy = share < ALONE, slow = one < BYTES_LEAST;

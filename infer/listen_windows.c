@@ -8,7 +8,8 @@
 // what is said of a file must not depend on the files beside it. A library of products may sum in
 // another order where there are more rows (both do with AVX2, neither with AVX-512).
 //
-// The trial takes two passes more, so it comes when eight times as many windows were heard.
+// The trial takes two passes more, so it comes when eight times as many windows were heard. It goes
+// by processor time.
 #include <math.h>
 #include <string.h>
 
@@ -113,17 +114,17 @@ static bool try_both(listener *l, float *said, err *e)
 {
     size_t bytes = (size_t)(LISTEN_WIDE * l->said) * sizeof *said;
     float *other = NEW(&l->nets, float, (size_t)(LISTEN_WIDE * l->said));
-    double begin = hw_seconds();
+    double begin = hw_thread_seconds();
     pass_one_by_one(l, said);
-    double apart = hw_seconds() - begin;
+    double apart = hw_thread_seconds() - begin;
     l->way = LISTEN_APART;
     if (!pass_together(l, other, e))
         return false;
     if (memcmp(said, other, bytes))
         return true;
-    begin = hw_seconds();
+    begin = hw_thread_seconds();
     session_go(l->many);
-    double share = (hw_seconds() - begin) / apart;
+    double share = (hw_thread_seconds() - begin) / apart;
     if (share < WORTH)
         l->way = LISTEN_TOGETHER, l->enough = (int)(share * LISTEN_WIDE) + 1;
     return true;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "autograd/gemm/gemm.h"
 #include "autograd/gemm/gemm_library.h"
@@ -264,12 +263,9 @@ static const gemm_library *library_of(const gemm_ways *w, const gemm *p)
     return libraries[b == GEMM_OPEN ? w->first : (gemm_backend)b];
 }
 
-// Of this thread: what other processes take of a busy machine does not count.
 static uint64_t thread_ns(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)(hw_thread_seconds() * 1e9);
 }
 
 void gemm_serial(const gemm_ways *w, const gemm *p)
