@@ -13,6 +13,13 @@ static bool always(void)
     return true;
 }
 
+gemm_bf16_way gemm_bf16_best(void)
+{
+    return gemm_amx_ready()          ? GEMM_BF16_AMX
+           : gemm_onednn_bf16_pays() ? GEMM_BF16_ONEDNN
+                                     : GEMM_BF16_WIDEN;
+}
+
 static const struct {
     const char *name;
     bool (*here)(void), (*natively)(void);
@@ -24,11 +31,6 @@ static const struct {
     [GEMM_BF16_AMX] = {"amx", gemm_amx_ready, gemm_amx_ready, "AMX", "AMX"},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
-
-bool gemm_bf16_native(void)
-{
-    return gemm_amx_ready() || gemm_onednn_has_bf16();
-}
 
 bool gemm_bf16_here(gemm_bf16_way way)
 {
@@ -69,7 +71,7 @@ bool gemm_bf16_choose(gemm_ways *w, err *e)
 {
     const char *name = getenv("KMIDI_BF16");
     w->bf16_forced = name && *name;
-    w->bf16 = gemm_amx_ready() ? GEMM_BF16_AMX : gemm_bf16_before_amx();
+    w->bf16 = gemm_bf16_best();
     if (!w->bf16_forced)
         return true;
     if (!gemm_bf16_find(name, &w->bf16))

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_bf16.h: products of matrices of bf16, or of bf16x2 (graph.h), summed in f32.
 //
-// Tiles of ours compute them where the CPU has AMX (gemm_amx.h), oneDNN where it has AVX512-BF16.
-// Elsewhere both matrices are widened to f32, which is exact, and multiplied as any others are
-// (gemm.h): the same numbers up to the order of summation. KMIDI_BF16=amx|onednn|widen forces one
-// (oneDNN emulates bf16 on other CPUs with AVX-512: for tests, it is slow).
+// Tiles of ours compute them where the CPU has AMX (gemm_amx.h), oneDNN where it has AVX512-BF16
+// and that is measured to multiply more than f32 does. Elsewhere both matrices are widened to f32,
+// which is exact, and multiplied as any others are (gemm.h): the same numbers up to the order of
+// summation. KMIDI_BF16=amx|onednn|widen forces one (oneDNN emulates bf16 on other CPUs with
+// AVX-512: for tests, it is slow).
 //
 // Of bf16x2 three products are summed, low x high + high x low + high x high: oneMKL's
 // FLOAT_TO_BF16X3, by AMX for 32 numbers after 32. What is left out, low x low, is 2^-16 of it.
@@ -32,8 +33,8 @@ bool gemm_bf16_choose(gemm_ways *w, err *e) MUST_CHECK;
 // It works on this CPU, if slowly: oneDNN on any with AVX-512.
 bool gemm_bf16_here(gemm_bf16_way way);
 bool gemm_bf16_natively(gemm_bf16_way way); // and fast, or by widening
-bool gemm_bf16_native(void);                // this CPU multiplies bf16
-// What a run took that does not say it: AMX came later.
+gemm_bf16_way gemm_bf16_best(void); // the fastest here: what is taken where nothing is forced
+// What a run took that does not say it: AMX and the measurement came later.
 gemm_bf16_way gemm_bf16_before_amx(void);
 const char *gemm_bf16_name(gemm_bf16_way way);             // "amx", as KMIDI_BF16 has it
 bool gemm_bf16_find(const char *name, gemm_bf16_way *way); // false: there is none of that name
@@ -42,6 +43,12 @@ const char *gemm_bf16_describe(gemm_bf16_way way);         // "widened to f32", 
 void gemm_bf16_serial(const gemm_ways *w, const gemm_bf16 *p);
 // nanoseconds on one thread of one product, estimate
 double gemm_bf16_cost(const gemm_ways *w, int64_t m, int64_t n, int64_t k);
+
+// How many multiply-adds VDPBF16PS does in the time of one of VFMADD231PS, registers alone, from
+// 0.2 ms on the calling thread: 2 on AMD's Zen 4, 0.5 on Intel's cores since Golden Cove (Sapphire
+// and Emerald Rapids). 0 elsewhere than on x86; without AVX512-BF16 it may not be asked.
+double gemm_bf16_dots(void);
+#define GEMM_BF16_DOTS_LEAST 1.25
 
 // Measured on the calling thread, on part of a large product; of `sizes` only ta, tb, m, n, k
 // count. Not GEMM_BF16_WIDEN.

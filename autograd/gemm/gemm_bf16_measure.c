@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// gemm_bf16_measure.c: whether three products of bf16 halves take less time here than one of f32.
+// gemm_bf16_measure.c: whether three products of bf16 halves take less time here than one of f32,
+// and how fast the instruction is that they are made of without AMX.
 #include <string.h>
 
 #include "autograd/gemm/gemm_bf16.h"
@@ -84,3 +85,59 @@ bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes)
     base_pages_free(a, bytes);
     return faster;
 }
+
+// ---- VDPBF16PS beside VFMADD231PS
+
+#ifdef __x86_64__
+
+// Sixteen sums that do not wait for each other: what hides the latency of either on every core so
+// far. All are zero, so that no number is special.
+#define EACH_SUM(op)                                                                               \
+    op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) \
+        op(15)
+#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n\t"
+#define FMA(i)   "vfmadd231ps %%zmm16, %%zmm17, %%zmm" #i "\n\t"
+#define DOT(i)   "vdpbf16ps %%zmm16, %%zmm17, %%zmm" #i "\n\t"
+#define LOOP(op)                                                                                   \
+    __asm__ volatile(EACH_SUM(CLEAR) CLEAR(16) CLEAR(17) "1:\n\t" EACH_SUM(op) "dec %0\n\tjnz 1b"  \
+                     : "+r"(rounds)                                                                \
+                     :                                                                             \
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",       \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",       \
+                       "xmm16", "xmm17")
+
+enum { ROUNDS = 200 };
+
+__attribute__((target("avx512f"))) static void sum_f32(void)
+{
+    int64_t rounds = ROUNDS;
+    LOOP(FMA);
+}
+
+__attribute__((target("avx512f"))) static void sum_bf16(void)
+{
+    int64_t rounds = ROUNDS;
+    LOOP(DOT);
+}
+
+// The least of many, in turns: what else the core does, and waking its wide units, only adds.
+double gemm_bf16_dots(void)
+{
+    enum { TURNS = 40 };
+    static void (*const sums[2])(void) = {sum_f32, sum_bf16};
+    double least[2] = {1, 1};
+    for (int i = 0; i < 2 * TURNS; i++) {
+        double began = hw_seconds(), took;
+        sums[i & 1]();
+        took = hw_seconds() - began;
+        least[i & 1] = took < least[i & 1] ? took : least[i & 1];
+    }
+    return 2 * least[0] / least[1];
+}
+
+#else
+double gemm_bf16_dots(void)
+{
+    return 0;
+}
+#endif

@@ -26,6 +26,7 @@ extern const gemm_library gemm_library_openblas, gemm_library_onednn, gemm_libra
 // gemm_onednn.c's other product: of bf16 alone (a_low and b_low are not read).
 void gemm_onednn_bf16(const gemm_bf16 *p);
 bool gemm_onednn_has_bf16(void);   // in hardware
+bool gemm_onednn_bf16_pays(void);  // in hardware, and that multiplies more than f32's does
 bool gemm_onednn_takes_bf16(void); // at all
 
 #endif

@@ -54,6 +54,7 @@ static struct {
     onednn f;
     err missing; // why it is not here
     bool is_here;
+    double dots;          // gemm_bf16_dots, of which its kernels are made; 0: not of such a CPU
     dnnl_engine_t engine; // of products of bf16, as is the key
     pthread_key_t of_thread;
     pthread_once_t loaded, of_bf16;
@@ -72,6 +73,11 @@ static void lower(void)
         lib.f.set_max_cpu_isa(most[variant_best()]);
 }
 
+static bool has(dnnl_cpu_isa_t isa)
+{
+    return (lib.f.get_effective_cpu_isa() & isa) == isa;
+}
+
 static void load(void)
 {
     lib.is_here = library_open(&libdnnl, &lib.f, &lib.missing);
@@ -80,6 +86,7 @@ static void load(void)
     if (!library_open(&libdnnl_openmp, &lib.f, NULL))
         lib.f.set_threads = NULL;
     lower();
+    lib.dots = has(dnnl_cpu_isa_avx512_core_bf16) ? gemm_bf16_dots() : 0;
 }
 
 static uint64_t onednn_need(int count)
@@ -171,11 +178,6 @@ static bool onednn_reserve(int count)
         onednn_serial(&p);
     }
     return true;
-}
-
-static bool has(dnnl_cpu_isa_t isa)
-{
-    return (lib.f.get_effective_cpu_isa() & isa) == isa;
 }
 
 static const char *isa_name(void)
@@ -337,6 +339,11 @@ bool gemm_onednn_has_bf16(void)
     hw h = {0};
     hw_read_bf16(&h); // a CPU without it opens no library to be told so
     return h.avx512_bf16 && onednn_load(NULL) && has(dnnl_cpu_isa_avx512_core_bf16);
+}
+
+bool gemm_onednn_bf16_pays(void)
+{
+    return gemm_onednn_has_bf16() && lib.dots >= GEMM_BF16_DOTS_LEAST;
 }
 
 bool gemm_onednn_takes_bf16(void)

@@ -36,7 +36,7 @@ const char *precision_describe(precision p, const kit *k, char out[48])
         snprintf(out, 48, "%s", names[p]);
     else if (p == PRECISION_BF16X3 && k->products.bf16 == GEMM_BF16_WIDEN &&
              !k->products.bf16_forced)
-        snprintf(out, 48, "bf16x3 (f32: this CPU has no bf16)");
+        snprintf(out, 48, "bf16x3 (f32, which is faster here)");
     else
         snprintf(out, 48, "%s (%s)", names[p], by);
     return out;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/hw.h"
 #include "tests/test.h"
 
 enum { PAD = 3 }; // columns that belong to no matrix
@@ -217,5 +218,24 @@ TEST(gemm_bf16_refuses_an_unknown_way)
     EXPECT(gemm_bf16_choose(&w, &e) && w.bf16 == GEMM_BF16_WIDEN && w.bf16_forced);
     unsetenv("KMIDI_BF16");
     EXPECT(gemm_bf16_choose(&w, &e) && !w.bf16_forced);
-    EXPECT(gemm_bf16_native() == (w.bf16 != GEMM_BF16_WIDEN));
+    EXPECT(w.bf16 == gemm_bf16_best() && gemm_bf16_natively(w.bf16));
+}
+
+// Every measurement falls on one side, far from where the choice changes, and the choice follows.
+TEST(gemm_bf16_takes_instructions_that_pay)
+{
+    hw h = {0};
+    hw_read_bf16(&h);
+    if (!h.avx512_bf16) {
+        test_skip("this CPU has no AVX512-BF16");
+        return;
+    }
+    bool pays = gemm_bf16_dots() > GEMM_BF16_DOTS_LEAST;
+    for (int i = 0; i < 20; i++) {
+        double dots = gemm_bf16_dots();
+        EXPECT(pays ? dots > 1.1 * GEMM_BF16_DOTS_LEAST : dots < 0.9 * GEMM_BF16_DOTS_LEAST);
+        EXPECT(dots > 0.1 && dots < 8);
+    }
+    if (!gemm_bf16_here(GEMM_BF16_AMX) && gemm_bf16_natively(GEMM_BF16_ONEDNN))
+        EXPECT_INT(gemm_bf16_best(), pays ? GEMM_BF16_ONEDNN : GEMM_BF16_WIDEN);
 }
