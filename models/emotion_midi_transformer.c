@@ -47,7 +47,7 @@ static const config_key options[] = {
      .help = "[0, 2, 4, 6]: layers, counted from 0, that look at the emotion, too"},
     {"transformer.emotion_tokens", SIZE(emotion_tokens), .min = 1, .max = 256, .own = "8",
      .help = "8: vectors that the emotion becomes"},
-    {"transformer.qk_norm", SIZE(qk_norm), .min = 0, .max = 1, .own = "0",
+    {"transformer.qk_norm", SIZE(qk_norm), .min = 0, .max = 1, .own = "0", .unsaid = "0",
      .help = "0; 1: a layer norm over each head's queries and keys, which the reference does not "
              "have (docs/performer.md)"},
 };

@@ -14,18 +14,19 @@ TEST(configure_counts_what_is_built)
                     *m = model_configure(whole, small, &a, &e);
     EXPECT_OK(m != NULL, e);
     EXPECT_INT(m->params, 1309312);
-    EXPECT_STR(model_sizes(m, &a),
-               "layers=4 dim=128 heads=4 ffn=512 cross=0 emotion_tokens=8 qk_norm=0");
+    EXPECT_STR(model_sizes(m, &a), "layers=4 dim=128 heads=4 ffn=512 cross=0 emotion_tokens=8");
     EXPECT_STR(model_sizes(whole, &a),
-               "layers=8 dim=384 heads=6 ffn=1792 cross=0,2,4,6 emotion_tokens=8 qk_norm=0");
+               "layers=8 dim=384 heads=6 ffn=1792 cross=0,2,4,6 emotion_tokens=8");
     const model_def *again = model_configure(whole, model_sizes(m, &a), &a, &e);
     EXPECT_OK(again && again->params == m->params, e);
     EXPECT(model_configure(whole, model_sizes(whole, &a), &a, &e)->params == whole->params);
     EXPECT(model_configure(whole, "", &a, &e) == whole &&
            model_configure(whole, NULL, &a, &e) == whole);
     EXPECT_STR(model_sizes(model_find("dynamics_engine"), &a), "");
+    EXPECT_STR(model_sizes(model_configure(whole, "dim=36 heads=3 qk_norm=1", &a, &e), &a),
+               "layers=8 dim=36 heads=3 ffn=1792 cross=0,2,4,6 emotion_tokens=8 qk_norm=1");
     EXPECT_STR(model_sizes(model_configure(whole, "cross=", &a, &e), &a),
-               "layers=8 dim=384 heads=6 ffn=1792 cross= emotion_tokens=8 qk_norm=0");
+               "layers=8 dim=384 heads=6 ffn=1792 cross= emotion_tokens=8");
     arena_free(&a);
 }
 
