@@ -66,5 +66,5 @@ TEST(keys_of_models_are_the_models_own)
             EXPECT(key_within(k, model_at(i)->options[0].name) && !k->value && k->min < k->max);
             sizes++;
         }
-    EXPECT_INT(sizes, 6 + 2 * 3);
+    EXPECT_INT(sizes, 7 + 2 * 3 + 2); // the transformer, two of pictures, clouds
 }
