@@ -104,7 +104,7 @@ struct op_def {
     void (*gradient)(graph *g, const node *n, tensor *const dout[], tensor *din[],
                      const bool want[]);
     // The same product of inputs 0 and 1 in bf16 or bf16x2 (ops/bf16_matmul.c), or of a linear one
-    // with the weight in i8 and in[2] its scales (ops/int8_linear.c); NULL: it is none, or has
+    // with the weight in panels and in[2] its scales (ops/panel_linear.c); NULL: it is none, or has
     // kernels of its own.
     tensor *(*narrow)(graph *g, const node *n, tensor *const in[], bool rounded);
     // This node with x, as large as its output 0, added to that (fuse.h); NULL, also as an answer:

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 // bf16x2: a number as the sum of two of bf16; all first ones lie in front of all second ones
-// (ops/cast.c). i8: a weight in steps of its channel's scale (ops/int8_linear.c).
+// (ops/cast.c). i8: a weight in steps of its channel's scale (ops/panel_linear.c).
 typedef enum dtype { DT_F32, DT_BF16, DT_BF16X2, DT_I32, DT_I8, DT_COUNT } dtype;
 size_t dtype_size(dtype t);
 const char *dtype_name(dtype t);

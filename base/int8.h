@@ -3,7 +3,7 @@
 //
 //     q = round(w / scale),   scale = the largest |w| of the channel / 127,   w ~ q scale
 //
-// the one rule for files (export/quantise.h) and for generation (autograd/ops/int8_linear.c). What
+// the one rule for files (export/quantise.h) and for generation (autograd/ops/panel_linear.c). What
 // is small stays as it is: it would save nothing.
 #ifndef KMIDI_BASE_INT8_H
 #define KMIDI_BASE_INT8_H

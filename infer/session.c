@@ -117,13 +117,15 @@ static void append(session *s, const model_state *t)
     const shape *to = &t->in->shape, *from = &t->out->shape;
     int64_t row = to->d[2], some = from->d[1] * row;
     const float *out = run_data(s->run, t->out);
+    void *rows = run_data(s->run, t->in);
     for (int64_t b = 0; b < to->d[0]; b++, out += some) {
         int64_t at = (b * to->d[1] + s->length % to->d[1]) * row;
+        bf16 *restrict narrow = (bf16 *)rows + at;
         if (t->in->type == DT_F32)
-            memcpy((float *)run_data(s->run, t->in) + at, out, (size_t)some * sizeof *out);
+            memcpy((float *)rows + at, out, (size_t)some * sizeof *out);
         else
             for (int64_t i = 0; i < some; i++)
-                ((bf16 *)run_data(s->run, t->in))[at + i] = bf16_round(out[i]);
+                narrow[i] = bf16_round(out[i]);
     }
 }
 

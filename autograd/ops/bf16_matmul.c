@@ -4,12 +4,10 @@
 // behind graph_gradient. `rounded`: the result is one of bf16's numbers, so that it
 // can be kept as bf16 for the way back without a loss.
 //
-// A few rows of a may stay f32 (few_rows.h): then b is widened in registers, on any CPU.
 // Where bf16 is widened otherwise, both matrices are first copied to f32 as a whole; tiles are then
 // those of any product (product.h).
 #include "autograd/gemm/gemm_amx_product.h"
 #include "autograd/ops/activation.h"
-#include "autograd/ops/few_rows.h"
 #include "autograd/ops/product.h"
 
 typedef struct bf16_matmul_attrs {
@@ -29,25 +27,15 @@ static bool paired(const node *n)
     return n->in[0]->type == DT_BF16X2;
 }
 
-// A few rows of f32 times the rows of B: for generation, where B is all that memory has to give
-// (precision.h).
-static bool few(const node *n)
-{
-    const bf16_matmul_attrs *t = n->attrs;
-    return n->in[0]->type == DT_F32 && n->in[1]->type == DT_BF16 && !t->ta && t->tb &&
-           shape_rows(n->in[0]->shape) <= FEW_ROWS;
-}
-
 static bool rule(const node *n, err *e)
 {
     char a[64], b[64];
     const bf16_matmul_attrs *t = n->attrs;
     shape sa = n->in[0]->shape, sb = n->in[1]->shape;
     dtype ta = n->in[0]->type, tb = n->in[1]->type;
-    if (!few(n) && (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2)))
-        return rule_fail(
-            e, "%s and %s are not bf16 or bf16x2 both, nor a few rows of f32 and a transposed bf16",
-            dtype_name(ta), dtype_name(tb));
+    if (ta != tb || (ta != DT_BF16 && ta != DT_BF16X2))
+        return rule_fail(e, "%s and %s are not bf16 or bf16x2 both", dtype_name(ta),
+                         dtype_name(tb));
     if (sa.rank < 2 || sb.rank < 2)
         return rule_fail(e, "%s and %s are not matrices", shape_text(sa, a), shape_text(sb, b));
     gemm p = sizes_of(n);
@@ -82,8 +70,6 @@ enum { HEAD = 64 };
 
 static size_t workspace(const call *c)
 {
-    if (few(c->n))
-        return 0;
     if (c->kit->products.bf16 == GEMM_BF16_AMX) {
         gemm_bf16 p = narrow_of(c->n);
         return HEAD + (size_t)amx_product_room(&p) * sizeof(bf16);
@@ -102,8 +88,6 @@ static double flops(const node *n)
 static double cost(const call *c)
 {
     gemm p = sizes_of(c->n);
-    if (few(c->n))
-        return few_rows_cost(p.m, p.n, p.k, DT_BF16);
     return (paired(c->n) ? 3 : 1) * gemm_bf16_cost(&c->kit->products, p.m, p.n, p.k) +
            activation_cost(((const bf16_matmul_attrs *)c->n->attrs)->act) * (double)(p.m * p.n);
 }
@@ -228,22 +212,9 @@ static void by_amx(const call *c)
     }
 }
 
-static void few_part(const call *c, int64_t lo, int64_t hi)
-{
-    gemm p = sizes_of(c->n);
-    p.c = c->out[0];
-    few_rows_part(&(few_rows){p.m, p.n, p.k, c->in[0], c->in[1], p.c, NULL}, lo, hi, DT_BF16);
-    p.n = hi - lo, p.c += lo;
-    finish(c, &p);
-}
-
 static void forward(const call *c)
 {
     gemm p = sizes_of(c->n);
-    if (few(c->n)) {
-        op_parallel(c, p.n, ROW_GRAIN, few_part);
-        return;
-    }
     if (c->kit->products.bf16 == GEMM_BF16_AMX) {
         by_amx(c);
         return;
@@ -258,8 +229,6 @@ static void forward(const call *c)
 static double number(const void *x, int64_t i, int64_t n, dtype type)
 {
     const bf16 *narrow = x;
-    if (type == DT_F32)
-        return (double)((const float *)x)[i];
     return (double)bf16_widen(narrow[i]) +
            (type == DT_BF16X2 ? (double)bf16_widen(narrow[n + i]) : 0);
 }
@@ -295,11 +264,6 @@ static tensor *build_layer_two(graph *g, tensor *const in[])
 {
     return build(g, in, DT_BF16X2, in[2], (bf16_matmul_attrs){.tb = true, .act = ACT_RELU});
 }
-static tensor *build_row(graph *g, tensor *const in[])
-{
-    return op_bf16_matmul(g, (tensor *[]){in[0], op_cast(g, in[1], DT_BF16), in[2]}, false, true,
-                          ACT_TANH, false);
-}
 static tensor *build_nn(graph *g, tensor *const in[])
 {
     return build(g, in, DT_BF16, NULL, (bf16_matmul_attrs){0});
@@ -333,18 +297,6 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {FIXED(3, 2, 3, 17), FIXED(2, 19, 17), FIXED(1, 19)},
      .build = build_layer_two},
-    {.what = "a row of f32",
-     .n = 3,
-     .in = {FIXED(3, 1, 1, 17), FIXED(2, 19, 17), FIXED(1, 19)},
-     .build = build_row},
-    {.what = "rows of f32",
-     .n = 3,
-     .in = {FIXED(3, 7, 1, 39), FIXED(2, 19, 39), FIXED(1, 19)},
-     .build = build_row},
-    {.what = "a row of f32, large enough to share",
-     .n = 3,
-     .in = {FIXED(2, 1, 301), FIXED(2, 390, 301), FIXED(1, 390)},
-     .build = build_row},
     {.what = "A B, large enough to share",
      .n = 2,
      .in = {FIXED(2, 150, 170), FIXED(2, 170, 130)},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// few_rows.h: y = W x for a row x, or for a few, as generation has them.
+// few_rows.h: y = W x in f32 for a row x, or for a few, as generation has them; weights that are
+// made for it lie otherwise (few_panels.h).
 //
 // Each weight is fetched once. Of several rows, a weight in a register serves ROW_TILE of them; the
-// sums of a tile fill the registers, half of their lanes at a time. Whatever the number of rows and
-// of threads, each sum is made in the lanes of lanes_dot: a row has the bits that it has alone.
+// sums of a tile, a register each, fill what registers there are. Whatever the number of rows and
+// of threads, each sum is made in the same lanes: a row has the bits that it has alone.
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_ROWS_H
 #define KMIDI_AUTOGRAD_OPS_FEW_ROWS_H
 
@@ -16,118 +17,104 @@ typedef struct row_block {
 
 enum { ROW_SUMS = ROW_TILE * ROW_SHARED };
 
-// Half v of the lanes of rows x places sums, of place s and row r at s * rows + r.
-ROW_INLINE void row_half(const few_rows *p, row_block b, int v, vf *restrict out, int rows,
-                         int places, dtype type, bool far)
+// Sums in lanes of rows x places, of place s and row r at s * rows + r.
+ROW_INLINE void row_sums(const few_rows *p, row_block b, vf sum[ROW_SUMS], int rows, int places,
+                         bool far)
 {
-    vf sum[ROW_SUMS] = {{0}};
-    int64_t i = 0;
-    for (; i + LANES <= p->k; i += LANES)
+    const float *x = p->x + b.r * p->k, *w = p->w + b.j * p->k;
+    int64_t i = 0, step = b.q * p->k;
+    for (; i + VLANES <= p->k; i += VLANES)
         ROW_EACH(s, places)
         {
-            int64_t at = (b.j + s * b.q) * p->k + i;
             if (far)
-                row_fetch(p->w, at, type);
-            vf w = row_weights(p->w, at + v * VLANES, type);
+                row_fetch(w + s * step + i);
+            vf weights = vf_load(w + s * step + i);
             ROW_EACH(r, rows)
-            sum[s * rows + r] += vf_load(p->x + (b.r + r) * p->k + i + v * VLANES) * w;
+            sum[s * rows + r] += vf_load(x + r * p->k + i) * weights;
         }
-    if (i < p->k)
-        ROW_EACH(s, places)
-        {
-            float x[LANES], w[LANES];
-            int64_t row = (b.j + s * b.q) * p->k;
-            row_rest(w, p->w, row + i, row + p->k, type);
-            ROW_EACH(r, rows)
-            {
-                row_rest(x, p->x, (b.r + r) * p->k + i, (b.r + r + 1) * p->k, DT_F32);
-                sum[s * rows + r] += vf_load(x + v * VLANES) * vf_load(w + v * VLANES);
-            }
-        }
-    ROW_EACH(k, places * rows)
-    out[k] = sum[k];
+    if (i == p->k)
+        return;
+    ROW_EACH(s, places)
+    {
+        vf weights = row_rest(w + s * step + i, p->k - i);
+        ROW_EACH(r, rows)
+        sum[s * rows + r] += row_rest(x + r * p->k + i, p->k - i) * weights;
+    }
 }
 
-ROW_INLINE void row_block_of(const few_rows *p, row_block b, int rows, int places, dtype type,
-                             bool far)
+ROW_INLINE void row_block_of(const few_rows *p, row_block b, int rows, int places, bool far)
 {
-    vf half[2][ROW_SUMS], sum[ROW_SUMS] = {{0}};
+    vf sum[ROW_SUMS] = {{0}};
     float y[ROW_SUMS];
-    row_half(p, b, 0, half[0], rows, places, type, far);
-    row_half(p, b, 1, half[1], rows, places, type, false);
-    ROW_EACH(k, rows * places)
-    sum[k] = half[0][k] + half[1][k];
+    row_sums(p, b, sum, rows, places, far);
     for (int k = 0; k < rows * places; k += 4)
         row_fold(sum + k, y + k);
     ROW_EACH(s, places)
-    {
-        float scale = type == DT_I8 ? p->scale[b.j + s * b.q] : 1;
-        ROW_EACH(r, rows)
-        p->y[(b.r + r) * p->n + b.j + s * b.q] = y[s * rows + r] * scale;
-    }
+    ROW_EACH(r, rows)
+    p->y[(b.r + r) * p->n + b.j + s * b.q] = y[s * rows + r];
 }
 
 // Functions of their own, so that the sums stay in registers.
 typedef void row_block_fn(const few_rows *p, row_block b);
-#define ROW_BLOCK(name, rows, places, type, far)                                                   \
+#define ROW_BLOCK(name, rows, places, far)                                                         \
     static __attribute__((noinline)) void name(const few_rows *p, row_block b)                     \
     {                                                                                              \
-        row_block_of(p, b, rows, places, type, far);                                               \
+        row_block_of(p, b, rows, places, far);                                                     \
     }
-#define ROW_BLOCKS(name, type)                                                                     \
-    ROW_BLOCK(name##_2, 2, ROW_SHARED, type, false)                                                \
-    ROW_BLOCK(name##_4, ROW_TILE, ROW_SHARED, type, false)                                         \
-    ROW_BLOCK(name##_2_far, 2, ROW_SHARED, type, true)                                             \
-    ROW_BLOCK(name##_4_far, ROW_TILE, ROW_SHARED, type, true)                                      \
-    ROW_BLOCK(name##_2_last, 2, 1, type, false)                                                    \
-    ROW_BLOCK(name##_4_last, ROW_TILE, 1, type, false)                                             \
-    static row_block_fn *const name[3][2] = {                                                      \
-        {name##_2, name##_4}, {name##_2_far, name##_4_far}, {name##_2_last, name##_4_last}};
-ROW_BLOCKS(row_f32, DT_F32)
-ROW_BLOCKS(row_bf16, DT_BF16)
-ROW_BLOCKS(row_i8, DT_I8)
+#define ROW_BLOCKS(rows)                                                                           \
+    ROW_BLOCK(row_near_##rows, rows, ROW_SHARED, false)                                            \
+    ROW_BLOCK(row_far_##rows, rows, ROW_SHARED, true)                                              \
+    ROW_BLOCK(row_last_##rows, rows, 1, false)
+ROW_BLOCKS(2)
+ROW_BLOCKS(4)
+#if defined(__AVX512F__)
+ROW_BLOCKS(8)
+static row_block_fn *const row_blocks[][3] = {{row_near_2, row_far_2, row_last_2},
+                                              {row_near_4, row_far_4, row_last_4},
+                                              {row_near_8, row_far_8, row_last_8}};
+#else
+static row_block_fn *const row_blocks[][3] = {{row_near_2, row_far_2, row_last_2},
+                                              {row_near_4, row_far_4, row_last_4}};
+#endif
 
 // All rows of x with the same rows of W. Where they come out uneven, some are computed twice.
-static inline void row_all(const few_rows *p, int64_t j, int64_t q, int places,
-                           row_block_fn *const blocks[3][2])
+static inline void row_all(const few_rows *p, int64_t j, int64_t q, int places)
 {
     for (int64_t r = 0, rows; r < p->m; r += rows) {
-        bool four = p->m - r > 2 && p->m >= ROW_TILE, far = r == 0;
-        rows = four ? ROW_TILE : 2;
+        int size = LENGTH(row_blocks) - 1; // 2 << size rows
+        while (size > 0 && (p->m < 2 << size || p->m - r <= 1 << size))
+            size--;
+        rows = 2 << size;
+        bool far = r == 0;
         r = r + rows > p->m ? p->m - rows : r;
-        blocks[places == 1 ? 2 : far][four](p, (row_block){r, j, q});
+        row_blocks[size][places == 1 ? 2 : far](p, (row_block){r, j, q});
     }
 }
 
-static inline void rows_part(const few_rows *p, int64_t lo, int64_t hi,
-                             row_block_fn *const blocks[3][2])
+static inline void rows_part(const few_rows *p, int64_t lo, int64_t hi)
 {
     int64_t q = (hi - lo) / ROW_SHARED;
     for (int64_t j = lo; j < lo + q; j++)
-        row_all(p, j, q, ROW_SHARED, blocks);
+        row_all(p, j, q, ROW_SHARED);
     for (int64_t j = lo + ROW_SHARED * q; j < hi; j++)
-        row_all(p, j, 0, 1, blocks);
+        row_all(p, j, 0, 1);
 }
 
 // y[.. , lo .. hi]; copies of one text, so that none asks in its loop which it is.
-static inline void few_rows_part(const few_rows *p, int64_t lo, int64_t hi, dtype weights)
+static inline void few_rows_part(const few_rows *p, int64_t lo, int64_t hi)
 {
     if (p->m > 1)
-        rows_part(p, lo, hi, weights == DT_I8 ? row_i8 : weights == DT_BF16 ? row_bf16 : row_f32);
-    else if (weights == DT_I8)
-        row_part(p, lo, hi, DT_I8, true);
-    else if (weights == DT_BF16)
-        row_part(p, lo, hi, DT_BF16, true);
+        rows_part(p, lo, hi);
     else if (p->n * p->k * (int64_t)sizeof(float) > ROW_NEAR)
-        row_part(p, lo, hi, DT_F32, true);
+        row_part(p, lo, hi, true);
     else
-        row_part(p, lo, hi, DT_F32, false);
+        row_part(p, lo, hi, false);
 }
 
 // Nanoseconds on one thread: memory at 20 GB/s, products at 50 GFLOP/s.
-static inline double few_rows_cost(int64_t m, int64_t n, int64_t k, dtype weights)
+static inline double few_rows_cost(int64_t m, int64_t n, int64_t k)
 {
-    double fetch = 0.05 * (double)dtype_size(weights), multiply = 0.04 * (double)m;
+    double fetch = 0.05 * sizeof(float), multiply = 0.04 * (double)m;
     return 100 + (fetch > multiply ? fetch : multiply) * (double)(n * k);
 }
 

@@ -114,7 +114,7 @@ static double cost(const call *c)
 {
     gemm p = gemm_at(c);
     if (p.m <= FEW_ROWS)
-        return few_rows_cost(p.m, p.n, p.k, DT_F32);
+        return few_rows_cost(p.m, p.n, p.k);
     return gemm_cost(&c->kit->products, p.m, p.n, p.k) +
            activation_cost(act_of(c->n)) * (double)(p.m * p.n);
 }
@@ -161,7 +161,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
 static void few(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c, NULL}, lo, hi, DT_F32);
+    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c}, lo, hi);
     for (int64_t r = 0; r < p.m && !is_plain(c->n); r++)
         finish(c, r * p.n + lo, lo, hi - lo);
 }
@@ -218,8 +218,8 @@ static void gradient(graph *g, const node *n, tensor *const dout[], tensor *din[
 // (What has a residual was made behind this.)
 static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
 {
-    if (in[1]->type == DT_I8)
-        return op_int8_linear(g, (tensor *[]){in[0], in[1], in[2], n->in[IN_BIAS]}, act_of(n));
+    if (in[1]->shape.rank == 3)
+        return op_panel_linear(g, (tensor *[]){in[0], in[1], in[2], n->in[IN_BIAS]}, act_of(n));
     return op_bf16_matmul(g, (tensor *[]){in[0], in[1], n->in[IN_BIAS]}, false, true, act_of(n),
                           rounded);
 }

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share: weights
-// of f32, or of bf16 or i8 that are widened in registers, and sums in the lanes of lanes_dot.
+// row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share, and
+// what reads rows of a cache (attention_rows.h): numbers of f32, or of bf16 that are widened in
+// registers, and sums of many, a register each, that are folded at once.
 #ifndef KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 #define KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 
 #include <string.h>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 #include "autograd/ops/kernel.h"
 #include "base/bf16.h"
 
 enum {
-    ROW_GRAIN = 16,   // outputs: a cache line of them belongs to one thread
-    ROW_STREAMS = 4,  // places in W for a row alone
-    ROW_SHARED = 3,   // places in W where rows share it: ROW_TILE times as many sums in registers
-    ROW_TILE = 4,     // rows of x
-    ROW_AHEAD = 1024, // bytes
+    ROW_GRAIN = 16,  // outputs: a cache line of them belongs to one thread
+    ROW_STREAMS = 4, // places in W for a row alone
+    ROW_SHARED = 3,  // places in W where rows share it: ROW_TILE times as many sums in registers
+    ROW_TILE = VLANES == 16 ? 8 : 4, // rows of x: 24 sums of 32 registers, or 12 of 16
+    ROW_AHEAD = 1024,                // bytes
     ROW_LINE = 64,
     // bytes of weights that the second cache may hold from the time before: asking ahead only costs
     ROW_NEAR = 1 << 20
 };
 
 typedef struct few_rows {
-    int64_t m, n, k;    // rows, outputs, inputs
-    const float *x;     // [m, k]
-    const void *w;      // [n, k]: f32, bf16 or i8
-    float *y;           // [m, n]
-    const float *scale; // [n]: of weights in i8
+    int64_t m, n, k; // rows, outputs, inputs
+    const float *x;  // [m, k]
+    const float *w;  // [n, k]
+    float *y;        // [m, n]
 } few_rows;
 
 typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), may_alias));
@@ -37,37 +34,16 @@ typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), 
 #ifdef __clang__
 #define ROW_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define ROW_UNROLL _Pragma("GCC unroll 12")
+#define ROW_UNROLL _Pragma("GCC unroll 24")
 #endif
 #define ROW_EACH(i, n) ROW_UNROLL for (int i = 0; i < (n); i++)
 #define ROW_INLINE     static inline __attribute__((always_inline))
-
-// VLANES numbers of 8 bits as those of 32: gcc's own conversion takes them one by one.
-ROW_INLINE vi row_steps(const int8_t *q)
-{
-#if defined(__AVX512F__)
-    return (vi)_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)q));
-#elif defined(__AVX2__)
-    return (vi)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)q));
-#else
-    typedef int8_t bytes __attribute__((vector_size(16)));
-    typedef int16_t words __attribute__((vector_size(16)));
-    int32_t four;
-    memcpy(&four, q, sizeof four);
-    bytes b = (bytes)(vi){four};
-    b = __builtin_shufflevector(b, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    words w = __builtin_shufflevector((words)b, (words)b, 0, 8, 1, 9, 2, 10, 3, 11);
-    return (vi)w >> 24; // each number lies in all four bytes
-#endif
-}
 
 // A register of weights, from the i-th on.
 ROW_INLINE vf row_weights(const void *w, int64_t i, dtype type)
 {
     if (type == DT_BF16)
         return (vf)(__builtin_convertvector(*(const row_narrow *)((const bf16 *)w + i), vi) << 16);
-    if (type == DT_I8)
-        return __builtin_convertvector(row_steps((const int8_t *)w + i), vf);
     return vf_load((const float *)w + i);
 }
 
@@ -78,11 +54,10 @@ ROW_INLINE float row_weight(const void *w, int64_t i, dtype type)
     return type == DT_BF16 ? bf16_widen(((const bf16 *)w)[i]) : ((const float *)w)[i];
 }
 
-ROW_INLINE void row_fetch(const void *w, int64_t i, dtype type)
+ROW_INLINE void row_fetch(const float *w)
 {
-    int64_t size = type == DT_I8 ? 1 : type == DT_BF16 ? 2 : 4;
-    const char *at = (const char *)w + i * size + ROW_AHEAD;
-    for (int64_t b = 0; b < LANES * size; b += ROW_LINE)
+    const char *at = (const char *)w + ROW_AHEAD;
+    for (int b = 0; b < VLANES * (int)sizeof(float); b += ROW_LINE)
         __builtin_prefetch(at + b);
 }
 
@@ -119,11 +94,13 @@ ROW_INLINE void row_fold(const vf r[4], float y[4])
         y[i] = s[i * (VLANES / 4)];
 }
 
-// What is left of a row behind the last LANES, zeros behind it.
-ROW_INLINE void row_rest(float to[LANES], const void *from, int64_t at, int64_t end, dtype type)
+// What is left of a row behind the last whole register, zeros behind it.
+ROW_INLINE vf row_rest(const float *from, int64_t n)
 {
-    for (int64_t k = 0; k < LANES; k++)
-        to[k] = at + k < end ? row_weight(from, at + k, type) : 0;
+    float rest[VLANES];
+    for (int64_t k = 0; k < VLANES; k++)
+        rest[k] = k < n ? from[k] : 0;
+    return vf_load(rest);
 }
 
 #endif

@@ -9,42 +9,34 @@
 #include "autograd/ops/row_lanes.h"
 
 // y[s q] = x w[s q] for `places` rows of W that are q rows apart, from row j on.
-ROW_INLINE void row_dots(const few_rows *p, int64_t j, int64_t q, int places, dtype type, bool far)
+ROW_INLINE void row_dots(const few_rows *p, int64_t j, int64_t q, int places, bool far)
 {
-    vf lane[ROW_STREAMS][2] = {{{0}}}, sum[ROW_STREAMS];
-    float y[ROW_STREAMS], x[LANES], w[LANES];
-    int64_t i = 0;
-    for (; i + LANES <= p->k; i += LANES) {
-        vf x0 = vf_load(p->x + i), x1 = vf_load(p->x + i + VLANES);
+    vf sum[ROW_STREAMS] = {{0}};
+    float y[ROW_STREAMS];
+    const float *w = p->w + j * p->k;
+    int64_t i = 0, step = q * p->k;
+    for (; i + VLANES <= p->k; i += VLANES) {
+        vf x = vf_load(p->x + i);
         for (int s = 0; s < places; s++) {
-            int64_t at = (j + s * q) * p->k + i;
             if (far)
-                row_fetch(p->w, at, type);
-            lane[s][0] += x0 * row_weights(p->w, at, type);
-            lane[s][1] += x1 * row_weights(p->w, at + VLANES, type);
+                row_fetch(w + s * step + i);
+            sum[s] += x * vf_load(w + s * step + i);
         }
     }
-    row_rest(x, p->x, i, p->k, DT_F32);
-    for (int s = 0; s < places && i < p->k; s++) {
-        int64_t row = (j + s * q) * p->k;
-        row_rest(w, p->w, row + i, row + p->k, type);
-        for (int v = 0; v < 2; v++)
-            lane[s][v] += vf_load(x + v * VLANES) * vf_load(w + v * VLANES);
-    }
-    for (int s = 0; s < ROW_STREAMS; s++)
-        sum[s] = lane[s][0] + lane[s][1];
+    for (int s = 0; s < places && i < p->k; s++)
+        sum[s] += row_rest(p->x + i, p->k - i) * row_rest(w + s * step + i, p->k - i);
     row_fold(sum, y);
     for (int s = 0; s < places; s++)
-        p->y[j + s * q] = type == DT_I8 ? y[s] * p->scale[j + s * q] : y[s];
+        p->y[j + s * q] = y[s];
 }
 
-ROW_INLINE void row_part(const few_rows *p, int64_t lo, int64_t hi, dtype type, bool far)
+ROW_INLINE void row_part(const few_rows *p, int64_t lo, int64_t hi, bool far)
 {
     int64_t q = (hi - lo) / ROW_STREAMS;
     for (int64_t j = lo; j < lo + q; j++)
-        row_dots(p, j, q, ROW_STREAMS, type, far);
+        row_dots(p, j, q, ROW_STREAMS, far);
     for (int64_t j = lo + ROW_STREAMS * q; j < hi; j++)
-        row_dots(p, j, 0, 1, type, far);
+        row_dots(p, j, 0, 1, far);
 }
 
 #endif

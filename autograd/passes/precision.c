@@ -224,12 +224,13 @@ bool precision_narrows(precision p, const tensor *weight)
            (p == PRECISION_BF16 || (p == PRECISION_INT8 && int8_worth_it(s.d[0], s.d[1])));
 }
 
-// A weight and what belongs to it, as products take them, made once.
+// A weight's panels and scales, made once.
 static void narrowed(pass *q, tensor *w, tensor *to[2])
 {
-    if (q->p == PRECISION_INT8 && !q->narrow[w->id])
-        q->narrow[w->id] = add(q, op_quantise(q->g, w, &q->narrow_own[w->id]));
-    to[0] = q->p == PRECISION_INT8 ? q->narrow[w->id] : operand(q, w, false);
+    dtype type = q->p == PRECISION_INT8 ? DT_I8 : DT_BF16;
+    if (!q->narrow[w->id])
+        q->narrow[w->id] = add(q, op_panels(q->g, w, type, &q->narrow_own[w->id]));
+    to[0] = q->narrow[w->id];
     to[1] = q->narrow_own[w->id];
 }
 

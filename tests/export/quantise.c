@@ -92,8 +92,8 @@ TEST(quantise_is_one_rule)
     graph *g = graph_open(&a);
     tensor *x = graph_input(g, "x", DT_F32, shape_of(2, 1, IN)),
            *w = graph_input(g, "w", DT_F32, shape_of(2, OUT, IN)), *scales,
-           *steps = op_quantise(g, w, &scales),
-           *y = op_int8_linear(g, (tensor *[]){x, steps, scales, NULL}, ACT_NONE);
+           *steps = op_panels(g, w, DT_I8, &scales),
+           *y = op_panel_linear(g, (tensor *[]){x, steps, scales, NULL}, ACT_NONE);
     plan *pl = plan_make(g, &(plan_options){.threads = 1, .outputs = &y, .n_outputs = 1}, &a, &e);
     run *r = pl ? run_open(pl, NULL, NULL, &a, &e) : NULL;
     EXPECT_OK(r != NULL, e);

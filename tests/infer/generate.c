@@ -151,7 +151,7 @@ static void check_lanes(const model_def *m, params *p, precision rounded)
     for (int k = 0; k < MOST; k++)
         alone[k] = in_lanes(m, p, how, k, 1, &a);
     EXPECT(test_distance(alone[0], alone[1], N * count) > 1e-3);
-    for (int lanes = 2; lanes <= MOST - 2; lanes += lanes > 3 ? 3 : 1) { // 2 3 4 7
+    for (int lanes = 2; lanes < MOST; lanes++) {
         int first = lanes == 7 ? 2 : 0, wrong = 0;
         const float *some = in_lanes(m, p, how, first, lanes, &a);
         for (int64_t t = 0; t < N; t++)

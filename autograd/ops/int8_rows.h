@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// int8_rows.h: rows of f32 as whole numbers with a factor for each row, to meet weights of i8:
+//
+//     x ~ q 2^e,   |q| <= 2^14,   the largest |q| of a row at least 2^13
+//
+// So no number of a row is off by more than 2^-14 of the largest, an eighth of what rounding to
+// bf16 makes of that one; and sums of products are whole numbers. FEW_BLOCK of them fit an i32:
+// such sums are exact, the same in any order and by any instruction.
+#ifndef KMIDI_AUTOGRAD_OPS_INT8_ROWS_H
+#define KMIDI_AUTOGRAD_OPS_INT8_ROWS_H
+
+#include "autograd/ops/few_panels.h"
+
+enum { INT8_ROW_BITS = 13 };
+
+// Of m rows, filled up with zeros, of k numbers.
+typedef struct int8_rows {
+    float *factor; // [m]: 2^e; of a row that is not finite no number, as what comes of it
+    int16_t *q;    // [m, k]
+    // q = 256 high + low, for instructions that multiply bytes; and the sum of q in each FEW_BLOCK
+    int8_t *high, *low; // [m, k]
+    int32_t *sum;       // [m, blocks]
+    int64_t blocks;
+} int8_rows;
+
+// Where they are kept from `base` on; the bytes that they take. NULL: only counted.
+static inline size_t int8_rows_take(int8_rows *r, char *base, int64_t m, int64_t k)
+{
+    size_t at = 0, bytes[] = {(size_t)m * 4, (size_t)(m * k) * 2, (size_t)(m * k), (size_t)(m * k),
+                              (size_t)(m * ((k + FEW_BLOCK - 1) / FEW_BLOCK)) * 4};
+    char *to[LENGTH(bytes)];
+    for (int i = 0; i < LENGTH(bytes); at += (bytes[i++] + 63) / 64 * 64)
+        to[i] = base ? base + at : NULL;
+    *r = (int8_rows){(float *)to[0],  (int16_t *)to[1], (int8_t *)to[2],
+                     (int8_t *)to[3], (int32_t *)to[4], (k + FEW_BLOCK - 1) / FEW_BLOCK};
+    return at;
+}
+
+// 2^-e for a row whose largest number has these bits without its sign, and 2^e.
+static inline float int8_row_factor(uint32_t most, float *back)
+{
+    uint32_t e = most >> 23, least = 1 + INT8_ROW_BITS;
+    e = e < least ? least : e > 253 ? 253 : e;
+    uint32_t up = (254 + INT8_ROW_BITS - e) << 23,
+             down = most >> 23 == 255 ? 0x7fc00000u : (e - INT8_ROW_BITS) << 23;
+    float factor;
+    memcpy(&factor, &up, sizeof factor);
+    memcpy(back, &down, sizeof *back);
+    return factor;
+}
+
+// Rounded by the mantissa of a large number, to the nearest.
+static inline int16_t int8_row_step(float x)
+{
+    float v = x + 12582912.0f;
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (int16_t)(bits - 0x4b400000u);
+}
+
+static inline void int8_row(const int8_rows *to, int64_t row, const float *restrict x, int64_t n,
+                            int64_t k)
+{
+    int16_t *restrict q = to->q + row * k;
+    int8_t *restrict high = to->high + row * k, *restrict low = to->low + row * k;
+    const uint32_t *restrict bits = (const uint32_t *)(const void *)x;
+    uint32_t most = 0; // of numbers without signs, whole ones are in the same order
+    for (int64_t i = 0; i < n; i++)
+        most = (bits[i] & 0x7fffffffu) > most ? bits[i] & 0x7fffffffu : most;
+    float factor = int8_row_factor(most, &to->factor[row]);
+    for (int64_t i = 0; i < n; i++)
+        q[i] = int8_row_step(x[i] * factor);
+    for (int64_t i = n; i < k; i++)
+        q[i] = 0;
+    for (int64_t i = 0; i < k; i++)
+        low[i] = (int8_t)q[i], high[i] = (int8_t)((q[i] - (int8_t)q[i]) >> 8);
+    for (int64_t b = 0; b < to->blocks; b++) {
+        int32_t sum = 0;
+        for (int64_t i = b * FEW_BLOCK; i < k && i < (b + 1) * FEW_BLOCK; i++)
+            sum += q[i];
+        to->sum[row * to->blocks + b] = sum;
+    }
+}
+
+#endif
