@@ -24,7 +24,7 @@ endif
 CONFIG  ?= release
 BUILD   ?= $(if $(filter 1,$(MPI)),build/mpi,build)
 OUT     := $(BUILD)/$(CONFIG)
-PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr rubberband yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
+PKGS    := hdf5 sndfile flac ogg libmpg123 smf soxr yaml-0.1 libprotobuf-c hwloc jansson fftw3 libcrypto libpcre2-8 libzip
 # MPI=1: one run in several processes (base/comm_mpi.c), by Open MPI or else MPICH.
 ifeq ($(MPI),1)
 MPIPKG  := $(firstword $(foreach p,ompi-c mpich,$(shell pkg-config --exists $(p) && echo $(p))))
@@ -32,7 +32,7 @@ MPIDEPS := $(if $(MPIPKG),,libopenmpi-dev openmpi-bin)
 PKGS    += $(or $(MPIPKG),ompi-c)
 endif
 # Opened where they are used (base/library.h).
-OPENED  := openblas libcurl espeak-ng libmicrohttpd jack
+OPENED  := openblas libcurl espeak-ng libmicrohttpd jack rubberband
 
 # Folders of sources.
 ROOMS   := $(shell sed -n 's/^ROOM.\([^,]*\),.*/\1/p' rooms.def)

@@ -19,10 +19,13 @@
 
 enum { STRETCH_RATE_LEAST = 8000, STRETCH_RATE_MOST = 192000 }; // Hz that the library is made for
 
+// ERR_MISSING: Rubber Band is not installed; to be asked before the first of many sounds
+bool stretch_ready(err *e) MUST_CHECK;
 int64_t stretch_length(int64_t n, double time); // round(n time), at least 1
 // x [n] of `rate` Hz to out [stretch_length(n, time)], apart from x. `time` > 0: how many times as
 // long; `semitones` higher. With 1 and 0 a copy. n <= UINT32_MAX. ERR_VALUE: the rate is beyond the
-// limits above. The library knows no other errors; without memory it aborts.
+// limits above. ERR_MISSING: Rubber Band is not installed; it is opened here (base/library.h). The
+// library knows no other errors; without memory it aborts.
 bool stretch_run(const float *x, int64_t n, int rate, double time, double semitones, float *out,
                  err *e) MUST_CHECK;
 

@@ -69,6 +69,8 @@ bool prepare_augment_read(prepare *p, err *e)
                        "set mel.sample_rate to one",
                        config_where(c, stretched ? "augment.stretch" : "augment.pitch"),
                        p->feature->rate, STRETCH_RATE_LEAST, STRETCH_RATE_MOST);
+    if ((stretched || shifted) && !stretch_ready(e))
+        return false;
     p->augment = s;
     p->augment_text = as_text(&p->memory, &s, stretched, shifted);
     return true;

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 
-LIBRARIES = "hdf5 sndfile FLAC ogg mpg123 smf soxr rubberband yaml protobuf-c hwloc jansson fftw3 crypto pcre2-8 zip csv curl espeak-ng microhttpd glib-2.0".split()
+LIBRARIES = "hdf5 sndfile FLAC ogg mpg123 smf soxr yaml protobuf-c hwloc jansson fftw3 crypto pcre2-8 zip csv curl espeak-ng microhttpd glib-2.0".split()
 LC_SYMTAB, N_TYPE, N_EXT, N_UNDF, N_STAB = 2, 0x0E, 0x01, 0x00, 0xE0
 
 

@@ -230,6 +230,27 @@ TEST(prepare_names_what_is_wrong_with_augment)
     arena_free(&a);
 }
 
+// Before the first item, not as a fault of each. What is opened has the library's name and nothing
+// in it.
+TEST(prepare_names_a_library_that_augment_lacks)
+{
+    static const char text[] = "dataset: synth\nroot: .\naugment: {pitch: [-1, 1]}\n";
+    const char *out, *file = test_path("lacks.yaml"), *folder = test_path("empty");
+    err e = {0};
+    EXPECT_OK(file_write(file, text, strlen(text), &e), e);
+    if (test_shell(&out,
+                   "mkdir '%s' && echo 'int none;' | gcc -shared -x c - "
+                   "-Wl,-soname,librubberband.so.2 -o '%s/librubberband.so.2'",
+                   folder, folder)) {
+        test_skip("needs gcc and an ELF system");
+        return;
+    }
+    EXPECT(test_shell(&out, "LD_LIBRARY_PATH='%s' %s prepare '%s' --out '%s' 2>&1", folder,
+                      test_kmidi(), file, test_path("lacks")) != 0);
+    EXPECT_HAS(out, "Rubber Band has no rubberband_new");
+    EXPECT(!strstr(out, "cannot be used"));
+}
+
 // A file that cannot be read is named once, and its copies are not there.
 TEST(prepare_rejects_an_item_with_its_copies)
 {
