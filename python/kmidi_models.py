@@ -355,19 +355,21 @@ class SpectocloudVit(nn.Module):
     """Log-mel [B, 1, 128, 64] of a whole piece, emotion [B, 64], statistics of its notes [B, 32] ->
     points [B, 1200, 10]: x, y, z; red, green, blue, alpha; size, glow, depth."""
 
-    def __init__(self):
+    def __init__(self, dim=64, depth=4):
         super().__init__()
-        self.patch_embed, self.patch_norm = nn.Conv2d(1, 64, 4, 4), nn.LayerNorm(64)
+        self.patch_embed, self.patch_norm = nn.Conv2d(1, dim, 4, 4), nn.LayerNorm(dim)
         self.stages, self.merges = nn.ModuleList(), nn.ModuleList()
-        for i, depth in enumerate((2, 2, 4, 2)):
-            width, size = 64 << i, (32 >> i, 16 >> i)
-            blocks = (WindowBlock(width, 2 << i, size, 4, k % 2 * 2) for k in range(depth))
-            self.stages.append(nn.ModuleList(blocks))
+        for i, blocks in enumerate((2, 2, depth, 2)):
+            width, size = dim << i, (32 >> i, 16 >> i)
+            stage = (WindowBlock(width, width // 32, size, 4, k % 2 * 2) for k in range(blocks))
+            self.stages.append(nn.ModuleList(stage))
             if i < 3:
                 self.merges.append(PatchMerge(width))
-        self.norm = nn.LayerNorm(512)
+        self.norm = nn.LayerNorm(8 * dim)
         self.condition, self.condition_norm = nn.Linear(96, 256), nn.LayerNorm(256)
-        self.fc1, self.fc2, self.fc3 = nn.Linear(768, 512), nn.Linear(512, 256), nn.Linear(256, 128)
+        self.fc1, self.fc2, self.fc3 = (
+            nn.Linear(a, b) for a, b in ((8 * dim + 256, 512), (512, 256), (256, 128))
+        )
         self.points = nn.Linear(128, 12000)
 
     def forward(self, mel, emotion, midi):
