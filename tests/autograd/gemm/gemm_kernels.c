@@ -26,6 +26,7 @@ static const char *products_with(const char *environment, arena *a)
     return said;
 }
 
+#ifdef KMIDI_HAS_v4
 static bool names_any(const char *said, const char *const *cores)
 {
     for (; *cores; cores++)
@@ -34,7 +35,6 @@ static bool names_any(const char *said, const char *const *cores)
     return false;
 }
 
-#ifdef KMIDI_HAS_v4
 TEST(gemm_libraries_take_the_kernels_of_our_width)
 {
     static const char *const of_avx2[] = {"(Haswell", "(Zen", "(Excavator", NULL},
