@@ -9,12 +9,13 @@
 #include "autograd/ops/few_int8.h"
 
 #if defined(__AVX512F__)
-#define FEW_VNNI __attribute__((target("avx512vnni")))
+#define FEW_VNNI                          __attribute__((target("avx512vnni")))
+#define FEW_VNNI_INLINE                   static inline __attribute__((always_inline)) FEW_VNNI
+#define FEW_VNNI_TILE(name, rows, panels) FEW_VNNI FEW_TILE(name, few_vnni_tile, rows, panels)
 
 enum { FEW_VNNI_SUMS = 8 };
 
-static inline __attribute__((always_inline, target("avx512vnni"))) __m512i
-few_vnni_bytes(__m512i sum, __m512i weights, const int8_t *four)
+FEW_VNNI_INLINE __m512i few_vnni_bytes(__m512i sum, __m512i weights, const int8_t *four)
 {
     int32_t x;
     memcpy(&x, four, sizeof x);
@@ -22,9 +23,8 @@ few_vnni_bytes(__m512i sum, __m512i weights, const int8_t *four)
 }
 
 // Inputs lo .. hi, as f32, are added to to[rows * panels].
-static inline __attribute__((always_inline, target("avx512vnni"))) void
-few_vnni_some(const few_panels *p, int64_t row, const int8_t *w, int64_t step, int64_t lo,
-              int64_t hi, int rows, int panels, vf *restrict to)
+FEW_VNNI_INLINE void few_vnni_some(const few_panels *p, int64_t row, const int8_t *w, int64_t step,
+                                   int64_t lo, int64_t hi, int rows, int panels, vf *restrict to)
 {
     __m512i high[FEW_VNNI_SUMS], low[FEW_VNNI_SUMS], raise = _mm512_set1_epi8(-128);
     const int8_t *qh = p->steps->high + row * p->k, *ql = p->steps->low + row * p->k;
@@ -51,8 +51,8 @@ few_vnni_some(const few_panels *p, int64_t row, const int8_t *w, int64_t step, i
     }
 }
 
-static inline __attribute__((always_inline, target("avx512vnni"))) void
-few_vnni_tile(const few_panels *p, int64_t row, int64_t panel, int64_t step, int rows, int panels)
+FEW_VNNI_INLINE void few_vnni_tile(const few_panels *p, int64_t row, int64_t panel, int64_t step,
+                                   int rows, int panels)
 {
     vf sum[FEW_VNNI_SUMS] = {{0}};
     const int8_t *w = (const int8_t *)p->w + panel * p->k * FEW_WIDTH;
@@ -67,17 +67,17 @@ few_vnni_tile(const few_panels *p, int64_t row, int64_t panel, int64_t step, int
     }
 }
 
-FEW_VNNI FEW_TILE(few_vnni_1_1, few_vnni_tile, 1, 1) FEW_VNNI
-    FEW_TILE(few_vnni_1_4, few_vnni_tile, 1, 4) FEW_VNNI
-    FEW_TILE(few_vnni_2_1, few_vnni_tile, 2, 1) FEW_VNNI
-    FEW_TILE(few_vnni_2_4, few_vnni_tile, 2, 4) FEW_VNNI
-    FEW_TILE(few_vnni_4_1, few_vnni_tile, 4, 1) FEW_VNNI
-    FEW_TILE(few_vnni_4_2, few_vnni_tile, 4, 2) FEW_VNNI
-    FEW_TILE(few_vnni_8_1, few_vnni_tile, 8, 1) static const few_kernel few_vnni = {
-        8,
-        {4, 4, 2, 1},
-        {few_vnni_1_4, few_vnni_2_4, few_vnni_4_2, few_vnni_8_1},
-        {few_vnni_1_1, few_vnni_2_1, few_vnni_4_1, few_vnni_8_1}};
+FEW_VNNI_TILE(few_vnni_1_1, 1, 1)
+FEW_VNNI_TILE(few_vnni_1_4, 1, 4)
+FEW_VNNI_TILE(few_vnni_2_1, 2, 1)
+FEW_VNNI_TILE(few_vnni_2_4, 2, 4)
+FEW_VNNI_TILE(few_vnni_4_1, 4, 1)
+FEW_VNNI_TILE(few_vnni_4_2, 4, 2)
+FEW_VNNI_TILE(few_vnni_8_1, 8, 1)
+static const few_kernel few_vnni = {8,
+                                    {4, 4, 2, 1},
+                                    {few_vnni_1_4, few_vnni_2_4, few_vnni_4_2, few_vnni_8_1},
+                                    {few_vnni_1_1, few_vnni_2_1, few_vnni_4_1, few_vnni_8_1}};
 #endif
 
 // The one for this CPU.

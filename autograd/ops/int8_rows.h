@@ -36,6 +36,8 @@ static inline size_t int8_rows_take(int8_rows *r, char *base, int64_t m, int64_t
     return at;
 }
 
+typedef uint32_t int8_row_bits __attribute__((may_alias)); // of a float, where it lies
+
 // 2^-e for a row whose largest number has these bits without its sign, and 2^e.
 static inline float int8_row_factor(uint32_t most, float *back)
 {
@@ -63,7 +65,7 @@ static inline void int8_row(const int8_rows *to, int64_t row, const float *restr
 {
     int16_t *restrict q = to->q + row * k;
     int8_t *restrict high = to->high + row * k, *restrict low = to->low + row * k;
-    const uint32_t *restrict bits = (const uint32_t *)(const void *)x;
+    const int8_row_bits *restrict bits = (const void *)x;
     uint32_t most = 0; // of numbers without signs, whole ones are in the same order
     for (int64_t i = 0; i < n; i++)
         most = (bits[i] & 0x7fffffffu) > most ? bits[i] & 0x7fffffffu : most;
