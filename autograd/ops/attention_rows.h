@@ -2,9 +2,9 @@
 // attention_rows.h: what one query makes of rows of keys and of values, read where they lie: a
 // query that is alone uses each row once, so a copy into panels would be most of the work.
 //
-// Rows are f32, or bf16 that is widened in registers. Two numbers of bf16 are one of 32 bits: a
-// shift makes the first an f32, a mask the second. So what meets such rows lies in that order, a
-// query before it (rows_query), a sum behind it (attention_sums.h).
+// Rows are f32, or bf16 that is widened in registers, two by two (row_widen_twos). So what meets
+// such rows lies in that order, a query before it (rows_query), a sum behind it
+// (attention_sums.h).
 #ifndef KMIDI_AUTOGRAD_OPS_ATTENTION_ROWS_H
 #define KMIDI_AUTOGRAD_OPS_ATTENTION_ROWS_H
 
@@ -29,21 +29,12 @@ typedef struct head_rows_at {
     dtype type;
 } head_rows_at;
 
-typedef int row_twos __attribute__((vector_size(VLANES * 4), aligned(2), may_alias));
-
-// Two registers of a row of bf16, from the i-th number on: the first of each two, the second.
-ROW_INLINE void rows_widen(const void *x, int64_t i, vf w[2])
-{
-    vi two = *(const row_twos *)((const bf16 *)x + i);
-    w[0] = (vf)(two << 16), w[1] = (vf)(two & (int)0xffff0000);
-}
-
-// n registers of a row, from the i-th number on; of bf16, two by two as rows_widen has them.
+// n registers of a row, from the i-th number on; of bf16, two by two as row_widen_twos has them.
 ROW_INLINE void rows_load(const void *x, int64_t i, int n, dtype type, vf *w)
 {
     if (type == DT_BF16 && n > 1) {
         ROW_EACH(v, n / 2)
-        rows_widen(x, i + 2 * v * VLANES, w + 2 * v);
+        row_widen_twos((const bf16 *)x + i + 2 * v * VLANES, w + 2 * v);
     } else {
         ROW_EACH(v, n)
         w[v] = row_weights(x, i + v * VLANES, type);

@@ -6,7 +6,7 @@
 
 #include "autograd/ops/attention_rows.h"
 
-// Two registers of what was summed as rows_widen has it, as it lies in memory.
+// Two registers of what was summed as row_widen_twos has it, as it lies in memory.
 ROW_INLINE void rows_zip(vf w[2])
 {
     float x[LANES];

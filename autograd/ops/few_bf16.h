@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// few_bf16.h: tiles of few_panels.h for weights in bf16. A shift makes the first of two an f32, a
-// mask the second.
+// few_bf16.h: tiles of few_panels.h for weights in bf16, of which two inputs of an output are one
+// number of 32 bits (row_widen_twos).
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_BF16_H
 #define KMIDI_AUTOGRAD_OPS_FEW_BF16_H
 
@@ -21,12 +21,12 @@ ROW_INLINE void few_bf16_tile(const few_panels *p, int64_t row, int64_t panel, i
             __builtin_prefetch(w + c * step + FEW_AHEAD);
             ROW_EACH(v, FEW_PARTS)
             {
-                vi two = *(const vi *)(w + c * step + v * VLANES * 4);
-                vf first = (vf)(two << 16), second = (vf)(two & (int)0xffff0000);
+                vf two[2]; // of each output, inputs i and i + 1
+                row_widen_twos(w + c * step + v * VLANES * 4, two);
                 ROW_EACH(r, rows)
-                sum[(r * panels + c) * FEW_PARTS + v] += x[r * p->k + i] * first;
+                sum[(r * panels + c) * FEW_PARTS + v] += x[r * p->k + i] * two[0];
                 ROW_EACH(r, rows)
-                sum[(r * panels + c) * FEW_PARTS + v] += x[r * p->k + i + 1] * second;
+                sum[(r * panels + c) * FEW_PARTS + v] += x[r * p->k + i + 1] * two[1];
             }
         }
     ROW_EACH(r, rows)

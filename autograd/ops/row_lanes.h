@@ -47,6 +47,16 @@ ROW_INLINE vf row_weights(const void *w, int64_t i, dtype type)
     return vf_load((const float *)w + i);
 }
 
+typedef int row_twos __attribute__((vector_size(VLANES * 4), aligned(2), may_alias));
+
+// Two registers of bf16 from `at` on, where each two are one number of 32 bits: a shift makes the
+// first of them an f32, a mask the second. w[0] has all first ones, w[1] all second.
+ROW_INLINE void row_widen_twos(const void *at, vf w[2])
+{
+    vi two = *(const row_twos *)at;
+    w[0] = (vf)(two << 16), w[1] = (vf)(two & (int)0xffff0000);
+}
+
 ROW_INLINE float row_weight(const void *w, int64_t i, dtype type)
 {
     if (type == DT_I8)
