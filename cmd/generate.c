@@ -10,12 +10,11 @@
 #include "cmd/render.h"
 #include "compose/theory.h"
 #include "data/midi/midi_write.h"
-#include "data/music/affect.h"
 #include "data/music/bars.h"
 #include "data/music/chords.h"
 #include "data/music/roll.h"
+#include "infer/best.h"
 #include "infer/generate.h"
-#include "infer/piece.h"
 #include "infer/voice.h"
 #include "train/products.h"
 
@@ -27,6 +26,7 @@ typedef struct order {
     trained *by, *voices[VOICES];
     const char *emotion; // as it was given; "of the prompt"
     piece piece;         // as it is asked
+    int best_of;         // candidates of each piece; 1: it is as it comes
 } order;
 
 static const option options[] = {
@@ -52,6 +52,10 @@ static const option options[] = {
      "another seed, another piece; the same seed, the same bytes (default 0)", false},
     {"count", 'n', OPT_INT, "N",
      "so many pieces, OUT-1.mid, OUT-2.mid ..., of the seeds K, K + 1 ...", false},
+    {"best-of", 0, OPT_INT, "N",
+     "of N pieces, of the seeds K, K + 1000000 ..., the one whose notes are nearest to the emotion "
+     "(1 to 64, default 1)",
+     false},
     {"max-note", 0, OPT_NUM, "S",
      "no note lasts longer than so many seconds (default: as long as the model likes)", false},
     {"harmony", 0, OPT_TEXT, "CKPT", "harmony_predictor: chords under the melody", false},
@@ -105,6 +109,7 @@ static const option_range ranges[] = {{"tempo", 20, 400},
                                       {"bars", 1, ARRANGE_BARS},
                                       {"program", 1, 128},
                                       {"count", 1, COUNT_MOST},
+                                      {"best-of", 1, BEST_MOST},
                                       {"max-note", 0.05, 3600},
                                       {"guidance", 1, GENERATOR_GUIDANCE},
                                       {"top-k", 0, 1e6},
@@ -128,6 +133,7 @@ static bool take_style(order *o, err *e)
     int64_t bars = option_int(c, "bars", BARS), program = option_int(c, "program", 1),
             top_k = option_int(c, "top-k", 40);
     int64_t memory = option_int(c, "penalty-notes", 8);
+    o->best_of = (int)option_int(c, "best-of", 1);
     if (option_given(c, "bars") && option_given(c, "seconds"))
         return err_set(e, ERR_USAGE, "give --bars or --seconds, not both");
     if (!ranges_hold(c, ranges, e))
@@ -224,7 +230,8 @@ static json *chord_names(const piece *p)
     return list;
 }
 
-static void report(const order *o, const piece *p, const char *out, const char *wav, const char *by)
+static void report(const order *o, const piece *p, const song_affect *heard, const char *out,
+                   const char *wav, const char *by)
 {
     const midi_song *s = p->song;
     double tempo = 60e6 / s->tempos[0].us_per_quarter;
@@ -233,6 +240,9 @@ static void report(const order *o, const piece *p, const char *out, const char *
     json_set_str(j, "model", o->by->model->name);
     json_set_num(j, "valence", p->style.valence);
     json_set_num(j, "arousal", p->style.arousal);
+    json_set_num(j, "heard_valence", heard->valence);
+    json_set_num(j, "heard_arousal", heard->arousal);
+    json_set_int(j, "best_of", o->best_of);
     json_set_num(j, "tempo", tempo);
     json_set_int(j, "bars", p->bars);
     json_set_num(j, "seconds", s->seconds);
@@ -254,6 +264,9 @@ static void report(const order *o, const piece *p, const char *out, const char *
               "arousal %+.2f)",
               out, s->n_notes, p->bars, s->seconds, tempo, o->emotion, p->style.valence,
               p->style.arousal);
+    if (o->best_of > 1)
+        cmd_print(o->c, "%s: the nearest of %d: valence %+.2f, arousal %+.2f; of seed %llu", out,
+                  o->best_of, heard->valence, heard->arousal, (unsigned long long)p->sampling.seed);
     if (wav)
         cmd_print(o->c, "%s: played by %s", wav,
                   strcmp(by, "built-in") ? by
@@ -269,7 +282,7 @@ static const char *numbered(arena *a, const char *path, int64_t k)
 }
 
 // Writes the k-th piece, from 1; 0: the only one.
-static bool keep(const order *o, const piece *p, int64_t k, err *e)
+static bool keep(const order *o, const piece *p, const song_affect *heard, int64_t k, err *e)
 {
     cmd *c = o->c;
     const char *out = option_text(c, "out", NULL), *wav = option_text(c, "wav", NULL), *by = NULL;
@@ -285,7 +298,7 @@ static bool keep(const order *o, const piece *p, int64_t k, err *e)
     if (!midi_write(out, p->song, e) || (wav && !render(&r, &by, e)) ||
         !roll_write(svg, p->song, path_base(out), e))
         return false;
-    report(o, p, out, wav, by);
+    report(o, p, heard, out, wav, by);
     say_long(c, p);
     return true;
 }
@@ -294,16 +307,17 @@ static bool keep(const order *o, const piece *p, int64_t k, err *e)
 static bool make_some(const order *o, int64_t first, int n, err *e)
 {
     piece p[GENERATOR_LANES];
+    song_affect heard[GENERATOR_LANES];
     for (int k = 0; k < n; k++) {
         p[k] = o->piece;
         p[k].sampling.seed += (uint64_t)(first ? first - 1 + k : 0);
         p[k].style.seed = p[k].sampling.seed;
     }
-    bool ok = piece_make(p, n, e);
+    bool ok = piece_make_best(p, n, o->best_of, heard, e);
     for (int k = 0; k < n; k++)
         say_heard(o->c, &p[k]);
     for (int k = 0; ok && k < n; k++)
-        ok = keep(o, &p[k], first ? first + k : 0, e);
+        ok = keep(o, &p[k], &heard[k], first ? first + k : 0, e);
     return ok;
 }
 
@@ -311,7 +325,8 @@ static bool make_all(const order *o, err *e)
 {
     cmd *c = o->c;
     bool many = option_given(c, "count"), ok = true;
-    int64_t lanes = piece_lanes(o->by);
+    int64_t lanes = piece_lanes(o->by) / o->best_of;
+    lanes = lanes > 0 ? lanes : 1; // pieces whose candidates are made at once
     for (int64_t k = 1, n = option_int(c, "count", 1); ok && k <= n; k += lanes) {
         arena_mark m = arena_save(c->arena);
         ok = !env_stop(&c->env) || err_set(e, ERR_STOPPED, "stopped behind %lld of %lld pieces",

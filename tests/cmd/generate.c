@@ -350,6 +350,8 @@ TEST(generate_says_what_is_wrong)
         {"-e joy -o $D/x.mid -s 86401", "--seconds lies from 0.1 to 86400", 2},
         {"-e joy -o $D/x.mid --guidance 0.5", "--guidance lies from 1 to 20", 2},
         {"-e joy -o $D/x.mid --guidance 21", "--guidance", 2},
+        {"-e joy -o $D/x.mid --best-of 0", "--best-of lies from 1 to 64", 2},
+        {"-e joy -o $D/x.mid --best-of 65", "--best-of", 2},
         {"-e joy -o $D/x.mid --key H", "is no key", 2},
         {"-e joy -o $D/x.mid --max-note 0", "--max-note", 2},
         {"-e joy -o $D/no/x.mid", "no/x.mid", 1},

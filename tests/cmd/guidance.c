@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// guidance.c: a player that is guided by its emotion, and one that hears all songs in C.
+// guidance.c: a player that is guided by its emotion, one whose nearest piece of several is kept,
+// and one that hears all songs in C.
+#include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "data/midi/midi_write.h"
+#include "data/music/affect.h"
 #include "tests/cmd/fresh.h"
 #include "tests/data/music/songs.h"
 #include "tests/test.h"
@@ -37,6 +41,63 @@ TEST(generate_guided_by_its_emotion)
                0);
     EXPECT(test_files_alike("a.mid", "b.mid") && !test_files_alike("a.mid", "c.mid") &&
            test_files_alike("c.mid", "d.mid"));
+}
+
+// How far a piece of this seed, made alone as $D/alone-SEED.mid, is from what is asked.
+static double distance_alone(arena *a, const char *asked, int64_t seed)
+{
+    const char *out;
+    const char *name = arena_printf(a, "alone-%lld.mid", (long long)seed);
+    EXPECT_INT(
+        perform(&out, arena_printf(a, "%s --seed %lld -o $D/%s", asked, (long long)seed, name)), 0);
+    song_affect heard = affect_estimate(a, song_read(a, name));
+    return hypot(heard.valence - 0.6, heard.arousal + 0.5);
+}
+
+// The k-th of those that are said to be kept, of the seeds `first` and so on, is the nearest.
+static void expect_nearest(arena *a, const char *asked, const json *said, int64_t first)
+{
+    enum { OF = 3, STRIDE = 1000000 };
+    double at[OF], least = INFINITY;
+    int nearest = 0;
+    for (int i = 0; i < OF; i++)
+        if ((at[i] = distance_alone(a, asked, first + i * STRIDE)) < least)
+            nearest = i, least = at[i];
+    EXPECT(at[0] != at[1] && at[1] != at[2]);
+    EXPECT_INT(json_int(json_get(said, "seed"), -1), first + nearest * STRIDE);
+    EXPECT_INT(json_int(json_get(said, "best_of"), -1), OF);
+    EXPECT_NEAR(hypot(json_num(json_get(said, "heard_valence"), NAN) - 0.6,
+                      json_num(json_get(said, "heard_arousal"), NAN) + 0.5),
+                least, 1e-6);
+    EXPECT(
+        test_files_alike(json_str(json_get(said, "file"), "") + strlen(test_dir()) + 1,
+                         arena_printf(a, "alone-%lld.mid", (long long)(first + nearest * STRIDE))));
+}
+
+TEST(generate_keeps_the_nearest_of_several)
+{
+    static const char asked[] = "-e 0.6,-0.5 --seconds 4 --tempo 120";
+    arena a = {0};
+    const char *out;
+    err e = {0};
+    json *said[3];
+    EXPECT_INT(
+        perform(&out, arena_printf(&a, "%s --seed 5 -n 3 --best-of 3 -o $D/b.mid --json", asked)),
+        0);
+    for (int k = 0; k < 3; k++) {
+        const char *end = strchrnul(out, '\n');
+        said[k] = json_parse(out, (size_t)(end - out), &e);
+        EXPECT_OK(said[k] != NULL, e);
+        out = *end ? end + 1 : end;
+    }
+    for (int k = 0; k < 3; k++)
+        expect_nearest(&a, asked, said[k], 5 + k), json_free(said[k]);
+    // more candidates than are made side by side
+    EXPECT_INT(perform(&out, arena_printf(&a, "%s --seed 5 --best-of 9 -o $D/c.mid", asked)), 0);
+    EXPECT_HAS(out, "the nearest of 9: valence ");
+    EXPECT_INT(perform(&out, arena_printf(&a, "%s --seed 5 --best-of 1 -o $D/d.mid", asked)), 0);
+    EXPECT(test_files_alike("d.mid", "alone-5.mid") && !strstr(out, "nearest"));
+    arena_free(&a);
 }
 
 // A player whose shards had all songs in C: what it hears of the same piece in another key is the
