@@ -3,8 +3,8 @@
 //
 // A value that is chosen when a plan's options are made and that the plan then holds: two plans of
 // one process, or of one graph, may differ in it (a real-time session beside a training run), and
-// each makes the bits that it makes alone. KMIDI_ISA, KMIDI_GEMM and KMIDI_BF16 are read when it is
-// chosen and never again.
+// each makes the bits that it makes alone. KMIDI_ISA, KMIDI_GEMM, KMIDI_BF16 and KMIDI_INT8 are
+// read when it is chosen and never again.
 #ifndef KMIDI_AUTOGRAD_KIT_H
 #define KMIDI_AUTOGRAD_KIT_H
 

@@ -303,6 +303,7 @@ void hw_read_bf16(hw *h)
         return;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     h->amx_bf16 = d >> 22 & 1 && (low >> 17 & 3) == 3;
+    h->amx_int8 = d >> 25 & 1 && (low >> 17 & 3) == 3;
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
         h->avx512_bf16 = a >> 5 & 1 && (low >> 5 & 7) == 7;
 }

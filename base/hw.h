@@ -16,11 +16,11 @@ typedef struct hw {
     uint64_t memory;       // bytes of RAM
     uint64_t memory_limit; // the least of RAM and every cgroup limit above us
     size_t l1d, l2, l3;    // bytes of one cache of each level, 0 when unknown
-    bool avx512_bf16, amx_bf16;
+    bool avx512_bf16, amx_bf16, amx_int8;
 } hw;
 
 void hw_read(hw *h);      // about 10 ms
-void hw_read_bf16(hw *h); // avx512_bf16 and amx_bf16 alone, in microseconds
+void hw_read_bf16(hw *h); // those three alone, in microseconds
 int hw_cores(void);       // the cores alone, without hwloc, in microseconds
 double hw_seconds(void);  // monotonic clock
 // of this thread's processor time: what other processes take of a busy machine does not count

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "autograd/gemm/gemm.h"
+#include "autograd/gemm/gemm_int8.h"
 #include "autograd/gemm/gemm_library.h"
 #include "autograd/gemm/gemm_ways.h"
 #include "base/arena.h"
@@ -85,7 +86,7 @@ gemm_ways gemm_alone(void)
 bool gemm_choose(gemm_ways *w, err *e)
 {
     *w = gemm_ways_open(&(gemm_ways){.first = faster_here()});
-    if (!gemm_bf16_choose(w, e))
+    if (!gemm_bf16_choose(w, e) || !gemm_int8_choose(w, e))
         return false;
     if (forced())
         return choose_forced(w, e);
@@ -231,7 +232,7 @@ bool gemm_open_said(const env *v, const char *said, gemm_ways *w, err *e)
         w->bf16 = way;
         return ok;
     }
-    s.w.bf16 = way, s.w.bf16_forced = w->bf16_forced;
+    s.w.bf16 = way, s.w.bf16_forced = w->bf16_forced, s.w.int8 = w->int8;
     *w = s.w;
     int count = threads_count(v->pool);
     return (reserve(w->first, count, e) && (!s.both || reserve(other_than(w->first), count, e))) ||

@@ -44,6 +44,9 @@ typedef enum gemm_backend { GEMM_OPENBLAS, GEMM_ONEDNN, GEMM_OWN, GEMM_ACCELERAT
 // gemm_bf16.h
 typedef enum gemm_bf16_way { GEMM_BF16_WIDEN, GEMM_BF16_ONEDNN, GEMM_BF16_AMX } gemm_bf16_way;
 
+// gemm_int8.h
+typedef enum gemm_int8_way { GEMM_INT8_PAIRS, GEMM_INT8_VNNI, GEMM_INT8_AMX } gemm_int8_way;
+
 // Which library multiplies what: chosen before a plan is made, which then holds it (kit.h). Two
 // that differ may multiply at the same time.
 enum { GEMM_RANGES = 4, GEMM_KINDS = 4 * GEMM_RANGES * GEMM_RANGES * GEMM_RANGES, GEMM_OPEN = -1 };
@@ -52,10 +55,12 @@ typedef struct gemm_ways {
     signed char of[GEMM_KINDS]; // a gemm_backend, or GEMM_OPEN (gemm_ways.h)
     gemm_bf16_way bf16;
     bool bf16_forced;         // by KMIDI_BF16
+    gemm_int8_way int8;       // of the same bits, whichever it is
     struct gemm_times *watch; // adds up the time of products (gemm_ways.h); NULL: nobody does
 } gemm_ways;
 
-// As KMIDI_GEMM and KMIDI_BF16 say, else what is mostly faster here; an unknown name is ERR_USAGE.
+// As KMIDI_GEMM, KMIDI_BF16 and KMIDI_INT8 say, else what is mostly faster here; an unknown name is
+// ERR_USAGE.
 bool gemm_choose(gemm_ways *w, err *e) MUST_CHECK;
 // Products by GEMM_OWN alone: what real time may call.
 gemm_ways gemm_alone(void);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // few_int8.h: tiles of few_panels.h for weights in i8, which meet rows of whole numbers
 // (int8_rows.h). Pairs of 16 bits are multiplied and added at once (PMADDWD); where the CPU
-// multiplies four bytes at once (few_vnni.h), by that: the sums are whole numbers, and the same.
+// multiplies four bytes at once (few_vnni.h) or has tiles (few_amx.h), by that: the sums are whole
+// numbers, and the same.
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_INT8_H
 #define KMIDI_AUTOGRAD_OPS_FEW_INT8_H
 

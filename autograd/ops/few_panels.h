@@ -2,8 +2,8 @@
 // few_panels.h: y = scale (W x) for a few rows x in f32 and weights W in bf16 or i8, which lie in
 // panels of 16 outputs:
 //
-//     [ceil(N / 16)][K / u][16][u]    u 2 (bf16) or 4 (i8), K a multiple of u, zeros where there is
-//                                     no output or input
+//     [ceil(N / 16)][K / u][16][u]    u 2 (bf16) or 4 (i8), K a multiple of u, of i8 of 64; zeros
+//                                     where there is no output or input
 //
 // u inputs of 16 outputs are a cache line. It is widened once and meets all rows, of which a number
 // at a time is spread over a register; sums of a tile of rows and panels stay in registers and need
@@ -32,10 +32,10 @@ typedef struct few_panels {
     const struct int8_rows *steps;
 } few_panels;
 
-// As many inputs as panels have.
+// As many inputs as panels have: of i8 whole tiles of AMX (few_amx.h).
 static inline int64_t few_inputs(int64_t k, dtype type)
 {
-    int64_t u = type == DT_I8 ? 4 : 2;
+    int64_t u = type == DT_I8 ? FEW_LINE : 2;
     return (k + u - 1) / u * u;
 }
 

@@ -27,7 +27,7 @@ FEW_VNNI_INLINE void few_vnni_some(const few_panels *p, int64_t row, const int8_
                                    int64_t lo, int64_t hi, int rows, int panels, vf *restrict to)
 {
     __m512i high[FEW_VNNI_SUMS], low[FEW_VNNI_SUMS], raise = _mm512_set1_epi8(-128);
-    const int8_t *qh = p->steps->high + row * p->k, *ql = p->steps->low + row * p->k;
+    const int8_t *q = p->steps->bytes + 2 * row * p->k;
     ROW_EACH(s, rows * panels)
     high[s] = low[s] = _mm512_setzero_si512();
     for (int64_t i = lo; i < hi; i += 4)
@@ -39,8 +39,8 @@ FEW_VNNI_INLINE void few_vnni_some(const few_panels *p, int64_t row, const int8_
             ROW_EACH(r, rows)
             {
                 int s = r * panels + c;
-                high[s] = few_vnni_bytes(high[s], u, qh + r * p->k + i);
-                low[s] = few_vnni_bytes(low[s], u, ql + r * p->k + i);
+                high[s] = few_vnni_bytes(high[s], u, q + 2 * r * p->k + i);
+                low[s] = few_vnni_bytes(low[s], u, q + (2 * r + 1) * p->k + i);
             }
         }
     ROW_EACH(s, rows * panels)
@@ -79,15 +79,5 @@ static const few_kernel few_vnni = {8,
                                     {few_vnni_1_4, few_vnni_2_4, few_vnni_4_2, few_vnni_8_1},
                                     {few_vnni_1_1, few_vnni_2_1, few_vnni_4_1, few_vnni_8_1}};
 #endif
-
-// The one for this CPU.
-static inline const few_kernel *few_int8_kernel(void)
-{
-#if defined(__AVX512F__)
-    if (__builtin_cpu_supports("avx512vnni"))
-        return &few_vnni;
-#endif
-    return &few_int8;
-}
 
 #endif

@@ -18,21 +18,21 @@ typedef struct int8_rows {
     float *factor; // [m]: 2^e; of a row that is not finite no number, as what comes of it
     int16_t *q;    // [m, k]
     // q = 256 high + low, for instructions that multiply bytes; and the sum of q in each FEW_BLOCK
-    int8_t *high, *low; // [m, k]
-    int32_t *sum;       // [m, blocks]
+    int8_t *bytes; // [m, 2, k]: a row's high ones, then its low ones
+    int32_t *sum;  // [m, blocks]
     int64_t blocks;
 } int8_rows;
 
 // Where they are kept from `base` on; the bytes that they take. NULL: only counted.
 static inline size_t int8_rows_take(int8_rows *r, char *base, int64_t m, int64_t k)
 {
-    size_t at = 0, bytes[] = {(size_t)m * 4, (size_t)(m * k) * 2, (size_t)(m * k), (size_t)(m * k),
-                              (size_t)(m * ((k + FEW_BLOCK - 1) / FEW_BLOCK)) * 4};
+    int64_t blocks = (k + FEW_BLOCK - 1) / FEW_BLOCK;
+    size_t at = 0, bytes[] = {(size_t)m * 4, (size_t)(m * k) * 2, (size_t)(m * k) * 2,
+                              (size_t)(m * blocks) * 4};
     char *to[LENGTH(bytes)];
     for (int i = 0; i < LENGTH(bytes); at += (bytes[i++] + 63) / 64 * 64)
         to[i] = base ? base + at : NULL;
-    *r = (int8_rows){(float *)to[0],  (int16_t *)to[1], (int8_t *)to[2],
-                     (int8_t *)to[3], (int32_t *)to[4], (k + FEW_BLOCK - 1) / FEW_BLOCK};
+    *r = (int8_rows){(float *)to[0], (int16_t *)to[1], (int8_t *)to[2], (int32_t *)to[3], blocks};
     return at;
 }
 
@@ -64,7 +64,7 @@ static inline void int8_row(const int8_rows *to, int64_t row, const float *restr
                             int64_t k)
 {
     int16_t *restrict q = to->q + row * k;
-    int8_t *restrict high = to->high + row * k, *restrict low = to->low + row * k;
+    int8_t *restrict high = to->bytes + 2 * row * k, *restrict low = high + k;
     const int8_row_bits *restrict bits = (const void *)x;
     uint32_t most = 0; // of numbers without signs, whole ones are in the same order
     for (int64_t i = 0; i < n; i++)

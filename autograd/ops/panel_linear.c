@@ -6,6 +6,7 @@
 // than what rounding w costs; sums are exact then, and a scale and a row's factor end them.
 // panels: w -> scales [O] (of bf16: ones), and those panels [ceil(O / 16), inputs, 16].
 #include "autograd/ops/activation.h"
+#include "autograd/ops/few_amx.h"
 #include "autograd/ops/few_bf16.h"
 #include "autograd/ops/few_vnni.h"
 #include "autograd/ops/product.h"
@@ -22,9 +23,22 @@ static activation act_of(const node *n)
     return ((const panel_attrs *)n->attrs)->act;
 }
 
-static const few_kernel *kernel_of(dtype type)
+// By AMX: NULL, and rows go as they are.
+static const few_kernel *kernel_of(const call *c)
 {
-    return type == DT_I8 ? few_int8_kernel() : &few_bf16;
+    if (c->n->in[IN_PANELS]->type == DT_BF16)
+        return &few_bf16;
+#if defined(__AVX512F__)
+    if (c->kit->products.int8 != GEMM_INT8_PAIRS)
+        return c->kit->products.int8 == GEMM_INT8_AMX ? NULL : &few_vnni;
+#endif
+    return &few_int8;
+}
+
+static int64_t rows_of_tiles(const call *c, int64_t m)
+{
+    const few_kernel *k = kernel_of(c);
+    return k ? few_rows_of_tiles(k, m) : m;
 }
 
 // The product without its pointers, k as panels have it.
@@ -64,10 +78,10 @@ static bool rule(const node *n, err *e)
 }
 
 // Rows of a call, and of tiles that are filled up, in its workspace; the bytes that they take.
-static size_t take_rows(const node *n, char *base, few_panels *p, int8_rows *steps)
+static size_t take_rows(const call *c, char *base, few_panels *p, int8_rows *steps)
 {
-    dtype type = n->in[IN_PANELS]->type;
-    int64_t rows = few_rows_of_tiles(kernel_of(type), p->m);
+    dtype type = c->n->in[IN_PANELS]->type;
+    int64_t rows = rows_of_tiles(c, p->m);
     p->x = base, p->steps = steps;
     return type == DT_I8 ? int8_rows_take(steps, base, rows, p->k)
                          : (size_t)(rows * p->k) * sizeof(float);
@@ -76,7 +90,7 @@ static size_t take_rows(const node *n, char *base, few_panels *p, int8_rows *ste
 static size_t workspace(const call *c)
 {
     few_panels p = sizes_of(c->n);
-    return take_rows(c->n, NULL, &p, &(int8_rows){0});
+    return take_rows(c, NULL, &p, &(int8_rows){0});
 }
 
 static double cost(const call *c)
@@ -105,8 +119,8 @@ static void make_rows(const call *c)
     few_panels p = sizes_of(c->n);
     int8_rows steps = {0};
     dtype type = c->n->in[IN_PANELS]->type;
-    int64_t rows = few_rows_of_tiles(kernel_of(type), p.m), n = inputs_of(c->n);
-    (void)take_rows(c->n, c->work, &p, &steps);
+    int64_t rows = rows_of_tiles(c, p.m), n = inputs_of(c->n);
+    (void)take_rows(c, c->work, &p, &steps);
     for (int64_t r = 0; r < rows; r++) {
         const float *x = (const float *)c->in[IN_X] + (r < p.m ? r * n : 0);
         if (type == DT_I8)
@@ -124,9 +138,12 @@ static void part(const call *c, int64_t lo, int64_t hi)
     activation act = act_of(c->n);
     int64_t from = lo * FEW_WIDTH, to = hi * FEW_WIDTH < p.n ? hi * FEW_WIDTH : p.n;
     const float *bias = c->in[IN_BIAS] ? (const float *)c->in[IN_BIAS] + from : NULL;
-    (void)take_rows(c->n, c->work, &p, &steps);
+    (void)take_rows(c, c->work, &p, &steps);
     p.w = c->in[IN_PANELS], p.scale = c->in[IN_SCALES], p.y = c->out[0];
-    few_panels_part(&p, kernel_of(c->n->in[IN_PANELS]->type), lo, hi);
+    if (kernel_of(c))
+        few_panels_part(&p, kernel_of(c), lo, hi);
+    else
+        few_amx_part(&p, lo, hi);
     for (int64_t r = 0; r < p.m && (bias || act != ACT_NONE); r++)
         activate[act](p.y + r * p.n + from, p.y + r * p.n + from, bias, to - from);
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // few_panels.c (tests): products of i8 (autograd/ops/few_panels.h) are whole numbers: the same bits
-// at every width of registers, for a row alone and among others, and exact where they are largest.
+// at every width of registers, by each instruction, for a row alone and among others, and exact
+// where they are largest.
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_int8.h"
 #include "autograd/op.h"
 #include "autograd/run.h"
 #include "base/int8.h"
@@ -27,13 +31,13 @@ static float input(int r, int i)
                         8192;
 }
 
-// y [rows, OUT] of rows first .. of x, at one width; `odd` goes in place of a number.
-static void multiply(variant width, int first, int rows, float odd, float *y)
+// y [rows, OUT] of rows first .. of x, at one width and one way; `odd` goes in place of a number.
+static void multiply(variant width, gemm_int8_way way, int first, int rows, float odd, float *y)
 {
     arena a = {.name = "panels"};
     err e = {0};
     kit k = *eval_kit();
-    k.width = width;
+    k.width = width, k.products.int8 = way;
     graph *g = graph_open(&a);
     tensor *x = graph_input(g, "x", DT_F32, shape_of(2, rows, IN)),
            *w = graph_input(g, "w", DT_F32, shape_of(2, OUT, IN)), *scales,
@@ -72,25 +76,53 @@ TEST(few_panels_of_int8_are_the_same_at_every_width)
 {
     static float alone[FEW_ROWS][OUT], some[FEW_ROWS][OUT];
     for (int r = 0; r < FEW_ROWS; r++)
-        multiply(VARIANT_BASE, r, 1, 0, alone[r]);
+        multiply(VARIANT_BASE, GEMM_INT8_PAIRS, r, 1, 0, alone[r]);
     for (int r = 0; r < FEW_ROWS; r++)
         for (int o = 0; o < OUT; o++)
             EXPECT_NEAR(alone[r][o], exact(r, o), 1e-4 + 4e-7 * fabs(exact(r, o)));
     for (int v = VARIANT_BASE; v <= (int)variant_best(); v++)
-        for (int rows = 1; rows <= FEW_ROWS; rows++) {
-            multiply((variant)v, 0, rows, 0, some[0]);
-            EXPECT(memcmp(some, alone, (size_t)rows * sizeof *some) == 0);
-        }
+        for (gemm_int8_way way = GEMM_INT8_PAIRS; way <= GEMM_INT8_AMX; way++)
+            for (int rows = 1; rows <= FEW_ROWS && gemm_int8_here(way); rows++) {
+                multiply((variant)v, way, 0, rows, 0, some[0]);
+                test_expect(memcmp(some, alone, (size_t)rows * sizeof *some) == 0, __FILE__,
+                            __LINE__, "%d rows at %s by %s", rows, variant_name((variant)v),
+                            gemm_int8_name(way));
+            }
+}
+
+TEST(few_panels_refuse_an_unknown_way)
+{
+    err e = {0};
+    gemm_ways w;
+    const char *was = getenv("KMIDI_INT8");
+    char keep[16];
+    snprintf(keep, sizeof keep, "%s", was ? was : "");
+    setenv("KMIDI_INT8", "mmx", 1);
+    EXPECT_ERR(gemm_int8_choose(&w, &e), e, ERR_USAGE, "amx, vnni or pairs");
+    for (gemm_int8_way way = GEMM_INT8_PAIRS; way <= GEMM_INT8_AMX; way++) {
+        setenv("KMIDI_INT8", gemm_int8_name(way), 1);
+        if (gemm_int8_here(way))
+            EXPECT(gemm_int8_choose(&w, &e) && w.int8 == way);
+        else
+            EXPECT_ERR(gemm_int8_choose(&w, &e), e, ERR_USAGE, "alone; set it to pairs");
+    }
+    unsetenv("KMIDI_INT8");
+    EXPECT(gemm_int8_choose(&w, &e) && gemm_int8_here(w.int8));
+    EXPECT(w.int8 == GEMM_INT8_AMX || !gemm_int8_here((gemm_int8_way)(w.int8 + 1)));
+    if (was)
+        setenv("KMIDI_INT8", keep, 1);
 }
 
 // What is not finite is not made so.
 TEST(few_panels_keep_what_is_no_number)
 {
     float y[2][OUT], sound[OUT];
-    multiply(variant_best(), 1, 1, 0, sound);
-    for (int k = 0; k < 2; k++) {
-        multiply(variant_best(), 0, 2, k ? INFINITY : NAN, y[0]);
-        for (int o = 0; o < OUT; o++)
-            EXPECT(!isfinite(y[0][o]) && y[1][o] == sound[o]);
+    for (gemm_int8_way way = GEMM_INT8_PAIRS; way <= GEMM_INT8_AMX; way++) {
+        multiply(variant_best(), gemm_int8_here(way) ? way : GEMM_INT8_PAIRS, 1, 1, 0, sound);
+        for (int k = 0; k < 2 && gemm_int8_here(way); k++) {
+            multiply(variant_best(), way, 0, 2, k ? INFINITY : NAN, y[0]);
+            for (int o = 0; o < OUT; o++)
+                EXPECT(!isfinite(y[0][o]) && y[1][o] == sound[o]);
+        }
     }
 }

@@ -4,8 +4,11 @@
 #include "infer/generate.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "autograd/gemm/gemm_int8.h"
 #include "autograd/run.h"
 #include "base/larger.h"
 #include "tests/infer/loud.h"
@@ -165,6 +168,33 @@ static void check_lanes(const model_def *m, params *p, precision rounded)
     arena_free(&a);
 }
 
+// By each instruction that multiplies bytes here, whose bits are the same.
+static void check_int8_lanes(const model_def *m, params *p)
+{
+    enum { N = 40 };
+    arena a = {0};
+    const float *first = NULL;
+    char before[16];
+    const char *set = getenv("KMIDI_INT8");
+    snprintf(before, sizeof before, "%s", set ? set : "");
+    for (gemm_int8_way way = GEMM_INT8_PAIRS; way <= GEMM_INT8_AMX; way++) {
+        if (!gemm_int8_here(way))
+            continue;
+        setenv("KMIDI_INT8", gemm_int8_name(way), 1);
+        check_lanes(m, p, PRECISION_INT8);
+        const float *out =
+            in_lanes(m, p, (generator_setup){.context = 30, .precision = PRECISION_INT8}, 0, 1, &a);
+        if (first)
+            EXPECT(same_bits(out, first, N * m->output.dim[m->output.rank - 1]));
+        first = out;
+    }
+    if (set)
+        setenv("KMIDI_INT8", before, 1);
+    else
+        unsetenv("KMIDI_INT8");
+    arena_free(&a);
+}
+
 // Sizes that are no whole number of registers, too.
 TEST(generate_with_others_beside)
 {
@@ -181,7 +211,7 @@ TEST(generate_with_others_beside)
         params *p = loud_params(m, &a);
         check_lanes(m, p, PRECISION_FP32);
         check_lanes(m, p, PRECISION_BF16);
-        check_lanes(m, p, PRECISION_INT8);
+        check_int8_lanes(m, p);
         params_release(p);
         arena_free(&a);
     }
