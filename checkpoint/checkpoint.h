@@ -77,10 +77,12 @@ typedef struct checkpoint {
 checkpoint *checkpoint_open(const char *path, arena *a, err *e) MUST_CHECK;
 void checkpoint_close(checkpoint *k); // accepts NULL
 // The weights for use: EMA weights where the file has them, adapters added to what they adapt
-// unless `p` has them too. Every parameter of `p` must be there with its shape.
+// unless `p` has them too. Every parameter of `p` must be there with its shape, and nothing that
+// `p` has no place for: ERR_MISMATCH names the first.
 bool checkpoint_weights(checkpoint *k, params *p, err *e) MUST_CHECK;
 // The same for a new run (init_from, lora.base): parameters that are not the model's own stay as
-// they are: adapters, and the probe where the file has none of its shape.
+// they are: adapters, and the probe where the file has none of its shape. The file's probe may be
+// left out.
 bool checkpoint_start(checkpoint *k, params *p, err *e) MUST_CHECK;
 // Everything for going on: weights, moments, and EMA (where `ema` is not NULL, of p->grads_len).
 bool checkpoint_resume(checkpoint *k, params *p, float *ema, err *e) MUST_CHECK;

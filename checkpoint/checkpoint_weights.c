@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "checkpoint/checkpoint_internal.h"
 #include "lora/lora.h"
 #include "lora/merge.h"
@@ -114,19 +115,23 @@ static bool merge_site(checkpoint *k, params *p, const adapter_site *s, bool sha
            lora_add(lora_matrix_of(p, at), &f, 1, e);
 }
 
-// Adds the file's adapters to the weights that they adapt.
-static bool merge_adapters(checkpoint *k, params *p, bool shadow, err *e)
+// What the file's adapters adapt; NULL: `e` says what is wrong.
+static const adapters *sites_of(checkpoint *k, arena *a, err *e)
 {
-    arena a = {.name = "adapters"};
     lora_config c;
     const char *text = k->adapter;
-    const adapters *l = lora_config_read(k->path, text, strlen(text), &a, &c, e)
-                            ? lora_match(&c, k->model, false, &a, e)
-                            : NULL;
-    bool ok = l != NULL;
+    return lora_config_read(k->path, text, strlen(text), a, &c, e)
+               ? lora_match(&c, k->model, false, a, e)
+               : NULL;
+}
+
+// Adds the file's adapters to the weights that they adapt.
+static bool merge_adapters(checkpoint *k, params *p, const adapters *l, bool shadow, arena *a,
+                           err *e)
+{
+    bool ok = true;
     for (int i = 0; ok && i < l->n; i++)
-        ok = merge_site(k, p, &l->site[i], shadow, &a, e);
-    arena_free(&a);
+        ok = merge_site(k, p, &l->site[i], shadow, a, e);
     return ok;
 }
 
@@ -138,15 +143,53 @@ static bool has_adapters(const params *p)
     return any;
 }
 
+// `name` has its place: in `p`, among the factors that are merged, or in a probe that a new run
+// does without.
+static bool has_place(const params *p, const adapters *merged, bool begin, const char *name)
+{
+    bool has = params_find(p, name) >= 0 || (begin && str_starts(name, "probe."));
+    for (int i = 0; !has && merged && i < merged->n; i++) {
+        const adapter_site *s = &merged->site[i];
+        has = !strcmp(name, s->a) || !strcmp(name, s->b) || (s->m && !strcmp(name, s->m));
+    }
+    return has;
+}
+
+// What a network has no place for would be left out of what it computes, without a word.
+static bool check_names(checkpoint *k, const params *p, const adapters *merged, bool begin,
+                        arena *a, err *e)
+{
+    static const char *const groups[] = {"params", "buffers", "lora", "ema"};
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        char **names;
+        size_t n;
+        if (!h5_has(k->file, groups[g]))
+            continue;
+        if (!h5_list(k->file, groups[g], a, &names, &n, e))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (!has_place(p, merged, begin, names[i]))
+                return err_set(e, ERR_MISMATCH,
+                               "'%s' has '%s/%s', for which %s has no place: it is of another "
+                               "network; use the kmidi that wrote it, or another checkpoint",
+                               k->path, groups[g], names[i], k->model->name);
+    }
+    return true;
+}
+
 static bool read_weights(checkpoint *k, params *p, reading how, err *e)
 {
-    bool merge = k->adapter && (how.begin || !has_adapters(p));
-    if (!check_whole(k, e))
-        return false;
-    if (read_each(k, p, how, e) && (!merge || merge_adapters(k, p, how.shadow, e)))
-        return true;
-    checkpoint_explain(k->path, e);
-    return false;
+    arena a = {.name = "weights"};
+    bool merge = k->adapter && (how.begin || !has_adapters(p)), ok = check_whole(k, e);
+    if (ok) {
+        const adapters *l = merge ? sites_of(k, &a, e) : NULL;
+        ok = (l || !merge) && check_names(k, p, l, how.begin, &a, e) && read_each(k, p, how, e) &&
+             (!merge || merge_adapters(k, p, l, how.shadow, &a, e));
+        if (!ok)
+            checkpoint_explain(k->path, e);
+    }
+    arena_free(&a);
+    return ok;
 }
 
 bool checkpoint_weights(checkpoint *k, params *p, err *e)

@@ -105,6 +105,50 @@ TEST(checkpoint_comes_back_bit_for_bit)
     arena_free(&a), arena_free(&s.a);
 }
 
+// Of a network with a parameter, an average or a buffer more, nothing is left out unsaid; a probe
+// is, where a new run begins without one.
+TEST(checkpoint_leaves_nothing_out)
+{
+    static const struct {
+        const char *name;
+        bool buffer;
+    } more[] = {{"fc1.scale", false}, {"norm.steps", true}};
+    sample s;
+    err e = {0};
+    make(&s);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        arena a = {0};
+        const char *path = test_path(more[i].buffer ? "buffer.h5" : "scale.h5");
+        params *p = declared(&a, 4), *wide = params_open(&a);
+        for (int j = 0; j < p->n; j++)
+            (void)params_declare(wide, p->list[j].name, p->list[j].shape, p->list[j].init, &e);
+        int at = (more[i].buffer ? params_declare_buffer : params_declare)(
+            wide, more[i].name, shape_of(1, 3), (init){0}, &e);
+        EXPECT_OK(
+            at >= 0 && params_allocate(wide, 0, &e) &&
+                checkpoint_save(path, &(checkpoint_content){.model = s.model, .params = wide}, &e),
+            e);
+        checkpoint *k = checkpoint_open(path, &a, &e);
+        EXPECT_OK(k != NULL, e);
+        if (k) {
+            EXPECT_ERR(checkpoint_weights(k, p, &e), e, ERR_MISMATCH, more[i].name);
+            EXPECT_ERR(checkpoint_start(k, p, &e), e, ERR_MISMATCH, "use the kmidi that wrote it");
+            EXPECT_OK(checkpoint_weights(k, wide, &e), e);
+        }
+        checkpoint_close(k);
+        params_release(p), params_release(wide);
+        arena_free(&a);
+    }
+    EXPECT_OK(save(&s, test_path("probe.h5"), s.ema, &e), e);
+    params *bare = declared(&s.a, 0);
+    checkpoint *k = checkpoint_open(test_path("probe.h5"), &s.a, &e);
+    EXPECT_OK(k && checkpoint_start(k, bare, &e), e);
+    EXPECT_ERR(k && checkpoint_weights(k, bare, &e), e, ERR_MISMATCH, "probe.");
+    checkpoint_close(k);
+    params_release(bare), params_release(s.p);
+    arena_free(&s.a);
+}
+
 static long size_of(const char *path)
 {
     FILE *f = fopen(path, "rb");
