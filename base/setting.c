@@ -171,14 +171,24 @@ bool setting_is_unsaid(const config_key *k, const void *s)
     return is;
 }
 
-void setting_line(const config_key *table, size_t n, const void *s, strbuf *out)
+static void line(const config_key *table, size_t n, const void *s, bool whole, strbuf *out)
 {
     const char *space = "";
     for (size_t i = 0; i < n; i++) {
-        if (setting_is_unsaid(&table[i], s))
+        if (!whole && setting_is_unsaid(&table[i], s))
             continue;
         strbuf_printf(out, "%s%s=", space, key_leaf(table[i].name));
         setting_print(&table[i], s, out);
         space = " ";
     }
+}
+
+void setting_line(const config_key *table, size_t n, const void *s, strbuf *out)
+{
+    line(table, n, s, false, out);
+}
+
+void setting_line_whole(const config_key *table, size_t n, const void *s, strbuf *out)
+{
+    line(table, n, s, true, out);
 }

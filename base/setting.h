@@ -29,6 +29,8 @@ bool setting_is_unsaid(const config_key *k, const void *s);
 // "n_fft=1024 hop_length=320 ...": every setting in the table's order but those that go unsaid. Two
 // structs are equal if their lines are.
 void setting_line(const config_key *table, size_t n, const void *s, strbuf *out);
+// The same with those, for people.
+void setting_line_whole(const config_key *table, size_t n, const void *s, strbuf *out);
 // A whole number where it lies: INT, ENUM, or bits.
 int64_t setting_int(const config_key *k, const void *s);
 

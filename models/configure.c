@@ -44,20 +44,31 @@ int64_t model_size(const network *n, const char *option)
 }
 
 // Behind the row of the section.
-const char *model_sizes(const model_def *m, arena *a)
+static const char *sizes_by(const model_def *m, arena *a,
+                            void (*write)(const config_key *, size_t, const void *, strbuf *))
 {
     strbuf out = {0};
     if (m->n_options)
-        setting_line(m->options + 1, (size_t)m->n_options - 1, model_sizes_of(m, a), &out);
+        write(m->options + 1, (size_t)m->n_options - 1, model_sizes_of(m, a), &out);
     const char *text = arena_strdup(a, out.s ? out.s : "");
     strbuf_free(&out);
     return text;
 }
 
+const char *model_sizes(const model_def *m, arena *a)
+{
+    return sizes_by(m, a, setting_line);
+}
+
+const char *model_sizes_whole(const model_def *m, arena *a)
+{
+    return sizes_by(m, a, setting_line_whole);
+}
+
 static bool bad(const model_def *m, const char *text, size_t n, arena *a, err *e)
 {
     return err_set(e, ERR_VALUE, "'%.*s' is not a size of %s; its sizes and their form are %s",
-                   (int)(n < 60 ? n : 60), text, m->name, model_sizes(m, a));
+                   (int)(n < 60 ? n : 60), text, m->name, model_sizes_whole(m, a));
 }
 
 static bool read_sizes(const model_def *m, void *sizes, const char *text, arena *a, err *e)

@@ -124,8 +124,10 @@ int64_t model_flops(const model_def *m, const model_dims *d);
 // model_def takes the result; checkpoints keep model_sizes as meta "sizes".
 const model_def *model_configure(const model_def *m, const char *sizes, arena *a,
                                  err *e) MUST_CHECK;
-// all of them, as model_configure reads them; "" without options
+// As model_configure reads them, "" without options: those that may go unsaid (base/key.h) do where
+// they are the reference's, as in files of versions before them; or all, for people.
 const char *model_sizes(const model_def *m, arena *a);
+const char *model_sizes_whole(const model_def *m, arena *a);
 int64_t model_size(const network *n, const char *option);
 // Its input "mel", NULL where it has none; and of it the bands, and the frames that it takes (0:
 // any).

@@ -153,7 +153,7 @@ const char *job_begins_from(const job *j)
 
 static const char *described(const model_def *m, arena *a)
 {
-    const char *sizes = m->n_options ? model_sizes(m, a) : "";
+    const char *sizes = m->n_options ? model_sizes_whole(m, a) : "";
     return arena_printf(a, "%s%s%s%s", m->name, *sizes ? " (" : "", sizes, *sizes ? ")" : "");
 }
 

@@ -174,7 +174,8 @@ bool trainer_resume(trainer *t, err *e)
     if (ok && (strcmp(k->model->name, t->o->model->name) ||
                strcmp(model_sizes(k->model, &a), model_sizes(t->o->model, &a))))
         ok = err_set(e, ERR_MISMATCH, "'%s' is of %s %s, not %s %s", t->s.resume, k->model->name,
-                     model_sizes(k->model, &a), t->o->model->name, model_sizes(t->o->model, &a));
+                     model_sizes_whole(k->model, &a), t->o->model->name,
+                     model_sizes_whole(t->o->model, &a));
     for (int i = 0; ok && i < k->meta.n; i++)
         if (str_starts(k->meta.keys[i], "adapter"))
             meta_set(&t->meta, k->meta.keys[i], k->meta.values[i]);

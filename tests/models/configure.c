@@ -43,6 +43,10 @@ TEST(configure_refuses_what_makes_no_network)
         EXPECT_ERR(model_configure(model_find("emotion_midi_transformer"), texts[i], &a, &e) !=
                        NULL,
                    e, ERR_VALUE, "is not a size of");
+    EXPECT_ERR(model_configure(model_find("emotion_midi_transformer"), "norm=1", &a, &e) != NULL, e,
+               ERR_VALUE,
+               "'norm=1' is not a size of emotion_midi_transformer; its sizes and their form are "
+               "layers=8 dim=384 heads=6 ffn=1792 cross=0,2,4,6 emotion_tokens=8 qk_norm=0");
     EXPECT_ERR(model_configure(model_find("emotion_midi_transformer"), "heads=5", &a, &e) != NULL,
                e, ERR_SHAPE, "5 heads");
     EXPECT_ERR(model_configure(model_find("spectocloud_vit"), "dim=48", &a, &e) != NULL, e,

@@ -233,6 +233,7 @@ TEST(begin_from_a_model_of_other_sizes)
         1);
     EXPECT_HAS(out, "layers=1");
     EXPECT_HAS(out, "layers=2");
+    EXPECT_HAS(out, "qk_norm=0"); // what files leave unsaid, too
 }
 
 // Rewrites the run's last checkpoint with another state, checksums and all.
