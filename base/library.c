@@ -42,8 +42,9 @@ bool library_open(const library *l, void *functions, err *e)
     for (size_t i = 0; file && i < l->n; i++) {
         void *at = dlsym(file, l->functions[i].name);
         if (!at)
-            return err_set(e, ERR_MISSING, "%s has no %s; install a newer one", l->name,
-                           l->functions[i].name);
+            return err_set(e, ERR_MISSING,
+                           "%s has no %s; install the version that this kmidi was built with",
+                           l->name, l->functions[i].name);
         memcpy((char *)functions + l->functions[i].offset, &at, sizeof at);
     }
     return file != NULL;

@@ -2,21 +2,21 @@
 // gemm_onednn.c: oneDNN's sgemm (dnnl_sgemm of dnnl.h,
 // https://oneapi-src.github.io/oneDNN/v2.6/dev_guide_matmul.html).
 //
-// The only file that knows oneDNN. It is opened where something is chosen to multiply, not linked
-// (base/library.h): with what stands behind it, OpenMP's library among that, it would cost every
-// command its loading. Its C function is row-major. It takes as many threads as OpenMP would give
-// to a parallel region of the caller, so each of our threads says "one" before its call: an OpenMP
-// setting of the calling thread, not of the process. Code for this CPU is generated at the first
-// product (25 ms, once for all sizes). Memory to pack into is taken from the C library in a call
-// and given back at its end, the same sizes in every step: the only memory that a training step
-// takes, and it does not grow.
-#include <oneapi/dnnl/dnnl.h>
+// The only file that knows oneDNN, of version 2 or 3 (gemm_onednn.h). It is opened where something
+// is chosen to multiply, not linked (base/library.h): with what stands behind it, OpenMP's library
+// among that, it would cost every command its loading. Its C function is row-major. It takes as
+// many threads as OpenMP would give to a parallel region of the caller, so each of our threads says
+// "one" before its call: an OpenMP setting of the calling thread, not of the process. Code for this
+// CPU is generated at the first product (25 ms, once for all sizes). Memory to pack into is taken
+// from the C library in a call and given back at its end, the same sizes in every step: the only
+// memory that a training step takes, and it does not grow.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/gemm/gemm_library.h"
+#include "autograd/gemm/gemm_onednn.h"
 #include "base/arena.h"
 #include "base/hw.h"
 #include "base/library.h"
@@ -27,13 +27,6 @@
 // packs into, and the C library's heap for it.
 static const uint64_t LIBRARY_BYTES = (uint64_t)64 << 20, CODE_BYTES = (uint64_t)24 << 20,
                       THREAD_BYTES = (uint64_t)16 << 20;
-
-typedef struct onednn {
-#define ONEDNN(name) __typeof__(dnnl_##name) *name;
-#include "autograd/gemm/gemm_onednn.def"
-#undef ONEDNN
-    void (*set_threads)(int n); // NULL: there is no OpenMP
-} onednn;
 
 static const library_function functions[] = {
 #define ONEDNN(name) {"dnnl_" #name, offsetof(onednn, name)},
@@ -66,9 +59,8 @@ static struct {
 // variable says which; SSE4.1 is the least that it makes code for.
 static void lower(void)
 {
-    static const dnnl_cpu_isa_t most[VARIANT_COUNT] = {[VARIANT_BASE] = dnnl_cpu_isa_sse41,
-                                                       [VARIANT_V3] = dnnl_cpu_isa_avx2,
-                                                       [VARIANT_V4] = dnnl_cpu_isa_all};
+    static const dnnl_cpu_isa_t most[VARIANT_COUNT] = {
+        [VARIANT_BASE] = dnnl_cpu_isa_sse41, [VARIANT_V3] = dnnl_cpu_isa_avx2}; // 0: all
     if (variant_lowered() && !getenv("ONEDNN_MAX_CPU_ISA") && !getenv("DNNL_MAX_CPU_ISA"))
         lib.f.set_max_cpu_isa(most[variant_best()]);
 }
@@ -101,8 +93,10 @@ static bool onednn_load(err *e)
         return true;
     if (room_read().left < LIBRARY_BYTES)
         return room_refuse(e, "onednn", LIBRARY_BYTES + onednn_need(hw_cores()), ROOM_OF_A_RUN);
-    return err_set(e, ERR_MISSING, "%s; its package is libdnnl2 (Debian), onednn (Homebrew)",
-                   lib.missing.text);
+    return err_set(
+        e, ERR_MISSING,
+        "%s; its package is libdnnl" DIGIT(DNNL_VERSION_MAJOR) " (Debian), onednn (Homebrew)",
+        lib.missing.text);
 }
 
 // ---- Products of f32
@@ -275,8 +269,15 @@ static dnnl_memory_desc_t matrix(const dnnl_dims_t size, const dnnl_dims_t step,
                                  dnnl_data_type_t type)
 {
     dnnl_memory_desc_t d;
-    must(lib.f.memory_desc_init_by_strides(&d, 2, size, type, step));
+    must(onednn_matrix(&lib.f, &d, size, step, type));
     return d;
+}
+
+static dnnl_memory_t memory_of(onednn_described d)
+{
+    dnnl_memory_t m;
+    must(lib.f.memory_create(&m, d, lib.engine, DNNL_MEMORY_NONE));
+    return m;
 }
 
 static matmul_made *make_matmul(const matmul_shape *s)
@@ -284,25 +285,24 @@ static matmul_made *make_matmul(const matmul_shape *s)
     dnnl_memory_desc_t a = matrix(s->a, s->a_step, dnnl_bf16),
                        b = matrix(s->b, s->b_step, dnnl_bf16),
                        c = matrix(s->c, s->c_step, dnnl_f32);
-    dnnl_matmul_desc_t d;
     dnnl_post_ops_t sum;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t pd;
     matmul_made *m = calloc(1, sizeof *m);
     CHECK(m);
     m->shape = *s;
-    must(lib.f.matmul_desc_init(&d, &a, &b, NULL, &c));
     must(lib.f.primitive_attr_create(&attr)), must(lib.f.post_ops_create(&sum));
     if (s->add)
-        must(lib.f.post_ops_append_sum(sum, 1.0f)),
-            must(lib.f.primitive_attr_set_post_ops(attr, sum));
-    must(lib.f.primitive_desc_create(&pd, &d, attr, lib.engine, NULL));
+        must(onednn_add(&lib.f, sum)), must(lib.f.primitive_attr_set_post_ops(attr, sum));
+    must(onednn_matmul(&lib.f, &pd, lib.engine, ONEDNN_DESCRIBED(a), ONEDNN_DESCRIBED(b),
+                       ONEDNN_DESCRIBED(c), attr));
     must(lib.f.primitive_create(&m->primitive, pd));
-    must(lib.f.memory_create(&m->a, &a, lib.engine, DNNL_MEMORY_NONE)),
-        must(lib.f.memory_create(&m->b, &b, lib.engine, DNNL_MEMORY_NONE));
-    must(lib.f.memory_create(&m->c, &c, lib.engine, DNNL_MEMORY_NONE));
+    m->a = memory_of(ONEDNN_DESCRIBED(a)), m->b = memory_of(ONEDNN_DESCRIBED(b));
+    m->c = memory_of(ONEDNN_DESCRIBED(c));
     must(lib.f.primitive_desc_destroy(pd)), must(lib.f.post_ops_destroy(sum)),
         must(lib.f.primitive_attr_destroy(attr));
+    must(onednn_forget(&lib.f, &a)), must(onednn_forget(&lib.f, &b)),
+        must(onednn_forget(&lib.f, &c));
     return m;
 }
 

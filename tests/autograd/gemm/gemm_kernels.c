@@ -77,7 +77,8 @@ TEST(gemm_library_that_cannot_be_opened_gives_way)
     const char *folder = test_path("libraries"), *out;
     arena a = {.name = "kernels"};
 #ifdef __linux__
-    bool can = !test_shell(NULL, "command -v gcc >/dev/null") && put_empty(folder, "libdnnl.so.2");
+    bool can = !test_shell(NULL, "command -v gcc >/dev/null") &&
+               put_empty(folder, "libdnnl.so.2") && put_empty(folder, "libdnnl.so.3");
 #else
     bool can = false;
 #endif
@@ -92,7 +93,7 @@ TEST(gemm_library_that_cannot_be_opened_gives_way)
         test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM=onednn %s info", folder, test_kmidi()),
         1);
     EXPECT_HAS(out, "KMIDI_GEMM: onednn has no dnnl_");
-    EXPECT_HAS(out, "its package is libdnnl2 (Debian)");
+    EXPECT_HAS(out, "its package is libdnnl");
     EXPECT(put_empty(folder, "libopenblas.so.0"));
     EXPECT_INT(test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM= %s info", folder, test_kmidi()),
                1);
