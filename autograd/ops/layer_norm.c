@@ -22,33 +22,61 @@ static double cost(const call *c)
     return 0.4 * (double)shape_count(c->n->in[0]->shape);
 }
 
-// Sum of (x - mean)^2, in lanes as lanes_sum.
-static inline float squares_around(const float *x, int64_t n, float mean)
+// Sums of x - mean, or of its squares, in lanes as lanes_sum has them once their halves are added.
+ROW_INLINE vf row_moment(const float *x, int64_t n, float mean, bool square)
 {
-    float lane[LANES] = {0};
+    vf sum[2] = {{0}};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int k = 0; k < LANES; k++)
-            lane[k] += (x[i + k] - mean) * (x[i + k] - mean);
-    for (int64_t k = 0; k < n - i; k++)
-        lane[k] += (x[i + k] - mean) * (x[i + k] - mean);
-    return lanes_sum(lane, LANES);
+        ROW_EACH(h, 2)
+        {
+            vf v = vf_load(x + i + h * VLANES) - mean;
+            if (square)
+                v *= v;
+            sum[h] += v;
+        }
+    if (i < n) {
+        float lane[LANES];
+        memcpy(lane, sum, sizeof lane);
+        for (int64_t k = 0; k < n - i; k++) {
+            float v = x[i + k] - mean;
+            lane[k] += square ? v * v : v;
+        }
+        memcpy(sum, lane, sizeof lane);
+    }
+    return sum[0] + sum[1];
+}
+
+// Rows r .. r + count: of short ones the sums of lanes cost more than all else, and here they are
+// four for one (row_fold). A row has the bits that it has alone.
+ROW_INLINE void norm_rows(const call *c, int64_t r, int64_t n, int count)
+{
+    const float *x = (const float *)c->in[0] + r * n, *w = c->in[1], *b = c->in[2];
+    float *y = (float *)c->out[0] + r * n, *stats = (float *)c->out[1] + 2 * r;
+    float mean[4], factor[4];
+    vf sum[4] = {{0}};
+    ROW_EACH(k, count)
+    sum[k] = row_moment(x + k * n, n, 0, false);
+    row_fold(sum, mean);
+    ROW_EACH(k, count)
+    mean[k] /= (float)n, sum[k] = row_moment(x + k * n, n, mean[k], true);
+    row_fold(sum, factor);
+    for (int k = 0; k < count; k++, x += n, y += n, stats += 2) {
+        float m = mean[k], f = 1.0f / sqrtf(factor[k] / (float)n + LAYER_NORM_EPS);
+        INDEPENDENT
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (x[i] - m) * f * w[i] + b[i];
+        stats[0] = m, stats[1] = f;
+    }
 }
 
 static void part(const call *c, int64_t lo, int64_t hi)
 {
-    int64_t n = layer_norm_width(c->n->in[0]);
-    const float *w = c->in[1], *b = c->in[2];
-    for (int64_t r = lo; r < hi; r++) {
-        const float *x = (const float *)c->in[0] + r * n;
-        float *y = (float *)c->out[0] + r * n, *stats = (float *)c->out[1] + 2 * r;
-        float mean = lanes_sum(x, n) / (float)n,
-              factor = 1.0f / sqrtf(squares_around(x, n, mean) / (float)n + LAYER_NORM_EPS);
-        INDEPENDENT
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (x[i] - mean) * factor * w[i] + b[i];
-        stats[0] = mean, stats[1] = factor;
-    }
+    int64_t n = layer_norm_width(c->n->in[0]), r = lo;
+    for (; r + 4 <= hi; r += 4)
+        norm_rows(c, r, n, 4);
+    for (; r < hi; r++)
+        norm_rows(c, r, n, 1);
 }
 
 static void forward(const call *c)
@@ -107,6 +135,10 @@ static const op_sample samples[] = {
     {.what = "several blocks of rows",
      .n = 3,
      .in = {VALUES(2, 150, 40), VALUES(1, 40), VALUES(1, 40)},
+     .build = build},
+    {.what = "rows of heads",
+     .n = 3,
+     .in = {VALUES(2, 7, 32), VALUES(1, 32), VALUES(1, 32)},
      .build = build},
     {.what = "six axes",
      .n = 3,

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "autograd/ops/kernel.h"
+#include "autograd/ops/row_lanes.h"
 
 #define LAYER_NORM_EPS 1e-5f
 
@@ -42,7 +42,7 @@ static inline norm_sums norm_sums_of(const float *d, const float *x, const float
                                      float mean, float r)
 {
     vf sum[2] = {{0}}, sum_z[2] = {{0}};
-    float p[LANES], pz[LANES];
+    float y[4];
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int h = 0; h < 2; h++) {
@@ -50,12 +50,17 @@ static inline norm_sums norm_sums_of(const float *d, const float *x, const float
             vf v = vf_load(d + at) * vf_load(w + at);
             sum[h] += v, sum_z[h] += v * ((vf_load(x + at) - mean) * r);
         }
-    memcpy(p, sum, sizeof p), memcpy(pz, sum_z, sizeof pz);
-    for (int64_t k = 0; k < n - i; k++) {
-        float v = d[i + k] * w[i + k];
-        p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
+    if (i < n) {
+        float p[LANES], pz[LANES];
+        memcpy(p, sum, sizeof p), memcpy(pz, sum_z, sizeof pz);
+        for (int64_t k = 0; k < n - i; k++) {
+            float v = d[i + k] * w[i + k];
+            p[k] += v, pz[k] += v * ((x[i + k] - mean) * r);
+        }
+        memcpy(sum, p, sizeof p), memcpy(sum_z, pz, sizeof pz);
     }
-    return (norm_sums){lanes_sum(p, LANES), lanes_sum(pz, LANES)};
+    row_fold((vf[]){sum[0] + sum[1], sum_z[0] + sum_z[1], {0}, {0}}, y);
+    return (norm_sums){y[0], y[1]};
 }
 
 // dx of a row, in f64, and the residual (or NULL).
