@@ -88,7 +88,8 @@ TEST(coreml_packages_are_read_and_run)
             mil_op *c = q->ops + q->n_ops - 1;
             while (!c->blob || c->out->type.rank < 2)
                 c--;
-            size_t n = (size_t)mil_count(&c->out->type), each = wide ? 4 : 2;
+            size_t n = (size_t)mil_count(&c->out->type),
+                   each = (size_t)mil_bytes(&c->out->type) / n;
             uint8_t *turned = memcpy(NEW(&a, uint8_t, n * each), c->data, n * each);
             for (size_t k = each - 1; k < n * each; k += each)
                 turned[k] ^= 0x80;

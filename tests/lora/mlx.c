@@ -23,6 +23,7 @@ static void put(params *p, const char *name, const params *from, int at)
 // written for MLX. What its weights become by PEFT's folder is put into `want`.
 static void write_folder(const char *folder, const char *still, float *want)
 {
+    static const double none = 0;
     arena a = {0};
     err e = {0};
     net f, merged;
@@ -32,7 +33,7 @@ static void write_folder(const char *folder, const char *still, float *want)
     if (!test_expect(l != NULL, __FILE__, __LINE__, "%s", e.text))
         return;
     if (still)
-        l->config.alphas = (lora_pattern){.keys = &still, .values = (const double[]){0}, .n = 1};
+        l->config.alphas = (lora_pattern){.keys = &still, .values = &none, .n = 1};
     EXPECT((l->sites = lora_match(&l->config, m, false, &a, &e)) != NULL);
     if (!net_open(&f, m->name, l->sites) || !net_open(&merged, m->name, NULL))
         return;

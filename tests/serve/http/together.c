@@ -121,7 +121,7 @@ static job make_job(const fixture *f, int kind, int i)
              .bytes = s->bytes,
              .n = s->n,
              .fd = kind == GONE ? f->hung_up : -1};
-    snprintf(j.id, sizeof j.id, "%08x", (unsigned)i);
+    snprintf(j.id, sizeof j.id, "%08u", (unsigned)i % 100000000u);
     return j;
 }
 
