@@ -15,13 +15,15 @@
 #include "tests/test.h"
 
 // The kinds of requests, and what becomes of them.
-enum { GOOD, GARBAGE, EMPTY, LONG, OTHER, GONE, CRASH, KINDS };
-static const int statuses[KINDS] = {200, 422, 422, 200, 409, 499, 500};
+enum { GOOD, GARBAGE, EMPTY, LONG, OTHER, GONE, CRASH, SLOW, KINDS };
+static const int statuses[KINDS] = {200, 422, 422, 200, 409, 499, 500, 504};
 enum { JOBS = 12, RATE = 16000 };
 static const int kinds[JOBS] = {GOOD, GARBAGE, GOOD, EMPTY, LONG, GOOD,
                                 GONE, OTHER,   GOOD, GOOD,  GOOD, GOOD};
 static const int with_crash[JOBS] = {GOOD, GOOD, CRASH, GOOD, GOOD, GARBAGE,
                                      GOOD, GOOD, GOOD,  LONG, GOOD, GOOD};
+static const int with_slow[JOBS] = {GOOD, SLOW, GOOD, GARBAGE, GOOD, GOOD,
+                                    GOOD, GOOD, GOOD, GOOD,    GOOD, GOOD};
 
 typedef struct sound {
     char *bytes;
@@ -42,16 +44,18 @@ typedef struct fixture {
 
 static atomic_int answered;
 
-// A decoder with a fault stands for all that may happen to a process.
+// A decoder with a fault, or one that never ends, stands for all that may happen to a process.
 static feature_def own;
 static void (*real_frames)(const feature *f, const float *x, int64_t n, float *out, void *scratch);
-static const float FATAL = -0.875f;
+static const float FATAL = -0.875f, ENDLESS = -0.9375f;
 
 static void frames_or_crash(const feature *f, const float *x, int64_t n, float *out, void *scratch)
 {
     for (int64_t i = 0; i < f->span; i++)
         if (x[i] == FATAL)
             raise(SIGSEGV);
+        else if (x[i] == ENDLESS)
+            hw_sleep(600);
     real_frames(f, x, n, out, scratch);
 }
 
@@ -83,6 +87,8 @@ static void make_sounds(fixture *f)
     f->bad[LONG] = make_sound(f, wave, MOST);
     wave[10] = FATAL;
     f->bad[CRASH] = make_sound(f, wave, RATE);
+    wave[10] = ENDLESS;
+    f->bad[SLOW] = make_sound(f, wave, RATE);
     f->bad[GARBAGE] = (sound){memset(NEW(&f->a, char, 999), 'x', 999), 999};
     f->bad[EMPTY] = (sound){NEW(&f->a, char, 1), 0};
     f->bad[OTHER] = f->bad[GONE] = f->bad[GOOD] = f->good[0];
@@ -127,11 +133,12 @@ static job make_job(const fixture *f, int kind, int i)
 
 // Asks all of them, one after the other or before the worker is ready for the first. How many
 // workers were lost.
-static long ask(fixture *f, const int kind[JOBS], bool at_once)
+static long ask(fixture *f, const int kind[JOBS], double seconds, bool at_once)
 {
     err e = {0};
     f->house.counts = counts_open(route_count(), 1);
-    queue_setup s = {.workers = 1, .room = JOBS, .seconds = 60, .house = &f->house, .done = done};
+    queue_setup s = {
+        .workers = 1, .room = JOBS, .seconds = seconds, .house = &f->house, .done = done};
     queue *q = queue_open(&s, &e);
     EXPECT_OK(q != NULL, e);
     atomic_store(&answered, 0);
@@ -177,14 +184,15 @@ static void free_answers(job jobs[JOBS])
         answer_free(&jobs[i].answer);
 }
 
-static void check_kinds(const int kind[JOBS], long lost_alone, long lost_together)
+// Within `seconds` each.
+static void check_kinds(const int kind[JOBS], double seconds, long lost_alone, long lost_together)
 {
     fixture f;
     job alone[JOBS];
     open_fixture(&f);
-    EXPECT_INT(ask(&f, kind, false), lost_alone);
+    EXPECT_INT(ask(&f, kind, seconds, false), lost_alone);
     memcpy(alone, f.jobs, sizeof alone);
-    EXPECT_INT(ask(&f, kind, true), lost_together);
+    EXPECT_INT(ask(&f, kind, seconds, true), lost_together);
     check(kind, alone, f.jobs);
     free_answers(alone), free_answers(f.jobs);
     close_fixture(&f);
@@ -192,11 +200,17 @@ static void check_kinds(const int kind[JOBS], long lost_alone, long lost_togethe
 
 TEST(serve_answers_together_as_alone)
 {
-    check_kinds(kinds, 0, 0);
+    check_kinds(kinds, 60, 0, 0);
 }
 
 // A worker that ends costs all that it had. Asked alone then, the guilty one ends another.
 TEST(serve_together_blames_whom_it_must)
 {
-    check_kinds(with_crash, 1, 2);
+    check_kinds(with_crash, 60, 1, 2);
+}
+
+// What one lets run into the limit is asked for alone, each with the whole of it.
+TEST(serve_together_waits_for_none_but_one)
+{
+    check_kinds(with_slow, 2, 1, 2);
 }
