@@ -2,7 +2,8 @@
 // few_vnni.h: tiles of few_panels.h for weights in i8 by AVX512-VNNI: VPDPBUSD adds four products
 // of bytes without a sign and bytes with one. Those with a sign are the bytes of steps, high and
 // low; the others weights, of which all are raised by 128 (one bit is turned), for which 128 times
-// the sum of a row's steps is taken off again. Whole numbers: the sums are those of few_int8.h.
+// the sum of a row's steps is taken off again, in numbers that wrap around: what is left fits.
+// Whole numbers: the sums are those of few_int8.h.
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_VNNI_H
 #define KMIDI_AUTOGRAD_OPS_FEW_VNNI_H
 
@@ -46,8 +47,9 @@ FEW_VNNI_INLINE void few_vnni_some(const few_panels *p, int64_t row, const int8_
     ROW_EACH(s, rows * panels)
     {
         int64_t of = (row + s / panels) * p->steps->blocks + lo / FEW_BLOCK;
-        vi sum = (vi)_mm512_add_epi32(_mm512_slli_epi32(high[s], 8), low[s]);
-        to[s] += __builtin_convertvector(sum - 128 * p->steps->sum[of], vf);
+        __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[s], 8), low[s]),
+                raised = _mm512_set1_epi32((int)(128u * (uint32_t)p->steps->sum[of]));
+        to[s] += __builtin_convertvector((vi)_mm512_sub_epi32(sum, raised), vf);
     }
 }
 

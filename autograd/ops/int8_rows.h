@@ -42,7 +42,7 @@ typedef uint32_t int8_row_bits __attribute__((may_alias)); // of a float, where 
 static inline float int8_row_factor(uint32_t most, float *back)
 {
     uint32_t e = most >> 23, least = 1 + INT8_ROW_BITS;
-    e = e < least ? least : e > 253 ? 253 : e;
+    e = e < least ? least : e > 254 ? 254 : e;
     uint32_t up = (254 + INT8_ROW_BITS - e) << 23,
              down = most >> 23 == 255 ? 0x7fc00000u : (e - INT8_ROW_BITS) << 23;
     float factor;
