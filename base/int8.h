@@ -21,10 +21,17 @@ static inline bool int8_worth_it(int64_t n, int64_t each)
     return each >= INT8_LEAST_CHANNEL && each * n >= INT8_LEAST_WEIGHTS;
 }
 
+// The larger of |w| and the largest before it; no number stays none.
+static inline float int8_larger(float w, float most)
+{
+    float size = fabsf(w);
+    return size <= most || isnan(most) ? most : size;
+}
+
 // `most`: the largest |w| of a channel.
 static inline float int8_scale(float most, float levels)
 {
-    return most > 0 ? most / levels : 1;
+    return most != 0 ? most / levels : 1;
 }
 
 static inline int8_t int8_step(float w, float scale, float levels)

@@ -49,7 +49,7 @@ static float scale_of(const float *w, const channels *c, int64_t k, float levels
     float most = 0;
     for (int64_t o = 0; o < c->outer; o++)
         for (int64_t i = 0; i < c->inner; i++)
-            most = fmaxf(most, fabsf(w[(o * c->n + k) * c->inner + i]));
+            most = int8_larger(w[(o * c->n + k) * c->inner + i], most);
     return int8_scale(most, levels);
 }
 

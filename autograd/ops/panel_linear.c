@@ -271,7 +271,7 @@ static void pack_output(const call *c, int64_t j, int64_t inputs)
     const float *restrict w = (const float *)c->in[0] + j * each;
     float most = 0, *scale = (float *)c->out[0] + j;
     for (int64_t i = 0; i < each; i++)
-        most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+        most = int8_larger(w[i], most);
     *scale = type_of(c->n) == DT_I8 ? int8_scale(most, INT8_LEVELS) : 1;
     for (int64_t i = 0; i < each; i++) {
         int64_t at = few_at(j, i, inputs, type_of(c->n));

@@ -83,6 +83,20 @@ TEST(quantise_params_keeps_each_row_within_half_a_step)
     arena_free(&a);
 }
 
+// A weight that is no number leaves none in its row.
+TEST(quantise_params_keeps_what_is_no_number)
+{
+    arena a = {0};
+    err e = {0};
+    params *p = some_params(&a);
+    params_at(p, 0)[3 * IN + 7] = NAN;
+    EXPECT_OK(quantise_params(p, QUANTISE_INT8, &e), e);
+    for (int i = 0; i < OUT * IN; i++)
+        EXPECT(isnan(params_at(p, 0)[i]) == (i / IN == 3));
+    params_release(p);
+    arena_free(&a);
+}
+
 // What a product in generation makes of w is what it makes of the rounded one.
 TEST(quantise_is_one_rule)
 {
