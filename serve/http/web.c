@@ -308,6 +308,14 @@ void web_done(job *j)
     v->w->lib.resume(v->c);
 }
 
+// A method is whatever a client sends: what is no word of letters would reach a terminal.
+static const char *method_told(const visit *v)
+{
+    const char *m = v->method;
+    bool told = v->route || v->job.route == -2;
+    return told && !m[strspn(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] ? m : "?";
+}
+
 static void completed(void *user, struct MHD_Connection *c, void **context,
                       enum MHD_RequestTerminationCode code)
 {
@@ -320,8 +328,8 @@ static void completed(void *user, struct MHD_Connection *c, void **context,
     int status = code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? v->answer.status : 499;
     counts_request(w->s.house->counts, v->job.route, status, took);
     log_say(w->s.house->env->log, LOG_INFO, "%s %s %d %.1f ms, %zu bytes in, %zu out, %s",
-            v->route || v->job.route == -2 ? v->method : "?", v->route ? v->route->path : "?",
-            status, 1000 * took, v->body.len, v->sent, v->job.id);
+            method_told(v), v->route ? v->route->path : "?", status, 1000 * took, v->body.len,
+            v->sent, v->job.id);
     guests_move(w->guests, v->guest, GUEST_SENDS);
     answer_free(&v->answer), answer_free(&v->job.answer);
     strbuf_free(&v->body), strbuf_free(&v->query);

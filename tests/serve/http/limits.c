@@ -244,3 +244,23 @@ TEST(serve_takes_bodies_as_they_are)
     reply_free(&r);
     EXPECT_INT(served_stop(SIGTERM), 0);
 }
+
+// The log is read in terminals, which obey what a client would have them do.
+TEST(serve_logs_no_bytes_of_a_client)
+{
+    static const char *const methods[] = {"G\x1b[31mT", "A\x01", "GET\r", "\xff\xfe"};
+    if (!served_start("--workers 1"))
+        return;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        char head[200];
+        snprintf(head, sizeof head, "%s /predict HTTP/1.1\r\nHost: %s\r\n\r\n", methods[i],
+                 served_host());
+        reply r = served_raw(head, strlen(head));
+        EXPECT_INT(r.status, 405);
+        reply_free(&r);
+    }
+    EXPECT_INT(served_stop(SIGTERM), 0);
+    EXPECT_HAS(served_log(), "? ? 405");
+    for (const char *c = served_log(); *c; c++)
+        EXPECT(*c == '\n' || (*c >= ' ' && *c < 127));
+}
