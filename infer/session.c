@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "autograd/cache_bytes.h"
 #include "base/bf16.h"
 
 // Every product of a step behind a cache waits for memory, of which two cores get twice as much as
@@ -26,7 +27,9 @@ static model_dims dims_of(const session_setup *o, model_form form)
                         .adapters = o->adapters,
                         .form = form,
                         .rows = o->rows,
-                        .narrow_rows = o->weights != PRECISION_FP32};
+                        .row_type = o->weights == PRECISION_INT8   ? DT_I8
+                                    : o->weights == PRECISION_BF16 ? DT_BF16
+                                                                   : DT_F32};
 }
 
 static int list_outputs(session *s, tensor **list)
@@ -129,12 +132,27 @@ static void append(session *s, const model_state *t)
     }
 }
 
+// The row [B, 1, D] as whole numbers (cache_bytes.h), each head by itself.
+static void append_bytes(session *s, const model_state *t)
+{
+    int64_t rows = s->setup.rows, row = s->length % rows, d = t->out->shape.d[2] / t->heads,
+            heads = t->in->shape.d[0] * t->heads, each = t->in->shape.d[2];
+    const float *x = run_data(s->run, t->out);
+    float *scale = (float *)run_data(s->run, t->scales) + row;
+    int8_t *to = run_data(s->run, t->in);
+    for (int64_t h = 0; h < heads; h++)
+        scale[h * rows] = t->values ? cache_put_value(to + h * each, row, x + h * d, d, rows)
+                                    : cache_put_key(to + h * each, row, x + h * d, d);
+}
+
 static void carry(session *s)
 {
     const network *n = s->net;
     for (int i = 0; i < n->n_states; i++) {
         const model_state *t = &n->state[i];
-        if (t->kind == STATE_GROWS)
+        if (t->kind == STATE_GROWS && t->scales)
+            append_bytes(s, t);
+        else if (t->kind == STATE_GROWS)
             append(s, t);
         else if (t->kind == STATE_REPLACED)
             memcpy(run_data(s->run, t->in), run_data(s->run, t->out), bytes_of(t->in));

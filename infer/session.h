@@ -48,7 +48,7 @@ typedef struct session_setup {
     int64_t rows;             // of steps: tokens that a growing state holds
     bool slides;              // of steps of one token: the oldest row gives way to the newest
     // of steps, other than fp32: weights are rounded once (precision_weights), and what a growing
-    // state holds is bf16
+    // state holds is bf16, or of int8 whole numbers (autograd/cache_bytes.h): one token a step
     precision weights;
     threads *pool;  // NULL: one thread
     const kit *kit; // of its plan; NULL: kit_choose

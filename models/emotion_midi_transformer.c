@@ -15,6 +15,9 @@
 // layer keeps them as states, and new tokens are all that a step computes. The emotion does not
 // change at all, so its keys and values are made once (FORM_ONCE), where the form is not that of
 // one file (FORM_STEP), which hears it in each step.
+#include <string.h>
+
+#include "autograd/cache_bytes.h"
 #include "models/layer.h"
 
 enum { TOKENS = 388, LAYERS = 20 };
@@ -84,7 +87,13 @@ static tensor *look_back(network *n, const char *name, tensor *x, tensor *angles
     tensor *q = norm_heads(n, name, "q", project(n, name, "q", x)),
            *k = norm_heads(n, name, "k", project(n, name, "k", x)), *v = project(n, name, "v", x),
            *y;
-    if (past) {
+    if (past && past->keys->scales) {
+        tensor *from[] = {
+            q, k, v, past->keys->in, past->values->in, past->keys->scales, past->values->scales};
+        y = op_attention_bytes(n->g, from, n->length, angles, heads, n->dims.rows,
+                               &past->keys->out),
+        past->values->out = v;
+    } else if (past) {
         tensor *from[] = {q, k, v, past->keys->in, past->values->in};
         y = op_attention_step(n->g, from, n->length, angles, heads, &past->keys->out),
         past->values->out = v;
@@ -159,16 +168,30 @@ static tensor *forward(network *n, tensor *const in[])
     return token_logits(n, in[0], in[1], NULL);
 }
 
+// In whole numbers: the bytes of each head (autograd/cache_bytes.h), and the scales of its rows.
+static shape bytes_of(const network *n, bool values)
+{
+    int64_t heads = model_size(n, "heads"), d = model_size(n, "dim") / heads, rows = n->dims.rows;
+    return shape_of(3, n->dims.batch, heads,
+                    values ? cache_value_bytes(rows, d) : cache_key_bytes(rows, d));
+}
+
 static model_state *cache(network *n, int i, const char *name, const char *others)
 {
     const tensor *tokens = n->in[0];
     shape s = shape_of(3, n->dims.batch, n->dims.rows, model_size(n, "dim"));
+    bool values = !strcmp(name, "values"), bytes = n->dims.row_type == DT_I8;
+    if (bytes)
+        s = bytes_of(n, values);
     if (!n->dims.rows)
         s.d[1] = n->dims.time, s.sym[0] = tokens->shape.sym[0], s.sym[1] = tokens->shape.sym[1];
     model_state *t = layer_state(n, STATE_GROWS, layer_name(n, "%s.%d", name, i), s);
     t->past = layer_name(n, "past_key_values.%d.%s", i, others);
     t->present = layer_name(n, "present.%d.%s", i, others);
-    t->heads = model_size(n, "heads");
+    t->heads = model_size(n, "heads"), t->values = values;
+    if (bytes)
+        t->scales = graph_input(n->g, layer_name(n, "%s.scales", t->name), DT_F32,
+                                shape_of(3, n->dims.batch, t->heads, n->dims.rows));
     return t;
 }
 

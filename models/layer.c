@@ -171,8 +171,7 @@ model_state *layer_state(network *n, state_kind kind, const char *name, shape s)
     if (kind == STATE_GROWS && !n->length)
         n->length = graph_input(n->g, "length", DT_I32, shape_of(1, 1));
     model_state *t = add_state(n, kind, name);
-    t->in = graph_input(n->g, t->name,
-                        kind == STATE_GROWS && n->dims.narrow_rows ? DT_BF16 : DT_F32, s);
+    t->in = graph_input(n->g, t->name, kind == STATE_GROWS ? n->dims.row_type : DT_F32, s);
     return t;
 }
 

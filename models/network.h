@@ -23,18 +23,21 @@ typedef enum model_form {
 // network (infer/session.h) or writes it down (export/onnx_past.c) needs to know no more.
 typedef enum state_kind {
     STATE_REPLACED, // `out` takes the place of `in`; zeros at the beginning
-    STATE_GROWS,    // [B, rows, D]: the rows of `out` go behind the first `length` of `in`
-    STATE_GIVEN,    // what FORM_ONCE makes, FORM_REST takes, and FORM_STEP has within itself
+    // [B, rows, D]: the rows of `out` go behind the first `length` of `in`
+    STATE_GROWS,
+    STATE_GIVEN, // what FORM_ONCE makes, FORM_REST takes, and FORM_STEP has within itself
 } state_kind;
 
 typedef struct model_state {
     state_kind kind;
     const char *name; // of its input: "lstm.h", "keys.3"
     tensor *in, *out; // NULL where the form has none
+    tensor *scales;   // of rows in i8 (autograd/cache_bytes.h): [B, heads, rows]; else NULL
     // a cache of attention, as others lay it out, [B, heads, rows, D / heads], and call it:
     // "past_key_values.3.key", "present.3.key"; NULL for what is none
     const char *past, *present;
     int64_t heads;
+    bool values; // of such a cache, else keys
 } model_state;
 
 // A low-rank adapter of one weight (lora/ makes them); a weight may have several. Where the layer
@@ -104,7 +107,7 @@ typedef struct model_dims {
     model_form form;
     // that a growing state holds; 0: as many as `time`, and as free as that (ONNX)
     int64_t rows;
-    bool narrow_rows; // in bf16
+    dtype row_type; // of that: f32, bf16, or i8 as attention keeps it
 } model_dims;
 
 typedef struct model_def model_def;

@@ -85,9 +85,9 @@ FEW_AMX_INLINE void few_amx_tile(const few_panels *p, int64_t row, int64_t rows,
     vf sum[FEW_AMX_PLACES][FEW_AMX_ROWS] = {{{0}}};
     int32_t some[FEW_AMX_PLACES][FEW_AMX_SIDE][FEW_WIDTH] __attribute__((aligned(64)));
     const int8_t *x = p->steps->bytes + 2 * row * p->k,
-                 *w = (const int8_t *)p->w + panel * p->k * FEW_WIDTH;
+                 *w = (const int8_t *)p->w + panel * p->deep * FEW_WIDTH;
     for (int64_t i = 0; i < p->k; i += FEW_BLOCK) {
-        few_amx_some(x + i, p->k, w + i * FEW_WIDTH, step * p->k * FEW_WIDTH,
+        few_amx_some(x + i, p->k, w + i * FEW_WIDTH, step * p->deep * FEW_WIDTH,
                      p->k - i < FEW_BLOCK ? p->k - i : FEW_BLOCK, places, some);
         for (int c = 0; c < places; c++)
             for (int64_t r = 0; r < rows; r++) {

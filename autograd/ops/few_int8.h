@@ -82,7 +82,7 @@ ROW_INLINE void few_int8_tile(const few_panels *p, int64_t row, int64_t panel, i
                               int rows, int panels)
 {
     float sum[4][FEW_WIDTH] = {{0}};
-    const int8_t *w = (const int8_t *)p->w + panel * p->k * FEW_WIDTH;
+    const int8_t *w = (const int8_t *)p->w + panel * p->deep * FEW_WIDTH;
     int halves = FEW_INT8_SUMS / rows < FEW_HALVES ? FEW_INT8_SUMS / rows : FEW_HALVES;
     (void)step, (void)panels;
     for (int64_t i = 0; i < p->k; i += FEW_BLOCK)

@@ -23,7 +23,8 @@ enum {
 };
 
 typedef struct few_panels {
-    int64_t m, n, k;    // rows, outputs, inputs (in panels)
+    int64_t m, n, k;    // rows, outputs, inputs
+    int64_t deep;       // inputs that a panel has room for, k at least
     const void *w;      // panels
     const float *scale; // [n]
     float *y;           // [m, n]

@@ -57,9 +57,9 @@ FEW_VNNI_INLINE void few_vnni_tile(const few_panels *p, int64_t row, int64_t pan
                                    int rows, int panels)
 {
     vf sum[FEW_VNNI_SUMS] = {{0}};
-    const int8_t *w = (const int8_t *)p->w + panel * p->k * FEW_WIDTH;
+    const int8_t *w = (const int8_t *)p->w + panel * p->deep * FEW_WIDTH;
     for (int64_t i = 0; i < p->k; i += FEW_BLOCK)
-        few_vnni_some(p, row, w, step * p->k * FEW_WIDTH, i,
+        few_vnni_some(p, row, w, step * p->deep * FEW_WIDTH, i,
                       i + FEW_BLOCK < p->k ? i + FEW_BLOCK : p->k, rows, panels, sum);
     for (int s = 0; s < rows * panels; s++) {
         float y[FEW_WIDTH];

@@ -6,9 +6,8 @@
 // than what rounding w costs; sums are exact then, and a scale and a row's factor end them.
 // panels: w -> scales [O] (of bf16: ones), and those panels [ceil(O / 16), inputs, 16].
 #include "autograd/ops/activation.h"
-#include "autograd/ops/few_amx.h"
 #include "autograd/ops/few_bf16.h"
-#include "autograd/ops/few_vnni.h"
+#include "autograd/ops/few_product.h"
 #include "autograd/ops/product.h"
 #include "base/int8.h"
 
@@ -26,13 +25,8 @@ static activation act_of(const node *n)
 // By AMX: NULL, and rows go as they are.
 static const few_kernel *kernel_of(const call *c)
 {
-    if (c->n->in[IN_PANELS]->type == DT_BF16)
-        return &few_bf16;
-#if defined(__AVX512F__)
-    if (c->kit->products.int8 != GEMM_INT8_PAIRS)
-        return c->kit->products.int8 == GEMM_INT8_AMX ? NULL : &few_vnni;
-#endif
-    return &few_int8;
+    return c->n->in[IN_PANELS]->type == DT_BF16 ? &few_bf16
+                                                : few_int8_kernel(c->kit->products.int8);
 }
 
 static int64_t rows_of_tiles(const call *c, int64_t m)
@@ -46,7 +40,8 @@ static few_panels sizes_of(const node *n)
 {
     return (few_panels){.m = shape_rows(n->in[IN_X]->shape),
                         .n = shape_count(n->in[IN_SCALES]->shape),
-                        .k = n->in[IN_PANELS]->shape.d[1]};
+                        .k = n->in[IN_PANELS]->shape.d[1],
+                        .deep = n->in[IN_PANELS]->shape.d[1]};
 }
 
 static int64_t inputs_of(const node *n)

@@ -89,6 +89,8 @@ void eval_fill(void *to, const op_sample_input *in, dtype type, int index)
             ((int32_t *)to)[k] = low + (int32_t)floor((double)(u + 1) / 2 * (below - low));
         else if (type == DT_F32)
             ((float *)to)[k] = x;
+        else if (type == DT_I8)
+            ((int8_t *)to)[k] = (int8_t)(u * 127);
         else
             ((bf16 *)to)[k] = bf16_round(x);
         if (type == DT_BF16X2)
