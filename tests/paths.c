@@ -53,10 +53,11 @@ static bool is_path_char(char c)
 // and nothing in it stands for a name (X, NAME, *).
 static bool is_ours(const char *path)
 {
-    static const char *const roots[] = {"base/",    "data/",    "autograd/", "models/", "export/",
-                                        "lora/",    "train/",   "infer/",    "cmd/",    "configs/",
-                                        "tests/",   "bench/",   "docs/",     "python/", "serve/",
-                                        "include/", "examples/"};
+#define ROOM(folder, known) #folder "/",
+    static const char *const roots[] = {
+#include "rooms.def"
+        "configs/", "tests/", "bench/", "docs/", "python/", "include/", "examples/"};
+#undef ROOM
     static const char *const ends[] = {".c", ".h", ".def", ".md", ".py", ".sh", ".yaml", ".txt"};
     bool root = false, end = false;
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
