@@ -12,7 +12,7 @@
 //
 //     int w = params_declare(p, "fc1.weight", shape_of(2, 512, 128),
 //                            (init){INIT_UNIFORM, 1 / sqrt(128)}, e);
-//     params_freeze(p, ...);                  // before params_allocate
+//     p->list[w].trainable = false;           // frozen; before params_allocate
 //     params_allocate(p, 2, e);               // two moments for AdamW
 //     params_init(p, seed);
 #ifndef KMIDI_AUTOGRAD_PARAMS_H

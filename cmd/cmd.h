@@ -13,7 +13,7 @@
 //         const command cmd_X = {
 //             .name = "X", .summary = "Makes Y from Z",
 //             .usage = "CONFIG --out DIR [key=value ...]", .options = options,
-//             .args_min = 1, .args_max = 1, .keys = training_keys, .polls_stop = true,
+//             .args_min = 1, .args_max = 1, .keys = cmd_train_keys, .polls_stop = true,
 //             .example = "kmidi X configs/data/synth.yaml --out shards", .run = run,
 //         };
 //

@@ -10,7 +10,7 @@
 // within which scale and where to it comes home. A harmony_predictor hears that melody and gives
 // each bar but the last a chord, among those of the mode and the plan's own, the likelier the
 // longer the melody is of it. A groove_predictor and a dynamics_engine give what band.h gives by
-// rule. With an emotion_midi_transformer the first bars (compose_opening) and the last are played
+// rule. With an emotion_midi_transformer the first bars (PLAYER_OPENING) and the last are played
 // so, and between them it goes on by itself, event by event, within the scale of each bar.
 #ifndef KMIDI_COMPOSE_COMPOSE_H
 #define KMIDI_COMPOSE_COMPOSE_H

@@ -36,7 +36,7 @@ typedef struct amx_matrix {
 
 // Panels of op(b) [k, n], zeros beyond both; `to` is aligned to 64 bytes.
 void amx_pack(const amx_matrix *b, int64_t k, int64_t n, bf16 *to);
-// Up to 32 rows of op(a) [m, k] as gemm_amx_block takes them with `places` of 2 tiles apart.
+// Up to 32 rows of op(a) [m, k] as amx_multiply takes them with `places` of 2 tiles apart.
 void amx_pack_rows(const amx_matrix *a, int64_t m, int64_t k, bf16 *to);
 
 // Piece i of k alone, 32 rows of op(b) or columns of op(a), of all panels of b or of every 32 rows
