@@ -148,7 +148,7 @@ bool onnx_run_where(onnx_step *s)
     const onnx_array *c = s->in[0], *a = s->n_in == 3 ? s->in[1] : NULL,
                      *b = s->n_in == 3 ? s->in[2] : NULL;
     onnx_array both = {0}, *y = &s->out[0];
-    if (!a || !b || !c->i || !a->f != !b->f || !a->i != !b->i ||
+    if (!a || !b || !c->i || !a->f != !b->f || !a->i != !b->i || a->b || b->b ||
         !onnx_step_broadcast(a, b, &both) || !onnx_step_broadcast(c, &both, y))
         return false;
     spread pa = spread_of(a, y), pb = spread_of(b, y), pc = spread_of(c, y);

@@ -214,7 +214,7 @@ bool onnx_run_split(onnx_step *s)
     around(x, axis, &before, &behind);
     for (int o = 0; o < s->n_out; o++) {
         int64_t size = sizes ? sizes->i[o] : x->dim[axis] / s->n_out;
-        if (size < 0 || at + size > x->dim[axis])
+        if (size < 0 || size > x->dim[axis] - at)
             return false;
         s->out[o] = onnx_array_f32(x->rank, x->dim, NULL);
         s->out[o].dim[axis] = size;

@@ -13,13 +13,13 @@
 static bool write_network(export_task *t, onnx_options *o, model_meta *meta, err *e)
 {
     trained *d = t->from;
-    onnx_front front;
+    onnx_front *front = NEW(t->arena, onnx_front, 1); // `o` is the caller's
     const selftest_of of = {o->probabilities, o->past, o->form, 0, 0};
     if (!t->front_end)
         return selftest_network(d, t->env, &of, meta, e) &&
                onnx_export(t->out, d->model, d->p, o, e);
-    o->front = &front;
-    trained_front(d, &front);
+    o->front = front;
+    trained_front(d, front);
     return selftest_front(d, t->env, &of, meta, e) && onnx_export(t->out, d->model, d->p, o, e);
 }
 

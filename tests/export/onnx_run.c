@@ -118,6 +118,42 @@ static onnx_model *one_node(const char *op, arena *a)
     return m;
 }
 
+// A node of constants alone, or of the input and a constant.
+static bool runs(const char *op, const onnx_tensor *given, int n, bool of_input, err *e)
+{
+    static const float x[6] = {0};
+    arena a = {0};
+    onnx_model *m = onnx_model_open(&a);
+    const char *in[4] = {"x"};
+    onnx_add_input(m, (onnx_value){.name = "x", .type = ONNX_FLOAT, .rank = 2, .dim = {2, 3}});
+    onnx_add_output(m, (onnx_value){.name = "y", .type = ONNX_FLOAT, .rank = 2, .dim = {2, 3}});
+    for (int i = 0; i < n; i++)
+        onnx_add_tensor(m, &given[i]), in[of_input + i] = given[i].name;
+    onnx_add_node(m, &(onnx_node){.op = op,
+                                  .name = "n",
+                                  .n_in = n + of_input,
+                                  .in = in,
+                                  .n_out = 2,
+                                  .out = (const char *[]){"y", "z"}});
+    onnx_array given_x = onnx_array_f32(2, (int64_t[]){2, 3}, x), y;
+    bool ok = onnx_run(m, &given_x, &y, &a, e);
+    arena_free(&a);
+    return ok;
+}
+
+TEST(onnx_run_refuses_numbers_that_do_not_fit)
+{
+    static const int64_t yes[1] = {1}, sizes[2] = {1, INT64_MAX};
+    static const int8_t bytes[1] = {1};
+    const onnx_tensor where[] = {{"c", ONNX_INT64, 1, {1}, yes, sizeof yes, false},
+                                 {"a", ONNX_INT8, 1, {1}, bytes, 1, false},
+                                 {"b", ONNX_INT8, 1, {1}, bytes, 1, false}},
+                      split[] = {{"s", ONNX_INT64, 1, {2}, sizes, sizeof sizes, false}};
+    err e = {0};
+    EXPECT_ERR(runs("Where", where, 3, false, &e), e, ERR_VALUE, "does not fit its inputs");
+    EXPECT_ERR(runs("Split", split, 1, true, &e), e, ERR_VALUE, "does not fit its inputs");
+}
+
 TEST(onnx_run_says_what_it_cannot_run)
 {
     static const float x[6] = {1, 2, 3, 4, 5, 6};
