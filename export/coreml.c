@@ -64,32 +64,28 @@ static void say_input(coreml_work *w, const tensor *t)
     coreml_said(coreml_find(w, t->name), type.kind, mil_input(w->program, t->name, &type));
 }
 
-// What leads to the last product is said in halves, so that asking for it in f32 makes of it that
-// product alone: its sums, its bias and what is given out are not rounded, which would be half of
-// the error of all.
-static void settle(coreml_work *w, const coreml_value *v)
+// The last product and what comes behind it: its sums, its bias and what is given out are not
+// rounded, which would be half of the error of all.
+static void mark_last(coreml_work *w, coreml_value *v)
 {
-    static const char *const through[] = {"Add", "Reshape", "Squeeze", "Unsqueeze", "Identity"};
+    static const char *const through[] = {"Add",      "Reshape", "Squeeze", "Unsqueeze",
+                                          "Identity", "Softmax", "Sigmoid"};
     const onnx_node *n = v->from;
-    if (!n || coreml_fixed(v))
+    if (!n || coreml_fixed(v) || n->n_out > 1)
         return;
+    v->wide = true;
     for (size_t i = 0; i < sizeof through / sizeof *through; i++)
         if (!strcmp(n->op, through[i]) && (n->n_in == 1 || coreml_fixed(coreml_in(w, n, 1)))) {
-            settle(w, coreml_in(w, n, 0));
+            mark_last(w, coreml_in(w, n, 0));
             return;
         }
-    (void)coreml_say(w, coreml_in(w, n, 0), w->form);
 }
 
 // Under its own name, which may be nobody else's: `identity`, or the way back from halves.
 static void say_output(coreml_work *w, const tensor *t, const char *name)
 {
     mil_type type = type_of(&t->shape, MIL_F32);
-    mil_kind form = w->form;
-    settle(w, coreml_find(w, name));
-    w->form = MIL_F32;
     const char *y = coreml_say(w, coreml_find(w, name), MIL_F32);
-    w->form = form;
     if (w->failed)
         return;
     mil_call c = mil_begin(w->program, "identity");
@@ -111,7 +107,10 @@ static mil_program *program_of(network *n, const coreml_options *o, arena *a, er
     mil_program *p = mil_open(a);
     for (int i = 0; i < outs.n; i++)
         mil_reserve(p, outs.name[i]);
-    coreml_work *w = coreml_work_open(model, p, o->wide ? MIL_F32 : MIL_F16, a, e);
+    coreml_work *w = coreml_work_open(model, p, o->form == COREML_F16 ? MIL_F16 : MIL_F32, a, e);
+    w->halved = o->form != COREML_F32;
+    for (int i = 0; i < outs.n && !w->failed; i++)
+        mark_last(w, coreml_find(w, outs.name[i]));
     for (int i = 0; i < n->model->n_inputs && !w->failed; i++)
         say_input(w, n->in[i]);
     for (int i = 0; i < outs.n && !w->failed; i++)
@@ -121,6 +120,13 @@ static mil_program *program_of(network *n, const coreml_options *o, arena *a, er
 
 // ---- Words
 
+const char *coreml_form_text(coreml_form form)
+{
+    static const char *const texts[] = {"f16, LSTM and the last product in f32",
+                                        "f16 weights, computed in f32", "f32"};
+    return texts[form];
+}
+
 static void add_words(mil_program *p, const network *n, const coreml_options *o, arena *a)
 {
     char hex[65];
@@ -129,7 +135,7 @@ static void add_words(mil_program *p, const network *n, const coreml_options *o,
     params_fingerprint(n->p, hex);
     meta_set(&p->meta, "model", n->model->name);
     meta_set(&p->meta, "fingerprint", hex);
-    meta_set(&p->meta, "precision", o->wide ? "f32" : "f16, LSTM and the last product in f32");
+    meta_set(&p->meta, "precision", coreml_form_text(o->form));
     p->summary = arena_printf(a, "%s: %s", n->model->name, n->model->summary);
 }
 

@@ -6,22 +6,30 @@
 //                         .meta = &checkpoint->meta};
 //     coreml_export("emotion.mlpackage", model, params, &o, &bytes, e);
 //
-// Inputs and outputs have the names of model.h's ports; they are arrays of f32 or i32. What is
-// computed is in halves unless `wide`; LSTMs and the last product are in f32 always.
+// Inputs and outputs have the names of model.h's ports; they are arrays of f32 or i32.
 // `probabilities` and the metadata are those of onnx.h.
 #ifndef KMIDI_EXPORT_COREML_H
 #define KMIDI_EXPORT_COREML_H
 
 #include "models/model.h"
 
+// Weights (matrices, filters, tables; as quantise.h) stand in the file in halves but in COREML_F32;
+// where they are computed with in f32, a constexpr_cast widens them when the program is loaded.
+typedef enum coreml_form {
+    COREML_F16,         // computed in halves; LSTMs, the last product and what follows it in f32
+    COREML_F16_WEIGHTS, // computed in f32
+    COREML_F32,
+} coreml_form;
+
 typedef struct coreml_options {
-    int64_t batch, time;    // 0: 1
-    int classes;            // of the probe among the parameters; 0 without one
-    bool probabilities;     // a second output, from the probe or of groups
-    bool wide;              // all in f32
+    int64_t batch, time; // 0: 1
+    int classes;         // of the probe among the parameters; 0 without one
+    bool probabilities;  // a second output, from the probe or of groups
+    coreml_form form;
     const model_meta *meta; // may be NULL
 } coreml_options;
 
+const char *coreml_form_text(coreml_form form);
 // ERR_VALUE names what Core ML lacks, or a weight that halves cannot hold. *bytes: of the program
 // and its numbers.
 bool coreml_export(const char *path, const model_def *m, params *p, const coreml_options *o,

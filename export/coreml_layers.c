@@ -25,18 +25,19 @@ static coreml_value *zeros(coreml_work *w, int64_t n)
 // x w^T + bias; weight [out, in] and bias constants, as `linear` wants them.
 static void linear(coreml_work *w, const onnx_node *n, coreml_value *const xwb[3])
 {
+    mil_kind kind = coreml_kind_of(w, n);
     mil_call c = mil_begin(w->program, "linear");
-    mil_put(&c, "x", coreml_say(w, xwb[0], w->form));
-    mil_put(&c, "weight", coreml_say(w, xwb[1], w->form));
-    mil_put(&c, "bias", coreml_say(w, xwb[2] ? xwb[2] : zeros(w, xwb[1]->like.dim[0]), w->form));
+    mil_put(&c, "x", coreml_say(w, xwb[0], kind));
+    mil_put(&c, "weight", coreml_say(w, xwb[1], kind));
+    mil_put(&c, "bias", coreml_say(w, xwb[2] ? xwb[2] : zeros(w, xwb[1]->like.dim[0]), kind));
     coreml_finish(w, &c, n);
 }
 
-static void product(coreml_work *w, const onnx_node *n, const char *a, const char *b, bool turn)
+static void product(coreml_work *w, const onnx_node *n, bool turn)
 {
     mil_call c = mil_begin(w->program, "matmul");
-    mil_put(&c, "x", a);
-    mil_put(&c, "y", b);
+    coreml_put(w, &c, "x", n, 0);
+    coreml_put(w, &c, "y", n, 1);
     mil_put_bool(&c, "transpose_x", false);
     mil_put_bool(&c, "transpose_y", turn);
     coreml_finish(w, &c, n);
@@ -53,7 +54,7 @@ static void gemm(coreml_work *w, const onnx_node *n)
     } else if (xwb[2])
         coreml_fail(w, "the weights of '%s' are computed; export as onnx", n->out[0]);
     else
-        product(w, n, coreml_say(w, xwb[0], w->form), coreml_say(w, xwb[1], w->form), turn);
+        product(w, n, turn);
 }
 
 // A product with a matrix that is there, of a vector of numbers an item: `linear` has up to three
@@ -70,8 +71,7 @@ static void matmul(coreml_work *w, const onnx_node *n)
         linear(w, n,
                (coreml_value *const[]){coreml_in(w, n, 0), turned(w, coreml_in(w, n, 1)), NULL});
     else
-        product(w, n, coreml_say(w, coreml_in(w, n, 0), w->form),
-                coreml_say(w, coreml_in(w, n, 1), w->form), false);
+        product(w, n, false);
 }
 
 // A bias behind a product goes into it.
@@ -98,7 +98,7 @@ static void layer_norm(coreml_work *w, const onnx_node *n)
     mil_put_ints(&c, "axes", 1, &axis);
     coreml_put(w, &c, "gamma", n, 1);
     coreml_put(w, &c, "beta", n, 2);
-    mil_put_float(&c, "epsilon", w->form, onnx_attr_find(n, "epsilon")->f);
+    mil_put_float(&c, "epsilon", coreml_kind_of(w, n), onnx_attr_find(n, "epsilon")->f);
     coreml_finish(w, &c, n);
 }
 
@@ -126,7 +126,8 @@ static void conv(coreml_work *w, const onnx_node *n)
     mil_call c = mil_begin(w->program, "conv");
     coreml_put(w, &c, "x", n, 0);
     coreml_put(w, &c, "weight", n, 1);
-    mil_put(&c, "bias", coreml_say(w, bias ? bias : zeros(w, weight->like.dim[0]), w->form));
+    mil_put(&c, "bias",
+            coreml_say(w, bias ? bias : zeros(w, weight->like.dim[0]), coreml_kind_of(w, n)));
     put_windows(&c, n);
     mil_put_ints(&c, "dilations", 2, ones);
     mil_put_int(&c, "groups", 1);

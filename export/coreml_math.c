@@ -46,7 +46,7 @@ static void mul(coreml_work *w, const onnx_node *n)
         return;
     }
     mil_call c = mil_begin(w->program, "gelu");
-    mil_put(&c, "x", coreml_say(w, x, w->form));
+    mil_put(&c, "x", coreml_say(w, x, coreml_kind_of(w, n)));
     mil_put_text(&c, "mode", "EXACT");
     coreml_finish(w, &c, n);
 }

@@ -40,12 +40,18 @@ static inline int64_t coreml_axis(const onnx_node *n, int64_t fallback, int rank
     return axis < 0 ? axis + rank : axis;
 }
 
+// In which a node computes: that of what it makes.
+static inline mil_kind coreml_kind_of(const coreml_work *w, const onnx_node *n)
+{
+    return coreml_kind(w, coreml_out(w, n, 0));
+}
+
 // Argument `arg` is input i, in the kind in which the node computes.
 static inline void coreml_put(coreml_work *w, mil_call *c, const char *arg, const onnx_node *n,
                               int i)
 {
     coreml_value *v = coreml_in(w, n, i);
-    mil_put(c, arg, coreml_say(w, v, coreml_kind(w, v)));
+    mil_put(c, arg, coreml_say(w, v, v->whole ? MIL_I32 : coreml_kind_of(w, n)));
 }
 
 // Output 0 ends the call.

@@ -15,8 +15,8 @@ static void cast(coreml_work *w, const onnx_node *n)
         return;
     }
     mil_call c = mil_begin(w->program, "cast");
-    coreml_put(w, &c, "x", n, 0);
-    mil_put_text(&c, "dtype", y->whole ? "int32" : w->form == MIL_F16 ? "fp16" : "fp32");
+    mil_put(&c, "x", coreml_say(w, x, coreml_kind(w, x)));
+    mil_put_text(&c, "dtype", y->whole ? "int32" : coreml_kind(w, y) == MIL_F16 ? "fp16" : "fp32");
     coreml_finish(w, &c, n);
 }
 
@@ -62,7 +62,7 @@ static coreml_value *say_moved(coreml_work *w, coreml_value *x, const char *name
     for (int k = 0; k < rank; k++)
         dim[k] = size[perm[k]];
     coreml_value *y = coreml_fresh(w, name, rank, dim);
-    y->whole = x->whole;
+    y->whole = x->whole, y->wide = x->wide;
     mil_call c = mil_begin(w->program, "transpose");
     mil_put(&c, "x", coreml_say_as(w, x, kind, rank, size));
     mil_put_ints(&c, "perm", rank, perm);
@@ -141,7 +141,7 @@ static void concat(coreml_work *w, const onnx_node *n)
 {
     const char *parts[RULE_IN];
     for (int i = 0; i < n->n_in; i++)
-        parts[i] = coreml_say(w, coreml_in(w, n, i), coreml_kind(w, coreml_in(w, n, i)));
+        parts[i] = coreml_say(w, coreml_in(w, n, i), coreml_kind_of(w, n));
     mil_call c = mil_begin(w->program, "concat");
     mil_put_tuple(&c, "values", n->n_in, parts);
     mil_put_int(&c, "axis", coreml_axis(n, 0, coreml_out(w, n, 0)->like.rank));
@@ -182,7 +182,7 @@ static void expand(coreml_work *w, const onnx_node *n)
         reps[k] = y->like.dim[k] / dim[k];
     }
     mil_call c = mil_begin(w->program, "tile");
-    mil_put(&c, "x", coreml_say_as(w, x, coreml_kind(w, x), y->like.rank, dim));
+    mil_put(&c, "x", coreml_say_as(w, x, coreml_kind(w, y), y->like.rank, dim));
     mil_put_ints(&c, "reps", y->like.rank, reps);
     coreml_finish(w, &c, n);
 }

@@ -10,6 +10,8 @@
 
 #include "base/f16.h"
 
+enum { HALVED = 256 }; // weights from which on they are worth it, as of quantise.h
+
 void coreml_fail(coreml_work *w, const char *fmt, ...)
 {
     char text[256];
@@ -73,7 +75,7 @@ int64_t coreml_count(const coreml_value *v)
 
 mil_kind coreml_kind(const coreml_work *w, const coreml_value *v)
 {
-    return v->whole ? MIL_I32 : w->form;
+    return v->whole ? MIL_I32 : v->wide ? MIL_F32 : w->form;
 }
 
 coreml_value *coreml_fresh(coreml_work *w, const char *name, int rank, const int64_t *dim)
@@ -220,13 +222,30 @@ static const void *numbers_in(coreml_work *w, const coreml_value *v, mil_kind ki
     return out;
 }
 
+// It is a weight, not computed by a formula, and large enough to matter; or it loses nothing, as
+// masks do.
+static bool fits_halves(const coreml_value *v)
+{
+    int64_t n = coreml_count(v);
+    if (!v->floats || v->like.rank < 2 || n < HALVED)
+        return false;
+    bool same = v->from != NULL;
+    for (int64_t i = 0; same && i < n; i++)
+        same = f16_widen(f16_round(bounded(v->floats[i]))) == bounded(v->floats[i]);
+    return same || !v->from;
+}
+
 static const char *say_constant(coreml_work *w, coreml_value *v, mil_kind kind)
 {
     mil_type t;
     if (!take_type(w, v->name, kind, v->like.rank, v->like.dim, &t))
         return "";
-    const void *numbers = numbers_in(w, v, kind);
-    return w->failed ? "" : mil_array(w->program, v->name, &t, numbers);
+    bool widened = kind == MIL_F32 && w->halved && fits_halves(v);
+    const void *numbers = numbers_in(w, v, widened ? MIL_F16 : kind);
+    if (w->failed)
+        return "";
+    return widened ? mil_widened(w->program, v->name, &t, numbers)
+                   : mil_array(w->program, v->name, &t, numbers);
 }
 
 static const char *say_cast(coreml_work *w, const coreml_value *v, const char *x, mil_kind kind)

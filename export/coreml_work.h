@@ -25,6 +25,7 @@ typedef struct coreml_value {
     const char *name;
     onnx_known like; // its shape, and integers where they are known
     bool whole;      // it holds integers
+    bool wide;       // it is computed in f32 whatever the rest is in
     const onnx_node *from;
     // numbers of a constant, one of the two; neither: it is computed
     const float *floats;
@@ -37,6 +38,7 @@ typedef struct coreml_work {
     arena *arena;
     mil_program *program;
     mil_kind form; // of what is computed: MIL_F32 or MIL_F16
+    bool halved;   // weights stand in halves, whatever they are computed with in
     coreml_value *values;
     int n_values;
     const coreml_value **slots; // open addressing, by name

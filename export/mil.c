@@ -30,6 +30,14 @@ int64_t mil_bytes(const mil_type *t)
     return mil_count(t) * (t->kind == MIL_F16 ? 2 : numbers ? 4 : 0);
 }
 
+mil_type mil_stored(const mil_op *q)
+{
+    mil_type t = q->out->type;
+    if (!strcmp(q->type, MIL_WIDENED))
+        t.kind = MIL_F16;
+    return t;
+}
+
 // ---- Names
 
 void mil_reserve(mil_program *p, const char *name)
@@ -79,10 +87,10 @@ void mil_output(mil_program *p, const char *name, const mil_type *t)
 
 // ---- Constants
 
-static const char *add_constant(mil_program *p, const char *name, const mil_type *t,
-                                const void *data, int64_t blob)
+static const char *add_constant(mil_program *p, const char *type, const char *name,
+                                const mil_type *t, const void *data, int64_t blob)
 {
-    mil_op op = {.type = "const", .n_out = 1, .data = data, .blob = blob};
+    mil_op op = {.type = type, .n_out = 1, .data = data, .blob = blob};
     op.out = NEW(p->arena, mil_value, 1);
     *op.out = (mil_value){fresh(p, name), *t};
     add(p, &op);
@@ -90,11 +98,12 @@ static const char *add_constant(mil_program *p, const char *name, const mil_type
 }
 
 // The array that has these numbers already, as masks and angles of every layer have; NULL: none.
-static const char *same_array(const mil_program *p, const mil_type *t, const void *data, size_t n)
+static const char *same_array(const mil_program *p, const char *type, const mil_type *t,
+                              const void *data, size_t n)
 {
     for (int i = 0; i < p->n_ops; i++) {
         const mil_op *q = &p->ops[i];
-        const mil_type *u = q->blob ? &q->out->type : NULL;
+        const mil_type *u = q->blob && !strcmp(q->type, type) ? &q->out->type : NULL;
         if (u && u->kind == t->kind && u->rank == t->rank &&
             !memcmp(u->dim, t->dim, sizeof *t->dim * (size_t)t->rank) && !memcmp(q->data, data, n))
             return q->out->name;
@@ -102,17 +111,27 @@ static const char *same_array(const mil_program *p, const mil_type *t, const voi
     return NULL;
 }
 
-const char *mil_array(mil_program *p, const char *name, const mil_type *t, const void *data)
+static const char *add_array(mil_program *p, const char *type, const char *name, const mil_type *t,
+                             const void *data, int64_t bytes)
 {
-    int64_t bytes = mil_bytes(t), record = p->blob_bytes;
-    if (t->kind == MIL_I32 || t->rank == 0)
-        return add_constant(p, name, t, data, 0);
-    const char *same = same_array(p, t, data, (size_t)bytes);
+    int64_t record = p->blob_bytes;
+    const char *same = same_array(p, type, t, data, (size_t)bytes);
     if (same)
         return same;
     p->n_blobs++;
     p->blob_bytes += MIL_PLACE + (bytes + MIL_PLACE - 1) / MIL_PLACE * MIL_PLACE;
-    return add_constant(p, name, t, data, record);
+    return add_constant(p, type, name, t, data, record);
+}
+
+const char *mil_array(mil_program *p, const char *name, const mil_type *t, const void *data)
+{
+    return t->kind == MIL_I32 || t->rank == 0 ? add_constant(p, "const", name, t, data, 0)
+                                              : add_array(p, "const", name, t, data, mil_bytes(t));
+}
+
+const char *mil_widened(mil_program *p, const char *name, const mil_type *t, const void *halves)
+{
+    return add_array(p, MIL_WIDENED, name, t, halves, mil_bytes(t) / 2);
 }
 
 mil_call mil_begin(mil_program *p, const char *type)
@@ -138,7 +157,8 @@ void mil_put(mil_call *c, const char *arg, const char *value)
 static void put_constant(mil_call *c, const char *arg, const mil_type *t, const void *data)
 {
     mil_program *p = c->program;
-    mil_put(c, arg, add_constant(p, arena_printf(p->arena, "%s_%s", c->type, arg), t, data, 0));
+    const char *name = arena_printf(p->arena, "%s_%s", c->type, arg);
+    mil_put(c, arg, add_constant(p, "const", name, t, data, 0));
 }
 
 void mil_put_bool(mil_call *c, const char *arg, bool v)

@@ -23,6 +23,8 @@
 #include "base/meta.h"
 #include "base/names.h"
 
+#define MIL_WIDENED "constexpr_cast" // a constant of F32 whose numbers are halves
+
 enum { MIL_RANK = 5, MIL_ARGS = 16, MIL_OUTS = 8 }; // 5: the most axes that Core ML has
 
 // Numbers of the format's DataType.
@@ -56,7 +58,7 @@ typedef struct mil_op {
     int n_args, n_out;
     mil_arg *args;
     mil_value *out;
-    const void *data; // of a constant: text, bool, int32_t, float, or f16, as its type says
+    const void *data; // of a constant: text, bool, int32_t, float, or f16, as mil_stored says
     int64_t blob;     // where its record lies in the file of numbers; 0: in the program itself
 } mil_op;
 
@@ -76,6 +78,7 @@ typedef struct mil_program {
 mil_program *mil_open(arena *a);
 int64_t mil_count(const mil_type *t); // elements
 int64_t mil_bytes(const mil_type *t); // of them as numbers in a file; 0: of words and truths
+mil_type mil_stored(const mil_op *q); // of a constant's data: halves where they are widened
 
 // ---- Building. A name that comes out is what the format allows ([A-Za-z_][A-Za-z0-9_]*), and new.
 void mil_reserve(mil_program *p, const char *name); // of an output, so that nobody takes it
@@ -83,6 +86,9 @@ const char *mil_input(mil_program *p, const char *name, const mil_type *t);
 void mil_output(mil_program *p, const char *name, const mil_type *t);
 // An array of F16 (f16), F32 or I32 numbers, "weight" or whatever it is called.
 const char *mil_array(mil_program *p, const char *name, const mil_type *t, const void *data);
+
+// One of F32 whose numbers (f16) are widened when the program is loaded.
+const char *mil_widened(mil_program *p, const char *name, const mil_type *t, const void *halves);
 
 typedef struct mil_call {
     mil_program *program;

@@ -60,12 +60,12 @@ static bool same_value(const mil_value *v, const mil_value *w)
 
 static bool same_data(const mil_op *q, const mil_op *o)
 {
-    const mil_type *t = &q->out->type;
     if (!q->data || !o->data)
         return q->data == o->data;
-    if (t->kind == MIL_STRING)
+    mil_type t = mil_stored(q);
+    if (t.kind == MIL_STRING)
         return !strcmp(q->data, o->data);
-    return !memcmp(q->data, o->data, t->kind == MIL_BOOL ? 1 : (size_t)mil_bytes(t));
+    return !memcmp(q->data, o->data, t.kind == MIL_BOOL ? 1 : (size_t)mil_bytes(&t));
 }
 
 static bool same_op(const mil_op *q, const mil_op *o)

@@ -153,12 +153,16 @@ static Coreml__Operation *op_message(arena *a, const mil_op *q)
     out->outputs = NEW(a, Coreml__NamedValueType *, out->n_outputs + 1);
     for (int i = 0; i < q->n_out; i++)
         out->outputs[i] = value_message(a, &q->out[i]);
-    out->n_attributes = q->data ? 2 : 1;
-    out->attributes = NEW(a, Coreml__ValueEntry *, 2);
-    out->attributes[0] =
-        constant_message(a, "name", &(mil_type){.kind = MIL_STRING}, q->out[0].name, 0);
+    const mil_type text = {.kind = MIL_STRING}, stored = mil_stored(q);
+    bool widened = stored.kind != q->out[0].type.kind;
+    out->attributes = NEW(a, Coreml__ValueEntry *, 3);
+    out->attributes[out->n_attributes++] = constant_message(a, "name", &text, q->out[0].name, 0);
     if (q->data)
-        out->attributes[1] = constant_message(a, "val", &q->out[0].type, q->data, q->blob);
+        out->attributes[out->n_attributes++] =
+            constant_message(a, widened ? "source_val" : "val", &stored, q->data, q->blob);
+    if (widened)
+        out->attributes[out->n_attributes++] =
+            constant_message(a, "output_dtype", &text, "fp32", 0);
     return out;
 }
 
@@ -250,10 +254,10 @@ static bool write_blobs(const mil_program *p, const char *path, err *e)
         const mil_op *q = &p->ops[i];
         if (!q->blob)
             continue;
-        bool half = q->out->type.kind == MIL_F16;
-        uint64_t bytes = (uint64_t)mil_bytes(&q->out->type);
+        const mil_type t = mil_stored(q);
+        uint64_t bytes = (uint64_t)mil_bytes(&t);
         mil_record r = {.mark = MIL_MARK,
-                        .type = half ? MIL_BLOB_F16 : MIL_BLOB_F32,
+                        .type = t.kind == MIL_F16 ? MIL_BLOB_F16 : MIL_BLOB_F32,
                         .bytes = bytes,
                         .place = (uint64_t)q->blob + MIL_PLACE};
         file_put(f, &r, sizeof r);

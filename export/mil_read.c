@@ -67,8 +67,8 @@ static bool take_value(const reader *r, const Coreml__NamedValueType *from, mil_
 // A record of the file of numbers, and the numbers behind it.
 static bool take_blob(const reader *r, mil_op *q, const Coreml__BlobFileValue *from)
 {
-    const mil_type *t = &q->out->type;
-    uint64_t due = (uint64_t)mil_bytes(t);
+    const mil_type t = mil_stored(q);
+    uint64_t due = (uint64_t)mil_bytes(&t);
     mil_record record;
     if (!r->blobs)
         return damaged(r, q->out->name, "lies in a file of numbers, which is not there");
@@ -82,7 +82,7 @@ static bool take_blob(const reader *r, mil_op *q, const Coreml__BlobFileValue *f
     if (!due)
         return true;
     if (record.bytes != due ||
-        record.type != (uint32_t)(t->kind == MIL_F16 ? MIL_BLOB_F16 : MIL_BLOB_F32) ||
+        record.type != (uint32_t)(t.kind == MIL_F16 ? MIL_BLOB_F16 : MIL_BLOB_F32) ||
         record.place % MIL_PLACE || record.place > r->n_blobs ||
         record.bytes > r->n_blobs - record.place)
         return damaged(r, q->out->name, "has other numbers in the file than its type says");
@@ -92,7 +92,7 @@ static bool take_blob(const reader *r, mil_op *q, const Coreml__BlobFileValue *f
 
 static bool take_here(const reader *r, mil_op *q, const Coreml__TensorValue *v)
 {
-    const mil_type *t = &q->out->type;
+    const mil_type stored = mil_stored(q), *t = &stored;
     size_t n = (size_t)mil_count(t), has = 0;
     bool *truth = NEW(r->p->arena, bool, 1);
     if (t->kind == MIL_F32 && v->value_case == COREML__TENSOR_VALUE__VALUE_FLOATS)
@@ -114,12 +114,26 @@ static bool take_here(const reader *r, mil_op *q, const Coreml__TensorValue *v)
     return true;
 }
 
+// Halves as f32 are all that is widened here.
+static bool check_widened(const reader *r, const Coreml__Value *v, const mil_op *q)
+{
+    mil_type t;
+    if (!take_type(r, q->out->name, v->type, &t))
+        return false;
+    return (t.kind == MIL_F16 && q->out->type.kind == MIL_F32 &&
+            mil_count(&t) == mil_count(&q->out->type)) ||
+           damaged(r, q->out->name, "is widened from another kind than halves, or to another");
+}
+
 static bool take_constant(const reader *r, const Coreml__Operation *from, mil_op *q)
 {
+    bool widened = !strcmp(q->type, MIL_WIDENED);
     for (size_t i = 0; i < from->n_attributes; i++) {
         const Coreml__Value *v = from->attributes[i]->value;
-        if (strcmp(text(from->attributes[i]->key), "val") != 0 || !v)
+        if (strcmp(text(from->attributes[i]->key), widened ? "source_val" : "val") != 0 || !v)
             continue;
+        if (widened && !check_widened(r, v, q))
+            return false;
         if (v->value_case == COREML__VALUE__VALUE_BLOB)
             return take_blob(r, q, v->blob);
         if (v->value_case == COREML__VALUE__VALUE_IMMEDIATE && v->immediate->tensor)
@@ -152,7 +166,7 @@ static bool take_op(const reader *r, const Coreml__Operation *from, mil_op *q)
     for (int i = 0; i < q->n_out; i++)
         if (!take_value(r, from->outputs[i], &q->out[i]))
             return false;
-    if (strcmp(q->type, "const") != 0)
+    if (strcmp(q->type, "const") != 0 && strcmp(q->type, MIL_WIDENED) != 0)
         return take_args(r, from, q);
     return q->n_out == 1 ? take_constant(r, from, q)
                          : damaged(r, q->type, "makes more or less than one value");

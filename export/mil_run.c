@@ -42,7 +42,7 @@ const mil_op *mil_constant_of(const mil_work *w, const char *arg, mil_kind kind)
     for (int i = 0; v && i < w->p->n_ops; i++) {
         const mil_op *q = &w->p->ops[i];
         if (q->data && q->n_out == 1 && !strcmp(q->out[0].name, v))
-            return q->out[0].type.kind == kind ? q : NULL;
+            return mil_stored(q).kind == kind ? q : NULL;
     }
     return NULL;
 }
@@ -197,12 +197,12 @@ static int onnx_type_of(mil_kind kind)
 
 static void add_constant(onnx_model *m, const mil_op *q)
 {
-    const mil_type *t = &q->out->type;
-    onnx_tensor x = {.name = q->out->name, .type = onnx_type_of(t->kind), .rank = t->rank};
-    if (t->kind != MIL_F16 && t->kind != MIL_F32 && t->kind != MIL_I32)
+    const mil_type t = mil_stored(q);
+    onnx_tensor x = {.name = q->out->name, .type = onnx_type_of(t.kind), .rank = t.rank};
+    if (t.kind != MIL_F16 && t.kind != MIL_F32 && t.kind != MIL_I32)
         return; // words: what reads them looks for them
-    memcpy(x.dim, t->dim, sizeof *t->dim * (size_t)t->rank);
-    x.data = q->data, x.bytes = (size_t)mil_bytes(t);
+    memcpy(x.dim, t.dim, sizeof *t.dim * (size_t)t.rank);
+    x.data = q->data, x.bytes = (size_t)mil_bytes(&t);
     onnx_add_tensor(m, &x);
 }
 

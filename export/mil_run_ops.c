@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/f16.h"
 #include "export/mil_run_internal.h"
 
 static bool plain(mil_work *w)
@@ -128,14 +129,17 @@ static bool pool(mil_work *w)
 static const char *gates(mil_work *w, const char *arg, bool bias)
 {
     static const int from_gate[] = {0, 2, 1, 3};
-    const mil_op *q = mil_constant_of(w, arg, MIL_F32);
+    const mil_op *half = mil_constant_of(w, arg, MIL_F16),
+                 *q = half ? half : mil_constant_of(w, arg, MIL_F32);
     const mil_type *t = q ? &q->out->type : NULL;
     if (!t || t->rank != (bias ? 1 : 2) || t->dim[0] % 4)
         return NULL;
     int64_t width = bias ? 1 : t->dim[1], gate = t->dim[0] / 4 * width;
     float *y = NEW(w->arena, float, (size_t)(8 * gate) + 1);
-    for (int64_t i = 0; i < 4 * gate; i++)
-        y[i] = ((const float *)q->data)[from_gate[i / gate] * gate + i % gate];
+    for (int64_t i = 0; i < 4 * gate; i++) {
+        int64_t from = from_gate[i / gate] * gate + i % gate;
+        y[i] = half ? f16_widen(((const f16 *)q->data)[from]) : ((const float *)q->data)[from];
+    }
     return mil_tensor(w, ONNX_FLOAT, bias ? 2 : 3,
                       (const int64_t[]){1, bias ? 2 * t->dim[0] : t->dim[0], width}, y);
 }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "tests/cmd/fresh.h"
 #include "tests/cmd/recogniser.h"
 #include "tests/test.h"
 
@@ -78,6 +79,49 @@ TEST(coreml_packages_test_themselves)
     int status = test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", d);
     test_expect(status == 0, __FILE__, __LINE__, "%s", out);
     EXPECT_HAS(out, "w.mlpackage");
+}
+
+// What an export says of its example: the largest difference, of the largest output.
+static double off_by(const char *out)
+{
+    err e = {0};
+    json *j = json_parse(out, strlen(out), &e);
+    EXPECT_OK(j != NULL, e);
+    double off = json_num(json_get(j, "max_difference"), 1),
+           of = json_num(json_get(j, "output_max"), 0);
+    json_free(j);
+    return off / of;
+}
+
+// A network whose sums add up more rounding than is near enough is computed in f32, of weights in
+// halves; a shallow one in halves.
+TEST(coreml_computes_in_halves_where_that_is_near_enough)
+{
+    const char *out, *k = test_kmidi(), *d = test_dir();
+    fresh_model("deep.h5", "emotion_midi_transformer",
+                "layers=8 dim=32 heads=2 ffn=64 cross=0,2 emotion_tokens=2");
+    fresh_model("shallow.h5", "groove_predictor", NULL);
+    EXPECT_INT(test_shell(&out,
+                          "%s export '%s/deep.h5' -f coreml --shape time=16 --json "
+                          "-o '%s/x.mlpackage'",
+                          k, d, d),
+               0);
+    EXPECT_HAS(out, "weights of 16 bits, computed in f32, since computed in 16 bits it was off");
+    EXPECT(off_by(out) < 1e-3 && off_by(out) > 1e-5);
+    EXPECT_INT(test_shell(&out, "%s inspect '%s/x.mlpackage'", k, d), 0);
+    EXPECT_HAS(out, "f16 weights, computed in f32");
+    EXPECT_INT(
+        test_shell(&out, "%s export '%s/shallow.h5' -f coreml --json -o '%s/y.mlpackage'", k, d, d),
+        0);
+    EXPECT_HAS(out, "each value rounded to 16 bits where the program says so");
+    EXPECT(off_by(out) < 5e-4 && off_by(out) > 1e-6);
+    if (!getenv("COREML_PYTHON")) {
+        test_skip("COREML_PYTHON does not name a Python with coremltools");
+        return;
+    }
+    int status = test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", d);
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+    EXPECT_HAS(out, "x.mlpackage");
 }
 
 TEST(coreml_export_refuses_what_it_cannot_mean)

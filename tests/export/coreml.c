@@ -22,7 +22,8 @@ TEST(coreml_tools_agree_on_every_model)
         return;
     }
     for (int i = 0; model_at(i); i++)
-        for (int wide = 0; wide < 2; wide++) {
+        for (coreml_form form = COREML_F16; form <= COREML_F32; form++) {
+            static const char *const names[] = {"f16", "f16-weights", "f32"};
             arena a = {0};
             const model_def *m = small_model(i, &a);
             err e = {0};
@@ -34,9 +35,8 @@ TEST(coreml_tools_agree_on_every_model)
                                 .time = 7,
                                 .classes = m->probe ? FILLED_CLASSES : 0,
                                 .probabilities = m->probe,
-                                .wide = wide};
-            const char *name =
-                arena_printf(&a, "%s/%s-%s", test_dir(), m->name, wide ? "f32" : "f16");
+                                .form = form};
+            const char *name = arena_printf(&a, "%s/%s-%s", test_dir(), m->name, names[form]);
             EXPECT_OK(coreml_export(arena_printf(&a, "%s.mlpackage", name), m, p, &o, &bytes, &e),
                       e);
             case_write(m, p, 1, 7, arena_printf(&a, "%s.safetensors", name));
@@ -194,9 +194,9 @@ TEST(coreml_refuses_weights_beyond_halves)
                ERR_VALUE, "add --f32");
     EXPECT(!file_exists(test_path("x.mlpackage")));
     e = (err){0};
-    EXPECT_OK(
-        coreml_export(test_path("x.mlpackage"), m, p, &(coreml_options){.wide = true}, &bytes, &e),
-        e);
+    EXPECT_OK(coreml_export(test_path("x.mlpackage"), m, p, &(coreml_options){.form = COREML_F32},
+                            &bytes, &e),
+              e);
     params_release(p);
     arena_free(&a);
 }
