@@ -19,7 +19,9 @@
 // A step of few sequences waits for its weights, which come from the second cache. There x is
 // projected over all steps first, and a step fetches W_hh alone: at I 256, H 128, 150 steps and one
 // sequence the op takes two thirds of the time. The sums are made in the same order either way
-// (panel.h), so a sequence has the bits that it has alone, whatever stands beside it.
+// (panel.h), so a sequence has the bits that it has alone, whatever stands beside it. What comes
+// before the first step is nought, and its product with W_hh is left out; of a single step nothing
+// is packed, and W_hh not read.
 //
 // A group of sequences keeps this step's rows in the workspace and copies whole rows from x and to
 // the outputs: those lie far apart, and pieces of them would each miss the cache. At 64 sequences
@@ -40,6 +42,7 @@ typedef struct dims {
     int64_t b, t, i, h;
     int64_t panels; // of VLANES units
     bool few;       // sequences: x is projected before the first step
+    bool once;      // few, and the first step is the last
 } dims;
 
 // Half a register tile: with more rows than that, multiplying takes longer than fetching.
@@ -52,9 +55,11 @@ static dims dims_of(const node *n)
               n->in[0]->shape.d[2],
               n->in[2]->shape.d[1],
               0,
+              false,
               false};
     d.panels = panel_count(d.h, VLANES);
     d.few = d.b <= FEW;
+    d.once = d.few && d.t == 1;
     return d;
 }
 
@@ -117,6 +122,7 @@ static work work_of(const dims *d, float *at)
     return w;
 }
 
+// A panel's weights (or, once, what they make of x) and biases.
 static void pack_panel(const call *c, const dims *d, const work *w, int64_t p)
 {
     const float *w_ih = c->in[1], *w_hh = c->in[2], *b_ih = c->in[3], *b_hh = c->in[4];
@@ -124,8 +130,13 @@ static void pack_panel(const call *c, const dims *d, const work *w, int64_t p)
         int64_t unit = p * VLANES, row = g * d->h + unit, n = d->h - unit;
         float *to = w->w + p * (d->i + d->h) * PANEL_WIDTH + g * VLANES,
               *bias = w->bias + p * PANEL_WIDTH + g * VLANES;
-        lstm_pack_gate(to, w_ih + row * d->i, d->i, n);
-        lstm_pack_gate(to + d->i * PANEL_WIDTH, w_hh + row * d->h, d->h, n);
+        if (d->once) {
+            lstm_multiply_gate(w->x + p * d->b * PANEL_WIDTH + g * VLANES, c->in[0], d->b,
+                               w_ih + row * d->i, d->i, n);
+        } else {
+            lstm_pack_gate(to, w_ih + row * d->i, d->i, n);
+            lstm_pack_gate(to + d->i * PANEL_WIDTH, w_hh + row * d->h, d->h, n);
+        }
         for (int64_t l = 0; l < VLANES; l++)
             bias[l] = l < n ? b_ih[row + l] + b_hh[row + l] : 0;
     }
@@ -151,7 +162,7 @@ static void prepare(void *arg, int index, int count)
     threads_part(d.panels, 1, index, count, &lo, &hi);
     for (int64_t p = lo; p < hi; p++) {
         pack_panel(c, &d, &w, p);
-        if (d.few)
+        if (d.few && !d.once)
             project(c, &d, &w, p);
     }
 }
@@ -231,8 +242,9 @@ static void sum_panel(const group *s, int64_t t, int64_t p)
     for (int64_t r = 0; r < s->rows; r++)
         memcpy(sums + r * PANEL_WIDTH, s->w.x + ((p * d->b + s->lo + r) * d->t + t) * PANEL_WIDTH,
                PANEL_WIDTH * sizeof *sums);
-    panel_product(sums, PANEL_WIDTH, a + d->i, k, 1, w + d->i * PANEL_WIDTH, d->h, s->rows,
-                  PANEL_WIDTH, true);
+    if (t)
+        panel_product(sums, PANEL_WIDTH, a + d->i, k, 1, w + d->i * PANEL_WIDTH, d->h, s->rows,
+                      PANEL_WIDTH, true);
 }
 
 static void step_run(const group *s, int64_t t)

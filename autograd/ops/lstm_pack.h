@@ -3,7 +3,8 @@
 //
 // A packed weight is used once a step, so packing must not take longer than a few of them. Squares
 // of registers are turned by interleaving their halves, log2(VLANES) times: a number's place is its
-// row and column as bits, each time turned by one.
+// row and column as bits, each time turned by one. Where there is but one step, squares are
+// multiplied in the registers that they were turned in, and nothing is packed.
 #ifndef KMIDI_AUTOGRAD_OPS_LSTM_PACK_H
 #define KMIDI_AUTOGRAD_OPS_LSTM_PACK_H
 
@@ -38,10 +39,10 @@ PANEL_INLINE void lstm_interleave(const vf from[VLANES], vf to[VLANES])
     }
 }
 
-// VLANES rows of w, k apart, become as many columns of a panel.
-static inline void lstm_turn(float *restrict to, const float *restrict w, int64_t k)
+// VLANES rows of w, k apart, as so many columns.
+PANEL_INLINE void lstm_turned(vf a[VLANES], const float *restrict w, int64_t k)
 {
-    vf a[VLANES], b[VLANES];
+    vf b[VLANES];
     LSTM_EACH(i, VLANES)
     a[i] = *(const vf *)(w + i * k);
     for (int turned = 1; turned < VLANES; turned *= 4) {
@@ -49,8 +50,15 @@ static inline void lstm_turn(float *restrict to, const float *restrict w, int64_
         if (2 * turned < VLANES)
             lstm_interleave(b, a);
         else
-            memcpy(a, b, sizeof a);
+            memcpy(a, b, sizeof b);
     }
+}
+
+// The same become columns of a panel.
+static inline void lstm_turn(float *restrict to, const float *restrict w, int64_t k)
+{
+    vf a[VLANES];
+    lstm_turned(a, w, k);
     LSTM_EACH(i, VLANES)
     *(vf *)(to + i * PANEL_WIDTH) = a[i];
 }
@@ -64,6 +72,33 @@ static inline void lstm_pack_gate(float *restrict to, const float *restrict w, i
     for (; j < k; j++)
         for (int64_t l = 0; l < VLANES; l++)
             to[j * PANEL_WIDTH + l] = l < n ? w[l * k + j] : 0;
+}
+
+// sums [rows, VLANES], a panel's width apart, of x [rows, k] and n rows of a gate of w [4H, k]; in
+// the order of a panel's sums (panel.h). Beside them zeros.
+static inline void lstm_multiply_gate(float *restrict sums, const float *restrict x, int64_t rows,
+                                      const float *restrict w, int64_t k, int64_t n)
+{
+    int64_t j = 0;
+    for (int64_t r = 0; r < rows; r++)
+        *(vf *)(sums + r * PANEL_WIDTH) = (vf){0};
+    for (; n >= VLANES && j + VLANES <= k; j += VLANES) {
+        vf a[VLANES];
+        lstm_turned(a, w + j, k);
+        for (int64_t r = 0; r < rows; r++) {
+            vf sum = *(const vf *)(sums + r * PANEL_WIDTH);
+            LSTM_EACH(i, VLANES)
+            sum += x[r * k + j + i] * a[i];
+            *(vf *)(sums + r * PANEL_WIDTH) = sum;
+        }
+    }
+    for (; j < k; j++) {
+        vf column = {0};
+        for (int64_t l = 0; l < VLANES && l < n; l++)
+            column[l] = w[l * k + j];
+        for (int64_t r = 0; r < rows; r++)
+            *(vf *)(sums + r * PANEL_WIDTH) += x[r * k + j] * column;
+    }
 }
 
 #endif
