@@ -130,9 +130,9 @@ check-jack: kmidi lib
 # `kmidi perform` by the full models, headless for a minute (FOR=60 seconds).
 check-perform: kmidi
 	@tests/perform/check.sh ./kmidi $(FOR)
-# MODEL=CHECKPOINT: of a recogniser.
+# MODEL='CHECKPOINT ...': the first of a recogniser.
 check-lib: lib
-	@tests/serve/check.sh $(BUILD)/lib $(or $(MODEL),$(error MODEL=CHECKPOINT names a trained recogniser))
+	+@tests/serve/check.sh $(BUILD)/lib $(or $(MODEL),$(error MODEL=CHECKPOINT names a trained recogniser))
 # Preloaded by the tests of faults; it replaces functions of glibc.
 SHIM    := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release,$(CONFIG)),$(OUT)/tests/faults/shim.so))
 $(OUT)/tests/faults/shim.so: tests/faults/shim.c

@@ -46,6 +46,15 @@ extern "C" {
 #endif
 
 #define KMIDI_API __attribute__((visibility("default")))
+/* For real time: where the compiler knows the word (clang 20), whoever is under it may call these,
+ * and -fsanitize=realtime watches what they do. */
+#define KMIDI_LIVE KMIDI_API
+#ifdef __has_attribute
+#if __has_attribute(nonblocking)
+#undef KMIDI_LIVE
+#define KMIDI_LIVE KMIDI_API __attribute__((nonblocking))
+#endif
+#endif
 
 enum { KMIDI_VERSION = 1 }; /* of this interface; what was linked: kmidi_version */
 enum { KMIDI_TEXT = 512 };  /* of a sentence that says why, its end included */
@@ -98,16 +107,16 @@ KMIDI_API kmidi_status kmidi_session_open(kmidi_model *m, const kmidi_setup *set
 KMIDI_API kmidi_status kmidi_session_close(kmidi_session *s);
 
 /* The number of answers, which stand in `out` one behind the other, or a kmidi_status. */
-KMIDI_API int kmidi_process(kmidi_session *s, const float *in, int n, float *out, int room);
+KMIDI_LIVE int kmidi_process(kmidi_session *s, const float *in, int n, float *out, int room);
 /* As it was when it was opened. */
-KMIDI_API kmidi_status kmidi_reset(kmidi_session *s);
-KMIDI_API int kmidi_takes(const kmidi_session *s); /* numbers of a call: these, or up to these */
-KMIDI_API int kmidi_width(const kmidi_session *s); /* numbers of an answer */
-KMIDI_API int kmidi_room(const kmidi_session *s);  /* numbers of all answers that a call may give */
+KMIDI_LIVE kmidi_status kmidi_reset(kmidi_session *s);
+KMIDI_LIVE int kmidi_takes(const kmidi_session *s); /* numbers of a call: these, or up to these */
+KMIDI_LIVE int kmidi_width(const kmidi_session *s); /* numbers of an answer */
+KMIDI_LIVE int kmidi_room(const kmidi_session *s); /* numbers of all answers that a call may give */
 /* Samples at the session's rate between a sound and the answer to the frame whose middle it is. */
-KMIDI_API int kmidi_latency(const kmidi_session *s);
+KMIDI_LIVE int kmidi_latency(const kmidi_session *s);
 /* Samples from one answer to the next, as nearly as a whole number says it; 0 without sound. */
-KMIDI_API int kmidi_hop(const kmidi_session *s);
+KMIDI_LIVE int kmidi_hop(const kmidi_session *s);
 
 /* ---- Bridges: a session on a thread of its own, which may be late; nobody waits for it */
 
@@ -127,15 +136,15 @@ KMIDI_API void kmidi_bridge_close(kmidi_bridge *b); /* waits for the worker; NUL
 
 /* These are for real time as kmidi_process is, all from one thread. A request is what kmidi_process
  * takes; `at` is where its first sample stands in the stream. */
-KMIDI_API kmidi_status kmidi_bridge_ask(kmidi_bridge *b, const float *in, int n, int64_t at);
+KMIDI_LIVE kmidi_status kmidi_bridge_ask(kmidi_bridge *b, const float *in, int n, int64_t at);
 /* 1: the next answer, in order, that is due at `now`, and (unless NULL) `at` what it is of; 0:
  * there is none. No answer is ever dropped: those that are not taken keep requests from being taken
  * in. */
-KMIDI_API int kmidi_bridge_take(kmidi_bridge *b, int64_t now, float *out, int room, int64_t *at);
-KMIDI_API int kmidi_bridge_idle(kmidi_bridge *b); /* 1: all that was asked was answered */
+KMIDI_LIVE int kmidi_bridge_take(kmidi_bridge *b, int64_t now, float *out, int room, int64_t *at);
+KMIDI_LIVE int kmidi_bridge_idle(kmidi_bridge *b); /* 1: all that was asked was answered */
 /* Samples between a sound and when its answer is due: the session's latency and the lookahead. */
-KMIDI_API int64_t kmidi_bridge_latency(const kmidi_bridge *b);
-KMIDI_API kmidi_counts kmidi_bridge_counts(kmidi_bridge *b);
+KMIDI_LIVE int64_t kmidi_bridge_latency(const kmidi_bridge *b);
+KMIDI_LIVE kmidi_counts kmidi_bridge_counts(kmidi_bridge *b);
 
 #ifdef __cplusplus
 }
