@@ -8,8 +8,10 @@
 #   bench/heard.sh [DIR]      DIR keeps shards, runs, pieces and sound (default /tmp/heard); what is there already is not made again
 #   EMOPIA=DIR                midis/ and labels.csv (default ../shared/data/emopia)
 #   JUDGES=DIR                where bench/emopia.sh kept its runs (default /tmp/emopia); without them the first judge alone
-#   SEEDS="1 2"    BASE=3200 steps of the start    STEPS=600 more of each    PIECES=24 of each quadrant    GUIDANCE="1 1.5 2"    SECONDS_EACH=20
-#   FEEL=0.7                  valence and arousal that are asked for, up or down
+#   SEEDS="1 2"    BASE=3200 steps of the start    STEPS=600 more of each    PIECES=24 of each quadrant    GUIDANCE=1    SECONDS_EACH=20
+#   BEST="1 8"                of so many pieces the nearest is kept (--best-of)
+#   FEEL=0.9    AROUSAL=0.5   valence and arousal that are asked for, up or down
+#   SET="key=value ..."       more for each training
 #
 # docs/emotion.md has the figures.
 set -eu
@@ -19,7 +21,8 @@ EMOPIA=$(cd "${EMOPIA:-../shared/data/emopia}" && pwd)
 JUDGES=${JUDGES:-/tmp/emopia}
 SOUNDFONT=${SOUNDFONT:-/usr/share/sounds/sf2/FluidR3_GM.sf2}
 SEEDS=${SEEDS:-1 2}
-FEEL=${FEEL:-0.7}
+FEEL=${FEEL:-0.9}
+AROUSAL=${AROUSAL:-0.5}
 CONFIG=configs/emotion_midi_transformer_emopia.yaml
 SHARDS=$DIR/emopia; export SHARDS
 
@@ -27,15 +30,15 @@ field() { grep -o "\"$1\": *[-0-9.e+]*" | sed -n 's/.*: *//p;q'; }
 
 train() { # run [key=value ...]
     run=$1; shift
-    [ -e "$DIR/$run/DONE" ] || ./kmidi train "$CONFIG" -q --run-dir "$DIR/$run" --resume auto --threads 1 "$@" >"$DIR/$run.log"
+    # shellcheck disable=SC2086
+    [ -e "$DIR/$run/DONE" ] || ./kmidi train "$CONFIG" -q --run-dir "$DIR/$run" --resume auto --threads 1 "$@" ${SET:-} >"$DIR/$run.log"
 }
 
-pieces() { # run guidance
-    set -- "$1" "$2" "$DIR/pieces/$1-$2"
-    for q in "Q1 $FEEL,$FEEL" "Q2 -$FEEL,$FEEL" "Q3 -$FEEL,-$FEEL" "Q4 $FEEL,-$FEEL"; do
-        mkdir -p "$3/${q% *}"
-        [ -s "$3/${q% *}/p-${PIECES:-24}.mid" ] || ./kmidi generate "$DIR/$1/checkpoints/last.h5" -q --emotion="${q#* }" --guidance "$2" \
-            --seconds "${SECONDS_EACH:-20}" --tempo 120 --max-note 8 --seed 1000 --count "${PIECES:-24}" -o "$3/${q% *}/p.mid" >/dev/null
+pieces() { # run guidance best-of folder
+    for q in "Q1 $FEEL,$AROUSAL" "Q2 -$FEEL,$AROUSAL" "Q3 -$FEEL,-$AROUSAL" "Q4 $FEEL,-$AROUSAL"; do
+        mkdir -p "$4/${q% *}"
+        [ -s "$4/${q% *}/p-${PIECES:-24}.mid" ] || ./kmidi generate "$DIR/$1/checkpoints/last.h5" -q --emotion="${q#* }" --guidance "$2" --best-of "$3" \
+            --seconds "${SECONDS_EACH:-20}" --tempo 120 --max-note 8 --seed 1000 --count "${PIECES:-24}" -o "$4/${q% *}/p.mid" >/dev/null
     done
 }
 
@@ -76,9 +79,9 @@ mkdir -p "$DIR"
 ./kmidi prepare configs/data/emopia.yaml -q --out "$SHARDS" "root=$EMOPIA" 'features=[tokens]' tokens.to_c=true emotion=measured
 train base "train.max_steps=${BASE:-3200}" schedule.name=constant
 
-printf '%-34s %5s %5s %5s %5s %6s\n' "heard as asked" Q1 Q2 Q3 Q4 all
+printf '%-44s %5s %5s %5s %5s %6s\n' "heard as asked" Q1 Q2 Q3 Q4 all
 for judge in "$JUDGES"/run-*; do # how well the judges know the real clips
-    [ ! -e "$judge/DONE" ] || printf '%-34s %5s %5s %5s %5s %6s\n' "real clips, $(basename "$judge")" $(by_recogniser "$judge" "$JUDGES/shards/val-*.h5")
+    [ ! -e "$judge/DONE" ] || printf '%-44s %5s %5s %5s %5s %6s\n' "real clips, $(basename "$judge")" $(by_recogniser "$judge" "$JUDGES/shards/val-*.h5")
 done
 for seed in $SEEDS; do
     for p in 0 0.15; do
@@ -86,16 +89,19 @@ for seed in $SEEDS; do
             schedule.decay_ratio=0.8 schedule.warmup_steps=10 optim.lr=5e-3
         printf 'condition_dropout %s, seed %s: %s nats\n' "$p" "$seed" "$(./kmidi eval "$DIR/drop-$p-$seed/checkpoints/last.h5" --data "$SHARDS/val-*.h5" --json | field loss)"
     done
-    for g in ${GUIDANCE:-1 1.5 2}; do
-        pieces "drop-0.15-$seed" "$g"
-        at=$DIR/pieces/drop-0.15-$seed-$g
-        # shellcheck disable=SC2046
-        printf '%-34s %5s %5s %5s %5s %6s\n' "seed $seed, guidance $g, estimate" $(by_estimate "$at")
-        for judge in "$JUDGES"/run-*; do
-            [ -e "$judge/DONE" ] || continue
-            sound "$at"
+    for g in ${GUIDANCE:-1}; do
+        for n in ${BEST:-1 8}; do
+            at=$DIR/pieces/drop-0.15-$seed-$g-of-$n-at-$FEEL,$AROUSAL
+            said="seed $seed, guidance $g, of $n"
+            pieces "drop-0.15-$seed" "$g" "$n" "$at"
             # shellcheck disable=SC2046
-            printf '%-34s %5s %5s %5s %5s %6s\n' "seed $seed, guidance $g, $(basename "$judge")" $(by_recogniser "$judge" "$at/shards/val-*.h5")
+            printf '%-44s %5s %5s %5s %5s %6s\n' "$said, estimate" $(by_estimate "$at")
+            for judge in "$JUDGES"/run-*; do
+                [ -e "$judge/DONE" ] || continue
+                sound "$at"
+                # shellcheck disable=SC2046
+                printf '%-44s %5s %5s %5s %5s %6s\n' "$said, $(basename "$judge")" $(by_recogniser "$judge" "$at/shards/val-*.h5")
+            done
         done
     done
 done

@@ -68,8 +68,8 @@ static const option options[] = {
      "prompt's, or C)",
      false},
     {"guidance", 0, OPT_NUM, "G",
-     "above 1: the emotion counts so many times over, 2 to 4 is heard well; of a model trained "
-     "with train.condition_dropout (default 1)",
+     "above 1: the emotion counts so many times over, loudness and density more than the mode; of "
+     "a model trained with train.condition_dropout (default 1)",
      false},
     ADAPTER_OPTION,
     {"precision", 0, OPT_TEXT, "P",
