@@ -142,6 +142,17 @@ static void point(const float *p, const cloud_view *v, strbuf *out)
                   0.3 + 0.7 * alpha);
 }
 
+// On the wall where time begins.
+static void wall(const cloud_view *v, strbuf *out)
+{
+    for (const anchor *a = v->anchors; a < v->anchors + v->n_anchors; a++)
+        strbuf_printf(out,
+                      "<circle class=\"anchor\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" "
+                      "opacity=\"%.2f\"/>\n",
+                      x_of(0, a->z), y_of(a->y, a->z), 2 + 4 * a->active,
+                      0.15 + 0.35 * pow(a->active, 1.5));
+}
+
 static void words(const char *title, const char *said, strbuf *out)
 {
     strbuf_printf(out, "<text x=\"40\" y=\"48\" class=\"title\">");
@@ -170,10 +181,11 @@ void cloud_svg_view(const float *points, const cloud_view *v, const char *title,
         if (in_view(v, i, points + i * CLOUD_WIDTH))
             order[n++] = points + i * CLOUD_WIDTH;
     qsort(order, n, sizeof *order, by_distance);
-    svg_begin(WIDTH, HEIGHT, " role=\"img\"",
-              "text{font:15px system-ui,sans-serif;fill:#9aa3c7}.title{font-size:22px;"
-              "fill:#eef0fa}.cube{fill:none;stroke:#5a648f;stroke-opacity:.55}",
-              out);
+    svg_begin(
+        WIDTH, HEIGHT, " role=\"img\"",
+        "text{font:15px system-ui,sans-serif;fill:#9aa3c7}.title{font-size:22px;"
+        "fill:#eef0fa}.cube{fill:none;stroke:#5a648f;stroke-opacity:.55}.anchor{fill:#b3b3b3}",
+        out);
     strbuf_printf(out,
                   "<defs><radialGradient id=\"night\" cx=\"50%%\" cy=\"45%%\" r=\"75%%\">"
                   "<stop offset=\"0\" stop-color=\"#1c2347\"/>"
@@ -181,6 +193,7 @@ void cloud_svg_view(const float *points, const cloud_view *v, const char *title,
                   "<rect width=\"%d\" height=\"%d\" fill=\"url(#night)\"/>\n",
                   WIDTH, HEIGHT);
     cube(out);
+    wall(v, out);
     for (size_t i = 0; i < n; i++)
         point(order[i], v, out);
     words(title, said, out);

@@ -8,6 +8,7 @@
 #define KMIDI_DATA_MUSIC_CLOUD_WRITE_H
 
 #include "base/str.h"
+#include "data/music/anchors.h"
 
 // {"points": 1200, "positions": [[x, y, z], ..], "colors": [[r, g, b, a], ..], "properties":
 // [[size, glow, depth], ..]}
@@ -20,10 +21,12 @@ void cloud_ply(const float *points, strbuf *out);
 void cloud_svg(const float *points, const char *title, const char *said, strbuf *out);
 // A part of it, or how it comes to be.
 typedef struct cloud_view {
-    int count;      // points at most, evenly taken; 0: all
-    double until;   // a share of the time, behind which nothing is drawn; 0: all of it
-    double seconds; // that it takes to appear, from left to right; 0: it is there at once
-    double fps;     // steps a second in which it does
+    int count;             // points at most, evenly taken; 0: all
+    double until;          // a share of the time, behind which nothing is drawn; 0: all of it
+    double seconds;        // that it takes to appear, from left to right; 0: it is there at once
+    double fps;            // steps a second in which it does
+    const anchor *anchors; // [n_anchors], behind it
+    int n_anchors;
 } cloud_view;
 void cloud_svg_view(const float *points, const cloud_view *v, const char *title, const char *said,
                     strbuf *out);

@@ -52,6 +52,8 @@ static bool by_model(const house *h, sky *s, float *points, err *e)
     emotion_vector(s->emotion.valence, s->emotion.arousal, s->emotion.intensity, emotion);
     scene sc = {.samples = x.samples, .n = x.n, .song = s->song, .emotion = emotion};
     bool ok = painter_draw(p, &sc, points, e);
+    if (ok && s->song)
+        cloud_read(s->song, s->seconds, s->slices);
     free_sound(&x);
     return ok;
 }
@@ -74,7 +76,6 @@ static bool frames_of(const mel_settings *m, const heard_sound *x, arena *a, flo
 static bool by_rule(sky *s, arena *a, float *points, err *e)
 {
     mel_settings m = {0};
-    cloud_slice slices[CLOUD_SLICES] = {0};
     heard_sound x;
     float *frames = NULL;
     int64_t n = 0;
@@ -83,10 +84,11 @@ static bool by_rule(sky *s, arena *a, float *points, err *e)
         return false;
     bool ok = frames_of(&m, &x, a, &frames, &n, e);
     if (ok) {
-        cloud_hear(&m, frames, n, slices);
+        cloud_hear(&m, frames, n, s->slices);
         if (s->song)
-            cloud_read(s->song, s->seconds, slices);
-        cloud_make(slices, &s->emotion, points);
+            cloud_read(s->song, s->seconds, s->slices);
+        cloud_make(s->slices, &s->emotion, points);
+        s->heard = true;
     }
     free_sound(&x);
     return ok;

@@ -13,6 +13,10 @@ typedef struct sky {
     const char *sound;     // a file; NULL: the song is played
     double seconds;        // that the piece lasts; 0: as long as the sound
     cloud_emotion emotion;
+    // set by sky_draw: the slices of its notes, where there are any, and of the sound, where the
+    // rule heard it
+    cloud_slice slices[CLOUD_SLICES];
+    bool heard;
 } sky;
 
 // points [CLOUD_POINTS][CLOUD_WIDTH]; *by: who drew.

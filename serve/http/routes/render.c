@@ -18,6 +18,7 @@
 
 #include "base/file.h"
 #include "data/music/affect.h"
+#include "data/music/anchors.h"
 #include "data/music/cloud_write.h"
 #include "serve/http/events.h"
 #include "serve/http/fields.h"
@@ -31,7 +32,8 @@ typedef struct order {
     asked *q;
     fields all;
     sky sky;
-    int mode; // 0 static, 1 animation
+    int mode;    // 0 static, 1 animation
+    int density; // of anchors
     int64_t frame, particles;
     double fps;
     const char *out; // NULL: into the answer
@@ -136,11 +138,10 @@ static bool take_emotion(order *o, err *e)
 static bool take_look(order *o, err *e)
 {
     const char *path;
-    int density = 0;
     bool rotate = false;
-    o->fps = 15, o->particles = CLOUD_POINTS;
+    o->fps = 15, o->particles = CLOUD_POINTS, o->density = ANCHORS_NORMAL;
     if (!fields_choice(&o->all, "mode", "static|animation", &o->mode, e) ||
-        !fields_choice(&o->all, "anchor_density", "sparse|normal|dense", &density, e) ||
+        !fields_choice(&o->all, "anchor_density", "sparse|normal|dense", &o->density, e) ||
         !fields_int(&o->all, "frame_idx", 0, FRAMES, &o->frame, e) ||
         !fields_int(&o->all, "n_particles", 1, PARTICLES, &o->particles, e) ||
         !fields_num(&o->all, "fps", 1, 240, &o->fps, e) ||
@@ -168,11 +169,26 @@ static int frames_of(const order *o)
     return n < 1 ? 1 : n > FRAMES ? FRAMES : (int)n;
 }
 
+// As they are at the end of what is drawn; of an animation, at rest.
+static int anchors_of(const order *o, anchor *wall)
+{
+    const sky *s = &o->sky;
+    int n = anchors_make((anchor_density)o->density, wall), frames = frames_of(o);
+    double until = WINDOW * (double)(o->frame > 0 && o->frame < frames ? o->frame : frames - 1);
+    anchor_music m = {s->slices, s->seconds, s->song != NULL, s->heard};
+    if (o->mode == 0)
+        anchors_light(wall, n, &m, until + WINDOW / 2);
+    return n;
+}
+
 static void picture(const order *o, const float *points, strbuf *out)
 {
     char said[100];
+    anchor wall[ANCHORS_MOST];
     int frames = frames_of(o);
-    cloud_view v = {.count = (int)(o->particles < CLOUD_POINTS ? o->particles : CLOUD_POINTS)};
+    cloud_view v = {.count = (int)(o->particles < CLOUD_POINTS ? o->particles : CLOUD_POINTS),
+                    .anchors = wall,
+                    .n_anchors = anchors_of(o, wall)};
     if (o->mode == 1)
         v.seconds = o->sky.seconds, v.fps = o->fps;
     else if (o->frame > 0 && o->frame + 1 < frames)

@@ -247,12 +247,20 @@ TEST(serve_draws_clouds)
     EXPECT_INT(json_int(json_get(r.json, "frames"), 0), 10);
     EXPECT_NEAR(json_num(json_get(r.json, "valence"), 0), 0.6, 1e-9);
     EXPECT_INT(json_type(json_get(r.json, "output_path")), JSON_NULL);
-    size_t whole = count(text_of(&r, "svg"), "<circle");
-    EXPECT_INT(whole, 2 * 1200);
+    EXPECT_INT(count(text_of(&r, "svg"), "<circle cx"), 2 * 1200);
+    EXPECT_INT(count(text_of(&r, "svg"), "<circle class=\"anchor\""), 100);
     reply_free(&r);
-    r = post("/spectocloud/render", "{" EVENTS ",\"frame_idx\":4,\"n_particles\":600}");
-    size_t part = count(text_of(&r, "svg"), "<circle");
+    // some are lit where a picture stands still, none where it moves
+    r = post("/spectocloud/render",
+             "{" EVENTS ",\"frame_idx\":4,\"n_particles\":600,\"anchor_density\":\"sparse\"}");
+    size_t part = count(text_of(&r, "svg"), "<circle cx");
     EXPECT(part > 300 && part < 2 * 600);
+    EXPECT_INT(count(text_of(&r, "svg"), "<circle class=\"anchor\""), 50);
+    EXPECT(count(text_of(&r, "svg"), " r=\"2.0\" opacity=\"0.15\"/>") < 50);
+    reply_free(&r);
+    r = post("/spectocloud/render",
+             "{" EVENTS ",\"mode\":\"animation\",\"anchor_density\":\"dense\"}");
+    EXPECT_INT(count(text_of(&r, "svg"), " r=\"2.0\" opacity=\"0.15\"/>"), 253);
     reply_free(&r);
     static const char one[] = "{" EVENTS "}";
     r = served_with("POST", "/spectocloud/render",
