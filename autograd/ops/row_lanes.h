@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share, and
-// what reads rows of a cache (attention_rows.h): numbers of f32, or of bf16 that are widened in
-// registers, and sums of many, a register each, that are folded at once.
+// row_lanes.h: what products of single rows (single_row.h) and of a few (few_rows.h) share, what
+// reads rows of a cache (attention_rows.h), and what norms rows (layer_norm.h): numbers of f32, or
+// of bf16 that are widened in registers, and sums of many, a register each, that are folded at
+// once.
 #ifndef KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 #define KMIDI_AUTOGRAD_OPS_ROW_LANES_H
 
