@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-enum { VALUES = 6 };
+enum { VALUES = 8 };
 
 static const char *values[VALUES];
 
@@ -39,7 +39,10 @@ static void knock_with(const char *method)
                .host = values[1],
                .origin = values[2],
                .authorization = values[3],
-               .length = strtoull(values[5], NULL, 10)};
+               .type = values[4],
+               .length = strtoull(values[5], NULL, 10),
+               .transfer = values[6],
+               .encoding = values[7]};
     admission in = {0};
     answer a = {0};
     bool ok = door_open(&d, &k, "01234567", &in, &a);
