@@ -45,7 +45,7 @@ bool model_asked(cmd *c, const char *name, model_makes makes, trained **out, err
     const char *from = option_text(c, name, NULL);
     const trained *d = *out = from ? trained_open(from, c->arena, e) : NULL;
     return !from || (d && (d->model->makes == makes ||
-                           err_set(e, ERR_MISMATCH, "'%s' is a %s, and --%s is for a %s", d->path,
+                           err_set(e, ERR_MISMATCH, "'%s' is of %s, and --%s is for %s", d->path,
                                    d->model->name, name, model_making(makes)->name)));
 }
 

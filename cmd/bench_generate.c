@@ -137,7 +137,7 @@ static bool take_subject(cmd *c, subject *s, err *e)
     if (!(s->m = model_named(c->args[0], e)))
         return false;
     if (!generator_makes(s->m))
-        return err_set(e, ERR_USAGE, "--generate: a %s makes no music; %s do", s->m->name,
+        return err_set(e, ERR_USAGE, "--generate: %s makes no music; %s do", s->m->name,
                        generator_models(" and ", c->arena));
     if (context < 0 || context > CONTEXT_MOST)
         return err_set(e, ERR_USAGE, "--context takes a number from 0 to %d, not %lld",

@@ -188,7 +188,7 @@ static bool take_voices(order *o, err *e)
     const model_def *m = o->by->model;
     for (int i = 0; i < VOICES; i++)
         if (m->makes == MAKES_EVENTS && option_given(o->c, names[i]))
-            return err_set(e, ERR_USAGE, "--%s is for a %s; a %s plays all parts itself", names[i],
+            return err_set(e, ERR_USAGE, "--%s is for %s; %s plays all parts itself", names[i],
                            model_making(MAKES_NOTES)->name, m->name);
     for (int i = 0; i < VOICES; i++)
         if (!open_voice(o, names[i], makes[i], &o->voices[i], e))

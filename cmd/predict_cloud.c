@@ -135,7 +135,7 @@ bool predict_clouds_fit(const cmd *c, const trained *d, err *e)
     static const char *const own[] = {"out", "emotion", "midi"};
     for (int i = 0; d->model->task != TASK_CLOUDS && i < 3; i++)
         if (option_given(c, own[i]))
-            return err_set(e, ERR_USAGE, "--%s is for models that draw clouds, and '%s' is a %s",
+            return err_set(e, ERR_USAGE, "--%s is for models that draw clouds, and '%s' is of %s",
                            own[i], d->path, d->model->name);
     return true;
 }

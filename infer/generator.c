@@ -158,8 +158,8 @@ const char *generator_models(const char *between, arena *a)
 generator *generator_open(const model_def *m, params *p, const generator_setup *o, arena *a, err *e)
 {
     if (!generator_makes(m)) {
-        err_set(e, ERR_MISMATCH, "a %s makes no music; give a %s", m->name,
-                generator_models(" or a ", a));
+        err_set(e, ERR_MISMATCH, "%s makes no music; give %s", m->name,
+                generator_models(" or ", a));
         return NULL;
     }
     stepper *g = NEW(a, stepper, 1);

@@ -21,7 +21,7 @@ painter *painter_open(const trained *d, const env *v, arena *a, err *e)
     painter *p = NEW(a, painter, 1);
     *p = (painter){.d = d, .v = v};
     if (d->model->task != TASK_CLOUDS) {
-        (void)err_set(e, ERR_MISMATCH, "'%s' is a %s, which draws no clouds", d->path,
+        (void)err_set(e, ERR_MISMATCH, "'%s' is of %s, which draws no clouds", d->path,
                       d->model->name);
         return NULL;
     }

@@ -38,7 +38,7 @@ static bool make(piece *p, int n, err *e)
         return piece_of_events(p, n, e);
     if (t->model->makes != MAKES_NOTES)
         return err_set(e, ERR_MISMATCH,
-                       "'%s' is a %s, which makes no music; give a checkpoint of %s", t->path,
+                       "'%s' is of %s, which makes no music; give a checkpoint of %s", t->path,
                        t->model->name, generator_models(" or ", p->arena));
     for (int k = 0; ok && k < n; k++)
         ok = piece_of_notes(&p[k], e);

@@ -87,7 +87,7 @@ bool trained_mel(trained *t, err *e)
 {
     const port *in = &t->model->inputs[0];
     if (strcmp(in->name, "mel"))
-        return err_set(e, ERR_MISMATCH, "'%s' is a %s, which does not take audio", t->path,
+        return err_set(e, ERR_MISMATCH, "'%s' is of %s, which does not take audio", t->path,
                        t->model->name);
     if (!read_mel(t, e))
         return false;

@@ -43,7 +43,7 @@ static bool run_rows(const trained *d, const kit *k, const float *in, int64_t ro
 bool voice_fits(const trained *d, model_makes what, err *e)
 {
     return d->model->makes == what ||
-           err_set(e, ERR_MISMATCH, "'%s' is a %s, and a %s is wanted here", d->path,
+           err_set(e, ERR_MISMATCH, "'%s' is of %s, and one of %s is wanted here", d->path,
                    d->model->name, model_making(what)->name);
 }
 

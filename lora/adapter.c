@@ -214,7 +214,7 @@ static bool bind(lora_adapter *l, const model_def *m, arena *a, err *e)
 {
     const char *meant = meta_get(&l->meta, "model");
     if (meant && strcmp(meant, m->name))
-        return err_set(e, ERR_MISMATCH, "'%s' adapts a %s, not a %s", l->folder, meant, m->name);
+        return err_set(e, ERR_MISMATCH, "'%s' adapts %s, not %s", l->folder, meant, m->name);
     const params *shapes = model_shapes(m, a, e);
     l->model = m;
     l->sites = shapes ? lora_match(&l->config, m, false, a, e) : NULL;

@@ -158,7 +158,7 @@ bool composer_tokens_open(composer *c, err *e)
     c->close = close_tokens;
     if (p->g->count != TOKENS_COUNT)
         return err_set(e, ERR_MISMATCH,
-                       "'%s' is a %s, which plays no events; give its music to "
+                       "'%s' is of %s, which plays no events; give its music to "
                        "--melody",
                        o->player->path, o->player->model->name);
     p->s = sampler_open(&o->sampling, p->g->count, c->arena);

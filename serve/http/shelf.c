@@ -29,7 +29,7 @@ static bool put_ear(shelf *s, trained *d, err *e)
     for (int i = 0; i < s->n_ears; i++)
         if (s->ears[i]->model == d->model)
             return err_set(e, ERR_MISMATCH,
-                           "'%s' and '%s' are both a %s; clients name models by their kind, so "
+                           "'%s' and '%s' are both of %s; clients name models by their kind, so "
                            "name one of them",
                            s->ears[i]->path, d->path, d->model->name);
     if (s->n_ears == SHELF_EARS)
@@ -50,7 +50,7 @@ bool shelf_put(shelf *s, trained *d, err *e)
         return put_ear(s, d, e);
     if (s->at[at])
         return err_set(e, ERR_MISMATCH,
-                       "'%s' and '%s' are both a %s, and a piece has one; name one of them",
+                       "'%s' and '%s' are both of %s, and a piece has one; name one of them",
                        s->at[at]->path, d->path, d->model->name);
     if (clouds && !trained_mel(d, e))
         return false;

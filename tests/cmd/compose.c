@@ -86,7 +86,7 @@ TEST(compose_takes_models_for_rules)
     for (size_t i = 0; s && i < s->n_notes; i++)
         EXPECT(mask_has(mode, s->notes[i].pitch));
     EXPECT_INT(composed(&out, "sad --melody $D/groove.h5 -o $D/x.mid"), 1);
-    EXPECT_HAS(out, "is a groove_predictor, and --melody is for a melody_transformer");
+    EXPECT_HAS(out, "is of groove_predictor, and --melody is for melody_transformer");
     EXPECT_INT(composed(&out, "sad --harmony $D/groove.h5 -o $D/x.mid"), 1);
     EXPECT_INT(composed(&out, "sad --adapter $D/none -o $D/x.mid"), 2);
     EXPECT(!file_exists(test_path("x.mid")));

@@ -125,7 +125,7 @@ TEST(generate_with_chords_groove_and_dynamics)
     EXPECT_INT(song_read(&a, "loud.mid")->n_notes, plain->n_notes);
     EXPECT(!test_files_alike("plain.mid", "loud.mid"));
     EXPECT_INT(generate(&out, "-e calm --harmony $D/groove.h5 -o $D/x.mid"), 1);
-    EXPECT_HAS(out, "is a groove_predictor, and a harmony_predictor is wanted here");
+    EXPECT_HAS(out, "is of groove_predictor, and one of harmony_predictor is wanted here");
     arena_free(&a);
 }
 
@@ -204,7 +204,7 @@ TEST(generate_performs_behind_a_prompt)
     EXPECT_INT(perform(&out, "-e joy --tempo 75 --seconds 6 -o $D/b.mid"), 0);
     EXPECT(!test_files_alike("a.mid", "b.mid"));
     EXPECT_INT(perform(&out, "-e joy --harmony $D/none.h5 -o $D/x.mid"), 2);
-    EXPECT_HAS(out, "--harmony is for a melody_transformer");
+    EXPECT_HAS(out, "--harmony is for melody_transformer");
     arena_free(&a);
 }
 

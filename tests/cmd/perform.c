@@ -88,7 +88,7 @@ TEST(perform_by_models_plays_and_draws)
     EXPECT_INT(test_shell(&out, "tail -n 1 %s | cut -c 1-200", test_path("x.jsonl")), 0);
     EXPECT_HAS(out, "\"frame\": 29");
     EXPECT_INT(performed(&out, "--player $D/cloud.h5 -o $D/y.mid"), 1);
-    EXPECT_HAS(out, "is a spectocloud_vit, and --player is for a emotion_midi_transformer");
+    EXPECT_HAS(out, "is of spectocloud_vit, and --player is for emotion_midi_transformer");
     EXPECT_INT(performed(&out, "--cloud $D/player.h5 --frames $D/y.y4m"), 1);
     EXPECT_HAS(out, "does not take audio");
 }

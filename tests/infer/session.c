@@ -301,8 +301,7 @@ TEST(session_generates_by_what_a_model_makes)
     generator_close(g), generator_close(h);
     toy.makes = MAKES_CHORDS;
     EXPECT(generator_open(&toy, u.p, &how, &a, &e) == NULL);
-    EXPECT_HAS(e.text,
-               "a toy makes no music; give a melody_transformer or a emotion_midi_transformer");
+    EXPECT_HAS(e.text, "toy makes no music; give melody_transformer or emotion_midi_transformer");
     EXPECT(model_making(MAKES_GROOVE) == model_find("groove_predictor"));
     params_release(u.p);
     arena_free(&a);

@@ -92,7 +92,7 @@ TEST(adapter_tensors_must_be_those_of_the_configuration)
                ERR_MISMATCH, "missing: base_model.model.fc1.lora_magnitude_vector");
     rewrite(copied("meant", "x", "x"), NULL, NULL, NULL, "model", "groove_predictor");
     EXPECT_ERR(loads(test_path("meant"), m, &e), e, ERR_MISMATCH,
-               "adapts a groove_predictor, not a dynamics_engine");
+               "adapts groove_predictor, not dynamics_engine");
     d = copied("outer/mine", "x", "x");
     EXPECT_ERR(loads(test_path("outer"), m, &e), e, ERR_MISSING,
                "it holds adapters by name, give one of them: '");

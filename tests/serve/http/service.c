@@ -365,7 +365,7 @@ TEST(serve_refuses_to_begin)
     expect_fails("--listen 192.0.2.1:0 --token long-enough", 1, "is no address of this machine");
     expect_fails("--listen 127.0.0.1:0 --token short", 2, "8 characters or more");
     expect_fails("--workers 0", 2, "--workers lies from 1 to 64");
-    expect_fails("--listen 127.0.0.1:0 $D/a.h5 $D/b.h5", 1, "are both a melody_transformer");
+    expect_fails("--listen 127.0.0.1:0 $D/a.h5 $D/b.h5", 1, "are both of melody_transformer");
     expect_fails("--listen 127.0.0.1:0 $D/ear.h5", 1, "no feature settings");
     expect_fails("--listen 127.0.0.1:0 $D/none.h5", 1, "none.h5");
     expect_fails("--listen 127.0.0.1:0 --adapter $D/x", 2, "name one");
