@@ -10,7 +10,7 @@
 #   JUDGES=DIR                where bench/emopia.sh kept its runs (default /tmp/emopia); without them the first judge alone
 #   SEEDS="1 2"    BASE=3200 steps of the start    STEPS=600 more of each    PIECES=24 of each quadrant    GUIDANCE=1    SECONDS_EACH=20
 #   BEST="1 8"                of so many pieces the nearest is kept (--best-of)
-#   FEEL=0.9    AROUSAL=0.5   valence and arousal that are asked for, up or down
+#   FEEL=0.9    AROUSAL=0.5   valence and arousal that are asked for, up or down    FIRST=1000 seed of the first piece
 #   SET="key=value ..."       more for each training
 #
 # docs/emotion.md has the figures.
@@ -38,7 +38,7 @@ pieces() { # run guidance best-of folder
     for q in "Q1 $FEEL,$AROUSAL" "Q2 -$FEEL,$AROUSAL" "Q3 -$FEEL,-$AROUSAL" "Q4 $FEEL,-$AROUSAL"; do
         mkdir -p "$4/${q% *}"
         [ -s "$4/${q% *}/p-${PIECES:-24}.mid" ] || ./kmidi generate "$DIR/$1/checkpoints/last.h5" -q --emotion="${q#* }" --guidance "$2" --best-of "$3" \
-            --seconds "${SECONDS_EACH:-20}" --tempo 120 --max-note 8 --seed 1000 --count "${PIECES:-24}" -o "$4/${q% *}/p.mid" >/dev/null
+            --seconds "${SECONDS_EACH:-20}" --tempo 120 --max-note 8 --seed "${FIRST:-1000}" --count "${PIECES:-24}" -o "$4/${q% *}/p.mid" >/dev/null
     done
 }
 
@@ -91,7 +91,7 @@ for seed in $SEEDS; do
     done
     for g in ${GUIDANCE:-1}; do
         for n in ${BEST:-1 8}; do
-            at=$DIR/pieces/drop-0.15-$seed-$g-of-$n-at-$FEEL,$AROUSAL
+            at=$DIR/pieces/drop-0.15-$seed-$g-of-$n-at-$FEEL,$AROUSAL-from-${FIRST:-1000}
             said="seed $seed, guidance $g, of $n"
             pieces "drop-0.15-$seed" "$g" "$n" "$at"
             # shellcheck disable=SC2046
