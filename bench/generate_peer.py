@@ -2,15 +2,16 @@
 """Peers of `kmidi bench emotion_midi_transformer --generate`: PyTorch behind a cache of keys and
 values, and ONNX Runtime.
 
-    python bench/generate_peer.py [--context 512] [--threads 2] [--onnx STEP.onnx]
+    python bench/generate_peer.py [--context 512] [--threads 2] [--onnx STEP.onnx [--alone]]
         [--reference FOLDER] [--count 8] [--weights f32|bf16|int8|dynamic]
 
 FOLDER holds the reference models.py (default ../shared/reference), whose weights and layers are
 used, one token at a time: caches allocated once, the emotion's keys and values and the angles of
 all positions made beforehand, inference mode. What it says equals the reference on the whole
-sequence, which is checked first. STEP.onnx is `kmidi export --format onnx --with-past`. A median of
-five slices of 64 tokens behind the context, as kmidi has it; the likeliest token is taken. One JSON
-line a peer. --count: so many sequences at once, of PyTorch.
+sequence, which is checked first. STEP.onnx is `kmidi export --format onnx --with-past`, or
+`--format onnx-int8 --quant dynamic --with-past`: products in whole numbers; --alone leaves PyTorch
+out. A median of five slices of 64 tokens behind the context, as kmidi has it; the likeliest token
+is taken. One JSON line a peer. --count: so many sequences at once.
 
 --weights, of PyTorch, for the same bytes as ours: bf16 (F.linear of bf16), int8 (a scale for each
 output, torch._weight_int8pack_mm, activations in bf16), or dynamic (what
@@ -35,6 +36,7 @@ ap.add_argument("--threads", type=int, default=2)
 ap.add_argument("--count", type=int, default=1)
 ap.add_argument("--weights", choices=["f32", "bf16", "int8", "dynamic"], default="f32")
 ap.add_argument("--onnx")
+ap.add_argument("--alone", action="store_true")
 ap.add_argument("--reference", default=os.path.join(here, "../../shared/reference"))
 a = ap.parse_args()
 sys.path.insert(0, a.reference)
@@ -131,7 +133,7 @@ class Stepper:
 
 def measure(peer, heard, step, count=1):
     """step(token) -> the likeliest next one, behind what it heard; of `count` sequences."""
-    token = torch.zeros(count, 1, dtype=torch.long) if "pytorch" in peer else 0
+    token = torch.zeros(count, 1, dtype=torch.long)
     for _ in range(WARM_UP):
         token = step(token)
     rates, took = [], []
@@ -195,25 +197,28 @@ def by_onnx(prompt, emotion):
     options.log_severity_level, options.intra_op_num_threads = 3, a.threads
     session = ort.InferenceSession(a.onnx, options, providers=["CPUExecutionProvider"])
     caches = [i for i in session.get_inputs() if i.name.startswith("past_key_values.")]
-    past = {i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32) for i in caches}
+    past = {i.name: np.zeros((a.count, i.shape[1], 0, i.shape[3]), np.float32) for i in caches}
+    feelings = emotion.numpy().repeat(a.count, 0)
 
     def take(tokens):
         nonlocal past
         logits, *present = session.run(
-            None, {"tokens": np.asarray(tokens, np.int64), "emotion": emotion.numpy(), **past}
+            None, {"tokens": np.asarray(tokens, np.int64), "emotion": feelings, **past}
         )
         past = dict(zip([i.name for i in caches], present))
-        return int(logits[0, -1].argmax())
+        return logits[:, -1:].argmax(-1)
 
     if a.context:
-        take(prompt.numpy())
-    measure("onnxruntime " + ort.__version__, a.context, lambda t: take([[t]]))
+        take(prompt.numpy().repeat(a.count, 0))
+    name = os.path.basename(a.onnx)
+    measure(f"onnxruntime {ort.__version__} {name}", a.context, take, a.count)
 
 
 torch.set_num_threads(a.threads)
 torch.manual_seed(0)
 with torch.inference_mode():
     heard, feeling = torch.randint(0, 388, (1, a.context)), torch.randn(1, 64)
-    by_torch(heard, feeling)
+    if not a.alone:
+        by_torch(heard, feeling)
     if a.onnx:
         by_onnx(heard, feeling)
