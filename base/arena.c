@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 
-enum { ALIGN = 64, BLOCK_LEAST = 64 << 10, BLOCK_MOST = 4 << 20, KEPT_MOST = 256 << 10 };
+enum { BLOCK_LEAST = 64 << 10, BLOCK_MOST = 4 << 20, KEPT_MOST = 256 << 10 };
 static const size_t HUGE_PAGE = (size_t)2 << 20;
 
 struct arena_block {
@@ -52,12 +52,12 @@ void *base_checked(void *p, size_t bytes)
 
 static arena_block *block_new(const arena *a, size_t cap)
 {
-    size_t bytes = sizeof(arena_block) + ALIGN + cap;
+    size_t bytes = sizeof(arena_block) + ARENA_ALIGN + cap;
     arena_block *b = bytes < cap ? NULL : calloc(1, bytes);
     if (!b)
         out_of_memory(a->name, cap);
     uintptr_t at = (uintptr_t)(b + 1);
-    b->data = (char *)(b + 1) + (ALIGN - at % ALIGN) % ALIGN;
+    b->data = (char *)(b + 1) + (ARENA_ALIGN - at % ARENA_ALIGN) % ARENA_ALIGN;
     b->cap = cap;
     b->start = a->used;
     return b;
@@ -86,11 +86,11 @@ static arena_block *block_for(arena *a, size_t need)
 
 void *arena_alloc(arena *a, size_t count, size_t size)
 {
-    if (size && count > (SIZE_MAX - ALIGN) / size)
+    if (size && count > (SIZE_MAX - ARENA_ALIGN) / size)
         out_of_memory(a->name, SIZE_MAX);
-    size_t need = (count * size + ALIGN - 1) / ALIGN * ALIGN;
+    size_t need = (count * size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     if (need == 0)
-        need = ALIGN;
+        need = ARENA_ALIGN;
     arena_block *b = block_for(a, need);
     char *p = b->data + b->used;
     if (b->used < b->dirty)
@@ -204,7 +204,7 @@ void *base_pages(size_t bytes)
     if (bytes >= HUGE_PAGE)
         return map_huge(bytes);
     void *p;
-    if (posix_memalign(&p, ALIGN, bytes ? bytes : ALIGN))
+    if (posix_memalign(&p, ARENA_ALIGN, bytes ? bytes : ARENA_ALIGN))
         return NULL;
     return memset(p, 0, bytes);
 }

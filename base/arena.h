@@ -6,7 +6,7 @@
 // scratch that is rewound after use. Nothing that an arena handed out is ever freed by itself.
 //
 //     arena a = {.name = "model"};
-//     node *n = NEW(&a, node, 1);          // zeroed, aligned for any type
+//     node *n = NEW(&a, node, 1);          // zeroed, on a cache line
 //     arena_mark m = arena_save(&a);       // scratch:
 //     ...                                  //   used freely
 //     arena_rewind(&a, m);                 //   and given back
@@ -20,6 +20,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum { ARENA_ALIGN = 64 }; // bytes: a cache line
 
 typedef struct arena_block arena_block;
 
@@ -35,8 +37,8 @@ typedef struct arena_mark {
     size_t block_used, used;
 } arena_mark;
 
-// `count` objects of `size` bytes, zeroed, aligned to 64. Never NULL (see above). count * size may
-// not overflow.
+// `count` objects of `size` bytes, zeroed, aligned to ARENA_ALIGN. Never NULL (see above). count *
+// size may not overflow.
 void *arena_alloc(arena *a, size_t count, size_t size);
 char *arena_strdup(arena *a, const char *s);
 char *arena_printf(arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -46,7 +48,9 @@ void arena_rewind(arena *a, arena_mark m);
 void arena_reset(arena *a); // empty again, with a block kept: for items that follow each other
 void arena_free(arena *a);  // accepts an arena that was never used
 
-#define NEW(a, T, n) ((T *)arena_alloc((a), (n), sizeof(T)))
+// A type that wants more than ARENA_ALIGN is an array of -1 to the compiler.
+#define NEW(a, T, n)                                                                               \
+    ((T *)arena_alloc((a), (n), sizeof(T) * sizeof(char[_Alignof(T) <= ARENA_ALIGN ? 1 : -1])))
 
 // Large buffers outside any arena: zeroed lazily by the system, aligned to 64 (2 MiB and huge pages
 // when that large). NULL when there is no memory: the caller turns it into an error.

@@ -128,10 +128,9 @@ kmidi_status kmidi_bridge_open(kmidi_session *s, int requests, int lookahead, km
         return KMIDI_CLOSED;
     if (requests < 1 || requests > REQUESTS_MOST || lookahead < 0)
         return KMIDI_SETUP;
-    kmidi_bridge *b = aligned_alloc(RING_LINE, (sizeof *b + RING_LINE - 1) / RING_LINE * RING_LINE);
+    kmidi_bridge *b = calloc(1, sizeof *b);
     if (!b)
         return KMIDI_MEMORY;
-    memset(b, 0, sizeof *b);
     b->s = s, b->lookahead = lookahead, b->latency = kmidi_latency(s);
     b->heard_until = INT64_MIN;
     b->width = kmidi_width(s), b->takes = kmidi_takes(s), b->most = kmidi_room(s) / b->width;

@@ -2,9 +2,9 @@
 // ring.h: items of one size from one thread to another, neither of which ever waits: the one that
 // writes is told when it is full, the one that reads when it is empty, and nothing is overwritten.
 //
-// Positions run freely and wrap; each is written by one thread, alone in its cache lines, and what
-// lies before it was written before it (release, acquire). The item is filled and read where it
-// lies.
+// Positions run freely and wrap; each is written by one thread, alone in its cache lines by the room
+// around it, wherever the ring lies, and what lies before it was written before it (release,
+// acquire). The item is filled and read where it lies.
 //
 //     item *to = ring_write(r);                   item *from = ring_read(r);
 //     if (to)                                     if (from)
@@ -20,10 +20,12 @@ enum { RING_LINE = 128 };
 typedef struct ring {
     char *items; // [count][size]
     size_t size;
-    unsigned count;                       // a power of two
-    _Alignas(RING_LINE) atomic_uint head; // the writer's: the next item to write
-    _Alignas(RING_LINE) atomic_uint tail; // the reader's: the next to read
-    char rest[RING_LINE - sizeof(atomic_uint)];
+    unsigned count; // a power of two
+    char before[RING_LINE];
+    atomic_uint head; // the writer's: the next item to write
+    char between[RING_LINE - sizeof(atomic_uint)];
+    atomic_uint tail; // the reader's: the next to read
+    char behind[RING_LINE - sizeof(atomic_uint)];
 } ring;
 
 // Not while it is in use. `items` has count * size bytes.
