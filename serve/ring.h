@@ -2,8 +2,8 @@
 // ring.h: items of one size from one thread to another, neither of which ever waits: the one that
 // writes is told when it is full, the one that reads when it is empty, and nothing is overwritten.
 //
-// Positions run freely and wrap; each is written by one thread, alone in its cache lines by the room
-// around it, wherever the ring lies, and what lies before it was written before it (release,
+// Positions run freely and wrap; each is written by one thread, alone in its cache lines by the
+// room around it, wherever the ring lies, and what lies before it was written before it (release,
 // acquire). The item is filled and read where it lies.
 //
 //     item *to = ring_write(r);                   item *from = ring_read(r);
