@@ -14,9 +14,13 @@ feature *mel_open_line(const char *line, variant v)
     arena a = {0};
     err e = {0};
     static const char *const names[] = {"base", "v3", "v4"};
+    const char *asked = getenv("KMIDI_ISA"), *was = asked ? arena_strdup(&a, asked) : NULL;
     setenv("KMIDI_ISA", names[v], 1);
     const feature_def *d = feature_find("mel", &e);
-    unsetenv("KMIDI_ISA");
+    if (was)
+        setenv("KMIDI_ISA", was, 1);
+    else
+        unsetenv("KMIDI_ISA");
     void *s = feature_settings(d, &a);
     char copy[2000], *rest = NULL;
     snprintf(copy, sizeof copy, "%s", line);
