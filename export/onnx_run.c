@@ -85,11 +85,12 @@ static bool constant(const onnx_tensor *t, arena *a, onnx_array *x)
 
 // ---- Nodes
 
+// An operation makes all that it can give; a node may name fewer.
 static void complete(const onnx_runner *r, const onnx_step *s, int at, bool ok)
 {
-    for (int i = 0; i < s->node->n_out; i++) {
-        value scratch = {0},
-              *v = r->out[r->out_at[at] + i] < 0 ? &scratch : &r->values[r->out[r->out_at[at] + i]];
+    for (int i = 0; i < ONNX_RUN_OUT; i++) {
+        int k = i < s->node->n_out ? r->out[r->out_at[at] + i] : -1;
+        value scratch = {0}, *v = k < 0 ? &scratch : &r->values[k];
         put(v, &s->out[i]);
         if (!ok || v == &scratch)
             drop(v);
