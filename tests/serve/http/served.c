@@ -129,7 +129,7 @@ const char *served_host(void)
 
 const char *served_log(void)
 {
-    static char text[1 << 16];
+    static char text[1 << 20]; // one that is long in coming is asked often whether it is ready
     FILE *f = fopen(test_path("served.log"), "r");
     size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f)
