@@ -161,6 +161,7 @@ TEST(layering_data_that_changes_is_little)
         return;
     if (!strstr(folder, "release/") || test_shell(NULL, "command -v objdump")) {
         test_skip("for objects as they are released, and objdump");
+        arena_free(&a);
         return;
     }
     char line[4096];

@@ -27,6 +27,7 @@ TEST(sweep_program_trains_all_once)
     RUN(0, "cd %s && cat */.lock && md5sum */metrics.jsonl && ls output", p.dir);
     char *before = strdup(out);
     // a run is what the same keys give by hand
+    same_measured();
     RUN(0, "%s train %s --run-dir %s.hand optim.lr=1e-2 train.seed=2 train.epochs=3", k, p.yaml,
         p.dir);
     arena a = {0};
@@ -198,6 +199,7 @@ TEST(sweep_program_begins_single_runs)
     RUN(0, "cd / && %s sweep -o %s --run 0003 --threads 1 --json -q", real, p.dir);
     EXPECT_HAS(out, "/0003\", \"steps\": 21, ");
     small_sweep_states(p.dir, "0001,waiting 0002,done 0003,done 0004,waiting ");
+    same_measured();
     RUN(0, "%s train %s --run-dir %s.hand optim.lr=1e-2 train.seed=2 train.epochs=3", k, p.yaml,
         p.dir);
     arena a = {0};

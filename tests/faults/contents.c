@@ -141,11 +141,3 @@ char *faults_contents(const char *dir, arena *a)
     strbuf_free(&sorted);
     return text;
 }
-
-void faults_keep_measured(void)
-{
-    const char *out;
-    EXPECT_INT(test_shell(&out, "sed -i 's/\"load\": [0-9.]*/\"load\": 0/' "
-                                "\"$XDG_CACHE_HOME\"/kmidi/machine-*.json"),
-               0);
-}

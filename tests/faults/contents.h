@@ -9,8 +9,4 @@
 // every time; "NAME DAMAGED: why" of HDF5 that does not verify.
 char *faults_contents(const char *dir, arena *a);
 
-// What the machine's products and steps were measured at stands from here on, however its load
-// changes: a plan made twice is the same.
-void faults_keep_measured(void);
-
 #endif

@@ -120,6 +120,7 @@ static void trial_open(trial *t, const way *w)
         strbuf_printf(&line, " '%s'", t->command[i]);
     double began = hw_seconds();
     EXPECT_INT(test_shell(NULL, "%s%s --run-dir %s", test_kmidi(), line.s, t->whole), 0);
+    same_measured();
     t->seconds = hw_seconds() - began;
     t->steps = same_step(t->whole, &a);
     EXPECT(!w->steps || t->steps == w->steps);
