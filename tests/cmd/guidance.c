@@ -85,7 +85,7 @@ TEST(generate_keeps_the_nearest_of_several)
         perform(&out, arena_printf(&a, "%s --seed 5 -n 3 --best-of 3 -o $D/b.mid --json", asked)),
         0);
     for (int k = 0; k < 3; k++) {
-        const char *end = strchrnul(out, '\n');
+        const char *end = out + strcspn(out, "\n");
         said[k] = json_parse(out, (size_t)(end - out), &e);
         EXPECT_OK(said[k] != NULL, e);
         out = *end ? end + 1 : end;
