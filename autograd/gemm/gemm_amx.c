@@ -18,9 +18,6 @@
 #define AMX  __attribute__((target("amx-tile,amx-bf16")))
 #define TILE __attribute__((always_inline, target("amx-tile,amx-bf16")))
 
-// Loads and stores of tiles say nothing to gcc of the memory that they touch.
-#define MEMORY_IS_TOUCHED __asm__ volatile("" ::: "memory")
-
 // Which register holds what: gcc's intrinsics want figures.
 #define C00 0
 #define C01 1
@@ -47,15 +44,7 @@ bool gemm_amx_ready(void)
 
 // ---- Blocks
 
-// As LDTILECFG reads it.
-typedef struct tile_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} tile_config;
-_Static_assert(sizeof(tile_config) == 64, "LDTILECFG reads 64 bytes");
-
-static void set_tile(tile_config *t, int at, int rows, int columns)
+static void set_tile(amx_shape *t, int at, int rows, int columns)
 {
     t->rows[at] = (uint8_t)(rows > 0 ? rows : 1), t->bytes[at] = (uint16_t)(4 * columns);
 }
@@ -66,7 +55,7 @@ AMX static void configure(amx_state *s, const amx_block *q)
     if (s->shape == shape)
         return;
     s->shape = shape;
-    tile_config t = {.palette = 1};
+    amx_shape t = {.palette = 1};
     int first = q->cols < AMX_SIDE ? q->cols : AMX_SIDE,
         second = q->cols > AMX_SIDE ? q->cols - AMX_SIDE : 1;
     for (int i = 0; i < 2; i++) {
@@ -75,7 +64,7 @@ AMX static void configure(amx_state *s, const amx_block *q)
         set_tile(&t, i ? A1 : A0, q->rows[i], AMX_DEEP / 2);
         set_tile(&t, i ? B1 : B0, AMX_SIDE, i ? second : first);
     }
-    MEMORY_IS_TOUCHED;
+    AMX_MEMORY;
     _tile_loadconfig(&t);
 }
 
@@ -135,7 +124,7 @@ TILE static inline void block(const amx_block *q, bool tall, bool wide, bool pai
 {
     int64_t step = 2 * q->step;
     const bf16 *b = q->b;
-    MEMORY_IS_TOUCHED;
+    AMX_MEMORY;
     if (q->add)
         EACH_C(C_LOAD);
     else
@@ -153,7 +142,7 @@ TILE static inline void block(const amx_block *q, bool tall, bool wide, bool pai
         }
     }
     EACH_C(C_STORE);
-    MEMORY_IS_TOUCHED;
+    AMX_MEMORY;
 }
 
 #define BLOCK(name, tall, wide, pairs)                                                             \

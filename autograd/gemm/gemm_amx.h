@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // gemm_amx.h: products of bf16 by the tile registers of AMX (Intel 64 and IA-32 Architectures
-// Optimization Reference Manual, chapter 20). Inside autograd/gemm and for convolutions alone.
+// Optimization Reference Manual, chapter 20). Inside autograd/gemm and for operations that multiply
+// by tiles themselves (autograd/ops/conv_bands.h, few_amx.h).
 //
 // A tile is 16 rows of 64 bytes: 16 rows of A, 32 numbers each; or of B 16 pairs of rows, one
 // number of each of a pair beside the other, of 16 columns; or 16 x 16 sums in f32. A block is two
@@ -16,6 +17,17 @@
 #include "autograd/gemm/gemm_bf16.h"
 
 enum { AMX_SIDE = 16, AMX_DEEP = 32, AMX_WIDE = 2 * AMX_SIDE, AMX_TILE = AMX_SIDE * AMX_DEEP };
+
+// How long rows are, and how many there are, of each register; as LDTILECFG reads it.
+typedef struct amx_shape {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+} amx_shape;
+_Static_assert(sizeof(amx_shape) == 64, "LDTILECFG reads 64 bytes");
+
+// Loads and stores of tiles say nothing to gcc of the memory that they touch.
+#define AMX_MEMORY __asm__ volatile("" ::: "memory")
 
 bool gemm_amx_ready(void);         // the CPU has it, with AVX-512, and the system grants it
 void gemm_amx(const gemm_bf16 *p); // as gemm_bf16_serial

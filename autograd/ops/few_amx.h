@@ -7,6 +7,7 @@
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_AMX_H
 #define KMIDI_AUTOGRAD_OPS_FEW_AMX_H
 
+#include "autograd/gemm/gemm_amx.h"
 #include "autograd/ops/int8_rows.h"
 
 #if defined(__AVX512F__)
@@ -14,26 +15,16 @@
 
 #define FEW_AMX        __attribute__((target("amx-tile,amx-int8")))
 #define FEW_AMX_INLINE static inline __attribute__((always_inline)) FEW_AMX
-// Loads and stores of tiles say nothing to gcc of the memory that they touch.
-#define FEW_MEMORY __asm__ volatile("" ::: "memory")
 
 enum { FEW_AMX_ROWS = 8, FEW_AMX_PLACES = 4, FEW_AMX_SIDE = 16, FEW_AMX_BYTES = 64 };
-
-// As LDTILECFG reads it.
-typedef struct few_amx_config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} few_amx_config;
-_Static_assert(sizeof(few_amx_config) == 64, "LDTILECFG reads 64 bytes");
 
 // Registers 0 .. 3 are sums of four panels, 4 rows of x, 5 to 7 of panels; gcc wants figures.
 FEW_AMX_INLINE void few_amx_begin(int64_t rows)
 {
-    few_amx_config t = {.palette = 1};
+    amx_shape t = {.palette = 1};
     for (int i = 0; i < 8; i++)
         t.bytes[i] = FEW_AMX_BYTES, t.rows[i] = (uint8_t)(i <= 4 ? 2 * rows : FEW_AMX_SIDE);
-    FEW_MEMORY;
+    AMX_MEMORY;
     _tile_loadconfig(&t);
 }
 
@@ -55,7 +46,7 @@ FEW_AMX_INLINE void few_amx_some(const int8_t *x, int64_t k, const int8_t *w, in
                                  int64_t inputs, int places,
                                  int32_t (*sum)[FEW_AMX_SIDE][FEW_WIDTH])
 {
-    FEW_MEMORY;
+    AMX_MEMORY;
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -75,7 +66,7 @@ FEW_AMX_INLINE void few_amx_some(const int8_t *x, int64_t k, const int8_t *w, in
         _tile_stored(2, sum[2], FEW_LINE);
         _tile_stored(3, sum[3], FEW_LINE);
     }
-    FEW_MEMORY;
+    AMX_MEMORY;
 }
 
 // Rows row .. row + rows of x, panels `step` apart.

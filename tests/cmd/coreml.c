@@ -59,6 +59,20 @@ TEST(coreml_export_writes_a_package)
     arena_free(&a);
 }
 
+// coremltools finds every package of this test's folder, this one among them, to be sound.
+static void judge_by_coremltools(const char *package)
+{
+    const char *out;
+    if (!getenv("COREML_PYTHON")) {
+        test_skip("COREML_PYTHON does not name a Python with coremltools");
+        return;
+    }
+    int status =
+        test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", test_dir());
+    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
+    EXPECT_HAS(out, package);
+}
+
 // The example inside a package is what the package gives (judged by coremltools).
 TEST(coreml_packages_test_themselves)
 {
@@ -72,13 +86,7 @@ TEST(coreml_packages_test_themselves)
                           k, path, d, k, path, d),
                0);
     arena_free(&a);
-    if (!getenv("COREML_PYTHON")) {
-        test_skip("COREML_PYTHON does not name a Python with coremltools");
-        return;
-    }
-    int status = test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", d);
-    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
-    EXPECT_HAS(out, "w.mlpackage");
+    judge_by_coremltools("w.mlpackage");
 }
 
 // What an export says of its example: the largest difference, of the largest output.
@@ -115,13 +123,7 @@ TEST(coreml_computes_in_halves_where_that_is_near_enough)
         0);
     EXPECT_HAS(out, "each value rounded to 16 bits where the program says so");
     EXPECT(off_by(out) < 5e-4 && off_by(out) > 1e-6);
-    if (!getenv("COREML_PYTHON")) {
-        test_skip("COREML_PYTHON does not name a Python with coremltools");
-        return;
-    }
-    int status = test_shell(&out, "\"$COREML_PYTHON\" tests/peers/coreml_check.py '%s'", d);
-    test_expect(status == 0, __FILE__, __LINE__, "%s", out);
-    EXPECT_HAS(out, "x.mlpackage");
+    judge_by_coremltools("x.mlpackage");
 }
 
 TEST(coreml_export_refuses_what_it_cannot_mean)

@@ -16,7 +16,7 @@ static const char *products_with(const char *environment, arena *a)
     err e = {0};
     EXPECT_INT(test_shell(&out,
                           "env -u OPENBLAS_CORETYPE -u ONEDNN_MAX_CPU_ISA -u DNNL_MAX_CPU_ISA "
-                          "-u KMIDI_GEMM %s %s info --json",
+                          "-u KMIDI_GEMM -u KMIDI_BF16 -u KMIDI_INT8 %s %s info --json",
                           environment, test_kmidi()),
                0);
     json *j = json_parse(out, strlen(out), &e);
