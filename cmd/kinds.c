@@ -253,6 +253,16 @@ static bool is_midi(const unsigned char *head, size_t n, const char *path)
            str_ends_any(path, midi_endings);
 }
 
+// What is left is judged as audio, which has bytes in its head that no text has; of a text its
+// reader could only say that it was to be converted.
+static bool is_text(const unsigned char *head, size_t n, const char *path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!head[i] || head[i] == 0x7f || (head[i] < ' ' && !strchr("\t\n\f\r", head[i])))
+            return false;
+    return !str_ends_any(path, clip_endings);
+}
+
 static bool read_head(const char *path, unsigned char head[HEAD], size_t *n, err *e)
 {
     uint64_t size;
@@ -293,6 +303,13 @@ const file_kind *kind_of(const char *path, err *e)
     for (size_t i = sizeof kinds / sizeof *kinds; i-- > 0;)
         if (kinds[i].is(head, n, path))
             kind = kinds[i].kind;
+    if (kind == &kind_audio && is_text(head, n, path)) {
+        err_set(e, ERR_FORMAT,
+                "'%s' is text, and not a file of music or of a model; a configuration is for "
+                "'kmidi plan', an index or labels for 'kmidi prepare'",
+                path);
+        return NULL;
+    }
     if (kind != &kind_hdf5)
         return kind;
     arena a = {.name = "kind"};

@@ -128,6 +128,19 @@ TEST(cmd_prepare_counts_what_it_rejects_by_reason)
     EXPECT_HAS(out, "rejected: 3 empty, 1 format");
 }
 
+TEST(cmd_inspect_and_verify_name_a_text_as_one)
+{
+    const char *out;
+    EXPECT(file_write(test_path("mine.yaml"), "# of\nmodel: dynamics_engine\n", 28, NULL));
+    EXPECT(file_write(test_path("named.wav"), "no sound, only text", 19, NULL));
+    EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), test_path("mine.yaml")), 1);
+    EXPECT_HAS(out, "mine.yaml' is text, and not a file of music or of a model");
+    EXPECT_INT(test_shell(&out, "%s verify %s", test_kmidi(), test_path("mine.yaml")), 1);
+    EXPECT_HAS(out, "mine.yaml' is text");
+    EXPECT_INT(test_shell(&out, "%s inspect %s", test_kmidi(), test_path("named.wav")), 1);
+    EXPECT_HAS(out, "named.wav' is not audio that can be read");
+}
+
 TEST(cmd_prepare_says_what_is_wrong_with_the_command)
 {
     static const struct {
