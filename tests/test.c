@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/hw.h"
 #include "base/str.h"
+#include "tests/environment.h"
 #include "tests/matrix.h"
 
 // A test program has one state: the list of tests, and the one that runs.
@@ -222,6 +223,7 @@ static void run_one(const test_case *t, bool verbose)
     alarm((unsigned)hangs);
     t->run();
     alarm(0);
+    environment_restore();
     const char *verdict = failures ? "FAIL" : skipped ? "skip" : "ok  ";
     if (verbose || (skipped && !failures))
         printf("%s %s (%.3f s)%s%s\n", verdict, t->name, hw_seconds() - start, skipped ? ": " : "",
@@ -306,6 +308,7 @@ static void prepare(const char *program)
     test_guard();
     if (getcwd(cache, sizeof cache - 16)) // never the user's own
         setenv("XDG_CACHE_HOME", strcat(cache, "/build/cache"), 1);
+    environment_note();
     hw_flush_denormals(); // as the program does
 }
 

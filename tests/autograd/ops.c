@@ -165,17 +165,11 @@ static void check_narrow(sampled *s, threads *pool)
 // In all ways that this CPU has, not only in its own: a run that began elsewhere goes on so.
 TEST(ops_of_bf16_equal_their_reference_in_every_way)
 {
-    const char *set = getenv("KMIDI_BF16");
-    char was[16] = "";
-    snprintf(was, sizeof was, "%s", set ? set : "");
     for (int way = 0; way <= GEMM_BF16_AMX; way++)
         if (gemm_bf16_here((gemm_bf16_way)way)) {
             setenv("KMIDI_BF16", gemm_bf16_name((gemm_bf16_way)way), 1);
             sampled_all(check_narrow);
         }
-    unsetenv("KMIDI_BF16");
-    if (*was)
-        setenv("KMIDI_BF16", was, 1);
 }
 
 static void check_threads(sampled *s, threads *pool)

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "tests/environment.h"
 #include "tests/faults/contents.h"
 #include "tests/test.h"
 #include "tests/train/corpus.h"
@@ -327,14 +328,12 @@ static void try_kind(faults *f, int k, int kind, long calls, long most)
 static void run_with_either(faults *f, int k, arena *a)
 {
     static const char *const libraries[] = {"openblas", "onednn"};
-    const char *said, *set = getenv("KMIDI_GEMM"), *was = set ? arena_strdup(a, set) : NULL;
+    const char *said;
     for (int i = 0; i < 2; i++) {
         setenv("KMIDI_GEMM", libraries[i], 1);
         f->other[i] = run_command(f, k, "", &said) ? "" : faults_contents(f->out, a);
     }
-    unsetenv("KMIDI_GEMM");
-    if (was)
-        setenv("KMIDI_GEMM", was, 1);
+    environment_restore();
 }
 
 static void try_command(faults *f, int k, const char *many)

@@ -11,6 +11,7 @@
 #include "autograd/gemm/gemm_int8.h"
 #include "autograd/run.h"
 #include "base/larger.h"
+#include "tests/environment.h"
 #include "tests/infer/loud.h"
 #include "tests/test.h"
 
@@ -174,9 +175,6 @@ static void check_int8_lanes(const model_def *m, params *p)
     enum { N = 40 };
     arena a = {0};
     const float *first = NULL;
-    char before[16];
-    const char *set = getenv("KMIDI_INT8");
-    snprintf(before, sizeof before, "%s", set ? set : "");
     for (gemm_int8_way way = GEMM_INT8_PAIRS; way <= GEMM_INT8_AMX; way++) {
         if (!gemm_int8_here(way))
             continue;
@@ -188,10 +186,7 @@ static void check_int8_lanes(const model_def *m, params *p)
             EXPECT(same_bits(out, first, N * m->output.dim[m->output.rank - 1]));
         first = out;
     }
-    if (set)
-        setenv("KMIDI_INT8", before, 1);
-    else
-        unsetenv("KMIDI_INT8");
+    environment_restore();
     arena_free(&a);
 }
 

@@ -14,14 +14,6 @@
 #include "tests/models/step.h"
 #include "tests/test.h"
 
-static void multiply_by(const char *way)
-{
-    if (way)
-        setenv("KMIDI_BF16", way, 1);
-    else
-        unsetenv("KMIDI_BF16");
-}
-
 // The difference against the largest element that all but a thousandth of the numbers keep to. A
 // ReLU whose input is next to zero may fall to the other side, and its unit's few gradients with
 // it: that is no error of a product.
@@ -60,7 +52,7 @@ static float *gradients(bench *b, int count, precision how)
 static const float *check_way(bench *b, const float *exact, precision how, const char *way,
                               double tolerance)
 {
-    multiply_by(way);
+    setenv("KMIDI_BF16", way, 1);
     const float *one = gradients(b, 1, how);
     double d = distance(one, exact, b->p->grads_len);
     test_expect(d <= tolerance, __FILE__, __LINE__, "%s in %s by %s: gradients are off by %.3g",
@@ -105,7 +97,6 @@ TEST(precision_of_every_model)
         arena_free(&b.arena);
     }
     threads_close(pool);
-    multiply_by(NULL);
 }
 
 // ---- The graph
@@ -209,10 +200,9 @@ TEST(precision_bf16x3_is_measured)
         test_skip("for CPUs with AVX-512 and without bf16 that pays");
         return;
     }
-    multiply_by("onednn");
+    setenv("KMIDI_BF16", "onednn", 1);
     EXPECT(!gemm_bf16x3_faster(&eval_kit()->products,
                                &(gemm){.tb = true, .m = 512, .n = 384, .k = 384}));
-    multiply_by(NULL);
 }
 
 // How many casts of a matrix to bf16 there are.

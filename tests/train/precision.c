@@ -42,7 +42,6 @@ static void check_way(gemm_bf16_way way, const double full[STEPS])
     EXPECT_BELOW(furthest(three, full), 1e-3);
     EXPECT_BELOW(furthest(narrow, full), 1e-2);
     EXPECT(three[STEPS - 1] != full[STEPS - 1] && narrow[STEPS - 1] != full[STEPS - 1]);
-    unsetenv("KMIDI_BF16");
 }
 
 TEST(trainer_loss_curves_agree_in_every_precision)

@@ -42,10 +42,7 @@ TEST(products_said_are_products_opened)
     arena scratch = {0};
     env v = {0};
     gemm_ways w;
-    const char *before = getenv("KMIDI_GEMM"), *narrow = getenv("KMIDI_BF16");
-    char kept[32], kept_narrow[32], told[80];
-    snprintf(kept, sizeof kept, "%s", before ? before : "");
-    snprintf(kept_narrow, sizeof kept_narrow, "%s", narrow ? narrow : "");
+    char told[80];
     unsetenv("KMIDI_GEMM"), unsetenv("KMIDI_BF16");
     EXPECT_OK(gemm_open_said(&v, "onednn nt123=openblas tn333=openblas", &w, &e), e);
     EXPECT_STR(gemm_said(&w, false, &scratch), "onednn nt123=openblas tn333=openblas");
@@ -84,9 +81,6 @@ TEST(products_said_are_products_opened)
     setenv("KMIDI_GEMM", "onednn", 1);
     EXPECT_OK(gemm_open_said(&v, "openblas nt123=onednn", &w, &e), e);
     EXPECT_STR(gemm_said(&w, false, &scratch), "onednn"); // forced
-    setenv("KMIDI_GEMM", kept, 1);
-    if (*kept_narrow)
-        setenv("KMIDI_BF16", kept_narrow, 1);
     arena_free(&scratch);
 }
 

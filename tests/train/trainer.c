@@ -157,7 +157,6 @@ TEST(trainer_resumes_bit_for_bit)
     resumes_in(PRECISION_FP32);
     resumes_in(PRECISION_BF16X3);
     resumes_in(PRECISION_BF16);
-    unsetenv("KMIDI_BF16");
 }
 
 static bool stop_at_the_end(void *user)
