@@ -138,8 +138,7 @@ static void score(const call *c, const bytes_dims *m, bytes_work *w, int64_t ite
     few_panels p = {.m = 1, .n = m->length, .k = m->keys, .deep = m->keys, .y = w->score};
     p.w = (const int8_t *)c->in[IN_KEYS] + item * cache_key_bytes(m->rows, m->d);
     p.scale = (const float *)c->in[IN_KEY_SCALES] + item * m->rows, p.steps = &w->steps;
-    int8_row(&w->steps, 0, w->query, m->d, m->keys);
-    few_int8_row(c->kit->products.int8, &p, 0, few_panel_count(m->length));
+    few_int8_row(c->kit->products.int8, &p, w->query, m->d);
     w->score[m->length] = lanes_dot(w->query, k, m->d);
     rows_exp(w->score, m->length + 1);
 }
@@ -153,8 +152,7 @@ static void add_up(const call *c, const bytes_dims *m, bytes_work *w, int64_t it
     p.y = w->out, p.scale = ones(), p.steps = &w->steps;
     for (int64_t j = 0; j < m->length; j++)
         w->weight[j] = w->score[j] * scale[j];
-    int8_row(&w->steps, 0, w->weight, m->length, p.k);
-    few_int8_row(c->kit->products.int8, &p, 0, few_panel_count(m->d));
+    few_int8_row(c->kit->products.int8, &p, w->weight, m->length);
 }
 
 static void attend(const call *c, float *work, int64_t item)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // few_amx.h: products of few_panels.h by the tile registers of AMX (gemm_amx.h), which hold 16 rows
 // of 64 bytes. 64 inputs of a panel of i8 are such a tile as they lie; the other has up to 8 rows
-// of x, of each the high bytes and the low ones (int8_rows.h). Whole numbers: the sums are those of
+// of x, of each the high bytes [K] and then the low ones. Whole numbers: the sums are those of
 // few_int8.h. A multiplication takes as long as the load of its tile from the second cache, so
 // memory is all that is waited for.
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_AMX_H
@@ -9,6 +9,16 @@
 
 #include "autograd/gemm/gemm_amx.h"
 #include "autograd/ops/int8_rows.h"
+
+static inline void few_amx_row(const int8_rows *to, int64_t row, const float *restrict x, int64_t n,
+                               int64_t k)
+{
+    const int16_t *restrict q = to->q + row * k;
+    int8_t *restrict high = to->bytes + 2 * row * k, *restrict low = high + k;
+    int8_row(to, row, x, n, k);
+    for (int64_t i = 0; i < k; i++)
+        low[i] = (int8_t)q[i], high[i] = (int8_t)((q[i] - (int8_t)q[i]) >> 8);
+}
 
 #if defined(__AVX512F__)
 #include <immintrin.h>

@@ -13,12 +13,13 @@
 
 enum { INT8_ROW_BITS = 13 };
 
-// Of m rows, filled up with zeros, of k numbers.
+// Of m rows, filled up with zeros, of k numbers, as those who multiply read them.
 typedef struct int8_rows {
     float *factor; // [m]: 2^e; of a row that is not finite no number, as what comes of it
     int16_t *q;    // [m, k]
-    // q = 256 high + low, for instructions that multiply bytes; and the sum of q in each FEW_BLOCK
-    int8_t *bytes; // [m, 2, k]: a row's high ones, then its low ones
+    // q = 256 high + low, for instructions that multiply bytes, as few_amx.h or few_vnni.h has
+    // them; and, of the latter, the sum of q in each FEW_BLOCK
+    int8_t *bytes; // [m, 2, k]
     int32_t *sum;  // [m, blocks]
     int64_t blocks;
 } int8_rows;
@@ -51,37 +52,38 @@ static inline float int8_row_factor(uint32_t most, float *back)
     return factor;
 }
 
-// Rounded by the mantissa of a large number, to the nearest.
-static inline int16_t int8_row_step(float x)
+// What the numbers of a row are multiplied by; its factor is put down.
+static inline float int8_row_begin(const int8_rows *to, int64_t row, const float *restrict x,
+                                   int64_t n)
 {
-    float v = x + 12582912.0f;
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return (int16_t)(bits - 0x4b400000u);
-}
-
-static inline void int8_row(const int8_rows *to, int64_t row, const float *restrict x, int64_t n,
-                            int64_t k)
-{
-    int16_t *restrict q = to->q + row * k;
-    int8_t *restrict high = to->bytes + 2 * row * k, *restrict low = high + k;
     const int8_row_bits *restrict bits = (const void *)x;
     uint32_t most = 0; // of numbers without signs, whole ones are in the same order
     for (int64_t i = 0; i < n; i++)
         most = (bits[i] & 0x7fffffffu) > most ? bits[i] & 0x7fffffffu : most;
-    float factor = int8_row_factor(most, &to->factor[row]);
+    return int8_row_factor(most, &to->factor[row]);
+}
+
+#define INT8_ROW_LARGE 12582912.0f   // its mantissa rounds what is added to the nearest
+enum { INT8_ROW_BASE = 0x4b400000 }; // as bits
+
+static inline int16_t int8_row_step(float x)
+{
+    float v = x + INT8_ROW_LARGE;
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (int16_t)(bits - INT8_ROW_BASE);
+}
+
+// A row of n numbers as q [k].
+static inline void int8_row(const int8_rows *to, int64_t row, const float *restrict x, int64_t n,
+                            int64_t k)
+{
+    int16_t *restrict q = to->q + row * k;
+    float factor = int8_row_begin(to, row, x, n);
     for (int64_t i = 0; i < n; i++)
         q[i] = int8_row_step(x[i] * factor);
     for (int64_t i = n; i < k; i++)
         q[i] = 0;
-    for (int64_t i = 0; i < k; i++)
-        low[i] = (int8_t)q[i], high[i] = (int8_t)((q[i] - (int8_t)q[i]) >> 8);
-    for (int64_t b = 0; b < to->blocks; b++) {
-        int32_t sum = 0;
-        for (int64_t i = b * FEW_BLOCK; i < k && i < (b + 1) * FEW_BLOCK; i++)
-            sum += q[i];
-        to->sum[row * to->blocks + b] = sum;
-    }
 }
 
 #endif
