@@ -51,6 +51,20 @@ static bool look_at(h5 *f, err *e)
     return ok;
 }
 
+// Where the file ends as its superblock has it, behind three other addresses; 0: it says nothing.
+static uint64_t stated_size(const h5 *f)
+{
+    static const int places[] = {40, 44, 28, 28}; // by version
+    unsigned char head[SUPERBLOCK], end[8];
+    uint64_t size = 0;
+    if (file_read_at(f->io.fd, head, sizeof head, 0) != (int64_t)sizeof head ||
+        file_read_at(f->io.fd, end, sizeof end, places[head[8]]) != (int64_t)sizeof end)
+        return 0;
+    for (int i = 0; i < 8; i++)
+        size |= (uint64_t)end[i] << 8 * i;
+    return size;
+}
+
 static bool open_file(h5 *f, err *e)
 {
     hid_t access = h5_file_access(&f->io);
@@ -63,11 +77,14 @@ static bool open_file(h5 *f, err *e)
         return true;
     if (why.code != ERR_DAMAGED)
         return err_set(e, why.code, "%s", why.text);
-    if (strstr(why.text, "truncated file"))
-        return err_set(e, ERR_DAMAGED,
-                       "'%s' is truncated: it ends before its %llu bytes should; use a whole copy",
-                       f->path, (unsigned long long)f->size);
-    return err_set(e, ERR_DAMAGED, "%s; it is damaged", why.text);
+    uint64_t stated = stated_size(f);
+    return stated > f->size && strstr(why.text, "truncated file")
+               ? err_set(e, ERR_DAMAGED,
+                         "'%s' is cut short: %llu of its %llu bytes are missing; copy it again or "
+                         "make it anew",
+                         f->path, (unsigned long long)(stated - f->size),
+                         (unsigned long long)stated)
+               : err_set(e, ERR_DAMAGED, "%s; it is damaged", why.text);
 }
 
 h5 *h5_open(const char *path, err *e)

@@ -49,8 +49,8 @@ static bool entry_shape(const json *dims, arena *a, weights_entry *t)
     return json_type(dims) == JSON_ARRAY;
 }
 
-static bool parse_entry(const char *path, const char *name, const json *j, uint64_t data_bytes,
-                        arena *a, weights_entry *t, err *e)
+static bool parse_entry(const char *path, const char *name, const json *j, arena *a,
+                        weights_entry *t, err *e)
 {
     const element *type = element_find(json_str(json_get(j, "dtype"), NULL));
     const json *offsets = json_get(j, "data_offsets");
@@ -70,11 +70,9 @@ static bool parse_entry(const char *path, const char *name, const json *j, uint6
             e, ERR_DAMAGED,
             "'%s': the data_offsets of tensor '%s' are not two whole numbers; get the file again",
             path, name);
-    if (t->begin > t->end || t->end > data_bytes)
+    if (t->begin > t->end)
         return err_set(e, ERR_DAMAGED,
-                       "'%s': tensor '%s' lies outside the file's %" PRIu64
-                       " bytes of data; get the file again",
-                       path, name, data_bytes);
+                       "'%s': tensor '%s' ends before it begins; get the file again", path, name);
     uint64_t bits = (uint64_t)t->count * type->bits;
     if (bits % 8 || t->end - t->begin != bits / 8)
         return err_set(e, ERR_DAMAGED,
@@ -120,7 +118,12 @@ static bool check_cover(const char *path, const weights_index *x, uint64_t data_
             return err_set(
                 e, ERR_DAMAGED, "'%s': tensor '%s' %s; get the file again", path, x->list[i].name,
                 x->list[i].begin < at ? "overlaps another" : "follows a hole in the data");
-    if (at != data_bytes)
+    if (at > data_bytes)
+        return err_set(e, ERR_DAMAGED,
+                       "'%s' is cut short: %" PRIu64 " of the %" PRIu64
+                       " bytes of its tensors are missing; get the file again",
+                       path, at - data_bytes, at);
+    if (at < data_bytes)
         return err_set(e, ERR_DAMAGED,
                        "'%s' has %" PRIu64 " bytes behind its last tensor; get the file again",
                        path, data_bytes - at);
@@ -133,10 +136,9 @@ static bool parse_object(const char *path, const json *root, uint64_t data_bytes
     *out = (weights_index){.list = NEW(a, weights_entry, json_len(root) + 1), .meta = {.arena = a}};
     for (void *it = json_first(root); it; it = json_next(root, it)) {
         const char *name = json_key(it);
-        bool ok =
-            !strcmp(name, "__metadata__")
-                ? parse_metadata(path, json_value(it), &out->meta, e)
-                : parse_entry(path, name, json_value(it), data_bytes, a, &out->list[out->n++], e);
+        bool ok = !strcmp(name, "__metadata__")
+                      ? parse_metadata(path, json_value(it), &out->meta, e)
+                      : parse_entry(path, name, json_value(it), a, &out->list[out->n++], e);
         if (!ok)
             return false;
     }
@@ -187,8 +189,9 @@ static bool read_header(safetensors *s, uint64_t size, arena *a, err *e)
     uint64_t n = 0;
     if (size < PREFIX + 2)
         return err_set(e, size ? ERR_FORMAT : ERR_EMPTY,
-                       "'%s' is %" PRIu64 " bytes long, too short for a safetensors file", s->path,
-                       size);
+                       "'%s' is %" PRIu64
+                       " bytes long, too short for a safetensors file; get the file again",
+                       s->path, size);
     if (!read_at(s, prefix, PREFIX, 0, e))
         return false;
     for (int i = 0; i < PREFIX; i++)
@@ -200,8 +203,9 @@ static bool read_header(safetensors *s, uint64_t size, arena *a, err *e)
                        s->path, n, HEADER_MAX);
     if (n > size - PREFIX)
         return err_set(e, ERR_DAMAGED,
-                       "'%s' ends inside its header of %" PRIu64 " bytes; get the file again",
-                       s->path, n);
+                       "'%s' is cut short: %" PRIu64 " of the %" PRIu64
+                       " bytes of its header are missing; get the file again",
+                       s->path, n - (size - PREFIX), n);
     char *header = malloc((size_t)n + 1);
     bool ok = header ? read_at(s, header, (size_t)n, PREFIX, e)
                      : err_set(e, ERR_MEMORY, "no memory for the header of '%s'", s->path);

@@ -185,11 +185,26 @@ static bool sound(const flac *f)
     return !f->wrong[0] || (!f->failed && f->wrong_at == f->s->total && f->decoded == f->s->total);
 }
 
+static bool at_end(const flac *f)
+{
+    return FLAC__stream_decoder_get_state(f->d) == FLAC__STREAM_DECODER_END_OF_STREAM;
+}
+
+// No other frame follows what is none: the file ends before its header says so, and no more is
+// wrong with it.
+static bool is_cut(flac *f)
+{
+    if (f->failed || f->n || f->decoded >= f->s->total || f->s->total == INT64_MAX)
+        return false;
+    while (!at_end(f) && !f->n && FLAC__stream_decoder_process_single(f->d))
+        ;
+    return at_end(f) && !f->n;
+}
+
 static bool read_frames(clip_source *s, float *out, int64_t frames, int64_t *got, err *e)
 {
     flac *f = s->self;
-    while (f->n == 0 && sound(f) &&
-           FLAC__stream_decoder_get_state(f->d) != FLAC__STREAM_DECODER_END_OF_STREAM)
+    while (f->n == 0 && sound(f) && !at_end(f))
         if (!FLAC__stream_decoder_process_single(f->d) ||
             FLAC__stream_decoder_get_state(f->d) > FLAC__STREAM_DECODER_END_OF_STREAM)
             f->failed = true, found_wrong(f, "it cannot be read on");
@@ -197,7 +212,7 @@ static bool read_frames(clip_source *s, float *out, int64_t frames, int64_t *got
     if (*got > 0)
         memcpy(out, f->block + f->first * s->channels, (size_t)(*got * s->channels) * sizeof *out);
     f->first += *got, f->n -= *got;
-    return *got > 0 || sound(f) || clip_source_damaged(s, f->wrong, e);
+    return *got > 0 || sound(f) || is_cut(f) || clip_source_damaged(s, f->wrong, e);
 }
 
 static bool end(clip_source *s, err *e)

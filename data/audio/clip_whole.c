@@ -68,13 +68,20 @@ static bool only_chunks(clip_file *f, int64_t at, int64_t size, bool big)
     return at >= size && at <= size + 1;
 }
 
+// `length` bytes from `at` on.
+static bool all_there(int64_t size, int64_t at, int64_t length, clip_header *h)
+{
+    h->stated = length;
+    h->missing = length - (size - at);
+    return h->missing <= 0;
+}
+
 // The chunk with the samples, whose bytes begin at `at`.
 static bool samples_whole(clip_file *f, int64_t size, const container *c, int64_t at,
                           int64_t length, clip_header *h)
 {
     bool known = length < length_unknown;
-    h->stated = length;
-    if (c->rf64 && !known && (h->stated = long_length(f)) < 0) {
+    if (c->rf64 && !known && (length = long_length(f)) < 0) {
         put(h, 12 + 16, 8, false, size - at);
         return true;
     }
@@ -83,8 +90,7 @@ static bool samples_whole(clip_file *f, int64_t size, const container *c, int64_
         put(h, at - 4, 4, c->big, size - at < length_unknown ? size - at : length_unknown - 1);
         return true;
     }
-    h->missing = known || c->rf64 ? at + h->stated - size : 0;
-    return h->missing <= 0;
+    return !(known || c->rf64) || all_there(size, at, length, h);
 }
 
 // Walks the chunks of RIFF or FORM to the one with the samples.
@@ -103,18 +109,19 @@ static bool chunks_whole(clip_file *f, int64_t size, const container *c, clip_he
 }
 
 // Sun's au: magic, where the samples begin, their bytes (all ones: to the end).
-static void look_at_au(const unsigned char *head, int64_t size, bool big, clip_header *h)
+static bool au_whole(const unsigned char *head, int64_t size, bool big, clip_header *h)
 {
-    int64_t at = u32(head + 4, big);
-    if (u32(head + 8, big) != 0 || at >= size)
-        return;
-    h->unfinished = true;
-    put(h, 8, 4, big, 0xffffffff);
+    int64_t at = u32(head + 4, big), length = u32(head + 8, big);
+    if (length == 0 && at < size) {
+        h->unfinished = true;
+        put(h, 8, 4, big, 0xffffffff);
+    }
+    return length >= length_unknown || all_there(size, at, length, h);
 }
 
 // Apple's caf: chunks with lengths of 64 bits; -1 for the samples is "to the end", which libsndfile
 // refuses where chunks follow.
-static void look_at_caf(clip_file *f, int64_t size, clip_header *h)
+static bool caf_whole(clip_file *f, int64_t size, clip_header *h)
 {
     unsigned char head[12];
     int64_t at = 8;
@@ -125,10 +132,13 @@ static void look_at_caf(clip_file *f, int64_t size, clip_header *h)
             h->unfinished = length == 0;
             put(h, at - 8, 8, true, size - at);
         }
-        if (!memcmp(head, "data", 4) || length < 0 || length > size - at)
-            return;
+        if (!memcmp(head, "data", 4))
+            return length < 0 || all_there(size, at, length, h);
+        if (length < 0 || length > size - at)
+            return true;
         at += length;
     }
+    return true;
 }
 
 // The last page's table of segments says how long the page is.
@@ -162,8 +172,6 @@ bool clip_whole(clip_file *f, int64_t size, clip_header *h)
     if (!memcmp(head, "OggS", 4))
         return ogg_whole(f, size, h);
     if (!memcmp(head, ".snd", 4) || !memcmp(head, "dns.", 4))
-        look_at_au(head, size, head[0] == '.', h);
-    if (!memcmp(head, "caff", 4))
-        look_at_caf(f, size, h);
-    return true;
+        return au_whole(head, size, head[0] == '.', h);
+    return memcmp(head, "caff", 4) || caf_whole(f, size, h);
 }

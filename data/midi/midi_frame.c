@@ -20,6 +20,7 @@
 // events do not add up is refused with the place where they stop doing so.
 //
 // Format: Standard MIDI Files 1.0 (RP-001), RMID: RP-029.
+#include <stdio.h>
 #include <string.h>
 
 #include "data/midi/midi_internal.h"
@@ -34,7 +35,8 @@ typedef struct place {
     uint32_t tick, written, last_tick;
     uint32_t *begin; // of each track; format 2 alone
     uint32_t behind_end;
-    bool behind; // the end of the track: nothing is written, notes are counted
+    size_t missing, stated; // bytes of the track that the file does not have, of how many
+    bool behind;            // the end of the track: nothing is written, notes are counted
     uint8_t running;
     uint16_t marked; // channels with a controller since their last program
 } place;
@@ -49,10 +51,12 @@ static uint32_t be(const uint8_t *p, int n)
 
 static bool damaged(const place *r, const char *what, err *e)
 {
-    return err_set(
-        e, ERR_DAMAGED,
-        "'%s': track %d of %d, byte %zu: %s; the file is damaged, leave it out or get it again",
-        r->name, r->track, r->tracks, (size_t)(r->p - r->file), what);
+    char cut[80] = "";
+    if (r->missing)
+        snprintf(cut, sizeof cut, " (%zu of its %zu bytes are missing)", r->missing, r->stated);
+    return err_set(e, ERR_DAMAGED, "'%s': track %d of %d%s, byte %zu: %s; %s", r->name, r->track,
+                   r->tracks, cut, (size_t)(r->p - r->file), what,
+                   "the file is damaged, leave it out or get it again");
 }
 
 // ---- Writing
@@ -160,8 +164,8 @@ static bool meta_event(place *r, bool *ended, err *e)
         return false;
     *ended = kind == META_END;
     size_t least = kind == META_TEMPO ? 3 : 2;
-    if ((kind == META_TEMPO || kind == META_METRE || kind == META_KEY) && n >= least &&
-        !r->behind) {
+    bool kept = kind == META_TEMPO || kind == META_METRE || kind == META_KEY;
+    if (kept && n >= least && !r->behind) {
         uint8_t head[] = {0xff, META_OWN, (uint8_t)(1 + least), kind};
         put_time(r);
         put(r, head, sizeof head);
@@ -180,9 +184,11 @@ static bool system_event(place *r, uint8_t status, err *e)
     int known = lengths[status & 15];
     if (known == -2)
         return damaged(r, "an event has a status that means nothing", e);
-    if (known >= 0 ? known > r->end - r->p : !length(r, &n, e))
-        return known >= 0 ? damaged(r, "the track ends inside an event", e) : false;
-    r->p += known >= 0 ? (uint32_t)known : n;
+    if (known < 0 && !length(r, &n, e))
+        return false;
+    if (known > r->end - r->p)
+        return damaged(r, "the track ends inside an event", e);
+    r->p += known < 0 ? n : (uint32_t)known;
     return true;
 }
 
@@ -224,15 +230,17 @@ static void count_behind(place *r)
     r->behind_end = q.behind_end;
 }
 
-// The track of `n` bytes at r->p; *past: its length points beyond the file, then only an end event
-// can say where it ends.
-static bool track(place *r, size_t n, bool past, err *e)
+// The track of `n` bytes at r->p; where that points beyond the file, only an end event can say
+// where it ends.
+static bool track(place *r, size_t n, err *e)
 {
     static const uint8_t head[] = {'M', 'T', 'r', 'k', 0, 0, 0, 0}, end[] = {0xff, META_END, 0};
     const uint8_t *file_end = r->end;
     uint8_t *begin = r->out;
     bool ended = false;
-    r->end = r->p + n;
+    size_t left = (size_t)(r->end - r->p);
+    r->stated = n, r->missing = n > left ? n - left : 0;
+    r->end = r->p + (n - r->missing);
     r->tick = r->written = r->running = r->marked = 0;
     if (r->begin)
         r->begin[r->track - 1] = r->last_tick;
@@ -240,7 +248,7 @@ static bool track(place *r, size_t n, bool past, err *e)
     while (!ended && r->p < r->end)
         if (!event(r, &ended, e))
             return false;
-    if (!ended && past)
+    if (!ended && r->missing)
         return damaged(r, "the file ends before the track does", e);
     put_time(r);
     put(r, end, sizeof end);
@@ -249,9 +257,9 @@ static bool track(place *r, size_t n, bool past, err *e)
         begin[4 + i] = (uint8_t)(bytes >> (24 - 8 * i));
     uint32_t last = r->tick + (r->begin ? r->begin[r->track - 1] : 0);
     r->last_tick = last > r->last_tick ? last : r->last_tick;
-    if (!past)
+    if (!r->missing)
         count_behind(r);
-    r->p = past ? r->p : r->end;
+    r->p = r->missing ? r->p : r->end;
     r->end = file_end;
     return true;
 }
@@ -269,11 +277,11 @@ static bool is_chunk(const place *r)
 static bool chunks(place *r, int *found, err *e)
 {
     for (*found = 0; r->end - r->p >= 8;) {
-        size_t n = be(r->p + 4, 4), rest = (size_t)(r->end - r->p) - 8;
+        size_t n = be(r->p + 4, 4);
         if (!memcmp(r->p, "MTrk", 4) && *found < MIDI_TRACKS) {
             r->track = ++*found;
             r->p += 8;
-            if (!track(r, n <= rest ? n : rest, n > rest, e))
+            if (!track(r, n, e))
                 return false;
         } else if (*found >= r->tracks) {
             return true; // what stands behind the last track is none of the music
@@ -306,39 +314,20 @@ static void unwrap(place *r)
     }
 }
 
-// Ticks a quarter, or frames a second (as a negative byte) and ticks a frame.
-static bool division(const char *name, uint32_t x, midi_frame *f, err *e)
-{
-    int frames = x & 0x8000 ? 256 - (int)(x >> 8) : 0, parts = (int)(x & 0xff);
-    f->smpte = frames > 0;
-    f->ticks = frames == 0 ? (int)x : (frames == 29 ? 30 : frames) * parts;
-    if (f->ticks == 0)
-        return err_set(
-            e, ERR_FORMAT,
-            "'%s': byte 12: a quarter note has 0 ticks, so nothing in it has a time; leave it out",
-            name);
-    if (f->smpte && frames != 24 && frames != 25 && frames != 29 && frames != 30)
-        return err_set(e, ERR_FORMAT,
-                       "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and "
-                       "30; leave it out",
-                       name, frames);
-    f->smpte_tick = f->smpte ? (frames == 29 ? 1.001 : 1.0) / f->ticks : 0;
-    return true;
-}
-
 static bool header(place *r, midi_frame *f, err *e)
 {
-    if (r->end - r->p < 14)
+    size_t left = (size_t)(r->end - r->p);
+    if (left < 14)
         return err_set(
             e, ERR_FORMAT,
             "'%s' is %zu bytes long, shorter than the header of a MIDI file; leave it out", r->name,
-            (size_t)(r->end - r->p));
+            left);
     if (memcmp(r->p, "MThd", 4))
         return err_set(e, ERR_FORMAT,
                        "'%s' does not begin with 'MThd', so it is no MIDI file; leave it out",
                        r->name);
     uint32_t n = be(r->p + 4, 4);
-    if (n < 6 || n > (size_t)(r->end - r->p) - 8)
+    if (n < 6 || n > left - 8)
         return err_set(
             e, ERR_DAMAGED,
             "'%s': byte 4: the header says it is %u bytes long; the file is damaged, leave it out",
@@ -348,7 +337,7 @@ static bool header(place *r, midi_frame *f, err *e)
     if (f->format > 2)
         return err_set(e, ERR_FORMAT, "'%s': byte 8: format %d, there are 0, 1 and 2; leave it out",
                        r->name, f->format);
-    if (!division(r->name, be(r->p + 12, 2), f, e))
+    if (!midi_division(r->name, be(r->p + 12, 2), f, e))
         return false;
     r->p += 8 + n;
     return true;

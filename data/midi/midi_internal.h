@@ -49,8 +49,10 @@ typedef struct midi_track {
 
 bool midi_build(arena *a, const char *name, const midi_frame *f, const midi_track *tracks,
                 midi_song *s, err *e) MUST_CHECK;
-// ---- midi_time.c: tempos, metres and keys of the song; nothing else of it is needed but its
-// division.
+// ---- midi_time.c
+// What a tick is, by the header's last number: f->ticks, f->smpte, f->smpte_tick.
+bool midi_division(const char *name, uint32_t x, midi_frame *f, err *e) MUST_CHECK;
+// Tempos, metres and keys of the song; nothing else of it is needed but its division.
 void midi_build_time(arena *out, const midi_frame *f, const midi_track *tracks, midi_song *s);
 
 #endif

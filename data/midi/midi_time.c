@@ -18,6 +18,26 @@
 
 #define TEMPO 500000.0 // microseconds a quarter, where nothing is said
 
+// Ticks a quarter, or frames a second (as a negative byte) and ticks a frame.
+bool midi_division(const char *name, uint32_t x, midi_frame *f, err *e)
+{
+    int frames = x & 0x8000 ? 256 - (int)(x >> 8) : 0, parts = (int)(x & 0xff);
+    f->smpte = frames > 0;
+    f->ticks = frames == 0 ? (int)x : (frames == 29 ? 30 : frames) * parts;
+    if (f->ticks == 0)
+        return err_set(
+            e, ERR_FORMAT,
+            "'%s': byte 12: a quarter note has 0 ticks, so nothing in it has a time; leave it out",
+            name);
+    if (f->smpte && frames != 24 && frames != 25 && frames != 29 && frames != 30)
+        return err_set(e, ERR_FORMAT,
+                       "'%s': byte 12: time code of %d frames a second, there are 24, 25, 29 and "
+                       "30; leave it out",
+                       name, frames);
+    f->smpte_tick = f->smpte ? (frames == 29 ? 1.001 : 1.0) / f->ticks : 0;
+    return true;
+}
+
 static double scale_of(const midi_song *s, const midi_tempo *t)
 {
     return s->smpte ? t->us_per_quarter / 1e6 / s->ticks_per_quarter

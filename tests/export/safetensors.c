@@ -194,9 +194,11 @@ TEST(safetensors_refuses_files_that_lie)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
          ERR_DAMAGED, "no valid shape"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, ERR_DAMAGED,
-         "outside"},
+         "ends before it begins"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4, ERR_DAMAGED,
-         "outside"},
+         "its shape needs 32 bits"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 5, ERR_DAMAGED,
+         "is cut short: 3 of the 8 bytes of its tensors are missing; get the file again"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, ERR_DAMAGED,
          "not two whole numbers"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,1e300]}}", 4, ERR_DAMAGED,
@@ -237,7 +239,8 @@ TEST(safetensors_refuses_short_and_foreign_files)
     EXPECT_OK(file_write(path, "\x89HDF\r\n\x1a\n\0\0\0\0\0\0\0\0", 16, &e), e);
     EXPECT_ERR(safetensors_open(path, &a, &e), e, ERR_FORMAT, "header length");
     EXPECT_OK(file_write(path, "\xff\0\0\0\0\0\0\0{}", 10, &e), e);
-    EXPECT_ERR(safetensors_open(path, &a, &e), e, ERR_DAMAGED, "ends inside its header");
+    EXPECT_ERR(safetensors_open(path, &a, &e), e, ERR_DAMAGED,
+               "is cut short: 253 of the 255 bytes of its header are missing; get the file again");
     arena_free(&a);
 }
 

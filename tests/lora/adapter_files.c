@@ -230,7 +230,7 @@ TEST(adapter_files_that_lie_are_refused_before_they_are_read)
     n = sizeof beyond - 1;
     EXPECT(pwrite(fd, &n, 8, 0) == 8 && pwrite(fd, beyond, n, 8) == (ssize_t)n &&
            ftruncate(fd, (off_t)(8 + n + 256)) == 0);
-    EXPECT_ERR(loads(d, m, &e), e, ERR_DAMAGED, "lies outside the file's 256 bytes of data");
+    EXPECT_ERR(loads(d, m, &e), e, ERR_DAMAGED, "follows a hole in the data");
     close(fd);
     arena_free(&a);
 }

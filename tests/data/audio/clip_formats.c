@@ -182,6 +182,10 @@ TEST(clip_refuses_damaged_flac)
     x.b[26] ^= 1;
     x.b[x.n / 2] ^= 4;
     expect_refused(write_bytes("bit.flac", x.b, x.n), ERR_DAMAGED, "cannot be decoded after");
+    x.b[x.n / 2] ^= 4;
+    expect_refused(write_bytes("short.flac", x.b, x.n * 2 / 3), ERR_DAMAGED,
+                   " seconds that its header announces; copy it again or remove it");
+    x.b[x.n / 2] ^= 4;
     // The same of a file that does not say how long it is: 36 bits of STREAMINFO.
     x.b[21] &= (char)0xf0;
     memset(x.b + 22, 0, 4);
@@ -270,6 +274,30 @@ TEST(clip_reads_what_an_unfinished_header_hides)
     arena_free(&rf64.a);
     arena_free(&au.a);
     arena_free(&caf.a);
+}
+
+// libsndfile takes each of them for a shorter one.
+TEST(clip_says_how_much_of_a_file_is_missing)
+{
+    static const struct {
+        const char *name;
+        int format, head; // bytes of the part with the samples that are none
+    } kinds[] = {{"c.wav", SF_FORMAT_WAV, 0},
+                 {"c.rf64", SF_FORMAT_RF64, 0},
+                 {"c.aiff", SF_FORMAT_AIFF, 8},
+                 {"c.au", SF_FORMAT_AU, 0},
+                 {"c.caf", SF_FORMAT_CAF, 4}};
+    enum { CUT = 101 };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bytes x =
+            read_bytes(write_kind(kinds[i].name, kinds[i].format | SF_FORMAT_PCM_16, RATE, 1));
+        expect_refused(write_bytes("cut", x.b, x.n - CUT), ERR_DAMAGED,
+                       arena_printf(&x.a,
+                                    "cut' is cut short: %d of the %d bytes that its last part "
+                                    "announces are missing; copy it again or remove it",
+                                    CUT, 2 * N + kinds[i].head));
+        arena_free(&x.a);
+    }
 }
 
 static unsigned marks_of(const char *path)

@@ -25,8 +25,9 @@ TEST(midi_refusals_name_file_place_and_remedy)
     expect_refused(&f, 14, ERR_EMPTY, "holds no track");
     expect_refused(&f, 20, ERR_DAMAGED, "track 1 of 1, byte 14: here a track should begin");
     expect_refused(&f, 26, ERR_DAMAGED,
-                   "track 1 of 1, byte 26: the file ends before the track does; the file is "
-                   "damaged, leave it out");
+                   "track 1 of 1 (12 of its 16 bytes are missing), byte 26: the file ends before "
+                   "the track does; the file is damaged, leave it out or get it again");
+    expect_refused(&f, 25, ERR_DAMAGED, "missing), byte 24: the track ends inside an event");
     smf other = f;
     other.bytes[0] = 'R';
     expect_refused(&other, f.n, ERR_FORMAT, "does not begin with 'MThd'");
