@@ -78,6 +78,8 @@ bool gemm_bf16_choose(gemm_ways *w, err *e)
         return err_set(e, ERR_USAGE,
                        "KMIDI_BF16 is '%s'; set it to amx, onednn or widen, or leave it unset",
                        name);
+    if (w->bf16 == GEMM_BF16_ONEDNN && !gemm_library_onednn.load(e))
+        return err_trail(e, "KMIDI_BF16");
     return gemm_bf16_here(w->bf16) ||
            err_set(e, ERR_USAGE,
                    "KMIDI_BF16 is %s, which multiplies bf16 on CPUs with %s alone; set it to "

@@ -72,9 +72,19 @@ static bool put_empty(const char *folder, const char *soname)
                       folder, soname, folder, soname) == 0;
 }
 
+static void refused_with(const char *folder, const char *set, const char *part)
+{
+    const char *out;
+    EXPECT_INT(test_shell(&out,
+                          "LD_LIBRARY_PATH='%s' KMIDI_GEMM= KMIDI_BF16= KMIDI_INT8= %s %s info",
+                          folder, set, test_kmidi()),
+               1);
+    EXPECT_HAS(out, part);
+}
+
 TEST(gemm_library_that_cannot_be_opened_gives_way)
 {
-    const char *folder = test_path("libraries"), *out;
+    const char *folder = test_path("libraries");
     arena a = {.name = "kernels"};
 #ifdef __linux__
     bool can = !test_shell(NULL, "command -v gcc >/dev/null") &&
@@ -89,15 +99,11 @@ TEST(gemm_library_that_cannot_be_opened_gives_way)
     const char *said = products_with(arena_printf(&a, "LD_LIBRARY_PATH='%s'", folder), &a);
     EXPECT(strstr(said, "openblas ") == said);
     EXPECT_HAS(said, ", no onednn");
-    EXPECT_INT(
-        test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM=onednn %s info", folder, test_kmidi()),
-        1);
-    EXPECT_HAS(out, "KMIDI_GEMM: onednn has no dnnl_");
-    EXPECT_HAS(out, "its package is libdnnl");
+    refused_with(folder, "KMIDI_GEMM=onednn", "KMIDI_GEMM: onednn has no dnnl_");
+    refused_with(folder, "KMIDI_GEMM=onednn", "its package is libdnnl");
+    refused_with(folder, "KMIDI_BF16=onednn", "KMIDI_BF16: onednn has no dnnl_");
     EXPECT(put_empty(folder, "libopenblas.so.0"));
-    EXPECT_INT(test_shell(&out, "LD_LIBRARY_PATH='%s' KMIDI_GEMM= %s info", folder, test_kmidi()),
-               1);
-    EXPECT_HAS(out, "its package is libopenblas0-pthread (Debian)");
+    refused_with(folder, "", "its package is libopenblas0-pthread (Debian)");
     arena_free(&a);
 }
 
