@@ -25,19 +25,14 @@ typedef struct heard {
 
 listener *listener_open(const trained *d, const env *v, arena *a, err *e) MUST_CHECK;
 bool listener_hear(listener *l, const float *samples, int64_t n, heard *out, err *e) MUST_CHECK;
-// The same of a file, to the bit, in memory that does not grow with it: of more than `kept` frames
-// none are kept, and the file is read twice, for their number and for their windows. Where
-// features are made of the whole recording its frames stay. *info: what clip.h says of the file.
-// The error names it.
-enum { LISTEN_FRAMES = 1 << 16 };
-bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out,
-                        err *e) MUST_CHECK;
 
-// ---- Several files
-// Each gets what it gets by itself, to the bit. Their windows go through the network together where
-// that is found to be cheaper and to make no difference (listen_windows.c); of a file that cannot
-// be read, the others feel nothing.
-enum { LISTEN_MOST = 8 }; // files of a call
+// ---- Files
+// The same of files, to the bit, in memory that does not grow with them: of more than `kept` frames
+// none are kept, and the file is read twice, for their number and for their windows. Where features
+// are made of the whole recording its frames stay. Each gets what it gets by itself; windows of
+// several go through the network together where that is found to be cheaper and to make no
+// difference (listen_windows.c). Of a file that cannot be read, the others feel nothing.
+enum { LISTEN_FRAMES = 1 << 16, LISTEN_MOST = 8 }; // files of a call
 typedef struct listen_file {
     const char *path;
     bool brief; // of more than `kept` frames it is not read to its end, and not heard

@@ -183,13 +183,3 @@ void listener_hear_files(listener *l, listen_file *files, int n, int64_t kept)
     for (int i = 0; i < n; i++)
         end_one(l, i, &files[i]);
 }
-
-bool listener_hear_file(listener *l, const char *path, int64_t kept, clip *info, heard *out, err *e)
-{
-    listen_file f = {.path = path};
-    listener_hear_files(l, &f, 1, kept);
-    *info = f.info, *out = f.heard;
-    if (!f.ok)
-        *e = f.e;
-    return f.ok;
-}

@@ -48,17 +48,16 @@ static void keep(const heard *h, float *to)
 static void open_fixture(fixture *f)
 {
     err e = {0};
-    clip info;
-    heard h;
     f->d = trained_open(recogniser_checkpoint(&recogniser_ear, "c.h5", &f->a), &f->a, &e);
     EXPECT_OK(f->d && trained_mel(f->d, &e), e);
     make_files(f);
     for (int i = 0; i < FILES; i++) {
         listener *l = listener_open(f->d, NULL, &f->a, &e);
-        bool ok = listener_hear_file(l, f->paths[i], 2 * WINDOW, &info, &h, &e);
-        EXPECT(ok == (i != 11));
-        if (ok)
-            keep(&h, f->alone[i]);
+        listen_file one = {.path = f->paths[i]};
+        listener_hear_files(l, &one, 1, 2 * WINDOW);
+        EXPECT(one.ok == (i != 11));
+        if (one.ok)
+            keep(&one.heard, f->alone[i]);
         listener_close(l);
     }
 }
