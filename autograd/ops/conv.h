@@ -13,6 +13,8 @@
 //                of 1 by its own taps, mirrored
 //     weight     the same windows as forward, transposed, times d
 //
+// In f32, windows of 3 x 3 in steps of two go by squares of outputs (conv_quads.h).
+//
 // bf16 and bf16x2 go the same way, in the bytes that they have; where they are widened to f32
 // (gemm_bf16.h) the whole operands are, before all else.
 #ifndef KMIDI_AUTOGRAD_OPS_CONV_H

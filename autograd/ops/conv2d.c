@@ -10,6 +10,7 @@
 // while a block's outputs are near. A kernel of one pixel needs no copy: x is that matrix. By AMX,
 // of bf16 with 32 channels or a multiple, there are no rows of windows but bands (conv_bands.h).
 #include "autograd/ops/conv2d_bands.h"
+#include "autograd/ops/conv2d_quads.h"
 #include "autograd/ops/conv_emit.h"
 
 static bool rule(const node *n, err *e)
@@ -65,6 +66,8 @@ static size_t workspace(const call *c)
     conv v = conv_at(c->n);
     if (banded(c, &v))
         return room_in_bands(c, &v) * sizeof(float);
+    if (quads_fit(c, &v))
+        return room_in_quads(c, &v) * sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -127,6 +130,10 @@ static void forward(const call *c)
     int64_t rows = v.b * v.oh * v.ow, most = block_of(c, &v);
     if (banded(c, &v)) {
         forward_in_bands(c, &v);
+        return;
+    }
+    if (quads_fit(c, &v)) {
+        forward_in_quads(c, &v);
         return;
     }
     operands_ready(c);
@@ -215,6 +222,14 @@ static tensor *build_1(graph *g, tensor *const in[])
 {
     return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), NULL, NULL}, 1, 0, ACT_NONE);
 }
+static tensor *build_bare_3(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 0, ACT_RELU);
+}
+static tensor *build_wide_3(graph *g, tensor *const in[])
+{
+    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 2, ACT_NONE);
+}
 static tensor *build_7(graph *g, tensor *const in[])
 {
     return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 3, ACT_NONE);
@@ -272,6 +287,18 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {PICTURES(2, 5, 7, 3), LAYER(4, 3, 3, 3)},
      .build = build_3},
+    {.what = "squares of outputs",
+     .n = 3,
+     .in = {PICTURES(1, 6, 8, 16), LAYER(16, 16, 3, 3)},
+     .build = build_3},
+    {.what = "squares, odd pictures, a panel and a part of one, relu, no padding",
+     .n = 3,
+     .in = {FIXED(4, 3, 15, 27, 32), FIXED(4, 112, 32, 3, 3), FIXED(1, 112)},
+     .build = build_bare_3},
+    {.what = "squares, a wide padding, pictures of two pixels",
+     .n = 3,
+     .in = {FIXED(4, 50, 1, 2, 48), FIXED(4, 16, 48, 3, 3), FIXED(1, 16)},
+     .build = build_wide_3},
     {.what = "relu",
      .n = 3,
      .in = {PICTURES(1, 3, 2, 2), LAYER(3, 2, 3, 3)},

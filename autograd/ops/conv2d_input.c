@@ -9,7 +9,7 @@
 // each tap, before all else; a pixel is reached once by each tap of a phase and by no other, so no
 // multiplication is by a zero but at the edges. By AMX, of bf16 with 32 outputs or a multiple, all
 // phases go over one band of d (conv2d_phases.h).
-#include "autograd/ops/conv2d_phases.h"
+#include "autograd/ops/conv2d_input_quads.h"
 
 static bool rule(const node *n, err *e)
 {
@@ -118,6 +118,8 @@ static size_t workspace(const call *c)
     conv v = conv_at(c->n);
     if (banded(c, &v))
         return room_in_bands(c, &v) * sizeof(float);
+    if (quads_fit(c, &v))
+        return room_in_quads(c, &v) * sizeof(float);
     return (room_shared(c, &v) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -200,6 +202,10 @@ static void forward(const call *c)
         forward_in_bands(c, &v);
         return;
     }
+    if (quads_fit(c, &v)) {
+        forward_in_quads(c, &v);
+        return;
+    }
     for (int64_t i = 0; i < v.stride * v.stride; i++) {
         phase p = phase_of(&v, i);
         blocks += phase_blocks(c, &p);
@@ -249,6 +255,18 @@ static tensor *build_odd(graph *g, tensor *const in[])
 {
     return op_conv2d_input(g, in[0], in[1], shape_of(4, 2, 5, 7, 5), 2, 1);
 }
+static tensor *build_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_input(g, in[0], in[1], shape_of(4, 2, 6, 8, 16), 2, 1);
+}
+static tensor *build_odd_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_input(g, in[0], in[1], shape_of(4, 3, 15, 27, 112), 2, 0);
+}
+static tensor *build_wide_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_input(g, in[0], in[1], shape_of(4, 50, 1, 2, 16), 2, 2);
+}
 static tensor *build_1(graph *g, tensor *const in[])
 {
     return op_conv2d_input(g, in[0], in[1], shape_of(4, 2, 7, 6, 3), 1, 1);
@@ -289,6 +307,18 @@ static const op_sample samples[] = {
      .n = 2,
      .in = {VALUES(4, 2, 3, 4, 7), VALUES(4, 3, 3, 5, 7)},
      .build = build_odd},
+    {.what = "squares of gradients",
+     .n = 2,
+     .in = {VALUES(4, 2, 3, 4, 16), VALUES(4, 3, 3, 16, 16)},
+     .build = build_quads},
+    {.what = "squares, odd pictures, a panel and a part of one, no padding",
+     .n = 2,
+     .in = {VALUES(4, 3, 7, 13, 32), VALUES(4, 3, 3, 112, 32)},
+     .build = build_odd_quads},
+    {.what = "squares, a wide padding, pictures of two pixels",
+     .n = 2,
+     .in = {VALUES(4, 50, 2, 2, 48), VALUES(4, 3, 3, 16, 48)},
+     .build = build_wide_quads},
     {.what = "steps of 1",
      .n = 2,
      .in = {VALUES(4, 2, 7, 6, 4), VALUES(4, 3, 3, 3, 4)},

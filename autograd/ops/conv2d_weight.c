@@ -6,24 +6,10 @@
 // through all pixels, a block at a time, gathers what its numbers are there, and adds their product
 // with d. So no number is gathered twice, and tiles depend on the shapes alone. Each packs all of d
 // again, which costs more beside a product in bf16: there tiles are twice as wide.
-#include "autograd/ops/conv.h"
-#include "autograd/ops/operand.h"
+#include "autograd/ops/conv2d_weight_quads.h"
 
-enum { IN_X, IN_D, INPUTS };
 // Numbers of a window in a tile, about; pixels of a block.
 enum { TILE = 96, TILE_NARROW = 192, PIXELS_LEAST = 128, PIXELS_MOST = 1024 };
-
-typedef struct weight_attrs {
-    conv_attrs conv;
-    int64_t kh, kw;
-} weight_attrs;
-
-static conv conv_at(const node *n)
-{
-    const weight_attrs *t = n->attrs;
-    shape x = n->in[IN_X]->shape, d = n->in[IN_D]->shape;
-    return conv_of(&t->conv, x.d[0], shape_of(4, t->kh, t->kw, x.d[3], d.d[3]));
-}
 
 static bool rule(const node *n, err *e)
 {
@@ -78,6 +64,8 @@ static size_t room_each(const call *c, const conv *v)
 static size_t workspace(const call *c)
 {
     conv v = conv_at(c->n);
+    if (quads_fit(c, &v))
+        return room_in_quads(c) * sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
 
@@ -156,6 +144,10 @@ static void forward(const call *c)
 {
     conv v = conv_at(c->n);
     tiling t = tiling_of(c, &v);
+    if (quads_fit(c, &v)) {
+        forward_in_quads(c, &v);
+        return;
+    }
     operands_ready(c);
     jobs_run(c, tile, (v.kh + t.rows - 1) / t.rows * t.across, (float *)c->work + operands_room(c),
              room_each(c, &v));
@@ -189,6 +181,18 @@ static tensor *build_3(graph *g, tensor *const in[])
 {
     return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 5, 7), 2, 1);
 }
+static tensor *build_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 16, 16), 2, 1);
+}
+static tensor *build_odd_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 48, 176), 2, 0);
+}
+static tensor *build_wide_quads(graph *g, tensor *const in[])
+{
+    return op_conv2d_weight(g, in[0], in[1], shape_of(4, 3, 3, 16, 48), 2, 2);
+}
 static tensor *build_7(graph *g, tensor *const in[])
 {
     return op_conv2d_weight(g, in[0], in[1], shape_of(4, 7, 7, 1, 5), 2, 3);
@@ -221,6 +225,18 @@ static const op_sample samples[] = {
      .n = 2,
      .in = {VALUES(4, 2, 6, 8, 5), VALUES(4, 2, 3, 4, 7)},
      .build = build_3},
+    {.what = "squares of gradients",
+     .n = 2,
+     .in = {VALUES(4, 2, 6, 8, 16), VALUES(4, 2, 3, 4, 16)},
+     .build = build_quads},
+    {.what = "squares, odd pictures, several tiles and blocks, no padding",
+     .n = 2,
+     .in = {VALUES(4, 5, 15, 27, 48), VALUES(4, 5, 7, 13, 176)},
+     .build = build_odd_quads},
+    {.what = "squares, a wide padding, pictures of two pixels",
+     .n = 2,
+     .in = {VALUES(4, 100, 1, 2, 16), VALUES(4, 100, 2, 2, 48)},
+     .build = build_wide_quads},
     {.what = "one channel, 7 x 7",
      .n = 2,
      .in = {VALUES(4, 2, 9, 12, 1), VALUES(4, 2, 5, 6, 5)},
