@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// conv2d_input_quads.h: conv2d_input by squares of gradients (conv_quads_back.h), QUADS of them at a
-// time: what is made of them stays in the second cache while all panels of filters go by.
+// conv2d_input_quads.h: conv2d_input by squares of gradients (conv_quads_back.h), QUADS of them at
+// a time: what is made of them stays in the second cache while all panels of filters go by.
 #ifndef KMIDI_AUTOGRAD_OPS_CONV2D_INPUT_QUADS_H
 #define KMIDI_AUTOGRAD_OPS_CONV2D_INPUT_QUADS_H
 
@@ -29,7 +29,8 @@ static back_quads back_quads_of(const conv *v)
     return q;
 }
 
-// Floats of a thread: parts of gradients, a panel's products, a patch at an edge, what lies outside.
+// Floats of a thread: parts of gradients, a panel's products, a patch at an edge, what lies
+// outside.
 typedef struct back_room {
     float *parts, *terms, *edge, *none;
 } back_room;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// conv2d_weight_quads.h: conv2d_weight by squares of gradients (conv_quads_weight.h). A tile is some
-// channels by some outputs and goes through all squares, a block at a time, so that its sums stay in
-// the second cache; tiles depend on the shapes alone.
+// conv2d_weight_quads.h: conv2d_weight by squares of gradients (conv_quads_weight.h). A tile is
+// some channels by some outputs and goes through all squares, a block at a time, so that its sums
+// stay in the second cache; tiles depend on the shapes alone.
 #ifndef KMIDI_AUTOGRAD_OPS_CONV2D_WEIGHT_QUADS_H
 #define KMIDI_AUTOGRAD_OPS_CONV2D_WEIGHT_QUADS_H
 

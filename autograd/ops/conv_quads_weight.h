@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // conv_quads_weight.h: the gradient of 3 x 3 filters in steps of two by squares of 2 x 2 gradients,
-// as conv_quads.h has them, turned round: what its sums take of the pictures, transposed, times what
-// they gave to the outputs, d0, d0 + d1 and d1 each way. It is added up tap by tap of QUAD_TAPS; at
-// the end
+// as conv_quads.h has them, turned round: what its sums take of the pictures, transposed, times
+// what they gave to the outputs, d0, d0 + d1 and d1 each way. It is added up tap by tap of
+// QUAD_TAPS; at the end
 //     df0 = u0 + u3        df1 = u1        df2 = u2 + u3
 #ifndef KMIDI_AUTOGRAD_OPS_CONV_QUADS_WEIGHT_H
 #define KMIDI_AUTOGRAD_OPS_CONV_QUADS_WEIGHT_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // quad_product.h: products of a block of rows by a panel (panel.h), for sums that are put together
-// of several: c [rows, n] = the sum over p < runs of a[p] [rows, deep] panel[p] [deep, PANEL_WIDTH].
+// of several: c [rows, n] = the sum over p < runs of a[p] [rows, deep] panel[p] [deep, width].
 //
 // A piece of the panel stays in the first cache while all rows pass by. Each piece's sum begins at
 // zero and is then added to c, which costs fewer digits than one long sum, and is the same whatever
