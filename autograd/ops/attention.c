@@ -8,9 +8,11 @@
 // softmax's maximum and sum so far, and what was gathered is scaled down when the maximum rises
 // (Milakov and Gimelshein 2018; Dao et al. 2022, algorithm 1). Kept for the way back is log sum
 // e^score of each row, output 1 [B, H, T]. Each head of each sequence belongs to one thread from
-// its first to its last row, so bits do not depend on how many there are.
+// its first to its last row, so bits do not depend on how many there are. A query alone, as in
+// generation, meets keys and values where they lie.
 #include "autograd/ops/attention.h"
 #include "autograd/ops/attention_emit.h"
+#include "autograd/ops/attention_sums.h"
 
 static attention_dims dims_of(const node *n)
 {
@@ -133,10 +135,35 @@ static void head_forward(const call *c, float *work, int64_t item)
     }
 }
 
+// A query that is alone uses each key and value once: they are read where they lie, without panels.
+static bool is_alone(const attention_dims *m, const call *c)
+{
+    return m->t == 1 && !c->in[3] && m->s <= TILE_ROWS * SCORE_LD;
+}
+
+static void head_alone(const call *c, float *work, int64_t item)
+{
+    attention_dims m = dims_of(c->n);
+    buffers w;
+    (void)take_buffers(&m, work, &w);
+    int64_t at = attention_at(&m, item, 1), of_keys = attention_at(&m, item, m.s);
+    head_rows_at keys = {c->in[1], of_keys, m.width, m.d, DT_F32},
+                 values = {c->in[2], of_keys, m.width, m.d, DT_F32};
+    head_turn(w.q, (const float *)c->in[0] + at, NULL, m.d, m.scale, false);
+    rows_score(w.score, w.q, keys, 0, m.s);
+    float top = lanes_max(w.score, m.s), total;
+    rows_exp(w.score, m.s);
+    total = lanes_sum(w.score, m.s);
+    memset(w.out, 0, (size_t)m.d * sizeof *w.out);
+    rows_sum(w.out, w.score, values, 0, m.s);
+    head_turn((float *)c->out[0] + at, w.out, NULL, m.d, 1 / total, false);
+    ((float *)c->out[1])[item] = top + logf(total);
+}
+
 static void forward(const call *c)
 {
     attention_dims m = dims_of(c->n);
-    head_jobs(c, head_forward, m.b * m.h, workspace(c));
+    head_jobs(c, is_alone(&m, c) ? head_alone : head_forward, m.b * m.h, workspace(c));
 }
 
 // One row of the T x S matrix at a time.
@@ -210,6 +237,7 @@ static tensor *build_turned(graph *g, tensor *const in[])
 static const op_sample samples[] = {
     {.what = "causal", .n = 3, .in = {HEADS_OF(7, 7, 8)}, .build = build_causal},
     {.what = "one token", .n = 3, .in = {HEADS_OF(1, 5, 6)}, .build = build_causal},
+    {.what = "a query alone", .n = 3, .in = {HEADS_OF(1, 40, 66)}, .build = build_cross},
     {.what = "behind a cache", .n = 3, .in = {HEADS_OF(3, 9, 8)}, .build = build_causal},
     {.what = "cross, other length", .n = 3, .in = {HEADS_OF(5, 8, 27)}, .build = build_cross},
     {.what = "rotary positions", .n = 3, .in = {HEADS_OF(11, 11, 16)}, .build = build_turned},
