@@ -26,6 +26,10 @@ enum {
     INPUTS
 };
 
+// Bytes of a cache that are asked for before they are read: panels are short, and what lies behind
+// the rows that are there is asked for in vain.
+enum { BYTES_AHEAD = 512 };
+
 typedef struct bytes_attrs {
     attention_attrs a; // first, as attention_fits has it
     int64_t rows;      // of the cache
@@ -136,6 +140,7 @@ static const float *ones(void)
 static void score(const call *c, const bytes_dims *m, bytes_work *w, int64_t item, const float *k)
 {
     few_panels p = {.m = 1, .n = m->length, .k = m->keys, .deep = m->keys, .y = w->score};
+    p.ahead = BYTES_AHEAD;
     p.w = (const int8_t *)c->in[IN_KEYS] + item * cache_key_bytes(m->rows, m->d);
     p.scale = (const float *)c->in[IN_KEY_SCALES] + item * m->rows, p.steps = &w->steps;
     few_int8_row(c->kit->products.int8, &p, w->query, m->d);
@@ -149,7 +154,7 @@ static void add_up(const call *c, const bytes_dims *m, bytes_work *w, int64_t it
     const float *scale = (const float *)c->in[IN_VALUE_SCALES] + item * m->rows;
     few_panels p = {.m = 1, .n = m->d, .k = few_inputs(m->length, DT_I8), .deep = m->values};
     p.w = (const int8_t *)c->in[IN_VALUES] + item * cache_value_bytes(m->rows, m->d);
-    p.y = w->out, p.scale = ones(), p.steps = &w->steps;
+    p.y = w->out, p.scale = ones(), p.steps = &w->steps, p.ahead = BYTES_AHEAD;
     for (int64_t j = 0; j < m->length; j++)
         w->weight[j] = w->score[j] * scale[j];
     few_int8_row(c->kit->products.int8, &p, w->weight, m->length);

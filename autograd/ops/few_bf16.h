@@ -18,7 +18,7 @@ ROW_INLINE void few_bf16_tile(const few_panels *p, int64_t row, int64_t panel, i
     for (int64_t i = 0; i < p->k; i += 2, w += FEW_LINE)
         ROW_EACH(c, panels)
         {
-            __builtin_prefetch(w + c * step + FEW_AHEAD);
+            __builtin_prefetch(w + c * step + p->ahead);
             ROW_EACH(v, FEW_PARTS)
             {
                 vf two[2]; // of each output, inputs i and i + 1

@@ -63,7 +63,7 @@ ROW_INLINE void few_int8_some(const few_panels *p, int64_t row, const int8_t *w,
     const int16_t *q = p->steps->q + row * p->k;
     for (int64_t i = lo; i < hi; i += 4) {
         if (half == 0)
-            __builtin_prefetch(w + i * FEW_WIDTH + FEW_AHEAD);
+            __builtin_prefetch(w + i * FEW_WIDTH + p->ahead);
         ROW_EACH(v, halves)
         {
             few_words u = few_weights(w + i * FEW_WIDTH + (half + v) * FEW_TWOS * 2);

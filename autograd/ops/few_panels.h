@@ -17,7 +17,7 @@
 enum {
     FEW_WIDTH = 16,   // outputs of a panel
     FEW_LINE = 64,    // bytes
-    FEW_AHEAD = 4096, // bytes that are asked for before they are read
+    FEW_AHEAD = 2048, // bytes of weights that are asked for before they are read
     // inputs whose products of i8 and of steps up to 2^14 fit an i32 (int8_rows.h)
     FEW_BLOCK = 1024
 };
@@ -31,6 +31,7 @@ typedef struct few_panels {
     // [rows of tiles, k], in f32, or as int8_rows.h makes them
     const void *x;
     const struct int8_rows *steps;
+    int64_t ahead; // bytes that are asked for before they are read
 } few_panels;
 
 // As many inputs as panels have: of i8 whole tiles of AMX (few_amx.h).

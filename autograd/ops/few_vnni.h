@@ -74,7 +74,7 @@ FEW_VNNI_INLINE void few_vnni_some(const few_panels *p, int64_t row, const int8_
         ROW_EACH(c, panels)
         {
             const int8_t *at = w + c * step + i * FEW_WIDTH;
-            __builtin_prefetch(at + FEW_AHEAD);
+            __builtin_prefetch(at + p->ahead);
             __m512i u = _mm512_xor_si512(_mm512_loadu_si512(at), raise);
             ROW_EACH(r, rows)
             {

@@ -35,13 +35,15 @@ static int64_t rows_of_tiles(const call *c, int64_t m)
     return k ? few_rows_of_tiles(k, m) : m;
 }
 
-// The product without its pointers, k as panels have it.
+// The product without its pointers, k as panels have it. More of i8 is on its way at once: what is
+// measured to be best of either (docs/generate.md).
 static few_panels sizes_of(const node *n)
 {
     return (few_panels){.m = shape_rows(n->in[IN_X]->shape),
                         .n = shape_count(n->in[IN_SCALES]->shape),
                         .k = n->in[IN_PANELS]->shape.d[1],
-                        .deep = n->in[IN_PANELS]->shape.d[1]};
+                        .deep = n->in[IN_PANELS]->shape.d[1],
+                        .ahead = n->in[IN_PANELS]->type == DT_I8 ? 2 * FEW_AHEAD : FEW_AHEAD};
 }
 
 static int64_t inputs_of(const node *n)
