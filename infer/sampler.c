@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sampler.c: penalty, temperature, top-k, top-p, draw (sampler.h). In f64, over candidates sorted
-// by logit: a few hundred of them.
+// sampler.c: penalty, temperature, top-k, top-p, draw (sampler.h). In f64, over the candidates that
+// top-k leaves, sorted by logit.
 #include "infer/sampler.h"
 
 #include <math.h>
@@ -19,6 +19,7 @@ struct sampler {
     uint64_t drawn;
     rng r;
     candidate *list; // [count], those that are left come first
+    double *logits;  // [count]: theirs, in no order
     bool *heard;     // [count]: among the last tokens
 };
 
@@ -44,6 +45,7 @@ sampler *sampler_open(const sampler_options *o, int count, arena *a)
     sampler *s = NEW(a, sampler, 1);
     *s = (sampler){.o = *o, .count = count, .r = rng_stream(o->seed, "sampler", o->stream)};
     s->list = NEW(a, candidate, (size_t)count);
+    s->logits = NEW(a, double, (size_t)count);
     s->heard = NEW(a, bool, (size_t)count);
     return s;
 }
@@ -65,7 +67,42 @@ static int by_logit(const void *a, const void *b)
                                 : (x->token > y->token) - (x->token < y->token);
 }
 
-// How many candidates there are, the likeliest first; -1 where a logit is no number.
+// The k-th largest of n numbers, counted from 0 (Hoare, "Algorithm 65: Find", 1961).
+static double find_largest(double *x, int n, int k)
+{
+    for (int lo = 0, hi = n - 1; lo < hi;) {
+        double pivot = x[(lo + hi) / 2], y;
+        int i = lo, j = hi;
+        while (i <= j) {
+            while (x[i] > pivot)
+                i++;
+            while (x[j] < pivot)
+                j--;
+            if (i <= j)
+                y = x[i], x[i++] = x[j], x[j--] = y;
+        }
+        lo = k > j ? i : lo, hi = k < i ? j : hi;
+    }
+    return x[k];
+}
+
+// Of n candidates those that top-k leaves, with all that are as likely as the last of them: to sort
+// the others would take longer than all else.
+static int leave_k(sampler *s, int n)
+{
+    int k = 0;
+    if (s->o.top_k == 0 || s->o.top_k >= n)
+        return n;
+    for (int i = 0; i < n; i++)
+        s->logits[i] = s->list[i].logit;
+    double least = find_largest(s->logits, n, s->o.top_k - 1);
+    for (int i = 0; i < n; i++)
+        if (s->list[i].logit >= least)
+            s->list[k++] = s->list[i];
+    return k;
+}
+
+// How many candidates top-k leaves, the likeliest first; -1 where a logit is no number.
 static int gather(sampler *s, const float *logits)
 {
     int n = 0;
@@ -79,18 +116,9 @@ static int gather(sampler *s, const float *logits)
             l = l > 0 ? l / s->o.penalty : l * s->o.penalty;
         s->list[n++] = (candidate){.logit = l, .token = i};
     }
+    n = leave_k(s, n);
     qsort(s->list, (size_t)n, sizeof *s->list, by_logit);
     return n;
-}
-
-static int cut_k(const sampler *s, int n)
-{
-    int k = s->o.top_k;
-    if (k == 0 || k >= n)
-        return n;
-    while (k < n && s->list[k].logit == s->list[s->o.top_k - 1].logit)
-        k++;
-    return k;
 }
 
 static void softmax(sampler *s, int n)
@@ -127,7 +155,6 @@ static bool weigh(sampler *s, const float *logits, const int *history, int n, in
         *left = 1;
         return true;
     }
-    k = cut_k(s, k);
     softmax(s, k);
     *left = s->o.top_p < 1 ? cut_p(s, k) : k;
     return true;

@@ -66,6 +66,35 @@ TEST(sampler_top_k_keeps_the_likeliest)
     expect_p(o, (const float[]){1, 0, 1, 1}, 4, NULL, 0, (double[]){1.0 / 3, 0, 1.0 / 3, 1.0 / 3});
 }
 
+// Of hundreds of candidates, of which many are equal: those with fewer than k likelier ones.
+TEST(sampler_top_k_finds_them_in_any_order)
+{
+    enum { N = 388 };
+    for (int k = 1; k <= N; k += k < 4 ? 1 : 37) {
+        arena a = {0};
+        err e = {0};
+        float logits[N];
+        double p[N], sum = 0;
+        sampler_options o = plain;
+        o.top_k = k;
+        for (int i = 0; i < N; i++)
+            logits[i] = (float)(test_fill_u32((uint64_t)k, (uint32_t)i) % (k % 2 ? 1000 : 60)) / 64;
+        EXPECT_OK(sampler_distribution(sampler_open(&o, N, &a), logits, NULL, 0, p, &e), e);
+        for (int pass = 0; pass < 2; pass++)
+            for (int i = 0; i < N; i++) {
+                int likelier = 0;
+                for (int j = 0; j < N; j++)
+                    likelier += logits[j] > logits[i];
+                double own = likelier < k ? exp((double)logits[i]) : 0;
+                if (pass)
+                    EXPECT_NEAR(p[i], own / sum, 1e-12);
+                else
+                    sum += own;
+            }
+        arena_free(&a);
+    }
+}
+
 TEST(sampler_top_p_keeps_the_fewest_that_reach_it)
 {
     sampler_options o = plain;
