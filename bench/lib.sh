@@ -48,6 +48,14 @@ keep() ( # prefix field...
 )
 figure() { median "m.$1.$2"; }
 
+# Seconds from the command to its end, as field s of `name`.
+timed() ( # name command...
+    key=$1; shift
+    began=$(now)
+    measure "$@" || return 0
+    printf '%s\n' "$(elapsed "$began")" >>"$tmp/m.$key.s"
+)
+
 # A model of a list of "name:batch:length". The small transformer is the one of
 # configs/emotion_midi_transformer_small.yaml.
 SMALL="layers=4 dim=128 heads=4 ffn=512 cross=0"

@@ -7,14 +7,6 @@ listed=${RUNS:-10000}
 lot=$tmp/lot
 row="train.epochs=1 data.train=$lot/shards/train-*.h5 data.val=$lot/shards/val-*.h5"
 
-timed() { # name command...
-    key=$1; shift
-    began=$(now)
-    measure "$@" || return 0
-    elapsed "$began" >>"$tmp/m.$key.s"
-    echo >>"$tmp/m.$key.s"
-}
-
 heading "Many runs"
 mkdir -p "$lot/runs"
 ./kmidi synth "$lot/corpus" --midi --items 60 --quiet >/dev/null

@@ -2,13 +2,6 @@
 # table_startup.sh: seconds from the command to the end of its first steps (four of dynamics_engine;
 # the peer's warm-up is three), and what Python takes before it has seen a model at all.
 : "${tmp:?this is a table of bench/run.sh}"
-timed() { # name command...
-    key=$1; shift
-    began=$(now)
-    measure "$@" || return 0
-    elapsed "$began" >>"$tmp/m.$key.s"
-    echo >>"$tmp/m.$key.s"
-}
 
 heading "Start-up"
 say "Seconds from the command to its end, files in the page cache."
