@@ -288,12 +288,6 @@ bool sweep_go(sweep *s, err *e)
     return ok && (!s->stopping || err_set(e, ERR_STOPPED, "asked to stop"));
 }
 
-void sweep_close(sweep *s)
-{
-    if (s)
-        stop_all(s);
-}
-
 double sweep_seconds(const sweep_plan *p, int jobs, uint64_t budget)
 {
     arena a = {.name = "time"};

@@ -2,8 +2,7 @@
 // sweep.h: the runs of a plan, here, some at a time, until all have come to their end.
 //
 //     sweep *s = sweep_open(&plan, &options, &arena, e);    // under the folder's lock (lock.h)
-//     sweep_go(s, e)
-//     sweep_close(s);
+//     sweep_go(s, e)                       // when it returns, none of them is left running
 //
 // Each run is a process of its own, `kmidi train --resume auto`, and its folder is all that is
 // known of it: nothing else is kept, so a sweep that is killed and begun again finds every run as
@@ -70,7 +69,6 @@ struct sweep {
 sweep *sweep_open(const sweep_plan *p, const sweep_options *o, arena *a, err *e) MUST_CHECK;
 // ERR_STOPPED when asked to stop: what ran has saved and ended.
 bool sweep_go(sweep *s, err *e) MUST_CHECK;
-void sweep_close(sweep *s); // accepts NULL; whatever still runs is asked to stop
 // What `kmidi train` is told of it beside its plan's config.yaml; `budget`: 0, its configuration's.
 const char *const *sweep_run_overrides(const sweep_run *r, uint64_t budget, arena *a, int *n);
 // Seconds that the runs that are not over will take, as predicted, so many at a time.
