@@ -28,6 +28,21 @@ typedef struct gemm_bf16 {
     bool padded; // rows of A go on with zeros up to a multiple of 32 numbers: AMX reads those, too
 } gemm_bf16;
 
+// The forms and sizes of `p`, with C, without A and B.
+static inline gemm_bf16 gemm_bf16_like(const gemm *p)
+{
+    return (gemm_bf16){.ta = p->ta,
+                       .tb = p->tb,
+                       .m = p->m,
+                       .n = p->n,
+                       .k = p->k,
+                       .lda = p->lda,
+                       .ldb = p->ldb,
+                       .beta = p->beta,
+                       .c = p->c,
+                       .ldc = p->ldc};
+}
+
 // Of `w` how products of bf16 go: reads KMIDI_BF16; called by gemm_choose.
 bool gemm_bf16_choose(gemm_ways *w, err *e) MUST_CHECK;
 // It works on this CPU, if slowly: oneDNN on any with AVX-512.

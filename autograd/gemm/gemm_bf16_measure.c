@@ -70,15 +70,7 @@ bool gemm_bf16x3_faster(const gemm_ways *w, const gemm *sizes)
                 .b = a + read,
                 .c = a + 2 * read};
     one = gemm_dense(one);
-    gemm_bf16 three = {.ta = one.ta,
-                       .tb = one.tb,
-                       .m = m,
-                       .n = n,
-                       .k = k,
-                       .lda = one.lda,
-                       .ldb = one.ldb,
-                       .c = one.c,
-                       .ldc = n};
+    gemm_bf16 three = gemm_bf16_like(&one);
     three.a = (const bf16 *)one.a, three.b = (const bf16 *)one.b, three.a_low = m * k,
     three.b_low = k * n;
     double of_three = INFINITY, of_one = INFINITY;

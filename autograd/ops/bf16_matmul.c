@@ -52,17 +52,11 @@ static bool rule(const node *n, err *e)
 // The product without its pointers.
 static gemm_bf16 narrow_of(const node *n)
 {
-    gemm p = sizes_of(n);
-    return (gemm_bf16){.ta = p.ta,
-                       .tb = p.tb,
-                       .m = p.m,
-                       .n = p.n,
-                       .k = p.k,
-                       .lda = p.lda,
-                       .ldb = p.ldb,
-                       .a_low = paired(n) ? shape_count(n->in[0]->shape) : 0,
-                       .b_low = paired(n) ? shape_count(n->in[1]->shape) : 0,
-                       .ldc = p.ldc};
+    gemm sizes = sizes_of(n);
+    gemm_bf16 p = gemm_bf16_like(&sizes);
+    if (paired(n))
+        p.a_low = shape_count(n->in[0]->shape), p.b_low = shape_count(n->in[1]->shape);
+    return p;
 }
 
 // By AMX: the chunk under way stands in front of what is packed, on a cache line.

@@ -35,23 +35,15 @@ static const float *matrix(arena *a, uint32_t key, int64_t rows, int64_t cols, c
 static operands prepare(arena *a, const int64_t mnk[3], bool ta, bool tb, float beta)
 {
     int64_t m = mnk[0], n = mnk[1], k = mnk[2];
-    operands o = {{.ta = ta,
-                   .tb = tb,
-                   .m = m,
-                   .n = n,
-                   .k = k,
-                   .lda = (ta ? m : k) + PAD,
-                   .ldb = (tb ? k : n) + PAD,
-                   .ldc = n},
-                  {.ta = ta,
-                   .tb = tb,
-                   .m = m,
-                   .n = n,
-                   .k = k,
-                   .lda = (ta ? m : k) + PAD,
-                   .ldb = (tb ? k : n) + PAD,
-                   .ldc = n,
-                   .beta = beta}};
+    operands o = {.exact = {.ta = ta,
+                            .tb = tb,
+                            .m = m,
+                            .n = n,
+                            .k = k,
+                            .lda = (ta ? m : k) + PAD,
+                            .ldb = (tb ? k : n) + PAD,
+                            .ldc = n}};
+    o.p = gemm_bf16_like(&o.exact), o.p.beta = beta;
     o.exact.a = matrix(a, 1, ta ? k : m, ta ? m : k, &o.p.a);
     o.exact.b = matrix(a, 2, tb ? n : k, tb ? k : n, &o.p.b);
     o.p.c = NEW(a, float, (size_t)(m * n));
