@@ -107,6 +107,9 @@ struct op_def {
     // with the weight in panels and in[2] its scales (ops/panel_linear.c); NULL: it is none, or has
     // kernels of its own.
     tensor *(*narrow)(graph *g, const node *n, tensor *const in[], bool rounded);
+    // This node as it computes where weights stay as they are, with a form of one of them to
+    // multiply by (fuse.h); NULL, also as an answer: there is none.
+    tensor *(*formed)(graph *g, const node *n);
     // This node with x, as large as its output 0, added to that (fuse.h); NULL, also as an answer:
     // it can't.
     tensor *(*added)(graph *g, const node *n, tensor *x);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "autograd/cache_bytes.h"
+#include "autograd/passes/fuse.h"
 #include "base/bf16.h"
 
 // Every product of a step behind a cache waits for memory, of which two cores get twice as much as
@@ -61,6 +62,8 @@ static bool make_plan(session *s, err *e)
                       .weights_stay = o->steps || o->stay};
     if (o->weights != PRECISION_FP32 && graph_ok(s->net->g, e))
         precision_weights(s->net->g, o->weights);
+    if (p.weights_stay && graph_ok(s->net->g, e))
+        fuse_forms(s->net->g);
     s->plan = graph_ok(s->net->g, e) ? plan_make(s->net->g, &p, s->arena, e) : NULL;
     return s->plan != NULL;
 }

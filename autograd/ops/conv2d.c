@@ -20,7 +20,7 @@ static bool rule(const node *n, err *e)
     if (x.rank != 4 || f.rank != 4 || x.d[3] != f.d[2])
         return rule_fail(e, "pictures %s (channels last) do not fit filters %s", shape_text(x, a),
                          shape_text(f, b));
-    for (int i = IN_BIAS; i < INPUTS; i++)
+    for (int i = IN_BIAS; i <= IN_FACTOR; i++)
         if (n->in[i] && !shape_same(n->in[i]->shape, shape_of(1, f.d[3])))
             return rule_fail(e, "bias or factor %s of filters %s", shape_text(n->in[i]->shape, a),
                              shape_text(f, b));
@@ -34,7 +34,7 @@ static bool rule(const node *n, err *e)
     n->out[0]->type = DT_F32;
     n->out[0]->shape = shape_of(4, x.d[0], v.oh, v.ow, v.o);
     n->out[0]->shape.sym[0] = x.sym[0];
-    return operands_fit(n, e);
+    return operands_fit(n, e) && form_fits(n, &v, e);
 }
 
 static int64_t block_of(const call *c, const conv *v)
@@ -66,7 +66,7 @@ static size_t workspace(const call *c)
     conv v = conv_at(c->n);
     if (banded(c, &v))
         return room_in_bands(c, &v) * sizeof(float);
-    if (quads_fit(c, &v))
+    if (in_quads(c, &v))
         return room_in_quads(c, &v) * sizeof(float);
     return (operands_room(c) + room_each(c, &v) * (size_t)c->threads) * sizeof(float);
 }
@@ -132,7 +132,7 @@ static void forward(const call *c)
         forward_in_bands(c, &v);
         return;
     }
-    if (quads_fit(c, &v)) {
+    if (in_quads(c, &v)) {
         forward_in_quads(c, &v);
         return;
     }
@@ -200,7 +200,7 @@ static tensor *narrow(graph *g, const node *n, tensor *const in[], bool rounded)
     conv_attrs t = *(const conv_attrs *)n->attrs;
     t.rounded = rounded;
     return graph_add(g, OP_conv2d, &t, sizeof t, INPUTS,
-                     (tensor *[]){in[0], in[1], n->in[IN_BIAS], n->in[IN_FACTOR]});
+                     (tensor *[]){in[0], in[1], n->in[IN_BIAS], n->in[IN_FACTOR], NULL});
 }
 
 static void portable(const node *n, emitter *m)
@@ -222,13 +222,16 @@ static tensor *build_1(graph *g, tensor *const in[])
 {
     return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), NULL, NULL}, 1, 0, ACT_NONE);
 }
+static tensor *build_formed(graph *g, tensor *const in[])
+{
+    conv_attrs t = conv_attrs_of(in[0]->shape, 2, 2);
+    return graph_add(
+        g, OP_conv2d, &t, sizeof t, INPUTS,
+        (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL, op_filters_quads(g, in[1])});
+}
 static tensor *build_bare_3(graph *g, tensor *const in[])
 {
     return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 0, ACT_RELU);
-}
-static tensor *build_wide_3(graph *g, tensor *const in[])
-{
-    return op_conv2d(g, (tensor *[]){in[0], op_filters(g, in[1]), in[2], NULL}, 2, 2, ACT_NONE);
 }
 static tensor *build_7(graph *g, tensor *const in[])
 {
@@ -260,9 +263,9 @@ static tensor *build_narrow(graph *g, tensor *const in[], dtype type)
 {
     conv_attrs t = conv_attrs_of(in[0]->shape, 2, 1);
     t.act = ACT_TANH;
-    return graph_add(
-        g, OP_conv2d, &t, sizeof t, INPUTS,
-        (tensor *[]){op_cast(g, in[0], type), op_cast(g, op_filters(g, in[1]), type), in[2], NULL});
+    return graph_add(g, OP_conv2d, &t, sizeof t, INPUTS,
+                     (tensor *[]){op_cast(g, in[0], type), op_cast(g, op_filters(g, in[1]), type),
+                                  in[2], NULL, NULL});
 }
 static tensor *build_bf16(graph *g, tensor *const in[])
 {
@@ -287,18 +290,19 @@ static const op_sample samples[] = {
      .n = 3,
      .in = {PICTURES(2, 5, 7, 3), LAYER(4, 3, 3, 3)},
      .build = build_3},
-    {.what = "squares of outputs",
+    {.what = "squares",
      .n = 3,
      .in = {PICTURES(1, 6, 8, 16), LAYER(16, 16, 3, 3)},
      .build = build_3},
+    {.what = "squares, filters in their form, a wide padding",
+     .n = 3,
+     .unexported = true,
+     .in = {FIXED(4, 2, 9, 8, 32), FIXED(4, 80, 32, 3, 3), FIXED(1, 80)},
+     .build = build_formed},
     {.what = "squares, odd pictures, a panel and a part of one, relu, no padding",
      .n = 3,
-     .in = {FIXED(4, 3, 15, 27, 32), FIXED(4, 112, 32, 3, 3), FIXED(1, 112)},
+     .in = {FIXED(4, 2, 23, 27, 32), FIXED(4, 112, 32, 3, 3), FIXED(1, 112)},
      .build = build_bare_3},
-    {.what = "squares, a wide padding, pictures of two pixels",
-     .n = 3,
-     .in = {FIXED(4, 50, 1, 2, 48), FIXED(4, 16, 48, 3, 3), FIXED(1, 16)},
-     .build = build_wide_3},
     {.what = "relu",
      .n = 3,
      .in = {PICTURES(1, 3, 2, 2), LAYER(3, 2, 3, 3)},
@@ -371,11 +375,12 @@ static const op_sample samples[] = {
 const op_def VARIANT(op_conv2d) = {
     .name = "conv2d",
     OP_F32(INPUTS, 1),
-    .optional = 1u << IN_BIAS | 1u << IN_FACTOR,
+    .optional = 1u << IN_BIAS | 1u << IN_FACTOR | 1u << IN_QUADS,
     .shape = rule,
     OP_PLANNED(workspace, cost, flops),
     OP_KERNELS(forward, reference, gradient, portable),
     .narrow = narrow,
+    .formed = formed,
     .writes_bf16 = true,
     OP_SAMPLES(samples),
 };
@@ -387,7 +392,8 @@ tensor *op_conv2d(graph *g, tensor *const xfb_factor[4], int64_t stride, int64_t
     conv_attrs t =
         conv_attrs_of(xfb_factor[0] ? xfb_factor[0]->shape : (shape){0}, stride, padding);
     t.act = act == ACT_GELU ? ACT_NONE : act;
-    tensor *y = graph_add(g, OP_conv2d, &t, sizeof t, INPUTS, xfb_factor);
+    tensor *all[INPUTS] = {xfb_factor[0], xfb_factor[1], xfb_factor[2], xfb_factor[3]},
+           *y = graph_add(g, OP_conv2d, &t, sizeof t, INPUTS, all);
     return act == ACT_GELU ? op_act(g, y, act) : y;
 }
 #endif

@@ -9,7 +9,7 @@
 #include "autograd/ops/conv_bands.h"
 #include "autograd/ops/operand.h"
 
-enum { IN_X, IN_F, IN_BIAS, IN_FACTOR, INPUTS }; // the last two: may be NULL
+enum { IN_X, IN_F, IN_BIAS, IN_FACTOR, IN_QUADS, INPUTS }; // the last three: may be NULL
 
 static conv conv_at(const node *n)
 {

@@ -67,7 +67,7 @@ static void turn_group(const conv *v, const float *f, int64_t o0, int64_t n, int
             for (int64_t o = 0; o < n; o++)
                 tile[t][o][k] = f[(t * v->c + k0 + k) * v->o + o0 + o];
     for (int64_t o = 0; o < n; o++)
-        quad_filter(tile[0][o], GROUP * VLANES, to + (o0 + o) * PANEL_WIDTH, v->o);
+        quad_filter(tile[0][o], GROUP * VLANES, to + (o0 + o) * QUAD_WIDTH, v->o);
 }
 
 static void widen_filters(const call *c, int64_t lo, int64_t hi)
@@ -75,8 +75,7 @@ static void widen_filters(const call *c, int64_t lo, int64_t hi)
     conv v = conv_at(c->n);
     const float *f = (const float *)operand_of(c, IN_F).at;
     for (int64_t k = 0; k < v.c; k += VLANES) {
-        float *to = back_panels(c) + k / PANEL_WIDTH * QUAD_TAPS * QUAD_TAPS * v.o * PANEL_WIDTH +
-                    k % PANEL_WIDTH;
+        float *to = back_panels(c) + quad_column(k, v.o);
         for (int64_t o = lo; o < hi; o += GROUP)
             turn_group(&v, f, o, hi - o < GROUP ? hi - o : GROUP, k, to);
     }
@@ -98,7 +97,8 @@ static void back_panel(const conv *v, const back_room *r, const float *panel, in
                 .deep = v->o,
                 .runs = 1,
                 .row = v->o,
-                .col = 1});
+                .col = 1,
+                .panel_row = QUAD_WIDTH});
 }
 
 // The 4 x 4 pixels of a square, as far as they lie in the picture, n channels from `from` on.
@@ -129,8 +129,7 @@ static void quad_block(const call *c, float *work, int64_t item)
     back_room r;
     (void)take_back(work, &v, &r);
     const float *d = (const float *)operand_of(c, IN_D).at;
-    int64_t lo = item * QUADS, hi = lo + QUADS < q.of.all ? lo + QUADS : q.of.all,
-            panel = QUAD_TAPS * QUAD_TAPS * v.o * PANEL_WIDTH;
+    int64_t lo = item * QUADS, hi = lo + QUADS < q.of.all ? lo + QUADS : q.of.all;
     for (int64_t k = lo; k < hi; k++) {
         quad_place at = quad_at(&q.of, k);
         patch p = patch_of(d + at.picture * v.oh * v.ow * v.o, (int64_t[]){v.oh, v.ow, v.o},
@@ -139,7 +138,7 @@ static void quad_block(const call *c, float *work, int64_t item)
     }
     for (int64_t from = 0; from < v.c; from += PANEL_WIDTH) {
         int64_t n = v.c - from < PANEL_WIDTH ? v.c - from : PANEL_WIDTH;
-        back_panel(&v, &r, back_panels(c) + from / PANEL_WIDTH * panel, hi - lo, n);
+        back_panel(&v, &r, back_panels(c) + quad_column(from, v.o), hi - lo, n);
         for (int64_t k = lo; k < hi; k++)
             back_pixels(c, &v, &r, &q, k, r.terms + (k - lo) * PANEL_WIDTH, from, n);
     }

@@ -4,10 +4,9 @@
 #ifndef KMIDI_AUTOGRAD_OPS_CONV2D_QUADS_H
 #define KMIDI_AUTOGRAD_OPS_CONV2D_QUADS_H
 
-#include "autograd/ops/conv2d_bands.h"
-#include "autograd/ops/conv_quads_filters.h"
+#include "autograd/ops/conv2d_forms.h"
 
-enum { QUADS = PANEL_ROWS };
+enum { QUADS = 64 }; // of a block
 
 static quads quads_at_all(const conv *v)
 {
@@ -32,11 +31,11 @@ static size_t take_quads(float *work, const conv *v, quad_room *r)
 static size_t room_in_quads(const call *c, const conv *v)
 {
     quad_room r;
-    return operands_room(c) + quad_filters(v->c, v->o) +
+    return operands_room(c) + (kept_filters(c) ? 0 : quad_filters(v->c, v->o)) +
            take_quads(NULL, v, &r) * (size_t)c->threads;
 }
 
-static float *quad_panels(const call *c)
+static float *quad_room_filters(const call *c)
 {
     return (float *)c->work + operands_room(c);
 }
@@ -47,10 +46,9 @@ static void widen_filters(const call *c, int64_t lo, int64_t hi)
     conv v = conv_at(c->n);
     const float *f = (const float *)operand_of(c, IN_F).at;
     for (int64_t o = 0; o < v.o; o += VLANES) {
-        float *to = quad_panels(c) + o / PANEL_WIDTH * QUAD_TAPS * QUAD_TAPS * v.c * PANEL_WIDTH +
-                    o % PANEL_WIDTH;
+        float *to = quad_room_filters(c) + quad_column(o, v.c);
         for (int64_t k = lo; k < hi; k++)
-            quad_filter(f + k * v.o + o, v.c * v.o, to + k * PANEL_WIDTH, v.c);
+            quad_filter(f + k * v.o + o, v.c * v.o, to + k * QUAD_WIDTH, v.c);
     }
 }
 
@@ -73,7 +71,8 @@ static void quad_panel(const conv *v, const quad_room *r, const float *panel, in
                                           .deep = deep,
                                           .runs = down->n,
                                           .row = deep,
-                                          .col = 1});
+                                          .col = 1,
+                                          .panel_row = QUAD_WIDTH});
         }
 }
 
@@ -111,8 +110,8 @@ static void quad_block(const call *c, float *work, int64_t item)
     quad_room r;
     (void)take_quads(work, &v, &r);
     const float *x = (const float *)operand_of(c, IN_X).at;
-    int64_t lo = item * QUADS, hi = lo + QUADS < q.all ? lo + QUADS : q.all,
-            panel = QUAD_TAPS * QUAD_TAPS * v.c * PANEL_WIDTH;
+    const float *f = kept_filters(c) ? c->in[IN_QUADS] : quad_room_filters(c);
+    int64_t lo = item * QUADS, hi = lo + QUADS < q.all ? lo + QUADS : q.all;
     for (int64_t k = lo; k < hi; k++) {
         quad_place at = quad_at(&q, k);
         patch p = patch_of(x + at.picture * v.h * v.w * v.c, (int64_t[]){v.h, v.w, v.c},
@@ -121,7 +120,7 @@ static void quad_block(const call *c, float *work, int64_t item)
     }
     for (int64_t from = 0; from < v.o; from += PANEL_WIDTH) {
         int64_t n = v.o - from < PANEL_WIDTH ? v.o - from : PANEL_WIDTH;
-        quad_panel(&v, &r, quad_panels(c) + from / PANEL_WIDTH * panel, hi - lo, n);
+        quad_panel(&v, &r, f + quad_column(from, v.c), hi - lo, n);
         for (int64_t k = lo; k < hi; k++)
             quad_finish(c, &v, &r, &q, k, r.sums + (k - lo) * PANEL_WIDTH, from, n);
     }
@@ -131,9 +130,11 @@ static void forward_in_quads(const call *c, const conv *v)
 {
     quad_room r;
     operands_ready(c);
-    op_parallel(c, v->c, 1, widen_filters);
+    if (!kept_filters(c))
+        op_parallel(c, v->c, 1, widen_filters);
     jobs_run(c, quad_block, (quads_at_all(v).all + QUADS - 1) / QUADS,
-             quad_panels(c) + quad_filters(v->c, v->o), take_quads(NULL, v, &r));
+             quad_room_filters(c) + (kept_filters(c) ? 0 : quad_filters(v->c, v->o)),
+             take_quads(NULL, v, &r));
 }
 
 #endif

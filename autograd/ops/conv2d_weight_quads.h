@@ -76,6 +76,7 @@ static void quad_panel(const quad_room *r, const float *outputs, float *taps, in
                     .runs = 1,
                     .row = 1,
                     .col = across->n * channels,
+                    .panel_row = PANEL_WIDTH,
                     .add = !begin || begun[tap]});
                 begun[tap] = true;
             }

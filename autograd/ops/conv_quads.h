@@ -33,12 +33,17 @@ static const struct quad_sum {
     int place, n, tap;
 } quad_sums[QUAD_SUMS] = {{0, 2, 0}, {2, 1, 3}, {3, 2, 1}};
 
+static inline bool quads_shaped(const conv *v)
+{
+    return v->kh == 3 && v->kw == 3 && v->stride == 2 && v->c % QUAD_GRAIN == 0 &&
+           v->o % QUAD_GRAIN == 0;
+}
+
 // Whether a convolution goes this way: the same for any batch. Accelerate multiplies by what loops
 // of ours cannot reach.
 static inline bool quads_fit(const call *c, const conv *v)
 {
-    return v->kh == 3 && v->kw == 3 && v->stride == 2 && v->c % QUAD_GRAIN == 0 &&
-           v->o % QUAD_GRAIN == 0 && operands_type(c) == DT_F32 &&
+    return quads_shaped(v) && operands_type(c) == DT_F32 &&
            c->kit->products.first != GEMM_ACCELERATE;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // quad_product.h: products of a block of rows by a panel (panel.h), for sums that are put together
-// of several: c [rows, n] = the sum over p < runs of a[p] [rows, deep] panel[p] [deep, width].
+// of several: c [rows, n] = the sum over p < runs of a[p] [rows, deep] panel[p] [deep, n], n up to
+// PANEL_WIDTH.
 //
 // A piece of the panel stays in the first cache while all rows pass by. Each piece's sum begins at
 // zero and is then added to c, which costs fewer digits than one long sum, and is the same whatever
@@ -10,7 +11,7 @@
 
 #include "autograd/ops/panel.h"
 
-enum { QUAD_DEEP = 128 }; // rows of a piece
+enum { QUAD_DEEP = VLANES == 16 ? 128 : 64 }; // rows of a piece
 
 typedef struct quad_product {
     const float *a, *panel;
@@ -18,17 +19,18 @@ typedef struct quad_product {
     int64_t rows, n, deep, runs;
     int64_t a_next, panel_next; // from a run to the next
     int64_t row, col;           // of a, from a number to that of the next row, of the next column
-    bool add;                   // to what is in c
+    int64_t panel_row;
+    bool add; // to what is in c
 } quad_product;
 
 PANEL_INLINE void quad_tile(const quad_product *q, float *c, const float *a, const float *w,
                             int64_t k, bool add, int mr, int nv)
 {
     vf acc[PANEL_MR_MAX][PANEL_NV];
-    int64_t row = q->row, col = q->col;
+    int64_t row = q->row, col = q->col, next = q->panel_row;
     PANEL_EACH(r, v, mr, nv)
     acc[r][v] = (vf){0};
-    for (int64_t i = 0; i < k; i++, w += PANEL_WIDTH, a += col) {
+    for (int64_t i = 0; i < k; i++, w += next, a += col) {
         vf f[PANEL_NV];
         PANEL_UNROLL for (int v = 0; v < nv; v++) f[v] = *(const vf *)(w + v * VLANES);
         PANEL_UNROLL for (int r = 0; r < mr; r++)
@@ -79,7 +81,7 @@ static inline void quad_multiply(const quad_product *q)
         for (int64_t k0 = 0; k0 < q->deep; k0 += QUAD_DEEP) {
             int64_t k = q->deep - k0 < QUAD_DEEP ? q->deep - k0 : QUAD_DEEP;
             const float *a = q->a + p * q->a_next + k0 * q->col,
-                        *w = q->panel + p * q->panel_next + k0 * PANEL_WIDTH;
+                        *w = q->panel + p * q->panel_next + k0 * q->panel_row;
             for (int64_t r = 0; r < q->rows; r += PANEL_MR) {
                 int64_t mr = q->rows - r < PANEL_MR ? q->rows - r : PANEL_MR;
                 tile[mr](q, q->c + r * PANEL_WIDTH, a + r * q->row, w, k,

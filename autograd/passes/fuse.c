@@ -159,3 +159,23 @@ void fuse_casts(graph *g, tensor *const held[], int n)
     }
     graph_order(g, order, kept);
 }
+
+// ---- Forms of weights
+
+void fuse_forms(graph *g)
+{
+    int n_nodes = graph_nodes(g), kept = 0;
+    const node **order = NEW(graph_arena(g), const node *, 2 * (size_t)n_nodes + 1);
+    for (int i = 0; i < n_nodes; i++) {
+        const node *n = graph_node(g, i);
+        int before = graph_nodes(g);
+        const tensor *made = n->op->formed ? n->op->formed(g, n) : NULL;
+        if (made && !tensor_poisoned(made)) {
+            CHECK(graph_nodes(g) == before + 2 && made->from == graph_node(g, before + 1));
+            order[kept++] = graph_node(g, before);
+            graph_become(g, n, made->from);
+        }
+        order[kept++] = n;
+    }
+    graph_order(g, order, kept);
+}

@@ -13,7 +13,10 @@
 //     bf16(norm(x))   a node that can writes its output rounded, where nobody reads it otherwise
 //     f(f32(x))       a node that can reads x as it was kept
 //
-// The numbers are the same to the bit (op_def.writes_bf16, reads_bf16).
+//     f(x, w)         where weights stay, a node takes w in the form that it multiplies by, made
+//                     once (OP_FORM)
+//
+// Of casts the numbers are the same to the bit (op_def.writes_bf16, reads_bf16).
 #ifndef KMIDI_AUTOGRAD_PASSES_FUSE_H
 #define KMIDI_AUTOGRAD_PASSES_FUSE_H
 
@@ -22,5 +25,6 @@
 // The n tensors of `held` (each may be NULL) are the caller's: they are still computed.
 void fuse_additions(graph *g, tensor *const held[], int n);
 void fuse_casts(graph *g, tensor *const held[], int n);
+void fuse_forms(graph *g);
 
 #endif

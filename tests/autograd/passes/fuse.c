@@ -188,3 +188,42 @@ TEST(fuse_casts_leaves_what_others_read_in_f32)
     EXPECT(made[0]->type == DT_F32 && made[1]->type == DT_F32);
     arena_free(&a);
 }
+
+// Two convolutions of [1, 18, 18, 16] in steps of two, by a weight and by what is made of one.
+static const float *convolved(arena *a, bool form, graph **g)
+{
+    *g = graph_open(a);
+    shape s = shape_of(4, 32, 16, 3, 3);
+    tensor *x = graph_input(*g, "x", DT_F32, shape_of(4, 1, 18, 18, 16)),
+           *w = graph_param(*g, "w", 0, s), *other = op_scale(*g, w, 2), *y[2];
+    for (int i = 0; i < 2; i++)
+        y[i] = op_conv2d(*g, (tensor *[]){x, op_filters(*g, i ? other : w), NULL, NULL}, 2, 1,
+                         ACT_RELU);
+    tensor *sum = op_add(*g, y[0], y[1]);
+    if (form)
+        fuse_forms(*g);
+    eval *ev = eval_open(*g, a);
+    for (int64_t k = 0; k < shape_count(x->shape); k++)
+        ((float *)ev->data[x->id])[k] = test_fill(1, (uint32_t)k, 1);
+    for (int64_t k = 0; k < shape_count(s); k++)
+        ((float *)ev->data[w->id])[k] = test_fill(2, (uint32_t)k, 1);
+    eval_run(ev, &(eval_how){.width = variant_best(), .threads = 1});
+    return ev->data[sum->id];
+}
+
+TEST(fuse_forms_gives_a_convolution_its_weight_as_it_multiplies)
+{
+    arena a = {.name = "forms"};
+    graph *g, *h;
+    const float *plain = convolved(&a, false, &g), *fused = convolved(&a, true, &h);
+    EXPECT(count(g, OP_filters_quads) == 0 && count(h, OP_filters_quads) == 1);
+    EXPECT(graph_nodes(h) == graph_nodes(g) + 1);
+    double off = 0, most = 0;
+    for (int i = 0; i < 9 * 9 * 32; i++) {
+        double d = (double)plain[i] - (double)fused[i];
+        off = d > off ? d : -d > off ? -d : off;
+        most = (double)plain[i] > most ? (double)plain[i] : most;
+    }
+    EXPECT(most > 1 && off < 1e-5 * most);
+    arena_free(&a);
+}
