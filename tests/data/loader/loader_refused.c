@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // loader_refused.c: shards that changed behind the loader's back, labels that the model does not
 // know.
-#include <string.h>
-
-#include "base/file.h"
 #include "data/loader/loader.h"
 #include "tests/data/loader/two_shards.h"
 #include "tests/test.h"
@@ -24,16 +21,9 @@ TEST(loader_names_a_shard_that_was_replaced)
 // Item 5 has ten frames, of which the window shows eight; the bit that is turned is in its first.
 TEST(loader_names_the_item_whose_bits_changed)
 {
-    arena a = {0};
     err e = {0};
-    size_t n;
     const char *path = shard_file_write("b.h5", 0, 10);
-    char *bytes = file_read(&a, path, 1 << 24, &n, &e);
-    float needle = shard_file_value(5, 0, 5);
-    char *at = memmem(bytes, n, &needle, sizeof needle);
-    EXPECT(at != NULL);
-    at[1] ^= 4;
-    EXPECT_OK(file_write(path, bytes, n, &e), e);
+    shard_file_turn_bit(path, 5, 0, 5);
     dataset *d = dataset_open(&path, 1, example_find("mel"), &e);
     loader_options o = {.batch = 2, .window = WINDOW, .crop = LOADER_LAST};
     loader *l = loader_open(d, &o, &e);
@@ -44,7 +34,6 @@ TEST(loader_names_the_item_whose_bits_changed)
     EXPECT(loader_next(l, &e) != NULL);
     loader_close(l);
     dataset_close(d);
-    arena_free(&a);
 }
 
 TEST(loader_maps_labels_to_the_models)

@@ -3,7 +3,9 @@
 #include "tests/data/shards/shard_files.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "data/shards/shard_write.h"
 #include "tests/test.h"
 
@@ -73,4 +75,19 @@ const char *shard_file_write(const char *name, int64_t first, int64_t n)
 {
     return shard_file_write_settings(
         name, first, n, "{\"mel\": {\"sample_rate\": 16000, \"n_mels\": 8, \"log\": \"ln\"}}");
+}
+
+void shard_file_turn_bit(const char *path, int64_t i, int64_t t, int b)
+{
+    arena a = {0};
+    err e = {0};
+    size_t n = 0;
+    float needle = shard_file_value(i, t, b);
+    char *bytes = file_read(&a, path, 1 << 24, &n, &e),
+         *at = bytes ? memmem(bytes, n, &needle, sizeof needle) : NULL;
+    if (test_expect(at != NULL, __FILE__, __LINE__, "%s: %s", path, e.text)) {
+        at[1] ^= 4;
+        EXPECT_OK(file_write(path, bytes, n, &e), e);
+    }
+    arena_free(&a);
 }

@@ -19,5 +19,7 @@ float shard_file_value(int64_t i, int64_t t, int b);
 const char *shard_file_write(const char *name, int64_t first, int64_t n);
 const char *shard_file_write_settings(const char *name, int64_t first, int64_t n,
                                       const char *settings);
+// Turns a bit of that value of item i, as a disk would.
+void shard_file_turn_bit(const char *path, int64_t i, int64_t t, int b);
 
 #endif
