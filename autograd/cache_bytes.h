@@ -76,7 +76,10 @@ static inline float cache_put_key(int8_t *head, int64_t row, const float *x, int
 {
     int8_t q[CACHE_DIMS];
     float scale = cache_round(q, x, d);
-    for (int64_t i = 0; i < d; i++)
+    int64_t i = 0;
+    for (; i + 4 <= d; i += 4) // which lie side by side
+        memcpy(head + cache_key_at(row, i, d), q + i, 4);
+    for (; i < d; i++)
         head[cache_key_at(row, i, d)] = q[i];
     return scale;
 }
