@@ -60,7 +60,7 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined,fuzzer
 LDFLAGS_asan   := -fsanitize=address,undefined
 WARN    := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 STD     := -std=c17 -D_GNU_SOURCE -ffp-contract=fast -fno-math-errno -fno-trapping-math
-ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC) -pthread -MMD -MP $(CFLAGS)
+ALLC     = $(STD) $(WARN) $(CFLAGS_$(CONFIG)) -I. -I$(OUT)/gen $(PKGC) -pthread -MMD -MP $(CALLED) $(CFLAGS)
 ALLL     = $(LDFLAGS_$(CONFIG)) $(PKGL) -lm -pthread $(LDFLAGS)
 
 TARGET  := $(shell $(CC) -dumpmachine)
@@ -146,9 +146,12 @@ $(OUT)/tests/serve/watch/watch: $(OUT)/tests/serve/watch/watch.o $(OUT)/house.a
 LOADOBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/serve/load/*.c))
 $(OUT)/tests/serve/load/load: $(LOADOBJ) $(OUT)/house.a
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
-# Fuzz targets need clang to run, but any compiler must take them.
+# Fuzz targets need clang for libFuzzer; the tests have them under names of their own.
 FUZZSRC := $(wildcard tests/fuzz/*.c)
-$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(OUT)/house.a | $(SHIM) $(WATCH) $(LOADOBJ) $(FUZZSRC:%.c=$(OUT)/%.o)
+ifneq ($(CONFIG),fuzz)
+$(OUT)/tests/fuzz/%.o: CALLED = -DLLVMFuzzerTestOneInput=fuzz_$(*F)
+endif
+$(OUT)/tests/all: $(TESTSRC:%.c=$(OUT)/%.o) $(FUZZSRC:%.c=$(OUT)/%.o) $(OUT)/house.a | $(SHIM) $(WATCH) $(LOADOBJ)
 	$(Q)$(if $(LOUD),,echo "  LINK $@" &&) $(CC) -o $@ $^ $(ALLL)
 
 $(OUT)/%.o: %.c Makefile | $(GEN:.o=.h)
@@ -248,7 +251,7 @@ check-kills: $(OUT)/kmidi $(OUT)/tests/all
 	@tests/cluster/kills.sh $(OUT) $(BUILD)/mpi/$(CONFIG)
 ranks-tests: $(OUT)/kmidi $(OUT)/tests/all
 cross-tests: $(OUT)/kmidi $(OUT)/tests/all
-cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o)
+cross-objects: $(OBJ) $(OUT)/cmd/main.o $(TESTSRC:%.c=$(OUT)/%.o) $(FUZZSRC:%.c=$(OUT)/%.o)
 demo: kmidi
 	@./demo.sh
 # A base model from a downloaded MAESTRO, with its card. SIZE=small (ten minutes), full (overnight).
