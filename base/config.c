@@ -252,18 +252,6 @@ size_t config_nums(const config *c, const char *name, const double **list)
     return v->is.n;
 }
 
-size_t config_map(const config *c, const char *name, const char *const **names, const double **nums)
-{
-    const config_value *v = value_of(c, name, TYPE(MAP));
-    *names = v->is.texts, *nums = v->is.nums;
-    return v->is.n;
-}
-
-bool config_is_list(const config *c, const char *name)
-{
-    return value_of(c, name, TYPE(TEXTS))->is.list;
-}
-
 int config_choice(const config *c, const char *name)
 {
     const config_value *v = value_of(c, name, TYPE(ENUM));

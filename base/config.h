@@ -89,10 +89,6 @@ const char *config_text(const config *c, const char *name); // TEXT, ENUM
 uint64_t config_bytes(const config *c, const char *name);
 size_t config_texts(const config *c, const char *name, const char *const **list);
 size_t config_nums(const config *c, const char *name, const double **list);
-size_t config_map(const config *c, const char *name, const char *const **names,
-                  const double **nums);
-// TEXTS: written in brackets, not as a single text
-bool config_is_list(const config *c, const char *name);
 // "configs/x.yaml:7:3", "default": for errors found later
 const char *config_where(const config *c, const char *name);
 // Index of an ENUM's value among its choices.

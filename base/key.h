@@ -27,7 +27,7 @@ typedef enum config_type {
     CONFIG_ENUM,    // one of `choices`
     CONFIG_BYTES,   // 6GiB, 512MB, 1048576
     CONFIG_SECONDS, // 90, 90s, 30m, 3h30m, 2d, 01:30:00
-    CONFIG_TEXTS,   // [a, b]; a single text is a list of one (config_is_list tells)
+    CONFIG_TEXTS,   // [a, b]; a single text is a list of one
     CONFIG_NUMBERS, // [0.9, 0.999]
     // {q_proj: 16, v_proj: 4}: names that no table knows, each with a number; in the order of the
     // file
