@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # An op: the tests of all ops draw its samples, and see when its gradient is wrong.
 mkdir -p tests/autograd
-cp -p "$toys"/../{test,matrix}.[ch] "$toys"/../shell.c tests
+cp -p "$toys"/../{test,environment,matrix}.[ch] "$toys"/../shell.c tests
 cp -p "$toys"/../autograd/{eval.[ch],sampled.[ch],ops.c,ops_gradients.c} tests/autograd
 all=build/$config/tests/all
 build "$all"
