@@ -151,9 +151,7 @@ static void head_alone(const call *c, float *work, int64_t item)
                  values = {c->in[2], of_keys, m.width, m.d, DT_F32};
     head_turn(w.q, (const float *)c->in[0] + at, NULL, m.d, m.scale, false);
     rows_score(w.score, w.q, keys, 0, m.s);
-    float top = lanes_max(w.score, m.s), total;
-    rows_exp(w.score, m.s);
-    total = lanes_sum(w.score, m.s);
+    float top = rows_exp(w.score, m.s), total = lanes_sum(w.score, m.s);
     memset(w.out, 0, (size_t)m.d * sizeof *w.out);
     rows_sum(w.out, w.score, values, 0, m.s);
     head_turn((float *)c->out[0] + at, w.out, NULL, m.d, 1 / total, false);

@@ -119,12 +119,13 @@ static inline void rows_score(float *score, const float *q, head_rows_at r, int6
         rows_score_as(score, q, r, lo, hi, DT_F32);
 }
 
-// score[0 .. n] becomes e^(score - the largest of them).
-static inline void rows_exp(float *score, int64_t n)
+// score[0 .. n] becomes e^(score - the largest of them), which is returned.
+static inline float rows_exp(float *score, int64_t n)
 {
     float top = lanes_max(score, n);
     for (int64_t j = 0; j < n; j++)
         score[j] = vm_exp(score[j] - top);
+    return top;
 }
 
 #endif

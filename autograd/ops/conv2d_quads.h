@@ -8,11 +8,6 @@
 
 enum { QUADS = 64 }; // of a block
 
-static quads quads_at_all(const conv *v)
-{
-    return quads_of(v->b, (v->oh + 1) / 2, (v->ow + 1) / 2);
-}
-
 // Floats of a thread: parts of pictures, a panel's sums, a patch at an edge, four outputs.
 typedef struct quad_room {
     float *parts, *sums, *edge, *four;
@@ -106,7 +101,7 @@ static void quad_finish(const call *c, const conv *v, const quad_room *r, const 
 static void quad_block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
-    quads q = quads_at_all(&v);
+    quads q = quads_of_outputs(&v);
     quad_room r;
     (void)take_quads(work, &v, &r);
     const float *x = (const float *)operand_of(c, IN_X).at;
@@ -132,7 +127,7 @@ static void forward_in_quads(const call *c, const conv *v)
     operands_ready(c);
     if (!kept_filters(c))
         op_parallel(c, v->c, 1, widen_filters);
-    jobs_run(c, quad_block, (quads_at_all(v).all + QUADS - 1) / QUADS,
+    jobs_run(c, quad_block, (quads_of_outputs(v).all + QUADS - 1) / QUADS,
              quad_room_filters(c) + (kept_filters(c) ? 0 : quad_filters(v->c, v->o)),
              take_quads(NULL, v, &r));
 }

@@ -143,11 +143,11 @@ static void tile(const call *c, float *work, int64_t item)
 static void forward(const call *c)
 {
     conv v = conv_at(c->n);
-    tiling t = tiling_of(c, &v);
     if (quads_fit(c, &v)) {
         forward_in_quads(c, &v);
         return;
     }
+    tiling t = tiling_of(c, &v);
     operands_ready(c);
     jobs_run(c, tile, (v.kh + t.rows - 1) / t.rows * t.across, (float *)c->work + operands_room(c),
              room_each(c, &v));

@@ -85,7 +85,7 @@ static void quad_panel(const quad_room *r, const float *outputs, float *taps, in
 static void quad_block(const call *c, const conv *v, const quad_room *r, int64_t lo, int64_t hi,
                        const int64_t at[4])
 {
-    quads q = quads_of(v->b, (v->oh + 1) / 2, (v->ow + 1) / 2);
+    quads q = quads_of_outputs(v);
     const float *x = (const float *)operand_of(c, IN_X).at,
                 *d = (const float *)operand_of(c, IN_D).at;
     for (int64_t k = lo; k < hi; k++) {
@@ -106,8 +106,7 @@ static void quad_tile_of(const call *c, float *work, int64_t item)
     quad_tiling t = quad_tiling_of(&v);
     int64_t c0 = item / t.across * TILE_CHANNELS, o0 = item % t.across * TILE_OUTPUTS,
             channels = v.c - c0 < TILE_CHANNELS ? v.c - c0 : TILE_CHANNELS,
-            n = v.o - o0 < TILE_OUTPUTS ? v.o - o0 : TILE_OUTPUTS,
-            all = quads_of(v.b, (v.oh + 1) / 2, (v.ow + 1) / 2).all;
+            n = v.o - o0 < TILE_OUTPUTS ? v.o - o0 : TILE_OUTPUTS, all = quads_of_outputs(&v).all;
     quad_room r;
     (void)take_quads(work, &r);
     for (int64_t lo = 0; lo < all; lo += QUADS) {

@@ -128,6 +128,11 @@ static inline quads quads_of(int64_t pictures, int64_t down, int64_t across)
     return (quads){down, across, pictures * down * across};
 }
 
+static inline quads quads_of_outputs(const conv *v)
+{
+    return quads_of(v->b, (v->oh + 1) / 2, (v->ow + 1) / 2);
+}
+
 typedef struct quad_place {
     int64_t picture, i, j; // of the square, from the first
 } quad_place;

@@ -22,34 +22,26 @@ static double cost(const call *c)
     return 2 * (double)shape_count(c->n->in[0]->shape);
 }
 
-// f0 .. f2 of weights `step` apart, and f0 + f2.
-static float tap_of(const float *w, int64_t step, int k)
+// A register of outputs from `o` on, of channel k: tap by tap, zeros where there are none.
+static void gather(const call *c, int64_t o, int64_t k, float tile[9][VLANES])
 {
-    return k < 3 ? w[k * step] : w[0] + w[2 * step];
-}
-
-// All taps of one output and channel, `next` apart.
-static void widen(const float w[9], float *to, int64_t next)
-{
-    float down[QUAD_TAPS][3];
-    for (int p = 0; p < QUAD_TAPS; p++)
-        for (int q = 0; q < 3; q++)
-            down[p][q] = tap_of(w + q, 3, p);
-    for (int p = 0; p < QUAD_TAPS; p++)
-        for (int q = 0; q < QUAD_TAPS; q++)
-            to[(p * QUAD_TAPS + q) * next] = tap_of(down[p], 1, q);
+    shape w = c->n->in[0]->shape;
+    const float *from = c->in[0];
+    for (int64_t i = 0; i < VLANES; i++)
+        for (int64_t t = 0; t < 9; t++)
+            tile[t][i] = o + i < w.d[0] ? from[((o + i) * w.d[1] + k) * 9 + t] : 0;
 }
 
 static void part(const call *c, int64_t lo, int64_t hi) // channels
 {
-    static const float none[9] = {0};
-    shape w = c->n->in[0]->shape;
-    const float *from = c->in[0];
-    for (int64_t o = 0; o < c->n->out[0]->shape.d[0] * QUAD_WIDTH; o++)
-        for (int64_t k = lo; k < hi; k++)
-            widen(o < w.d[0] ? from + (o * w.d[1] + k) * 9 : none,
-                  (float *)c->out[0] + quad_column(o, w.d[1]) + k * QUAD_WIDTH,
-                  w.d[1] * QUAD_WIDTH);
+    float tile[9][VLANES];
+    int64_t deep = c->n->in[0]->shape.d[1], columns = c->n->out[0]->shape.d[0] * QUAD_WIDTH;
+    for (int64_t o = 0; o < columns; o += VLANES)
+        for (int64_t k = lo; k < hi; k++) {
+            gather(c, o, k, tile);
+            quad_filter(tile[0], VLANES, (float *)c->out[0] + quad_column(o, deep) + k * QUAD_WIDTH,
+                        deep);
+        }
 }
 
 static void forward(const call *c)

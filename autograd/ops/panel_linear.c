@@ -115,12 +115,13 @@ static void make_rows(const call *c)
 {
     few_panels p = sizes_of(c->n);
     int8_rows steps = {0};
-    dtype type = c->n->in[IN_PANELS]->type;
     int64_t rows = rows_of_tiles(c, p.m), n = inputs_of(c->n);
     (void)take_rows(c, c->work, &p, &steps);
-    if (type == DT_I8)
+    if (c->n->in[IN_PANELS]->type == DT_I8) {
         few_int8_rows(c->kit->products.int8, &steps, p.m, c->in[IN_X], n, p.k);
-    for (int64_t r = 0; r < rows && type != DT_I8; r++)
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++)
         copy_row((float *)c->work + r * p.k, (const float *)c->in[IN_X] + (r < p.m ? r * n : 0),
                  r < p.m ? n : 0, p.k);
 }
