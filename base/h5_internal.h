@@ -32,6 +32,7 @@ struct h5 {
     hid_t id;
     char *path, *temp; // temp: the name it is written under, NULL when it is read
     uint64_t size;     // bytes of a file that is read
+    int version;       // of its superblock: 0 .. 3
     // of a file that is written: the first failure, after which h5_commit refuses
     err first;
     h5_set kept[H5_KEPT];

@@ -32,6 +32,7 @@ static bool superblock_ok(h5 *f, const unsigned char *head, int64_t n, err *e)
         return err_set(e, ERR_DAMAGED,
                        "'%s' is damaged: its first bytes are not those of an HDF5 file", f->path);
     const unsigned char *sizes = head + (head[8] < 2 ? 13 : 9);
+    f->version = head[8];
     if (sizes[0] != 8 || sizes[1] != 8)
         return err_set(e, ERR_DAMAGED, "'%s' is damaged: its addresses are not 8 bytes long",
                        f->path);
@@ -55,10 +56,9 @@ static bool look_at(h5 *f, err *e)
 static uint64_t stated_size(const h5 *f)
 {
     static const int places[] = {40, 44, 28, 28}; // by version
-    unsigned char head[SUPERBLOCK], end[8];
+    unsigned char end[8];
     uint64_t size = 0;
-    if (file_read_at(f->io.fd, head, sizeof head, 0) != (int64_t)sizeof head ||
-        file_read_at(f->io.fd, end, sizeof end, places[head[8]]) != (int64_t)sizeof end)
+    if (file_read_at(f->io.fd, end, sizeof end, places[f->version]) != (int64_t)sizeof end)
         return 0;
     for (int i = 0; i < 8; i++)
         size |= (uint64_t)end[i] << 8 * i;
