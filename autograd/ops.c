@@ -34,14 +34,6 @@ op_id op_id_of(const op_def *op)
     return (op_id)i;
 }
 
-const op_def *op_find(const char *name)
-{
-    for (int i = 0; i < OP_COUNT; i++)
-        if (!strcmp(table[i][0]->name, name))
-            return op_get((op_id)i);
-    return NULL;
-}
-
 typedef struct part_job {
     const call *c;
     op_part_fn *fn;

@@ -29,6 +29,5 @@ typedef enum op_id {
 const op_def *op_get(op_id id);
 const op_def *op_get_variant(op_id id, variant v); // with kernels of that width
 op_id op_id_of(const op_def *op);                  // OP_COUNT when it is none of op_get's
-const op_def *op_find(const char *name);           // NULL when there is none
 
 #endif

@@ -297,15 +297,6 @@ bool comm_broadcast(comm *c, void *p, size_t bytes, err *e)
     return !c || c->size == 1 || ended(c, began, !c->lost && comm_way_broadcast(c, p, bytes), e);
 }
 
-bool comm_barrier(comm *c, err *e)
-{
-    char mine = 0, *all = c ? base_checked(malloc((size_t)c->size), 0) : &mine;
-    bool ok = comm_gather(c, &mine, 1, all, e);
-    if (c)
-        free(all);
-    return ok;
-}
-
 void comm_add_up(float *to, const float *const *versions, int size, int64_t n)
 {
     enum { SOME = 1024 };

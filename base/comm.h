@@ -52,7 +52,6 @@ void comm_poll(comm *c, bool (*poll)(void *user), void *user);
 // `all` is [size][bytes], in every rank.
 bool comm_gather(comm *c, const void *mine, size_t bytes, void *all, err *e) MUST_CHECK;
 bool comm_broadcast(comm *c, void *p, size_t bytes, err *e) MUST_CHECK; // what rank 0 has
-bool comm_barrier(comm *c, err *e) MUST_CHECK;
 // Sums over ranks, in place: element by element in the order of ranks, so that each has the same
 // bits, whenever and wherever it is done again.
 bool comm_sum(comm *c, float *x, int64_t n, err *e) MUST_CHECK;

@@ -24,7 +24,6 @@ void config_reset(config *c, int i)
     ok = config_assign(c, &list.list[0], &e);
     CHECK(ok);
     c->layer = layer;
-    c->values[i].set = false;
     c->values[i].where = "default";
 }
 
@@ -207,10 +206,6 @@ bool config_given(const config *c, const char *name)
 {
     return value_of(c, name, ~0u)->given;
 }
-bool config_set(const config *c, const char *name)
-{
-    return value_of(c, name, ~0u)->set;
-}
 bool config_bool(const config *c, const char *name)
 {
     return value_of(c, name, TYPE(BOOL))->is.b;
@@ -250,12 +245,6 @@ size_t config_nums(const config *c, const char *name, const double **list)
     const config_value *v = value_of(c, name, TYPE(NUMBERS));
     *list = v->is.nums;
     return v->is.n;
-}
-
-int config_choice(const config *c, const char *name)
-{
-    const config_value *v = value_of(c, name, TYPE(ENUM));
-    return v->is.s ? key_choice_index(config_key_of(c->t, name)->choices, v->is.s) : -1;
 }
 
 // What a range's own row asks for.

@@ -81,7 +81,6 @@ bool config_finish(config *c, err *e) MUST_CHECK; // required keys are there
 // Getters. A name that is not in the table, or of another type, is our own mistake (CHECK).
 // has a value: from a default, file or override
 bool config_given(const config *c, const char *name);
-bool config_set(const config *c, const char *name); // from a file or override
 bool config_bool(const config *c, const char *name);
 int64_t config_int(const config *c, const char *name);
 double config_num(const config *c, const char *name);       // NUMBER, SECONDS; INT too
@@ -91,8 +90,6 @@ size_t config_texts(const config *c, const char *name, const char *const **list)
 size_t config_nums(const config *c, const char *name, const double **list);
 // "configs/x.yaml:7:3", "default": for errors found later
 const char *config_where(const config *c, const char *name);
-// Index of an ENUM's value among its choices.
-int config_choice(const config *c, const char *name);
 
 // Puts what is given of these keys into `s`, where their rows say; what is not given stays as it
 // is. ERR_CONFIG: a range whose ends are the wrong way round. Texts and lists stay c's.

@@ -8,7 +8,7 @@
 enum { CONFIG_DEPTH = 8, CONFIG_ENTRIES = 4096, CONFIG_FILE_LIMIT = 1 << 20 };
 
 typedef struct config_value {
-    bool given, set;
+    bool given;
     const char *where;
     int layer; // the file or override that set it: twice in one is a duplicate
     key_value is;

@@ -270,7 +270,7 @@ bool config_assign(config *c, const config_entry *entry, err *e)
     } else {
         if (!set_value(k, &v->is, entry, c->a, e))
             return false;
-        v->given = v->set = true;
+        v->given = true;
     }
     v->where = entry->where;
     v->layer = c->layer;

@@ -27,7 +27,7 @@ static inline void rng_words(rng r, uint64_t step, uint32_t low, uint32_t lane, 
                   (uint32_t)(r.seed >> 32), out);
 }
 
-// rng_fill_u32 of whole blocks: out[4 i .. 4 i + 3] = words of block first + i.
+// Many of rng_u32 (rng.h), block by block: out[4 i .. 4 i + 3] are elements 4 (first + i) and on.
 static inline void rng_fill_blocks(rng r, uint64_t step, uint32_t first, uint32_t *restrict out,
                                    uint32_t blocks)
 {

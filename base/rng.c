@@ -71,17 +71,6 @@ uint32_t rng_below(rng r, uint64_t step, uint32_t element, uint32_t n)
     return (uint32_t)(((uint64_t)w[0] * n + ((uint64_t)w[1] * n >> 32)) >> 32);
 }
 
-void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t n)
-{
-    uint32_t w[4];
-    for (uint32_t i = 0; i < n;) {
-        uint32_t from = (first + i) % 4, count = 4 - from < n - i ? 4 - from : n - i;
-        rng_words(r, step, (first + i) / 4, 0, w);
-        memcpy(out + i, w + from, count * sizeof *w);
-        i += count;
-    }
-}
-
 // One pass of the Feistel network over 2 * half bits: a bijection whatever the round function is.
 static uint64_t feistel(uint64_t key, uint64_t x, int half)
 {

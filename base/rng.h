@@ -27,8 +27,6 @@ float rng_uniform(rng r, uint64_t step, uint32_t element);
 // mean 0, deviation 1
 double rng_normal(rng r, uint64_t step, uint32_t element);
 uint32_t rng_below(rng r, uint64_t step, uint32_t element, uint32_t n); // [0, n), n > 0
-// elements first .. first+n-1
-void rng_fill_u32(rng r, uint64_t step, uint32_t first, uint32_t *out, uint32_t n);
 // A pseudo-random permutation of [0, n) without a table: where item i of epoch `step` lies (Feistel
 // network with cycle walking).
 uint64_t rng_permute(rng r, uint64_t step, uint64_t i, uint64_t n);

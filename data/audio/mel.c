@@ -193,24 +193,6 @@ bool mel_resolve(mel_settings *s, err *e)
     return true;
 }
 
-// The first row of the table is the preset, which is resolved into the others.
-void mel_settings_each(const mel_settings *s,
-                       void (*visit)(void *user, const char *name, const char *value), void *user)
-{
-    strbuf text = {0};
-    for (size_t i = 1; i < mel_table_n; i++) {
-        text.len = 0;
-        setting_print(&mel_table[i], s, &text);
-        visit(user, key_leaf(mel_table[i].name), text.s);
-    }
-    strbuf_free(&text);
-}
-
-void mel_line(const mel_settings *s, strbuf *out)
-{
-    setting_line(mel_table + 1, mel_table_n - 1, s, out);
-}
-
 // A window of one sample is that sample, as in librosa and torch: the formula would give 0.
 double mel_window_at(const mel_settings *s, int t)
 {

@@ -15,8 +15,6 @@
 //     mel_settings s = {0};
 //     mel_set(&s, "preset", "librosa", e) && mel_set(&s, "sample_rate", "16000", e) &&
 //         mel_resolve(&s, e)
-//     // "sample_rate=16000 n_fft=2048 ...": for cache keys; equal settings have equal lines
-//     strbuf line = {0};  mel_line(&s, &line);
 #ifndef KMIDI_DATA_AUDIO_MEL_H
 #define KMIDI_DATA_AUDIO_MEL_H
 
@@ -85,11 +83,6 @@ bool mel_set(mel_settings *s, const char *name, const char *value, err *e) MUST_
 // Fills what was not given from the preset and checks what belongs together. Then all fields hold
 // effective values.
 bool mel_resolve(mel_settings *s, err *e) MUST_CHECK;
-// Every effective setting (the preset's name is none) with its value as text; mel_set and
-// mel_resolve make the same settings of it.
-void mel_settings_each(const mel_settings *s,
-                       void (*visit)(void *user, const char *name, const char *value), void *user);
-void mel_line(const mel_settings *s, strbuf *out);
 
 // The window at sample t of n_fft: zero around win_length. mel_window: all of it, [n_fft].
 double mel_window_at(const mel_settings *s, int t);

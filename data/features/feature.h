@@ -132,8 +132,6 @@ bool feature_configure(const feature_def *d, void *settings, const config *c, er
 // back. Unknown names are refused.
 json *feature_json(const feature_def *d, const void *settings);
 bool feature_from_json(const feature_def *d, void *settings, const json *j, err *e) MUST_CHECK;
-// "sample_rate=16000 n_fft=1024 ...", for cache keys; equal settings have equal lines.
-void feature_line(const feature_def *d, const void *settings, strbuf *out);
 
 // ---- Computing
 feature *feature_open(const feature_def *d, const void *settings, err *e) MUST_CHECK;

@@ -149,8 +149,3 @@ bool feature_from_json(const feature_def *d, void *settings, const json *j, err 
     }
     return feature_resolve(d, settings, e);
 }
-
-void feature_line(const feature_def *d, const void *settings, strbuf *out)
-{
-    setting_line(d->table + first_row(d), feature_settings_count(d) - first_row(d), settings, out);
-}

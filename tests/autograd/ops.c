@@ -35,15 +35,12 @@ static void check_entry(const op_def *op)
                 "%s: give a gradient or say why there is none", op->name);
     test_expect(!op->portable != !op->no_portable, __FILE__, __LINE__,
                 "%s: give a portable form or say why there is none", op->name);
-    test_expect(op_find(op->name) == op, __FILE__, __LINE__, "%s is not found by its name",
-                op->name);
 }
 
 TEST(ops_are_complete)
 {
     for (int i = 0; i < OP_COUNT; i++)
         check_entry(op_get((op_id)i));
-    EXPECT(op_find("no such op") == NULL);
 }
 
 static bool is_listed(const sampled *s)

@@ -42,12 +42,12 @@ TEST(rng_fill_agrees_with_single_numbers)
 {
     rng r = rng_stream(1, "x", 0);
     for (uint32_t first = 0; first < 9; first++)
-        for (uint32_t n = 0; n < 19; n++) {
-            uint32_t out[20] = {[19] = 5};
+        for (uint32_t blocks = 0; blocks < 5; blocks++) {
+            uint32_t n = 4 * blocks, out[20];
             out[n] = 123;
-            rng_fill_u32(r, 7, first, out, n);
+            rng_fill_blocks(r, 7, first, out, blocks);
             for (uint32_t i = 0; i < n; i++)
-                EXPECT_INT(out[i], rng_u32(r, 7, first + i));
+                EXPECT_INT(out[i], rng_u32(r, 7, 4 * first + i));
             EXPECT_INT(out[n], 123);
         }
 }

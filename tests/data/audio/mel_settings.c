@@ -40,8 +40,8 @@ TEST(mel_settings_come_back_from_json)
         EXPECT_OK(feature_set(d, s, "log", logs[i], &e) && feature_resolve(d, s, &e), e);
         json *j = feature_json(d, s);
         EXPECT_OK(feature_from_json(d, back, j, &e), e);
-        feature_line(d, s, &was);
-        feature_line(d, back, &is);
+        setting_line(d->table, feature_settings_count(d), s, &was);
+        setting_line(d->table, feature_settings_count(d), back, &is);
         EXPECT_STR(is.s, was.s);
         json_free(j);
         strbuf_free(&was);

@@ -225,7 +225,7 @@ TEST(tokens_settings_travel)
     const feature_def *d = feature_find("tokens", &e);
     void *s = feature_settings(d, &a), *t = feature_settings(d, &a);
     EXPECT_OK(feature_set(d, s, "drums", "true", &e) && feature_resolve(d, s, &e), e);
-    feature_line(d, s, &line);
+    setting_line(d->table, feature_settings_count(d), s, &line);
     EXPECT_STR(line.s, "dialect=note-seq-388 drums=true");
     json *j = feature_json(d, s);
     EXPECT_OK(feature_from_json(d, t, j, &e), e);
