@@ -2,64 +2,82 @@
 // few_rows.h: y = W x in f32 for a row x, or for a few, as generation has them; weights that are
 // made for it lie otherwise (few_panels.h).
 //
-// Each weight is fetched once. Of several rows, a weight in a register serves ROW_TILE of them; the
-// sums of a tile, a register each, fill what registers there are. Whatever the number of rows and
-// of threads, each sum is made in the same lanes: a row has the bits that it has alone.
+// Each weight is fetched once. A weight in a register serves a tile of rows, whose sums fill what
+// registers there are. Tiles are packed (row_packs.h); a stretch of one stays in the first cache
+// while it meets some places of W, whose sums wait. Whatever the rows and the threads, each sum is
+// made in the same lanes and in one order: a row has the bits that it has alone.
 #ifndef KMIDI_AUTOGRAD_OPS_FEW_ROWS_H
 #define KMIDI_AUTOGRAD_OPS_FEW_ROWS_H
 
+#include "autograd/ops/row_packs.h"
 #include "autograd/ops/single_row.h"
 
-// Rows of x from row r on, and places in W, q rows apart, from row j on.
+enum {
+    ROW_SUMS = ROW_TILE * ROW_SHARED,
+    ROW_STRETCH = 4096, // numbers of packed rows: a third of a first cache
+    ROW_TURNS = 8       // places in W that a stretch meets
+};
+
+// A stretch of a tile from input `i` on, n inputs, and rows of W q rows apart from j on. Sums wait
+// in `sum` between the first stretch and the last; then is what is read next.
 typedef struct row_block {
-    int64_t r, j, q;
+    int64_t i, n, j, q;
+    const float *then;
+    vf *sum; // in lanes, of place s and row r at s * rows + r
 } row_block;
 
-enum { ROW_SUMS = ROW_TILE * ROW_SHARED };
-
-// Sums in lanes of rows x places, of place s and row r at s * rows + r.
-ROW_INLINE void row_sums(const few_rows *p, row_block b, vf sum[ROW_SUMS], int rows, int places,
-                         bool far)
+ROW_INLINE void row_sums(const few_rows *p, const row_tile *t, const row_block *b, vf sum[ROW_SUMS],
+                         int rows, int places, bool far)
 {
-    const float *x = p->x + b.r * p->k, *w = p->w + b.j * p->k;
-    int64_t i = 0, step = b.q * p->k;
-    for (; i + VLANES <= p->k; i += VLANES)
+    const float *x = t->x + b->i * rows, *w = p->w + b->j * p->k + b->i;
+    int64_t i = 0, step = b->q * p->k;
+    for (vf weights[ROW_SHARED]; i + VLANES <= b->n; i += VLANES) {
         ROW_EACH(s, places)
         {
             if (far)
-                row_fetch(w + s * step + i);
-            vf weights = vf_load(w + s * step + i);
-            ROW_EACH(r, rows)
-            sum[s * rows + r] += vf_load(x + r * p->k + i) * weights;
+                row_fetch(b->then + s * step + i);
+            weights[s] = vf_load(w + s * step + i);
         }
-    if (i == p->k)
+        ROW_EACH(r, rows)
+        ROW_EACH(s, places)
+        sum[s * rows + r] += vf_load(x + i * rows + r * VLANES) * weights[s];
+    }
+    if (i == b->n)
         return;
     ROW_EACH(s, places)
     {
-        vf weights = row_rest(w + s * step + i, p->k - i);
+        vf weights = row_rest(w + s * step + i, b->n - i);
         ROW_EACH(r, rows)
-        sum[s * rows + r] += row_rest(x + r * p->k + i, p->k - i) * weights;
+        sum[s * rows + r] += vf_load(x + i * rows + r * VLANES) * weights;
     }
 }
 
-ROW_INLINE void row_block_of(const few_rows *p, row_block b, int rows, int places, bool far)
+ROW_INLINE void row_block_of(const few_rows *p, const row_tile *t, const row_block *b, int rows,
+                             int places, bool far)
 {
     vf sum[ROW_SUMS] = {{0}};
     float y[ROW_SUMS];
-    row_sums(p, b, sum, rows, places, far);
+    if (b->i > 0)
+        memcpy(sum, b->sum, (size_t)(rows * places) * sizeof *sum);
+    row_sums(p, t, b, sum, rows, places, far);
+    if (b->i + b->n < p->k) {
+        memcpy(b->sum, sum, (size_t)(rows * places) * sizeof *sum);
+        return;
+    }
     for (int k = 0; k < rows * places; k += 4)
         row_fold(sum + k, y + k);
     ROW_EACH(s, places)
     ROW_EACH(r, rows)
-    p->y[(b.r + r) * p->n + b.j + s * b.q] = y[s * rows + r];
+    p->y[(t->r + r) * p->n + b->j + s * b->q] = y[s * rows + r];
 }
 
 // Functions of their own, so that the sums stay in registers.
-typedef void row_block_fn(const few_rows *p, row_block b);
+typedef void row_block_fn(const few_rows *p, const row_tile *t, const row_block *b);
 #define ROW_BLOCK(name, rows, places, far)                                                         \
-    static __attribute__((noinline)) void name(const few_rows *p, row_block b)                     \
+    static __attribute__((noinline)) void name(const few_rows *p, const row_tile *t,               \
+                                               const row_block *b)                                 \
     {                                                                                              \
-        row_block_of(p, b, rows, places, far);                                                     \
+        row_block_of(p, t, b, rows, places, far);                                                  \
     }
 #define ROW_BLOCKS(rows)                                                                           \
     ROW_BLOCK(row_near_##rows, rows, ROW_SHARED, false)                                            \
@@ -77,27 +95,44 @@ static row_block_fn *const row_blocks[][3] = {{row_near_2, row_far_2, row_last_2
                                               {row_near_4, row_far_4, row_last_4}};
 #endif
 
-// All rows of x with the same rows of W. Where they come out uneven, some are computed twice.
-static inline void row_all(const few_rows *p, int64_t j, int64_t q, int places)
+// A tile with `turns` times `places` rows of W, stretch by stretch. Rows of W lie behind one
+// another, so what is read behind the last turn is the next stretch of the first.
+static inline void row_turns(const few_rows *p, const row_tile *t, int64_t j, int64_t turns,
+                             int64_t q, int places)
 {
+    vf sum[ROW_TURNS][ROW_SUMS];
+    int64_t most = ROW_STRETCH >> (t->size + 1);
+    for (int64_t i = 0; i < p->k; i += most) {
+        int64_t n = p->k - i < most ? p->k - i : most;
+        for (int64_t c = 0; c < turns; c++) {
+            row_block b = {i, n, j + c, q, .sum = sum[c]};
+            int64_t then = c + 1 < turns ? b.j + 1 : j, from = c + 1 < turns ? i : i + n;
+            b.then = p->w + then * p->k + from;
+            row_blocks[t->size][places == 1 ? 2 : t->r == 0](p, t, &b);
+        }
+    }
+}
+
+// All rows of x with the same rows of W.
+static inline void row_all(const few_rows *p, int64_t j, int64_t turns, int64_t q, int places)
+{
+    const float *x = p->packed;
     for (int64_t r = 0, rows; r < p->m; r += rows) {
-        int size = LENGTH(row_blocks) - 1; // 2 << size rows
-        while (size > 0 && (p->m < 2 << size || p->m - r <= 1 << size))
-            size--;
-        rows = 2 << size;
-        bool far = r == 0;
-        r = r + rows > p->m ? p->m - rows : r;
-        row_blocks[size][places == 1 ? 2 : far](p, (row_block){r, j, q});
+        row_tile t = {.size = row_size(p->m, p->m - r), .x = x};
+        rows = 2 << t.size;
+        t.r = row_first(p->m, r, rows);
+        row_turns(p, &t, j, turns, q, places);
+        x += rows * row_whole(p->k);
     }
 }
 
 static inline void rows_part(const few_rows *p, int64_t lo, int64_t hi)
 {
-    int64_t q = (hi - lo) / ROW_SHARED;
-    for (int64_t j = lo; j < lo + q; j++)
-        row_all(p, j, q, ROW_SHARED);
-    for (int64_t j = lo + ROW_SHARED * q; j < hi; j++)
-        row_all(p, j, 0, 1);
+    int64_t q = (hi - lo) / ROW_SHARED, rest = lo + ROW_SHARED * q;
+    for (int64_t j = lo; j < lo + q; j += ROW_TURNS)
+        row_all(p, j, lo + q - j < ROW_TURNS ? lo + q - j : ROW_TURNS, q, ROW_SHARED);
+    if (rest < hi)
+        row_all(p, rest, hi - rest, 0, 1);
 }
 
 // y[.. , lo .. hi]; copies of one text, so that none asks in its loop which it is.

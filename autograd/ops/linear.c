@@ -64,9 +64,10 @@ static gemm gemm_at(const call *c)
 
 static size_t workspace(const call *c)
 {
-    return shape_rows(c->n->in[0]->shape) >= ROWS_TRANSPOSED
-               ? (size_t)shape_count(c->n->in[1]->shape) * sizeof(float)
-               : 0;
+    gemm p = gemm_at(c);
+    if (p.m <= FEW_ROWS)
+        return row_packs_bytes(p.m, p.k);
+    return p.tb ? 0 : (size_t)(p.n * p.k) * sizeof(float);
 }
 
 // Rows lo .. hi of w become columns of w^T, a few at a time: a line of either is used up while it
@@ -161,7 +162,7 @@ static void part(const call *c, int64_t lo, int64_t hi)
 static void few(const call *c, int64_t lo, int64_t hi)
 {
     gemm p = gemm_at(c);
-    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c}, lo, hi);
+    few_rows_part(&(few_rows){p.m, p.n, p.k, p.a, c->in[1], p.c, c->work}, lo, hi);
     for (int64_t r = 0; r < p.m && !is_plain(c->n); r++)
         finish(c, r * p.n + lo, lo, hi - lo);
 }
@@ -170,6 +171,7 @@ static void forward(const call *c)
 {
     gemm p = gemm_at(c);
     if (p.m <= FEW_ROWS) {
+        row_packs(p.a, p.m, p.k, c->work);
         op_parallel(c, p.n, ROW_GRAIN, few);
         return;
     }

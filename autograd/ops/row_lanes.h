@@ -16,17 +16,18 @@ enum {
     ROW_STREAMS = 4, // places in W for a row alone
     ROW_SHARED = 3,  // places in W where rows share it: ROW_TILE times as many sums in registers
     ROW_TILE = VLANES == 16 ? 8 : 4, // rows of x: 24 sums of 32 registers, or 12 of 16
-    ROW_AHEAD = 1024,                // bytes
+    ROW_AHEAD = 256,                 // weights that a row alone asks for before it reads them
     ROW_LINE = 64,
     // bytes of weights that the second cache may hold from the time before: asking ahead only costs
     ROW_NEAR = 1 << 20
 };
 
 typedef struct few_rows {
-    int64_t m, n, k; // rows, outputs, inputs
-    const float *x;  // [m, k]
-    const float *w;  // [n, k]
-    float *y;        // [m, n]
+    int64_t m, n, k;     // rows, outputs, inputs
+    const float *x;      // [m, k]
+    const float *w;      // [n, k]
+    float *y;            // [m, n]
+    const float *packed; // more rows than one, as row_packs.h lays them
 } few_rows;
 
 typedef uint16_t row_narrow __attribute__((vector_size(VLANES * 2), aligned(2), may_alias));
@@ -65,11 +66,11 @@ ROW_INLINE float row_weight(const void *w, int64_t i, dtype type)
     return type == DT_BF16 ? bf16_widen(((const bf16 *)w)[i]) : ((const float *)w)[i];
 }
 
-ROW_INLINE void row_fetch(const float *w)
+// Asks for the line at `at`.
+ROW_INLINE void row_fetch(const float *at)
 {
-    const char *at = (const char *)w + ROW_AHEAD;
     for (int b = 0; b < VLANES * (int)sizeof(float); b += ROW_LINE)
-        __builtin_prefetch(at + b);
+        __builtin_prefetch((const char *)at + b);
 }
 
 // Four sums of lanes, folded as lanes_fold does it, but at once: halves of two registers become

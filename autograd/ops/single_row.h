@@ -19,7 +19,7 @@ ROW_INLINE void row_dots(const few_rows *p, int64_t j, int64_t q, int places, bo
         vf x = vf_load(p->x + i);
         for (int s = 0; s < places; s++) {
             if (far)
-                row_fetch(w + s * step + i);
+                row_fetch(w + s * step + i + ROW_AHEAD);
             sum[s] += x * vf_load(w + s * step + i);
         }
     }

@@ -80,7 +80,6 @@ TEST(config_defaults_and_null)
     EXPECT_INT(config_int(c, "train.batch_size"), 16);
     EXPECT_NEAR(config_num(c, "train.limit"), 5400, 0);
     EXPECT(!config_given(c, "train.early_stopping.patience"));
-    EXPECT_STR(config_where(c, "optim.name"), "default");
     EXPECT_ERR(config_finish(c, &e), e, ERR_CONFIG, "'model' is not set: which network");
     EXPECT_OK(config_override(c, "optim.lr=2e-4", &e) &&
                   config_override(c, "optim.betas=[0.8, 0.9]", &e),

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "base/rng.h"
 #include "tests/test.h"
 
