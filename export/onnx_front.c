@@ -143,6 +143,11 @@ static const char *emit_limit(emitter *m, const onnx_front *f, const char *x)
     return binary(m, "Max", x, binary(m, "Sub", most, scalar_f32(m, f->top_db)));
 }
 
+static const char *number(emitter *m, int64_t v)
+{
+    return emit_i64(m, 1, &v);
+}
+
 // Over the frames, and over the bands too unless each is normalised by itself (feature_normal.h).
 static const char *emit_mean(emitter *m, const onnx_front *f, const char *x)
 {
@@ -152,13 +157,26 @@ static const char *emit_mean(emitter *m, const onnx_front *f, const char *x)
     return emit_op(m, "ReduceMean", 1, &x, 1, &over);
 }
 
+// Numbers from .. to of each frame.
+static const char *emit_part(emitter *m, const char *x, int64_t from, int64_t to)
+{
+    return emit_op(m, "Slice", 4, (const char *[]){x, number(m, from), number(m, to), number(m, 2)},
+                   0, NULL);
+}
+
+// A level stays what it is (feature.h).
 static const char *emit_normal(emitter *m, const onnx_front *f, const char *x)
 {
+    int64_t bands = f->n_mels - f->level;
+    emit_attr axis = attr_int("axis", 2);
     if (!f->normal)
         return x;
+    const char *level = f->level ? emit_part(m, x, bands, f->n_mels) : NULL;
+    x = level ? emit_part(m, x, 0, bands) : x;
     x = binary(m, "Sub", x, emit_mean(m, f, x));
     const char *deviation = unary(m, "Sqrt", emit_mean(m, f, binary(m, "Mul", x, x)));
-    return binary(m, "Div", x, binary(m, "Max", deviation, scalar_f32(m, f->normal_least)));
+    x = binary(m, "Div", x, binary(m, "Max", deviation, scalar_f32(m, f->normal_least)));
+    return level ? emit_op(m, "Concat", 2, (const char *[]){x, level}, 1, &axis) : x;
 }
 
 static const char *emit_standard(emitter *m, const onnx_front *f, const char *x)
@@ -175,11 +193,6 @@ static const char *emit_length(emitter *m, const char *x)
 {
     int64_t one = 1;
     return binary(m, "Gather", unary(m, "Shape", x), emit_i64(m, 1, &one));
-}
-
-static const char *number(emitter *m, int64_t v)
-{
-    return emit_i64(m, 1, &v);
 }
 
 // How many windows cover x of `length` frames, or as many as f says (loader_windows in

@@ -34,7 +34,7 @@ ear *ear_open(const feature *f, int64_t sample_rate, arena *a)
     r->line = NEW(a, float, (size_t)r->size);
     r->turned = NEW(a, float, (size_t)most);
     r->scratch = NEW(a, char, f->scratch);
-    r->sums = normal_open(f->width, a);
+    r->sums = normal_open(f->width, f->width - f->level, a);
     ear_reset(r);
     return r;
 }

@@ -179,10 +179,9 @@ bool mel_resolve(mel_settings *s, err *e)
         return err_set(e, ERR_CONFIG,
                        "chroma takes %d of n_mels %d and leaves no band; raise n_mels",
                        CHROMA_CLASSES, s->n_mels);
-    if (s->level && (s->normalise || s->chroma || s->top_db > 0 || s->n_mels < 2))
-        return err_set(e, ERR_CONFIG, "level stands beside bands as they are; leave %s",
-                       s->normalise    ? "normalise out"
-                       : s->chroma     ? "chroma out"
+    if (s->level && (s->chroma || s->top_db > 0 || s->n_mels < 2))
+        return err_set(e, ERR_CONFIG, "level stands beside bands without a limit; leave %s",
+                       s->chroma       ? "chroma out"
                        : s->top_db > 0 ? "top_db out (top_db: none)"
                                        : "it a band: raise n_mels");
     if (s->fmin >= s->fmax)

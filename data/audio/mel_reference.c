@@ -106,8 +106,8 @@ void mel_reference(const mel_settings *s, const float *samples, int64_t n, int64
     for (int64_t i = 0; s->top_db > 0 && i < frames * s->n_mels; i++)
         out[i] = fmaxf(out[i], most - (float)s->top_db);
     if (s->normalise == MEL_NORMALISE_ITEM)
-        normalise(s, 0, s->n_mels, frames, out);
-    for (int b = 0; s->normalise == MEL_NORMALISE_BANDS && b < s->n_mels; b++)
+        normalise(s, 0, s->n_mels - s->level, frames, out);
+    for (int b = 0; s->normalise == MEL_NORMALISE_BANDS && b < s->n_mels - s->level; b++)
         normalise(s, b, b + 1, frames, out);
     arena_free(&a);
 }

@@ -184,7 +184,7 @@ static void finish_all(const feature *f, float *frames, int64_t n)
 {
     arena a = {.name = "normalise"};
     if (f->normal) {
-        normal_sums s = normal_open(f->width, &a);
+        normal_sums s = normal_open(f->width, f->width - f->level, &a);
         normal_add(&s, frames, n);
         normal_apply(&s, f->normal, frames, n);
     }

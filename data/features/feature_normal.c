@@ -8,10 +8,11 @@
 
 #include "base/larger.h"
 
-normal_sums normal_open(int width, arena *a)
+normal_sums normal_open(int width, int bands, arena *a)
 {
-    size_t n = (size_t)width;
+    size_t n = (size_t)bands;
     return (normal_sums){.width = width,
+                         .bands = bands,
                          .sum = NEW(a, double, n),
                          .squares = NEW(a, double, n),
                          .mean = NEW(a, float, n),
@@ -21,15 +22,15 @@ normal_sums normal_open(int width, arena *a)
 void normal_reset(normal_sums *s)
 {
     s->n = 0;
-    memset(s->sum, 0, (size_t)s->width * sizeof *s->sum);
-    memset(s->squares, 0, (size_t)s->width * sizeof *s->squares);
+    memset(s->sum, 0, (size_t)s->bands * sizeof *s->sum);
+    memset(s->squares, 0, (size_t)s->bands * sizeof *s->squares);
 }
 
 void normal_add(normal_sums *s, const float *frames, int64_t n)
 {
     s->n += n;
     for (int64_t t = 0; t < n; t++, frames += s->width)
-        for (int b = 0; b < s->width; b++) {
+        for (int b = 0; b < s->bands; b++) {
             double x = (double)frames[b];
             s->sum[b] += x;
             s->squares[b] += x * x;
@@ -47,16 +48,16 @@ static void moments(double sum, double squares, double n, float *mean, float *sc
 static void of_all(const normal_sums *s)
 {
     double sum = 0, squares = 0;
-    for (int b = 0; b < s->width; b++)
+    for (int b = 0; b < s->bands; b++)
         sum += s->sum[b], squares += s->squares[b];
-    moments(sum, squares, (double)s->n * s->width, s->mean, s->scale);
-    for (int b = 1; b < s->width; b++)
+    moments(sum, squares, (double)s->n * s->bands, s->mean, s->scale);
+    for (int b = 1; b < s->bands; b++)
         s->mean[b] = s->mean[0], s->scale[b] = s->scale[0];
 }
 
 static void of_bands(const normal_sums *s)
 {
-    for (int b = 0; b < s->width; b++)
+    for (int b = 0; b < s->bands; b++)
         moments(s->sum[b], s->squares[b], (double)s->n, &s->mean[b], &s->scale[b]);
 }
 
@@ -69,6 +70,6 @@ void normal_apply(const normal_sums *s, normal_kind kind, float *frames, int64_t
     else
         of_bands(s);
     for (int64_t t = 0; t < n; t++, frames += s->width)
-        for (int b = 0; b < s->width; b++)
+        for (int b = 0; b < s->bands; b++)
             frames[b] = (frames[b] - s->mean[b]) * s->scale[b];
 }

@@ -23,13 +23,13 @@ typedef enum normal_kind { NORMAL_NONE, NORMAL_ITEM, NORMAL_BANDS } normal_kind;
 #define NORMAL_LEAST 0.01
 
 typedef struct normal_sums {
-    int width;
+    int width, bands;      // numbers of a frame; the first of them are normalised
     int64_t n;             // frames
-    double *sum, *squares; // [width]
-    float *mean, *scale;   // [width] of `normal_apply`
+    double *sum, *squares; // [bands]
+    float *mean, *scale;   // [bands] of `normal_apply`
 } normal_sums;
 
-normal_sums normal_open(int width, arena *a);
+normal_sums normal_open(int width, int bands, arena *a);
 void normal_reset(normal_sums *s);
 void normal_add(normal_sums *s, const float *frames, int64_t n);
 // In place, by what was added: at least one frame.

@@ -31,7 +31,7 @@ TEST(live_frames_are_normalised_by_what_was_heard)
         ear *r = ear_open(f, RATE, &a);
         for (int at = 0; at < SAMPLES; at += 100)
             for (ear_push(r, x + at, 100); ear_next(r, got); heard++) {
-                normal_sums s = normal_open(20, &a);
+                normal_sums s = normal_open(20, 20, &a);
                 float *want = memcpy(NEW(&a, float, 20), whole + heard * 20, 20 * sizeof *want);
                 normal_add(&s, whole, heard + 1);
                 normal_apply(&s, k == 1 ? NORMAL_ITEM : NORMAL_BANDS, want, 1);

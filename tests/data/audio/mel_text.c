@@ -100,7 +100,7 @@ TEST(mel_settings_refuse_with_a_sentence)
     s = (mel_settings){0};
     EXPECT_ERR(mel_set(&s, "preset", "librosa", &e) && mel_set(&s, "level", "true", &e) &&
                    mel_resolve(&s, &e),
-               e, ERR_CONFIG, "level stands beside bands as they are; leave top_db out");
+               e, ERR_CONFIG, "level stands beside bands without a limit; leave top_db out");
     s = (mel_settings){0};
     EXPECT_ERR(mel_set(&s, "level", "true", &e) && mel_set(&s, "n_mels", "1", &e) &&
                    mel_resolve(&s, &e),

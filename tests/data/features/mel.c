@@ -129,6 +129,8 @@ static const char *const lines[] = {
     "sample_rate=8000 n_fft=255 hop_length=80 n_mels=20 log=ln chroma=classes overlap=2.5",
     "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 log=ln level=true",
     "sample_rate=8000 n_fft=200 hop_length=90 n_mels=9 center=false power=1 log=db level=true",
+    "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 log=ln normalise=item level=true",
+    "sample_rate=8000 n_fft=256 hop_length=80 n_mels=20 log=db normalise=bands level=true",
 };
 
 static void check_reference(const char *line, variant v, int64_t n)
