@@ -135,6 +135,7 @@ TEST(quantise_params_refuses_what_f16_has_not)
     EXPECT(params_at(p, 0)[5 * IN] == 0x1.998p-4f); // 0.1
     params_at(p, 0)[7] = 70000;
     EXPECT_ERR(quantise_params(p, QUANTISE_F16, &e), e, ERR_VALUE, "'w' holds a weight beyond");
+    params_release(p);
     arena_free(&a);
 }
 
