@@ -11,7 +11,8 @@
 #include "tests/autograd/eval.h"
 #include "tests/test.h"
 
-// Less than a register; stretches of packed rows, the last no whole one; weights that come from far.
+// Less than a register; stretches of packed rows, the last no whole one; weights that come from
+// far.
 static const struct {
     int64_t in, out;
 } sizes[] = {{3, 7}, {1301, 50}, {512, 601}};

@@ -80,6 +80,7 @@ TEST(quantise_params_keeps_each_row_within_half_a_step)
     EXPECT_OK(quantise_params(p, QUANTISE_INT8, &e), e);
     for (int i = 0; i < OUT * IN; i++) // what is rounded stays
         EXPECT_NEAR(params_at(p, 0)[i], before[i], 1e-6 * fabsf(before[i]));
+    params_release(p);
     arena_free(&a);
 }
 
