@@ -164,19 +164,23 @@ static const char *emit_part(emitter *m, const char *x, int64_t from, int64_t to
                    0, NULL);
 }
 
+static const char *emit_even(emitter *m, const onnx_front *f, const char *x)
+{
+    x = binary(m, "Sub", x, emit_mean(m, f, x));
+    const char *deviation = unary(m, "Sqrt", emit_mean(m, f, binary(m, "Mul", x, x)));
+    return binary(m, "Div", x, binary(m, "Max", deviation, scalar_f32(m, f->normal_least)));
+}
+
 // A level stays what it is (feature.h).
 static const char *emit_normal(emitter *m, const onnx_front *f, const char *x)
 {
-    int64_t bands = f->n_mels - f->level;
+    if (!f->normal || !f->level)
+        return f->normal ? emit_even(m, f, x) : x;
+    int64_t bands = f->n_mels - 1;
     emit_attr axis = attr_int("axis", 2);
-    if (!f->normal)
-        return x;
-    const char *level = f->level ? emit_part(m, x, bands, f->n_mels) : NULL;
-    x = level ? emit_part(m, x, 0, bands) : x;
-    x = binary(m, "Sub", x, emit_mean(m, f, x));
-    const char *deviation = unary(m, "Sqrt", emit_mean(m, f, binary(m, "Mul", x, x)));
-    x = binary(m, "Div", x, binary(m, "Max", deviation, scalar_f32(m, f->normal_least)));
-    return level ? emit_op(m, "Concat", 2, (const char *[]){x, level}, 1, &axis) : x;
+    const char *parts[] = {emit_even(m, f, emit_part(m, x, 0, bands)),
+                           emit_part(m, x, bands, f->n_mels)};
+    return emit_op(m, "Concat", 2, parts, 1, &axis);
 }
 
 static const char *emit_standard(emitter *m, const onnx_front *f, const char *x)

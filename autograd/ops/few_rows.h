@@ -95,8 +95,8 @@ static row_block_fn *const row_blocks[][3] = {{row_near_2, row_far_2, row_last_2
                                               {row_near_4, row_far_4, row_last_4}};
 #endif
 
-// A tile with `turns` times `places` rows of W, stretch by stretch. Rows of W lie behind one
-// another, so what is read behind the last turn is the next stretch of the first.
+// A tile with `turns` times `places` rows of W, stretch by stretch. Behind the last turn the first
+// row's next stretch is read, and behind that the row behind all of them.
 static inline void row_turns(const few_rows *p, const row_tile *t, int64_t j, int64_t turns,
                              int64_t q, int places)
 {
@@ -105,9 +105,10 @@ static inline void row_turns(const few_rows *p, const row_tile *t, int64_t j, in
     for (int64_t i = 0; i < p->k; i += most) {
         int64_t n = p->k - i < most ? p->k - i : most;
         for (int64_t c = 0; c < turns; c++) {
-            row_block b = {i, n, j + c, q, .sum = sum[c]};
-            int64_t then = c + 1 < turns ? b.j + 1 : j, from = c + 1 < turns ? i : i + n;
-            b.then = p->w + then * p->k + from;
+            int64_t next = c + 1 < turns  ? (j + c + 1) * p->k + i
+                           : i + n < p->k ? j * p->k + i + n
+                                          : (j + turns) * p->k;
+            row_block b = {i, n, j + c, q, p->w + next, sum[c]};
             row_blocks[t->size][places == 1 ? 2 : t->r == 0](p, t, &b);
         }
     }
