@@ -6,6 +6,7 @@
 
 #include "autograd/ops/conv2d_phases.h"
 #include "autograd/ops/conv_quads_back.h"
+#include "autograd/ops/conv_quads_shares.h"
 
 // Along one axis: the gradient d0 of the first square; squares.
 static void back_axis(int64_t size, int64_t padding, int64_t *first, int64_t *count)
@@ -126,18 +127,20 @@ static void quad_block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
     back_quads q = back_quads_of(&v);
+    quad_shares all = quad_shares_of(q.of.all, QUADS, v.c, c->threads);
+    quad_share part = quad_share_at(&all, item);
     back_room r;
     (void)take_back(work, &v, &r);
     const float *d = (const float *)operand_of(c, IN_D).at;
-    int64_t lo = item * QUADS, hi = lo + QUADS < q.of.all ? lo + QUADS : q.of.all;
+    int64_t lo = part.block * QUADS, hi = lo + QUADS < q.of.all ? lo + QUADS : q.of.all;
     for (int64_t k = lo; k < hi; k++) {
         quad_place at = quad_at(&q.of, k);
         patch p = patch_of(d + at.picture * v.oh * v.ow * v.o, (int64_t[]){v.oh, v.ow, v.o},
                            q.top + 2 * at.i, q.left + 2 * at.j, BACK_REACH, 0, v.o, r.edge);
         back_parts(p, v.o, k - lo, hi - lo, r.parts);
     }
-    for (int64_t from = 0; from < v.c; from += PANEL_WIDTH) {
-        int64_t n = v.c - from < PANEL_WIDTH ? v.c - from : PANEL_WIDTH;
+    for (int64_t from = part.from; from < part.to; from += PANEL_WIDTH) {
+        int64_t n = part.to - from < PANEL_WIDTH ? part.to - from : PANEL_WIDTH;
         back_panel(&v, &r, back_panels(c) + quad_column(from, v.o), hi - lo, n);
         for (int64_t k = lo; k < hi; k++)
             back_pixels(c, &v, &r, &q, k, r.terms + (k - lo) * PANEL_WIDTH, from, n);
@@ -149,7 +152,7 @@ static void forward_in_quads(const call *c, const conv *v)
     back_room r;
     operands_ready(c);
     op_parallel(c, v->o, GROUP, widen_filters);
-    jobs_run(c, quad_block, (back_quads_of(v).of.all + QUADS - 1) / QUADS,
+    jobs_run(c, quad_block, quad_shares_of(back_quads_of(v).of.all, QUADS, v->c, c->threads).all,
              back_panels(c) + quad_filters(v->o, v->c), take_back(NULL, v, &r));
 }
 

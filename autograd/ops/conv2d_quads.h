@@ -5,6 +5,7 @@
 #define KMIDI_AUTOGRAD_OPS_CONV2D_QUADS_H
 
 #include "autograd/ops/conv2d_forms.h"
+#include "autograd/ops/conv_quads_shares.h"
 
 enum { QUADS = 64 }; // of a block
 
@@ -102,19 +103,21 @@ static void quad_block(const call *c, float *work, int64_t item)
 {
     conv v = conv_at(c->n);
     quads q = quads_of_outputs(&v);
+    quad_shares all = quad_shares_of(q.all, QUADS, v.o, c->threads);
+    quad_share part = quad_share_at(&all, item);
     quad_room r;
     (void)take_quads(work, &v, &r);
     const float *x = (const float *)operand_of(c, IN_X).at;
     const float *f = kept_filters(c) ? c->in[IN_QUADS] : quad_room_filters(c);
-    int64_t lo = item * QUADS, hi = lo + QUADS < q.all ? lo + QUADS : q.all;
+    int64_t lo = part.block * QUADS, hi = lo + QUADS < q.all ? lo + QUADS : q.all;
     for (int64_t k = lo; k < hi; k++) {
         quad_place at = quad_at(&q, k);
         patch p = patch_of(x + at.picture * v.h * v.w * v.c, (int64_t[]){v.h, v.w, v.c},
                            4 * at.i - v.padding, 4 * at.j - v.padding, QUAD_SIDE, 0, v.c, r.edge);
         quad_pixels(p, v.c, k - lo, hi - lo, r.parts);
     }
-    for (int64_t from = 0; from < v.o; from += PANEL_WIDTH) {
-        int64_t n = v.o - from < PANEL_WIDTH ? v.o - from : PANEL_WIDTH;
+    for (int64_t from = part.from; from < part.to; from += PANEL_WIDTH) {
+        int64_t n = part.to - from < PANEL_WIDTH ? part.to - from : PANEL_WIDTH;
         quad_panel(&v, &r, f + quad_column(from, v.c), hi - lo, n);
         for (int64_t k = lo; k < hi; k++)
             quad_finish(c, &v, &r, &q, k, r.sums + (k - lo) * PANEL_WIDTH, from, n);
@@ -127,7 +130,7 @@ static void forward_in_quads(const call *c, const conv *v)
     operands_ready(c);
     if (!kept_filters(c))
         op_parallel(c, v->c, 1, widen_filters);
-    jobs_run(c, quad_block, (quads_of_outputs(v).all + QUADS - 1) / QUADS,
+    jobs_run(c, quad_block, quad_shares_of(quads_of_outputs(v).all, QUADS, v->o, c->threads).all,
              quad_room_filters(c) + (kept_filters(c) ? 0 : quad_filters(v->c, v->o)),
              take_quads(NULL, v, &r));
 }
