@@ -83,6 +83,18 @@ gemm_ways gemm_alone(void)
     return gemm_ways_open(&(gemm_ways){.first = GEMM_OWN});
 }
 
+// The faster one, or else the other; where neither can be had, both are named: either would do.
+static bool choose_found(gemm_ways *w, err *e)
+{
+    err why[2] = {{0}, {0}};
+    gemm_backend other = other_than(w->first);
+    if (libraries[w->first]->load(&why[0]))
+        return true;
+    w->first = other;
+    return libraries[other]->load(&why[1]) ||
+           err_set(e, why[0].code, "%s; or else: %s", why[0].text, why[1].text);
+}
+
 bool gemm_choose(gemm_ways *w, err *e)
 {
     *w = gemm_ways_open(&(gemm_ways){.first = faster_here()});
@@ -90,8 +102,7 @@ bool gemm_choose(gemm_ways *w, err *e)
         return false;
     if (forced())
         return choose_forced(w, e);
-    w->first = libraries[w->first]->load(NULL) ? w->first : other_than(w->first);
-    return libraries[w->first]->load(e);
+    return choose_found(w, e);
 }
 
 static bool reserve(gemm_backend b, int count, err *e)
